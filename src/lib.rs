@@ -47,7 +47,9 @@
 //!     ];
 //!
 //!     let mut reported = Vec::new();
-//!     let mut sink = on_match(|found| reported.push(format!("{} {}", found.rule().name, found.to_record())));
+//!     let mut sink = on_match(|found| {
+//!         reported.push(format!("{} {}", found.rule().name, found.to_record()));
+//!     });
 //!     for event in &events {
 //!         engine.push(event, &mut sink)?;
 //!     }

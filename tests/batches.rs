@@ -68,6 +68,8 @@ fn push(engine: &mut Engine<Record>, events: &[Record], sink: &mut Vec<Output<Re
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_batch_is_its_events_one_by_one(
         events in stream(),

@@ -1,12 +1,13 @@
 //! Patterns built in Rust: what they match, and what the builder refuses.
 #![cfg(feature = "derive")]
 
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind};
 use kleene::hir::StepId;
-use kleene::pattern::{LimitPolicy, Only, PatternBuilder, PatternErrorKind as Kind};
+use kleene::pattern::{LimitPolicy, Only, PatternBuilder, PatternErrorKind as Kind, Report};
 use kleene::schema::{EventType, Field, FieldType, Schema, TypeId};
 use kleene::stream::on_match;
 use kleene::{Engine, Event, Pattern, Record, RuleSet, Timestamp, Value};
@@ -36,8 +37,8 @@ impl Ev {
     }
 }
 
-/// Events from text: `a1 b2@5000` are an `A` with `v` 1 at 0 ms and a `B` with `v` 2 at 5 s; without
-/// a time, events come 1 s apart.
+/// Events from text: `a1 b2@5000` are an `A` with `v` 1 at 0 ms and a `B` with `v` 2 at 5 s;
+/// without a time, events come 1 s apart.
 fn events(text: &str) -> Vec<Ev> {
     let parse = |(index, word): (usize, &str)| {
         let (ty, rest) = word.split_at(1);
@@ -531,6 +532,17 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
         ),
         (
             refused(
+                a().followed_by_group(Pattern::<Ev>::begin("x").optional())
+                    .not_followed_by("b")
+                    .followed_by("c")
+                    .build(),
+            ),
+            Kind::MisplacedNot,
+            name,
+            "nothing to follow",
+        ),
+        (
+            refused(
                 Pattern::<Ev>::begin("x")
                     .followed_by_group(a().not_next("b"))
                     .followed_by("c")
@@ -853,6 +865,58 @@ fn the_builder_and_rule_text_say_the_same() {
         }
         assert!(reported > 20, "{text}: the streams hardly say anything: {reported}");
     }
+}
+
+#[test]
+fn a_report_chooses_among_the_matches_of_an_event() {
+    let pattern = || a().followed_by_any("b").of::<B>().skip_none();
+    check(pattern(), "a b b", &["a=0 b=1", "a=0 b=2"]);
+    check(pattern().report(Report::Count), "a a b", &["a=0 b=2"]);
+    check(pattern().report(Report::Last(NonZeroU32::MIN)), "a a b", &["a=1 b=2"]);
+    let version = |pattern: PatternBuilder<Ev, Only<B>>| {
+        pattern.build().expect("it is right").to_rule("p").version
+    };
+    assert_ne!(version(pattern()), version(pattern().report(Report::Longest)));
+    let inner = Pattern::<Ev>::begin("b").of::<B>().report(Report::Count);
+    let refused = a().followed_by_group(inner).build().map(|_| ()).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Misplaced);
+
+    // Each result knows its set, and lists it when it is asked.
+    let counted = pattern().report(Report::Count).build().expect("it is right");
+    let mut engine = Engine::builder().pattern("p", &counted).build().expect("it fits");
+    let mut sets = Vec::new();
+    let mut sink = on_match(|found: kleene::Match<'_, Ev>| {
+        let (mut listing, mut starts) = (found.set().listing(), Vec::new());
+        while let Some(one) = listing.next_match() {
+            assert_eq!(one.set().count(), found.set().count());
+            starts.push(one.start().as_millis() / 1000);
+        }
+        sets.push((found.set().count(), found.set().is_saturated(), starts));
+    });
+    for event in events("a a b a b") {
+        engine.push(&event, &mut sink).expect("no limit fails");
+    }
+    assert_eq!(sets, [(2, false, vec![0, 1]), (3, false, vec![0, 1, 3])]);
+}
+
+#[test]
+fn totals_read_the_fields_of_the_events_own_types() {
+    // The file has the fields in another order than the types.
+    let rules = RuleSet::parse(
+        "event a { at: time, v: int }  event b { at: time, v: int }
+         rule r { match a as x -> any b  within 1h  skip none  report count
+           emit { sum: matches.sum(x.v), late: matches.max(x.at) - matches.min(x.at) } }",
+    )
+    .unwrap_or_else(|error| panic!("{error}"));
+    let mut engine = Engine::builder().rules(rules).build().expect("it fits");
+    let mut records = Vec::new();
+    let mut sink = on_match(|found: kleene::Match<'_, Ev>| {
+        records.push(found.to_record().to_string());
+    });
+    for event in events("a3 a4 b0") {
+        engine.push(&event, &mut sink).expect("no limit fails");
+    }
+    assert_eq!(records, ["{ sum: 7, late: 1s }"]);
 }
 
 #[test]

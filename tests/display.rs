@@ -1,4 +1,5 @@
-//! What the public types print: no `Display` ends in a newline, so that `println!` fits all of them.
+//! What the public types print: no `Display` ends in a newline, so that `println!` fits all of
+//! them.
 #![cfg(feature = "derive")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,6 +9,8 @@ use std::fs;
 use std::path::Path;
 
 use kleene::diagnostic::{Code, Severity};
+use kleene::exec::Matcher;
+use kleene::hir::Length;
 use kleene::nfa;
 use kleene::ruleset::Reports;
 use kleene::schema::FieldType;
@@ -82,6 +85,9 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     show("PatternError", &Pattern::<Paid>::begin("a").followed_by("a").build().unwrap_err());
     let mismatch = Engine::<Paid>::builder().rules(done.clone()).build().unwrap_err();
     show("BuildError", &mismatch);
+    let mut pattern = done.rule("done").expect("it is a rule").pattern.clone();
+    pattern.within = Some(Length::ZERO);
+    show("AutomatonError", &Matcher::<Record>::new(&pattern, []).unwrap_err());
 
     // What an engine says.
     let mut engine = Engine::<Record>::builder().rules(done.clone()).build().unwrap();
@@ -158,8 +164,15 @@ fn no_display_ends_in_a_newline() {
 }
 
 /// Types that users do not see, and those of which there is only a name.
-const PRIVATE: [&str; 6] =
-    ["DecodeError", "Fields<'_>", "Length", "Lines<'_, Entry>", "Mismatch", "Unseen"];
+const PRIVATE: [&str; 7] = [
+    "DecodeError",
+    "Fields<'_>",
+    "Length",
+    "Lines<'_, Entry>",
+    "Mismatch",
+    "RefusedPattern",
+    "Unseen",
+];
 
 #[test]
 fn every_public_display_is_looked_at() {

@@ -9,7 +9,7 @@ use kleene::RuleSet;
 use kleene::hir::expr::{Captured, Expr, FieldRef, MatchFact, Pick};
 use kleene::hir::{
     Condition, ConditionId, Contiguity, Emit, Gap, Item, ItemKind, KeyPart, Length, Meta, Pattern,
-    Quantifier, Rule, Sequence, Skip, SkipStrategy, Step, StepId, Test,
+    Quantifier, Report, Rule, Sequence, Skip, SkipStrategy, Step, StepId, Test,
 };
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
 use kleene::stream::{Engine, EngineBuilder, Ignore, Output, Reason, SourceId};
@@ -84,7 +84,7 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
         name: name.into(),
         meta: Meta::default(),
         types: (0..3).map(TypeId::new).collect(),
-        key: vec![KeyPart { name: "k".into(), fields: fields.collect() }],
+        key: vec![KeyPart { name: "k".into(), fields: fields.collect(), is_computed: false }],
         pattern: Pattern {
             steps: ["a", "b", "c"].into_iter().enumerate().map(step).collect(),
             conditions: (0..3).map(condition).collect(),
@@ -92,6 +92,8 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
             lengths: Vec::new(),
             within: within.map(Length::Millis),
             skip: Skip { strategy: skip, ordered: false },
+            report: Report::All,
+            totals: Vec::new(),
             report_timeouts: false,
             repeats: false,
         },

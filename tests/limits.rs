@@ -82,8 +82,8 @@ fn every_limit_that_can_be_set_stands_in_the_table() {
     let setters = names_after("src/stream/builder.rs", "pub fn limit_");
     assert!(setters.len() >= 7, "{setters:?}");
     limits.extend(setters.iter().map(|name| format!("EngineBuilder::limit_{name}")));
-    limits
-        .extend(["Limits::partial_matches_per_key", "Limits::steps_per_event"].map(str::to_owned));
+    let of_a_key = ["partial_matches_per_key", "steps_per_event", "matches_per_set"];
+    limits.extend(of_a_key.map(|limit| format!("Limits::{limit}")));
     limits.extend(
         names_after("src/syntax/mod.rs", "pub const ").iter().map(|name| format!("syntax::{name}")),
     );

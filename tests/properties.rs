@@ -1,13 +1,20 @@
 //! Random patterns over random streams: the matcher does what the reference does.
 
 use kleene::exec::reference::Reference;
+use kleene::exec::{KeyState, Matcher};
+use kleene::hir::{Report, Skip, SkipStrategy, StepId};
+use kleene::nfa::Program;
 use kleene::{Event as _, Record, Timestamp};
-use kleene_test::engine::{Engine as _, GeneralEngine, MatcherEngine, Session, TextEngine};
+use kleene_test::engine::{
+    CompactEngine, Engine as _, GeneralEngine, MatcherEngine, Session, TextEngine,
+};
 use kleene_test::random::{self, Built};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use proptest::test_runner::FileFailurePersistence;
 
-/// Where combinations explode, the reference would take for ever: the rest of the stream is left out.
+/// Where combinations explode, the reference would take for ever: the rest of the stream is left
+/// out.
 const MOST_PARTIALS: usize = 1500;
 
 /// How the matcher says that a pattern is beyond its limits; the reference has none.
@@ -46,6 +53,29 @@ fn reports_what_the_reference_reports(
     let expected = reference.finish();
     prop_assert_eq!(&general.finish(), &expected, "general, the end");
     prop_assert_eq!(matcher.finish(), expected, "the end");
+    Ok(())
+}
+
+/// Checks that the compact form reports what the reference reports.
+fn is_alike_in_the_compact_form(pattern: &Built, events: &[Record]) -> Result<(), TestCaseError> {
+    let Ok(mut reference) = Reference::<Record>::new(&pattern.0, Vec::new()) else {
+        return Ok(());
+    };
+    if !Program::new(&pattern.0).is_ok_and(|program| program.why_not_compact().is_none()) {
+        return Ok(());
+    }
+    let mut compact = CompactEngine.start(&pattern.0).map_err(TestCaseError::fail)?;
+    for (number, event) in events.iter().enumerate() {
+        let expected = reference.advance(event.time());
+        prop_assert_eq!(compact.advance(event.time()), expected, "time, event {}", number);
+        let expected = Session::push(&mut reference, event);
+        prop_assert_eq!(compact.push(event), expected, "event {}", number);
+        if reference.partial_count() > MOST_PARTIALS {
+            break;
+        }
+    }
+    let expected = reference.finish();
+    prop_assert_eq!(compact.finish(), expected, "the end");
     Ok(())
 }
 
@@ -98,6 +128,54 @@ fn says_what_its_pattern_says(pattern: &Built, events: &[Record]) -> Result<(), 
     Ok(())
 }
 
+/// Returns the pattern without what the compact form never has: timeouts, and skipped starts.
+fn compactable(mut pattern: Built, to_next: bool) -> Built {
+    pattern.0.report_timeouts = false;
+    let strategy = if to_next { SkipStrategy::ToNext } else { SkipStrategy::None };
+    pattern.0.skip = Skip { strategy, ordered: false };
+    pattern
+}
+
+/// The matches of a set, by the numbers and steps of their events.
+type Set = Vec<Vec<(StepId, u64)>>;
+
+/// Returns the matches of each set, and the number of events that were taken.
+fn sets(matcher: &Matcher<Record>, events: &[Record]) -> (Vec<Set>, usize) {
+    let (mut store, mut key) = (matcher.create_store(), KeyState::default());
+    let (mut sets, mut taken) = (Vec::new(), 0);
+    for (seq, event) in (0..).zip(events) {
+        matcher.push(&mut store, &mut key, event, seq, &mut |outcome| {
+            let (mut set, mut listing) = (Vec::new(), outcome.set().listing());
+            while let Some(found) = listing.next_match() {
+                set.push(found.captures().numbered().map(|(step, seq, _)| (step, seq)).collect());
+            }
+            sets.push(set);
+        });
+        taken += 1;
+        if key.run_count() > MOST_PARTIALS {
+            break;
+        }
+    }
+    matcher.clear(&mut store, &mut key);
+    assert_eq!((store.event_count(), store.captured_bytes()), (0, 0), "nothing is left");
+    (sets, taken)
+}
+
+/// The properties of the compact form are about patterns that can be held in it.
+#[test]
+fn many_random_patterns_can_be_held_in_the_compact_form() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut reasons = std::collections::BTreeMap::new();
+    for _ in 0..400 {
+        let pattern = random::pattern().new_tree(&mut runner).expect("nothing is filtered");
+        let pattern = compactable(pattern.current().repaired().build(), false);
+        if let Ok(program) = Program::new(&pattern.0) {
+            *reasons.entry(program.why_not_compact()).or_insert(0) += 1;
+        }
+    }
+    assert!(reasons[&None] > 200, "{reasons:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
@@ -110,6 +188,30 @@ proptest! {
         events in random::stream(),
     ) {
         reports_what_the_reference_reports(&pattern, &events.0)?;
+    }
+
+    #[test]
+    fn the_compact_form_reports_what_the_reference_reports(
+        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        to_next in any::<bool>(),
+        report in random::report::report(),
+        events in random::stream(),
+    ) {
+        let pattern = compactable(pattern, to_next).reporting(report);
+        is_alike_in_the_compact_form(&pattern, &events.0)?;
+    }
+
+    #[test]
+    fn the_compact_form_lists_what_the_general_strategy_lists(
+        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        to_next in any::<bool>(),
+        events in random::stream(),
+    ) {
+        let pattern = compactable(pattern, to_next).reporting(Report::Count);
+        if let Ok(matcher) = Matcher::<Record>::new(&pattern.0, Vec::new()) {
+            let (expected, taken) = sets(&matcher.clone().generalized(), &events.0);
+            prop_assert_eq!(sets(&matcher.compacted(), &events.0[..taken]).0, expected);
+        }
     }
 
     #[test]

@@ -14,15 +14,15 @@ use syn::{ImplItem, Item, TraitItem, Type, UseTree, Visibility};
 const LIST: &str = "tests/public_api.txt";
 
 /// The path of a module or item from the root of the crate.
-type Place = Vec<String>;
+type ItemPath = Vec<String>;
 
 /// The items of all modules but tests.
 #[derive(Default)]
-struct Modules(BTreeMap<Place, Vec<Item>>);
+struct Modules(BTreeMap<ItemPath, Vec<Item>>);
 
 impl Modules {
     /// Reads a module with its children.
-    fn read(&mut self, path: Place, items: Vec<Item>, folder: &Path) {
+    fn read(&mut self, path: ItemPath, items: Vec<Item>, folder: &Path) {
         for item in &items {
             let Item::Mod(module) = item else { continue };
             if is_test(&module.attrs) {
@@ -44,7 +44,7 @@ impl Modules {
     }
 
     /// Returns the names that the `use` items of a module bring, each with what it stands for.
-    fn names(&self, module: &Place) -> Vec<(String, Place, bool)> {
+    fn names(&self, module: &ItemPath) -> Vec<(String, ItemPath, bool)> {
         let mut names = Vec::new();
         for item in self.0.get(module).into_iter().flatten() {
             let Item::Use(item) = item else { continue };
@@ -57,7 +57,7 @@ impl Modules {
     }
 
     /// Returns a path of a module from the root of the crate.
-    fn absolute(&self, module: &Place, path: &[String]) -> Place {
+    fn absolute(&self, module: &ItemPath, path: &[String]) -> ItemPath {
         match path.first().map(String::as_str) {
             Some("crate") => path[1..].to_vec(),
             Some("self") => [module, &path[1..]].concat(),
@@ -70,7 +70,7 @@ impl Modules {
     }
 
     /// Returns the place where an item is defined, behind all re-exports.
-    fn defined(&self, place: &Place) -> Place {
+    fn defined(&self, place: &ItemPath) -> ItemPath {
         let mut place = place.clone();
         for _ in 0..8 {
             let Some((name, module)) = place.split_last() else { break };
@@ -85,7 +85,7 @@ impl Modules {
     }
 }
 
-fn at(module: &[String], name: &str) -> Place {
+fn at(module: &[String], name: &str) -> ItemPath {
     [module, &[name.to_owned()]].concat()
 }
 
@@ -97,7 +97,7 @@ fn is_hidden(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|one| one.to_token_stream().to_string().contains("doc (hidden)"))
 }
 
-fn add_names(tree: &UseTree, path: &mut Place, found: &mut dyn FnMut(String, &[String])) {
+fn add_names(tree: &UseTree, path: &mut ItemPath, found: &mut dyn FnMut(String, &[String])) {
     match tree {
         UseTree::Path(next) => {
             path.push(next.ident.to_string());
@@ -155,11 +155,11 @@ fn text(tokens: &impl ToTokens) -> String {
 struct List {
     lines: Vec<String>,
     /// The types in the list by where they are defined, with their public paths.
-    types: BTreeMap<Place, String>,
+    types: BTreeMap<ItemPath, String>,
 }
 
 impl List {
-    fn add_module(&mut self, all: &Modules, module: &Place, path: &str) {
+    fn add_module(&mut self, all: &Modules, module: &ItemPath, path: &str) {
         // The shortest path of an item counts.
         for (name, place, is_public) in all.names(module) {
             if !is_public {
@@ -191,7 +191,7 @@ impl List {
     }
 
     /// Adds an item of a module: any public one, or that of a name, as which it is re-exported.
-    fn add_item(&mut self, module: &Place, item: &Item, path: &str, only: Option<(&str, &str)>) {
+    fn add_item(&mut self, module: &ItemPath, item: &Item, path: &str, only: Option<(&str, &str)>) {
         let (attributes, visibility, ident) = match item {
             Item::Struct(one) => (&one.attrs, &one.vis, &one.ident),
             Item::Enum(one) => (&one.attrs, &one.vis, &one.ident),
@@ -269,7 +269,7 @@ impl List {
             for item in items {
                 let Item::Impl(block) = item else { continue };
                 let Type::Path(of) = &*block.self_ty else { continue };
-                let named: Place =
+                let named: ItemPath =
                     of.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
                 let own = [&module[..], &named[..]].concat();
                 let brought = all.names(module).into_iter().find(|(name, ..)| *name == named[0]);

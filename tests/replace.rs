@@ -89,8 +89,8 @@ fn replaced(old: &str, events: &str, new: &str) -> (RuleChange, Engine<Record>) 
 
 #[test]
 fn keys_that_come_again_and_again_are_given_up_when_their_rule_changes() {
-    // Matches empty the key. What is left of it for its next event is counted, which debug builds check
-    // when all of that is given up.
+    // Matches empty the key. What is left of it for its next event is counted, which debug builds
+    // check when all of that is given up.
     for events in ["a0 a0 a0", "a0 a0 a0 a0", "a0 a0 a0 a0 a0", "a0 a0 a0 a0 a0 a0"] {
         let old = rule("key k match a{3} within 1h");
         let (mut engine, mut reported) = seen(&old, events);
@@ -890,8 +890,8 @@ proptest! {
         else {
             return Ok(());
         };
-        // What an `until` or the loop that it ends asks, too, is one question before the edit and two
-        // after it: then a place of the automaton becomes two.
+        // What an `until` or the loop that it ends asks, too, is one question before the edit and
+        // two after it: then a place of the automaton becomes two.
         let says = |id: ConditionId| format!("{:?}", pattern.0.conditions[id.index()].test);
         let mut others = Vec::new();
         untils(&pattern.0.body, &mut others);

@@ -113,7 +113,7 @@ fn an_exploding_rule_at_its_limits() {
     ] {
         for steps in ["a{1.. any each} as x -> b", "a -> any a -> any a -> any a -> any b"] {
             let rule = format!("match {steps}  skip none  {clause}");
-            let limited = || builder(&rule).limit_steps_per_event(limit);
+            let limited = || builder(&rule).without_compact_strategy().limit_steps_per_event(limit);
             let mut engine = after(limited(), 100, |_| 1);
             assert_eq!(engine.stats().partials, 1000, "{rule}");
             for at in 100..200 {

@@ -67,7 +67,13 @@ fn the_planner_picks_by_the_shape_of_the_pattern() {
         ("match a{3} -> b within 1m", Strategy::Deterministic),
         ("match a{3 any} within 1m", Strategy::General),
         ("match a -> any b within 1m", Strategy::General),
-        ("match a[v > 1]{2} -> any b within 1m skip none", Strategy::General),
+        ("match a[v > 1]{2} -> any b within 1m skip none", Strategy::Compact),
+        ("match a{1.. any each} -> b within 1m skip to next", Strategy::Compact),
+        ("match a -> b within 1m skip none report count", Strategy::Compact),
+        ("match a{3} within 1m skip none report count", window(3)),
+        // What is reported at a deadline, or reads all that was captured, is listed.
+        ("match a -> any b within 1m skip none on timeout emit { k }", Strategy::General),
+        ("match a{1.. any each} as x -> b[x[1].v == v] skip none", Strategy::General),
         ("match a{2..4} within 1m", Strategy::Deterministic),
         ("match a -> b -> not c within 1m", Strategy::Deterministic),
         ("match a -> not c for 10s within 1m", Strategy::General),
@@ -108,7 +114,7 @@ fn the_planner_knows_the_workloads() {
             window(30),
             Strategy::Deterministic,
             Strategy::SharedSuffix,
-            Strategy::General,
+            Strategy::Compact,
             Strategy::Deterministic,
         ]
     );
@@ -222,8 +228,8 @@ fn open(engine: &Engine<Record>) -> String {
     open
 }
 
-/// A representative runs out of time before its suffixes, or reaches the limit with them; in between
-/// an engine goes on from a snapshot, with the same strategy or the other.
+/// A representative runs out of time before its suffixes, or reaches the limit with them; in
+/// between an engine goes on from a snapshot, with the same strategy or the other.
 #[test]
 fn suffixes_go_on_when_their_representative_is_gone() {
     for body in [

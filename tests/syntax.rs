@@ -444,6 +444,8 @@ fn expr() -> BoxedStrategy<Spanned<Expr>> {
                     .prop_map(|(negated, value, set)| at(Expr::In { negated, value, set })),
                 1 => (any::<bool>(), boxed).prop_map(|(negated, value)| at(Expr::IsNull { negated, value })),
                 1 => (name(), vec(inner.clone(), 0..3)).prop_map(|(name, args)| at(Expr::Call(name, args))),
+                1 => (name(), vec(inner.clone(), 0..3))
+                    .prop_map(|(name, args)| at(Expr::OfMatches(name, args))),
                 1 => vec(inner.clone(), 0..3).prop_map(|entries| at(Expr::List(entries))),
                 1 => [inner.clone(), inner.clone(), inner].prop_map(|parts| at(Expr::If(Box::new(parts)))),
             ]
@@ -598,6 +600,17 @@ fn define() -> impl Strategy<Value = Define> {
     (name(), step()).prop_map(|(name, step)| Define { name, step })
 }
 
+fn report() -> impl Strategy<Value = Report> {
+    prop_oneof![
+        Just(Report::All),
+        Just(Report::Count),
+        spanned(0..1_000_000u64).prop_map(Report::First),
+        spanned(0..1_000_000u64).prop_map(Report::Last),
+        Just(Report::Longest),
+        Just(Report::Shortest),
+    ]
+}
+
 fn skip() -> impl Strategy<Value = Skip> {
     let strategy = prop_oneof![
         Just(SkipStrategy::None),
@@ -625,6 +638,7 @@ fn clause() -> BoxedStrategy<Clause> {
         body().prop_map(Clause::Match),
         dur().prop_map(Clause::Within),
         skip().prop_map(Clause::Skip),
+        report().prop_map(Clause::Report),
         emit().prop_map(Clause::Emit),
         emit().prop_map(Clause::OnTimeout),
         expr().prop_map(Clause::Having),
@@ -658,8 +672,14 @@ fn test_step() -> impl Strategy<Value = TestStep> {
         ty,
         fields,
     });
-    let expect = (any::<bool>(), any::<bool>(), record(), option::of(millis()))
-        .prop_map(|(no, timeout, fields, at)| TestStep::Expect { no, timeout, fields, at });
+    let number = option::of(spanned(0..1_000_000u64));
+    let expect = (any::<bool>(), any::<bool>(), record(), number, option::of(millis())).prop_map(
+        |(no, timeout, fields, count, at)| {
+            // A timeout is not counted.
+            let count = count.filter(|_| !timeout);
+            TestStep::Expect { no, timeout, fields, count, at }
+        },
+    );
     prop_oneof![event, expect, millis().prop_map(TestStep::Advance)]
 }
 

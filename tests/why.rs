@@ -95,6 +95,7 @@ fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration
         let effects = tracer.entries().flat_map(|entry| &entry.effects);
         let mut reported: Vec<_> = effects
             .filter_map(|effect| effect.reported.as_ref())
+            .filter(|reported| reported.not_chosen.is_none())
             .map(|reported| {
                 let kind = match (reported.is_timeout, reported.is_suppressed) {
                     _ if reported.is_filtered => "filtered",

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use kleene::stream::Engine;
 use kleene::{Event, Record, RuleSet, Timestamp, Value};
 
-use crate::Options;
 use crate::measure::{self, median, peak, ratio, time, time_engine};
 use crate::report::{Bound, Figure, Report, mib};
 use crate::sizes;
 use crate::suite::{Counts, Workload, run};
+use crate::{Options, explosive};
 
 /// How long one run of W8 may take, with however many rules: the stream is cut to what fits.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,11 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 type Measure = fn(&Options, &mut Report) -> Result<(), String>;
 
 pub(crate) fn all(options: &Options, report: &mut Report) -> Result<(), String> {
-    let all: [(&str, Measure); 6] = [
+    let all: [(&str, Measure); 7] = [
         ("W1", open_partials),
         ("W1", sizes::by_kind_of_rule),
         ("W5", nobody_asks),
         ("W7", powerset),
+        ("W7", explosive::all),
         ("W8", compile),
         ("W8", many_rules),
     ];

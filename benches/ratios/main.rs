@@ -17,6 +17,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports")]
 
+mod explosive;
 mod figures;
 mod machine;
 mod measure;

@@ -156,7 +156,10 @@ impl Workload {
     pub fn builder(&self, rules: RuleSet) -> EngineBuilder<Record> {
         let builder = Engine::builder().rules(rules);
         if self.id == "W7" {
-            builder.limit_partials_per_key(1 << 26).limit_steps_per_event(1 << 26)
+            builder
+                .limit_partials_per_key(1 << 26)
+                .limit_steps_per_event(1 << 26)
+                .limit_matches_per_set(1 << 26)
         } else {
             builder
         }

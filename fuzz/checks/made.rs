@@ -59,7 +59,7 @@ fn with(rule: Rule) -> EngineBuilder<Record> {
 
 fn rule(pattern: &Pattern, has_key: bool) -> Rule {
     let field = (convert::event_type(), FieldRef::Declared(FieldId::new(1)));
-    let part = KeyPart { name: "v".into(), fields: vec![field] };
+    let part = KeyPart { name: "v".into(), fields: vec![field], is_computed: false };
     Rule {
         name: "made".into(),
         meta: Meta::default(),

@@ -1,7 +1,9 @@
 //! Rules are replaced at any event: what is unchanged goes on as if nothing had been replaced, what
 //! is new is run or refused, and nothing panics.
 
+use kleene::exec::Matcher;
 use kleene::hir::Pattern;
+use kleene::nfa::Strategy;
 use kleene::stream::{Output, Verdict};
 use kleene::{Engine, Record, RuleSet};
 use kleene_test::random::Choices;
@@ -40,6 +42,14 @@ pub(crate) fn check(data: &[u8]) {
     let sets = [[&kept, &other], [&other, &kept], [&kept, &edited]].map(|rules| together(&rules));
     let [Some(first), Some(second), Some(third)] = sets else { return };
     let sets = [first, second, third, together(&[&kept]).expect("it is in the others")];
+    // In the compact form, groups that an edit makes equal become one, and those that become runs
+    // count as many as these are.
+    let is_counted = |rules: &RuleSet| {
+        let mut matchers =
+            rules.rules().iter().map(|rule| Matcher::<Record>::new(&rule.pattern, []));
+        matchers.all(|one| one.is_ok_and(|matcher| matcher.strategy() != Strategy::Compact))
+    };
+    let is_exact = sets.iter().all(is_counted);
     let engine = |rules: &RuleSet| {
         let builder = Engine::builder().rules(rules.clone());
         builder.limit_partials_per_key(MOST_PARTIALS).build().ok()
@@ -52,7 +62,7 @@ pub(crate) fn check(data: &[u8]) {
             && replacements < MOST_REPLACEMENTS
         {
             replacements += 1;
-            replace(&mut live, rules);
+            replace(&mut live, rules, is_exact);
         }
         plain.push(event, &mut expected).expect("no limit fails");
         live.push(event, &mut reported).expect("no limit fails");
@@ -62,7 +72,7 @@ pub(crate) fn check(data: &[u8]) {
     assert_eq!(of_same(&reported), of_same(&expected), "{kept}\n{other}\nover {stream:?}");
 }
 
-fn replace(engine: &mut Engine<Record>, rules: &RuleSet) {
+fn replace(engine: &mut Engine<Record>, rules: &RuleSet, is_exact: bool) {
     let before = engine.stats().partials;
     let plan = engine.plan_replacement(rules);
     let Ok(done) = engine.replace_rules(rules) else {
@@ -73,7 +83,12 @@ fn replace(engine: &mut Engine<Record>, rules: &RuleSet) {
     let change = done.rule("same").expect("it is in all of them");
     assert_eq!((&change.verdict, change.dropped), (&Verdict::Unchanged, 0), "{done}");
     let kept: u64 = done.rules.iter().map(|change| change.kept).sum();
-    assert_eq!((kept, kept + done.dropped()), (engine.stats().partials, before), "{done}");
+    let (after, all) = (engine.stats().partials, kept + done.dropped());
+    if is_exact {
+        assert_eq!((kept, all), (after, before), "{done}");
+    } else {
+        assert!(kept >= after && all >= before, "{done}: {before} before, {after} after");
+    }
 }
 
 /// The rule that says `pattern`; `None` where the language has no words for it.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use kleene::stream::{
-    Late, Match, Output, Overflow, Position, PushError, Rejected, Shard, Sink, Stats, Timeout,
+    Late, Match, Output, Overflow, Position, PushError, Rejected, Shard, ShardSink, Sink, Stats,
+    Timeout,
 };
 use kleene::{Event as _, Record, Timestamp};
 use kleene_test::random::Choices;
@@ -150,7 +151,9 @@ impl Sink<Record> for Positioned {
     fn overflowed(&mut self, overflow: Overflow) {
         self.add(|outputs| outputs.overflowed(overflow));
     }
+}
 
+impl ShardSink<Record> for Positioned {
     fn at(&mut self, position: Position) {
         self.now = position;
     }

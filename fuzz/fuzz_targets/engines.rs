@@ -2,10 +2,8 @@
 
 #![no_main]
 
-#[cfg(feature = "mimalloc")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
+#[path = "allocator.rs"]
+mod allocator;
 #[path = "../checks/engines.rs"]
 mod check;
 #[path = "../checks/made.rs"]

@@ -114,6 +114,8 @@ codes! {
     BadBound = "E0409",
     /// A contiguity that does not go with this quantifier.
     BadContiguity = "E0410",
+    /// `matches` where no set of matches is known.
+    MisplacedMatches = "E0414",
     /// `any event` in a rule whose stream has no event type.
     NoStream = "E0415",
     /// A `not .. for` as an operand of `and`, `or` or `of` where its time has no sure beginning.
@@ -176,10 +178,14 @@ codes! {
     NullInNegation = "W0009",
     /// A silence that repeats, and is over before it is reported a second time.
     NeverRepeated = "W0010",
+    /// A `report` that chooses among one match.
+    OneMatchAtMost = "W0011",
     /// A clause that says nothing beside `once`.
     NothingToSay = "W0012",
     /// `any event` in a rule whose stream has one event type only.
     NarrowWildcard = "W0013",
+    /// A set of matches that is counted or chosen from by listing it.
+    ListedMatches = "W0014",
 }
 
 impl Code {

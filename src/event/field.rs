@@ -203,8 +203,8 @@ impl FieldValue for String {
 }
 
 macro_rules! forwarded_field_values {
-    ($($pointer:ty),* $(,)?) => {
-        $(impl<T: FieldValue + ?Sized> FieldValue for $pointer {
+    ($($pointer:ty $(where T: $bound:path)?),* $(,)?) => {
+        $(impl<T: FieldValue + ?Sized> FieldValue for $pointer $(where T: $bound)? {
             fn field_type() -> FieldType {
                 T::field_type()
             }
@@ -226,27 +226,7 @@ macro_rules! forwarded_field_values {
     };
 }
 
-forwarded_field_values!(&T, Box<T>, Rc<T>, Arc<T>);
-
-impl<T: FieldValue + ToOwned + ?Sized> FieldValue for Cow<'_, T> {
-    fn field_type() -> FieldType {
-        T::field_type()
-    }
-
-    fn is_optional() -> bool {
-        T::is_optional()
-    }
-
-    fn value(&self) -> ValueRef<'_> {
-        (**self).value()
-    }
-
-    const HAS_RANGE: bool = T::HAS_RANGE;
-
-    fn is_in_range(&self) -> bool {
-        (**self).is_in_range()
-    }
-}
+forwarded_field_values!(&T, Box<T>, Rc<T>, Arc<T>, Cow<'_, T> where T: ToOwned);
 
 impl<T: FieldValue> FieldValue for Option<T> {
     fn field_type() -> FieldType {
@@ -401,7 +381,8 @@ pub mod derived {
 
     pub fn push_map<M: MapValue>(prefix: &str, name: &str, out: &mut Vec<Field>) {
         let name = format!("{name}{}", EventType::ENTRIES);
-        push_field(prefix, &name, M::value_type(), true, out);
+        let (name, ty) = (path_of(prefix, &name), M::value_type());
+        out.push(Field { name, ty, optional: true });
     }
 
     /// A number that is a time, or an `Option` of one.
@@ -473,8 +454,11 @@ pub mod derived {
         optional: bool,
         out: &mut Vec<Field>,
     ) {
-        let name = if prefix.is_empty() { name.into() } else { format!("{prefix}.{name}").into() };
-        out.push(Field { name, ty, optional });
+        out.push(Field { name: path_of(prefix, name), ty, optional });
+    }
+
+    fn path_of(prefix: &str, name: &str) -> std::sync::Arc<str> {
+        if prefix.is_empty() { name.into() } else { format!("{prefix}.{name}").into() }
     }
 
     pub fn push_nested<T: Fields>(prefix: &str, name: &str, optional: bool, out: &mut Vec<Field>) {

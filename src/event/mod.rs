@@ -48,7 +48,8 @@ use crate::value::{Value, ValueRef};
 /// let mut engine: Engine<&Record> = Engine::builder().rules(rules.clone()).build()?;
 /// let mut reported: Vec<Output<&Record>> = Vec::new();
 /// engine.push_batch(&borrowed, &mut reported)?;
-/// assert!(matches!(&reported[..], [Output::Match(found)] if std::ptr::eq(found.events[1].1, &events[1])));
+/// let [Output::Match(found)] = &reported[..] else { panic!("there is one match") };
+/// assert!(std::ptr::eq(found.events[1].1, &events[1]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Event: Clone {
@@ -101,8 +102,7 @@ pub trait Event: Clone {
     /// only a hint to the processor. The default does nothing and is right for events that own
     /// nothing.
     ///
-    /// Hints are no trait of their own: an implementation for all events could not give
-    /// [`Record`] and pointers hints that differ from the default.
+    /// Hints are no trait of their own; ARCHITECTURE.md says why.
     #[doc(hidden)]
     #[inline(always)]
     fn prefetch(&self) {}
@@ -265,7 +265,8 @@ impl<E: Event> Event for &E {
 ///
 /// let rules = RuleSet::parse("event paid { order: int, at: time }")?;
 /// let at = Timestamp::from_millis(1000);
-/// let by_name = Record::from_fields(rules.schema(), "paid", [("order", 7.into()), ("at", at.into())])?;
+/// let fields = [("order", 7.into()), ("at", at.into())];
+/// let by_name = Record::from_fields(rules.schema(), "paid", fields)?;
 ///
 /// // By number, where many events of a type are made.
 /// let paid = rules.schema().type_id("paid").unwrap();
@@ -285,6 +286,14 @@ pub struct Record {
     notes: u32,
 }
 
+/// The meaning of a record's last value.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum LastValue {
+    Field,
+    /// The undeclared fields of an open type.
+    Extra,
+}
+
 impl Record {
     /// Makes an event of type `type_id` with `values` in the order of that type's fields. Missing
     /// values at the end are null. `type_id` must be of the schema of the rules that read the
@@ -294,16 +303,16 @@ impl Record {
         time: Timestamp,
         values: impl IntoIterator<Item = Value>,
     ) -> Record {
-        Record::of(type_id, time, values.into_iter(), false)
+        Record::of(type_id, time, values.into_iter(), LastValue::Field)
     }
 
-    /// Makes a record of these values. If `has_extra`, the last value holds the undeclared fields.
+    /// Makes a record of these values.
     #[inline]
     fn of(
         type_id: TypeId,
         time: Timestamp,
         mut values: impl Iterator<Item = Value>,
-        has_extra: bool,
+        last: LastValue,
     ) -> Record {
         let values = match values.size_hint() {
             // They are written to where they stay.
@@ -313,7 +322,7 @@ impl Record {
             }
             _ => ThinArc::from_header_and_iter((), values.collect::<Vec<_>>().into_iter()),
         };
-        let notes = notes(&values.slice, has_extra);
+        let notes = notes(&values.slice, last == LastValue::Extra);
         Record { values, time, type_id, notes }
     }
 
@@ -329,7 +338,7 @@ impl Record {
             return Record::new(type_id, time, values);
         }
         let extra = std::iter::once(Value::Record(extra.into()));
-        Record::of(type_id, time, values.into_iter().chain(extra), true)
+        Record::of(type_id, time, values.into_iter().chain(extra), LastValue::Extra)
     }
 
     /// Makes an event of the type called `ty` from its fields by name. The event time is the value
@@ -345,7 +354,8 @@ impl Record {
     ///
     /// let rules = RuleSet::parse("event paid { order: int, amount: float?, at: time }")?;
     /// let at = Timestamp::from_millis(1000);
-    /// let paid = Record::from_fields(rules.schema(), "paid", [("order", 7.into()), ("at", at.into())])?;
+    /// let fields = [("order", 7.into()), ("at", at.into())];
+    /// let paid = Record::from_fields(rules.schema(), "paid", fields)?;
     /// assert_eq!((paid.time(), &paid.values()[0]), (at, &Value::Int(7)));
     ///
     /// let error = Record::from_fields(rules.schema(), "paid", [("ordr", 7.into())]).unwrap_err();

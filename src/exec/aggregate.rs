@@ -35,7 +35,7 @@ enum State {
     First(Value),
     Last(Value),
     Distinct(Arc<Distinct>),
-    Collect(Arc<Kept>),
+    Collect(Arc<KeptValues>),
     /// Welford's algorithm: the number of values, their mean, and the sum of squared distances from
     /// it.
     Stddev(i64, f64, f64),
@@ -43,19 +43,19 @@ enum State {
 
 /// Values, and their size in bytes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct KeptValues {
     values: Vec<Value>,
     bytes: u64,
 }
 
-impl From<Vec<Value>> for Kept {
-    fn from(values: Vec<Value>) -> Kept {
+impl From<Vec<Value>> for KeptValues {
+    fn from(values: Vec<Value>) -> KeptValues {
         let bytes = values.iter().map(|value| size_of::<Value>() + value.as_ref().heap_size());
-        Kept { bytes: bytes.sum::<usize>() as u64, values }
+        KeptValues { bytes: bytes.sum::<usize>() as u64, values }
     }
 }
 
-impl Kept {
+impl KeptValues {
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -184,7 +184,7 @@ impl Accumulator {
     }
 
     /// Returns the kept values.
-    fn kept(&self) -> Option<&Kept> {
+    fn kept(&self) -> Option<&KeptValues> {
         match &self.0 {
             State::Distinct(values) => Some(values.kept()),
             State::Collect(values) => Some(values),
@@ -194,7 +194,7 @@ impl Accumulator {
 
     /// True if more was added than can be kept: the aggregate is null.
     pub(crate) fn is_too_large(&self) -> bool {
-        self.kept().is_some_and(Kept::is_too_large)
+        self.kept().is_some_and(KeptValues::is_too_large)
     }
 
     /// The aggregate where it is a list, without a copy; null where that is too large.
@@ -245,7 +245,7 @@ impl Accumulator {
                 put_value(out, value.as_ref());
             }
             State::Distinct(_) | State::Collect(_) => {
-                let values = self.kept().map_or(&[][..], Kept::values);
+                let values = self.kept().map_or(&[][..], KeptValues::values);
                 put_values(out, values.iter().map(Value::as_ref));
             }
             State::Stddev(n, mean, squares) => {

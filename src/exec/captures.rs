@@ -20,7 +20,7 @@ pub(super) const NIL: u32 = u32::MAX;
 /// Partial matches that branch share the nodes before the branch. A node lives as long as a run, a
 /// completed match or a later node refers to it.
 #[derive(Clone, Debug)]
-pub(super) struct Node<E> {
+pub(super) struct CaptureNode<E> {
     event: Kept<E>,
     pub(super) previous: u32,
     pub(super) step: StepId,
@@ -58,7 +58,7 @@ pub(super) const BEGINS: Starts = 1;
 /// Captured events and the chains of nodes that refer to them.
 #[derive(Clone, Debug)]
 pub(super) struct CaptureArena<E> {
-    nodes: Slab<Node<E>>,
+    nodes: Slab<CaptureNode<E>>,
     events: Slab<Stored<E>>,
     /// The number of nodes that contain their event.
     here: usize,
@@ -68,6 +68,8 @@ pub(super) struct CaptureArena<E> {
     faults: Arc<Faults>,
     /// The size of the events in bytes.
     bytes: u64,
+    /// The size of the graphs of keys in the compact form in bytes.
+    pub(super) graphs: u64,
 }
 
 /// The counts of expressions that gave null for a reason that their author may want to know.
@@ -86,6 +88,7 @@ impl<E> CaptureArena<E> {
             queues: Queues::default(),
             faults: Arc::default(),
             bytes: 0,
+            graphs: 0,
         }
     }
 
@@ -116,10 +119,10 @@ impl<E> CaptureArena<E> {
         self.faults.too_large.load(atomic::Ordering::Relaxed)
     }
 
-    /// Returns the approximate size of the events in bytes.
+    /// Returns the approximate size of the events and graphs in bytes.
     #[inline]
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes + self.queues.bytes()
+        self.bytes + self.queues.bytes() + self.graphs
     }
 
     /// Stores an event, with one reference for the caller.
@@ -129,6 +132,18 @@ impl<E> CaptureArena<E> {
     {
         self.bytes += bytes_of(&event);
         self.events.insert(Stored { event, seq, refs: 1 })
+    }
+
+    /// Adds one reference to a stored event.
+    pub(super) fn retain_event(&mut self, event: u32) {
+        self.events.get_mut(event).refs += 1;
+    }
+
+    /// Returns the sequence number of a stored event, and the event.
+    #[inline]
+    pub(super) fn stored(&self, event: u32) -> (u64, &E) {
+        let Stored { event, seq, .. } = self.events.get(event);
+        (*seq, event)
     }
 
     /// Releases one reference to a stored event.
@@ -191,7 +206,7 @@ impl<E> CaptureArena<E> {
         let depth = self.depth_behind(previous);
         let node = self.nodes.insert_with(|| {
             let event = Kept::Here(event.clone(), seq);
-            Node { event, previous, step, starts, depth, refs: 1 }
+            CaptureNode { event, previous, step, starts, depth, refs: 1 }
         });
         self.here += 1;
         self.bytes += bytes_of(event);
@@ -200,7 +215,7 @@ impl<E> CaptureArena<E> {
 
     fn add(&mut self, event: Kept<E>, previous: u32, step: StepId, starts: Starts) -> u32 {
         let depth = self.depth_behind(previous);
-        self.nodes.insert(Node { event, previous, step, starts, depth, refs: 1 })
+        self.nodes.insert(CaptureNode { event, previous, step, starts, depth, refs: 1 })
     }
 
     /// Returns the depth of a node behind `previous`.
@@ -255,13 +270,13 @@ impl<E> CaptureArena<E> {
     }
 
     #[inline]
-    pub(super) fn node(&self, node: u32) -> &Node<E> {
+    pub(super) fn node(&self, node: u32) -> &CaptureNode<E> {
         self.nodes.get(node)
     }
 
     /// Returns the sequence number of a node's event, and the event.
     #[inline]
-    pub(super) fn event_of<'a>(&'a self, node: &'a Node<E>) -> (u64, &'a E) {
+    pub(super) fn event_of<'a>(&'a self, node: &'a CaptureNode<E>) -> (u64, &'a E) {
         match &node.event {
             Kept::Here(event, seq) => (*seq, event),
             Kept::Shared(event) => {
@@ -340,7 +355,7 @@ impl<E> CaptureArena<E> {
     }
 
     /// Returns the nodes of the chain that ends in `head`, from the last to the first.
-    pub(super) fn iter_rev(&self, head: u32) -> impl Iterator<Item = (u32, &Node<E>)> {
+    pub(super) fn iter_rev(&self, head: u32) -> impl Iterator<Item = (u32, &CaptureNode<E>)> {
         let mut next = head;
         std::iter::from_fn(move || {
             if next == NIL {
@@ -396,7 +411,7 @@ impl<E> CaptureArena<E> {
                 if i == j {
                     break;
                 }
-                let seq = |node: &Node<E>| self.event_of(node).0;
+                let seq = |node: &CaptureNode<E>| self.event_of(node).0;
                 let order = seq(x).cmp(&seq(y)).then(x.step.cmp(&y.step));
                 if order != Ordering::Equal {
                     return order;

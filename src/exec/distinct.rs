@@ -4,14 +4,14 @@ use std::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::exec::aggregate::Kept;
+use crate::exec::aggregate::KeptValues;
 use crate::hir::eval;
 use crate::value::{Kind, Same, Value, ValueRef, equal_int};
 
 /// Different values, none of them null.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Distinct {
-    kept: Kept,
+    kept: KeptValues,
     /// The positions of values, for lookups. A set of copies would take five times the memory, and
     /// with thousands of partial matches memory takes most of the time.
     seen: HashTable<u32>,
@@ -23,7 +23,7 @@ pub(super) struct Distinct {
 
 impl Distinct {
     /// The values in order.
-    pub(super) fn kept(&self) -> &Kept {
+    pub(super) fn kept(&self) -> &KeptValues {
         &self.kept
     }
 

@@ -27,6 +27,30 @@ pub(crate) struct Image<E> {
     /// When the event last came that must not have come before a match starts.
     pub(super) last_violation: Option<i64>,
     pub(super) form: FormKind,
+    /// The graph of the compact form, each node behind those below it.
+    pub(super) graph: Vec<ImagePart>,
+    /// The groups of the compact form, each with its node and its configurations.
+    pub(super) groups: Vec<(u32, Vec<ImageConfiguration>)>,
+}
+
+/// A node of the compact form's graph.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum ImagePart {
+    /// The chains of two nodes, by their indices.
+    Union(u32, u32),
+    /// An event by its index in [`Image::events`] behind the chains of a node, or as a start.
+    Event { event: u32, step: StepId, below: Option<u32> },
+}
+
+/// A configuration of a group.
+#[derive(Debug)]
+pub(super) struct ImageConfiguration {
+    pub(super) state: StateId,
+    /// The time of the last event; [`i64::MIN`] if nothing reads it.
+    pub(super) last: i64,
+    pub(super) deadline: i64,
+    pub(super) clocks: Vec<i64>,
+    pub(super) registers: Vec<(Value, RegisterState)>,
 }
 
 /// A captured event.
@@ -60,6 +84,8 @@ impl<E> Default for Image<E> {
             completed: Vec::new(),
             last_violation: None,
             form: FormKind::Runs,
+            graph: Vec::new(),
+            groups: Vec::new(),
         }
     }
 }
@@ -77,6 +103,8 @@ impl<E> Image<E> {
         self.nodes.clear();
         self.runs.clear();
         self.completed.clear();
+        self.graph.clear();
+        self.groups.clear();
         self.last_violation = None;
         self.form = FormKind::Runs;
     }
@@ -108,9 +136,10 @@ impl<E> Image<E> {
 impl<E: Clone> Image<&E> {
     /// Removes the contents of the image and returns them with owned events.
     pub(crate) fn take_owned(&mut self) -> Image<E> {
-        let Image { events, nodes, runs, completed, last_violation, form } = std::mem::take(self);
+        let Image { events, nodes, runs, completed, last_violation, form, graph, groups } =
+            std::mem::take(self);
         let events = events.into_iter().map(|(seq, event)| (seq, event.clone())).collect();
-        Image { events, nodes, runs, completed, last_violation, form }
+        Image { events, nodes, runs, completed, last_violation, form, graph, groups }
     }
 }
 

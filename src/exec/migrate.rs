@@ -4,13 +4,13 @@ use crate::event::Event;
 use crate::exec::captures::{CaptureArena, Starts};
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::{Matcher, update_register};
-use crate::exec::registers::RegisterFile;
+use crate::exec::registers::{RegisterFile, Registers};
 use crate::exec::run::Run;
 use crate::exec::store::Store;
 use crate::exec::times::Times;
 use crate::hir::lower::Content;
 use crate::hir::{Length, Pattern, StepId};
-use crate::nfa::correspondence::{self, Side};
+use crate::nfa::correspondence::{self, Described};
 use crate::nfa::{Program, RegisterKind, StateId};
 use crate::time::Timestamp;
 
@@ -54,8 +54,8 @@ impl Migration {
     /// Returns the migration from the old pattern with its program to the new.
     pub(crate) fn new(old: (&Pattern, &Program), new: (&Pattern, &Program)) -> Migration {
         let contents = (Content::new(old.0), Content::new(new.0));
-        let from = Side { program: old.1, content: &contents.0 };
-        let to = Side { program: new.1, content: &contents.1 };
+        let from = Described { program: old.1, content: &contents.0 };
+        let to = Described { program: new.1, content: &contents.1 };
         let same_body = contents.0.steps == contents.1.steps
             && contents.0.conditions == contents.1.conditions
             && contents.0.lengths == contents.1.lengths
@@ -109,6 +109,41 @@ impl Migration {
         self.extent
     }
 
+    /// Returns the new state of partial matches in an old state, if they go on.
+    pub(super) fn state(&self, state: StateId) -> Option<StateId> {
+        self.states[state.index()]
+    }
+
+    /// True if no step of the old pattern is gone.
+    pub(super) fn keeps_steps(&self) -> bool {
+        !self.steps.contains(&None)
+    }
+
+    /// Returns the new step of an old one that is not gone.
+    pub(super) fn step(&self, step: StepId) -> StepId {
+        self.steps[step.index()].unwrap_or(step)
+    }
+
+    /// Returns the old register with the content of a new one.
+    pub(super) fn register(&self, register: usize) -> Option<usize> {
+        self.registers[register]
+    }
+
+    /// Copies the clocks of a partial match.
+    pub(super) fn copy_clocks(
+        &self,
+        held: &RegisterFile,
+        from: Registers,
+        file: &mut RegisterFile,
+        to: Registers,
+    ) {
+        for (time, clock) in file.times_mut(to).iter_mut().zip(&self.clocks) {
+            if let Some(clock) = clock {
+                *time = held.time(from, *clock);
+            }
+        }
+    }
+
     /// Returns the run as it continues from `now`, with its registers and clocks in `file`;
     /// `None` if the run is dropped.
     fn carry<E: Event>(
@@ -131,11 +166,7 @@ impl Migration {
             return None;
         }
         let mut registers = file.create();
-        for (time, clock) in file.times_mut(registers).iter_mut().zip(&self.clocks) {
-            if let Some(clock) = clock {
-                *time = held.time(run.registers, *clock);
-            }
-        }
+        self.copy_clocks(held, run.registers, file, registers);
         for (index, register) in program.registers.iter().enumerate() {
             if let Some(of) = self.registers[index] {
                 file.restore(&mut registers, index, held.register(run.registers, of));
@@ -208,8 +239,17 @@ fn registers(program: &Program, content: &Content) -> Vec<String> {
     registers.collect()
 }
 
+/// The partial matches of a key before and after an edit of its rule.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Carried {
+    /// The number of partial matches before the edit.
+    pub(crate) held: u64,
+    /// The number of those that continue.
+    pub(crate) kept: u64,
+}
+
 impl<E: Event> Matcher<E> {
-    /// Returns the number of a key's partial matches in another matcher that would continue in this
+    /// Counts a key's partial matches in another matcher, and those that would continue in this
     /// one.
     pub(crate) fn count_carried(
         &self,
@@ -217,7 +257,13 @@ impl<E: Event> Matcher<E> {
         (old, store): (&Matcher<E>, &Store<E>),
         key: &KeyState,
         now: Timestamp,
-    ) -> usize {
+    ) -> Carried {
+        let (millis, held) = (now.as_millis(), key.run_count() as u64);
+        if let Some(kept) = self.count_carried_groups(migration, (old, store), key, millis) {
+            return Carried { held, kept: kept as u64 };
+        }
+        // Groups that become runs count as many as these are.
+        let all = old.count_grouped(key, millis).unwrap_or(held);
         let program = self.program();
         let mut file = RegisterFile::new(program);
         let held = (&store.arena, &store.file);
@@ -233,7 +279,8 @@ impl<E: Event> Matcher<E> {
         let counted = counted.iter().filter(|run| goes_on((&arena, &store.file), run)).count();
         let carried = key.runs().iter().filter(|run| goes_on(held, run));
         let complete = if migration.same_body { key.completed().len() } else { 0 };
-        (carried.count() + counted).min(self.limits().partial_matches_per_key) + complete
+        let kept = (carried.count() + counted).min(self.limits().partial_matches_per_key);
+        Carried { held: all, kept: (kept + complete) as u64 }
     }
 
     /// Takes over the state of another matcher: its store and all its keys. Partial matches that
@@ -247,6 +294,13 @@ impl<E: Event> Matcher<E> {
     ) -> Store<E> {
         let mut new = self.create_store();
         for key in keys {
+            let millis = now.as_millis();
+            if self.carry_groups(migration, (old, &mut store), (key, &mut new), millis) {
+                if self.program().leading_not.is_none() {
+                    key.set_last_violation(None);
+                }
+                continue;
+            }
             old.convert_to_runs(&mut store, key);
             key.forget_deadlines();
             let Store { arena, file: held, .. } = &mut store;
@@ -273,8 +327,7 @@ impl<E: Event> Matcher<E> {
                 }
             }
         }
-        let step = |step: StepId| migration.steps[step.index()].unwrap_or(step);
-        store.arena.renumber(step, |starts| migration.starts(starts));
+        store.arena.renumber(|step| migration.step(step), |starts| migration.starts(starts));
         new.arena = store.arena;
         new
     }

@@ -9,21 +9,23 @@
 
 mod aggregate;
 mod captures;
+mod dag;
 mod distinct;
 mod forms;
 mod image;
 mod matcher;
 mod migrate;
 mod outcome;
-mod pool;
 #[cfg(feature = "reference")]
 pub mod reference;
 mod registers;
 mod report;
 mod run;
+mod set;
 mod snapshot;
 mod store;
 mod times;
+mod totals;
 
 /// The number of steps in [`Matcher::prefetch`].
 pub(crate) const FETCHES: usize = 3;
@@ -32,9 +34,13 @@ pub(crate) use matcher::{Arrival, Judged, PrefilterOutcome, ProbedRun};
 pub(crate) use outcome::{Waiting, field_of};
 
 pub(crate) use image::Image;
-pub(crate) use migrate::{Extent, Migration};
+pub(crate) use set::LastSet;
+
+pub(crate) use migrate::{Carried, Extent, Migration};
 
 pub use forms::KeyState;
+pub(crate) use matcher::StrategyChoice;
 pub use matcher::{HostCondition, Limits, Matcher};
 pub use outcome::{Captures, Open, Outcome, OutcomeKind};
+pub use set::{OutcomeListing, OutcomeSet};
 pub use store::Store;

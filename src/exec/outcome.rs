@@ -1,15 +1,18 @@
 //! The outputs of a matcher: borrowed views of captured events.
 
 use std::fmt;
+use std::rc::Rc;
 
 use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
 use crate::exec::captures::{CaptureArena, NIL};
+use crate::exec::dag::{DagEvent, Packed, renumbered, unpacked};
 use crate::exec::forms::Queue;
+use crate::exec::set::{HeldSet, LastSet, OutcomeSet, SetRef};
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, Pick};
+use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, MatchesFact, Pick};
 use crate::hir::{Expr, StepId};
 use crate::nfa::{Program, SharedSuffix, StateId};
 use crate::time::Timestamp;
@@ -33,6 +36,8 @@ enum Held<'a> {
     /// The last events, of the given number, of the chain that ends with this node, captured as
     /// these steps.
     Suffix(u32, u32, &'a SharedSuffix),
+    /// These events of a graph, from the last to the first.
+    Path(&'a [Packed], &'a [DagEvent]),
 }
 
 /// A captured event: the step, the event's number, the event.
@@ -77,10 +82,24 @@ impl<'a, E> Captures<'a, E> {
         Captures { arena, held: Held::Suffix(head, len, shared), tail: None }
     }
 
+    /// Returns the events of a path in a graph with these events, from the last to the first.
+    pub(super) fn path(
+        arena: &'a CaptureArena<E>,
+        path: &'a [Packed],
+        moments: &'a [DagEvent],
+    ) -> Captures<'a, E> {
+        Captures { arena, held: Held::Path(path, moments), tail: None }
+    }
+
     /// Returns these events and one more.
     #[inline]
     pub(super) fn and(self, step: StepId, seq: u64, event: &'a E) -> Captures<'a, E> {
         Captures { tail: Some((step, seq, event)), ..self }
+    }
+
+    /// Returns the arena of the captured events.
+    pub(super) fn arena(&self) -> &'a CaptureArena<E> {
+        self.arena
     }
 
     /// Returns the number of captured events.
@@ -89,6 +108,7 @@ impl<'a, E> Captures<'a, E> {
             Held::Chain(head) => self.arena.depth(head) as usize,
             Held::Queue(queue, _) => queue.len as usize,
             Held::Suffix(_, len, _) => len as usize,
+            Held::Path(path, _) => path.len(),
         };
         held + usize::from(self.tail.is_some())
     }
@@ -106,33 +126,40 @@ impl<'a, E> Captures<'a, E> {
     /// Returns every event with its step and sequence number.
     pub fn numbered(&self) -> impl ExactSizeIterator<Item = (StepId, u64, &'a E)> + use<'a, E> {
         let mut items = match self.held {
-            Held::Chain(_) => self.chained().collect(),
+            Held::Chain(_) | Held::Path(..) => self.chained().collect(),
             Held::Queue(..) | Held::Suffix(..) => self.viewed(),
         };
-        if let Held::Chain(_) = self.held {
+        if let Held::Chain(_) | Held::Path(..) = self.held {
             items.reverse();
         }
         items.extend(self.tail);
         items.into_iter()
     }
 
-    /// Returns the events of a chain, from the last to the first.
+    /// Returns the events of a chain or a path, from the last to the first.
     fn chained(&self) -> impl Iterator<Item = Item<'a, E>> + use<'a, E> {
-        let (arena, head) = match self.held {
-            Held::Chain(head) => (self.arena, head),
-            Held::Queue(..) | Held::Suffix(..) => (self.arena, NIL),
+        let arena = self.arena;
+        let (head, path, moments): (_, &[_], &[DagEvent]) = match self.held {
+            Held::Chain(head) => (head, &[], &[]),
+            Held::Path(path, moments) => (NIL, path, moments),
+            Held::Queue(..) | Held::Suffix(..) => (NIL, &[], &[]),
         };
-        arena.iter_rev(head).map(move |(_, node)| {
+        let nodes = arena.iter_rev(head).map(move |(_, node)| {
             let (seq, event) = arena.event_of(node);
             (node.step, seq, event)
-        })
+        });
+        nodes.chain(path.iter().map(move |item| {
+            let (at, step) = unpacked(*item);
+            let (seq, event) = arena.stored(moments[at].event);
+            (step, seq, event)
+        }))
     }
 
     /// Returns the events that are not in a chain, in order.
     fn viewed(&self) -> SmallVec<[Item<'a, E>; 8]> {
         let arena = self.arena;
         match self.held {
-            Held::Chain(_) => SmallVec::new(),
+            Held::Chain(_) | Held::Path(..) => SmallVec::new(),
             Held::Queue(queue, steps) => {
                 let events = steps.iter().zip(arena.queues.iter(queue));
                 events.map(|(step, (seq, event))| (*step, seq, event)).collect()
@@ -254,9 +281,14 @@ pub(super) fn add_event<E: Event>(
     arena: &CaptureArena<E>,
 ) {
     match &aggregate.arg {
-        Some(arg) => accumulator.add(eval::eval(arg, &EventScope { event, arena }).as_ref()),
+        Some(arg) => accumulator.add(value_of(arg, event, arena).as_ref()),
         None => accumulator.add(ValueRef::Bool(true)),
     }
+}
+
+/// Returns the value of an aggregate's argument for `event`. `arena` counts divisions by zero.
+pub(super) fn value_of<E: Event>(arg: &Expr, event: &E, arena: &CaptureArena<E>) -> Value {
+    eval::eval(arg, &EventScope { event, arena }).into_value()
 }
 
 /// Returns the value of `field` in `event`; null if the event has no such field.
@@ -328,6 +360,8 @@ pub struct Outcome<'a, E> {
     pub(super) states: &'a [StateId],
     /// The number of this report of a repeating silence, from 1; 0 where none repeats.
     pub(super) repetition: u64,
+    /// The set of matches that it belongs to.
+    pub(super) set: SetRef<'a>,
 }
 
 impl<E> Clone for Outcome<'_, E> {
@@ -387,6 +421,12 @@ impl<'a, E> Outcome<'a, E> {
         self.repetition
     }
 
+    /// Returns the set of matches that it belongs to: those that the same event or deadline
+    /// completes. A timeout belongs to none.
+    pub fn set(&self) -> OutcomeSet<'a, E> {
+        OutcomeSet::new(*self)
+    }
+
     /// Returns the step that was captured last.
     pub fn reached(&self) -> Option<StepId> {
         self.captures.latest_first().next().map(|(step, ..)| step)
@@ -399,6 +439,23 @@ impl<'a, E> Outcome<'a, E> {
     }
 }
 
+impl<'a, E> Outcome<'a, E> {
+    /// Returns the match of the same set with the events of a path in its graph.
+    pub(super) fn with_path(self, path: &'a [Packed], moments: &'a [DagEvent]) -> Outcome<'a, E> {
+        let moment = |item: Option<&Packed>| item.map(|item| moments[unpacked(*item).0]);
+        let (Some(first), Some(last)) = (moment(path.last()), moment(path.first())) else {
+            return self;
+        };
+        Outcome {
+            captures: Captures::path(self.captures.arena, path, moments),
+            start: Timestamp::from_millis(first.time),
+            last: Timestamp::from_millis(last.time),
+            start_seq: first.seq,
+            ..self
+        }
+    }
+}
+
 impl<E: Event> Outcome<'_, E> {
     /// Evaluates an expression of an emit. `key` has the components of the key. `id` is called only
     /// if the expression uses the id.
@@ -406,23 +463,26 @@ impl<E: Event> Outcome<'_, E> {
         eval::eval(expr, &OutcomeScope { outcome: self, key, id }).into_value()
     }
 
-    /// Returns an owned copy, which outlives the step that made the outcome.
-    pub(crate) fn hold(&self) -> HeldOutcome<E> {
-        let mut arena = CaptureArena::counting_with(self.captures.arena);
-        let mut head = NIL;
-        let from = match self.captures.held {
-            Held::Chain(head) => self.captures.arena.iter(head),
-            Held::Queue(..) | Held::Suffix(..) => SmallVec::new().into_iter(),
+    /// Returns an owned copy, which outlives the step that made the outcome. The results of one set
+    /// share a copy of it, the last one of `sets`.
+    pub(crate) fn hold(&self, sets: &mut LastSet<E>) -> HeldOutcome<E> {
+        let (events, head) = match self.set {
+            // Only deadlines make outcomes that have to be held, and they complete no graph.
+            SetRef::Alone | SetRef::Graph(_) => {
+                let (arena, head) = self.copy();
+                (HeldEvents::Alone(arena), head)
+            }
+            SetRef::Listed(listed) => {
+                let set = sets.copy_of(listed, self.captures.arena);
+                let head = match self.captures.held {
+                    Held::Chain(head) => set.head_of(head),
+                    Held::Queue(..) | Held::Suffix(..) | Held::Path(..) => NIL,
+                };
+                (HeldEvents::Set(set), head)
+            }
         };
-        // Only chains know of repetitions of groups.
-        let starts = from.map(|id| self.captures.arena.node(id).starts);
-        let starts = starts.chain(std::iter::repeat(0));
-        for ((step, seq, event), starts) in self.captures.numbered().zip(starts) {
-            let event = arena.keep(event.clone(), seq);
-            head = arena.link(event, head, step, starts);
-        }
         HeldOutcome {
-            arena,
+            events,
             head,
             kind: self.kind,
             start: self.start,
@@ -433,12 +493,35 @@ impl<E: Event> Outcome<'_, E> {
             repetition: self.repetition,
         }
     }
+
+    /// Returns a copy of the captured events, and the node of the last one.
+    fn copy(&self) -> (CaptureArena<E>, u32) {
+        let mut arena = CaptureArena::counting_with(self.captures.arena);
+        let mut head = NIL;
+        let from = match self.captures.held {
+            Held::Chain(head) => self.captures.arena.iter(head),
+            Held::Queue(..) | Held::Suffix(..) | Held::Path(..) => SmallVec::new().into_iter(),
+        };
+        // Only chains know of repetitions of groups.
+        let starts = from.map(|id| self.captures.arena.node(id).starts);
+        let starts = starts.chain(std::iter::repeat(0));
+        for ((step, seq, event), starts) in self.captures.numbered().zip(starts) {
+            let event = arena.keep(event.clone(), seq);
+            head = arena.link(event, head, step, starts);
+        }
+        (arena, head)
+    }
 }
+
+/// A path in a graph, with the events that its items index.
+type OwnedPath = (Box<[Packed]>, Box<[DagEvent]>);
 
 /// An open partial match, as [`Matcher::open`](super::Matcher::open) returns it.
 pub struct Open<'a, E> {
     pub(super) program: &'a Program,
-    pub(super) captures: Captures<'a, E>,
+    captures: Captures<'a, E>,
+    /// The events if they are a path in a graph, from the last to the first.
+    path: Option<OwnedPath>,
     pub(super) start_seq: u64,
     pub(super) deadline: i64,
     /// Where it waits; nowhere if it is complete and waits to be reported.
@@ -448,7 +531,7 @@ pub struct Open<'a, E> {
 impl<E> fmt::Debug for Open<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Open")
-            .field("captures", &self.captures)
+            .field("captures", &self.captures())
             .field("deadline", &self.deadline())
             .field("awaits", &self.awaits().collect::<Vec<_>>())
             .finish_non_exhaustive()
@@ -456,9 +539,42 @@ impl<E> fmt::Debug for Open<'_, E> {
 }
 
 impl<'a, E> Open<'a, E> {
+    /// Returns a partial match that waits in `states`.
+    pub(super) fn new(
+        program: &'a Program,
+        captures: Captures<'a, E>,
+        (start_seq, deadline): (u64, i64),
+        states: SmallVec<[StateId; 2]>,
+    ) -> Open<'a, E> {
+        Open { program, captures, path: None, start_seq, deadline, states }
+    }
+
+    /// Returns the same partial match with the events of a path in a graph.
+    pub(super) fn with_path(self, path: &[Packed], moments: &[DagEvent]) -> Open<'a, E> {
+        let own = path.iter().map(|item| moments[unpacked(*item).0]).collect();
+        let path = (0..).zip(path).map(|(at, item)| renumbered(*item, at)).collect();
+        Open { path: Some((path, own)), ..self }
+    }
+
     /// Returns the events that the partial match has captured so far.
-    pub fn captures(&self) -> Captures<'a, E> {
-        self.captures
+    pub fn captures(&self) -> Captures<'_, E> {
+        match &self.path {
+            Some((path, moments)) => Captures::path(self.captures.arena, path, moments),
+            None => self.captures,
+        }
+    }
+
+    /// Returns the captured events with their steps, which outlive this view.
+    pub(crate) fn events(&self) -> impl ExactSizeIterator<Item = (StepId, &'a E)> + use<'a, E> {
+        let arena = self.captures.arena;
+        let events: SmallVec<[(StepId, &'a E); 8]> = match &self.path {
+            None => self.captures.iter().collect(),
+            Some((path, moments)) => {
+                let events = path.iter().rev().map(|item| unpacked(*item));
+                events.map(|(at, step)| (step, arena.stored(moments[at].event).1)).collect()
+            }
+        };
+        events.into_iter()
     }
 
     /// Returns the sequence number of the first event.
@@ -515,19 +631,28 @@ impl<E: Event> Open<'_, E> {
     pub(crate) fn waiting(&self) -> Waiting {
         let time = |event: Option<&E>| event.map_or(Timestamp::MIN, Event::time);
         Waiting {
-            captured: self.captures.numbered().map(|(step, seq, _)| (step, seq)).collect(),
+            captured: self.captures().numbered().map(|(step, seq, _)| (step, seq)).collect(),
             states: self.states.clone(),
-            start: time(self.captures.iter().next().map(|(_, event)| event)),
-            last: time(self.captures.latest()),
+            start: time(self.captures().iter().next().map(|(_, event)| event)),
+            last: time(self.captures().latest()),
             deadline: self.deadline(),
         }
     }
 }
 
+/// The events of an outcome that owns them.
+#[derive(Debug)]
+enum HeldEvents<E> {
+    /// Those of the outcome alone.
+    Alone(CaptureArena<E>),
+    /// Those of all matches of its set.
+    Set(Rc<HeldSet<E>>),
+}
+
 /// An outcome that owns what it has captured.
 #[derive(Debug)]
 pub(crate) struct HeldOutcome<E> {
-    arena: CaptureArena<E>,
+    events: HeldEvents<E>,
     head: u32,
     kind: OutcomeKind,
     start: Timestamp,
@@ -541,10 +666,15 @@ pub(crate) struct HeldOutcome<E> {
 impl<E> HeldOutcome<E> {
     /// Returns the outcome. `program` must be the program of the original outcome.
     pub(crate) fn outcome<'a>(&'a self, program: &'a Program) -> Outcome<'a, E> {
+        let (arena, set) = match &self.events {
+            HeldEvents::Alone(arena) => (arena, SetRef::Alone),
+            HeldEvents::Set(set) => (&set.arena, SetRef::Listed(&set.listed)),
+        };
         Outcome {
             kind: self.kind,
             program,
-            captures: Captures::new(&self.arena, self.head),
+            set,
+            captures: Captures::new(arena, self.head),
             start: self.start,
             last: self.last,
             at: self.at,
@@ -585,6 +715,13 @@ impl<E: Event> Scope for OutcomeScope<'_, E> {
                 0 => Value::Null,
                 number => Value::Int(i64::try_from(number).unwrap_or(i64::MAX)),
             },
+        }
+    }
+    fn of_matches(&self, fact: MatchesFact) -> Value {
+        let set = self.outcome.set();
+        match fact {
+            MatchesFact::Count => Value::Int(i64::try_from(set.count()).unwrap_or(i64::MAX)),
+            MatchesFact::Total(id) => set.total(id),
         }
     }
     fn divided_by_zero(&self) {

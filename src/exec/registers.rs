@@ -10,6 +10,7 @@ use crate::exec::aggregate::Accumulator;
 use crate::hir::eval;
 use crate::nfa::Program;
 use crate::time::Timestamp;
+use crate::value::wire::put_value;
 use crate::value::{Value, ValueRef};
 
 /// A clock that is not set.
@@ -396,6 +397,23 @@ impl RegisterFile {
         let before = cell.bytes();
         change(cell);
         self.bytes = (self.bytes + cell.bytes()).saturating_sub(before);
+    }
+
+    /// Appends bytes that are equal for two registers if, and only if, their values and what can
+    /// become of them are the same.
+    pub(super) fn write_identity(&self, registers: Registers, register: usize, out: &mut Vec<u8>) {
+        if self.is_untouched(registers, register) {
+            return out.push(0);
+        }
+        if let Some(row) = registers.row()
+            && let RegisterState::Aggregate(accumulator) =
+                &self.cells[self.cell(row, register)].state
+        {
+            out.push(2);
+            return accumulator.write(out);
+        }
+        out.push(1);
+        put_value(out, self.value(registers, register));
     }
 
     /// Returns the approximate heap size of values and their states in bytes.

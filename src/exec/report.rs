@@ -7,9 +7,9 @@ use crate::exec::captures::CaptureArena;
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::Matcher;
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
-use crate::exec::pool::RunPool;
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Completed;
+use crate::exec::set::{self, Listed, SetRef};
 use crate::exec::store::Store;
 use crate::hir::{SkipStrategy, StepId};
 use crate::nfa::Program;
@@ -40,12 +40,13 @@ impl<E: Event> Matcher<E> {
             start_seq: match_.start_seq,
             states: &[],
             repetition: 0,
+            set: SetRef::Alone,
         });
         if !key.runs().is_empty()
             && let Some(dropped) =
                 dropped_starts(&captures, &program.skip.strategy, match_.start_seq)
         {
-            scratch.steps += drop_runs(key, arena, file, &mut scratch.pool, &dropped);
+            scratch.steps += drop_runs(key, arena, file, &dropped);
         }
         arena.release(match_.head);
     }
@@ -88,17 +89,6 @@ impl<E: Event> Matcher<E> {
                 break;
             }
             reported += 1;
-            sink(Outcome {
-                kind: OutcomeKind::Match,
-                program,
-                captures: Captures::new(arena, match_.head),
-                start: Timestamp::from_millis(match_.start),
-                last: Timestamp::from_millis(match_.last),
-                at,
-                start_seq: match_.start_seq,
-                states: &[],
-                repetition: match_.repetition,
-            });
             let captures = Captures::new(arena, match_.head);
             for (run, is_reported) in &mut scratch.repeating {
                 *is_reported |= run.head == match_.head;
@@ -108,7 +98,7 @@ impl<E: Event> Matcher<E> {
                 for (run, is_reported) in &mut scratch.repeating {
                     *is_reported &= run.head == match_.head || !dropped.contains(&run.start_seq);
                 }
-                scratch.steps += drop_runs(key, arena, file, &mut scratch.pool, &dropped);
+                scratch.steps += drop_runs(key, arena, file, &dropped);
                 let mut kept = reported;
                 for i in reported..dropped_from {
                     if dropped.contains(&new[i].start_seq) {
@@ -120,13 +110,50 @@ impl<E: Event> Matcher<E> {
                 }
                 dropped_from = kept;
             }
-            arena.release(match_.head);
         }
         if program.waits() {
             key.completed_mut().extend_from_slice(&new[reported..dropped_from]);
         }
-        new.clear();
-        scratch.completed = new;
+        new.truncate(reported);
+        let empty = self.report_set(store, new, at, sink);
+        store.scratch.completed = empty;
+    }
+
+    /// Reports what the pattern wants to know of a set of matches, and releases them. Returns the
+    /// empty buffer.
+    fn report_set(
+        &self,
+        store: &mut Store<E>,
+        matches: Vec<Completed>,
+        at: Timestamp,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) -> Vec<Completed> {
+        let program = &*self.program;
+        let Store { arena, scratch, .. } = store;
+        let mut set = Listed { matches, totals: Vec::new(), number: scratch.sets };
+        scratch.sets += 1;
+        if set.matches.len() > 1 {
+            set.totals = set::totals_of(&program.totals, arena, &set.matches);
+        }
+        for match_ in &set.matches[set::selected(program.report, arena, &set.matches)] {
+            sink(Outcome {
+                kind: OutcomeKind::Match,
+                program,
+                captures: Captures::new(arena, match_.head),
+                start: Timestamp::from_millis(match_.start),
+                last: Timestamp::from_millis(match_.last),
+                at,
+                start_seq: match_.start_seq,
+                states: &[],
+                repetition: match_.repetition,
+                set: if set.matches.len() > 1 { SetRef::Listed(&set) } else { SetRef::Alone },
+            });
+        }
+        for match_ in &set.matches {
+            arena.release(match_.head);
+        }
+        set.matches.clear();
+        set.matches
     }
 }
 
@@ -137,7 +164,6 @@ fn drop_runs<E: Event>(
     key: &mut KeyState,
     arena: &mut CaptureArena<E>,
     file: &mut RegisterFile,
-    pool: &mut RunPool,
     dropped: &Range<u64>,
 ) -> u64 {
     let runs = key.runs();
@@ -151,13 +177,11 @@ fn drop_runs<E: Event>(
         file.release(run.registers);
     }
     if to - from == runs.len() {
-        key.clear_runs(pool);
+        key.clear_runs();
     } else if from == 0 {
         key.drop_first(to);
     } else {
-        let runs = key.runs_mut();
-        runs.drain(from..to);
-        pool.take_back(runs);
+        key.runs_mut().drain(from..to);
     }
     (to - from) as u64
 }

@@ -3,7 +3,6 @@
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 use crate::exec::captures::{CaptureArena, Starts};
-use crate::exec::pool::RunPool;
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::{Completed, Run};
 use crate::hir::{ConditionId, StepId};
@@ -69,6 +68,11 @@ impl<E> Store<E> {
         std::mem::take(&mut self.scratch.spent)
     }
 
+    /// Returns the number of matches that were not listed since the last call, at most `u64::MAX`.
+    pub(crate) fn take_unlisted(&mut self) -> u64 {
+        std::mem::take(&mut self.scratch.unlisted)
+    }
+
     /// Records that the event with the number `seq` fulfils a condition, which then need not be
     /// tested.
     #[inline]
@@ -78,8 +82,7 @@ impl<E> Store<E> {
 
     /// Returns the heap size in bytes, without heap that events own.
     pub fn memory_usage(&self) -> usize {
-        let pool = self.scratch.pool.memory_usage();
-        self.arena.memory_usage() + self.file.memory_usage() + pool
+        self.arena.memory_usage() + self.file.memory_usage()
     }
 }
 
@@ -89,6 +92,8 @@ pub(super) struct Scratch {
     /// The runs that an event leaves behind.
     pub(super) next: Vec<Run>,
     pub(super) completed: Vec<Completed>,
+    /// How many sets of matches were reported.
+    pub(super) sets: u64,
     /// For each condition, the epoch in which it was tested, times two, plus the answer.
     pub(super) memo: Vec<u64>,
     pub(super) epoch: u64,
@@ -109,11 +114,12 @@ pub(super) struct Scratch {
     pub(super) states: Vec<StateId>,
     /// The last nodes of what is complete at that deadline.
     pub(super) heads: HashSet<u32>,
-    pub(super) pool: RunPool,
     /// How many steps were taken in all.
     pub(super) steps: u64,
     /// How many runs gave way because an event would have taken too many.
     pub(super) spent: usize,
+    /// How many matches were not listed because an event completed too many.
+    pub(super) unlisted: u64,
     /// Of the event of this number it is known that it fulfils the condition.
     pub(super) known: Option<(u64, ConditionId)>,
 }

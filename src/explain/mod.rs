@@ -29,7 +29,7 @@ pub use words::Failed;
 pub(crate) use words::{Words, is_written, shown};
 
 use crate::hir::Rule;
-use crate::nfa::{BuildError, Program};
+use crate::nfa::{AutomatonError, Program};
 use crate::schema::Schema;
 
 /// A rule, ready to be explained.
@@ -45,7 +45,7 @@ impl<'a> Explanation<'a> {
     ///
     /// # Errors
     /// The rule cannot be run.
-    pub fn new(rule: &'a Rule, schema: &'a Schema) -> Result<Explanation<'a>, BuildError> {
+    pub fn new(rule: &'a Rule, schema: &'a Schema) -> Result<Explanation<'a>, AutomatonError> {
         Ok(Explanation { rule, schema, program: Program::new(&rule.pattern)? })
     }
 

@@ -1,9 +1,9 @@
 //! A picture as SVG, laid out from top to bottom without the help of other programs.
 //!
-//! Nodes stand in layers, each below those that lead to it. What leads from one layer to the next is
-//! drawn between them; what leads further down goes along the right side, what leads back along the
-//! left one, each on a lane of its own. Labels in one gap between layers have a line each, so that
-//! they do not cover each other.
+//! Nodes stand in layers, each below those that lead to it. What leads from one layer to the next
+//! is drawn between them; what leads further down goes along the right side, what leads back along
+//! the left one, each on a lane of its own. Labels in one gap between layers have a line each, so
+//! that they do not cover each other.
 
 use std::fmt::Write as _;
 
@@ -33,7 +33,7 @@ text{font:12px Helvetica,Arial,sans-serif;fill:#1b1f24}\
 impl Picture {
     /// The picture as an SVG file.
     pub fn to_svg(&self) -> String {
-        let mut layout = Layout::new(self);
+        let mut layout = SvgLayout::new(self);
         layout.place();
         layout.draw()
     }
@@ -62,7 +62,7 @@ impl Placed {
     }
 }
 
-struct Layout<'a> {
+struct SvgLayout<'a> {
     picture: &'a Picture,
     nodes: Vec<Placed>,
     /// The arcs, those between the same nodes as one, with their labels in lines.
@@ -75,8 +75,8 @@ struct Layout<'a> {
     bottom: i64,
 }
 
-impl<'a> Layout<'a> {
-    fn new(picture: &'a Picture) -> Layout<'a> {
+impl<'a> SvgLayout<'a> {
+    fn new(picture: &'a Picture) -> SvgLayout<'a> {
         let mut arcs: Vec<(Arc, Vec<String>)> = Vec::new();
         for arc in &picture.arcs {
             let lines = wrapped(&arc.label);
@@ -96,14 +96,15 @@ impl<'a> Layout<'a> {
                 node.height = node.height.max(count(lines.len()) * LINE + 8);
             }
         }
-        // Nodes are in the order in which they are reached: what leads to an earlier one leads back.
+        // Nodes are in the order in which they are reached: what leads to an earlier one leads
+        // back.
         for index in 0..nodes.len() {
             let before = arcs.iter().filter(|(arc, _)| arc.to == index && arc.from < index);
             let layer = before.map(|(arc, _)| nodes[arc.from].layer + 1).max();
             nodes[index].layer = layer.unwrap_or(0);
         }
         let rows = Vec::new();
-        Layout { picture, nodes, arcs, rows, out: String::new(), left: 0, right: 0, bottom: 0 }
+        SvgLayout { picture, nodes, arcs, rows, out: String::new(), left: 0, right: 0, bottom: 0 }
     }
 
     /// The arcs from one layer to the next below it.

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use super::Explanation;
 use super::words::{Words, counted};
+use crate::hir::expr::MatchesFact;
 use crate::hir::{
     ConditionId, Contiguity, Emit, Expr, Gap, Item, ItemKind, Length, LimitPolicy, LoopMode, Once,
-    Quantifier, Sequence, SkipStrategy,
+    Quantifier, Report, Sequence, SkipStrategy, TotalId,
 };
 use crate::nfa::Strategy;
 
@@ -59,13 +60,24 @@ fn strategy(of: &Explanation<'_>) -> String {
     match of.program.strategy() {
         Strategy::General => {
             let reason = of.program.why_general().unwrap_or("nothing else fits");
-            format!("general, as {reason}")
+            let skip = &of.rule.pattern.skip.strategy;
+            let multiplies = of.program.is_explosive
+                && matches!(skip, SkipStrategy::None | SkipStrategy::ToNext);
+            match of.program.why_not_compact().filter(|_| multiplies) {
+                Some(why) => format!("general, as {reason}; not compact, as {why}"),
+                None => format!("general, as {reason}"),
+            }
         }
         Strategy::Deterministic => String::from(
             "deterministic, as an event leads a partial match along one branch at most",
         ),
         Strategy::SharedSuffix => String::from(
             "shared suffix, as each later partial match is a suffix of the oldest, which alone is kept",
+        ),
+        Strategy::Compact => format!(
+            "compact, as partial matches with the same future are one group: an event costs a step \
+             for each group{}",
+            if of.program.registers.is_empty() { "" } else { ", one for each value that is read" }
         ),
         Strategy::CountingWindow { count } => format!(
             "counting window, as it is {} of one kind: an event costs the same however many",
@@ -95,7 +107,7 @@ enum Level {
 
 /// Where an item is in the pattern.
 #[derive(Clone, Copy)]
-struct Position {
+struct TextPosition {
     /// True if the item begins a match.
     is_first: bool,
     /// True if the item is the last one of the pattern itself.
@@ -139,13 +151,13 @@ impl Steps<'_> {
         for (index, item) in sequence.items.iter().enumerate() {
             let is_last = index + 1 == sequence.items.len();
             let is_last = is_last && level == Level::Whole;
-            self.item(item, depth, Position { is_first: begins, is_last });
+            self.item(item, depth, TextPosition { is_first: begins, is_last });
             begins &= item.is_not();
         }
     }
 
-    fn item(&mut self, item: &Item, depth: usize, position: Position) {
-        let Position { is_first, is_last } = position;
+    fn item(&mut self, item: &Item, depth: usize, position: TextPosition) {
+        let TextPosition { is_first, is_last } = position;
         let mut notes = Vec::new();
         match &item.kind {
             ItemKind::Step { step, condition, quantifier } => {
@@ -333,10 +345,12 @@ fn reports(of: &Explanation<'_>) -> Vec<String> {
         let names: Vec<&str> = emit.fields.iter().map(|(name, _)| &**name).collect();
         if names.is_empty() { String::from("nothing more") } else { names.join(", ") }
     };
-    let mut lines = vec![match &of.rule.emit {
+    let mut lines: Vec<String> = chosen(of.rule.pattern.report).into_iter().collect();
+    lines.push(match &of.rule.emit {
         Some(emit) => format!("a match: {}{}", names(emit), feeds(of, emit)),
         None => String::from("a match, with the events that it holds"),
-    }];
+    });
+    lines.extend(totals(of));
     if let Some(having) = &of.rule.having {
         lines.push(format!("only if {} (`having`)", emitted(of, having)));
     }
@@ -365,6 +379,30 @@ fn reports(of: &Explanation<'_>) -> Vec<String> {
         None => String::from("nothing of partial matches that run out of time"),
     });
     lines
+}
+
+/// Which matches of a set are reported, if not all are.
+fn chosen(report: Report) -> Option<String> {
+    let chosen = match report {
+        Report::All => return None,
+        Report::Count => String::from("how many there are, with the events of the first"),
+        Report::First(most) if most.get() == 1 => String::from("the first"),
+        Report::Last(most) if most.get() == 1 => String::from("the last"),
+        Report::First(most) => format!("the first {most}"),
+        Report::Last(most) => format!("the last {most}"),
+        Report::Longest => String::from("the one with the most events"),
+        Report::Shortest => String::from("the one with the fewest events"),
+    };
+    Some(format!("of the matches that one event completes, {chosen} (`report {report}`)"))
+}
+
+/// What a rule asks of all matches of a set.
+fn totals(of: &Explanation<'_>) -> Option<String> {
+    let words = of.words();
+    let ids = (0..of.rule.pattern.totals.len()).map(TotalId::new);
+    let total = |id| words.expr(&Expr::Matches(MatchesFact::Total(id)), None, &|_| None);
+    let totals: Vec<String> = ids.map(total).collect();
+    (!totals.is_empty()).then(|| format!("over all of them: {}", totals.join(", ")))
 }
 
 /// That a record is an event to other rules, if it is.

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, Pick, Set, ValueSet};
+use crate::hir::expr::{
+    Aggregate, BinaryOp, Captured, FieldRef, MatchFact, MatchesFact, Pick, Set, ValueSet,
+};
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Item, ItemKind, Length, LoopMode, Pattern,
     Quantifier, Sequence, SkipStrategy, StepId, Test,
@@ -28,7 +30,7 @@ pub(crate) struct Words<'a> {
 }
 
 /// What is known where an expression is spelled: the value of a captured field or an aggregate.
-type Known<'k> = &'k dyn Fn(&Expr) -> Option<Value>;
+type KnownValues<'k> = &'k dyn Fn(&Expr) -> Option<Value>;
 
 /// A part of a condition that does not hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +94,7 @@ impl<'a> Words<'a> {
     }
 
     /// A condition as a step, with the values that are known.
-    pub(crate) fn step_text_with(&self, id: ConditionId, known: Known<'_>) -> String {
+    pub(crate) fn step_text_with(&self, id: ConditionId, known: KnownValues<'_>) -> String {
         let Some(condition) = self.condition(id) else { return String::from("an event") };
         if let Test::OneOf(others) = &condition.test {
             let others: Vec<_> = others.iter().map(|id| self.step_text_with(*id, known)).collect();
@@ -106,7 +108,7 @@ impl<'a> Words<'a> {
     }
 
     /// What a condition asks beside the type.
-    fn test(&self, test: &Test, ty: Option<TypeId>, known: Known<'_>) -> Option<String> {
+    fn test(&self, test: &Test, ty: Option<TypeId>, known: KnownValues<'_>) -> Option<String> {
         match test {
             // Each of several is a step of its own.
             Test::True | Test::OneOf(_) => None,
@@ -181,6 +183,7 @@ impl<'a> Words<'a> {
             | Expr::Aggregate(_)
             | Expr::Key(_)
             | Expr::Match(_)
+            | Expr::Matches(_)
             | Expr::Register(_) => add(expr),
             Expr::Not(x) | Expr::IsNull(x) | Expr::Regex(x, _) => {
                 self.sides(x, candidate, scope, sides);
@@ -235,8 +238,14 @@ impl<'a> Words<'a> {
     }
 
     /// An expression over a candidate of type `candidate`.
-    pub(crate) fn expr(&self, expr: &Expr, candidate: Option<TypeId>, known: Known<'_>) -> String {
-        let mut writer = Writer { words: *self, candidate, of: None, known, out: String::new() };
+    pub(crate) fn expr(
+        &self,
+        expr: &Expr,
+        candidate: Option<TypeId>,
+        known: KnownValues<'_>,
+    ) -> String {
+        let mut writer =
+            PhraseWriter { words: *self, candidate, of: None, known, out: String::new() };
         writer.expr(expr, 0);
         writer.out
     }
@@ -353,21 +362,22 @@ impl<'a> Words<'a> {
 
     /// True if a match can hold several events of this step.
     pub(crate) fn is_many(&self, step: StepId) -> bool {
-        fn search(sequence: &Sequence, step: StepId, repeats: bool) -> Option<bool> {
+        fn search(sequence: &Sequence, step: StepId) -> Option<bool> {
             sequence.items.iter().find_map(|item| match &item.kind {
                 ItemKind::Step { step: of, quantifier, .. } if *of == step => {
-                    Some(repeats || quantifier.max != Some(1))
+                    Some(quantifier.max != Some(1))
                 }
                 ItemKind::Group { body, quantifier, .. } => {
-                    search(body, step, repeats || quantifier.max != Some(1))
+                    let in_body = search(body, step)?;
+                    Some(in_body || quantifier.max != Some(1))
                 }
                 ItemKind::Alternatives { branches, .. } => {
-                    branches.iter().find_map(|branch| search(branch, step, repeats))
+                    branches.iter().find_map(|branch| search(branch, step))
                 }
                 _ => None,
             })
         }
-        search(&self.pattern.body, step, false).unwrap_or(false)
+        search(&self.pattern.body, step).unwrap_or(false)
     }
 }
 
@@ -461,16 +471,16 @@ fn fact_name(fact: MatchFact) -> &'static str {
     }
 }
 
-struct Writer<'a, 'k> {
+struct PhraseWriter<'a, 'k> {
     words: Words<'a>,
     candidate: Option<TypeId>,
     /// The step whose fields a bare one means, inside of an aggregate.
     of: Option<&'a str>,
-    known: Known<'k>,
+    known: KnownValues<'k>,
     out: String,
 }
 
-impl Writer<'_, '_> {
+impl PhraseWriter<'_, '_> {
     fn expr(&mut self, expr: &Expr, outer: u8) {
         let own = match expr {
             Expr::Binary(op, ..) => strength(*op),
@@ -499,6 +509,7 @@ impl Writer<'_, '_> {
             Expr::Register(_) => self.out.push_str("a captured value"),
             Expr::Key(_) => self.out.push_str("the key"),
             Expr::Match(fact) => self.out.push_str(fact_name(*fact)),
+            Expr::Matches(fact) => self.of_matches(*fact),
             Expr::Not(x) => match &**x {
                 Expr::In(value, set) => self.membership(value, set, "not in"),
                 Expr::IsNull(value) => {
@@ -544,6 +555,17 @@ impl Writer<'_, '_> {
             Expr::Record(fields) => self.record(fields),
         }
         self.out.push_str(if wrap { ")" } else { "" });
+    }
+
+    fn of_matches(&mut self, fact: MatchesFact) {
+        self.out.push_str("matches.");
+        match fact {
+            MatchesFact::Count => self.out.push_str("count"),
+            MatchesFact::Total(id) => match self.words.pattern.totals.get(id.index()) {
+                Some(total) => self.aggregate(total),
+                None => self.out.push('?'),
+            },
+        }
     }
 
     fn conditional(&mut self, [condition, then, otherwise]: &[Expr; 3]) {

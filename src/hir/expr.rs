@@ -3,16 +3,16 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::hir::StepId;
+use crate::hir::{StepId, TotalId};
 use crate::schema::{FieldId, TypeId};
 pub use crate::syntax::ast::BinaryOp;
 use crate::value::{Kind, Same, Value, ValueRef, equal_int};
 
 /// An expression whose names are resolved and whose types were checked.
 ///
-/// Null runs through: arithmetic and functions of null are null, and so is a comparison with null or
-/// of values that do not compare. `and` and `or` are null where the part that is null decides, `not`
-/// of null is null. A condition that is null does not hold.
+/// Null runs through: arithmetic and functions of null are null, and so is a comparison with null
+/// or of values that do not compare. `and` and `or` are null where the part that is null decides,
+/// `not` of null is null. A condition that is null does not hold.
 #[derive(Clone, Debug)]
 pub enum Expr {
     /// A constant.
@@ -29,6 +29,8 @@ pub enum Expr {
     Key(usize),
     /// A fact about the match, in emits.
     Match(MatchFact),
+    /// A fact about the set of matches that are reported together, in emits.
+    Matches(MatchesFact),
     /// `not x`
     Not(Box<Expr>),
     /// `-x`
@@ -172,6 +174,15 @@ pub enum MatchFact {
     Id,
     /// The how many-th report it is of a silence that repeats.
     Repetition,
+}
+
+/// A fact about a set of matches.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MatchesFact {
+    /// How many matches there are; the greatest integer if there are more.
+    Count,
+    /// A total of the pattern.
+    Total(TotalId),
 }
 
 /// What `in` looks in.

@@ -17,8 +17,10 @@ pub(crate) mod size;
 pub mod test_block;
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use expr::Aggregate;
 #[doc(hidden)]
 pub use expr::Expr;
 #[doc(hidden)]
@@ -38,6 +40,10 @@ define_id! {
 define_id! {
     /// A condition of a [`Pattern`].
     pub ConditionId
+}
+define_id! {
+    /// A total over a set of matches that a [`Pattern`] reports together.
+    pub TotalId
 }
 define_id! {
     /// A length of time that a [`Pattern`] reads from what was captured.
@@ -62,6 +68,11 @@ pub struct Pattern {
     pub within: Option<Length>,
     /// What a match drops.
     pub skip: Skip,
+    /// What is reported of each set of matches.
+    pub report: Report,
+    /// The totals over a set of matches by [`TotalId`]: over what a step captured in all of them.
+    /// The operation is `sum`, `avg`, `min` or `max`, and there is an argument.
+    pub totals: Vec<Aggregate>,
     /// True if partial matches that run out of time are reported.
     pub report_timeouts: bool,
     /// True if the last item, a `not` with a time of its own, is reported again each time that its
@@ -73,9 +84,11 @@ pub struct Pattern {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[doc(hidden)]
 pub struct Step {
-    /// The alias, or the type's or define's name. Unique within the pattern unless never referred to.
+    /// The alias, or the type's or define's name. Unique within the pattern unless never referred
+    /// to.
     pub name: Arc<str>,
-    /// The event type, where the step takes only one (in rule text all do but `any event` and `not (a or b)`).
+    /// The event type, where the step takes only one (in rule text all do but `any event` and `not
+    /// (a or b)`).
     pub ty: Option<TypeId>,
     /// True if it is a `not` step, which captures nothing.
     pub negated: bool,
@@ -171,8 +184,8 @@ pub enum ItemKind {
     /// event only, with [`Contiguity::Relaxed`] of all up to the item after it. The gap's `max`,
     /// exclusive here, is how long it holds: as the first item of a pattern before the first event,
     /// elsewhere after the event before. As the last item it ends with the pattern's `within` if it
-    /// has no time of its own; the match is reported at that moment. Between two items the gap of the
-    /// item after it has to be at least as long.
+    /// has no time of its own; the match is reported at that moment. Between two items the gap of
+    /// the item after it has to be at least as long.
     Not {
         /// Its name, for explanations; nothing is captured.
         step: StepId,
@@ -185,12 +198,13 @@ pub enum ItemKind {
         body: Sequence,
         /// How often.
         quantifier: Quantifier,
-        /// The bound of one repetition from its first event to its last, exclusive as the pattern's.
+        /// The bound of one repetition from its first event to its last, exclusive as the
+        /// pattern's.
         within: Option<Length>,
         /// The alias; counts repetitions.
         alias: Option<StepId>,
     },
-    /// Several sequences of which so many have to happen, in any order: each event goes to one of
+    /// Several sequences, of which `count` have to happen, in any order: each event goes to one of
     /// them, no more of them are begun than have to happen, and none of them looks at what the
     /// others take. One is `or`, all of them is `and`.
     Alternatives {
@@ -289,7 +303,7 @@ pub struct Gap {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[doc(hidden)]
 pub enum Length {
-    /// So many milliseconds.
+    /// A number of milliseconds.
     Millis(i64),
     /// What an expression over captured events says.
     Read(LengthId),
@@ -335,8 +349,8 @@ pub struct Skip {
     pub ordered: bool,
 }
 
-/// What a match drops: partial matches, and other matches that are complete but not reported, by the
-/// event that they start with.
+/// What a match drops: partial matches, and other matches that are complete but not reported, by
+/// the event that they start with.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[doc(hidden)]
 pub enum SkipStrategy {
@@ -351,4 +365,41 @@ pub enum SkipStrategy {
     ToFirst(StepId),
     /// Those that started before the match's last event of this step.
     ToLast(StepId),
+}
+
+/// What is reported of a set of matches: of those of one key that one event, or one deadline,
+/// completes and that the skip strategy leaves.
+///
+/// Matches of a set are in a defined order: by their first event, then those of more events first,
+/// then by their events from the last one backwards.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Report {
+    /// Each match.
+    #[default]
+    All,
+    /// One result, which has the events of the first match of the set.
+    Count,
+    /// The first matches of the set.
+    First(NonZeroU32),
+    /// The last matches of the set.
+    Last(NonZeroU32),
+    /// The match of the most events; the first one of several.
+    Longest,
+    /// The match of the fewest events; the first one of several.
+    Shortest,
+}
+
+/// Writes what the clause says: `first 3`.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Report::All => f.write_str("all"),
+            Report::Count => f.write_str("count"),
+            Report::First(most) => write!(f, "first {most}"),
+            Report::Last(most) => write!(f, "last {most}"),
+            Report::Longest => f.write_str("longest"),
+            Report::Shortest => f.write_str("shortest"),
+        }
+    }
 }

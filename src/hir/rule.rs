@@ -1,5 +1,6 @@
 //! A checked rule: a pattern with the stream that it reads and what it reports.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::hir::expr::FieldRef;
@@ -56,12 +57,29 @@ pub struct Meta {
 }
 
 /// One component of a partition key.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct KeyPart {
     /// Its name.
     pub name: Arc<str>,
-    /// The field that holds it, by event type, for each of [`Rule::types`].
+    /// The field that holds it, by event type, for each of [`Rule::types`]. Empty if a closure
+    /// computes the component.
     pub fields: Vec<(TypeId, FieldRef)>,
+    /// True if a closure of the host computes the component
+    /// ([`key_by`](crate::pattern::PatternBuilder::key_by)).
+    pub is_computed: bool,
+}
+
+/// Names `is_computed` only if it is true: the version of a pattern, and with it the ids of its
+/// matches, is made of this text.
+impl fmt::Debug for KeyPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut part = f.debug_struct("KeyPart");
+        part.field("name", &self.name).field("fields", &self.fields);
+        if self.is_computed {
+            part.field("is_computed", &true);
+        }
+        part.finish()
+    }
 }
 
 /// What a match or timeout reports.
@@ -78,8 +96,8 @@ pub struct Emit {
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 pub struct Suppress {
-    /// For how long, counted from the match that is reported; what is no positive duration suppresses
-    /// nothing. It sees what an emit sees.
+    /// For how long, counted from the match that is reported; what is no positive duration
+    /// suppresses nothing. It sees what an emit sees.
     pub duration: Expr,
     /// Matches for which all of these are the same suppress each other; those of the same key where
     /// `None`. They see what an emit sees.
@@ -87,7 +105,7 @@ pub struct Suppress {
 }
 
 impl Suppress {
-    /// Suppresses matches of the same key for so many milliseconds.
+    /// Suppresses matches of the same key for `millis` milliseconds.
     pub fn by_key(millis: i64) -> Suppress {
         Suppress { duration: Expr::Literal(Value::Duration(millis)), by: None }
     }

@@ -41,6 +41,7 @@ impl<'r> HeapSize<'r> {
         }
         self.add_conditions(&pattern.conditions);
         self.add_exprs(&pattern.lengths);
+        self.add_aggregates(&pattern.totals);
         self.add_sequence(&pattern.body);
         for emit in rule.emit.iter().chain(&rule.on_timeout) {
             self.add_emit(emit);
@@ -65,6 +66,14 @@ impl<'r> HeapSize<'r> {
         self.bytes += size_of_val(exprs);
         for expr in exprs {
             self.add_expr(expr);
+        }
+    }
+
+    /// Adds aggregates with their own bytes.
+    pub(crate) fn add_aggregates(&mut self, aggregates: &'r [Aggregate]) {
+        self.bytes += size_of_val(aggregates);
+        for arg in aggregates.iter().filter_map(|aggregate| aggregate.arg.as_ref()) {
+            self.add_expr(arg);
         }
     }
 
@@ -127,7 +136,7 @@ impl<'r> HeapSize<'r> {
     /// Adds the heap of an expression without its own bytes.
     fn add_expr(&mut self, expr: &'r Expr) {
         match expr {
-            Expr::Register(_) | Expr::Key(_) | Expr::Match(_) => {}
+            Expr::Register(_) | Expr::Key(_) | Expr::Match(_) | Expr::Matches(_) => {}
             Expr::Literal(value) => self.bytes += value.as_ref().heap_size(),
             Expr::Field(field) => self.add_field(field),
             Expr::Captured(captured) => self.add_field(&captured.field),

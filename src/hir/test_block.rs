@@ -52,7 +52,7 @@ pub enum TestStep {
     Expect(Expectation),
 }
 
-/// `expect no? (match | timeout) record? (at DURATION)?`
+/// `expect no? (match | timeout) record? (count INT)? (at DURATION)?`
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Expectation {
@@ -62,6 +62,8 @@ pub struct Expectation {
     pub timeout: bool,
     /// What the emitted record, or else the key, holds at least.
     pub fields: Vec<(Arc<str>, Value)>,
+    /// How many matches the set has that the match belongs to.
+    pub count: Option<u64>,
     /// When it is reported.
     pub at: Option<Timestamp>,
     /// Where it stands.

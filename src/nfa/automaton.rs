@@ -3,14 +3,14 @@
 use crate::hir::size::HeapSize;
 use crate::hir::{Length, Pattern, Sequence, Skip, SkipStrategy, StepId, Test};
 use crate::nfa::decide::{self, Decisions};
-use crate::nfa::error::BuildError;
+use crate::nfa::error::AutomatonError;
 use crate::nfa::guard::Guard;
 use crate::nfa::states::{Action, Bound, ClockOp, Edge, LeadingNot, State, StateId, index_range};
 use crate::nfa::{flatten, graph};
 use crate::schema::TypeId;
 
-/// The states of a pattern and what leads from one to another: the same for all patterns that differ
-/// in names and in what conditions ask beside the type of an event.
+/// The states of a pattern and what leads from one to another: the same for all patterns that
+/// differ in names and in what conditions ask beside the type of an event.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the pattern")]
 pub struct Automaton {
@@ -35,9 +35,12 @@ pub struct Automaton {
     /// How long the silence at the end is that is reported again each time it has passed.
     pub(crate) repeat: Option<Length>,
     reports_at_deadlines: bool,
-    /// Whether two runs can come to hold the same events in the same state.
+    /// True if two runs can come to hold the same events in the same state.
     pub(crate) may_duplicate: bool,
-    /// Whether an event that completes a match, and nothing else, need not be in the store for it.
+    /// True if a match of the last silence ends all runs that hold the same events: the greedy loop
+    /// before the silence is over.
+    pub(crate) closes_duplicates: bool,
+    /// True if an event that completes a match, and nothing else, need not be in the store for it.
     pub(crate) ends_alone: bool,
     /// What an event of each type can do in each state.
     pub(crate) decisions: Decisions,
@@ -73,7 +76,7 @@ impl Outline {
 }
 
 impl Automaton {
-    pub(super) fn new(pattern: &Pattern, outline: Outline) -> Result<Automaton, BuildError> {
+    pub(super) fn new(pattern: &Pattern, outline: Outline) -> Result<Automaton, AutomatonError> {
         let flat = flatten::flatten(graph::build(pattern)?)?;
         let may_duplicate = flatten::may_duplicate(&pattern.body, &flat);
         let start = StateId::new(flat.start);
@@ -109,6 +112,7 @@ impl Automaton {
                 .filter(|_| pattern.repeats)
                 .and_then(|last| last.gap?.max),
             may_duplicate,
+            closes_duplicates: may_duplicate && flat.closes,
             ends_alone: !may_duplicate
                 && flat.named.is_empty()
                 && !matches!(pattern.within, Some(Length::Read(_))),
@@ -138,7 +142,7 @@ impl Automaton {
         })
     }
 
-    /// Whether matches wait for older partial matches, which could still win.
+    /// True if matches wait for older partial matches, which could still win.
     pub(crate) fn waits(&self) -> bool {
         self.skip.ordered && self.skip.strategy != SkipStrategy::None
     }
@@ -149,12 +153,12 @@ impl Automaton {
         self.span.map_or(i64::MAX, |span| start.saturating_add(span))
     }
 
-    /// Whether the first of the matches that end with an event drops all else that a key holds.
+    /// True if the first of the matches that end with an event drops all else that a key holds.
     pub(crate) fn is_won_by_first(&self) -> bool {
         self.skip.strategy == SkipStrategy::PastLast && !self.waits()
     }
 
-    /// Whether a deadline can report anything, a match or a timeout. Where not, deadlines only free
+    /// True if a deadline can report anything, a match or a timeout. Where not, deadlines only free
     /// memory, and it makes no difference if they are noticed late.
     #[inline]
     pub(crate) fn reports_at_deadlines(&self) -> bool {

@@ -10,68 +10,27 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::hir::Pattern;
 use crate::hir::size::HeapSize;
-use crate::hir::{Pattern, Step};
 use crate::nfa::automaton::{Automaton, Outline};
-use crate::nfa::comparison::FieldComparison;
-use crate::nfa::comparison_table::ComparisonTable;
-use crate::nfa::edge_effect::EdgeEffect;
-use crate::nfa::error::{BuildError, Kind};
+use crate::nfa::error::{AutomatonError, Kind};
+use crate::nfa::parts::SharedParts;
 use crate::nfa::program::Program;
-use crate::nfa::registers::Register;
 
-/// The most edges that the automata of a set of rules have together: some 400 MB, and twenty times the
-/// most that a single one can have.
+/// The most edges that the automata of a set of rules have together: some 400 MB, and twenty times
+/// the most that a single one can have.
 const MAX_EDGES_TOGETHER: usize = 4_000_000;
 
 /// The automata of the patterns that were compiled.
 #[derive(Debug, Default)]
 pub(crate) struct CompileCache {
-    models: HashTable<Model>,
+    /// The parts of the first program with each automaton. Later programs share the equal ones.
+    models: HashTable<SharedParts>,
     /// The number of edges of all automata.
     edges: usize,
     /// The heap size of all programs that were made known, in bytes. What they share counts once.
     bytes: usize,
     hasher: DefaultHashBuilder,
-}
-
-/// The parts of the first program with its automaton. Later programs share the parts that are equal.
-#[derive(Clone, Debug)]
-pub(super) struct Model {
-    pub(super) automaton: Arc<Automaton>,
-    pub(super) steps: Arc<[Step]>,
-    pub(super) correlated: Arc<[bool]>,
-    pub(super) registers: Arc<[Register]>,
-    pub(super) registers_by_step: Arc<[Box<[u32]>]>,
-    pub(super) comparisons: Arc<[FieldComparison]>,
-    pub(super) effects: Arc<[EdgeEffect]>,
-    pub(super) comparison_tables: Arc<[Option<ComparisonTable>]>,
-}
-
-impl Model {
-    fn of(program: &Program) -> Model {
-        let Program {
-            automaton,
-            steps,
-            correlated,
-            registers,
-            registers_by_step,
-            comparisons,
-            effects,
-            comparison_tables,
-            ..
-        } = program;
-        Model {
-            automaton: automaton.clone(),
-            steps: steps.clone(),
-            correlated: correlated.clone(),
-            registers: registers.clone(),
-            registers_by_step: registers_by_step.clone(),
-            comparisons: comparisons.clone(),
-            effects: effects.clone(),
-            comparison_tables: comparison_tables.clone(),
-        }
-    }
 }
 
 impl CompileCache {
@@ -83,31 +42,31 @@ impl CompileCache {
     }
 
     /// Returns the parts of the first program whose pattern has this outline.
-    fn find(&self, outline: &Outline) -> Option<&Model> {
+    fn find(&self, outline: &Outline) -> Option<&SharedParts> {
         let hash = self.hasher.hash_one(outline);
         self.models.find(hash, |model| model.automaton.outline == *outline)
     }
 
-    /// Returns the automaton of a pattern, which is built if there is none yet, and the parts of the
-    /// program that it was built for.
+    /// Returns the automaton of a pattern, which is built if there is none yet, and the parts of
+    /// the program that it was built for.
     pub(super) fn automaton(
         &self,
         pattern: &Pattern,
-    ) -> Result<(Arc<Automaton>, Option<&Model>), BuildError> {
+    ) -> Result<(Arc<Automaton>, Option<&SharedParts>), AutomatonError> {
         let outline = Outline::of(pattern);
         if let Some(model) = self.find(&outline) {
             Ok((model.automaton.clone(), Some(model)))
         } else {
             let automaton = Automaton::new(pattern, outline)?;
             if self.edges + automaton.edges.len() > MAX_EDGES_TOGETHER {
-                return Err(BuildError::new(Kind::TooLargeTogether));
+                return Err(AutomatonError::new(Kind::TooLargeTogether));
             }
             Ok((Arc::new(automaton), None))
         }
     }
 
-    /// Returns a compiled program with the parts that an earlier one has in common with it, and makes
-    /// it known. So rules that were compiled apart share what rules of one set share.
+    /// Returns a compiled program with the parts that an earlier one has in common with it, and
+    /// makes it known. So rules that were compiled apart share what rules of one set share.
     pub(crate) fn unify(&mut self, program: Arc<Program>) -> Arc<Program> {
         match self.find(&program.automaton.outline) {
             None => {
@@ -128,72 +87,46 @@ impl CompileCache {
     /// Makes a program known, if it is the first with its automaton.
     pub(super) fn add(&mut self, program: &Program) {
         let CompileCache { models, edges, bytes, hasher } = self;
-        let hash = |model: &Model| hasher.hash_one(&model.automaton.outline);
+        let hash = |model: &SharedParts| hasher.hash_one(&model.automaton.outline);
         let outline = &program.automaton.outline;
         let own = hasher.hash_one(outline);
         let model = models.find(own, |model| model.automaton.outline == *outline);
         *bytes += program.heap_size(model);
         if model.is_none() {
             *edges += program.automaton.edges.len();
-            models.insert_unique(own, Model::of(program), hash);
+            models.insert_unique(own, program.shared.clone(), hash);
         }
     }
 }
 
 impl Program {
-    /// Returns this program with the parts that it has in common with a model of the same automaton.
-    pub(super) fn with_parts_of(&self, model: &Model) -> Program {
-        fn part<T: PartialEq>(own: &Arc<[T]>, model: &Arc<[T]>) -> Arc<[T]> {
-            if own == model { model.clone() } else { own.clone() }
-        }
+    /// Returns this program with the parts that it has in common with a model of the same
+    /// automaton.
+    pub(super) fn with_parts_of(&self, model: &SharedParts) -> Program {
+        let mut shared = self.shared.clone();
+        shared.share_with(model);
         Program {
-            automaton: model.automaton.clone(),
-            steps: part(&self.steps, &model.steps),
-            correlated: part(&self.correlated, &model.correlated),
-            registers: part(&self.registers, &model.registers),
-            registers_by_step: part(&self.registers_by_step, &model.registers_by_step),
-            comparisons: part(&self.comparisons, &model.comparisons),
-            effects: part(&self.effects, &model.effects),
-            comparison_tables: part(&self.comparison_tables, &model.comparison_tables),
+            shared,
             conditions: self.conditions.clone(),
             lengths: self.lengths.clone(),
+            report: self.report,
+            totals: self.totals.clone(),
             plan: self.plan.clone(),
+            compact: self.compact.clone(),
+            prefers_compact: self.prefers_compact,
+            is_explosive: self.is_explosive,
             reads_back: self.reads_back,
         }
     }
 
     /// The heap size in bytes, with its own; without what is shared with the model.
-    fn heap_size(&self, model: Option<&Model>) -> usize {
-        // A part at the same address is shared, and counted with the model.
-        fn own<T>(part: &Arc<[T]>, model: Option<&Arc<[T]>>) -> usize {
-            if model.is_some_and(|model| Arc::ptr_eq(part, model)) {
-                0
-            } else {
-                size_of_val(&**part)
-            }
-        }
+    fn heap_size(&self, model: Option<&SharedParts>) -> usize {
         let mut heap = HeapSize::default();
         heap.add_conditions(&self.conditions);
         heap.add_exprs(&self.lengths);
-        let automaton = if model.is_none() { self.automaton.heap_size() } else { 0 };
-        size_of::<Program>()
-            + automaton
-            + heap.bytes
-            + own(&self.steps, model.map(|model| &model.steps))
-            + own(&self.correlated, model.map(|model| &model.correlated))
-            + own(&self.registers, model.map(|model| &model.registers))
-            + own(&self.registers_by_step, model.map(|model| &model.registers_by_step))
-            + own(&self.comparisons, model.map(|model| &model.comparisons))
-            + own(&self.effects, model.map(|model| &model.effects))
-            + own(&self.comparison_tables, model.map(|model| &model.comparison_tables))
-    }
-}
-
-/// Returns the part of another program if it is equal, else a new one.
-pub(super) fn shared<T: PartialEq>(own: Vec<T>, others: Option<&Arc<[T]>>) -> Arc<[T]> {
-    match others {
-        Some(others) if **others == *own => others.clone(),
-        _ => own.into(),
+        heap.add_aggregates(&self.totals);
+        let live = self.compact.as_ref().map_or(0, |compact| size_of_val(&*compact.live));
+        size_of::<Program>() + live + heap.bytes + self.shared.heap_size(model)
     }
 }
 

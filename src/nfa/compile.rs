@@ -1,10 +1,10 @@
 //! A pattern compiled to a program.
 
-use crate::hir::Pattern;
-use crate::nfa::cache::{CompileCache, shared};
+use crate::hir::{Pattern, Report};
+use crate::nfa::cache::CompileCache;
 use crate::nfa::comparison::{FieldComparison, field_comparison};
-use crate::nfa::error::BuildError;
-use crate::nfa::parts::Parts;
+use crate::nfa::error::AutomatonError;
+use crate::nfa::parts::{Parts, SharedParts};
 use crate::nfa::plan::Plan;
 use crate::nfa::program::Program;
 use crate::nfa::registers::{self, Register};
@@ -14,17 +14,17 @@ impl Program {
     /// Compiles `pattern`.
     ///
     /// # Errors
-    /// [`BuildError`] if the pattern has no automaton: it is malformed or too large.
-    pub fn new(pattern: &Pattern) -> Result<Program, BuildError> {
+    /// [`AutomatonError`] if the pattern has no automaton: it is malformed or too large.
+    pub fn new(pattern: &Pattern) -> Result<Program, AutomatonError> {
         Program::sharing(pattern, &mut CompileCache::default())
     }
 
-    /// Compiles `pattern`. It shares with those that are `known` what it has in common with them, and
-    /// is known after it.
+    /// Compiles `pattern`. It shares with those that are `known` what it has in common with them,
+    /// and is known after it.
     pub(crate) fn sharing(
         pattern: &Pattern,
         known: &mut CompileCache,
-    ) -> Result<Program, BuildError> {
+    ) -> Result<Program, AutomatonError> {
         let (automaton, model) = known.automaton(pattern)?;
         let Pattern { conditions, lengths, .. } = pattern;
         let extracted = registers::extract(conditions, lengths, &automaton.named);
@@ -35,30 +35,39 @@ impl Program {
             extracted.conditions.iter().map(comparison).collect();
         let effects = edge_effect::edge_effects(&automaton, &pattern.steps, registers, &by_step);
         let tables = comparison_table::comparison_tables(&automaton, registers, &comparisons);
-        let parts = Parts {
-            automaton: &automaton,
-            conditions: &extracted.conditions,
-            correlated: &extracted.correlated,
-            lengths: &extracted.lengths,
-            registers,
-            registers_by_step: &by_step,
-            effects: &effects,
+        let mut shared = SharedParts {
+            automaton,
+            steps: pattern.steps.as_slice().into(),
+            correlated: extracted.correlated.into(),
+            registers: extracted.registers.into(),
+            registers_by_step: by_step.into(),
+            comparisons: comparisons.into(),
+            effects: effects.into(),
+            comparison_tables: tables.into(),
         };
+        if let Some(model) = model {
+            shared.share_with(model);
+        }
+        let (conditions, lengths) = (&extracted.conditions, &extracted.lengths);
+        let parts = Parts { shared: &shared, conditions, lengths };
         let plan = parts.plan();
         let copies =
-            matches!(plan, Plan::General(_)) && registers.iter().any(Register::holds_values);
+            matches!(plan, Plan::General(_)) && shared.registers.iter().any(Register::holds_values);
+        let compact = parts.as_compact(extracted.reads_back);
+        let is_explosive = parts.is_explosive();
+        let prefers_compact = compact.is_ok()
+            && !matches!(plan, Plan::Window(_))
+            && (is_explosive || pattern.report != Report::All);
         let program = Program {
-            automaton,
-            steps: shared(pattern.steps.clone(), model.map(|model| &model.steps)),
+            shared,
             conditions: extracted.conditions.into(),
-            correlated: shared(extracted.correlated, model.map(|model| &model.correlated)),
-            registers: shared(extracted.registers, model.map(|model| &model.registers)),
             lengths: extracted.lengths.into(),
-            registers_by_step: shared(by_step, model.map(|model| &model.registers_by_step)),
-            comparisons: shared(comparisons, model.map(|model| &model.comparisons)),
-            effects: shared(effects, model.map(|model| &model.effects)),
-            comparison_tables: shared(tables, model.map(|model| &model.comparison_tables)),
+            report: pattern.report,
+            totals: pattern.totals.as_slice().into(),
             plan,
+            compact,
+            prefers_compact,
+            is_explosive,
             reads_back: extracted.reads_back || copies,
         };
         known.add(&program);

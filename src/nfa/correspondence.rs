@@ -1,5 +1,5 @@
-//! The states of two programs that mean the same: partial matches that wait in one state can go on in
-//! the other.
+//! The states of two programs that mean the same: partial matches that wait in one state can go on
+//! in the other.
 //!
 //! When it applies: a rule is replaced while partial matches wait.
 //!
@@ -7,11 +7,12 @@
 //! every path from the start to the state: which events are captured as which steps, under which
 //! guards, what is skipped between them, what stops on the path, and what happens to clocks. Two
 //! states have the same history if the same paths reach them. That is backward bisimilarity. It is
-//! computed for both programs at once, one strongly connected component at a time, from the start on.
+//! computed for both programs at once, one strongly connected component at a time, from the start
+//! on.
 //!
-//! A rule is mostly edited where its partial matches wait: the next step gets another condition, and
-//! with it other events are skipped on the spot. So if the whole histories differ, the histories up to
-//! the last captured event decide.
+//! A rule is mostly edited where its partial matches wait: the next step gets another condition,
+//! and with it other events are skipped on the spot. So if the whole histories differ, the
+//! histories up to the last captured event decide.
 //!
 //! Which test holds it: the table of edits in `tests/replace.rs`.
 
@@ -31,17 +32,17 @@ const MAX_COMPONENT: usize = 256;
 
 /// A program with what its pattern says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Side<'a> {
+pub(crate) struct Described<'a> {
     pub(crate) program: &'a Program,
     pub(crate) content: &'a Content,
 }
 
-/// Returns for each state of `old` the state of `new` in which its partial matches can go on. No two
-/// states of `old` get the same state of `new`.
-pub(crate) fn corresponding_states(old: Side<'_>, new: Side<'_>) -> Vec<Option<StateId>> {
-    let mut words = Words::default();
+/// Returns for each state of `old` the state of `new` in which its partial matches can go on. No
+/// two states of `old` get the same state of `new`.
+pub(crate) fn corresponding_states(old: Described<'_>, new: Described<'_>) -> Vec<Option<StateId>> {
+    let mut words = WordTable::default();
     let histories = (History::new(old, &mut words), History::new(new, &mut words));
-    let mut found = Matching {
+    let mut found = Pairing {
         target: vec![None; old.program.states.len()],
         taken: vec![false; new.program.states.len()],
     };
@@ -99,7 +100,7 @@ pub(crate) fn can_wait(program: &Program) -> Vec<bool> {
     waits
 }
 
-/// What becomes of several states with the same word.
+/// The fate of several states with the same word.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Several {
     /// They are paired in their order.
@@ -109,14 +110,14 @@ enum Several {
 }
 
 /// The pairs that were found.
-struct Matching {
+struct Pairing {
     target: Vec<Option<StateId>>,
     taken: Vec<bool>,
 }
 
-impl Matching {
-    /// Pairs the states that have no partner yet and for which `word` says the same; where there are
-    /// several, as `several` says.
+impl Pairing {
+    /// Pairs the states that have no partner yet and for which `word` says the same; where there
+    /// are several, as `several` says.
     fn pair<'a>(
         &mut self,
         histories: &(History<'a>, History<'a>),
@@ -157,12 +158,12 @@ impl Matching {
 
 /// Gives equal sequences of numbers the same number.
 #[derive(Debug, Default)]
-struct Words {
+struct WordTable {
     known: HashMap<Vec<i64>, i64>,
     texts: HashMap<String, i64>,
 }
 
-impl Words {
+impl WordTable {
     fn word(&mut self, word: Vec<i64>) -> i64 {
         let next = number(self.known.len());
         *self.known.entry(word).or_insert(next)
@@ -221,8 +222,8 @@ struct Into {
 }
 
 impl<'a> History<'a> {
-    fn new(side: Side<'a>, words: &mut Words) -> History<'a> {
-        let Side { program, content } = side;
+    fn new(side: Described<'a>, words: &mut WordTable) -> History<'a> {
+        let Described { program, content } = side;
         let steps: Vec<i64> = content.steps.iter().map(|step| words.text(step)).collect();
         let guards = guards(side, words);
         let count = program.states.len();
@@ -284,7 +285,12 @@ impl<'a> History<'a> {
     }
 
     /// Finds the classes, one component after the other, each after those that lead into it.
-    fn classify(&mut self, stops: &[Vec<i64>], leading_not: Option<[i64; 2]>, words: &mut Words) {
+    fn classify(
+        &mut self,
+        stops: &[Vec<i64>],
+        leading_not: Option<[i64; 2]>,
+        words: &mut WordTable,
+    ) {
         let components = components(self.program);
         let mut component_of = vec![usize::MAX; self.class.len()];
         for (index, members) in components.iter().enumerate() {
@@ -314,7 +320,8 @@ impl<'a> History<'a> {
                 word.extend(pairs(outside.map(|into| (self.class[into.from], into.label))));
                 self.class[state] = words.word(word);
             }
-            // After so many rounds, what can be distinguished has been, in another program as well.
+            // After this number of rounds, all states that can be distinguished are, in any
+            // program.
             for round in 0..2 * members.len() {
                 let next: Vec<i64> = members
                     .iter()
@@ -375,8 +382,8 @@ fn pairs(pairs: impl Iterator<Item = (i64, i64)>) -> impl Iterator<Item = i64> {
 }
 
 /// What each guard of a program says, as a word.
-fn guards(side: Side<'_>, words: &mut Words) -> Vec<i64> {
-    let Side { program, content } = side;
+fn guards(side: Described<'_>, words: &mut WordTable) -> Vec<i64> {
+    let Described { program, content } = side;
     let mut said: Vec<i64> = Vec::with_capacity(program.guards.len());
     for guard in &program.guards {
         // Guards are made after those that they are made of.
@@ -421,7 +428,7 @@ fn guards(side: Side<'_>, words: &mut Words) -> Vec<i64> {
 }
 
 /// What a length of time says.
-fn length(length: Length, content: &Content, words: &mut Words) -> [i64; 2] {
+fn length(length: Length, content: &Content, words: &mut WordTable) -> [i64; 2] {
     match length {
         Length::Millis(millis) => [0, millis],
         Length::Read(id) => [1, words.text(&content.lengths[id.index()])],
@@ -430,20 +437,13 @@ fn length(length: Length, content: &Content, words: &mut Words) -> [i64; 2] {
 
 /// What an operation on a clock says.
 fn clock_op(program: &Program, op: ClockOp) -> [i64; 3] {
-    let kind = match op {
-        ClockOp::Set(_) => 0,
-        ClockOp::SetIfUnset(_) => 1,
-        ClockOp::Unset(_) => 2,
-        ClockOp::Pass(_) => 3,
-        ClockOp::Clear(_) => 4,
-    };
     // The repetitions of a group with an alias are counted.
     let counts = program.named.iter().any(|(_, clock)| *clock == op.clock());
-    [kind, name(program, op.clock()), i64::from(counts)]
+    [op.kind().into(), name(program, op.clock()), i64::from(counts)]
 }
 
-/// A clock by its place from the start of the pattern. Patterns are laid out from their end, so that
-/// a group that is added there makes the first clock.
+/// A clock by its place from the start of the pattern. Patterns are laid out from their end, so
+/// that a group that is added there makes the first clock.
 fn name(program: &Program, clock: u32) -> i64 {
     number(program.clocks) - i64::from(clock)
 }
@@ -452,7 +452,7 @@ fn name(program: &Program, clock: u32) -> i64 {
 /// lead into it (Tarjan; what is open is kept in a list, as patterns can be long).
 fn components(program: &Program) -> Vec<Vec<usize>> {
     const NEW: usize = usize::MAX;
-    struct Open {
+    struct OpenState {
         state: usize,
         edge: usize,
     }
@@ -461,8 +461,8 @@ fn components(program: &Program) -> Vec<Vec<usize>> {
     let mut waiting = vec![false; count];
     let (mut stack, mut components) = (Vec::new(), Vec::new());
     let mut entered = 0;
-    let mut open = vec![Open { state: program.start.index(), edge: 0 }];
-    while let Some(Open { state, edge }) = open.last_mut() {
+    let mut open = vec![OpenState { state: program.start.index(), edge: 0 }];
+    while let Some(OpenState { state, edge }) = open.last_mut() {
         let state = *state;
         if index[state] == NEW {
             (index[state], low[state]) = (entered, entered);
@@ -476,7 +476,7 @@ fn components(program: &Program) -> Vec<Vec<usize>> {
             Some(Action::Take { target, .. } | Action::Ignore { target }) => {
                 let target = target.index();
                 if index[target] == NEW {
-                    open.push(Open { state: target, edge: 0 });
+                    open.push(OpenState { state: target, edge: 0 });
                 } else if waiting[target] {
                     low[state] = low[state].min(index[target]);
                 }
@@ -484,7 +484,7 @@ fn components(program: &Program) -> Vec<Vec<usize>> {
             Some(Action::Stop | Action::Complete) => {}
             None => {
                 open.pop();
-                if let Some(Open { state: parent, .. }) = open.last() {
+                if let Some(OpenState { state: parent, .. }) = open.last() {
                     low[*parent] = low[*parent].min(low[state]);
                 }
                 if low[state] == index[state] {

@@ -195,7 +195,7 @@ pub(crate) fn waiting<'a>(
 }
 
 /// The knowledge of a guard.
-enum Known {
+enum Truth {
     True,
     False,
     /// Once this one is known, more is.
@@ -252,22 +252,21 @@ impl Trees<'_> {
                 continue;
             }
             match self.look(edge.guard, known) {
-                Known::False => {}
+                Truth::False => {}
                 // Stops are first: nothing else is looked at.
-                Known::True if edge.action == Action::Stop => return self.add(Decision::Gone),
-                Known::True => open.push(u32::try_from(index).unwrap_or(u32::MAX)),
-                Known::Ask(guard) => {
+                Truth::True if edge.action == Action::Stop => return self.add(Decision::Gone),
+                Truth::True => open.push(u32::try_from(index).unwrap_or(u32::MAX)),
+                Truth::Ask(guard) => {
                     self.tests += 1;
                     if self.tests > MAX_TESTS || self.work > MAX_WORK {
                         return self.add(Decision::Ask);
                     }
-                    let mut answer = |answer| {
+                    let [yes, no] = [true, false].map(|answer| {
                         known.push((guard, answer));
                         let tree = self.tree(known);
                         known.pop();
                         tree
-                    };
-                    let (yes, no) = (answer(true), answer(false));
+                    });
                     if yes == no {
                         return yes;
                     }
@@ -313,25 +312,25 @@ impl Trees<'_> {
     }
 
     /// Returns what the type and the answers say of a guard.
-    fn look(&mut self, guard: GuardId, known: &[(GuardId, bool)]) -> Known {
+    fn look(&mut self, guard: GuardId, known: &[(GuardId, bool)]) -> Truth {
         self.work += 1;
         match &self.tables.guards[guard.index()] {
-            Guard::True => Known::True,
-            Guard::False => Known::False,
+            Guard::True => Truth::True,
+            Guard::False => Truth::False,
             Guard::Not(inner) => match self.look(*inner, known) {
-                Known::True => Known::False,
-                Known::False => Known::True,
-                ask @ Known::Ask(_) => ask,
+                Truth::True => Truth::False,
+                Truth::False => Truth::True,
+                ask @ Truth::Ask(_) => ask,
             },
             Guard::And(parts) => self.look_at_all(parts, known, Decisive::False),
             Guard::Or(parts) => self.look_at_all(parts, known, Decisive::True),
             Guard::Condition(condition) => {
                 let (ty, is_always) = self.tables.conditions[condition.index()];
                 if ty.is_some() && ty != self.ty {
-                    return Known::False;
+                    return Truth::False;
                 }
                 if is_always {
-                    return Known::True;
+                    return Truth::True;
                 }
                 Self::answer(guard, known)
             }
@@ -347,27 +346,27 @@ impl Trees<'_> {
         parts: &[GuardId],
         known: &[(GuardId, bool)],
         decisive: Decisive,
-    ) -> Known {
+    ) -> Truth {
         let mut all = match decisive {
-            Decisive::True => Known::False,
-            Decisive::False => Known::True,
+            Decisive::True => Truth::False,
+            Decisive::False => Truth::True,
         };
         for &part in parts {
             match self.look(part, known) {
-                Known::True if decisive == Decisive::True => return Known::True,
-                Known::False if decisive == Decisive::False => return Known::False,
-                ask @ Known::Ask(_) if !matches!(all, Known::Ask(_)) => all = ask,
+                Truth::True if decisive == Decisive::True => return Truth::True,
+                Truth::False if decisive == Decisive::False => return Truth::False,
+                ask @ Truth::Ask(_) if !matches!(all, Truth::Ask(_)) => all = ask,
                 _ => {}
             }
         }
         all
     }
 
-    fn answer(guard: GuardId, known: &[(GuardId, bool)]) -> Known {
+    fn answer(guard: GuardId, known: &[(GuardId, bool)]) -> Truth {
         match known.iter().find(|(of, _)| *of == guard) {
-            Some((_, true)) => Known::True,
-            Some((_, false)) => Known::False,
-            None => Known::Ask(guard),
+            Some((_, true)) => Truth::True,
+            Some((_, false)) => Truth::False,
+            None => Truth::Ask(guard),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// Rule text and the builder check patterns before they get here and say it with a place; this is
 /// for patterns that a host makes itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct BuildError(Kind);
+pub struct AutomatonError(Kind);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
@@ -30,9 +30,9 @@ pub(crate) enum Kind {
     TooLargeTogether,
 }
 
-impl BuildError {
-    pub(crate) fn new(kind: Kind) -> BuildError {
-        BuildError(kind)
+impl AutomatonError {
+    pub(crate) fn new(kind: Kind) -> AutomatonError {
+        AutomatonError(kind)
     }
 
     pub(crate) fn kind(&self) -> &Kind {
@@ -45,7 +45,7 @@ impl BuildError {
     }
 }
 
-impl fmt::Display for BuildError {
+impl fmt::Display for AutomatonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Empty => f.write_str("the pattern has no steps"),
@@ -96,4 +96,4 @@ impl fmt::Display for BuildError {
     }
 }
 
-impl std::error::Error for BuildError {}
+impl std::error::Error for AutomatonError {}

@@ -1,7 +1,7 @@
 //! A graph without its proceed transitions: what an event can do in each state, as a flat list.
 
 use crate::hir::{ItemKind, Length, Sequence, StepId};
-use crate::nfa::error::{BuildError, Kind};
+use crate::nfa::error::{AutomatonError, Kind};
 use crate::nfa::graph::{Graph, Instance, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::{Action, Bound, ClockOp, Edge, Range, Since, State, StateId};
@@ -11,7 +11,7 @@ const MAX_EDGES: usize = 200_000;
 
 /// The tables of a program that describe its flat.
 #[derive(Debug, Default)]
-pub(super) struct Flat {
+pub(super) struct FlatTables {
     pub(super) guards: Vec<Guard>,
     pub(super) states: Vec<State>,
     pub(super) edges: Vec<Edge>,
@@ -20,31 +20,36 @@ pub(super) struct Flat {
     pub(super) clocks: usize,
     pub(super) named: Vec<(StepId, u32)>,
     pub(super) start: usize,
+    /// True if the end of the last silence ends the greedy loop before it.
+    pub(super) closes: bool,
 }
 
-pub(super) fn flatten(mut graph: Graph) -> Result<Flat, BuildError> {
-    let mut flat = Flat { clocks: graph.clocks, start: graph.start.index(), ..Flat::default() };
+pub(super) fn flatten(mut graph: Graph) -> Result<FlatTables, AutomatonError> {
+    let mut flat =
+        FlatTables { clocks: graph.clocks, start: graph.start.index(), ..FlatTables::default() };
     for index in 0..graph.states.len() {
         let state = resolve(&mut graph, StateId::new(index), &mut flat)?;
         flat.states.push(state);
         if flat.edges.len() > MAX_EDGES {
-            return Err(BuildError::new(Kind::TooLarge));
+            return Err(AutomatonError::new(Kind::TooLarge));
         }
     }
+    flat.closes = graph.states.iter().any(|raw| raw.closes.is_some());
     flat.named = graph.named;
     flat.guards = graph.guards.into_vec();
     Ok(flat)
 }
 
 /// A transition that is reached from a state over proceeds.
-struct Found {
+struct FoundTransition {
     action: Action,
     guard: GuardId,
     /// The states from the one that waits to the one that the transition leaves.
     path: Vec<StateId>,
     /// The guards on the time since the previous event, here and on the path.
     gaps: Vec<GuardId>,
-    /// Of a take on one of several branches: the repetitions of clocked groups that it takes part in.
+    /// Of a take on one of several branches: the repetitions of clocked groups that it takes part
+    /// in.
     instances: Option<Vec<usize>>,
     /// Of a take: the clocks that it sets.
     marks: Vec<u32>,
@@ -52,7 +57,7 @@ struct Found {
     branches: Vec<(StateId, usize)>,
 }
 
-impl Found {
+impl FoundTransition {
     /// The state that it leaves.
     fn leaving(&self) -> StateId {
         *self.path.last().expect("a path starts with its state")
@@ -91,7 +96,7 @@ impl Found {
 
 /// Adds what the groups around ask of the time. What is entered on the way has not begun, whatever
 /// the clock says of a repetition before.
-fn close(graph: &mut Graph, edge: &mut Found) {
+fn close(graph: &mut Graph, edge: &mut FoundTransition) {
     for instance in graph.states[edge.leaving().index()].instances.clone() {
         if !edge.stays_inside(graph, instance) {
             let clock = graph.instances[instance].clock;
@@ -115,8 +120,8 @@ fn close(graph: &mut Graph, edge: &mut Found) {
 /// An event that the step behind a `not` takes is not between. Where it violates the `not` as well,
 /// that it is taken there is all that it does; where it is not taken there, it ends the partial
 /// match.
-fn let_steps_win(graph: &mut Graph, found: &mut [Found]) {
-    let mut stops: Vec<StateId> = found.iter().filter_map(Found::stop).collect();
+fn let_steps_win(graph: &mut Graph, found: &mut [FoundTransition]) {
+    let mut stops: Vec<StateId> = found.iter().filter_map(FoundTransition::stop).collect();
     stops.sort_unstable();
     stops.dedup();
     for stop in stops {
@@ -148,10 +153,17 @@ fn let_steps_win(graph: &mut Graph, found: &mut [Found]) {
 }
 
 /// Returns a state with its edges and bounds, which it adds to the tables.
-fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, BuildError> {
+fn resolve(
+    graph: &mut Graph,
+    state: StateId,
+    flat: &mut FlatTables,
+) -> Result<State, AutomatonError> {
     let mut found = Vec::new();
-    let mut reach =
-        Reach { accept: graph.guards.never(), pending: None, accepts_when_exhausted: false };
+    let mut reach = ReachableEnds {
+        accept: graph.guards.never(),
+        pending: None,
+        accepts_when_exhausted: false,
+    };
     let always = graph.guards.always();
     walk(graph, &mut vec![state], &mut Vec::new(), always, &mut found, &mut reach)?;
     let never = graph.guards.never();
@@ -191,8 +203,8 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
         }
     }
     let mut bounds = bounds.unwrap_or_default();
-    // Of several branches that have to go on, one that is out of time is enough. Each was laid out, and
-    // has been resolved, before they were put together.
+    // Of several branches that have to go on, one that is out of time is enough. Each was laid out,
+    // and has been resolved, before they were put together.
     for &branch in &graph.states[state.index()].required {
         let branch = &flat.states[branch.index()].bounds;
         bounds.extend_from_slice(&flat.bounds[branch.start as usize..branch.end as usize]);
@@ -219,11 +231,11 @@ fn resolve(graph: &mut Graph, state: StateId, flat: &mut Flat) -> Result<State, 
     })
 }
 
-/// Adds what an edge from `state` does to clocks. Returns the bounds within which an event must come
-/// for it; `None` for an edge that needs no event to be in time.
+/// Adds what an edge from `state` does to clocks. Returns the bounds within which an event must
+/// come for it; `None` for an edge that needs no event to be in time.
 fn add_clock_ops(
     graph: &Graph,
-    edge: &Found,
+    edge: &FoundTransition,
     state: StateId,
     operations: &mut Vec<ClockOp>,
 ) -> Option<Vec<Bound>> {
@@ -290,7 +302,7 @@ fn leave_groups(
 }
 
 /// The ends that a state reaches without an event.
-struct Reach {
+struct ReachableEnds {
     /// The guard under which the state reaches the end.
     accept: GuardId,
     /// The `not` at the end that the state reaches, with its own bound.
@@ -311,9 +323,9 @@ fn walk(
     path: &mut Vec<StateId>,
     gaps: &mut Vec<GuardId>,
     guard: GuardId,
-    found: &mut Vec<Found>,
-    reach: &mut Reach,
-) -> Result<(), BuildError> {
+    found: &mut Vec<FoundTransition>,
+    reach: &mut ReachableEnds,
+) -> Result<(), AutomatonError> {
     let state = *path.last().expect("a path starts with its state");
     match graph.states[state.index()].role {
         Role::Final => {
@@ -321,7 +333,7 @@ fn walk(
             return Ok(());
         }
         Role::Stop => {
-            found.push(Found {
+            found.push(FoundTransition {
                 action: Action::Stop,
                 guard,
                 path: path.clone(),
@@ -349,7 +361,7 @@ fn walk(
         reach.accepts_when_exhausted |= graph.states[state.index()].accepts_when_exhausted;
     }
     if found.len() > MAX_EDGES {
-        return Err(BuildError::new(Kind::TooLarge));
+        return Err(AutomatonError::new(Kind::TooLarge));
     }
     for index in 0..graph.states[state.index()].transitions.len() {
         let transition = graph.states[state.index()].transitions[index].clone();
@@ -362,7 +374,7 @@ fn walk(
             Verb::Ignore => Action::Ignore { target: transition.target },
             Verb::Proceed => {
                 if path.contains(&transition.target) {
-                    return Err(BuildError::new(Kind::EmptyLoop));
+                    return Err(AutomatonError::new(Kind::EmptyLoop));
                 }
                 let before = gaps.len();
                 gaps.extend(transition.gap);
@@ -375,7 +387,15 @@ fn walk(
         };
         let gaps = gaps.iter().copied().chain(transition.gap).collect();
         let Transition { instances, marks, branches, .. } = transition;
-        found.push(Found { action, guard, path: path.clone(), gaps, instances, marks, branches });
+        found.push(FoundTransition {
+            action,
+            guard,
+            path: path.clone(),
+            gaps,
+            instances,
+            marks,
+            branches,
+        });
     }
     Ok(())
 }
@@ -432,7 +452,7 @@ fn common(some: &[Bound], others: &[Bound]) -> Vec<Bound> {
     result
 }
 
-fn same_ops(flat: &Flat, a: &Range, b: &Range) -> bool {
+fn same_ops(flat: &FlatTables, a: &Range, b: &Range) -> bool {
     let ops = |range: &Range| &flat.clock_ops[range.start as usize..range.end as usize];
     ops(a) == ops(b)
 }
@@ -445,10 +465,10 @@ fn range(start: usize, end: usize) -> Range {
 /// Returns true if two partial matches can come to hold the same events.
 ///
 /// Branches that go on beside each other do that, and so does a group that repeats: what is ignored
-/// between repetitions leads on along several branches, and so do repetitions of content that can be
-/// left out. So does what can be left out along several paths, and what is waited for beside a
+/// between repetitions leads on along several branches, and so do repetitions of content that can
+/// be left out. So does what can be left out along several paths, and what is waited for beside a
 /// silence or a `next not`.
-pub(super) fn may_duplicate(sequence: &Sequence, flat: &Flat) -> bool {
+pub(super) fn may_duplicate(sequence: &Sequence, flat: &FlatTables) -> bool {
     let same_twice = |state: &State| {
         let edges = &flat.edges[state.edges.start as usize..state.edges.end as usize];
         let mut steps: Vec<(Option<StepId>, Option<StateId>)> = edges

@@ -1,7 +1,7 @@
 //! How a program numbers what a snapshot speaks of.
 
 use crate::hir::expr::AggregateOp;
-use crate::nfa::{Action, ClockOp, Program, RegisterKind};
+use crate::nfa::{Action, Program, RegisterKind};
 use crate::util::fnv::Fnv;
 
 impl Program {
@@ -35,14 +35,7 @@ impl Program {
             [kind, step, target, edge.clocks.end as usize].into_iter().for_each(&mut number);
         }
         for op in &self.clock_ops {
-            let kind = match op {
-                ClockOp::Set(_) => 0,
-                ClockOp::SetIfUnset(_) => 1,
-                ClockOp::Unset(_) => 2,
-                ClockOp::Pass(_) => 3,
-                ClockOp::Clear(_) => 4,
-            };
-            number(kind);
+            number(op.kind().into());
             number(op.clock() as usize);
         }
         number(self.clocks);

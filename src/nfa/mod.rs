@@ -4,7 +4,8 @@
 //! Its steps, each with one job:
 //! * `graph` lays a pattern out as states with *take*, *ignore* and *proceed* transitions. The
 //!   construction follows that of Flink CEP, whose recorded answers are the specification, and
-//!   through it SASE (Agrawal et al., "Efficient Pattern Matching over Event Streams", SIGMOD 2008).
+//!   through it SASE (Agrawal et al., "Efficient Pattern Matching over Event Streams", SIGMOD
+//!   2008).
 //! * `registers` finds what conditions ask of captured events and gives it registers, so that the
 //!   matcher never walks back.
 //! * `flatten` removes the proceed transitions: each state gets the list of what an event can do
@@ -16,16 +17,18 @@
 //! * `prefilter` finds what an event must fulfil to do anything, so that others cost one test.
 //!
 //! The result is an [`Automaton`], which patterns that differ in constants share (`cache`), and a
-//! [`Program`] of one pattern around it, which `compile` puts together. From it `plan` picks the strategy that the pattern is matched with;
-//! `shared_suffix` finds patterns in which one partial match stands for others.
+//! [`Program`] of one pattern around it, which `compile` puts together. From it `plan` picks the
+//! strategy that the pattern is matched with; `shared_suffix` finds patterns in which one partial
+//! match stands for others.
 //!
 //! Before all that, `reach` says of a rule whether any stream of events can match it.
 //!
-//! Where a rule is replaced while partial matches wait, `correspondence` finds the states of the two
-//! automata that mean the same.
+//! Where a rule is replaced while partial matches wait, `correspondence` finds the states of the
+//! two automata that mean the same.
 
 mod automaton;
 mod cache;
+mod compact;
 mod comparison;
 mod comparison_table;
 mod compile;
@@ -37,6 +40,7 @@ mod flatten;
 mod graph;
 mod guard;
 mod layout;
+mod liveness;
 mod parts;
 mod plan;
 mod prefilter;
@@ -48,17 +52,21 @@ mod states;
 
 #[doc(hidden)]
 pub use automaton::Automaton;
-pub use error::BuildError;
+pub use error::AutomatonError;
+#[doc(hidden)]
+pub use parts::SharedParts;
 pub use plan::Strategy;
 #[doc(hidden)]
 pub use program::Program;
 
 pub(crate) use cache::CompileCache;
+pub(crate) use compact::Compact;
 pub(crate) use comparison::{Comparison, FieldComparison, Operand};
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
 pub(crate) use edge_effect::{EdgeEffect, RegisterUpdate};
 pub(crate) use error::Kind as Refusal;
 pub(crate) use guard::{Guard, GuardId};
+pub(crate) use liveness::Live;
 pub(crate) use plan::Window;
 pub(crate) use prefilter::Prefilter;
 pub(crate) use reach::{Reach, reach};

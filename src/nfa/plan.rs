@@ -18,12 +18,15 @@ pub enum Strategy {
     /// No event leads a partial match along more than one branch: each is advanced in place, and
     /// shares nothing with others.
     Deterministic,
-    /// Later partial matches are suffixes of the oldest one, whose match drops them. A key stores the
-    /// oldest partial match alone, with the starts of its suffixes.
+    /// Later partial matches are suffixes of the oldest one, whose match drops them. A key stores
+    /// the oldest partial match alone, with the starts of its suffixes.
     SharedSuffix,
-    /// The pattern is the same event so many times. A key holds the last of them in a queue, and
-    /// every event in it is the start of a partial match: an event costs the same however many are
-    /// counted.
+    /// Partial matches with the same future are one group, and their events are in a graph that
+    /// they share: the cost of an event grows with the groups, not with the partial matches.
+    Compact,
+    /// The pattern is one kind of event, a fixed number of times. A key holds the last of them in a
+    /// queue, and every event in it is the start of a partial match: an event costs the same
+    /// however many are counted.
     ///
     /// After the counting sets of Turonova et al., "Regex Matching with Counting-Set Automata",
     /// OOPSLA 2020.
@@ -39,6 +42,7 @@ impl fmt::Display for Strategy {
             Strategy::General => f.write_str("general"),
             Strategy::Deterministic => f.write_str("deterministic"),
             Strategy::SharedSuffix => f.write_str("shared suffix"),
+            Strategy::Compact => f.write_str("compact"),
             Strategy::CountingWindow { count } => write!(f, "counting window of {count}"),
         }
     }
@@ -74,7 +78,8 @@ impl Parts<'_> {
         plan.unwrap_or(Plan::Deterministic)
     }
 
-    /// Checks that no event leads a partial match along more than one branch; the error says why not.
+    /// Checks that no event leads a partial match along more than one branch; the error says why
+    /// not.
     fn check_deterministic(&self) -> Result<(), &'static str> {
         if !self.decisions.are_deterministic() {
             return Err("an event can lead a partial match along several branches");
@@ -162,8 +167,9 @@ impl Parts<'_> {
         }
     }
 
-    /// True if two trees test the same conditions and take in the same cases. What they do elsewhere
-    /// is the same, too, except that nothing stays if the first tree is that of a run that begins.
+    /// True if two trees test the same conditions and take in the same cases. What they do
+    /// elsewhere is the same, too, except that nothing stays if the first tree is that of a run
+    /// that begins.
     fn is_alike(&self, one: &Decision, other: &Decision, phase: RunPhase) -> bool {
         use Decision::{Condition, Gone, One, Stay};
         match (one, other) {

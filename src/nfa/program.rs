@@ -3,52 +3,50 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::hir::{Condition, Expr, Length, Skip, Step};
+use crate::hir::expr::Aggregate;
+use crate::hir::{Condition, Expr, Length, Report, Skip, Step};
 use crate::nfa::automaton::Automaton;
-use crate::nfa::comparison::FieldComparison;
-use crate::nfa::comparison_table::ComparisonTable;
-use crate::nfa::edge_effect::EdgeEffect;
+use crate::nfa::compact::Compact;
+use crate::nfa::parts::SharedParts;
 use crate::nfa::plan::{Plan, Strategy, Window};
-use crate::nfa::registers::{self, Register};
+use crate::nfa::registers;
 use crate::nfa::shared_suffix::SharedSuffix;
 
 /// A compiled pattern: what the matchers run. Immutable; shared by all keys and threads.
 ///
-/// It is an [`Automaton`], which rules that differ in constants share, with what its conditions ask.
+/// It is an [`Automaton`], which rules that differ in constants share, with what its conditions
+/// ask.
 #[derive(Debug)]
 pub struct Program {
-    pub(crate) automaton: Arc<Automaton>,
-    /// The pattern's steps, by id.
-    pub(crate) steps: Arc<[Step]>,
+    pub(crate) shared: SharedParts,
     /// The pattern's conditions with registers in the place of captured events, by id.
     pub(crate) conditions: Box<[Condition]>,
-    /// Which conditions look at captured events, by id.
-    pub(crate) correlated: Arc<[bool]>,
-    pub(crate) registers: Arc<[Register]>,
     /// The lengths of time that are read from captured events, by id, with registers in the place
     /// of those.
     pub(crate) lengths: Box<[Expr]>,
-    /// By step: the registers that its events update.
-    pub(crate) registers_by_step: Arc<[Box<[u32]>]>,
-    /// By condition: its comparisons, if it is nothing else.
-    pub(crate) comparisons: Arc<[FieldComparison]>,
-    /// By edge: its effect, for all strategies but the general one.
-    pub(crate) effects: Arc<[EdgeEffect]>,
-    /// By node of the decision trees: its comparison table, if it has one.
-    pub(crate) comparison_tables: Arc<[Option<ComparisonTable>]>,
+    /// What is reported of each set of matches.
+    pub(crate) report: Report,
+    /// The totals over a set of matches, by id.
+    pub(crate) totals: Box<[Aggregate]>,
     /// How it is matched.
     pub(crate) plan: Plan,
-    /// Whether what an event costs a partial match grows with what that has captured: a condition
+    /// What the compact form needs, or why the pattern cannot be held in it.
+    pub(crate) compact: Result<Compact, &'static str>,
+    /// True if the planner picks the compact form.
+    pub(crate) prefers_compact: bool,
+    /// True if partial matches can multiply with the events of a key.
+    pub(crate) is_explosive: bool,
+    /// True if what an event costs a partial match grows with what that has captured: a condition
     /// goes through it, or it is copied.
     pub(crate) reads_back: bool,
 }
 
 impl Deref for Program {
-    type Target = Automaton;
+    type Target = SharedParts;
 
     #[inline(always)]
-    fn deref(&self) -> &Automaton {
-        &self.automaton
+    fn deref(&self) -> &SharedParts {
+        &self.shared
     }
 }
 
@@ -85,6 +83,11 @@ impl Program {
 
     /// Returns the strategy that the shape of the automaton allows.
     pub fn strategy(&self) -> Strategy {
+        if self.prefers_compact { Strategy::Compact } else { self.strategy_of_runs() }
+    }
+
+    /// Returns the strategy without the compact form.
+    pub fn strategy_of_runs(&self) -> Strategy {
         match &self.plan {
             Plan::General(_) => Strategy::General,
             Plan::Deterministic => Strategy::Deterministic,
@@ -96,9 +99,14 @@ impl Program {
     /// Why it is matched in the general way, in words; `None` where it is not.
     pub fn why_general(&self) -> Option<&'static str> {
         match self.plan {
-            Plan::General(reason) => Some(reason),
-            Plan::Deterministic | Plan::SharedSuffix(_) | Plan::Window(_) => None,
+            Plan::General(reason) if !self.prefers_compact => Some(reason),
+            _ => None,
         }
+    }
+
+    /// Why the pattern cannot be held in the compact form, in words; `None` if it can be.
+    pub fn why_not_compact(&self) -> Option<&'static str> {
+        self.compact.as_ref().err().copied()
     }
 
     /// What a counting window needs, where the pattern is one.

@@ -2,8 +2,8 @@
 //!
 //! The search walks the automaton from its start over the transitions that a single event can take,
 //! and back from its ends. What it knows of an event is its type and which conditions it can fulfil
-//! together; conditions that look at captured events, and all that speaks of time, may hold or not. So
-//! it errs on one side: what it calls impossible is impossible.
+//! together; conditions that look at captured events, and all that speaks of time, may hold or not.
+//! So it errs on one side: what it calls impossible is impossible.
 
 use hashbrown::HashMap;
 
@@ -13,7 +13,8 @@ use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::{Action, Edge, StateId};
 use crate::schema::TypeId;
 
-/// So many answers are tried for one transition; beyond, it counts as possible.
+/// The number of answers that are tried for one transition. Beyond it, the transition counts as
+/// possible.
 const MAX_TRIES: usize = 200;
 
 /// Says whether no event of a type fulfils the first conditions and none of the others.
@@ -30,8 +31,8 @@ pub(crate) struct Reach {
     pub(crate) first: Option<StepId>,
 }
 
-/// Searches the automaton of a pattern. `types` are those of its stream; where they are not known, an
-/// event can have any other type.
+/// Searches the automaton of a pattern. `types` are those of its stream; where they are not known,
+/// an event can have any other type.
 pub(crate) fn reach(
     pattern: &Pattern,
     automaton: &Automaton,
@@ -101,7 +102,8 @@ struct Search<'a> {
     known: HashMap<(Option<TypeId>, Answers), bool>,
     /// The number of answers tried for the current transition.
     tries: usize,
-    /// True while the event is looked at that decides a last `next not`: all that has clocks has begun.
+    /// True while the event is looked at that decides a last `next not`: all that has clocks has
+    /// begun.
     has_begun: bool,
 }
 
@@ -281,11 +283,11 @@ impl Search<'_> {
         given.sort_unstable();
         let excludes = self.excludes;
         *self.known.entry((ty, given)).or_insert_with_key(|(_, given)| {
-            let of_answer = |answer| -> Vec<ConditionId> {
+            let [held, failed] = [true, false].map(|answer| {
                 let those = given.iter().filter(|(_, given)| *given == answer);
-                those.map(|(condition, _)| *condition).collect()
-            };
-            excludes(of, &of_answer(true), &of_answer(false))
+                those.map(|(condition, _)| *condition).collect::<Vec<_>>()
+            });
+            excludes(of, &held, &failed)
         })
     }
 

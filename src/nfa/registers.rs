@@ -14,7 +14,7 @@ pub(crate) struct Register {
 }
 
 impl Register {
-    /// Whether it holds all values, which are copied where a partial match goes along two branches.
+    /// True if it holds all values, which are copied where a partial match goes along two branches.
     pub(super) fn holds_values(&self) -> bool {
         match &self.kind {
             RegisterKind::Aggregate(aggregate) => {
@@ -43,7 +43,7 @@ pub(super) struct Extracted {
     pub(super) correlated: Vec<bool>,
     pub(super) lengths: Vec<Expr>,
     pub(super) registers: Vec<Register>,
-    /// Whether to test a condition can take the longer the more was captured.
+    /// True if testing a condition can take longer the more was captured.
     pub(super) reads_back: bool,
 }
 
@@ -123,7 +123,8 @@ impl Extractor<'_> {
             | Expr::Field(_)
             | Expr::Register(_)
             | Expr::Key(_)
-            | Expr::Match(_) => expr.clone(),
+            | Expr::Match(_)
+            | Expr::Matches(_) => expr.clone(),
             Expr::Not(inner) => Expr::Not(self.boxed(inner)),
             Expr::Neg(inner) => Expr::Neg(self.boxed(inner)),
             Expr::IsNull(inner) => Expr::IsNull(self.boxed(inner)),

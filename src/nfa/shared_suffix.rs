@@ -6,12 +6,13 @@
 //! events what it does to one that has captured fewer, or ends both.
 //!
 //! Why it is right: the oldest partial match, the representative, holds the events of all others.
-//! None of them is complete before the representative, whose match drops them. Registers hold values
-//! of the last event alone, so that all have the same registers.
+//! None of them is complete before the representative, whose match drops them. Registers hold
+//! values of the last event alone, so that all have the same registers.
 //!
 //! What it saves: see `src/exec/forms/shared_suffix.rs`, the strategy itself.
 //!
-//! Which test holds it: `shared_suffixes_report_what_the_reference_reports` in `tests/properties.rs`.
+//! Which test holds it: `shared_suffixes_report_what_the_reference_reports` in
+//! `tests/properties.rs`.
 
 use crate::hir::expr::Set;
 use crate::hir::{ConditionId, Expr, StepId, Test};
@@ -27,8 +28,8 @@ pub(crate) struct SharedSuffix {
     /// By the number of events captured before it: the step of an event; the last entry is for all
     /// later events.
     steps: Box<[StepId]>,
-    /// By the number of captured events, less one: the state in which a partial match waits; the last
-    /// entry is for all greater numbers.
+    /// By the number of captured events, less one: the state in which a partial match waits; the
+    /// last entry is for all greater numbers.
     states: Box<[StateId]>,
 }
 
@@ -60,6 +61,13 @@ enum SuffixEffect {
     Gone,
 }
 
+/// The treatment of trees that can also end a match.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum MatchEnd {
+    Allowed,
+    Refused,
+}
+
 impl Parts<'_> {
     /// Returns the path that all partial matches share, if later ones of this deterministic pattern
     /// are suffixes of the oldest one.
@@ -87,12 +95,12 @@ impl Parts<'_> {
         has_suffixes.then_some(shared)
     }
 
-    /// Returns the states that capture after capture leads to, if there is only one path; the path ends
-    /// in a loop.
+    /// Returns the states that capture after capture leads to, if there is only one path; the path
+    /// ends in a loop.
     fn only_path(&self) -> Option<SharedSuffix> {
         let (mut steps, mut states) = (Vec::new(), Vec::new());
         let begins = self.decisions.columns().iter().map(|column| column.begins);
-        let mut next = self.only_capture(begins, false)?;
+        let mut next = self.only_capture(begins, MatchEnd::Refused)?;
         loop {
             steps.push(next.0);
             if states.last() == Some(&next.1) {
@@ -103,16 +111,15 @@ impl Parts<'_> {
             }
             states.push(next.1);
             let roots = self.decisions.columns().iter().map(|one| one.roots[next.1.index()]);
-            next = self.only_capture(roots, true)?;
+            next = self.only_capture(roots, MatchEnd::Allowed)?;
         }
     }
 
-    /// Returns the step and target of the only capture in trees, if there is just one. The trees
-    /// `may_end` a match besides.
+    /// Returns the step and target of the only capture in trees, if there is just one.
     fn only_capture(
         &self,
         trees: impl Iterator<Item = u32>,
-        may_end: bool,
+        end: MatchEnd,
     ) -> Option<(StepId, StateId)> {
         let mut captured = None;
         let mut open: Vec<u32> = trees.collect();
@@ -128,7 +135,7 @@ impl Parts<'_> {
                             return None;
                         }
                     }
-                    EdgeEffect::End { .. } if may_end => {}
+                    EdgeEffect::End { .. } if end == MatchEnd::Allowed => {}
                     EdgeEffect::Stop => {}
                     _ => return None,
                 },
@@ -235,7 +242,7 @@ impl Parts<'_> {
 fn is_of_registers(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(_) | Expr::Field(_) | Expr::Register(_) | Expr::Key(_) => true,
-        Expr::Captured(_) | Expr::Aggregate(_) | Expr::Match(_) => false,
+        Expr::Captured(_) | Expr::Aggregate(_) | Expr::Match(_) | Expr::Matches(_) => false,
         Expr::Not(inner) | Expr::Neg(inner) | Expr::IsNull(inner) | Expr::Regex(inner, _) => {
             is_of_registers(inner)
         }

@@ -72,7 +72,18 @@ pub(crate) enum ClockOp {
 }
 
 impl ClockOp {
-    /// Which clock.
+    /// Returns the number of the operation, without its clock. Hashes of automata hold it.
+    pub(crate) fn kind(self) -> u8 {
+        match self {
+            ClockOp::Set(_) => 0,
+            ClockOp::SetIfUnset(_) => 1,
+            ClockOp::Unset(_) => 2,
+            ClockOp::Pass(_) => 3,
+            ClockOp::Clear(_) => 4,
+        }
+    }
+
+    /// Returns the number of the clock.
     pub(crate) fn clock(self) -> u32 {
         match self {
             ClockOp::Set(clock)

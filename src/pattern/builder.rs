@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use crate::event::{AsVariant, Event};
 use crate::exec::{Captures, HostCondition};
-use crate::hir::{Contiguity, Gap, Length, Limit, LimitPolicy, LoopMode, Once};
+use crate::hir::{Contiguity, Gap, Length, Limit, LimitPolicy, LoopMode, Once, Report};
 use crate::pattern::captured::Captured;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
-    Names, OfType, Test, Times, gap,
+    DraftTest, KeySource, Names, OfType, Times, gap,
 };
 use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
 use crate::pattern::{Pattern, lower};
 use crate::schema::Schema;
 use crate::time::duration_to_millis;
+use crate::value::Value;
 
 /// The type that the closures of a step read: [`AnyEvent`] gives the event, [`Only<T>`] the `T` in
 /// it.
@@ -240,7 +241,7 @@ impl<E: Event, V: View<E>> PatternBuilder<E, V> {
     where
         F: Fn(&V::Target, &Captured<'_, E>) -> bool + Send + Sync + 'static,
     {
-        self.add_test(Test::Correlated(Box::new(move |names: Names| -> HostCondition<E> {
+        self.add_test(DraftTest::Correlated(Box::new(move |names: Names| -> HostCondition<E> {
             Arc::new(move |event: &E, captures: &Captures<'_, E>| {
                 let captured = Captured { captures: *captures, names: &names };
                 V::view(event).is_some_and(|target| condition(target, &captured))
@@ -353,7 +354,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
         if self.item().name.is_empty() {
             self.item().name = name.into();
         } else {
-            self.refuse_if(true, Kind::BadName, "it has its name already");
+            self.refuse(Kind::BadName, "it has its name already");
         }
         self
     }
@@ -397,6 +398,16 @@ impl<E: Event, V> PatternBuilder<E, V> {
     /// Holds a match back while an older partial match is open, so that the leftmost match wins.
     pub fn ordered(mut self) -> Self {
         self.draft.whole.ordered = true;
+        self
+    }
+
+    /// Reports this of each set of matches: of those that one event, or one deadline, completes.
+    /// [`Report::All`] is the default.
+    ///
+    /// With [`skip_past_last`](PatternBuilder::skip_past_last), the default, an event completes one
+    /// match at most; [`skip_none`](PatternBuilder::skip_none) keeps all.
+    pub fn report(mut self, report: Report) -> Self {
+        self.draft.whole.report = report;
         self
     }
 
@@ -452,21 +463,63 @@ impl<E: Event, V> PatternBuilder<E, V> {
     /// of several parts.
     ///
     /// An engine partitions the stream; a [`matcher`](Pattern::matcher) alone is for one key.
-    pub fn key(mut self, field: &str) -> Self {
-        self.draft.whole.key.push(DraftKey { name: field.into(), fields: Vec::new() });
-        self
+    pub fn key(self, field: &str) -> Self {
+        self.add_key(field, KeySource::Fields(Vec::new()))
     }
 
     /// Partitions the stream by a field with a name for each event type:
     /// `key_by_type("host", [("process", "host.id"), ("dns", "agent.id")])`.
     pub fn key_by_type<'a>(
-        mut self,
+        self,
         name: &str,
         fields: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
         let fields = fields.into_iter().map(|(ty, field)| (ty.into(), field.into())).collect();
-        self.draft.whole.key.push(DraftKey { name: name.into(), fields });
-        self
+        self.add_key(name, KeySource::Fields(fields))
+    }
+
+    /// Partitions the stream by a value that `key` computes. `name` is the name of the part in
+    /// [`Match::key`](crate::Match::key).
+    ///
+    /// An event for which `key` returns null or `None` belongs to no key, as an event with a null
+    /// field does. Equal values are one key: all NaN are equal, and so are 0.0 and -0.0. An integer
+    /// and a float are never equal.
+    ///
+    /// The engine can call `key` several times for an event, and calls it again for events that it
+    /// buffers after a snapshot is restored. `key` must always return the same value for one event.
+    /// Change the [`version`](PatternBuilder::version) whenever `key` changes its result: state in
+    /// a snapshot then does not continue under other keys. Two patterns never share the lookup of
+    /// such a key.
+    ///
+    /// ```
+    /// use kleene::stream::Output;
+    /// use kleene::{Engine, Event, Pattern, Timestamp};
+    ///
+    /// #[derive(Clone, Event)]
+    /// struct Login { mail: String, ok: bool, at: Timestamp }
+    ///
+    /// let failures = Pattern::<Login>::begin("fails")
+    ///     .when(|login| !login.ok)
+    ///     .times(3)
+    ///     .key_by("domain", |login| login.mail.split_once('@').map(|mail| mail.1.to_lowercase()))
+    ///     .build()?;
+    /// let mut engine = Engine::builder().pattern("failures", &failures).build()?;
+    /// let mut outputs: Vec<Output<Login>> = Vec::new();
+    /// for (second, mail) in (0..).zip(["a@x.org", "b@X.org", "nobody", "c@y.org", "d@x.ORG"]) {
+    ///     let at = Timestamp::from_millis(1000 * second);
+    ///     engine.push(&Login { mail: mail.into(), ok: false, at }, &mut outputs)?;
+    /// }
+    /// let [Output::Match(found)] = &outputs[..] else { panic!("one domain has three failures") };
+    /// assert_eq!(found.key, [("domain".into(), "x.org".into())]);
+    /// assert_eq!(engine.stats().keyless, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn key_by<K, F>(self, name: &str, key: F) -> Self
+    where
+        K: Into<Value>,
+        F: Fn(&E) -> K + Send + Sync + 'static,
+    {
+        self.add_key(name, KeySource::Closure(Arc::new(move |event: &E| key(event).into())))
     }
 
     /// Sets the event types of the stream. The pattern reads no events of other types. The default
@@ -508,6 +561,11 @@ impl<E: Event, V> PatternBuilder<E, V> {
         lower::lower(self.draft)
     }
 
+    fn add_key(mut self, name: &str, source: KeySource<E>) -> Self {
+        self.draft.whole.key.push(DraftKey { name: name.into(), source });
+        self
+    }
+
     fn skip(mut self, skip: DraftSkip) -> Self {
         self.draft.whole.skip = Some(skip);
         self
@@ -523,10 +581,14 @@ impl<E, V> PatternBuilder<E, V> {
         self.draft.items.last_mut().expect("a draft starts with an item and only grows")
     }
 
+    fn refuse(&mut self, kind: Kind, what: &str) {
+        let error = self.item().refuse(kind, what);
+        self.draft.fail(error);
+    }
+
     fn refuse_if(&mut self, bad: bool, kind: Kind, what: &str) {
         if bad {
-            let error = self.item().refuse(kind, what);
-            self.draft.fail(error);
+            self.refuse(kind, what);
         }
     }
 
@@ -534,25 +596,19 @@ impl<E, V> PatternBuilder<E, V> {
         match &mut self.item().kind {
             DraftKind::Step(of) | DraftKind::Not(of) | DraftKind::Without(of) => of.ty = ty,
             DraftKind::Group(_) | DraftKind::Alternatives(..) => {
-                self.refuse_if(
-                    true,
-                    Kind::Misplaced,
-                    "the steps of a group have types, not itself",
-                );
+                self.refuse(Kind::Misplaced, "the steps of a group have types, not itself");
             }
         }
     }
 
-    fn add_test(&mut self, test: Test<E>) {
+    fn add_test(&mut self, test: DraftTest<E>) {
         match &mut self.item().kind {
             DraftKind::Step(of) | DraftKind::Not(of) | DraftKind::Without(of) => {
                 of.tests.push(test);
             }
-            DraftKind::Group(_) | DraftKind::Alternatives(..) => self.refuse_if(
-                true,
-                Kind::Misplaced,
-                "the steps of a group have conditions, not itself",
-            ),
+            DraftKind::Group(_) | DraftKind::Alternatives(..) => {
+                self.refuse(Kind::Misplaced, "the steps of a group have conditions, not itself");
+            }
         }
     }
 
@@ -576,11 +632,11 @@ impl<E, V> PatternBuilder<E, V> {
     }
 }
 
-fn plain<E, V: View<E>, F>(condition: F) -> Test<E>
+fn plain<E, V: View<E>, F>(condition: F) -> DraftTest<E>
 where
     F: Fn(&V::Target) -> bool + Send + Sync + 'static,
 {
-    Test::Plain(Arc::new(move |event: &E, _: &Captures<'_, E>| {
+    DraftTest::Plain(Arc::new(move |event: &E, _: &Captures<'_, E>| {
         V::view(event).is_some_and(&condition)
     }))
 }

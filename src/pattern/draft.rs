@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exec::HostCondition;
-use crate::hir::{Contiguity, Gap, Length, Limit, LoopMode, Once};
+use crate::hir::{Contiguity, Gap, Length, Limit, LoopMode, Once, Report};
 use crate::pattern::error::{PatternError, PatternErrorKind};
 use crate::schema::{Schema, TypeId};
 use crate::time::duration_to_millis;
+use crate::value::Value;
 
 /// A number of repetitions: `3`, `2..=4` or `3..`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,7 +40,7 @@ impl From<RangeFrom<u32>> for Times {
 pub(super) type Names = Arc<[Arc<str>]>;
 
 /// A condition of the host.
-pub(super) enum Test<E> {
+pub(super) enum DraftTest<E> {
     Plain(HostCondition<E>),
     /// A condition that reads captured events. It is made when the steps have their numbers.
     Correlated(Box<dyn FnOnce(Names) -> HostCondition<E> + Send + Sync>),
@@ -56,7 +57,7 @@ pub(super) enum OfType {
 /// The condition on a candidate event.
 pub(super) struct DraftCondition<E> {
     pub(super) ty: OfType,
-    pub(super) tests: Vec<Test<E>>,
+    pub(super) tests: Vec<DraftTest<E>>,
 }
 
 pub(super) struct DraftItem<E> {
@@ -147,30 +148,48 @@ pub(super) enum DraftStream {
     Named(Vec<Arc<str>>),
 }
 
-/// One part of the key: its name, and its fields by event type if they have other names.
-#[derive(Clone, Debug)]
-pub(super) struct DraftKey {
+/// A closure that computes a part of the key.
+pub(crate) type HostKey<E> = Arc<dyn Fn(&E) -> Value + Send + Sync>;
+
+/// One part of the key.
+pub(super) struct DraftKey<E> {
     pub(super) name: Arc<str>,
-    pub(super) fields: Vec<(Arc<str>, Arc<str>)>,
+    pub(super) source: KeySource<E>,
+}
+
+/// The source of a part of the key.
+pub(super) enum KeySource<E> {
+    /// The field with the name of the part, or with another name for some event types.
+    Fields(Vec<(Arc<str>, Arc<str>)>),
+    Closure(HostKey<E>),
+}
+
+impl<E> KeySource<E> {
+    pub(super) fn closure(&self) -> Option<&HostKey<E>> {
+        match self {
+            KeySource::Fields(_) => None,
+            KeySource::Closure(closure) => Some(closure),
+        }
+    }
 }
 
 pub(super) struct Draft<E> {
     /// Never empty.
     pub(super) items: Vec<DraftItem<E>>,
     pub(super) within: Option<Duration>,
-    pub(super) whole: Whole,
+    pub(super) whole: Whole<E>,
     /// The first mistake.
     pub(super) error: Option<PatternError>,
 }
 
 /// The settings of a whole pattern, which have no meaning for a group.
-#[derive(Debug, Default)]
-pub(super) struct Whole {
+pub(super) struct Whole<E> {
     pub(super) skip: Option<DraftSkip>,
     pub(super) ordered: bool,
+    pub(super) report: Report,
     pub(super) report_timeouts: bool,
     pub(super) stream: Option<DraftStream>,
-    pub(super) key: Vec<DraftKey>,
+    pub(super) key: Vec<DraftKey<E>>,
     pub(super) schema: Option<Arc<Schema>>,
     pub(super) version: Option<u64>,
     pub(super) suppress: Option<Duration>,
@@ -179,12 +198,32 @@ pub(super) struct Whole {
     pub(super) limit: Option<Limit>,
 }
 
-impl Whole {
+impl<E> Default for Whole<E> {
+    fn default() -> Whole<E> {
+        Whole {
+            skip: None,
+            ordered: false,
+            report_timeouts: false,
+            stream: None,
+            key: Vec::new(),
+            schema: None,
+            version: None,
+            suppress: None,
+            once: None,
+            repeats: false,
+            limit: None,
+            report: Report::default(),
+        }
+    }
+}
+
+impl<E> Whole<E> {
     /// Returns the name of the first setting that was made.
     pub(super) fn first_setting(&self) -> Option<&'static str> {
         let settings = [
             (self.skip.is_some(), "a skip strategy"),
             (self.ordered, "`ordered`"),
+            (self.report != Report::All, "a `report`"),
             (self.report_timeouts, "`report_timeouts`"),
             (self.stream.is_some(), "the stream's types"),
             (!self.key.is_empty(), "a key"),

@@ -1,6 +1,7 @@
 //! Lowering: from the draft of a pattern to its intermediate representation.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::diagnostic::nearest;
 use crate::event::Event;
@@ -10,14 +11,14 @@ use crate::hir::{
     self, Condition, ConditionId, Contiguity, Gap, Item, ItemKind, KeyPart, Length, Limit,
     LoopMode, Quantifier, Sequence, Skip, SkipStrategy, Step, StepId, Without,
 };
-use crate::nfa::{self, BuildError, Program, Reach, Refusal};
+use crate::nfa::{self, AutomatonError, Program, Reach, Refusal};
 use crate::pattern::Pattern;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
-    Names, OfType, Test, Times, Whole,
+    DraftTest, KeySource, Names, OfType, Times, Whole,
 };
 use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
-use crate::pattern::shapes;
+use crate::pattern::shapes::{self, SequenceExtent};
 use crate::schema::{Schema, TypeId};
 use crate::time::duration_to_millis;
 use crate::util::fnv::Fnv;
@@ -29,19 +30,13 @@ const MAX_DEPTH: usize = 64;
 
 type Result<T> = std::result::Result<T, PatternError>;
 
-#[expect(clippy::too_many_lines, reason = "one step after the other, each as the builder has it")]
+/// Checks and compiles a draft. The first mistake in the order of the checks is the error.
 pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     let Draft { items, within, whole, error } = draft;
     if let Some(error) = error {
         return Err(error);
     }
-    let schema = match (E::schema(), whole.schema.clone()) {
-        (Some(_), Some(_)) => {
-            let message = "`schema` is for events that have none of their own; these have one";
-            return Err(PatternError::new(Kind::Misplaced, None, message));
-        }
-        (own, given) => own.map(Arc::new).or(given),
-    };
+    let schema = schema_of(&whole)?;
     let mut lowering = Lowering::<E> {
         schema: schema.as_deref(),
         steps: Vec::new(),
@@ -51,12 +46,84 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
         any: false,
     };
     let body = lowering.sequence(items, 0)?;
+    let (within, suppress) = check_bounds(&whole, within, &body)?;
+    let types = lowering.types(whole.stream.as_ref())?;
+    let key = whole.key.iter().map(|key| lowering.key(key, &types)).collect::<Result<Vec<_>>>()?;
+    let key_closures = whole.key.iter().map(|key| key.source.closure().cloned()).collect();
+    let skip = lowering.skip(&whole)?;
+    let Lowering { steps, conditions, tests, .. } = lowering;
+
+    let names: Names = steps.iter().map(|step| step.name.clone()).collect();
+    let host: Vec<HostCondition<E>> = tests
+        .into_iter()
+        .map(|test| match test {
+            DraftTest::Plain(condition) => condition,
+            DraftTest::Correlated(make) => make(Arc::clone(&names)),
+        })
+        .collect();
+    check_repeat(&whole, &body)?;
+    let (report_timeouts, repeats) = (whole.report_timeouts, whole.repeats);
+    let (lengths, within) = (Vec::new(), within.map(Length::Millis));
+    let (report, totals) = (whole.report, Vec::new());
+    let hir = hir::Pattern {
+        steps,
+        conditions,
+        body,
+        lengths,
+        within,
+        skip,
+        report,
+        totals,
+        report_timeouts,
+        repeats,
+    };
+    let mut matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
+    check_reach(&hir, matcher.program(), &types)?;
+    if let Some(Limit { partials, policy }) = whole.limit {
+        let limits = Limits { partial_matches_per_key: partials, policy, ..matcher.limits() };
+        matcher = matcher.with_limits(limits);
+    }
+    let version = version(&whole, (&hir, &types, &key), suppress);
+    let (once, limit) = (whole.once, whole.limit);
+    Ok(Pattern {
+        hir,
+        host,
+        matcher,
+        names,
+        schema,
+        types,
+        key,
+        key_closures,
+        suppress,
+        once,
+        limit,
+        version,
+    })
+}
+
+/// Returns the schema of the pattern's types: that of the events, or the given one.
+fn schema_of<E: Event>(whole: &Whole<E>) -> Result<Option<Arc<Schema>>> {
+    match (E::schema(), whole.schema.clone()) {
+        (Some(_), Some(_)) => {
+            let message = "`schema` is for events that have none of their own; these have one";
+            Err(PatternError::new(Kind::Misplaced, None, message))
+        }
+        (own, given) => Ok(own.map(Arc::new).or(given)),
+    }
+}
+
+/// Checks the settings that bound a pattern. Returns `within` and `suppress` in milliseconds.
+fn check_bounds<E>(
+    whole: &Whole<E>,
+    within: Option<Duration>,
+    body: &Sequence,
+) -> Result<(Option<i64>, Option<i64>)> {
     if body.items.iter().all(can_be_empty) {
         let message = "the pattern matches without any event: a step must not be optional";
         return Err(PatternError::new(Kind::MatchesNothing, None, message));
     }
     let within = within.map(|within| bound(within, "`within`")).transpose()?;
-    if whole.report_timeouts && within.is_none() && !is_bounded(&body) {
+    if whole.report_timeouts && within.is_none() && !is_bounded(body) {
         let message =
             "`report_timeouts` needs `within`: without it no partial match runs out of time";
         return Err(PatternError::new(Kind::NoBound, None, message));
@@ -71,39 +138,31 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
         let message = "with a limit of no partial match nothing can begin";
         return Err(PatternError::new(Kind::BadBound, None, message));
     }
-    let types = lowering.types(whole.stream.as_ref())?;
-    let key = whole.key.iter().map(|key| lowering.key(key, &types)).collect::<Result<Vec<_>>>()?;
-    let skip = lowering.skip(&whole)?;
-    let Lowering { steps, conditions, tests, .. } = lowering;
+    Ok((within, suppress))
+}
 
-    let names: Names = steps.iter().map(|step| step.name.clone()).collect();
-    let host: Vec<HostCondition<E>> = tests
-        .into_iter()
-        .map(|test| match test {
-            Test::Plain(condition) => condition,
-            Test::Correlated(make) => make(Arc::clone(&names)),
-        })
-        .collect();
-    let (report_timeouts, repeats) = (whole.report_timeouts, whole.repeats);
-    if repeats && (skip.ordered || whole.once.is_some()) {
+/// Checks that only a silence at the end repeats.
+fn check_repeat<E>(whole: &Whole<E>, body: &Sequence) -> Result<()> {
+    if whole.repeats && (whole.ordered || whole.once.is_some()) {
         let message = "`repeat` goes neither with `ordered` nor with `once`";
         return Err(PatternError::new(Kind::BadRepeat, None, message));
     }
-    if repeats
+    if whole.repeats
         && !body.items.last().is_some_and(|last| ends_in_silence(last) && body.items.len() > 1)
     {
         let message = "`repeat` is for a `not` with `lasting` at the end of the whole pattern";
         return Err(PatternError::new(Kind::BadRepeat, None, message));
     }
-    let (lengths, within) = (Vec::new(), within.map(Length::Millis));
-    let hir =
-        hir::Pattern { steps, conditions, body, lengths, within, skip, report_timeouts, repeats };
-    let mut matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
-    check_reach(&hir, matcher.program(), &types)?;
-    if let Some(Limit { partials, policy }) = whole.limit {
-        let limits = Limits { partial_matches_per_key: partials, policy, ..matcher.limits() };
-        matcher = matcher.with_limits(limits);
-    }
+    Ok(())
+}
+
+/// Returns the version of a pattern: a hash of all that is known of it.
+fn version<E>(
+    whole: &Whole<E>,
+    content: (&hir::Pattern, &[TypeId], &[KeyPart]),
+    suppress: Option<i64>,
+) -> u64 {
+    let (hir, types, key) = content;
     let mut version = Fnv::new();
     version.write_str(&format!("{hir:?} {types:?} {key:?}"));
     version.write(&whole.version.unwrap_or(0).to_le_bytes());
@@ -113,8 +172,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     if let Some(once) = whole.once {
         version.write_str(&format!("{once:?}"));
     }
-    let (once, limit, version) = (whole.once, whole.limit, version.finish());
-    Ok(Pattern { hir, host, matcher, names, schema, types, key, suppress, once, limit, version })
+    version.finish()
 }
 
 /// Refuses a pattern with a step that no stream of events reaches. The conditions of closures are
@@ -143,7 +201,7 @@ struct Lowering<'s, E> {
     steps: Vec<Step>,
     conditions: Vec<Condition>,
     /// The closures by number.
-    tests: Vec<Test<E>>,
+    tests: Vec<DraftTest<E>>,
     /// The types that steps name.
     named: Vec<TypeId>,
     /// True if a step takes events of any type.
@@ -194,12 +252,12 @@ impl<E: Event> Lowering<'_, E> {
         let without = match without {
             Some((name, condition)) => {
                 let ty = self.resolve(&condition.ty, Some(&name))?;
-                let step = self.step(name, ty, true)?;
+                let step = self.negated_step(name, ty)?;
                 Some(Without { step, condition: self.condition(condition.tests, ty) })
             }
             None => None,
         };
-        shapes::check(&lowered, depth == 0, &self.steps)?;
+        shapes::check(&lowered, SequenceExtent::at(depth), &self.steps)?;
         Ok(Sequence { items: lowered, without })
     }
 
@@ -255,14 +313,14 @@ impl<E: Event> Lowering<'_, E> {
         let kind = match bare(item.kind, is_plain) {
             DraftKind::Step(condition) => {
                 let ty = self.resolve(&condition.ty, Some(&item.name))?;
-                let step = self.step(item.name, ty, false)?;
+                let step = self.step(item.name, ty)?;
                 let condition = self.condition(condition.tests, ty);
                 let quantifier = self.with_until(quantifier, until)?;
                 ItemKind::Step { step, condition, quantifier }
             }
             DraftKind::Not(condition) => {
                 let ty = self.resolve(&condition.ty, Some(&item.name))?;
-                let step = self.step(item.name, ty, true)?;
+                let step = self.negated_step(item.name, ty)?;
                 ItemKind::Not { step, condition: self.condition(condition.tests, ty) }
             }
             DraftKind::Without(_) => {
@@ -280,11 +338,8 @@ impl<E: Event> Lowering<'_, E> {
                 self.branches(branches, count, position.depth + 1)?.kind
             }
             kind @ (DraftKind::Group(_) | DraftKind::Alternatives(..)) => {
-                let alias = if item.name.is_empty() {
-                    None
-                } else {
-                    Some(self.step(item.name, None, false)?)
-                };
+                let alias =
+                    if item.name.is_empty() { None } else { Some(self.step(item.name, None)?) };
                 let depth = position.depth + 1;
                 let (body, within) = match kind {
                     DraftKind::Group(group) => self.content(group, depth)?,
@@ -312,7 +367,14 @@ impl<E: Event> Lowering<'_, E> {
         Ok(Quantifier { until: Some(self.condition(until.tests, ty)), ..quantifier })
     }
 
-    fn step(&mut self, name: Arc<str>, ty: Option<TypeId>, negated: bool) -> Result<StepId> {
+    /// Adds the step of an event that must not come.
+    fn negated_step(&mut self, name: Arc<str>, ty: Option<TypeId>) -> Result<StepId> {
+        let step = self.step(name, ty)?;
+        self.steps[step.index()].negated = true;
+        Ok(step)
+    }
+
+    fn step(&mut self, name: Arc<str>, ty: Option<TypeId>) -> Result<StepId> {
         if name.is_empty() {
             return Err(PatternError::new(Kind::BadName, None, "a step needs a name"));
         }
@@ -320,13 +382,13 @@ impl<E: Event> Lowering<'_, E> {
             let message = format!("two steps are called `{name}`: give each its own name");
             return Err(PatternError::new(Kind::BadName, Some(&name), message));
         }
-        self.steps.push(Step { name, ty, negated });
+        self.steps.push(Step { name, ty, negated: false });
         Ok(StepId::new(self.steps.len() - 1))
     }
 
-    fn condition(&mut self, tests: Vec<Test<E>>, ty: Option<TypeId>) -> ConditionId {
+    fn condition(&mut self, tests: Vec<DraftTest<E>>, ty: Option<TypeId>) -> ConditionId {
         let mut tests = tests.into_iter().map(|test| {
-            let correlated = matches!(test, Test::Correlated(_));
+            let correlated = matches!(test, DraftTest::Correlated(_));
             self.tests.push(test);
             hir::Test::Host { index: self.tests.len() - 1, correlated }
         });
@@ -388,7 +450,11 @@ impl<E: Event> Lowering<'_, E> {
         Ok(types)
     }
 
-    fn key(&self, key: &DraftKey, types: &[TypeId]) -> Result<KeyPart> {
+    fn key(&self, key: &DraftKey<E>, types: &[TypeId]) -> Result<KeyPart> {
+        let KeySource::Fields(names) = &key.source else {
+            let (name, fields) = (key.name.clone(), Vec::new());
+            return Ok(KeyPart { name, fields, is_computed: true });
+        };
         let Some(schema) = self.schema else {
             let message = format!(
                 "there is no schema to look up the key `{}` in: give one with `schema`",
@@ -396,12 +462,12 @@ impl<E: Event> Lowering<'_, E> {
             );
             return Err(PatternError::new(Kind::UnknownField, None, message));
         };
-        for (ty, _) in &key.fields {
+        for (ty, _) in names {
             self.type_id(ty, None)?;
         }
         let fields = types.iter().map(|&id| {
             let ty = schema.ty(id);
-            let given = key.fields.iter().find(|(of, _)| *of == ty.name);
+            let given = names.iter().find(|(of, _)| *of == ty.name);
             let name = given.map_or(&key.name, |(_, field)| field);
             if let Some(field) = ty.field_id(name) {
                 return Ok((id, FieldRef::Declared(field)));
@@ -414,10 +480,11 @@ impl<E: Event> Lowering<'_, E> {
             let message = format!("`{}` has no field `{name}` for the key{help}", ty.name);
             Err(PatternError::new(Kind::UnknownField, None, message))
         });
-        Ok(KeyPart { name: key.name.clone(), fields: fields.collect::<Result<_>>()? })
+        let fields = fields.collect::<Result<_>>()?;
+        Ok(KeyPart { name: key.name.clone(), fields, is_computed: false })
     }
 
-    fn skip(&self, whole: &Whole) -> Result<Skip> {
+    fn skip(&self, whole: &Whole<E>) -> Result<Skip> {
         let target = |name: &Arc<str>| {
             let captures = || self.steps.iter().filter(|step| !step.negated);
             let found = self.steps.iter().position(|step| step.name == *name && !step.negated);
@@ -440,7 +507,8 @@ impl<E: Event> Lowering<'_, E> {
     }
 }
 
-/// Alternatives with a `not` among them, where a group says nothing more than that they are together.
+/// Alternatives with a `not` among them, where a group says nothing more than that they are
+/// together.
 fn bare<E>(kind: DraftKind<E>, is_plain: bool) -> DraftKind<E> {
     let DraftKind::Group(mut group) = kind else { return kind };
     let is_not = |branch: &Draft<E>| {
@@ -537,7 +605,7 @@ fn quantifier<E>(item: &DraftItem<E>) -> Result<Quantifier> {
     })
 }
 
-fn bound(duration: std::time::Duration, what: &str) -> Result<i64> {
+fn bound(duration: Duration, what: &str) -> Result<i64> {
     match duration_to_millis(duration) {
         0 => {
             Err(PatternError::new(Kind::BadBound, None, format!("{what} has to be 1 ms at least")))
@@ -572,7 +640,7 @@ fn is_bounded(body: &Sequence) -> bool {
 }
 
 /// Returns the error of the automaton's builder as an error of the pattern.
-fn refused(error: &BuildError) -> PatternError {
+fn refused(error: &AutomatonError) -> PatternError {
     let (kind, step) = match error.kind() {
         Refusal::Empty => (Kind::MatchesNothing, None),
         Refusal::EmptyLoop => (Kind::EmptyLoop, None),

@@ -1,7 +1,7 @@
 //! Patterns that are built in Rust, with closures as conditions.
 //!
-//! The builder uses the words of rule text; a table below lists those of Flink CEP. Each step gets a
-//! name first, then its conditions:
+//! The builder uses the words of rule text; a table below lists those of Flink CEP. Each step gets
+//! a name first, then its conditions:
 //!
 //! ```
 //! use std::time::Duration;
@@ -68,6 +68,8 @@
 //! | `suppress 1m` | `.suppress(..)` | - |
 //! | `not x for 10m repeat` | `.not_followed_by(..).lasting(..)` and `.repeat()` | - |
 //! | `once`, `once per rule` | `.once()`, `.once_per_rule()` | - |
+//! | `key user` | `.key("user")` | `keyBy` before the pattern |
+//! | - | `.key_by("area", ..)` | `keyBy` with a `KeySelector` |
 //! | `limit 100 partials drop oldest` | `.limit_partials(100, LimitPolicy::DropOldest)` | - |
 
 mod builder;
@@ -82,6 +84,7 @@ use std::sync::Arc;
 
 pub use builder::{AnyEvent, Only, PatternBuilder, View};
 pub use captured::Captured;
+pub(crate) use draft::HostKey;
 pub use draft::Times;
 pub use error::{PatternError, PatternErrorKind};
 #[doc(hidden)]
@@ -89,13 +92,13 @@ pub use shapes::refused_shape;
 
 use crate::event::Event;
 use crate::exec::{HostCondition, Matcher, Outcome};
-pub use crate::hir::LimitPolicy;
 use crate::hir::{self, KeyPart, Limit, Meta, Once, Rule, StepId, Suppress};
+pub use crate::hir::{LimitPolicy, Report};
 use crate::nfa::Program;
 use crate::schema::{Schema, TypeId};
 
-/// A pattern that was checked and compiled. [`begin`](Pattern::begin) starts one. Engines that run the
-/// pattern share its automaton.
+/// A pattern that was checked and compiled. [`begin`](Pattern::begin) starts one. Engines that run
+/// the pattern share its automaton.
 ///
 /// ```
 /// use kleene::stream::Ignore;
@@ -126,6 +129,8 @@ pub struct Pattern<E> {
     schema: Option<Arc<Schema>>,
     types: Vec<TypeId>,
     key: Vec<KeyPart>,
+    /// The closures of the key's parts.
+    key_closures: Vec<Option<HostKey<E>>>,
     /// In milliseconds.
     suppress: Option<i64>,
     once: Option<Once>,
@@ -179,12 +184,18 @@ impl<E: Event> Pattern<E> {
         self.matcher.program()
     }
 
+    /// Returns the closures of the key by part; `None` if all parts are in fields.
+    pub(crate) fn key_closures(&self) -> Option<Arc<[Option<HostKey<E>>]>> {
+        self.key_closures.iter().any(Option::is_some).then(|| self.key_closures.as_slice().into())
+    }
+
     /// Returns the schema of the pattern's types and fields.
     pub fn schema(&self) -> Option<&Arc<Schema>> {
         self.schema.as_ref()
     }
 
-    /// Returns the pattern as a rule called `name`, without an `emit`.
+    /// Returns the pattern as a rule called `name`, without an `emit`. The rule lacks the closures
+    /// of the pattern.
     pub fn to_rule(&self, name: &str) -> Rule {
         Rule {
             name: name.into(),

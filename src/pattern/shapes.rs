@@ -8,10 +8,13 @@ use crate::pattern::lower::can_be_empty;
 const EMPTY_LOOP: &str = "a group that can be empty is repeated: let a step inside be required";
 
 /// Refuses each `not` of a sequence that reads no events or that depends on events that may not
-/// come, and each repeated group that can be empty. `is_whole` is true if the sequence is the whole
-/// pattern, not a group.
-pub(super) fn check(items: &[Item], is_whole: bool, steps: &[Step]) -> Result<(), PatternError> {
-    if let Some((step, what)) = misplaced_of(items, is_whole) {
+/// come, and each repeated group that can be empty.
+pub(super) fn check(
+    items: &[Item],
+    extent: SequenceExtent,
+    steps: &[Step],
+) -> Result<(), PatternError> {
+    if let Some((step, what)) = misplaced_of(items, extent) {
         let name = &steps[step.index()].name;
         let message = format!("`not {name}`: {what}");
         return Err(PatternError::new(PatternErrorKind::MisplacedNot, Some(name), message));
@@ -22,24 +25,40 @@ pub(super) fn check(items: &[Item], is_whole: bool, steps: &[Step]) -> Result<()
     Ok(())
 }
 
+/// The extent of a sequence.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum SequenceExtent {
+    /// The whole pattern.
+    Whole,
+    /// A group or a branch.
+    Group,
+}
+
+impl SequenceExtent {
+    /// Returns the extent of a sequence by the number of groups around it.
+    pub(super) fn at(depth: usize) -> SequenceExtent {
+        if depth == 0 { SequenceExtent::Whole } else { SequenceExtent::Group }
+    }
+}
+
 /// Returns why rule text and the builder refuse a shape of the pattern, if they do.
 #[doc(hidden)]
 pub fn refused_shape(pattern: &Pattern) -> Option<&'static str> {
-    fn within(sequence: &Sequence, is_whole: bool) -> Option<&'static str> {
-        let own = misplaced_of(&sequence.items, is_whole).map(|(_, what)| what);
+    fn within(sequence: &Sequence, extent: SequenceExtent) -> Option<&'static str> {
+        let own = misplaced_of(&sequence.items, extent).map(|(_, what)| what);
         own.or_else(|| sequence.items.iter().find_map(below))
     }
     fn below(item: &Item) -> Option<&'static str> {
         match &item.kind {
             _ if is_empty_loop(item) => Some(EMPTY_LOOP),
             ItemKind::Step { .. } | ItemKind::Not { .. } => None,
-            ItemKind::Group { body, .. } => within(body, false),
+            ItemKind::Group { body, .. } => within(body, SequenceExtent::Group),
             ItemKind::Alternatives { branches, .. } => {
-                branches.iter().find_map(|branch| within(branch, false))
+                branches.iter().find_map(|branch| within(branch, SequenceExtent::Group))
             }
         }
     }
-    within(&pattern.body, true)
+    within(&pattern.body, SequenceExtent::Whole)
 }
 
 fn is_empty_loop(item: &Item) -> bool {
@@ -48,26 +67,32 @@ fn is_empty_loop(item: &Item) -> bool {
 }
 
 /// Returns the first `not` of a sequence that is misplaced, and why.
-fn misplaced_of(items: &[Item], is_whole: bool) -> Option<(StepId, &'static str)> {
+fn misplaced_of(items: &[Item], extent: SequenceExtent) -> Option<(StepId, &'static str)> {
     // A `not` that stands first is a silence before all, or one way of several.
     items.iter().enumerate().skip(1).find_map(|(index, item)| {
         let ItemKind::Not { step, .. } = &item.kind else { return None };
-        let what = misplaced(item, &items[index + 1..], is_whole)?;
+        let what = misplaced(item, &items[index + 1..], extent)?;
         Some((*step, what))
     })
 }
 
 /// Returns the mistake of a `not`, given the items behind it.
-fn misplaced(item: &Item, rest: &[Item], is_whole: bool) -> Option<&'static str> {
+fn misplaced(item: &Item, rest: &[Item], extent: SequenceExtent) -> Option<&'static str> {
     match rest {
-        [] if !is_whole => Some("a group does not end with a `not`: put it behind the group"),
+        [] if extent == SequenceExtent::Group => {
+            Some("a group does not end with a `not`: put it behind the group")
+        }
         [] => None,
         // What two times beside each other mean is refused with its own reason.
         [last] if last.is_not() && (item.gap.is_some() || last.gap.is_some()) => None,
-        [last] if last.is_not() && is_whole && item.contiguity != Contiguity::Next => {
+        [last]
+            if last.is_not()
+                && extent == SequenceExtent::Whole
+                && item.contiguity != Contiguity::Next =>
+        {
             Some("only the last `not` of a pattern counts: say both in one, with one closure")
         }
-        [last] if last.is_not() && is_whole => {
+        [last] if last.is_not() && extent == SequenceExtent::Whole => {
             Some("only the last `not` of a pattern counts: put this one between two steps")
         }
         _ if rest.iter().all(can_be_empty) => {

@@ -2,13 +2,14 @@
 //!
 //! A rule set compiles its rules once, for the schema that its text declares. Engines over events
 //! that are numbered in the same way share these automata. Events of a Rust type can have other
-//! numbers: the rules are then relinked and compiled once more, for the first engine over that type.
+//! numbers: the rules are then relinked and compiled once more, for the first engine over that
+//! type.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::hir::Rule;
 use crate::hir::size::HeapSize;
-use crate::nfa::{BuildError, CompileCache, Program};
+use crate::nfa::{AutomatonError, CompileCache, Program};
 use crate::ruleset::RuleSet;
 use crate::ruleset::relink::{Mismatch, relink};
 use crate::schema::Schema;
@@ -25,7 +26,7 @@ pub(crate) struct CompiledRule {
 #[derive(Clone, Debug)]
 pub(crate) enum LinkError {
     Mismatch(Mismatch),
-    Pattern(BuildError),
+    Pattern(AutomatonError),
 }
 
 /// The rules of a set for events of one schema, in the order of the set.
@@ -50,8 +51,8 @@ impl LinkedCache {
 }
 
 impl RuleSet {
-    /// Returns the rules for events that `schema` numbers. Engines over the same schema get the same
-    /// automata.
+    /// Returns the rules for events that `schema` numbers. Engines over the same schema get the
+    /// same automata.
     pub(crate) fn linked(&self, schema: &Arc<Schema>) -> Arc<LinkedRules> {
         let inner = &*self.0;
         if same(&inner.linked.schema, schema) {

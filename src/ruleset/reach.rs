@@ -1,20 +1,21 @@
-//! The automata of the rules, and the patterns that have none, or one without a way to its end or to
-//! one of its steps.
+//! The automata of the rules, and the patterns that have none, or one without a way to its end or
+//! to one of its steps.
 
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::hir::lower::{Checked, Layout};
 use crate::hir::{
-    Condition, ConditionId, Item, ItemKind, LoopMode, Quantifier, Rule, Sequence, StepId, Test,
+    self, Condition, ConditionId, Item, ItemKind, LoopMode, Quantifier, Rule, Sequence,
+    SkipStrategy, StepId, Test,
 };
-use crate::nfa::{self, BuildError, CompileCache, Program, Reach};
+use crate::nfa::{self, AutomatonError, CompileCache, Program, Reach};
 use crate::ruleset::Report;
 use crate::schema::Schema;
 use crate::syntax::ast;
 
-/// Compiles each rule and searches its automaton. Returns the programs of the rules before the first
-/// that is too large; reports say why one is missing.
+/// Compiles each rule and searches its automaton. Returns the programs of the rules before the
+/// first that is too large; reports say why one is missing.
 pub(super) fn compile(
     checked: &Checked,
     files: &[(Source, ast::File)],
@@ -44,9 +45,39 @@ pub(super) fn compile(
         if let Some((site, diagnostic)) = unreachable(rule, layout, &checked.schema, &reach) {
             reports.push(report(site, diagnostic, files));
         }
+        if let Some(diagnostic) = listed(&program) {
+            reports.push(report(layout.pattern, diagnostic, files));
+        }
+        if program.prefers_compact && rule.pattern.report != hir::Report::All {
+            let (file, span) = layout.pattern;
+            let source = &files[file].0;
+            reports.retain(|report| !is_of_loop(report, source, span));
+        }
         programs.push(Arc::new(program));
     }
     programs
+}
+
+/// Returns the warning for a pattern whose matches multiply and are counted by listing them.
+fn listed(program: &Program) -> Option<Diagnostic> {
+    let keeps_all = matches!(program.skip().strategy, SkipStrategy::None | SkipStrategy::ToNext);
+    let is_explosive = program.is_explosive && program.report != hir::Report::All && keeps_all;
+    let reason = program.why_not_compact().filter(|_| is_explosive)?;
+    let message = "the matches of this pattern multiply, and are listed one by one";
+    Some(
+        Diagnostic::warning(Code::ListedMatches, Span::default(), message)
+            .label(format!("not in the compact form, as {reason}"))
+            .help("leave that out, bound the loop, or take `any` away"),
+    )
+}
+
+/// True for the warning that partial matches of a loop multiply: the compact form has none of them.
+fn is_of_loop(report: &Report, source: &Source, pattern: Span) -> bool {
+    let place = report.diagnostic.primary.span;
+    report.diagnostic.code == Code::ExponentialLoop
+        && report.source.name == source.name
+        && pattern.start <= place.start
+        && place.end <= pattern.end
 }
 
 fn report(
@@ -59,7 +90,7 @@ fn report(
 }
 
 /// Returns the report of a pattern that has no automaton.
-fn refused(error: &BuildError) -> Diagnostic {
+fn refused(error: &AutomatonError) -> Diagnostic {
     if error.is_too_large() {
         return too_large(error);
     }
@@ -67,7 +98,7 @@ fn refused(error: &BuildError) -> Diagnostic {
     Diagnostic::error(Code::Unsupported, Span::default(), message).label(error.to_string())
 }
 
-fn too_large(error: &BuildError) -> Diagnostic {
+fn too_large(error: &AutomatonError) -> Diagnostic {
     Diagnostic::error(Code::LimitExceeded, Span::default(), "this pattern is too large to run")
         .label(error.to_string())
         .help("use smaller counts, fewer steps that can be left out, or loops without upper bound")
@@ -145,7 +176,7 @@ enum Reason {
 
 /// The nearest loop or `not` before a step that leaves it no event, else an `until` around it.
 fn reason(rule: &Rule, layout: &Layout, schema: &Schema, step: StepId) -> Option<Reason> {
-    let mut path = Path::default();
+    let mut path = RulePath::default();
     let condition = path.find(&rule.pattern.body, step)?;
     let covers = |other: ConditionId| covers(rule, layout, schema, other, condition);
     let name = |step: StepId| rule.pattern.steps[step.index()].name.to_string();
@@ -218,12 +249,12 @@ fn covers(
 
 /// What stands before a step, and what ends the loops that it is part of.
 #[derive(Default)]
-struct Path<'p> {
+struct RulePath<'p> {
     before: Vec<&'p Item>,
     until: Vec<ConditionId>,
 }
 
-impl<'p> Path<'p> {
+impl<'p> RulePath<'p> {
     /// Finds the condition of a step.
     fn find(&mut self, sequence: &'p Sequence, step: StepId) -> Option<ConditionId> {
         for item in &sequence.items {

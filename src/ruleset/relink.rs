@@ -36,13 +36,18 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
             .iter()
             .map(|step| Step { ty: step.ty.map(|ty| linker.ty(ty)), ..step.clone() })
             .collect(),
+        totals: pattern
+            .totals
+            .iter()
+            .map(|total| linker.aggregate(total, steps))
+            .collect::<Result<_, Mismatch>>()?,
         ..pattern.clone()
     };
     let key = rule.key.iter().map(|part| {
         let fields = part.fields.iter().filter(|(ty, _)| linker.exists(*ty));
         let fields =
             fields.map(|(ty, field)| Ok((linker.ty(*ty), linker.field(field, Some(*ty))?)));
-        Ok(KeyPart { name: part.name.clone(), fields: fields.collect::<Result<_, Mismatch>>()? })
+        Ok(KeyPart { fields: fields.collect::<Result<_, Mismatch>>()?, ..part.clone() })
     });
     let emit = |emit: &Emit| -> Result<Emit, Mismatch> {
         let fields = emit
@@ -144,6 +149,13 @@ impl Linker<'_> {
         Ok(found.map_or_else(|| FieldRef::Dynamic(wanted.name.clone()), FieldRef::Declared))
     }
 
+    fn aggregate(&self, aggregate: &Aggregate, steps: &[Step]) -> Result<Aggregate, Mismatch> {
+        let ty = steps[aggregate.step.index()].ty;
+        let arg = aggregate.arg.as_ref();
+        let arg = arg.map(|arg| self.expr(arg, ty, steps)).transpose()?;
+        Ok(Aggregate { arg, ..aggregate.clone() })
+    }
+
     /// An expression in which the candidate event is of type `candidate`.
     fn expr(
         &self,
@@ -155,7 +167,11 @@ impl Linker<'_> {
         let boxed = |inner: &Expr| walk(inner).map(Box::new);
         let all = |inner: &[Expr]| inner.iter().map(walk).collect::<Result<Vec<_>, Mismatch>>();
         Ok(match expr {
-            Expr::Literal(_) | Expr::Register(_) | Expr::Key(_) | Expr::Match(_) => expr.clone(),
+            Expr::Literal(_)
+            | Expr::Register(_)
+            | Expr::Key(_)
+            | Expr::Match(_)
+            | Expr::Matches(_) => expr.clone(),
             Expr::Field(field) => Expr::Field(self.field(field, candidate)?),
             Expr::Captured(captured) => {
                 let ty = captured.step.and_then(|step| steps[step.index()].ty);
@@ -163,10 +179,7 @@ impl Linker<'_> {
                 Expr::Captured(Captured { field, ..captured.clone() })
             }
             Expr::Aggregate(aggregate) => {
-                let ty = steps[aggregate.step.index()].ty;
-                let arg = aggregate.arg.as_ref();
-                let arg = arg.map(|arg| self.expr(arg, ty, steps)).transpose()?;
-                Expr::Aggregate(Box::new(Aggregate { arg, ..(**aggregate).clone() }))
+                Expr::Aggregate(Box::new(self.aggregate(aggregate, steps)?))
             }
             Expr::Not(inner) => Expr::Not(boxed(inner)?),
             Expr::Neg(inner) => Expr::Neg(boxed(inner)?),

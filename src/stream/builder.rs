@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{Event, Portable};
-use crate::exec::HostCondition;
+use crate::exec::{HostCondition, StrategyChoice};
 use crate::hir::Rule;
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
@@ -20,7 +20,7 @@ use crate::stream::keys::cold::entry::Codec;
 use crate::stream::keys::cold::{Cold, ColdStore};
 use crate::stream::limits::{Limits, Matching};
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::stream::rule::spec::{Preparation, RuleSpec, link};
+use crate::stream::rule::spec::{Preparation, Relink, RuleSpec, link};
 use crate::stream::shard::Shard;
 use crate::stream::shard::context::{ShardContext, divide};
 use crate::time::duration_to_millis;
@@ -132,17 +132,21 @@ impl<E: Event> EngineBuilder<E> {
         let host = pattern.host_conditions().to_vec();
         let schema = pattern.schema().cloned();
         let program = Some(pattern.program().clone());
-        self.rules.push(RuleSpec { rule, host, schema, is_text: false, text: None, program });
+        let key_closures = pattern.key_closures();
+        let (is_text, text) = (false, None);
+        self.rules.push(RuleSpec { rule, host, key_closures, schema, is_text, text, program });
         self
     }
 
-    /// Adds a checked rule with the host closures that its conditions refer to. The types and
-    /// fields of the rule must have the numbers of the events' own schema.
+    /// Adds a checked rule with the host closures that its conditions refer to. No closure can
+    /// compute its key. The types and fields of the rule must have the numbers of the events' own
+    /// schema.
     #[doc(hidden)]
     #[must_use]
     pub fn rule_with(mut self, rule: Arc<Rule>, host: Vec<HostCondition<E>>) -> Self {
-        let (schema, text, program) = (None, None, None);
-        self.rules.push(RuleSpec { rule, host, schema, is_text: false, text, program });
+        let (key_closures, schema, text, program) = (None, None, None, None);
+        let is_text = false;
+        self.rules.push(RuleSpec { rule, host, key_closures, schema, is_text, text, program });
         self
     }
 
@@ -247,6 +251,18 @@ impl<E: Event> EngineBuilder<E> {
         self
     }
 
+    /// Limits the number of matches that are listed of those that one event completes; 1,048,576 by
+    /// default. The first ones in their order are reported. The sink receives
+    /// [`Overflow::Unlisted`](crate::stream::Overflow::Unlisted) with the number of the others.
+    ///
+    /// A pattern under `skip none` can have 2^60 matches of 60 events. `report count` counts them
+    /// without a limit.
+    #[must_use]
+    pub fn limit_matches_per_set(mut self, matches: usize) -> Self {
+        self.matching.per_key.matches_per_set = matches;
+        self
+    }
+
     /// Limits the number of reports of one repeating silence (`not x for 5m repeat`); 100,000 by
     /// default. After the last report the partial match ends, and the sink is notified.
     #[must_use]
@@ -268,7 +284,23 @@ impl<E: Event> EngineBuilder<E> {
     /// pattern allows. Results are identical. Useful for tests and benchmarks.
     #[must_use]
     pub fn general_strategy(mut self) -> Self {
-        self.matching.general = true;
+        self.matching.choice = StrategyChoice::General;
+        self
+    }
+
+    /// Matches every rule with the [compact form](crate::nfa::Strategy::Compact) whose pattern can
+    /// be held in it. Results are identical. Useful for tests and benchmarks.
+    #[must_use]
+    pub fn compact_strategy(mut self) -> Self {
+        self.matching.choice = StrategyChoice::Compact;
+        self
+    }
+
+    /// Matches no rule with the [compact form](crate::nfa::Strategy::Compact). Results are
+    /// identical, as far as partial matches stay within the limits. Useful for tests and benchmarks.
+    #[must_use]
+    pub fn without_compact_strategy(mut self) -> Self {
+        self.matching.choice = StrategyChoice::Listed;
         self
     }
 
@@ -346,8 +378,9 @@ impl<E: Event> EngineBuilder<E> {
         let schema = own.clone().or(first).unwrap_or_default();
         let mut rules = Vec::with_capacity(self.rules.len());
         let mut prepared = Preparation::default();
+        let relink = if own.is_some() { Relink::Allowed } else { Relink::Refused };
         for given in self.rules {
-            rules.push(given.start(&schema, own.is_some(), self.matching, &mut prepared)?);
+            rules.push(given.start(&schema, relink, self.matching, &mut prepared)?);
         }
         link(&mut rules)?;
         Ok((schema, rules))
@@ -363,7 +396,8 @@ impl<E: Portable> EngineBuilder<E> {
     /// memory; the other limits cover all keys.
     ///
     /// Each key in the store takes 13 to 25 bytes of memory, and 38 bytes while the index doubles
-    /// its size. Operations over all keys ([`Engine::collect_partials`](crate::Engine::collect_partials), a
+    /// its size. Operations over all keys
+    /// ([`Engine::collect_partials`](crate::Engine::collect_partials), a
     /// [replacement](crate::Engine::replace_rules) of rules) load all keys into memory. A snapshot
     /// holds the bytes of all keys in memory. [`shards`](EngineBuilder::shards) builds one engine
     /// only.

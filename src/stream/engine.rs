@@ -9,9 +9,9 @@ use crate::hir::Rule;
 use crate::schema::Schema;
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::Ingest;
-use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::matched::{Output, Partial, RuleInfo};
+use crate::stream::output::receiver::{Plain, Receiver};
 use crate::stream::output::sink::Sink;
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::stats::Stats;
@@ -119,9 +119,9 @@ impl<E: Event> Engine<E> {
     {
         let source = self.ingest.main_source();
         if self.ingest.progress.is_sorted() {
-            self.ingest.ingest_in_order(source, events.into_iter(), sink)
+            self.ingest.ingest_in_order(source, events.into_iter(), &mut Plain(sink))
         } else {
-            self.ingest.ingest_lent(source, events.into_iter(), sink)
+            self.ingest.ingest_lent(source, events.into_iter(), &mut Plain(sink))
         }
     }
 
@@ -136,11 +136,11 @@ impl<E: Event> Engine<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         let source = self.ingest.main_source();
-        self.ingest.ingest_owned(source, event, sink)
+        self.ingest.ingest_owned(source, event, &mut Plain(sink))
     }
 
-    /// Returns an iterator over the outputs of these events, for a host that asks for outputs instead
-    /// of passing a sink.
+    /// Returns an iterator over the outputs of these events, for a host that asks for outputs
+    /// instead of passing a sink.
     ///
     /// The iterator pushes an event when it has no output left of the event before. An error is the
     /// last item. Events that the iterator has not reached when it is dropped are not pushed.
@@ -154,7 +154,9 @@ impl<E: Event> Engine<E> {
     ///
     /// let rules = RuleSet::parse(
     ///     "event login { user: string, ok: bool, at: time }
-    ///      rule guessed { key user  match login[not ok]{2} -> login[ok]  within 1m  emit { user } }",
+    ///      rule guessed {
+    ///        key user  match login[not ok]{2} -> login[ok]  within 1m  emit { user }
+    ///      }",
     /// )?;
     /// let mut engine = Engine::builder().rules(rules).build()?;
     /// let login = |ok, second: i64| {
@@ -194,7 +196,7 @@ impl<E: Event> Engine<E> {
         event: &E,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.ingest.ingest_one(source, event, sink)
+        self.ingest.ingest_one(source, event, &mut Plain(sink))
     }
 
     /// Returns the error that stopped the engine: a rule with `limit ... fail` had too many partial
@@ -214,11 +216,7 @@ impl<E: Event> Engine<E> {
         to: Timestamp,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.ingest.check_open()?;
-        // The end of time is what `finish` means.
-        self.ingest.progress.advance(source, to.min(Timestamp::MAX.plus_millis(-1)));
-        self.ingest.release_reached(&mut Lent::nothing(), sink);
-        self.ingest.so_far()
+        self.ingest.advance_source(source, to, &mut Plain(sink))
     }
 
     /// Advances the watermark of the only source: no event at or before `to` will come any more.
@@ -249,10 +247,7 @@ impl<E: Event> Engine<E> {
         source: SourceId,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.ingest.check_open()?;
-        self.ingest.progress.set_idle(source);
-        self.ingest.release_reached(&mut Lent::nothing(), sink);
-        self.ingest.so_far()
+        self.ingest.set_idle(source, &mut Plain(sink))
     }
 
     /// Ends the stream: releases all buffered events, fires all deadlines and reports their
@@ -262,9 +257,17 @@ impl<E: Event> Engine<E> {
     /// [`PushError`] if a rule's `limit ... fail` or a cold store has stopped the engine, now or
     /// before. The outputs after that moment are missing.
     pub fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
+        self.finish_to(&mut Plain(sink))
+    }
+
+    /// Ends the stream of an engine or of a shard.
+    pub(in crate::stream) fn finish_to<R: Receiver<E> + ?Sized>(
+        &mut self,
+        receiver: &mut R,
+    ) -> Result<(), PushError> {
         if !self.ingest.finished {
             self.base = None;
-            self.ingest.finish(sink);
+            self.ingest.finish(receiver);
         }
         self.ingest.so_far()
     }

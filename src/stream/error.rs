@@ -71,7 +71,7 @@ pub struct BuildError {
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::stream) enum BuildErrorKind {
-    Pattern(nfa::BuildError),
+    Pattern(nfa::AutomatonError),
     Mismatch(Mismatch),
     Schemas,
     CannotBeMade,

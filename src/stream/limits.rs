@@ -31,6 +31,6 @@ impl Limits {
 pub(crate) struct Matching {
     /// The limits of a key in a rule without a `limit` of its own.
     pub(in crate::stream) per_key: exec::Limits,
-    /// True if every rule is matched with the general strategy.
-    pub(in crate::stream) general: bool,
+    /// The strategies that rules may be matched with.
+    pub(in crate::stream) choice: exec::StrategyChoice,
 }

@@ -64,7 +64,9 @@
 //! let mut sink = on_match(|found| {
 //!     users.extend(found.key().map(|(_, user)| user.to_string()));
 //! });
-//! let logins = [(2, "ann", false), (1, "ann", false), (3, "bob", true), (3, "ann", false), (4, "ann", true)];
+//! let (ann, bob) = ("ann", "bob");
+//! let logins =
+//!     [(2, ann, false), (1, ann, false), (3, bob, true), (3, ann, false), (4, ann, true)];
 //! for (second, user, ok) in logins {
 //!     let at = Timestamp::from_millis(1000 * second);
 //!     engine.push(&Login { user: user.into(), ok, at }, &mut sink)?;
@@ -96,11 +98,13 @@ pub use error::{BuildError, PushError};
 pub use ingest::watermark::SourceId;
 pub use keys::cold::{ColdError, ColdStore};
 pub use output::id::MatchId;
-pub use output::matched::{Match, Output, OwnedMatch, OwnedTimeout, Partial, Timeout};
+pub use output::matched::{
+    Listing, Match, MatchSet, Output, OwnedMatch, OwnedTimeout, Partial, Timeout,
+};
 #[doc(hidden)]
 pub use output::order::Position;
 pub use output::reason::Reason;
-pub use output::sink::{Ignore, Late, OnMatch, Overflow, Rejected, Sink, on_match};
+pub use output::sink::{Ignore, Late, OnMatch, Overflow, Rejected, ShardSink, Sink, on_match};
 pub use shard::Shard;
 pub use snapshot::RestoreError;
 pub use stats::Stats;

@@ -201,6 +201,8 @@ pub enum Clause {
     Within(Dur),
     /// `skip ...`
     Skip(Skip),
+    /// `report ...`
+    Report(Report),
     /// `emit as NAME { ... }`
     Emit(Emit),
     /// `on timeout emit as NAME { ... }`
@@ -213,6 +215,32 @@ pub enum Clause {
     Once(Once),
     /// `limit N partials ...`
     Limit(Spanned<u64>, LimitPolicy),
+}
+
+impl Clause {
+    /// Returns the word or words that start the clause.
+    pub fn head(&self) -> &'static str {
+        match self {
+            Clause::About(_) => "about",
+            Clause::Severity(_) => "severity",
+            Clause::Tags(_) => "tags",
+            Clause::Meta(_) => "meta",
+            Clause::Param(_) => "param",
+            Clause::Define(_) => "define",
+            Clause::From(_) => "from",
+            Clause::Key(_) => "key",
+            Clause::Match(_) => "match",
+            Clause::Within(_) => "within",
+            Clause::Skip(_) => "skip",
+            Clause::Report(_) => "report",
+            Clause::Emit(_) => "emit",
+            Clause::OnTimeout(_) => "on timeout",
+            Clause::Having(_) => "having",
+            Clause::Suppress(..) => "suppress",
+            Clause::Once(_) => "once",
+            Clause::Limit(..) => "limit",
+        }
+    }
 }
 
 /// What is over after its first match.
@@ -255,6 +283,23 @@ pub enum SkipStrategy {
     ToFirst(Name),
     /// `to last NAME`
     ToLast(Name),
+}
+
+/// What is reported of the matches that one event completes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Report {
+    /// `all`
+    All,
+    /// `count`
+    Count,
+    /// `first N`
+    First(Spanned<u64>),
+    /// `last N`
+    Last(Spanned<u64>),
+    /// `longest`
+    Longest,
+    /// `shortest`
+    Shortest,
 }
 
 /// `emit as NAME { ... }`
@@ -568,7 +613,7 @@ pub enum TestStep {
     },
     /// `advance to DURATION`
     Advance(Spanned<i64>),
-    /// `expect no? (match | timeout) record? (at DURATION)?`
+    /// `expect no? (match | timeout) record? (count INT)? (at DURATION)?`
     Expect {
         /// True if it is expected not to come.
         no: bool,
@@ -576,6 +621,8 @@ pub enum TestStep {
         timeout: bool,
         /// What its emitted record holds at least.
         fields: Vec<(Name, Option<Spanned<Expr>>)>,
+        /// How many matches its set has.
+        count: Option<Spanned<u64>>,
         /// When it is reported.
         at: Option<Spanned<i64>>,
     },
@@ -719,6 +766,8 @@ pub enum Expr {
     },
     /// `name(arg, ...)`
     Call(Name, Vec<Spanned<Expr>>),
+    /// `matches.name(arg, ...)`
+    OfMatches(Name, Vec<Spanned<Expr>>),
     /// `if c then a else b`
     If(Box<[Spanned<Expr>; 3]>),
 }

@@ -67,7 +67,9 @@ fn trivia(text: &str, flat: &Flat) -> BTreeMap<usize, Trivia> {
         let blanks = &text[end..token.span.start as usize];
         // Most tokens have nothing before them but a blank.
         if blanks.contains('\n') || blanks.contains('#') {
-            add(trivia.entry(mark).or_default(), blanks, is_here);
+            let entry = trivia.entry(mark).or_default();
+            let is_blank = add(entry, blanks);
+            entry.blank = is_blank && is_here;
         }
         let used = if token.kind == TokenKind::End {
             1
@@ -77,7 +79,9 @@ fn trivia(text: &str, flat: &Flat) -> BTreeMap<usize, Trivia> {
             for pair in theirs[at..at + used].windows(2) {
                 let blanks = &text[pair[0].span.end as usize..pair[1].span.start as usize];
                 if blanks.contains('#') {
-                    add(trivia.entry(mark).or_default(), blanks, false);
+                    let entry = trivia.entry(mark).or_default();
+                    add(entry, blanks);
+                    entry.blank = false;
                 }
             }
             used
@@ -96,28 +100,42 @@ fn find(text: &str, theirs: &[Token], flat: &Flat, ours: &[Token], matched: &mut
     let is_name = |kind| matches!(kind, TokenKind::Word | TokenKind::Quoted);
     let token = theirs[0];
     let Some(&our) = ours.get(*matched).filter(|our| our.kind != TokenKind::End) else { return 1 };
-    let same = if is_name(token.kind) && is_name(our.kind) {
-        word(text, token) == word(&flat.text, our)
-    } else {
-        token.kind == our.kind
+    let is_same = |token: Token, our: Token| {
+        if is_name(token.kind) && is_name(our.kind) {
+            word(text, token) == word(&flat.text, our)
+        } else {
+            token.kind == our.kind
+        }
+    };
+    let same = is_same(token, our);
+    let is_swapped = || {
+        let (Some(&next), Some(&our_next)) = (theirs.get(1), ours.get(*matched + 1)) else {
+            return false;
+        };
+        is_name(token.kind) && is_same(token, our_next) && is_same(next, our)
     };
     let is_short = matches!(our.kind, TokenKind::Plus | TokenKind::Star | TokenKind::Question);
     if same {
         *matched += 1;
         1
+    } else if is_swapped() {
+        // `{1..5 each any}` is `{1..5 any each}`.
+        *matched += 2;
+        2
     } else if token.kind == TokenKind::OpenBrace && is_short {
         // `{1..}` is `+`.
         *matched += 1;
         let closer = theirs.iter().position(|token| token.kind == TokenKind::CloseBrace);
         closer.map_or(1, |closer| closer + 1)
     } else {
-        // What we leave out: a comma at an end, parentheses that mean nothing, `{}`, `..3` of `3..3`.
+        // What we leave out: a comma at an end, parentheses that mean nothing, `{}`, `..3` of
+        // `3..3`.
         1
     }
 }
 
-/// Reads what stands between two tokens.
-fn add(trivia: &mut Trivia, blanks: &str, is_here: bool) {
+/// Reads what stands between two tokens. Returns true if a blank line is the last of it.
+fn add(trivia: &mut Trivia, blanks: &str) -> bool {
     let mut blank = false;
     for (index, line) in blanks.split('\n').enumerate() {
         let line = line.trim();
@@ -130,5 +148,5 @@ fn add(trivia: &mut Trivia, blanks: &str, is_here: bool) {
             blank |= index > 0 && index < blanks.matches('\n').count();
         }
     }
-    trivia.blank = blank && is_here;
+    blank
 }

@@ -28,6 +28,7 @@ pub use parse::{parse, parse_literal};
 #[doc(hidden)]
 pub use print::print;
 pub use tokens::{Token, TokenKind, tokens};
+pub(crate) use words::MATCHES;
 pub use words::reserved_words;
 
 /// True if `text` is a name that can be written as it is, without back-quotes, wherever a name can
@@ -45,5 +46,5 @@ pub const MAX_REPETITIONS: u64 = 10_000;
 /// The longest rule file, in bytes.
 pub const MAX_TEXT: usize = 64 << 20;
 
-/// So many mistakes of a file are reported, then no more.
+/// The maximum number of reported mistakes of a file.
 pub const MAX_DIAGNOSTICS: usize = 50;

@@ -4,13 +4,16 @@
 pub(super) const ITEMS: [&str; 7] = ["event", "list", "param", "define", "rule", "test", "use"];
 
 /// Words that start a clause of a rule.
-pub(super) const CLAUSES: [&str; 17] = [
+pub(super) const CLAUSES: [&str; 18] = [
     "about", "severity", "tags", "meta", "param", "define", "from", "key", "match", "within",
-    "skip", "emit", "having", "on", "suppress", "once", "limit",
+    "skip", "report", "emit", "having", "on", "suppress", "once", "limit",
 ];
 
 /// Words that start a step of a test.
 pub(super) const TEST_STEPS: [&str; 3] = ["at", "advance", "expect"];
+
+/// What stands before the dot where all matches of a set are meant: `matches.count`.
+pub(crate) const MATCHES: &str = "matches";
 
 /// Names of types.
 pub(super) const TYPES: [&str; 8] =

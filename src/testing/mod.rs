@@ -1,17 +1,17 @@
 //! Runs the `test` blocks of rule files.
 //!
-//! A test has the rule to itself: a fresh [`Engine`] with that rule and those that feed it (`emit as`)
-//! only, events in time order. Its durations count from [`TEST_START`]; an event whose record does not give the event time has the
-//! time at which it comes. `advance to` moves time on without an event; nothing else does, and
-//! nothing is finished at the end.
+//! A test has the rule to itself: a fresh [`Engine`] with that rule and those that feed it (`emit
+//! as`) only, events in time order. Its durations count from [`TEST_START`]; an event whose record
+//! does not give the event time has the time at which it comes. `advance to` moves time on without
+//! an event; nothing else does, and nothing is finished at the end.
 //!
-//! An expectation is judged where it stands, against what the rule has reported up to there; where no
-//! other event of that time follows, that is all that there is to report at it. `expect match` wants
-//! a match that no other expectation of the test speaks of, whose emitted record or key holds at
-//! least the given fields, and which was reported at the given time, if one is given. Values compare as in
-//! conditions, but null equals null; against a time, a duration counts from the start of the test.
-//! `expect no match` wants that none of all that was reported fits. Matches that no expectation speaks of
-//! do not fail a test.
+//! An expectation is judged where it stands, against what the rule has reported up to there; where
+//! no other event of that time follows, that is all that there is to report at it. `expect match`
+//! wants a match that no other expectation of the test speaks of, whose emitted record or key holds
+//! at least the given fields, whose set has as many matches as `count` says, and which was reported
+//! at the given time, if these are given. Values compare as in conditions, but null equals null;
+//! against a time, a duration counts from the start of the test. `expect no match` wants that none
+//! of all that was reported fits. Matches that no expectation speaks of do not fail a test.
 //!
 //! ```
 //! let rules = kleene::RuleSet::parse(
@@ -61,11 +61,11 @@ pub struct Failure {
     pub expected: Expectation,
     /// How far time had come.
     pub now: Timestamp,
-    /// What was reported up to there of the same kind, the nearest first: what fits although it should
-    /// not, where `expect no` fails.
+    /// What was reported up to there of the same kind, the nearest first: what fits although it
+    /// should not, where `expect no` fails.
     pub reported: Vec<ActualOutput>,
     /// The partial matches that were open there.
-    pub open: Vec<Open>,
+    pub open: Vec<OpenRun>,
 }
 
 impl Failure {
@@ -108,11 +108,11 @@ pub struct Difference {
 /// A partial match that was open.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Open {
+pub struct OpenRun {
     /// The key.
     pub key: Vec<(Arc<str>, Value)>,
     /// The captured events, in the order in which they were taken.
-    pub events: Vec<Captured>,
+    pub events: Vec<CapturedEvent>,
     /// The names of the steps that would have moved it on.
     pub awaits: Vec<Arc<str>>,
     /// When it runs out of time, or matches where a `not` is last.
@@ -126,7 +126,7 @@ pub struct Open {
 /// A captured event.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Captured {
+pub struct CapturedEvent {
     /// The step that it was captured as.
     pub step: Arc<str>,
     /// Its time.
@@ -165,8 +165,8 @@ impl Error for TestError {
     }
 }
 
-/// Runs a test of `rules` and gives the expectations that do not hold, in the order of the text: the
-/// test passes if there are none.
+/// Runs a test of `rules` and gives the expectations that do not hold, in the order of the text:
+/// the test passes if there are none.
 ///
 /// # Errors
 /// [`TestError`] if the rule cannot be run, is not one of `rules`, or stops because of its
@@ -253,6 +253,8 @@ struct Entry {
     at: Timestamp,
     key: Vec<(Arc<str>, Value)>,
     emit: Value,
+    /// The number of matches of its set.
+    count: u64,
 }
 
 impl Sink<Record> for Log<'_> {
@@ -283,6 +285,7 @@ impl Log<'_> {
             at: reported.end(),
             key: key.collect(),
             emit: reported.to_record(),
+            count: reported.set().count(),
         });
     }
 
@@ -342,6 +345,14 @@ impl Entry {
                     found: found.to_value(),
                 });
             }
+        }
+        if let Some(count) = expected.count.filter(|count| *count != self.count) {
+            let value = |count| Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
+            differences.push(Difference {
+                field: "matches.count".into(),
+                expected: value(count),
+                found: value(self.count),
+            });
         }
         differences
     }
@@ -435,7 +446,7 @@ impl Claims {
 }
 
 /// The partial matches of the rule that are open at `now`.
-fn open(engine: &Engine<Record>, schema: &Schema, rule: &str, now: Timestamp) -> Vec<Open> {
+fn open(engine: &Engine<Record>, schema: &Schema, rule: &str, now: Timestamp) -> Vec<OpenRun> {
     let captured = |step: &Arc<str>, event: &Record| {
         let ty = schema.ty(event.type_id());
         let declared = ty.fields.iter().zip(event.values()).enumerate();
@@ -444,12 +455,12 @@ fn open(engine: &Engine<Record>, schema: &Schema, rule: &str, now: Timestamp) ->
             .map(|(_, (field, value))| (field.name.clone(), value.clone()));
         let fields = declared.chain(event.extra().iter().cloned());
         let fields = fields.filter(|(_, value)| !value.is_null()).collect();
-        Captured { step: step.clone(), at: event.time(), fields }
+        CapturedEvent { step: step.clone(), at: event.time(), fields }
     };
     let partials = engine.collect_partials(rule).into_iter();
     partials
         .filter(|partial| partial.deadline().is_none_or(|deadline| deadline > now))
-        .map(|partial| Open {
+        .map(|partial| OpenRun {
             key: partial.key().map(|(name, value)| (name.clone(), value.clone())).collect(),
             events: partial.events().map(|(step, event)| captured(step, event)).collect(),
             awaits: partial.awaits().cloned().collect(),

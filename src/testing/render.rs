@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use super::{ActualOutput, Captured, Failure, Open, TEST_START, TestBlock};
+use super::{ActualOutput, CapturedEvent, Failure, OpenRun, TEST_START, TestBlock};
 use crate::time::{Timestamp, format_millis};
 use crate::value::{Value, ValueRef};
 
@@ -14,8 +14,8 @@ const SHOWN: usize = 5;
 const SHOWN_EVENTS: usize = 3;
 
 impl Failure {
-    /// The failure as plain text of several lines: what is wrong, the source line, what was reported
-    /// instead and what was open, ending in a newline. `test` is the test that failed.
+    /// The failure as plain text of several lines: what is wrong, the source line, what was
+    /// reported instead and what was open, ending in a newline. `test` is the test that failed.
     pub fn render(&self, test: &TestBlock) -> String {
         let mut out = String::new();
         let _ = writeln!(out, "{}", self.message());
@@ -85,7 +85,7 @@ impl Failure {
     }
 }
 
-fn render_open(out: &mut String, open: &Open) {
+fn render_open(out: &mut String, open: &OpenRun) {
     out.push_str("    ");
     if !open.key.is_empty() {
         let _ = write!(out, "{}: ", Fields(&open.key));
@@ -99,7 +99,7 @@ fn render_open(out: &mut String, open: &Open) {
             continue;
         }
         out.push_str(if index > 0 { ", " } else { "" });
-        let Captured { step, at, fields } = event;
+        let CapturedEvent { step, at, fields } = event;
         let _ = write!(out, "{step} at {}", since_start(*at));
         if !fields.is_empty() {
             let _ = write!(out, " {}", Fields(fields));

@@ -13,6 +13,7 @@ rule r {
 }
 rule keyed { key k  match a -> b  within 10s }
 rule absent { key k  match a[v > 1]{2} as two -> not b for 10s  emit { n: count(two) } }
+rule counts { key k  match a -> any b  within 10s  skip none  report count  emit { n: matches.count } }
 rule waits { match a -> b[v > a.v]  within 10s  skip past last ordered  emit { a: a.v } }
 ";
 
@@ -50,6 +51,14 @@ fn expectations_hold_or_fail_where_they_stand() {
         ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match at 2s", 1),
         ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect no match at 2s", 0),
         ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match { a: null }", 1),
+        // How many matches there are.
+        (
+            "counts",
+            "at 0s a { k: \"1\", v: 1 } at 0s a { k: \"1\", v: 2 } at 1s b { k: \"1\", v: 3 }
+             expect match { n: 2 } count 2 at 1s expect no match count 1",
+            0,
+        ),
+        ("counts", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 3 } expect match count 2", 1),
         // One match is no two.
         (
             "r",

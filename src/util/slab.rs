@@ -3,7 +3,7 @@
 use crate::util::prefetch_at;
 
 #[derive(Clone, Debug)]
-enum Entry<T> {
+enum SlabEntry<T> {
     Full(T),
     /// The next free place, or `u32::MAX` at the end of the list.
     Free(u32),
@@ -12,7 +12,7 @@ enum Entry<T> {
 /// A pool of values addressed by `u32`.
 #[derive(Clone, Debug)]
 pub(crate) struct Slab<T> {
-    entries: Vec<Entry<T>>,
+    entries: Vec<SlabEntry<T>>,
     free: u32,
     len: usize,
 }
@@ -43,11 +43,11 @@ impl<T> Slab<T> {
         let index = self.free;
         let Some(entry) = self.entries.get_mut(index as usize) else { return self.push(make()) };
         let next = match *entry {
-            Entry::Free(next) => next,
-            Entry::Full(_) => unreachable!("the free list only links free places"),
+            SlabEntry::Free(next) => next,
+            SlabEntry::Full(_) => unreachable!("the free list only links free places"),
         };
         // A free place has nothing to drop.
-        std::mem::forget(std::mem::replace(entry, Entry::Full(make())));
+        std::mem::forget(std::mem::replace(entry, SlabEntry::Full(make())));
         self.free = next;
         self.len += 1;
         // What comes next is written there; it may have been given up long ago.
@@ -59,7 +59,7 @@ impl<T> Slab<T> {
     #[inline(never)]
     fn push(&mut self, value: T) -> u32 {
         let index = u32::try_from(self.entries.len()).ok().filter(|index| *index < u32::MAX);
-        self.entries.push(Entry::Full(value));
+        self.entries.push(SlabEntry::Full(value));
         self.len += 1;
         index.expect("a slab holds fewer than 2^32")
     }
@@ -67,12 +67,13 @@ impl<T> Slab<T> {
     /// Takes the value at `index` out. The index must be one that `insert` gave.
     #[inline]
     pub(crate) fn remove(&mut self, index: u32) -> T {
-        let entry = std::mem::replace(&mut self.entries[index as usize], Entry::Free(self.free));
+        let entry =
+            std::mem::replace(&mut self.entries[index as usize], SlabEntry::Free(self.free));
         self.free = index;
         self.len -= 1;
         match entry {
-            Entry::Full(value) => value,
-            Entry::Free(_) => unreachable!("an index is removed once"),
+            SlabEntry::Full(value) => value,
+            SlabEntry::Free(_) => unreachable!("an index is removed once"),
         }
     }
 
@@ -80,8 +81,8 @@ impl<T> Slab<T> {
     #[inline]
     pub(crate) fn discard(&mut self, index: u32) {
         let entry = &mut self.entries[index as usize];
-        debug_assert!(matches!(entry, Entry::Full(_)), "an index is removed once");
-        *entry = Entry::Free(self.free);
+        debug_assert!(matches!(entry, SlabEntry::Full(_)), "an index is removed once");
+        *entry = SlabEntry::Free(self.free);
         self.free = index;
         self.len -= 1;
     }
@@ -90,7 +91,7 @@ impl<T> Slab<T> {
     #[inline]
     pub(crate) fn try_get(&self, index: u32) -> Option<&T> {
         match self.entries.get(index as usize) {
-            Some(Entry::Full(value)) => Some(value),
+            Some(SlabEntry::Full(value)) => Some(value),
             _ => None,
         }
     }
@@ -104,24 +105,24 @@ impl<T> Slab<T> {
     #[inline(always)]
     pub(crate) fn get(&self, index: u32) -> &T {
         match &self.entries[index as usize] {
-            Entry::Full(value) => value,
-            Entry::Free(_) => unreachable!("an index is not used after its removal"),
+            SlabEntry::Full(value) => value,
+            SlabEntry::Free(_) => unreachable!("an index is not used after its removal"),
         }
     }
 
     #[inline(always)]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut T {
         match &mut self.entries[index as usize] {
-            Entry::Full(value) => value,
-            Entry::Free(_) => unreachable!("an index is not used after its removal"),
+            SlabEntry::Full(value) => value,
+            SlabEntry::Free(_) => unreachable!("an index is not used after its removal"),
         }
     }
 
     /// Every value that is stored.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.entries.iter_mut().filter_map(|entry| match entry {
-            Entry::Full(value) => Some(value),
-            Entry::Free(_) => None,
+            SlabEntry::Full(value) => Some(value),
+            SlabEntry::Free(_) => None,
         })
     }
 
@@ -138,7 +139,7 @@ impl<T> Slab<T> {
 
     /// Heap bytes of the pool itself, without what its values own.
     pub(crate) fn memory_usage(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry<T>>()
+        self.entries.capacity() * size_of::<SlabEntry<T>>()
     }
 }
 

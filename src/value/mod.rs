@@ -72,8 +72,8 @@ pub enum ValueRef<'a> {
     Ip(IpAddr),
     /// A list of values.
     List(&'a [Value]),
-    /// A list that an event holds in a form of its own, such as a `Vec<String>`. It equals a `List` of
-    /// the same values; [`as_list`](ValueRef::as_list) reads both.
+    /// A list that an event holds in a form of its own, such as a `Vec<String>`. It equals a `List`
+    /// of the same values; [`as_list`](ValueRef::as_list) reads both.
     Items(&'a dyn Items),
     /// Named values.
     Record(&'a [(Arc<str>, Value)]),
@@ -113,21 +113,25 @@ impl Value {
     /// Keys are made of such values. A key is forgotten when nothing is open for it, and read again
     /// from a snapshot or a cold store, so that the first spelling of a key cannot be remembered
     /// for good: what is reported of equal keys must not depend on it.
+    #[inline]
     pub(crate) fn canonical(self) -> Value {
+        if self.is_canonical() { self } else { self.to_canonical() }
+    }
+
+    fn to_canonical(&self) -> Value {
         match self {
-            Value::Float(x) => Value::Float(f64::from_bits(canonical_bits(x))),
-            Value::List(items) if !items.iter().all(Value::is_canonical) => {
-                Value::List(items.iter().cloned().map(Value::canonical).collect())
-            }
-            Value::Record(fields) if !fields.iter().all(|(_, value)| value.is_canonical()) => {
+            Value::Float(x) => Value::Float(f64::from_bits(canonical_bits(*x))),
+            Value::List(items) => Value::List(items.iter().map(Value::to_canonical).collect()),
+            Value::Record(fields) => {
                 let canonical =
-                    |(name, value): &(Arc<str>, Value)| (name.clone(), value.clone().canonical());
+                    |(name, value): &(Arc<str>, Value)| (name.clone(), value.to_canonical());
                 Value::Record(fields.iter().map(canonical).collect())
             }
-            other => other,
+            other => other.clone(),
         }
     }
 
+    #[inline]
     fn is_canonical(&self) -> bool {
         match self {
             Value::Float(x) => x.to_bits() == canonical_bits(*x),
@@ -428,6 +432,13 @@ impl From<Timestamp> for Value {
 impl From<IpAddr> for Value {
     fn from(value: IpAddr) -> Value {
         Value::Ip(value)
+    }
+}
+
+/// `None` is null.
+impl<V: Into<Value>> From<Option<V>> for Value {
+    fn from(value: Option<V>) -> Value {
+        value.map_or(Value::Null, Into::into)
     }
 }
 

@@ -40,7 +40,7 @@ impl Roles {
     pub(super) fn new(pattern: &Pattern) -> Roles {
         let (conditions, steps) = (HashMap::new(), HashMap::new());
         let mut roles = Roles { conditions, steps, repeated: HashSet::new() };
-        roles.sequence(&pattern.body, false);
+        roles.sequence(&pattern.body, 0);
         // The automaton asks each of several conditions by itself.
         for (id, condition) in pattern.conditions.iter().enumerate() {
             let Test::OneOf(others) = &condition.test else { continue };
@@ -53,7 +53,8 @@ impl Roles {
         roles
     }
 
-    fn sequence(&mut self, sequence: &Sequence, repeats: bool) {
+    /// Adds the roles of a sequence. `loops` is the number of repeating groups around it.
+    fn sequence(&mut self, sequence: &Sequence, loops: u32) {
         if let Some(without) = &sequence.without {
             self.add(without.condition, Role::Without(without.step));
         }
@@ -62,14 +63,14 @@ impl Roles {
                 ItemKind::Step { step, condition, quantifier } => {
                     self.add(*condition, Role::Step(*step));
                     self.steps.insert(*step, (*condition, quantifier.clone()));
-                    if repeats {
+                    if loops > 0 {
                         self.repeated.insert(*step);
                     }
                     self.until(quantifier, *step);
                 }
                 ItemKind::Not { step, condition } => self.add(*condition, Role::Not(*step)),
                 ItemKind::Group { body, quantifier, .. } => {
-                    self.sequence(body, repeats || quantifier.max != Some(1));
+                    self.sequence(body, loops + u32::from(quantifier.max != Some(1)));
                     let last = body.items.last().and_then(|item| match &item.kind {
                         ItemKind::Step { step, .. } => Some(*step),
                         _ => None,
@@ -80,7 +81,7 @@ impl Roles {
                 }
                 ItemKind::Alternatives { branches, .. } => {
                     for branch in branches {
-                        self.sequence(branch, repeats);
+                        self.sequence(branch, loops);
                     }
                 }
             }
@@ -294,8 +295,8 @@ impl<E: Event> Judge<'_, E> {
         is_it.then(|| (self.words.step_text(not.condition), until))
     }
 
-    /// What keeps a partial match from starting now, as it came at `last_violation`: what it is, and until
-    /// when nothing starts.
+    /// What keeps a partial match from starting now, as it came at `last_violation`: what it is,
+    /// and until when nothing starts.
     pub(super) fn silenced(
         &self,
         last_violation: Option<Timestamp>,
@@ -367,8 +368,8 @@ impl Narrator<'_> {
         self.roles.of(id).iter().any(|role| matches!(role, Role::Without(_)))
     }
 
-    /// What must not come in a state: the conditions of what ends it, and those without which nothing
-    /// goes on.
+    /// What must not come in a state: the conditions of what ends it, and those without which
+    /// nothing goes on.
     fn forbidden(&self, states: &[StateId]) -> Vec<ConditionId> {
         let mut found = Vec::new();
         // With whether the guard is one that ends it.
@@ -399,8 +400,8 @@ impl Narrator<'_> {
         found
     }
 
-    /// How long nothing must come after the event before several branches, where a silence among them is
-    /// all that is waited for.
+    /// How long nothing must come after the event before several branches, where a silence among
+    /// them is all that is waited for.
     fn quiet(&self, state: StateId) -> Option<Length> {
         let is_last = self.program.states[state.index()].accepts_at_deadline;
         let mut bounds = self.program.bounds(state).iter().filter(|_| is_last);
@@ -507,8 +508,8 @@ impl Narrator<'_> {
     pub(super) fn bound(&self, waiting: &Waiting, deadline: Timestamp) -> (String, Timestamp) {
         let program = self.program;
         // What an event says is taken to be what ends it.
-        let ends = |from: Timestamp, after: Length, included: bool| {
-            let after = after.as_millis().map(|after| after + i64::from(included));
+        let ends = |from: Timestamp, after: Length, more: i64| {
+            let after = after.as_millis().map(|after| after + more);
             after.is_none_or(|after| from.plus_millis(after) == deadline)
         };
         let mut bounds = waiting.states.iter().flat_map(|state| program.bounds(*state));
@@ -518,10 +519,11 @@ impl Narrator<'_> {
                 && after.as_millis().is_none_or(|after| passed.checked_rem(after) == Some(0))
         };
         let last = bounds.find_map(|bound| {
-            let is_over = ends(waiting.last, bound.after, bound.included) || is_report(bound.after);
+            let more = i64::from(bound.included);
+            let is_over = ends(waiting.last, bound.after, more) || is_report(bound.after);
             (bound.since == Since::Last && is_over).then_some(bound.after)
         });
-        let is_whole = program.within.is_some_and(|within| ends(waiting.start, within, false));
+        let is_whole = program.within.is_some_and(|within| ends(waiting.start, within, 0));
         let mut quiet = waiting.states.iter().filter_map(|state| self.quiet(*state));
         match (last, program.within) {
             (Some(after), _) if self.then(&waiting.states) == Then::Match => {

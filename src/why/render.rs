@@ -142,7 +142,7 @@ impl<E: Event> Story<'_, E> {
 
     fn end_of_input(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tracer = self.0;
-        let open = tracer.open();
+        let open = tracer.collect_open();
         if open.is_empty() && tracer.counts().buffered == 0 {
             return Ok(());
         }
@@ -213,13 +213,16 @@ impl<E: Event> Story<'_, E> {
         if counts.suppressed > 0 {
             write!(f, ", {} suppressed", grouped(counts.suppressed))?;
         }
+        if counts.not_chosen > 0 {
+            write!(f, ", {} not chosen by report", grouped(counts.not_chosen))?;
+        }
         if counts.late > 0 {
             write!(f, ", {} late", grouped(counts.late))?;
         }
         if counts.keyless > 0 {
             write!(f, ", {} without key", counted(counts.keyless, "event"))?;
         }
-        let open = tracer.open().len();
+        let open = tracer.collect_open().len();
         if open > 0 {
             write!(
                 f,
@@ -333,8 +336,10 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
     for line in lines {
         writeln!(f, "       {line}")?;
     }
-    if let Some(reported) = &effect.reported
-        && !reported.emit.is_null()
+    if let Some(report) = effect.reported.as_ref().and_then(|reported| reported.not_chosen) {
+        writeln!(f, "       not reported, as others of its set were chosen (`report {report}`)")?;
+    } else if let Some(reported) = &effect.reported
+        && (!reported.emit.is_null() || reported.of > 1)
     {
         let word = match (reported.is_timeout, reported.is_suppressed) {
             _ if reported.is_filtered => "not reported, as `having` does not hold:",
@@ -342,7 +347,14 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
             (false, true) => "not reported, as another was shortly before (`suppress`):",
             (false, false) => "match",
         };
-        writeln!(f, "       {word} {}", reported.emit)?;
+        write!(f, "       {word}")?;
+        if !reported.emit.is_null() {
+            write!(f, " {}", reported.emit)?;
+        }
+        if reported.of > 1 {
+            write!(f, ", one of a set of {}", counted(reported.of, "match"))?;
+        }
+        writeln!(f)?;
     }
     let says_waits = !matches!(effect.fate, Fate::Skipped(_));
     if let Some(waits) = effect.waits.as_ref().filter(|_| says_waits) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 pub use crate::explain::Failed;
 
+use crate::hir::Report;
 use crate::time::{Timestamp, format_millis};
 use crate::value::Value;
 
@@ -99,6 +100,10 @@ pub struct Reported {
     pub is_suppressed: bool,
     /// True if it was not reported, as the condition of `having` does not hold.
     pub is_filtered: bool,
+    /// The rule's `report`, if it chose other matches of the same set than this one.
+    pub not_chosen: Option<Report>,
+    /// How many matches its set has, if the rule has a `report` other than `all`; else 1.
+    pub of: u64,
     /// When it was reported.
     pub at: Timestamp,
     /// What the rule emits; null if it says nothing.
@@ -345,8 +350,8 @@ pub enum Then {
     Nothing,
 }
 
-/// How far a loop has come: `2 of 3`, `2 of at least 3`, `4 so far`; before its first event how often
-/// it has to come.
+/// How far a loop has come: `2 of 3`, `2 of at least 3`, `4 so far`; before its first event how
+/// often it has to come.
 pub(super) fn progress(count: u32, min: u32, max: Option<u32>) -> String {
     let wanted = match max {
         Some(max) if max == min => max.to_string(),

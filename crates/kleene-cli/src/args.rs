@@ -211,8 +211,8 @@ pub(crate) struct RunArgs {
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
 
-    /// Print short lines for people, not JSON: when, which rule, and what it emits. The summary leaves
-    /// out what is zero
+    /// Print short lines for people, not JSON: when, which rule, and what it emits. The summary
+    /// leaves out what is zero
     #[arg(short, long, conflicts_with_all = ["output", "state"])]
     pub(crate) brief: bool,
 
@@ -234,12 +234,13 @@ pub(crate) struct RunArgs {
     #[arg(short, long)]
     pub(crate) watch: bool,
 
-    /// Keep the state of the run in this directory, and go on from there: each result is reported once,
-    /// whatever happens in between
+    /// Keep the state of the run in this directory, and go on from there: each result is reported
+    /// once, whatever happens in between
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
 
-    /// How often the state is kept: every 10s, or every 100000events (each line that is read counts)
+    /// How often the state is kept: every 10s, or every 100000events (each line that is read
+    /// counts)
     #[arg(long, value_name = "HOW OFTEN", default_value = "10s", value_parser = every, requires = "state")]
     pub(crate) checkpoint_every: Every,
 
@@ -258,15 +259,20 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
 
-    /// So many steps one event takes at most in one rule and key, a step for each partial match that
-    /// it is tried against, and 8 where one can go on in several ways and has aggregates or groups;
-    /// about a million by default.
-    /// Where the next event would take more, the oldest partial matches give way
+    /// So many steps one event takes at most in one rule and key, a step for each partial match
+    /// that it is tried against, and 8 where one can go on along several branches and has
+    /// aggregates or groups; about a million by default. Where the next event would take more, the
+    /// oldest partial matches give way
     #[arg(long, value_name = "NUMBER")]
     pub(crate) steps_per_event: Option<usize>,
 
-    /// How rules are matched: each as its shape allows, or all in the general way. Results are the
-    /// same
+    /// So many matches of those that one event completes are listed at most, the first in their
+    /// order; about a million by default. The others are counted
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) matches_per_set: Option<usize>,
+
+    /// How rules are matched: each as its shape allows, all in the general way, those that can in
+    /// the compact form, or none in the compact form. Results are the same
     #[arg(long, value_enum, value_name = "STRATEGY", default_value_t = Strategy::Auto)]
     pub(crate) strategy: Strategy,
 
@@ -667,6 +673,8 @@ fn size(text: &str) -> Result<usize, String> {
 pub(crate) enum Strategy {
     Auto,
     General,
+    Compact,
+    NoCompact,
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use kleene::hir::Report;
 use kleene::schema::{EventType, FieldId, Schema};
+use kleene::stream::MatchSet;
 use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Match, Record, Timeout};
 use smallvec::SmallVec;
@@ -123,7 +125,8 @@ impl Output {
     /// Opens a file to write to, or standard output for `-`. Events without a declared time have it
     /// under `time_field`. With `is_brief`, lines are short, and for people.
     ///
-    /// What is in a file is lost, unless it is to be kept up to a length: then writing goes on there.
+    /// What is in a file is lost, unless it is to be kept up to a length: then writing goes on
+    /// there.
     pub(crate) fn open(
         path: &Path,
         kept: Option<u64>,
@@ -192,8 +195,8 @@ impl Output {
         }
     }
 
-    /// Makes sure that what was written so far outlives the machine's going down, and gives how long
-    /// it is, if it is a file.
+    /// Makes sure that what was written so far outlives the machine's going down, and gives how
+    /// long it is, if it is a file.
     pub(crate) fn settle(&mut self) -> Option<u64> {
         self.flush();
         let file = self.file.as_mut()?;
@@ -295,6 +298,13 @@ impl Shapes {
         write_value(line, ValueRef::Time(found.start()));
         line.extend_from_slice(b",\"end\":");
         write_value(line, ValueRef::Time(found.end()));
+        if let Some(set) = set_of(found) {
+            // Writing to memory does not fail.
+            let _ = write!(line, ",\"count\":{}", set.count());
+            if set.is_saturated() {
+                line.extend_from_slice(b",\"saturated\":true");
+            }
+        }
         if let Some(timeout) = timeout {
             line.extend_from_slice(b",\"reached\":");
             let reached = timeout.reached();
@@ -402,7 +412,14 @@ fn write_members(
     }
 }
 
-/// Writes the short line of a result: when it ended, its rule, and what is emitted, or else the key.
+/// The set that a match belongs to, if its rule reports sets otherwise than match by match.
+fn set_of<'a>(found: &Match<'a, Record>) -> Option<MatchSet<'a, Record>> {
+    let set = found.set();
+    (found.rule().pattern.report != Report::All && set.count() > 0).then_some(set)
+}
+
+/// Writes the short line of a result: when it ended, its rule, and what is emitted, or else the
+/// key.
 fn write_brief(line: &mut Vec<u8>, kind: &str, found: &Match<'_, Record>) {
     // Writing to memory does not fail.
     let _ = write!(line, "{}  {}  {kind}", ValueRef::Time(found.end()), found.rule().name);
@@ -411,13 +428,17 @@ fn write_brief(line: &mut Vec<u8>, kind: &str, found: &Match<'_, Record>) {
         fields.for_each(|(name, value)| write_pair(line, name, value.as_ref()));
     } else {
         found.key().for_each(|(name, value)| write_pair(line, name, value.as_ref()));
+        if let Some(set) = set_of(found) {
+            let more = if set.is_saturated() { "+" } else { "" };
+            let _ = write!(line, "matches={}{more}", set.count());
+        }
     }
     line.truncate(line.trim_ascii_end().len());
     line.push(b'\n');
 }
 
-/// Writes `name=value` and a blank. A text is written as it is where it is one word; else in quotes,
-/// and with what a terminal would obey escaped.
+/// Writes `name=value` and a blank. A text is written as it is where it is one word; else in
+/// quotes, and with what a terminal would obey escaped.
 fn write_pair(line: &mut Vec<u8>, name: &str, value: ValueRef<'_>) {
     let is_plain = |c: char| !(c.is_control() || c.is_whitespace() || "\"\\={}[]".contains(c));
     line.extend_from_slice(name.as_bytes());

@@ -70,7 +70,15 @@ pub(crate) struct Refused {
     /// Every reason and their number, as it is printed.
     pub(crate) text: String,
     /// How the command ends.
-    pub(crate) ending: Ending,
+    ending: Ending,
+}
+
+impl Refused {
+    /// Prints the reasons. Returns how the command ends.
+    pub(crate) fn say(self) -> Ending {
+        crate::say(&self.text);
+        self.ending
+    }
 }
 
 /// The arguments of a command line that name rules.
@@ -106,8 +114,8 @@ pub(crate) fn load_and_report(
     load_and_note(given, listing, &mut Files::default())
 }
 
-/// Loads rule files as one set, and notes each file before it is read: those of the paths, and those
-/// that they name.
+/// Loads rule files as one set, and notes each file before it is read: those of the paths, and
+/// those that they name.
 pub(crate) fn load_and_note(
     given: RuleArgs<'_>,
     listing: Listing,

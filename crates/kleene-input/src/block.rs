@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::csv::{self, Reach};
+use crate::csv::{self, Following, Reach};
 use crate::source::Position;
 
 /// How many bytes are asked for at a time.
@@ -106,7 +106,7 @@ pub(crate) struct Cutter {
     delimiter: Option<u8>,
     limit: usize,
     buffer: Vec<u8>,
-    /// So many bytes of `buffer` have arrived.
+    /// The number of bytes of `buffer` that have arrived.
     filled: usize,
     /// Where `buffer` starts in the input.
     offset: u64,
@@ -150,7 +150,7 @@ impl Cutter {
         &mut self.buffer[self.filled..]
     }
 
-    /// So many bytes more are in the buffer.
+    /// Counts more bytes in the buffer.
     pub(crate) fn arrived(&mut self, count: usize) {
         let is_first = self.offset == 0 && self.filled < BOM.len();
         self.filled += count;
@@ -273,7 +273,8 @@ fn records(waiting: &[u8], delimiter: u8, limit: usize, ended: bool) -> Cut {
         let rest = &waiting[at..];
         let Some(quote) = memchr(b'"', rest) else { return Cut::At(at + lines(rest, ended)) };
         at += memrchr(b'\n', &rest[..quote]).map_or(0, |end| end + 1);
-        match csv::reach(&waiting[at..], delimiter, limit, ended) {
+        let following = if ended { Following::Nothing } else { Following::More };
+        match csv::reach(&waiting[at..], delimiter, limit, following) {
             Reach::Whole(length) => at += length,
             Reach::Bad(length, reason) if at == 0 => return Cut::Bad(length, reason),
             // What was found before it is reported first.

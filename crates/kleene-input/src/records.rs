@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use crate::block::{Block, Content};
-use crate::csv::{self, Reach};
+use crate::csv::{self, Following, Reach};
 use crate::{not_utf8, too_long};
 
 /// How much of a line that is too long is kept for messages.
@@ -21,9 +21,9 @@ pub struct Origin<'a> {
 /// How far a block is parsed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cursor {
-    /// So many bytes of it.
+    /// The number of its bytes that were read.
     at: usize,
-    /// So many lines of it.
+    /// The number of its lines that were read.
     lines: u64,
     /// There is no quote between `at` and here.
     quote: usize,
@@ -40,7 +40,7 @@ impl Cursor {
         self.lines
     }
 
-    /// Goes on by so many bytes, which are so many lines. Gives the number of the first of them.
+    /// Advances by a number of bytes and lines. Returns the number of the first of the lines.
     fn advance(&mut self, block: &Block, bytes: usize, lines: u64) -> u64 {
         let line = block.line() + self.lines;
         self.at += bytes;
@@ -101,13 +101,13 @@ pub(crate) fn next_record<'a>(
     if cursor.quote >= cursor.at + length {
         return Some(line(block, cursor, bytes, end, limit));
     }
-    Some(match csv::reach(bytes, delimiter, limit, true) {
+    Some(match csv::reach(bytes, delimiter, limit, Following::Nothing) {
         Reach::Whole(length) => {
             let lines = memchr::memchr_iter(b'\n', &bytes[..length]).count() as u64;
-            whole(block, cursor, length, lines, true)
+            whole(block, cursor, length, lines).map(with_quotes)
         }
         // As `reach` was reported that nothing follows, it waits for nothing.
-        Reach::Waiting => whole(block, cursor, bytes.len(), 1, true),
+        Reach::Waiting => whole(block, cursor, bytes.len(), 1).map(with_quotes),
         Reach::Bad(length, reason) => {
             let text = &bytes[..length.min(limit)];
             Err((Origin { line: cursor.advance(block, length, 1), text }, reason))
@@ -144,16 +144,20 @@ fn line<'a>(
         let line = cursor.advance(block, next, 1);
         return Err((Origin { line, text }, too_long(length as u64)));
     }
-    whole(block, cursor, next, 1, false)
+    whole(block, cursor, next, 1)
 }
 
-/// The next `length` bytes, line end included, as text.
+/// Marks a line that may have quotes.
+fn with_quotes(line: Line<'_>) -> Line<'_> {
+    Line { has_quotes: true, ..line }
+}
+
+/// The next `length` bytes without quotes, line end included, as text.
 fn whole<'a>(
     block: &'a Block,
     cursor: &mut Cursor,
     length: usize,
     lines: u64,
-    has_quotes: bool,
 ) -> Result<Line<'a>, Bad<'a>> {
     let start = cursor.at;
     let line = cursor.advance(block, length, lines);
@@ -173,5 +177,5 @@ fn whole<'a>(
             }
         }
     };
-    Ok(Line { number: line, text, has_quotes })
+    Ok(Line { number: line, text, has_quotes: false })
 }

@@ -1,6 +1,6 @@
 //! What goes to the shards.
 
-use kleene::stream::{PushError, Shard, Sink, SourceId};
+use kleene::stream::{PushError, Shard, ShardSink, SourceId};
 use kleene::{Event, Timestamp};
 
 /// Steps that all shards take one after the other.
@@ -38,7 +38,7 @@ impl<E: Event> Step<'_, E> {
     pub(crate) fn take(
         self,
         shard: &mut Shard<E>,
-        sink: &mut impl Sink<E>,
+        sink: &mut impl ShardSink<E>,
     ) -> Result<(), PushError> {
         match self {
             Step::Event(event) => shard.push(event, sink),

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
 use kleene::Event;
-use kleene::stream::{Late, Match, Overflow, Position, PushError, Rejected, Sink, Stats, Timeout};
+use kleene::stream::{
+    Late, Match, Overflow, Position, PushError, Rejected, ShardSink, Sink, Stats, Timeout,
+};
 
 /// Takes what all shards report, in order. It is called by one thread of its own.
 ///
-/// `P` is a page: what one shard reports one batch. Shards write to it as a [`Sink`], and each call of
-/// [`reported`](Collector::reported) means the next thing that is on the page.
+/// `P` is a page: what one shard reports one batch. Shards write to it as a [`Sink`], and each call
+/// of [`reported`](Collector::reported) means the next thing that is on the page.
 pub trait Collector<B, P>: Send + 'static {
     /// What comes next is the next on `page`.
     fn reported(&mut self, reported: ReportedStep<'_, B>, page: &mut P);
 
-    /// All of a batch was reported; there is none where it was the end of time. To break ends the run:
-    /// nothing more is reported, and [`Pipeline::send`](crate::Pipeline::send) fails soon.
+    /// All of a batch was reported; there is none where it was the end of time. To break ends the
+    /// run: nothing more is reported, and [`Pipeline::send`](crate::Pipeline::send) fails soon.
     fn done(&mut self, reported: ReportedStep<'_, B>, stats: &Stats) -> ControlFlow<()> {
         let _ = (reported, stats);
         ControlFlow::Continue(())
@@ -29,8 +31,8 @@ pub trait Collector<B, P>: Send + 'static {
 pub struct ReportedStep<'a, B> {
     /// The batch; `None` at the end of time.
     pub batch: Option<&'a B>,
-    /// The number of the step in the batch. When all was reported, the number of steps that were taken:
-    /// less than there are where a rule's limit has stopped everything.
+    /// The number of the step in the batch. When all was reported, the number of steps that were
+    /// taken: less than there are where a rule's limit has stopped everything.
     pub step: usize,
 }
 
@@ -118,7 +120,9 @@ impl<E: Event, P: Sink<E>> Sink<E> for Tagging<'_, P> {
     fn overflowed(&mut self, overflow: Overflow) {
         self.tag().overflowed(overflow);
     }
+}
 
+impl<E: Event, P: Sink<E>> ShardSink<E> for Tagging<'_, P> {
     fn at(&mut self, position: Position) {
         self.now.position = position;
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, FieldRef};
 use kleene::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LoopMode, Pattern,
-    Quantifier, Sequence, Skip, SkipStrategy, Step, StepId, Test,
+    Quantifier, Report, Sequence, Skip, SkipStrategy, Step, StepId, Test,
 };
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
 use kleene::{Record, Timestamp, Value};
@@ -91,6 +91,8 @@ pub fn pattern(case: &CasePattern) -> Result<Pattern, Inexpressible> {
         lengths: Vec::new(),
         within: within.map(Length::Millis),
         skip: Skip { ordered: strategy != SkipStrategy::None, strategy },
+        report: Report::All,
+        totals: Vec::new(),
         report_timeouts: true,
         repeats: false,
     })

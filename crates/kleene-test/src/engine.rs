@@ -1,7 +1,7 @@
 //! Engines behind one trait.
 
 use kleene::diagnostic::Severity;
-use kleene::exec::reference::{Reference, ReferenceOutput};
+use kleene::exec::reference::{Reference, ReferenceOutput, ReferenceSet};
 use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
 use kleene::hir::Pattern;
 use kleene::{Event as _, Record, RuleSet, Timestamp};
@@ -87,6 +87,20 @@ impl Engine for GeneralEngine {
     }
 }
 
+/// [`Matcher`] with the compact form for every pattern that can be held in it.
+#[derive(Clone, Copy, Debug)]
+pub struct CompactEngine;
+
+impl Engine for CompactEngine {
+    fn name(&self) -> &'static str {
+        "matcher, compact form"
+    }
+
+    fn start(&self, pattern: &Pattern) -> Result<Box<dyn Session>, String> {
+        MatcherSession::start(pattern, Matcher::compacted)
+    }
+}
+
 #[derive(Debug)]
 struct MatcherSession {
     matcher: Matcher<Record>,
@@ -137,6 +151,7 @@ fn report(outcome: &Outcome<'_, Record>) -> ReferenceOutput {
         is_match: outcome.kind() == OutcomeKind::Match,
         captures: outcome.captures().numbered().map(|(step, seq, _)| (step, number(seq))).collect(),
         at: outcome.at(),
+        set: ReferenceSet { count: outcome.set().count(), totals: outcome.set().totals() },
     }
 }
 

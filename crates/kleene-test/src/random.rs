@@ -4,13 +4,14 @@
 //! pattern of it over the events of [`crate::convert::schema`].
 
 mod choices;
+pub mod report;
 
 use std::fmt;
 
 use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, Captured, FieldRef, Pick};
 use kleene::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, LoopMode,
-    Pattern, Quantifier, Sequence, Skip, SkipStrategy, Step, StepId, Test, Without,
+    Pattern, Quantifier, Report, Sequence, Skip, SkipStrategy, Step, StepId, Test, Without,
 };
 use kleene::schema::FieldId;
 use kleene::{Event as _, Record, Value};
@@ -155,8 +156,8 @@ pub fn pattern() -> impl Strategy<Value = RandomPattern> {
     )
 }
 
-/// Patterns in which each event has to be the next one, as in `a -> next b{1.. next greedy} -> next c`:
-/// in many of them partial matches that begin later follow those that have begun before.
+/// Patterns in which each event has to be the next one, as in `a -> next b{1.. next greedy} -> next
+/// c`: in many of them partial matches that begin later follow those that have begun before.
 pub fn chain() -> impl Strategy<Value = RandomPattern> {
     let first = prop_oneof![
         3 => Just(RandomTest::Always),
@@ -486,6 +487,8 @@ impl RandomPattern {
             body,
             within,
             skip: Skip { strategy, ordered: self.ordered },
+            report: Report::All,
+            totals: Vec::new(),
             report_timeouts: true,
             repeats: false,
         })
@@ -519,7 +522,7 @@ fn repair(items: &mut Vec<RandomItem>, top: bool) {
     for mut item in items.drain(..) {
         match &mut item.kind {
             RandomKind::Not(_) => {
-                if kept.last().is_none_or(is_optional) || kept.iter().all(may_be_empty) {
+                if kept.last().is_none_or(may_be_empty) {
                     continue;
                 }
                 // A silence does not go with another `not` beside it.
@@ -616,7 +619,8 @@ fn count(items: &[RandomItem]) -> usize {
     items.iter().map(in_item).sum()
 }
 
-/// The number of steps with each repetition written out, and each state of branches beside each other.
+/// The number of steps with each repetition written out, and each state of branches beside each
+/// other.
 fn written_out(items: &[RandomItem]) -> usize {
     let times = |quantifier: &RandomQuantifier| {
         usize::try_from(quantifier.min + quantifier.more.unwrap_or(1)).unwrap_or(usize::MAX)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kleene::hir::expr::{BinaryOp, Captured, FieldRef, Pick};
+use kleene::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, Pick};
 use kleene::hir::{
     ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier,
     Sequence, SkipStrategy, StepId, Test,
@@ -36,12 +36,32 @@ pub fn rule(pattern: &Pattern) -> Result<String, Vec<String>> {
         let _ = writeln!(text, "  within {within}ms");
     }
     let _ = writeln!(text, "  skip {}", skip(pattern));
+    let _ = writeln!(text, "  report {}", pattern.report);
+    if !pattern.totals.is_empty() {
+        let _ = writeln!(text, "  emit {{ {} }}", totals(pattern)?.join(", "));
+    }
     // Where nothing bounds the time, the checker says that nothing can time out.
     if pattern.report_timeouts && (pattern.within.is_some() || has_bound(&pattern.body)) {
         text += "  on timeout emit { step: match.step }\n";
     }
     text += "}\n";
     Ok(text)
+}
+
+/// The totals over a set of matches, each as a field of an emit.
+fn totals(pattern: &Pattern) -> Result<Vec<String>, Vec<String>> {
+    let field = |(number, total): (usize, &Aggregate)| {
+        let mut printer = Printer { pattern, text: String::new(), problems: Vec::new() };
+        let name = printer.captured_step(total.step);
+        match &total.arg {
+            Some(Expr::Field(field)) => printer.field(field),
+            _ => printer.problem("a total of more than a field"),
+        }
+        let Printer { text, problems, .. } = printer;
+        let written = format!("t{number}: matches.{}({name}.{text})", total.op.name());
+        if problems.is_empty() { Ok(written) } else { Err(problems) }
+    };
+    pattern.totals.iter().enumerate().map(field).collect()
 }
 
 fn has_bound(sequence: &Sequence) -> bool {

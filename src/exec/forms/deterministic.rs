@@ -9,12 +9,11 @@
 //!
 //! Which test holds it: `every_strategy_reports_the_same` in `tests/strategies.rs`.
 //!
-//! Three fast paths are in this file:
+//! Two fast paths are in this file:
 //! * Many runs that wait for one number are compared with the event's number without a walk of the
 //!   tree (`Asked`). It applies from [`MANY`] runs on. A run that is not refused is asked like any
 //!   other.
 //! * A test of the order of two numbers is one comparison for all answers (`decision_of`).
-//! * A match that drops all other runs ends the event at once.
 //!
 //! `keys_with_many_partial_matches_report_the_same` in `tests/strategies.rs` holds them.
 
@@ -35,15 +34,15 @@ const MANY: usize = 4;
 
 /// A test that is shared by many runs: true if a number of the event equals that of the run. In
 /// most cases it does not, and then the run stays.
-struct Asked {
+struct SharedTest {
     /// The tree with this test only.
     root: u32,
     /// An integer; [`Registers::NOTHING`] if the test cannot be shared.
     number: Registers,
 }
 
-impl Asked {
-    const NOTHING: Asked = Asked { root: Decisions::STAY, number: Registers::NOTHING };
+impl SharedTest {
+    const NOTHING: SharedTest = SharedTest { root: Decisions::STAY, number: Registers::NOTHING };
 
     /// True if the run, which waits at this root, certainly stays.
     #[inline(always)]
@@ -61,29 +60,22 @@ impl<'a, E: Event> Walk<'a, E> {
         if !self.column.is_still {
             let count = key.runs().len();
             self.store.scratch.steps += count as u64;
-            let is_won = match count {
-                0 => false,
+            match count {
+                0 => {}
                 1..MANY => self.advance_all::<false>(key, event_epoch),
                 _ => self.advance_all::<true>(key, event_epoch),
-            };
-            if is_won {
-                return;
             }
         }
         self.begin(key, event_epoch);
         self.end(key);
     }
 
-    /// Advances all runs. Returns true if the event completes a match that drops all that started,
-    /// and all that would start with the event.
+    /// Advances all runs.
     #[inline(always)]
-    fn advance_all<const ARE_MANY: bool>(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
-        let unchecked = self.matcher.unchecked_runs;
+    fn advance_all<const ARE_MANY: bool>(&mut self, key: &mut KeyState, event_epoch: u64) {
         let runs = key.runs_in_place();
-        // What the limits would drop before the match is reported is counted.
-        let is_won_by_first = self.program.is_won_by_first() && runs.len() < unchecked;
         let roots = &*self.column.roots;
-        let mut asked = Asked::NOTHING;
+        let mut asked = SharedTest::NOTHING;
         let count = runs.len();
         let (mut kept, mut index) = (0, 0);
         while index < count {
@@ -110,15 +102,6 @@ impl<'a, E: Event> Walk<'a, E> {
             }
             if !self.goes_on(run, root, event_epoch) {
                 index += 1;
-                if is_won_by_first
-                    && let [Completed { tail: Some(_), .. }] = self.store.scratch.completed[..]
-                {
-                    for position in (0..kept).chain(index..count) {
-                        self.give_up(&runs[position]);
-                    }
-                    key.clear_runs(&mut self.store.scratch.pool);
-                    return true;
-                }
                 continue;
             }
             if kept < index {
@@ -127,18 +110,17 @@ impl<'a, E: Event> Walk<'a, E> {
             (kept, index) = (kept + 1, index + 1);
         }
         if kept == 0 {
-            key.clear_runs(&mut self.store.scratch.pool);
+            key.clear_runs();
         } else if kept < count {
             key.keep_first(kept);
         }
-        false
     }
 
     /// Starts a partial match if the event can be a first one.
     #[inline(always)]
     fn begin(&mut self, key: &mut KeyState, event_epoch: u64) {
         if let Some(run) = self.first(event_epoch) {
-            key.add_run(run, &mut self.store.scratch.pool);
+            key.add_run(run);
         }
     }
 
@@ -197,7 +179,7 @@ impl<'a, E: Event> Walk<'a, E> {
     /// Returns the event's field that the tree of this root compares with a register, if the tree
     /// tests nothing else.
     #[inline(never)]
-    fn asked(&self, root: u32) -> Asked {
+    fn asked(&self, root: u32) -> SharedTest {
         let program = self.program;
         let number = match program.decisions.node(root) {
             Decision::Condition { condition, no: Decisions::STAY, .. } => {
@@ -212,7 +194,7 @@ impl<'a, E: Event> Walk<'a, E> {
             }
             _ => None,
         };
-        Asked { root, number: number.unwrap_or(Registers::NOTHING) }
+        SharedTest { root, number: number.unwrap_or(Registers::NOTHING) }
     }
 
     /// Advances a run by the tree of this root. Returns true if the run is still there afterwards.
@@ -327,7 +309,7 @@ impl<'a, E: Event> Walk<'a, E> {
         self.store.scratch.completed.push(match_);
     }
 
-    /// Captures the event, and asks the state to which it leads what becomes of the run.
+    /// Captures the event, and moves the run as the guards of the next state say.
     fn asks(&mut self, step: StepId, target: StateId, run: &mut Run, event_epoch: u64) -> bool {
         let state = &self.program.states[target.index()];
         let accepted = state.accept.is_some_and(|guard| self.guard(guard, run, event_epoch));

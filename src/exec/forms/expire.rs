@@ -15,15 +15,17 @@
 
 use super::KeyState;
 use crate::event::Event;
+use crate::exec::captures::CaptureArena;
 use crate::exec::matcher::Matcher;
 use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
 use crate::exec::report::is_same;
 use crate::exec::run::{Completed, Run, completed};
+use crate::exec::set::SetRef;
 use crate::exec::store::{Scratch, Store};
 use crate::exec::times::Times;
 use crate::time::Timestamp;
 
-/// From so many runs on their deadlines are put in order, where they are not as they stand.
+/// The number of runs from which on their deadlines are sorted, if they are not in order already.
 const MANY: usize = 16;
 
 impl<E: Event> Matcher<E> {
@@ -47,7 +49,7 @@ impl<E: Event> Matcher<E> {
             if over < runs.len() {
                 key.drop_first(over);
             } else {
-                key.clear_runs(&mut scratch.pool);
+                key.clear_runs();
             }
         } else {
             scratch.steps += key.runs().len() as u64;
@@ -58,7 +60,7 @@ impl<E: Event> Matcher<E> {
                 }
                 !is_over
             });
-            scratch.pool.take_back(key.runs_mut());
+            key.free_if_empty();
         }
     }
 
@@ -91,7 +93,7 @@ impl<E: Event> Matcher<E> {
             if first < key.runs().len() {
                 key.drop_first(first);
             } else {
-                key.clear_runs(&mut store.scratch.pool);
+                key.clear_runs();
             }
         } else {
             store.scratch.steps += key.runs().len() as u64;
@@ -101,7 +103,10 @@ impl<E: Event> Matcher<E> {
                 }
                 !is_over(run)
             });
-            store.scratch.pool.take_back(key.runs_mut());
+            key.free_if_empty();
+        }
+        if self.program.closes_duplicates && !store.scratch.completed.is_empty() {
+            Self::close_loops(store, key);
         }
         self.report_expired(store, key, deadline, sink);
         if !store.scratch.repeating.is_empty() {
@@ -137,6 +142,29 @@ impl<E: Event> Matcher<E> {
             store.file.release(run.registers);
             store.scratch.expired.push(*run);
         }
+    }
+
+    /// Drops the runs that hold the events of what is complete with the last silence. They divide
+    /// these events into the rounds of the loop in another way, and the loop is over.
+    #[cold]
+    fn close_loops(store: &mut Store<E>, key: &mut KeyState) {
+        let Store { arena, file, scratch } = store;
+        let order = |arena: &CaptureArena<E>, one: (u64, u32), other: (u64, u32)| {
+            one.0.cmp(&other.0).then_with(|| arena.compare(one.1, other.1))
+        };
+        let mut over: Vec<_> =
+            scratch.completed.iter().map(|one| (one.start_seq, one.head)).collect();
+        over.sort_unstable_by(|one, other| order(arena, *one, *other));
+        key.runs_mut().retain(|run| {
+            let run_order = |one: &(u64, u32)| order(arena, *one, (run.start_seq, run.head));
+            let is_over = over.binary_search_by(run_order).is_ok();
+            if is_over {
+                arena.release(run.head);
+                file.release(run.registers);
+            }
+            !is_over
+        });
+        key.free_if_empty();
     }
 
     /// Completes a run for which a silence has lasted long enough. If it repeats, the run goes on.
@@ -218,6 +246,7 @@ impl<E: Event> Matcher<E> {
                     start_seq: first.start_seq,
                     states,
                     repetition: 0,
+                    set: SetRef::Alone,
                 });
             }
         }

@@ -61,9 +61,8 @@ impl<E: Event> Walk<'_, E> {
         }
         self.store.scratch.steps += next.len() as u64;
         let runs = key.runs_mut();
-        self.store.scratch.pool.make_room(runs, next.len());
         runs.extend_from_slice(&next);
-        self.store.scratch.pool.take_back(runs);
+        key.free_if_empty();
         next.clear();
         self.store.scratch.next = next;
         self.end(key);
@@ -75,7 +74,7 @@ impl<E: Event> Walk<'_, E> {
 
     /// True if a match can start: what must not have come for so long has not. Remembers the event
     /// if it is one of those.
-    fn is_silent(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
+    pub(super) fn is_silent(&mut self, key: &mut KeyState, event_epoch: u64) -> bool {
         let Some(LeadingNot { condition, millis }) = self.program.leading_not else { return true };
         let silent =
             key.last_violation().is_none_or(|last| self.time.saturating_sub(last) >= millis);
@@ -87,8 +86,8 @@ impl<E: Event> Walk<'_, E> {
         silent
     }
 
-    /// Moves one run. Says whether it stays as it is; if not, what becomes of it is in `next`, and
-    /// its hold on the store is given up.
+    /// Moves one run. Returns true if the run stays as it is. Otherwise its successors are in
+    /// `next`, and its hold on the store is released.
     #[inline]
     fn advance_run(&mut self, run: &Run, event_epoch: u64, next: &mut Vec<Run>) -> bool {
         let program = self.program;
@@ -124,7 +123,7 @@ impl<E: Event> Walk<'_, E> {
 
     /// The edges that are open, guard by guard; none where there is a stop among them.
     #[cold]
-    fn ask(&mut self, run: &Run, event_epoch: u64) -> Option<SmallVec<[u32; 8]>> {
+    pub(super) fn ask(&mut self, run: &Run, event_epoch: u64) -> Option<SmallVec<[u32; 8]>> {
         let mut open = SmallVec::new();
         for index in self.program.states[run.state.index()].edges.clone() {
             let edge = &self.program.edges[index as usize];
@@ -190,7 +189,7 @@ impl<E: Event> Walk<'_, E> {
         }
     }
 
-    /// Takes `edge`; the run's hold on the store goes over to what becomes of it.
+    /// Follows `edge`. The successor takes over the run's hold on the store.
     fn follow(&mut self, edge: &Edge, run: Run, event_epoch: u64, next: &mut Vec<Run>) {
         match edge.action {
             Action::Stop => self.give_up(&run),
@@ -363,7 +362,7 @@ impl<E: Event> Walk<'_, E> {
         next.truncate(kept);
     }
 
-    fn set_clocks(&mut self, edge: &Edge, run: &Run) {
+    pub(super) fn set_clocks(&mut self, edge: &Edge, run: &Run) {
         if edge.clocks.is_empty() {
             return;
         }

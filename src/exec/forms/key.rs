@@ -1,7 +1,7 @@
 //! The partial matches of one key.
 
+use super::compact::MatchGroups;
 use super::{Form, FormKind, Queue};
-use crate::exec::pool::RunPool;
 use crate::exec::run::{Completed, Run, Runs};
 
 /// The partial matches of one key. A key's state is valid only with its
@@ -23,6 +23,14 @@ fn move_up(gone: &mut u32, runs: &mut Runs, count: usize) {
     runs.copy_within(count.., 0);
     runs.truncate(runs.len() - count);
     *gone = 0;
+}
+
+/// Frees a list of runs that is empty: keys without runs take no memory.
+#[inline(always)]
+fn free_empty(runs: &mut Runs) {
+    if runs.spilled() && runs.is_empty() {
+        *runs = Runs::new();
+    }
 }
 
 /// State of a key that only few patterns need.
@@ -51,6 +59,7 @@ impl KeyState {
             Form::Runs { .. } => FormKind::Runs,
             Form::Window(_) => FormKind::Window,
             Form::SharedSuffix { .. } => FormKind::SharedSuffix,
+            Form::Compact(_) => FormKind::Compact,
         }
     }
 
@@ -104,7 +113,7 @@ impl KeyState {
     pub(in crate::exec) fn runs(&self) -> &[Run] {
         match &self.form {
             Form::Runs { gone, runs } => &runs[*gone as usize..],
-            Form::Window(_) | Form::SharedSuffix { .. } => &[],
+            Form::Window(_) | Form::SharedSuffix { .. } | Form::Compact(_) => &[],
         }
     }
 
@@ -113,7 +122,7 @@ impl KeyState {
     pub(in crate::exec) fn runs_in_place(&mut self) -> &mut [Run] {
         match &mut self.form {
             Form::Runs { gone, runs } => &mut runs[*gone as usize..],
-            Form::Window(_) | Form::SharedSuffix { .. } => &mut [],
+            Form::Window(_) | Form::SharedSuffix { .. } | Form::Compact(_) => &mut [],
         }
     }
 
@@ -135,13 +144,18 @@ impl KeyState {
         runs.truncate(*gone as usize + count);
     }
 
-    /// Removes all runs, and returns their list to the pool.
+    /// Removes all runs, and frees their list.
     #[inline(always)]
-    pub(in crate::exec) fn clear_runs(&mut self, pool: &mut RunPool) {
+    pub(in crate::exec) fn clear_runs(&mut self) {
         let Form::Runs { gone, runs } = &mut self.form else { return };
         *gone = 0;
         runs.clear();
-        pool.take_back(runs);
+        free_empty(runs);
+    }
+
+    /// Frees the list of runs if there are none.
+    pub(in crate::exec) fn free_if_empty(&mut self) {
+        free_empty(self.runs_mut());
     }
 
     /// Adds a run behind all others. The events of a window must have been removed before.
@@ -149,11 +163,11 @@ impl KeyState {
     /// Inlined, so that the run is written in place: a copy of freshly written memory waits for the
     /// write.
     #[inline(always)]
-    pub(in crate::exec) fn add_run(&mut self, run: Run, pool: &mut RunPool) {
+    pub(in crate::exec) fn add_run(&mut self, run: Run) {
         let has_room =
             matches!(&self.form, Form::Runs { runs, .. } if runs.len() < runs.capacity());
         if !has_room {
-            self.make_room(pool);
+            self.make_room();
         }
         if let Form::Runs { runs, .. } = &mut self.form {
             runs.push(run);
@@ -161,16 +175,16 @@ impl KeyState {
     }
 
     #[inline(never)]
-    fn make_room(&mut self, pool: &mut RunPool) {
+    fn make_room(&mut self) {
         match &mut self.form {
             Form::Runs { gone, runs } => {
                 if *gone as usize > runs.len() / 8 {
                     let count = *gone as usize;
                     move_up(gone, runs, count);
                 }
-                pool.make_room(runs, 1);
+                runs.reserve(1);
             }
-            Form::Window(_) | Form::SharedSuffix { .. } => {
+            Form::Window(_) | Form::SharedSuffix { .. } | Form::Compact(_) => {
                 self.runs_mut();
             }
         }
@@ -198,7 +212,9 @@ impl KeyState {
                 }
                 runs
             }
-            Form::Window(_) | Form::SharedSuffix { .. } => unreachable!("it was made runs above"),
+            Form::Window(_) | Form::SharedSuffix { .. } | Form::Compact(_) => {
+                unreachable!("it was made runs above")
+            }
         }
     }
 
@@ -212,7 +228,7 @@ impl KeyState {
     pub(in crate::exec) fn queue(&self) -> Option<&Queue> {
         match &self.form {
             Form::Window(window) => Some(window),
-            Form::Runs { .. } | Form::SharedSuffix { .. } => None,
+            Form::Runs { .. } | Form::SharedSuffix { .. } | Form::Compact(_) => None,
         }
     }
 
@@ -221,7 +237,7 @@ impl KeyState {
     pub(in crate::exec) fn queue_mut(&mut self) -> Option<&mut Queue> {
         match &mut self.form {
             Form::Window(window) => Some(window),
-            Form::Runs { .. } | Form::SharedSuffix { .. } => None,
+            Form::Runs { .. } | Form::SharedSuffix { .. } | Form::Compact(_) => None,
         }
     }
 
@@ -233,7 +249,7 @@ impl KeyState {
         }
         match &mut self.form {
             Form::Window(window) => window,
-            Form::Runs { .. } | Form::SharedSuffix { .. } => {
+            Form::Runs { .. } | Form::SharedSuffix { .. } | Form::Compact(_) => {
                 unreachable!("it was made a window above")
             }
         }
@@ -244,7 +260,7 @@ impl KeyState {
     pub(in crate::exec) fn representative(&self) -> Option<&Run> {
         match &self.form {
             Form::SharedSuffix { representative, .. } => Some(representative),
-            Form::Runs { .. } | Form::Window(_) => None,
+            Form::Runs { .. } | Form::Window(_) | Form::Compact(_) => None,
         }
     }
 
@@ -256,7 +272,7 @@ impl KeyState {
             Form::SharedSuffix { suffixes, newest, representative } => {
                 Some((representative, suffixes, newest))
             }
-            Form::Runs { .. } | Form::Window(_) => None,
+            Form::Runs { .. } | Form::Window(_) | Form::Compact(_) => None,
         }
     }
 
@@ -265,7 +281,7 @@ impl KeyState {
     pub(super) fn newest_suffix(&self) -> Option<i64> {
         match &self.form {
             Form::SharedSuffix { newest, .. } => Some(*newest),
-            Form::Runs { .. } | Form::Window(_) => None,
+            Form::Runs { .. } | Form::Window(_) | Form::Compact(_) => None,
         }
     }
 
@@ -291,6 +307,33 @@ impl KeyState {
         let representative = *self.representative()?;
         self.form = Form::default();
         Some(representative)
+    }
+
+    /// Returns the groups of the compact form.
+    #[inline]
+    pub(super) fn groups(&self) -> Option<&MatchGroups> {
+        match &self.form {
+            Form::Compact(groups) => Some(groups),
+            Form::Runs { .. } | Form::Window(_) | Form::SharedSuffix { .. } => None,
+        }
+    }
+
+    /// Removes and returns the groups of the compact form.
+    #[inline]
+    pub(super) fn take_groups(&mut self) -> Option<Box<MatchGroups>> {
+        match std::mem::take(&mut self.form) {
+            Form::Compact(groups) => Some(groups),
+            other => {
+                self.form = other;
+                None
+            }
+        }
+    }
+
+    /// Sets the groups of the compact form. There must be no other state.
+    #[inline]
+    pub(super) fn set_groups(&mut self, groups: Box<MatchGroups>) {
+        self.change_to(Form::Compact(groups));
     }
 
     #[inline]
@@ -332,6 +375,7 @@ impl KeyState {
             Form::Runs { gone, runs } => runs.len() - *gone as usize,
             Form::Window(window) => window.len as usize,
             Form::SharedSuffix { suffixes, .. } => 1 + *suffixes as usize,
+            Form::Compact(groups) => groups.run_count(),
         };
         open + self.completed().len()
     }
@@ -342,7 +386,9 @@ impl KeyState {
             Form::Runs { runs, .. } if runs.spilled() => runs.capacity(),
             _ => 0,
         };
+        let groups = self.groups().map_or(0, MatchGroups::memory_usage);
         spilled * size_of::<Run>()
+            + groups
             + self.rest.as_ref().map_or(0, |rest| {
                 size_of::<Rest>()
                     + rest.completed.capacity() * size_of::<Completed>()

@@ -10,4 +10,6 @@ pub(in crate::exec) enum FormKind {
     Window,
     /// One run, whose suffixes are the other partial matches.
     SharedSuffix,
+    /// Groups of partial matches with the same future, with their events in a graph.
+    Compact,
 }

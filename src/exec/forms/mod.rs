@@ -9,6 +9,7 @@
 //! | runs | a run for each partial match | `runs`; `general` and `deterministic` (in place) advance them, `expire` is what time does |
 //! | window | the last events, in a queue | `window`, `queue` |
 //! | shared suffix | the oldest run, with marks where others start | `shared_suffix` |
+//! | compact | groups of partial matches with the same future, and a graph of events | `compact/` |
 //!
 //! The strategy of the [plan](crate::nfa::Strategy) picks the form of a key. There is one
 //! exception: a key whose runs were carried over from another rule keeps runs until they are gone.
@@ -16,6 +17,7 @@
 //! The choice is one branch for each event of a key, and every form is called directly: there are
 //! no function pointers and no boxes.
 
+mod compact;
 mod deterministic;
 mod expire;
 mod general;
@@ -36,6 +38,7 @@ use crate::exec::store::Store;
 use crate::nfa::{Program, Strategy};
 use crate::time::Timestamp;
 
+use compact::{CompactForm, MatchGroups};
 use runs::RunsForm;
 use shared_suffix::SharedSuffixForm;
 use window::WindowForm;
@@ -58,6 +61,8 @@ enum Form {
     /// last suffix started. The representative's chain marks the nodes of the suffixes' first
     /// events.
     SharedSuffix { suffixes: u32, newest: i64, representative: Run },
+    /// Groups of partial matches with the same future.
+    Compact(Box<MatchGroups>),
 }
 
 /// What every form can do. The functions take the key, since a push can change its form.
@@ -154,12 +159,14 @@ macro_rules! of_form {
             FormKind::Runs => RunsForm::$function($($argument),*),
             FormKind::Window => WindowForm::$function($($argument),*),
             FormKind::SharedSuffix => SharedSuffixForm::$function($($argument),*),
+            FormKind::Compact => CompactForm::$function($($argument),*),
         }
     };
 }
 
 impl FormKind {
-    const ALL: [FormKind; 3] = [FormKind::Runs, FormKind::Window, FormKind::SharedSuffix];
+    const ALL: [FormKind; 4] =
+        [FormKind::Runs, FormKind::Window, FormKind::SharedSuffix, FormKind::Compact];
 
     /// Returns the code of the form in snapshots.
     pub(super) fn code(self) -> u8 {
@@ -167,6 +174,7 @@ impl FormKind {
             FormKind::Runs => RunsForm::CODE,
             FormKind::Window => WindowForm::CODE,
             FormKind::SharedSuffix => SharedSuffixForm::CODE,
+            FormKind::Compact => CompactForm::CODE,
         }
     }
 
@@ -193,6 +201,7 @@ impl<E: Event> Matcher<E> {
         match self.strategy {
             Strategy::CountingWindow { .. } => FormKind::Window,
             Strategy::SharedSuffix => FormKind::SharedSuffix,
+            Strategy::Compact => FormKind::Compact,
             Strategy::General | Strategy::Deterministic => FormKind::Runs,
         }
     }

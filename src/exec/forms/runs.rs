@@ -19,7 +19,7 @@ use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Walk};
 use crate::exec::outcome::{Captures, Open, Outcome};
 use crate::exec::run::{Completed, Run, completed};
 use crate::exec::store::Store;
-use crate::nfa::{Decision, EdgeEffect, Program, Strategy};
+use crate::nfa::{Decision, EdgeEffect, Program};
 use crate::time::Timestamp;
 
 /// The maximum number of a key's partial matches that are prefetched for an event.
@@ -38,7 +38,7 @@ impl<E: Event> FormContract<E> for RunsForm {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
         let time = event.time();
-        let in_place = matcher.strategy != Strategy::General;
+        let in_place = matcher.runs_in_place();
         let is_due = if in_place {
             // Runs are in the order of their start, and nothing else has deadlines.
             key.runs().first().is_some_and(|run| run.deadline <= time.as_millis())
@@ -70,7 +70,7 @@ impl<E: Event> FormContract<E> for RunsForm {
 
     #[inline]
     fn begins(matcher: &Matcher<E>, event: &E, _prefilter: PrefilterOutcome) -> Option<bool> {
-        if matcher.strategy == Strategy::General {
+        if !matcher.runs_in_place() {
             return None;
         }
         let program = &matcher.program;
@@ -143,13 +143,10 @@ impl<E: Event> FormContract<E> for RunsForm {
         for of_one in branches.chunk_by(|a, b| a.0 == b.0 && a.2.is_some() == b.2.is_some()) {
             let (head, start_seq, _) = of_one[0];
             let runs = of_one.iter().filter_map(|(.., run)| *run);
-            open.push(Open {
-                program: &matcher.program,
-                captures: Captures::new(&store.arena, head),
-                start_seq,
-                deadline: runs.clone().map(|run| run.deadline).min().unwrap_or(i64::MAX),
-                states: runs.map(|run| run.state).collect(),
-            });
+            let deadline = runs.clone().map(|run| run.deadline).min().unwrap_or(i64::MAX);
+            let (captures, states) =
+                (Captures::new(&store.arena, head), runs.map(|run| run.state).collect());
+            open.push(Open::new(&matcher.program, captures, (start_seq, deadline), states));
         }
         open
     }
@@ -158,13 +155,11 @@ impl<E: Event> FormContract<E> for RunsForm {
         if key.runs().is_empty() {
             return;
         }
-        let Store { arena, file, scratch } = store;
-        let runs = key.runs_mut();
-        for run in runs.drain(..) {
-            arena.release(run.head);
-            file.release(run.registers);
+        for run in key.runs() {
+            store.arena.release(run.head);
+            store.file.release(run.registers);
         }
-        scratch.pool.take_back(runs);
+        key.clear_runs();
     }
 
     #[inline(always)]

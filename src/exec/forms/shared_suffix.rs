@@ -23,6 +23,7 @@ use crate::exec::image::Image;
 use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Walk};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::run::Run;
+use crate::exec::set::SetRef;
 use crate::exec::store::Store;
 use crate::hir::StepId;
 use crate::nfa::{Decision, EdgeEffect, Program};
@@ -106,6 +107,7 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
                     start_seq,
                     states: &[shared.state(len as usize)],
                     repetition: 0,
+                    set: SetRef::Alone,
                 });
             }
         }
@@ -272,12 +274,11 @@ impl<E: Event> Matcher<E> {
             return;
         };
         let members = members(store, representative).into_iter();
-        open.extend(members.map(|Member { len, start_seq, start }| Open {
-            program: &self.program,
-            captures: Captures::suffix(&store.arena, (representative.head, len), shared),
-            start_seq,
-            deadline: self.program.deadline_of(start),
-            states: [shared.state(len as usize)].into_iter().collect(),
+        open.extend(members.map(|Member { len, start_seq, start }| {
+            let captures = Captures::suffix(&store.arena, (representative.head, len), shared);
+            let states = [shared.state(len as usize)].into_iter().collect();
+            let deadline = self.program.deadline_of(start);
+            Open::new(&self.program, captures, (start_seq, deadline), states)
         }));
     }
 }

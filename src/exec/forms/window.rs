@@ -20,6 +20,7 @@ use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Walk};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::registers::Registers;
 use crate::exec::run::Run;
+use crate::exec::set::SetRef;
 use crate::exec::store::Store;
 use crate::hir::{ConditionId, SkipStrategy};
 use crate::nfa::{Decision, Program, Strategy, Window};
@@ -285,6 +286,7 @@ impl<E: Event> Matcher<E> {
             start_seq,
             states: &[],
             repetition: 0,
+            set: SetRef::Alone,
         });
         match program.skip.strategy {
             SkipStrategy::PastLast => <WindowForm as FormContract<E>>::clear(store, key),
@@ -385,6 +387,7 @@ impl<E: Event> Matcher<E> {
                 start_seq: first.map_or(0, |(seq, _)| seq),
                 states: std::slice::from_ref(&window.states[queue.len as usize - 1]),
                 repetition: 0,
+                set: SetRef::Alone,
             });
         }
         self.pop(store, key);
@@ -396,13 +399,10 @@ impl<E: Event> Matcher<E> {
         let (queues, mut rest) = (&store.arena.queues, key.window());
         for state in window.states[..rest.len as usize].iter().rev() {
             let Some((start_seq, start)) = queues.first(&rest) else { break };
-            open.push(Open {
-                program: &self.program,
-                captures: Captures::queue(&store.arena, rest, &window.steps),
-                start_seq,
-                deadline: self.program.deadline_of(start.time().as_millis()),
-                states: [*state].into_iter().collect(),
-            });
+            let captures = Captures::queue(&store.arena, rest, &window.steps);
+            let deadline = self.program.deadline_of(start.time().as_millis());
+            let states = [*state].into_iter().collect();
+            open.push(Open::new(&self.program, captures, (start_seq, deadline), states));
             queues.skip(&mut rest);
         }
     }
@@ -415,7 +415,7 @@ pub(super) fn run_of<E: Event>(
     arena: &mut CaptureArena<E>,
 ) -> Run {
     let (mut head, mut start, mut last) = (NIL, None, 0);
-    for (step, seq, event) in open.captures.numbered() {
+    for (step, seq, event) in open.captures().numbered() {
         head = arena.extend_with(event, seq, head, step);
         last = event.time().as_millis();
         start.get_or_insert(last);

@@ -19,7 +19,7 @@ use crate::exec::registers::RegisterFile;
 use crate::exec::run::Run;
 use crate::exec::store::{Scratch, Store};
 use crate::hir::{LimitPolicy, Pattern};
-use crate::nfa::{BuildError, Decision, Program, Strategy};
+use crate::nfa::{AutomatonError, Decision, Program, Strategy};
 
 pub(super) use condition::update_register;
 pub(crate) use probe::{Judged, ProbedRun};
@@ -67,6 +67,10 @@ pub struct Limits {
     /// Beyond the limit, the oldest partial matches are dropped, whatever the policy. The limit is
     /// the same for every strategy.
     pub steps_per_event: usize,
+    /// The maximum number of matches of one set that are listed. The compact form reports the first
+    /// ones in their order, and the number of the others. Strategies that store each match are
+    /// bounded by the other limits.
+    pub matches_per_set: usize,
     /// The maximum number of reports of one repeating silence. The partial match ends after the
     /// last.
     pub repetitions: u64,
@@ -76,7 +80,8 @@ impl Default for Limits {
     fn default() -> Limits {
         let (partial_matches_per_key, steps_per_event) = (1 << 22, 1 << 20);
         let (policy, repetitions) = (LimitPolicy::DropNewest, 100_000);
-        Limits { partial_matches_per_key, policy, steps_per_event, repetitions }
+        let matches_per_set = 1 << 20;
+        Limits { partial_matches_per_key, policy, steps_per_event, matches_per_set, repetitions }
     }
 }
 
@@ -85,7 +90,7 @@ impl Default for Limits {
 /// Testing a partial match against an event takes 10 to 80 ns with a single branch, and 0.2 us with
 /// several: at the limit, as many partial matches are dropped as are made. With registers, clocks
 /// or equal runs to merge, the test takes 0.6 to 1.2 us.
-const SEVERAL_WAYS: usize = 8;
+const SEVERAL_BRANCHES: usize = 8;
 
 /// A compiled pattern, ready to match.
 ///
@@ -120,8 +125,8 @@ pub struct Matcher<E> {
     pub(super) program: Arc<Program>,
     pub(super) host: Arc<[HostCondition<E>]>,
     pub(super) limits: Limits,
-    /// True if the general strategy is used, whatever the pattern allows.
-    pub(super) general: bool,
+    /// Which strategies may be used.
+    pub(super) choice: StrategyChoice,
     /// The strategy that follows from the fields above.
     pub(super) strategy: Strategy,
     /// The number of runs above which a key exceeds a limit.
@@ -133,13 +138,27 @@ pub struct Matcher<E> {
     pub(super) unchecked_runs: usize,
 }
 
+/// The strategies that a matcher may use.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum StrategyChoice {
+    /// What the planner picks.
+    #[default]
+    Planned,
+    /// The general strategy.
+    General,
+    /// The compact form for every pattern that can be held in it.
+    Compact,
+    /// What the planner picks, but not the compact form.
+    Listed,
+}
+
 impl<E> Clone for Matcher<E> {
     fn clone(&self) -> Self {
         Matcher {
             program: Arc::clone(&self.program),
             host: Arc::clone(&self.host),
             limits: self.limits,
-            general: self.general,
+            choice: self.choice,
             strategy: self.strategy,
             most_runs: self.most_runs,
             run_steps: self.run_steps,
@@ -154,7 +173,7 @@ impl<E> fmt::Debug for Matcher<E> {
             .field("program", &self.program)
             .field("host", &self.host.len())
             .field("limits", &self.limits)
-            .field("general", &self.general)
+            .field("choice", &self.choice)
             .field("strategy", &self.strategy)
             .finish_non_exhaustive()
     }
@@ -164,13 +183,13 @@ impl<E: Event> Matcher<E> {
     /// Compiles `pattern`. `host` are the closures that its conditions refer to by number.
     ///
     /// # Errors
-    /// [`BuildError`] if the pattern has no automaton. Patterns of rule text and of the builder are
+    /// [`AutomatonError`] if the pattern has no automaton. Patterns of rule text and of the builder are
     /// checked before and always have one.
     #[doc(hidden)]
     pub fn new(
         pattern: &Pattern,
         host: impl Into<Arc<[HostCondition<E>]>>,
-    ) -> Result<Matcher<E>, BuildError> {
+    ) -> Result<Matcher<E>, AutomatonError> {
         Ok(Matcher::of(Arc::new(Program::new(pattern)?), host))
     }
 
@@ -182,7 +201,7 @@ impl<E: Event> Matcher<E> {
             program,
             host,
             limits: Limits::default(),
-            general: false,
+            choice: StrategyChoice::Planned,
             strategy,
             most_runs: 0,
             run_steps: 1,
@@ -201,7 +220,20 @@ impl<E: Event> Matcher<E> {
     /// identical.
     #[must_use]
     pub fn generalized(self) -> Matcher<E> {
-        Matcher { general: true, ..self }.decided()
+        self.with_choice(StrategyChoice::General)
+    }
+
+    /// Returns the same matcher with the compact form, if the pattern can be held in it. Results are
+    /// identical.
+    #[must_use]
+    pub fn compacted(self) -> Matcher<E> {
+        self.with_choice(StrategyChoice::Compact)
+    }
+
+    /// Returns the same matcher with other strategies to choose from.
+    #[must_use]
+    pub(crate) fn with_choice(self, choice: StrategyChoice) -> Matcher<E> {
+        Matcher { choice, ..self }.decided()
     }
 
     /// Returns the strategy of the matcher.
@@ -216,10 +248,15 @@ impl<E: Event> Matcher<E> {
         let is_light =
             program.registers.is_empty() && program.clocks == 0 && !program.may_duplicate;
         let is_cheap = program.decisions.are_deterministic() || is_light;
-        let run_steps = if is_cheap { 1 } else { SEVERAL_WAYS };
+        let run_steps = if is_cheap { 1 } else { SEVERAL_BRANCHES };
         let most_runs = partial_matches_per_key.min(steps_per_event / run_steps);
-        let strategy = match self.program.strategy() {
-            _ if self.general => Strategy::General,
+        let allowed = match self.choice {
+            StrategyChoice::General => Strategy::General,
+            StrategyChoice::Compact if program.compact.is_ok() => Strategy::Compact,
+            StrategyChoice::Listed => program.strategy_of_runs(),
+            StrategyChoice::Planned | StrategyChoice::Compact => program.strategy(),
+        };
+        let strategy = match allowed {
             // A limit that counting could reach says which partial matches give way.
             Strategy::CountingWindow { count } if count - 1 > most_runs => Strategy::Deterministic,
             strategy => strategy,
@@ -281,6 +318,13 @@ impl<E: Event> Matcher<E> {
         let decisions = &self.program.decisions;
         let tree = decisions.of_start(decisions.column(event.type_id()));
         *tree != Decision::Gone || self.program.leading_not.is_some()
+    }
+
+    /// True if an event leads a run along one branch at most. A pattern of the compact form can have
+    /// runs that were carried over.
+    #[inline]
+    pub(super) fn runs_in_place(&self) -> bool {
+        !matches!(self.strategy, Strategy::General | Strategy::Compact)
     }
 
     /// True if runs run out of time in the order of their starts.

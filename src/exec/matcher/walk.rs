@@ -24,8 +24,6 @@ pub(in crate::exec) struct Walk<'a, E> {
     pub(in crate::exec) column: &'a Column,
     /// The event in the store, once something captured it.
     pub(in crate::exec) stored: u32,
-    /// The field that was read last, and its value, where they are asked for once for each run.
-    word: (Option<FieldId>, Registers),
     pub(in crate::exec) overflow: usize,
 }
 
@@ -39,26 +37,18 @@ impl<'a, E: Event> Walk<'a, E> {
         let program = &*matcher.program;
         let column = program.decisions.column(event.type_id());
         let time = event.time().as_millis();
-        let (stored, overflow, word) = (NIL, 0, (None, Registers::NOTHING));
-        Walk { matcher, program, store, event, seq, time, column, stored, word, overflow }
+        let (stored, overflow) = (NIL, 0);
+        Walk { matcher, program, store, event, seq, time, column, stored, overflow }
     }
 
     /// The value of a field as a word; [`Registers::NOTHING`] where it does not fit.
     #[inline(always)]
-    pub(in crate::exec) fn word(&mut self, field: FieldId) -> Registers {
-        if self.word.0 != Some(field) {
-            self.read_word(field);
-        }
-        self.word.1
+    pub(in crate::exec) fn word(&self, field: FieldId) -> Registers {
+        Registers::of(self.event.field(field)).unwrap_or(Registers::NOTHING)
     }
 
-    #[inline(never)]
-    fn read_word(&mut self, field: FieldId) {
-        let word = Registers::of(self.event.field(field));
-        self.word = (Some(field), word.unwrap_or(Registers::NOTHING));
-    }
-
-    /// Sees to the limits and to matches that have to wait, and gives up the event.
+    /// Enforces the limits, reports the matches that need not wait any more, and releases the
+    /// event.
     #[inline(always)]
     pub(in crate::exec) fn end(&mut self, key: &mut KeyState) {
         if key.runs().len() > self.matcher.unchecked_runs {

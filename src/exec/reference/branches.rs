@@ -1,11 +1,11 @@
-//! What can happen where several ways stand.
+//! What can happen in a position with several branches.
 
 use super::guard::{Guard, Move};
 use super::position::{CurrentBranch, Position, Side, Standing, Wait};
 use super::tree::Tree;
 use crate::time::Timestamp;
 
-/// What becomes of an event that branches let pass.
+/// The result of an event that branches let pass.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Passed {
     /// No branch captures it.
@@ -39,7 +39,10 @@ impl Tree<'_> {
                     Move::Proceed(target) => {
                         let mut branches = branches.to_vec();
                         branches[number] = standing.moved(target);
-                        moves.push((at(guard), Move::Proceed(self.with_ways(position, branches))));
+                        moves.push((
+                            at(guard),
+                            Move::Proceed(self.with_branches(position, branches)),
+                        ));
                     }
                     stop @ Move::Stop(..) => moves.push((at(guard), stop)),
                     Move::Ignore(_) | Move::Skip(_) => {}
@@ -55,12 +58,12 @@ impl Tree<'_> {
             for (breaks, branches) in self.after_breaks(position, &branches) {
                 if self.is_possible(position, &branches) {
                     let guard = guard.clone().and(breaks).and(alone.clone());
-                    moves.push((guard, Move::Ignore(self.with_ways(position, branches))));
+                    moves.push((guard, Move::Ignore(self.with_branches(position, branches))));
                 }
             }
         }
         for (guard, branches) in self.pass_over(branches, &everyone, Passed::Captured) {
-            moves.push((guard, Move::Skip(self.with_ways(position, branches))));
+            moves.push((guard, Move::Skip(self.with_branches(position, branches))));
         }
         if let Some((_, time)) = self.silence_over_next(position, branches) {
             // All of that is open as long as the silence goes on.
@@ -132,7 +135,7 @@ impl Tree<'_> {
                 }
                 let frames = outer.clone();
                 let position = Position { frames, side: Side::Whole, ..position.clone() };
-                (guard, self.with_ways(&position, branches))
+                (guard, self.with_branches(&position, branches))
             })
             .collect()
     }
@@ -168,7 +171,7 @@ impl Tree<'_> {
     }
 
     /// The position with the branches as they stand; behind them, if enough of them are done.
-    pub(super) fn with_ways(&self, position: &Position, branches: Vec<Standing>) -> Position {
+    pub(super) fn with_branches(&self, position: &Position, branches: Vec<Standing>) -> Position {
         let Position { frames, index, .. } = position;
         let begun = branches.iter().filter(|branch| branch.has_begun()).count();
         let open = branches.iter().any(|branch| matches!(branch, Standing::Begun(_)));

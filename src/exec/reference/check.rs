@@ -1,7 +1,7 @@
 //! The check for patterns without a sensible meaning.
 
-use super::Refused;
-use super::items::{forbids, may_be_empty, quantifier, silence};
+use super::RefusedPattern;
+use super::items::{forbids, may_be_empty, silence};
 use crate::hir::{
     Contiguity, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier, Sequence, SkipStrategy,
     StepId,
@@ -9,7 +9,7 @@ use crate::hir::{
 
 /// Where a sequence stands.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Level {
+enum SequenceLevel {
     /// It is the whole pattern.
     Top,
     /// It is in a group, or a branch.
@@ -17,22 +17,26 @@ enum Level {
 }
 
 /// Refuses what has no sensible meaning.
-pub(super) fn check(pattern: &Pattern) -> Result<(), Refused> {
+pub(super) fn check(pattern: &Pattern) -> Result<(), RefusedPattern> {
     if pattern.within.and_then(Length::as_millis).is_some_and(|within| within <= 0) {
-        return Err(Refused("`within` is not positive".into()));
+        return Err(RefusedPattern("`within` is not positive".into()));
     }
-    check_sequence(pattern, &pattern.body, Level::Top)?;
+    check_sequence(pattern, &pattern.body, SequenceLevel::Top)?;
     if let SkipStrategy::ToFirst(step) | SkipStrategy::ToLast(step) = pattern.skip.strategy
         && step.index() >= pattern.steps.len()
     {
-        return Err(Refused("there is no step of the name to skip to".into()));
+        return Err(RefusedPattern("there is no step of the name to skip to".into()));
     }
     Ok(())
 }
 
-fn check_sequence(pattern: &Pattern, sequence: &Sequence, level: Level) -> Result<(), Refused> {
+fn check_sequence(
+    pattern: &Pattern,
+    sequence: &Sequence,
+    level: SequenceLevel,
+) -> Result<(), RefusedPattern> {
     let items = &sequence.items;
-    let refuse = |text: String| Err(Refused(text));
+    let refuse = |text: String| Err(RefusedPattern(text));
     let name_of = |step: StepId| &pattern.steps[step.index()].name;
     if items.is_empty() {
         return refuse("a sequence has no steps".into());
@@ -52,7 +56,7 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, level: Level) -> Resul
             ItemKind::Step { step, quantifier, .. } => {
                 let name = name_of(*step);
                 check_quantifier(quantifier, name)?;
-                if quantifier.mode == LoopMode::Longest && !(level == Level::Top && last) {
+                if quantifier.mode == LoopMode::Longest && !(level == SequenceLevel::Top && last) {
                     return refuse(format!("`{name}` is `longest` but not last"));
                 }
             }
@@ -64,7 +68,7 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, level: Level) -> Resul
                 if quantifier.mode == LoopMode::Longest {
                     return refuse("a group cannot be `longest`".into());
                 }
-                check_sequence(pattern, body, Level::Inner)?;
+                check_sequence(pattern, body, SequenceLevel::Inner)?;
                 if quantifier.is_unbounded() && body.items.iter().all(may_be_empty) {
                     return refuse("a group that can be empty is repeated without bound".into());
                 }
@@ -77,7 +81,7 @@ fn check_sequence(pattern: &Pattern, sequence: &Sequence, level: Level) -> Resul
                 }
                 check_silences(items, index, level)?;
                 for branch in branches.iter().filter(|branch| silence(branch).is_none()) {
-                    check_sequence(pattern, branch, Level::Inner)?;
+                    check_sequence(pattern, branch, SequenceLevel::Inner)?;
                     if ends_with_not(branch) || branch.items.iter().all(may_be_empty) {
                         return refuse("an alternative can be empty or ends with a `not`".into());
                     }
@@ -92,9 +96,9 @@ fn check_not(
     pattern: &Pattern,
     items: &[Item],
     index: usize,
-    (step, level): (StepId, Level),
-) -> Result<(), Refused> {
-    let refuse = |text: String| Err(Refused(text));
+    (step, level): (StepId, SequenceLevel),
+) -> Result<(), RefusedPattern> {
+    let refuse = |text: String| Err(RefusedPattern(text));
     let name = &pattern.steps[step.index()].name;
     let (item, last) = (&items[index], index + 1 == items.len());
     let timed = item.gap.is_some_and(|gap| gap.max.is_some());
@@ -104,14 +108,13 @@ fn check_not(
     {
         return refuse(format!("`not {name}` or the `not` behind it lasts for a time"));
     }
-    if index == 0 && level == Level::Top && !last && forbids(item) && timed {
+    if index == 0 && level == SequenceLevel::Top && !last && forbids(item) && timed {
         return Ok(());
     }
-    if index == 0 || (last && level == Level::Inner && forbids(item)) {
+    if index == 0 || (last && level == SequenceLevel::Inner && forbids(item)) {
         return refuse(format!("`not {name}` cannot start a pattern or group, or end a group"));
     }
-    let nothing_before = items[..index].iter().all(may_be_empty);
-    if quantifier(&items[index - 1]).optional || nothing_before {
+    if may_be_empty(&items[index - 1]) {
         return refuse(format!("`not {name}` comes after what may be left out"));
     }
     let bounded = pattern.within.is_some() || timed;
@@ -131,7 +134,11 @@ fn ends_with_not(sequence: &Sequence) -> bool {
 }
 
 /// Silences as branches begin with the event before their group, which has to be sure.
-fn check_silences(items: &[Item], index: usize, level: Level) -> Result<(), Refused> {
+fn check_silences(
+    items: &[Item],
+    index: usize,
+    level: SequenceLevel,
+) -> Result<(), RefusedPattern> {
     let has_silence = |item: &Item| match &item.kind {
         ItemKind::Not { .. } => true,
         ItemKind::Alternatives { branches, .. } => {
@@ -144,8 +151,8 @@ fn check_silences(items: &[Item], index: usize, level: Level) -> Result<(), Refu
     if silences.is_empty() {
         return Ok(());
     }
-    let refuse = |text: &str| Err(Refused(text.into()));
-    if level == Level::Inner
+    let refuse = |text: &str| Err(RefusedPattern(text.into()));
+    if level == SequenceLevel::Inner
         || index == 0
         || has_silence(&items[index - 1])
         || may_go_on(&items[index - 1])
@@ -197,12 +204,14 @@ fn may_go_on(item: &Item) -> bool {
     }
 }
 
-fn check_quantifier(quantifier: &Quantifier, name: &str) -> Result<(), Refused> {
+fn check_quantifier(quantifier: &Quantifier, name: &str) -> Result<(), RefusedPattern> {
     if quantifier.min == 0 || quantifier.max.is_some_and(|max| max < quantifier.min) {
-        return Err(Refused(format!("the quantifier of `{name}` allows nothing")));
+        return Err(RefusedPattern(format!("the quantifier of `{name}` allows nothing")));
     }
     if quantifier.until.is_some() && !quantifier.is_unbounded() {
-        return Err(Refused(format!("`{name}` has an `until` but can't repeat without bound")));
+        return Err(RefusedPattern(format!(
+            "`{name}` has an `until` but can't repeat without bound"
+        )));
     }
     Ok(())
 }

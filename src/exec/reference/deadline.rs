@@ -138,7 +138,7 @@ impl<E: Event> Reference<E> {
         for (position, gaps) in tree.ways_on(position) {
             let mut bounds = BTreeMap::new();
             let (base, last) = match tree.last_of_branch(&position) {
-                Some((path, last)) => (Base::LastOfWay(path), last),
+                Some((path, last)) => (Base::LastOfBranch(path), last),
                 None => (Base::LastEvent, last),
             };
             for max in gaps.iter().filter_map(|gap| gap.max) {
@@ -171,7 +171,7 @@ impl<E: Event> Reference<E> {
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Base {
     LastEvent,
-    LastOfWay(Path),
+    LastOfBranch(Path),
     Group(Path),
 }
 

@@ -2,7 +2,7 @@
 
 use super::guard::{Guard, heads};
 use super::items::{forbids, is_greedy, quantifier};
-use super::position::{FIRST, Frame, Position, Reached, Turn};
+use super::position::{FIRST, Frame, Position, Reached, Turn, path};
 use super::tree::Tree;
 use crate::hir::ItemKind;
 
@@ -18,17 +18,14 @@ impl Tree<'_> {
 
     /// The events that a greedy loop right before the position keeps from it.
     pub(super) fn held_back(&self, position: &Position) -> Option<Guard> {
-        if position.reached == Reached::AfterUntil {
-            return None;
-        }
-        self.held_back_before(&position.frames, position.index)
+        self.held_back_before(&position.frames, position.index, &position.reached)
     }
 
-    fn held_back_before(&self, frames: &[Frame], index: usize) -> Option<Guard> {
+    fn held_back_before(&self, frames: &[Frame], index: usize, reached: &Reached) -> Option<Guard> {
         if index > 0 {
             let items = &self.sequence(frames).items;
             let last = (0..index).rev().find(|&before| !forbids(&items[before]))?;
-            return self.wanted_by(frames, last);
+            return self.wanted_by(frames, last, reached);
         }
         let (group, outer) = frames.split_last()?;
         // Where several branches are entered, they are held back together.
@@ -36,7 +33,7 @@ impl Tree<'_> {
             return None;
         }
         let previous = match group.turn {
-            FIRST => return self.held_back_before(outer, group.index),
+            FIRST => return self.held_back_before(outer, group.index, reached),
             Turn::Nth(n) => Turn::Nth(n - 1),
             Turn::Further => Turn::Nth(quantifier(self.item(outer, group.index)).min),
         };
@@ -45,16 +42,17 @@ impl Tree<'_> {
             frame.turn = previous;
         }
         let last = self.sequence(&inside).items.len() - 1;
-        self.wanted_by(&inside, last)
+        self.wanted_by(&inside, last, reached)
     }
 
     /// What the item wants to keep from what directly follows it, if it is or ends with a greedy
     /// loop.
-    fn wanted_by(&self, frames: &[Frame], index: usize) -> Option<Guard> {
+    fn wanted_by(&self, frames: &[Frame], index: usize, reached: &Reached) -> Option<Guard> {
         let item = self.item(frames, index);
         let quantifier = quantifier(item);
         let group_until = self.group_until(frames);
-        let wants = is_greedy(quantifier) && quantifier.max != Some(quantifier.min);
+        let is_free = *reached == Reached::AfterUntil(path(frames), index);
+        let wants = is_greedy(quantifier) && quantifier.max != Some(quantifier.min) && !is_free;
         match &item.kind {
             // A loop at the end of one of several branches keeps nothing from what follows them
             // all.
@@ -70,7 +68,7 @@ impl Tree<'_> {
                 if let Some(max) = quantifier.max {
                     let mut inside = frames.to_vec();
                     inside.push(Frame { index, turn: Turn::Nth(max), begun: None, branch: None });
-                    wanted.extend(self.wanted_by(&inside, body.items.len() - 1));
+                    wanted.extend(self.wanted_by(&inside, body.items.len() - 1, reached));
                 }
                 if wanted.is_empty() { None } else { Some(Guard::Any(wanted)) }
             }

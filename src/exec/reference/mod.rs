@@ -31,6 +31,7 @@ mod nots;
 mod partial;
 mod position;
 mod prospects;
+mod set;
 mod silence;
 mod step;
 mod tree;
@@ -42,6 +43,7 @@ use std::rc::Rc;
 use crate::event::Event;
 use crate::hir::{Gap, ItemKind, Pattern, SkipStrategy, StepId};
 use crate::time::Timestamp;
+use crate::value::Value;
 use check::check;
 use items::{forbids, takes_what_it_can};
 use known::Known;
@@ -49,7 +51,7 @@ use partial::{Captures, Partial, in_order, start_of};
 use tree::Tree;
 
 /// A condition that the host tests, from the candidate event and the captured events.
-pub type HostCondition<E> = Box<dyn Fn(&E, &[(StepId, &E)]) -> bool>;
+pub type ReferenceCondition<E> = Box<dyn Fn(&E, &[(StepId, &E)]) -> bool>;
 
 /// A match or a timeout.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -61,24 +63,35 @@ pub struct ReferenceOutput {
     pub captures: Vec<(StepId, usize)>,
     /// The time of the event that completed the match, or the deadline that passed.
     pub at: Timestamp,
+    /// The set of matches that it belongs to; 0 and empty for a timeout.
+    pub set: ReferenceSet,
+}
+
+/// The matches that one event, or one deadline, completes.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ReferenceSet {
+    /// The number of matches.
+    pub count: u64,
+    /// The totals over all of them, in the order of [`Pattern::totals`].
+    pub totals: Vec<Value>,
 }
 
 /// The reason why a pattern cannot be run.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refused(String);
+pub struct RefusedPattern(String);
 
-impl fmt::Display for Refused {
+impl fmt::Display for RefusedPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for RefusedPattern {}
 
 /// The reference matcher, for one key's events in time order.
 pub struct Reference<E> {
     pattern: Rc<Pattern>,
-    host: Vec<HostCondition<E>>,
+    host: Vec<ReferenceCondition<E>>,
     /// Every event that was pushed.
     events: Vec<E>,
     /// Partial matches, in no particular order and without duplicates.
@@ -93,9 +106,12 @@ impl<E: Event> Reference<E> {
     /// [`Test::Host`](crate::hir::Test::Host) by number.
     ///
     /// # Errors
-    /// [`Refused`] for patterns without a sensible meaning: see the crate's documentation of
+    /// [`RefusedPattern`] for patterns without a sensible meaning: see the crate's documentation of
     /// semantics.
-    pub fn new(pattern: &Pattern, host: Vec<HostCondition<E>>) -> Result<Reference<E>, Refused> {
+    pub fn new(
+        pattern: &Pattern,
+        host: Vec<ReferenceCondition<E>>,
+    ) -> Result<Reference<E>, RefusedPattern> {
         check(pattern)?;
         Ok(Reference {
             pattern: Rc::new(pattern.clone()),
@@ -132,7 +148,8 @@ impl<E: Event> Reference<E> {
         partials.sort();
         partials.dedup();
         self.partials = partials;
-        self.report(matches, at)
+        let found = self.complete(matches);
+        self.report(found, at)
     }
 
     /// True if what must not have come for a time before the first event has not.
@@ -183,7 +200,10 @@ impl<E: Event> Reference<E> {
             }
             if self.ends_greedily() {
                 // The silence is over, and with it what the loop before it waits for.
-                alive.retain(|partial: &Partial| !matches.contains(&partial.captures));
+                let is_over = |partial: &Partial| {
+                    matches.iter().any(|one| one.events == partial.captures.events)
+                };
+                alive.retain(|partial: &Partial| !is_over(partial));
             }
             self.partials = alive;
             // A partial match can wait in several places; it is no timeout if one completes it.
@@ -195,21 +215,20 @@ impl<E: Event> Reference<E> {
                     is_match: false,
                     captures: captures.events,
                     at,
+                    set: ReferenceSet::default(),
                 }));
             }
-            let found = self.report(matches, at);
+            let found = self.complete(matches);
             // What a match has repeated goes on, unless another match drops it.
             again.retain(|next: &Partial| {
-                found.iter().any(|one| one.captures == next.captures.events)
+                found.iter().any(|one| one.events == next.captures.events)
                     && !found.iter().any(|one| {
-                        let rounds = next.captures.rounds.clone();
-                        let captures = Captures { events: one.captures.clone(), rounds };
-                        one.captures != next.captures.events
-                            && self.skips(&captures, start_of(&next.captures))
+                        one.events != next.captures.events
+                            && self.skips(one, start_of(&next.captures))
                     })
             });
             self.partials.extend(again);
-            reported.extend(found);
+            reported.extend(self.report(found, at));
         }
         reported
     }
@@ -227,7 +246,8 @@ impl<E: Event> Reference<E> {
             .collect();
         let ends = settled.iter().chain(&self.waiting).filter_map(|captures| captures.last());
         if let Some(at) = ends.map(|&(_, event)| self.events[event].time()).max() {
-            reported.extend(self.report(settled, at));
+            let found = self.complete(settled);
+            reported.extend(self.report(found, at));
         }
         reported
     }
@@ -260,12 +280,12 @@ impl<E: Event> Reference<E> {
         self.known.worked_out.get()
     }
 
-    /// Reports what has been completed, as far as the skip strategy allows.
-    fn report(&mut self, mut matches: Vec<Captures>, at: Timestamp) -> Vec<ReferenceOutput> {
+    /// Returns the set of what has been completed, as far as the skip strategy allows.
+    fn complete(&mut self, mut matches: Vec<Captures>) -> Vec<Captures> {
         let ordered = self.pattern.skip.ordered && self.pattern.skip.strategy != SkipStrategy::None;
         matches.append(&mut self.waiting);
         in_order(&mut matches);
-        let mut reported = Vec::new();
+        let mut set = Vec::new();
         while let Some(first) = matches.first() {
             let start = start_of(first);
             if ordered && self.partials.iter().any(|partial| start_of(&partial.captures) < start) {
@@ -276,10 +296,10 @@ impl<E: Event> Reference<E> {
             let mut partials = std::mem::take(&mut self.partials);
             partials.retain(|partial| !self.skips(&captures, start_of(&partial.captures)));
             self.partials = partials;
-            reported.push(ReferenceOutput { is_match: true, captures: captures.events, at });
+            set.push(captures);
         }
         self.waiting = matches;
-        reported
+        set
     }
 
     /// True if the match drops what started with the event `start`.

@@ -63,7 +63,7 @@ pub(super) enum Standing {
     Ready(Position),
     Begun(Position),
     Done,
-    /// So many others have begun that it is not needed.
+    /// Not needed: enough other branches have begun.
     Unneeded,
     /// It is a silence that began with the event before the group, and goes on.
     Quiet,
@@ -124,12 +124,13 @@ pub(super) enum Wait {
     End,
 }
 
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Reached {
     /// As it is usual.
     Plainly,
-    /// From a greedy loop at the moment when its `until` came: the loop holds nothing back.
-    AfterUntil,
+    /// From a greedy loop, by its path and index, at the moment when its `until` came: the loop
+    /// holds nothing back. One around it still does.
+    AfterUntil(Path, usize),
 }
 
 /// A place in the tree: for each group around it its place and the number of the branch in it.

@@ -1,4 +1,4 @@
-//! Silences: `not`s with a time of their own, alone and as one of several ways.
+//! Silences: `not`s with a time of their own, alone and as one of several branches.
 
 use std::collections::BTreeSet;
 
@@ -43,8 +43,8 @@ impl Tree<'_> {
         !asked(to).is_subset(&asked(from))
     }
 
-    /// What becomes of silences that are branches: one is over, or so many are broken that the
-    /// others are not enough.
+    /// The moves of silences that are branches: one is over, or too few are left because the others
+    /// are broken.
     pub(super) fn moves_of_silences(
         &self,
         position: &Position,
@@ -64,7 +64,7 @@ impl Tree<'_> {
                 moves.push((meanwhile.clone().and(breaks), Move::Stop(step, None)));
             }
         }
-        let over = self.with_ways(position, self.after_silence(position, branches, number));
+        let over = self.with_branches(position, self.after_silence(position, branches, number));
         if over.wait != Wait::End {
             moves.push((Guard::not(meanwhile), Move::Proceed(over)));
         }
@@ -168,7 +168,7 @@ impl Tree<'_> {
         loop {
             let (number, time) = self.silence_over_next(position, &branches)?;
             branches = self.after_silence(position, &branches, number);
-            if self.with_ways(position, branches.clone()).wait == Wait::End {
+            if self.with_branches(position, branches.clone()).wait == Wait::End {
                 return Some(time);
             }
         }

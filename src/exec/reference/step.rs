@@ -2,7 +2,7 @@
 
 use super::guard::{Guard, Move};
 use super::items::{is_greedy, quantifier};
-use super::position::{FIRST, Frame, Position, Reached, Side, Turn, Wait};
+use super::position::{FIRST, Frame, Position, Reached, Side, Turn, Wait, path};
 use super::tree::Tree;
 use crate::hir::{Contiguity, ItemKind};
 use crate::time::Timestamp;
@@ -42,7 +42,11 @@ impl Tree<'_> {
             let until = if turn == FIRST { None } else { quantifier.until };
             let waits_apart = optional || self.starts_optional_group(frames, index);
             let target = if waits_apart && !skipped {
-                Position::at(frames, index, Wait::Step { turn, skipped: true })
+                let without = position.without.clone();
+                Position {
+                    without,
+                    ..Position::at(frames, index, Wait::Step { turn, skipped: true })
+                }
             } else {
                 position.clone()
             };
@@ -107,7 +111,8 @@ impl Tree<'_> {
         }
         match until {
             Some(until) if is_greedy(quantifier(self.item(frames, index))) => {
-                let free = Position { reached: Reached::AfterUntil, ..next.clone() };
+                let reached = Reached::AfterUntil(path(frames), index);
+                let free = Position { reached, ..next.clone() };
                 vec![
                     (open.clone().and(Guard::Fits(until)), Move::Proceed(free)),
                     (open.unless(Some(until)), Move::Proceed(next)),

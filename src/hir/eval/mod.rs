@@ -2,9 +2,10 @@
 //!
 //! Nothing here allocates but what makes new text, lists and records.
 //!
-//! Logic has three values, as Kleene's has: true, false, and null for what is unknown. What compares
-//! or looks up null, or values that do not compare, is null; `not`, `and` and `or` are null where the
-//! unknown part decides. So `not (a == b)` is always `a != b`. A condition holds where it is true.
+//! Logic has three values, as Kleene's has: true, false, and null for what is unknown. What
+//! compares or looks up null, or values that do not compare, is null; `not`, `and` and `or` are
+//! null where the unknown part decides. So `not (a == b)` is always `a != b`. A condition holds
+//! where it is true.
 
 mod arithmetic;
 mod relation;
@@ -18,7 +19,7 @@ pub(crate) use self::relation::{Relation, float_of, has_item, list_has, order_of
 pub(crate) use self::size::LARGEST;
 use self::size::bounded;
 use crate::hir::Expr;
-use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, Set};
+use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, MatchesFact, Set};
 use crate::value::{Value, ValueRef};
 
 /// What an expression can see; what there is none of is null.
@@ -49,6 +50,10 @@ pub(crate) trait Scope {
     }
     /// A fact about the match.
     fn fact(&self, _: MatchFact) -> Value {
+        Value::Null
+    }
+    /// A fact about the set of matches.
+    fn of_matches(&self, _: MatchesFact) -> Value {
         Value::Null
     }
     /// Notes that something was divided by zero.
@@ -175,6 +180,7 @@ fn truth<S: Scope>(expr: &Expr, scope: &S) -> Option<bool> {
         | Expr::Register(_)
         | Expr::Key(_)
         | Expr::Match(_)
+        | Expr::Matches(_)
         | Expr::Call(..) => match eval(expr, scope).as_ref() {
             ValueRef::Bool(value) => Some(value),
             _ => None,
@@ -190,6 +196,7 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
         Expr::Captured(captured) => scope.captured(captured),
         Expr::Aggregate(aggregate) => bounded(scope.aggregate(aggregate), scope),
         Expr::Match(fact) => scope.fact(*fact),
+        Expr::Matches(fact) => scope.of_matches(*fact),
         Expr::Not(_) | Expr::In(..) | Expr::IsNull(_) | Expr::Regex(..) => {
             truth(expr, scope).map_or(Value::Null, Value::Bool)
         }

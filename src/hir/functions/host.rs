@@ -99,7 +99,7 @@ impl HostFunction {
     /// How a call of it is spelled: `risk(country, amount?)`.
     pub fn signature(&self) -> String {
         let params = self.params.iter().map(|(name, _)| &**name);
-        super::signature(&self.name, params, self.required, false)
+        super::signature(&self.name, params, self.required, ")")
     }
 
     /// Calls it; see [above](HostFunction) for what is checked.

@@ -121,16 +121,17 @@ impl Function {
     /// How a call of it is spelled: `round(x, digits?)`.
     pub fn signature(&self) -> String {
         let params = self.params.iter().map(|(name, _)| *name);
-        signature(self.name, params, self.required, self.variadic)
+        let end = if self.variadic { ", ...)" } else { ")" };
+        signature(self.name, params, self.required, end)
     }
 }
 
-/// `name(a, b?)`
+/// `name(a, b?` and the `end`.
 fn signature<'p>(
     name: &str,
     params: impl Iterator<Item = &'p str>,
     required: usize,
-    variadic: bool,
+    end: &str,
 ) -> String {
     let mut out = format!("{name}(");
     for (i, name) in params.enumerate() {
@@ -138,7 +139,7 @@ fn signature<'p>(
         out.push_str(name);
         out.push_str(if i >= required { "?" } else { "" });
     }
-    out.push_str(if variadic { ", ...)" } else { ")" });
+    out.push_str(end);
     out
 }
 

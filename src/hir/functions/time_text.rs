@@ -56,7 +56,7 @@ pub(crate) fn reads_date(layout: &str) -> bool {
 
 /// The parts of a moment that a text has named so far.
 #[derive(Default)]
-struct Parts {
+struct TimeParts {
     year: Option<i64>,
     month: Option<i64>,
     day: Option<i64>,
@@ -71,7 +71,7 @@ struct Parts {
 
 fn parse(text: &str, layout: &str, zone: &Zone) -> Option<Timestamp> {
     let mut rest = text;
-    let mut parts = Parts::default();
+    let mut parts = TimeParts::default();
     let mut chars = layout.chars();
     while let Some(c) = chars.next() {
         if c != '%' {
@@ -86,7 +86,7 @@ fn parse(text: &str, layout: &str, zone: &Zone) -> Option<Timestamp> {
     if rest.is_empty() { parts.moment(zone) } else { None }
 }
 
-impl Parts {
+impl TimeParts {
     /// Reads what a letter of the layout stands for. Gives what is left of the text.
     fn read<'t>(&mut self, letter: char, text: &'t str) -> Option<&'t str> {
         let rest;

@@ -6,11 +6,11 @@ use std::fmt::{self, Write as _};
 
 use hashbrown::HashMap;
 
-use crate::hir::expr::{Captured, FieldRef, Pick, Set, ValueSet};
+use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchesFact, Pick, Set, ValueSet};
 use crate::hir::functions::Callee;
 use crate::hir::{
-    Condition, ConditionId, Emit, Expr, Item, ItemKind, Limit, Pattern, Quantifier, Rule, Sequence,
-    SkipStrategy, StepId, Suppress, Test,
+    Condition, ConditionId, Emit, Expr, Item, ItemKind, Limit, Pattern, Quantifier, Report, Rule,
+    Sequence, SkipStrategy, StepId, Suppress, Test,
 };
 use crate::schema::{Schema, TypeId};
 use crate::time::format_millis_in_days;
@@ -58,8 +58,8 @@ pub(super) fn field(field: &FieldRef, ty: TypeId, schema: &Schema) -> String {
 pub(crate) struct Content {
     /// Each step's name, and which of the steps of that name it is.
     pub(crate) steps: Vec<String>,
-    /// What each condition says, with the steps by name. What is in a `list` is left out: the list's
-    /// name says it.
+    /// What each condition says, with the steps by name. What is in a `list` is left out: the
+    /// list's name says it.
     pub(crate) conditions: Vec<String>,
     /// What each length of time says that events say.
     pub(crate) lengths: Vec<String>,
@@ -224,8 +224,18 @@ impl<'a> Canon<'a> {
     }
 
     fn pattern(&mut self, pattern: &Pattern) {
-        let Pattern { steps, conditions, lengths, body, within, skip, report_timeouts, repeats } =
-            pattern;
+        let Pattern {
+            steps,
+            conditions,
+            lengths,
+            body,
+            within,
+            skip,
+            report,
+            totals,
+            report_timeouts,
+            repeats,
+        } = pattern;
         for step in steps {
             self.debug((&step.name, step.negated));
             self.ty(step.ty);
@@ -247,6 +257,13 @@ impl<'a> Canon<'a> {
             SkipStrategy::ToNext => self.word("to next"),
             SkipStrategy::ToFirst(step) => self.debug(("to first", step.index())),
             SkipStrategy::ToLast(step) => self.debug(("to last", step.index())),
+        }
+        if *report != Report::All {
+            self.debug(("report", report));
+        }
+        for total in totals {
+            self.word("total");
+            self.aggregate(total);
         }
     }
 
@@ -349,6 +366,16 @@ impl<'a> Canon<'a> {
         self.types.get(step.index()).copied().flatten()
     }
 
+    fn aggregate(&mut self, aggregate: &Aggregate) {
+        self.debug((aggregate.op, self.label(aggregate.step)));
+        let each = self.step_type(aggregate.step);
+        let outside = std::mem::replace(&mut self.candidate, each);
+        if let Some(arg) = &aggregate.arg {
+            self.expr(arg);
+        }
+        self.candidate = outside;
+    }
+
     fn expr(&mut self, expr: &Expr) {
         self.word("(");
         match expr {
@@ -366,18 +393,12 @@ impl<'a> Canon<'a> {
                 }
                 self.field(step.and_then(|step| self.step_type(step)), field);
             }
-            Expr::Aggregate(aggregate) => {
-                self.debug((aggregate.op, self.label(aggregate.step)));
-                let each = self.step_type(aggregate.step);
-                let outside = std::mem::replace(&mut self.candidate, each);
-                if let Some(arg) = &aggregate.arg {
-                    self.expr(arg);
-                }
-                self.candidate = outside;
-            }
+            Expr::Aggregate(aggregate) => self.aggregate(aggregate),
             Expr::Register(index) => self.debug(("register", index)),
             Expr::Key(index) => self.debug(("key", index)),
             Expr::Match(fact) => self.debug(fact),
+            Expr::Matches(MatchesFact::Count) => self.word("matches"),
+            Expr::Matches(MatchesFact::Total(total)) => self.debug(("matches", total.index())),
             Expr::Not(x) => {
                 self.word("not");
                 self.expr(x);
@@ -471,8 +492,8 @@ impl<'a> Canon<'a> {
     }
 }
 
-/// A value with its type. Durations are spelled in days and less: the spelling of weeks is newer than
-/// the versions of rules that have been recorded.
+/// A value with its type. Durations are spelled in days and less: the spelling of weeks is newer
+/// than the versions of rules that have been recorded.
 fn literal(value: &Value) -> String {
     match value {
         Value::Duration(millis) => format!("{} {}", value.kind(), format_millis_in_days(*millis)),

@@ -42,21 +42,7 @@ impl<'a> Clauses<'a> {
                     self.defines.push((source, define));
                     continue;
                 }
-                Clause::About(_) => "about",
-                Clause::Severity(_) => "severity",
-                Clause::Tags(_) => "tags",
-                Clause::Meta(_) => "meta",
-                Clause::From(_) => "from",
-                Clause::Key(_) => "key",
-                Clause::Match(_) => "match",
-                Clause::Within(_) => "within",
-                Clause::Skip(_) => "skip",
-                Clause::Emit(_) => "emit",
-                Clause::OnTimeout(_) => "on timeout",
-                Clause::Having(_) => "having",
-                Clause::Suppress(..) => "suppress",
-                Clause::Once(_) => "once",
-                Clause::Limit(..) => "limit",
+                other => other.head(),
             };
             self.by_word.insert(word, (source, clause));
         }

@@ -1,4 +1,5 @@
-//! One rule while it is checked: what is known of it, and what every part of the check does with that.
+//! One rule while it is checked: what is known of it, and what every part of the check does with
+//! that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use super::names::Defines;
 use super::terms::{Doubt, Record, StepInfo};
 use super::{Env, OutputTypes, Param, canon, unknown};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
-use crate::hir::{Condition, ConditionId, Expr, LengthId};
+use crate::hir::expr::Aggregate;
+use crate::hir::{Condition, ConditionId, Expr, LengthId, TotalId};
 use crate::schema::TypeId;
 use crate::syntax::ast::Name;
 use crate::value::Kind;
@@ -21,6 +23,12 @@ pub(super) struct RuleLowerer<'e, 'a> {
     pub(super) source: usize,
     pub(super) params: BTreeMap<&'a str, Param>,
     pub(super) defines: Defines<'a>,
+    /// The totals over sets of matches that the rule emits.
+    pub(super) totals: Vec<Aggregate>,
+    /// The totals by how they print.
+    pub(super) total_ids: HashMap<String, TotalId>,
+    /// The first place at which the rule reads the whole set of matches, with its file.
+    pub(super) reads_matches: Option<(usize, Span)>,
     /// The steps of the pattern, by index.
     pub(super) steps: Vec<StepInfo>,
     /// The parts of the key with their types.
@@ -77,6 +85,9 @@ impl<'e, 'a> RuleLowerer<'e, 'a> {
             source,
             params,
             defines,
+            totals: Vec::new(),
+            total_ids: HashMap::new(),
+            reads_matches: None,
             steps: Vec::new(),
             key: Vec::new(),
             outputs: OutputTypes::default(),

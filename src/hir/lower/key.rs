@@ -57,7 +57,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             let (fields, kind) = self.at(source, |lowerer| lowerer.key_part(part, &types));
             self.key.push((name.clone(), kind));
-            out.push(KeyPart { name, fields });
+            out.push(KeyPart { name, fields, is_computed: false });
         }
         (types, out)
     }

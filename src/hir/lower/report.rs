@@ -1,12 +1,17 @@
 //! What a rule reports, and how often: `emit`, `having`, `suppress`, `once` and `limit`.
 
+use std::num::NonZeroU32;
+
 use hashbrown::HashMap;
 
 use super::clauses::Clauses;
 use super::context::RuleLowerer;
 use super::terms::{ExprContext, Typed, What};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
-use crate::hir::{Emit, Expr, Limit, LimitPolicy, Once, Suppress};
+use crate::hir::{
+    Emit, Expr, Item, ItemKind, Limit, LimitPolicy, LoopMode, Once, Report, Sequence, Skip,
+    SkipStrategy, Suppress,
+};
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use crate::value::{Kind, Value};
 
@@ -146,11 +151,63 @@ impl<'a> RuleLowerer<'_, 'a> {
         if let Some((source, skip)) = get("skip")
             && let Clause::Skip(ast::Skip { ordered: false, .. }) = &skip.node
             && get("having").is_none()
+            && !get("report")
+                .is_some_and(|(_, clause)| clause.node != Clause::Report(ast::Report::All))
+            && self.reads_matches.is_none()
         {
             let message = "`skip` says nothing beside `once`: nothing follows the first match";
             let diagnostic = Diagnostic::warning(Code::NothingToSay, skip.span, message);
             self.env.report(source, diagnostic.help("leave `skip` out"));
         }
+    }
+
+    /// What is reported of each set of matches.
+    pub(super) fn report_clause(&mut self, clause: Option<(usize, &'a Spanned<Clause>)>) -> Report {
+        let Some((source, clause)) = clause else { return Report::All };
+        let Clause::Report(report) = &clause.node else { return Report::All };
+        let number = match report {
+            ast::Report::All => return Report::All,
+            ast::Report::Count => return Report::Count,
+            ast::Report::Longest => return Report::Longest,
+            ast::Report::Shortest => return Report::Shortest,
+            ast::Report::First(number) | ast::Report::Last(number) => number,
+        };
+        let most = u32::try_from(number.node).ok().and_then(NonZeroU32::new);
+        let Some(most) = most else {
+            let message = match number.node {
+                0 => "a `report` of no match at all reports nothing",
+                _ => "no set of matches is so large",
+            };
+            let help = "a number from 1 to 4294967295: `report first 1`";
+            let diagnostic = Diagnostic::error(Code::BadBound, number.span, message).help(help);
+            self.env.report(source, diagnostic);
+            return Report::All;
+        };
+        match report {
+            ast::Report::Last(_) => Report::Last(most),
+            _ => Report::First(most),
+        }
+    }
+
+    /// Reports a `report` that chooses among one match: `skip past last` drops all others.
+    pub(super) fn warn_of_one_match(
+        &mut self,
+        clauses: &Clauses<'a>,
+        body: &Sequence,
+        skip: &Skip,
+    ) {
+        let is_one = skip.strategy == SkipStrategy::PastLast && !skip.ordered;
+        if !is_one || ends_at_deadline(body) {
+            return;
+        }
+        let clause = clauses.by_word.get("report").copied();
+        let clause = clause.filter(|(_, clause)| clause.node != Clause::Report(ast::Report::All));
+        let place = clause.map(|(source, clause)| (source, clause.span)).or(self.reads_matches);
+        let Some((source, span)) = place else { return };
+        let message = "with `skip past last` an event completes one match at most";
+        let help = "count and choose among all matches with `skip none`";
+        self.env
+            .report(source, Diagnostic::warning(Code::OneMatchAtMost, span, message).help(help));
     }
 
     /// What a name behind `suppress ... by` means: an emitted field, or a part of the key.
@@ -183,5 +240,21 @@ impl<'a> RuleLowerer<'_, 'a> {
             return None;
         }
         Some(Limit { partials: usize::try_from(number.node).unwrap_or(usize::MAX), policy })
+    }
+}
+
+/// True if a match can be complete at a deadline: two that begin and end at the same time then
+/// belong to one set, whatever is skipped.
+fn ends_at_deadline(body: &Sequence) -> bool {
+    let Some(last) = body.items.last() else { return false };
+    match &last.kind {
+        ItemKind::Step { quantifier, .. } => quantifier.mode == LoopMode::Longest,
+        ItemKind::Not { .. } => true,
+        ItemKind::Group { body, quantifier, .. } => {
+            quantifier.mode == LoopMode::Longest || ends_at_deadline(body)
+        }
+        ItemKind::Alternatives { branches, .. } => branches
+            .iter()
+            .any(|branch| branch.items.iter().any(Item::is_not) || ends_at_deadline(branch)),
     }
 }

@@ -85,6 +85,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             planned.map(|(source, planned)| self.at(source, |lowerer| lowerer.build(&planned)));
         self.warn_of_doubts(&key);
         let skip = self.skip(get("skip"));
+        let report = self.report_clause(get("report"));
         let emit = get("emit").and_then(|(source, clause)| match &clause.node {
             Clause::Emit(emit) => Some(self.at(source, |lowerer| lowerer.emit(emit, What::Emit))),
             _ => None,
@@ -116,6 +117,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         });
         let meta = self.meta(clauses);
         let (body, within) = body?;
+        self.warn_of_one_match(clauses, &body, &skip);
         let steps = self.steps.iter().map(|step| Step {
             name: step.name.clone(),
             ty: step.one_type(),
@@ -128,6 +130,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             body,
             within,
             skip,
+            report,
+            totals: std::mem::take(&mut self.totals),
             report_timeouts: on_timeout.is_some(),
             repeats: self.repeats,
         };

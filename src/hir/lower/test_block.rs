@@ -76,20 +76,23 @@ impl<'a> Env<'a> {
                 ast::TestStep::Event { at, ty, fields } => {
                     let Some(event) = self.test_event(source, at, ty, fields) else { continue };
                     if let TestStep::Event { at: time, .. } = event {
-                        self.move_on(source, &mut now, time, false, at.span);
+                        let next = Now { time, passed: false, span: at.span };
+                        self.move_on(source, &mut now, next);
                     }
                     event
                 }
                 ast::TestStep::Advance(to) => {
                     let time = moment(to.node);
-                    self.move_on(source, &mut now, time, true, to.span);
+                    let next = Now { time, passed: true, span: to.span };
+                    self.move_on(source, &mut now, next);
                     TestStep::Advance(time)
                 }
-                ast::TestStep::Expect { no, timeout, fields, at } => {
+                ast::TestStep::Expect { no, timeout, fields, count, at } => {
                     let fields = self.expected_fields(source, fields, rule, *timeout, step.span);
                     let at = at.as_ref().map(|at| moment(at.node));
-                    let (no, timeout) = (*no, *timeout);
-                    TestStep::Expect(Expectation { no, timeout, fields, at, span: step.span })
+                    let count = count.as_ref().map(|count| count.node);
+                    let (no, timeout, span) = (*no, *timeout, step.span);
+                    TestStep::Expect(Expectation { no, timeout, fields, count, at, span })
                 }
             };
             steps.push(step);
@@ -98,14 +101,8 @@ impl<'a> Env<'a> {
     }
 
     /// Reports where time would go back.
-    fn move_on(
-        &mut self,
-        source: usize,
-        now: &mut Option<Now>,
-        time: Timestamp,
-        passed: bool,
-        span: Span,
-    ) {
+    fn move_on(&mut self, source: usize, now: &mut Option<Now>, next: Now) {
+        let Now { time, passed, span } = next;
         if let Some(before) = *now
             && (time < before.time || time == before.time && before.passed && !passed)
         {

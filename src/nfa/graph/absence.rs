@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::hir::{ConditionId, Contiguity, Gap, ItemKind, StepId};
-use crate::nfa::error::BuildError;
+use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::{Builder, EarlierNot, ItemCursor, has_time};
 use crate::nfa::graph::check::is_nullable;
 use crate::nfa::graph::raw::{Role, Verb};
@@ -17,7 +17,7 @@ impl<'p> Builder {
         step: StepId,
         condition: ConditionId,
         next: StateId,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         if cursor.is_start() {
             // The matcher knows when such an event came last, and starts nothing too soon after it.
             return Ok(next);
@@ -71,8 +71,8 @@ impl<'p> Builder {
         }
     }
 
-    /// The `not`s whose absence is still asked for where `cursor` waits: those right before it, those
-    /// before optional items before it, and those before the group that it is the first of.
+    /// The `not`s whose absence is still asked for where `cursor` waits: those right before it,
+    /// those before optional items before it, and those before the group that it is the first of.
     pub(super) fn earlier_nots(&mut self, cursor: ItemCursor<'p>) -> Vec<EarlierNot> {
         let mut nots = Vec::new();
         let mut here = cursor;
@@ -123,7 +123,7 @@ impl<'p> Builder {
         &mut self,
         cursor: ItemCursor<'p>,
         state: StateId,
-    ) -> Result<(), BuildError> {
+    ) -> Result<(), AutomatonError> {
         for EarlierNot { step, violated, timed } in self.earlier_nots(cursor) {
             let stop = self.stop(step)?;
             if timed {
@@ -147,7 +147,7 @@ impl<'p> Builder {
         &mut self,
         cursor: ItemCursor<'p>,
         state: StateId,
-    ) -> Result<(), BuildError> {
+    ) -> Result<(), AutomatonError> {
         let Some(following) = cursor.following() else { return Ok(()) };
         if let ItemKind::Not { step, condition } = following.kind
             && following.contiguity != Contiguity::Next
@@ -166,7 +166,7 @@ impl<'p> Builder {
         &mut self,
         cursor: ItemCursor<'p>,
         state: StateId,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         let nots = self.earlier_nots(cursor);
         if nots.is_empty() || !cursor.is_optional() {
             return Ok(state);
@@ -182,7 +182,7 @@ impl<'p> Builder {
         &mut self,
         state: StateId,
         stops: &[StateId],
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         self.copy_all_without(state, stops, &mut HashMap::new())
     }
 
@@ -191,7 +191,7 @@ impl<'p> Builder {
         state: StateId,
         stops: &[StateId],
         copies: &mut HashMap<StateId, StateId>,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         if let Some(copy) = copies.get(&state) {
             return Ok(*copy);
         }

@@ -1,15 +1,16 @@
 //! Alternatives: `a or b`, `a and b`, `2 of (a, b, c)`.
 //!
-//! Each branch is laid out by itself; then the states of the branches that are under way at the same time
-//! are put together, as in a product of automata. An event goes to one branch, and the others skip it
-//! as they would skip one that does not fit. It is ignored where all of them ignore it.
+//! Each branch is laid out by itself; then the states of the branches that are under way at the
+//! same time are put together, as in a product of automata. An event goes to one branch, and the
+//! others skip it as they would skip one that does not fit. It is ignored where all of them ignore
+//! it.
 //!
 //! A branch can be a silence, `not x for 5s`: see [`quiet`](super::quiet).
 
 use hashbrown::HashMap;
 
 use crate::hir::{Contiguity, Gap, ItemKind, Quantifier, Sequence};
-use crate::nfa::error::{BuildError, Kind};
+use crate::nfa::error::{AutomatonError, Kind};
 use crate::nfa::graph::builder::{Builder, Clock, Context, Group, ItemCursor};
 use crate::nfa::graph::quiet::Quiet;
 use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
@@ -30,7 +31,7 @@ pub(super) enum Standing {
     /// Its first event has come; it waits here for the next.
     Begun(StateId),
     Done,
-    /// So many others have begun that it is not needed.
+    /// Not needed: enough other branches have begun.
     Unneeded,
     /// A silence that goes on.
     Quiet,
@@ -65,7 +66,7 @@ pub(super) struct Alternatives {
     pub(super) sink: StateId,
     /// The branches that are silences.
     pub(super) quiet: Vec<Option<Quiet>>,
-    /// Whether the group ends the pattern.
+    /// True if the group ends the pattern.
     pub(super) is_last: bool,
     made: HashMap<Places, StateId>,
     open: Vec<(Places, StateId)>,
@@ -90,7 +91,7 @@ impl<'p> Builder {
         branches: &'p [Sequence],
         count: usize,
         sink: StateId,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         let end = self.state(Role::Normal)?;
         // The gap is that of the first event, on whichever branch.
         let mut gap = Self::inherited_gap(cursor);
@@ -152,7 +153,7 @@ impl<'p> Builder {
         (branches, quiet): (&'p [Sequence], &[Option<Quiet>]),
         count: usize,
         end: StateId,
-    ) -> Result<LaidOut, BuildError> {
+    ) -> Result<LaidOut, AutomatonError> {
         let from = self.graph.states.len();
         let mut laid_out = LaidOut::default();
         let LaidOut { first, later, clocks } = &mut laid_out;
@@ -221,7 +222,7 @@ impl<'p> Builder {
         &mut self,
         group: &mut Alternatives,
         places: Places,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         let begun = places.iter().filter(|cursor| cursor.has_begun()).count();
         let open = places.iter().filter(|cursor| matches!(cursor, Standing::Begun(_))).count();
         if begun == group.count && open == 0 {
@@ -237,7 +238,7 @@ impl<'p> Builder {
             return Ok(state);
         }
         if group.made.len() >= MAX_COMBINED {
-            return Err(BuildError::new(Kind::TooLarge));
+            return Err(AutomatonError::new(Kind::TooLarge));
         }
         let parts: Vec<&RawState> = places
             .iter()
@@ -275,7 +276,7 @@ impl<'p> Builder {
         Ok(state)
     }
 
-    /// Whether a branch can end at `state` without another event.
+    /// True if a branch can end at `state` without another event.
     fn can_end(&self, state: StateId, end: StateId) -> bool {
         let mut open = vec![state];
         let mut seen = Vec::new();
@@ -300,7 +301,7 @@ impl<'p> Builder {
         group: &mut Alternatives,
         places: &Places,
         state: StateId,
-    ) -> Result<(), BuildError> {
+    ) -> Result<(), AutomatonError> {
         let meanwhile = self.combine_silences(group, places, state)?;
         for (index, cursor) in places.iter().enumerate() {
             for transition in self.transitions(group, *cursor, index) {
@@ -367,7 +368,7 @@ impl<'p> Builder {
         places: &Places,
         index: usize,
         transition: &Transition,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         if self.graph.states[transition.target.index()].role == Role::Stop {
             return Ok(transition.target);
         }
@@ -387,7 +388,7 @@ impl<'p> Builder {
         index: usize,
         state: StateId,
         take: &Transition,
-    ) -> Result<(), BuildError> {
+    ) -> Result<(), AutomatonError> {
         let here = places[index].state().expect("something is taken there");
         let mut after = places.clone();
         after[index] =
@@ -454,7 +455,7 @@ impl<'p> Builder {
     }
 }
 
-/// Whether something in the sequence asks for the time since the event before.
+/// True if something in the sequence asks for the time since the event before.
 fn reads_time(sequence: &Sequence) -> bool {
     sequence.items.iter().any(|item| {
         item.gap.is_some()

@@ -1,10 +1,10 @@
-//! What all parts of the construction share: the builder with its states and transitions, and an item
-//! with what surrounds it.
+//! What all parts of the construction share: the builder with its states and transitions, and an
+//! item with what surrounds it.
 
 use hashbrown::HashMap;
 
 use crate::hir::{Contiguity, Item, ItemKind, Length, LoopMode, Quantifier, StepId};
-use crate::nfa::error::{BuildError, Kind};
+use crate::nfa::error::{AutomatonError, Kind};
 use crate::nfa::graph::raw::{Graph, Instance, RawState, Role, Transition, Verb};
 use crate::nfa::graph::silence::Division;
 use crate::nfa::guard::GuardId;
@@ -21,7 +21,7 @@ pub(super) struct Context<'p> {
     pub(super) group: Option<Group<'p>>,
     /// The item that comes after the sequence.
     pub(super) following: Option<&'p Item>,
-    /// Whether the sequence is the pattern's own, not a group's.
+    /// True if the sequence is the pattern's own, not a group's.
     pub(super) top: bool,
     /// The clock that has the time of the event captured last on this branch of alternatives.
     pub(super) since: Option<u32>,
@@ -33,7 +33,7 @@ pub(super) struct Group<'p> {
     /// How this repetition follows what is before it.
     pub(super) contiguity: Contiguity,
     pub(super) quantifier: &'p Quantifier,
-    /// Whether this repetition may be left out together with the group.
+    /// True if this repetition may be left out together with the group.
     pub(super) optional: bool,
     /// What must hold of the time for the group's first event, true once it was taken.
     pub(super) gap: Option<GuardId>,
@@ -71,7 +71,7 @@ impl<'p> ItemCursor<'p> {
         self.head_of().is_some_and(|group| group.optional)
     }
 
-    /// Whether it is the pattern's first item.
+    /// True if it is the pattern's first item.
     pub(super) fn is_start(&self) -> bool {
         self.context.top && self.index == 0
     }
@@ -170,7 +170,7 @@ pub(super) enum Clock {
 pub(super) struct EarlierNot {
     pub(super) step: StepId,
     pub(super) violated: GuardId,
-    /// Whether it has a time of its own.
+    /// True if it has a time of its own.
     pub(super) timed: bool,
 }
 
@@ -214,7 +214,7 @@ impl<'p> Builder {
         self.graph.instances.push(Instance { clock, within });
     }
 
-    pub(super) fn stop(&mut self, not: StepId) -> Result<StateId, BuildError> {
+    pub(super) fn stop(&mut self, not: StepId) -> Result<StateId, AutomatonError> {
         if let Some(&stop) = self.stops.get(&not) {
             return Ok(stop);
         }
@@ -223,9 +223,9 @@ impl<'p> Builder {
         Ok(stop)
     }
 
-    pub(super) fn state(&mut self, role: Role) -> Result<StateId, BuildError> {
+    pub(super) fn state(&mut self, role: Role) -> Result<StateId, AutomatonError> {
         if self.graph.states.len() >= MAX_STATES {
-            return Err(BuildError::new(Kind::TooLarge));
+            return Err(AutomatonError::new(Kind::TooLarge));
         }
         let id = StateId::new(self.graph.states.len());
         // The end, the stops and the joints between repetitions are outside of their group.
@@ -243,7 +243,7 @@ impl<'p> Builder {
 
     /// A state with the same transitions. The end needs none, and the joint of a group that is
     /// being laid out has none yet: behind it is a new repetition, where all holds again.
-    pub(super) fn copy(&mut self, state: StateId) -> Result<StateId, BuildError> {
+    pub(super) fn copy(&mut self, state: StateId) -> Result<StateId, AutomatonError> {
         if self.graph.states[state.index()].transitions.is_empty() {
             return Ok(state);
         }

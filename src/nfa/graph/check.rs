@@ -6,7 +6,7 @@ use crate::hir::{
     Contiguity, Gap, Item, ItemKind, Length, LoopMode, MAX_SILENCES, Pattern, Quantifier, Sequence,
     SkipStrategy, StepId,
 };
-use crate::nfa::error::{BuildError, Kind};
+use crate::nfa::error::{AutomatonError, Kind};
 use crate::nfa::graph::quiet::silence;
 
 /// The deepest nesting of groups.
@@ -22,25 +22,29 @@ enum Nesting {
 }
 
 /// Refuses what has no sensible meaning.
-pub(super) fn check(pattern: &Pattern) -> Result<(), BuildError> {
+pub(super) fn check(pattern: &Pattern) -> Result<(), AutomatonError> {
     let within = pattern.within.and_then(Length::as_millis);
     if within.is_some_and(|within| within <= 0) {
-        return Err(BuildError::new(Kind::BadBound));
+        return Err(AutomatonError::new(Kind::BadBound));
     }
     check_sequence(pattern, &pattern.body, 0)?;
     if let SkipStrategy::ToFirst(step) | SkipStrategy::ToLast(step) = pattern.skip.strategy {
         // A `not` captures nothing, so that skipping to it drops nothing.
         if step.index() >= pattern.steps.len() {
-            return Err(BuildError::new(Kind::UnknownSkipTarget));
+            return Err(AutomatonError::new(Kind::UnknownSkipTarget));
         }
     }
     Ok(())
 }
 
-fn check_sequence(pattern: &Pattern, sequence: &Sequence, depth: usize) -> Result<(), BuildError> {
+fn check_sequence(
+    pattern: &Pattern,
+    sequence: &Sequence,
+    depth: usize,
+) -> Result<(), AutomatonError> {
     let items = &sequence.items;
     let nesting = if depth == 0 { Nesting::Pattern } else { Nesting::Group };
-    let error = |kind| Err(BuildError::new(kind));
+    let error = |kind| Err(AutomatonError::new(kind));
     if depth > MAX_DEPTH {
         return error(Kind::TooLarge);
     }
@@ -100,13 +104,13 @@ fn check_not(
     index: usize,
     step: StepId,
     nesting: Nesting,
-) -> Result<(), BuildError> {
+) -> Result<(), AutomatonError> {
     let item = &items[index];
     let last = index + 1 == items.len();
     // A `next not` may end a group: it looks at the event that comes after the group.
     let is_next = item.contiguity == Contiguity::Next;
     let error = |kind: fn(Arc<str>) -> Kind| {
-        Err(BuildError::new(kind(pattern.steps[step.index()].name.clone())))
+        Err(AutomatonError::new(kind(pattern.steps[step.index()].name.clone())))
     };
     let timed = is_silence(item);
     let beside = items.get(index + 1).filter(|next| next.is_not());
@@ -123,8 +127,7 @@ fn check_not(
     if last && nesting == Nesting::Group && !is_next {
         return error(Kind::MisplacedNot);
     }
-    let before = &items[..index];
-    if before.last().is_some_and(is_optional) || before.iter().all(is_nullable) {
+    if is_nullable(&items[index - 1]) {
         return error(Kind::NotAfterOptional);
     }
     let bounded = pattern.within.is_some() || timed;
@@ -134,7 +137,7 @@ fn check_not(
     Ok(())
 }
 
-/// Whether the sequence ends with a `not`, or with a group that does.
+/// True if the sequence ends with a `not`, or with a group that does.
 fn ends_with_not(sequence: &Sequence) -> bool {
     sequence.items.last().is_some_and(|last| match &last.kind {
         ItemKind::Not { .. } => true,
@@ -143,14 +146,14 @@ fn ends_with_not(sequence: &Sequence) -> bool {
     })
 }
 
-/// Refuses silences as branches of `items[index]` where it is not sure when they begin, or what would
-/// come of them.
+/// Refuses silences as branches of `items[index]` where it is not sure when they begin, or what
+/// would come of them.
 fn check_silences(
     pattern: &Pattern,
     items: &[Item],
     index: usize,
     nesting: Nesting,
-) -> Result<(), BuildError> {
+) -> Result<(), AutomatonError> {
     let item = &items[index];
     let silences: Vec<(StepId, Length)> = silences(item).collect();
     let Some(&(step, _)) = silences.first() else { return Ok(()) };
@@ -159,7 +162,7 @@ fn check_silences(
     let (before, after) = items.split_at(index);
     let after = &after[1..];
     if before.last().is_some_and(beside) || after.first().is_some_and(beside) {
-        return Err(BuildError::new(Kind::SilenceBesideNot(name)));
+        return Err(AutomatonError::new(Kind::SilenceBesideNot(name)));
     }
     let is_next = |item: &Item| item.contiguity == Contiguity::Next;
     let has_end = silences.iter().all(|(_, time)| time.as_millis().is_some());
@@ -173,18 +176,18 @@ fn check_silences(
         || after.first().is_some_and(is_next)
         || silences.len() > 1 && !has_end
     {
-        return Err(BuildError::new(Kind::MisplacedSilence(name)));
+        return Err(AutomatonError::new(Kind::MisplacedSilence(name)));
     }
     let says_more = |gap: Gap| gap.min != Length::ZERO || is_bad_gap(gap);
     let bad = |item: &Item| is_next(item) || item.gap.is_some_and(says_more);
     let ItemKind::Alternatives { branches, .. } = &item.kind else { return Ok(()) };
     for branch in branches.iter().filter(|branch| silence(branch).is_some()) {
         if branch.without.is_some() || branch.items.iter().any(bad) {
-            return Err(BuildError::new(Kind::MisplacedSilence(name)));
+            return Err(AutomatonError::new(Kind::MisplacedSilence(name)));
         }
     }
     if silences.len() > MAX_SILENCES {
-        return Err(BuildError::new(Kind::TooLarge));
+        return Err(AutomatonError::new(Kind::TooLarge));
     }
     Ok(())
 }
@@ -202,7 +205,7 @@ fn silences(item: &Item) -> impl Iterator<Item = (StepId, Length)> {
     })
 }
 
-/// Whether an item can take more events where what follows it is waited for.
+/// True if an item can take more events where what follows it is waited for.
 fn can_go_on(item: &Item) -> bool {
     let at_end = |body: &Sequence| body.items.last().is_some_and(can_go_on);
     match &item.kind {
@@ -225,26 +228,17 @@ fn is_bad_gap(gap: Gap) -> bool {
     min.is_some_and(|min| min < 0) || max.is_some_and(|max| max < min.unwrap_or(0))
 }
 
-fn check_quantifier(quantifier: &Quantifier, name: &Arc<str>) -> Result<(), BuildError> {
+fn check_quantifier(quantifier: &Quantifier, name: &Arc<str>) -> Result<(), AutomatonError> {
     if quantifier.min == 0 || quantifier.max.is_some_and(|max| max < quantifier.min) {
-        return Err(BuildError::new(Kind::BadQuantifier(name.clone())));
+        return Err(AutomatonError::new(Kind::BadQuantifier(name.clone())));
     }
     if quantifier.until.is_some() && !quantifier.is_unbounded() {
-        return Err(BuildError::new(Kind::UntilWithoutLoop(name.clone())));
+        return Err(AutomatonError::new(Kind::UntilWithoutLoop(name.clone())));
     }
     Ok(())
 }
 
-pub(super) fn is_optional(item: &Item) -> bool {
-    match &item.kind {
-        ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
-            quantifier.optional
-        }
-        ItemKind::Not { .. } | ItemKind::Alternatives { .. } => false,
-    }
-}
-
-/// Whether an item can be left out or be empty.
+/// True if an item can be left out or be empty.
 pub(super) fn is_nullable(item: &Item) -> bool {
     match &item.kind {
         ItemKind::Step { quantifier, .. } => quantifier.optional,

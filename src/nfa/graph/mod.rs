@@ -18,7 +18,7 @@ mod waiting;
 use hashbrown::HashMap;
 
 use crate::hir::Pattern;
-use crate::nfa::error::BuildError;
+use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::{Builder, Context, NodeId, Nodes};
 use crate::nfa::graph::silence::Division;
 use crate::nfa::guard::Guards;
@@ -27,7 +27,7 @@ use crate::nfa::states::StateId;
 pub(super) use raw::{Graph, Instance, Role, Transition, Verb};
 
 /// Lays a pattern out.
-pub(super) fn build(pattern: &Pattern) -> Result<Graph, BuildError> {
+pub(super) fn build(pattern: &Pattern) -> Result<Graph, AutomatonError> {
     check::check(pattern)?;
     let mut builder = Builder {
         graph: Graph {

@@ -8,7 +8,7 @@
 use hashbrown::HashSet;
 
 use crate::hir::{ItemKind, Length, Sequence, StepId};
-use crate::nfa::error::BuildError;
+use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::alternatives::{Alternatives, Places, Standing};
 use crate::nfa::graph::builder::{Builder, Clock, ItemCursor};
 use crate::nfa::graph::raw::{Role, Verb};
@@ -99,14 +99,14 @@ impl<'p> Builder {
         branches.iter().map(of_branch).collect()
     }
 
-    /// Adds what becomes of the silences that go on, and gives when they still do: all else that can
-    /// happen there is open only then.
+    /// Adds the edges of the silences, and returns the guard that they still hold: all other edges
+    /// are open only then.
     pub(super) fn combine_silences(
         &mut self,
         group: &mut Alternatives,
         places: &Places,
         state: StateId,
-    ) -> Result<GuardId, BuildError> {
+    ) -> Result<GuardId, AutomatonError> {
         let Some((index, quiet)) = group.next_over(places) else {
             return Ok(self.graph.guards.always());
         };
@@ -117,7 +117,7 @@ impl<'p> Builder {
         if !(group.is_last && target == group.sink) {
             self.add(state, Verb::Proceed, target, over);
         }
-        // So many broken silences are too many.
+        // With this number of broken silences, too few branches are left.
         let spare = possible(places).saturating_sub(group.count);
         for broken in choices(&group.going_on(places), spare + 1) {
             let mut violated = goes_on;
@@ -195,7 +195,7 @@ impl Alternatives {
             .collect()
     }
 
-    /// Whether enough of the branches are left.
+    /// True if enough of the branches are left.
     fn can_happen(&self, places: &Places) -> bool {
         let has_broken = places.contains(&Standing::Broken);
         let begun = places.iter().filter(|cursor| cursor.has_begun()).count();
@@ -209,7 +209,7 @@ fn possible(places: &Places) -> usize {
     places.len() - places.iter().filter(is_out).count()
 }
 
-/// Each choice of so many.
+/// Each choice of this number.
 fn choices(of: &[Quiet], count: usize) -> Vec<Vec<Quiet>> {
     if count == 0 {
         return vec![Vec::new()];

@@ -1,7 +1,7 @@
 //! Steps and groups with their quantifiers: needed, optional and unbounded repetitions.
 
 use crate::hir::{Gap, ItemKind, LoopMode, Quantifier, Sequence};
-use crate::nfa::error::{BuildError, Kind};
+use crate::nfa::error::{AutomatonError, Kind};
 use crate::nfa::graph::builder::{
     Builder, Clock, Context, Group, ItemCursor, Repetition, Waiting, is_greedy,
 };
@@ -19,7 +19,7 @@ impl<'p> Builder {
         &mut self,
         cursor: ItemCursor<'p>,
         sink: StateId,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         let quantifier = cursor.quantifier().expect("it is a step or a group");
         let first = if quantifier.is_unbounded() {
             let after_loop = self.without_earlier_nots(cursor, sink)?;
@@ -53,7 +53,7 @@ impl<'p> Builder {
         quantifier: &'p Quantifier,
         sink: StateId,
         proceed: StateId,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         let until = quantifier.until.map(|until| self.graph.guards.condition(until));
         let is_step = matches!(cursor.item().kind, ItemKind::Step { .. });
         let until = if is_step { until } else { None };
@@ -63,13 +63,18 @@ impl<'p> Builder {
         let min = quantifier.min;
         let max = quantifier.max.unwrap_or(min);
         let longest = Self::is_longest(cursor, quantifier) && !quantifier.is_unbounded();
-        // What a group wants is seen to where its first repetition is laid out.
-        if is_step && is_greedy(quantifier) && min != max {
-            if until.is_some() {
-                let copy = self.copy(sink)?;
-                self.originals.insert(sink, copy);
+        // What follows waits before it is copied for the repetitions: the copies wait as well.
+        if is_greedy(quantifier) && min != max {
+            if let ItemKind::Group { body, .. } = &cursor.item().kind {
+                let head = self.head_guard(cursor, body);
+                self.make_wait(sink, head);
+            } else {
+                if until.is_some() {
+                    let copy = self.copy(sink)?;
+                    self.originals.insert(sink, copy);
+                }
+                self.make_wait(sink, take);
             }
-            self.make_wait(sink, take);
         }
         let mut next = sink;
         let again = Waiting { take, ignore: inner_ignore, optional: true, gap: None };
@@ -103,7 +108,7 @@ impl<'p> Builder {
         cursor: ItemCursor<'p>,
         quantifier: &'p Quantifier,
         sink: StateId,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         if let ItemKind::Group { body, .. } = &cursor.item().kind {
             let joint = self.state(Role::Normal)?;
             if is_greedy(quantifier) {
@@ -165,14 +170,9 @@ impl<'p> Builder {
         proceed: StateId,
         waiting: Waiting,
         repetition: Repetition,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         let first = repetition == Repetition::First;
         if let ItemKind::Group { body, quantifier, .. } = &cursor.item().kind {
-            if first && is_greedy(quantifier) && quantifier.max.is_some_and(|m| m != quantifier.min)
-            {
-                let head = self.head_guard(cursor, body);
-                self.make_wait(proceed, head);
-            }
             let always = self.proceed_guard(cursor);
             // Where all of it can be left out, what is taken in it says that something was.
             let can_be_empty = body.items.iter().all(is_nullable);
@@ -246,7 +246,7 @@ impl<'p> Builder {
         body: &'p Sequence,
         sink: StateId,
         repetition: Repetition,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         let first = repetition == Repetition::First;
         let ItemKind::Group { within, alias, .. } = cursor.item().kind else {
             unreachable!("only groups have a body")
@@ -263,7 +263,7 @@ impl<'p> Builder {
             {
                 self.graph.named.push((alias, clock));
                 if self.graph.named.len() > MAX_NAMED_GROUPS {
-                    return Err(BuildError::new(Kind::TooLarge));
+                    return Err(AutomatonError::new(Kind::TooLarge));
                 }
             }
             self.enter(clock, within);

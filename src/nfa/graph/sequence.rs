@@ -1,7 +1,7 @@
 //! A sequence of items, from its end to its start.
 
 use crate::hir::{ConditionId, ItemKind, Sequence};
-use crate::nfa::error::BuildError;
+use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::{Builder, Clock, Context, ItemCursor};
 use crate::nfa::graph::raw::{Graph, Verb};
 use crate::nfa::guard::Guard;
@@ -14,7 +14,7 @@ impl<'p> Builder {
         sequence: &'p Sequence,
         sink: StateId,
         context: Context<'p>,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         let from = self.graph.states.len();
         if sequence.without.is_some() {
             let clock = self.clock(Clock::Without, context.node);

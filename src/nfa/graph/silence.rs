@@ -1,9 +1,9 @@
 //! A `not` with a time of its own behind what can go on: `a+ -> not b for 5s`.
 //!
 //! The silence begins with the last event before it. So where a loop waits for more, and what
-//! follows the silence waits as well, each waits alone: a violation ends the silence that has begun,
-//! and not the loop, whose next event begins another one. Here each state that waits for both is
-//! divided in two, and events that led to it lead to both of them.
+//! follows the silence waits as well, each waits alone: a violation ends the silence that has
+//! begun, and not the loop, whose next event begins another one. Here each state that waits for
+//! both is divided in two, and events that led to it lead to both of them.
 //!
 //! A greedy loop before a silence at the end is over when the silence is: what it would take later
 //! begins another match. There the loop's part waits no longer than the silence can hold, as long
@@ -12,7 +12,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::hir::{Item, ItemKind, Length};
-use crate::nfa::error::BuildError;
+use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::{Builder, is_greedy};
 use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
@@ -54,7 +54,7 @@ impl Builder {
     }
 
     /// Divides the states from `from` on, which are complete.
-    pub(super) fn divide(&mut self, from: usize) -> Result<(), BuildError> {
+    pub(super) fn divide(&mut self, from: usize) -> Result<(), AutomatonError> {
         if self.division.timed.is_empty() {
             return Ok(());
         }
@@ -82,7 +82,7 @@ impl Builder {
     }
 
     /// The states that an event leads to in the place of `state`.
-    fn parts(&mut self, state: StateId) -> Result<Vec<StateId>, BuildError> {
+    fn parts(&mut self, state: StateId) -> Result<Vec<StateId>, AutomatonError> {
         if let Some(parts) = self.division.parts.get(&state) {
             return Ok(parts.clone());
         }
@@ -151,7 +151,7 @@ impl Builder {
     }
 
     /// The part of a state that waits before the silence.
-    fn before(&mut self, state: StateId) -> Result<StateId, BuildError> {
+    fn before(&mut self, state: StateId) -> Result<StateId, AutomatonError> {
         if !self.crosses(state) {
             return Ok(state);
         }
@@ -176,7 +176,7 @@ impl Builder {
     }
 
     /// The part of a state that waits behind the silence.
-    fn over(&mut self, state: StateId) -> Result<StateId, BuildError> {
+    fn over(&mut self, state: StateId) -> Result<StateId, AutomatonError> {
         if let Some(&part) = self.division.over.get(&state) {
             return Ok(part);
         }
@@ -235,7 +235,11 @@ impl Builder {
     /// The part of a state that waits before the last silence, and for no longer. With whether it
     /// waits for the end of the silence, too: where each event that does not violate the silence is
     /// skipped here as it is there.
-    fn closed(&mut self, state: StateId, holding: Holding) -> Result<(StateId, bool), BuildError> {
+    fn closed(
+        &mut self,
+        state: StateId,
+        holding: Holding,
+    ) -> Result<(StateId, bool), AutomatonError> {
         // What is reported again waits alone: the loop is over by then.
         let waits = !self.repeats && self.is_together(state, holding);
         Ok((self.closed_part(state, holding, waits)?, waits))
@@ -246,7 +250,7 @@ impl Builder {
         state: StateId,
         holding: Holding,
         waits: bool,
-    ) -> Result<StateId, BuildError> {
+    ) -> Result<StateId, AutomatonError> {
         if let Some(&part) = self.division.closed.get(&(state, waits)) {
             return Ok(part);
         }
@@ -292,8 +296,8 @@ impl Builder {
     }
 
     /// True if a run that waits in `state` for the loop and for the end of the silence is one run:
-    /// what the silence skips the loop skips as well, and what the loop takes the silence does not
-    /// outlive.
+    /// what the silence skips the loop skips as well, what the loop takes the silence does not
+    /// outlive, and no group's bound ends the loop before the silence.
     fn is_together(&self, state: StateId, holding: Holding) -> bool {
         let raw = &self.graph.states[state.index()];
         let parts = |guard: GuardId| match self.graph.guards.get(guard) {
@@ -313,6 +317,7 @@ impl Builder {
         };
         let mut ignores = 0;
         raw.role == Role::Normal
+            && raw.instances.iter().all(|at| self.graph.instances[*at].within.is_none())
             && raw.transitions.iter().all(|transition| match transition.verb {
                 Verb::Take(_) => excludes(transition.guard),
                 Verb::Ignore => {
@@ -338,7 +343,7 @@ impl Builder {
     }
 
     /// A state like another one, without its transitions, which are with it.
-    fn part(&mut self, state: StateId) -> Result<(StateId, RawState), BuildError> {
+    fn part(&mut self, state: StateId) -> Result<(StateId, RawState), AutomatonError> {
         let raw = self.graph.states[state.index()].clone();
         let part = self.state(raw.role)?;
         let empty = RawState { transitions: Vec::new(), ..raw.clone() };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 
 use crate::event::Event;
-use crate::exec::{Extent, KeyState, Migration};
+use crate::exec::{Carried, Extent, KeyState, Migration};
 use crate::hir::{KeyPart, Rule};
 use crate::ruleset::RuleSet;
 use crate::schema::{EventType, Field, Schema, TypeId};
@@ -19,7 +19,7 @@ use crate::stream::keys::cold::Which;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::table::{At, KeyTable};
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::stream::rule::spec::{Preparation, RuleSpec, check_events};
+use crate::stream::rule::spec::{Preparation, Relink, RuleSpec, check_events};
 use crate::stream::rule::sweeps::Sweeps;
 use crate::time::Timestamp;
 
@@ -47,7 +47,8 @@ pub struct RuleChange {
     /// once for each, as in [`Stats::partials`](crate::stream::Stats::partials).
     pub kept: u64,
     /// The number of partial matches that are dropped. They are reported neither as matches nor as
-    /// timeouts.
+    /// timeouts. A group of the compact form counts once for each of its states; where an edit ends
+    /// the form, each partial match of a group counts.
     pub dropped: u64,
 }
 
@@ -156,22 +157,22 @@ impl fmt::Display for Refused {
 impl Error for Refused {}
 
 /// A replacement that is planned and not yet applied.
-struct Plan<E: Event> {
+struct ReplacementPlan<E: Event> {
     schema: Arc<Schema>,
-    rules: Vec<Planned<E>>,
+    rules: Vec<PlannedRule<E>>,
     replacement: Replacement,
     /// By old rule: the slots in which the rule has state.
     slots: Vec<Vec<u32>>,
 }
 
-struct Planned<E: Event> {
+struct PlannedRule<E: Event> {
     /// The new rule, without state.
     new: RuleRuntime<E>,
-    from: Origin,
+    from: StateOrigin,
 }
 
 /// The origin of a new rule's state.
-enum Origin {
+enum StateOrigin {
     Nothing,
     /// All state of the old rule with this number.
     Same(usize),
@@ -273,15 +274,16 @@ impl<E: Event> Dispatcher<E> {
         // Keys go from group to group.
         self.groups.evict_idle();
         let before: Vec<u32> = self.rules.iter().map(|rule| rule.group).collect();
-        let Plan { schema, rules, replacement, slots } = plan;
-        let (numbers, mut changed) = self.take_over(rules, &slots, now);
+        let ReplacementPlan { schema, rules, replacement, slots } = plan;
+        let (numbers, mut changed) = self.take_over(rules, &replacement, &slots, now);
         changed.extend(self.regroup(&before, &numbers));
         changed.sort_unstable();
         self.timers.renumber(|rule| {
             numbers[rule as usize].filter(|rule| changed.binary_search(rule).is_err())
         });
         self.schedule_again(&changed);
-        self.accounting.stats.partials -= replacement.dropped();
+        let partials = &mut self.accounting.stats.partials;
+        *partials = partials.saturating_sub(replacement.dropped());
         self.account();
         self.schema = schema;
         self.routes = Routes::new(&self.schema, &self.rules, &self.groups, self.routes.indexed);
@@ -294,7 +296,8 @@ impl<E: Event> Dispatcher<E> {
     /// whose timers must be rescheduled.
     fn take_over(
         &mut self,
-        planned: Vec<Planned<E>>,
+        planned: Vec<PlannedRule<E>>,
+        replacement: &Replacement,
         slots: &[Vec<u32>],
         now: Timestamp,
     ) -> (Vec<Option<u32>>, Vec<u32>) {
@@ -320,10 +323,10 @@ impl<E: Event> Dispatcher<E> {
         for (index, rule) in hosts_before {
             add(&mut rules, rule, Some(index));
         }
-        for Planned { mut new, from } in planned {
+        for PlannedRule { mut new, from } in planned {
             match from {
-                Origin::Nothing => add(&mut rules, new, None),
-                Origin::Same(index) => {
+                StateOrigin::Nothing => add(&mut rules, new, None),
+                StateOrigin::Same(index) => {
                     if let Some(held) = old[index].take() {
                         new.matcher = held.matcher;
                         new.store = held.store;
@@ -332,11 +335,17 @@ impl<E: Event> Dispatcher<E> {
                     }
                     add(&mut rules, new, Some(index));
                 }
-                Origin::Changed(index, migration) => {
+                StateOrigin::Changed(index, migration) => {
                     if let Some(held) = old[index].take() {
                         let keys = self.groups.keys_mut(held.group);
                         let states = take_states(keys, &slots[index], index);
-                        carry_over(&mut new, &migration, held, (keys, states), now);
+                        let before = count_runs(&states);
+                        let after = carry_over(&mut new, &migration, held, (keys, states), now);
+                        // What the plan has counted as dropped is subtracted for all rules.
+                        let change = replacement.rule(&new.info.rule.name);
+                        let dropped = change.map_or(0, |change| change.dropped);
+                        let partials = &mut self.accounting.stats.partials;
+                        *partials = (*partials + after + dropped).saturating_sub(before);
                     }
                     changed.push(u32::try_from(rules.len()).unwrap_or(u32::MAX));
                     add(&mut rules, new, Some(index));
@@ -418,7 +427,12 @@ impl<E: Event> Dispatcher<E> {
         moves.into_iter().map(|(.., rule)| rule).collect()
     }
 
-    fn plan(&self, declared: &[Arc<Schema>], rules: Vec<RuleSpec<E>>, now: Timestamp) -> Plan<E> {
+    fn plan(
+        &self,
+        declared: &[Arc<Schema>],
+        rules: Vec<RuleSpec<E>>,
+        now: Timestamp,
+    ) -> ReplacementPlan<E> {
         let (mut schema, mut retyped) = (self.schema.clone(), Vec::new());
         if E::schema().is_none() {
             for declared in declared {
@@ -452,12 +466,12 @@ impl<E: Event> Dispatcher<E> {
                 kept: 0,
                 dropped: 0,
             };
-            match given.start(&schema, true, self.matching, &mut prepared) {
+            match given.start(&schema, Relink::Allowed, self.matching, &mut prepared) {
                 Ok(new) => {
-                    let from = old.map_or(Origin::Nothing, |old| {
+                    let from = old.map_or(StateOrigin::Nothing, |old| {
                         self.compare((old, &slots[old]), &new, (&retyped, now), &mut change)
                     });
-                    planned.push(Planned { new, from });
+                    planned.push(PlannedRule { new, from });
                 }
                 Err(reason) => change.verdict = Verdict::Refused(reason),
             }
@@ -465,10 +479,10 @@ impl<E: Event> Dispatcher<E> {
         }
         // Only rule text feeds rules.
         let hosts = self.rules.iter().filter(|rule| !rule.is_text).map(|rule| &rule.info.rule);
-        let new = planned.iter().map(|planned: &Planned<E>| &planned.new.info.rule);
+        let new = planned.iter().map(|planned: &PlannedRule<E>| &planned.new.info.rule);
         let read: HashSet<TypeId> =
             hosts.chain(new).flat_map(|rule| rule.types.iter().copied()).collect();
-        for Planned { new, .. } in &mut planned {
+        for PlannedRule { new, .. } in &mut planned {
             if let Err(reason) = new.link(&read).and_then(|()| check_events(new))
                 && let Some(change) =
                     replacement.rules.iter_mut().find(|change| change.rule == new.info.rule.name)
@@ -487,7 +501,7 @@ impl<E: Event> Dispatcher<E> {
                 dropped: self.count_partials(index, &slots[index]),
             });
         }
-        Plan { schema, rules: planned, replacement, slots }
+        ReplacementPlan { schema, rules: planned, replacement, slots }
     }
 
     /// Returns the state that a rule takes over from the old rule of its name.
@@ -497,45 +511,49 @@ impl<E: Event> Dispatcher<E> {
         new: &RuleRuntime<E>,
         (retyped, now): (&[Retyped], Timestamp),
         change: &mut RuleChange,
-    ) -> Origin {
+    ) -> StateOrigin {
         let old = &self.rules[index];
         let (before, after) = (&*old.info.rule, &*new.info.rule);
         let all = self.count_partials(index, slots);
         if before.version == after.version {
             (change.verdict, change.kept) = (Verdict::Unchanged, all);
-            return Origin::Same(index);
+            return StateOrigin::Same(index);
         }
         if let Some(reason) = incompatible(before, after, retyped) {
             (change.verdict, change.dropped) = (Verdict::Reset(reason), all);
-            return Origin::Nothing;
+            return StateOrigin::Nothing;
         }
         let from = (&before.pattern, &**old.matcher.program());
         let to = (&after.pattern, &**new.matcher.program());
         let migration = Migration::new(from, to);
         let held = (&old.matcher, &old.store);
-        let kept = |state| new.matcher.count_carried(&migration, held, state, now) as u64;
-        change.kept = self.states(index, slots).map(kept).sum();
+        let mut all = 0;
+        let mut count = |carried: Carried| {
+            all += carried.held;
+            change.kept += carried.kept;
+        };
+        for state in self.states(index, slots) {
+            count(new.matcher.count_carried(&migration, held, state, now));
+        }
         if let Some(cold) = &self.cold {
             // Where it cannot be read, the engine stops and nothing is replaced.
             let _ = cold.look(Which::All, &self.rules, |_, _, held, scratch| {
                 for held in held.iter().filter(|held| held.rule as usize == index) {
                     if let Some(store) = scratch.store(held.rule) {
                         let held = (&old.matcher, store, &held.state);
-                        let count =
-                            new.matcher.count_carried(&migration, (held.0, held.1), held.2, now);
-                        change.kept += count as u64;
+                        count(new.matcher.count_carried(&migration, (held.0, held.1), held.2, now));
                     }
                 }
             });
         }
-        change.dropped = all - change.kept;
+        change.dropped = all.saturating_sub(change.kept);
         change.verdict = match migration.extent() {
             Extent::All if change.dropped == 0 => Verdict::Kept,
             Extent::All | Extent::Part => Verdict::KeptInPart,
             // What it keeps quiet, and what keeps it from starting, goes on all the same.
             Extent::Nothing => Verdict::Reset(String::from("its first step is another one")),
         };
-        Origin::Changed(index, Box::new(migration))
+        StateOrigin::Changed(index, Box::new(migration))
     }
 
     /// Returns the state of a rule in these slots.
@@ -551,23 +569,30 @@ impl<E: Event> Dispatcher<E> {
     }
 }
 
-/// Moves the migrated state of an old rule to the new rule. The states were removed from these
-/// keys.
+/// Returns the number of partial matches, as statistics count them.
+fn count_runs(states: &States) -> u64 {
+    states.iter().map(|(_, state)| state.run_count() as u64).sum()
+}
+
+/// Moves the migrated state of an old rule to the new rule, and returns the number of its partial
+/// matches. The states were removed from these keys.
 fn carry_over<E: Event>(
     new: &mut RuleRuntime<E>,
     migration: &Migration,
     old: RuleRuntime<E>,
     (keys, mut states): (&mut KeyTable, States),
     now: Timestamp,
-) {
+) -> u64 {
     if is_suppressed_alike(&old.info.rule, &new.info.rule) {
         new.emitter.suppression = old.emitter.suppression;
     }
     let carried = states.iter_mut().map(|(_, state)| state);
     new.store = new.matcher.carry_over(migration, (&old.matcher, old.store), carried, now);
+    let count = count_runs(&states);
     for ((slot, place), state) in states {
         keys.at_mut(slot, place).held.state = state;
     }
+    count
 }
 
 /// The state of a rule: each key's state with the slot and position from which it was removed.
@@ -598,6 +623,7 @@ fn incompatible(before: &Rule, after: &Rule, retyped: &[Retyped]) -> Option<Stri
     let same = |a: &KeyPart, b: &KeyPart| {
         // Types that only one of the rules sees are keyed as it likes.
         a.name == b.name
+            && a.is_computed == b.is_computed
             && a.fields
                 .iter()
                 .all(|(ty, field)| b.fields.iter().all(|(other, of)| other != ty || of == field))

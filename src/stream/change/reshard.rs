@@ -183,8 +183,7 @@ impl<E: Event> Ingest<E> {
         let (schema, indexed) = (old.schema.clone(), old.routes.indexed);
         let mut dispatcher = Dispatcher::new(schema, rules, indexed, limits, old.matching);
         dispatcher.released = released;
-        dispatcher.accounting.failure.clone_from(&old.accounting.failure);
-        dispatcher.choose_delivery();
+        dispatcher.set_failure(old.accounting.failure.as_ref());
         let mut ingest = Ingest::new(dispatcher, self.progress.strategy());
         ingest.progress = self.progress.clone();
         ingest.main = self.main;

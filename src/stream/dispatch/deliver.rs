@@ -8,17 +8,19 @@ use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::index::{Found, Subscription};
 use crate::stream::dispatch::prefetch::KeyHint;
 use crate::stream::dispatch::routes::Route;
+use crate::stream::dispatch::schedule::DueUntil;
 use crate::stream::keys::cursor::KeyCursor;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::key::{has_key, shard_hash};
-use crate::stream::output::sink::Sink;
+use crate::stream::keys::reader::KeyReader;
+use crate::stream::output::receiver::Receiver;
 use crate::stream::rule::context::{KeyPlace, PushContext};
 use crate::stream::shard::context::ShardContext;
 
 impl<E: Event> Dispatcher<E> {
     /// Dispatches an event where [delivery is direct](Dispatcher::delivers_directly).
     #[inline(always)]
-    pub(in crate::stream) fn dispatch_direct<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn dispatch_direct<S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
         hint: KeyHint,
@@ -26,7 +28,7 @@ impl<E: Event> Dispatcher<E> {
     ) {
         let time = event.time();
         if self.is_due(time) {
-            self.dispatch_due(time, false, sink);
+            self.dispatch_due(time, DueUntil::Open, sink);
         }
         let seq = self.next_seq(time);
         self.dispatch_to_keys(event, seq, hint, sink);
@@ -35,7 +37,7 @@ impl<E: Event> Dispatcher<E> {
 
     /// [Dispatches](Dispatcher::dispatch) an event in a function that is not inlined.
     #[inline(never)]
-    pub(in crate::stream) fn dispatch_apart<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn dispatch_apart<S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
         hint: KeyHint,
@@ -47,14 +49,14 @@ impl<E: Event> Dispatcher<E> {
     /// Dispatches an event to the rules, after the deadlines and derived events that are due before
     /// it.
     #[inline(always)]
-    pub(in crate::stream) fn dispatch<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn dispatch<S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
         hint: KeyHint,
         sink: &mut S,
     ) {
         if self.is_due(event.time()) {
-            self.dispatch_due(event.time(), false, sink);
+            self.dispatch_due(event.time(), DueUntil::Open, sink);
         }
         if self.accounting.failure.is_none() {
             if let Some(share) = &mut self.accounting.share {
@@ -68,7 +70,7 @@ impl<E: Event> Dispatcher<E> {
     /// Assigns the event its sequence number, loads its keys into memory, and dispatches the event
     /// if one of its keys belongs to this shard.
     #[inline(always)]
-    pub(super) fn dispatch_next<S: Sink<E> + ?Sized>(
+    pub(super) fn dispatch_next<S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
         hint: KeyHint,
@@ -85,7 +87,7 @@ impl<E: Event> Dispatcher<E> {
         if let Some(share) = &mut accounting.share
             && let Some(Route { direct: Some(direct), .. }) =
                 routes.types.get(event.type_id().index())
-            && let Some(hash) = shard_hash(event, &direct.fields)
+            && let Some(hash) = shard_hash(event, &direct.reader)
         {
             match share.enter(direct.rule, share.owns(hash), seq) {
                 Some(number) => seq = number,
@@ -98,7 +100,7 @@ impl<E: Event> Dispatcher<E> {
     /// Dispatches an event with its sequence number. If only one rule reads the type, the event
     /// goes straight to its key.
     #[inline(always)]
-    pub(in crate::stream) fn dispatch_to_keys<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn dispatch_to_keys<S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
         seq: u64,
@@ -118,16 +120,16 @@ impl<E: Event> Dispatcher<E> {
             known => known,
         };
         if passes == Some(false) {
-            accounting.stats.keyless += u64::from(!has_key(event, &direct.fields));
+            accounting.stats.keyless += u64::from(!has_key(event, &direct.reader));
             return;
         }
         let (keys, hasher) = groups.keys_and_hasher(direct.group);
-        let found = keys.look_up(event, &direct.fields, hint.slot(), hasher);
+        let found = keys.look_up(event, &direct.reader, hint.slot(), hasher);
         let Some((hash, slot)) = found else {
             accounting.stats.keyless += 1;
             return;
         };
-        let key = KeyPlace { fields: &direct.fields, hash, slot };
+        let key = KeyPlace { reader: &direct.reader, hash, slot };
         let (rule, prefilter) = (direct.rule, direct.outcome);
         let cx = &mut PushContext { rule, event, prefilter, seq, timers, accounting, sink };
         rules[rule as usize].push_direct(keys, key, leaves, cx);
@@ -136,7 +138,7 @@ impl<E: Event> Dispatcher<E> {
     /// Pushes an event to the rules that read it, one after the other. `slot` is a hint for the
     /// slot of the event's key and applies if all rules share one key.
     #[inline(never)]
-    fn dispatch_to_all<S: Sink<E> + ?Sized>(
+    fn dispatch_to_all<S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
         seq: u64,
@@ -152,8 +154,8 @@ impl<E: Event> Dispatcher<E> {
             accounting.stats.keyless += u64::from(is_keyless);
             return;
         }
-        let new = |(group, fields): &(u32, Box<[_]>), slot| {
-            KeyCursor::new(event, *group, fields, groups, slot)
+        let new = |(group, reader): &(u32, KeyReader<E>), slot| {
+            KeyCursor::new(event, *group, reader, groups, slot)
         };
         // Most often all rules share one key.
         let (mut one, mut many);
@@ -207,10 +209,10 @@ impl<E: Event> Dispatcher<E> {
 /// Returns `None` if this shard owns a key of the event. Otherwise returns true if a part of some
 /// key is null. Most events have keys of other shards only; their tables are not read.
 #[inline(always)]
-fn is_elsewhere<E: Event>(share: &ShardContext, route: &Route, event: &E) -> Option<bool> {
+fn is_elsewhere<E: Event>(share: &ShardContext, route: &Route<E>, event: &E) -> Option<bool> {
     let (mut is_keyless, mut is_here) = (false, false);
-    for (_, fields) in &route.groups {
-        match shard_hash(event, fields) {
+    for (_, reader) in &route.groups {
+        match shard_hash(event, reader) {
             Some(hash) => is_here |= share.owns(hash),
             None => is_keyless = true,
         }
@@ -222,7 +224,7 @@ fn is_elsewhere<E: Event>(share: &ShardContext, route: &Route, event: &E) -> Opt
 /// is found once, in order.
 #[inline(always)]
 fn find_rules<E: Event>(
-    route: &Route,
+    route: &Route<E>,
     event: &E,
     groups: &Groups,
     cursors: &[Option<KeyCursor<'_>>],

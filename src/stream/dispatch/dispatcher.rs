@@ -14,7 +14,7 @@ use crate::stream::keys::cold::{Cold, Shown};
 use crate::stream::keys::groups::Groups;
 use crate::stream::limits::{Limits, Matching};
 use crate::stream::output::matched::Partial;
-use crate::stream::output::sink::Sink;
+use crate::stream::output::receiver::Receiver;
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::timers::{Timer, Timers};
@@ -44,7 +44,7 @@ pub(in crate::stream) struct Dispatcher<E: Event> {
     pub(in crate::stream) rules: Vec<RuleRuntime<E>>,
     /// The state of rules, by key.
     pub(in crate::stream) groups: Groups,
-    pub(in crate::stream) routes: Routes,
+    pub(in crate::stream) routes: Routes<E>,
     delivery: Delivery,
     pub(in crate::stream) timers: Timers,
     /// The number of released events.
@@ -105,6 +105,12 @@ impl<E: Event> Dispatcher<E> {
         self.choose_delivery();
     }
 
+    /// Sets the error that stopped the engine, or none.
+    pub(in crate::stream) fn set_failure(&mut self, failure: Option<&PushError>) {
+        self.accounting.failure = failure.cloned();
+        self.choose_delivery();
+    }
+
     /// Chooses how events reach the rules. Called when the engine is built, restored or changed; a
     /// failure between two changes comes from observed delivery only.
     pub(in crate::stream) fn choose_delivery(&mut self) {
@@ -126,7 +132,7 @@ impl<E: Event> Dispatcher<E> {
     }
 
     /// Reports the open outputs at the end of the stream, and drops all state.
-    pub(in crate::stream) fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
+    pub(in crate::stream) fn finish<S: Receiver<E> + ?Sized>(&mut self, sink: &mut S) {
         self.finish_cold();
         let Dispatcher { rules, groups, accounting, .. } = self;
         if let Some(share) = &mut accounting.share {

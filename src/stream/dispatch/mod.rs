@@ -6,4 +6,4 @@ mod index;
 pub(in crate::stream) mod prefetch;
 mod residency;
 pub(in crate::stream) mod routes;
-mod schedule;
+pub(in crate::stream) mod schedule;

@@ -137,6 +137,10 @@ impl NextHints {
 pub(in crate::stream) struct EventSet(u64);
 
 impl EventSet {
+    fn insert(&mut self, place: usize) {
+        self.0 |= 1 << (place % GROUP_SIZE);
+    }
+
     /// Adds a position if `counts`.
     #[inline(always)]
     fn add(&mut self, place: usize, counts: bool) {
@@ -213,18 +217,18 @@ impl<E: Event> Dispatcher<E> {
         let (mut wanted, mut sought) = (EventSet::default(), EventSet::default());
         for (place, (event, seen)) in few.events().iter().zip(seen).enumerate() {
             let route = routes.types.get(event.type_id().index());
-            let (group, fields) =
+            let (group, reader) =
                 if let Some(direct) = route.and_then(|route| route.direct.as_ref()) {
                     seen.rule = direct.rule;
                     seen.passes = direct.passes(*event);
-                    (direct.group, &direct.fields)
-                } else if let Some((group, fields)) = route.and_then(Route::only_group) {
-                    (*group, fields)
+                    (direct.group, &direct.reader)
+                } else if let Some((group, reader)) = route.and_then(Route::only_group) {
+                    (*group, reader)
                 } else {
-                    wanted.add(place, true);
+                    wanted.insert(place);
                     continue;
                 };
-            let hash = groups.hasher.of(*event, fields);
+            let hash = groups.hasher.of(*event, reader);
             (seen.group, seen.hash) = (group, hash.unwrap_or_default());
             let may_act = seen.passes != Some(false);
             // An event without a key is counted.

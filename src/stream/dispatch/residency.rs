@@ -26,8 +26,8 @@ impl<E: Event> Dispatcher<E> {
         }
         let route = |engine: &Self, place: usize| {
             let route = engine.routes.types.get(event.type_id().index())?;
-            let (group, fields) = route.groups.get(place)?;
-            Some((*group, KeyRef::read(event, fields, &engine.groups.hasher)))
+            let (group, reader) = route.groups.get(place)?;
+            Some((*group, KeyRef::read(event, reader, &engine.groups.hasher)))
         };
         for place in 0.. {
             let Some((group, key)) = route(self, place) else { return };

@@ -4,19 +4,18 @@ use hashbrown::HashMap;
 
 use crate::event::Event;
 use crate::exec::PrefilterOutcome;
-use crate::hir::expr::FieldRef;
 use crate::hir::{ConditionId, LimitPolicy};
 use crate::nfa::Prefilter;
 use crate::schema::{Schema, TypeId};
 use crate::stream::dispatch::index::{Index, Subscription, When};
 use crate::stream::keys::groups::Groups;
+use crate::stream::keys::reader::KeyReader;
 use crate::stream::rule::runtime::RuleRuntime;
 
 /// The rules that read the events of each type.
-#[derive(Default)]
-pub(crate) struct Routes {
+pub(crate) struct Routes<E> {
     /// By type id.
-    pub(in crate::stream) types: Vec<Route>,
+    pub(in crate::stream) types: Vec<Route<E>>,
     /// True if rules that an event can start are looked up. Otherwise all rules read the event.
     pub(in crate::stream) indexed: bool,
     /// The rules with `suppress`.
@@ -26,16 +25,15 @@ pub(crate) struct Routes {
 }
 
 /// The rules that read the events of one type.
-#[derive(Default)]
-pub(in crate::stream) struct Route {
+pub(in crate::stream) struct Route<E> {
     /// True if the rules declare the type.
     pub(in crate::stream) declared: bool,
-    /// The groups with a rule that reads the type, each with the fields of its key.
-    pub(in crate::stream) groups: Vec<(u32, Box<[FieldRef]>)>,
+    /// The groups with a rule that reads the type, each with the reader of its key.
+    pub(in crate::stream) groups: Vec<(u32, KeyReader<E>)>,
     /// The rules that read each event, in order, each with the position of its group in `groups`.
     pub(in crate::stream) always: Vec<Subscription>,
-    /// The only rule that reads the type, with its group and the fields of its key.
-    pub(in crate::stream) direct: Option<DirectRoute>,
+    /// The only rule that reads the type, with its group and the reader of its key.
+    pub(in crate::stream) direct: Option<DirectRoute<E>>,
     /// The other rules. They read the events that can start them, and the events that can advance
     /// their open state, if there is such state for the key.
     pub(in crate::stream) index: Option<Index>,
@@ -50,10 +48,10 @@ pub(in crate::stream) struct Route {
 }
 
 /// A rule that is alone in reading the events of a type.
-pub(in crate::stream) struct DirectRoute {
+pub(in crate::stream) struct DirectRoute<E> {
     pub(in crate::stream) rule: u32,
     pub(in crate::stream) group: u32,
-    pub(in crate::stream) fields: Box<[FieldRef]>,
+    pub(in crate::stream) reader: KeyReader<E>,
     /// True if slots can be retained for keys without state: there are sweeps, and no event of the
     /// group's keys takes another path.
     pub(in crate::stream) leaves: bool,
@@ -63,10 +61,10 @@ pub(in crate::stream) struct DirectRoute {
     pub(in crate::stream) outcome: PrefilterOutcome,
 }
 
-impl DirectRoute {
+impl<E: Event> DirectRoute<E> {
     /// True if an event passes the prefilter; `None` if there is no prefilter.
     #[inline(always)]
-    pub(in crate::stream) fn passes<E: Event>(&self, event: &E) -> Option<bool> {
+    pub(in crate::stream) fn passes(&self, event: &E) -> Option<bool> {
         match &self.prefilter {
             None => None,
             Some(prefilter) => prefilter.passes(|field| event.field(field)),
@@ -74,23 +72,36 @@ impl DirectRoute {
     }
 }
 
-impl Route {
+impl<E: Event> Route<E> {
+    fn new() -> Route<E> {
+        Route {
+            declared: false,
+            groups: Vec::new(),
+            always: Vec::new(),
+            direct: None,
+            index: None,
+            moves: None,
+            movable: Vec::new(),
+            answered: Vec::new(),
+        }
+    }
+
     /// Returns the only rule that reads the type, if there is just one and it reads each event.
-    fn direct(&self) -> Option<DirectRoute> {
+    fn direct(&self) -> Option<DirectRoute<E>> {
         match (&self.always[..], &self.groups[..], &self.index) {
-            ([(rule, _)], [(group, fields)], None) => {
-                let fields = fields.clone();
+            ([(rule, _)], [(group, reader)], None) => {
+                let reader = reader.clone();
                 let (leaves, prefilter, outcome) = (false, None, PrefilterOutcome::Unknown);
-                Some(DirectRoute { rule: *rule, group: *group, fields, leaves, prefilter, outcome })
+                Some(DirectRoute { rule: *rule, group: *group, reader, leaves, prefilter, outcome })
             }
             _ => None,
         }
     }
 
     /// Returns the group of all rules that read the type, if there is one group only, with the
-    /// fields of its key.
+    /// reader of its key.
     #[inline(always)]
-    pub(in crate::stream) fn only_group(&self) -> Option<&(u32, Box<[FieldRef]>)> {
+    pub(in crate::stream) fn only_group(&self) -> Option<&(u32, KeyReader<E>)> {
         match &self.groups[..] {
             [only] => Some(only),
             _ => None,
@@ -117,7 +128,7 @@ impl Route {
     }
 
     /// Builds the index. All rules are in `always` before.
-    fn index<E: Event>(&mut self, ty: TypeId, rules: &[RuleRuntime<E>]) {
+    fn index(&mut self, ty: TypeId, rules: &[RuleRuntime<E>]) {
         let all = self.always.clone();
         let program = |rule: u32| rules[rule as usize].matcher.program();
         let answered = &mut self.answered;
@@ -141,16 +152,16 @@ impl Route {
     }
 }
 
-impl Routes {
+impl<E: Event> Routes<E> {
     /// Builds the routes for events of the types of `schema`, some of which the rules declare.
-    pub(in crate::stream) fn new<E: Event>(
+    pub(in crate::stream) fn new(
         schema: &Schema,
         rules: &[RuleRuntime<E>],
         groups: &Groups,
         indexed: bool,
-    ) -> Routes {
-        let mut routes: Vec<Route> = Vec::new();
-        routes.resize_with(schema.len(), Route::default);
+    ) -> Routes<E> {
+        let mut routes: Vec<Route<E>> = Vec::new();
+        routes.resize_with(schema.len(), Route::new);
         let mut places = HashMap::new();
         // The rules of one file share a schema: its types are marked once. Marking them again would
         // change nothing, so that an address decides nothing here.
@@ -168,7 +179,9 @@ impl Routes {
             for ty in &running.info.rule.types {
                 let Some(route) = routes.get_mut(ty.index()) else { continue };
                 let place = *places.entry((*ty, running.group)).or_insert_with(|| {
-                    route.groups.push((running.group, groups.fields(running.group, *ty)));
+                    let fields = groups.fields(running.group, *ty);
+                    let reader = KeyReader::new(fields, running.key_closures.clone());
+                    route.groups.push((running.group, reader));
                     u32::try_from(route.groups.len() - 1).unwrap_or(u32::MAX)
                 });
                 route.always.push((index, place));
@@ -181,7 +194,8 @@ impl Routes {
         }
         for route in &mut routes {
             // A rule with `once` first asks whether the key is over.
-            let is_once = |direct: &DirectRoute| rules[direct.rule as usize].emitter.once.is_some();
+            let is_once =
+                |direct: &DirectRoute<E>| rules[direct.rule as usize].emitter.once.is_some();
             route.direct = route.direct().filter(|direct| !is_once(direct));
         }
         let mut members = vec![0; groups.len()];

@@ -7,10 +7,19 @@ use crate::event::Event;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::prefetch::KeyHint;
 use crate::stream::keys::table::At;
-use crate::stream::output::sink::Sink;
+use crate::stream::output::receiver::Receiver;
 use crate::stream::rule::context::SweepContext;
 use crate::stream::rule::timers::Timer;
 use crate::time::Timestamp;
+
+/// A moment up to which work is done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::stream) enum DueUntil {
+    /// More events of this time can come.
+    Open,
+    /// No more events of this time can come.
+    Over,
+}
 
 impl<E: Event> Dispatcher<E> {
     /// True if work may be due before an event of time `to`.
@@ -20,13 +29,13 @@ impl<E: Event> Dispatcher<E> {
     }
 
     /// Fires the deadlines up to and including `to`, and dispatches the derived events before `to`,
-    /// or up to and including `to` if the moment `is_over`. At one time, deadlines come first and
+    /// or up to and including `to` if the moment is over. At one time, deadlines come first and
     /// derived events last.
     #[inline(never)]
-    pub(in crate::stream) fn dispatch_due<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn dispatch_due<S: Receiver<E> + ?Sized>(
         &mut self,
         to: Timestamp,
-        is_over: bool,
+        until: DueUntil,
         sink: &mut S,
     ) {
         while self.accounting.failure.is_none() {
@@ -42,7 +51,8 @@ impl<E: Event> Dispatcher<E> {
                 && derived.is_none_or(|derived| timer <= derived)
             {
                 self.fire_timers(sink);
-            } else if derived.is_some_and(|derived| derived < to || is_over && derived == to)
+            } else if derived
+                .is_some_and(|derived| derived < to || until == DueUntil::Over && derived == to)
                 && let Some(event) = self.accounting.derived.take()
             {
                 if let Some(share) = &mut self.accounting.share {
@@ -56,7 +66,7 @@ impl<E: Event> Dispatcher<E> {
     }
 
     /// Fires the deadlines of the next moment with a deadline.
-    fn fire_timers<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
+    fn fire_timers<S: Receiver<E> + ?Sized>(&mut self, sink: &mut S) {
         let Dispatcher { rules, groups, timers, accounting, due, .. } = self;
         let mut places: SmallVec<[(u32, usize); 16]> = SmallVec::new();
         let mut idle: SmallVec<[(u32, u32, u32); 16]> = SmallVec::new();

@@ -3,12 +3,14 @@
 use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::prefetch::{EventGroup, KeyHint, NextHints};
+use crate::stream::dispatch::schedule::DueUntil;
 use crate::stream::error::{Failure, PushError};
-use crate::stream::ingest::path::{Path, Paths};
+use crate::stream::ingest::path::{IngestPath, Paths};
 use crate::stream::ingest::reorder::{Lent, Reorder};
 use crate::stream::ingest::watermark::{Progress, SourceId, Strategy};
 use crate::stream::keys::GROUP_SIZE;
 use crate::stream::output::reason::Reason;
+use crate::stream::output::receiver::Receiver;
 use crate::stream::output::sink::{Late, Overflow, Rejected, Sink};
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
@@ -91,8 +93,40 @@ impl<E: Event> Ingest<E> {
         }
     }
 
+    /// Advances the watermark of a source.
+    ///
+    /// # Errors
+    /// [`PushError`] if the engine has stopped, before or now.
+    pub(in crate::stream) fn advance_source<S: Receiver<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        to: Timestamp,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        self.check_open()?;
+        // The end of time is what `finish` means.
+        self.progress.advance(source, to.min(Timestamp::MAX.plus_millis(-1)));
+        self.release_reached(&mut Lent::nothing(), sink);
+        self.so_far()
+    }
+
+    /// Marks a source as idle.
+    ///
+    /// # Errors
+    /// [`PushError`] if the engine has stopped, before or now.
+    pub(in crate::stream) fn set_idle<S: Receiver<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        self.check_open()?;
+        self.progress.set_idle(source);
+        self.release_reached(&mut Lent::nothing(), sink);
+        self.so_far()
+    }
+
     /// Ends the stream: releases all buffered events and reports all open outputs.
-    pub(in crate::stream) fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) {
+    pub(in crate::stream) fn finish<S: Receiver<E> + ?Sized>(&mut self, sink: &mut S) {
         // A repeating silence repeats up to the last event, and once more.
         let last = self.last_time();
         let has_failed = self.dispatcher.accounting.failure.is_some();
@@ -149,7 +183,7 @@ impl<E: Event> Ingest<E> {
 
     /// Ingests an event while other events are lent.
     #[inline(always)]
-    pub(in crate::stream) fn ingest<A: Arrival<E>, S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn ingest<A: Arrival<E>, S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         arrival: A,
@@ -180,11 +214,11 @@ impl<E: Event> Ingest<E> {
         if self.progress.is_sorted() && self.buffer.len() == 0 {
             // The event is after the watermark, and no other source holds time up.
             self.watermark = time.plus_millis(-1);
-            self.paths.count(Path::Observed, 1);
+            self.paths.count(IngestPath::Observed, 1);
             if named {
                 self.dispatcher.dispatch(event, hint, sink);
             } else if self.dispatcher.is_due(time) {
-                self.dispatcher.dispatch_due(time, false, sink);
+                self.dispatcher.dispatch_due(time, DueUntil::Open, sink);
             }
             return self.so_far();
         }
@@ -193,14 +227,14 @@ impl<E: Event> Ingest<E> {
 
     /// Adds an event to the reorder buffer.
     #[inline(never)]
-    fn buffer_event<A: Arrival<E>, S: Sink<E> + ?Sized>(
+    fn buffer_event<A: Arrival<E>, S: Receiver<E> + ?Sized>(
         &mut self,
         arrival: A,
         named: bool,
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.paths.count(Path::Buffered, 1);
+        self.paths.count(IngestPath::Buffered, 1);
         let time = arrival.event().time();
         self.newest = self.newest.max(time);
         if named {
@@ -215,7 +249,7 @@ impl<E: Event> Ingest<E> {
             if self.dispatcher.accounting.reports_all() {
                 self.dispatcher.accounting.stats.overflowed += 1;
                 self.dispatcher.accounting.set_position(self.watermark, sink);
-                sink.overflowed(Overflow::Reorder { watermark: oldest });
+                sink.outputs().overflowed(Overflow::Reorder { watermark: oldest });
             }
             self.release_until(oldest, lent, sink);
         }
@@ -233,7 +267,7 @@ impl<E: Event> Ingest<E> {
 
     /// Releases events and fires deadlines up to and including `to`. No event at or before `to` can
     /// come afterwards.
-    pub(in crate::stream) fn release_until<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn release_until<S: Receiver<E> + ?Sized>(
         &mut self,
         to: Timestamp,
         lent: &mut Lent<'_, E>,
@@ -255,7 +289,7 @@ impl<E: Event> Ingest<E> {
                 self.dispatcher.dispatch_apart(&event, hint, sink);
             }
         }
-        self.dispatcher.dispatch_due(to, true, sink);
+        self.dispatcher.dispatch_due(to, DueUntil::Over, sink);
         self.dispatcher.forget(to);
     }
 
@@ -281,7 +315,7 @@ impl<E: Event> Ingest<E> {
     }
 
     #[cold]
-    fn report_late<S: Sink<E> + ?Sized>(
+    fn report_late<S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
@@ -297,13 +331,13 @@ impl<E: Event> Ingest<E> {
         self.dispatcher.accounting.stats.late += 1;
         if self.dispatcher.accounting.reports_all() {
             self.dispatcher.accounting.set_position(self.watermark, sink);
-            sink.late(Late { event, watermark: self.watermark });
+            sink.outputs().late(Late { event, watermark: self.watermark });
         }
         self.release_reached(lent, sink);
     }
 
     #[cold]
-    fn report_rejected<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
+    fn report_rejected<S: Receiver<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
         self.dispatcher.accounting.stats.rejected += 1;
         if !self.dispatcher.accounting.reports_all() {
             return;
@@ -317,7 +351,7 @@ impl<E: Event> Ingest<E> {
                 Reason::FieldOutOfRange { field }
             }
         };
-        sink.rejected(Rejected { event, reason });
+        sink.outputs().rejected(Rejected { event, reason });
     }
 
     /// True if `events` events of `bytes` bytes may wait in the buffer.
@@ -329,7 +363,7 @@ impl<E: Event> Ingest<E> {
 
     /// Releases events up to the watermark of the sources.
     #[inline]
-    pub(in crate::stream) fn release_reached<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn release_reached<S: Receiver<E> + ?Sized>(
         &mut self,
         lent: &mut Lent<'_, E>,
         sink: &mut S,

@@ -15,12 +15,13 @@
 
 use crate::event::Event;
 use crate::stream::dispatch::prefetch::{EventGroup, GroupHints, KeyHint};
+use crate::stream::dispatch::schedule::DueUntil;
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::{Ingest, Owned};
-use crate::stream::ingest::path::Path;
+use crate::stream::ingest::path::IngestPath;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
-use crate::stream::output::sink::Sink;
+use crate::stream::output::receiver::Receiver;
 use crate::time::Timestamp;
 
 impl<E: Event> Ingest<E> {
@@ -29,7 +30,7 @@ impl<E: Event> Ingest<E> {
     /// # Errors
     /// [`PushError`] if a limit or a cold store has stopped the engine, or the stream is finished.
     #[inline(always)]
-    pub(in crate::stream) fn ingest_one<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn ingest_one<S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
@@ -46,7 +47,7 @@ impl<E: Event> Ingest<E> {
     ///
     /// # Errors
     /// [`PushError`] as for [`ingest_one`](Ingest::ingest_one).
-    pub(in crate::stream) fn ingest_owned<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn ingest_owned<S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: E,
@@ -62,7 +63,7 @@ impl<E: Event> Ingest<E> {
     ///
     /// # Errors
     /// [`PushError`] as for [`ingest_one`](Ingest::ingest_one).
-    pub(in crate::stream) fn ingest_in_order<'a, S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn ingest_in_order<'a, S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         events: impl Iterator<Item = &'a E>,
@@ -78,7 +79,7 @@ impl<E: Event> Ingest<E> {
         }
     }
 
-    fn ingest_all<'a, const DIRECT: bool, S: Sink<E> + ?Sized>(
+    fn ingest_all<'a, const DIRECT: bool, S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         mut events: impl Iterator<Item = &'a E>,
@@ -105,7 +106,7 @@ impl<E: Event> Ingest<E> {
 
     /// Ingests a group of events after their keys were looked up, and prefetches the `next` group.
     #[inline(never)]
-    fn ingest_group<const DIRECT: bool, S: Sink<E> + ?Sized>(
+    fn ingest_group<const DIRECT: bool, S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         few: &EventGroup<'_, E>,
@@ -125,7 +126,7 @@ impl<E: Event> Ingest<E> {
     }
 
     #[inline(always)]
-    fn ingest_next<const DIRECT: bool, S: Sink<E> + ?Sized>(
+    fn ingest_next<const DIRECT: bool, S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
@@ -140,7 +141,7 @@ impl<E: Event> Ingest<E> {
     }
 
     #[inline(never)]
-    fn ingest_apart<S: Sink<E> + ?Sized>(
+    fn ingest_apart<S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
@@ -176,7 +177,7 @@ impl<E: Event> Ingest<E> {
     /// Matching leaves memory idle, so the `next` group is prefetched meanwhile, a few events for
     /// each event that is dispatched. Prefetches all at once would wait for each other.
     #[inline(always)]
-    fn ingest_classified<S: Sink<E> + ?Sized>(
+    fn ingest_classified<S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         few: &EventGroup<'_, E>,
@@ -185,7 +186,7 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) {
         let Some(last) = few.events().last().map(|last| E::time(last)) else { return };
-        self.paths.count(Path::Classified, few.events().len());
+        self.paths.count(IngestPath::Classified, few.events().len());
         let (first, mut taken) = (self.dispatcher.released, 0);
         for place in seen.wanted.iter() {
             let event = few.at(place);
@@ -209,7 +210,7 @@ impl<E: Event> Ingest<E> {
         self.dispatcher.released += rest as u64;
         self.arrive(source, last, rest);
         if self.dispatcher.is_due(last) {
-            self.dispatcher.dispatch_due(last, false, sink);
+            self.dispatcher.dispatch_due(last, DueUntil::Open, sink);
         }
         // The sequence numbers that trigger a tidy-up may all belong to events that do nothing.
         self.dispatcher.tidy_up(first..self.dispatcher.released, last);
@@ -234,7 +235,7 @@ impl<E: Event> Ingest<E> {
 
     /// Ingests an event that is after the watermark.
     #[inline(always)]
-    fn ingest_direct<S: Sink<E> + ?Sized>(
+    fn ingest_direct<S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
@@ -242,12 +243,12 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) {
         let time = event.time();
-        self.paths.count(Path::Direct, 1);
+        self.paths.count(IngestPath::Direct, 1);
         self.arrive(source, time, 1);
         if self.dispatcher.is_named(event) {
             self.dispatcher.dispatch_direct(event, hint, sink);
         } else if self.dispatcher.is_due(time) {
-            self.dispatcher.dispatch_due(time, false, sink);
+            self.dispatcher.dispatch_due(time, DueUntil::Open, sink);
         }
     }
 }

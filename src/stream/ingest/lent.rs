@@ -14,10 +14,10 @@ use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::prefetch::KeyHint;
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::Ingest;
-use crate::stream::ingest::path::Path;
+use crate::stream::ingest::path::IngestPath;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
-use crate::stream::output::sink::Sink;
+use crate::stream::output::receiver::Receiver;
 use crate::time::Timestamp;
 
 /// The number of events that are buffered before the watermark advances.
@@ -41,7 +41,7 @@ impl<E: Event> Ingest<E> {
     ///
     /// # Errors
     /// [`PushError`] if a limit or a cold store has stopped the engine, or the stream is finished.
-    pub(in crate::stream) fn ingest_lent<'a, S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn ingest_lent<'a, S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         events: impl Iterator<Item = &'a E>,
@@ -79,7 +79,7 @@ impl<E: Event> Ingest<E> {
                 waiting = 0;
             }
             ingest.count_arrivals(1);
-            ingest.paths.count(Path::Lent, 1);
+            ingest.paths.count(IngestPath::Lent, 1);
             let named = ingest.dispatcher.is_named(event);
             ingest.progress.observe(source, time);
             ingest.newest = ingest.newest.max(time);

@@ -5,7 +5,7 @@
 
 /// A path of an event from its arrival to the rules.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Path {
+pub(super) enum IngestPath {
     /// In order, to the rules at once, by direct delivery.
     Direct,
     /// In order, in a group whose keys were looked up before.
@@ -27,20 +27,21 @@ pub(super) struct Paths {
 
 impl Paths {
     /// Counts events of a path.
-    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "counts in unit tests only"))]
+    #[cfg(test)]
+    pub(super) fn count(&mut self, path: IngestPath, events: usize) {
+        self.counts[path as usize] += events;
+    }
+
+    /// Does nothing outside of unit tests.
+    #[cfg(not(test))]
     #[inline(always)]
-    pub(super) fn count(&mut self, path: Path, events: usize) {
-        #[cfg(test)]
-        {
-            self.counts[path as usize] += events;
-        }
-        #[cfg(not(test))]
-        let _ = (path, events);
+    pub(super) fn count(&mut self, _: IngestPath, _: usize) {
+        let Paths {} = self;
     }
 
     /// Returns the number of events of a path.
     #[cfg(test)]
-    pub(super) fn of(&self, path: Path) -> usize {
+    pub(super) fn of(&self, path: IngestPath) -> usize {
         self.counts[path as usize]
     }
 }
@@ -49,7 +50,7 @@ impl Paths {
 mod tests {
     use std::time::Duration;
 
-    use super::Path;
+    use super::IngestPath;
     use crate::stream::keys::MIN_OPEN_RUNS;
     use crate::{Engine, EngineBuilder, Record, RuleSet, Timestamp, Value};
 
@@ -67,8 +68,14 @@ mod tests {
         Record::new(crate::schema::TypeId::new(0), at, vec![Value::Int(k), Value::Time(at)])
     }
 
-    fn paths(engine: &Engine<Record>) -> Vec<(Path, usize)> {
-        let all = [Path::Direct, Path::Classified, Path::Observed, Path::Buffered, Path::Lent];
+    fn paths(engine: &Engine<Record>) -> Vec<(IngestPath, usize)> {
+        let all = [
+            IngestPath::Direct,
+            IngestPath::Classified,
+            IngestPath::Observed,
+            IngestPath::Buffered,
+            IngestPath::Lent,
+        ];
         let counts = all.map(|path| (path, engine.ingest().paths.of(path)));
         counts.into_iter().filter(|(_, events)| *events > 0).collect()
     }
@@ -78,7 +85,7 @@ mod tests {
         let mut engine = builder("").build().unwrap();
         engine.push(&event(1, 1), &mut Vec::new()).unwrap();
         engine.push_batch(&[event(2, 2), event(3, 3)], &mut Vec::new()).unwrap();
-        assert_eq!(paths(&engine), [(Path::Direct, 3)]);
+        assert_eq!(paths(&engine), [(IngestPath::Direct, 3)]);
     }
 
     #[test]
@@ -86,14 +93,14 @@ mod tests {
         let mut engine = builder("limit 9 partials fail").build().unwrap();
         engine.push(&event(1, 1), &mut Vec::new()).unwrap();
         engine.push_batch(&[event(2, 2), event(3, 3)], &mut Vec::new()).unwrap();
-        assert_eq!(paths(&engine), [(Path::Observed, 3)]);
+        assert_eq!(paths(&engine), [(IngestPath::Observed, 3)]);
         // A change of the rules chooses anew.
         let rules = RuleSet::parse(
             "event a { k: int, at: time }\nrule r { key k  match a  emit { k: a.k } }",
         );
         engine.replace_rules(&rules.unwrap()).unwrap();
         engine.push(&event(4, 4), &mut Vec::new()).unwrap();
-        assert_eq!(paths(&engine), [(Path::Direct, 1), (Path::Observed, 3)]);
+        assert_eq!(paths(&engine), [(IngestPath::Direct, 1), (IngestPath::Observed, 3)]);
     }
 
     #[test]
@@ -101,16 +108,16 @@ mod tests {
         let mut shards = builder("").shards(2).unwrap();
         assert_eq!(shards.len(), 2);
         shards[0].push(&event(1, 1), &mut Vec::new()).unwrap();
-        assert_eq!(paths(&shards[0].0), [(Path::Observed, 1)]);
+        assert_eq!(paths(&shards[0].0), [(IngestPath::Observed, 1)]);
     }
 
     #[test]
     fn events_that_may_come_out_of_order_wait_in_the_buffer() {
         let mut engine = builder("").out_of_order(Duration::from_millis(5)).build().unwrap();
         engine.push(&event(1, 1), &mut Vec::new()).unwrap();
-        assert_eq!(paths(&engine), [(Path::Buffered, 1)]);
+        assert_eq!(paths(&engine), [(IngestPath::Buffered, 1)]);
         engine.push_batch(&[event(2, 2), event(3, 3)], &mut Vec::new()).unwrap();
-        assert_eq!(paths(&engine), [(Path::Buffered, 1), (Path::Lent, 2)]);
+        assert_eq!(paths(&engine), [(IngestPath::Buffered, 1), (IngestPath::Lent, 2)]);
     }
 
     #[test]
@@ -119,7 +126,9 @@ mod tests {
         let open = i64::try_from(MIN_OPEN_RUNS).unwrap();
         let events: Vec<Record> = (0..open + 100).map(|k| event(k, k)).collect();
         engine.push_batch(&events, &mut Vec::new()).unwrap();
-        let [(Path::Direct, direct), (Path::Classified, classified)] = paths(&engine)[..] else {
+        let [(IngestPath::Direct, direct), (IngestPath::Classified, classified)] =
+            paths(&engine)[..]
+        else {
             panic!("{:?}", paths(&engine));
         };
         assert_eq!(direct, usize::try_from(MIN_OPEN_RUNS).unwrap());

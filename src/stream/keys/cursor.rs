@@ -4,9 +4,9 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::KeyState;
-use crate::hir::expr::FieldRef;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::key::KeyRef;
+use crate::stream::keys::reader::KeyReader;
 use crate::stream::keys::table::KeyTable;
 
 /// An event's key in a group, and the position in its slot while the event goes from rule to rule.
@@ -30,12 +30,12 @@ impl<'e> KeyCursor<'e> {
     pub(in crate::stream) fn new<E: Event>(
         event: &'e E,
         group: u32,
-        fields: &[FieldRef],
+        reader: &KeyReader<E>,
         groups: &Groups,
         found: Option<u32>,
     ) -> Option<KeyCursor<'e>> {
         let keys = groups.keys(group);
-        let (key, slot) = keys.look_up_key(event, fields, found, &groups.hasher)?;
+        let (key, slot) = keys.look_up_key(event, reader, found, &groups.hasher)?;
         let sorted = slot.map_or(0, |slot| keys.slot(slot).held().len());
         Some(KeyCursor { group, key, slot, sorted, next: 0, idle: SmallVec::new() })
     }

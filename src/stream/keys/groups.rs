@@ -20,7 +20,8 @@ pub(crate) struct Groups {
 }
 
 /// Rules with the same key. The parts have the same names, and if two of the rules read the same
-/// type of event, the parts are in the same fields.
+/// type of event, the parts are in the same fields. A rule whose key closures compute is alone,
+/// because closures cannot be compared.
 #[derive(Debug, Default)]
 struct Group {
     /// By event type, for types that some rule reads.
@@ -36,6 +37,9 @@ impl Groups {
 
     /// Returns the group of a rule. Makes a new group if the rule fits none.
     pub(in crate::stream) fn join(&mut self, rule: &Rule) -> u32 {
+        if rule.key.iter().any(|part| part.is_computed) {
+            return self.add(rule);
+        }
         let wanted: Vec<(TypeId, Box<[FieldRef]>)> =
             rule.types.iter().map(|ty| (*ty, key_fields(&rule.key, *ty))).collect();
         let parts: Box<[Arc<str>]> = rule.key.iter().map(|part| part.name.clone()).collect();
@@ -44,14 +48,19 @@ impl Groups {
             let known = &self.all[*group as usize].fields;
             wanted.iter().all(|(ty, fields)| known.get(ty).is_none_or(|known| known == fields))
         };
-        let found = alike.iter().copied().find(fits).unwrap_or_else(|| {
-            let group = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-            self.all.push(Group::default());
-            alike.push(group);
-            group
-        });
-        self.all[found as usize].fields.extend(wanted);
-        found
+        if let Some(found) = alike.iter().copied().find(fits) {
+            self.all[found as usize].fields.extend(wanted);
+            return found;
+        }
+        alike.push(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
+        self.add(rule)
+    }
+
+    /// Adds a group for a rule.
+    fn add(&mut self, rule: &Rule) -> u32 {
+        let fields = rule.types.iter().map(|ty| (*ty, key_fields(&rule.key, *ty))).collect();
+        self.all.push(Group { fields, keys: KeyTable::default() });
+        u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
     }
 
     pub(in crate::stream) fn len(&self) -> usize {

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::exec::field_of;
 use crate::hir::expr::FieldRef;
+use crate::stream::keys::reader::KeyReader;
 use crate::util::spread::Spread;
 use crate::value::{Value, ValueRef};
 
@@ -59,23 +60,33 @@ impl Hash for Key {
 
 /// True if no part of an event's key is null.
 #[inline]
-pub(crate) fn has_key<E: Event>(event: &E, fields: &[FieldRef]) -> bool {
-    fields.iter().all(|field| !field_of(event, field).is_null())
+pub(crate) fn has_key<E: Event>(event: &E, reader: &KeyReader<E>) -> bool {
+    reader.fields.iter().all(|field| !field_of(event, field).is_null())
+        || reader.compute(event).is_some()
 }
 
 /// Returns the [`KeyRef::spread`] hash of an event's key, which is the same in every engine. `None`
 /// if a part of the key is null.
 #[inline]
-pub(crate) fn shard_hash<E: Event>(event: &E, fields: &[FieldRef]) -> Option<u64> {
+pub(crate) fn shard_hash<E: Event>(event: &E, reader: &KeyReader<E>) -> Option<u64> {
     let mut state = Spread::default();
-    for field in fields {
+    for field in &reader.fields {
         let value = field_of(event, field);
         if value.is_null() {
-            return None;
+            return reader.compute(event).map(|key| spread(&key));
         }
         value.hash_into(&mut state);
     }
     Some(state.finish())
+}
+
+/// Returns the [`KeyRef::spread`] hash of a key.
+fn spread(key: &[Value]) -> u64 {
+    let mut state = Spread::default();
+    for value in key {
+        value.as_ref().hash_into(&mut state);
+    }
+    state.finish()
 }
 
 /// The hasher of keys, with seeds that no outsider can predict.
@@ -97,8 +108,8 @@ impl Default for KeyHasher {
 impl KeyHasher {
     /// Returns the [hash](KeyRef::hash) of an event's key. `None` if a part of the key is null.
     #[inline(always)]
-    pub(crate) fn of<E: Event>(&self, event: &E, fields: &[FieldRef]) -> Option<u32> {
-        if let [FieldRef::Declared(field)] = fields {
+    pub(crate) fn of<E: Event>(&self, event: &E, reader: &KeyReader<E>) -> Option<u32> {
+        if let [FieldRef::Declared(field)] = &*reader.fields {
             if let ValueRef::Int(number) = event.field(*field) {
                 return Some(self.int(number));
             }
@@ -106,12 +117,12 @@ impl KeyHasher {
                 return Some(self.text(text));
             }
         }
-        self.of_any(event, fields)
+        self.of_any(event, reader)
     }
 
     #[inline(never)]
-    fn of_any<E: Event>(&self, event: &E, fields: &[FieldRef]) -> Option<u32> {
-        KeyRef::read(event, fields, self).map(|key| key.hash)
+    fn of_any<E: Event>(&self, event: &E, reader: &KeyReader<E>) -> Option<u32> {
+        KeyRef::read(event, reader, self).map(|key| key.hash)
     }
 
     #[inline(always)]
@@ -146,6 +157,15 @@ impl KeyHasher {
         }
         fold(state.finish())
     }
+
+    /// Returns the hash of a stored key, which is that of an event's key.
+    fn owned(&self, key: &[Value]) -> u32 {
+        if let [one] = key {
+            return self.one(one.as_ref());
+        }
+        let values: SmallVec<[ValueRef<'_>; 3]> = key.iter().map(Value::as_ref).collect();
+        self.many(&values)
+    }
 }
 
 /// An event's key values, borrowed, and their hash.
@@ -160,6 +180,8 @@ enum Values<'a> {
     One(ValueRef<'a>),
     /// Any other number of parts.
     Many(SmallVec<[ValueRef<'a>; 3]>),
+    /// A key that closures of the host have computed.
+    Computed(Key),
 }
 
 impl<'a> KeyRef<'a> {
@@ -173,13 +195,13 @@ impl<'a> KeyRef<'a> {
     #[inline(always)]
     pub(crate) fn read<E: Event>(
         event: &'a E,
-        fields: &[FieldRef],
+        reader: &KeyReader<E>,
         hasher: &KeyHasher,
     ) -> Option<KeyRef<'a>> {
-        let [field] = fields else { return KeyRef::read_many(event, fields, hasher) };
+        let [field] = &*reader.fields else { return KeyRef::read_many(event, reader, hasher) };
         let value = field_of(event, field);
         if value.is_null() {
-            return None;
+            return KeyRef::compute(event, reader, hasher);
         }
         Some(KeyRef::one(value, hasher))
     }
@@ -188,24 +210,39 @@ impl<'a> KeyRef<'a> {
     #[inline(always)]
     pub(crate) fn read_hashed<E: Event>(
         event: &'a E,
-        fields: &[FieldRef],
+        reader: &KeyReader<E>,
         hash: u32,
     ) -> Option<KeyRef<'a>> {
-        let [field] = fields else {
-            let values = read_values(event, fields)?;
-            return Some(KeyRef { values: Values::Many(values), hash });
+        let values = match &*reader.fields {
+            [field] => Some(field_of(event, field)).filter(|it| !it.is_null()).map(Values::One),
+            fields => read_values(event, fields).map(Values::Many),
         };
-        Some(KeyRef { values: Values::One(field_of(event, field)), hash })
+        let values = values.or_else(|| reader.compute(event).map(Values::Computed))?;
+        Some(KeyRef { values, hash })
     }
 
     fn read_many<E: Event>(
         event: &'a E,
-        fields: &[FieldRef],
+        reader: &KeyReader<E>,
         hasher: &KeyHasher,
     ) -> Option<KeyRef<'a>> {
-        let values = read_values(event, fields)?;
+        let Some(values) = read_values(event, &reader.fields) else {
+            return KeyRef::compute(event, reader, hasher);
+        };
         let hash = hasher.many(&values);
         Some(KeyRef { values: Values::Many(values), hash })
+    }
+
+    /// Computes the key of an event with a null field.
+    #[cold]
+    fn compute<E: Event>(
+        event: &'a E,
+        reader: &KeyReader<E>,
+        hasher: &KeyHasher,
+    ) -> Option<KeyRef<'a>> {
+        let key = reader.compute(event)?;
+        let hash = hasher.owned(&key);
+        Some(KeyRef { values: Values::Computed(key), hash })
     }
 
     /// Returns a key that was read before.
@@ -218,19 +255,19 @@ impl<'a> KeyRef<'a> {
         KeyRef { values: Values::Many(values), hash }
     }
 
-    #[inline]
-    fn values(&self) -> &[ValueRef<'a>] {
-        match &self.values {
-            Values::One(one) => std::slice::from_ref(one),
-            Values::Many(many) => many,
-        }
-    }
-
     /// Returns a hash that is the same in every engine.
     pub(crate) fn spread(&self) -> u64 {
         let mut state = Spread::default();
-        self.values().iter().for_each(|value| value.hash_into(&mut state));
+        self.hash_into(&mut state);
         state.finish()
+    }
+
+    fn hash_into<H: Hasher>(&self, state: &mut H) {
+        match &self.values {
+            Values::One(one) => one.hash_into(state),
+            Values::Many(many) => many.iter().for_each(|value| value.hash_into(state)),
+            Values::Computed(key) => key.hash(state),
+        }
     }
 
     #[inline]
@@ -238,6 +275,7 @@ impl<'a> KeyRef<'a> {
         match &self.values {
             Values::One(one) => Key::One(one.to_value().canonical()),
             Values::Many(many) => many.iter().map(|value| value.to_value()).collect(),
+            Values::Computed(key) => key.clone(),
         }
     }
 
@@ -253,14 +291,20 @@ impl<'a> KeyRef<'a> {
             (Key::One(Value::String(key)), Values::One(ValueRef::String(value))) => {
                 **key == **value
             }
-            _ => self.values().iter().zip(&**key).all(|(value, key)| value.is_same(key.as_ref())),
+            (_, Values::One(value)) => {
+                matches!(&**key, [key] if value.is_same(key.as_ref()))
+            }
+            (_, Values::Many(values)) => {
+                values.iter().zip(&**key).all(|(value, key)| value.is_same(key.as_ref()))
+            }
+            (_, Values::Computed(computed)) => computed == key,
         }
     }
 }
 
 impl Hash for KeyRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.values().iter().for_each(|value| value.hash_into(state));
+        self.hash_into(state);
     }
 }
 

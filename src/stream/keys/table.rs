@@ -7,6 +7,7 @@ use crate::exec::KeyState;
 use crate::hir::expr::FieldRef;
 use crate::stream::keys::changes::Changes;
 use crate::stream::keys::key::{Key, KeyHasher, KeyRef};
+use crate::stream::keys::reader::KeyReader;
 use crate::time::Timestamp;
 use crate::util::prefetch_at;
 use crate::util::slab::Slab;
@@ -15,7 +16,7 @@ use crate::value::{Value, ValueRef};
 /// The keys with state of some rule of a group.
 #[derive(Debug, Default)]
 pub(crate) struct KeyTable {
-    table: HashTable<Entry>,
+    table: HashTable<KeyTableEntry>,
     slots: Slab<Slot>,
     generation: u32,
     /// The size of the state that does not fit into slots, in bytes.
@@ -28,7 +29,7 @@ pub(crate) struct KeyTable {
 
 /// The slot of a key, with the key's hash. Neither a miss nor growth of the table reads the slot.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct KeyTableEntry {
     hash: u32,
     slot: u32,
 }
@@ -208,11 +209,11 @@ impl KeyTable {
     pub(crate) fn look_up<E: Event>(
         &self,
         event: &E,
-        fields: &[FieldRef],
+        reader: &KeyReader<E>,
         found: Option<u32>,
         hasher: &KeyHasher,
     ) -> Option<(u32, Option<u32>)> {
-        if let [FieldRef::Declared(field)] = fields {
+        if let [FieldRef::Declared(field)] = &*reader.fields {
             if let ValueRef::Int(number) = event.field(*field) {
                 let is_key = |key: &Key| matches!(key, Key::One(Value::Int(key)) if *key == number);
                 return Some(self.look_up_usual(found, is_key, || hasher.int(number)));
@@ -223,7 +224,7 @@ impl KeyTable {
                 return Some(self.look_up_usual(found, is_key, || hasher.text(text)));
             }
         }
-        self.look_up_any(event, fields, found, hasher)
+        self.look_up_any(event, reader, found, hasher)
     }
 
     #[inline(always)]
@@ -247,11 +248,11 @@ impl KeyTable {
     fn look_up_any<E: Event>(
         &self,
         event: &E,
-        fields: &[FieldRef],
+        reader: &KeyReader<E>,
         found: Option<u32>,
         hasher: &KeyHasher,
     ) -> Option<(u32, Option<u32>)> {
-        self.look_up_key(event, fields, found, hasher).map(|(key, slot)| (key.hash, slot))
+        self.look_up_key(event, reader, found, hasher).map(|(key, slot)| (key.hash, slot))
     }
 
     /// Returns an event's key and its slot if there is one, as [`look_up`](KeyTable::look_up) does.
@@ -259,18 +260,18 @@ impl KeyTable {
     pub(crate) fn look_up_key<'e, E: Event>(
         &self,
         event: &'e E,
-        fields: &[FieldRef],
+        reader: &KeyReader<E>,
         found: Option<u32>,
         hasher: &KeyHasher,
     ) -> Option<(KeyRef<'e>, Option<u32>)> {
         if let Some(place) = found
             && let Some(slot) = self.slots.try_get(place)
-            && let Some(key) = KeyRef::read_hashed(event, fields, slot.hash)
+            && let Some(key) = KeyRef::read_hashed(event, reader, slot.hash)
             && key.is_key(&slot.key)
         {
             return Some((key, found));
         }
-        let key = KeyRef::read(event, fields, hasher)?;
+        let key = KeyRef::read(event, reader, hasher)?;
         let slot = self.find(&key);
         Some((key, slot))
     }
@@ -331,7 +332,7 @@ impl KeyTable {
         if let Some(changes) = &mut self.changes {
             changes.touch(slot);
         }
-        let entry = Entry { hash, slot };
+        let entry = KeyTableEntry { hash, slot };
         self.table.insert_unique(spread(hash), entry, |entry| spread(entry.hash));
     }
 

@@ -87,7 +87,7 @@ pub(in crate::stream) fn put_event<E: Portable>(
 }
 
 /// Reads keys that [`Keys`] has written.
-pub(in crate::stream) struct KeyReader<E> {
+pub(in crate::stream) struct KeyDecoder<E> {
     events: Events<E>,
     watermark: i64,
     released: u64,
@@ -95,16 +95,22 @@ pub(in crate::stream) struct KeyReader<E> {
     pub(in crate::stream) is_event: bool,
 }
 
-impl<E: Portable> KeyReader<E> {
+impl<E: Portable> KeyDecoder<E> {
     /// Returns a reader for keys that were written at a watermark, after `released` events.
     /// `shares` is true if an event is written once for several rules.
     pub(in crate::stream) fn new(
         shares: bool,
         watermark: Timestamp,
         released: u64,
-    ) -> KeyReader<E> {
+    ) -> KeyDecoder<E> {
         let events = Events { shares, known: Vec::new(), last: 0 };
-        KeyReader { events, watermark: watermark.as_millis(), released, is_event: true }
+        KeyDecoder { events, watermark: watermark.as_millis(), released, is_event: true }
+    }
+
+    /// Returns a reader for one entry of a cold store, in which times count from 0.
+    pub(in crate::stream) fn of_entry() -> KeyDecoder<E> {
+        let events = Events { shares: true, known: Vec::new(), last: 0 };
+        KeyDecoder { events, watermark: 0, released: u64::MAX, is_event: true }
     }
 
     /// Returns the next key. `width` gives the number of key parts of a rule.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::event::Event;
-use crate::exec::{Open, Outcome, OutcomeKind};
+use crate::exec::{Open, Outcome, OutcomeKind, OutcomeListing, OutcomeSet};
 use crate::hir::{Emit, Expr, Rule, StepId};
 use crate::schema::Schema;
 use crate::stream::output::id::{self, FieldOrder, MatchId};
@@ -32,7 +32,9 @@ pub(crate) struct RuleInfo {
 ///
 /// let rules = RuleSet::parse(
 ///     "event paid { user: string, at: time }
-///      rule twice { key user  match paid as one -> paid as two  emit { user, took: two.at - one.at } }",
+///      rule twice {
+///        key user  match paid as one -> paid as two  emit { user, took: two.at - one.at }
+///      }",
 /// )?;
 /// let mut engine = Engine::builder().rules(rules.clone()).build()?;
 /// let mut found = Vec::new();
@@ -147,6 +149,12 @@ impl<'a, E: Event> Match<'a, E> {
         Value::Record(self.emit().map(|(name, value)| (name.clone(), value)).collect())
     }
 
+    /// Returns the set of matches that it belongs to: those of its key that the same event, or the
+    /// same deadline, completes. The rule's `report` says which of them are reported.
+    pub fn set(&self) -> MatchSet<'a, E> {
+        MatchSet { found: *self, set: self.outcome.set() }
+    }
+
     /// Returns an owned copy.
     pub fn to_owned(&self) -> OwnedMatch<E> {
         let names = self.key().map(|(name, value)| (name.clone(), value.clone()));
@@ -160,6 +168,8 @@ impl<'a, E: Event> Match<'a, E> {
             end: self.end(),
             events: self.events().map(|(name, event)| (name.clone(), event.clone())).collect(),
             emit: self.to_record(),
+            count: self.set().count(),
+            is_saturated: self.set().is_saturated(),
         }
     }
 
@@ -189,6 +199,96 @@ impl<'a, E: Event> Match<'a, E> {
 
     fn step_name(&self, step: StepId) -> &'a Arc<str> {
         &self.info.rule.pattern.steps[step.index()].name
+    }
+}
+
+/// The matches of one key that one event, or one deadline, completes.
+///
+/// The set of a timeout has none.
+///
+/// ```
+/// use kleene::{Engine, Record, RuleSet, Timestamp, on_match};
+///
+/// let rules = RuleSet::parse(
+///     "event hop { user: string, at: time }
+///      rule paths { key user  match hop{2..3 each any}  within 1h  skip none  report count }",
+/// )?;
+/// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+/// let mut found = Vec::new();
+/// let mut sink = on_match(|reported| {
+///     let mut lengths = Vec::new();
+///     let mut listing = reported.set().listing();
+///     while let Some(one) = listing.next_match() {
+///         lengths.push(one.events().len());
+///     }
+///     found.push((reported.set().count(), lengths));
+/// });
+/// for second in [1, 2, 3] {
+///     let fields = [("user", "ann".into()), ("at", Timestamp::from_millis(1000 * second).into())];
+///     engine.push(&Record::from_fields(rules.schema(), "hop", fields)?, &mut sink)?;
+/// }
+/// assert_eq!(found, [(1, vec![2]), (3, vec![3, 2, 2])]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct MatchSet<'a, E> {
+    found: Match<'a, E>,
+    set: OutcomeSet<'a, E>,
+}
+
+impl<E> Clone for MatchSet<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for MatchSet<'_, E> {}
+
+impl<E> fmt::Debug for MatchSet<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MatchSet")
+            .field("count", &self.count())
+            .field("is_saturated", &self.is_saturated())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, E> MatchSet<'a, E> {
+    /// Returns the number of matches, or `u64::MAX` if there are more.
+    pub fn count(&self) -> u64 {
+        self.set.count()
+    }
+
+    /// True if there are more than `u64::MAX` matches. `matches.sum` and `matches.avg` are null
+    /// then.
+    pub fn is_saturated(&self) -> bool {
+        self.set.is_saturated()
+    }
+
+    /// Returns the matches in their order, one at a time.
+    pub fn listing(&self) -> Listing<'a, E> {
+        Listing { found: self.found, matches: self.set.listing() }
+    }
+}
+
+/// The matches of a [`MatchSet`] in their order: those with the earliest first event first, of
+/// these those with the most events, then by the events from the last one backwards.
+pub struct Listing<'a, E> {
+    found: Match<'a, E>,
+    matches: OutcomeListing<'a, E>,
+}
+
+impl<E> fmt::Debug for Listing<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listing").field("matches", &self.matches).finish_non_exhaustive()
+    }
+}
+
+impl<E> Listing<'_, E> {
+    /// Returns the next match; `None` after the last one. A match is written when it is asked for.
+    pub fn next_match(&mut self) -> Option<Match<'_, E>> {
+        let Match { info, key, .. } = self.found;
+        let outcome = self.matches.next_match()?;
+        Some(Match { info, key, outcome })
     }
 }
 
@@ -284,8 +384,8 @@ impl<'a, E: Event> Timeout<'a, E> {
         self.0.events()
     }
 
-    /// Returns the names and values of the fields of `on timeout emit`; none if the rule has no such
-    /// clause. A value is computed when the iterator comes to it.
+    /// Returns the names and values of the fields of `on timeout emit`; none if the rule has no
+    /// such clause. A value is computed when the iterator comes to it.
     pub fn emit(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, Value)> + use<'a, E> {
         self.0.emit()
     }
@@ -317,7 +417,8 @@ impl<'a, E: Event> Timeout<'a, E> {
     }
 }
 
-/// An open partial match, as [`Engine::partials`](crate::Engine::collect_partials) lists it.
+/// An open partial match, as
+/// [`Engine::collect_partials`](crate::Engine::collect_partials) lists it.
 pub struct Partial<'a, E> {
     info: &'a RuleInfo,
     key: &'a [Value],
@@ -357,8 +458,7 @@ impl<'a, E: Event> Partial<'a, E> {
     /// Returns the captured events in the order of capture, each with the name of its step.
     pub fn events(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
         let steps = &self.info.rule.pattern.steps;
-        let events = self.open.captures().iter();
-        events.map(move |(step, event)| (&steps[step.index()].name, event))
+        self.open.events().map(move |(step, event)| (&steps[step.index()].name, event))
     }
 
     /// Returns the names of the steps that would advance the partial match, in the order of the
@@ -435,6 +535,10 @@ pub struct OwnedMatch<E> {
     pub events: Vec<(Arc<str>, E)>,
     /// The record that the rule emits; null if the rule has no `emit`.
     pub emit: Value,
+    /// The number of matches of the [set](MatchSet) that it belongs to; 0 for a timeout.
+    pub count: u64,
+    /// True if the set has more matches than [`count`](OwnedMatch::count) can say.
+    pub is_saturated: bool,
 }
 
 /// A partial match that ran out of time, owned.

@@ -4,4 +4,5 @@ pub(in crate::stream) mod id;
 pub(in crate::stream) mod matched;
 pub(in crate::stream) mod order;
 pub(in crate::stream) mod reason;
+pub(in crate::stream) mod receiver;
 pub(in crate::stream) mod sink;

@@ -78,18 +78,26 @@ pub trait Sink<E: Event> {
     fn overflowed(&mut self, overflow: Overflow) {
         let _ = overflow;
     }
+}
 
-    /// Receives the position of the next output among the outputs of all
-    /// [shards](crate::stream::Shard) in the current call. Only called if there are several shards.
-    ///
-    /// Only a host that merges the outputs of shards needs the method, as the crate `kleene-runner`
-    /// does. It is no trait of its own: each call from an engine down to the output would then ask
-    /// for that trait, which a plain sink lacks.
-    #[doc(hidden)]
+/// Receives the outputs of a [`Shard`](crate::stream::Shard), each with its position among the
+/// outputs of all shards.
+///
+/// Only a host that merges the outputs of several shards reads positions, as the crate
+/// `kleene-runner` does. For any other sink an empty implementation is right.
+pub trait ShardSink<E: Event>: Sink<E> {
+    /// Receives the position of the next outputs among the outputs of all shards in the current
+    /// call. Only called if there are several shards.
     fn at(&mut self, position: Position) {
         let _ = position;
     }
 }
+
+impl<E: Event> ShardSink<E> for Vec<Output<E>> {}
+
+impl<E: Event> ShardSink<E> for Ignore {}
+
+impl<E: Event, F: FnMut(Match<'_, E>)> ShardSink<E> for OnMatch<F> {}
 
 /// An event that came too late.
 #[derive(Clone, Copy, Debug)]
@@ -123,8 +131,8 @@ pub enum Overflow {
         watermark: Timestamp,
     },
     /// There were too many partial matches. At the limit of one key, the newest or the oldest
-    /// partial matches are dropped, as [`Rule::limit`](crate::hir::Rule::limit) says. At the limit of the engine, all
-    /// partial matches of the key that exceeded the limit are dropped.
+    /// partial matches are dropped, as [`Rule::limit`](crate::hir::Rule::limit) says. At the limit
+    /// of the engine, all partial matches of the key that exceeded the limit are dropped.
     #[non_exhaustive]
     Partials {
         /// The name of the rule of the partial matches.
@@ -169,6 +177,16 @@ pub enum Overflow {
         /// The number of silences that ended.
         silences: u64,
     },
+    /// An event completed more matches than are
+    /// [listed](crate::stream::EngineBuilder::limit_matches_per_set). The first ones in their order
+    /// were reported.
+    #[non_exhaustive]
+    Unlisted {
+        /// The name of the rule of the matches.
+        rule: Arc<str>,
+        /// The number of matches that were not reported, at most `u64::MAX`.
+        matches: u64,
+    },
     /// Too many events that rules made (`emit as`) were waiting. One event was dropped.
     #[non_exhaustive]
     Derived {
@@ -210,6 +228,10 @@ impl fmt::Display for Overflow {
                 f,
                 "a silence has lasted too long: {silences} of the rule `{rule}` will not be repeated any \
                  more (`repeat`)"
+            ),
+            Overflow::Unlisted { rule, matches } => write!(
+                f,
+                "an event completed too many matches: {matches} of the rule `{rule}` were not listed"
             ),
             Overflow::Derived { rule } => write!(
                 f,

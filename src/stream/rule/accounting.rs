@@ -1,9 +1,10 @@
 //! The state that all rules write to: counts, limits, ended rules, and the position of outputs.
 
 use crate::event::Event;
+use crate::exec::OutcomeKind;
 use crate::stream::error::PushError;
 use crate::stream::limits::Limits;
-use crate::stream::output::sink::Sink;
+use crate::stream::output::receiver::Receiver;
 use crate::stream::rule::derived::Derived;
 use crate::stream::shard::context::ShardContext;
 use crate::stream::stats::Stats;
@@ -43,7 +44,7 @@ impl<E: Event> Accounting<E> {
     }
 
     /// Reports to the sink the position of outputs that do not depend on keys, at this `watermark`.
-    pub(in crate::stream) fn set_position<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn set_position<S: Receiver<E> + ?Sized>(
         &self,
         watermark: Timestamp,
         sink: &mut S,
@@ -54,9 +55,9 @@ impl<E: Event> Accounting<E> {
     }
 
     /// Reports to the sink the position of a rule's outputs for the current event.
-    pub(in crate::stream) fn set_position_of_event<S: Sink<E> + ?Sized>(&self, sink: &mut S) {
+    pub(in crate::stream) fn set_position_of_event<S: Receiver<E> + ?Sized>(&self, sink: &mut S) {
         if let Some(share) = &self.share {
-            sink.at(share.position(false, 0));
+            sink.at(share.position(OutcomeKind::Timeout, 0));
         }
     }
 

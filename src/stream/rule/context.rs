@@ -2,7 +2,7 @@
 
 use crate::event::Event;
 use crate::exec::PrefilterOutcome;
-use crate::hir::expr::FieldRef;
+use crate::stream::keys::reader::KeyReader;
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::timers::Timers;
 use crate::stream::stats::Stats;
@@ -32,10 +32,9 @@ impl<E: Event, S: ?Sized> PushContext<'_, E, S> {
     }
 }
 
-/// The key of an event: its fields, its hash, and its slot if there is one.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::stream) struct KeyPlace<'c> {
-    pub(in crate::stream) fields: &'c [FieldRef],
+/// The key of an event: its reader, its hash, and its slot if there is one.
+pub(in crate::stream) struct KeyPlace<'c, E> {
+    pub(in crate::stream) reader: &'c KeyReader<E>,
     pub(in crate::stream) hash: u32,
     pub(in crate::stream) slot: Option<u32>,
 }

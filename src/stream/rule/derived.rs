@@ -20,14 +20,14 @@ use crate::value::Value;
 pub(crate) struct Feeder {
     ty: TypeId,
     /// The origin of each field's value, by [`FieldId`].
-    fields: Box<[Origin]>,
+    fields: Box<[ValueOrigin]>,
     /// The undeclared fields of an open type.
     extra: Box<[(Arc<str>, Expr)]>,
 }
 
 /// The origin of a field's value.
 #[derive(Clone, Debug)]
-enum Origin {
+enum ValueOrigin {
     /// The event time.
     Time,
     Expr(Expr),
@@ -42,10 +42,10 @@ impl Feeder {
         let event = schema.ty(ty);
         let origin = |(index, name): (usize, &Arc<str>)| {
             if event.time == Some(FieldId::new(index)) {
-                return Origin::Time;
+                return ValueOrigin::Time;
             }
             let found = emit.fields.iter().find(|(field, _)| field == name);
-            found.map_or(Origin::Nothing, |(_, expr)| Origin::Expr(expr.clone()))
+            found.map_or(ValueOrigin::Nothing, |(_, expr)| ValueOrigin::Expr(expr.clone()))
         };
         let names = event.fields.iter().map(|field| &field.name);
         let undeclared = emit.fields.iter().filter(|(name, _)| event.field_id(name).is_none());
@@ -67,9 +67,9 @@ impl Feeder {
         let mut mismatch = None;
         let values = event.fields.iter().zip(&self.fields).map(|(field, origin)| {
             let value = match origin {
-                Origin::Time => Value::Time(reported.end()),
-                Origin::Expr(expr) => reported.value(expr),
-                Origin::Nothing => Value::Null,
+                ValueOrigin::Time => Value::Time(reported.end()),
+                ValueOrigin::Expr(expr) => reported.value(expr),
+                ValueOrigin::Nothing => Value::Null,
             };
             let value = match value {
                 #[expect(clippy::cast_precision_loss, reason = "declared as float")]

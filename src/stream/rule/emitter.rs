@@ -10,10 +10,11 @@ use crate::stream::error::BuildError;
 use crate::stream::keys::key::KeyRef;
 use crate::stream::limits::Limits;
 use crate::stream::output::matched::{Match, RuleInfo, Timeout};
+use crate::stream::output::receiver::Receiver;
 use crate::stream::output::sink::{Overflow, Rejected, Sink};
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::derived::Feeder;
-use crate::stream::rule::suppress::{SuppressionTable, Verdict};
+use crate::stream::rule::suppress::{SuppressVerdict, SuppressionTable};
 use crate::value::Value;
 
 /// The path of a rule's matches and timeouts to the sink.
@@ -99,7 +100,7 @@ impl Emitter {
     }
 
     /// Marks a match as the last one that `once` allows.
-    fn end<E: Event, S: Sink<E> + ?Sized>(
+    fn end<E: Event, S: Receiver<E> + ?Sized>(
         &mut self,
         once: Once,
         found: &Match<'_, E>,
@@ -109,7 +110,7 @@ impl Emitter {
         let Some(suppression) = &mut self.suppression else { return };
         if !suppression.mark_over(once, found, accounting.limits.suppressed) {
             accounting.stats.overflowed += 1;
-            sink.overflowed(not_remembered(found.rule()));
+            sink.outputs().overflowed(not_remembered(found.rule()));
             return;
         }
         self.has_ended_key = true;
@@ -121,7 +122,7 @@ impl Emitter {
 
     /// Reports a match or timeout, and makes its derived event.
     #[inline]
-    pub(in crate::stream) fn report<E: Event, S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn report<E: Event, S: Receiver<E> + ?Sized>(
         &mut self,
         reported: Match<'_, E>,
         kind: OutcomeKind,
@@ -135,7 +136,7 @@ impl Emitter {
             return;
         }
         if let Some(share) = &accounting.share {
-            sink.at(share.position(kind == OutcomeKind::Match, reported.start_seq()));
+            sink.at(share.position(kind, reported.start_seq()));
         }
         let feeder = match kind {
             OutcomeKind::Match => {
@@ -143,7 +144,7 @@ impl Emitter {
                     && reported.value(having) != Value::Bool(true)
                 {
                     accounting.stats.filtered += 1;
-                    sink.filtered(reported);
+                    sink.outputs().filtered(reported);
                     return;
                 }
                 if let Some(suppression) = &mut self.suppression
@@ -155,12 +156,12 @@ impl Emitter {
                     self.end(once, &reported, accounting, sink);
                 }
                 accounting.stats.matches += 1;
-                sink.matched(reported);
+                sink.outputs().matched(reported);
                 &self.on_match
             }
             OutcomeKind::Timeout => {
                 accounting.stats.timeouts += 1;
-                sink.timed_out(Timeout::new(reported));
+                sink.outputs().timed_out(Timeout::new(reported));
                 &self.on_timeout
             }
         };
@@ -174,7 +175,7 @@ fn not_remembered(rule: &Rule) -> Overflow {
     Overflow::Suppressed { rule: rule.name.clone(), by_once: rule.once.is_some() }
 }
 
-fn is_suppressed<E: Event, S: Sink<E> + ?Sized>(
+fn is_suppressed<E: Event, S: Receiver<E> + ?Sized>(
     suppression: &mut SuppressionTable,
     found: Match<'_, E>,
     accounting: &mut Accounting<E>,
@@ -183,21 +184,21 @@ fn is_suppressed<E: Event, S: Sink<E> + ?Sized>(
     let Some(suppress) = &found.rule().suppress else { return false };
     let verdict = suppression.judge(suppress, &found, accounting.limits.suppressed);
     match verdict {
-        Verdict::Reported => {}
-        Verdict::Suppressed => {
+        SuppressVerdict::Reported => {}
+        SuppressVerdict::Suppressed => {
             accounting.stats.suppressed += 1;
-            sink.suppressed(found);
+            sink.outputs().suppressed(found);
         }
-        Verdict::NotRemembered => {
+        SuppressVerdict::NotRemembered => {
             accounting.stats.overflowed += 1;
-            sink.overflowed(not_remembered(found.rule()));
+            sink.outputs().overflowed(not_remembered(found.rule()));
         }
     }
-    verdict == Verdict::Suppressed
+    verdict == SuppressVerdict::Suppressed
 }
 
 /// Makes the derived event of a match or timeout.
-fn feed<E: Event, S: Sink<E> + ?Sized>(
+fn feed<E: Event, S: Receiver<E> + ?Sized>(
     feeder: &Feeder,
     reported: Match<'_, E>,
     schema: &Schema,
@@ -210,7 +211,7 @@ fn feed<E: Event, S: Sink<E> + ?Sized>(
             let Limits { buffered, buffered_bytes, .. } = accounting.limits;
             if accounting.derived.len() >= buffered || bytes > buffered_bytes {
                 accounting.stats.overflowed += 1;
-                sink.overflowed(Overflow::Derived { rule: reported.rule().name.clone() });
+                sink.outputs().overflowed(Overflow::Derived { rule: reported.rule().name.clone() });
                 return;
             }
             accounting.stats.derived += 1;
@@ -218,7 +219,7 @@ fn feed<E: Event, S: Sink<E> + ?Sized>(
         }
         Some((event, Some(reason))) => {
             accounting.stats.rejected += 1;
-            sink.rejected(Rejected { event: &event, reason });
+            sink.outputs().rejected(Rejected { event: &event, reason });
         }
         None => accounting.stats.rejected += 1,
     }

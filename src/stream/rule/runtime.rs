@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::{
-    Arrival, FETCHES, KeyState, Matcher, Outcome, OutcomeKind, PrefilterOutcome, Store,
+    Arrival, FETCHES, KeyState, LastSet, Matcher, Outcome, OutcomeKind, PrefilterOutcome, Store,
 };
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
@@ -17,9 +17,11 @@ use crate::stream::error::BuildError;
 use crate::stream::error::{Failure, LimitFailure, PushError};
 use crate::stream::keys::cursor::KeyCursor;
 use crate::stream::keys::key::KeyRef;
+use crate::stream::keys::reader::KeyClosures;
 use crate::stream::keys::table::{At, KeyTable, RuleState};
 use crate::stream::keys::{GROUP_SIZE, MIN_OPEN_RUNS};
 use crate::stream::output::matched::{Match, RuleInfo};
+use crate::stream::output::receiver::Receiver;
 use crate::stream::output::sink::{Overflow, Sink};
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::{KeyPlace, PushContext, SweepContext};
@@ -40,6 +42,8 @@ pub(crate) struct RuleRuntime<E: Event> {
     pub(in crate::stream) accounted: u64,
     /// The group of rules with the same key.
     pub(in crate::stream) group: u32,
+    /// The closures of the key; `None` if it is in fields.
+    pub(in crate::stream) key_closures: Option<KeyClosures<E>>,
     /// The event types that are declared with the rule; `None` if they are those of the events.
     pub(in crate::stream) declared: Option<Arc<Schema>>,
     /// True if the rule comes from rule text, so that it can be replaced.
@@ -69,6 +73,7 @@ impl<E: Event> RuleRuntime<E> {
             store,
             accounted,
             group,
+            key_closures: None,
             declared,
             is_text,
             text,
@@ -77,11 +82,17 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
+    /// Computes the parts of the key by closures, where there are any.
+    pub(in crate::stream) fn with_key(self, key_closures: Option<KeyClosures<E>>) -> Self {
+        RuleRuntime { key_closures, ..self }
+    }
+
     /// Returns the same rule without state, not linked to others.
     pub(in crate::stream) fn anew(&self) -> RuleRuntime<E> {
         let RuleRuntime { info, matcher, declared, is_text, text, .. } = self;
         let (info, matcher) = (info.clone(), matcher.clone());
-        RuleRuntime::new(info, matcher, declared.clone(), *is_text, text.clone())
+        let anew = RuleRuntime::new(info, matcher, declared.clone(), *is_text, text.clone());
+        anew.with_key(self.key_closures.clone())
     }
 
     /// Prepares the derived events of the rule; other rules read the types `read`.
@@ -113,7 +124,7 @@ impl<E: Event> RuleRuntime<E> {
 
     /// Pushes an event to its key, while the cursor goes from rule to rule.
     #[inline]
-    pub(in crate::stream) fn push<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn push<S: Receiver<E> + ?Sized>(
         &mut self,
         keys: &mut KeyTable,
         cursor: &mut KeyCursor<'_>,
@@ -146,10 +157,10 @@ impl<E: Event> RuleRuntime<E> {
     /// Pushes an event to its key if no other rule reads the type. If `leaves`, slots of keys
     /// without state are [retained](KeyTable::retain).
     #[inline(always)]
-    pub(in crate::stream) fn push_direct<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn push_direct<S: Receiver<E> + ?Sized>(
         &mut self,
         keys: &mut KeyTable,
-        key: KeyPlace<'_>,
+        key: KeyPlace<'_, E>,
         leaves: bool,
         cx: &mut PushContext<'_, E, S>,
     ) {
@@ -200,13 +211,13 @@ impl<E: Event> RuleRuntime<E> {
 
     /// Pushes an event that can start a partial match to a key without state.
     #[inline(never)]
-    fn push_first<S: Sink<E> + ?Sized>(
+    fn push_first<S: Receiver<E> + ?Sized>(
         &mut self,
         keys: &mut KeyTable,
-        KeyPlace { fields, hash, slot }: KeyPlace<'_>,
+        KeyPlace { reader, hash, slot }: KeyPlace<'_, E>,
         cx: &mut PushContext<'_, E, S>,
     ) {
-        let Some(key) = &KeyRef::read_hashed(cx.event, fields, hash) else { return };
+        let Some(key) = &KeyRef::read_hashed(cx.event, reader, hash) else { return };
         if slot.is_none()
             && let Some(begins) = self.matcher.begins(cx.event, cx.prefilter)
         {
@@ -241,7 +252,7 @@ impl<E: Event> RuleRuntime<E> {
     /// Pushes an event to a key with `before` partial matches, or without state if the key `wakes`.
     /// Returns true if the key has no state afterwards.
     #[inline(always)]
-    fn push_open<S: Sink<E> + ?Sized>(
+    fn push_open<S: Receiver<E> + ?Sized>(
         &mut self,
         at: At<'_>,
         (before, wakes): (usize, bool),
@@ -273,7 +284,7 @@ impl<E: Event> RuleRuntime<E> {
     /// Pushes an event that can start a partial match to a key that is not in the table. Returns
     /// the new state, if there is any, and the number of partial matches that were dropped.
     #[inline(always)]
-    fn push_unkept<S: Sink<E> + ?Sized>(
+    fn push_unkept<S: Receiver<E> + ?Sized>(
         &mut self,
         key: &KeyRef<'_>,
         cx: &mut PushContext<'_, E, S>,
@@ -312,7 +323,7 @@ impl<E: Event> RuleRuntime<E> {
     ///
     /// `dropped` is the number of partial matches that a limit has dropped for the event.
     #[inline(always)]
-    fn settle<S: Sink<E> + ?Sized>(
+    fn settle<S: Receiver<E> + ?Sized>(
         &mut self,
         at: At<'_>,
         (count, wakes): (usize, bool),
@@ -335,7 +346,7 @@ impl<E: Event> RuleRuntime<E> {
 
     /// True if a limit over all rules and keys is exceeded, so that the key's state was dropped.
     #[inline(always)]
-    fn gives_way<S: Sink<E> + ?Sized>(
+    fn gives_way<S: Receiver<E> + ?Sized>(
         &mut self,
         held: &mut RuleState,
         accounting: &mut Accounting<E>,
@@ -351,7 +362,7 @@ impl<E: Event> RuleRuntime<E> {
     /// Reports the partial matches of a key that the rule's limit or the limit on steps has
     /// dropped.
     #[cold]
-    fn dropped<S: Sink<E> + ?Sized>(
+    fn dropped<S: Receiver<E> + ?Sized>(
         &mut self,
         key: &[Value],
         dropped: usize,
@@ -364,15 +375,24 @@ impl<E: Event> RuleRuntime<E> {
         if spent > 0 {
             accounting.stats.overflowed += 1;
             accounting.set_position_of_event(sink);
-            sink.overflowed(Overflow::Steps { rule: info.rule.name.clone(), dropped: spent });
+            sink.outputs()
+                .overflowed(Overflow::Steps { rule: info.rule.name.clone(), dropped: spent });
         }
-        let dropped = dropped.saturating_sub(spent);
+        let unlisted = store.take_unlisted();
+        if unlisted > 0 {
+            accounting.stats.overflowed += 1;
+            accounting.set_position_of_event(sink);
+            let rule = info.rule.name.clone();
+            sink.outputs().overflowed(Overflow::Unlisted { rule, matches: unlisted });
+        }
+        let unlisted = usize::try_from(unlisted).unwrap_or(usize::MAX);
+        let dropped = dropped.saturating_sub(spent).saturating_sub(unlisted);
         if dropped == 0 {
             return;
         }
         accounting.stats.overflowed += 1;
         accounting.set_position_of_event(sink);
-        sink.overflowed(Overflow::Partials { rule: info.rule.name.clone(), dropped });
+        sink.outputs().overflowed(Overflow::Partials { rule: info.rule.name.clone(), dropped });
         let limits = matcher.limits();
         if limits.policy == LimitPolicy::Fail {
             let names = info.rule.key.iter().map(|part| part.name.clone());
@@ -566,7 +586,7 @@ impl<E: Event> RuleRuntime<E> {
 
     /// Drops the partial matches of the key that exceeded a limit over all keys.
     #[cold]
-    fn overflow<S: Sink<E> + ?Sized>(
+    fn overflow<S: Receiver<E> + ?Sized>(
         &mut self,
         held: &mut RuleState,
         accounting: &mut Accounting<E>,
@@ -587,13 +607,13 @@ impl<E: Event> RuleRuntime<E> {
         accounting.stats.keys -= 1;
         accounting.stats.overflowed += 1;
         accounting.set_position_of_event(sink);
-        sink.overflowed(overflow);
+        sink.outputs().overflowed(overflow);
         self.account(&mut accounting.stats);
     }
 
     /// Advances the states at these positions of slots to `now`, and reports their outputs by
     /// start.
-    pub(in crate::stream) fn expire<S: Sink<E> + ?Sized>(
+    pub(in crate::stream) fn expire<S: Receiver<E> + ?Sized>(
         &mut self,
         keys: &mut KeyTable,
         places: &[(u32, usize)],
@@ -605,14 +625,14 @@ impl<E: Event> RuleRuntime<E> {
         let cut_off = self.store.take_cut_off();
         if cut_off > 0 {
             accounting.stats.overflowed += cut_off;
-            sink.overflowed(Overflow::Repetitions {
+            sink.outputs().overflowed(Overflow::Repetitions {
                 rule: self.info.rule.name.clone(),
                 silences: cut_off,
             });
         }
     }
 
-    fn move_places<S: Sink<E> + ?Sized>(
+    fn move_places<S: Receiver<E> + ?Sized>(
         &mut self,
         keys: &mut KeyTable,
         places: &[(u32, usize)],
@@ -643,12 +663,13 @@ impl<E: Event> RuleRuntime<E> {
         }
         // Keys are independent, but their outputs at one moment have one order.
         let mut held = Vec::new();
+        let mut sets = LastSet::default();
         for &(slot, place) in places {
             let RuleState { state, .. } = keys.at_mut(slot, place).held;
             let before = state.run_count();
             move_on(matcher, store, state, now, &mut |outcome| {
                 let order = (outcome.kind() == OutcomeKind::Match, outcome.start_seq());
-                held.push((order, slot, outcome.hold()));
+                held.push((order, slot, outcome.hold(&mut sets)));
             });
             count(&mut accounting.stats, before, state.run_count());
         }

@@ -13,6 +13,7 @@ use crate::ruleset::compiled::{CompiledRule, LinkError, LinkedRules, same};
 use crate::ruleset::relink::{check_types, relink};
 use crate::schema::{Schema, TypeId};
 use crate::stream::error::{BuildError, BuildErrorKind as Kind};
+use crate::stream::keys::reader::KeyClosures;
 use crate::stream::limits::Matching;
 use crate::stream::output::id::FieldOrder;
 use crate::stream::output::matched::RuleInfo;
@@ -22,6 +23,8 @@ use crate::stream::rule::runtime::RuleRuntime;
 pub(in crate::stream) struct RuleSpec<E> {
     pub(in crate::stream) rule: Arc<Rule>,
     pub(in crate::stream) host: Vec<HostCondition<E>>,
+    /// The closures of the rule's key; `None` if it is in fields.
+    pub(in crate::stream) key_closures: Option<KeyClosures<E>>,
     /// The schema of the rule's numbers; `None` if it is that of the events.
     pub(in crate::stream) schema: Option<Arc<Schema>>,
     /// True if the rule comes from rule text, not from the host's own code.
@@ -41,6 +44,7 @@ impl<E> RuleSpec<E> {
         RuleSpec {
             rule,
             host: Vec::new(),
+            key_closures: None,
             schema: Some(schema),
             is_text: true,
             text,
@@ -94,38 +98,46 @@ impl Preparation {
     }
 }
 
+/// The treatment of a rule whose types and fields have other numbers than those of the events.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::stream) enum Relink {
+    /// The rule gets the numbers of the events.
+    Allowed,
+    Refused,
+}
+
 impl<E: Event> RuleSpec<E> {
-    /// Builds the runtime of the rule for events that `schema` numbers. With `may_relink`, the
-    /// rule's own numbers may differ. Automata that were compiled before are not compiled again.
+    /// Builds the runtime of the rule for events that `schema` numbers. Automata that were compiled
+    /// before are not compiled again.
     ///
     /// # Errors
     /// [`BuildError`] if the rule cannot be run or does not fit the events.
     pub(in crate::stream) fn start(
         self,
         schema: &Arc<Schema>,
-        may_relink: bool,
+        relinking: Relink,
         matching: Matching,
         prepared: &mut Preparation,
     ) -> Result<RuleRuntime<E>, BuildError> {
         let name = self.rule.name.clone();
         let fail = |kind| BuildError { rule: name.clone(), kind };
         let CompiledRule { rule, program } =
-            self.compiled(schema, may_relink, prepared).map_err(fail)?;
-        let RuleSpec { host, schema: declared, is_text, text, .. } = self;
+            self.compiled(schema, relinking, prepared).map_err(fail)?;
+        let RuleSpec { host, key_closures, schema: declared, is_text, text, .. } = self;
         let matcher = Matcher::of(program, host);
-        let Matching { per_key, general } = matching;
+        let Matching { per_key, choice } = matching;
         let matcher = matcher.with_limits(rule.limit.map_or(per_key, |limit| exec::Limits {
             partial_matches_per_key: limit.partials,
             policy: limit.policy,
             ..per_key
         }));
-        let matcher = if general { matcher.generalized() } else { matcher };
+        let matcher = matcher.with_choice(choice);
         // A shared schema has the same order; comparing the fields would say so, too.
         let order = declared.as_ref().filter(|declared| !Arc::ptr_eq(declared, schema));
         let order = order.and_then(|declared| FieldOrder::new(declared, schema));
         let order = order.filter(|_| E::schema().is_none()).map(Arc::new);
         let info = RuleInfo { rule, schema: schema.clone(), order };
-        Ok(RuleRuntime::new(info, matcher, declared, is_text, text))
+        Ok(RuleRuntime::new(info, matcher, declared, is_text, text).with_key(key_closures))
     }
 
     /// Returns the rule for events that `schema` numbers, with its automaton.
@@ -135,11 +147,11 @@ impl<E: Event> RuleSpec<E> {
     fn compiled(
         &self,
         schema: &Arc<Schema>,
-        may_relink: bool,
+        relinking: Relink,
         prepared: &mut Preparation,
     ) -> Result<CompiledRule, Kind> {
         let is_linked = self.schema.as_ref().is_none_or(|declared| same(declared, schema));
-        if !is_linked && !may_relink {
+        if !is_linked && relinking == Relink::Refused {
             return Err(Kind::Schemas);
         }
         if let Some(set) = &self.text

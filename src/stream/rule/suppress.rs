@@ -28,7 +28,7 @@ pub(crate) struct SuppressionTable {
 
 /// The verdict on a match.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Verdict {
+pub(crate) enum SuppressVerdict {
     /// The match is reported.
     Reported,
     /// The match is reported, but there is no room for an entry.
@@ -45,7 +45,7 @@ impl SuppressionTable {
         suppress: &Suppress,
         found: &Match<'_, E>,
         limit: usize,
-    ) -> Verdict {
+    ) -> SuppressVerdict {
         // At the end of the stream, matches are reported in the order of their starts. The match
         // before may have ended later, and its entry says nothing about other keys.
         let now = found.end();
@@ -54,19 +54,19 @@ impl SuppressionTable {
             None => found.key_values().iter().cloned().collect(),
         };
         if self.reported.get(&key).is_some_and(|(until, _)| *until > now) {
-            return Verdict::Suppressed;
+            return SuppressVerdict::Suppressed;
         }
         let Value::Duration(millis @ 1..) = found.value(&suppress.duration) else {
-            return Verdict::Reported;
+            return SuppressVerdict::Reported;
         };
         if self.reported.len() >= limit {
             self.forget(now);
         }
         if self.reported.len() >= limit {
-            return Verdict::NotRemembered;
+            return SuppressVerdict::NotRemembered;
         }
         self.remember(key, now.plus_millis(millis));
-        Verdict::Reported
+        SuppressVerdict::Reported
     }
 
     /// True if a rule with `once` is over, as a whole or for this key.

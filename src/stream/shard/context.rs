@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
+use crate::exec::OutcomeKind;
 use crate::hir::{Emit, Expr, LimitPolicy, Once, Rule};
 use crate::schema::TypeId;
 use crate::stream::limits::Limits;
@@ -194,7 +195,8 @@ impl ShardContext {
     }
 
     /// Returns the position of a match or timeout.
-    pub(in crate::stream) fn position(&self, is_match: bool, start: u64) -> Position {
+    pub(in crate::stream) fn position(&self, kind: OutcomeKind, start: u64) -> Position {
+        let is_match = kind == OutcomeKind::Match;
         let ShardContext { released, time, phase, rule, .. } = *self;
         match phase {
             // One event has one key in a rule, so that one shard reports all that comes of it.

@@ -38,7 +38,8 @@ use crate::schema::Schema;
 use crate::stream::engine::Engine;
 use crate::stream::error::PushError;
 use crate::stream::ingest::watermark::SourceId;
-use crate::stream::output::sink::Sink;
+use crate::stream::output::receiver::Positioned;
+use crate::stream::output::sink::ShardSink;
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
@@ -83,8 +84,13 @@ impl<E: Event> Shard<E> {
     /// # Errors
     /// [`PushError`] as for [`Engine::push`].
     #[inline]
-    pub fn push<S: Sink<E> + ?Sized>(&mut self, event: &E, sink: &mut S) -> Result<(), PushError> {
-        self.0.push(event, sink)
+    pub fn push<S: ShardSink<E> + ?Sized>(
+        &mut self,
+        event: &E,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        let source = self.0.ingest_mut().main_source();
+        self.push_from(source, event, sink)
     }
 
     /// Pushes an event of one of several sources, as [`Engine::push_from`] does.
@@ -92,13 +98,13 @@ impl<E: Event> Shard<E> {
     /// # Errors
     /// [`PushError`] as for [`Engine::push`].
     #[inline]
-    pub fn push_from<S: Sink<E> + ?Sized>(
+    pub fn push_from<S: ShardSink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.0.push_from(source, event, sink)
+        self.0.ingest_mut().ingest_one(source, event, &mut Positioned(sink))
     }
 
     /// Returns the source with this name. A new name makes a new source. All shards give the same
@@ -111,45 +117,46 @@ impl<E: Event> Shard<E> {
     ///
     /// # Errors
     /// [`PushError`] as for [`Engine::advance`].
-    pub fn advance<S: Sink<E> + ?Sized>(
+    pub fn advance<S: ShardSink<E> + ?Sized>(
         &mut self,
         to: Timestamp,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.0.advance(to, sink)
+        let source = self.0.ingest_mut().main_source();
+        self.advance_source(source, to, sink)
     }
 
     /// Advances the watermark of one of several sources, as [`Engine::advance_source`] does.
     ///
     /// # Errors
     /// [`PushError`] as for [`Engine::advance`].
-    pub fn advance_source<S: Sink<E> + ?Sized>(
+    pub fn advance_source<S: ShardSink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         to: Timestamp,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.0.advance_source(source, to, sink)
+        self.0.ingest_mut().advance_source(source, to, &mut Positioned(sink))
     }
 
     /// Marks `source` as idle, as [`Engine::set_idle`] does.
     ///
     /// # Errors
     /// [`PushError`] as for [`Engine::set_idle`].
-    pub fn set_idle<S: Sink<E> + ?Sized>(
+    pub fn set_idle<S: ShardSink<E> + ?Sized>(
         &mut self,
         source: SourceId,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        self.0.set_idle(source, sink)
+        self.0.ingest_mut().set_idle(source, &mut Positioned(sink))
     }
 
     /// Ends the stream, as [`Engine::finish`] does.
     ///
     /// # Errors
     /// [`PushError`] as for [`Engine::finish`].
-    pub fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
-        self.0.finish(sink)
+    pub fn finish<S: ShardSink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
+        self.0.finish_to(&mut Positioned(sink))
     }
 
     /// Returns the error that stopped the shard, as [`Engine::failure`] does.

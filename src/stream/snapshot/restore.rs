@@ -18,9 +18,9 @@ use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::keys::wire::SavedState;
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::stream::rule::spec::{Preparation, RuleSpec, check_events};
+use crate::stream::rule::spec::{Preparation, Relink, RuleSpec, check_events};
 use crate::stream::snapshot::RestoreError;
-use crate::stream::snapshot::saved::{Part, SavedEngine, SavedRule};
+use crate::stream::snapshot::saved::{SavedEngine, SavedPart, SavedRule};
 use crate::time::Timestamp;
 
 pub(super) fn restore<E: Portable>(
@@ -145,7 +145,7 @@ fn partials<E: Event>(dispatcher: &Dispatcher<E>) -> Vec<u64> {
 
 /// The joined contents of several parts.
 struct Saved<'a, E> {
-    parts: Vec<Part<'a, E>>,
+    parts: Vec<SavedPart<'a, E>>,
     /// Snapshots with the changes that follow them, as places in `parts`.
     chains: Vec<Vec<usize>>,
     schema: Schema,
@@ -156,10 +156,10 @@ struct Saved<'a, E> {
 
 impl<'a, E: Portable> Saved<'a, E> {
     fn read(bytes: &[&'a [u8]]) -> Result<Saved<'a, E>, RestoreError> {
-        let mut parts: Vec<Part<'a, E>> = Vec::new();
+        let mut parts: Vec<SavedPart<'a, E>> = Vec::new();
         let mut chains: Vec<Vec<usize>> = Vec::new();
         for (index, bytes) in bytes.iter().enumerate() {
-            let part = Part::read(bytes)?;
+            let part = SavedPart::read(bytes)?;
             if let Some(base) = part.base {
                 let is_followed = |chain: &&mut Vec<usize>| {
                     chain.last().is_some_and(|last| parts[*last].identity == base)
@@ -206,7 +206,7 @@ impl<'a, E: Portable> Saved<'a, E> {
     }
 
     /// Returns the last part of each chain, which holds the full state except for the keys.
-    fn heads(&self) -> impl Iterator<Item = &Part<'a, E>> {
+    fn heads(&self) -> impl Iterator<Item = &SavedPart<'a, E>> {
         self.chains.iter().filter_map(|chain| Some(&self.parts[*chain.last()?]))
     }
 
@@ -228,8 +228,7 @@ impl<'a, E: Portable> Saved<'a, E> {
                 .zip(ingest.dispatcher.accounting.stats.counters_mut())
                 .for_each(|(one, all)| *all += *one);
             if saved.failure.is_some() {
-                ingest.dispatcher.accounting.failure.clone_from(&saved.failure);
-                ingest.dispatcher.choose_delivery();
+                ingest.dispatcher.set_failure(saved.failure.as_ref());
             }
         }
         // By time; what was numbered by several engines, by part and then by its number there.
@@ -457,7 +456,7 @@ impl<E: Portable> Old<E> {
         };
         let (mut started, mut prepared) = (Vec::new(), Preparation::default());
         for given in rules {
-            started.push(given.start(&schema, true, matching, &mut prepared)?);
+            started.push(given.start(&schema, Relink::Allowed, matching, &mut prepared)?);
         }
         let read: HashSet<TypeId> = started
             .iter()

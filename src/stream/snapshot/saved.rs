@@ -7,7 +7,7 @@ use crate::schema::{EventType, Field, FieldId, FieldType, Schema};
 use crate::stream::engine::Identity;
 use crate::stream::error::{Failure, LimitFailure, PushError};
 use crate::stream::keys::key::Key;
-use crate::stream::keys::wire::{KeyReader, SavedKey};
+use crate::stream::keys::wire::{KeyDecoder, SavedKey};
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::frame::{Section, Sections};
 use crate::stream::stats::Stats;
@@ -28,7 +28,7 @@ pub(super) const HAS_MAIN: u8 = 2;
 const MOST: u64 = 1 << 62;
 
 /// One part of a snapshot to restore.
-pub(super) struct Part<'a, E> {
+pub(super) struct SavedPart<'a, E> {
     pub(super) identity: Identity,
     /// The snapshot that these changes follow.
     pub(super) base: Option<Identity>,
@@ -71,8 +71,8 @@ pub(super) struct SavedRule {
     pub(super) text: Option<usize>,
 }
 
-impl<'a, E: Portable> Part<'a, E> {
-    pub(super) fn read(bytes: &'a [u8]) -> Result<Part<'a, E>, RestoreError> {
+impl<'a, E: Portable> SavedPart<'a, E> {
+    pub(super) fn read(bytes: &'a [u8]) -> Result<SavedPart<'a, E>, RestoreError> {
         let sections = Sections::read(bytes)?;
         let base = sections.optional(Section::Base, |reader| {
             let checksum = u32::from_le_bytes(reader.array()?);
@@ -104,7 +104,7 @@ impl<'a, E: Portable> Part<'a, E> {
         if !is_event {
             return Err(RestoreError::Event);
         }
-        Ok(Part {
+        Ok(SavedPart {
             identity: sections.identity,
             base,
             engine: sections.required(Section::Engine, read_engine)?,
@@ -151,7 +151,7 @@ impl<'a, E: Portable> Part<'a, E> {
         let width = |rule: usize| rules.get(rule).map(|rule| rule.key_width);
         let read = self.sections.required(Section::Keys, |reader| {
             let SavedEngine { watermark, released, .. } = self.engine;
-            let mut keys = KeyReader::new(reader.bool()?, watermark, released);
+            let mut keys = KeyDecoder::new(reader.bool()?, watermark, released);
             while !reader.is_at_end() {
                 let key = keys.read(reader, &width);
                 is_event = keys.is_event;

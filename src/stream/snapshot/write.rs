@@ -32,7 +32,7 @@ type Filter<'f> = dyn FnMut(&Rule, &[Value]) -> bool + 'f;
 
 /// Writes the state of an engine. Returns `None` and writes nothing if a cold store cannot be read.
 pub(super) fn whole<E: Portable>(engine: &Ingest<E>, out: &mut Vec<u8>) -> Option<Identity> {
-    Writer { engine, base: None, share: None, filter: None, part: None }.write(out)
+    SnapshotWriter { engine, base: None, share: None, filter: None, part: None }.write(out)
 }
 
 /// Writes the changes since the snapshot `base`. Returns `None` and writes nothing if a cold store
@@ -42,7 +42,7 @@ pub(super) fn changes<E: Portable>(
     base: Identity,
     out: &mut Vec<u8>,
 ) -> Option<Identity> {
-    Writer { engine, base: Some(base), share: None, filter: None, part: None }.write(out)
+    SnapshotWriter { engine, base: Some(base), share: None, filter: None, part: None }.write(out)
 }
 
 /// Writes the state of some keys: one of several parts. The first part has the state that cannot be
@@ -53,7 +53,8 @@ pub(super) fn shard<E: Portable>(
     filter: &mut Filter<'_>,
     out: &mut Vec<u8>,
 ) {
-    Writer { engine, base: None, share: Some(share), filter: Some(filter), part: None }.write(out);
+    SnapshotWriter { engine, base: None, share: Some(share), filter: Some(filter), part: None }
+        .write(out);
 }
 
 /// Writes the state of one of several shards. `all` are the counts of all shards. The first shard
@@ -66,10 +67,11 @@ pub(super) fn part<E: Portable>(
 ) {
     let numbers = fed_numbers(&engine.dispatcher, share);
     let part = Some(ShardPart { share, all, numbers });
-    Writer { engine, base: None, share: Some(share.index()), filter: None, part }.write(out);
+    SnapshotWriter { engine, base: None, share: Some(share.index()), filter: None, part }
+        .write(out);
 }
 
-struct Writer<'e, 'f, E: Event> {
+struct SnapshotWriter<'e, 'f, E: Event> {
     engine: &'e Ingest<E>,
     /// The snapshot that the changes follow.
     base: Option<Identity>,
@@ -103,7 +105,7 @@ impl ShardPart<'_> {
     }
 }
 
-impl<E: Portable> Writer<'_, '_, E> {
+impl<E: Portable> SnapshotWriter<'_, '_, E> {
     fn write(mut self, out: &mut Vec<u8>) -> Option<Identity> {
         let mut frame = Frame::begin(out);
         if let Some(base) = self.base {
@@ -203,8 +205,8 @@ impl<E: Portable> Writer<'_, '_, E> {
         };
         let mut has_key = false;
         for (rule, group) in &route.always {
-            let (_, fields) = &route.groups[*group as usize];
-            if let Some(key) = KeyRef::read(event, fields, &self.engine.dispatcher.groups.hasher) {
+            let (_, reader) = &route.groups[*group as usize];
+            if let Some(key) = KeyRef::read(event, reader, &self.engine.dispatcher.groups.hasher) {
                 has_key = true;
                 if filter(&self.engine.dispatcher.rules[*rule as usize].info.rule, &key.to_key()) {
                     return true;
@@ -307,7 +309,7 @@ impl<E: Portable> Writer<'_, '_, E> {
     }
 }
 
-impl<E: Portable> Writer<'_, '_, E> {
+impl<E: Portable> SnapshotWriter<'_, '_, E> {
     /// Writes the keys that are not in memory. Gives those that have changed.
     fn cold_keys(
         &mut self,

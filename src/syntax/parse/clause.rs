@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 use super::super::ast::{
-    Clause, Dur, Emit, Expr, KeyPart, LimitPolicy, Name, Once, Skip, SkipStrategy, Spanned,
+    Clause, Dur, Emit, Expr, KeyPart, LimitPolicy, Name, Once, Report, Skip, SkipStrategy, Spanned,
 };
 use super::super::lex::{self, TokenKind};
 use super::super::words;
@@ -19,7 +19,8 @@ const ONE_QUANTIFIER: &str = "a step has one quantifier: one of `?`, `*`, `+` an
 pub(super) type Record = Vec<(Name, Option<Spanned<Expr>>)>;
 
 impl Parser<'_> {
-    /// The clauses in the braces at the index `open`, which is taken already; what is wrong with a clause is reported and the next one looked for.
+    /// The clauses in the braces at the index `open`, which is taken already; what is wrong with a
+    /// clause is reported and the next one looked for.
     pub(super) fn clauses(&mut self, open: usize) -> Vec<Spanned<Clause>> {
         let depth = self.brackets.depth(open) + 1;
         let mut clauses: Vec<Spanned<Clause>> = Vec::new();
@@ -42,7 +43,7 @@ impl Parser<'_> {
             self.nesting = 0;
             if let Ok(node) = self.clause() {
                 let clause = Spanned { node, span: self.since(span) };
-                let head = head(&clause.node);
+                let head = clause.node.head();
                 let first = seen.iter().find(|(seen, _)| *seen == head);
                 if let Some((_, first)) = first.filter(|_| !repeats(&clause.node)) {
                     let message = format!("a second `{head}` in one rule");
@@ -108,8 +109,8 @@ impl Parser<'_> {
         self.tokens[before].kind == TokenKind::CloseBrace && open == Some(TokenKind::Int)
     }
 
-    /// `-> b` behind `within 5m`: the bound of a part, which is reported. What stands behind it is read
-    /// for its own mistakes.
+    /// `-> b` behind `within 5m`: the bound of a part, which is reported. What stands behind it is
+    /// read for its own mistakes.
     fn pattern_behind_bound(&mut self) -> Parsed<Clause> {
         let diagnostic = self.not_expected("a clause such as `match`, `within` or `emit`");
         self.report(diagnostic.help(BOUND_OF_PART));
@@ -234,6 +235,7 @@ impl Parser<'_> {
                 Clause::Within(dur)
             }
             "skip" => Clause::Skip(self.skip()?),
+            "report" => Clause::Report(self.report_clause()?),
             "emit" => Clause::Emit(self.emit()?),
             "on" => {
                 self.expect_word("timeout")?;
@@ -415,6 +417,48 @@ impl Parser<'_> {
         };
         let ordered = self.eat_word("ordered");
         Ok(Skip { strategy, ordered })
+    }
+
+    /// What stands behind `report`.
+    fn report_clause(&mut self) -> Parsed<Report> {
+        const WORDS: [&str; 6] = ["all", "count", "first", "last", "longest", "shortest"];
+        let word = self.word();
+        let report = match word {
+            "all" => Report::All,
+            "count" => Report::Count,
+            "longest" => Report::Longest,
+            "shortest" => Report::Shortest,
+            "first" => return self.counted("first").map(Report::First),
+            "last" => return self.counted("last").map(Report::Last),
+            _ => {
+                let expected = "`all`, `count`, `first N`, `last N`, `longest` or `shortest`";
+                let diagnostic = self.not_expected_word(expected, &WORDS);
+                let help = match word {
+                    "each" | "every" | "any" => "write `report all`",
+                    "one" | "once" | "any_one" => "write `report first 1`",
+                    "number" | "total" | "sum" => "write `report count`",
+                    "max" | "maximal" => "write `report longest`",
+                    "min" | "minimal" => "write `report shortest`",
+                    _ => return self.fail(diagnostic),
+                };
+                return self.fail(diagnostic.help(help));
+            }
+        };
+        self.bump();
+        Ok(report)
+    }
+
+    /// The number behind `first` or `last`.
+    fn counted(&mut self, word: &str) -> Parsed<Spanned<u64>> {
+        self.bump();
+        let token = self.peek();
+        if token.kind != TokenKind::Int || token.first_on_line {
+            let diagnostic = self.not_expected("a number");
+            return self.fail(diagnostic.help(format!("write `report {word} 1`")));
+        }
+        let number = Spanned { node: lex::int(self.text_of(token)).unwrap_or(0), span: token.span };
+        self.bump();
+        Ok(number)
     }
 
     fn emit(&mut self) -> Parsed<Emit> {
@@ -629,29 +673,6 @@ impl Parser<'_> {
                 self.fail(diagnostic)
             }
         }
-    }
-}
-
-/// The words that start a clause.
-fn head(clause: &Clause) -> &'static str {
-    match clause {
-        Clause::About(_) => "about",
-        Clause::Severity(_) => "severity",
-        Clause::Tags(_) => "tags",
-        Clause::Meta(_) => "meta",
-        Clause::Param(_) => "param",
-        Clause::Define(_) => "define",
-        Clause::From(_) => "from",
-        Clause::Key(_) => "key",
-        Clause::Match(_) => "match",
-        Clause::Within(_) => "within",
-        Clause::Skip(_) => "skip",
-        Clause::Emit(_) => "emit",
-        Clause::OnTimeout(_) => "on timeout",
-        Clause::Having(_) => "having",
-        Clause::Suppress(..) => "suppress",
-        Clause::Once(_) => "once",
-        Clause::Limit(..) => "limit",
     }
 }
 

@@ -22,7 +22,7 @@ mod level {
 
 /// An expression with the number of its levels, which is limited because everything that walks
 /// the tree recurses.
-struct Tree {
+struct ExprTree {
     expr: Spanned<Expr>,
     height: u32,
 }
@@ -61,16 +61,16 @@ impl Parser<'_> {
     }
 
     /// One node above `below`, or a mistake if that makes too many levels.
-    fn grow(&mut self, span: Span, node: Expr, below: u32) -> Parsed<Tree> {
+    fn grow(&mut self, span: Span, node: Expr, below: u32) -> Parsed<ExprTree> {
         let height = below + 1;
         if height > MAX_NESTING {
             return self.fail(too_deep(span));
         }
-        Ok(Tree { expr: Spanned { node, span }, height })
+        Ok(ExprTree { expr: Spanned { node, span }, height })
     }
 
     /// An expression whose operators bind at least as strongly as `min`.
-    fn tree(&mut self, min: u8) -> Parsed<Tree> {
+    fn tree(&mut self, min: u8) -> Parsed<ExprTree> {
         let mut left = self.prefix(min)?;
         // Once there was a comparison, what follows may only bind less.
         let mut compared: Option<Span> = None;
@@ -207,7 +207,7 @@ impl Parser<'_> {
     }
 
     /// `first op b op c ...` for `and` or `or`, any number of operands.
-    fn chain(&mut self, op: BinaryOp, first: Tree) -> Parsed<Tree> {
+    fn chain(&mut self, op: BinaryOp, first: ExprTree) -> Parsed<ExprTree> {
         let start = first.expr.span;
         let mut height = first.height;
         let mut operands = vec![first.expr];
@@ -227,11 +227,11 @@ impl Parser<'_> {
         if height > MAX_NESTING {
             return self.fail(too_deep(span));
         }
-        Ok(Tree { expr: Spanned { node: tree.node, span }, height })
+        Ok(ExprTree { expr: Spanned { node: tree.node, span }, height })
     }
 
     /// What follows `in`.
-    fn membership(&mut self, value: Tree, negated: bool) -> Parsed<Tree> {
+    fn membership(&mut self, value: ExprTree, negated: bool) -> Parsed<ExprTree> {
         let in_parentheses = self.is(TokenKind::OpenParen) && self.nth(2).kind == TokenKind::Comma;
         if self.is(TokenKind::OpenBrace) || in_parentheses {
             let diagnostic = self.not_expected("a list after `in`");
@@ -257,7 +257,7 @@ impl Parser<'_> {
     }
 
     /// `is null`, `is not null`
-    fn is_null(&mut self, value: Tree) -> Parsed<Tree> {
+    fn is_null(&mut self, value: ExprTree) -> Parsed<ExprTree> {
         let reported = self.noticed == Some(self.at);
         self.bump();
         let negated = self.word().eq_ignore_ascii_case("not");
@@ -285,7 +285,7 @@ impl Parser<'_> {
     }
 
     /// `not x`, `-x`, `if ...` or an operand. `min` is what binds around it.
-    fn prefix(&mut self, min: u8) -> Parsed<Tree> {
+    fn prefix(&mut self, min: u8) -> Parsed<ExprTree> {
         let start = self.peek().span;
         let next = self.nth(1).kind;
         let not_in_capitals = self.word() != "not"
@@ -337,7 +337,7 @@ impl Parser<'_> {
         self.operand()
     }
 
-    fn if_else(&mut self) -> Parsed<Tree> {
+    fn if_else(&mut self) -> Parsed<ExprTree> {
         let start = self.bump().span;
         let condition = self.tree(level::OR)?;
         self.expect_word("then")?;
@@ -356,7 +356,7 @@ impl Parser<'_> {
     }
 
     /// A literal, a path, a call, a list, a parameter or an expression in parentheses.
-    fn operand(&mut self) -> Parsed<Tree> {
+    fn operand(&mut self) -> Parsed<ExprTree> {
         let token = self.peek();
         match token.kind {
             TokenKind::OpenParen => self.nested(|this| {
@@ -392,6 +392,12 @@ impl Parser<'_> {
                 }
                 if let Some(literal) = self.plain_literal(Sign::Plus)? {
                     return self.grow(token.span, Expr::Literal(literal), 0);
+                }
+                if word == words::MATCHES
+                    && self.nth(1).kind == TokenKind::Dot
+                    && self.nth(3).kind == TokenKind::OpenParen
+                {
+                    return self.nested(Self::call_of_matches);
                 }
                 if self.nth(1).kind == TokenKind::OpenParen && !words::is_operator(word) {
                     return self.nested(Self::call);
@@ -440,17 +446,28 @@ impl Parser<'_> {
         self.close(open, "an operator")
     }
 
-    fn path_operand(&mut self) -> Parsed<Tree> {
+    fn path_operand(&mut self) -> Parsed<ExprTree> {
         let path = self.path()?;
         self.grow(path.span, Expr::Path(path), 0)
     }
 
-    fn call(&mut self) -> Parsed<Tree> {
+    fn call(&mut self) -> Parsed<ExprTree> {
         let name = self.any_name();
         let open = self.at;
         self.bump();
         let (arguments, height) = self.arguments(open, TokenKind::CloseParen, "an argument")?;
         self.grow(self.since(name.span), Expr::Call(name, arguments), height)
+    }
+
+    /// `matches.sum(arg, ...)`
+    fn call_of_matches(&mut self) -> Parsed<ExprTree> {
+        let start = self.bump().span;
+        self.bump();
+        let name = self.free_name("`sum`, `avg`, `min` or `max`")?;
+        let open = self.at;
+        self.bump();
+        let (arguments, height) = self.arguments(open, TokenKind::CloseParen, "an argument")?;
+        self.grow(self.since(start), Expr::OfMatches(name, arguments), height)
     }
 
     /// `expr, expr, ... closer`
@@ -547,7 +564,9 @@ fn height_of(expr: &Spanned<Expr>) -> u32 {
             height_of(left).max(height_of(right))
         }
         Expr::In { value, set, .. } => height_of(value).max(height_of(set)),
-        Expr::List(entries) | Expr::Call(_, entries) => of_all(entries),
+        Expr::List(entries) | Expr::Call(_, entries) | Expr::OfMatches(_, entries) => {
+            of_all(entries)
+        }
         Expr::If(parts) => of_all(parts.as_slice()),
     }
 }

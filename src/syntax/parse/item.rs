@@ -536,38 +536,61 @@ impl Parser<'_> {
                 }
                 Ok(TestStep::Advance(self.moment()?))
             }
-            _ => {
-                let no = if self.is_word("not") {
-                    let diagnostic = self.not_expected("`match`, `timeout` or `no`");
-                    self.report(diagnostic.help("write `no`, as in `expect no match`"));
-                    self.bump();
-                    true
-                } else {
-                    self.eat_word("no")
-                };
-                let timeout = match self.word() {
-                    "match" => false,
-                    "timeout" => true,
-                    _ => {
-                        let expected =
-                            if no { "`match` or `timeout`" } else { "`match`, `timeout` or `no`" };
-                        let diagnostic = self.not_expected(expected);
-                        let help = "write `expect match { ... }` or `expect no match`";
-                        return self.fail(diagnostic.help(help));
-                    }
-                };
-                self.bump();
-                let fields =
-                    if self.is(TokenKind::OpenBrace) { self.record()? } else { Vec::new() };
-                // `at 11m`, unless an event follows: `at 11m login {`.
-                let mut at = None;
-                if self.is_word("at") && !self.at_test_event() {
-                    self.bump();
-                    at = Some(self.moment()?);
-                }
-                Ok(TestStep::Expect { no, timeout, fields, at })
-            }
+            _ => self.expectation(),
         }
+    }
+
+    /// What stands behind `expect`.
+    fn expectation(&mut self) -> Parsed<TestStep> {
+        let no = if self.is_word("not") {
+            let diagnostic = self.not_expected("`match`, `timeout` or `no`");
+            self.report(diagnostic.help("write `no`, as in `expect no match`"));
+            self.bump();
+            true
+        } else {
+            self.eat_word("no")
+        };
+        let timeout = match self.word() {
+            "match" => false,
+            "timeout" => true,
+            _ => {
+                let expected =
+                    if no { "`match` or `timeout`" } else { "`match`, `timeout` or `no`" };
+                let diagnostic = self.not_expected(expected);
+                let help = "write `expect match { ... }` or `expect no match`";
+                return self.fail(diagnostic.help(help));
+            }
+        };
+        self.bump();
+        let fields = if self.is(TokenKind::OpenBrace) { self.record()? } else { Vec::new() };
+        let count = self.expected_count(timeout)?;
+        // `at 11m`, unless an event follows: `at 11m login {`.
+        let mut at = None;
+        if self.is_word("at") && !self.at_test_event() {
+            self.bump();
+            at = Some(self.moment()?);
+        }
+        Ok(TestStep::Expect { no, timeout, fields, count, at })
+    }
+
+    /// `count 31`, behind what a match holds.
+    fn expected_count(&mut self, timeout: bool) -> Parsed<Option<Spanned<u64>>> {
+        if !self.is_word("count") {
+            return Ok(None);
+        }
+        if timeout {
+            let diagnostic = self.not_expected("`at` or the next line of the test");
+            return self.fail(diagnostic.help("a timeout is no match, and is not counted"));
+        }
+        self.bump();
+        let token = self.peek();
+        if token.kind != TokenKind::Int {
+            let diagnostic = self.not_expected("the number of matches");
+            return self.fail(diagnostic.help("write `expect match count 3`"));
+        }
+        let number = lex::int(self.text_of(token)).unwrap_or(u64::MAX);
+        self.bump();
+        Ok(Some(Spanned { node: number, span: token.span }))
     }
 
     fn at_test_event(&self) -> bool {

@@ -92,6 +92,11 @@ impl Printer {
                 self.root(&name.node);
                 self.list(("(", ")"), arguments, |this, argument| this.expr(&argument.node, 0));
             }
+            Expr::OfMatches(name, arguments) => {
+                self.push("matches.");
+                self.free_name(&name.node);
+                self.list(("(", ")"), arguments, |this, argument| this.expr(&argument.node, 0));
+            }
             Expr::If(parts) => {
                 let [condition, yes, no] = parts.as_ref();
                 self.push("if ");

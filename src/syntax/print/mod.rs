@@ -18,15 +18,24 @@ use crate::time::format_millis;
 /// The file in the one spelling of the language, comments left out.
 pub fn print(file: &File) -> String {
     let mut printer = Printer::default();
-    printer.file(file, true);
+    printer.file(file, Spacing::Loose);
     lay_out(&printer.finish(), &BTreeMap::new())
 }
 
 /// The file with marks where lines may break. Blank lines stand only where they have to.
 pub(super) fn flat(file: &File) -> Flat {
     let mut printer = Printer::default();
-    printer.file(file, false);
+    printer.file(file, Spacing::Tight);
     printer.finish()
+}
+
+/// The blank lines between declarations.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Spacing {
+    /// Only where they have to be.
+    Tight,
+    /// Also between declarations of different kinds.
+    Loose,
 }
 
 #[derive(Default)]
@@ -56,8 +65,8 @@ impl Printer {
     }
 
     /// A new line.
-    fn line(&mut self, edge: Edge, apart: bool) {
-        self.mark(MarkKind::Break { hard: true, blanks: 1, edge, apart });
+    fn line(&mut self, edge: Edge) {
+        self.mark(MarkKind::Break { hard: true, blanks: 1, edge, apart: false });
         self.push("\n");
     }
 
@@ -74,7 +83,7 @@ impl Printer {
         self.mark(MarkKind::Dedent);
     }
 
-    fn file(&mut self, file: &File, apart: bool) {
+    fn file(&mut self, file: &File, spacing: Spacing) {
         self.mark(MarkKind::Break { hard: true, blanks: 0, edge: Edge::Open, apart: false });
         let mut last: Option<&Item> = None;
         for item in &file.items {
@@ -84,7 +93,10 @@ impl Printer {
                 let is_short =
                     matches!(item, Item::List(_) | Item::Param(_) | Item::Define(_) | Item::Use(_))
                         && std::mem::discriminant(item) == std::mem::discriminant(last);
-                self.line(Edge::Between, is_block(item) || is_block(last) || apart && !is_short);
+                let is_loose = spacing == Spacing::Loose && !is_short;
+                let apart = is_block(item) || is_block(last) || is_loose;
+                self.mark(MarkKind::Break { hard: true, blanks: 1, edge: Edge::Between, apart });
+                self.push("\n");
             }
             last = Some(item);
             self.item(item);
@@ -113,7 +125,10 @@ impl Printer {
         mut item: impl FnMut(&mut Self, &T) -> bool,
     ) {
         let pad = if brackets.0 == "{" { " " } else { "" };
-        self.brackets(brackets, pad, items.is_empty(), |this| {
+        if items.is_empty() {
+            return self.empty_brackets(brackets);
+        }
+        self.brackets(brackets, pad, |this| {
             for (i, one) in items.iter().enumerate() {
                 let is_last = i + 1 == items.len();
                 let comma = item(this, one);
@@ -128,19 +143,10 @@ impl Printer {
     }
 
     /// Something in brackets that stands on lines of its own if it is too long for one.
-    fn brackets(
-        &mut self,
-        brackets: (&str, &str),
-        pad: &str,
-        is_empty: bool,
-        inner: impl FnOnce(&mut Self),
-    ) {
+    fn brackets(&mut self, brackets: (&str, &str), pad: &str, inner: impl FnOnce(&mut Self)) {
         self.group(|this| {
             this.push(brackets.0);
             this.indented(|this| {
-                if is_empty {
-                    return this.may_break("", Edge::Empty);
-                }
                 this.may_break(pad, Edge::Open);
                 inner(this);
                 this.may_break(pad, Edge::Close);
@@ -149,26 +155,36 @@ impl Printer {
         });
     }
 
+    /// Brackets with nothing in them but comments.
+    fn empty_brackets(&mut self, brackets: (&str, &str)) {
+        self.group(|this| {
+            this.push(brackets.0);
+            this.indented(|this| this.may_break("", Edge::Empty));
+            this.push(brackets.1);
+        });
+    }
+
     /// A name where reserved words need back-quotes.
     fn name(&mut self, name: &str) {
-        self.quoted(name, words::is_reserved(name));
+        self.plain_if(name, !words::is_reserved(name));
     }
 
     /// A name where every word may be one.
     fn free_name(&mut self, name: &str) {
-        self.quoted(name, false);
+        self.plain_if(name, words::is_word(name));
     }
 
     /// The first name of a path in an expression.
     fn root(&mut self, name: &str) {
-        self.quoted(name, words::is_operator(name));
+        self.plain_if(name, !words::is_operator(name));
     }
 
-    fn quoted(&mut self, name: &str, quote: bool) {
-        if quote || !words::is_word(name) {
-            let _ = write!(self.out, "`{name}`");
-        } else {
+    /// A name without back-quotes if it is a word and may be `plain`.
+    fn plain_if(&mut self, name: &str, plain: bool) {
+        if plain && words::is_word(name) {
             self.push(name);
+        } else {
+            let _ = write!(self.out, "`{name}`");
         }
     }
 
@@ -216,7 +232,7 @@ impl Printer {
                     [] => {}
                     [one] => {
                         self.push(" ");
-                        self.brackets(("{", "}"), " ", false, |this| this.clause(&one.node));
+                        self.brackets(("{", "}"), " ", |this| this.clause(&one.node));
                     }
                     overrides => {
                         self.push(" ");

@@ -97,14 +97,14 @@ impl Printer {
         match &take.unit {
             Unit::Step(step) => self.step(step),
             Unit::Group(body, within) => {
-                self.brackets(("(", ")"), "", false, |this| {
+                self.brackets(("(", ")"), "", |this| {
                     this.body(body);
                     this.within(within.as_ref());
                 });
             }
             Unit::Of(count, sequences, within) => {
                 let _ = write!(self.out, "{} of ", count.node);
-                self.brackets(("(", ")"), "", false, |this| {
+                self.brackets(("(", ")"), "", |this| {
                     for (i, sequence) in sequences.iter().enumerate() {
                         if i > 0 {
                             this.push(",");
@@ -146,7 +146,7 @@ impl Printer {
     /// Parentheses stand around several steps only.
     pub(super) fn choice(&mut self, choice: &Choice) {
         let [one] = choice.steps.as_slice() else {
-            return self.brackets(("(", ")"), "", false, |this| {
+            return self.brackets(("(", ")"), "", |this| {
                 for (i, step) in choice.steps.iter().enumerate() {
                     if i > 0 {
                         this.may_break(" ", Edge::Between);
@@ -171,7 +171,7 @@ impl Printer {
     }
 
     pub(super) fn condition(&mut self, condition: &Expr) {
-        self.brackets(("[", "]"), "", false, |this| match condition {
+        self.brackets(("[", "]"), "", |this| match condition {
             // Nothing else stands in the brackets that it could be confused with.
             Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), left, right) => {
                 this.group(|this| this.chain(*op, &left.node, &right.node));

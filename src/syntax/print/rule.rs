@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Printer;
 use crate::syntax::ast::{
-    Clause, Dur, Emit, Expr, KeyPart, LimitPolicy, Name, Once, Skip, SkipStrategy, Spanned,
+    Clause, Dur, Emit, Expr, KeyPart, LimitPolicy, Name, Once, Report, Skip, SkipStrategy, Spanned,
 };
 use crate::syntax::layout::Edge;
 use crate::time::format_millis;
@@ -19,15 +19,15 @@ impl Printer {
     /// `{ ... }` with a line for each item.
     pub(super) fn block<T>(&mut self, items: &[T], mut item: impl FnMut(&mut Self, &T)) {
         if items.is_empty() {
-            return self.brackets(("{", "}"), "", true, |_| ());
+            return self.empty_brackets(("{", "}"));
         }
         self.push("{");
         self.indented(|this| {
             for (i, one) in items.iter().enumerate() {
-                this.line(if i == 0 { Edge::Open } else { Edge::Between }, false);
+                this.line(if i == 0 { Edge::Open } else { Edge::Between });
                 item(this, one);
             }
-            this.line(Edge::Close, false);
+            this.line(Edge::Close);
         });
         self.push("}");
     }
@@ -71,6 +71,7 @@ impl Printer {
                 self.dur(dur);
             }
             Clause::Skip(skip) => self.skip(skip),
+            Clause::Report(report) => self.report(report),
             Clause::Emit(emit) => self.emit(emit),
             Clause::OnTimeout(emit) => {
                 self.push("on timeout ");
@@ -145,6 +146,22 @@ impl Printer {
         }
         if skip.ordered {
             self.push(" ordered");
+        }
+    }
+
+    fn report(&mut self, report: &Report) {
+        self.push("report ");
+        match report {
+            Report::All => self.push("all"),
+            Report::Count => self.push("count"),
+            Report::First(most) => {
+                let _ = write!(self.out, "first {}", most.node);
+            }
+            Report::Last(most) => {
+                let _ = write!(self.out, "last {}", most.node);
+            }
+            Report::Longest => self.push("longest"),
+            Report::Shortest => self.push("shortest"),
         }
     }
 

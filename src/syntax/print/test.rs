@@ -25,12 +25,15 @@ impl Printer {
             TestStep::Advance(to) => {
                 let _ = write!(self.out, "advance to {}", format_millis(to.node));
             }
-            TestStep::Expect { no, timeout, fields, at } => {
+            TestStep::Expect { no, timeout, fields, count, at } => {
                 self.push(if *no { "expect no " } else { "expect " });
                 self.push(if *timeout { "timeout" } else { "match" });
                 if !fields.is_empty() {
                     self.push(" ");
                     self.record(fields);
+                }
+                if let Some(count) = count {
+                    let _ = write!(self.out, " count {}", count.node);
                 }
                 if let Some(at) = at {
                     let _ = write!(self.out, " at {}", format_millis(at.node));

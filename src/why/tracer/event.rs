@@ -11,9 +11,9 @@ use crate::time::Timestamp;
 use crate::why::story::{Cause, Effect, Fate, Mismatch, ShownEvent, Then, Waits};
 
 /// What there is to say of an event before it changes anything.
-struct Judged {
-    partials: Vec<Verdict>,
-    start: Verdict,
+struct JudgedEvent {
+    partials: Vec<EventVerdict>,
+    start: EventVerdict,
     /// What came too short a time before one could start, and from when on one can.
     too_soon: Option<(String, Timestamp)>,
     /// What the event keeps from starting, and until when, if it is what must not come before.
@@ -21,7 +21,7 @@ struct Judged {
 }
 
 /// What an event could do to one partial match.
-struct Verdict {
+struct EventVerdict {
     mismatches: Vec<Mismatch>,
     stopped_by: Vec<String>,
     /// True if there is a branch, or it is complete as it can grow no more.
@@ -32,7 +32,8 @@ struct Verdict {
     takes: bool,
 }
 
-/// What one event has done, as it is put together from what was there before and what is there after.
+/// What one event has done, as it is put together from what was there before and what is there
+/// after.
 #[derive(Default)]
 struct Account {
     /// The number of the event.
@@ -80,7 +81,7 @@ impl Account {
     }
 
     /// Notes why nothing began with the event, unless that was said of a partial match already.
-    fn add_not_started(&mut self, start: Verdict) {
+    fn add_not_started(&mut self, start: EventVerdict) {
         let is_said = |mismatch: &Mismatch| {
             self.effects.iter().any(|effect| match &effect.fate {
                 Fate::Skipped(said) | Fate::Broken(said) => said.contains(mismatch),
@@ -183,7 +184,7 @@ impl<E: Event> Tracer<E> {
         runs: &[ProbedRun],
         start: &ProbedRun,
         event: &E,
-    ) -> Judged {
+    ) -> JudgedEvent {
         let judge = self.judge();
         let mut by_captured: hashbrown::HashMap<_, Vec<&ProbedRun>> = hashbrown::HashMap::new();
         for run in runs {
@@ -194,7 +195,7 @@ impl<E: Event> Tracer<E> {
             let mut edges = runs.iter().flat_map(|run| &run.edges);
             edges.any(|edge| edge.judged.holds && of(edge.action))
         };
-        let of_one = |runs: &[&ProbedRun]| Verdict {
+        let of_one = |runs: &[&ProbedRun]| EventVerdict {
             mismatches: judge.mismatches(runs, event),
             stopped_by: judge.stopped_by(runs),
             goes_on: has(runs, &|action| action != Action::Stop)
@@ -210,19 +211,19 @@ impl<E: Event> Tracer<E> {
         let silenced = judge.silenced(Matcher::<E>::last_violation(&self.state), event);
         let too_soon = silenced.filter(|_| of_start.takes);
         of_start.takes &= too_soon.is_none();
-        Judged { partials, start: of_start, too_soon, silences: judge.silences(start, event) }
+        JudgedEvent { partials, start: of_start, too_soon, silences: judge.silences(start, event) }
     }
 
-    /// Returns what the event did to each partial match of `before`, what it began, and what else there
-    /// is to say of it.
+    /// Returns what the event did to each partial match of `before`, what it began, and what else
+    /// there is to say of it.
     fn after_event(
         &mut self,
         mut account: Account,
         before: &[(u64, Waiting)],
-        judged: Judged,
+        judged: JudgedEvent,
         event: &E,
     ) -> Vec<Effect> {
-        let Judged { partials, start, too_soon, silences } = judged;
+        let JudgedEvent { partials, start, too_soon, silences } = judged;
         for ((number, waiting), verdict) in before.iter().zip(partials) {
             self.account_for(&mut account, *number, waiting, verdict, event.time());
         }
@@ -248,7 +249,7 @@ impl<E: Event> Tracer<E> {
         account: &mut Account,
         number: u64,
         waiting: &Waiting,
-        verdict: Verdict,
+        verdict: EventVerdict,
         now: Timestamp,
     ) {
         let same = account.take_same(&waiting.captured);
@@ -318,8 +319,8 @@ impl<E: Event> Tracer<E> {
     }
 
     /// Returns how a partial match ended that is gone; `None` if it did not end by itself.
-    fn end_of(&self, waiting: &Waiting, verdict: Verdict, now: Timestamp) -> Option<Fate> {
-        let Verdict { mismatches, stopped_by, goes_on, .. } = verdict;
+    fn end_of(&self, waiting: &Waiting, verdict: EventVerdict, now: Timestamp) -> Option<Fate> {
+        let EventVerdict { mismatches, stopped_by, goes_on, .. } = verdict;
         if !stopped_by.is_empty() {
             // Of an absence that would have been a match in the end.
             let is_pending = self.judge().then(&waiting.states) == Then::Match;
@@ -402,8 +403,8 @@ impl<E: Event> Tracer<E> {
         }
     }
 
-    /// Notes the newest partial match for which the event came too late. That is what people ask for
-    /// most.
+    /// Notes the newest partial match for which the event came too late. That is what people ask
+    /// for most.
     fn account_for_late(&mut self, account: &mut Account, ty: TypeId) {
         let is_used =
             |effect: &Effect| matches!(effect.fate, Fate::Started { .. } | Fate::Took { .. });

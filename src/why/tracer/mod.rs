@@ -10,6 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::HashSet;
+
 use self::deadline::{Ended, Until};
 pub use self::error::TraceError;
 use super::judge::{Judge, Narrator, Roles};
@@ -19,7 +21,7 @@ use super::story::{Cause, Effect, Entry, Fate, Reported, ShownEvent, Waits};
 use crate::event::Event;
 use crate::exec::{KeyState, Limits, Matcher, Outcome, OutcomeKind, Store, Waiting};
 use crate::explain::Words;
-use crate::hir::{Rule, StepId};
+use crate::hir::{Report, Rule, StepId};
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
 use crate::schema::FieldId;
@@ -113,6 +115,8 @@ pub struct Counts {
     pub filtered: u64,
     /// Matches of the key that were not reported, as another was reported before (`suppress`).
     pub suppressed: u64,
+    /// Matches of the key that were not reported, as `report` chose others of their set.
+    pub not_chosen: u64,
     /// Timeouts of the key.
     pub timeouts: u64,
     /// Events of the key that wait for time to pass.
@@ -406,8 +410,9 @@ impl<E: Event> Tracer<E> {
         }
     }
 
-    /// The partial matches that are open; after [`finish`](Tracer::finish), those that were.
-    pub fn open(&self) -> Vec<OpenPartial> {
+    /// Collects the open partial matches; after [`finish`](Tracer::finish), those that were open. The
+    /// call is meant for inspection: it works out what each of them waits for.
+    pub fn collect_open(&self) -> Vec<OpenPartial> {
         self.open_at_end.clone().unwrap_or_else(|| self.open_partials())
     }
 
@@ -511,9 +516,8 @@ impl<E: Event> Tracer<E> {
         ) -> usize,
     ) -> (Vec<ReportedOutcome>, usize) {
         let Tracer { info, matcher, store, state, key, counts, shadow, over, .. } = self;
-        let mut reported = Vec::new();
+        let (mut reported, mut sets) = (Vec::new(), Vec::new());
         let mut report = |outcome: Outcome<'_, E>| {
-            let captured = outcome.captures().numbered().map(|(step, seq, _)| (step, seq));
             let is_timeout = outcome.kind() == OutcomeKind::Timeout;
             if over.is_some() {
                 return;
@@ -536,12 +540,18 @@ impl<E: Event> Tracer<E> {
             counts.suppressed += u64::from(is_suppressed);
             counts.filtered += u64::from(is_filtered);
             counts.matches += u64::from(!is_timeout && !is_suppressed && !is_filtered);
+            let of_all = info.rule.pattern.report == Report::All || is_timeout;
+            if !of_all && info.rule.once.is_none() {
+                list(&outcome, &mut sets);
+            }
             reported.push(ReportedOutcome {
-                captured: captured.collect(),
+                captured: captured(&outcome),
                 reported: Reported {
                     is_timeout,
                     is_suppressed,
                     is_filtered,
+                    not_chosen: None,
+                    of: if of_all { 1 } else { outcome.set().count() },
                     at: outcome.at(),
                     emit: Match::new(info, key, outcome).to_record(),
                 },
@@ -550,6 +560,17 @@ impl<E: Event> Tracer<E> {
         let dropped = step(matcher, store, state, &mut report);
         if over.is_some() {
             matcher.clear(store, state);
+        }
+        let chosen: HashSet<Captured> =
+            reported.iter().map(|chosen: &ReportedOutcome| chosen.captured.clone()).collect();
+        for (captured, at, of) in sets.into_iter().filter(|(one, ..)| !chosen.contains(one)) {
+            counts.not_chosen += 1;
+            let not_chosen = Some(info.rule.pattern.report);
+            let (is_timeout, is_suppressed, is_filtered) = (false, false, false);
+            let emit = Value::Null;
+            let reported_ =
+                Reported { is_timeout, is_suppressed, is_filtered, not_chosen, of, at, emit };
+            reported.push(ReportedOutcome { captured, reported: reported_ });
         }
         (reported, dropped)
     }
@@ -604,9 +625,30 @@ fn shortened(mut effects: Vec<Effect>) -> (Vec<Effect>, usize) {
     (effects, more)
 }
 
+/// The captured events of a match: steps and numbers of events.
+type Captured = Vec<(StepId, u64)>;
+
+fn captured<E>(outcome: &Outcome<'_, E>) -> Captured {
+    outcome.captures().numbered().map(|(step, seq, _)| (step, seq)).collect()
+}
+
+/// Adds the matches of the outcome's set, unless those of a result before it are the same set. A set
+/// with more matches than partial matches are followed is not gone through.
+fn list<E>(outcome: &Outcome<'_, E>, sets: &mut Vec<(Captured, Timestamp, u64)>) {
+    let own = captured(outcome);
+    if sets.iter().any(|(listed, at, _)| *at == outcome.at() && *listed == own) {
+        return;
+    }
+    let mut listing = outcome.set().listing();
+    for _ in 0..MAX_PARTIALS {
+        let Some(one) = listing.next_match() else { break };
+        sets.push((captured(&one), one.at(), one.set().count()));
+    }
+}
+
 /// An outcome that was reported, by what it has captured.
 struct ReportedOutcome {
-    captured: Vec<(StepId, u64)>,
+    captured: Captured,
     reported: Reported,
 }
 

@@ -14,10 +14,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Ending> {
     let listing = if args.all { Listing::Whole } else { Listing::Screen };
     let loaded = match rules::load_and_report(args.rule_args(), listing)? {
         Ok(loaded) => loaded,
-        Err(refused) => {
-            crate::say(&refused.text);
-            return Ok(refused.ending);
-        }
+        Err(refused) => return Ok(refused.say()),
     };
     let number = loaded.set.warnings().len();
     if number > 0 {

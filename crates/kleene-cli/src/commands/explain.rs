@@ -42,10 +42,7 @@ fn is_about_rules(args: &ExplainArgs) -> bool {
 fn rule(args: &ExplainArgs) -> Result<Ending> {
     let loaded = match rules::load(args.rule_args())? {
         Ok(loaded) => loaded,
-        Err(refused) => {
-            crate::say(&refused.text);
-            return Ok(refused.ending);
-        }
+        Err(refused) => return Ok(refused.say()),
     };
     let is_picture = args.dot || args.mermaid || args.svg;
     if args.rule.is_some() || is_picture || loaded.rules.is_empty() {

@@ -25,10 +25,7 @@ pub(crate) fn test(args: &TestArgs) -> Result<Ending> {
     let mut files = Files::default();
     let loaded = match rules::load_and_note(args.rule_args(), Listing::Screen, &mut files)? {
         Ok(loaded) => loaded,
-        Err(refused) => {
-            crate::say(&refused.text);
-            return Ok(refused.ending);
-        }
+        Err(refused) => return Ok(refused.say()),
     };
     if let Some(path) = &args.junit {
         let mut guard = Guard::default();

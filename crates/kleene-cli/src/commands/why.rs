@@ -24,10 +24,7 @@ const OPEN_SHOWN: usize = 100;
 pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
     let loaded = match rules::load(args.rule_args())? {
         Ok(loaded) => loaded,
-        Err(refused) => {
-            crate::say(&refused.text);
-            return Ok(refused.ending);
-        }
+        Err(refused) => return Ok(refused.say()),
     };
     loaded.refuse_unknown_type(args.events.event_type.as_deref())?;
     let rule = loaded.pick(args.rule.as_deref())?;
@@ -82,7 +79,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
         found: 0,
         keyless: tracer.counts().keyless,
     });
-    findings.say(false);
+    findings.say();
     let is_unusable = ending == Ending::Fine && findings.unusable.is_some();
     Ok(if is_unusable { Ending::Unusable } else { ending })
 }
@@ -144,7 +141,7 @@ fn json_lines(tracer: &Tracer<Record>) -> String {
     let mut lines: Vec<String> =
         tracer.entries().map(|entry| of_entry(entry).to_string()).collect();
     let counts = tracer.counts();
-    let all_open = tracer.open();
+    let all_open = tracer.collect_open();
     let open: Vec<_> = all_open
         .iter()
         .take(OPEN_SHOWN)
@@ -168,6 +165,7 @@ fn json_lines(tracer: &Tracer<Record>) -> String {
         "timeouts": counts.timeouts,
         "filtered": counts.filtered,
         "suppressed": counts.suppressed,
+        "not_chosen": counts.not_chosen,
         "late": counts.late,
         "left_out": tracer.left_out(),
         "open": open,
@@ -232,6 +230,8 @@ fn of_effect(effect: &Effect, entry: &Entry) -> serde_json::Value {
             "kind": if reported.is_timeout { "timeout" } else { "match" },
             "suppressed": reported.is_suppressed,
             "filtered": reported.is_filtered,
+            "chosen": reported.not_chosen.is_none(),
+            "of": reported.of,
             "at": reported.at.to_string(),
             "emit": of_value(&reported.emit),
         })

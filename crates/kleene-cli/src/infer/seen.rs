@@ -19,7 +19,7 @@ pub(super) const MAX_NAME: usize = 256;
 pub(super) struct Scope {
     /// The number of the event, from 1.
     pub(super) event: u64,
-    /// So many fields may still be added, over all types.
+    /// The number of fields that may still be added, over all types.
     pub(super) room: usize,
     /// The names on the way to the event type, which is no field.
     pub(super) type_path: Vec<String>,
@@ -150,7 +150,7 @@ impl Observation {
             return;
         }
         let Some(seen) = self.field(name, scope) else { return };
-        seen.is_given(scope, false);
+        seen.is_given_whole(scope);
         seen.value(value, path, scope);
     }
 
@@ -162,13 +162,13 @@ impl Observation {
             }
             // `{"a.b": {"c": 1}}` is read neither as `a.b.c` nor as nested objects.
             let Some(seen) = self.field(name, scope) else { return };
-            seen.is_given(scope, true);
+            seen.is_given(scope);
             seen.is_object(scope);
             seen.left_out += 1;
             return;
         };
         let Some(seen) = self.field(first, scope) else { return };
-        seen.is_given(scope, true);
+        seen.is_given(scope);
         seen.is_object(scope);
         seen.dotted(rest, value, below(path, first), scope);
     }
@@ -188,15 +188,19 @@ impl Observation {
         self.fields.last_mut().map(|(_, seen)| seen)
     }
 
-    fn is_given(&mut self, scope: &Scope, in_part: bool) {
+    /// Counts an event that gives the field, as a whole or in part.
+    fn is_given(&mut self, scope: &Scope) {
         if self.last_given != scope.event {
             self.last_given = scope.event;
             self.given += 1;
         }
-        if !in_part {
-            self.twice += u64::from(self.last_whole == scope.event);
-            self.last_whole = scope.event;
-        }
+    }
+
+    /// Counts an event that gives the field as a whole.
+    fn is_given_whole(&mut self, scope: &Scope) {
+        self.is_given(scope);
+        self.twice += u64::from(self.last_whole == scope.event);
+        self.last_whole = scope.event;
     }
 
     /// Takes in a value that is here.

@@ -27,6 +27,7 @@ const CLAUSES: &[&str] = &[
     "match",
     "within",
     "skip",
+    "report",
     "emit",
     "having",
     "on timeout emit",
@@ -359,6 +360,8 @@ impl Offer<'_> {
         } else if kinds.contains(&Kind::Emit) {
             self.key();
             self.words(&["match"]);
+            self.add("matches", CompletionItemKind::Keyword, "the set of matches", 8);
+            self.document("All matches that the same event, or the same deadline, completes.");
         }
         // Constants are all that a test and a `meta` hold.
         if kinds.iter().any(|kind| matches!(kind, Kind::Record(_) | Kind::Meta)) {

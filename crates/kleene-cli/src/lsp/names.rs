@@ -143,6 +143,11 @@ impl Set {
         found
     }
 
+    /// True if the rule captures something under this name.
+    fn is_captured(&self, rule: Option<&RuleScan>, name: &str) -> bool {
+        self.captured(rule).iter().any(|(captured, ..)| captured == &name)
+    }
+
     /// The fields that `names` can go on with, in a rule and behind a step's candidate.
     pub(super) fn members(
         &self,
@@ -167,6 +172,12 @@ impl Set {
                 name: String::from(*name),
                 detail: String::from(*detail),
             })),
+            "matches" if !self.is_captured(rule, first) => {
+                members.extend(words::SET_FACTS.iter().map(|(name, detail, _)| Member {
+                    name: String::from(*name),
+                    detail: String::from(*detail),
+                }));
+            }
             _ => {
                 let captured = self.captured(rule);
                 let named = captured.iter().filter(|(name, ..)| name == first);
@@ -292,6 +303,12 @@ impl Set {
             && let Some(found) = Self::field_at(file, event, names)
         {
             return Some(found);
+        }
+        if first == "matches" && !rest.is_empty() && !self.is_captured(rule, first) {
+            let fact = words::SET_FACTS
+                .iter()
+                .find(|(name, ..)| Some(*name) == rest.first().map(String::as_str))?;
+            return Some(Meaning { code: names.join("."), about: fact.2.to_owned(), target: None });
         }
         if first == "match" || first == "prev" && rest.is_empty() {
             let about = match rest.first() {

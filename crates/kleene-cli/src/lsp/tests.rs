@@ -298,6 +298,12 @@ fn hovering_reports_what_a_name_means() {
     );
     let reported = hover("event a { x: float }\nrule r { match a[x > prev.<|>x] }");
     assert!(reported.contains("x: float"), "{reported}");
+    let reported = hover("event a { x: int }\nrule r { match a emit { n: matches.co<|>unt } }");
+    assert!(reported.contains("How many matches"), "{reported}");
+    let reported = hover("event a { x: int }\nrule r { match a emit { n: matches.ma<|>x(a.x) } }");
+    assert!(reported.contains("The greatest value that the step captured"), "{reported}");
+    let reported = hover("event a { x: int }\nrule r { match a skip none rep<|>ort count }");
+    assert!(reported.contains("What is reported of the matches"), "{reported}");
     // An event type that a rule makes.
     let made = "event a { x: int }\nrule r { match a emit as b { x: a.x, n: 1 } }\n\
                 rule s { match b[n > 0] as o emit { x: o.<|>x } }";
@@ -402,6 +408,10 @@ fn what_can_come_is_offered() {
         ("rule r { key x match a as o emit { v: <|>", &["x", "o", "sum", "match"], &["geo"]),
         ("rule r { match a as o emit { v: o.<|> } within 5s }", &["x", "geo"], &["y"]),
         ("rule r { match a emit { v: match.<|>", &["start", "awaits"], &["x"]),
+        ("rule r { match a emit { v: match<|>", &["match", "matches"], &["y"]),
+        ("rule r { match a emit { v: matches.<|>", &["count", "sum"], &["start", "x"]),
+        ("rule r { match a as matches emit { v: matches.<|>", &["x"], &["count"]),
+        ("rule r { match a emit { v: matches.sum(a.<|>", &["x"], &["y"]),
         ("rule r { match a emit { v: a.x, w: a.<|>", &["x"], &["y"]),
         // Parameters, keys, other clauses.
         ("rule r { param w: int = 1 match a[x > $<|>] }", &["w", "p"], &["x", "$w"]),
@@ -410,6 +420,8 @@ fn what_can_come_is_offered() {
         ("rule r { match a -> b key <|> }", &["x", "y", "geo"], &["a"]),
         ("rule r { from <|>", &["a", "b", "*"], &["x"]),
         ("rule r { skip <|>", &["past last", "none"], &["a"]),
+        ("rule r { report <|>", &["all", "count", "first 1", "longest"], &["a"]),
+        ("rule r { match a report count <|>", &["emit", "within"], &["a"]),
         ("rule r { match a as o -> b skip to first <|>", &["o", "b"], &["a", "x"]),
         ("rule r { match a severity <|>", &["high"], &["a"]),
         ("rule r { match a emit as <|>", &["a", "b"], &["x"]),

@@ -9,6 +9,23 @@ pub(super) const FACTS: [(&str, &str, &str); 5] = [
     ("id", "string", "The id of the match: the same again after a replay."),
 ];
 
+/// The facts of a set of matches: name, type, meaning.
+pub(super) const SET_FACTS: [(&str, &str, &str); 5] = [
+    ("count", "int", "How many matches the event, or the deadline, completes."),
+    (
+        "sum",
+        "matches.sum(step.field)",
+        "The sum of a field over what the step captured in all matches.",
+    ),
+    (
+        "avg",
+        "matches.avg(step.field)",
+        "The mean of a field over what the step captured in all matches.",
+    ),
+    ("min", "matches.min(step.field)", "The least value that the step captured in any match."),
+    ("max", "matches.max(step.field)", "The greatest value that the step captured in any match."),
+];
+
 /// What is called like a function and is none: the aggregates, and `matches`. Name, signature,
 /// meaning.
 pub(super) const CALLS: [(&str, &str, &str); 11] = [
@@ -67,6 +84,10 @@ const WORDS: &[(&str, &str)] = &[
     (
         "skip",
         "What a match drops: `past last` (the default), `none`, `to next`, `to first X`, `to last X`.",
+    ),
+    (
+        "report",
+        "What is reported of the matches that one event completes: `all` (the default), `count`, `first N`, `last N`, `longest`, `shortest`.",
     ),
     ("emit", "The record that a match reports."),
     (

@@ -1,8 +1,8 @@
 //! Why a run found nothing: what came of the lines of an input, with a sample of each kind.
 //!
-//! While the input is read, [`Review`] counts: events by type, times, reasons of rejects. At the end
-//! [`Review::findings`] says what that means. It is cheap for events that are fine: one count and two
-//! comparisons each.
+//! While the input is read, [`Review`] counts: events by type, times, reasons of rejects. At the
+//! end [`Review::findings`] says what that means. It is cheap for events that are fine: one count
+//! and two comparisons each.
 
 mod advice;
 mod reasons;
@@ -92,13 +92,18 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Prints what was found out. Hints alone are not for quiet runs.
-    pub(crate) fn say(&self, is_quiet: bool) {
+    /// Prints the findings.
+    pub(crate) fn say(&self) {
         if let Some(reason) = &self.unusable {
             crate::say(reason);
         }
-        if self.unusable.is_some() || !is_quiet {
-            self.hints.iter().for_each(|hint| crate::say(&format!("hint: {hint}")));
+        self.hints.iter().for_each(|hint| crate::say(&format!("hint: {hint}")));
+    }
+
+    /// Prints the findings of a quiet run: hints alone are not printed.
+    pub(crate) fn say_if_unusable(&self) {
+        if self.unusable.is_some() {
+            self.say();
         }
     }
 }

@@ -136,7 +136,8 @@ impl State {
         matches!(self.every, Every::Time(every) if self.last.elapsed() >= every)
     }
 
-    /// Keeps where the run is, and what `engine` holds. What the checkpoint says of output has to be written before.
+    /// Keeps where the run is, and what `engine` holds. What the checkpoint says of output has to
+    /// be written before.
     pub(crate) fn keep(&mut self, moment: &Moment<'_>, engine: &mut Engine<Record>) -> Result<()> {
         let Moment { position, output, rejects, counts, tally, has_ended } = *moment;
         let head = json!({
@@ -193,12 +194,13 @@ fn setting(args: &RunArgs) -> Value {
         // Null where it is not given, as in checkpoints of versions without the option.
         "strict": reading.is_strict.then_some(true),
         "steps-per-event": args.steps_per_event,
+        "matches-per-set": args.matches_per_set,
         "out-of-order": args.events.out_of_order.map(|bound| bound.as_millis().to_string()),
     })
 }
 
 /// Options that checkpoints of older versions do not have.
-const ADDED: [&str; 4] = ["max-line", "param", "steps-per-event", "strict"];
+const ADDED: [&str; 5] = ["max-line", "param", "steps-per-event", "matches-per-set", "strict"];
 
 fn same_setting(before: &Value, now: &Value) -> Result<()> {
     let Some(fields) = now.as_object() else { return Ok(()) };
@@ -269,8 +271,8 @@ impl Input {
         Ok(Some(Input { file, is_packed }))
     }
 
-    /// Returns what distinguishes the input from others: how long it is, how it starts, and what is before
-    /// `position`.
+    /// Returns what distinguishes the input from others: how long it is, how it starts, and what is
+    /// before `position`.
     fn probe(&self, position: Position) -> Result<Value> {
         let length = self.file.metadata()?.len();
         let start = length.min(PROBE);
@@ -317,8 +319,8 @@ impl Input {
     }
 }
 
-/// The place from which on to read an input that has grown. The last line that was read may have had
-/// no end then; fails if there is more of that line now.
+/// The place from which on to read an input that has grown. The last line that was read may have
+/// had no end then; fails if there is more of that line now.
 fn after_last_line(path: &Path, position: Position) -> Result<Position> {
     let Some(last) = position.offset.checked_sub(1) else { return Ok(position) };
     let around = input::open_at(path, Position { offset: last, ..position })?.read_bytes(2)?;

@@ -154,8 +154,15 @@ fn explanations_and_pictures_are_as_recorded() {
     let update = std::env::var_os("KLEENE_TEST_UPDATE").is_some();
     let folder = root().join("testdata/explain");
     let mut wrong = Vec::new();
-    for rule in ["unpaid_order", "v_shape", "sessions", "both_or_two", "guesses", "broken_promise"]
-    {
+    for rule in [
+        "unpaid_order",
+        "v_shape",
+        "sessions",
+        "both_or_two",
+        "guesses",
+        "broken_promise",
+        "ways_to_buy",
+    ] {
         for (options, ending) in FORMS {
             let found = explain(&format!("testdata/explain/rules.cep --rule {rule} {options}"));
             let file = folder.join(format!("{rule}.{ending}"));

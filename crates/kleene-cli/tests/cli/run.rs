@@ -660,6 +660,51 @@ fn what_rules_feed_each_other_and_what_is_suppressed_is_counted() {
 }
 
 #[test]
+fn how_many_matches_a_result_stands_for_is_written() {
+    let dir = Dir::new(&[(
+        "r.cep",
+        b"event a { u: string, v: int, ts: time }\nevent b { u: string, ts: time }\n\
+          rule many { key u  match a as x -> any b  within 1m  skip none  report count\n\
+          emit { sum: matches.sum(x.v) } }\n\
+          rule plain { key u  match a -> any b  within 1m  skip none  report longest }\n\
+          rule each { key u  match a -> any b  within 1m  skip none }\n\
+          rule quiet { key u  match a as x -> not b for 10s  within 1m  skip none  report last 1\n\
+          emit { n: matches.count } }\n",
+    )]);
+    // Two users, whose silences of three matches each are over at the same time.
+    let mut input = String::new();
+    for (at, ty) in ["a", "a", "b", "a", "a", "a"].into_iter().enumerate() {
+        for user in ["ann", "bob"] {
+            let at = if at > 2 { 20 } else { at };
+            let _ = writeln!(input, r#"{{"type":"{ty}","u":"{user}","v":{at},"ts":{at}}}"#);
+        }
+    }
+    input.push_str(r#"{"type":"b","u":"cy","ts":100}"#);
+    let run = |more: &str| {
+        let ran = dir.run_with(&format!("run r.cep --time-unit s {more}"), input.as_bytes());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.stdout
+    };
+    let lines = run("");
+    let of = |rule: &str| {
+        let lines =
+            lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.filter(|line| line["rule"] == rule).collect::<Vec<_>>()
+    };
+    let (many, plain, each, quiet) = (of("many"), of("plain"), of("each"), of("quiet"));
+    assert_eq!((many.len(), plain.len(), each.len(), quiet.len()), (2, 2, 4, 2), "{lines}");
+    assert_eq!((&many[0]["count"], &many[0]["emit"]["sum"]), (&json!(2), &json!(1)));
+    assert_eq!(plain[1]["count"], 2);
+    assert!(each[0].get("count").is_none() && many[0].get("saturated").is_none());
+    assert_eq!((&quiet[0]["count"], &quiet[1]["emit"]["n"]), (&json!(3), &json!(3)));
+    // Whatever the threads, the same.
+    assert_eq!(run("--threads 2"), lines);
+    let brief = run("--brief");
+    assert!(brief.contains("plain  u=ann matches=2\n"), "{brief}");
+    assert!(brief.contains("many  sum=1\n"), "{brief}");
+}
+
+#[test]
 fn a_limit_that_fails_stops_the_run_and_says_why() {
     let rules = FEEDS.replace("hit{2}", "hit{9}");
     let dir = Dir::new(&[("feeds.cep", rules.as_bytes())]);

@@ -69,7 +69,9 @@ fn what_programs_read_counts_what_people_read() {
             continue;
         }
         let reported = entries.iter().flat_map(|entry| entry["effects"].as_array().unwrap());
-        let reported = reported.filter(|effect| effect["reported"]["suppressed"] == false);
+        let reported = reported.filter(|effect| {
+            effect["reported"]["suppressed"] == false && effect["reported"]["chosen"] == true
+        });
         let matches = reported.filter(|effect| effect["reported"]["kind"] == "match").count();
         let left_out = summary["left_out"].as_u64().unwrap();
         assert!(left_out > 0 || summary["matches"] == matches, "{name}: {lines:?}");

@@ -11,7 +11,7 @@ use kleene::schema::{FieldType, Schema};
 use kleene::value::Value;
 
 use self::columns::{Column, Columns, from_cell};
-pub(crate) use self::record::{Cells, Reach, Row, reach};
+pub(crate) use self::record::{Cells, Following, Reach, Row, reach};
 use crate::layout::{Assembly, Layouts};
 use crate::scalar::guess_from_text;
 use crate::{delimiter_argument, other_delimiter};

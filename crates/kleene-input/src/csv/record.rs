@@ -86,17 +86,24 @@ impl Cells {
 
 /// What stands at the start of a text.
 pub(crate) enum Reach {
-    /// A record of so many bytes, its line end included.
+    /// A record: its length in bytes with its line end.
     Whole(usize),
-    /// A line of so many bytes, its end included, that is no record, and why.
+    /// A line that is no record: its length in bytes with its end, and the reason.
     Bad(usize, String),
     /// More has to arrive first.
     Waiting,
 }
 
-/// How far the record at the start of `text` reaches, whose first line has a quote in it. `ended`
-/// says that nothing follows `text`.
-pub(crate) fn reach(text: &[u8], delimiter: u8, limit: usize, ended: bool) -> Reach {
+/// What may follow a text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Following {
+    Nothing,
+    More,
+}
+
+/// How far the record at the start of `text` reaches, whose first line has a quote in it.
+pub(crate) fn reach(text: &[u8], delimiter: u8, limit: usize, following: Following) -> Reach {
+    let ended = following == Following::Nothing;
     let reason = match quoted_extent(text, delimiter) {
         Extent::Whole(length) if length <= limit => return Reach::Whole(length),
         Extent::Whole(length) => crate::too_long(length as u64),
@@ -114,8 +121,8 @@ pub(crate) fn reach(text: &[u8], delimiter: u8, limit: usize, ended: bool) -> Re
     Reach::Bad(memchr(b'\n', text).map_or(text.len(), |end| end + 1), reason)
 }
 
-/// Where the cells of a record without quotes start and end. Cells are short: looking at eight bytes
-/// at once finds their ends sooner than a search for each.
+/// Where the cells of a record without quotes start and end. Cells are short: looking at eight
+/// bytes at once finds their ends sooner than a search for each.
 fn split_plain(record: &[u8], delimiter: u8, cells: &mut Vec<(usize, usize)>) {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
@@ -145,7 +152,7 @@ fn split_plain(record: &[u8], delimiter: u8, cells: &mut Vec<(usize, usize)>) {
 
 /// How far a record with quotes reaches.
 enum Extent {
-    /// So many bytes, its line end included.
+    /// Its length in bytes with its line end.
     Whole(usize),
     /// Its line does not end.
     Endless,
@@ -213,7 +220,8 @@ mod tests {
     use crate::block::Cutter;
     use crate::records::{Cursor, next_record};
 
-    /// The records of `text`, arriving in pieces of `size`, as `line: cell|cell`, or `line! reason`.
+    /// The records of `text`, arriving in pieces of `size`, as `line: cell|cell`, or `line!
+    /// reason`.
     fn rows(text: &[u8], size: usize, limit: usize) -> Vec<String> {
         let mut cutter = Cutter::new(Some(b','), limit, crate::Position::default());
         let (mut cells, mut found) = (Cells::default(), Vec::new());
@@ -242,7 +250,7 @@ mod tests {
         found
     }
 
-    /// How long it takes to read a header of so many columns, the last of which is there twice.
+    /// How long it takes to read a header of `columns` columns, the last of which is there twice.
     fn header_time(columns: usize) -> std::time::Duration {
         let mut names: Vec<String> =
             (0..columns).map(|column| format!("column_{column}")).collect();

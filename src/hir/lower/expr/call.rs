@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::path::Found;
+use super::path::StepLookup;
 use super::{Bound, COMPARABLE, ExprContext, Typed, compare, fold, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::{Aggregate, AggregateOp, Pick};
@@ -196,8 +196,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let mut steps = Vec::new();
         for root in roots {
             match self.find_step(&root.root.node) {
-                Found::One(step) if whole || !root.rest.is_empty() => steps.push(step),
-                Found::Several(first, second) if whole || !root.rest.is_empty() => {
+                StepLookup::One(step) if whole || !root.rest.is_empty() => steps.push(step),
+                StepLookup::Several(first, second) if whole || !root.rest.is_empty() => {
                     self.ambiguous(&root.root.node, root.span, first, second);
                     return refused(span);
                 }
@@ -292,7 +292,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 }
             }
         }
-        if matches!(op, AggregateOp::Min | AggregateOp::Max) {
+        if op.name() == spelled && matches!(op, AggregateOp::Min | AggregateOp::Max) {
             help = format!("{help}, or `{spelled}(a, b)` for the {spelled} of values");
         }
         let message = format!("`{spelled}` over which events?");
@@ -308,7 +308,9 @@ fn step_roots<'e>(expr: &'e Spanned<ast::Expr>, out: &mut Vec<&'e Path>) {
         match &next.node {
             ast::Expr::Path(path) => out.push(path),
             ast::Expr::Literal(_) | ast::Expr::Param(_) => {}
-            ast::Expr::List(items) | ast::Expr::Call(_, items) => open.extend(items),
+            ast::Expr::List(items) | ast::Expr::Call(_, items) | ast::Expr::OfMatches(_, items) => {
+                open.extend(items);
+            }
             ast::Expr::Not(x) | ast::Expr::Neg(x) | ast::Expr::IsNull { value: x, .. } => {
                 open.push(x);
             }

@@ -2,6 +2,7 @@
 
 mod call;
 mod contradiction;
+mod matches;
 mod negation;
 mod path;
 mod set;
@@ -95,6 +96,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             ast::Expr::Path(path) => return self.path(path, context),
             ast::Expr::Param(name) => return self.param(name),
             ast::Expr::Call(name, args) => return self.call(name, args, span, context),
+            ast::Expr::OfMatches(name, args) => {
+                return self.of_matches(name, args, span, context);
+            }
             ast::Expr::In { negated, value, set } => {
                 let Some(found) = self.membership(value, set, context, span) else {
                     return refused(span);
@@ -408,24 +412,27 @@ impl<'a> RuleLowerer<'_, 'a> {
 fn arithmetic(op: BinaryOp, a: Kind, b: Kind) -> Kind {
     use BinaryOp::{Add, Div, Mul, Rem, Sub};
     let mut result = Kind::NEVER;
-    let mut rule = |on: bool, left: Kind, right: Kind, gives: Kind| {
+    let (int, float, time, span) = (Kind::INT, Kind::FLOAT, Kind::TIME, Kind::DURATION);
+    // When the row counts, the kinds of both sides, and the kind of the result.
+    let rows = [
+        (op != Div, int, int, int),
+        (op == Div, int, int, float),
+        (true, float, Kind::NUMBER, float),
+        (true, Kind::NUMBER, float, float),
+        (op == Add, Kind::STRING, Kind::STRING, Kind::STRING),
+        (op == Sub, time, time, span),
+        (matches!(op, Add | Sub), time, span, time),
+        (op == Add, span, time, time),
+        (matches!(op, Add | Sub | Rem), span, span, span),
+        (op == Div, span, span, float),
+        (matches!(op, Mul | Div), span, Kind::NUMBER, span),
+        (op == Mul, Kind::NUMBER, span, span),
+    ];
+    for (on, left, right, gives) in rows {
         if on && a.intersects(left) && b.intersects(right) {
             result = result.or(gives);
         }
-    };
-    let (int, float, time, span) = (Kind::INT, Kind::FLOAT, Kind::TIME, Kind::DURATION);
-    rule(op != Div, int, int, int);
-    rule(op == Div, int, int, float);
-    rule(true, float, Kind::NUMBER, float);
-    rule(true, Kind::NUMBER, float, float);
-    rule(op == Add, Kind::STRING, Kind::STRING, Kind::STRING);
-    rule(op == Sub, time, time, span);
-    rule(matches!(op, Add | Sub), time, span, time);
-    rule(op == Add, span, time, time);
-    rule(matches!(op, Add | Sub | Rem), span, span, span);
-    rule(op == Div, span, span, float);
-    rule(matches!(op, Mul | Div), span, Kind::NUMBER, span);
-    rule(op == Mul, Kind::NUMBER, span, span);
+    }
     if (a.or(b)).intersects(Kind::NULL) && !result.is_never() {
         result = result.or(Kind::NULL);
     }

@@ -1,4 +1,5 @@
-//! Negations of what may be null: an event that lacks the field does not fit, which is easily missed.
+//! Negations of what may be null: an event that lacks the field does not fit, which is easily
+//! missed.
 
 use hashbrown::HashSet;
 
@@ -32,7 +33,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let mut said = Said::default();
         for (source, condition) in conditions {
             said.required(condition);
-            said.condition(*source, condition, false);
+            said.condition(*source, condition, Sense::Plain);
         }
         let Said { mut asked, negated } = said;
         for (source, name, span) in negated {
@@ -43,7 +44,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// Warns of what was noted, but not of parts of the key: an event that lacks one is in no stream.
+    /// Warns of what was noted, but not of parts of the key: an event that lacks one is in no
+    /// stream.
     pub(in crate::hir::lower) fn warn_of_doubts(&mut self, key: &[KeyPart]) {
         for Doubt { source, span, name, ty, field } in std::mem::take(&mut self.doubts) {
             if key.iter().any(|part| part.fields.iter().any(|of| of.0 == ty && of.1 == field)) {
@@ -59,6 +61,13 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.env.report(source, diagnostic);
         }
     }
+}
+
+/// The sense of a condition: plain, or in a negation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Sense {
+    Plain,
+    Negated,
 }
 
 impl Said {
@@ -79,14 +88,15 @@ impl Said {
         }
     }
 
-    /// Looks at what is true or false; `negated` says whether it stands in a negation.
-    fn condition(&mut self, source: usize, expr: &Spanned<Expr>, negated: bool) {
+    /// Looks at what is true or false.
+    fn condition(&mut self, source: usize, expr: &Spanned<Expr>, sense: Sense) {
+        let negated = sense == Sense::Negated;
         match &expr.node {
             Expr::Binary(BinaryOp::And | BinaryOp::Or, a, b) => {
-                self.condition(source, a, negated);
-                self.condition(source, b, negated);
+                self.condition(source, a, sense);
+                self.condition(source, b, sense);
             }
-            Expr::Not(x) => self.condition(source, x, true),
+            Expr::Not(x) => self.condition(source, x, Sense::Negated),
             Expr::IsNull { value, .. } => self.asked.extend(field_of(value)),
             Expr::Binary(op, a, b) if negated || *op == BinaryOp::Ne => {
                 self.value(source, a);
@@ -97,9 +107,9 @@ impl Said {
             Expr::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
                 // What is not true goes the other way, null as well.
-                self.condition(source, condition, false);
-                self.condition(source, then, negated);
-                self.condition(source, otherwise, negated);
+                self.condition(source, condition, Sense::Plain);
+                self.condition(source, then, sense);
+                self.condition(source, otherwise, sense);
             }
             _ if negated => self.value(source, expr),
             _ => {}

@@ -11,6 +11,7 @@ use crate::hir::lower::names;
 use crate::hir::lower::names::{Takes, listed};
 use crate::hir::lower::unknown;
 use crate::hir::{Expr, StepId};
+use crate::syntax::MATCHES;
 use crate::syntax::ast::{Path, PathPart};
 use crate::value::{Kind, Value};
 
@@ -24,7 +25,7 @@ const FACTS: [(&str, MatchFact, Kind); 6] = [
 ];
 
 /// Which step a name means.
-pub(super) enum Found {
+pub(super) enum StepLookup {
     Nothing,
     One(usize),
     Several(usize, usize),
@@ -43,6 +44,9 @@ impl RuleLowerer<'_, '_> {
         if root == "match" && !path.rest.is_empty() {
             return self.fact(path, context);
         }
+        if self.is_of_matches(path, context) {
+            return self.matches_fact(path, context);
+        }
         if let Some(bound) = context.bound {
             return self.bound_path(path, bound, context);
         }
@@ -59,9 +63,9 @@ impl RuleLowerer<'_, '_> {
             };
         }
         let step = match self.find_step(root) {
-            Found::Nothing => None,
-            Found::One(step) => Some(step),
-            Found::Several(first, second) => {
+            StepLookup::Nothing => None,
+            StepLookup::One(step) => Some(step),
+            StepLookup::Several(first, second) => {
                 self.ambiguous(root, span, first, second);
                 return refused(span);
             }
@@ -98,7 +102,7 @@ impl RuleLowerer<'_, '_> {
         };
         if self.is_record(of, root) {
             // Said already.
-        } else if let Found::One(step) = self.find_step(root) {
+        } else if let StepLookup::One(step) = self.find_step(root) {
             let message = format!("`{root}` is a step, not a field of this event");
             let first = |of: Takes| self.fields_in_common(of).into_iter().next();
             let field = self.steps[step].ty.and_then(first).or_else(|| first(of));
@@ -135,7 +139,7 @@ impl RuleLowerer<'_, '_> {
         if let Some(index) = self.key.iter().position(|(key, _)| **key == *root) {
             return Typed { expr: Expr::Key(index), kind: self.key[index].1, span };
         }
-        if let Found::One(step) = self.find_step(root) {
+        if let StepLookup::One(step) = self.find_step(root) {
             let message = format!("`{root}` is a step: a whole event can't be emitted");
             let help = self.fields_of(step).map_or_else(
                 || format!("count its repetitions: `count({root})`"),
@@ -157,6 +161,10 @@ impl RuleLowerer<'_, '_> {
                 FACTS.iter().map(|(fact, ..)| format!("match.{fact}")).collect();
             let facts = listed(facts.iter().map(String::as_str));
             self.report(diagnostic.help(format!("say what of it: {facts}")));
+            return refused(span);
+        }
+        if root == MATCHES {
+            self.report(diagnostic.help("how many matches there are is `matches.count`"));
             return refused(span);
         }
         let emitted = self.emitted.iter().map(|(name, ..)| &**name);
@@ -239,20 +247,19 @@ impl RuleLowerer<'_, '_> {
         refused(path.span)
     }
 
-    pub(super) fn find_step(&self, name: &str) -> Found {
-        let named = |explicit: bool| {
+    pub(super) fn find_step(&self, name: &str) -> StepLookup {
+        let named = || {
             let steps = self.steps.iter().enumerate();
-            steps.filter(move |(_, step)| {
-                !step.negated && *step.name == *name && (step.explicit || !explicit)
-            })
+            steps.filter(|(_, step)| !step.negated && *step.name == *name)
         };
         // A name that someone chose goes before one that a type gave.
-        let explicit = named(true).next().is_some();
-        let mut found = named(explicit).map(|(index, _)| index);
+        let is_chosen = named().any(|(_, step)| step.explicit);
+        let chosen = named().filter(|(_, step)| step.explicit || !is_chosen);
+        let mut found = chosen.map(|(index, _)| index);
         match (found.next(), found.next()) {
-            (None, _) => Found::Nothing,
-            (Some(step), None) => Found::One(step),
-            (Some(first), Some(second)) => Found::Several(first, second),
+            (None, _) => StepLookup::Nothing,
+            (Some(step), None) => StepLookup::One(step),
+            (Some(first), Some(second)) => StepLookup::Several(first, second),
         }
     }
 

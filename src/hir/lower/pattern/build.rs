@@ -1,6 +1,6 @@
 //! The pattern with its bounds and conditions.
 
-use super::{Plan, PlanItem, PlanKind, PlanUntil, Silence, Written, contiguity};
+use super::{PlanItem, PlanKind, PlanUntil, SequencePlan, Silence, Written, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::BinaryOp;
 use crate::hir::lower::context::RuleLowerer;
@@ -17,7 +17,7 @@ use crate::time::format_millis;
 use crate::value::{Kind, Value};
 
 impl<'a> RuleLowerer<'_, 'a> {
-    pub(super) fn sequence(&mut self, plan: &Plan<'a>, within: Option<i64>) -> Sequence {
+    pub(super) fn sequence(&mut self, plan: &SequencePlan<'a>, within: Option<i64>) -> Sequence {
         let mut items = Vec::new();
         // How long a `not` before the item holds: it comes no sooner.
         let mut silence = Length::ZERO;
@@ -143,7 +143,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         Sequence { items: vec![item], without: None }
     }
 
-    pub(super) fn last_step(&self, plan: &Plan<'a>) -> usize {
+    pub(super) fn last_step(&self, plan: &SequencePlan<'a>) -> usize {
         match plan.items.last().map(|item| &item.kind) {
             Some(PlanKind::Step { step, .. } | PlanKind::Not { step, .. }) => *step,
             Some(PlanKind::Group { plan, .. }) => self.last_step(plan),
@@ -398,7 +398,7 @@ impl<'a> RuleLowerer<'_, 'a> {
 }
 
 /// The type that all steps of a group have.
-fn common_type(plan: &Plan<'_>) -> Option<Takes> {
+fn common_type(plan: &SequencePlan<'_>) -> Option<Takes> {
     let mut types = plan.items.iter().map(|item| match &item.kind {
         PlanKind::Step { resolved, .. } => resolved.ty,
         PlanKind::Not { steps, .. } => {
@@ -416,7 +416,8 @@ fn common_type(plan: &Plan<'_>) -> Option<Takes> {
     types.all(|ty| ty == Some(first)).then_some(first)
 }
 
-/// True if a condition is the same whatever parameters and lists say: those are there to be changed.
+/// True if a condition is the same whatever parameters and lists say: those are there to be
+/// changed.
 fn is_fixed(expr: &Spanned<ast::Expr>) -> bool {
     match &expr.node {
         ast::Expr::Param(_) => false,
@@ -426,7 +427,9 @@ fn is_fixed(expr: &Spanned<ast::Expr>) -> bool {
         ast::Expr::Literal(_) | ast::Expr::Path(_) => true,
         ast::Expr::Not(x) | ast::Expr::Neg(x) | ast::Expr::IsNull { value: x, .. } => is_fixed(x),
         ast::Expr::Binary(_, a, b) | ast::Expr::Range(a, b) => is_fixed(a) && is_fixed(b),
-        ast::Expr::Call(_, items) | ast::Expr::List(items) => items.iter().all(is_fixed),
+        ast::Expr::Call(_, items) | ast::Expr::OfMatches(_, items) | ast::Expr::List(items) => {
+            items.iter().all(is_fixed)
+        }
         ast::Expr::If(parts) => parts.iter().all(is_fixed),
     }
 }

@@ -1,7 +1,7 @@
 //! What a pattern as a whole must not be, and what it may not be meant to be.
 
-use super::loops::Level;
-use super::{Plan, PlanItem, PlanKind, Quant, Written};
+use super::loops::PlanExtent;
+use super::{PlanItem, PlanKind, Quant, SequencePlan, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::names::Takes;
@@ -38,7 +38,12 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    pub(super) fn check_absences(&mut self, plan: &Plan<'a>, scope: Scope, within: Option<i64>) {
+    pub(super) fn check_absences(
+        &mut self,
+        plan: &SequencePlan<'a>,
+        scope: Scope,
+        within: Option<i64>,
+    ) {
         let top = scope == Scope::Pattern;
         let items = &plan.items;
         for (index, item) in items.iter().enumerate() {
@@ -80,8 +85,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// A `not` with a time of its own, beside another `not`: the one would speak of another time than
-    /// the other.
+    /// A `not` with a time of its own, beside another `not`: the one would speak of another time
+    /// than the other.
     fn silence_beside_not(items: &[PlanItem<'_>], index: usize) -> Option<Diagnostic> {
         let time = |item: &PlanItem<'_>| match &item.kind {
             PlanKind::Not { duration, .. } => Some(duration.is_some()),
@@ -311,18 +316,23 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    pub(super) fn check_longest(&mut self, plan: &Plan<'a>, level: Level, within: Option<i64>) {
+    pub(super) fn check_longest(
+        &mut self,
+        plan: &SequencePlan<'a>,
+        level: PlanExtent,
+        within: Option<i64>,
+    ) {
         for (index, item) in plan.items.iter().enumerate() {
-            let last = level == Level::Whole && index + 1 == plan.items.len();
+            let last = level == PlanExtent::Whole && index + 1 == plan.items.len();
             let (quant, is_step) = match &item.kind {
                 PlanKind::Step { quant, .. } => (quant, true),
                 PlanKind::Group { plan, quant, .. } => {
-                    self.check_longest(plan, Level::Part, within);
+                    self.check_longest(plan, PlanExtent::Part, within);
                     (quant, false)
                 }
                 PlanKind::Alternatives { branches, .. } => {
                     for branch in branches {
-                        self.check_longest(branch, Level::Part, within);
+                        self.check_longest(branch, PlanExtent::Part, within);
                     }
                     continue;
                 }
@@ -336,7 +346,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 && quant.quantifier.max.is_none()
                 && within.is_none();
             if !last {
-                let (message, help) = if level == Level::Whole {
+                let (message, help) = if level == PlanExtent::Whole {
                     (
                         "`longest` is for the last step of a pattern",
                         "between steps a loop is `greedy` already: leave the word out",
@@ -369,9 +379,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// Refuses a `within` that ends before the gaps and silences in it can have passed, also that of
-    /// a group.
-    pub(super) fn check_times(&mut self, plan: &Plan<'a>, span: Span, within: Option<i64>) {
+    /// Refuses a `within` that ends before the gaps and silences in it can have passed, also that
+    /// of a group.
+    pub(super) fn check_times(&mut self, plan: &SequencePlan<'a>, span: Span, within: Option<i64>) {
         let least = least_time(plan);
         if let Some(within) = within
             && least > 0
@@ -406,7 +416,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// Notes whether a partial match can wait for ever.
-    pub(super) fn note_waits(&mut self, plan: &Plan<'a>, span: Span, within: Option<i64>) {
+    pub(super) fn note_waits(&mut self, plan: &SequencePlan<'a>, span: Span, within: Option<i64>) {
         self.bounded_waits = has_bounded_wait(plan);
         if within.is_none() && may_wait(plan) {
             // A last `not` with `for` gives up by itself.
@@ -474,7 +484,7 @@ fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
 }
 
 /// True if one of the branches is a silence, and what would break it is one of the others.
-fn is_over_by_itself(branches: &[Plan<'_>]) -> bool {
+fn is_over_by_itself(branches: &[SequencePlan<'_>]) -> bool {
     let is_taken = |ty: Takes| {
         branches.iter().any(|branch| match branch.items.as_slice() {
             [item @ PlanItem { kind: PlanKind::Step { quant, .. }, .. }] => {
@@ -483,7 +493,7 @@ fn is_over_by_itself(branches: &[Plan<'_>]) -> bool {
             _ => false,
         })
     };
-    let mut silences = branches.iter().filter_map(Plan::silence);
+    let mut silences = branches.iter().filter_map(SequencePlan::silence);
     silences.any(|silence| silence.steps.iter().all(|step| step.ty.is_some_and(is_taken)))
 }
 
@@ -494,9 +504,9 @@ fn takes_all(item: &PlanItem<'_>, ty: Takes) -> bool {
     fits && resolved.conditions.is_empty()
 }
 
-/// The time that passes at least from a plan's first event to its end: gaps and silences before what
-/// has to come. A gap and a silence before the same step run together.
-fn least_time(plan: &Plan<'_>) -> i64 {
+/// The time that passes at least from a plan's first event to its end: gaps and silences before
+/// what has to come. A gap and a silence before the same step run together.
+fn least_time(plan: &SequencePlan<'_>) -> i64 {
     let (mut sum, mut silence) = (0i64, 0);
     for (index, item) in plan.items.iter().enumerate() {
         let inside = match &item.kind {
@@ -531,7 +541,7 @@ fn least_time(plan: &Plan<'_>) -> i64 {
     sum.saturating_add(silence)
 }
 
-fn least_time_of_branch(branch: &Plan<'_>) -> i64 {
+fn least_time_of_branch(branch: &SequencePlan<'_>) -> i64 {
     match branch.silence() {
         Some(silence) => silence.time.known().unwrap_or(0),
         None => least_time(branch),
@@ -551,7 +561,7 @@ fn has_bounded_gap(item: &PlanItem<'_>) -> bool {
 }
 
 /// True if something but the rule's `within` lets a partial match run out of time.
-fn has_bounded_wait(plan: &Plan<'_>) -> bool {
+fn has_bounded_wait(plan: &SequencePlan<'_>) -> bool {
     plan.items.iter().any(|item| {
         has_bounded_gap(item)
             || match &item.kind {
@@ -563,7 +573,7 @@ fn has_bounded_wait(plan: &Plan<'_>) -> bool {
 }
 
 /// True if a partial match can wait for an event that need not be the next.
-fn may_wait(plan: &Plan<'_>) -> bool {
+fn may_wait(plan: &SequencePlan<'_>) -> bool {
     let waits = |(index, item): (usize, &PlanItem<'_>)| match &item.kind {
         PlanKind::Step { quant, .. } => {
             index > 0 && item.arrow.contiguity != ast::Contiguity::Next && !has_bounded_gap(item)

@@ -1,30 +1,30 @@
 //! What a loop may not be meant to be: warnings.
 
-use super::{Plan, PlanItem, PlanKind};
+use super::{PlanItem, PlanKind, SequencePlan};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
 
 /// What a plan is of: the whole pattern or a part of it.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Level {
+pub(super) enum PlanExtent {
     Whole,
     Part,
 }
 
 impl<'a> RuleLowerer<'_, 'a> {
     /// Warns of loops whose partial matches grow with each event.
-    pub(super) fn warn_loops(&mut self, plan: &Plan<'a>, level: Level, bounded: bool) {
+    pub(super) fn warn_loops(&mut self, plan: &SequencePlan<'a>, level: PlanExtent, bounded: bool) {
         for (index, item) in plan.items.iter().enumerate() {
             let quant = match &item.kind {
                 PlanKind::Step { quant, .. } => quant,
                 PlanKind::Group { plan, quant, within, .. } => {
-                    self.warn_loops(plan, Level::Part, bounded || within.is_some());
+                    self.warn_loops(plan, PlanExtent::Part, bounded || within.is_some());
                     quant
                 }
                 PlanKind::Alternatives { branches, .. } => {
                     for branch in branches {
-                        self.warn_loops(branch, Level::Part, bounded);
+                        self.warn_loops(branch, PlanExtent::Part, bounded);
                     }
                     continue;
                 }
@@ -33,7 +33,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             let Quantifier { mode, inner, max: None, .. } = quant.quantifier else { continue };
             let (None, Some(span)) = (&quant.until, quant.span) else { continue };
             let doubles = inner == Contiguity::Any;
-            let last = level == Level::Whole && index + 1 == plan.items.len();
+            let last = level == PlanExtent::Whole && index + 1 == plan.items.len();
             if mode != LoopMode::Each || inner == Contiguity::Next {
                 continue;
             }
@@ -90,9 +90,9 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// Warns of what can be left out behind a greedy loop at the end: no match is reported without
-    /// it, since the loop waits for an event that it cannot take. `rest` is the first item behind the
-    /// plan, if all that is there can be left out.
-    pub(super) fn warn_optional_end(&mut self, plan: &Plan<'a>, rest: Option<Span>) {
+    /// it, since the loop waits for an event that it cannot take. `rest` is the first item behind
+    /// the plan, if all that is there can be left out.
+    pub(super) fn warn_optional_end(&mut self, plan: &SequencePlan<'a>, rest: Option<Span>) {
         let mut behind = rest;
         for item in plan.items.iter().rev() {
             if let PlanKind::Group { plan, .. } = &item.kind {
@@ -143,7 +143,7 @@ fn greedy_loop<'q>(item: &'q PlanItem<'_>) -> Option<(Span, &'q Quantifier)> {
 }
 
 /// True if a group is one event, or one of several.
-fn has_single_events(plan: &Plan<'_>) -> bool {
+fn has_single_events(plan: &SequencePlan<'_>) -> bool {
     let [only] = plan.items.as_slice() else { return false };
     match &only.kind {
         PlanKind::Step { quant, .. } => !quant.can_repeat(),

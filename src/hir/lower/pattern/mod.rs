@@ -8,7 +8,7 @@ mod repeats;
 mod silences;
 
 use self::check::Scope;
-use self::loops::Level;
+use self::loops::PlanExtent;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::Site;
 use crate::hir::lower::context::RuleLowerer;
@@ -18,7 +18,8 @@ use crate::hir::{Contiguity, Length, LoopMode, Quantifier, Sequence};
 use crate::syntax::MAX_REPETITIONS;
 use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Path, Spanned, Take, Unit, Until};
 
-/// The most branches of one `and`, `or` or `of`: what has happened so far is one of two to that power.
+/// The most branches of one `and`, `or` or `of`: what has happened so far is one of two to that
+/// power.
 const MAX_ALTERNATIVES: usize = 12;
 /// The most places in which the branches of one group may stand together, about.
 const MAX_COMBINED: u64 = 5_000;
@@ -27,12 +28,12 @@ const MAX_STEPS: u64 = 30_000;
 
 /// A `match` whose steps are laid out, and the rule's `within` with its file.
 pub(in crate::hir::lower) struct Planned<'a> {
-    plan: Plan<'a>,
+    plan: SequencePlan<'a>,
     bound: Option<(usize, Written<'a>)>,
 }
 
 /// A sequence whose steps have their numbers and types, but not yet their conditions.
-struct Plan<'a> {
+struct SequencePlan<'a> {
     items: Vec<PlanItem<'a>>,
     without: Option<(usize, Vec<Resolved<'a>>)>,
 }
@@ -47,7 +48,7 @@ struct Silence<'p, 'a> {
     span: Span,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> SequencePlan<'a> {
     fn silence(&self) -> Option<Silence<'_, 'a>> {
         let [item] = self.items.as_slice() else { return None };
         let PlanKind::Not { step, steps, duration: Some((time, span)) } = &item.kind else {
@@ -76,13 +77,13 @@ enum PlanKind<'a> {
         duration: Option<(Written<'a>, Span)>,
     },
     Group {
-        plan: Plan<'a>,
+        plan: SequencePlan<'a>,
         quant: Quant<'a>,
         within: Option<Written<'a>>,
         alias: Option<usize>,
     },
     Alternatives {
-        branches: Vec<Plan<'a>>,
+        branches: Vec<SequencePlan<'a>>,
         count: usize,
     },
 }
@@ -150,13 +151,13 @@ impl<'a> RuleLowerer<'_, 'a> {
             );
         }
         self.check_absences(&plan, Scope::Pattern, within);
-        self.check_longest(&plan, Level::Whole, within);
+        self.check_longest(&plan, PlanExtent::Whole, within);
         if let Some(last) = plan.items.last() {
             self.warn_last_loop(last);
         }
         if self.env.errors == errors {
             self.warn_optional_end(&plan, None);
-            self.warn_loops(&plan, Level::Whole, within.is_some());
+            self.warn_loops(&plan, PlanExtent::Whole, within.is_some());
             self.note_waits(&plan, body.span, within);
             self.check_times(&plan, body.span, within);
         }
@@ -186,7 +187,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         body: &'a ast::Body,
         times: u64,
         loops: &mut Vec<usize>,
-    ) -> Option<Plan<'a>> {
+    ) -> Option<SequencePlan<'a>> {
         let mut plan = match body.joined_by {
             None => self.plan_sequence(body.sequences.first()?, times, loops),
             Some(junction) => {
@@ -211,8 +212,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         span: Span,
         times: u64,
         loops: &mut Vec<usize>,
-    ) -> Option<Plan<'a>> {
-        let branches: Vec<Plan<'a>> =
+    ) -> Option<SequencePlan<'a>> {
+        let branches: Vec<SequencePlan<'a>> =
             sequences.iter().map(|sequence| self.plan_sequence(sequence, times, loops)).collect();
         if branches.len() > MAX_ALTERNATIVES {
             let message = format!("{} alternatives in one group", branches.len());
@@ -249,7 +250,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let arrow = &sequences.first()?.parts.first()?.0;
         let kind = PlanKind::Alternatives { branches, count };
         let items = vec![PlanItem { arrow, span, kind }];
-        fine.then_some(Plan { items, without: None })
+        fine.then_some(SequencePlan { items, without: None })
     }
 
     fn plan_sequence(
@@ -257,7 +258,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         sequence: &'a ast::Sequence,
         times: u64,
         loops: &mut Vec<usize>,
-    ) -> Plan<'a> {
+    ) -> SequencePlan<'a> {
         let mut items = Vec::new();
         for (arrow, part) in &sequence.parts {
             match part {
@@ -277,7 +278,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 }
             }
         }
-        Plan { items, without: None }
+        SequencePlan { items, without: None }
     }
 
     fn plan_take(
@@ -300,7 +301,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let resolved = self.resolve(step);
                 let many = quant.can_repeat();
                 let name = take.alias.as_ref().unwrap_or(&step.name);
-                let step = self.add_step(&name.node, name.span, resolved.ty, loops, many);
+                let step = self.add_step(&name.node, name.span, resolved.ty, loops);
+                self.steps[step].many |= many;
                 self.steps[step].explicit = take.alias.is_some();
                 Some(PlanKind::Step { step, resolved, quant })
             }
@@ -361,7 +363,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn plan_group(
         &mut self,
         take: &'a Take,
-        mut plan: Plan<'a>,
+        mut plan: SequencePlan<'a>,
         outer: Quant<'a>,
         within: Option<Written<'a>>,
         within_span: Option<Span>,
@@ -454,7 +456,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn negated(&mut self, what: &'a ast::Choice, loops: &[usize]) -> (usize, Vec<Resolved<'a>>) {
         let steps: Vec<Resolved<'a>> = what.steps.iter().map(|step| self.resolve(step)).collect();
         let ty = if let [one] = steps.as_slice() { one.ty } else { None };
-        let step = self.add_step(&what.name(), what.span, ty, loops, false);
+        let step = self.add_step(&what.name(), what.span, ty, loops);
         if let [one] = what.steps.as_slice() {
             self.steps[step].site.span = one.name.span;
         }
@@ -481,14 +483,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         resolved
     }
 
-    fn add_step(
-        &mut self,
-        name: &str,
-        span: Span,
-        ty: Option<Takes>,
-        loops: &[usize],
-        many: bool,
-    ) -> usize {
+    fn add_step(&mut self, name: &str, span: Span, ty: Option<Takes>, loops: &[usize]) -> usize {
         self.steps.push(StepInfo {
             name: name.into(),
             explicit: false,
@@ -496,7 +491,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             ty,
             negated: false,
             group: false,
-            many: many || !loops.is_empty(),
+            many: !loops.is_empty(),
             loops: loops.to_vec(),
         });
         self.steps.len() - 1
@@ -608,7 +603,7 @@ impl PlanItem<'_> {
 }
 
 /// In how many combinations of places `count` of the branches can stand, about.
-fn combined(branches: &[Plan<'_>], count: usize) -> u64 {
+fn combined(branches: &[SequencePlan<'_>], count: usize) -> u64 {
     // By how many branches have begun; the others wait for their first event.
     let mut by_begun = vec![0_u64; count + 1];
     by_begun[0] = 1;

@@ -1,6 +1,7 @@
-//! `not x for T` as an operand of `and`, `or` and `of`: where its time begins, and what goes with it.
+//! `not x for T` as an operand of `and`, `or` and `of`: where its time begins, and what goes with
+//! it.
 
-use super::{Plan, PlanItem, PlanKind, Silence, Written};
+use super::{PlanItem, PlanKind, SequencePlan, Silence, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::MAX_SILENCES;
 use crate::hir::lower::context::RuleLowerer;
@@ -17,7 +18,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         within: Option<i64>,
     ) {
         let PlanKind::Alternatives { branches, count } = &items[index].kind else { return };
-        let silences: Vec<Silence<'_, 'a>> = branches.iter().filter_map(Plan::silence).collect();
+        let silences: Vec<Silence<'_, 'a>> =
+            branches.iter().filter_map(SequencePlan::silence).collect();
         let Some(first) = silences.first() else { return };
         let name = |silence: &Silence<'_, 'a>| {
             let duration = Some((silence.time, silence.span));

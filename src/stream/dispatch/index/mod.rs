@@ -29,7 +29,7 @@ use crate::hir::Expr;
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{FieldRef, normal};
 use crate::stream::dispatch::index::ranges::{Between, Ranges};
-use crate::stream::dispatch::index::starts::{Atom, Clause};
+use crate::stream::dispatch::index::starts::{Atom, StartClause};
 use crate::value::{Kind, Same, Value, ValueRef};
 
 pub(in crate::stream) use starts::When;
@@ -56,12 +56,12 @@ pub(in crate::stream) struct Found {
 /// The rules of one event type that need not read each event.
 #[derive(Debug)]
 pub(in crate::stream) struct Index {
-    columns: Vec<Column>,
+    columns: Vec<IndexColumn>,
 }
 
 /// The values and ranges that rules require of one expression.
 #[derive(Debug, Default)]
-struct Column {
+struct IndexColumn {
     expr: Option<Expr>,
     /// In the order of rules.
     equal: HashMap<Value, Vec<Subscription>>,
@@ -96,18 +96,18 @@ impl Index {
         {
             survey.add(atom);
         }
-        let mut drafts: Vec<Draft> = Vec::new();
+        let mut drafts: Vec<IndexDraft> = Vec::new();
         for (subscription, alternatives) in &known {
             for alternative in alternatives {
                 let best = alternative.iter().min_by_key(|clause| survey.expected(clause));
                 for atom in best.into_iter().flatten() {
                     let column = survey.column(atom.expr());
-                    drafts.resize_with(drafts.len().max(column + 1), Draft::default);
+                    drafts.resize_with(drafts.len().max(column + 1), IndexDraft::default);
                     drafts[column].add(atom.clone(), *subscription);
                 }
             }
         }
-        let columns = drafts.into_iter().map(Draft::finish);
+        let columns = drafts.into_iter().map(IndexDraft::finish);
         Some(Index { columns: columns.filter(|column| column.expr.is_some()).collect() })
     }
 
@@ -161,7 +161,7 @@ impl<'a> Survey<'a> {
     }
 
     /// Returns the approximate number of rules that a lookup by this clause finds in vain.
-    fn expected(&mut self, clause: &'a Clause<'_>) -> usize {
+    fn expected(&mut self, clause: &'a StartClause<'_>) -> usize {
         let of_atom = |atom: &'a Atom<'_>| {
             let column = self.column(atom.expr());
             match atom {
@@ -182,13 +182,13 @@ impl<'a> Survey<'a> {
 
 /// A column under construction.
 #[derive(Default)]
-struct Draft {
+struct IndexDraft {
     expr: Option<Expr>,
     equal: HashMap<Value, Vec<Subscription>>,
     ranges: Vec<(Kind, Vec<Between<Subscription>>)>,
 }
 
-impl Draft {
+impl IndexDraft {
     fn add(&mut self, atom: Atom<'_>, subscription: Subscription) {
         self.expr.get_or_insert_with(|| atom.expr().clone());
         match atom {
@@ -209,9 +209,9 @@ impl Draft {
         }
     }
 
-    fn finish(self) -> Column {
+    fn finish(self) -> IndexColumn {
         let ranges = self.ranges.into_iter().map(|(_, ranges)| Ranges::new(ranges)).collect();
-        Column { expr: self.expr, equal: self.equal, ranges }
+        IndexColumn { expr: self.expr, equal: self.equal, ranges }
     }
 }
 

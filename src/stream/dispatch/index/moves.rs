@@ -12,7 +12,9 @@ use crate::hir::expr::{BinaryOp, FieldRef, Set};
 use crate::hir::{ConditionId, Expr, StepId, Test};
 use crate::nfa::{Action, Decision, Guard, GuardId, Program, RegisterKind, waiting};
 use crate::schema::{FieldId, TypeId};
-use crate::stream::dispatch::index::starts::{Alternative, Atom, Clause, Reader, When, test};
+use crate::stream::dispatch::index::starts::{
+    Alternative, Atom, GuardReader, StartClause, When, test,
+};
 use crate::value::Value;
 
 /// The maximum number of alternatives that are distinguished.
@@ -26,7 +28,8 @@ impl<'a> When<'a> {
             return When::If(Vec::new());
         }
         let decisions = &program.decisions;
-        let mut finder = Finder { reader: Reader { program, ty }, alternatives: Vec::new() };
+        let mut finder =
+            MoveFinder { reader: GuardReader { program, ty }, alternatives: Vec::new() };
         for state in waiting(&program.states, &program.edges, program.start) {
             let tree = decisions.of(state, decisions.column(ty));
             if finder.walk(tree, Alternative::default()).is_none() {
@@ -38,15 +41,14 @@ impl<'a> When<'a> {
 }
 
 /// Finds the alternatives through decision trees.
-struct Finder<'a> {
-    reader: Reader<'a>,
+struct MoveFinder<'a> {
+    reader: GuardReader<'a>,
     alternatives: Vec<Alternative<'a>>,
 }
 
-impl<'a> Finder<'a> {
-    /// Collects the alternatives of a tree below the conditions of `alternative`. `None` where there
-    /// is too much to report, or
-    /// something else is to be seen than what moves on.
+impl<'a> MoveFinder<'a> {
+    /// Collects the alternatives of a tree below the conditions of `alternative`. `None` where
+    /// there is too much to report, or something else is to be seen than what moves on.
     fn walk(&mut self, tree: &Decision, alternative: Alternative<'a>) -> Option<()> {
         let decisions = &self.reader.program.decisions;
         match *tree {
@@ -76,7 +78,7 @@ impl<'a> Finder<'a> {
 
     /// Returns the conditions that hold for an event that fulfils a condition because it equals a
     /// captured event.
-    fn implied(&self, condition: ConditionId) -> Vec<Clause<'a>> {
+    fn implied(&self, condition: ConditionId) -> Vec<StartClause<'a>> {
         let mut equal = Vec::new();
         equalities(&self.reader.program.conditions[condition.index()].test, &mut equal);
         equal.into_iter().flat_map(|(field, register)| self.carried(field, register)).collect()
@@ -84,7 +86,7 @@ impl<'a> Finder<'a> {
 
     /// Returns the conditions on a field that equals a register: those on the event of the
     /// register.
-    fn carried(&self, field: FieldId, register: usize) -> Vec<Clause<'a>> {
+    fn carried(&self, field: FieldId, register: usize) -> Vec<StartClause<'a>> {
         let program = self.reader.program;
         let register = &program.registers[register];
         let (
@@ -103,8 +105,9 @@ impl<'a> Finder<'a> {
                 test(&condition.test, &mut alternative);
             }
         }
-        let carry =
-            |clause: Clause<'a>| clause.into_iter().map(|one| carry(one, *of, field)).collect();
+        let carry = |clause: StartClause<'a>| {
+            clause.into_iter().map(|one| carry(one, *of, field)).collect()
+        };
         alternative.clauses.into_iter().filter_map(carry).collect()
     }
 }
@@ -178,8 +181,8 @@ fn carry(atom: Atom<'_>, from: FieldId, to: FieldId) -> Option<Atom<'_>> {
     })
 }
 
-/// An expression over the field `from` alone over `to` instead. It has to give equal values for equal
-/// values, also where an integer equals a float: few do for sure.
+/// An expression over the field `from` alone over `to` instead. It has to give equal values for
+/// equal values, also where an integer equals a float: few do for sure.
 fn renamed(expr: &Expr, from: FieldId, to: FieldId) -> Option<Expr> {
     match expr {
         Expr::Field(FieldRef::Declared(field)) if *field == from => {

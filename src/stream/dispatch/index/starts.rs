@@ -29,11 +29,11 @@ pub(in crate::stream) enum When<'a> {
     Always,
     /// One of these alternatives must hold. In an alternative, all clauses must hold; there is at
     /// least one clause. Without alternatives, no event can.
-    If(Vec<Vec<Clause<'a>>>),
+    If(Vec<Vec<StartClause<'a>>>),
 }
 
 /// Atoms of which at least one must hold.
-pub(in crate::stream) type Clause<'a> = Vec<Atom<'a>>;
+pub(in crate::stream) type StartClause<'a> = Vec<Atom<'a>>;
 
 /// A condition that an index can look up.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl<'a> When<'a> {
 
     /// Returns the condition on events of type `ty` that can start a rule.
     pub(in crate::stream) fn starts(program: &'a Program, ty: TypeId) -> When<'a> {
-        let reader = Reader { program, ty };
+        let reader = GuardReader { program, ty };
         let mut alternatives = Vec::new();
         for edge in program.edges(program.start) {
             match edge.action {
@@ -79,8 +79,8 @@ impl<'a> When<'a> {
         When::of_alternatives(alternatives)
     }
 
-    /// The condition of `program` that an event of type `ty` fulfils where the rule is looked up for
-    /// it, if just that is looked up: it need not be tested again.
+    /// The condition of `program` that an event of type `ty` fulfils where the rule is looked up
+    /// for it, if just that is looked up: it need not be tested again.
     pub(in crate::stream) fn answered(&self, program: &Program, ty: TypeId) -> Option<ConditionId> {
         let When::If(alternatives) = self else { return None };
         let [alternative] = &alternatives[..] else { return None };
@@ -106,17 +106,17 @@ impl<'a> When<'a> {
 /// An alternative: its known necessary conditions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Alternative<'a> {
-    pub(super) clauses: Vec<Clause<'a>>,
+    pub(super) clauses: Vec<StartClause<'a>>,
     /// True if nothing is derived from the conditions that follow.
     pub(super) is_closed: bool,
 }
 
-pub(super) struct Reader<'a> {
+pub(super) struct GuardReader<'a> {
     pub(super) program: &'a Program,
     pub(super) ty: TypeId,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> GuardReader<'a> {
     /// Returns the alternatives in which a guard is open before any event was captured.
     fn guard(&self, guard: GuardId) -> Vec<Alternative<'a>> {
         match &self.program.guards[guard.index()] {
@@ -213,7 +213,7 @@ fn conjunction<'a>(expr: &'a Expr, alternative: &mut Alternative<'a>) {
 }
 
 /// Returns a necessary condition of `expr`.
-fn clause(expr: &Expr) -> Option<Clause<'_>> {
+fn clause(expr: &Expr) -> Option<StartClause<'_>> {
     Some(match expr {
         Expr::Binary(BinaryOp::Or, a, b) => {
             let mut atoms = clause(a)?;
@@ -312,7 +312,8 @@ fn may_divide(expr: &Expr) -> bool {
         | Expr::Captured(_)
         | Expr::Register(_)
         | Expr::Key(_)
-        | Expr::Match(_) => false,
+        | Expr::Match(_)
+        | Expr::Matches(_) => false,
         // Its argument is evaluated for events that were captured.
         Expr::Aggregate(_) => true,
         Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => may_divide(x),

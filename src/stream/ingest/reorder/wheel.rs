@@ -33,7 +33,7 @@ const MOST_LOOKED_INTO: usize = 32;
 #[derive(Debug)]
 pub(super) struct Wheel {
     /// All levels, or none before the first value.
-    levels: Vec<Level>,
+    levels: Vec<WheelLevel>,
     /// A bit for each level with values.
     occupied: u32,
     /// The current time: a time's level is the highest in which it differs from `base`. No value is
@@ -41,7 +41,7 @@ pub(super) struct Wheel {
     base: u64,
     /// A lower bound of all values' times.
     next: u64,
-    nodes: Vec<Node>,
+    nodes: Vec<WheelNode>,
     /// The first node of the free list.
     free: u32,
     len: usize,
@@ -51,7 +51,7 @@ pub(super) struct Wheel {
 }
 
 #[derive(Clone, Debug)]
-struct Level {
+struct WheelLevel {
     /// A bit for each slot with values.
     occupied: [u64; SLOTS / 64],
     /// The first and the last node of each slot with values.
@@ -60,7 +60,7 @@ struct Level {
 
 /// A value in the queue of a slot, or a free node.
 #[derive(Clone, Copy, Debug)]
-struct Node {
+struct WheelNode {
     value: u32,
     time: u64,
     next: u32,
@@ -96,7 +96,7 @@ impl Wheel {
     pub(super) fn add(&mut self, time: Timestamp, value: u32) -> u32 {
         // A value from before the last one taken comes next.
         let time = rank(time).max(self.base);
-        let node = Node { value, time, next: NONE };
+        let node = WheelNode { value, time, next: NONE };
         let index = self.free;
         let index = if let Some(place) = self.nodes.get_mut(index as usize) {
             self.free = place.next;
@@ -108,7 +108,7 @@ impl Wheel {
             index
         };
         if self.levels.is_empty() {
-            self.levels.resize(LEVELS, Level::new());
+            self.levels.resize(LEVELS, WheelLevel::new());
         }
         self.len += 1;
         self.next = self.next.min(time);
@@ -193,7 +193,7 @@ impl Wheel {
 
     /// Returns all values in order.
     pub(super) fn in_order(&self) -> Vec<u32> {
-        let mut nodes: Vec<&Node> = Vec::with_capacity(self.len);
+        let mut nodes: Vec<&WheelNode> = Vec::with_capacity(self.len);
         for (index, level) in self.levels.iter().enumerate() {
             nodes.extend(level.slots().flat_map(|slot| self.queue(index, slot)));
         }
@@ -204,7 +204,8 @@ impl Wheel {
 
     /// Returns the heap size in bytes.
     pub(super) fn memory_usage(&self) -> usize {
-        self.levels.capacity() * size_of::<Level>() + self.nodes.capacity() * size_of::<Node>()
+        self.levels.capacity() * size_of::<WheelLevel>()
+            + self.nodes.capacity() * size_of::<WheelNode>()
     }
 
     /// Appends a node to the queue of its time.
@@ -299,7 +300,7 @@ impl Wheel {
     }
 
     /// Returns the nodes of a slot with values, by arrival.
-    fn queue(&self, level: usize, slot: usize) -> impl Iterator<Item = &Node> {
+    fn queue(&self, level: usize, slot: usize) -> impl Iterator<Item = &WheelNode> {
         let (first, last) = self.levels[level].slots[slot];
         let nodes = std::iter::successors(Some(first), move |index| {
             (*index != last).then(|| self.nodes[*index as usize].next)
@@ -308,14 +309,14 @@ impl Wheel {
     }
 }
 
-impl Level {
-    fn new() -> Level {
-        Level { occupied: [0; SLOTS / 64], slots: [(NONE, NONE); SLOTS] }
+impl WheelLevel {
+    fn new() -> WheelLevel {
+        WheelLevel { occupied: [0; SLOTS / 64], slots: [(NONE, NONE); SLOTS] }
     }
 
     /// Appends a node to a slot's queue.
     #[inline(always)]
-    fn append(&mut self, slot: usize, index: u32, nodes: &mut [Node]) {
+    fn append(&mut self, slot: usize, index: u32, nodes: &mut [WheelNode]) {
         let (word, bit) = (&mut self.occupied[slot / 64], 1 << (slot % 64));
         let (first, last) = &mut self.slots[slot];
         if *word & bit == 0 {

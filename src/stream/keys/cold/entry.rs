@@ -4,7 +4,7 @@ use crate::event::{Event, Portable};
 use crate::exec::{Image, Store};
 use crate::stream::keys::key::Key;
 use crate::stream::keys::table::{RuleState, Slot};
-use crate::stream::keys::wire::{KeyReader, Keys, put_key};
+use crate::stream::keys::wire::{KeyDecoder, Keys, put_key};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::time::Timestamp;
 use crate::util::crc::crc32c;
@@ -60,7 +60,7 @@ fn read<E: Portable>(bytes: &[u8], rules: &[RuleRuntime<E>]) -> Option<ColdKey<E
     let mut reader = Reader::new(body);
     let width = |rule: usize| rules.get(rule).map(|rule| rule.info.rule.key.len());
     // An event is written once where several rules may have captured it.
-    let mut keys = KeyReader::new(true, Timestamp::from_millis(0), u64::MAX);
+    let mut keys = KeyDecoder::of_entry();
     let saved = keys.read(&mut reader, &width).filter(|_| reader.is_at_end())?;
     let mut held = Vec::with_capacity(saved.held.len());
     for (rule, mut of_rule) in saved.held {

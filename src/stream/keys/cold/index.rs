@@ -6,23 +6,23 @@ use hashbrown::hash_table::OccupiedEntry;
 /// The numbers of entries by the fingerprints of keys. Two keys can have one fingerprint; the entry
 /// contains the key.
 #[derive(Debug, Default)]
-pub(in crate::stream) struct Index {
-    table: HashTable<Entry>,
+pub(in crate::stream) struct ColdIndex {
+    table: HashTable<IndexEntry>,
 }
 
 /// 32 bits of fingerprint and 48 bits of a number, in ten bytes because there are many.
 #[derive(Clone, Copy, Debug)]
-struct Entry([u8; 10]);
+struct IndexEntry([u8; 10]);
 
 /// The bound of entry numbers. A million new entries a second reach it after nine years.
 pub(in crate::stream) const NUMBERS: u64 = 1 << 48;
 
-impl Entry {
-    fn new(fingerprint: u32, number: u64) -> Entry {
+impl IndexEntry {
+    fn new(fingerprint: u32, number: u64) -> IndexEntry {
         let mut bytes = [0; 10];
         bytes[..4].copy_from_slice(&fingerprint.to_le_bytes());
         bytes[4..].copy_from_slice(&number.to_le_bytes()[..6]);
-        Entry(bytes)
+        IndexEntry(bytes)
     }
 
     fn fingerprint(self) -> u32 {
@@ -43,14 +43,14 @@ fn spread(fingerprint: u32) -> u64 {
     u64::from(fingerprint).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-impl Index {
+impl ColdIndex {
     pub(in crate::stream) fn len(&self) -> usize {
         self.table.len()
     }
 
     pub(in crate::stream) fn insert(&mut self, fingerprint: u32, number: u64) {
-        let entry = Entry::new(fingerprint, number);
-        let hash = |entry: &Entry| spread(entry.fingerprint());
+        let entry = IndexEntry::new(fingerprint, number);
+        let hash = |entry: &IndexEntry| spread(entry.fingerprint());
         self.table.insert_unique(spread(fingerprint), entry, hash);
     }
 
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn keys_with_one_fingerprint_are_reported_apart_by_their_numbers() {
-        let mut index = Index::default();
+        let mut index = ColdIndex::default();
         for number in [1, 7, NUMBERS - 1] {
             index.insert(u32::MAX, number);
         }

@@ -26,7 +26,7 @@ use crate::stream::keys::table::RuleState;
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::time::Timestamp;
 use entry::{Codec, ColdKey, Scratch};
-use index::Index;
+use index::ColdIndex;
 
 /// A store of numbered entries for an [`Engine`](crate::Engine) whose state does not fit into
 /// memory; see [`EngineBuilder::cold_store`](crate::stream::EngineBuilder::cold_store).
@@ -72,7 +72,7 @@ pub(in crate::stream) struct Cold<E: Event> {
     pub(in crate::stream) limit: u64,
     /// The number of keys in memory at which the hand looks for idle keys.
     pub(in crate::stream) full: u64,
-    pub(in crate::stream) index: Index,
+    pub(in crate::stream) index: ColdIndex,
     /// The number of the next entry.
     pub(in crate::stream) next: u64,
     /// Chunks of entries by their first deadline: the deadline, the number of the first entry, and
@@ -140,7 +140,7 @@ impl<E: Event> Cold<E> {
             codec,
             limit,
             full: limit,
-            index: Index::default(),
+            index: ColdIndex::default(),
             next: 0,
             chunks: BinaryHeap::new(),
             touched: Vec::new(),

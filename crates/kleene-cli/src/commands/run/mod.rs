@@ -49,10 +49,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let mut files = Files::default();
     let loaded = match rules::load_and_note(args.rule_args(), Listing::Screen, &mut files)? {
         Ok(loaded) => loaded,
-        Err(refused) => {
-            crate::say(&refused.text);
-            return Ok(refused.ending);
-        }
+        Err(refused) => return Ok(refused.say()),
     };
     if !args.quiet && !loaded.warnings.is_empty() {
         crate::say(&loaded.warnings);
@@ -222,7 +219,11 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) ->
         keyless: stats.keyless,
     });
     if matches!(stop, Stop::End | Stop::Interrupted) {
-        findings.say(args.quiet);
+        if args.quiet {
+            findings.say_if_unusable();
+        } else {
+            findings.say();
+        }
     }
     match stop {
         Stop::End if findings.unusable.is_some() => Ok(Ending::Unusable),

@@ -57,6 +57,12 @@ pub(super) fn builder(args: &RunArgs, loaded: &Loaded) -> EngineBuilder<Record> 
     let builder = match args.strategy {
         Strategy::Auto => builder,
         Strategy::General => builder.general_strategy(),
+        Strategy::Compact => builder.compact_strategy(),
+        Strategy::NoCompact => builder.without_compact_strategy(),
+    };
+    let builder = match args.matches_per_set {
+        Some(matches) => builder.limit_matches_per_set(matches),
+        None => builder,
     };
     let builder = match args.steps_per_event {
         Some(steps) => builder.limit_steps_per_event(steps),

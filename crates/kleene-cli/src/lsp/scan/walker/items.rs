@@ -151,7 +151,8 @@ impl Walker<'_> {
         } else {
             top.slot = match name {
                 "no" => Slot::Words(&["match", "timeout"]),
-                "match" | "timeout" => Slot::Words(&["at"]),
+                "match" => Slot::Words(&["count", "at"]),
+                "timeout" => Slot::Words(&["at"]),
                 _ => Slot::Free,
             };
             if before != "at" {

@@ -15,9 +15,9 @@ use super::{End, Kind, Mark, Role, RuleScan, Scan, Slot, bare};
 const ITEMS: [&str; 7] = ["event", "list", "param", "define", "rule", "test", "use"];
 
 /// Words that start a clause, without those that start an item.
-const CLAUSES: [&str; 15] = [
-    "about", "severity", "tags", "meta", "from", "key", "match", "within", "skip", "emit",
-    "having", "on", "suppress", "once", "limit",
+const CLAUSES: [&str; 16] = [
+    "about", "severity", "tags", "meta", "from", "key", "match", "within", "skip", "report",
+    "emit", "having", "on", "suppress", "once", "limit",
 ];
 
 /// Words that start a step of a test.

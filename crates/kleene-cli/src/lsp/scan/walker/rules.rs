@@ -34,6 +34,7 @@ impl Walker<'_> {
             "match" => Slot::Step(true),
             "within" | "suppress" => Slot::Duration,
             "skip" => Slot::Words(&["none", "past last", "to next", "to first", "to last"]),
+            "report" => Slot::Words(&["all", "count", "first 1", "last 1", "longest", "shortest"]),
             "emit" => Slot::Words(&["as"]),
             "having" => Slot::Operand,
             "once" => Slot::Words(&["per rule"]),
@@ -84,6 +85,10 @@ impl Walker<'_> {
                 self.mark(token.span, Role::Keyword);
             }
             "skip" => self.in_skip(token, name),
+            "report" => {
+                top.slot = if matches!(name, "first" | "last") { Slot::Free } else { Slot::Clause };
+                self.mark(token.span, Role::Keyword);
+            }
             "emit" | "on" => self.in_emit(token, name),
             "limit" => {
                 top.slot = match name {

@@ -1,0 +1,153 @@
+//! Groups that are carried over from the matcher of a rule before it was edited.
+//!
+//! When it applies: both matchers use the compact form, the edit has dropped no step, and what the
+//! new states read was read in the old states. Otherwise the partial matches become runs, as many
+//! as the limit allows.
+//!
+//! Why it is right: a group goes where [each of its partial matches](crate::exec::Migration) goes,
+//! since that is decided by state, registers, clocks and times.
+//!
+//! What it saves: as many runs as the groups have partial matches, which can be more than there is
+//! memory for.
+//!
+//! Which test holds it: `an_edit_carries_groups_over` in `tests/compact.rs`.
+
+use super::groups::{Configuration, Configurations, Group, MatchGroups, Successor};
+use crate::event::Event;
+use crate::exec::dag::NONE;
+use crate::exec::forms::KeyState;
+use crate::exec::matcher::Matcher;
+use crate::exec::migrate::Migration;
+use crate::exec::registers::RegisterFile;
+use crate::exec::store::Store;
+use crate::exec::times::Times;
+use crate::nfa::{Compact, StateId, Strategy};
+
+impl<E: Event> Matcher<E> {
+    /// Returns the groups of a key of another matcher as they go on from `now`, with registers in
+    /// `file`; `None` if the key has to become runs.
+    fn carried_groups(
+        &self,
+        migration: &Migration,
+        (old, store): (&Matcher<E>, &Store<E>),
+        groups: &MatchGroups,
+        (file, now): (&mut RegisterFile, i64),
+    ) -> Option<Vec<Successor>> {
+        let (Ok(from), Ok(to)) = (&old.program.compact, &self.program.compact) else {
+            return None;
+        };
+        let is_compact = self.strategy == Strategy::Compact && migration.keeps_steps();
+        let all = || groups.all.iter().flat_map(|group| &group.configurations);
+        if !is_compact || !all().all(|one| is_known(migration, (from, to), one.state)) {
+            return None;
+        }
+        let mut successors = Vec::new();
+        for Group { configurations, root, .. } in &groups.all {
+            let mut next = Configurations::new();
+            for configuration in configurations.iter().filter(|one| one.deadline > now) {
+                let Some(state) = migration.state(configuration.state) else { continue };
+                let mut registers = file.create();
+                migration.copy_clocks(&store.file, configuration.registers, file, registers);
+                for index in 0..self.program.registers.len() {
+                    if let Some(of) = migration.register(index) {
+                        let held = store.file.register(configuration.registers, of);
+                        file.restore(&mut registers, index, held);
+                    }
+                }
+                let last = if to.live[state.index()].last { configuration.last } else { i64::MIN };
+                let mut run = Configuration { state, registers, last, ..*configuration }.as_run();
+                let program = &self.program;
+                run.deadline = Times { program, arena: &store.arena, file, run: &run }.deadline();
+                if run.deadline > now {
+                    next.push(Configuration::of_run(&run));
+                } else {
+                    file.release(registers);
+                }
+            }
+            if !next.is_empty() {
+                successors.push(Successor { configurations: next, root: *root });
+            }
+        }
+        Some(successors)
+    }
+
+    /// Returns the number of groups of a key of another matcher that would go on in this one; `None`
+    /// if the key has to become runs.
+    pub(in crate::exec) fn count_carried_groups(
+        &self,
+        migration: &Migration,
+        (old, store): (&Matcher<E>, &Store<E>),
+        key: &KeyState,
+        now: i64,
+    ) -> Option<usize> {
+        let mut file = RegisterFile::new(&self.program);
+        let groups = key.groups()?;
+        let carried = self.carried_groups(migration, (old, store), groups, (&mut file, now))?;
+        let is_open = |one: &&Successor| {
+            let newest = groups.dag.newest(one.root);
+            old.end(newest) > now && self.end(newest) > now
+        };
+        Some(carried.iter().filter(is_open).map(|one| one.configurations.len()).sum())
+    }
+
+    /// Returns the number of partial matches that the groups of a key stand for at `now`; `None` if
+    /// the key has no groups.
+    pub(in crate::exec) fn count_grouped(&self, key: &KeyState, now: i64) -> Option<u64> {
+        let groups = key.groups()?;
+        let mut dag = groups.dag.clone();
+        let mut roots: Vec<u32> = groups.all.iter().map(|group| group.root).collect();
+        dag.collect(roots.iter_mut(), |start| self.end(start) > now, |_| ());
+        let count = |(group, root): (&Group, u32)| {
+            let open = group.configurations.iter().filter(|one| one.deadline > now).count();
+            dag.count(root).0.saturating_mul(open as u64)
+        };
+        let open = groups.all.iter().zip(roots).filter(|(_, root)| *root != NONE);
+        Some(open.map(count).fold(0, u64::saturating_add))
+    }
+
+    /// Takes over the groups of a key of another matcher. Returns false if the key has to become
+    /// runs, and has not changed.
+    pub(in crate::exec) fn carry_groups(
+        &self,
+        migration: &Migration,
+        (old, store): (&Matcher<E>, &mut Store<E>),
+        (key, new): (&mut KeyState, &mut Store<E>),
+        now: i64,
+    ) -> bool {
+        let Some(mut groups) = key.take_groups() else { return false };
+        let held = (old, &*store);
+        let Some(carried) = self.carried_groups(migration, held, &groups, (&mut new.file, now))
+        else {
+            key.set_groups(groups);
+            return false;
+        };
+        store.arena.graphs = store.arena.graphs.saturating_sub(groups.bytes());
+        for configuration in groups.all.drain(..).flat_map(|group| group.configurations) {
+            store.file.release(configuration.registers);
+        }
+        let mut next = Box::new(self.create_groups());
+        next.now = groups.now.max(now);
+        next.dag.take_renumbered(&mut groups.dag, |step| migration.step(step));
+        let Ok(to) = &self.program.compact else { return true };
+        // The events are in the old store until all keys are carried over, the registers are not.
+        std::mem::swap(&mut store.arena, &mut new.arena);
+        next.add(new, &to.live, carried.into_iter());
+        next.collect(new, &mut { NONE }, |start| old.end(start) > now && self.end(start) > now);
+        next.set_deadline(self.span());
+        if next.run_count() > self.most_runs || next.dag.len() > self.most_nodes() {
+            self.cut_groups(new, &mut next);
+        }
+        Matcher::put_back(new, key, next, 0);
+        std::mem::swap(&mut store.arena, &mut new.arena);
+        true
+    }
+}
+
+/// True if what the new state reads was read in the old state, so that a group has it.
+fn is_known(migration: &Migration, (from, to): (&Compact, &Compact), state: StateId) -> bool {
+    let Some(target) = migration.state(state) else { return true };
+    let (had, wanted) = (from.live[state.index()], to.live[target.index()]);
+    let mut registers = (0..u64::BITS as usize).filter(|index| wanted.registers >> index & 1 == 1);
+    let has = |of: usize| had.registers >> of & 1 == 1;
+    (had.last || !wanted.last) && registers.all(|index| migration.register(index).is_some_and(has))
+}

@@ -1,0 +1,311 @@
+//! The groups of a key: partial matches with the same future.
+
+use std::hash::BuildHasher as _;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use smallvec::SmallVec;
+
+use crate::event::Event;
+use crate::exec::dag::{Dag, DagEvent, NONE, Preference};
+use crate::exec::registers::{RegisterFile, Registers};
+use crate::exec::run::Run;
+use crate::exec::store::Store;
+use crate::nfa::{Live, StateId};
+
+/// The head of a run that stands for a group: it has captured events, which no condition reads.
+const CAPTURED: u32 = u32::MAX - 1;
+
+/// A state in which all partial matches of a group wait, with all that later events read of them.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::exec) struct Configuration {
+    pub(in crate::exec) state: StateId,
+    pub(in crate::exec) registers: Registers,
+    /// The time of the last captured event; [`i64::MIN`] if nothing reads it.
+    pub(in crate::exec) last: i64,
+    /// The time at which the wait ends, without the pattern's own bound, which follows from starts.
+    pub(in crate::exec) deadline: i64,
+}
+
+impl Configuration {
+    /// Returns a run that conditions and guards take for any partial match of the group.
+    pub(super) fn as_run(&self) -> Run {
+        let Configuration { state, registers, last, deadline } = *self;
+        // With this start the pattern's own bound is never over.
+        Run { state, head: CAPTURED, registers, start_seq: 0, start: i64::MAX, last, deadline }
+    }
+
+    pub(super) fn of_run(run: &Run) -> Configuration {
+        let Run { state, registers, last, deadline, .. } = *run;
+        Configuration { state, registers, last, deadline }
+    }
+}
+
+/// The configurations of a group. There is one, unless partial matches with the same events can wait
+/// in several states.
+pub(in crate::exec) type Configurations = SmallVec<[Configuration; 1]>;
+
+/// Partial matches with the same configurations.
+#[derive(Clone, Debug)]
+pub(in crate::exec) struct Group {
+    pub(in crate::exec) configurations: Configurations,
+    /// The node of their events.
+    pub(in crate::exec) root: u32,
+    /// Bytes that are equal for equal configurations, and their hash.
+    footprint: Box<[u8]>,
+    hash: u64,
+}
+
+/// The partial matches of one key in the compact form.
+#[derive(Clone, Debug)]
+pub(in crate::exec) struct MatchGroups {
+    pub(in crate::exec) dag: Dag,
+    pub(in crate::exec) all: Vec<Group>,
+    /// The first time at which a group or a configuration is over.
+    pub(super) deadline: i64,
+    /// The time of the key: what is over then is gone, or will be without a report.
+    pub(super) now: i64,
+}
+
+/// A group that an event makes, or adds to a group with the same configurations.
+#[derive(Debug)]
+pub(super) struct Successor {
+    pub(super) configurations: Configurations,
+    pub(super) root: u32,
+}
+
+impl MatchGroups {
+    pub(in crate::exec) fn new(preference: Preference) -> MatchGroups {
+        MatchGroups {
+            dag: Dag::new(preference),
+            all: Vec::new(),
+            deadline: i64::MAX,
+            now: i64::MIN,
+        }
+    }
+
+    /// Returns the number of groups, each of which counts once for each configuration.
+    pub(in crate::exec::forms) fn run_count(&self) -> usize {
+        self.all.iter().map(|group| group.configurations.len()).sum()
+    }
+
+    /// Returns the size of the graph in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        let footprints = self.all.iter().map(|group| group.footprint.len() + size_of::<Group>());
+        self.dag.bytes() + footprints.sum::<usize>() as u64
+    }
+
+    /// Returns the heap size in bytes.
+    pub(in crate::exec::forms) fn memory_usage(&self) -> usize {
+        let of = |group: &Group| {
+            let spilled = group.configurations.spilled();
+            let capacity = if spilled { group.configurations.capacity() } else { 0 };
+            group.footprint.len() + capacity * size_of::<Configuration>()
+        };
+        size_of::<MatchGroups>()
+            + self.dag.memory_usage()
+            + self.all.capacity() * size_of::<Group>()
+            + self.all.iter().map(of).sum::<usize>()
+    }
+
+    /// Sets the first deadline. `within` is the pattern's own bound.
+    pub(super) fn set_deadline(&mut self, within: Option<i64>) {
+        let groups = &self.all;
+        let ends = groups.iter().map(|group| self.end_of(group, within));
+        let waits = groups.iter().flat_map(|group| &group.configurations);
+        let deadlines = waits.map(|configuration| configuration.deadline);
+        self.deadline = ends.chain(deadlines).min().unwrap_or(i64::MAX);
+    }
+
+    /// Returns the time at which the newest partial match of a group is over.
+    pub(super) fn end_of(&self, group: &Group, within: Option<i64>) -> i64 {
+        let newest = self.dag.newest(group.root).time;
+        within.map_or(i64::MAX, |within| newest.saturating_add(within))
+    }
+
+    /// Returns the last time at which a group is over.
+    pub(super) fn last_deadline(&self, within: Option<i64>) -> i64 {
+        let end = |group: &Group| {
+            let waits = group.configurations.iter().map(|configuration| configuration.deadline);
+            waits.max().unwrap_or(i64::MIN).min(self.end_of(group, within))
+        };
+        self.all.iter().map(end).max().unwrap_or(i64::MIN)
+    }
+
+    /// Drops what is over at `time`.
+    pub(super) fn expire<E: Event>(
+        &mut self,
+        store: &mut Store<E>,
+        live: &[Live],
+        within: Option<i64>,
+        time: i64,
+    ) {
+        self.now = self.now.max(time);
+        if time < self.deadline {
+            return;
+        }
+        store.scratch.steps += self.all.len() as u64;
+        let mut changed = Vec::new();
+        let mut at = 0;
+        while at < self.all.len() {
+            let group = &self.all[at];
+            let is_over = self.end_of(group, within) <= time;
+            let ends = |configuration: &Configuration| is_over || configuration.deadline <= time;
+            if !group.configurations.iter().any(ends) {
+                at += 1;
+                continue;
+            }
+            let Group { mut configurations, root, .. } = self.all.swap_remove(at);
+            configurations.retain(|configuration| {
+                let goes = ends(configuration);
+                if goes {
+                    store.file.release(configuration.registers);
+                }
+                !goes
+            });
+            if !configurations.is_empty() {
+                changed.push(Successor { configurations, root });
+            }
+        }
+        self.add(store, live, changed.drain(..));
+        self.set_deadline(within);
+    }
+
+    /// Adds groups. Those with the same configurations as another become one with it.
+    pub(super) fn add<E: Event>(
+        &mut self,
+        store: &mut Store<E>,
+        live: &[Live],
+        successors: impl Iterator<Item = Successor>,
+    ) {
+        let mut table = Table::default();
+        for Successor { configurations, root } in successors {
+            let Store { file, scratch, .. } = &mut *store;
+            let group = group(file, live, (configurations, root), &scratch.hasher);
+            if let Some(same) = table.find(&self.all, &group) {
+                self.all[same].root = self.dag.union(root, self.all[same].root);
+                for configuration in group.configurations {
+                    store.file.release(configuration.registers);
+                }
+            } else {
+                table.add(&self.all, &group);
+                self.all.push(group);
+            }
+        }
+    }
+
+    /// Drops the partial matches whose start is not kept, and every node that nothing needs.
+    pub(super) fn collect<E: Event>(
+        &mut self,
+        store: &mut Store<E>,
+        completed: &mut u32,
+        keeps: impl Fn(&DagEvent) -> bool,
+    ) {
+        let roots = self.all.iter_mut().map(|group| &mut group.root);
+        let arena = &mut store.arena;
+        store.scratch.steps += self.dag.len() as u64 / 8;
+        self.dag.collect(roots.chain([completed]), keeps, |event| arena.release_event(event));
+        let file = &mut store.file;
+        self.all.retain(|group| {
+            if group.root == NONE {
+                group.configurations.iter().for_each(|one| file.release(one.registers));
+            }
+            group.root != NONE
+        });
+    }
+
+    /// Releases everything.
+    pub(super) fn clear<E: Event>(self, store: &mut Store<E>) {
+        for group in self.all {
+            group.configurations.iter().for_each(|one| store.file.release(one.registers));
+        }
+        for moment in self.dag.moments() {
+            store.arena.release_event(moment.event);
+        }
+    }
+}
+
+/// Returns a group without equal configurations, and with its footprint.
+fn group(
+    file: &mut RegisterFile,
+    live: &[Live],
+    (mut configurations, root): (Configurations, u32),
+    hasher: &DefaultHashBuilder,
+) -> Group {
+    let mut footprint = Vec::new();
+    if let [only] = configurations[..] {
+        write_identity(file, live, &only, &mut footprint);
+    } else {
+        let mut known: Vec<(Vec<u8>, Configuration)> = Vec::new();
+        for configuration in configurations {
+            let mut bytes = Vec::new();
+            write_identity(file, live, &configuration, &mut bytes);
+            match known.binary_search_by(|(other, _)| other.cmp(&bytes)) {
+                Ok(_) => file.release(configuration.registers),
+                Err(at) => known.insert(at, (bytes, configuration)),
+            }
+        }
+        for (bytes, _) in &known {
+            footprint.extend_from_slice(bytes);
+        }
+        configurations = known.into_iter().map(|(_, configuration)| configuration).collect();
+    }
+    // Values come from outside: the hash is seeded.
+    let hash = hasher.hash_one(&footprint);
+    Group { configurations, root, footprint: footprint.into(), hash }
+}
+
+/// Appends bytes that are equal for configurations with the same future.
+fn write_identity(
+    file: &RegisterFile,
+    live: &[Live],
+    configuration: &Configuration,
+    out: &mut Vec<u8>,
+) {
+    let state = configuration.state.index();
+    out.extend_from_slice(&u32::try_from(state).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend_from_slice(&configuration.last.to_le_bytes());
+    for time in file.times(configuration.registers) {
+        out.extend_from_slice(&time.to_le_bytes());
+    }
+    let mut registers = live[state].registers;
+    while registers != 0 {
+        let index = registers.trailing_zeros() as usize;
+        file.write_identity(configuration.registers, index, out);
+        registers &= registers - 1;
+    }
+}
+
+/// The groups by their footprints, where there are many.
+#[derive(Debug, Default)]
+struct Table {
+    by_hash: HashTable<usize>,
+    is_made: bool,
+}
+
+/// The number of groups up to which they are compared one by one.
+const FEW: usize = 16;
+
+impl Table {
+    fn find(&mut self, all: &[Group], wanted: &Group) -> Option<usize> {
+        let is_same = |one: &Group| one.hash == wanted.hash && one.footprint == wanted.footprint;
+        if all.len() < FEW {
+            return all.iter().position(is_same);
+        }
+        if !self.is_made {
+            self.is_made = true;
+            self.by_hash.reserve(2 * all.len(), |at: &usize| all[*at].hash);
+            for (at, group) in all.iter().enumerate() {
+                self.by_hash.insert_unique(group.hash, at, |at: &usize| all[*at].hash);
+            }
+        }
+        self.by_hash.find(wanted.hash, |at| is_same(&all[*at])).copied()
+    }
+
+    /// Notes a group that is added behind all others.
+    fn add(&mut self, all: &[Group], new: &Group) {
+        if self.is_made {
+            let rehash = |at: &usize| all.get(*at).map_or(new.hash, |group| group.hash);
+            self.by_hash.insert_unique(new.hash, all.len(), rehash);
+        }
+    }
+}

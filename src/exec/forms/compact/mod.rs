@@ -1,0 +1,251 @@
+//! The compact form: groups of partial matches with the same future, and a graph of their events.
+//!
+//! When it applies: `skip none` and `skip to next`, if nothing is reported at deadlines, no condition
+//! reads captured events other than by registers, and no event says how long a match may take
+//! ([`nfa::compact`](crate::nfa::Compact) has the list, `kleene explain` says what holds for a
+//! pattern). The planner picks it where an event can be skipped and captured by the same partial
+//! match, so that partial matches multiply.
+//!
+//! Why it is right: a state, the registers and clocks that something still reads, and the time of
+//! the last event decide all that can become of a partial match, but for the pattern's own bound,
+//! which follows from its start. Partial matches that agree in them are one group. Their events are
+//! a node of a [graph](crate::exec::dag), whose chains are all different, so counting its chains
+//! counts matches.
+//!
+//! What it saves: 2^n partial matches of n events are a few groups and 2n nodes. W7 with 24 events
+//! takes microseconds instead of seconds and gigabytes. A pattern with one partial match for each
+//! event saves little and pays for the graph.
+//!
+//! Which test holds it: `the_compact_form_reports_what_the_reference_reports` in
+//! `tests/properties.rs`, and `exec::dag::tests` for the graph.
+
+mod advance;
+mod carry;
+mod groups;
+mod image;
+mod outcomes;
+
+use super::{FormContract, KeyState};
+use crate::event::Event;
+use crate::exec::captures::CaptureArena;
+use crate::exec::dag::{NONE, Preference};
+use crate::exec::image::Image;
+use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Walk};
+use crate::exec::outcome::{Open, Outcome};
+use crate::exec::run::Run;
+use crate::exec::store::Store;
+use crate::hir::{Length, LimitPolicy, Report};
+use crate::nfa::Decision;
+use crate::time::Timestamp;
+
+pub(super) use groups::MatchGroups;
+
+/// The compact form.
+pub(super) struct CompactForm;
+
+impl<E: Event> FormContract<E> for CompactForm {
+    #[inline(never)]
+    fn push(
+        matcher: &Matcher<E>,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        Arrival { event, seq, .. }: Arrival<'_, E>,
+        sink: &mut impl FnMut(Outcome<'_, E>),
+    ) -> usize {
+        let Ok(compact) = &matcher.program.compact else { return 0 };
+        let time = event.time();
+        if matcher.deadline(key).is_some_and(|deadline| deadline <= time) {
+            Self::advance(matcher, store, key, time, sink);
+        }
+        let mut walk = Walk::new(matcher, store, event, seq);
+        let is_still = walk.column.is_still
+            && *matcher.program.decisions.node(walk.column.begins) == Decision::Gone;
+        if is_still && matcher.program.leading_not.is_none() {
+            walk.store.scratch.steps += 1;
+            return 0;
+        }
+        let mut groups = key.take_groups().unwrap_or_else(|| Box::new(matcher.create_groups()));
+        let before = groups.bytes();
+        groups.now = time.as_millis();
+        let completed = walk.advance_groups(key, &mut groups, compact);
+        let mut overflow = 0;
+        if completed != NONE {
+            let unlisted = matcher.report_groups(store, key, (&mut groups, completed), time, sink);
+            store.scratch.unlisted = store.scratch.unlisted.saturating_add(unlisted);
+            overflow = usize::try_from(unlisted).unwrap_or(usize::MAX);
+        }
+        if groups.run_count() > matcher.most_runs || groups.dag.len() > matcher.most_nodes() {
+            overflow = overflow.saturating_add(matcher.cut_groups(store, &mut groups));
+        }
+        if groups.dag.wants_collection() {
+            matcher.collect_groups(store, &mut groups, &mut { NONE }, time);
+        }
+        groups.set_deadline(matcher.span());
+        Matcher::put_back(store, key, groups, before);
+        overflow
+    }
+
+    #[inline]
+    fn begins(_matcher: &Matcher<E>, _event: &E, _prefilter: PrefilterOutcome) -> Option<bool> {
+        None
+    }
+
+    fn advance(
+        matcher: &Matcher<E>,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        to: Timestamp,
+        _sink: &mut impl FnMut(Outcome<'_, E>),
+    ) {
+        if let Some(not) = &matcher.program.leading_not
+            && not.ends(key.last_violation()) <= to.as_millis()
+        {
+            key.set_last_violation(None);
+        }
+        let Ok(compact) = &matcher.program.compact else { return };
+        // The greatest deadline is none.
+        let to = to.min(Timestamp::MAX.plus_millis(-1)).as_millis();
+        if let Some(mut groups) = key.take_groups() {
+            let before = groups.bytes();
+            groups.expire(store, &compact.live, matcher.span(), to);
+            Matcher::put_back(store, key, groups, before);
+        }
+    }
+
+    fn finish(_matcher: &Matcher<E>, store: &mut Store<E>, key: &mut KeyState) -> i64 {
+        <CompactForm as FormContract<E>>::clear(store, key);
+        i64::MIN
+    }
+
+    #[inline]
+    fn deadline(_matcher: &Matcher<E>, key: &KeyState) -> i64 {
+        key.groups().map_or(i64::MAX, |groups| groups.deadline)
+    }
+
+    fn last_deadline(matcher: &Matcher<E>, key: &KeyState) -> i64 {
+        key.groups().map_or(i64::MIN, |groups| groups.last_deadline(matcher.span()))
+    }
+
+    fn open<'a>(matcher: &'a Matcher<E>, store: &'a Store<E>, key: &KeyState) -> Vec<Open<'a, E>> {
+        matcher.open_of_groups(store, key)
+    }
+
+    fn clear(store: &mut Store<E>, key: &mut KeyState) {
+        if let Some(groups) = key.take_groups() {
+            store.arena.graphs = store.arena.graphs.saturating_sub(groups.bytes());
+            groups.clear(store);
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(
+        _matcher: &Matcher<E>,
+        _store: &Store<E>,
+        _key: &KeyState,
+        _time: i64,
+        _step: usize,
+    ) -> bool {
+        false
+    }
+
+    fn export<'s>(
+        matcher: &Matcher<E>,
+        store: &'s Store<E>,
+        key: &KeyState,
+        image: &mut Image<&'s E>,
+    ) {
+        matcher.export_groups(store, key, image);
+    }
+
+    fn import(matcher: &Matcher<E>, store: &mut Store<E>, image: Image<E>) -> KeyState {
+        matcher.import_groups(store, image)
+    }
+
+    fn into_runs(matcher: &Matcher<E>, store: &mut Store<E>, key: &mut KeyState) {
+        let runs = matcher.runs_of_groups(&mut store.file, key, &mut store.arena);
+        Self::clear(store, key);
+        key.runs_mut().extend(runs);
+    }
+
+    fn as_runs(
+        matcher: &Matcher<E>,
+        store: &Store<E>,
+        key: &KeyState,
+        arena: &mut CaptureArena<E>,
+    ) -> Vec<Run> {
+        matcher.count_as_runs(store, key, arena)
+    }
+}
+
+impl<E: Event> Matcher<E> {
+    /// Returns the pattern's own bound in milliseconds.
+    fn span(&self) -> Option<i64> {
+        self.program.within.and_then(Length::as_millis)
+    }
+
+    fn create_groups(&self) -> MatchGroups {
+        MatchGroups::new(match self.program.report {
+            Report::Longest => Preference::Longest,
+            Report::Shortest => Preference::Shortest,
+            _ => Preference::First,
+        })
+    }
+
+    /// Gives the groups back to the key.
+    fn put_back(store: &mut Store<E>, key: &mut KeyState, groups: Box<MatchGroups>, before: u64) {
+        if groups.all.is_empty() {
+            store.arena.graphs = store.arena.graphs.saturating_sub(before);
+            groups.clear(store);
+        } else {
+            store.arena.graphs = (store.arena.graphs + groups.bytes()).saturating_sub(before);
+            key.set_groups(groups);
+        }
+    }
+
+    /// Drops the starts that are out of time, and what nothing needs.
+    fn collect_groups(
+        &self,
+        store: &mut Store<E>,
+        groups: &mut MatchGroups,
+        completed: &mut u32,
+        time: Timestamp,
+    ) {
+        let span = self.span().unwrap_or(i64::MAX);
+        let time = time.as_millis();
+        groups.collect(store, completed, |start| start.time.saturating_add(span) > time);
+    }
+
+    /// The maximum number of nodes of a key.
+    fn most_nodes(&self) -> usize {
+        self.limits.partial_matches_per_key
+    }
+
+    /// Drops partial matches by their starts until a key is within its limits. Returns the number
+    /// of groups and nodes that have gone.
+    #[cold]
+    fn cut_groups(&self, store: &mut Store<E>, groups: &mut MatchGroups) -> usize {
+        let size = |groups: &MatchGroups| groups.run_count() + groups.dag.len();
+        groups.collect(store, &mut { NONE }, |_| true);
+        let before = size(groups);
+        while !groups.all.is_empty()
+            && (groups.run_count() > self.most_runs || groups.dag.len() > self.most_nodes())
+        {
+            let starts = groups.all.iter().flat_map(|group| {
+                [groups.dag.oldest(group.root).seq, groups.dag.newest(group.root).seq]
+            });
+            let (least, most) =
+                starts.fold((u64::MAX, 0), |(least, most), seq| (least.min(seq), most.max(seq)));
+            let middle = least + (most - least) / 2;
+            match self.limits.policy {
+                LimitPolicy::DropOldest => {
+                    groups.collect(store, &mut { NONE }, |start| start.seq > middle);
+                }
+                LimitPolicy::DropNewest | LimitPolicy::Fail => {
+                    let end = if least == most { least } else { middle + 1 };
+                    groups.collect(store, &mut { NONE }, |start| start.seq < end);
+                }
+            }
+        }
+        before - size(groups)
+    }
+}

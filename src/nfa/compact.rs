@@ -1,0 +1,73 @@
+//! The compact form: which patterns can be held in it, and which ought to be.
+//!
+//! A pattern is explosive if an event can be skipped and captured by the same partial match, and
+//! matches drop nothing but what has the same start. Its partial matches then multiply with the
+//! events of a key. The compact form holds those that have the same future as one group.
+
+use std::sync::Arc;
+
+use crate::hir::{Length, SkipStrategy};
+use crate::nfa::decide::Decision;
+use crate::nfa::liveness::Live;
+use crate::nfa::parts::Parts;
+use crate::nfa::registers::Register;
+use crate::nfa::states::Action;
+
+/// What the compact form needs to know of a pattern.
+#[derive(Clone, Debug)]
+pub(crate) struct Compact {
+    /// By state: the values that are still read there.
+    pub(crate) live: Arc<[Live]>,
+}
+
+impl Parts<'_> {
+    /// Returns what the compact form needs. The error says in words why a pattern cannot be held in
+    /// it.
+    pub(super) fn as_compact(&self, reads_back: bool) -> Result<Compact, &'static str> {
+        match self.skip.strategy {
+            SkipStrategy::None | SkipStrategy::ToNext if !self.waits() => {}
+            SkipStrategy::None | SkipStrategy::ToNext => {
+                return Err("`ordered` makes matches wait for older partial matches");
+            }
+            _ => return Err("a match drops partial matches that started with other events"),
+        }
+        if self.report_timeouts {
+            return Err("`on timeout` reports each partial match");
+        }
+        if self.states.iter().any(|state| state.accepts_when_exhausted) {
+            return Err("a loop at its end is reported when it can grow no more");
+        }
+        if self.states.iter().any(|state| state.accepts_at_deadline) {
+            return Err("a `not` at its end is decided when time has passed");
+        }
+        if reads_back || self.registers.iter().any(Register::holds_values) {
+            return Err("a condition reads all captured events, not a few values of them");
+        }
+        if !self.named.is_empty() {
+            return Err("its groups have names");
+        }
+        if !self.lengths.is_empty() {
+            return Err("an event says how long a match may take");
+        }
+        if matches!(self.within, Some(Length::Millis(..=0))) {
+            return Err("it has no time");
+        }
+        let live = self.liveness().ok_or("its conditions read too many values")?;
+        Ok(Compact { live: live.into() })
+    }
+
+    /// True if the partial matches of a key can multiply: an event leads a partial match along
+    /// several branches, one of which captures it.
+    pub(super) fn is_explosive(&self) -> bool {
+        (0..self.decisions.node_count()).any(|node| match self.decisions.node(node) {
+            Decision::Several(edges) => {
+                let actions = self.decisions.edges(edges).iter();
+                let actions = actions.map(|edge| self.automaton.edges[*edge as usize].action);
+                let captures = actions.clone().filter(|one| matches!(one, Action::Take { .. }));
+                captures.count() > 0 && actions.count() > 1
+            }
+            Decision::Ask => true,
+            _ => false,
+        })
+    }
+}

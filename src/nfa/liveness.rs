@@ -1,0 +1,189 @@
+//! What of a partial match is still read: registers, clocks and the time of its last event.
+//!
+//! A value is live in a state if an event that comes later can read it before it is overwritten.
+//! Two partial matches that wait in the same state with the same live values have the same future:
+//! the [compact form](crate::nfa::Strategy::Compact) holds them as one.
+//!
+//! The analysis is that of compilers: what a state reads, and what is live in the states that it
+//! leads to and not overwritten on the way, until nothing changes.
+
+use crate::hir::expr::Set;
+use crate::hir::{ConditionId, Expr, StepId, Test};
+use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::parts::Parts;
+use crate::nfa::registers::RegisterKind;
+use crate::nfa::states::{Action, ClockOp, Edge, Since, StateId};
+
+/// The most registers and the most clocks that the analysis knows of.
+const MOST: usize = 64;
+
+/// The live values in one state, as bits.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Live {
+    /// The registers by their numbers.
+    pub(crate) registers: u64,
+    /// The clocks by their numbers.
+    pub(crate) clocks: u64,
+    /// True if the time of the last captured event is read.
+    pub(crate) last: bool,
+}
+
+impl Live {
+    fn union(self, other: Live) -> Live {
+        Live {
+            registers: self.registers | other.registers,
+            clocks: self.clocks | other.clocks,
+            last: self.last || other.last,
+        }
+    }
+
+    fn clock(clock: u32) -> Live {
+        Live { clocks: 1 << clock, ..Live::default() }
+    }
+
+    const LAST: Live = Live { registers: 0, clocks: 0, last: true };
+}
+
+impl Parts<'_> {
+    /// Returns the live values by state; `None` if there are too many registers or clocks.
+    pub(super) fn liveness(&self) -> Option<Box<[Live]>> {
+        if self.registers.len() > MOST || self.clocks > MOST {
+            return None;
+        }
+        let mut all: Vec<Live> =
+            (0..self.states.len()).map(|state| self.read_in(StateId::new(state))).collect();
+        loop {
+            let before = all.clone();
+            for state in (0..self.states.len()).rev() {
+                for edge in self.edges(StateId::new(state)) {
+                    all[state] = all[state].union(self.live_before(edge, &all));
+                }
+            }
+            if all == before {
+                return Some(all.into());
+            }
+        }
+    }
+
+    /// Returns what is read where a partial match waits: by its edges, and by its bounds.
+    fn read_in(&self, state: StateId) -> Live {
+        let mut live = Live::default();
+        for edge in self.edges(state) {
+            live = live.union(self.read_by(edge.guard));
+            // The state that an event leads to asks before the event is captured.
+            if let Action::Take { target, .. } = edge.action
+                && let Some(accept) = self.states[target.index()].accept
+            {
+                live = live.union(self.read_by(accept));
+            }
+        }
+        for bound in self.bounds(state) {
+            live = live.union(match bound.since {
+                Since::Last => Live::LAST,
+                Since::Clock(clock) => Live::clock(clock),
+            });
+            live = live.union(bound.unless_set.map_or(Live::default(), Live::clock));
+        }
+        live
+    }
+
+    /// Returns what is live before an edge, because the state that it leads to reads it.
+    fn live_before(&self, edge: &Edge, all: &[Live]) -> Live {
+        let (target, step) = match edge.action {
+            Action::Take { step, target } => (target, Some(step)),
+            Action::Ignore { target } => (target, None),
+            Action::Stop | Action::Complete => return Live::default(),
+        };
+        let mut live = all[target.index()];
+        for op in self.clock_ops(edge) {
+            if !matches!(op, ClockOp::SetIfUnset(_)) {
+                live.clocks &= !(1 << op.clock());
+            }
+        }
+        if let Some(step) = step {
+            live.last = false;
+            live.registers &= !self.overwritten_by(step);
+        }
+        live
+    }
+
+    /// Returns the registers that a captured event of a step overwrites.
+    fn overwritten_by(&self, step: StepId) -> u64 {
+        let updated = self.registers_by_step[step.index()].iter();
+        let is_last =
+            |index: &&u32| matches!(self.registers[**index as usize].kind, RegisterKind::Last(_));
+        updated.filter(is_last).fold(0, |bits, index| bits | 1 << index)
+    }
+
+    fn read_by(&self, guard: GuardId) -> Live {
+        match &self.guards[guard.index()] {
+            Guard::True | Guard::False => Live::default(),
+            Guard::Condition(condition) => {
+                Live { registers: self.registers_of(*condition), ..Live::default() }
+            }
+            Guard::Gap { unless_set, since, .. } => {
+                let since = since.map_or(Live::LAST, Live::clock);
+                since.union(unless_set.map_or(Live::default(), Live::clock))
+            }
+            Guard::Sooner { since, .. } => since.map_or(Live::LAST, Live::clock),
+            Guard::Within { clock, .. } | Guard::IsSet(clock) => Live::clock(*clock),
+            Guard::Not(inner) => self.read_by(*inner),
+            Guard::And(parts) | Guard::Or(parts) => {
+                let parts = parts.iter().map(|part| self.read_by(*part));
+                parts.fold(Live::default(), Live::union)
+            }
+        }
+    }
+
+    /// Returns the registers that a condition reads.
+    fn registers_of(&self, condition: ConditionId) -> u64 {
+        let mut bits = 0;
+        self.add_test(&self.conditions[condition.index()].test, &mut bits);
+        bits
+    }
+
+    fn add_test(&self, test: &Test, bits: &mut u64) {
+        match test {
+            Test::True | Test::Host { .. } => {}
+            Test::Expr(expr) => add_expr(expr, bits),
+            Test::OneOf(others) => {
+                for other in others {
+                    self.add_test(&self.conditions[other.index()].test, bits);
+                }
+            }
+            Test::All(tests) => tests.iter().for_each(|test| self.add_test(test, bits)),
+        }
+    }
+}
+
+/// Adds the registers that an expression reads.
+fn add_expr(expr: &Expr, bits: &mut u64) {
+    match expr {
+        Expr::Register(index) => *bits |= 1 << index,
+        Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => add_expr(x, bits),
+        Expr::Binary(_, a, b) => {
+            add_expr(a, bits);
+            add_expr(b, bits);
+        }
+        Expr::In(value, set) => {
+            add_expr(value, bits);
+            match &**set {
+                Set::Values(_) => {}
+                Set::Range(a, b) => {
+                    add_expr(a, bits);
+                    add_expr(b, bits);
+                }
+                Set::Expr(list) => add_expr(list, bits),
+            }
+        }
+        Expr::If(parts) => parts.iter().for_each(|part| add_expr(part, bits)),
+        Expr::Call(_, items) | Expr::List(items) => {
+            for item in items {
+                add_expr(item, bits);
+            }
+        }
+        Expr::Record(fields) => fields.iter().for_each(|(_, value)| add_expr(value, bits)),
+        // The rest reads no register.
+        _ => {}
+    }
+}

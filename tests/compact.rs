@@ -1,0 +1,275 @@
+//! The compact form in an engine: limits, snapshots, edits of rules, keys elsewhere, and shards.
+
+use std::time::Duration;
+
+use kleene::hir::{Skip, SkipStrategy};
+use kleene::nfa::{Program, Strategy};
+use kleene::stream::{EngineBuilder, Output, Overflow, Verdict};
+use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_test::random::{self, Built};
+use kleene_test::restore::{Step, restoring_changes_nothing};
+use kleene_test::steps::{as_rules, shuffled};
+use proptest::prelude::*;
+use proptest::strategy::Strategy as _;
+
+const EVENTS: &str = "event a { at: time, k: int, v: int }
+event b { at: time, k: int, v: int }
+event c { at: time, k: int, v: int }
+";
+
+/// All sets of the `b`s between an `a` and a `c`.
+const SETS: &str = "match a -> any b{1.. any each} -> any c within 1h skip none";
+
+/// A rule with this body.
+fn rules(body: &str) -> RuleSet {
+    let text = format!("{EVENTS}rule r {{ key k {body} }}");
+    RuleSet::parse(&text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
+    Engine::builder().rules(rules.clone())
+}
+
+/// An event of key 1 at this second.
+fn event(rules: &RuleSet, ty: &str, second: i64, v: i64) -> Record {
+    let at = Timestamp::from_millis(1000 * second);
+    let fields = [("at", Value::Time(at)), ("k", Value::Int(1)), ("v", Value::Int(v))];
+    Record::from_fields(rules.schema(), ty, fields).expect("it is declared so")
+}
+
+/// Events from `a b b c` and the like, one each second; the values rise from 0.
+fn events(rules: &RuleSet, types: &str) -> Vec<Record> {
+    (0..).zip(types.split_whitespace()).map(|(at, ty)| event(rules, ty, at, at)).collect()
+}
+
+/// The values of the events of each match.
+fn shown(reported: &[Output<Record>]) -> Vec<Vec<i64>> {
+    let value = |event: &Record| match event.field(kleene::schema::FieldId::new(2)).to_value() {
+        Value::Int(value) => value,
+        other => panic!("{other}"),
+    };
+    let found = reported.iter().filter_map(|output| match output {
+        Output::Match(found) => Some(found.events.iter().map(|(_, one)| value(one)).collect()),
+        _ => None,
+    });
+    found.collect()
+}
+
+#[test]
+fn a_set_is_listed_up_to_the_limit() {
+    let rules = rules(SETS);
+    let mut reported = Vec::new();
+    let engine = builder(&rules).compact_strategy().limit_matches_per_set(5).build();
+    let mut engine = engine.expect("it can be run");
+    let types = format!("a {} c", "b ".repeat(60));
+    for event in events(&rules, &types) {
+        engine.push(&event, &mut reported).expect("no limit fails");
+    }
+    let overflowed: Vec<_> = reported
+        .iter()
+        .filter_map(|output| match output {
+            Output::Overflowed(Overflow::Unlisted { matches, .. }) => Some(*matches),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(overflowed, [(1 << 60) - 1 - 5]);
+    let found = shown(&reported);
+    let all: Vec<i64> = (0..62).collect();
+    let without = |left_out: usize| {
+        let mut rest = all.clone();
+        rest.remove(left_out);
+        rest
+    };
+    // The longest, and then those whose events come earlier from the last one backwards.
+    assert_eq!(found, [all.clone(), without(60), without(59), without(58), without(57)]);
+    assert_eq!(engine.stats().overflowed, 1);
+}
+
+#[test]
+fn nodes_and_groups_are_limited() {
+    let rules = rules("match a -> any b[v > prev.v]{1.. any each} -> any c within 1h skip none");
+    for policy in ["drop oldest", "drop newest"] {
+        let text = format!("limit 40 partials {policy}");
+        let rules = RuleSet::parse(&format!(
+            "{EVENTS}rule r {{ key k match a -> any b[v > prev.v]{{1.. any each}} -> any c \
+             within 1h skip none {text} }}"
+        ))
+        .expect("it is right");
+        let mut engine = builder(&rules).compact_strategy().build().expect("it can be run");
+        let mut reported = Vec::new();
+        for event in events(&rules, &format!("a {}", "b a ".repeat(40))) {
+            engine.push(&event, &mut reported).expect("no limit fails");
+        }
+        assert!(engine.stats().overflowed > 0 && engine.stats().partials <= 40, "{policy}");
+    }
+    // Without a limit of its own, the rule is as the others.
+    assert!(builder(&rules).compact_strategy().build().is_ok());
+}
+
+#[test]
+fn a_group_is_forgotten_with_its_last_start() {
+    let rules = rules("match a -> any b{1.. any each} -> any c within 10s skip none");
+    let mut engine = builder(&rules).compact_strategy().build().expect("it can be run");
+    let mut reported: Vec<Output<Record>> = Vec::new();
+    let mut most = 0;
+    for second in 0..5000 {
+        let ty = if second % 2 == 0 { "a" } else { "b" };
+        engine.push(&event(&rules, ty, second, 0), &mut reported).expect("no limit fails");
+        most = most.max(engine.memory_usage());
+    }
+    // Ten seconds have 10 events; nothing of the others is kept.
+    assert!(most < 200_000, "{most} bytes");
+    engine.push(&event(&rules, "c", 5000, 0), &mut reported).expect("no limit fails");
+    // Starts at 4992 to 4998, of which each has the sets of the `b`s behind it.
+    assert_eq!(reported.len(), (1..=4).map(|bs| (1 << bs) - 1).sum::<usize>());
+    engine.advance(Timestamp::from_millis(5_100_000), &mut reported).expect("time moves on");
+    assert_eq!(engine.stats().partials, 0);
+}
+
+#[test]
+fn an_edit_carries_groups_over() {
+    let old = rules(SETS);
+    let types = format!("a {}", "b ".repeat(70));
+    let start = || {
+        let mut engine =
+            builder(&old).compact_strategy().limit_matches_per_set(3).build().expect("it runs");
+        let mut reported: Vec<Output<Record>> = Vec::new();
+        for event in events(&old, &types) {
+            engine.push(&event, &mut reported).expect("no limit fails");
+        }
+        (engine, reported)
+    };
+    // 2^70 partial matches go on with another last step and another result.
+    let (mut engine, mut reported) = start();
+    let new = "match a -> any b{1.. any each} -> any c[v == 7] within 2h skip none emit { k }";
+    let done = engine.replace_rules(&rules(new)).expect("it can be run");
+    assert!(matches!(done.rules[0].verdict, Verdict::Kept), "{done}");
+    engine.push(&event(&old, "c", 80, 6), &mut reported).expect("no limit fails");
+    assert_eq!(shown(&reported).len(), 0);
+    engine.push(&event(&old, "c", 3700, 7), &mut reported).expect("no limit fails");
+    let found = shown(&reported);
+    assert_eq!((found.len(), found[0].len()), (3, 72));
+    // A shorter time ends all of them.
+    let (mut engine, mut reported) = start();
+    let new = "match a -> any b{1.. any each} -> any c within 1m skip none";
+    engine.replace_rules(&rules(new)).expect("it can be run");
+    engine.push(&event(&old, "c", 80, 6), &mut reported).expect("no limit fails");
+    assert_eq!(shown(&reported).len(), 0);
+}
+
+/// Returns the pattern without what the compact form never has: timeouts, and skipped starts.
+fn compactable(mut pattern: Built, to_next: bool) -> Built {
+    pattern.0.report_timeouts = false;
+    let strategy = if to_next { SkipStrategy::ToNext } else { SkipStrategy::None };
+    pattern.0.skip = Skip { strategy, ordered: false };
+    pattern
+}
+
+/// Random patterns that can be held in the compact form.
+fn pattern() -> impl proptest::strategy::Strategy<Value = Built> {
+    (random::pattern(), any::<bool>()).prop_filter_map("not compact", |(pattern, to_next)| {
+        let pattern = compactable(pattern.repaired().build(), to_next);
+        let program = Program::new(&pattern.0).ok()?;
+        program.why_not_compact().is_none().then_some(pattern)
+    })
+}
+
+/// What was reported, without the rule's version.
+fn texts(reported: &[Output<Record>]) -> Vec<String> {
+    let text = |output: &Output<Record>| match output {
+        Output::Match(found) => format!("{:?} {:?} {:?}", found.key, found.events, found.end),
+        other => format!("{other:?}"),
+    };
+    reported.iter().map(text).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn restored_groups_go_on_as_never_stopped(
+        pattern in pattern(),
+        events in random::stream(),
+        late in prop::collection::vec(0..4_i64, 13),
+        restore in prop::collection::vec(any::<bool>(), 13),
+        key in prop::sample::select(vec!["", "key v"]),
+    ) {
+        let Some(rules) = as_rules(&pattern.0, key) else { return Ok(()) };
+        let steps: Vec<Step> = shuffled(&events.0, &late);
+        let start = || {
+            let builder = builder(&rules).compact_strategy();
+            Some(builder.out_of_order(Duration::from_millis(2)))
+        };
+        let restores = |index: usize| restore.get(index).copied().unwrap_or(true);
+        let done = restoring_changes_nothing(start, &steps, restores);
+        prop_assert!(done.is_ok(), "{}", done.unwrap_err());
+    }
+
+    #[test]
+    fn groups_become_runs_and_groups_again(
+        pattern in pattern(),
+        events in random::stream(),
+        moment in 0..13_usize,
+        back in 0..13_usize,
+    ) {
+        // Two engines with the same rules, of which one goes to the general strategy and back.
+        let Some(rules) = as_rules(&pattern.0, "key v") else { return Ok(()) };
+        let Ok(mut plain) = builder(&rules).general_strategy().build() else { return Ok(()) };
+        let Ok(mut other) = builder(&rules).compact_strategy().build() else { return Ok(()) };
+        let (mut expected, mut reported) = (Vec::new(), Vec::new());
+        for (index, event) in events.0.iter().enumerate() {
+            if index == moment || index == back {
+                let bytes = other.snapshot();
+                let next = builder(&rules);
+                let is_general = index == moment;
+                let next =
+                    if is_general { next.general_strategy() } else { next.compact_strategy() };
+                other = next.restore(&[&bytes]).expect("it was written just now").0;
+            }
+            plain.push(event, &mut expected).expect("it has not ended");
+            other.push(event, &mut reported).expect("it has not ended");
+            prop_assert_eq!(texts(&reported), texts(&expected), "event {}", index);
+            if plain.stats().partials > 1500 {
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn edited_rules_report_what_the_general_strategy_reports(
+        pattern in pattern(),
+        events in random::stream(),
+        moment in 0..13_usize,
+    ) {
+        let Some(old) = as_rules(&pattern.0, "key v") else { return Ok(()) };
+        let Some(new) = as_rules(&pattern.0, "key v emit { reported: 1 }") else { return Ok(()) };
+        let Ok(mut plain) = builder(&old).general_strategy().build() else { return Ok(()) };
+        let Ok(mut compact) = builder(&old).compact_strategy().build() else { return Ok(()) };
+        let (mut expected, mut reported) = (Vec::new(), Vec::new());
+        for (index, event) in events.0.iter().enumerate() {
+            if index == moment {
+                plain.replace_rules(&new).expect("it can be run");
+                compact.replace_rules(&new).expect("it can be run");
+            }
+            plain.push(event, &mut expected).expect("it has not ended");
+            compact.push(event, &mut reported).expect("it has not ended");
+            prop_assert_eq!(texts(&reported), texts(&expected), "event {}", index);
+            if plain.stats().partials > 1500 {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn the_planner_picks_the_compact_form_where_partial_matches_multiply() {
+    let strategy = |body: &str| {
+        Program::new(&rules(body).rules()[0].pattern).expect("it is within the limits").strategy()
+    };
+    for body in [SETS, "match a -> any b within 1m skip to next"] {
+        assert_eq!(strategy(body), Strategy::Compact, "{body}");
+    }
+    for body in ["match a -> any b within 1m", "match a -> b within 1m skip none"] {
+        assert_ne!(strategy(body), Strategy::Compact, "{body}");
+    }
+}
