@@ -9,6 +9,7 @@ use kleene::hir::{ConditionId, Expr, ItemKind, Pattern, Sequence, SkipStrategy, 
 use kleene::schema::FieldId;
 use kleene::stream::{Engine, Output, Replacement, RuleChange, Verdict};
 use kleene::{Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_test::engine::counts_partials_exactly;
 use kleene_test::random::{self, Built};
 use kleene_test::text;
 use proptest::prelude::*;
@@ -681,6 +682,19 @@ fn untils(sequence: &Sequence, found: &mut Vec<ConditionId>) {
     }
 }
 
+/// True if a `not` leads to the last step. The event that this step takes is exempt from the `not`,
+/// so that an edit of the step is one of the `not`, too.
+fn is_exempt_from_a_not(body: &Sequence) -> bool {
+    let is_optional = |kind: &ItemKind| match kind {
+        ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
+            quantifier.optional
+        }
+        ItemKind::Not { .. } | ItemKind::Alternatives { .. } => false,
+    };
+    let mut before = body.items.iter().rev().map(|item| &item.kind).skip(1);
+    matches!(before.find(|kind| !is_optional(kind)), Some(ItemKind::Not { .. }))
+}
+
 /// The value that no event has before a rule is replaced.
 const NEW_VALUE: i64 = 9;
 
@@ -719,14 +733,26 @@ fn with_new_values(events: &[Record], moment: usize) -> Vec<Record> {
     events.iter().enumerate().map(change).collect()
 }
 
-fn check_counts(
+/// Checks the numbers of partial matches of a replacement among these rule sets.
+fn check_counts<'a>(
     engine: &Engine<Record>,
     done: &Replacement,
     before: u64,
+    sets: impl IntoIterator<Item = &'a RuleSet>,
 ) -> Result<(), TestCaseError> {
     let kept: u64 = done.rules.iter().map(|rule| rule.kept).sum();
-    prop_assert_eq!(kept + done.dropped(), before);
-    prop_assert_eq!(kept, engine.stats().partials);
+    let (after, all) = (engine.stats().partials, kept + done.dropped());
+    if sets.into_iter().all(counts_partials_exactly) {
+        prop_assert_eq!((kept, all), (after, before));
+    } else {
+        prop_assert!(
+            kept >= after && all >= before,
+            "{}: {} before, {} after",
+            done,
+            before,
+            after
+        );
+    }
     Ok(())
 }
 
@@ -756,7 +782,7 @@ proptest! {
                 let new = if moment == 1 { &rules } else { &reported_so };
                 let before = live.stats().partials;
                 let done = live.replace_rules(new).expect("it was run before");
-                check_counts(&live, &done, before)?;
+                check_counts(&live, &done, before, [&rules, new])?;
                 let verdict = &done.rules[0].verdict;
                 prop_assert!(matches!(verdict, Verdict::Unchanged | Verdict::Kept), "{}", done);
             }
@@ -799,7 +825,7 @@ proptest! {
             if index == moment {
                 let before = live.stats().partials;
                 let done = live.replace_rules(&new).expect("it runs elsewhere");
-                check_counts(&live, &done, before)?;
+                check_counts(&live, &done, before, [&old, &new])?;
                 all_kept = done.dropped() == 0;
             }
             from_start.push(event, &mut expected).expect("it has not ended");
@@ -814,7 +840,9 @@ proptest! {
         if all_kept {
             prop_assert_eq!(reported, expected);
         } else if pattern.0.skip.strategy == SkipStrategy::None {
-            prop_assert!(reported.iter().all(|one| expected.contains(one)), "{:?} {:?}", reported, expected);
+            // Where the part that would have matched is dropped, the rest of it times out.
+            let mut matches = reported.iter().filter(|one| one.starts_with("match"));
+            prop_assert!(matches.all(|one| expected.contains(one)), "{:?} {:?}", reported, expected);
         }
     }
 
@@ -851,7 +879,7 @@ proptest! {
                 let before = live.stats().partials;
                 // What cannot be run is refused, and then nothing changes.
                 if let Ok(done) = live.replace_rules(&sets[moment]) {
-                    check_counts(&live, &done, before)?;
+                    check_counts(&live, &done, before, &sets)?;
                     for name in ["a", "b"] {
                         let change = done.rule(name).expect("it is in all of them");
                         prop_assert_eq!(&change.verdict, &Verdict::Unchanged);
@@ -890,6 +918,9 @@ proptest! {
         else {
             return Ok(());
         };
+        if is_exempt_from_a_not(&pattern.0.body) {
+            return Ok(());
+        }
         // What an `until` or the loop that it ends asks, too, is one question before the edit and
         // two after it: then a place of the automaton becomes two.
         let says = |id: ConditionId| format!("{:?}", pattern.0.conditions[id.index()].test);
@@ -936,7 +967,7 @@ proptest! {
             if let Some(new) = moment.and_then(|moment| all.get(moment)) {
                 let before = live.stats().partials;
                 if let Ok(done) = live.replace_rules(new) {
-                    check_counts(&live, &done, before)?;
+                    check_counts(&live, &done, before, &all)?;
                 }
             }
             live.push(event, &mut reported).expect("it has not ended");

@@ -1,11 +1,10 @@
 //! Rules are replaced at any event: what is unchanged goes on as if nothing had been replaced, what
 //! is new is run or refused, and nothing panics.
 
-use kleene::exec::Matcher;
 use kleene::hir::Pattern;
-use kleene::nfa::Strategy;
 use kleene::stream::{Output, Verdict};
 use kleene::{Engine, Record, RuleSet};
+use kleene_test::engine::counts_partials_exactly;
 use kleene_test::random::Choices;
 use kleene_test::text;
 
@@ -42,14 +41,7 @@ pub(crate) fn check(data: &[u8]) {
     let sets = [[&kept, &other], [&other, &kept], [&kept, &edited]].map(|rules| together(&rules));
     let [Some(first), Some(second), Some(third)] = sets else { return };
     let sets = [first, second, third, together(&[&kept]).expect("it is in the others")];
-    // In the compact form, groups that an edit makes equal become one, and those that become runs
-    // count as many as these are.
-    let is_counted = |rules: &RuleSet| {
-        let mut matchers =
-            rules.rules().iter().map(|rule| Matcher::<Record>::new(&rule.pattern, []));
-        matchers.all(|one| one.is_ok_and(|matcher| matcher.strategy() != Strategy::Compact))
-    };
-    let is_exact = sets.iter().all(is_counted);
+    let is_exact = sets.iter().all(counts_partials_exactly);
     let engine = |rules: &RuleSet| {
         let builder = Engine::builder().rules(rules.clone());
         builder.limit_partials_per_key(MOST_PARTIALS).build().ok()

@@ -4,6 +4,7 @@ use kleene::diagnostic::Severity;
 use kleene::exec::reference::{Reference, ReferenceOutput, ReferenceSet};
 use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
 use kleene::hir::Pattern;
+use kleene::nfa::Strategy;
 use kleene::{Event as _, Record, RuleSet, Timestamp};
 
 use crate::text;
@@ -153,6 +154,14 @@ fn report(outcome: &Outcome<'_, Record>) -> ReferenceOutput {
         at: outcome.at(),
         set: ReferenceSet { count: outcome.set().count(), totals: outcome.set().totals() },
     }
+}
+
+/// True if an edit among these rules and others of which it is true keeps or drops each partial
+/// match that statistics count. In the compact form, groups that an edit makes equal become one,
+/// and those that become runs count as many as these are.
+pub fn counts_partials_exactly(rules: &RuleSet) -> bool {
+    let mut matchers = rules.rules().iter().map(|rule| Matcher::<Record>::new(&rule.pattern, []));
+    matchers.all(|one| one.is_ok_and(|matcher| matcher.strategy() != Strategy::Compact))
 }
 
 /// What a session reports `events`, by step: the events of one time are a step, and the end of time

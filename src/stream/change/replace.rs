@@ -275,15 +275,13 @@ impl<E: Event> Dispatcher<E> {
         self.groups.evict_idle();
         let before: Vec<u32> = self.rules.iter().map(|rule| rule.group).collect();
         let ReplacementPlan { schema, rules, replacement, slots } = plan;
-        let (numbers, mut changed) = self.take_over(rules, &replacement, &slots, now);
+        let (numbers, mut changed) = self.take_over(rules, &slots, now);
         changed.extend(self.regroup(&before, &numbers));
         changed.sort_unstable();
         self.timers.renumber(|rule| {
             numbers[rule as usize].filter(|rule| changed.binary_search(rule).is_err())
         });
         self.schedule_again(&changed);
-        let partials = &mut self.accounting.stats.partials;
-        *partials = partials.saturating_sub(replacement.dropped());
         self.account();
         self.schema = schema;
         self.routes = Routes::new(&self.schema, &self.rules, &self.groups, self.routes.indexed);
@@ -297,10 +295,14 @@ impl<E: Event> Dispatcher<E> {
     fn take_over(
         &mut self,
         planned: Vec<PlannedRule<E>>,
-        replacement: &Replacement,
         slots: &[Vec<u32>],
         now: Timestamp,
     ) -> (Vec<Option<u32>>, Vec<u32>) {
+        let partials: Vec<u64> = slots
+            .iter()
+            .enumerate()
+            .map(|(index, slots)| self.count_partials(index, slots))
+            .collect();
         let mut old: Vec<Option<RuleRuntime<E>>> =
             std::mem::take(&mut self.rules).into_iter().map(Some).collect();
         // Where the first of them stood; the host's own rules keep their order.
@@ -339,13 +341,9 @@ impl<E: Event> Dispatcher<E> {
                     if let Some(held) = old[index].take() {
                         let keys = self.groups.keys_mut(held.group);
                         let states = take_states(keys, &slots[index], index);
-                        let before = count_runs(&states);
                         let after = carry_over(&mut new, &migration, held, (keys, states), now);
-                        // What the plan has counted as dropped is subtracted for all rules.
-                        let change = replacement.rule(&new.info.rule.name);
-                        let dropped = change.map_or(0, |change| change.dropped);
-                        let partials = &mut self.accounting.stats.partials;
-                        *partials = (*partials + after + dropped).saturating_sub(before);
+                        let stats = &mut self.accounting.stats;
+                        stats.partials = (stats.partials + after).saturating_sub(partials[index]);
                     }
                     changed.push(u32::try_from(rules.len()).unwrap_or(u32::MAX));
                     add(&mut rules, new, Some(index));
@@ -355,9 +353,12 @@ impl<E: Event> Dispatcher<E> {
         for (index, rule) in hosts_after {
             add(&mut rules, rule, Some(index));
         }
-        for gone in old.iter().flatten() {
-            self.accounting.stats.divided_by_zero += gone.store.divisions_by_zero();
-            self.accounting.stats.values_too_large += gone.store.values_too_large();
+        let stats = &mut self.accounting.stats;
+        for (gone, partials) in old.iter().zip(partials) {
+            let Some(gone) = gone else { continue };
+            stats.partials = stats.partials.saturating_sub(partials);
+            stats.divided_by_zero += gone.store.divisions_by_zero();
+            stats.values_too_large += gone.store.values_too_large();
         }
         self.rules = rules;
         (numbers, changed)
@@ -569,11 +570,6 @@ impl<E: Event> Dispatcher<E> {
     }
 }
 
-/// Returns the number of partial matches, as statistics count them.
-fn count_runs(states: &States) -> u64 {
-    states.iter().map(|(_, state)| state.run_count() as u64).sum()
-}
-
 /// Moves the migrated state of an old rule to the new rule, and returns the number of its partial
 /// matches. The states were removed from these keys.
 fn carry_over<E: Event>(
@@ -588,7 +584,7 @@ fn carry_over<E: Event>(
     }
     let carried = states.iter_mut().map(|(_, state)| state);
     new.store = new.matcher.carry_over(migration, (&old.matcher, old.store), carried, now);
-    let count = count_runs(&states);
+    let count = states.iter().map(|(_, state)| state.run_count() as u64).sum();
     for ((slot, place), state) in states {
         keys.at_mut(slot, place).held.state = state;
     }
