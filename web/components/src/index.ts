@@ -1,0 +1,3 @@
+/** The components of Kleene's pages. */
+export type * from "./api.ts";
+export * from "./data.ts";
