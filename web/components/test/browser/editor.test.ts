@@ -1,0 +1,99 @@
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { DemoServer } from "./page.ts";
+import { browserPath, errorsOf, serveDemo } from "./page.ts";
+
+describe.skipIf(!browserPath)("the editor", () => {
+  let server: DemoServer;
+  beforeAll(async () => {
+    server = await serveDemo();
+  });
+  afterAll(() => server?.close());
+
+  const value = (page: Page) => page.evaluate(() => window.demo.editor.value);
+
+  async function atMistake(): Promise<Page> {
+    const page = await server.open("");
+    await page.waitForSelector(".cm-lintRange-error");
+    const at = (await value(page)).indexOf("mtch") + 2;
+    await page.evaluate((place) => window.demo.editor.select(place, place), at);
+    return page;
+  }
+
+  test("works under a strict policy, and shows odd characters", async () => {
+    const page = await server.open("");
+    await page.waitForSelector(".cm-lintRange-error");
+    expect(errorsOf(page)).toEqual([]);
+    const family = await page
+      .locator(".cm-scroller")
+      .evaluate((it) => getComputedStyle(it).display);
+    expect(family, "the styles of the editor apply").toBe("flex");
+    expect(await page.locator(".cm-specialChar").count()).toBe(2);
+  });
+
+  test("shows a mistake with its help, and takes the fix by a click", async () => {
+    const page = await server.open("");
+    await page.hover(".cm-lintRange-error");
+    const message = page.locator(".cm-tooltip-lint .k-diagnostic");
+    await message.waitFor();
+    expect(await message.textContent()).toContain("help: did you mean `match`?");
+    await page.locator(".cm-tooltip-lint .cm-diagnosticAction").first().click();
+    expect(await value(page)).toContain("  match     order_created");
+    await page.waitForFunction(
+      () => !document.querySelector(".k-editor")?.shadowRoot?.querySelector(".cm-lintRange-error"),
+    );
+  });
+
+  test("takes a fix by keys alone", async () => {
+    const page = await atMistake();
+    await page.keyboard.press("Control+.");
+    await page.locator(".k-fixes button:focus").waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    expect(await value(page)).toContain("  meta     order_created");
+    await page.keyboard.press("Control+z");
+    expect(await value(page)).toContain("  mtch     order_created");
+  });
+
+  test("completes what is typed", async () => {
+    const page = await atMistake();
+    await page.keyboard.press("End");
+    await page.keyboard.type("\nwi");
+    await page.locator(".cm-tooltip-autocomplete li[aria-selected]").waitFor();
+    // CodeMirror ignores Enter for a moment, so that nobody takes what they have not seen.
+    await page.waitForTimeout(150);
+    await page.keyboard.press("Enter");
+    expect(await value(page)).toContain("$wait\n  within\n");
+  });
+
+  test("shows the meaning of a name, and runs no markup in it", async () => {
+    const page = await server.open("");
+    await page.evaluate(() => {
+      window.demo.editor.setValue("rule a { match b }\n");
+      window.demo.editor.select(11, 11);
+    });
+    await page.keyboard.press("Control+k");
+    await page.keyboard.press("Control+i");
+    const doc = page.locator(".k-doc");
+    await doc.waitFor();
+    expect(await doc.textContent()).toContain("looks for");
+    expect(await doc.locator("img").count()).toBe(0);
+    expect(await doc.locator("pre span").count()).toBeGreaterThan(0);
+    await page.keyboard.press("Escape");
+    expect(await doc.count()).toBe(0);
+    expect(errorsOf(page)).toEqual([]);
+  });
+
+  test("formats by a key, and only a text without mistakes", async () => {
+    const page = await atMistake();
+    const before = await value(page);
+    await page.keyboard.press("Shift+Alt+f");
+    expect(await value(page)).toBe(before);
+    await page.evaluate(() => {
+      window.demo.editor.setValue("rule a { match b }   \n");
+      window.demo.editor.focus();
+    });
+    await page.keyboard.press("Shift+Alt+f");
+    await page.waitForFunction(() => window.demo.editor.value === "rule a { match b }\n");
+  });
+});
