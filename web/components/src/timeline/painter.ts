@@ -1,0 +1,182 @@
+/** Draws the timeline on a canvas. */
+import { laneOf } from "./event-index.ts";
+import { COLUMN, DOT, dotY } from "./layout.ts";
+import type { Look } from "./look.ts";
+import type { Bar, Dot } from "./marks.ts";
+import { barHeight, laneMarks } from "./marks.ts";
+import { paintSpans } from "./paint-spans.ts";
+import { addShape, colourOf, shapeOf } from "./palette.ts";
+import type { View } from "./view.ts";
+import { lanesInView, laneTop } from "./view.ts";
+
+/** The height of the axis below the lanes. */
+export const AXIS = 24;
+
+/** Draws all that is in view. The context is scaled to CSS pixels already. */
+export function paint(context: CanvasRenderingContext2D, view: View, look: Look): void {
+  const { width } = view.scale;
+  context.clearRect(0, 0, width, view.height + AXIS);
+  const ticks = view.scale.ticks();
+  context.fillStyle = look.border;
+  for (const tick of ticks) context.fillRect(Math.round(tick.x), 0, 1, view.height);
+  context.save();
+  context.beginPath();
+  context.rect(0, 0, width, view.height);
+  context.clip();
+  paintLanes(context, view, look);
+  paintHighlights(context, view, look);
+  context.restore();
+  paintAxis(context, view, look, ticks);
+  paintSlider(context, view, look);
+}
+
+function paintLanes(context: CanvasRenderingContext2D, view: View, look: Look): void {
+  const { first, last } = lanesInView(view);
+  // Dots of a type are one path: a fill for each of thousands of dots takes several times as long.
+  const byType = new Map<number, { dot: Dot; y: number }[]>();
+  for (let lane = first; lane < last; lane++) {
+    const top = laneTop(view, lane);
+    if (view.cursor?.lane === lane) {
+      context.fillStyle = look.accentSoft;
+      context.fillRect(0, top, view.scale.width, view.layout.height);
+    }
+    context.fillStyle = look.border;
+    context.fillRect(0, Math.round(top + view.layout.height) - 1, view.scale.width, 1);
+    paintSpans(context, view, look, lane);
+    const marks = laneMarks(
+      view.model.events,
+      lane,
+      view.scale,
+      view.layout.dotRows,
+      view.model.extent.from,
+    );
+    for (const bar of marks.bars) paintBar(context, view, look, bar, top);
+    for (const dot of marks.dots) {
+      const list = byType.get(dot.type);
+      const placed = { dot, y: top + dotY(view.layout, dot.row) };
+      if (list) list.push(placed);
+      else byType.set(dot.type, [placed]);
+    }
+  }
+  for (const [type, dots] of byType) {
+    context.fillStyle = colourOf(type, look.ground);
+    context.beginPath();
+    for (const { dot, y } of dots) addShape(context, shapeOf(type), dot.x, y, DOT / 2 - 0.7);
+    context.fill();
+  }
+}
+
+function paintBar(
+  context: CanvasRenderingContext2D,
+  view: View,
+  look: Look,
+  bar: Bar,
+  top: number,
+): void {
+  const { dotsTop, dotsHeight } = view.layout;
+  const events = bar.last - bar.first;
+  const height = Math.round(dotsHeight * barHeight(events));
+  let bottom = top + dotsTop + dotsHeight;
+  for (const { type, count } of bar.parts) {
+    const part = Math.max(1, (height * count) / events);
+    context.fillStyle = colourOf(type, look.ground);
+    context.fillRect(bar.x, bottom - part, COLUMN - 1, part);
+    bottom -= part;
+  }
+}
+
+/** The events of the selected output, and the selected event: drawn above all others. */
+function paintHighlights(context: CanvasRenderingContext2D, view: View, look: Look): void {
+  const { events, event, output } = view.selection;
+  const isTimeout = output !== null && view.model.outputs.kind[output] === 1;
+  const colour = output === null ? look.accent : isTimeout ? look.timeout : look.match;
+  const places = events.map((position) => placeOf(view, position));
+  context.strokeStyle = colour;
+  context.lineWidth = 2;
+  context.beginPath();
+  for (const [at, { x, y }] of places.entries()) {
+    if (at === 0) context.moveTo(x, y);
+    else context.lineTo(x, y);
+  }
+  context.stroke();
+  for (const [at, place] of places.entries()) ring(context, view, look, events[at]!, place, colour);
+  if (event !== null) ring(context, view, look, event, placeOf(view, event), look.accent, 3);
+  const { cursor } = view;
+  if (cursor?.kind !== "event" || cursor.position === null) return;
+  const { x, y } = placeOf(view, cursor.position);
+  context.strokeStyle = look.text;
+  context.lineWidth = 1.5;
+  context.strokeRect(x - DOT, y - DOT, 2 * DOT, 2 * DOT);
+}
+
+function ring(
+  context: CanvasRenderingContext2D,
+  view: View,
+  look: Look,
+  position: number,
+  place: { x: number; y: number },
+  colour: string,
+  width = 2,
+): void {
+  const type = view.model.events.types[position]!;
+  context.beginPath();
+  context.arc(place.x, place.y, DOT * 0.85, 0, 2 * Math.PI);
+  context.fillStyle = look.bg;
+  context.fill();
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.stroke();
+  context.beginPath();
+  context.fillStyle = colourOf(type, look.ground);
+  addShape(context, shapeOf(type), place.x, place.y, DOT / 2 - 0.7);
+  context.fill();
+}
+
+/** Where an event is. One that is drawn in a bar is at its base. */
+function placeOf(view: View, position: number): { x: number; y: number } {
+  const lane = laneOf(view.model.events.starts, position);
+  const x = view.scale.x(view.model.events.times[position]!);
+  return { x, y: laneTop(view, lane) + dotY(view.layout, tieRow(view, lane, position)) };
+}
+
+/** The row of an event among those of the same instant, as `laneMarks` gives them. */
+function tieRow(view: View, lane: number, position: number): number {
+  const { times, starts } = view.model.events;
+  let row = 0;
+  while (position - row - 1 >= starts[lane]! && times[position - row - 1] === times[position]) {
+    row++;
+    if (row >= view.layout.dotRows) return 0;
+  }
+  return row;
+}
+
+function paintAxis(
+  context: CanvasRenderingContext2D,
+  view: View,
+  look: Look,
+  ticks: readonly { x: number; label: string }[],
+): void {
+  context.fillStyle = look.soft;
+  context.fillRect(0, view.height, view.scale.width, AXIS);
+  context.fillStyle = look.textSoft;
+  context.font = `11px ${look.font}`;
+  context.textBaseline = "middle";
+  context.textAlign = "center";
+  for (const tick of ticks) {
+    const half = context.measureText(tick.label).width / 2 + 2;
+    const x = Math.min(view.scale.width - half, Math.max(half, tick.x));
+    context.fillText(tick.label, x, view.height + AXIS / 2);
+  }
+}
+
+function paintSlider(context: CanvasRenderingContext2D, view: View, look: Look): void {
+  const x = Math.round(view.scale.x(view.time));
+  if (x < -6 || x > view.scale.width + 6) return;
+  context.fillStyle = look.accent;
+  context.fillRect(x - 1, 0, 2, view.height + AXIS);
+  context.beginPath();
+  context.moveTo(x - 6, view.height + AXIS);
+  context.lineTo(x + 6, view.height + AXIS);
+  context.lineTo(x, view.height + AXIS - 9);
+  context.fill();
+}
