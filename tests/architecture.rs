@@ -373,6 +373,26 @@ fn the_code_map_names_every_folder() {
     }
 }
 
+/// `autotests` is off: a file that no program names would never run.
+#[test]
+fn every_file_of_tests_is_in_one_test_program() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("it is there");
+    let is_direct = |path: &String| path.matches('/').count() == 1;
+    let tests: Vec<(String, String)> =
+        files("tests", &[".rs"]).into_iter().filter(|(path, _)| is_direct(path)).collect();
+    for (path, _) in &tests {
+        let name = path["tests/".len()..].trim_end_matches(".rs");
+        let is_program = manifest.contains(&format!("[[test]]\nname = \"{name}\"\n"));
+        let module = format!("\nmod {name};\n");
+        let modules = tests.iter().filter(|(_, text)| text.contains(&module)).count();
+        assert_eq!(
+            usize::from(is_program) + modules,
+            1,
+            "the number of test programs that contain {path}"
+        );
+    }
+}
+
 /// The type names that two files of `src/` define, which may only become fewer. The first 21 are
 /// the same thing before and after checking, or with and without its text. The others are in
 /// folders that do not use each other's.

@@ -284,7 +284,7 @@ mod elsewhere {
 }
 
 #[derive(Clone, Event)]
-#[event(crate = "crate::elsewhere::engine")]
+#[event(crate = "crate::derive::elsewhere::engine")]
 struct Renamed {
     at: Timestamp,
 }

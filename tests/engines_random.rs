@@ -5,10 +5,7 @@
 use std::fmt::Write as _;
 use std::panic;
 
-#[path = "../fuzz/checks/engines.rs"]
-mod engines;
-#[path = "../fuzz/checks/made.rs"]
-mod made;
+use crate::engines;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

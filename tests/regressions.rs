@@ -3,12 +3,8 @@
 
 #[path = "../fuzz/checks/cold.rs"]
 mod cold;
-#[path = "../fuzz/checks/engines.rs"]
-mod engines;
 #[path = "../fuzz/checks/files.rs"]
 mod files;
-#[path = "../fuzz/checks/made.rs"]
-mod made;
 #[path = "../fuzz/checks/parse.rs"]
 mod parse;
 #[path = "../fuzz/checks/reorder.rs"]
@@ -21,6 +17,8 @@ mod roundtrip;
 mod shards;
 #[path = "../fuzz/checks/snapshot.rs"]
 mod snapshot;
+
+use crate::{engines, made};
 
 #[test]
 fn what_was_fuzzed_stays_fixed() {

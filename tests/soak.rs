@@ -1,7 +1,7 @@
 //! A long stream holds no more memory at its end than early on: many keys that come and go, events
 //! out of order and too late, timeouts, suppression, rules that feed others.
 //!
-//! `KLEENE_SOAK_EVENTS=50000000 cargo test --release --test soak -- --nocapture` goes on for
+//! `KLEENE_SOAK_EVENTS=50000000 cargo test --release --test costs soak -- --nocapture` goes on for
 //! longer.
 
 use std::time::Duration;

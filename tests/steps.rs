@@ -1,9 +1,6 @@
 //! The limit on steps for one event: what gives way to it, that it is reported, and that it is the
 //! same for every strategy, after a restart, and wherever idle keys are kept.
 
-#[path = "../benches/workloads/mod.rs"]
-mod workloads;
-
 use std::path::Path;
 use std::time::Duration;
 
@@ -131,7 +128,7 @@ fn the_default_is_a_hundred_times_what_rules_need() {
             assert!(!outputs.iter().any(is_of_steps), "{}", file.display());
         }
     }
-    for workload in &workloads::WORKLOADS {
+    for workload in &crate::machines::WORKLOADS {
         let rules = workload.rule_set(20);
         let events = workload.generate(rules.schema(), 10_000, 1);
         // One doubles its partial matches with each event, on purpose.

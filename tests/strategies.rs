@@ -1,17 +1,14 @@
 //! Which strategy the planner picks, and that it makes no difference to what is reported.
 
-#[path = "../benches/workloads/mod.rs"]
-mod suite;
-
 use std::fmt::Write as _;
 
+use crate::machines::{WORKLOADS, Workload};
 use kleene::nfa::{Program, Strategy};
 use kleene::schema::TypeId;
 use kleene::{Engine, Event as _, Output, Record, RuleSet, Timestamp, Value};
 use kleene_test::random;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
-use suite::{WORKLOADS, Workload};
 
 const EVENTS: &str = "event a { at: time, k: int, v: int }
 event b { at: time, k: int, v: int }

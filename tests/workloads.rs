@@ -1,14 +1,11 @@
 //! The engine against the state machines that were written by hand for each workload, over small
 //! generated streams.
 
-#[path = "../benches/workloads/mod.rs"]
-mod suite;
-
 use std::time::Duration;
 
+use crate::machines::{Counts, WORKLOADS, Workload, run};
 use kleene::stream::Ignore;
 use kleene::{Engine, Event};
-use suite::{Counts, WORKLOADS, Workload, run};
 
 #[test]
 fn the_engine_agrees_with_the_state_machines_written_by_hand() {

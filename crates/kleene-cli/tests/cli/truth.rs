@@ -55,7 +55,7 @@ fn names_that_do_not_exist_are_found() {
         "src/lib.rs",
         "Engine::push_batch",
         "kleene run --threads 2",
-        "cargo test --test suite",
+        "cargo test --test matching suite",
         "KLEENE_TEST_UPDATE=1 cargo test",
     ];
     let wrong = [
@@ -64,6 +64,7 @@ fn names_that_do_not_exist_are_found() {
         "kleene no-such-command",
         "kleene check --threads 2",
         "cargo test --test no_such_test",
+        "cargo test --test suite",
         "KLEENE_NO_SUCH_VARIABLE=1 cargo test",
         "--no-such-option",
     ];
@@ -149,9 +150,17 @@ impl Project {
 
     /// A test or bench that does not exist.
     fn target(&self, command: &str) -> Option<String> {
+        let manifest = fs::read_to_string(self.root.join("Cargo.toml")).unwrap();
         let exists = |folder: &str, name: &str| {
             let ends = [format!("{folder}/{name}.rs"), format!("{folder}/{name}/main.rs")];
-            self.sources.iter().any(|(path, _)| ends.iter().any(|end| path.ends_with(end.as_str())))
+            // Most files of the root's `tests/` are modules of a program, not programs.
+            let is_program = |path: &str| {
+                !path.starts_with("tests/")
+                    || manifest.contains(&format!("[[test]]\nname = \"{name}\""))
+            };
+            self.sources.iter().any(|(path, _)| {
+                is_program(path) && ends.iter().any(|end| path.ends_with(end.as_str()))
+            })
         };
         let mut found = TARGET.captures_iter(command);
         let missing = found.find(|found| {

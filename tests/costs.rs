@@ -1,0 +1,6 @@
+//! What rules and streams cost at most. These tests measure time and memory: they are a program of
+//! their own so that no other test runs beside them.
+
+mod scaling;
+mod scaling_events;
+mod soak;

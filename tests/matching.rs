@@ -1,0 +1,24 @@
+//! What matches: the matcher against recorded answers, the reference, and state machines by hand.
+
+#[path = "../fuzz/checks/engines.rs"]
+mod engines;
+#[path = "../benches/workloads/mod.rs"]
+mod machines;
+#[path = "../fuzz/checks/made.rs"]
+mod made;
+
+mod absence;
+mod aggregates;
+mod clauses;
+mod compact;
+mod conformance;
+mod engines_random;
+mod properties;
+mod regressions;
+mod sets;
+mod steps;
+mod strategies;
+mod suite;
+mod why;
+mod workloads;
+mod written_out;

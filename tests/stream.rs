@@ -1,0 +1,12 @@
+//! The engine around the matcher: order, keys, limits, snapshots, and changes of rules.
+
+mod batches;
+mod bounds;
+mod cold;
+mod engine;
+mod equal_keys;
+mod idle_keys;
+mod key_by;
+mod many_rules;
+mod replace;
+mod snapshot;
