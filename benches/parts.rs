@@ -1,5 +1,5 @@
-//! What the parts cost, each with as little else around it as the public API allows: rules that can
-//! never match show what a condition or a key costs, and so on.
+//! The cost of the parts, each with as little else around it as the public API allows: rules that
+//! can never match show the cost of a condition or a key, for example.
 //!
 //! `cargo bench --bench parts -- keys` measures those with `keys` in their names.
 

@@ -16,7 +16,7 @@ use suite::{WORKLOADS, Workload, run};
 const EVENTS: usize = 50_000;
 const SEED: u64 = 1;
 
-/// How many rules W8 has.
+/// The number of rules of W8.
 const RULES: usize = 100;
 
 fn workloads(criterion: &mut Criterion) {

@@ -88,10 +88,11 @@
 //!
 //! # Limits
 //!
-//! Whatever input can grow has a bound that is reported when it is reached: buffered events
-//! and their bytes, partial matches as a whole and for one key, bytes of captured events, steps for
-//! one event, repeated reports of a silence, what `suppress` remembers ([`stream::EngineBuilder`]),
-//! the size of patterns, nesting and repetitions. No input makes the library panic.
+//! Everything that input can grow has a limit, and reaching a limit is reported. Limited are
+//! buffered events and their bytes, partial matches in all and for each key, bytes of captured
+//! events, steps for each event, repeated reports of a silence, and the memory of `suppress`:
+//! [`stream::EngineBuilder`] sets these. Limited are also the size of patterns, their nesting, and
+//! repetitions. No input makes the library panic.
 //!
 //! # Features
 //!

@@ -104,8 +104,8 @@ pub struct EventType {
 }
 
 impl EventType {
-    /// What the name of a map ends in: `labels.*` stands for every `labels.env`. Its type is that
-    /// of the entries, which are optional.
+    /// The end of the name of a map: `labels.*` stands for every `labels.env`. The type of the
+    /// field is the type of the entries, which are optional.
     pub(crate) const ENTRIES: &str = ".*";
 
     /// The map that has an entry at `path`.
@@ -186,7 +186,7 @@ impl Schema {
         self.types.iter().enumerate().map(|(i, ty)| (TypeId::new(i), ty))
     }
 
-    /// How many types are declared.
+    /// Returns the number of declared types.
     pub fn len(&self) -> usize {
         self.types.len()
     }

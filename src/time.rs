@@ -155,7 +155,7 @@ fn parse_rfc_3339(text: &str) -> Option<i64> {
     if cursor.0.is_empty() { i64::try_from(millis).ok() } else { None }
 }
 
-/// What is left of a text that is being read.
+/// The rest of a text that is being read.
 struct Cursor<'a>(&'a [u8]);
 
 impl Cursor<'_> {

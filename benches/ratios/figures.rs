@@ -11,7 +11,7 @@ use crate::sizes;
 use crate::suite::{Counts, Workload, run};
 use crate::{Options, explosive};
 
-/// How long one run of W8 may take, with however many rules: the stream is cut to what fits.
+/// The longest time of one run of W8, whatever the number of rules: the stream is cut to fit.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Measures something and reports it; fails where a stream cannot be read.

@@ -1,4 +1,4 @@
-//! What was measured, when and on what, as a file to keep.
+//! The results, their date and the machine, as a file to keep.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -97,7 +97,7 @@ fn first_line(file: &str) -> Option<String> {
     Some(fs::read_to_string(file).ok()?.lines().next()?.to_owned())
 }
 
-/// What a command prints; `None` if it fails.
+/// Returns the output of a command; `None` if the command fails.
 fn output(program: &str, args: &[&str]) -> Option<String> {
     let output = Command::new(program).args(args).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

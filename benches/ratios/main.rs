@@ -34,7 +34,7 @@ use report::Report;
 const USAGE: &str = "usage: cargo bench --bench ratios -- [DIR] [--only W1,W2,..] [--runs N] \
                      [--events N] [--out-of-order MS] [--record DIR]";
 
-/// What to measure.
+/// The measurements to make.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// Where the streams are; made up where there is none.
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     /// The ids of the workloads; all of them where empty.
     only: Vec<String>,
     runs: usize,
-    /// How many events a made-up stream has.
+    /// The number of events of a made-up stream.
     events: usize,
     /// By how many milliseconds events are late in the runs through the reorder buffer.
     out_of_order: u32,

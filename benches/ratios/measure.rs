@@ -12,7 +12,7 @@ use crate::suite::{Counts, Workload, read, run, shuffle};
 /// Of the streams that are made up.
 const SEED: u64 = 1;
 
-/// How long `work` takes. The allocator does not count meanwhile, which would slow it.
+/// Returns the time of `work`. The allocator does not count meanwhile, which would slow it.
 pub(crate) fn time<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let mut result = None;
     allocation_counter::opt_out(|| {
@@ -33,7 +33,7 @@ pub(crate) fn peak(work: impl FnOnce()) -> u64 {
     allocation_counter::measure(work).bytes_max
 }
 
-/// The middle one; that of two is the upper one.
+/// Returns the median; of an even number of values the upper of the two in the middle.
 pub(crate) fn median<T: Copy + PartialOrd>(values: &[T]) -> Option<T> {
     let mut values = values.to_vec();
     values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));

@@ -9,7 +9,7 @@ use crate::suite::Counts;
 pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     pub(crate) figures: Vec<Figure>,
-    /// What was counted wrong.
+    /// The counts that are wrong.
     pub(crate) wrong: Vec<String>,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) events: usize,
     pub(crate) counts: Counts,
-    /// What one run took over the sorted events.
+    /// The time of one run over the sorted events.
     pub(crate) engine: Duration,
     pub(crate) baseline: Duration,
     /// Which part of the state machine's speed the engine reaches.
@@ -42,7 +42,7 @@ pub(crate) struct Figure {
     pub(crate) note: String,
 }
 
-/// What a number is held to.
+/// The bound that a number has to keep.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bound {
     AtLeast { hold: f64, aim: f64 },

@@ -1,4 +1,4 @@
-//! What a rule holds for each key that has something open, by kind of rule: the table in
+//! The memory of a rule for each key with open state, by kind of rule: the table in
 //! docs/operations.md.
 
 use kleene::stream::Engine;

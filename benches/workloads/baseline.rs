@@ -1,10 +1,10 @@
-//! What a good engineer writes in an hour for one rule and nothing else: a hash map from the key to
-//! the least state that decides, over the same parsed events as the engine gets. They report
-//! nothing but counts, assume sorted input, and know by heart where which field is.
+//! State machines that a good engineer writes in an hour for one rule and nothing else: a hash map
+//! from the key to the least state that decides, over the same parsed events that the engine gets.
+//! They report nothing but counts, assume sorted input, and know the index of each field.
 //!
-//! What would grow without end is forgotten: orders, views, hits. Users, addresses and symbols are
-//! not, however long they have been idle, which an engine can't afford: here there are only so
-//! many.
+//! State that would grow without end is dropped: orders, views, hits. Users, addresses and symbols
+//! are kept however long they have been idle. An engine cannot afford that; here their number is
+//! bounded.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -245,7 +245,7 @@ pub fn kleene(events: &[Record]) -> Counts {
             _ => {
                 for (_, taken) in &open {
                     for set in 1_u64..1 << taken.len().min(63) {
-                        // What a result would be made of.
+                        // The result would be made of this.
                         black_box(taken[set.trailing_zeros() as usize]);
                         counts.matches += 1;
                     }

@@ -24,7 +24,7 @@ impl Rng {
         i64::try_from(self.next() % bound.unsigned_abs().max(1)).unwrap_or(0)
     }
 
-    /// True in so many of 100 cases.
+    /// True in `chance` of 100 cases.
     fn percent(&mut self, chance: i64) -> bool {
         self.below(100) < chance
     }

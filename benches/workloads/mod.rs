@@ -1,6 +1,6 @@
 //! The eight workloads: their rules, their events, and the state machines that a good engineer
 //! would write for each of them by hand. Shared by the benches, `examples/workloads.rs` and the
-//! tests, each of which uses a part.
+//! tests; each uses a part.
 
 #![allow(dead_code, unreachable_pub, reason = "each of the crates that share it uses a part")]
 
@@ -16,15 +16,15 @@ use kleene::schema::{FieldType, Schema};
 use kleene::stream::{Engine, EngineBuilder, Ignore};
 use kleene::{Event, Record, RuleSet, Timestamp, Value};
 
-/// What a run over a workload found.
+/// The counts of a run over a workload.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
     pub matches: u64,
     pub timeouts: u64,
 }
 
-/// Counts what a workload's rules find in events, with state machines by hand; the number is that
-/// of W8's rules.
+/// Counts the results of a workload's rules with state machines written by hand; the number is the
+/// number of W8's rules.
 pub type Baseline = fn(&[Record], usize) -> Counts;
 
 /// One of the workloads.
@@ -32,16 +32,16 @@ pub type Baseline = fn(&[Record], usize) -> Counts;
 pub struct Workload {
     /// `W1` to `W8`.
     pub id: &'static str,
-    /// What its events are about, and the stem of the file that `workloads.py` writes.
+    /// The subject of its events, and the stem of the file that `workloads.py` writes.
     pub name: &'static str,
-    /// The rule file. That of W8 has a rule for each of so many item classes.
+    /// The rule file. W8's file has a rule for each of a number of item classes.
     rules: &'static str,
-    /// How many events its full stream has, and what is right to find in it. W7's and W8's hang on
-    /// sizes that are chosen elsewhere.
+    /// The number of events of its full stream, and the right counts. The counts of W7 and W8
+    /// depend on sizes that are chosen elsewhere.
     pub full: Option<(usize, Counts)>,
     /// The state machine by hand.
     pub baseline: Baseline,
-    /// Makes about so many events of the same kind as `workloads.py`'s.
+    /// Makes about the given number of events, of the same kind as `workloads.py` makes.
     generate: fn(&mut generate::Rng, usize) -> Vec<generate::Row>,
 }
 
@@ -205,7 +205,7 @@ pub fn run(engine: &mut Engine<Record>, events: &[Record]) -> Counts {
     Counts { matches: stats.matches, timeouts: stats.timeouts }
 }
 
-/// Delays each event by up to `bound` milliseconds: their new order is that of arrival.
+/// Delays each event by up to `bound` milliseconds, and sorts the events by their arrival.
 pub fn shuffle(events: &[Record], bound: u32) -> Vec<Record> {
     let mut rng = generate::Rng::new(7);
     let mut delayed: Vec<(i64, &Record)> = events

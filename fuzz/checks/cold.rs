@@ -16,7 +16,7 @@ const MOST_STEPS: usize = 16;
 /// Where combinations explode, those of a key give way: keys are what this is about.
 const MOST_PARTIALS: usize = 40;
 
-/// How often the engine with the store is restored for one input.
+/// The number of restores of the engine with the store, for one input.
 const MOST_RESTORES: usize = 2;
 
 pub(crate) fn check(data: &[u8]) {

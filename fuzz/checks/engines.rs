@@ -14,7 +14,7 @@ use super::made;
 /// Where combinations explode, the rest of the stream is left out: the reference is slow.
 const MOST_PARTIALS: usize = 16;
 
-/// How much the reference works out before the rest of the stream is left out.
+/// The effort of the reference after which the rest of the stream is left out.
 const MOST_EFFORT: usize = 300;
 
 /// Patterns that are larger are left out: their automata take long to build.
@@ -32,9 +32,9 @@ pub(crate) fn check(data: &[u8]) {
     if pattern.written_out() > MOST_STEPS {
         return;
     }
-    // A pattern that is refused holds little: most are made such that are not.
+    // A refused pattern tests little: most patterns are repaired so that they are accepted.
     let mut pattern = if repaired == 0 { pattern.repaired() } else { pattern }.build();
-    // No rule and no builder says such a pattern: what it means is nobody's promise.
+    // Neither rule text nor the builder accepts this shape, so it has no defined meaning.
     if kleene::pattern::refused_shape(&pattern.0).is_some() {
         return;
     }
@@ -70,7 +70,7 @@ fn ends_with_silence(pattern: &Pattern) -> bool {
         })
 }
 
-/// What the reference reports: with each event that it looks at, and at the end.
+/// The outputs of the reference: with each event that it reads, and at the end.
 struct Expected {
     with_event: Vec<Vec<ReferenceOutput>>,
     at_end: Vec<ReferenceOutput>,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a target does with any bytes; it panics if something is wrong.
+/// The check of a target, for any bytes; it panics if something is wrong.
 pub(crate) type Check = fn(&[u8]);
 
 /// Runs `check` on all files of `seeds/TARGET` and `regressions/TARGET`; how many there are.

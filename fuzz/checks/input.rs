@@ -32,7 +32,7 @@ fn schema() -> Schema {
     schema
 }
 
-/// What is read of `block`, a line of text for each item, and the number of its line.
+/// Returns the items of `block`, a line of text for each, with the number of its line.
 fn read(parser: &mut Parser, block: &Block) -> Vec<(Option<u64>, String)> {
     let mut cursor = Cursor::default();
     let mut items = Vec::new();

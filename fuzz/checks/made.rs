@@ -38,7 +38,7 @@ pub(crate) fn engine_with(
     with(rule)
 }
 
-/// How many there are, with none.
+/// The number of clauses, none included.
 #[allow(dead_code, reason = "not all targets have clauses")]
 pub(crate) const CLAUSES: usize = 6;
 

@@ -9,7 +9,7 @@ use kleene_test::random::Choices;
 
 use super::made;
 
-/// How late an event is at most, but one millisecond.
+/// One millisecond more than the largest delay of an event.
 const BOUND: usize = 7;
 
 /// Some of the patterns explode, and then both engines have to give way in the same manner.
@@ -41,7 +41,7 @@ pub(crate) fn check(data: &[u8]) {
     sorted.sort_by_key(Record::time);
 
     let builder = || made::engine(&pattern.0, has_key).limit_partials_per_key(MOST_PARTIALS);
-    // What is beyond the limits runs nowhere.
+    // A pattern beyond the limits runs nowhere.
     let Ok(mut engine) = builder().build() else { return };
     let mut expected = Vec::new();
     engine.push_batch(&sorted, &mut expected).expect("it is not finished");

@@ -16,7 +16,7 @@ const MOST_STEPS: usize = 12;
 /// Where combinations explode, those of a key give way.
 const MOST_PARTIALS: usize = 40;
 
-/// How often rules are replaced for one input.
+/// The number of replacements for one input.
 const MOST_REPLACEMENTS: usize = 3;
 
 pub(crate) fn check(data: &[u8]) {

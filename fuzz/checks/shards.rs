@@ -1,4 +1,4 @@
-//! What shards report, brought together by its position, is what one engine reports.
+//! The outputs of shards, merged by position, equal the outputs of one engine.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ fn arriving(events: &[Record], arrivals: &[[usize; 2]]) -> Vec<(Record, Option<T
     arriving.into_iter().map(with_watermark).collect()
 }
 
-/// What all shards report of one call, in the order of its positions.
+/// Returns the outputs of all shards for one call, in the order of their positions.
 fn together(
     shards: &mut [Shard<Record>],
     mut call: impl FnMut(&mut Shard<Record>, &mut Positioned) -> Result<(), PushError>,
@@ -103,7 +103,7 @@ fn together(
         all.extend(sink.outputs);
     }
     failure?;
-    // What has the same position is of one shard, and in order.
+    // Outputs with the same position come from one shard, and are in order.
     all.sort_by_key(|(position, _)| *position);
     Ok(all.into_iter().map(|(_, output)| output).collect())
 }

@@ -27,8 +27,8 @@ macro_rules! codes {
                 }
             }
 
-            /// What it means at length, with an example that is wrong and one that is right, as
-            /// Markdown that reads well as plain text.
+            /// A long explanation with a wrong and a right example, as Markdown that reads well as
+            /// plain text.
             pub const fn explanation(self) -> &'static str {
                 match self {
                     $(Code::$name => include_str!(concat!("explain/", $text, ".md")),)*
@@ -172,7 +172,7 @@ codes! {
     Unused = "W0006",
     /// A division by a constant zero, which is always null.
     DivisionByZero = "W0007",
-    /// What can be left out at the end, behind a greedy loop: no match is reported without it.
+    /// A step at the end, behind a greedy loop, is optional, but no match is reported without it.
     OptionalBehindLoop = "W0008",
     /// A negation of what may be null.
     NullInNegation = "W0009",
@@ -189,7 +189,7 @@ codes! {
 }
 
 impl Code {
-    /// What it is about, in a few words.
+    /// A title of a few words.
     pub fn title(self) -> &'static str {
         let first = self.explanation().lines().next().unwrap_or_default();
         first.split_once(": ").map_or(first, |(_, title)| title)

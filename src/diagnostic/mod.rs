@@ -35,7 +35,7 @@ impl Span {
 /// Rule text with the name to show (a path, `<rules>`).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Source {
-    /// What messages call it.
+    /// The name of the file in messages.
     pub name: Arc<str>,
     /// The text.
     pub text: Arc<str>,
@@ -65,7 +65,7 @@ impl Source {
     }
 }
 
-/// How bad it is.
+/// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Severity {
@@ -90,7 +90,7 @@ impl fmt::Display for Severity {
 pub struct Label {
     /// The place.
     pub span: Span,
-    /// What is to be said of it; may be empty.
+    /// The text at the label; may be empty.
     pub text: String,
 }
 
@@ -100,15 +100,15 @@ pub struct Label {
 pub struct Diagnostic {
     /// Its stable code.
     pub code: Code,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// What is wrong, in one line.
+    /// The mistake, in one line.
     pub message: String,
     /// Where, and what was found there.
     pub primary: Label,
     /// Other places that matter, such as the first of two equal names.
     pub context: Vec<Label>,
-    /// What to type instead.
+    /// The text to type instead.
     pub help: Option<String>,
 }
 

@@ -58,7 +58,7 @@ pub(super) fn places(
     margin
 }
 
-/// What is said in one line, without the middle where someone's names are very long.
+/// Returns the text in one line, without its middle if names in it are very long.
 fn clipped(text: &str) -> Cow<'_, str> {
     let printable = |c: char| if c.is_control() { ' ' } else { c };
     if text.chars().count() <= MAX_TEXT && !text.contains(char::is_control) {

@@ -90,8 +90,8 @@ pub trait Fields {
     /// [`COUNT`](Fields::COUNT), and for a map, which [`entry`](Fields::entry) reads.
     fn field_at(&self, index: usize) -> ValueRef<'_>;
 
-    /// Returns the value of an entry of a map among the fields, such as `labels.env`; null if there
-    /// is no such entry.
+    /// Returns the value of an entry of a map among the fields, such as `labels.env`; null if the
+    /// map has no entry of this name.
     fn entry(&self, _path: &str) -> ValueRef<'_> {
         ValueRef::Null
     }

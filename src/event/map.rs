@@ -43,7 +43,7 @@ pub trait MapValue {
     /// Returns the type of the values.
     fn value_type() -> FieldType;
 
-    /// Returns the value of an entry; null if there is no such entry.
+    /// Returns the value of an entry; null if the map has no entry of this name.
     fn entry(&self, name: &str) -> ValueRef<'_>;
 
     /// Returns the approximate heap size of the map in bytes.

@@ -123,7 +123,7 @@ pub trait Event: Clone {
     /// type.
     ///
     /// Returns `None`, the default, if events cannot be made at run time. An engine with a rule
-    /// that needs such events then fails to build.
+    /// that feeds other rules then fails to build.
     fn make(
         _ty: TypeId,
         _time: Timestamp,

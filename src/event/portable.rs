@@ -38,8 +38,8 @@ pub trait Portable: Event {
     /// Appends the event to `out`, which may hold other bytes already.
     fn to_bytes(&self, out: &mut Vec<u8>);
 
-    /// Returns the event that [`to_bytes`](Portable::to_bytes) has written; `None` if `bytes` are
-    /// no such event. Do not trust `bytes`: a snapshot comes from a disk.
+    /// Returns the event that [`to_bytes`](Portable::to_bytes) has written; `None` if `bytes` do
+    /// not hold an event of this type. Do not trust `bytes`: a snapshot comes from a disk.
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
 }
 

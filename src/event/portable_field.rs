@@ -41,7 +41,7 @@ pub trait PortableField: Sized {
     fn write(&self, out: &mut Vec<u8>);
 
     /// Reads the value from the start of `bytes` and removes its bytes. `None` if `bytes` do not
-    /// start with such a value. Do not trust `bytes`.
+    /// start with a value of this type. Do not trust `bytes`.
     fn read(bytes: &mut &[u8]) -> Option<Self>;
 }
 

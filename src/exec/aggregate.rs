@@ -256,7 +256,7 @@ impl Accumulator {
         }
     }
 
-    /// Reads what was written of an aggregate of this kind; `None` if the bytes are none such.
+    /// Reads an aggregate of this kind from a snapshot; `None` if the bytes do not hold one.
     pub(crate) fn read(reader: &mut Reader<'_>, op: AggregateOp) -> Option<Accumulator> {
         /// No stream has more events, so that counting on never overflows.
         const MOST: i64 = 1 << 62;

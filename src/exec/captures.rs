@@ -24,11 +24,11 @@ pub(super) struct CaptureNode<E> {
     event: Kept<E>,
     pub(super) previous: u32,
     pub(super) step: StepId,
-    /// The named groups of which the event starts a repetition, a bit for each; in the chain of a
-    /// representative, [`BEGINS`] where a suffix starts.
+    /// The named groups that start a repetition with the event, a bit for each. In the chain of a
+    /// representative, [`BEGINS`] if a suffix starts here.
     pub(super) starts: Starts,
-    /// How many events the chain holds, this one included. What is never 0 leaves a mark for the
-    /// free entries of the slab, so that a node with a [`Record`](crate::Record) is seven words.
+    /// The number of events in the chain, this one included. It is never 0, so the slab can mark
+    /// free entries with 0, and a node with a [`Record`](crate::Record) takes seven words.
     depth: NonZeroU32,
     refs: u32,
 }

@@ -222,7 +222,7 @@ impl<E: Event> Image<E> {
             arena.retain(match_.head);
             key.completed_mut().push(match_);
         }
-        // What nothing holds goes again.
+        // Events that no node refers to are released.
         for node in nodes {
             arena.release(node);
         }

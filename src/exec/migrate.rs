@@ -202,7 +202,7 @@ impl Migration {
             file.release(registers);
             return None;
         }
-        // What is reported is in the order of time: nothing runs out in the past.
+        // Outputs are in the order of time, so a migrated run must not expire in the past.
         run.deadline = run.deadline.max(now.as_millis());
         Some(run)
     }
@@ -317,7 +317,7 @@ impl<E: Event> Matcher<E> {
                 arena.release(run.head);
                 new.file.release(run.registers);
             }
-            // What must not have come before a match starts was judged as it was then.
+            // A leading `not` was judged by the old rule when the match started.
             if self.program().leading_not.is_none() {
                 key.set_last_violation(None);
             }

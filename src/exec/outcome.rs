@@ -223,7 +223,7 @@ impl<'a, E: Event> Captures<'a, E> {
         self.arena.too_large();
     }
 
-    /// Returns the field that `captured` refers to; null if there is no such event.
+    /// Returns the field that `captured` refers to; null if the event was not captured.
     pub(crate) fn field(&self, captured: &Captured) -> ValueRef<'a> {
         let event = match (captured.step, captured.pick) {
             (None, Pick::First) => self.iter().next().map(|(_, event)| event),
@@ -291,7 +291,7 @@ pub(super) fn value_of<E: Event>(arg: &Expr, event: &E, arena: &CaptureArena<E>)
     eval::eval(arg, &EventScope { event, arena }).into_value()
 }
 
-/// Returns the value of `field` in `event`; null if the event has no such field.
+/// Returns the value of `field` in `event`; null if the event does not have the field.
 #[inline(always)]
 pub(crate) fn field_of<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
     match field {

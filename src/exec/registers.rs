@@ -19,8 +19,8 @@ pub(super) const UNSET: i64 = i64::MIN;
 /// The registers and clocks of one run: a value, or the index of a row in [`RegisterFile`].
 ///
 /// The word has the form in which interpreters box values in NaNs. Below [`Registers::BOXED`] are
-/// the bits of a float. Above, three bits give the kind of the other 48. Values that do not fit,
-/// such as text and integers beyond 48 bits, have a row.
+/// the bits of a float. Above, three bits give the kind of the other 48. Text, integers beyond 48
+/// bits and other values that do not fit have a row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Registers(u64);
 
@@ -155,7 +155,7 @@ impl Cell {
         cell
     }
 
-    /// Sets the value to that of the accumulator, which has changed.
+    /// Sets the value from the accumulator, which has changed.
     fn refresh(&mut self) {
         if let RegisterState::Aggregate(accumulator) = &self.state
             && accumulator.list().is_none()

@@ -70,7 +70,7 @@ impl<E: Event> Matcher<E> {
             std::mem::swap(waiting, &mut new);
         }
         in_order(arena, &mut new);
-        // The same events can have completed the pattern in more than one way.
+        // Two partial matches can complete the pattern with the same events.
         new.dedup_by(|later, earlier| {
             let same = later.start_seq == earlier.start_seq
                 && is_same(program, arena, later.head, earlier.head);
@@ -94,7 +94,7 @@ impl<E: Event> Matcher<E> {
                 *is_reported |= run.head == match_.head;
             }
             if let Some(dropped) = dropped_starts(&captures, &skip.strategy, match_.start_seq) {
-                // What a match has repeated is not dropped by the match itself.
+                // A match does not drop its own repetition.
                 for (run, is_reported) in &mut scratch.repeating {
                     *is_reported &= run.head == match_.head || !dropped.contains(&run.start_seq);
                 }
@@ -187,7 +187,7 @@ fn drop_runs<E: Event>(
 }
 
 /// True if two partial matches hold the same events. Named groups can divide the same events into
-/// rounds in several ways; such matches are reported once.
+/// rounds in several ways; matches that differ only in this are reported once.
 pub(super) fn is_same<E>(program: &Program, arena: &CaptureArena<E>, a: u32, b: u32) -> bool {
     a == b || !program.named.is_empty() && arena.compare(a, b).is_eq()
 }
@@ -213,7 +213,8 @@ fn in_order<E>(arena: &CaptureArena<E>, matches: &mut Vec<Completed>) {
     matches.extend(keyed.into_iter().map(|(_, match_)| match_));
 }
 
-/// What started with an event of these numbers is dropped after a match that has captured these.
+/// Returns the starts whose partial matches are dropped after a match that has captured these
+/// events.
 fn dropped_starts<E>(
     captures: &Captures<'_, E>,
     strategy: &SkipStrategy,

@@ -1,6 +1,6 @@
 //! Sets of matches: the matches of one key that one event, or one deadline, completes.
 //!
-//! What is reported of a set is the rule's choice (`report`); each result knows the whole set.
+//! The clause `report` chooses the outcomes of a set; each of them knows the whole set.
 
 use std::rc::Rc;
 
@@ -122,7 +122,8 @@ fn total_of<'a, E: Event + 'a>(
 
 /// The set of matches that one event, or one deadline, completes for one key.
 ///
-/// The set of a match that is reported alone has that match only; that of a timeout has none.
+/// For a match that is reported alone, the set contains only this match; for a timeout, it is
+/// empty.
 pub struct OutcomeSet<'a, E>(Outcome<'a, E>);
 
 impl<E> Clone for OutcomeSet<'_, E> {

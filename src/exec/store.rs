@@ -92,7 +92,7 @@ pub(super) struct Scratch {
     /// The runs that an event leaves behind.
     pub(super) next: Vec<Run>,
     pub(super) completed: Vec<Completed>,
-    /// How many sets of matches were reported.
+    /// The number of sets of matches that were reported.
     pub(super) sets: u64,
     /// For each condition, the epoch in which it was tested, times two, plus the answer.
     pub(super) memo: Vec<u64>,
@@ -114,11 +114,11 @@ pub(super) struct Scratch {
     pub(super) states: Vec<StateId>,
     /// The last nodes of what is complete at that deadline.
     pub(super) heads: HashSet<u32>,
-    /// How many steps were taken in all.
+    /// The number of steps taken in all.
     pub(super) steps: u64,
-    /// How many runs gave way because an event would have taken too many.
+    /// The number of runs that gave way because an event would have taken too many steps.
     pub(super) spent: usize,
-    /// How many matches were not listed because an event completed too many.
+    /// The number of matches that were not listed because an event completed too many.
     pub(super) unlisted: u64,
     /// Of the event of this number it is known that it fulfils the condition.
     pub(super) known: Option<(u64, ConditionId)>,

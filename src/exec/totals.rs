@@ -39,7 +39,7 @@ impl Total {
         Total { op, sum, count: 0, extreme: Value::Null }
     }
 
-    /// Adds a value so many times. Null is left out.
+    /// Adds a value the given number of times. Null is left out.
     pub(crate) fn add(&mut self, value: ValueRef<'_>, times: u64) {
         if value.is_null() || times == 0 {
             return;
@@ -221,7 +221,7 @@ mod tests {
             sum(&[(Value::Int(3), 2), (Value::Null, 9), (Value::Int(-1), 1)]),
             Value::Int(5)
         );
-        // What cancels out is not lost on the way.
+        // Large terms that cancel out do not lose precision on the way.
         let large = (Value::Int(i64::MAX), u64::MAX);
         let back = (Value::Int(-i64::MAX), u64::MAX);
         assert_eq!(sum(&[large.clone(), (Value::Int(7), 1), back]), Value::Int(7));

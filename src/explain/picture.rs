@@ -9,7 +9,7 @@ use crate::hir::{Contiguity, Item, ItemKind, LoopMode, Quantifier, Sequence};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Picture {
-    /// What stands above it, line by line.
+    /// The title above the picture, line by line.
     pub title: Vec<String>,
     /// The nodes; arcs name them by their places here.
     pub nodes: Vec<Node>,
@@ -21,13 +21,13 @@ pub struct Picture {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Node {
-    /// What is written in it, line by line.
+    /// The text of the node, line by line.
     pub lines: Vec<String>,
-    /// What it looks like.
+    /// The shape of the node.
     pub shape: Shape,
 }
 
-/// What a node looks like.
+/// The shape of a node.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Shape {
@@ -55,7 +55,7 @@ pub struct Arc {
     pub from: usize,
     /// The node that it leads to.
     pub to: usize,
-    /// What is written on it; may be empty.
+    /// The text on the arrow; may be empty.
     pub label: String,
     /// True if it is dashed: it takes no event.
     pub is_dashed: bool,

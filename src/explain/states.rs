@@ -9,7 +9,7 @@ use super::text::span;
 use crate::hir::{Gap, ItemKind};
 use crate::nfa::{Action, Guard, GuardId, Since, StateId};
 
-/// How many states a listing or a picture has at most.
+/// The largest number of states in a listing or a picture.
 const SHOWN: usize = 500;
 
 /// A state that a partial match can wait in, with its number for people.
@@ -18,7 +18,7 @@ struct NumberedState {
     edges: Vec<OutEdge>,
 }
 
-/// What an event does there.
+/// The effect of an event in a state.
 struct OutEdge {
     verb: String,
     guard: String,
@@ -59,7 +59,7 @@ fn reach(of: &Explanation<'_>) -> Vec<StateId> {
     order
 }
 
-/// How many states can be waited in, the start included.
+/// Returns the number of states that can be waited in, the start included.
 pub(super) fn count(of: &Explanation<'_>) -> usize {
     reach(of).len()
 }
@@ -144,7 +144,7 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
     out
 }
 
-/// What is to be said of a state beside what events do there.
+/// Returns the heading of a state: everything about it but the effects of events.
 fn heading(of: &Explanation<'_>, state: StateId) -> String {
     let mut facts = Vec::new();
     let place = &of.program.states[state.index()];

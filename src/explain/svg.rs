@@ -15,9 +15,9 @@ const LINE: i64 = 16;
 const MARGIN: i64 = 20;
 /// The space between nodes of a layer.
 const BETWEEN: i64 = 36;
-/// How far a loop at a node reaches.
+/// The size of a loop at a node.
 const LOOP: i64 = 34;
-/// How many characters a line of a label has at most.
+/// The largest number of characters in a line of a label.
 const WRAP: usize = 44;
 
 const STYLE: &str = "\
@@ -46,7 +46,7 @@ struct Placed {
     layer: usize,
     width: i64,
     height: i64,
-    /// How far what belongs to it reaches to the right of its middle.
+    /// The distance from the middle of the node to the right end of all that belongs to it.
     right: i64,
     x: i64,
     y: i64,
@@ -372,7 +372,7 @@ fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// The lines of a text, none of which is much too long, unless a word is.
+/// Breaks a text into lines of bounded width. A line is longer only if a word is.
 fn wrapped(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

@@ -11,7 +11,7 @@ use crate::hir::{
 };
 use crate::nfa::Strategy;
 
-/// How wide the first column is.
+/// The width of the first column.
 const MARGIN: usize = 10;
 
 pub(super) fn text(of: &Explanation<'_>) -> String {
@@ -55,7 +55,7 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
     out
 }
 
-/// How it is matched, and why so.
+/// Describes the strategy, and why it was picked.
 fn strategy(of: &Explanation<'_>) -> String {
     match of.program.strategy() {
         Strategy::General => {
@@ -95,7 +95,7 @@ fn section(out: &mut String, title: &str, lines: impl IntoIterator<Item = String
     }
 }
 
-/// What a sequence is: the pattern itself or a part of it.
+/// The level of a sequence: the pattern itself or a part of it.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Level {
     Whole,
@@ -281,7 +281,7 @@ impl Steps<'_> {
     }
 }
 
-/// How often: `3 times`, `at least once`, `2 to 5 times, or not at all`.
+/// Describes a quantifier: `3 times`, `at least once`, `2 to 5 times, or not at all`.
 pub(super) fn times(quantifier: &Quantifier) -> String {
     let Quantifier { min, max, optional, .. } = quantifier;
     let text = match (min, max) {
@@ -396,7 +396,7 @@ fn chosen(report: Report) -> Option<String> {
     Some(format!("of the matches that one event completes, {chosen} (`report {report}`)"))
 }
 
-/// What a rule asks of all matches of a set.
+/// Describes the values that a rule computes over all matches of a set.
 fn totals(of: &Explanation<'_>) -> Option<String> {
     let words = of.words();
     let ids = (0..of.rule.pattern.totals.len()).map(TotalId::new);
@@ -423,7 +423,7 @@ fn emitted(of: &Explanation<'_>, expr: &Expr) -> String {
     }
 }
 
-/// What an open partial match holds.
+/// Describes the memory that an open partial match takes.
 fn keeps(of: &Explanation<'_>) -> Vec<String> {
     let mut loops = Vec::new();
     let most = most_events(&of.rule.pattern.body, &of.words(), 1, &mut loops);
@@ -461,7 +461,8 @@ fn keeps(of: &Explanation<'_>) -> Vec<String> {
     lines
 }
 
-/// How many events a match can hold, `None` without bound; the loops that have none are named.
+/// Returns the largest number of events of a match, `None` if it has no bound. The loops without a
+/// bound are named.
 fn most_events(
     sequence: &Sequence,
     words: &Words<'_>,
@@ -507,7 +508,7 @@ fn most_events(
     most
 }
 
-/// What makes many partial matches, or keeps them for long.
+/// Lists the parts of a pattern that make many partial matches, or keep them for long.
 fn costs(of: &Explanation<'_>) -> Vec<String> {
     let rule = of.rule;
     let mut notes = Vec::new();

@@ -16,20 +16,21 @@ use crate::schema::{Schema, TypeId};
 use crate::time::format_millis;
 use crate::value::{Value, ValueRef};
 
-/// How many members of a set are spelled out.
+/// The largest number of members of a set that are spelled out.
 const SHOWN_MEMBERS: usize = 5;
-/// How many characters of a text are shown.
+/// The largest number of characters of a text that are shown.
 const SHOWN_CHARS: usize = 60;
 
 /// Spells the parts of one pattern.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words<'a> {
     pub(crate) pattern: &'a Pattern,
-    /// What the pattern's types and fields are called.
+    /// The names of types and fields.
     pub(crate) schema: &'a Schema,
 }
 
-/// What is known where an expression is spelled: the value of a captured field or an aggregate.
+/// Returns the value of a captured field or an aggregate, if it is known where the expression is
+/// spelled.
 type KnownValues<'k> = &'k dyn Fn(&Expr) -> Option<Value>;
 
 /// A part of a condition that does not hold.
@@ -38,17 +39,17 @@ type KnownValues<'k> = &'k dyn Fn(&Expr) -> Option<Value>;
 pub struct Failed {
     /// The part as the rule spells it, parameters with their values: `amount > 100`.
     pub condition: String,
-    /// What was found instead: `amount was 95`.
+    /// The value that was found: `amount was 95`.
     pub found: String,
 }
 
 impl<'a> Words<'a> {
-    /// What a step is called.
+    /// Returns the name of a step.
     pub(crate) fn step(&self, step: StepId) -> &'a str {
         self.pattern.steps.get(step.index()).map_or("?", |step| &*step.name)
     }
 
-    /// What an event type is called.
+    /// Returns the name of an event type.
     pub(crate) fn ty(&self, ty: Option<TypeId>) -> &'a str {
         let known = ty.filter(|ty| ty.index() < self.schema.len());
         known.map_or("any event", |ty| &*self.schema.ty(ty).name)
@@ -107,7 +108,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// What a condition asks beside the type.
+    /// Spells the test of a condition, besides the type.
     fn test(&self, test: &Test, ty: Option<TypeId>, known: KnownValues<'_>) -> Option<String> {
         match test {
             // Each of several is a step of its own.
@@ -162,7 +163,7 @@ impl<'a> Words<'a> {
         failed.push(Failed { condition, found });
     }
 
-    /// What in `expr` has a value that its text does not show, each once.
+    /// Collects the parts of `expr` whose values its text does not show, each once.
     fn sides<S: Scope>(
         &self,
         expr: &Expr,
@@ -343,7 +344,7 @@ impl<'a> Words<'a> {
         format!("{strategy}{ordered}")
     }
 
-    /// What the strategy does to others once something has matched.
+    /// Describes the effect of the skip strategy on other partial matches after a match.
     pub(crate) fn skip_effect(&self) -> String {
         let skip = self.skip();
         let what = match &self.pattern.skip.strategy {
@@ -448,7 +449,7 @@ pub(crate) fn quantity(quantifier: &Quantifier) -> String {
     }
 }
 
-/// How tightly an operator binds.
+/// The binding strength of an operator.
 fn strength(op: BinaryOp) -> u8 {
     match op {
         BinaryOp::Or => 1,

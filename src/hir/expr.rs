@@ -23,7 +23,7 @@ pub enum Expr {
     Captured(Captured),
     /// An aggregate over captured events.
     Aggregate(Box<Aggregate>),
-    /// A register of the run, which the automaton's builder puts in the place of the two above.
+    /// A register of the run. The automaton's builder replaces the two variants above by it.
     Register(usize),
     /// A component of the key, in emits.
     Key(usize),
@@ -97,15 +97,15 @@ pub struct Aggregate {
     pub op: AggregateOp,
     /// Over whose events.
     pub step: StepId,
-    /// What is aggregated, evaluated with each captured event as the candidate; `None` for `count`
-    /// of the events themselves.
+    /// The aggregated expression, evaluated with each captured event as the candidate; `None` if
+    /// `count` counts the events themselves.
     pub arg: Option<Expr>,
 }
 
 /// The aggregates. Nulls are left out of all of them.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum AggregateOp {
-    /// How many; 0 over nothing.
+    /// The number of values; 0 for none.
     Count,
     /// The sum; 0 over nothing.
     Sum,
@@ -142,7 +142,7 @@ impl AggregateOp {
         AggregateOp::Stddev,
     ];
 
-    /// What rules call it.
+    /// The name of the aggregate in rules.
     pub fn name(self) -> &'static str {
         match self {
             AggregateOp::Count => "count",
@@ -168,24 +168,24 @@ pub enum MatchFact {
     End,
     /// The step that was captured last.
     Step,
-    /// What would have moved the partial match on.
+    /// The steps that the partial match waits for.
     Awaits,
     /// The stable id.
     Id,
-    /// The how many-th report it is of a silence that repeats.
+    /// The number of the report, from 1, of a silence that repeats.
     Repetition,
 }
 
 /// A fact about a set of matches.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum MatchesFact {
-    /// How many matches there are; the greatest integer if there are more.
+    /// The number of matches; the greatest integer if there are more.
     Count,
     /// A total of the pattern.
     Total(TotalId),
 }
 
-/// What `in` looks in.
+/// The values that `in` searches.
 #[derive(Clone, Debug)]
 pub enum Set {
     /// A list that is known when the rule is compiled.

@@ -1,4 +1,4 @@
-//! What rules mean: names resolved, types checked, sugar gone.
+//! The checked form of rules: names resolved, types checked, sugar gone.
 //!
 //! Both front ends end here: rule text (through [`syntax`](crate::syntax)) and the builder. A
 //! [`Pattern`] is the smallest form that the automaton and the reference matcher are built from.
@@ -58,7 +58,7 @@ pub struct Pattern {
     pub steps: Vec<Step>,
     /// The conditions by [`ConditionId`].
     pub conditions: Vec<Condition>,
-    /// What has to happen.
+    /// The sequence of steps.
     pub body: Sequence,
     /// The lengths of time by [`LengthId`]: expressions over captured events that give a duration,
     /// or a number of milliseconds. Null or less than nothing counts as no time at all.
@@ -66,9 +66,9 @@ pub struct Pattern {
     /// The bound from a match's first event to its last; an event exactly so long after the first
     /// is too late. One that is read from an event holds from that event on.
     pub within: Option<Length>,
-    /// What a match drops.
+    /// The skip strategy: what a match drops.
     pub skip: Skip,
-    /// What is reported of each set of matches.
+    /// The choice among the matches of a set that is reported.
     pub report: Report,
     /// The totals over a set of matches by [`TotalId`]: over what a step captured in all of them.
     /// The operation is `sum`, `avg`, `min` or `max`, and there is an argument.
@@ -100,11 +100,11 @@ pub struct Step {
 pub struct Condition {
     /// The event type that fits, or any.
     pub ty: Option<TypeId>,
-    /// What must hold beside the type.
+    /// The test that the event must pass, besides having the type.
     pub test: Test,
 }
 
-/// What a condition tests beside the event type.
+/// The test of a condition, besides the event type.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 pub enum Test {
@@ -119,8 +119,8 @@ pub enum Test {
         /// True if it looks at captured events.
         correlated: bool,
     },
-    /// One of these conditions of the pattern holds, none of which is of this kind itself. The
-    /// condition has no type of its own: `not (a or b)`.
+    /// True if one of these conditions of the pattern holds; none of them is itself of this kind.
+    /// The condition has no type of its own: `not (a or b)`.
     OneOf(Vec<ConditionId>),
     /// All of these. (Closures over events that borrow cannot be put into one another.)
     All(Vec<Test>),
@@ -132,18 +132,18 @@ pub enum Test {
 pub struct Sequence {
     /// The items, in order; never empty in a checked pattern.
     pub items: Vec<Item>,
-    /// What must not come from the sequence's first event to its last but what it captures; where a
-    /// `not` is last, up to the moment when the match is reported.
+    /// The event that must not come between the sequence's first event and its last, except events
+    /// that are captured. If a `not` is last, it must not come until the match is reported.
     pub without: Option<Without>,
 }
 
-/// What must not come while something is matched.
+/// An event that must not come while a sequence is matched.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[doc(hidden)]
 pub struct Without {
     /// Its name, for explanations; nothing is captured.
     pub step: StepId,
-    /// What must not come.
+    /// True for the event that must not come.
     pub condition: ConditionId,
 }
 
@@ -151,12 +151,12 @@ pub struct Without {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[doc(hidden)]
 pub struct Item {
-    /// How it follows the item before; of no meaning for the first of a pattern. For the first item
-    /// of a group the group's own contiguity counts.
+    /// The contiguity to the item before. It has no meaning for the first item of a pattern; for
+    /// the first item of a group, the contiguity of the group counts.
     pub contiguity: Contiguity,
     /// The bound on the time from the event before to this item's first event.
     pub gap: Option<Gap>,
-    /// What it is.
+    /// The kind of the item.
     pub kind: ItemKind,
 }
 
@@ -167,17 +167,17 @@ impl Item {
     }
 }
 
-/// What an item of a sequence is.
+/// The kind of an item of a sequence.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[doc(hidden)]
 pub enum ItemKind {
     /// An event, perhaps repeated.
     Step {
-        /// What it is captured as.
+        /// The step that captures the events.
         step: StepId,
-        /// What it has to fulfil.
+        /// The condition on each event.
         condition: ConditionId,
-        /// How often.
+        /// The number of repetitions.
         quantifier: Quantifier,
     },
     /// No event that fulfils the condition. With [`Contiguity::Next`] it speaks of the very next
@@ -189,14 +189,14 @@ pub enum ItemKind {
     Not {
         /// Its name, for explanations; nothing is captured.
         step: StepId,
-        /// What must not come.
+        /// True for the event that must not come.
         condition: ConditionId,
     },
     /// A sequence that is quantified as one.
     Group {
         /// The sequence.
         body: Sequence,
-        /// How often.
+        /// The number of repetitions.
         quantifier: Quantifier,
         /// The bound of one repetition from its first event to its last, exclusive as the
         /// pattern's.
@@ -204,18 +204,18 @@ pub enum ItemKind {
         /// The alias; counts repetitions.
         alias: Option<StepId>,
     },
-    /// Several sequences, of which `count` have to happen, in any order: each event goes to one of
-    /// them, no more of them are begun than have to happen, and none of them looks at what the
-    /// others take. One is `or`, all of them is `and`.
+    /// Several sequences in any order; `count` of them have to happen. Each event goes to one
+    /// sequence, no sequence reads the events of another, and no more than `count` are begun. With
+    /// a count of one it is `or`, with all of them `and`.
     Alternatives {
         /// The sequences; none can be empty, and none ends with a `not`.
         branches: Vec<Sequence>,
-        /// How many of them have to happen.
+        /// The number of sequences that have to happen.
         count: usize,
     },
 }
 
-/// How one event follows another.
+/// The relation of an event to the event before it.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[doc(hidden)]
 pub enum Contiguity {
@@ -228,7 +228,7 @@ pub enum Contiguity {
     Any,
 }
 
-/// How often an item occurs.
+/// The number of repetitions of an item, and how they follow each other.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[doc(hidden)]
 pub struct Quantifier {
@@ -238,9 +238,9 @@ pub struct Quantifier {
     pub max: Option<u32>,
     /// True if it may be left out altogether.
     pub optional: bool,
-    /// How repetitions follow each other.
+    /// The contiguity between two repetitions.
     pub inner: Contiguity,
-    /// How greedy the loop is.
+    /// The mode of the loop: which repetitions are matches.
     pub mode: LoopMode,
     /// The condition that ends the loop, if it has one.
     pub until: Option<ConditionId>,
@@ -276,7 +276,7 @@ impl Quantifier {
 /// The most absences of one `and`, `or` or `of`: an event can break any of them.
 pub(crate) const MAX_SILENCES: usize = 4;
 
-/// How greedy a loop is.
+/// The mode of a loop: which repetitions are matches.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[doc(hidden)]
 pub enum LoopMode {
@@ -305,7 +305,7 @@ pub struct Gap {
 pub enum Length {
     /// A number of milliseconds.
     Millis(i64),
-    /// What an expression over captured events says.
+    /// The value of an expression over captured events.
     Read(LengthId),
 }
 
@@ -339,18 +339,18 @@ impl fmt::Display for Length {
     }
 }
 
-/// What a match drops, and whether matches wait for older partial matches.
+/// The skip strategy, and whether matches wait for older partial matches.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[doc(hidden)]
 pub struct Skip {
-    /// What is dropped.
+    /// What a match drops.
     pub strategy: SkipStrategy,
     /// True if a match waits while an older partial match lives, so that the leftmost wins.
     pub ordered: bool,
 }
 
-/// What a match drops: partial matches, and other matches that are complete but not reported, by
-/// the event that they start with.
+/// A skip strategy. A match drops partial matches, and complete matches that are not reported yet,
+/// according to their first events.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[doc(hidden)]
 pub enum SkipStrategy {
@@ -367,8 +367,8 @@ pub enum SkipStrategy {
     ToLast(StepId),
 }
 
-/// What is reported of a set of matches: of those of one key that one event, or one deadline,
-/// completes and that the skip strategy leaves.
+/// The choice among a set of matches: the matches of one key that one event or one deadline
+/// completes, and that the skip strategy leaves.
 ///
 /// Matches of a set are in a defined order: by their first event, then those of more events first,
 /// then by their events from the last one backwards.

@@ -14,36 +14,37 @@ use crate::value::Value;
 pub struct Rule {
     /// Its name.
     pub name: Arc<str>,
-    /// What people should know of it.
+    /// Notes for people.
     pub meta: Meta,
     /// The event types of its stream, sorted: those of `from`, or those that it names.
     pub types: Vec<TypeId>,
     /// The partition key; empty where the rule has one stream for all events.
     pub key: Vec<KeyPart>,
-    /// What it looks for.
+    /// The pattern that the rule matches.
     #[doc(hidden)]
     pub pattern: Pattern,
-    /// What a match reports.
+    /// The record that a match emits.
     #[doc(hidden)]
     pub emit: Option<Emit>,
-    /// What a timeout reports; [`Pattern::report_timeouts`] is set exactly if this is.
+    /// The record that a timeout emits. If it is set, so is [`Pattern::report_timeouts`], and only
+    /// then.
     #[doc(hidden)]
     pub on_timeout: Option<Emit>,
-    /// What has to be true of a match for it to be reported. It sees what an emit sees.
+    /// The condition under which a match is reported. It reads the same values as `emit`.
     #[doc(hidden)]
     pub having: Option<Expr>,
     /// Which matches are not reported because of one that was.
     #[doc(hidden)]
     pub suppress: Option<Suppress>,
-    /// What is over after its first match. A rule with this has no `suppress`.
+    /// The clause `once`: what ends with its first match. A rule with `once` has no `suppress`.
     pub once: Option<Once>,
-    /// How many partial matches a key may have; the engine's own limit where `None`.
+    /// The limit on the partial matches of a key; `None` if the engine's own limit counts.
     pub limit: Option<Limit>,
     /// A hash of what the rule means: the same for the same meaning, in every run and version.
     pub version: u64,
 }
 
-/// What people should know of a rule; it changes no result.
+/// Notes on a rule for people; they change no result.
 #[derive(Clone, Debug, Default)]
 pub struct Meta {
     /// `about`: what a match means, in a sentence.
@@ -82,7 +83,7 @@ impl fmt::Debug for KeyPart {
     }
 }
 
-/// What a match or timeout reports.
+/// The record that a match or timeout emits.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 pub struct Emit {
@@ -114,8 +115,8 @@ impl Suppress {
 /// `limit N partials ...`
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limit {
-    /// How many partial matches one key may have.
+    /// The largest number of partial matches of one key.
     pub partials: usize,
-    /// What happens where there would be more.
+    /// What happens to the partial match beyond the limit.
     pub policy: LimitPolicy,
 }

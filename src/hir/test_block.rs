@@ -20,7 +20,7 @@ pub struct TestBlock {
     pub source: Source,
     /// Where the rule's name stands in the test.
     pub span: Span,
-    /// What happens, in order.
+    /// The steps of the test, in order.
     pub steps: Vec<TestStep>,
 }
 
@@ -38,8 +38,8 @@ pub enum TestStep {
     Event {
         /// Its type.
         ty: TypeId,
-        /// Its time: that of its time field, if the test gives it, else as long after
-        /// [`TEST_START`] as the test says.
+        /// The time of the event: its time field, if the test gives one; otherwise [`TEST_START`]
+        /// plus the time in the test.
         at: Timestamp,
         /// Its fields' values in the order of the schema.
         values: Vec<Value>,
@@ -60,9 +60,9 @@ pub struct Expectation {
     pub no: bool,
     /// A timeout rather than a match.
     pub timeout: bool,
-    /// What the emitted record, or else the key, holds at least.
+    /// The fields that the emitted record, or else the key, must contain.
     pub fields: Vec<(Arc<str>, Value)>,
-    /// How many matches the set has that the match belongs to.
+    /// The number of matches in the set of this match.
     pub count: Option<u64>,
     /// When it is reported.
     pub at: Option<Timestamp>,

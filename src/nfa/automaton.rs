@@ -19,7 +19,7 @@ pub struct Automaton {
     pub(crate) edges: Box<[Edge]>,
     pub(crate) clock_ops: Box<[ClockOp]>,
     pub(crate) bounds: Box<[Bound]>,
-    /// How many group clocks a run has.
+    /// The number of group clocks of a run.
     pub(crate) clocks: usize,
     /// The groups with an alias, each with its clock; a node has a bit for each.
     pub(crate) named: Box<[(StepId, u32)]>,
@@ -28,11 +28,12 @@ pub struct Automaton {
     pub(crate) leading_not: Option<LeadingNot>,
     /// The bound from first to last event, exclusive.
     pub(crate) within: Option<Length>,
-    /// The same in milliseconds, where it is of a fixed length.
+    /// The bound in milliseconds, if its length is fixed.
     span: Option<i64>,
     pub(crate) skip: Skip,
     pub(crate) report_timeouts: bool,
-    /// How long the silence at the end is that is reported again each time it has passed.
+    /// The length of the silence that ends the pattern, if it is reported again each time it has
+    /// passed.
     pub(crate) repeat: Option<Length>,
     reports_at_deadlines: bool,
     /// True if two runs can come to hold the same events in the same state.
@@ -42,7 +43,7 @@ pub struct Automaton {
     pub(crate) closes_duplicates: bool,
     /// True if an event that completes a match, and nothing else, need not be in the store for it.
     pub(crate) ends_alone: bool,
-    /// What an event of each type can do in each state.
+    /// The effect of an event, by its type and the state in which a partial match waits.
     pub(crate) decisions: Decisions,
     pub(super) outline: Outline,
 }

@@ -163,7 +163,7 @@ mod tests {
         let refused = Program::sharing(patterns[1], &mut known).unwrap_err();
         assert!(refused.is_too_large(), "{refused}");
         assert!(refused.to_string().contains("4 million"), "{refused}");
-        // What is the same as before adds nothing.
+        // A pattern that is in the cache adds nothing to it.
         Program::sharing(patterns[0], &mut known).unwrap();
     }
 
@@ -198,7 +198,7 @@ mod tests {
         assert!(!Arc::ptr_eq(&one.steps, &three.steps));
         assert_eq!((&*three.steps[0].name, three.registers.len()), ("y", 0));
         assert_eq!(one.layout(), two.layout());
-        // What each asks is its own.
+        // The conditions are not shared.
         assert_ne!(format!("{:?}", one.conditions), format!("{:?}", two.conditions));
     }
 }

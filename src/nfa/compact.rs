@@ -13,7 +13,7 @@ use crate::nfa::parts::Parts;
 use crate::nfa::registers::Register;
 use crate::nfa::states::Action;
 
-/// What the compact form needs to know of a pattern.
+/// The facts about a pattern that the compact form needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Compact {
     /// By state: the values that are still read there.
@@ -56,8 +56,8 @@ impl Parts<'_> {
         Ok(Compact { live: live.into() })
     }
 
-    /// True if the partial matches of a key can multiply: an event leads a partial match along
-    /// several branches, one of which captures it.
+    /// True if the partial matches of a key can multiply: one event leads a partial match along
+    /// several branches, and one of these captures the event.
     pub(super) fn is_explosive(&self) -> bool {
         (0..self.decisions.node_count()).any(|node| match self.decisions.node(node) {
             Decision::Several(edges) => {

@@ -37,7 +37,7 @@ pub(crate) struct Comparison {
     pub(crate) with: Operand,
 }
 
-/// What a field is compared with.
+/// The operand that a field is compared with.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operand {
     Literal(Literal),
@@ -49,7 +49,7 @@ pub(crate) enum Operand {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Literal {
     value: Value,
-    /// What it is beside an integer, and beside a float.
+    /// The operand as an integer, if it equals one.
     int: Option<i64>,
     float: Option<f64>,
 }

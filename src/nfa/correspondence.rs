@@ -185,7 +185,7 @@ fn number(index: usize) -> i64 {
     i64::try_from(index).unwrap_or(i64::MAX)
 }
 
-// What a word is about, so that no two kinds of words are equal.
+// The first number of a word says its kind, so that words of different kinds are never equal.
 const UNIQUE: i64 = -1;
 const GUARD: i64 = -2;
 const EDGE: i64 = -3;
@@ -194,7 +194,7 @@ const ROUND: i64 = -5;
 /// Between the parts of a word whose lengths differ.
 const END: i64 = -6;
 
-/// How the states of one program are reached.
+/// The ways in which the states of one program are reached.
 struct History<'a> {
     /// By state: true if partial matches can wait there.
     waits: Vec<bool>,
@@ -217,7 +217,7 @@ struct Into {
     /// The whole of it as a word.
     label: i64,
     takes: bool,
-    /// What happens to clocks, as a word; 0 where nothing does.
+    /// The operations on clocks, as a word; 0 if there are none.
     clocks: i64,
 }
 
@@ -275,7 +275,7 @@ impl<'a> History<'a> {
             history.awaits[state].sort_unstable();
             history.awaits[state].dedup();
         }
-        // What must not have come before the first event was passed by all.
+        // By the first event, all partial matches have passed the leading `not`.
         let leading_not = program
             .leading_not
             .as_ref()
@@ -339,8 +339,8 @@ impl<'a> History<'a> {
         }
     }
 
-    /// How the last event was captured by what waits in `state`, whatever was skipped since;
-    /// `None` where nothing was.
+    /// Returns the captures that can have come last before a partial match waits in `state`,
+    /// whatever it has skipped since; `None` if nothing was captured.
     fn last_taken(&self, state: usize) -> Option<Vec<i64>> {
         let mut takes = Vec::new();
         let mut clocks = Vec::new();
@@ -362,7 +362,8 @@ impl<'a> History<'a> {
         if takes.is_empty() {
             return None;
         }
-        // What goes on right after the event, and what goes on once something was skipped, are two.
+        // A state that directly follows a capture differs from one in which an event was skipped
+        // since.
         let at_once = self.into[state].iter().any(|into| into.takes);
         let mut word = vec![i64::from(at_once)];
         word.extend(pairs(takes.into_iter()));
@@ -381,7 +382,7 @@ fn pairs(pairs: impl Iterator<Item = (i64, i64)>) -> impl Iterator<Item = i64> {
     pairs.into_iter().flat_map(|(a, b)| [a, b])
 }
 
-/// What each guard of a program says, as a word.
+/// Returns a word for each guard of a program.
 fn guards(side: Described<'_>, words: &mut WordTable) -> Vec<i64> {
     let Described { program, content } = side;
     let mut said: Vec<i64> = Vec::with_capacity(program.guards.len());
@@ -427,7 +428,7 @@ fn guards(side: Described<'_>, words: &mut WordTable) -> Vec<i64> {
     said
 }
 
-/// What a length of time says.
+/// Returns the meaning of a length of time, as numbers.
 fn length(length: Length, content: &Content, words: &mut WordTable) -> [i64; 2] {
     match length {
         Length::Millis(millis) => [0, millis],
@@ -435,7 +436,7 @@ fn length(length: Length, content: &Content, words: &mut WordTable) -> [i64; 2] 
     }
 }
 
-/// What an operation on a clock says.
+/// Returns the meaning of an operation on a clock, as numbers.
 fn clock_op(program: &Program, op: ClockOp) -> [i64; 3] {
     // The repetitions of a group with an alias are counted.
     let counts = program.named.iter().any(|(_, clock)| *clock == op.clock());

@@ -21,8 +21,8 @@ const MAX_WORK: usize = 4_000_000;
 /// For each state and event type the tree that decides.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
-    /// By type: the number of its column. Types beyond have the last column, that of types no
-    /// condition names.
+    /// The column of each type. Types beyond the end use the last column, which is for types that
+    /// no condition names.
     by_type: Box<[u32]>,
     columns: Box<[Column]>,
     nodes: Box<[Decision]>,
@@ -43,7 +43,7 @@ pub(crate) struct Column {
 /// A node of a tree.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Decision {
-    /// Tests the condition on the event, whose type is that of the condition.
+    /// Tests a condition on the event. The type of the event is the one that the condition expects.
     Condition { condition: ConditionId, yes: u32, no: u32 },
     /// Tests a guard on time.
     Time { guard: GuardId, yes: u32, no: u32 },

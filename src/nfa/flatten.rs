@@ -85,7 +85,7 @@ impl FoundTransition {
             self.path.iter().flat_map(|state| &graph.states[state.index()].transitions);
         matches!(self.action, Action::Take { .. })
             && passed.any(|asked| {
-                // What another branch takes comes in between.
+                // An event that another branch takes comes in between.
                 let elsewhere = |(group, branch): &(StateId, usize)| {
                     self.branches.iter().any(|(of, other)| of == group && other != branch)
                 };
@@ -167,8 +167,8 @@ fn resolve(
     let always = graph.guards.always();
     walk(graph, &mut vec![state], &mut Vec::new(), always, &mut found, &mut reach)?;
     let never = graph.guards.never();
-    // Whether a partial match waits, and for how long, does not hang on whether conditions happen
-    // to contradict each other.
+    // The state stays even if its conditions contradict each other: how long a partial match waits
+    // must not depend on that.
     let live = !found.is_empty();
     found.sort_by_key(|edge| edge.action != Action::Stop);
 

@@ -1,4 +1,4 @@
-//! How a program numbers what a snapshot speaks of.
+//! The numbers that snapshots use for the parts of a program.
 
 use crate::hir::expr::AggregateOp;
 use crate::nfa::{Action, Program, RegisterKind};

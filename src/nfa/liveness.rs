@@ -1,11 +1,12 @@
-//! What of a partial match is still read: registers, clocks and the time of its last event.
+//! Finds the registers, clocks and times that a partial match can still read.
 //!
 //! A value is live in a state if an event that comes later can read it before it is overwritten.
 //! Two partial matches that wait in the same state with the same live values have the same future:
 //! the [compact form](crate::nfa::Strategy::Compact) holds them as one.
 //!
-//! The analysis is that of compilers: what a state reads, and what is live in the states that it
-//! leads to and not overwritten on the way, until nothing changes.
+//! The analysis is the liveness analysis of compilers. Live in a state are the values that it
+//! reads, and those that are live in a next state and not overwritten on the way. It is repeated
+//! until nothing changes.
 
 use crate::hir::expr::Set;
 use crate::hir::{ConditionId, Expr, StepId, Test};

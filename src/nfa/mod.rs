@@ -3,9 +3,8 @@
 //!
 //! Its steps, each with one job:
 //! * `graph` lays a pattern out as states with *take*, *ignore* and *proceed* transitions. The
-//!   construction follows that of Flink CEP, whose recorded answers are the specification, and
-//!   through it SASE (Agrawal et al., "Efficient Pattern Matching over Event Streams", SIGMOD
-//!   2008).
+//!   construction follows Flink CEP, whose recorded answers are the specification, and through it
+//!   SASE (Agrawal et al., "Efficient Pattern Matching over Event Streams", SIGMOD 2008).
 //! * `registers` finds what conditions ask of captured events and gives it registers, so that the
 //!   matcher never walks back.
 //! * `flatten` removes the proceed transitions: each state gets the list of what an event can do

@@ -167,9 +167,8 @@ impl Parts<'_> {
         }
     }
 
-    /// True if two trees test the same conditions and take in the same cases. What they do
-    /// elsewhere is the same, too, except that nothing stays if the first tree is that of a run
-    /// that begins.
+    /// True if two trees test the same conditions and take in the same cases. In all other cases
+    /// they also do the same, except that nothing stays if the first tree is for a run that begins.
     fn is_alike(&self, one: &Decision, other: &Decision, phase: RunPhase) -> bool {
         use Decision::{Condition, Gone, One, Stay};
         match (one, other) {

@@ -32,7 +32,7 @@ impl Prefilter {
 }
 
 impl Program {
-    /// Returns the prefilter of an event type; `None` if there are no such comparisons.
+    /// Returns the prefilter of an event type; `None` if no comparison excludes an event.
     pub(crate) fn prefilter(&self, ty: TypeId) -> Option<Prefilter> {
         if self.leading_not.is_some() || self.waits() {
             return None;

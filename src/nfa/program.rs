@@ -19,18 +19,18 @@ use crate::nfa::shared_suffix::SharedSuffix;
 #[derive(Debug)]
 pub struct Program {
     pub(crate) shared: SharedParts,
-    /// The pattern's conditions with registers in the place of captured events, by id.
+    /// The pattern's conditions by id, with registers instead of captured events.
     pub(crate) conditions: Box<[Condition]>,
-    /// The lengths of time that are read from captured events, by id, with registers in the place
-    /// of those.
+    /// The lengths of time that are read from captured events, by id, with registers instead of
+    /// those events.
     pub(crate) lengths: Box<[Expr]>,
-    /// What is reported of each set of matches.
+    /// The choice among the matches of a set that is reported.
     pub(crate) report: Report,
     /// The totals over a set of matches, by id.
     pub(crate) totals: Box<[Aggregate]>,
-    /// How it is matched.
+    /// The strategy, and the tables that it needs.
     pub(crate) plan: Plan,
-    /// What the compact form needs, or why the pattern cannot be held in it.
+    /// The facts that the compact form needs, or the reason why it cannot hold the pattern.
     pub(crate) compact: Result<Compact, &'static str>,
     /// True if the planner picks the compact form.
     pub(crate) prefers_compact: bool,
@@ -61,7 +61,7 @@ impl Program {
         &self.automaton
     }
 
-    /// How many states the automaton has.
+    /// Returns the number of states of the automaton.
     pub fn state_count(&self) -> usize {
         self.states.len()
     }
@@ -71,7 +71,7 @@ impl Program {
         &self.steps
     }
 
-    /// What a match drops.
+    /// Returns the skip strategy: what a match drops.
     pub fn skip(&self) -> &Skip {
         &self.automaton.skip
     }
@@ -109,7 +109,7 @@ impl Program {
         self.compact.as_ref().err().copied()
     }
 
-    /// What a counting window needs, where the pattern is one.
+    /// Returns the counting window, if the pattern is one.
     #[inline]
     pub(crate) fn window(&self) -> Option<&Window> {
         match &self.plan {

@@ -275,7 +275,7 @@ impl Search<'_> {
     /// True if no event of the type gives these answers.
     fn is_excluded(&mut self, ty: Option<TypeId>, given: &[(ConditionId, bool)]) -> bool {
         let Some(of) = ty else { return false };
-        // What a single condition excludes is reported where it stands.
+        // A contradiction within a single condition is reported where the condition is checked.
         if given.len() < 2 {
             return false;
         }

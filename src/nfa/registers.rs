@@ -1,4 +1,5 @@
-//! What conditions ask of captured events, kept up to date as events are captured.
+//! Registers: the values of captured events that conditions read, kept up to date as events are
+//! captured.
 
 use hashbrown::HashMap;
 
@@ -25,7 +26,7 @@ impl Register {
     }
 }
 
-/// How a captured event changes a register.
+/// The effect of a captured event on a register.
 #[derive(Clone, Debug)]
 pub(crate) enum RegisterKind {
     /// The field of the first event.
@@ -36,7 +37,7 @@ pub(crate) enum RegisterKind {
     Aggregate(Box<Aggregate>),
 }
 
-/// Conditions with registers in the place of captured events, and what is known of them.
+/// Conditions with registers instead of captured events, and the facts about them.
 #[derive(Debug, Default)]
 pub(super) struct Extracted {
     pub(super) conditions: Vec<Condition>,

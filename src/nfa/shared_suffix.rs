@@ -1,9 +1,9 @@
 //! Patterns whose later partial matches are suffixes of the oldest one:
 //! `tick -> next down{1.. next greedy} -> next up`, where each `down` starts a partial match, too.
 //!
-//! When it applies: the pattern is deterministic, its only path of captures ends in a loop, a match
-//! drops all other partial matches, and every event does to a partial match that has captured more
-//! events what it does to one that has captured fewer, or ends both.
+//! When it applies: the pattern is deterministic, its only path of captures ends in a loop, and a
+//! match drops all other partial matches. Also, every event either ends two partial matches that
+//! differ in the number of captured events, or has the same effect on both.
 //!
 //! Why it is right: the oldest partial match, the representative, holds the events of all others.
 //! None of them is complete before the representative, whose match drops them. Registers hold

@@ -19,7 +19,7 @@ pub(super) fn index_range(range: &Range) -> std::ops::Range<usize> {
 /// Where a partial match waits.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
-    /// What an event can do here: stops first, then takes and ignores.
+    /// The edges of the state: stops first, then takes and ignores.
     pub(crate) edges: Range,
     /// When an event that was taken on the way here completes the match: a guard over that event
     /// and what was captured before it.
@@ -28,18 +28,18 @@ pub(crate) struct State {
     pub(crate) accepts_at_deadline: bool,
     /// True if a partial match that waits here is complete when it can grow no more.
     pub(crate) accepts_when_exhausted: bool,
-    /// What ends the wait, besides the pattern's own bound.
+    /// The bounds that end the wait, besides the pattern's own.
     pub(crate) bounds: Range,
     /// True if a partial match can wait here: an edge leads on.
     pub(crate) live: bool,
 }
 
-/// What an event can do to a partial match that waits in a state.
+/// One effect that an event can have on a partial match that waits in a state.
 #[derive(Clone, Debug)]
 pub(crate) struct Edge {
     pub(crate) guard: GuardId,
     pub(crate) action: Action,
-    /// What happens to the clocks.
+    /// The operations on the clocks.
     pub(crate) clocks: Range,
 }
 
@@ -56,7 +56,7 @@ pub(crate) enum Action {
     Complete,
 }
 
-/// What an edge does to a group's clock, which holds the time of a repetition's first event.
+/// The operation of an edge on a group's clock, which holds the time of a repetition's first event.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum ClockOp {
     /// To the event's time.
@@ -106,7 +106,7 @@ pub(crate) struct Bound {
     pub(crate) after: Length,
 }
 
-/// What a bound starts from.
+/// The time that a bound starts from.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Since {
     /// The event captured last.

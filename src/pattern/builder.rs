@@ -88,8 +88,9 @@ impl<E: Event> Pattern<E> {
 
 /// Starting with silence.
 impl<E: Event> Pattern<E> {
-    /// Starts a pattern with a `not`: no such event for a time before the first event.
-    /// [`lasting`](PatternBuilder::lasting) sets that time (`not a for 5m -> ...`).
+    /// Starts a pattern with a `not`: for a time before the first event, no event that the `not`
+    /// describes may come. [`lasting`](PatternBuilder::lasting) sets that time (`not a for 5m ->
+    /// ...`).
     pub fn begin_not(name: &str) -> PatternBuilder<E> {
         PatternBuilder::new(Draft::new(DraftItem::not(name, Contiguity::Relaxed)))
     }
@@ -128,9 +129,9 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self
     }
 
-    /// Forbids such an event between the first and the last event of the pattern so far
-    /// (`without x`). An event that the match captures is no violation. No step can follow in the
-    /// same sequence; put the pattern so far into a group to continue.
+    /// Forbids an event between the first and the last event of the pattern so far (`without x`).
+    /// An event that the match captures is no violation. No step can follow in the same sequence;
+    /// put the pattern so far into a group to continue.
     pub fn without(self, name: &str) -> PatternBuilder<E> {
         let kind = DraftKind::Without(DraftCondition::any());
         self.then(DraftItem::new(name, Contiguity::Relaxed, kind))
@@ -177,8 +178,8 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self.then(DraftItem::not(name, Contiguity::Next))
     }
 
-    /// Forbids such an event before the next step or before time runs out (`-> not`). At the end of
-    /// a pattern, the `not` needs [`lasting`](PatternBuilder::lasting) or
+    /// Forbids an event before the next step or before time runs out (`-> not`). At the end of a
+    /// pattern, the `not` needs [`lasting`](PatternBuilder::lasting) or
     /// [`within`](PatternBuilder::within).
     pub fn not_followed_by(self, name: &str) -> PatternBuilder<E> {
         self.then(DraftItem::not(name, Contiguity::Relaxed))
@@ -488,8 +489,8 @@ impl<E: Event, V> PatternBuilder<E, V> {
     /// The engine can call `key` several times for an event, and calls it again for events that it
     /// buffers after a snapshot is restored. `key` must always return the same value for one event.
     /// Change the [`version`](PatternBuilder::version) whenever `key` changes its result: state in
-    /// a snapshot then does not continue under other keys. Two patterns never share the lookup of
-    /// such a key.
+    /// a snapshot then does not continue under other keys. Two patterns never share the lookup of a
+    /// key that a closure computes.
     ///
     /// ```
     /// use kleene::stream::Output;

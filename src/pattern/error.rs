@@ -23,7 +23,7 @@ pub enum PatternErrorKind {
     BadName,
     /// There is no event type with this name, or no schema that could declare one.
     UnknownType,
-    /// A type of the stream has no such field.
+    /// A type of the stream does not have the field.
     UnknownField,
     /// A quantifier allows nothing, is given twice, or is given where nothing can repeat.
     BadQuantifier,

@@ -101,7 +101,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     })
 }
 
-/// Returns the schema of the pattern's types: that of the events, or the given one.
+/// Returns the schema of the pattern's types: the schema of the events, or the given one.
 fn schema_of<E: Event>(whole: &Whole<E>) -> Result<Option<Arc<Schema>>> {
     match (E::schema(), whole.schema.clone()) {
         (Some(_), Some(_)) => {

@@ -83,7 +83,7 @@ fn misplaced(item: &Item, rest: &[Item], extent: SequenceExtent) -> Option<&'sta
             Some("a group does not end with a `not`: put it behind the group")
         }
         [] => None,
-        // What two times beside each other mean is refused with its own reason.
+        // Two times beside each other are refused elsewhere, with a reason of their own.
         [last] if last.is_not() && (item.gap.is_some() || last.gap.is_some()) => None,
         [last]
             if last.is_not()

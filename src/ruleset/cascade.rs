@@ -141,7 +141,8 @@ mod tests {
             ("list l string = []\nrule r { key k match a[v in l] within 1m }", 0),
             ("rule r { key k match a -> [v > 1] within 1m emit { x: b.v } }", 0),
             ("rule r { ky k match a[v > 1] within 1m emit { k } }", 0),
-            // What stands on its own is reported all the same, and so are other rules' mistakes.
+            // A mistake that does not follow from another is reported all the same, and so are
+            // mistakes of other rules.
             ("rule r {\n key k match a[v > \"x\"]\n within 1 }", 1),
             ("rule r { key k match -> a }\nrule s { key k match a[w > 1] within 1m }", 1),
         ] {

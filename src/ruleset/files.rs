@@ -53,7 +53,7 @@ impl FileLoader {
 
     /// Allows the files in the folder of a rule file and below.
     ///
-    /// If the rule file is a link, the folder is that of the link, not of its target.
+    /// If the rule file is a link, the folder is the folder of the link, not of its target.
     pub fn allow_beside(&mut self, rule_file: impl AsRef<Path>) {
         self.allow(rule_file.as_ref().parent().unwrap_or(Path::new("")));
     }

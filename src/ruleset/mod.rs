@@ -55,7 +55,7 @@ struct Inner {
     rules: Vec<Arc<Rule>>,
     /// The rules with their automata, with the numbers of the set's own schema.
     linked: Arc<LinkedRules>,
-    /// The same for events that have other numbers.
+    /// The compiled rules for events that use other numbers for their types and fields.
     relinked: LinkedCache,
     tests: Vec<TestBlock>,
     by_name: HashMap<Arc<str>, usize>,
@@ -261,7 +261,7 @@ impl<'l> RuleSetBuilder<'l> {
     ///
     /// An `event` item of the same name must declare the same fields, types and event time, in any
     /// order. Two Rust types cannot declare event types of one name. A type without a
-    /// [schema](Event::schema), such as [`Record`](crate::Record), declares nothing.
+    /// [schema](Event::schema), as [`Record`](crate::Record) is, declares nothing.
     ///
     /// ```
     /// use kleene::diagnostic::Source;

@@ -104,7 +104,7 @@ fn too_large(error: &AutomatonError) -> Diagnostic {
         .help("use smaller counts, fewer steps that can be left out, or loops without upper bound")
 }
 
-/// What is to be said of a pattern of which a part is out of reach, and where.
+/// Returns the diagnostic for a pattern with an unreachable part, and its place.
 fn unreachable(
     rule: &Rule,
     layout: &Layout,
@@ -162,7 +162,7 @@ fn unreachable(
     Some((layout.steps[step.index()], diagnostic.label(reason).help(help)))
 }
 
-/// What keeps a step out of reach.
+/// The reason why a step is unreachable.
 enum Reason {
     /// A loop that takes all that the step could be.
     Loop(String),
@@ -247,7 +247,7 @@ fn covers(
         || of.is_some_and(|ty| layout.exclude(&rule.pattern, schema, ty, (&[one], &[other]))))
 }
 
-/// What stands before a step, and what ends the loops that it is part of.
+/// The steps before a step, and the `until` of the loops around it.
 #[derive(Default)]
 struct RulePath<'p> {
     before: Vec<&'p Item>,

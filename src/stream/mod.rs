@@ -29,7 +29,7 @@
 //! open state for the event's key that the event can advance. The index changes speed only.
 //!
 //! **Keys.** Each rule reads one stream for each value of its key. An event with null in a part of
-//! the key is in none of that rule's streams; such events are counted. A key costs memory while a
+//! the key is in none of that rule's streams; these events are counted. A key costs memory while a
 //! partial match is open. The engine retains a bounded number of keys without state, in case they
 //! come again.
 //!

@@ -150,7 +150,7 @@ pub struct ParamDecl {
 pub struct Define {
     /// The new name.
     pub name: Name,
-    /// What it stands for.
+    /// The step that the name stands for.
     pub step: Step,
 }
 
@@ -243,7 +243,7 @@ impl Clause {
     }
 }
 
-/// What is over after its first match.
+/// The part of a rule that ends with its first match.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Once {
     /// `once`: each key of the rule.
@@ -264,13 +264,13 @@ pub struct KeyPart {
 /// `skip ...`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Skip {
-    /// What is dropped after a match.
+    /// The strategy: what is dropped after a match.
     pub strategy: SkipStrategy,
     /// True if a match waits for older partial matches.
     pub ordered: bool,
 }
 
-/// What is dropped after a match.
+/// The skip strategy: what is dropped after a match.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SkipStrategy {
     /// `none`
@@ -285,7 +285,7 @@ pub enum SkipStrategy {
     ToLast(Name),
 }
 
-/// What is reported of the matches that one event completes.
+/// The choice among the matches that one event completes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Report {
     /// `all`
@@ -311,7 +311,7 @@ pub struct Emit {
     pub fields: Vec<(Name, Option<Spanned<Expr>>)>,
 }
 
-/// What happens when a key holds too many partial matches.
+/// The policy for a key that holds too many partial matches.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LimitPolicy {
     /// `drop oldest`
@@ -342,7 +342,7 @@ impl PartialEq for Body {
     }
 }
 
-/// What joins the sequences of a body.
+/// The word that joins the sequences of a body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Junction {
     /// All, in any order.
@@ -369,7 +369,7 @@ impl PartialEq for Sequence {
 /// `-> [min..max] next|any`
 #[derive(Clone, Debug, Default)]
 pub struct Arrow {
-    /// How the part after it follows the part before.
+    /// The contiguity between the part before and the part after the arrow.
     pub contiguity: Contiguity,
     /// `[min..max]`, both ends included.
     pub gap: Option<Gap>,
@@ -400,7 +400,7 @@ impl PartialEq for Gap {
     }
 }
 
-/// How one event follows another.
+/// The relation of an event to the event before it.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Contiguity {
     /// The first later event that fits; others are skipped.
@@ -417,7 +417,7 @@ pub enum Contiguity {
 pub enum Part {
     /// `not choice (for dur repeat?)?`
     Not {
-        /// What must not come.
+        /// The event that must not come.
         what: Choice,
         /// For how long.
         duration: Option<Dur>,
@@ -446,11 +446,11 @@ impl PartialEq for Part {
 /// A part that takes events.
 #[derive(Clone, Debug)]
 pub struct Take {
-    /// What it takes.
+    /// The step or the group.
     pub unit: Unit,
-    /// How often.
+    /// The number of repetitions.
     pub quant: Option<Quant>,
-    /// What ends the loop.
+    /// The end of the loop.
     pub until: Option<Until>,
     /// `as NAME`
     pub alias: Option<Name>,
@@ -465,7 +465,7 @@ impl PartialEq for Take {
     }
 }
 
-/// What a part takes.
+/// The step or the group of a part.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Unit {
     /// One event.
@@ -522,10 +522,10 @@ impl PartialEq for Step {
     }
 }
 
-/// The name of the wildcard, which is also that of its step where `as` gives no other.
+/// The name of the wildcard, and of its step if `as` gives no other.
 pub const ANY_EVENT: &str = "any event";
 
-/// What ends a loop.
+/// The end of a loop.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Until {
     /// `until choice`
@@ -541,9 +541,9 @@ pub struct Quant {
     pub min: u64,
     /// At most so often; without bound where `None`.
     pub max: Option<u64>,
-    /// How repetitions follow each other.
+    /// The contiguity between two repetitions.
     pub contiguity: Contiguity,
-    /// How greedy the loop is, where a word says so.
+    /// The mode of the loop, if a word gives it.
     pub mode: Option<LoopMode>,
     /// All of it.
     pub span: Span,
@@ -556,7 +556,7 @@ impl PartialEq for Quant {
     }
 }
 
-/// How greedy a loop is.
+/// The mode of a loop: which repetitions are matches.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum LoopMode {
     /// Takes what it can before the next step may.
@@ -595,7 +595,7 @@ impl Dur {
 pub struct Test {
     /// The rule that it tests.
     pub rule: Name,
-    /// What happens, in order.
+    /// The steps of the test, in order.
     pub steps: Vec<Spanned<TestStep>>,
 }
 
@@ -619,9 +619,9 @@ pub enum TestStep {
         no: bool,
         /// A timeout rather than a match.
         timeout: bool,
-        /// What its emitted record holds at least.
+        /// The fields that the emitted record must contain.
         fields: Vec<(Name, Option<Spanned<Expr>>)>,
-        /// How many matches its set has.
+        /// The number of matches in the set.
         count: Option<Spanned<u64>>,
         /// When it is reported.
         at: Option<Spanned<i64>>,
@@ -633,7 +633,7 @@ pub enum TestStep {
 pub struct Path {
     /// The first name.
     pub root: Name,
-    /// What follows it.
+    /// The parts behind the first name.
     pub rest: Vec<PathPart>,
     /// All of it.
     pub span: Span,
@@ -645,7 +645,7 @@ impl PartialEq for Path {
     }
 }
 
-/// What follows the first name of a path.
+/// A part of a path behind its first name.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PathPart {
     /// `.name`
@@ -750,7 +750,7 @@ pub enum Expr {
     In {
         /// True if it is `not in`.
         negated: bool,
-        /// What is looked for.
+        /// The value that is looked for.
         value: Box<Spanned<Expr>>,
         /// Where.
         set: Box<Spanned<Expr>>,
@@ -761,7 +761,7 @@ pub enum Expr {
     IsNull {
         /// True if it is `is not null`.
         negated: bool,
-        /// What is asked about.
+        /// The value that is tested.
         value: Box<Spanned<Expr>>,
     },
     /// `name(arg, ...)`

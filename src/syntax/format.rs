@@ -128,8 +128,8 @@ fn find(text: &str, theirs: &[Token], flat: &Flat, ours: &[Token], matched: &mut
         let closer = theirs.iter().position(|token| token.kind == TokenKind::CloseBrace);
         closer.map_or(1, |closer| closer + 1)
     } else {
-        // What we leave out: a comma at an end, parentheses that mean nothing, `{}`, `..3` of
-        // `3..3`.
+        // Tokens that the formatter leaves out: a comma at an end, parentheses without effect,
+        // `{}`, `..3` of `3..3`.
         1
     }
 }

@@ -9,7 +9,7 @@ const MAX_WIDTH: usize = 100;
 /// Comments at the ends of lines are moved so far at most to stand below each other.
 const MAX_SHIFT: usize = 40;
 
-/// What stands at a break.
+/// The text at a break.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Edge {
     /// Between two things.
@@ -24,7 +24,7 @@ pub(super) enum Edge {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum MarkKind {
-    /// What is broken everywhere or nowhere begins.
+    /// A group begins. Its breaks are all taken or none.
     Begin,
     /// It ends.
     End,
@@ -43,7 +43,7 @@ pub(super) enum MarkKind {
     },
 }
 
-/// What may be done at a place of the flat text.
+/// A place in the flat text where the layout may change something.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
     pub(super) at: usize,
@@ -67,7 +67,7 @@ pub(super) struct Comment {
     pub(super) blank: bool,
 }
 
-/// What the author put at a break besides the text.
+/// Comments and empty lines that the author put at a break.
 #[derive(Debug, Default)]
 pub(super) struct Trivia {
     pub(super) comments: Vec<Comment>,
@@ -152,7 +152,7 @@ fn forced(marks: &[Mark], trivia: &BTreeMap<usize, Trivia>) -> Vec<bool> {
         match mark.kind {
             MarkKind::Begin => open.push(index),
             MarkKind::End => {
-                // What is broken inside breaks what is around it.
+                // A group that breaks also breaks the groups around it.
                 if let (Some(inner), Some(&outer)) = (open.pop(), open.last()) {
                     forced[outer] |= forced[inner];
                 }

@@ -14,7 +14,7 @@ use crate::time::format_millis;
 
 use super::MAX_DIAGNOSTICS;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum TokenKind {
     /// A name or a word of the language.

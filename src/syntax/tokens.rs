@@ -3,7 +3,7 @@
 use super::lex::{self, TokenKind as Kind};
 use crate::diagnostic::Span;
 
-/// What a [`Token`] is.
+/// The kind of a [`Token`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum TokenKind {
     /// A name or a word of the language.
@@ -18,7 +18,7 @@ pub enum TokenKind {
     Duration,
     /// Anything else: `{`, `->`, `==`
     Symbol,
-    /// What can't be read, such as a string without its end.
+    /// Text that cannot be read, such as a string without its end.
     Bad,
 }
 
@@ -26,7 +26,7 @@ pub enum TokenKind {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Token {
-    /// What it is.
+    /// The kind of the token.
     pub kind: TokenKind,
     /// Where it stands.
     pub span: Span,

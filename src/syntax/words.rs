@@ -12,7 +12,7 @@ pub(super) const CLAUSES: [&str; 18] = [
 /// Words that start a step of a test.
 pub(super) const TEST_STEPS: [&str; 3] = ["at", "advance", "expect"];
 
-/// What stands before the dot where all matches of a set are meant: `matches.count`.
+/// The name before the dot for all matches of a set: `matches.count`.
 pub(crate) const MATCHES: &str = "matches";
 
 /// Names of types.
@@ -61,7 +61,7 @@ pub(super) fn is_word(text: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// What users of other languages type where they mean this clause.
+/// Returns the clause that users of other languages mean by `word`.
 pub(super) fn clause_elsewhere(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
         "where" | "when" | "if" | "filter" => {
@@ -113,11 +113,11 @@ pub(super) fn ends_names(word: &str) -> bool {
 pub(super) const PREV: &str = "`prev` is the event before the one that a condition tests: \
      it stands in brackets only, as in `tick[price > prev.price]`";
 
-/// How steps are joined.
+/// Help: how steps are joined.
 pub(super) const JOINED: &str =
     "steps are joined with `->`, with `-> next` if nothing may come between, with `and` or `or`";
 
-/// How often a step comes.
+/// Help: how a step is repeated.
 pub(super) const HOW_OFTEN: &str =
     "how often a step comes stands behind it: `a{3}`, or `a{3..}` for three or more";
 
@@ -125,7 +125,7 @@ pub(super) const HOW_OFTEN: &str =
 pub(super) const CALLS: &str =
     "a pattern is written as its event types: `match a -> b -> next c  within 5m`";
 
-/// What to write for a call of another engine's pattern builder.
+/// Returns the replacement for a call of another engine's pattern builder.
 pub(super) fn call_elsewhere(name: &str) -> &'static str {
     match name {
         "next" => "write `a -> next b`",
@@ -144,7 +144,7 @@ pub(super) fn call_elsewhere(name: &str) -> &'static str {
     }
 }
 
-/// What users of other languages mean by `word` between two steps.
+/// Returns the meaning of `word` between two steps in other languages.
 pub(super) fn joint_elsewhere(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
         "unless" => "what must not come is a step: `a -> not b for 5m`, or `(a -> c) without b`",
@@ -181,7 +181,7 @@ pub(super) fn starts_rule_elsewhere(word: &str) -> bool {
         )
 }
 
-/// What users of other languages mean by `word` between two values.
+/// Returns the meaning of `word` between two values in other languages.
 pub(super) fn operator_elsewhere(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
         "between" => "a range is asked for with `in`: `x in 1..5`",

@@ -5,13 +5,14 @@
 //! does not give the event time has the time at which it comes. `advance to` moves time on without
 //! an event; nothing else does, and nothing is finished at the end.
 //!
-//! An expectation is judged where it stands, against what the rule has reported up to there; where
-//! no other event of that time follows, that is all that there is to report at it. `expect match`
-//! wants a match that no other expectation of the test speaks of, whose emitted record or key holds
-//! at least the given fields, whose set has as many matches as `count` says, and which was reported
-//! at the given time, if these are given. Values compare as in conditions, but null equals null;
-//! against a time, a duration counts from the start of the test. `expect no match` wants that none
-//! of all that was reported fits. Matches that no expectation speaks of do not fail a test.
+//! An expectation is judged where it stands in the test, against the reports of the rule up to
+//! there. If no other event of the same time follows, all reports at that time count. `expect
+//! match` needs a match that no other expectation of the test has claimed. The match must be
+//! reported at the given time, its emitted record or key must contain the given fields, and its set
+//! must have `count` matches; each of these applies only if it is given. Values compare as in
+//! conditions, but null equals null; against a time, a duration counts from the start of the test.
+//! `expect no match` fails if any reported match fits. Matches that no expectation claims do not
+//! fail a test.
 //!
 //! ```
 //! let rules = kleene::RuleSet::parse(
@@ -59,10 +60,10 @@ use crate::why::{self, Waits};
 pub struct Failure {
     /// The expectation.
     pub expected: Expectation,
-    /// How far time had come.
+    /// The time that the test had reached.
     pub now: Timestamp,
-    /// What was reported up to there of the same kind, the nearest first: what fits although it
-    /// should not, where `expect no` fails.
+    /// The reports of the same kind so far, the nearest first. For a failed `expect no`, the report
+    /// that fits although none should.
     pub reported: Vec<ActualOutput>,
     /// The partial matches that were open there.
     pub open: Vec<OpenRun>,
@@ -99,9 +100,9 @@ pub struct ActualOutput {
 pub struct Difference {
     /// Its name.
     pub field: Arc<str>,
-    /// What it should hold.
+    /// The value that was expected.
     pub expected: Value,
-    /// What it holds.
+    /// The value that was found.
     pub found: Value,
 }
 
@@ -119,7 +120,7 @@ pub struct OpenRun {
     pub deadline: Option<Timestamp>,
     /// True if it was complete and waited for older ones.
     pub is_complete: bool,
-    /// What it waited for, in full.
+    /// Everything that the partial match waited for.
     pub waits: Waits,
 }
 
@@ -242,7 +243,7 @@ fn is_over(now: Timestamp, steps: &[TestStep]) -> bool {
     !steps.iter().any(|step| matches!(step, TestStep::Event { at, .. } if *at <= now))
 }
 
-/// What the rule of a test has reported so far.
+/// The reports of a test's rule so far.
 struct Log<'t> {
     rule: &'t str,
     reported: Vec<Entry>,
@@ -304,7 +305,7 @@ impl Log<'_> {
             .map(|(index, _)| index)
     }
 
-    /// What the failure of an expectation shows.
+    /// Returns the reports that a failed expectation shows.
     fn instead(&self, expected: &Expectation, claims: &Claims) -> Vec<ActualOutput> {
         let mut reported: Vec<ActualOutput> = self
             .of_kind(expected)
@@ -357,7 +358,7 @@ impl Entry {
         differences
     }
 
-    /// What it says of a field: in the emitted record, else in the key.
+    /// Returns the value of a field: from the emitted record, otherwise from the key.
     fn field(&self, name: &str) -> ValueRef<'_> {
         let emitted = match self.emit.as_ref() {
             ValueRef::Record(fields) => fields,
@@ -407,7 +408,7 @@ impl Claims {
         let new = self.fitting.len();
         self.fitting.push(fitting);
         let mut waiting = VecDeque::from([new]);
-        // What was reported, with the expectation that would take it.
+        // Each report, with the expectation that would claim it.
         let mut takers: HashMap<usize, usize> = HashMap::new();
         while let Some(expectation) = waiting.pop_front() {
             for &reported in &self.fitting[expectation] {

@@ -7,10 +7,10 @@ use super::{ActualOutput, CapturedEvent, Failure, OpenRun, TEST_START, TestBlock
 use crate::time::{Timestamp, format_millis};
 use crate::value::{Value, ValueRef};
 
-/// How many matches or partial matches are shown of each.
+/// The largest number of matches, and of partial matches, that are shown.
 const SHOWN: usize = 5;
 
-/// How many of a partial match's captured events are shown at either end.
+/// The largest number of a partial match's captured events that are shown at either end.
 const SHOWN_EVENTS: usize = 3;
 
 impl Failure {
@@ -44,7 +44,7 @@ impl Failure {
         out
     }
 
-    /// What is wrong, in a line.
+    /// Returns the reason of the failure, in one line.
     pub fn message(&self) -> String {
         let kind = if self.expected.timeout { "timeout" } else { "match" };
         if self.expected.no {

@@ -16,7 +16,7 @@ pub(crate) fn prefetch_at<T>(values: &[T], index: u32) {
     prefetch_index::prefetch_index(values, index as usize + 1);
 }
 
-/// The same with the address of the value, if anything is there.
+/// Prefetches the value at an address, if something is there.
 #[inline(always)]
 pub(crate) fn prefetch_value<T>(address: *const T) {
     prefetch_address(address);

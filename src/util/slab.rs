@@ -50,7 +50,7 @@ impl<T> Slab<T> {
         std::mem::forget(std::mem::replace(entry, SlabEntry::Full(make())));
         self.free = next;
         self.len += 1;
-        // What comes next is written there; it may have been given up long ago.
+        // The next value is written to this entry, which may have been free for long.
         self.prefetch(if next == u32::MAX { index } else { next });
         index
     }
@@ -132,7 +132,7 @@ impl<T> Slab<T> {
         u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
     }
 
-    /// How many values are stored.
+    /// Returns the number of stored values.
     pub(crate) fn len(&self) -> usize {
         self.len
     }

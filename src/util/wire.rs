@@ -91,8 +91,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many things follow that take at least a byte each: never more than there are bytes, so
-    /// that a length that lies costs nothing.
+    /// Reads a number of items that take at least a byte each. It is never more than the bytes that
+    /// are left, so a wrong length costs nothing.
     #[inline]
     pub(crate) fn count(&mut self) -> Option<usize> {
         let count = usize::try_from(self.u64()?).ok()?;

@@ -8,7 +8,7 @@ use crate::value::{Value, ValueRef};
 /// A list in an event that is not made of [`Value`]s, such as a `Vec<String>`. It lends its items
 /// one by one, without allocation.
 ///
-/// A `Vec` of any [`FieldValue`](crate::event::FieldValue) is such a list. Implement it for another
+/// A `Vec` of any [`FieldValue`](crate::event::FieldValue) implements it. Implement it for another
 /// collection to lend it as [`ValueRef::Items`].
 pub trait Items {
     /// The number of items.

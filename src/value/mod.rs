@@ -110,9 +110,9 @@ impl Value {
     /// The one spelling of this value and of all values that equal it: one zero and one NaN, also
     /// within lists and records.
     ///
-    /// Keys are made of such values. A key is forgotten when nothing is open for it, and read again
-    /// from a snapshot or a cold store, so that the first spelling of a key cannot be remembered
-    /// for good: what is reported of equal keys must not depend on it.
+    /// Keys are made of canonical values. A key is forgotten when nothing is open for it, and read
+    /// again from a snapshot or a cold store. The first spelling of a key is therefore not always
+    /// remembered, and outputs for equal keys must not depend on the spelling.
     #[inline]
     pub(crate) fn canonical(self) -> Value {
         if self.is_canonical() { self } else { self.to_canonical() }
@@ -161,7 +161,7 @@ impl ValueRef<'_> {
         }
     }
 
-    /// How many bytes of heap an owned copy takes, about.
+    /// Returns the heap size of an owned copy in bytes, about.
     pub(crate) fn heap_size(self) -> usize {
         /// The two counts beside what is shared.
         const COUNTS: usize = 2 * size_of::<usize>();
@@ -211,8 +211,8 @@ impl ValueRef<'_> {
         }
     }
 
-    /// How two values compare in a condition: `None` where either is null, where the types do not
-    /// compare, or where one is NaN. Integers and floats compare as numbers.
+    /// Compares two values as conditions do. `None` if either is null, if the types do not compare,
+    /// or if one is NaN. Integers and floats compare as numbers.
     pub fn compare(self, other: ValueRef<'_>) -> Option<Ordering> {
         match (self, other) {
             (ValueRef::Bool(a), ValueRef::Bool(b)) => Some(a.cmp(&b)),

@@ -15,7 +15,8 @@ use crate::value::{ListRef, Value, ValueRef};
 /// The most entries of a list or record that are taken room for before they are seen.
 const MAX_RESERVED: usize = 1024;
 
-/// What formats get that are not for people. The variants are in the order of [`Tagged`]'s.
+/// The form for formats that people do not read. The variants are in the order of the variants of
+/// [`Tagged`].
 #[derive(serde::Serialize)]
 #[serde(rename = "Value")]
 enum TaggedRef<'a> {

@@ -7,10 +7,10 @@ use crate::time::Timestamp;
 use crate::util::wire::{Reader, put_bytes, put_i64, put_len};
 use crate::value::{Value, ValueRef};
 
-/// How deep lists and records are written and read. What is deeper is written as null.
+/// The largest depth of lists and records in bytes. Deeper values are written as null.
 pub(crate) const MAX_DEPTH: usize = 500;
 
-// What follows is in docs/format.md; these numbers never change.
+// docs/format.md describes these bytes; the numbers never change.
 const NULL: u8 = 0;
 const FALSE: u8 = 1;
 const TRUE: u8 = 2;

@@ -1,4 +1,4 @@
-//! What guards and states say, in the words of the rule.
+//! Spells guards and states in the words of the rule.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::nfa::{Action, Edge, Guard, GuardId, Program, Since, StateId};
 use crate::schema::TypeId;
 use crate::time::Timestamp;
 
-/// What a condition is asked for.
+/// The purpose of a condition.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Role {
     Step(StepId),
@@ -27,7 +27,7 @@ enum Role {
     Without(StepId),
 }
 
-/// What a pattern's conditions and steps are for.
+/// The purposes of a pattern's conditions and steps.
 #[derive(Debug)]
 pub(super) struct Roles {
     conditions: HashMap<ConditionId, SmallVec<[Role; 1]>>,
@@ -141,7 +141,7 @@ impl<E: Event> Judge<'_, E> {
                 if !edge.judged.holds {
                     self.reasons(&edge.judged, run, event, &scope, &mut reasons);
                 }
-                // What else has a say matters only where the step itself fits.
+                // The other conditions matter only if the step itself fits.
                 let is_own =
                     |reason: &Reason| matches!(reason, Reason::Type { .. } | Reason::Condition(_));
                 if reasons.iter().any(is_own) {
@@ -266,7 +266,7 @@ impl<E: Event> Judge<'_, E> {
         }
     }
 
-    /// What an event did that must not have come: the steps with `not` that it fits.
+    /// Returns the steps with `not` that an event violated.
     pub(super) fn stopped_by(&self, runs: &[&ProbedRun]) -> Vec<String> {
         let mut by = Vec::new();
         for run in runs {
@@ -285,8 +285,8 @@ impl<E: Event> Judge<'_, E> {
         by.into_iter().map(|id| self.words.step_text(id)).collect()
     }
 
-    /// What must not come before a partial match starts, if `event` is that: what it is, and until
-    /// when nothing starts then.
+    /// Returns the leading `not` that `event` violates, and the time before which no partial match
+    /// starts.
     pub(super) fn silences(&self, start: &ProbedRun, event: &E) -> Option<(String, Timestamp)> {
         let not = self.program.leading_not.as_ref()?;
         let scope = self.matcher.scope(self.store, start, event);
@@ -295,8 +295,8 @@ impl<E: Event> Judge<'_, E> {
         is_it.then(|| (self.words.step_text(not.condition), until))
     }
 
-    /// What keeps a partial match from starting now, as it came at `last_violation`: what it is,
-    /// and until when nothing starts.
+    /// Returns the leading `not` that was violated at `last_violation`, if it still prevents a
+    /// start, and the time before which no partial match starts.
     pub(super) fn silenced(
         &self,
         last_violation: Option<Timestamp>,
@@ -368,8 +368,8 @@ impl Narrator<'_> {
         self.roles.of(id).iter().any(|role| matches!(role, Role::Without(_)))
     }
 
-    /// What must not come in a state: the conditions of what ends it, and those without which
-    /// nothing goes on.
+    /// Returns the conditions that must not become true in a state: those that end it, and those
+    /// that every way out requires to be false.
     fn forbidden(&self, states: &[StateId]) -> Vec<ConditionId> {
         let mut found = Vec::new();
         // With whether the guard is one that ends it.
@@ -400,8 +400,8 @@ impl Narrator<'_> {
         found
     }
 
-    /// How long nothing must come after the event before several branches, where a silence among
-    /// them is all that is waited for.
+    /// Returns the silence that has to follow the last event, if several branches wait for nothing
+    /// else.
     fn quiet(&self, state: StateId) -> Option<Length> {
         let is_last = self.program.states[state.index()].accepts_at_deadline;
         let mut bounds = self.program.bounds(state).iter().filter(|_| is_last);
@@ -409,7 +409,7 @@ impl Narrator<'_> {
         Some(bound.after)
     }
 
-    /// What a `not` names of what must not hold.
+    /// Returns the conditions that a guard negates.
     fn excluded(&self, guard: GuardId) -> Vec<ConditionId> {
         match &self.program.guards[guard.index()] {
             Guard::And(parts) => parts.iter().flat_map(|part| self.excluded(*part)).collect(),
@@ -433,7 +433,7 @@ impl Narrator<'_> {
         types
     }
 
-    /// What a partial match waits for.
+    /// Returns everything that a partial match waits for.
     pub(super) fn waits<E: Event>(
         &self,
         waiting: &Waiting,
@@ -490,7 +490,7 @@ impl Narrator<'_> {
         }
     }
 
-    /// What must not come while a partial match waits, as the rule says it.
+    /// Returns the events that must not come while a partial match waits, as the rule spells them.
     pub(super) fn absent(&self, waiting: &Waiting) -> Vec<String> {
         let mut absent = self.forbidden(&waiting.states);
         if absent.is_empty() && self.program.repeat.is_some() {
@@ -504,10 +504,11 @@ impl Narrator<'_> {
         absent.into_iter().map(|id| self.words.step_text(id)).collect()
     }
 
-    /// What bounds a partial match in time, as the rule says it, and the last moment that counts.
+    /// Returns the bound on the time of a partial match, as the rule spells it, and the last moment
+    /// that counts.
     pub(super) fn bound(&self, waiting: &Waiting, deadline: Timestamp) -> (String, Timestamp) {
         let program = self.program;
-        // What an event says is taken to be what ends it.
+        // A bound that is read from an event is assumed to be the one that applies.
         let ends = |from: Timestamp, after: Length, more: i64| {
             let after = after.as_millis().map(|after| after + more);
             after.is_none_or(|after| from.plus_millis(after) == deadline)
@@ -543,7 +544,7 @@ impl Narrator<'_> {
         }
     }
 
-    /// How far the loop of a step has come, if it is one.
+    /// Returns the progress of a step's loop, if it is one.
     pub(super) fn count(&self, step: StepId, captured: &[(StepId, u64)]) -> Option<String> {
         let (count, quantifier) = self.have(step, captured)?;
         Some(progress(count, quantifier.min, quantifier.max))

@@ -13,7 +13,8 @@ use crate::hir::Rule;
 use crate::schema::Schema;
 use crate::value::Value;
 
-/// How many keys are remembered, to name some if the one that is asked for never occurs.
+/// The largest number of keys that are remembered, so that some can be named if the requested key
+/// never occurs.
 const KEPT: usize = 10_000;
 
 /// The key that is asked for, as a person has written it: a text for each part of the rule's key.

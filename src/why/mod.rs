@@ -1,10 +1,9 @@
 //! Why a rule did or did not match for one key: its events one by one, and what each did.
 //!
-//! A [`Tracer`] is given the same events as an [`Engine`](crate::Engine), all of them, since events
-//! of other keys move time, too. It follows one key of one rule and keeps a story: each partial
-//! match with a number of its own, what began it, which event it took as which step, which it
-//! skipped and which part of a condition failed with which values, what ended it, and what it waits
-//! for.
+//! A [`Tracer`] gets the same events as an [`Engine`](crate::Engine): all of them, since events of
+//! other keys move time, too. It follows one key of one rule and keeps a story. Each partial match
+//! has a number. The story names the event that began it, the event of each step, the skipped
+//! events with the values that failed a condition, its end, and what it waits for.
 //!
 //! ```
 //! use kleene::why::Tracer;
@@ -45,7 +44,8 @@ use crate::event::Event;
 use crate::explain::Words;
 use crate::stream::Partial;
 
-/// What a partial match that an engine [shows](crate::Engine::collect_partials) waits for.
+/// Returns everything that a partial match waits for; an engine
+/// [shows](crate::Engine::collect_partials) the partial matches.
 pub fn waits_of<E: Event>(partial: &Partial<'_, E>) -> Waits {
     let (info, open) = partial.parts();
     let pattern = &info.rule.pattern;

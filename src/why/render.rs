@@ -13,12 +13,12 @@ use crate::stream::Strategy;
 use crate::time::{Timestamp, format_millis};
 use crate::util::lines::write_unended;
 
-/// How many partial matches are reported for one event, and of what is open.
+/// The largest number of partial matches that are shown for one event, and of open ones.
 const SHOWN: usize = 12;
-/// How many other keys are named.
+/// The largest number of other keys that are named.
 const SHOWN_KEYS: usize = 5;
 
-/// What a tracer has found, as plain text of several lines: `Display` writes it.
+/// The story of a tracer as plain text of several lines: `Display` writes it.
 #[derive(Debug)]
 pub struct Story<'a, E: Event>(&'a Tracer<E>);
 
@@ -283,7 +283,7 @@ impl fmt::Display for Lines<'_, Entry> {
         }
         let mut more = entry.more;
         for (index, effect) in entry.effects.iter().enumerate() {
-            // What is said of no partial match in particular is said of all.
+            // An effect without a partial match concerns all of them.
             if index < SHOWN || effect.partial.is_none() {
                 f.write_str(&effect.text(entry.at))?;
             } else {
@@ -316,7 +316,7 @@ fn write_open(f: &mut fmt::Formatter<'_>, open: &OpenPartial, now: Timestamp) ->
 }
 
 impl Effect {
-    /// What it says to people, in indented lines; `at` is the time of the entry.
+    /// Returns the entry for people, in indented lines; `at` is the time of the entry.
     pub fn text(&self, at: Timestamp) -> String {
         let mut out = String::new();
         // Writing to memory does not fail.
@@ -366,7 +366,7 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
     Ok(())
 }
 
-/// What became of a partial match, in a line.
+/// Returns the fate of a partial match, in one line.
 fn fate_text(effect: &Effect, at: Timestamp) -> String {
     let number = effect.partial.map_or_else(String::new, |number| format!("#{number} "));
     let reported = effect.reported.as_ref().map(|reported| reported.is_timeout);
@@ -444,7 +444,7 @@ fn fate_text(effect: &Effect, at: Timestamp) -> String {
     }
 }
 
-/// What the skipping of an event is, behind the number of the partial match.
+/// Returns the reasons for a skipped event, behind the number of the partial match.
 fn skipped(mismatches: &[Mismatch]) -> String {
     if mismatches.is_empty() {
         String::from("goes on without it as well")
@@ -501,7 +501,7 @@ fn because(mismatches: &[Mismatch]) -> Vec<String> {
     lines
 }
 
-/// What a partial match that ran out of time had not got.
+/// Returns the events that a partial match still needed when it ran out of time.
 fn missing(awaited: &[Awaited]) -> String {
     // A loop that has come often enough is not what was missing.
     let come = awaited.iter().filter_map(|awaited| {

@@ -1,5 +1,6 @@
-//! What other rules and other keys have to do with a key: events that rules make (`emit as`), and
-//! matches that keep others quiet (`suppress`). An engine runs beside the tracer, just ahead of it.
+//! Follows the effects of other rules and other keys on a key: events that rules make (`emit as`),
+//! and matches that suppress others (`suppress`). An engine runs beside the tracer, just ahead of
+//! it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ pub(super) struct ShadowReports<E> {
     pub(super) verdicts: VecDeque<MatchFate>,
 }
 
-/// What the engine does with a match.
+/// The fate of a match in the engine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum MatchFate {
     Reported,

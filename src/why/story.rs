@@ -1,4 +1,4 @@
-//! What is reported for a key: the events and moments that mattered, and what each did.
+//! The story of a key: the events and moments that mattered, and the effects of each.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,17 +15,18 @@ use crate::value::Value;
 pub struct Entry {
     /// Its event time.
     pub at: Timestamp,
-    /// What happened.
+    /// The cause of the effects.
     pub cause: Cause,
-    /// What it did to each partial match, in the order of their numbers, and what it started.
+    /// The effects on each partial match, in the order of their numbers, and on the partial matches
+    /// that it started.
     pub effects: Vec<Effect>,
-    /// How many more effects there were, where not all are kept.
+    /// The number of further effects that are not kept.
     pub more: usize,
     /// True if it came with the end of the input, which moves time to its end.
     pub at_end: bool,
 }
 
-/// What happened.
+/// The cause of an entry.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Cause {
@@ -38,7 +39,7 @@ pub enum Cause {
     Late {
         /// The event.
         event: ShownEvent,
-        /// How far time had come.
+        /// The time that the watermark had reached.
         watermark: Timestamp,
     },
     /// An event of the key that cannot be taken, as its time is out of range.
@@ -48,7 +49,7 @@ pub enum Cause {
     Unreadable {
         /// Its line in the input, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// Time came to a deadline.
@@ -76,17 +77,17 @@ pub struct ShownEvent {
     pub fields: Vec<(Arc<str>, Value)>,
 }
 
-/// What came of an event or a moment for one partial match.
+/// The effect of an event or a moment on one partial match.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Effect {
     /// The number of the partial match, from 1; `None` if there is none: the event started nothing.
     pub partial: Option<u64>,
-    /// What came of it.
+    /// The kind of the effect.
     pub fate: Fate,
     /// The match or timeout that was reported.
     pub reported: Option<Reported>,
-    /// What it waits for now; `None` if it is over.
+    /// Everything that the partial match waits for now; `None` if it is over.
     pub waits: Option<Waits>,
 }
 
@@ -102,15 +103,15 @@ pub struct Reported {
     pub is_filtered: bool,
     /// The rule's `report`, if it chose other matches of the same set than this one.
     pub not_chosen: Option<Report>,
-    /// How many matches its set has, if the rule has a `report` other than `all`; else 1.
+    /// The number of matches in its set, if the rule has a `report` other than `all`; else 1.
     pub of: u64,
     /// When it was reported.
     pub at: Timestamp,
-    /// What the rule emits; null if it says nothing.
+    /// The record that the rule emits; null if it has no `emit`.
     pub emit: Value,
 }
 
-/// What became of a partial match.
+/// The fate of a partial match.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Fate {
@@ -119,7 +120,7 @@ pub enum Fate {
     Started {
         /// As which step it was taken.
         step: Arc<str>,
-        /// How often the step has come, if it repeats: `1 of 3`.
+        /// The number of repetitions, if the step repeats: `1 of 3`.
         count: Option<String>,
     },
     /// The event began nothing, for these reasons.
@@ -128,7 +129,7 @@ pub enum Fate {
     /// (a `not` that is first).
     #[non_exhaustive]
     TooSoon {
-        /// What must not come.
+        /// The event that must not come.
         not: String,
         /// From when on one can begin again.
         until: Timestamp,
@@ -136,7 +137,7 @@ pub enum Fate {
     /// The event is what must not come before a partial match begins.
     #[non_exhaustive]
     Silenced {
-        /// What must not come.
+        /// The event that must not come.
         not: String,
         /// From when on one can begin again.
         until: Timestamp,
@@ -146,7 +147,7 @@ pub enum Fate {
     Covered {
         /// The number of the match.
         by: u64,
-        /// What the strategy does, in words.
+        /// The skip strategy, in words.
         skip: String,
     },
     /// It took the event.
@@ -154,7 +155,7 @@ pub enum Fate {
     Took {
         /// As which step.
         step: Arc<str>,
-        /// How often the step has come, if it repeats: `2 of 3`.
+        /// The number of repetitions, if the step repeats: `2 of 3`.
         count: Option<String>,
         /// The number of the partial match that it branched off, which goes on without the event.
         branch_of: Option<u64>,
@@ -165,13 +166,13 @@ pub enum Fate {
     Completed,
     /// The event had to fit and did not: `next` is broken.
     Broken(Vec<Mismatch>),
-    /// What must not come came.
+    /// An event came that must not come.
     #[non_exhaustive]
     Stopped {
         /// Which steps with `not` or `without`.
         by: Vec<String>,
-        /// How much time was left until it would have matched, if that was all it waited for, in
-        /// milliseconds.
+        /// The milliseconds that were left until the match, if the partial match waited for time
+        /// alone.
         left: Option<i64>,
     },
     /// Another match dropped it.
@@ -179,23 +180,23 @@ pub enum Fate {
     Dropped {
         /// The number of the match.
         by: u64,
-        /// What the strategy does, in words.
+        /// The skip strategy, in words.
         skip: String,
     },
     /// Its time ran out.
     #[non_exhaustive]
     RanOut {
-        /// What bounded it: `within 1h`.
+        /// The bound on its time: `within 1h`.
         bound: String,
-        /// What it still waited for.
+        /// The steps that it still waited for.
         awaited: Vec<Awaited>,
     },
     /// Time ran out, and what must not come had not come.
     #[non_exhaustive]
     Held {
-        /// What did not come.
+        /// The events that did not come.
         not: Vec<String>,
-        /// What bounded it: `for 30m`.
+        /// The bound on its time: `for 30m`.
         bound: String,
     },
     /// Its loop can grow no more, and holds enough.
@@ -223,7 +224,7 @@ pub enum Fate {
     /// There were more partial matches than are followed here: the story ends with this event.
     #[non_exhaustive]
     NotFollowed {
-        /// How many are followed.
+        /// The largest number of partial matches that are followed.
         limit: usize,
     },
     /// There were too many partial matches, and the rule wants the run to end then.
@@ -304,7 +305,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What a partial match waits for.
+/// Everything that a partial match waits for.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Waits {
@@ -312,13 +313,13 @@ pub struct Waits {
     pub steps: Vec<Awaited>,
     /// True if the very next event has to be one of them, or completes it where there are none.
     pub very_next: bool,
-    /// What must not come meanwhile, as steps with the values that are known.
+    /// The events that must not come meanwhile, as steps with the values that are known.
     pub forbidden: Vec<String>,
     /// When it runs out of time; `None` if it never does.
     pub until: Option<Timestamp>,
-    /// What bounds it: `within 1h`.
+    /// The bound on its time: `within 1h`.
     pub bound: Option<String>,
-    /// What happens then.
+    /// The outcome when the time is over.
     pub then: Then,
     /// True if it is complete, and waits for older partial matches (`ordered`).
     pub is_complete: bool,
@@ -330,15 +331,15 @@ pub struct Waits {
 pub struct Awaited {
     /// Its name.
     pub step: Arc<str>,
-    /// What an event has to be, with the values that are known: `cart[item == "lamp"]`.
+    /// The event that is needed, with the values that are known: `cart[item == "lamp"]`.
     pub needs: String,
-    /// How often the step has come already, if it repeats: `2 of 3`.
+    /// The number of repetitions so far, if the step repeats: `2 of 3`.
     pub count: Option<String>,
-    /// How often the step has come, as a number; 0 if it has not come, or does not repeat.
+    /// The number of repetitions so far; 0 if there is none, or if the step does not repeat.
     pub have: u32,
 }
 
-/// What happens when the time of a partial match runs out.
+/// The outcome when the time of a partial match runs out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Then {
@@ -350,8 +351,8 @@ pub enum Then {
     Nothing,
 }
 
-/// How far a loop has come: `2 of 3`, `2 of at least 3`, `4 so far`; before its first event how
-/// often it has to come.
+/// Returns the progress of a loop: `2 of 3`, `2 of at least 3`, `4 so far`; before its first event
+/// the number of repetitions.
 pub(super) fn progress(count: u32, min: u32, max: Option<u32>) -> String {
     let wanted = match max {
         Some(max) if max == min => max.to_string(),

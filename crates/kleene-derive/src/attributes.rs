@@ -30,7 +30,7 @@ impl Errors {
     }
 }
 
-/// What `#[event(...)]` says on a struct, an enum or a variant.
+/// The content of `#[event(...)]` on a struct, an enum or a variant.
 #[derive(Default)]
 pub(crate) struct TypeAttributes {
     pub(crate) name: Option<LitStr>,
@@ -54,7 +54,7 @@ impl TypeAttributes {
     }
 }
 
-/// What `#[event(...)]` says on a field.
+/// The content of `#[event(...)]` on a field.
 #[derive(Default)]
 pub(crate) struct FieldAttributes {
     pub(crate) time: Option<Span>,
@@ -65,7 +65,7 @@ pub(crate) struct FieldAttributes {
     pub(crate) saturate: Option<Span>,
 }
 
-/// What a number that is a time counts.
+/// The unit of a number that is a time.
 #[derive(Clone, Copy)]
 pub(crate) enum Unit {
     Seconds,

@@ -9,14 +9,14 @@ mod portable;
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Makes a struct, or an enum of such structs, an event.
+/// Makes a struct an event, or an enum of structs that are events.
 ///
 /// A struct's fields become the fields that rules see, without allocation when they are read. The
 /// event type is called as the struct, in snake case: `OrderPaid` is `order_paid`. The event time
 /// is the field marked `#[event(time)]`, or the only field of type `Timestamp` or `SystemTime`.
 ///
-/// An enum's variants hold one such struct each, perhaps in a `Box`, `Rc` or `Arc`, or have named
-/// fields themselves.
+/// The variants of an enum hold one event struct each, also in a `Box`, `Rc` or `Arc`, or have
+/// named fields themselves.
 ///
 /// # On the struct
 /// * `#[event(name = "paid")]`: the name of the event type. On a variant of an enum, too.
@@ -30,12 +30,12 @@ use syn::{DeriveInput, parse_macro_input};
 /// * `#[event(skip)]`: rules do not see it.
 /// * `#[event(nested)]`: a struct (or an `Option` of one) that derives `Fields`: a field `city` in
 ///   a field `address` becomes `address.city`.
-/// * `#[event(saturate)]`: a `u64` or `usize`, of which values beyond `i64::MAX` are all alike.
-///   Without it, an event with such a value is rejected.
+/// * `#[event(saturate)]`: a `u64` or `usize` whose values beyond `i64::MAX` all count as
+///   `i64::MAX`. Without it, an event with a value beyond that is rejected.
 ///
 /// A `HashMap` or `BTreeMap` from names to values is a map: rules read `labels.env` as an optional
-/// field. Every other field is of a type that implements `kleene::event::FieldValue`; a `Vec` of
-/// such is a list.
+/// field. Every other field has a type that implements `kleene::event::FieldValue`; a `Vec` of
+/// these is a list.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -1,4 +1,4 @@
-//! What is derived for, checked: fields with their names and the way to their value.
+//! The checked input of a derive: fields with their names and the way to their value.
 
 use syn::spanned::Spanned as _;
 use syn::{GenericArgument, Ident, PathArguments, Type};
@@ -20,7 +20,7 @@ pub(crate) struct Field {
     pub(crate) access: Access,
 }
 
-/// How a field becomes values.
+/// The way from a field to its values.
 #[derive(Clone, Copy)]
 pub(crate) enum Access {
     /// Through `FieldValue`.
@@ -44,7 +44,7 @@ pub(crate) struct Time {
     pub(crate) index: Option<usize>,
 }
 
-/// What the fields belong to: an event, which has a time, or a part of one.
+/// The owner of the fields: an event, which has a time, or a part of one.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Role {
     Event,

@@ -148,7 +148,7 @@ fn fnv(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// What has to hold of the fields' types, for types with type parameters.
+/// Returns the bounds on the fields' types, for types with type parameters.
 fn bounds_of(input: &DeriveInput, krate: &Path) -> Vec<syn::WherePredicate> {
     let fields: Vec<&syn::Field> = match &input.data {
         Data::Struct(data) => data.fields.iter().collect(),
@@ -183,7 +183,7 @@ fn is_skipped(attributes: &[Attribute], errors: &mut Errors) -> bool {
 
 /// Where the crate `kleene` is: `#[portable(crate = "...")]`, or as the event says.
 fn krate_of(attributes: &[Attribute], errors: &mut Errors) -> Path {
-    // What is wrong in `event` is reported by the derive that it belongs to.
+    // Mistakes in `event` are reported by the derive that the attribute belongs to.
     let mut krate = TypeAttributes::parse(attributes, &mut Errors::default()).krate;
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("portable")) {
         errors.take(attribute.parse_nested_meta(|meta| {

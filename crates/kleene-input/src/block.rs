@@ -5,10 +5,10 @@ use memchr::{memchr, memchr_iter, memrchr};
 use crate::csv::{self, Following, Reach};
 use crate::source::Position;
 
-/// How many bytes are asked for at a time.
+/// The number of bytes of one read.
 const SIZE: usize = 256 << 10;
 
-/// How much of a line that cannot be kept is kept for messages.
+/// The number of bytes that are kept for messages from a line that is too long.
 const KEPT: usize = 256;
 
 /// A piece of an input that ends where a line ends (in CSV: a record). It can be parsed on its own.
@@ -27,14 +27,14 @@ pub struct Block {
 pub(crate) enum Content {
     /// Lines of UTF-8.
     Text(String),
-    /// Lines of which some are no UTF-8.
+    /// Lines; some are not UTF-8.
     Bytes(Vec<u8>),
     /// The start of a line that cannot be read, and why.
     Bad(Vec<u8>, String),
 }
 
 impl Block {
-    /// Whole lines, of which the first has the number `line`.
+    /// Makes a block of whole lines; the first has the number `line`.
     pub fn new(bytes: Vec<u8>, line: u64) -> Block {
         let end = bytes.len() as u64;
         Block { content: Content::of(bytes), offset: 0, end, line }
@@ -56,7 +56,7 @@ impl Block {
         self.line
     }
 
-    /// How many bytes of memory its lines take.
+    /// Returns the number of bytes of its lines.
     pub fn size(&self) -> usize {
         match &self.content {
             Content::Text(text) => text.capacity(),
@@ -102,7 +102,7 @@ impl Content {
 /// CSV: one record), and what came with it.
 #[derive(Debug)]
 pub(crate) struct Cutter {
-    /// What separates the cells of CSV; `None` for JSON lines.
+    /// The separator of the cells of CSV; `None` for JSON lines.
     delimiter: Option<u8>,
     limit: usize,
     buffer: Vec<u8>,
@@ -119,7 +119,7 @@ pub(crate) struct Cutter {
     spent: Vec<Vec<u8>>,
 }
 
-/// A line of which only the length and the start are kept.
+/// A line that is too long: only its length and its start are kept.
 #[derive(Debug)]
 struct Long {
     length: u64,
@@ -254,19 +254,19 @@ fn start_of(line: &[u8]) -> Vec<u8> {
     line[..line.len().min(KEPT)].to_vec()
 }
 
-/// How many bytes of `waiting` are whole lines.
+/// Returns the number of bytes of `waiting` that are whole lines.
 fn lines(waiting: &[u8], ended: bool) -> usize {
     if ended { waiting.len() } else { memrchr(b'\n', waiting).map_or(0, |end| end + 1) }
 }
 
-/// How far whole records reach.
+/// The end of the whole records.
 enum Cut {
     At(usize),
     /// The first line, of that length with its end, is no record.
     Bad(usize, String),
 }
 
-/// How many bytes of `waiting` are whole records of CSV.
+/// Returns the number of bytes of `waiting` that are whole records of CSV.
 fn records(waiting: &[u8], delimiter: u8, limit: usize, ended: bool) -> Cut {
     let mut at = 0;
     loop {
@@ -277,7 +277,7 @@ fn records(waiting: &[u8], delimiter: u8, limit: usize, ended: bool) -> Cut {
         match csv::reach(&waiting[at..], delimiter, limit, following) {
             Reach::Whole(length) => at += length,
             Reach::Bad(length, reason) if at == 0 => return Cut::Bad(length, reason),
-            // What was found before it is reported first.
+            // The records before this one are reported first.
             Reach::Waiting | Reach::Bad(..) => return Cut::At(at),
         }
     }

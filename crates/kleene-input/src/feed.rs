@@ -22,7 +22,7 @@ pub struct Feed {
     is_empty: bool,
 }
 
-/// What [`Feed::fill`] did.
+/// The result of [`Feed::fill`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fill {
     /// There may be more items.
@@ -109,7 +109,7 @@ impl Feed {
         self.is_empty
     }
 
-    /// What is next in the input that has arrived; `None` if that is used up, and
+    /// Returns the next item of the input that has arrived; `None` if all of it was returned. Then
     /// [`fill`](Feed::fill) waits for more.
     #[inline]
     pub fn next_item(&mut self) -> Option<Item<'_>> {

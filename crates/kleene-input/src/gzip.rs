@@ -1,5 +1,5 @@
-//! What gzip has packed: members one after the other, and the zeros that tapes and block devices
-//! put behind the last one.
+//! Reads gzip: members one after the other, and the zeros that tapes and block devices put behind
+//! the last one.
 
 use std::io::{self, BufRead, BufReader, Read};
 

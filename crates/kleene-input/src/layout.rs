@@ -10,7 +10,7 @@ use kleene::{Record, Timestamp};
 use crate::scalar::Spelling;
 use crate::time::{TimeUnit, time_from_float, time_from_int, time_from_text};
 
-/// How events are read beside what the rules declare.
+/// Options of reading, besides the declarations of the rules.
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// The field that holds the event type; dotted for one in a nested object.
@@ -21,7 +21,7 @@ pub struct Reading {
     pub time_field: String,
     /// True if `time_field` comes before the declared one.
     pub prefers_time_field: bool,
-    /// What epoch numbers count.
+    /// The unit of epoch numbers.
     pub unit: TimeUnit,
     /// True if JSON has to write numbers as numbers, and `true` and `false` without quotes.
     /// Otherwise a text of JSON is read as a cell of CSV is, where a number or a bool is declared.
@@ -29,7 +29,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// How values are spelled.
+    /// Returns the spelling of values.
     #[inline]
     pub(crate) fn spelling(&self) -> Spelling {
         Spelling { unit: self.unit, is_strict: self.is_strict }
@@ -60,7 +60,7 @@ pub(crate) struct Layouts {
     pub(crate) reading: Reading,
 }
 
-/// What to take from an event of one type.
+/// The fields to read from an event of one type.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     id: TypeId,
@@ -103,7 +103,7 @@ struct Key {
     next: usize,
 }
 
-/// What a name means; by default nothing.
+/// The meaning of a name; by default none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Entry {
     /// The index of the declared field.
@@ -123,7 +123,7 @@ impl Layouts {
             schema.types().map(|(id, ty)| Layout::new(id, ty, &reading)).collect();
         let names = schema.types().enumerate();
         let by_name = names.map(|(index, (_, ty))| (ty.name.clone(), index)).collect();
-        // What is taken from an event of no declared type.
+        // Only type and time are read from an event of an undeclared type.
         let empty = EventType { name: "".into(), fields: Vec::new(), time: None, open: false };
         let nothing = Layout::new(TypeId::new(0), &empty, &reading);
         all.push(Layout { is_declared: false, ..nothing });
@@ -172,7 +172,7 @@ impl Layouts {
         declared.next().is_none().then_some(&*first.name)
     }
 
-    /// How many types are declared.
+    /// Returns the number of declared types.
     pub(crate) fn len(&self) -> usize {
         self.all.len() - 1
     }
@@ -302,7 +302,7 @@ pub(crate) struct Assembly {
 }
 
 impl Assembly {
-    /// Starts an event of which nothing is known yet.
+    /// Starts an event without values.
     pub(crate) fn start(&mut self, fields: usize) {
         self.values.clear();
         self.values.resize(fields, Value::Null);

@@ -5,8 +5,9 @@
 //! [`Feed`] is all that one thread needs. Where several parse, [`Blocks`] cuts the input into
 //! pieces of whole lines, and each thread has a [`Parser`] of its own.
 //!
-//! What cannot be read is reported with its line and a reason, and costs that line only. Nothing
-//! that is read makes memory grow beyond a few blocks and the longest line that is allowed.
+//! A line that cannot be read is reported with its number and a reason, and the other lines are
+//! read. Memory does not grow beyond a few blocks and the longest line that is allowed, whatever
+//! the input.
 //!
 //! [`Record`]: kleene::Record
 
@@ -36,7 +37,7 @@ pub use records::{Cursor, Origin};
 pub use source::{Arrival, Blocks, Opened, Position, is_packed, open, open_at};
 pub use time::{TimeUnit, duration_from_text};
 
-/// What an input is written in.
+/// The format of an input.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Format {
@@ -56,19 +57,19 @@ impl Format {
     }
 }
 
-/// How an input is written.
+/// The format of an input, with its options.
 #[derive(Clone, Copy, Debug)]
 pub struct Form {
-    /// What it is written in.
+    /// The format.
     pub format: Format,
-    /// What separates the cells of CSV: an ASCII character.
+    /// The separator of the cells of CSV: an ASCII character.
     pub delimiter: u8,
     /// Lines (in CSV: records) of more bytes are rejected.
     pub max_line: usize,
 }
 
 impl Form {
-    /// What separates the cells of CSV; `None` for JSON lines.
+    /// Returns the separator of the cells of CSV; `None` for JSON lines.
     fn separator(self) -> Option<u8> {
         (self.format == Format::Csv).then_some(self.delimiter)
     }
@@ -79,8 +80,8 @@ pub fn delimiter_of(path: &Path) -> u8 {
     if inner_extension(path).as_deref() == Some("tsv") { b'\t' } else { b',' }
 }
 
-/// What separates the cells of a CSV header that has one column when it is read with `delimiter`;
-/// `None` if it has several, or if nothing else separates anything either.
+/// Returns the likely separator of a CSV header that has one column when it is read with
+/// `delimiter`. `None` if it has several columns, or if no other separator divides it.
 pub fn other_delimiter(header: &str, delimiter: u8) -> Option<u8> {
     let header = header.trim_start_matches('\u{feff}');
     let mut cells = csv::Cells::default();

@@ -29,7 +29,7 @@ enum Kind {
     Header(Option<Layouts>, u8),
 }
 
-/// What is next in an input.
+/// The next item of an input.
 #[derive(Debug)]
 pub enum Item<'a> {
     /// An event of a declared type.
@@ -98,8 +98,8 @@ impl Parser {
         Ok(())
     }
 
-    /// What is next in `block` behind `cursor`, which moves on; `None` at the end of the block.
-    /// For each block a new cursor is needed.
+    /// Returns the next item of `block` behind `cursor`, and moves the cursor; `None` at the end of
+    /// the block. Each block needs a new cursor.
     pub fn next_item<'a>(&'a mut self, block: &'a Block, cursor: &mut Cursor) -> Option<Item<'a>> {
         if let Err(reason) = self.read_header(block, cursor) {
             return Some(Item::Unreadable(reason));

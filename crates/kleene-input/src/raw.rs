@@ -13,7 +13,7 @@ use crate::records::{Cursor, next_line, next_record};
 use crate::source::{Arrival, Blocks, Opened};
 use crate::{Form, unreadable_header};
 
-/// How deep objects and lists are looked into.
+/// The depth down to which objects and lists are read.
 pub const MAX_DEPTH: usize = 16;
 
 /// A value of the input.
@@ -39,7 +39,7 @@ pub enum Raw {
     Deep,
 }
 
-/// What is next in the input.
+/// The next item of the input.
 #[derive(Debug)]
 pub enum RawItem {
     /// The fields of an event, in the order of the input.
@@ -84,7 +84,7 @@ impl RawFeed {
         self.is_empty
     }
 
-    /// What is next; waits for it. After the end there is nothing to wait for: do not ask again.
+    /// Waits for the next item and returns it. Do not call it again after the end.
     ///
     /// # Errors
     /// The input cannot be read any further.
@@ -226,7 +226,7 @@ impl<'de> DeserializeSeed<'de> for RawSeed {
 
     fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Raw, D::Error> {
         if self.depth > MAX_DEPTH {
-            // What is ignored may nest as deep as it likes.
+            // An ignored value may nest to any depth.
             return json.deserialize_ignored_any(IgnoredAny).map(|_| Raw::Deep);
         }
         json.deserialize_any(self)

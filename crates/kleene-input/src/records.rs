@@ -6,7 +6,7 @@ use crate::block::{Block, Content};
 use crate::csv::{self, Following, Reach};
 use crate::{not_utf8, too_long};
 
-/// How much of a line that is too long is kept for messages.
+/// The number of bytes that are kept for messages from a line that is too long.
 const KEPT: usize = 256;
 
 /// The line of the input that an event or an error comes from.
@@ -14,11 +14,11 @@ const KEPT: usize = 256;
 pub struct Origin<'a> {
     /// The line, from 1.
     pub line: u64,
-    /// What is there; the start of it if it is too long.
+    /// The text of the line; its start if the line is too long.
     pub text: &'a [u8],
 }
 
-/// How far a block is parsed.
+/// The place up to which a block is parsed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cursor {
     /// The number of its bytes that were read.
@@ -30,12 +30,12 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// How many bytes of the block were parsed.
+    /// Returns the number of bytes of the block that were parsed.
     pub fn bytes(&self) -> usize {
         self.at
     }
 
-    /// How many lines of the block were parsed.
+    /// Returns the number of lines of the block that were parsed.
     pub fn lines(&self) -> u64 {
         self.lines
     }
@@ -64,7 +64,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A line of which nothing can be read, and why.
+/// A line that cannot be read, and the reason.
 pub(crate) type Bad<'a> = (Origin<'a>, String);
 
 /// The next line of JSON lines.
@@ -115,7 +115,7 @@ pub(crate) fn next_record<'a>(
     })
 }
 
-/// What is left of a block, or why there is nothing to be read in it.
+/// Returns the rest of a block, or the reason why it cannot be read.
 fn rest<'a>(block: &'a Block, cursor: &mut Cursor) -> Option<Result<&'a [u8], Bad<'a>>> {
     let bytes = match block.content() {
         Content::Text(text) => text.as_bytes(),

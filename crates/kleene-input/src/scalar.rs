@@ -9,10 +9,10 @@ use kleene::value::Value;
 use crate::number::{decimal, whole};
 use crate::time::{TimeUnit, duration_from_text, time_from_float, time_from_int, time_from_text};
 
-/// How values are spelled, beyond what their types say.
+/// The spelling of values, beyond their types.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Spelling {
-    /// What epoch numbers count.
+    /// The unit of epoch numbers.
     pub(crate) unit: TimeUnit,
     /// See [`Reading::is_strict`](crate::Reading::is_strict).
     pub(crate) is_strict: bool,
@@ -33,7 +33,7 @@ pub(crate) enum Scalar<'a> {
     Text(&'a str),
 }
 
-/// What was found, as messages say it; long text is cut.
+/// Writes the value as messages name it; long text is cut.
 impl fmt::Display for Scalar<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -82,8 +82,9 @@ pub(crate) fn from_json(
     }
 }
 
-/// The value that a JSON scalar of another type stands for. Many writers put numbers and bools in
-/// quotes: such a text is read as a cell of CSV is. An empty text is no value in JSON.
+/// Returns the value that a JSON scalar of another type stands for. Many writers put numbers and
+/// bools in quotes: a text in JSON is then read like a cell of CSV. An empty text is no value in
+/// JSON.
 #[cold]
 fn from_other(ty: &FieldType, scalar: Scalar<'_>, spelling: Spelling) -> Result<Value, String> {
     match (ty, scalar) {

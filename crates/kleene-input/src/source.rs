@@ -14,7 +14,7 @@ use crate::Form;
 use crate::block::{Block, Cutter};
 use crate::gzip::{self, Unpacked};
 
-/// How many blocks may wait.
+/// The number of blocks that may wait.
 const WAITING: usize = 4;
 
 /// An input that is open.
@@ -24,9 +24,9 @@ pub struct Opened {
     is_file: bool,
     /// Where it starts.
     start: Position,
-    /// How many bytes there are, if that is known.
+    /// The size of the input in bytes, if it is known.
     pub size: Option<u64>,
-    /// How many of them have been read.
+    /// The number of bytes that have been read.
     pub position: Arc<AtomicU64>,
 }
 
@@ -100,7 +100,7 @@ impl Default for Position {
 /// Opens a file, or standard input for `-`; unpacks it if it is gzip.
 ///
 /// # Errors
-/// There is no such file, it is a directory, or it cannot be read. The message names it.
+/// The file does not exist, is a directory, or cannot be read. The message names it.
 pub fn open(path: &Path) -> io::Result<Opened> {
     open_at(path, Position::default())
 }
@@ -186,7 +186,7 @@ impl Read for Counted {
     }
 }
 
-/// What the reading thread says.
+/// A message of the reading thread.
 #[derive(Debug)]
 enum Message {
     Block(Block),
@@ -194,7 +194,7 @@ enum Message {
     Wake,
 }
 
-/// What has arrived.
+/// A part of the input that has arrived.
 #[derive(Debug)]
 pub enum Arrival {
     /// More input.

@@ -4,7 +4,7 @@ use kleene::Timestamp;
 
 use crate::number::whole;
 
-/// What an epoch number counts.
+/// The unit of an epoch number.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum TimeUnit {
@@ -85,7 +85,7 @@ impl TimeUnit {
         }
     }
 
-    /// How many of it are a second.
+    /// Returns the number of units in a second.
     pub fn per_second(self) -> i64 {
         match self {
             TimeUnit::S => 1,

@@ -1,11 +1,11 @@
-//! What goes to the shards.
+//! Batches of steps that are sent to the shards.
 
 use kleene::stream::{PushError, Shard, ShardSink, SourceId};
 use kleene::{Event, Timestamp};
 
 /// Steps that all shards take one after the other.
 pub trait Batch<E>: Send + Sync + 'static {
-    /// How many steps there are.
+    /// Returns the number of steps.
     fn len(&self) -> usize;
 
     /// True if there are none.

@@ -1,4 +1,4 @@
-//! What is done to all shards between two batches: counts, snapshots, other rules.
+//! Work on all shards between two batches: counts, snapshots, new rules.
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -113,7 +113,7 @@ enum Next {
     NewShards,
 }
 
-/// What threads have sent, by their numbers.
+/// Returns the answers of threads, in the order of the threads' numbers.
 fn in_order<T>(sent: &mpsc::Receiver<(usize, Option<T>)>) -> Vec<T> {
     let mut sent: Vec<(usize, Option<T>)> = sent.iter().collect();
     sent.sort_by_key(|(index, _)| *index);

@@ -1,4 +1,4 @@
-//! What can go wrong between threads.
+//! Errors between threads.
 
 use std::any::Any;
 use std::error::Error;
@@ -65,7 +65,7 @@ impl Panicked {
         Panicked { message: text.unwrap_or("(no message)").to_owned() }
     }
 
-    /// What it said.
+    /// Returns the message of the panic.
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -1,4 +1,4 @@
-//! What shards report one batch, brought in the order of one engine.
+//! Merges the reports of the shards for one batch into the order of a single engine.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use kleene::stream::{
 /// `P` is a page: what one shard reports one batch. Shards write to it as a [`Sink`], and each call
 /// of [`reported`](Collector::reported) means the next thing that is on the page.
 pub trait Collector<B, P>: Send + 'static {
-    /// What comes next is the next on `page`.
+    /// Takes the next output in the order of all shards: the next one on `page`.
     fn reported(&mut self, reported: ReportedStep<'_, B>, page: &mut P);
 
     /// All of a batch was reported; there is none where it was the end of time. To break ends the
@@ -36,7 +36,7 @@ pub struct ReportedStep<'a, B> {
     pub step: usize,
 }
 
-/// What a shard says of a batch.
+/// The reports of a shard for a batch.
 pub(crate) struct Part<B, P> {
     /// From the first shard.
     pub(crate) batch: Option<Arc<B>>,
@@ -46,7 +46,7 @@ pub(crate) struct Part<B, P> {
     pub(crate) changes: Vec<i32>,
     pub(crate) stats: Stats,
     pub(crate) failure: Option<PushError>,
-    /// How many steps were taken.
+    /// The number of steps taken.
     pub(crate) steps: usize,
     /// True if the thread has a shard. Those that have none report nothing.
     pub(crate) has_shard: bool,
@@ -128,7 +128,7 @@ impl<E: Event, P: Sink<E>> ShardSink<E> for Tagging<'_, P> {
     }
 }
 
-/// What is known when all threads have ended.
+/// The result when all threads have ended.
 pub(crate) struct Merged<C> {
     pub(crate) collector: C,
     pub(crate) stats: Stats,
@@ -209,7 +209,7 @@ fn report<B, P, C: Collector<B, P>>(
     }
 }
 
-/// How many partial matches are open in all shards together.
+/// The number of open partial matches of all shards together.
 struct Open {
     now: i64,
     peak: i64,

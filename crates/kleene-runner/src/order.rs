@@ -7,9 +7,9 @@ use std::thread::{self, JoinHandle};
 
 use crate::error::{Panicked, Stopped};
 
-/// Starts so many threads (at least one), each with a function that `work` makes. What goes into
-/// the inlet comes out of the outlet in the same order, worked on; `waiting` at most (and at least
-/// one) wait before and behind each thread.
+/// Starts the given number of threads, at least one, each with a function that `work` makes. Items
+/// that go into the inlet come out of the outlet in the same order, worked on. At most `waiting` of
+/// them (at least one) wait before and behind each thread.
 ///
 /// ```
 /// let (mut inlet, mut outlet) = kleene_runner::in_order(2, 4, || |number: u64| number * number)?;

@@ -14,15 +14,15 @@ use crate::batch::Batch;
 use crate::error::{Panicked, Stopped};
 use crate::merge::{Collector, Cut, Merged, Part, Tagging, merge};
 
-/// How much may wait between threads.
+/// Limits on the items that wait between threads.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// How many batches may wait for each shard, and for what each shard reports to be merged; at
-    /// least 1, and 4 by default.
+    /// The number of batches that may wait for each shard, and for the merge of each shard's
+    /// reports; at least 1, and 4 by default.
     pub waiting: usize,
-    /// How many events the [`Runner`](crate::Runner) makes a batch of; 1024 by default. What is
-    /// reported waits until a batch is full or [flushed](crate::Runner::flush).
+    /// The number of events in a batch of the [`Runner`](crate::Runner); 1024 by default. Outputs
+    /// wait until a batch is full or [flushed](crate::Runner::flush).
     pub batch: usize,
 }
 
@@ -51,13 +51,13 @@ impl Config {
 /// Shards that run on threads of their own. Dropping it ends them without reporting what is open.
 pub struct Pipeline<E: Event, B, C> {
     pub(crate) lanes: Vec<SyncSender<Message<E, B>>>,
-    /// What the numbers of types and fields mean to the shards.
+    /// The schema that gives the numbers of types and fields their meaning in the shards.
     pub(crate) schema: Arc<Schema>,
     shards: Vec<JoinHandle<()>>,
     merger: JoinHandle<Merged<C>>,
 }
 
-/// What a shard is to do.
+/// A message to a shard.
 pub(crate) enum Message<E: Event, B> {
     Batch(Arc<B>),
     Finish,
@@ -65,10 +65,10 @@ pub(crate) enum Message<E: Event, B> {
     Cut(Action<E>, Option<Cut>),
 }
 
-/// What is done to the shard of a thread, if it has one.
+/// Work on the shard of a thread, if it has one.
 pub(crate) type Action<E> = Box<dyn FnOnce(&mut Option<Shard<E>>) + Send>;
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Ended<C> {

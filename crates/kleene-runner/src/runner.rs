@@ -25,7 +25,7 @@ use crate::pipeline::{Config, Ended, Pipeline};
 #[derive(Debug)]
 pub struct Runner<E: Event, F> {
     pipeline: Pipeline<E, Steps<E>, Callback<F>>,
-    /// What is not sent yet.
+    /// The steps that are not sent yet.
     steps: Vec<Own<E>>,
     batch: usize,
 }
@@ -164,9 +164,9 @@ where
     }
 
     /// Replaces the rules that came from rule text, between the event that was pushed last and the
-    /// next one, in all shards or in none. The report is that of
-    /// [`Engine::replace_rules`](kleene::Engine::replace_rules) on one engine: its counts are of
-    /// all shards together.
+    /// next one, in all shards or in none. The report equals the report of
+    /// [`Engine::replace_rules`](kleene::Engine::replace_rules) on one engine: its counts are sums
+    /// over all shards.
     ///
     /// It waits until what comes of the events before is reported. So a listener must not wait for
     /// the thread that calls it. The new rules are divided between the threads that there are: as
@@ -301,7 +301,7 @@ where
     }
 }
 
-/// What a shard reports a batch.
+/// The reports of a shard for a batch.
 struct Page<E>(VecDeque<Output<E>>);
 
 impl<E> Default for Page<E> {

@@ -128,10 +128,10 @@ fn order_event(index: usize, random: &mut Random) -> Record {
     Record::new(ty, at, vec![order, user, Value::Time(at)])
 }
 
-/// What a host does beside events.
+/// An operation of a host besides events.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
-    /// Goes on with so many shards.
+    /// Continues with this number of shards.
     Restart(usize),
     /// Goes on with one engine, as the only shard.
     One,
@@ -228,7 +228,7 @@ impl Pair {
                 assert!(all_unchanged(&shards.1), "{name}: {}", shards.1);
                 let (runner, reported) = start(shards.0, self.batch);
                 let old = std::mem::replace(&mut self.runner, runner);
-                // What is open is not reported by the old runner.
+                // The old runner does not report its open partial matches.
                 drop(old.stop().unwrap().collector);
                 assert_eq!(self.reported.iter().count(), 0, "{name}");
                 self.reported = reported;

@@ -30,14 +30,14 @@ impl Random {
     }
 }
 
-/// What a host can do.
+/// An operation of a host.
 #[derive(Clone, Debug)]
 enum Step {
     Event(Record),
     Advance(Timestamp),
 }
 
-/// What one engine reports.
+/// Returns the outputs of one engine.
 fn one(
     builder: EngineBuilder<Record>,
     steps: &[Step],
@@ -58,7 +58,7 @@ fn one(
     (reported, engine.stats(), engine.failure().map(ToString::to_string))
 }
 
-/// What so many shards report, and how many there really were.
+/// Returns the outputs of several shards, and the number of shards that really ran.
 fn several(
     builder: EngineBuilder<Record>,
     of: usize,
@@ -291,7 +291,7 @@ fn limits_give_way_in_the_same_place() {
     let make = || Engine::builder().rules(RuleSet::parse(&text).unwrap()).out_of_order(wait);
     let (reported, _, failure) = one(make(), &steps);
     assert!(!reported.is_empty() && failure.is_some());
-    // What stops everything is in one engine.
+    // Only one engine has the failure that stops everything.
     assert_eq!(compare(&make, &steps, "fail").1, 1);
 }
 

@@ -1,4 +1,4 @@
-//! What happens between threads: back-pressure, ends, panics.
+//! Events between threads: back-pressure, ends, panics.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -24,7 +24,7 @@ fn hit(number: i64) -> Hit {
     Hit { user: number % 10, at: Timestamp::from_millis(number) }
 }
 
-/// Every hit is a match; that of `bad` panics.
+/// Every hit is a match; a hit of `bad` panics.
 fn hits(bad: i64) -> kleene::stream::EngineBuilder<Hit> {
     let pattern = Pattern::<Hit>::begin("hit")
         .when(move |hit| {
@@ -134,7 +134,7 @@ impl Sink<Hit> for Times {
     }
 }
 
-/// Ends after so many batches.
+/// Ends after this number of batches.
 struct Until(usize, Vec<(usize, i64)>);
 
 impl Collector<Range, Times> for Until {

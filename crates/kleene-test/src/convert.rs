@@ -4,8 +4,9 @@
 //! pattern means what it says:
 //! * Flink reads how the first stage of a group repeats off the *group*; the stage's own `inner`
 //!   counts for nothing.
-//! * Where the first stage of a group is a group itself, Flink reads how the inner one follows what
-//!   came before off the inner group, which as the first of a sequence has no contiguity: strict.
+//! * If the first stage of a group is a group itself, Flink reads the contiguity to the event
+//!   before from the inner group. The inner group is the first of a sequence and has no contiguity
+//!   of its own, so Flink takes strict.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -357,7 +358,7 @@ pub fn step_name(pattern: &Pattern, step: StepId) -> Arc<str> {
     pattern.steps.get(step.index()).map_or_else(|| "?".into(), |step| step.name.clone())
 }
 
-/// Up to so many milliseconds.
+/// Returns a gap of at most `max` milliseconds.
 fn gap_of(max: i64) -> Gap {
     Gap { min: Length::ZERO, max: Some(Length::Millis(max)) }
 }

@@ -156,15 +156,15 @@ fn report(outcome: &Outcome<'_, Record>) -> ReferenceOutput {
     }
 }
 
-/// True if an edit among these rules and others of which it is true keeps or drops each partial
-/// match that statistics count. In the compact form, groups that an edit makes equal become one,
-/// and those that become runs count as many as these are.
+/// True if an edit between two of these rules keeps or drops each partial match that statistics
+/// count. In the compact form, groups that an edit makes equal become one, and groups that become
+/// runs count once for each run.
 pub fn counts_partials_exactly(rules: &RuleSet) -> bool {
     let mut matchers = rules.rules().iter().map(|rule| Matcher::<Record>::new(&rule.pattern, []));
     matchers.all(|one| one.is_ok_and(|matcher| matcher.strategy() != Strategy::Compact))
 }
 
-/// What a session reports `events`, by step: the events of one time are a step, and the end of time
+/// Returns the outputs of a session by step: the events of one time are a step, and the end of time
 /// is the last one.
 pub fn run(session: &mut dyn Session, events: &[Record]) -> Vec<Vec<ReferenceOutput>> {
     let mut steps = Vec::new();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The rule files in a folder and below it, sorted.
 ///
 /// # Panics
-/// If there is no such folder, or it can't be listed.
+/// If the folder does not exist or cannot be listed.
 pub fn rule_files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("the folder is there");
     let mut files = Vec::new();

@@ -11,18 +11,18 @@ use serde::Deserialize;
 pub struct Case {
     /// Its name.
     pub id: String,
-    /// What is looked for.
+    /// The pattern of the case.
     pub pattern: CasePattern,
     /// `(time in milliseconds, type, v)`, in the order of time.
     #[serde(default)]
     pub events: Vec<(i64, String, i64)>,
-    /// What was reported: for each distinct time, and at the end of time. Nothing for patterns that
-    /// were refused.
+    /// The outputs: for each distinct time, and at the end of time. Empty for patterns that were
+    /// refused.
     #[serde(default)]
     pub steps: Vec<Step>,
 }
 
-/// What was reported in one step.
+/// The outputs of one step.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Step {
     /// The matches.
@@ -31,7 +31,7 @@ pub struct Step {
     pub timeouts: Vec<Timeout>,
 }
 
-/// What each stage captured, by the numbers of the events.
+/// The events that each stage captured, by number.
 pub type Match = Vec<(String, Vec<usize>)>;
 
 /// A partial match that ran out of time.
@@ -39,14 +39,14 @@ pub type Match = Vec<(String, Vec<usize>)>;
 pub struct Timeout {
     /// When.
     pub at: i64,
-    /// What it had captured.
+    /// The events that it had captured.
     pub partial: Match,
 }
 
 /// A pattern of a case.
 #[derive(Clone, Debug, Deserialize)]
 pub struct CasePattern {
-    /// What a match drops.
+    /// The skip strategy: what a match drops.
     pub skip: CaseSkip,
     /// The bound from the first event to the last, in milliseconds.
     pub within: Option<i64>,
@@ -68,13 +68,13 @@ pub struct CaseSkip {
 pub struct CaseStage {
     /// Its name; groups have none.
     pub name: Option<String>,
-    /// How it follows what is before it; nothing for the first.
+    /// The contiguity to the stage before; `None` for the first.
     pub contiguity: Option<String>,
-    /// What an event has to fulfil.
+    /// The condition on an event.
     pub condition: Option<CaseCondition>,
     /// The stages of a group.
     pub group: Option<Vec<CaseStage>>,
-    /// How often: at least, at most.
+    /// The least and the greatest number of repetitions.
     pub times: Option<(i64, Option<i64>)>,
     /// True if it may be left out.
     #[serde(default)]
@@ -82,9 +82,9 @@ pub struct CaseStage {
     /// True if it keeps events from what follows.
     #[serde(default)]
     pub greedy: bool,
-    /// How repetitions follow each other.
+    /// The contiguity between two repetitions.
     pub inner: Option<String>,
-    /// What ends the loop.
+    /// The end of the loop.
     pub until: Option<CaseCondition>,
     /// A bound on time, in milliseconds.
     pub within: Option<i64>,

@@ -1,4 +1,4 @@
-//! What an engine reported, held against what was recorded.
+//! Compares the outputs of an engine with the recorded ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use crate::engine::{self, Engine};
 use crate::format::{Case, Match};
 use crate::known::{self, Rule};
 
-/// How a case went.
+/// The verdict on a case.
 #[derive(Debug)]
 pub enum Verdict {
     /// As recorded.
@@ -24,21 +24,21 @@ pub enum Verdict {
     Known(&'static Rule),
 }
 
-/// What an engine does with a pattern that Flink refuses or cannot run.
+/// The answer of an engine to a pattern that Flink refuses or cannot run.
 #[derive(Debug)]
 pub enum Odd {
     /// It says why it does not run it.
     Refused(String),
     /// It runs it.
     Supported,
-    /// What it reported was wrong in itself: something was reported twice.
+    /// The output is wrong in itself: something was reported twice.
     Failed(String),
 }
 
-/// What was captured, by step, in the order in which steps first captured something.
+/// The captured events by step, in the order in which steps first captured something.
 type Captured = BTreeMap<String, Vec<usize>>;
 
-/// What was reported in a step: matches, and timeouts with their time.
+/// The outputs of a step: matches, and timeouts with their time.
 type Reports = (BTreeSet<Captured>, BTreeSet<(i64, Captured)>);
 
 /// Runs a case and compares.

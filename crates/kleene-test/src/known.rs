@@ -67,9 +67,9 @@ fn not_before_next_not(stages: &[CaseStage]) -> bool {
         .any(|run| forbids(&run[0]) && run[1].contiguity.as_deref() == Some("not_next"))
 }
 
-/// A `not_followed_by` that an event can violate which a stage behind it takes, the next one or one
-/// behind what may be left out. In Flink such an event ends the partial match, unless it is the
-/// last of the match; in Kleene it is not between.
+/// A `not_followed_by` whose violating event can also be taken by a stage behind it: the next one,
+/// or one behind stages that may be left out. In Flink this event ends the partial match, unless it
+/// is the last of the match; in Kleene it does not lie between the stages.
 fn not_of_the_next_step(stages: &[CaseStage]) -> bool {
     (0..stages.len()).filter(|&not| forbids(&stages[not])).any(|not| {
         let behind = stages[not + 1..].iter().filter(|stage| !convert::is_negated(stage));
@@ -158,9 +158,9 @@ fn endless_and_empty(stage: &CaseStage) -> bool {
         && stage.group.as_ref().is_some_and(|group| group.iter().all(may_be_empty))
 }
 
-/// `previous_current` on a stage that can repeat or be left out, or right after such a one or a
-/// `not_next`: Flink hangs the bound on some of its states, Kleene bounds the first event of the
-/// stage, however it is reached.
+/// `previous_current` on a stage that can repeat or be left out, or right after a stage of this
+/// kind or a `not_next`: Flink attaches the bound to some of its states; Kleene bounds the first
+/// event of the stage, however it is reached.
 fn gap_at_a_loop(pattern: &CasePattern) -> bool {
     let quantified = |stage: &CaseStage| stage.times.is_some() || stage.optional;
     let stages = &pattern.stages;

@@ -1,5 +1,5 @@
-//! What Kleene's tests share: the recorded cases of Flink CEP, random patterns and streams, and
-//! engines behind one trait.
+//! Code that Kleene's tests share: the recorded cases of Flink CEP, random patterns and streams,
+//! and engines behind one trait.
 //!
 //! * [`mod@format`] reads the files of `testdata/conformance`.
 //! * [`convert`] turns a case into a pattern, [`text`] a pattern into a rule.
@@ -8,7 +8,7 @@
 //! * [`judge`] compares what it reported with what was recorded.
 //! * [`pages`] finds the fenced blocks of the documentation.
 //! * [`random`] makes patterns and streams for property tests.
-//! * [`restore`] holds engines that were restored against such that never stopped.
+//! * [`restore`] compares restored engines with engines that never stopped.
 //! * [`shelf`] is a cold store in memory.
 //! * [`steps`] makes up what goes into them.
 

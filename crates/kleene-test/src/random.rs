@@ -29,7 +29,7 @@ pub const TYPES: [&str; 4] = ["a", "b", "c", "d"];
 /// A pattern before its names are given out.
 #[derive(Clone, Debug)]
 pub struct RandomPattern {
-    /// What must not have come before the first event, and for how long.
+    /// The event that must not have come before the first event, and for how long.
     silence: Option<(RandomTest, i64)>,
     items: Vec<RandomItem>,
     without: Option<RandomTest>,
@@ -76,14 +76,14 @@ struct RandomGroup {
 #[derive(Clone, Copy, Debug)]
 enum RandomLength {
     Millis(i64),
-    /// What a step captured, by number, taken around: first or last.
+    /// An event that a step captured, first or last; the step by number, modulo the steps.
     Read(usize, bool),
 }
 
 #[derive(Clone, Debug)]
 struct RandomQuantifier {
     min: u32,
-    /// How many more than `min`; without bound where `None`.
+    /// The number of repetitions beyond `min`; `None` without bound.
     more: Option<u32>,
     optional: bool,
     inner: Contiguity,
@@ -252,11 +252,11 @@ pub fn with_silences() -> impl Strategy<Value = RandomPattern> {
     )
 }
 
-/// Alternatives, some of which are silences: what must not come, and for how long.
+/// Alternatives; some are silences, with the event that must not come and the time.
 struct MixedAlternatives {
     branches: Vec<Vec<RandomItem>>,
     silences: Vec<(RandomTest, RandomLength)>,
-    /// How many of them have to happen, taken around.
+    /// The number of branches that have to happen, modulo the branches.
     count: usize,
     /// True if the group follows the event before it with `any`.
     any: bool,
@@ -402,7 +402,7 @@ fn quantifier() -> impl Strategy<Value = RandomQuantifier> {
     )
 }
 
-/// What random conditions compare with.
+/// The comparisons of random conditions.
 const COMPARISONS: [BinaryOp; 6] =
     [BinaryOp::Gt, BinaryOp::Ge, BinaryOp::Lt, BinaryOp::Le, BinaryOp::Eq, BinaryOp::Ne];
 
@@ -494,13 +494,13 @@ impl RandomPattern {
         })
     }
 
-    /// How many steps it has with each repetition written out: its automaton grows with them.
+    /// Returns the number of steps with each repetition written out: the automaton grows with it.
     pub fn written_out(&self) -> usize {
         written_out(&self.items)
     }
 
-    /// The same without `not`s and gaps where they have no meaning, and with a bound where a `not`
-    /// needs one.
+    /// Returns the pattern without `not`s and gaps where they have no meaning, and with a bound
+    /// where a `not` needs one.
     #[must_use]
     pub fn repaired(mut self) -> RandomPattern {
         repair(&mut self.items, true);
@@ -683,7 +683,7 @@ impl Builder {
 
     fn sequence(&mut self, items: &[RandomItem], without: Option<&RandomTest>) -> Sequence {
         let mut lowered: Vec<Item> = Vec::new();
-        // What comes after a `not` with a time comes after that time.
+        // An item behind a `not` with a time comes after that time.
         let mut silence = Length::ZERO;
         for item in items {
             let mut item = self.item(item);
@@ -770,7 +770,7 @@ impl Builder {
         }
     }
 
-    /// What must not come, or ends a loop: of `a or b` two steps are made.
+    /// Returns the condition of a `not` or an `until`: of `a or b` two steps are made.
     fn one_of(&mut self, test: &RandomTest) -> ConditionId {
         let RandomTest::Or(a, b) = test else { return self.condition(test) };
         let (a, b) = (self.condition(a), self.condition(b));

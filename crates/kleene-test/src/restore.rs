@@ -9,7 +9,7 @@ use std::time::Duration;
 use kleene::stream::{EngineBuilder, Ignore, Output, RuleChange, Verdict};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 
-/// What goes into an engine.
+/// A step of an engine's input.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// An event.
@@ -26,7 +26,7 @@ const MOST_PARTIALS: u64 = 1500;
 /// the changes that were kept after each other step since. Gives how much was reported.
 ///
 /// # Errors
-/// What is different: in what is reported, in what is counted, or in a second snapshot.
+/// The difference in outputs, in counts, or in a second snapshot.
 pub fn restoring_changes_nothing(
     builder: impl Fn() -> Option<EngineBuilder<Record>>,
     steps: &[Step],
@@ -35,12 +35,11 @@ pub fn restoring_changes_nothing(
     they_go_on_alike(&builder, &builder, steps, restore_at)
 }
 
-/// The same where the engine that is restored is built in another way that is to make no
+/// Compares as above, where the restored engine is built in another way that must make no
 /// difference.
 ///
 /// # Errors
-/// What is different: in what is reported, in what is counted, in what is open, or in a second
-/// snapshot.
+/// The difference in outputs, in counts, in open partial matches, or in a second snapshot.
 pub fn they_go_on_alike(
     plain: impl Fn() -> Option<EngineBuilder<Record>>,
     builder: impl Fn() -> Option<EngineBuilder<Record>>,
@@ -152,7 +151,8 @@ fn compare(plain: EngineOutputs<'_>, restored: EngineOutputs<'_>) -> Result<(), 
     if different.is_empty() { Ok(()) } else { Err(different) }
 }
 
-/// What is open, as text. Partial matches of the same events have no order among each other.
+/// Returns the open partial matches as text. Partial matches of the same events have no order among
+/// each other.
 fn open(engine: &Engine<Record>) -> String {
     let mut open = String::new();
     for rule in engine.rules() {
@@ -256,7 +256,7 @@ impl Subject {
         builder.out_of_order(Duration::from_millis(3))
     }
 
-    /// What two bytes stand for, `time` being that of the step before.
+    /// Returns the step that two bytes stand for; `time` is the time of the step before.
     fn step(&self, time: &mut i64, bytes: [u8; 2]) -> Step {
         let [a, b] = bytes.map(i64::from);
         *time += a % 4;
@@ -274,7 +274,7 @@ impl Subject {
         pairs.iter().map(|pair| self.step(&mut time, *pair)).collect()
     }
 
-    /// The same steps each time.
+    /// Returns steps that do not depend on the input.
     fn made_steps(&self) -> Vec<Step> {
         let pairs = (0..40_u8).map(|i| [i.wrapping_mul(37), i.wrapping_mul(91)]);
         self.steps(&pairs.collect::<Vec<_>>())
@@ -284,12 +284,11 @@ impl Subject {
 /// Where a fuzzer's input is longer, the rest of its steps is left out.
 const MOST_STEPS: usize = 24;
 
-/// How often an engine is restored for one input before its end: each time its rules are compiled.
+/// The number of restores for one input before its end: each compiles the rules.
 const MOST_RESTORES: usize = 1;
 
-/// What a fuzzer calls with any bytes: restoring anywhere changes nothing, and what is no snapshot
-/// is refused or does no harm. The first byte says which rules it is about, and what happens to
-/// them.
+/// The entry point of a fuzzer, for any bytes: restoring anywhere changes nothing, and bytes that
+/// are no snapshot are refused or do no harm. The first byte chooses the rules and the engines.
 ///
 /// # Panics
 /// If a restored engine goes on in another way than one that was never stopped.

@@ -1,5 +1,5 @@
-//! What goes into engines in tests: the steps of a rule file's own tests, streams that are made up
-//! of their events, random patterns as rules.
+//! Inputs of engines in tests: the steps of a rule file's own tests, streams that are made up of
+//! their events, random patterns as rules.
 
 use std::sync::Arc;
 

@@ -13,7 +13,8 @@ use kleene::hir::{
 pub struct Text {
     /// The body of `match`.
     pub body: String,
-    /// What the language has no words for; the text then says something else.
+    /// The parts of the pattern that the language has no words for; the text then differs from the
+    /// pattern.
     pub problems: Vec<String>,
 }
 
@@ -21,7 +22,7 @@ pub struct Text {
 /// [`convert::schema`](crate::convert::schema).
 ///
 /// # Errors
-/// What the language has no words for.
+/// The parts that the language has no words for.
 pub fn rule(pattern: &Pattern) -> Result<String, Vec<String>> {
     let Text { body, problems } = body(pattern);
     if !problems.is_empty() {
@@ -75,7 +76,7 @@ fn has_bound(sequence: &Sequence) -> bool {
     })
 }
 
-/// What a pattern's matches drop, in words.
+/// Spells the skip strategy of a pattern.
 pub fn skip(pattern: &Pattern) -> String {
     let name = |step: StepId| &pattern.steps[step.index()].name;
     let mut text = match pattern.skip.strategy {

@@ -1,8 +1,9 @@
 //! The chains of a set one by one, in the defined order.
 //!
-//! The order is that of [`CaptureArena::compare`](crate::exec::captures::CaptureArena::compare):
-//! the oldest start, then the most events, then, from the last event backwards, the earlier event
-//! and the lower step. The graph is linked backwards, so starts and lengths have to be found first:
+//! Chains are listed in the order of
+//! [`CaptureArena::compare`](crate::exec::captures::CaptureArena::compare): the oldest start, then
+//! the most events, then, from the last event backwards, the earlier event and the lower step. The
+//! graph is linked backwards, so starts and lengths have to be found first:
 //!
 //! * A small set is listed in any order and sorted.
 //! * A large set is divided by its starts, until a part is small or has one start. A part is a copy
@@ -57,7 +58,7 @@ impl Direction {
     }
 }
 
-/// A set with at most so many events in its chains is sorted.
+/// The largest number of events in a set's chains for which the set is sorted.
 const SORTED: u64 = 1 << 16;
 
 /// The maximum number of entries in the tables of a part with one start. Beyond it the listing
@@ -68,7 +69,7 @@ const MOST_ENTRIES: usize = 1 << 23;
 #[derive(Debug)]
 pub(in crate::exec) struct ChainListing {
     direction: Direction,
-    /// What is left to be listed, the next part last.
+    /// The parts that are still to be listed, the next part last.
     parts: Vec<(Dag, u32)>,
     sorted: Sorted,
     guided: Option<Guided>,

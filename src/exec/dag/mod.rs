@@ -77,7 +77,7 @@ pub(super) enum DagPart {
 /// A captured event of a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DagEvent {
-    /// The index of the event in the store, of which the graph has one reference.
+    /// The index of the event in the store; the graph holds one reference to it.
     pub(super) event: u32,
     pub(super) seq: u64,
     pub(super) time: i64,
@@ -309,14 +309,15 @@ impl Dag {
         self.live = self.nodes.len();
     }
 
-    /// Copies the marked nodes of another graph that have a chain whose start is kept. A union of
-    /// which one part is left becomes that part. `map` says afterwards which node became which.
+    /// Copies the marked nodes of another graph, if they have a chain whose start is kept. If one
+    /// part of a union is left, that part replaces the union. Afterwards, `map` has the new index
+    /// of each node.
     fn copy_from(&mut self, old: &[Node], map: &mut [u32], keeps: impl Fn(u32) -> bool) {
         for (at, node) in old.iter().enumerate() {
             if map[at] == NONE {
                 continue;
             }
-            // What is below comes before, and has been copied.
+            // The nodes below come before this one, so they are copied already.
             map[at] = if node.is_union() {
                 self.union(map[node.below as usize], map[node.other as usize])
             } else if node.is_start() {

@@ -32,7 +32,7 @@ fn model(seed: u64, preference: Preference, events: u64) -> Model {
     for seq in 0..events {
         let time = i64::try_from(seq).expect("it is small");
         let event = dag.add_moment(DagEvent { event: index(small(seq)), seq, time });
-        // The event is taken behind the groups as they were before it, one of which is a start.
+        // The event extends the groups as they were before it; one of them is a start.
         let before = groups.clone();
         for (step, from) in (0..2_u32).flat_map(|step| (0..4).map(move |from| (step, from))) {
             let (is_taken, to) = (random.below(3) == 0, small(random.below(3)));

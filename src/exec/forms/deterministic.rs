@@ -32,8 +32,8 @@ use crate::nfa::{
 /// The number of runs from which a shared test is prepared for all runs.
 const MANY: usize = 4;
 
-/// A test that is shared by many runs: true if a number of the event equals that of the run. In
-/// most cases it does not, and then the run stays.
+/// A test whose answer many runs share: true if a number of the event equals the number of the run.
+/// In most cases the numbers differ, and then the run stays.
 struct SharedTest {
     /// The tree with this test only.
     root: u32,
@@ -142,7 +142,7 @@ impl<'a, E: Event> Walk<'a, E> {
     pub(in crate::exec) fn first(&mut self, event_epoch: u64) -> Option<Run> {
         let edge = self.begins_with(event_epoch)?;
         let deadline = self.program.deadline_of(self.time);
-        // What most begin with leaves one event and, perhaps, one value of it.
+        // Most runs begin with one event and at most one value of it.
         if let EdgeEffect::Capture { step, target, update } = self.program.effects[edge as usize]
             && let Some(registers) = self.first_registers(update)
         {
@@ -164,7 +164,7 @@ impl<'a, E: Event> Walk<'a, E> {
         self.follow_edge(edge, &mut run, event_epoch).then_some(run)
     }
 
-    /// What a run holds beside its first event, where that is no row.
+    /// Returns the registers of a new run, unless they need a row.
     #[inline(always)]
     fn first_registers(&mut self, update: RegisterUpdate) -> Option<Registers> {
         match update {
@@ -243,7 +243,7 @@ impl<'a, E: Event> Walk<'a, E> {
     #[inline(always)]
     fn follow_edge(&mut self, edge: u32, run: &mut Run, event_epoch: u64) -> bool {
         let effect = &self.program.effects[edge as usize];
-        // What most come to needs no table of jumps.
+        // The most frequent effect is tested first: it needs no jump table.
         if let EdgeEffect::Capture { step, target, update } = *effect {
             (run.state, run.last) = (target, self.time);
             self.capture(step, run);

@@ -202,7 +202,7 @@ impl<E: Event> Walk<'_, E> {
                 self.set_clocks(edge, &run);
                 run.deadline = self.times(&run).deadline_after(self.time);
                 if run.deadline <= self.time {
-                    // What it would wait for there is too late already.
+                    // The state that the run would wait in has timed out already.
                     self.give_up(&run);
                 } else {
                     next.push(run);
@@ -283,7 +283,7 @@ impl<E: Event> Walk<'_, E> {
                 *made.get()
             }
             hashbrown::hash_map::Entry::Vacant(entry) => {
-                // What is remembered here lives as long as it can be found.
+                // An entry of this map lives no longer than the nodes that it names.
                 let node = *entry.insert(arena.link(stored, previous, step, starts));
                 arena.retain(node);
                 node
@@ -291,7 +291,7 @@ impl<E: Event> Walk<'_, E> {
         }
     }
 
-    /// The named groups of which a take of `edge` starts a repetition.
+    /// Returns the named groups that start a repetition when `edge` takes the event.
     fn starts(&self, edge: &Edge, run: &Run) -> Starts {
         let mut starts = 0;
         if self.program.named.is_empty() {

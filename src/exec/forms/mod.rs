@@ -51,7 +51,7 @@ pub(super) use queue::{Queue, Queues};
 #[derive(Clone, Debug)]
 enum Form {
     Runs {
-        /// How many of the first ones are gone: a key with many drops them together.
+        /// The number of events dropped from the front: a key with many events drops them together.
         gone: u32,
         runs: Runs,
     },
@@ -65,7 +65,7 @@ enum Form {
     Compact(Box<MatchGroups>),
 }
 
-/// What every form can do. The functions take the key, since a push can change its form.
+/// The operations of every form. The functions take the key, since a push can change its form.
 trait FormContract<E: Event>: FormImage {
     /// Matches an event of a key that has this form, or has no state. Returns the number of partial
     /// matches that the limit has dropped or not started.
@@ -140,7 +140,8 @@ trait FormContract<E: Event>: FormImage {
     ) -> Vec<Run>;
 }
 
-/// What every form has to know of its images, whatever the events are.
+/// The part of a form's contract that does not depend on the type of events: its image in
+/// snapshots.
 trait FormImage {
     /// The code in snapshots. See `docs/format.md`.
     const CODE: u8;

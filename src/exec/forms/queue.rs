@@ -1,9 +1,9 @@
 //! The queues of counting windows: a queue of events for each key.
 //!
-//! Events lie in chunks of four, since the ends of a queue are read and dropped together. The
-//! entry for the next event is prefetched without a branch, and free chunks before they are needed:
-//! W3 takes 0.97 of the time with it, W5 0.96 (docs/performance.md). The address may be that of no
-//! chunk, which a prefetch allows.
+//! Events lie in chunks of four, since the events at each end of a queue are read and dropped
+//! together. The entry for the next event is prefetched without a branch, and free chunks before
+//! they are needed: W3 takes 0.97 of the time with this, W5 0.96 (docs/performance.md). The
+//! prefetched address may belong to no chunk, which a prefetch allows.
 //!
 //! `queues_of_any_length_are_first_in_first_out` below holds queues against a plain list.
 

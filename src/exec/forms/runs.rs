@@ -218,7 +218,7 @@ pub(super) fn prefetch_runs<E: Event>(
     time: i64,
     step: usize,
 ) -> bool {
-    // What may be given up: what is over, and the one that may be completed.
+    // A run may give way if it is over, or if it is the only one and may be completed.
     let ends = |run: &&Run| run.deadline <= time || runs.len() == 1;
     let mut ending = runs.iter().take(MOST_FETCHED).filter(ends).peekable();
     let more = step == 0 && ending.peek().is_some();

@@ -306,9 +306,9 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// What the event does to partial matches that a counting window holds, if one has `begun`. Its
-    /// conditions speak of the event alone; `other` answers those that do more than compare fields,
-    /// each at most once. The event may have passed the
+    /// Returns the effect of the event on the partial matches of a counting window, if one has
+    /// `begun`. The window's conditions read the event alone. `other` answers conditions that are
+    /// no comparison of fields, each at most once. The event may have passed the
     /// [prefilter](crate::nfa::Program::prefilter).
     #[inline(always)]
     fn decision_of_window<'a>(

@@ -25,7 +25,7 @@ pub(super) use condition::update_register;
 pub(crate) use probe::{Judged, ProbedRun};
 pub(super) use walk::Walk;
 
-/// What the prefilter says of an event that is pushed.
+/// The answer of the prefilter for an event that is pushed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PrefilterOutcome {
     /// There is no prefilter, or it was not asked.
@@ -141,14 +141,14 @@ pub struct Matcher<E> {
 /// The strategies that a matcher may use.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum StrategyChoice {
-    /// What the planner picks.
+    /// The strategy that the planner picks.
     #[default]
     Planned,
     /// The general strategy.
     General,
     /// The compact form for every pattern that can be held in it.
     Compact,
-    /// What the planner picks, but not the compact form.
+    /// The strategy that the planner picks, but not the compact form.
     Listed,
 }
 

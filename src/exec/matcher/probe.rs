@@ -181,7 +181,7 @@ impl<E: Event> Walk<'_, E> {
     }
 }
 
-/// What an event can do where nothing was captured yet.
+/// True if an event can do this to a partial match that has captured nothing.
 fn starts(action: Action) -> bool {
     matches!(action, Action::Take { .. } | Action::Stop)
 }

@@ -83,7 +83,7 @@ impl<'a, E: Event> Walk<'a, E> {
         self.stored
     }
 
-    /// What has captured nothing.
+    /// Returns a run that has captured nothing.
     pub(in crate::exec) fn nothing(&self) -> Run {
         Run {
             state: self.program.start,

@@ -1,4 +1,4 @@
-//! What can happen in a position with several branches.
+//! Moves of partial matches in a position with several branches.
 
 use super::guard::{Guard, Move};
 use super::position::{CurrentBranch, Position, Side, Standing, Wait};
@@ -15,8 +15,8 @@ enum Passed {
 }
 
 impl Tree<'_> {
-    /// What can happen where several branches stand: one of them takes the event or goes on without
-    /// it, or all of them ignore it.
+    /// Returns the moves where several branches stand: one of them takes the event or goes on
+    /// without it, or all of them ignore it.
     pub(super) fn moves_of_branches(
         &self,
         position: &Position,
@@ -140,8 +140,8 @@ impl Tree<'_> {
             .collect()
     }
 
-    /// What `who` of several branches ask for to let an event pass, all of them, and where they
-    /// stand then. The event is `passed`.
+    /// Returns the guards under which all branches of `who` let an event pass, and their positions
+    /// afterwards. The event is `passed`.
     fn pass_over(
         &self,
         branches: &[Standing],

@@ -64,7 +64,7 @@ impl<E: Event> Reference<E> {
         });
         let here = self.shared_bound(tree, &partial.position, captures, last);
         let deadline = whole.into_iter().chain(pending).chain(quiet).chain(here).min()?;
-        // What an event says can be over already; time does not go back.
+        // The time that an event says can be over already; deadlines never go back.
         Some(if self.pattern.lengths.is_empty() { deadline } else { deadline.max(last) })
     }
 
@@ -106,9 +106,9 @@ impl<E: Event> Reference<E> {
         eval::eval(expr, &View { candidate, captures, events: &self.events }).into_value()
     }
 
-    /// When all branches from a position are closed by bounds of the same kind: that on the time
-    /// since the event before, or that of the same group. Of several branches that have to happen,
-    /// it is enough that one of them is closed.
+    /// Returns the bound that closes all branches from a position, if their bounds are of the same
+    /// kind: the time since the event before, or the time of the same group. If several branches
+    /// have to happen, it is enough that one of them is closed.
     fn shared_bound(
         &self,
         tree: &Tree<'_>,
@@ -167,7 +167,7 @@ impl<E: Event> Reference<E> {
     }
 }
 
-/// What a bound on time starts from.
+/// The event or clock that a bound on time starts from.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Base {
     LastEvent,

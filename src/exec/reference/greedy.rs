@@ -45,8 +45,8 @@ impl Tree<'_> {
         self.wanted_by(&inside, last, reached)
     }
 
-    /// What the item wants to keep from what directly follows it, if it is or ends with a greedy
-    /// loop.
+    /// Returns the events that the item keeps from the item directly behind it, if it is or ends
+    /// with a greedy loop.
     fn wanted_by(&self, frames: &[Frame], index: usize, reached: &Reached) -> Option<Guard> {
         let item = self.item(frames, index);
         let quantifier = quantifier(item);

@@ -25,7 +25,7 @@ pub(super) enum Guard {
     KeptOut {
         from: Option<usize>,
     },
-    /// The guard as it is at another position: that of one of several branches.
+    /// The guard at another position: the position of one of several branches.
     At(Box<Position>, Box<Guard>),
     Not(Box<Guard>),
     All(Vec<Guard>),
@@ -73,7 +73,7 @@ pub(super) enum Move {
 /// them: each with the groups around that.
 pub(super) type Asked = BTreeSet<(StepId, Vec<Frame>)>;
 
-/// What can start a sequence.
+/// Returns a guard that is true for events that can start the sequence.
 pub(super) fn heads(sequence: &Sequence) -> Guard {
     let mut heads = Vec::new();
     for item in &sequence.items {

@@ -6,7 +6,7 @@ use crate::hir::{
     ConditionId, Contiguity, Item, ItemKind, Length, LoopMode, Quantifier, Sequence, StepId,
 };
 
-/// What must not come and for how long, where a branch is a silence.
+/// Returns the step that must not come, its condition and its length, if the branch is a silence.
 pub(super) fn silence(branch: &Sequence) -> Option<(StepId, ConditionId, Length)> {
     match branch.items.as_slice() {
         [Item { kind: ItemKind::Not { step, condition }, gap, .. }] => {
@@ -49,7 +49,7 @@ pub(super) fn forbids(item: &Item) -> bool {
     item.is_not() && item.contiguity != Contiguity::Next
 }
 
-/// True if the step is that of a `not` with a time of its own.
+/// True if the step belongs to a `not` with a time of its own.
 pub(super) fn has_time(sequence: &Sequence, not: StepId) -> bool {
     sequence.items.iter().any(|item| match &item.kind {
         ItemKind::Not { step, .. } => {

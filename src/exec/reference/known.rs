@@ -25,7 +25,7 @@ pub(super) struct Known {
     pub(super) over_silence: RefCell<HashMap<Moment, bool>>,
     pub(super) end_of_silence: RefCell<HashMap<Moment, Option<(usize, Length)>>>,
     pub(super) prospects: RefCell<HashMap<Moment, Rc<[Prospect]>>>,
-    /// How many answers were worked out.
+    /// The number of answers that were worked out, not remembered.
     pub(super) worked_out: Cell<usize>,
 }
 

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::hir::{ConditionId, Length, StepId, Test, eval};
 use crate::time::Timestamp;
 
-/// What an event makes of one partial match.
+/// The effect of an event on one partial match.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) partials: Vec<Partial>,

@@ -8,7 +8,8 @@
 //! memory exponential in the number of events where the pattern asks for every combination, and it
 //! keeps every event: it is for tests and explanations, not for streams.
 //!
-//! What a partial match does with an event is put in four words, those of Flink CEP and SASE:
+//! Four words name the effects of an event on a partial match; they are the words of Flink CEP and
+//! SASE:
 //! * *take*: the event is captured and the match goes on behind it;
 //! * *ignore*: the event is skipped and the match waits on;
 //! * *proceed*: the match also tries the same event at a later position, because what lies between
@@ -123,7 +124,7 @@ impl<E: Event> Reference<E> {
         })
     }
 
-    /// Matches the next event and returns its outputs. Its time must not be before that of the
+    /// Matches the next event and returns its outputs. Its time must not be before the time of the
     /// event before, and [`advance`](Reference::advance) must have been called for its time.
     pub fn push(&mut self, event: E) -> Vec<ReferenceOutput> {
         let now = self.events.len();
@@ -219,7 +220,7 @@ impl<E: Event> Reference<E> {
                 }));
             }
             let found = self.complete(matches);
-            // What a match has repeated goes on, unless another match drops it.
+            // The rest of a repeated match goes on, unless another match drops it.
             again.retain(|next: &Partial| {
                 found.iter().any(|one| one.events == next.captures.events)
                     && !found.iter().any(|one| {

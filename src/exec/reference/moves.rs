@@ -69,7 +69,7 @@ impl Tree<'_> {
         false
     }
 
-    /// What can happen at a position on its side of the silence.
+    /// Returns the moves at a position, on its side of the silence.
     fn sided_moves(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
         let mut moves = self.whole_moves(position, time).to_vec();
         let side = position.side;
@@ -95,7 +95,7 @@ impl Tree<'_> {
         moves
     }
 
-    /// What can happen at a position on either side.
+    /// Returns the moves at a position, on both sides of the silence.
     pub(super) fn whole_moves(&self, position: &Position, time: Timestamp) -> Moves {
         let whole = Position { side: Side::Whole, ..position.clone() };
         let moment = (whole.clone(), time, self.undivided);
@@ -154,7 +154,7 @@ impl Tree<'_> {
                 Move::Ignore(_) if matches!(wait, Wait::Alternatives(_)) => continue,
                 Move::Ignore(_) => None,
                 Move::Skip(_) => Some(self.depth_of_branch(frames).unwrap_or(frames.len())),
-                // What is captured is no violation.
+                // An event that is captured violates nothing.
                 Move::Take(..) | Move::Proceed(_) | Move::Stop(..) => continue,
             };
             *guard = guard.clone().and(Guard::KeptOut { from });

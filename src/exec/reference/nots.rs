@@ -25,7 +25,7 @@ impl Tree<'_> {
     /// Those in the sequence of the item, and whether it can be the first of that.
     fn own_nots_before(&self, frames: &[Frame], index: usize) -> (Vec<(StepId, Guard)>, bool) {
         let sequence = &self.sequence(frames).items;
-        // What stands first is about the time before.
+        // A leading `not` is about the time before the first event.
         let from = usize::from(frames.is_empty() && forbids(&sequence[0]));
         let mut nots = Vec::new();
         for item in sequence[from.min(index)..index].iter().rev() {

@@ -7,7 +7,7 @@ use super::position::Position;
 use crate::hir::StepId;
 use crate::time::Timestamp;
 
-/// What a partial match has captured: steps and numbers of events.
+/// The events that a partial match has captured: steps and numbers of events.
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Captures {
     pub(super) events: Vec<(StepId, usize)>,

@@ -16,19 +16,19 @@ pub(super) struct Position {
     /// The nots that are not asked for here though they stand before: an optional step behind them
     /// has captured an event.
     pub(super) without: BTreeSet<StepId>,
-    /// How the position was reached, where that decides whether a greedy loop before it holds its
-    /// events back from it.
+    /// The way that led to the position: it decides whether a greedy loop before it keeps its
+    /// events.
     pub(super) reached: Reached,
     pub(super) side: Side,
 }
 
-/// What is waited for at a position from which a silence, a `not` with a time of its own, can be
-/// proceeded to: the silence begins with the last event, and its violation ends it alone.
+/// The side of a silence on which a position waits, if it can proceed to a silence (a `not` with a
+/// time of its own). The silence begins with the last event, and only its own violation ends it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Side {
-    /// There is no such silence, or nothing to wait for before it.
+    /// No silence follows, or nothing is waited for before it.
     Whole,
-    /// What comes before the silence.
+    /// The part before the silence.
     Before,
     /// The silence and what comes behind it.
     Behind,
@@ -79,7 +79,7 @@ impl Standing {
         }
     }
 
-    /// The same branch, at another position.
+    /// Returns the branch, moved to another position.
     pub(super) fn moved(&self, position: Position) -> Standing {
         match self {
             Standing::Begun(_) if position.wait == Wait::EndOfWay => Standing::Done,
@@ -104,7 +104,7 @@ pub(super) enum Turn {
 
 pub(super) const FIRST: Turn = Turn::Nth(1);
 
-/// What is waited for at a position.
+/// The item or the event that a position waits for.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Wait {
     /// An event of the step. With `skipped`, an event has been ignored here before, and what may
@@ -112,11 +112,11 @@ pub(super) enum Wait {
     Step { turn: Turn, skipped: bool },
     /// Nothing: a repetition of the endless group is complete, the next one may start.
     Joint,
-    /// One event that is not that of the `next not`.
+    /// One event that does not violate the `next not`.
     NotNext,
     /// The end of time, while the last `not`s hold.
     Pending,
-    /// What several branches wait for.
+    /// Several branches, each with its own position.
     Alternatives(Vec<Standing>),
     /// Nothing: one of several branches is complete.
     EndOfWay,

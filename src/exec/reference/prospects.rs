@@ -1,4 +1,4 @@
-//! What a position leads to: gaps, groups around, and whether it can be complete.
+//! The future of a position: its gaps, the groups around it, and whether it can be complete.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -21,7 +21,7 @@ impl Tree<'_> {
         let own = self.item(&position.frames, position.index).gap;
         let mut gaps: Vec<Gap> = own.into_iter().collect();
         for (depth, frame) in position.frames.iter().enumerate().rev() {
-            // What bounds the first of several branches does not bound the others.
+            // A bound on the first of several branches does not bound the others.
             if frame.turn != FIRST || frame.begun.is_some() {
                 continue;
             }
@@ -52,9 +52,9 @@ impl Tree<'_> {
         self.reaches_through(position, |_| true, |position| position.wait == Wait::EndOfWay)
     }
 
-    /// What can happen to a partial match that waits at `position`, whatever the event: the moves
-    /// other than proceeds, there and at the positions that it proceeds to. Each with where it is
-    /// made, and the gaps that the event has to keep.
+    /// Returns the moves, except proceeds, of a partial match that waits at `position` or at a
+    /// position that it proceeds to. Each move has its position and the gaps that the event has to
+    /// keep.
     pub(super) fn prospects(&self, position: &Position) -> Rc<[Prospect]> {
         let moment = (position.clone(), Timestamp::MIN, self.undivided);
         let known = &self.known.prospects;
@@ -113,7 +113,7 @@ impl Tree<'_> {
         self.reaches_through(position, |position| position.wait != Wait::NotNext, is)
     }
 
-    /// The same over those positions that `passable` says.
+    /// Collects prospects as above, but only through the positions that `passable` accepts.
     fn reaches_through(
         &self,
         position: &Position,

@@ -1,4 +1,4 @@
-//! What can happen where a step or the start of a group is waited for.
+//! Moves where a step or the start of a group is waited for.
 
 use super::guard::{Guard, Move};
 use super::items::{is_greedy, quantifier};
@@ -122,7 +122,7 @@ impl Tree<'_> {
         }
     }
 
-    /// What can happen at a position where a repetition of a group starts: it may be left out.
+    /// Returns the moves where a repetition of a group starts: it may be left out.
     pub(super) fn group_moves(
         &self,
         here: &Position,

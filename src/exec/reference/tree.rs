@@ -30,7 +30,7 @@ impl<'p> Tree<'p> {
     }
 
     pub(super) fn start(&self) -> Position {
-        // What must not have come before is looked at elsewhere.
+        // A leading `not` is checked elsewhere.
         let silent = self.pattern.body.items[0].is_not();
         self.enter(&[], usize::from(silent))
     }
@@ -107,7 +107,8 @@ impl<'p> Tree<'p> {
         self.enter(&inside, 0)
     }
 
-    /// The aliases of the groups of which an event that is taken at a position begins a repetition.
+    /// Returns the aliases of the groups that begin a repetition with an event taken at the
+    /// position.
     pub(super) fn begun_rounds(&self, position: &Position) -> Vec<StepId> {
         let frames = &position.frames;
         let begun = frames.iter().enumerate().filter(|(_, frame)| frame.begun.is_none());
@@ -119,7 +120,7 @@ impl<'p> Tree<'p> {
             .collect()
     }
 
-    /// How many of several branches have to happen.
+    /// Returns the number of branches that have to happen.
     pub(super) fn count(&self, frames: &[Frame], index: usize) -> usize {
         match self.item(frames, index).kind {
             ItemKind::Alternatives { count, .. } => count,
@@ -138,9 +139,9 @@ impl<'p> Tree<'p> {
         })
     }
 
-    /// What must not come here: the `without` of the sequences around that have begun. `any` says
-    /// whether the pattern's own has; `from` is the depth of the outermost sequence that is asked,
-    /// where that is not the pattern.
+    /// Returns the events that must not come here: the `without` of each sequence around the
+    /// position that has begun. `any` says whether the pattern's own has; `from` is the depth of
+    /// the outermost sequence that counts, if that is not the pattern.
     pub(super) fn kept_out(
         &self,
         position: &Position,
@@ -224,7 +225,8 @@ impl<'p> Tree<'p> {
         }
     }
 
-    /// How the item's next event follows the one before, in repetition `turn`.
+    /// Returns the contiguity between the item's next event and the event before, in repetition
+    /// `turn`.
     pub(super) fn contiguity(&self, frames: &[Frame], index: usize, turn: Turn) -> Contiguity {
         let item = self.item(frames, index);
         match (turn, frames.split_last()) {

@@ -1,4 +1,4 @@
-//! What a condition sees of the candidate event and of captured events.
+//! The events that a condition can read: the candidate and the captured events.
 
 use super::partial::Captures;
 use crate::event::Event;
@@ -8,7 +8,7 @@ use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, AggregateOp, Captured, FieldRef, MatchFact, Pick};
 use crate::value::{Value, ValueRef};
 
-/// What a condition sees.
+/// The events that a condition can read.
 pub(super) struct View<'a, E> {
     pub(super) candidate: &'a E,
     pub(super) captures: &'a Captures,

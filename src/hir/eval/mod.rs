@@ -22,7 +22,7 @@ use crate::hir::Expr;
 use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, MatchesFact, Set};
 use crate::value::{Value, ValueRef};
 
-/// What an expression can see; what there is none of is null.
+/// The values that an expression can read; a value that does not exist is null.
 pub(crate) trait Scope {
     /// A field of the candidate event.
     fn field(&self, _: &FieldRef) -> ValueRef<'_> {
@@ -62,7 +62,7 @@ pub(crate) trait Scope {
     fn too_large(&self) {}
 }
 
-/// What an expression gives: borrowed where it can be.
+/// The value of an expression, borrowed where possible.
 #[derive(Clone, Debug)]
 pub(crate) enum Evaluated<'a> {
     Ref(ValueRef<'a>),
@@ -117,7 +117,7 @@ struct Nothing;
 
 impl Scope for Nothing {}
 
-/// What can be looked at in place.
+/// Returns the value without a copy, if the expression refers to one.
 #[inline]
 fn borrowed<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Option<ValueRef<'a>> {
     Some(match expr {

@@ -1,4 +1,4 @@
-//! How large the values may be that expressions make.
+//! Limits on the size of the values that expressions make.
 
 use super::Scope;
 use crate::value::{Value, ValueRef};
@@ -7,8 +7,8 @@ use crate::value::{Value, ValueRef};
 /// come back to it, as an event of another rule: without a bound, twice as large each time.
 pub(crate) const LARGEST: usize = 16 << 20;
 
-/// How deep the lists and records that an expression makes are nested at most: one that holds what
-/// was read from JSON (127 levels) twice over.
+/// The deepest nesting of lists and records that an expression makes: a value with two values from
+/// JSON (127 levels each) one inside the other.
 pub(super) const DEEPEST: u32 = 256;
 
 /// The value, or null where it is too large to go on with.

@@ -86,7 +86,7 @@ impl HostFunction {
         &self.params
     }
 
-    /// How many of the parameters, from the front, are required.
+    /// The number of parameters, from the front, that are required.
     pub fn required(&self) -> usize {
         self.required
     }
@@ -96,7 +96,7 @@ impl HostFunction {
         self.result
     }
 
-    /// How a call of it is spelled: `risk(country, amount?)`.
+    /// Returns a call of the function as rules spell it: `risk(country, amount?)`.
     pub fn signature(&self) -> String {
         let params = self.params.iter().map(|(name, _)| &**name);
         super::signature(&self.name, params, self.required, ")")

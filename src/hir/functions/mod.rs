@@ -38,7 +38,7 @@ impl Callee {
         }
     }
 
-    /// How a call of it is spelled.
+    /// Returns a call of the function as rules spell it.
     pub fn signature(&self) -> String {
         match self {
             Callee::BuiltIn(function) | Callee::InZone(function, _) => function.signature(),
@@ -57,8 +57,8 @@ impl Callee {
         }
     }
 
-    /// The name of the parameter that takes the argument with this index, and the types that may
-    /// stand there; `None` if there is no such parameter.
+    /// Returns the name and the types of the parameter that takes the argument with this index;
+    /// `None` if the function has fewer parameters.
     pub fn param(&self, index: usize) -> Option<(&str, Kind)> {
         match self {
             Callee::BuiltIn(function) | Callee::InZone(function, _) => {
@@ -97,13 +97,13 @@ pub struct Function {
     pub name: &'static str,
     /// Its parameters' names and types, in order.
     pub params: &'static [(&'static str, Kind)],
-    /// How many of the parameters, from the front, are required.
+    /// The number of parameters, from the front, that are required.
     pub required: usize,
     /// True if the last parameter can be given any number of times.
     pub variadic: bool,
     /// The types of its result; [`Kind::ANY`] stands for those of its arguments.
     pub result: Kind,
-    /// What it does, in a sentence.
+    /// The description of the function, one sentence.
     pub about: &'static str,
     /// Calls as rules spell them and what they give, run as tests.
     pub examples: &'static [(&'static str, &'static str)],
@@ -118,7 +118,7 @@ pub struct Function {
 pub type ZonedCall = fn(Local, &[ValueRef<'_>]) -> Value;
 
 impl Function {
-    /// How a call of it is spelled: `round(x, digits?)`.
+    /// Returns a call of the function as rules spell it: `round(x, digits?)`.
     pub fn signature(&self) -> String {
         let params = self.params.iter().map(|(name, _)| *name);
         let end = if self.variadic { ", ...)" } else { ")" };
@@ -186,7 +186,7 @@ pub const FUNCTIONS: &[&Function] = &[
 /// `list[i]`
 pub(crate) const ELEMENT: &Function = &general::ELEMENT;
 
-/// What most functions have in common.
+/// The properties that most functions share.
 const DEFAULTS: Function = Function {
     name: "",
     params: &[],

@@ -10,7 +10,7 @@ use crate::value::{Kind, Value, ValueRef};
 const ONE: &[(&str, Kind)] = &[("time", Kind::TIME), ("zone", Kind::STRING)];
 const DAY_MILLIS: i64 = 86_400_000;
 
-/// What clocks show at the moment that a call speaks of: `args[at]` is its zone.
+/// Returns the local time of the moment in the call's first argument; `args[at]` is its zone.
 fn local(args: &[ValueRef<'_>], at: usize) -> Option<Local> {
     let Some(ValueRef::Time(time)) = args.first() else { return None };
     match args.get(at) {

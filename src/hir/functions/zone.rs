@@ -23,7 +23,7 @@ enum Repr {
 pub struct Local {
     /// Milliseconds since 1970-01-01T00:00 on that clock.
     pub(super) millis: i64,
-    /// How many milliseconds that clock is ahead of UTC.
+    /// The difference between the clock and UTC, in milliseconds.
     pub(super) offset: i64,
 }
 
@@ -31,7 +31,7 @@ impl Zone {
     /// UTC.
     pub const UTC: Zone = Zone(Repr::Offset(0));
 
-    /// Reads `UTC`, `Z`, `+02:00`, `-0530`, or a name such as `Europe/Berlin`.
+    /// Reads a zone: `UTC`, `Z`, `+02:00`, `-0530`, or a name like `Europe/Berlin`.
     pub fn parse(text: &str) -> Option<Zone> {
         if text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("z") {
             return Some(Zone::UTC);
@@ -42,7 +42,8 @@ impl Zone {
         }
     }
 
-    /// What clocks there show at a moment; nothing for moments too far away for calendars.
+    /// Returns the local time in the zone at a moment; `None` for moments that calendars do not
+    /// reach.
     pub(super) fn local(&self, time: Timestamp) -> Option<Local> {
         let offset = match &self.0 {
             Repr::Offset(offset) => *offset,
@@ -55,15 +56,16 @@ impl Zone {
         Some(Local { millis: time.as_millis().checked_add(offset)?, offset })
     }
 
-    /// The moment at which clocks there show so many milliseconds since 1970-01-01T00:00. An hour
-    /// that clocks show twice is the first one; an hour that they leave out is as long after the
-    /// one before. Nothing for moments too far away for calendars.
+    /// Returns the moment at which clocks in the zone show `millis` milliseconds since
+    /// 1970-01-01T00:00. For an hour that clocks show twice, the first one counts; an hour that
+    /// they skip is counted on from the hour before. `None` for moments that calendars do not
+    /// reach.
     pub(super) fn moment(&self, millis: i64) -> Option<Timestamp> {
         let offset = match &self.0 {
             Repr::Offset(offset) => *offset,
             #[cfg(feature = "tz")]
             Repr::Named(zone) => {
-                // What clocks in UTC show is the time of day without any zone.
+                // In UTC, a local time is a timestamp.
                 let shown = jiff::Timestamp::from_millisecond(millis).ok()?;
                 let shown = jiff::tz::Offset::UTC.to_datetime(shown);
                 return zone
@@ -76,7 +78,8 @@ impl Zone {
         millis.checked_sub(offset).map(Timestamp::from_millis)
     }
 
-    /// How zones are written, and which known one may be meant by a text that is none.
+    /// Returns help for a text that is no zone: how zones are written, and which known one may be
+    /// meant.
     pub(crate) fn help(text: &str) -> String {
         if let Some(near) = nearest_name(text) {
             return format!("did you mean {near:?}?");

@@ -27,7 +27,7 @@ pub(super) fn version(rule: &Rule, schema: &Schema) -> u64 {
     hash.finish()
 }
 
-/// What a condition means; `types` are those of the pattern's steps.
+/// Returns the canonical text of a condition; `types` has the types of the pattern's steps.
 pub(super) fn condition(
     condition: &Condition,
     schema: &Schema,
@@ -38,32 +38,33 @@ pub(super) fn condition(
     canon.out
 }
 
-/// What a part of a condition on an event of type `ty` says, among the parts of the same condition.
+/// Returns the canonical text of a part of a condition on an event of type `ty`. It is comparable
+/// with other parts of the same condition.
 pub(super) fn part(expr: &Expr, ty: TypeId, schema: &Schema) -> String {
     let mut canon = Canon { candidate: Some(ty), ..Canon::new(Some(schema), &[]) };
     canon.expr(expr);
     canon.out
 }
 
-/// What a field of the candidate is called.
+/// Returns the canonical text of a field of the candidate.
 pub(super) fn field(field: &FieldRef, ty: TypeId, schema: &Schema) -> String {
     let mut canon = Canon::new(Some(schema), &[]);
     canon.field(Some(ty), field);
     canon.out
 }
 
-/// What a pattern says, so that it can be compared with another one whose types and fields have the
-/// same numbers.
+/// The canonical text of a pattern: it can be compared with another one whose types and fields have
+/// the same numbers.
 #[derive(Debug)]
 pub(crate) struct Content {
     /// Each step's name, and which of the steps of that name it is.
     pub(crate) steps: Vec<String>,
-    /// What each condition says, with the steps by name. What is in a `list` is left out: the
-    /// list's name says it.
+    /// The text of each condition, with the steps by name. The items of a `list` are left out: the
+    /// name of the list stands for them.
     pub(crate) conditions: Vec<String>,
-    /// What each length of time says that events say.
+    /// The text of each length of time that is read from events.
     pub(crate) lengths: Vec<String>,
-    /// What has to happen, but not within which time, nor what a match drops.
+    /// The text of the sequence, without `within` and without the skip strategy.
     pub(crate) body: String,
 }
 
@@ -144,7 +145,7 @@ impl<'a> Canon<'a> {
         let _ = write!(self.out, "{thing:?} ");
     }
 
-    /// What stands for a step.
+    /// Returns the label that stands for a step.
     fn label(&self, step: StepId) -> StepLabel<'a> {
         match self.names.get(step.index()) {
             Some(name) => StepLabel::Name(name),

@@ -8,7 +8,7 @@ use super::{Env, unknown};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 
-/// How long a chain of instances of instances may be.
+/// The longest chain of instances of instances.
 const MAX_INSTANCES: usize = 64;
 
 /// A rule's clauses, with those of its base and what its parameters are given.

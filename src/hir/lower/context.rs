@@ -39,9 +39,9 @@ pub(super) struct RuleLowerer<'e, 'a> {
     pub(super) repeats: bool,
     /// The fields that the rule emits, where bare names can mean them.
     pub(super) emitted: Vec<(Arc<str>, Expr, Kind)>,
-    /// How many steps the pattern has if its repetitions are written out.
+    /// The number of steps of the pattern, with its repetitions written out.
     pub(super) steps_written_out: u64,
-    /// How many repeated groups there are.
+    /// The number of repeated groups.
     pub(super) loop_count: usize,
     /// True if the rule has `skip none`.
     pub(super) keeps_all: bool,

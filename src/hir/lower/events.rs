@@ -60,8 +60,8 @@ impl<'a> Env<'a> {
         }
     }
 
-    /// Checks a declaration in text against that of a Rust type with the same name. Returns true if
-    /// there is none of that name.
+    /// Checks a declaration in text against a Rust type with the same name. Returns true if no Rust
+    /// type has the name.
     fn is_new_to_host(&mut self, source: usize, name: &Name, ty: &EventType) -> bool {
         let Some(host) = self.types.iter().find(|host| host.name == ty.name) else { return true };
         let Some(difference) = difference(host, ty) else { return false };

@@ -1,8 +1,9 @@
 //! `emit as`: which rules feed which, in what order they are checked, and the event types that only
 //! rules make.
 //!
-//! What a rule feeds is either declared with `event`, and then its record has to fit; or its fields
-//! and their types are those of the record. So a rule is checked after those that feed it.
+//! The type that a rule feeds is either declared with `event`, and then the rule's record has to
+//! fit; or the record declares its fields and their types. So a rule is checked after the rules
+//! that feed it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +22,7 @@ use crate::value::Kind;
 pub(super) struct Fed {
     /// The first `emit as`.
     site: Site,
-    /// How many records were not looked at yet.
+    /// The number of records that are still to be read.
     waits: usize,
     /// The records that were, with their places.
     records: Vec<(Site, Vec<FedField>)>,
@@ -29,7 +30,7 @@ pub(super) struct Fed {
     is_broken: bool,
 }
 
-/// What a rule has to do with types that rules feed.
+/// The fed types that a rule makes and reads.
 struct Node<'a> {
     feeds: Vec<&'a str>,
     reads: BTreeSet<&'a str>,
@@ -205,8 +206,8 @@ impl<'a> Env<'a> {
         reads
     }
 
-    /// Notes the records of a rule that was checked, `None` if it was refused, and declares the
-    /// types of which all are known now.
+    /// Notes the records of a rule that was checked (`None` if it was refused), and declares the
+    /// types whose records are all known now.
     pub(super) fn note_fed(&mut self, rule: &Gathered<'a>, records: Option<Vec<Record<'a>>>) {
         match records {
             Some(records) => {
@@ -284,7 +285,8 @@ impl<'a> Env<'a> {
         self.fed.get(name).map(|fed| fed.site)
     }
 
-    /// Gives the emits of checked rules the types that they feed, all of which are known now.
+    /// Connects the emits of a checked rule with the types that they feed; all of these are known
+    /// now.
     pub(super) fn connect(&self, gathered: &Gathered<'a>, rule: &mut Rule) {
         for (word, emit) in [("emit", &mut rule.emit), ("on timeout", &mut rule.on_timeout)] {
             if let Some(emit) = emit
@@ -499,7 +501,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             let given = fields.iter().map(|(name, _)| name.node.as_str());
             let given = given.filter(|name| event.field_id(name).is_none());
             let help = match nearest(&field.name, given) {
-                // It was reported already that there is no such field.
+                // The missing field was reported already.
                 Some(_) if !event.open => return,
                 Some(near) => format!("is it what is called `{near}` here?"),
                 None => format!("emit it, or declare it as `{}: {}?`", field.name, field.ty),

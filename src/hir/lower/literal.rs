@@ -234,8 +234,8 @@ impl<'a> Env<'a> {
         }
     }
 
-    /// What the host says: `rule.name=value` is stronger than `name=value`, a later one than an
-    /// earlier one.
+    /// Returns the value that the host gives: `rule.name=value` is stronger than `name=value`, and
+    /// a later one stronger than an earlier one.
     fn host_value(
         &mut self,
         param: &ast::ParamDecl,

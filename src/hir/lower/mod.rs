@@ -58,7 +58,7 @@ const MAX_ALL_STEPS: u64 = 3_000_000;
 
 const NAME_HELP: &str = "a name is letters, digits and `_`, and no word of the language";
 
-/// What a set of rule files comes to.
+/// The result of checking a set of rule files.
 #[derive(Debug)]
 pub(crate) struct Checked {
     /// The event types that the files declare.
@@ -160,7 +160,7 @@ struct Site {
     span: Span,
 }
 
-/// What all the files declare.
+/// The declarations of all files.
 struct Env<'a> {
     schema: Schema,
     lists: BTreeMap<&'a str, List>,
@@ -170,7 +170,7 @@ struct Env<'a> {
     instances: BTreeMap<&'a str, (usize, &'a ast::Instance)>,
     /// The event types that only rules make.
     fed: BTreeMap<&'a str, Fed>,
-    /// What a name was declared as, where.
+    /// The kind and the place of each declared name.
     declared: BTreeMap<(&'static str, &'a str), Site>,
     /// The event types that the host declares.
     types: &'a [EventType],
@@ -182,15 +182,15 @@ struct Env<'a> {
     host_names: BTreeSet<String>,
     sources: Vec<Source>,
     reported: FileDiagnostics,
-    /// What the rules report.
+    /// The types of the rules' outputs.
     outputs: BTreeMap<Arc<str>, OutputTypes>,
     /// Where the patterns of the rules stand.
     layouts: BTreeMap<Arc<str>, Layout>,
-    /// How many steps the patterns have so far, their repetitions written out.
+    /// The number of steps of all patterns so far, with their repetitions written out.
     steps: u64,
     /// True if defines that build on each other too deeply were reported.
     too_deep: bool,
-    /// How many errors were reported, those reported already included.
+    /// The number of errors found so far, including those that are not shown.
     errors: usize,
 }
 

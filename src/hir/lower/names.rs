@@ -133,7 +133,7 @@ pub(super) fn event_type(
     ty
 }
 
-/// There is no such event type or define.
+/// Reports an unknown event type or define.
 pub(super) fn unknown_type(env: &Env<'_>, local: Option<&Defines<'_>>, name: &Name) -> Diagnostic {
     let types = env.schema.types().map(|(_, ty)| &*ty.name);
     let defines = env.defines.keys().copied();
@@ -205,14 +205,14 @@ pub(super) fn field(schema: &Schema, ty: TypeId, path: &str) -> Option<(FieldRef
     if let Some(map) = event.map_of(path) {
         return Some((FieldRef::Dynamic(Arc::from(path)), map.kind()));
     }
-    // What is a part of a declared record is not dynamic.
+    // A nested field of a declared record is not dynamic.
     if !event.open {
         return None;
     }
     (!schema.is_record(ty, path)).then(|| (FieldRef::Dynamic(Arc::from(path)), Kind::ANY))
 }
 
-/// The event type has no such field.
+/// Reports an unknown field of an event type.
 pub(super) fn unknown_field(schema: &Schema, ty: TypeId, path: &str, span: Span) -> Diagnostic {
     let event = schema.ty(ty);
     let prefix = format!("{path}.");

@@ -1,4 +1,4 @@
-//! What a rule reports, and how often: `emit`, `having`, `suppress`, `once` and `limit`.
+//! The clauses on reporting: `emit`, `having`, `suppress`, `once` and `limit`.
 
 use std::num::NonZeroU32;
 
@@ -161,7 +161,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// What is reported of each set of matches.
+    /// Lowers the clause that chooses among the matches of a set.
     pub(super) fn report_clause(&mut self, clause: Option<(usize, &'a Spanned<Clause>)>) -> Report {
         let Some((source, clause)) = clause else { return Report::All };
         let Clause::Report(report) = &clause.node else { return Report::All };
@@ -210,7 +210,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             .report(source, Diagnostic::warning(Code::OneMatchAtMost, span, message).help(help));
     }
 
-    /// What a name behind `suppress ... by` means: an emitted field, or a part of the key.
+    /// Resolves a name behind `suppress ... by`: an emitted field, or a part of the key.
     fn suppress_by(&mut self, name: &'a Name, emit: Option<&Emit>) -> Option<Expr> {
         let emitted = || emit.iter().flat_map(|emit| &emit.fields);
         if let Some((_, expr)) = emitted().find(|(field, _)| **field == *name.node) {

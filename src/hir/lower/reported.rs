@@ -1,4 +1,4 @@
-//! What was found wrong, each thing once, and no more of it than someone reads.
+//! The diagnostics found so far: each is reported once, and their number is limited.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ const MAX_KEPT: usize = 4 * MAX_DIAGNOSTICS;
 pub(super) struct FileDiagnostics {
     seen: HashSet<(usize, Code, Span, String)>,
     kept: Vec<(usize, Diagnostic)>,
-    /// How many errors and warnings of each file there were.
+    /// The number of errors and warnings of each file.
     counts: BTreeMap<(usize, Severity), usize>,
 }
 

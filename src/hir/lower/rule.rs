@@ -162,7 +162,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if let Some((source, clause)) = get("within")
             && let Clause::Within(dur) = &clause.node
         {
-            // What was refused is not refused again for want of it.
+            // A refused bound was reported; it is not reported again as missing.
             let bound = self.at(source, |lowerer| lowerer.bound(dur));
             within = Some((source, bound.unwrap_or(Written::Millis(i64::MAX))));
         }
@@ -223,7 +223,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let named: Vec<TypeId> = self.named.keys().copied().collect();
         let Some((source, clause)) = from else { return named };
         let Clause::From(Some(names)) = &clause.node else {
-            // What only rules make is not declared.
+            // Types that only rules feed are not declared.
             let types = self.env.schema.types();
             let types = types.filter(|(id, ty)| {
                 self.named.contains_key(id) || self.env.fed_at(&ty.name).is_none()
@@ -296,7 +296,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         meta
     }
 
-    /// What the rule declares and does not use.
+    /// Warns of the declarations that the rule does not use.
     fn warn_unused(&mut self, clauses: &Clauses<'a>) {
         let params = clauses.params.iter().map(|&(at, param)| (at, "parameter", &param.name));
         let defines = clauses.defines.iter().map(|&(at, define)| (at, "define", &define.name));

@@ -1,5 +1,5 @@
-//! What is known of the parts of a rule while the rule is checked: of expressions, of steps, and of
-//! the records that it feeds to other rules.
+//! Facts about the parts of a rule while the rule is checked: its expressions, its steps, and the
+//! records that it feeds to other rules.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ pub(super) struct Doubt {
     pub(super) field: FieldRef,
 }
 
-/// What is known of a step while its rule is checked; the index is that of its step.
+/// The facts about a step while its rule is checked; both have the same index.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct StepInfo {
     pub(super) name: Arc<str>,

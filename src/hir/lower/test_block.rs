@@ -18,7 +18,7 @@ const MAX_STEPS: usize = 10_000;
 /// The names in a record of a test with their values.
 type Fields = [(Name, Option<Spanned<Expr>>)];
 
-/// How far a test has come in time.
+/// The time that a test has reached.
 #[derive(Clone, Copy)]
 struct Now {
     time: Timestamp,

@@ -167,7 +167,8 @@ fn patterns_lose_their_sugar() {
     }
 }
 
-/// What a condition comes to, by field names: `candidate` is the pattern's last step.
+/// Returns the lowered condition of the pattern's last step, with fields by name; the step is
+/// `candidate`.
 fn last_condition(text: &str) -> String {
     let rules = rules(&format!("list names: string = [\"x\", \"y\"]\nparam p: int = 7\n{text}"));
     let pattern = &rules.rules()[0].pattern;

@@ -63,7 +63,8 @@ impl RuleLowerer<'_, '_> {
         names.filter(|name| self.field_of(of, name).is_some()).collect()
     }
 
-    /// There is no such field. None where the stream has no type, which is reported by itself.
+    /// Reports a field that no type of the stream has. `None` if the stream has no type, which is
+    /// reported by itself.
     pub(super) fn no_field_of(&self, of: Takes, path: &str, span: Span) -> Option<Diagnostic> {
         let schema = &self.env.schema;
         if let Takes::One(ty) = of {
@@ -111,7 +112,7 @@ impl RuleLowerer<'_, '_> {
         errors: usize,
     ) {
         let Some((source, span)) = self.wildcard else { return };
-        // What was refused may be a type of the stream.
+        // A name that was refused may be a type of the stream.
         if self.env.errors > errors {
             return;
         }

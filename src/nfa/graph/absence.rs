@@ -19,7 +19,8 @@ impl<'p> Builder {
         next: StateId,
     ) -> Result<StateId, AutomatonError> {
         if cursor.is_start() {
-            // The matcher knows when such an event came last, and starts nothing too soon after it.
+            // The matcher remembers when an event that violates the `not` came last, and starts
+            // nothing too soon after it.
             return Ok(next);
         }
         let violated = self.extend(cursor, condition);

@@ -55,14 +55,15 @@ impl Standing {
 /// Alternatives while it is laid out.
 pub(super) struct Alternatives {
     pub(super) count: usize,
-    /// The clock of each branch's last event, if it has one, and that of what is around it.
+    /// For each branch the clock of its last event, if it has one, and the clock of the sequence
+    /// around it.
     clocks: Vec<Option<u32>>,
     since: Option<u32>,
     /// Where each branch waits for its first event once another branch has begun.
     later: Vec<StateId>,
     /// Where each branch ends.
     end: StateId,
-    /// What follows the group.
+    /// The state that follows the group.
     pub(super) sink: StateId,
     /// The branches that are silences.
     pub(super) quiet: Vec<Option<Quiet>>,
@@ -93,7 +94,7 @@ impl<'p> Builder {
         sink: StateId,
     ) -> Result<StateId, AutomatonError> {
         let end = self.state(Role::Normal)?;
-        // The gap is that of the first event, on whichever branch.
+        // The gap is measured at the first event, on whichever branch it is.
         let mut gap = Self::inherited_gap(cursor);
         let clocked = cursor.item().gap.is_some();
         let node = self.nodes.item(cursor);
@@ -174,7 +175,7 @@ impl<'p> Builder {
                 clocks.push(None);
                 continue;
             }
-            // The event before is that of this branch, where that matters.
+            // A gap is measured from the last event of this branch, if conditions on time read it.
             let own = reads_time(branch).then(|| self.clock(Clock::Branch, context.node));
             context.since = own.or(context.since);
             self.branch_clocks.extend(own);
@@ -193,7 +194,7 @@ impl<'p> Builder {
             }
         }
         if count > 1 {
-            // What is before a silence of one branch goes on beside the others.
+            // States before a silence of one branch stay while the other branches go on.
             self.divide(from)?;
         }
         Ok(laid_out)
@@ -338,7 +339,7 @@ impl<'p> Builder {
         Ok(())
     }
 
-    /// What can happen where a branch stands.
+    /// Returns the transitions of one branch, from where it stands.
     fn transitions(
         &mut self,
         group: &Alternatives,
@@ -351,7 +352,7 @@ impl<'p> Builder {
             transition.branches.insert(0, (group.end, index));
         }
         if let (Standing::Ready(_), Some(clock)) = (cursor, group.clocks[index]) {
-            // What the clock says is of another repetition.
+            // The clock still has the time of an earlier repetition.
             let guards = &mut self.graph.guards;
             for transition in &mut transitions {
                 transition.guard = guards.rebased(transition.guard, clock, group.since);
@@ -420,8 +421,8 @@ impl<'p> Builder {
         Ok(())
     }
 
-    /// How all of `who` skip one event: when, when where yet another branch takes it,
-    /// and where they stand then.
+    /// Returns the ways in which all branches of `who` skip one event: the guard, the guard if yet
+    /// another branch takes the event, and the states afterwards.
     fn skips(
         &mut self,
         group: &Alternatives,

@@ -1,5 +1,5 @@
-//! What all parts of the construction share: the builder with its states and transitions, and an
-//! item with what surrounds it.
+//! Shared by all parts of the construction: the builder with its states and transitions, and an
+//! item with its surroundings.
 
 use hashbrown::HashMap;
 
@@ -13,7 +13,7 @@ use crate::nfa::states::StateId;
 /// The most states that a pattern may take.
 pub(super) const MAX_STATES: usize = 100_000;
 
-/// What surrounds the items of a sequence.
+/// The surroundings of the items of a sequence.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'p> {
     /// The sequence.
@@ -30,12 +30,12 @@ pub(super) struct Context<'p> {
 /// The group whose items are laid out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Group<'p> {
-    /// How this repetition follows what is before it.
+    /// The contiguity between this repetition and the event before it.
     pub(super) contiguity: Contiguity,
     pub(super) quantifier: &'p Quantifier,
     /// True if this repetition may be left out together with the group.
     pub(super) optional: bool,
-    /// What must hold of the time for the group's first event, true once it was taken.
+    /// The guard on time for the group's first event; true once that event was taken.
     pub(super) gap: Option<GuardId>,
     /// The number of the `not`s before the group, whose absence is asked for up to its first event.
     pub(super) nots: usize,
@@ -108,7 +108,7 @@ pub(super) struct Waiting {
     /// `None` where nothing may be skipped.
     pub(super) ignore: Option<Ignoring>,
     pub(super) optional: bool,
-    /// What of `take` speaks of the time since the event before.
+    /// The part of `take` that constrains the time since the event before.
     pub(super) gap: Option<GuardId>,
 }
 
@@ -116,7 +116,7 @@ pub(super) struct Waiting {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ignoring {
     pub(super) guard: GuardId,
-    /// The same for an event that another of several branches takes.
+    /// The guard for an event that another of several branches takes.
     pub(super) skip: GuardId,
 }
 
@@ -152,7 +152,7 @@ impl Nodes {
     }
 }
 
-/// What a clock is for.
+/// The purpose of a clock.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Clock {
     /// When the repetition of an item began.
@@ -180,7 +180,7 @@ pub(super) struct Builder {
     pub(super) stops: HashMap<StepId, StateId>,
     /// For a greedy loop with `until`: what followed it before it was made to wait for the loop.
     pub(super) originals: HashMap<StateId, StateId>,
-    /// What greedy loops keep from the states behind them.
+    /// The guards that greedy loops keep from the states behind them.
     pub(super) kept: HashMap<StateId, Vec<GuardId>>,
     /// The clocks by purpose and node.
     pub(super) clock_of: HashMap<(Clock, NodeId), u32>,
@@ -191,7 +191,7 @@ pub(super) struct Builder {
     pub(super) branch_clocks: Vec<u32>,
     /// The `not`s before groups, by [`Group::nots`]; the first are none.
     pub(super) before_groups: Vec<Vec<EarlierNot>>,
-    /// What is known of silences behind loops.
+    /// The states that belong to silences behind loops.
     pub(super) division: Division,
     /// Where silences that are branches begin, with the clock that has the time.
     pub(super) quiet_from: Vec<(StateId, u32)>,
@@ -208,7 +208,7 @@ impl<'p> Builder {
         })
     }
 
-    /// What is laid out from here on is part of one repetition of what has the clock.
+    /// Enters one repetition of the group that has the clock: all states from here on belong to it.
     pub(super) fn enter(&mut self, clock: u32, within: Option<Length>) {
         self.inside.push(self.graph.instances.len());
         self.graph.instances.push(Instance { clock, within });

@@ -1,4 +1,4 @@
-//! What a pattern must not be, where rule text and the builder have not seen to it.
+//! Patterns that are refused here, because neither rule text nor the builder has refused them.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use crate::nfa::graph::quiet::silence;
 /// The deepest nesting of groups.
 const MAX_DEPTH: usize = 64;
 
-/// What a sequence is part of.
+/// The part of the pattern that contains a sequence.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Nesting {
     /// The sequence is the pattern's own.
     Pattern,
-    /// The sequence is that of a group, or a branch.
+    /// The sequence belongs to a group, or is a branch.
     Group,
 }
 

@@ -18,16 +18,16 @@ use crate::nfa::states::StateId;
 /// A branch that is a silence.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quiet {
-    /// What must not come.
+    /// The step that must not come.
     step: StepId,
-    /// When an event is such a one.
+    /// True for an event that violates the silence.
     violated: GuardId,
     time: Length,
     /// The clock that has the time of the event before the group.
     pub(super) clock: u32,
 }
 
-/// What must not come and for how long, where a branch is a silence.
+/// Returns the length of the silence, if the branch is one.
 pub(super) fn silence(branch: &Sequence) -> Option<Length> {
     let [only] = branch.items.as_slice() else { return None };
     let ItemKind::Not { .. } = only.kind else { return None };
@@ -58,7 +58,7 @@ impl Alternatives {
         after
     }
 
-    /// How it ends the pattern that time passes, if that is all that is waited for.
+    /// Returns the role of a deadline that ends the pattern, if only silences are waited for.
     pub(super) fn ends_quietly(&self, places: &Places) -> Option<Role> {
         let mut places = places.clone();
         let mut last = None;
@@ -130,8 +130,9 @@ impl<'p> Builder {
         Ok(goes_on)
     }
 
-    /// What an event does to the silences that go on: which of them it breaks, when, and where the
-    /// branches stand then. Without those of which too few branches are left.
+    /// Returns the effects of an event on the silences that go on: the silences that it breaks, the
+    /// guard, and the states of the branches afterwards. Effects that leave too few branches are
+    /// omitted.
     pub(super) fn broken(
         &mut self,
         group: &Alternatives,
@@ -203,7 +204,7 @@ impl Alternatives {
     }
 }
 
-/// How many of the branches have happened or can still happen.
+/// Returns the number of branches that have happened or can still happen.
 fn possible(places: &Places) -> usize {
     let is_out = |cursor: &&Standing| matches!(cursor, Standing::Broken | Standing::Unneeded);
     places.len() - places.iter().filter(is_out).count()

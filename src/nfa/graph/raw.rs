@@ -10,7 +10,7 @@ pub(in crate::nfa) struct Graph {
     pub(in crate::nfa) states: Vec<RawState>,
     pub(in crate::nfa) guards: Guards,
     pub(in crate::nfa) start: StateId,
-    /// What is known of each repetition of a group that has a clock, by [`RawState::instances`].
+    /// The repetitions of groups that have a clock, by [`RawState::instances`].
     pub(in crate::nfa) instances: Vec<Instance>,
     pub(in crate::nfa) clocks: usize,
     /// The named groups, each with its clock.
@@ -27,7 +27,7 @@ pub(in crate::nfa) struct RawState {
     pub(in crate::nfa) accepts_when_exhausted: bool,
     /// Of alternatives: where those wait that have begun and have to go on.
     pub(in crate::nfa) required: Vec<StateId>,
-    /// How long after its last event a partial match waits here at most.
+    /// The longest time that a partial match waits here after its last event.
     pub(in crate::nfa) closes: Option<Length>,
 }
 
@@ -43,8 +43,8 @@ pub(in crate::nfa) enum Role {
     Stop,
     /// A `not` at the end: complete when time runs out, at the latest so long after the last event.
     Pending(Option<Length>),
-    /// Several branches at the end, of which none but silences are waited for: complete so long
-    /// after what the clock has.
+    /// The end of several branches, where only silences are waited for: complete when `time` has
+    /// passed since the clock.
     Quiet { time: Length, clock: u32 },
 }
 
@@ -63,7 +63,7 @@ pub(in crate::nfa) struct Transition {
     pub(in crate::nfa) verb: Verb,
     pub(in crate::nfa) target: StateId,
     pub(in crate::nfa) guard: GuardId,
-    /// What of the guard speaks of the time since the event before.
+    /// The part of the guard that constrains the time since the event before.
     pub(in crate::nfa) gap: Option<GuardId>,
     /// Of an ignore: when the event may be skipped although it fits, because another way of a group
     /// of alternatives takes it.

@@ -63,7 +63,8 @@ impl<'p> Builder {
         let min = quantifier.min;
         let max = quantifier.max.unwrap_or(min);
         let longest = Self::is_longest(cursor, quantifier) && !quantifier.is_unbounded();
-        // What follows waits before it is copied for the repetitions: the copies wait as well.
+        // The states behind the loop are made to wait before they are copied for the repetitions,
+        // so that the copies wait, too.
         if is_greedy(quantifier) && min != max {
             if let ItemKind::Group { body, .. } = &cursor.item().kind {
                 let head = self.head_guard(cursor, body);

@@ -18,7 +18,7 @@ use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
 
-/// What is known of the states while they are divided.
+/// The parts into which the states are divided.
 #[derive(Default)]
 pub(super) struct Division {
     /// The stops of the `not`s that have a time.
@@ -41,7 +41,7 @@ struct Holding {
 }
 
 impl Builder {
-    /// The stop is that of a `not` with a time of its own.
+    /// Marks the stop as one of a `not` with a time of its own.
     pub(super) fn set_timed(&mut self, stop: StateId) {
         self.division.timed.insert(stop);
     }
@@ -81,7 +81,7 @@ impl Builder {
         Ok(())
     }
 
-    /// The states that an event leads to in the place of `state`.
+    /// Returns the states that replace `state` as the target of an event.
     fn parts(&mut self, state: StateId) -> Result<Vec<StateId>, AutomatonError> {
         if let Some(parts) = self.division.parts.get(&state) {
             return Ok(parts.clone());
@@ -240,7 +240,7 @@ impl Builder {
         state: StateId,
         holding: Holding,
     ) -> Result<(StateId, bool), AutomatonError> {
-        // What is reported again waits alone: the loop is over by then.
+        // A silence that is reported again waits alone: the loop is over by then.
         let waits = !self.repeats && self.is_together(state, holding);
         Ok((self.closed_part(state, holding, waits)?, waits))
     }

@@ -12,7 +12,7 @@ impl<'p> Builder {
         cursor.head_of().map_or(cursor.item().contiguity, |group| group.contiguity)
     }
 
-    /// What must hold of the time for the item's first event.
+    /// Returns the guard on time for the item's first event.
     pub(super) fn gap_guard(&mut self, cursor: ItemCursor<'p>) -> Option<GuardId> {
         let own = cursor.item().gap.map(|Gap { min, max }| {
             let since = cursor.context.since;

@@ -551,7 +551,7 @@ impl<E: Event> Dispatcher<E> {
         change.verdict = match migration.extent() {
             Extent::All if change.dropped == 0 => Verdict::Kept,
             Extent::All | Extent::Part => Verdict::KeptInPart,
-            // What it keeps quiet, and what keeps it from starting, goes on all the same.
+            // Its suppressed keys, and what keeps it from starting, are retained all the same.
             Extent::Nothing => Verdict::Reset(String::from("its first step is another one")),
         };
         StateOrigin::Changed(index, Box::new(migration))

@@ -111,7 +111,7 @@ pub(in crate::stream) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Sh
         })
         .collect();
     for other in &mut shards[1..] {
-        // What rules have made is seen by the first shard alone.
+        // Events that rules have made are counted by the first shard alone.
         while other.dispatcher.accounting.derived.take().is_some() {}
     }
     shards[0].dispatcher.count_as(&engine.stats());

@@ -27,7 +27,7 @@ const FORGET_EVERY: u64 = 1024;
 /// The number of released events between two checks for outdated timers.
 const PRUNE_EVERY: u64 = 16;
 
-/// How events reach the rules.
+/// The way in which events reach the rules.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Delivery {
     /// Delivery can neither fail nor be observed: no cold store, no shard, no `limit .. fail`.
@@ -144,8 +144,8 @@ impl<E: Event> Dispatcher<E> {
                 if let Some(share) = &mut accounting.share {
                     share.enter_rule(index);
                 }
-                // What has no deadline can still be complete now that nothing can come any more. No
-                // other rule sees it: its moment is over.
+                // A partial match without a deadline can be complete now that nothing can come any
+                // more. No other rule sees this match: the time of its event is over.
                 rule.emitter.on_match = None;
                 let keys = groups.keys_mut(rule.group);
                 let place = |slot| Some((slot, keys.place(slot, index)?));

@@ -35,7 +35,7 @@ pub(in crate::stream) struct Route<E> {
     /// The only rule that reads the type, with its group and the reader of its key.
     pub(in crate::stream) direct: Option<DirectRoute<E>>,
     /// The other rules. They read the events that can start them, and the events that can advance
-    /// their open state, if there is such state for the key.
+    /// their open state, if the key has any.
     pub(in crate::stream) index: Option<Index>,
     /// The events that can advance the open state of some of the other rules.
     pub(in crate::stream) moves: Option<Index>,
@@ -57,7 +57,7 @@ pub(in crate::stream) struct DirectRoute<E> {
     pub(in crate::stream) leaves: bool,
     /// The comparisons that an event must fulfil to do anything.
     pub(in crate::stream) prefilter: Option<Prefilter>,
-    /// What is known of an event that passes `prefilter`.
+    /// The outcome for an event that passes `prefilter`.
     pub(in crate::stream) outcome: PrefilterOutcome,
 }
 
@@ -153,7 +153,8 @@ impl<E: Event> Route<E> {
 }
 
 impl<E: Event> Routes<E> {
-    /// Builds the routes for events of the types of `schema`, some of which the rules declare.
+    /// Builds the routes for events of the types of `schema`. The rules declare some of these
+    /// types.
     pub(in crate::stream) fn new(
         schema: &Schema,
         rules: &[RuleRuntime<E>],

@@ -4,8 +4,8 @@
 //! and delivery is direct (`Dispatcher::delivers_directly`). Any other event takes the general
 //! path, `Ingest::ingest`.
 //!
-//! Why it is right: such an event is released as soon as it comes. None of the conditions can
-//! change within a batch, so one check covers all events of the batch.
+//! Why it is right: an event that passes these checks would be released as soon as it comes. None
+//! of the conditions can change within a batch, so one check covers all events of the batch.
 //!
 //! What it saves: the checks for each event, and for keys that are not in a cache the wait for
 //! memory (see `dispatch/prefetch.rs`).

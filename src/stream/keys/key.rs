@@ -158,7 +158,7 @@ impl KeyHasher {
         fold(state.finish())
     }
 
-    /// Returns the hash of a stored key, which is that of an event's key.
+    /// Returns the hash of a stored key. It equals the hash of the same key in an event.
     fn owned(&self, key: &[Value]) -> u32 {
         if let [one] = key {
             return self.one(one.as_ref());

@@ -139,9 +139,9 @@ impl KeyEntry {
         }
     }
 
-    /// Drops the empty states at the positions `idle` and sorts the rest, of which the first
-    /// `sorted` are in order. Faster than [`tidy`](KeyEntry::tidy) for keys with state of very many
-    /// rules.
+    /// Drops the empty states at the positions `idle` and sorts the rest; the first `sorted`
+    /// positions are in order already. Faster than [`tidy`](KeyEntry::tidy) for keys with state of
+    /// very many rules.
     fn tidy_at(&mut self, idle: &[u32], mut sorted: usize) -> bool {
         let KeyEntry::Many(held) = self else { return self.tidy() };
         if idle.len() + held.len().saturating_sub(sorted) > FEW {
@@ -358,8 +358,8 @@ impl KeyTable {
         self.tidy_with(slot, KeyEntry::tidy);
     }
 
-    /// Drops the empty states at the sorted positions `idle` of a slot, of which the first `sorted`
-    /// states are in order, and the slot if nothing is left.
+    /// Drops the empty states at the sorted positions `idle` of a slot, and the slot if nothing is
+    /// left. The first `sorted` states of the slot are in order already.
     #[inline]
     pub(crate) fn tidy_at(&mut self, slot: u32, idle: &[u32], sorted: usize) {
         self.tidy_with(slot, |holdings| holdings.tidy_at(idle, sorted));

@@ -134,7 +134,7 @@ impl<'a, E: Event> Match<'a, E> {
     }
 
     /// Returns the names and values of the fields that the rule emits; none if the rule has no
-    /// `emit`. A value is computed when the iterator comes to it.
+    /// `emit`. The iterator computes each value when it is asked for it.
     pub fn emit(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, Value)> + use<'a, E> {
         let found = *self;
         let fields = self.emitted().map_or(&[][..], |emit| &emit.fields);
@@ -384,8 +384,8 @@ impl<'a, E: Event> Timeout<'a, E> {
         self.0.events()
     }
 
-    /// Returns the names and values of the fields of `on timeout emit`; none if the rule has no
-    /// such clause. A value is computed when the iterator comes to it.
+    /// Returns the names and values of the fields of `on timeout emit`; none if the rule does not
+    /// have the clause. The iterator computes each value when it is asked for it.
     pub fn emit(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, Value)> + use<'a, E> {
         self.0.emit()
     }

@@ -13,7 +13,7 @@ pub(in crate::stream) struct PushContext<'c, E: Event, S: ?Sized> {
     /// The number of the rule.
     pub(in crate::stream) rule: u32,
     pub(in crate::stream) event: &'c E,
-    /// What the prefilter says of the event.
+    /// The answer of the prefilter for the event.
     pub(in crate::stream) prefilter: PrefilterOutcome,
     /// The sequence number of the event.
     pub(in crate::stream) seq: u64,

@@ -31,7 +31,7 @@ enum ValueOrigin {
     /// The event time.
     Time,
     Expr(Expr),
-    /// The record has no such field; the value is null.
+    /// The record does not have the field; the value is null.
     Nothing,
 }
 

@@ -114,7 +114,7 @@ fn sweeps(program: &Program) -> Option<Sweeps> {
 }
 
 impl<E: Event> RuleRuntime<E> {
-    /// Returns the heap size in bytes, without that of keys.
+    /// Returns the heap size in bytes, without the keys.
     pub(in crate::stream) fn memory_usage(&self) -> usize {
         let suppression =
             self.emitter.suppression.as_ref().map_or(0, SuppressionTable::memory_usage);
@@ -222,7 +222,7 @@ impl<E: Event> RuleRuntime<E> {
             && let Some(begins) = self.matcher.begins(cx.event, cx.prefilter)
         {
             if begins {
-                // What is held is made where it stays.
+                // The state is built in the slot where it stays.
                 let slot = keys.insert_idle(key, cx.rule);
                 cx.accounting.stats.keys += 1;
                 let at = keys.at_mut(slot, 0);

@@ -25,7 +25,7 @@ pub(in crate::stream) struct RuleSpec<E> {
     pub(in crate::stream) host: Vec<HostCondition<E>>,
     /// The closures of the rule's key; `None` if it is in fields.
     pub(in crate::stream) key_closures: Option<KeyClosures<E>>,
-    /// The schema of the rule's numbers; `None` if it is that of the events.
+    /// The schema of the rule's numbers; `None` if the events' own schema has the same numbers.
     pub(in crate::stream) schema: Option<Arc<Schema>>,
     /// True if the rule comes from rule text, not from the host's own code.
     pub(in crate::stream) is_text: bool,
@@ -61,7 +61,7 @@ impl<E> RuleSpec<E> {
     }
 }
 
-/// What the rules of one engine share while they are prepared.
+/// The values that the rules of one engine share while they are prepared.
 #[derive(Debug, Default)]
 pub(in crate::stream) struct Preparation {
     known: CompileCache,

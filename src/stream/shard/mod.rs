@@ -48,8 +48,8 @@ use crate::time::Timestamp;
 ///
 /// Push the same events, watermarks and sources to all shards in the same order. Counts and reports
 /// that do not depend on keys (late events, the reorder buffer, events of unknown types) come from
-/// the first shard alone. The [sum](Stats#impl-Sum<Stats>-for-Stats) of all counts is therefore
-/// that of one engine.
+/// the first shard alone. The [sum](Stats#impl-Sum<Stats>-for-Stats) of all counts is therefore the
+/// count of a single engine.
 pub struct Shard<E: Event>(pub(in crate::stream) Engine<E>);
 
 impl<E: Event> fmt::Debug for Shard<E> {

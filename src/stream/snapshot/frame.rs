@@ -139,7 +139,7 @@ impl<'a> Sections<'a> {
         Ok(Sections { identity: Identity { checksum, length }, sections })
     }
 
-    /// Reads a section to its end with `read`; `None` if there is no such section.
+    /// Reads a section to its end with `read`; `None` if the section is missing.
     ///
     /// # Errors
     /// [`RestoreError`] if the contents are invalid.

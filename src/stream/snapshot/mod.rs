@@ -283,7 +283,7 @@ pub enum RestoreError {
     /// A part holds changes without the snapshot that they follow. The number is the index of the
     /// part, counted from 0.
     Unfounded(usize),
-    /// Parts were taken under different rules. The name is that of a rule that differs.
+    /// Parts were taken under different rules. The name is the name of a rule that differs.
     OtherRules(Arc<str>),
     /// Parts are from engines at different watermarks.
     OtherTime,

@@ -45,7 +45,7 @@ pub(super) struct SavedPart<'a, E> {
     sections: Sections<'a>,
 }
 
-/// The state of an engine except for that of its rules.
+/// The state of an engine, except the state of its rules.
 #[derive(Debug)]
 pub(super) struct SavedEngine {
     pub(super) finished: bool,

@@ -135,7 +135,8 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         frame.section(Section::Suppressed, |out| self.suppressed(out));
         frame.section(Section::Keys, |out| self.keys(out));
         let identity = frame.end();
-        // What an engine holds that has not got to its last event cannot be gone on from.
+        // An engine that failed in the middle of an event has no state from which it could
+        // continue.
         if matches!(self.engine.dispatcher.failure(), Some(PushError(Failure::Cold(_)))) {
             out.clear();
             return None;
@@ -248,7 +249,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         let watermark = self.engine.watermark.as_millis();
         for rule in &self.engine.dispatcher.rules {
             let Some(suppression) = &rule.emitter.suppression else { continue };
-            // What is kept quiet by something else than the key is so in all shares.
+            // A suppression that is not by the key is the same in all shares.
             let is_by_key = rule.info.rule.suppress.as_ref().is_some_and(|by| by.by.is_none())
                 || rule.emitter.once == Some(Once::Key);
             let mut entries: Vec<_> = suppression.entries().collect();

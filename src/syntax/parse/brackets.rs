@@ -9,7 +9,7 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Brackets {
     /// For a bracket, the index of its partner.
     partners: Vec<u32>,
-    /// How many brackets are open around a token; a bracket is outside of itself.
+    /// The number of open brackets around each token; a bracket is outside of itself.
     depths: Vec<u32>,
 }
 
@@ -43,7 +43,7 @@ struct Finder<'s> {
     tokens: &'s [Token],
     partners: Vec<u32>,
     stack: Vec<u32>,
-    /// How many of each kind are open.
+    /// The number of open brackets of each kind.
     counts: [u32; 3],
     /// The length of the stack inside the body of the rule or test that is open, 0 if none is.
     body: usize,

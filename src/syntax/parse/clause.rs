@@ -15,7 +15,7 @@ const BOUND_OF_PART: &str =
 
 const ONE_QUANTIFIER: &str = "a step has one quantifier: one of `?`, `*`, `+` and `{2..5}`";
 
-/// What `{ ... }` of `emit`, `meta` and tests holds.
+/// The content of `{ ... }` in `emit`, `meta` and tests.
 pub(super) type Record = Vec<(Name, Option<Spanned<Expr>>)>;
 
 impl Parser<'_> {
@@ -178,7 +178,7 @@ impl Parser<'_> {
         if let Some(meant) = self.misspelled(&words::CLAUSES) {
             self.report(diagnostic.help(format!("did you mean `{meant}`?")));
             self.bump();
-            // What is wrong behind it may be due to the guess.
+            // Mistakes behind the guess may be due to it.
             let reported = self.diagnostics.len();
             let clause = self.clause_behind(meant);
             if clause.is_err() {
@@ -419,7 +419,7 @@ impl Parser<'_> {
         Ok(Skip { strategy, ordered })
     }
 
-    /// What stands behind `report`.
+    /// Parses the word behind `report`.
     fn report_clause(&mut self) -> Parsed<Report> {
         const WORDS: [&str; 6] = ["all", "count", "first", "last", "longest", "shortest"];
         let word = self.word();
@@ -676,7 +676,7 @@ impl Parser<'_> {
     }
 }
 
-/// True if a rule may have several such clauses.
+/// True if a rule may have several clauses of this kind.
 fn repeats(clause: &Clause) -> bool {
     matches!(clause, Clause::Param(_) | Clause::Define(_))
 }

@@ -10,7 +10,7 @@ use super::{Parsed, Parser, too_deep};
 
 const EXPECTED: &str = "a value";
 
-/// How strongly operators bind.
+/// The binding strengths of operators.
 mod level {
     pub(super) const OR: u8 = 1;
     pub(super) const AND: u8 = 2;
@@ -27,7 +27,7 @@ struct ExprTree {
     height: u32,
 }
 
-/// What can stand between two operands, or behind one.
+/// An operator between two operands, or behind one.
 enum Infix {
     Binary(BinaryOp),
     In { negated: bool },
@@ -44,7 +44,7 @@ impl Infix {
     }
 }
 
-/// How strongly `op` binds.
+/// Returns the binding strength of `op`.
 fn level_of(op: BinaryOp) -> u8 {
     match op {
         BinaryOp::Or => level::OR,
@@ -230,7 +230,7 @@ impl Parser<'_> {
         Ok(ExprTree { expr: Spanned { node: tree.node, span }, height })
     }
 
-    /// What follows `in`.
+    /// Parses the right side of `in`.
     fn membership(&mut self, value: ExprTree, negated: bool) -> Parsed<ExprTree> {
         let in_parentheses = self.is(TokenKind::OpenParen) && self.nth(2).kind == TokenKind::Comma;
         if self.is(TokenKind::OpenBrace) || in_parentheses {

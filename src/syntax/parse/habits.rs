@@ -1,5 +1,5 @@
-//! What users of other languages write in a pattern, and what to write here instead. Where it is
-//! plain what was meant, it is reported and read as that: one mistake, one message.
+//! Spellings that users of other languages write in a pattern, and their replacements here. If the
+//! meaning is plain, the spelling is reported and then read as meant: one mistake, one message.
 
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 
@@ -210,8 +210,8 @@ impl Parser<'_> {
         Ok(Step { name, wildcard: false, condition, span: self.since(start) })
     }
 
-    /// What stands in parentheses behind `name`: a condition, which is reported and read as one, or
-    /// the call of another language's pattern.
+    /// Parses parentheses behind `name`: a condition, which is reported and read as one, or the
+    /// call of another language's pattern.
     pub(super) fn parentheses_behind(
         &mut self,
         name: &Name,
@@ -278,7 +278,7 @@ impl Parser<'_> {
                     | TokenKind::EqTilde
             )
         };
-        // What is compared in brackets is the condition of a step in a group.
+        // A comparison in brackets is the condition of a step in a group.
         let depth = self.brackets.depth(open) + 1;
         !inside.iter().any(|token| arrow(token.kind))
             && (open..close)
@@ -338,8 +338,8 @@ impl Parser<'_> {
         self.bump();
     }
 
-    /// What to write for the words that start a clause in another language, where two of them say
-    /// more than the first.
+    /// Returns the replacement for a clause of another language, if two of its words say more than
+    /// the first.
     pub(super) fn phrase_elsewhere(&self) -> Option<&'static str> {
         let lower = |n: usize| self.word_at(n).to_ascii_lowercase();
         Some(match (lower(0).as_str(), lower(1).as_str()) {

@@ -15,7 +15,7 @@ const EXPECTED_ITEM: &str = "`event`, `list`, `param`, `define`, `rule`, `test` 
 
 const RULE: &str = "a rule is written `rule name { key user  match a -> b  within 5m }`";
 
-/// What stands before a number.
+/// The sign before a number.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Sign {
     Plus,
@@ -155,7 +155,7 @@ impl Parser<'_> {
                 Ok(())
             })
         })?;
-        // What could not be read of it shall not be missed by the rules.
+        // Fields that could not be read must not be reported as missing in rules.
         event.open |= self.mistakes > mistakes;
         Ok(event)
     }
@@ -387,7 +387,8 @@ impl Parser<'_> {
                 i64::try_from(magnitude).ok()
             }
         };
-        // What cannot be read was reported already, but for the one magnitude that needs a minus.
+        // A number that cannot be read was reported already. The exception is the magnitude that is
+        // valid only with a minus.
         let too_big = |this: &mut Self, fits_negated: bool| {
             if fits_negated {
                 this.report(
@@ -540,7 +541,7 @@ impl Parser<'_> {
         }
     }
 
-    /// What stands behind `expect`.
+    /// Parses the text behind `expect`.
     fn expectation(&mut self) -> Parsed<TestStep> {
         let no = if self.is_word("not") {
             let diagnostic = self.not_expected("`match`, `timeout` or `no`");

@@ -78,14 +78,14 @@ struct Parser<'s> {
     text: &'s str,
     tokens: &'s [Token],
     brackets: &'s Brackets,
-    /// The index of the token that is looked at; at most that of the end.
+    /// The index of the current token; at most the index of the end.
     at: usize,
-    /// How many brackets and prefixes are open.
+    /// The number of open brackets and prefixes.
     nesting: u32,
     diagnostics: Vec<Diagnostic>,
     /// The token at which the last mistake was noticed: one mistake, one message.
     noticed: Option<usize>,
-    /// How often something was wrong, reported or not: each may mean a long way to where it ends.
+    /// The number of mistakes, reported or not. Each can mean a long search for its end.
     mistakes: usize,
     /// True if a `;` was reported; they come in dozens.
     reported_semicolon: bool,
@@ -93,7 +93,7 @@ struct Parser<'s> {
     reported_colon: bool,
     /// After a sentence of another language: go on with the next line.
     to_next_line: bool,
-    /// What the lexer reported here is part of a mistake that is reported.
+    /// The places of lexer errors that belong to a mistake that is reported.
     covered: Vec<Span>,
 }
 
@@ -212,7 +212,7 @@ impl<'s> Parser<'s> {
 
     // Reporting.
 
-    /// What is looked at, as messages name it.
+    /// Returns the current token as messages name it.
     fn found(&self) -> String {
         let token = self.peek();
         if token.kind == TokenKind::End {
@@ -239,7 +239,7 @@ impl<'s> Parser<'s> {
         if !self.something_else_follows() {
             return diagnostic;
         }
-        // What is missing is missing where the text breaks off.
+        // A missing token is reported where the text breaks off.
         let place = self.last_end().end;
         let diagnostic = Diagnostic { primary: point(place), ..diagnostic };
         if token.kind == TokenKind::End {
@@ -299,7 +299,7 @@ impl<'s> Parser<'s> {
 
     /// Reports a mistake noticed at the token that is looked at.
     fn report(&mut self, diagnostic: Diagnostic) {
-        // What cannot be read at all was reported by the lexer.
+        // The lexer has reported a token that cannot be read.
         if self.noticed != Some(self.at) && !self.is(TokenKind::Bad) {
             self.diagnostics.push(diagnostic);
         }
@@ -545,7 +545,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// What a string token means.
+    /// Returns the text that a string token stands for.
     fn string_text(&self, token: Token) -> String {
         let text = self.text_of(token);
         let mut content = text.chars();

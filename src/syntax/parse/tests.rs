@@ -235,7 +235,7 @@ fn nesting_up_to_the_limit_is_read_and_beyond_it_reported() {
     assert_eq!(code(&" ".repeat(MAX_TEXT + 1)), [Code::LimitExceeded]);
 }
 
-/// What other languages put between and before steps are names here, too.
+/// Words that join steps in other languages are names here.
 #[test]
 fn words_of_other_languages_are_names_where_a_name_stands() {
     let words = [

@@ -141,7 +141,7 @@ const MUL: u8 = 6;
 const UNARY: u8 = 7;
 const OPERAND: u8 = 8;
 
-/// How strongly the outermost operator of an expression binds.
+/// Returns the binding strength of the outermost operator of an expression.
 fn level(expr: &Expr) -> u8 {
     match expr {
         Expr::If(_) => IF,

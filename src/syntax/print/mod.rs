@@ -70,7 +70,7 @@ impl Printer {
         self.push("\n");
     }
 
-    /// What is broken everywhere or nowhere.
+    /// Prints a group: its breaks are all taken or none.
     fn group(&mut self, inner: impl FnOnce(&mut Self)) {
         self.mark(MarkKind::Begin);
         inner(self);

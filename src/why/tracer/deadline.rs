@@ -1,4 +1,4 @@
-//! What passing time does to the partial matches of the key.
+//! Traces the effects of passing time on the partial matches of the key.
 
 use super::{Arrived, ReportedOutcome, Tracer};
 use crate::event::Event;
@@ -10,10 +10,11 @@ use crate::why::keys::Whose;
 use crate::why::shadow::Made;
 use crate::why::story::{Cause, Effect, Fate};
 
-/// How many partial matches that time has ended are remembered, to report what comes too late.
+/// The number of expired partial matches that are remembered, so that events that come too late can
+/// be reported.
 const REMEMBERED: usize = 16;
 
-/// How far time has moved: up to a moment, or past it.
+/// The extent of a move of time: up to a moment, or past it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Until {
     /// Events at the moment can still come.
@@ -95,7 +96,7 @@ impl<E: Event> Tracer<E> {
         }
     }
 
-    /// What passing time did to the partial matches that were open before.
+    /// Returns the effects of passing time on the partial matches that were open before.
     pub(super) fn after_time(
         &mut self,
         before: &[(u64, Waiting)],

@@ -11,7 +11,7 @@ use crate::why::keys::KeyError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TraceError {
-    /// There is no such rule.
+    /// The rule does not exist.
     #[non_exhaustive]
     NoRule {
         /// The name that was asked for.

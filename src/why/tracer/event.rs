@@ -1,4 +1,4 @@
-//! What an event of the key does: to each partial match, and as the start of one.
+//! Traces the effects of an event of the key: on each partial match, and as the start of one.
 
 use super::deadline::Until;
 use super::{Arrived, MAX_PARTIALS, Over, ReportedOutcome, Tracer, effect};
@@ -10,17 +10,17 @@ use crate::schema::TypeId;
 use crate::time::Timestamp;
 use crate::why::story::{Cause, Effect, Fate, Mismatch, ShownEvent, Then, Waits};
 
-/// What there is to say of an event before it changes anything.
+/// The facts about an event before it changes anything.
 struct JudgedEvent {
     partials: Vec<EventVerdict>,
     start: EventVerdict,
-    /// What came too short a time before one could start, and from when on one can.
+    /// The `not` that still prevents a start, and the time from which a partial match can start.
     too_soon: Option<(String, Timestamp)>,
-    /// What the event keeps from starting, and until when, if it is what must not come before.
+    /// The `not` that the event violates, and the time up to which it prevents a start.
     silences: Option<(String, Timestamp)>,
 }
 
-/// What an event could do to one partial match.
+/// The possible effect of an event on one partial match.
 struct EventVerdict {
     mismatches: Vec<Mismatch>,
     stopped_by: Vec<String>,
@@ -32,15 +32,14 @@ struct EventVerdict {
     takes: bool,
 }
 
-/// What one event has done, as it is put together from what was there before and what is there
-/// after.
+/// The effects of one event, found by comparing the partial matches before it with those after it.
 #[derive(Default)]
 struct Account {
     /// The number of the event.
     seq: u64,
-    /// The partial matches after the event of which nothing was said yet.
+    /// The partial matches after the event that no effect mentions yet.
     after: Vec<Waiting>,
-    /// The outcomes of which nothing was said yet.
+    /// The outcomes that no effect mentions yet.
     reported: Vec<ReportedOutcome>,
     /// True if a partial match was refused for want of room.
     overflow: bool,
@@ -176,7 +175,7 @@ impl<E: Event> Tracer<E> {
         self.finished |= fails || gives_up;
     }
 
-    /// What there is to say of an event before it changes anything: for each partial match, and for
+    /// Returns the facts about an event before it changes anything: for each partial match, and for
     /// the start.
     fn judged(
         &self,

@@ -29,13 +29,13 @@ use crate::stream::{self, Match, Progress, Reorder, RuleInfo, SourceId, Strategy
 use crate::time::{Timestamp, duration_to_millis};
 use crate::value::Value;
 
-/// How many partial matches are followed at once.
+/// The largest number of partial matches that are followed at once.
 const MAX_PARTIALS: usize = 2_000;
-/// How many fields of an event are shown.
+/// The largest number of an event's fields that are shown.
 const SHOWN_FIELDS: usize = 8;
-/// How many effects of one event or moment are kept.
+/// The largest number of effects that are kept for one event or moment.
 const KEPT_EFFECTS: usize = 100;
-/// How many entries are kept by default.
+/// The default for the largest number of entries that are kept.
 const KEPT_ENTRIES: usize = 1_000;
 
 /// Follows one key of one rule. See the [module](crate::why).
@@ -69,7 +69,7 @@ pub struct Tracer<E: Event> {
     pub(super) left_out: u64,
     pub(super) counts: Counts,
     finished: bool,
-    /// What was open when the stream ended.
+    /// The partial matches that were open when the stream ended.
     pub(super) open_at_end: Option<Vec<OpenPartial>>,
 }
 
@@ -95,7 +95,7 @@ struct Over {
     by_other_key: bool,
 }
 
-/// What a tracer has counted.
+/// The counts of a tracer.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -131,7 +131,7 @@ pub struct OpenPartial {
     pub partial: u64,
     /// The names of the steps that it has taken.
     pub taken: Vec<Arc<str>>,
-    /// What it waits for.
+    /// Everything that it waits for.
     pub waits: Waits,
 }
 
@@ -152,8 +152,8 @@ impl<E: Event> Tracer<E> {
     /// quotes. A rule without key takes none.
     ///
     /// # Errors
-    /// There is no such rule, the key is not of its form, or the rule cannot be run on events of
-    /// type `E`.
+    /// The rule does not exist, the key does not have the rule's form, or the rule cannot be run on
+    /// events of type `E`.
     pub fn new(
         rules: &RuleSet,
         rule: &str,
@@ -267,12 +267,12 @@ impl<E: Event> Tracer<E> {
         &self.info.rule
     }
 
-    /// What was counted so far.
+    /// Returns the counts so far.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// How far time has come.
+    /// Returns the time that the watermark has reached.
     pub fn watermark(&self) -> Timestamp {
         self.watermark
     }
@@ -282,7 +282,7 @@ impl<E: Event> Tracer<E> {
         self.entries.iter()
     }
 
-    /// How many entries were left out.
+    /// Returns the number of entries that were left out.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
@@ -442,7 +442,7 @@ impl<E: Event> Tracer<E> {
         names.zip(&self.key).map(|(name, value)| format!("{name} = {value}")).collect()
     }
 
-    /// How far time has come, as people see it: events at that time may still come.
+    /// Returns the current time as people see it: events at that time may still come.
     pub(super) fn now(&self) -> Option<Timestamp> {
         match self.strategy {
             Strategy::Sorted => self.newest,
@@ -471,7 +471,7 @@ impl<E: Event> Tracer<E> {
         Judge { narrator, matcher, store }
     }
 
-    /// What a match drops, in words.
+    /// Returns the effect of the skip strategy, in words.
     fn skip_effect(&self) -> String {
         match self.over {
             Some(_) => String::from("`once` ends all else"),
@@ -479,8 +479,8 @@ impl<E: Event> Tracer<E> {
         }
     }
 
-    /// What ends the key at `now`, if something does that it has not done before. Gives the partial
-    /// matches that it ends.
+    /// Ends the key at `now`, if a match of another key ends it and it is not over yet. Returns the
+    /// effects on its partial matches.
     fn end_by_other_key(&mut self, now: Timestamp) -> Vec<Effect> {
         let ended = self.shadow.as_ref().and_then(|shadow| shadow.heard.ended);
         let Some(since) = ended.filter(|since| *since <= now && self.over.is_none()) else {
@@ -652,7 +652,7 @@ struct ReportedOutcome {
     reported: Reported,
 }
 
-/// Returns an effect without a result, of which nothing is awaited.
+/// Returns an effect without a result; nothing is awaited.
 fn effect(partial: Option<u64>, fate: Fate) -> Effect {
     Effect { partial, fate, reported: None, waits: None }
 }

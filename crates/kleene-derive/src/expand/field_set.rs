@@ -1,4 +1,4 @@
-//! What the fields of a struct or variant are in the code that is written.
+//! The fields of a struct or variant in the generated code.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -15,7 +15,7 @@ impl FieldSet {
         self.fields.iter().map(|field| &field.ident).chain(time).collect()
     }
 
-    /// How many flat fields there are.
+    /// Returns the number of flat fields.
     pub(super) fn count(&self, krate: &Path) -> TokenStream {
         flat_count(&self.fields, krate)
     }
@@ -174,7 +174,7 @@ impl FieldSet {
         quote!(#(#parts)* ::core::option::Option::None)
     }
 
-    /// What has to hold of the fields' types, for structs with type parameters.
+    /// Returns the bounds on the fields' types, for structs with type parameters.
     pub(super) fn bounds(&self, krate: &Path) -> Vec<syn::WherePredicate> {
         let derived = quote!(#krate::event::derived);
         let mut bounds: Vec<syn::WherePredicate> = Vec::new();
@@ -282,7 +282,7 @@ pub(super) fn bound(ident: &Ident) -> TokenStream {
     quote!(#name)
 }
 
-/// What a `Box`, `Rc` or `Arc` points to; the type itself otherwise.
+/// Returns the target of a `Box`, `Rc` or `Arc`; otherwise the type itself.
 pub(super) fn pointee(ty: &Type) -> &Type {
     argument_of(ty, &["Box", "Rc", "Arc"]).unwrap_or(ty)
 }

@@ -1,4 +1,4 @@
-//! What the columns mean for a type of events, and the values of their cells.
+//! The columns of a type of events, and the values of their cells.
 
 use std::sync::Arc;
 
@@ -13,15 +13,16 @@ use crate::layout::{Layout, Reading};
 use crate::number::{decimal, whole};
 use crate::scalar::{Spelling, from_text};
 
-/// What the columns mean for a type.
+/// The meaning of the columns for a type.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
     pub(super) all: Vec<Column>,
     pub(super) plan: Option<Plan>,
 }
 
-/// How to make an event of a record without surprises: field by field, straight into the event.
-/// Whatever is amiss in a record is found, and reported, by reading it column by column.
+/// The fast way from a record to an event: field by field, straight into the event. If a record
+/// holds anything unusual, it is read column by column instead, which finds and reports the
+/// problem.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     /// The column with the event time.
@@ -40,7 +41,7 @@ enum Planned {
     Null,
 }
 
-/// What a column means for a type.
+/// The meaning of a column for a type.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Column {
     Field(usize),
@@ -49,8 +50,8 @@ pub(super) enum Column {
 }
 
 impl Columns {
-    /// What the columns that `by_name` numbers mean for a type; the `special` ones hold the type or
-    /// the time. Takes time in proportion to the columns and the fields.
+    /// Returns the meaning of the columns, numbered by `by_name`, for a type; the `special` ones
+    /// hold the type or the time. Takes time in proportion to the columns and the fields.
     pub(super) fn new(
         layout: &Layout,
         by_name: &HashMap<Arc<str>, usize>,
@@ -75,8 +76,8 @@ impl Columns {
 }
 
 impl Plan {
-    /// The plan for a type, if its event time is that of its own field and no other is left to say
-    /// anything.
+    /// Returns the plan for a type, if the event time is one of its own fields and no other column
+    /// can contradict it.
     fn new(
         layout: &Layout,
         of_fields: &[Option<usize>],

@@ -26,7 +26,7 @@ pub(crate) struct CsvParser {
     /// The column that holds the type, where the input says it.
     type_column: Option<usize>,
     time_column: Option<usize>,
-    /// What the columns mean for each type, once it has come.
+    /// The meaning of the columns for each type that has come.
     columns: Vec<Option<Columns>>,
     /// The last type that is not declared.
     unknown: String,
@@ -34,7 +34,7 @@ pub(crate) struct CsvParser {
 }
 
 impl CsvParser {
-    /// What events look like from now on: other types of other fields.
+    /// Changes the declared types and fields of events from now on.
     pub(crate) fn renew(&mut self, schema: &Schema, declared: &Schema) {
         self.layouts.renew(schema, declared);
         self.columns.clear();
@@ -235,7 +235,7 @@ mod tests {
             let mut cells = Cells::default();
             let row = cells.split(&record, false, b',');
             let planned = format!("{:?}", parser.parse(&row));
-            // What the columns mean is known now.
+            // The meaning of the columns is known now.
             for columns in parser.columns.iter_mut().flatten() {
                 columns.plan = None;
             }

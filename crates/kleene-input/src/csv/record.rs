@@ -28,7 +28,7 @@ impl<'a> Row<'a> {
         &self.text[start..end]
     }
 
-    /// How many cells there are.
+    /// Returns the number of cells.
     pub(crate) fn len(&self) -> usize {
         self.cells.len()
     }
@@ -84,7 +84,7 @@ impl Cells {
     }
 }
 
-/// What stands at the start of a text.
+/// The record at the start of a text.
 pub(crate) enum Reach {
     /// A record: its length in bytes with its line end.
     Whole(usize),
@@ -94,14 +94,14 @@ pub(crate) enum Reach {
     Waiting,
 }
 
-/// What may follow a text.
+/// The input behind a text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Following {
     Nothing,
     More,
 }
 
-/// How far the record at the start of `text` reaches, whose first line has a quote in it.
+/// Returns the end of the record at the start of `text`; its first line has a quote in it.
 pub(crate) fn reach(text: &[u8], delimiter: u8, limit: usize, following: Following) -> Reach {
     let ended = following == Following::Nothing;
     let reason = match quoted_extent(text, delimiter) {
@@ -150,7 +150,7 @@ fn split_plain(record: &[u8], delimiter: u8, cells: &mut Vec<(usize, usize)>) {
     cells.push((start, record.len()));
 }
 
-/// How far a record with quotes reaches.
+/// The end of a record with quotes.
 enum Extent {
     /// Its length in bytes with its line end.
     Whole(usize),
@@ -202,7 +202,7 @@ fn split_quoted(record: &str, delimiter: u8, cells: &mut Cells) {
                 inner = next;
             }
         }
-        // What follows a closing quote is taken as it is.
+        // Text behind a closing quote is taken as it is.
         let (before, after) =
             rest.split_once(delimiter).map_or((rest, None), |(b, after)| (b, Some(after)));
         cells.text.push_str(before);
@@ -250,7 +250,7 @@ mod tests {
         found
     }
 
-    /// How long it takes to read a header of `columns` columns, the last of which is there twice.
+    /// Returns the time to read a header of `columns` columns; the last name is there twice.
     fn header_time(columns: usize) -> std::time::Duration {
         let mut names: Vec<String> =
             (0..columns).map(|column| format!("column_{column}")).collect();

@@ -47,7 +47,7 @@ impl JsonParser {
         JsonParser { layouts, type_path, unknown, assembly, scratch }
     }
 
-    /// What events look like from now on.
+    /// Returns the layouts of events, to change them.
     pub(crate) fn layouts_mut(&mut self) -> &mut Layouts {
         &mut self.layouts
     }
@@ -369,7 +369,7 @@ fn reason(line: &str, fault: Fault) -> String {
     }
 }
 
-/// An object of which nothing is kept.
+/// An object whose content is dropped.
 struct Skeleton;
 
 impl<'de> Visitor<'de> for Skeleton {

@@ -1,4 +1,4 @@
-//! What is read of JSON against what `serde_json` reads, with documents made up and damaged.
+//! The reading of JSON, held against `serde_json` with documents that are made up and damaged.
 
 use std::fmt::Write as _;
 
@@ -10,8 +10,8 @@ use serde_json::Value as Json;
 use super::*;
 use crate::layout::Layouts;
 
-/// A type of which everything is declared as `any`, and an open one of which nothing is: what is
-/// read is what stands there.
+/// Returns a parser for a type whose fields are all declared as `any`, and for an open type without
+/// declared fields: both read the values as they stand in the text.
 fn parser() -> JsonParser {
     let mut schema = Schema::new();
     let any = |name: &str| Field { name: name.into(), ty: FieldType::Any, optional: true };
@@ -32,7 +32,7 @@ fn parser() -> JsonParser {
     JsonParser::new(Layouts::new(&schema, Reading::default()))
 }
 
-/// What `serde_json` says a value is, as Kleene has it.
+/// Returns the value that `serde_json` has read, as Kleene has it.
 fn converted(json: &Json) -> Value {
     match json {
         Json::Null => Value::Null,

@@ -1,4 +1,4 @@
-//! What lines are read as, and what is reported for those that are no events.
+//! The events that lines are read as, and the reports for lines that are no events.
 
 use kleene::Event as _;
 use kleene::schema::{EventType, FieldId, Schema};

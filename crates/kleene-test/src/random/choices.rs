@@ -27,7 +27,7 @@ impl Choices<'_> {
         i64::try_from(self.below(bound.into())).unwrap_or(0)
     }
 
-    /// True in one of so many cases, and never of zeros.
+    /// True in one of `cases` cases, and never if all bytes are zero.
     fn one_of(&mut self, cases: usize) -> bool {
         self.below(cases) == cases - 1
     }

@@ -1,4 +1,4 @@
-//! What is reported of sets of matches.
+//! Random choices among sets of matches.
 
 use std::num::NonZeroU32;
 

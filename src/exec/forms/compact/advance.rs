@@ -18,7 +18,7 @@ use crate::exec::run::Run;
 use crate::hir::StepId;
 use crate::nfa::{Action, Compact, Decision, Edge, StateId};
 
-/// What is the same for all groups.
+/// The arguments that are the same for all groups.
 #[derive(Clone, Copy)]
 struct Pass<'c> {
     compact: &'c Compact,

@@ -83,7 +83,7 @@ impl MatchGroups {
         }
     }
 
-    /// Returns the number of groups, each of which counts once for each configuration.
+    /// Returns the number of groups. A group counts once for each of its configurations.
     pub(in crate::exec::forms) fn run_count(&self) -> usize {
         self.all.iter().map(|group| group.configurations.len()).sum()
     }

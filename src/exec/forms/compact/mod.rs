@@ -1,16 +1,16 @@
 //! The compact form: groups of partial matches with the same future, and a graph of their events.
 //!
-//! When it applies: `skip none` and `skip to next`, if nothing is reported at deadlines, no condition
-//! reads captured events other than by registers, and no event says how long a match may take
-//! ([`nfa::compact`](crate::nfa::Compact) has the list, `kleene explain` says what holds for a
-//! pattern). The planner picks it where an event can be skipped and captured by the same partial
-//! match, so that partial matches multiply.
+//! When it applies: `skip none` and `skip to next`, if nothing is reported at deadlines, no
+//! condition reads captured events except through registers, and no event says how long a match may
+//! take. [`nfa::compact`](crate::nfa::Compact) has the whole list, and `kleene explain` says what
+//! holds for a pattern. The planner picks the form if one partial match can both skip and capture
+//! the same event, so that partial matches multiply.
 //!
-//! Why it is right: a state, the registers and clocks that something still reads, and the time of
-//! the last event decide all that can become of a partial match, but for the pattern's own bound,
-//! which follows from its start. Partial matches that agree in them are one group. Their events are
-//! a node of a [graph](crate::exec::dag), whose chains are all different, so counting its chains
-//! counts matches.
+//! Why it is right: the future of a partial match is decided by its state, the registers and clocks
+//! that can still be read, and the time of its last event. Only the pattern's own bound follows
+//! from its start. Partial matches that agree in all of these are one group. The events of a group
+//! are a node of a [graph](crate::exec::dag). All chains of the graph are different, so counting
+//! its chains counts matches.
 //!
 //! What it saves: 2^n partial matches of n events are a few groups and 2n nodes. W7 with 24 events
 //! takes microseconds instead of seconds and gigabytes. A pattern with one partial match for each

@@ -322,7 +322,7 @@ fn step_roots<'e>(expr: &'e Spanned<ast::Expr>, out: &mut Vec<&'e Path>) {
     }
 }
 
-/// What to write for a function that other languages have.
+/// Returns the replacement for a function that other languages have.
 fn foreign_function(name: &str) -> Option<&'static str> {
     Some(match name.to_ascii_lowercase().as_str() {
         "now" | "current_timestamp" | "current_time" | "today" | "eventtimestamp" => {

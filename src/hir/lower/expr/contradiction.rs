@@ -16,16 +16,16 @@ const MAX_PARTS: usize = 200;
 /// The longest list that is compared item by item.
 const MAX_ITEMS: usize = 1000;
 
-/// What a part of a condition says of a field.
+/// A fact that a part of a condition states about a field.
 #[derive(Clone, Copy)]
 enum Fact<'e> {
-    /// It compares so with a constant.
+    /// The comparison of the field with a constant holds.
     Is(BinaryOp, ValueRef<'e>),
-    /// It is one of these.
+    /// The field is one of these values.
     In(&'e ValueSet),
-    /// It is none of these.
+    /// The field is none of these values.
     NotIn(&'e ValueSet),
-    /// It is null, which nothing else that can be said of it allows.
+    /// The field is null. No other fact can hold beside this one.
     Null,
 }
 
@@ -51,7 +51,7 @@ pub(in crate::hir::lower) fn exclude(
         .map(|field| canon::field(field, ty, schema))
         .collect();
     let sure = Sure { known, ty, schema };
-    // What is never null is false where it does not hold.
+    // A condition that is never null is false if it does not hold.
     let mut open: Vec<(&Expr, bool)> = yes.iter().map(|expr| (*expr, false)).collect();
     open.extend(no.iter().filter(|expr| sure.is_sure(expr)).map(|expr| (*expr, true)));
     if contradict(open, ty, schema) {
@@ -101,7 +101,7 @@ fn fields_asked(part: &Expr) -> Vec<&FieldRef> {
     fields
 }
 
-/// What is known not to be null.
+/// The expressions that are known not to be null.
 struct Sure<'a> {
     known: HashSet<String>,
     ty: TypeId,
@@ -174,7 +174,7 @@ fn contradict(mut open: Vec<(&Expr, bool)>, ty: TypeId, schema: &Schema) -> bool
                 note(field, Fact::Is(BinaryOp::Eq, ValueRef::Bool(!negated)));
             }
             Expr::Binary(op, a, b) => {
-                // What is false of a comparison is the opposite one, since null is neither.
+                // The negation of a comparison is the opposite comparison, since neither is null.
                 let Some(op) = (if negated { opposite(*op) } else { Some(*op) }) else { continue };
                 match (&**a, &**b) {
                     (Expr::Field(field), Expr::Literal(value)) => {

@@ -15,7 +15,7 @@ use crate::value::Kind;
 const TOTALS: [AggregateOp; 4] =
     [AggregateOp::Sum, AggregateOp::Avg, AggregateOp::Min, AggregateOp::Max];
 
-/// What can be asked of a set of matches.
+/// The help for a name that a set of matches does not have.
 const HELP: &str = "there are `matches.count`, and `matches.sum(step.field)`, `matches.avg(..)`, \
                     `matches.min(..)` and `matches.max(..)`";
 

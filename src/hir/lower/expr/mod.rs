@@ -29,7 +29,7 @@ const MAX_REGEX: usize = 1 << 20;
 /// True, false, or null for what is unknown.
 const UNSURE: Kind = Kind::BOOL.or(Kind::NULL);
 
-/// What a comparison of these types gives.
+/// The type of a comparison of these types.
 fn truth_of(kind: Kind) -> Kind {
     if kind.intersects(Kind::NULL) { UNSURE } else { Kind::BOOL }
 }
@@ -40,7 +40,7 @@ fn literal(value: Value, span: Span) -> Typed {
     Typed { kind: value.kind(), expr: Expr::Literal(value), span }
 }
 
-/// What was refused: it goes with everything, so that one mistake is reported once.
+/// The result for a refused expression: it fits everywhere, so that one mistake is reported once.
 fn refused(span: Span) -> Typed {
     Typed { expr: Expr::Literal(Value::Null), kind: Kind::NEVER, span }
 }

@@ -13,7 +13,7 @@ use crate::schema::TypeId;
 use crate::syntax::ast::{BinaryOp, Expr, Path, Spanned};
 use crate::value::Kind;
 
-/// What a step's conditions say of fields.
+/// The fields that a step's conditions name, and how.
 #[derive(Default)]
 struct Said {
     /// The fields that are asked `is null`, or that have to be there for another reason.
@@ -106,7 +106,7 @@ impl Said {
             Expr::Binary(..) | Expr::In { .. } => {}
             Expr::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
-                // What is not true goes the other way, null as well.
+                // A condition that is null selects the second value, as one that is false.
                 self.condition(source, condition, Sense::Plain);
                 self.condition(source, then, sense);
                 self.condition(source, otherwise, sense);

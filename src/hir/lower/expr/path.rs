@@ -182,7 +182,7 @@ impl RuleLowerer<'_, '_> {
         refused(span)
     }
 
-    /// True if a name is that of nested fields.
+    /// True if the name stands for nested fields.
     pub(super) fn is_record(&self, of: Takes, name: &str) -> bool {
         self.fields_in_common(of)
             .into_iter()

@@ -1,4 +1,4 @@
-//! What `in` looks into: lists, ranges and networks.
+//! The right side of `in`: lists, ranges and networks.
 
 use std::sync::Arc;
 
@@ -38,7 +38,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         let expr = Expr::In(Box::new(value.expr), Box::new(set));
         if has_null && matches!(&expr, Expr::In(_, set) if matches!(**set, Set::Values(_))) {
-            // What is not found may still be the null in the list.
+            // The list contains null, so a value that is not found may equal it: the answer is
+            // null.
             let null = Box::new(Expr::Literal(Value::Null));
             let expr = Expr::Binary(BinaryOp::Or, Box::new(expr), null);
             return Some(Typed { expr, kind: UNSURE, span });

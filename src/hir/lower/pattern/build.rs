@@ -321,7 +321,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// What an event has to fulfil to be one of these steps.
+    /// Returns a condition that is true for an event of one of these steps.
     fn one_of(&mut self, steps: &[Resolved<'a>], what: What) -> ConditionId {
         let mut conditions: Vec<ConditionId> =
             steps.iter().map(|step| self.step_condition(step, what)).collect();
@@ -333,7 +333,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// What an event has to fulfil to be this step.
+    /// Returns a condition that is true for an event of this step.
     pub(super) fn step_condition(&mut self, step: &Resolved<'a>, what: What) -> ConditionId {
         let Some(of) = step.ty else {
             return self.add_condition(Condition { ty: None, test: Test::True });
@@ -368,7 +368,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 never = Some((*source, condition));
             }
         }
-        // What was refused may be why it cannot be fulfilled.
+        // If a part was refused, the rest may look impossible for that reason alone.
         if let Some((source, condition)) = never.filter(|_| self.env.errors == errors) {
             self.source = source;
             let is_captured = of.one().is_some()

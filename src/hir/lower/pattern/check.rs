@@ -1,4 +1,4 @@
-//! What a pattern as a whole must not be, and what it may not be meant to be.
+//! Checks of a pattern as a whole: errors, and warnings about a likely mistake.
 
 use super::loops::PlanExtent;
 use super::{PlanItem, PlanKind, Quant, SequencePlan, Written};
@@ -197,7 +197,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         None
     }
 
-    /// What is wrong with a `not` before the first event.
+    /// Reports a `not ... for` before the first event.
     fn silence_before(
         item: &PlanItem<'_>,
         name: &str,
@@ -243,7 +243,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// What is wrong with the `for` of a `not` between two steps.
+    /// Reports a misplaced `for` of a `not` between two steps.
     fn silence_between(
         item: &PlanItem<'_>,
         name: &str,
@@ -379,8 +379,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// Refuses a `within` that ends before the gaps and silences in it can have passed, also that
-    /// of a group.
+    /// Refuses a `within`, of the pattern or of a group, that ends before the gaps and silences in
+    /// it can have passed.
     pub(super) fn check_times(&mut self, plan: &SequencePlan<'a>, span: Span, within: Option<i64>) {
         let least = least_time(plan);
         if let Some(within) = within
@@ -440,7 +440,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 }
 
-/// What a sequence is part of.
+/// The part of the pattern that a sequence is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Scope {
     /// The sequence is the whole pattern.
@@ -453,7 +453,7 @@ pub(super) enum Scope {
 
 const JOINED_NOT: &str = "a sequence that is joined with others neither begins nor ends with `not`";
 
-/// What to write instead of `a -> not b for 5m and c`, and of `a and not b -> c`.
+/// Returns the help for `a -> not b for 5m and c`, and for `a and not b -> c`.
 fn joined_not(name: &str, timed: &str) -> String {
     let timed = if name == timed { format!("{name} for 5m") } else { timed.to_owned() };
     format!(
@@ -512,7 +512,7 @@ fn least_time(plan: &SequencePlan<'_>) -> i64 {
         let inside = match &item.kind {
             PlanKind::Not { duration, .. } => {
                 let known = duration.and_then(|(time, _)| time.known()).unwrap_or(0);
-                // What stands first is about the time before.
+                // A leading `not` is about the time before the pattern.
                 silence = silence.max(if index > 0 { known } else { 0 });
                 continue;
             }
@@ -527,7 +527,7 @@ fn least_time(plan: &SequencePlan<'_>) -> i64 {
                 times.sort_unstable();
                 let least = times.get(count.saturating_sub(1)).copied().unwrap_or(0);
                 if branches.iter().any(|branch| branch.silence().is_some()) {
-                    // What follows counts from the event before, beside the silence.
+                    // The next item counts from the event before, beside the silence.
                     silence = least;
                     continue;
                 }
@@ -596,7 +596,7 @@ fn may_wait(plan: &SequencePlan<'_>) -> bool {
                 || branches.iter().any(may_wait)
         }
     };
-    // What must not have come before the first event waits for nothing.
+    // A leading `not` waits for nothing.
     let silent = matches!(plan.items.first(), Some(PlanItem { kind: PlanKind::Not { .. }, .. }));
     plan.items[usize::from(silent)..].iter().enumerate().any(waits)
 }

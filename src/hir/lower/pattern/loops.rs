@@ -1,11 +1,11 @@
-//! What a loop may not be meant to be: warnings.
+//! Warnings about loops that probably mean something else.
 
 use super::{PlanItem, PlanKind, SequencePlan};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
 
-/// What a plan is of: the whole pattern or a part of it.
+/// The extent of a plan: the whole pattern or a part of it.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum PlanExtent {
     Whole,

@@ -115,7 +115,7 @@ struct Quant<'a> {
     until: Option<PlanUntil<'a>>,
 }
 
-/// What ends a loop, its steps resolved.
+/// The `until` of a loop, its steps resolved.
 #[derive(Clone)]
 enum PlanUntil<'a> {
     Steps(Vec<Resolved<'a>>),
@@ -137,7 +137,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         body: &'a ast::Body,
         bound: Option<(usize, Written<'a>)>,
     ) -> Option<Planned<'a>> {
-        // What an event says may be any time.
+        // A bound that is read from an event may be any time.
         let within = bound.map(|(_, bound)| bound.known().unwrap_or(i64::MAX));
         let mut loops = Vec::new();
         let errors = self.env.errors;
@@ -263,7 +263,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         for (arrow, part) in &sequence.parts {
             match part {
                 Part::Not { what, duration, span, .. } => {
-                    // What was refused is not refused again for want of it.
+                    // A refused duration was reported; 0 prevents a second report that it is
+                    // missing.
                     let duration = duration.as_ref().map(|duration| {
                         (self.written(duration).unwrap_or(Written::Millis(0)), duration.span())
                     });
@@ -452,7 +453,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         info.site = Site { source: self.source, span: alias.span };
     }
 
-    /// What must not come; its step captures nothing.
+    /// Adds the step that must not come; it captures nothing. Returns its index and its
+    /// alternatives.
     fn negated(&mut self, what: &'a ast::Choice, loops: &[usize]) -> (usize, Vec<Resolved<'a>>) {
         let steps: Vec<Resolved<'a>> = what.steps.iter().map(|step| self.resolve(step)).collect();
         let ty = if let [one] = steps.as_slice() { one.ty } else { None };
@@ -577,7 +579,7 @@ impl PlanItem<'_> {
     fn places(&self) -> u64 {
         let times = |quantifier: &Quantifier| {
             let times = u64::from(quantifier.max.unwrap_or(quantifier.min).max(1));
-            // What can be left out or go on waits in places of its own.
+            // An item that can be left out or repeated has states of its own to wait in.
             if quantifier.is_once() { times } else { times.saturating_mul(2).saturating_add(1) }
         };
         match &self.kind {

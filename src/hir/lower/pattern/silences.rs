@@ -70,7 +70,7 @@ struct Operands<'p, 'a> {
     /// The first absence as it is written, and where.
     not: &'p str,
     span: Span,
-    /// How many of the operands have to happen.
+    /// The number of operands that have to happen.
     joins: usize,
 }
 
@@ -137,7 +137,7 @@ impl Operands<'_, '_> {
             .help("put a step between them, or write two rules")
     }
 
-    /// What stands before and behind the operands.
+    /// Reports items before and behind the operands that do not fit a silence.
     fn bad_surroundings(&self) -> Option<Diagnostic> {
         let item = &self.items[self.index];
         let rest = &self.items[self.index + 1..];

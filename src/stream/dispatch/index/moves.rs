@@ -1,10 +1,9 @@
 //! Advance conditions: the necessary conditions on an event that affects a rule's open state, read
 //! off the decision trees of the states in which a partial match can wait.
 //!
-//! Most conditions on later events compare them with earlier ones:
-//! `view[item % 1000 == 7] -> pay[item == view.item]`. The conditions on the field of the earlier
-//! event hold for that of the later one, too, as the fields are equal: here a `pay` must have
-//! `item % 1000 == 7`, too.
+//! Most conditions on later events compare them with earlier ones: `view[item % 1000 == 7] ->
+//! pay[item == view.item]`. The fields are equal, so the conditions on the field of the earlier
+//! event hold for the later event, too: here a `pay` must have `item % 1000 == 7`, too.
 
 use std::borrow::Cow;
 

@@ -51,7 +51,7 @@ fn compare(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
     a.compare(b).unwrap_or(Ordering::Equal)
 }
 
-/// Sets `furthest` of a part that is not empty, and returns that of its middle.
+/// Sets `furthest` of a part that is not empty, and returns the value in its middle.
 fn find_furthest<T>(part: &mut [Range<T>]) -> Option<Value> {
     let middle = part.len() / 2;
     let (left, rest) = part.split_at_mut(middle);

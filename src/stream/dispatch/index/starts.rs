@@ -32,7 +32,7 @@ pub(in crate::stream) enum When<'a> {
     If(Vec<Vec<StartClause<'a>>>),
 }
 
-/// Atoms of which at least one must hold.
+/// Atoms; at least one of them must hold.
 pub(in crate::stream) type StartClause<'a> = Vec<Atom<'a>>;
 
 /// A condition that an index can look up.
@@ -72,7 +72,7 @@ impl<'a> When<'a> {
                 _ => {}
             }
         }
-        // What breaks the silence is remembered, too.
+        // An event that violates the leading `not` concerns the rule, too.
         if let Some(not) = &program.leading_not {
             alternatives.extend(reader.condition(not.condition));
         }
@@ -192,7 +192,7 @@ pub(super) fn test<'a>(of: &'a Test, alternative: &mut Alternative<'a>) {
         // Each of several conditions is a way of its own.
         Test::True | Test::OneOf(_) => {}
         Test::Expr(expr) => conjunction(expr, alternative),
-        // What a closure of the host does is its own business.
+        // Nothing is known of a closure of the host.
         Test::Host { .. } => alternative.is_closed = true,
         Test::All(tests) => tests.iter().for_each(|part| test(part, alternative)),
     }
@@ -268,7 +268,7 @@ fn mirrored(op: BinaryOp) -> BinaryOp {
         BinaryOp::Gt => BinaryOp::Lt,
         BinaryOp::Ge => BinaryOp::Le,
         BinaryOp::Eq => BinaryOp::Eq,
-        // What has no mirror image is not looked up.
+        // An operator without a mirror image is not looked up.
         _ => BinaryOp::Ne,
     }
 }

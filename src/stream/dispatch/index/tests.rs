@@ -154,7 +154,7 @@ fn the_part_that_fits_the_fewest_is_looked_up() {
 
 #[test]
 fn only_events_that_do_something_are_given_to_what_is_open() {
-    // Whether an `e` and an `f` can move something on, with an `e` first.
+    // By case: if an `e` and an `f` can advance a partial match, with an `e` first.
     let cases = [
         ("e -> f", (false, true)),
         ("e -> next f", (true, true)),

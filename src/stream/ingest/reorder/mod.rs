@@ -108,7 +108,7 @@ impl<E> Reorder<E> {
     }
 
     /// Returns up to `count` of the next events with a time at or before `to`, in order. The result
-    /// may be empty although there are such events.
+    /// may be empty although the buffer has some.
     pub(crate) fn look_into<'a>(
         &'a self,
         to: Timestamp,

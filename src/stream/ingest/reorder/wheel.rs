@@ -258,7 +258,7 @@ impl Wheel {
     fn deal_out(&mut self, level: usize, slot: usize) {
         let (mut index, last) = self.levels[level].slots[slot];
         self.vacate(level, slot);
-        // What a slot of the second level holds differs in the lowest level alone.
+        // The events of one slot of the second level differ in the lowest level alone.
         let lowest = (level == 1).then(|| self.levels.first_mut()).flatten();
         if let Some(lowest) = lowest {
             self.occupied |= 1;
@@ -408,7 +408,7 @@ mod tests {
         assert_eq!(take(&mut buffer, at(2000)), [3]);
     }
 
-    /// What is found by looking at everything each time.
+    /// A model of the buffer that looks at all events each time.
     #[derive(Default)]
     struct Sorted(Vec<(i64, u32)>);
 
@@ -420,8 +420,9 @@ mod tests {
         }
     }
 
-    /// Pushes events, of which each is so many milliseconds before the newest moment, which goes on
-    /// by `step`; what is `bound` behind it is taken, as an engine does.
+    /// Pushes events and compares the buffer with the model. With each event, the newest time
+    /// advances by its `step`, and the event is its `lateness` behind, in milliseconds. Events that
+    /// are `bound` behind the newest time are taken, as an engine takes them.
     fn same_as_sorted(start: i64, bound: i64, events: &[(i64, i64)]) -> Result<(), TestCaseError> {
         let (mut buffer, mut sorted) = (Wheel::new(), Sorted::default());
         let (mut newest, mut taken) = (start, i64::MIN);
@@ -467,8 +468,8 @@ mod tests {
         }
     }
 
-    /// What is bad for lanes, for buckets, and for insertion: nothing is moved more than once for
-    /// each level, and what was taken leaves its place to others.
+    /// Orders that are bad for lanes, for buckets and for insertion: an event moves at most once
+    /// for each level, and the space of taken events is used again.
     #[test]
     fn no_order_makes_the_buffer_slow() {
         const EVENTS: i64 = 1 << 16;

@@ -40,8 +40,8 @@ pub trait ColdStore: Send + Sync {
     /// The reason why the entries were not stored. The engine stops.
     fn put(&mut self, entries: &[(u64, &[u8])]) -> Result<(), ColdError>;
 
-    /// Returns the entry with the least number that is at least `from`; `None` if there is no such
-    /// entry.
+    /// Returns the entry with the least number that is at least `from`; `None` if all numbers are
+    /// less.
     ///
     /// # Errors
     /// The reason why the store cannot be read. The engine stops.

@@ -1,4 +1,4 @@
-//! What stands between two steps: an arrow with its contiguity and its gap.
+//! Parses the arrow between two steps, with its contiguity and its gap.
 
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{Arrow, Contiguity, Gap};

@@ -1,4 +1,4 @@
-//! How often a step or a group comes, and what ends it.
+//! Parses the repetitions of a step or a group, and their end.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::syntax::MAX_REPETITIONS;

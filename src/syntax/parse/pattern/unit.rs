@@ -22,7 +22,7 @@ impl Parser<'_> {
         Ok(Part::Take(Box::new(take)))
     }
 
-    /// What follows a `not`.
+    /// Parses the step behind `not`.
     fn negated(&mut self, start: Span) -> Parsed<Part> {
         let what = self.choice(EXPECTED_STEP)?;
         let duration = if self.eat_joint("for") {
