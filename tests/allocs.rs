@@ -2,11 +2,11 @@
 //! it, not where a partial match moves on. Counted by an allocator, for W1 to W6.
 
 #[path = "../benches/workloads/mod.rs"]
-mod suite;
+mod machines;
 
 use kleene::stream::{Engine, Ignore};
 use kleene::{Event, Record, RuleSet};
-use suite::{WORKLOADS, Workload};
+use machines::{WORKLOADS, Workload};
 
 const EVENTS: usize = 40_000;
 

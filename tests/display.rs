@@ -98,7 +98,7 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     for output in &outputs {
         match output {
             Output::Match(found) => show("MatchId", &found.id),
-            Output::Rejected { reason, .. } => show("Reason", reason),
+            Output::Rejected { reason, .. } => show("RejectReason", reason),
             _ => {}
         }
     }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 #[cfg(feature = "derive")]
 use kleene::RuleSet;
-use kleene::hir::expr::{Captured, Expr, FieldRef, MatchFact, Pick};
+use kleene::hir::expr::{CapturedField, Expr, FieldRef, MatchFact, Pick};
 use kleene::hir::{
     Condition, ConditionId, Contiguity, Emit, Gap, Item, ItemKind, KeyPart, Length, Meta, Pattern,
     Quantifier, Report, Rule, Sequence, Skip, SkipStrategy, Step, StepId, Test,
 };
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
-use kleene::stream::{Engine, EngineBuilder, Ignore, Output, Reason, SourceId};
+use kleene::stream::{Engine, EngineBuilder, Ignore, Output, RejectReason, SourceId};
 use kleene::{Event, Record, Timestamp, Value};
 use proptest::prelude::*;
 
@@ -75,7 +75,7 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
     };
     let condition = |ty| Condition { ty: Some(TypeId::new(ty)), test: Test::True };
     let fields = (0..3).map(|ty| (TypeId::new(ty), FieldRef::Declared(FieldId::new(0))));
-    let started = Captured {
+    let started = CapturedField {
         step: Some(StepId::new(A)),
         pick: Pick::First,
         field: FieldRef::Declared(FieldId::new(1)),
@@ -191,7 +191,7 @@ fn brief(outputs: &Outputs) -> String {
             )
         }
         Output::Late { event, .. } => format!("late@{}", event.time().as_millis()),
-        Output::Rejected { reason: Reason::TimeOutOfRange, .. } => "rejected".to_owned(),
+        Output::Rejected { reason: RejectReason::TimeOutOfRange, .. } => "rejected".to_owned(),
         other => format!("{other:?}"),
     };
     outputs.iter().map(one).collect::<Vec<_>>().join(" ")

@@ -47,55 +47,57 @@ impl<E: Event> Serialize for SerializeEvent<'_, E> {
                 }
             }
         }
-        root.extend(self.extra.iter().map(|(name, value)| (&**name, Node::Leaf(value.as_ref()))));
+        root.extend(
+            self.extra.iter().map(|(name, value)| (&**name, FieldTree::Leaf(value.as_ref()))),
+        );
         serialize_map(&root, serializer)
     }
 }
 
 /// A value, or what dotted names have put under one name.
-enum Node<'a> {
+enum FieldTree<'a> {
     Leaf(ValueRef<'a>),
-    Map(Vec<(&'a str, Node<'a>)>),
+    Map(Vec<(&'a str, FieldTree<'a>)>),
 }
 
-impl Node<'_> {
+impl FieldTree<'_> {
     fn is_null(&self) -> bool {
         match self {
-            Node::Leaf(value) => value.is_null(),
-            Node::Map(fields) => fields.iter().all(|(_, node)| node.is_null()),
+            FieldTree::Leaf(value) => value.is_null(),
+            FieldTree::Map(fields) => fields.iter().all(|(_, node)| node.is_null()),
         }
     }
 }
 
-impl Serialize for Node<'_> {
+impl Serialize for FieldTree<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             node if node.is_null() => serializer.serialize_none(),
-            Node::Leaf(value) => value.serialize(serializer),
-            Node::Map(fields) => serialize_map(fields, serializer),
+            FieldTree::Leaf(value) => value.serialize(serializer),
+            FieldTree::Map(fields) => serialize_map(fields, serializer),
         }
     }
 }
 
-fn insert<'a>(mut fields: &mut Vec<(&'a str, Node<'a>)>, name: &'a str, value: ValueRef<'a>) {
+fn insert<'a>(mut fields: &mut Vec<(&'a str, FieldTree<'a>)>, name: &'a str, value: ValueRef<'a>) {
     let mut name = name;
     while let Some((head, tail)) = name.split_once('.') {
         let index = fields.iter().position(|(name, _)| *name == head).unwrap_or_else(|| {
-            fields.push((head, Node::Map(Vec::new())));
+            fields.push((head, FieldTree::Map(Vec::new())));
             fields.len() - 1
         });
-        if matches!(fields[index].1, Node::Leaf(_)) {
+        if matches!(fields[index].1, FieldTree::Leaf(_)) {
             break; // `a` and `a.b` are both fields: the latter keeps its dot
         }
-        let Node::Map(inner) = &mut fields[index].1 else { return };
+        let FieldTree::Map(inner) = &mut fields[index].1 else { return };
         fields = inner;
         name = tail;
     }
-    fields.push((name, Node::Leaf(value)));
+    fields.push((name, FieldTree::Leaf(value)));
 }
 
 fn serialize_map<S: Serializer>(
-    fields: &[(&str, Node<'_>)],
+    fields: &[(&str, FieldTree<'_>)],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(fields.len()))?;

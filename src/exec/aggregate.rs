@@ -23,10 +23,10 @@ const MOST_KEPT: usize = LARGEST / size_of::<Value>();
 /// clones adds a value, which copies them. So a partial match with two branches pays only on a
 /// branch that captures more.
 #[derive(Clone, Debug)]
-pub(crate) struct Accumulator(State);
+pub(crate) struct Accumulator(AggregateState);
 
 #[derive(Clone, Debug)]
-enum State {
+enum AggregateState {
     Count(i64),
     Sum(Sum),
     Avg(Sum, i64),
@@ -119,16 +119,16 @@ impl Accumulator {
     /// Returns an accumulator without values.
     pub(crate) fn new(op: AggregateOp) -> Accumulator {
         Accumulator(match op {
-            AggregateOp::Count => State::Count(0),
-            AggregateOp::Sum => State::Sum(Sum::Int(0)),
-            AggregateOp::Avg => State::Avg(Sum::Int(0), 0),
-            AggregateOp::Min => State::Extreme(Ordering::Less, Value::Null),
-            AggregateOp::Max => State::Extreme(Ordering::Greater, Value::Null),
-            AggregateOp::First => State::First(Value::Null),
-            AggregateOp::Last => State::Last(Value::Null),
-            AggregateOp::Distinct => State::Distinct(Arc::default()),
-            AggregateOp::Collect => State::Collect(Arc::default()),
-            AggregateOp::Stddev => State::Stddev(0, 0.0, 0.0),
+            AggregateOp::Count => AggregateState::Count(0),
+            AggregateOp::Sum => AggregateState::Sum(Sum::Int(0)),
+            AggregateOp::Avg => AggregateState::Avg(Sum::Int(0), 0),
+            AggregateOp::Min => AggregateState::Extreme(Ordering::Less, Value::Null),
+            AggregateOp::Max => AggregateState::Extreme(Ordering::Greater, Value::Null),
+            AggregateOp::First => AggregateState::First(Value::Null),
+            AggregateOp::Last => AggregateState::Last(Value::Null),
+            AggregateOp::Distinct => AggregateState::Distinct(Arc::default()),
+            AggregateOp::Collect => AggregateState::Collect(Arc::default()),
+            AggregateOp::Stddev => AggregateState::Stddev(0, 0.0, 0.0),
         })
     }
 
@@ -138,33 +138,33 @@ impl Accumulator {
             return;
         }
         match &mut self.0 {
-            State::Count(n) => *n += 1,
-            State::Sum(sum) => *sum = sum.add(value),
-            State::Avg(sum, n) => {
+            AggregateState::Count(n) => *n += 1,
+            AggregateState::Sum(sum) => *sum = sum.add(value),
+            AggregateState::Avg(sum, n) => {
                 *sum = sum.add(value);
                 *n += 1;
             }
-            State::Extreme(wanted, best) => {
+            AggregateState::Extreme(wanted, best) => {
                 let not_a_number = matches!(value, ValueRef::Float(x) if x.is_nan());
                 let better = best.is_null() || value.compare(best.as_ref()) == Some(*wanted);
                 if better && !not_a_number {
                     *best = value.to_value();
                 }
             }
-            State::First(first) => {
+            AggregateState::First(first) => {
                 if first.is_null() {
                     *first = value.to_value();
                 }
             }
-            State::Last(last) => *last = value.to_value(),
-            State::Distinct(values) => {
+            AggregateState::Last(last) => *last = value.to_value(),
+            AggregateState::Distinct(values) => {
                 if !values.kept().is_too_large() && !values.has_same(value) {
                     Arc::make_mut(values).push(value.to_value());
                 }
             }
-            State::Collect(values) if values.is_too_large() => {}
-            State::Collect(values) => Arc::make_mut(values).push(value.to_value()),
-            State::Stddev(n, mean, squares) => {
+            AggregateState::Collect(values) if values.is_too_large() => {}
+            AggregateState::Collect(values) => Arc::make_mut(values).push(value.to_value()),
+            AggregateState::Stddev(n, mean, squares) => {
                 if let Some(x) = value.as_f64() {
                     *n += 1;
                     let distance = x - *mean;
@@ -178,7 +178,7 @@ impl Accumulator {
     /// Returns the approximate size of the kept values in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         match &self.0 {
-            State::Distinct(values) => values.bytes(),
+            AggregateState::Distinct(values) => values.bytes(),
             _ => self.kept().map_or(0, |kept| kept.bytes),
         }
     }
@@ -186,8 +186,8 @@ impl Accumulator {
     /// Returns the kept values.
     fn kept(&self) -> Option<&KeptValues> {
         match &self.0 {
-            State::Distinct(values) => Some(values.kept()),
-            State::Collect(values) => Some(values),
+            AggregateState::Distinct(values) => Some(values.kept()),
+            AggregateState::Collect(values) => Some(values),
             _ => None,
         }
     }
@@ -207,7 +207,7 @@ impl Accumulator {
     /// [`has_item`](eval::has_item) says of it. Of `distinct` that is a look-up.
     pub(crate) fn has(&self, value: ValueRef<'_>) -> Option<bool> {
         match &self.0 {
-            State::Distinct(values) if !values.kept().is_too_large() => values.has(value),
+            AggregateState::Distinct(values) if !values.kept().is_too_large() => values.has(value),
             _ => eval::list_has(self.list()?, value),
         }
     }
@@ -215,17 +215,23 @@ impl Accumulator {
     /// The aggregate of what was added so far.
     pub(crate) fn value(&self) -> Value {
         match &self.0 {
-            State::Count(n) => Value::Int(*n),
-            State::Sum(sum) => sum.value(),
-            State::Avg(_, 0) | State::Avg(Sum::Nothing, _) | State::Stddev(0, ..) => Value::Null,
-            State::Avg(Sum::Int(sum), n) => Value::Float(as_float(*sum) / as_float(*n)),
-            State::Avg(Sum::Float(sum), n) => finite(sum / as_float(*n)),
-            State::Avg(Sum::Duration(sum), n) => Value::Duration(sum / n),
-            State::Extreme(_, value) | State::First(value) | State::Last(value) => value.clone(),
-            State::Distinct(_) | State::Collect(_) => {
+            AggregateState::Count(n) => Value::Int(*n),
+            AggregateState::Sum(sum) => sum.value(),
+            AggregateState::Avg(_, 0)
+            | AggregateState::Avg(Sum::Nothing, _)
+            | AggregateState::Stddev(0, ..) => Value::Null,
+            AggregateState::Avg(Sum::Int(sum), n) => Value::Float(as_float(*sum) / as_float(*n)),
+            AggregateState::Avg(Sum::Float(sum), n) => finite(sum / as_float(*n)),
+            AggregateState::Avg(Sum::Duration(sum), n) => Value::Duration(sum / n),
+            AggregateState::Extreme(_, value)
+            | AggregateState::First(value)
+            | AggregateState::Last(value) => value.clone(),
+            AggregateState::Distinct(_) | AggregateState::Collect(_) => {
                 self.list().map_or(Value::Null, ValueRef::to_value)
             }
-            State::Stddev(n, _, squares) => finite((squares / as_float(*n)).max(0.0).sqrt()),
+            AggregateState::Stddev(n, _, squares) => {
+                finite((squares / as_float(*n)).max(0.0).sqrt())
+            }
         }
     }
 }
@@ -235,20 +241,22 @@ impl Accumulator {
     /// Appends what was added so far. Which aggregate it is, is to be known otherwise.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match &self.0 {
-            State::Count(n) => put_i64(out, *n),
-            State::Sum(sum) => sum.write(out),
-            State::Avg(sum, n) => {
+            AggregateState::Count(n) => put_i64(out, *n),
+            AggregateState::Sum(sum) => sum.write(out),
+            AggregateState::Avg(sum, n) => {
                 put_i64(out, *n);
                 sum.write(out);
             }
-            State::Extreme(_, value) | State::First(value) | State::Last(value) => {
+            AggregateState::Extreme(_, value)
+            | AggregateState::First(value)
+            | AggregateState::Last(value) => {
                 put_value(out, value.as_ref());
             }
-            State::Distinct(_) | State::Collect(_) => {
+            AggregateState::Distinct(_) | AggregateState::Collect(_) => {
                 let values = self.kept().map_or(&[][..], KeptValues::values);
                 put_values(out, values.iter().map(Value::as_ref));
             }
-            State::Stddev(n, mean, squares) => {
+            AggregateState::Stddev(n, mean, squares) => {
                 put_i64(out, *n);
                 out.extend_from_slice(&mean.to_bits().to_le_bytes());
                 out.extend_from_slice(&squares.to_bits().to_le_bytes());
@@ -264,25 +272,25 @@ impl Accumulator {
         let float =
             |reader: &mut Reader<'_>| Some(f64::from_bits(u64::from_le_bytes(reader.array()?)));
         Some(Accumulator(match op {
-            AggregateOp::Count => State::Count(count(reader)?),
-            AggregateOp::Sum => State::Sum(Sum::read(reader)?),
+            AggregateOp::Count => AggregateState::Count(count(reader)?),
+            AggregateOp::Sum => AggregateState::Sum(Sum::read(reader)?),
             AggregateOp::Avg => {
                 let n = count(reader)?;
-                State::Avg(Sum::read(reader)?, n)
+                AggregateState::Avg(Sum::read(reader)?, n)
             }
-            AggregateOp::Min => State::Extreme(Ordering::Less, read_value(reader)?),
-            AggregateOp::Max => State::Extreme(Ordering::Greater, read_value(reader)?),
-            AggregateOp::First => State::First(read_value(reader)?),
-            AggregateOp::Last => State::Last(read_value(reader)?),
+            AggregateOp::Min => AggregateState::Extreme(Ordering::Less, read_value(reader)?),
+            AggregateOp::Max => AggregateState::Extreme(Ordering::Greater, read_value(reader)?),
+            AggregateOp::First => AggregateState::First(read_value(reader)?),
+            AggregateOp::Last => AggregateState::Last(read_value(reader)?),
             AggregateOp::Distinct => {
                 let mut values = Distinct::default();
                 read_values(reader)?.into_iter().for_each(|value| values.push(value));
-                State::Distinct(Arc::new(values))
+                AggregateState::Distinct(Arc::new(values))
             }
-            AggregateOp::Collect => State::Collect(Arc::new(read_values(reader)?.into())),
+            AggregateOp::Collect => AggregateState::Collect(Arc::new(read_values(reader)?.into())),
             AggregateOp::Stddev => {
                 let n = count(reader)?;
-                State::Stddev(n, float(reader)?, float(reader)?)
+                AggregateState::Stddev(n, float(reader)?, float(reader)?)
             }
         }))
     }

@@ -30,7 +30,7 @@ mod totals;
 /// The number of steps in [`Matcher::prefetch`].
 pub(crate) const FETCHES: usize = 3;
 
-pub(crate) use matcher::{Arrival, Judged, PrefilterOutcome, ProbedRun};
+pub(crate) use matcher::{Judged, PrefilterOutcome, ProbedRun, PushedEvent};
 pub(crate) use outcome::{Waiting, field_of};
 
 pub(crate) use image::Image;

@@ -12,7 +12,7 @@ use crate::exec::dag::{DagEvent, Packed, renumbered, unpacked};
 use crate::exec::forms::Queue;
 use crate::exec::set::{HeldSet, LastSet, OutcomeSet, SetRef};
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchFact, MatchesFact, Pick};
+use crate::hir::expr::{Aggregate, CapturedField, FieldRef, MatchFact, MatchesFact, Pick};
 use crate::hir::{Expr, StepId};
 use crate::nfa::{Program, SharedSuffix, StateId};
 use crate::time::Timestamp;
@@ -23,7 +23,7 @@ pub struct Captures<'a, E> {
     arena: &'a CaptureArena<E>,
     held: Held<'a>,
     /// The last captured event, if it is not in the store.
-    tail: Option<Item<'a, E>>,
+    tail: Option<CapturedItem<'a, E>>,
 }
 
 /// The location of captured events in the store.
@@ -41,7 +41,7 @@ enum Held<'a> {
 }
 
 /// A captured event: the step, the event's number, the event.
-type Item<'a, E> = (StepId, u64, &'a E);
+type CapturedItem<'a, E> = (StepId, u64, &'a E);
 
 impl<E> Clone for Captures<'_, E> {
     fn clone(&self) -> Self {
@@ -137,7 +137,7 @@ impl<'a, E> Captures<'a, E> {
     }
 
     /// Returns the events of a chain or a path, from the last to the first.
-    fn chained(&self) -> impl Iterator<Item = Item<'a, E>> + use<'a, E> {
+    fn chained(&self) -> impl Iterator<Item = CapturedItem<'a, E>> + use<'a, E> {
         let arena = self.arena;
         let (head, path, moments): (_, &[_], &[DagEvent]) = match self.held {
             Held::Chain(head) => (head, &[], &[]),
@@ -156,7 +156,7 @@ impl<'a, E> Captures<'a, E> {
     }
 
     /// Returns the events that are not in a chain, in order.
-    fn viewed(&self) -> SmallVec<[Item<'a, E>; 8]> {
+    fn viewed(&self) -> SmallVec<[CapturedItem<'a, E>; 8]> {
         let arena = self.arena;
         match self.held {
             Held::Chain(_) | Held::Path(..) => SmallVec::new(),
@@ -166,7 +166,7 @@ impl<'a, E> Captures<'a, E> {
             }
             Held::Suffix(head, len, shared) => {
                 let nodes = arena.iter_rev(head).take(len as usize);
-                let mut events: SmallVec<[Item<'a, E>; 8]> = nodes
+                let mut events: SmallVec<[CapturedItem<'a, E>; 8]> = nodes
                     .zip((0..len as usize).rev())
                     .map(|((_, node), before)| {
                         let (seq, event) = arena.event_of(node);
@@ -199,15 +199,15 @@ impl<'a, E> Captures<'a, E> {
         self.latest_first().next().map(|(.., event)| event)
     }
 
-    pub(super) fn first_of(&self, step: StepId) -> Option<Item<'a, E>> {
+    pub(super) fn first_of(&self, step: StepId) -> Option<CapturedItem<'a, E>> {
         self.latest_first().filter(|(of, ..)| *of == step).last()
     }
 
-    pub(super) fn last_of(&self, step: StepId) -> Option<Item<'a, E>> {
+    pub(super) fn last_of(&self, step: StepId) -> Option<CapturedItem<'a, E>> {
         self.latest_first().find(|(of, ..)| *of == step)
     }
 
-    pub(super) fn latest_first(&self) -> impl Iterator<Item = Item<'a, E>> + use<'a, E> {
+    pub(super) fn latest_first(&self) -> impl Iterator<Item = CapturedItem<'a, E>> + use<'a, E> {
         self.tail.into_iter().chain(self.chained()).chain(self.viewed().into_iter().rev())
     }
 }
@@ -224,7 +224,7 @@ impl<'a, E: Event> Captures<'a, E> {
     }
 
     /// Returns the field that `captured` refers to; null if the event was not captured.
-    pub(crate) fn field(&self, captured: &Captured) -> ValueRef<'a> {
+    pub(crate) fn field(&self, captured: &CapturedField) -> ValueRef<'a> {
         let event = match (captured.step, captured.pick) {
             (None, Pick::First) => self.iter().next().map(|(_, event)| event),
             (None, Pick::Last) => self.latest(),
@@ -693,7 +693,7 @@ struct OutcomeScope<'a, E> {
 }
 
 impl<E: Event> Scope for OutcomeScope<'_, E> {
-    fn captured(&self, captured: &Captured) -> Value {
+    fn captured(&self, captured: &CapturedField) -> Value {
         self.outcome.captures.field(captured).to_value()
     }
     fn aggregate(&self, aggregate: &Aggregate) -> Value {

@@ -6,7 +6,7 @@ use crate::exec::outcome::Captures;
 use crate::exec::registers::{RegisterFile, UNSET};
 use crate::exec::run::Run;
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{Aggregate, Captured};
+use crate::hir::expr::{Aggregate, CapturedField};
 use crate::hir::{Expr, Length, LengthId};
 use crate::nfa::{Program, Since};
 use crate::value::{Value, ValueRef};
@@ -112,7 +112,7 @@ impl<E: Event> Times<'_, E> {
 
 /// There is no candidate event here, and none is asked for.
 impl<E: Event> Scope for Times<'_, E> {
-    fn captured(&self, captured: &Captured) -> Value {
+    fn captured(&self, captured: &CapturedField) -> Value {
         Captures::new(self.arena, self.run.head).field(captured).to_value()
     }
     fn aggregate(&self, aggregate: &Aggregate) -> Value {

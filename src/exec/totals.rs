@@ -12,7 +12,7 @@ use crate::value::{Kind, Value, ValueRef};
 #[derive(Clone, Debug)]
 pub(crate) struct Total {
     op: AggregateOp,
-    sum: Sum,
+    sum: WeightedSum,
     /// The number of values.
     count: u128,
     /// The least or greatest value so far, by `op`.
@@ -21,7 +21,7 @@ pub(crate) struct Total {
 
 /// A sum of numbers and durations.
 #[derive(Clone, Copy, Debug)]
-struct Sum {
+struct WeightedSum {
     /// The integers, or the durations in milliseconds.
     whole: i128,
     /// The floats, and the integers that are too large together.
@@ -35,7 +35,7 @@ struct Sum {
 impl Total {
     /// Returns a total without values.
     pub(crate) fn new(op: AggregateOp) -> Total {
-        let sum = Sum { whole: 0, float: 0.0, kinds: Kind::NEVER, is_spilled: false };
+        let sum = WeightedSum { whole: 0, float: 0.0, kinds: Kind::NEVER, is_spilled: false };
         Total { op, sum, count: 0, extreme: Value::Null }
     }
 
@@ -94,7 +94,7 @@ impl Total {
     }
 }
 
-impl Sum {
+impl WeightedSum {
     #[expect(clippy::cast_precision_loss, reason = "a float is what there is")]
     fn add(&mut self, value: ValueRef<'_>, times: u64) {
         self.kinds = self.kinds.or(value.kind());
@@ -127,7 +127,7 @@ impl Sum {
     }
 
     #[cfg(test)]
-    fn merge(&mut self, other: &Sum) {
+    fn merge(&mut self, other: &WeightedSum) {
         self.kinds = self.kinds.or(other.kinds);
         self.is_spilled |= other.is_spilled;
         self.float += other.float;

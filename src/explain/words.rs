@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{
-    Aggregate, BinaryOp, Captured, FieldRef, MatchFact, MatchesFact, Pick, Set, ValueSet,
+    Aggregate, BinaryOp, CapturedField, FieldRef, MatchFact, MatchesFact, Pick, Set, ValueSet,
 };
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Item, ItemKind, Length, LoopMode, Pattern,
@@ -646,7 +646,7 @@ impl PhraseWriter<'_, '_> {
         self.out.push_str(&name);
     }
 
-    fn captured(&mut self, captured: &Captured) {
+    fn captured(&mut self, captured: &CapturedField) {
         let steps = &self.words.pattern.steps;
         let ty = captured.step.and_then(|step| steps.get(step.index())?.ty);
         let field = field_name(&captured.field, ty, self.words.schema);

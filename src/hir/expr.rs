@@ -20,7 +20,7 @@ pub enum Expr {
     /// A field of the candidate event.
     Field(FieldRef),
     /// A field of a captured event.
-    Captured(Captured),
+    Captured(CapturedField),
     /// An aggregate over captured events.
     Aggregate(Box<Aggregate>),
     /// A register of the run. The automaton's builder replaces the two variants above by it.
@@ -68,7 +68,7 @@ pub enum FieldRef {
 
 /// A field of one captured event.
 #[derive(Clone, Debug)]
-pub struct Captured {
+pub struct CapturedField {
     /// Whose event: a step's, or `None` for `prev`, the event captured last in this partial match.
     pub step: Option<StepId>,
     /// Which of the step's events.

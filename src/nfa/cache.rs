@@ -13,7 +13,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use crate::hir::Pattern;
 use crate::hir::size::HeapSize;
 use crate::nfa::automaton::{Automaton, Outline};
-use crate::nfa::error::{AutomatonError, Kind};
+use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::parts::SharedParts;
 use crate::nfa::program::Program;
 
@@ -59,7 +59,7 @@ impl CompileCache {
         } else {
             let automaton = Automaton::new(pattern, outline)?;
             if self.edges + automaton.edges.len() > MAX_EDGES_TOGETHER {
-                return Err(AutomatonError::new(Kind::TooLargeTogether));
+                return Err(AutomatonError::new(Refusal::TooLargeTogether));
             }
             Ok((Arc::new(automaton), None))
         }

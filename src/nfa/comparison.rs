@@ -40,28 +40,28 @@ pub(crate) struct Comparison {
 /// The operand that a field is compared with.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operand {
-    Literal(Literal),
+    Literal(ComparedValue),
     /// A register that is null while nothing was captured.
     Register(usize),
 }
 
 /// A value that is written in a rule.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Literal {
+pub(crate) struct ComparedValue {
     value: Value,
     /// The operand as an integer, if it equals one.
     int: Option<i64>,
     float: Option<f64>,
 }
 
-impl Literal {
-    fn new(value: &Value) -> Literal {
+impl ComparedValue {
+    fn new(value: &Value) -> ComparedValue {
         let (int, float) = match *value {
             Value::Int(int) => (Some(int), eval::float_of(int)),
             Value::Float(float) => (None, Some(float)),
             _ => (None, None),
         };
-        Literal { value: value.clone(), int, float }
+        ComparedValue { value: value.clone(), int, float }
     }
 }
 
@@ -108,7 +108,7 @@ impl Comparison {
     pub(crate) fn holds_of<'e>(
         &self,
         field: impl Fn(FieldId) -> ValueRef<'e>,
-        literal: &Literal,
+        literal: &ComparedValue,
     ) -> bool {
         if let Some(int) = literal.int
             && let ValueRef::Int(field) = field(self.field)
@@ -129,7 +129,7 @@ impl Comparison {
     }
 
     #[inline(never)]
-    fn holds_of_other(&self, field: ValueRef<'_>, literal: &Literal) -> bool {
+    fn holds_of_other(&self, field: ValueRef<'_>, literal: &ComparedValue) -> bool {
         self.relation.holds(field, literal.value.as_ref())
     }
 }
@@ -190,7 +190,7 @@ fn compare(expr: &Expr, registers: &[Register], out: &mut Vec<Comparison>) -> Op
         _ => return None,
     };
     let with = match other {
-        Expr::Literal(value) => Operand::Literal(Literal::new(value)),
+        Expr::Literal(value) => Operand::Literal(ComparedValue::new(value)),
         Expr::Register(index) => match registers[*index].kind {
             RegisterKind::First(_) | RegisterKind::Last(_) => Operand::Register(*index),
             RegisterKind::Aggregate(_) => return None,

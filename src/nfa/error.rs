@@ -8,10 +8,10 @@ use std::sync::Arc;
 /// Rule text and the builder check patterns before they get here and say it with a place; this is
 /// for patterns that a host makes itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct AutomatonError(Kind);
+pub struct AutomatonError(Refusal);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum Refusal {
     Empty,
     EmptyLoop,
     UnboundedNot(Arc<str>),
@@ -31,64 +31,64 @@ pub(crate) enum Kind {
 }
 
 impl AutomatonError {
-    pub(crate) fn new(kind: Kind) -> AutomatonError {
+    pub(crate) fn new(kind: Refusal) -> AutomatonError {
         AutomatonError(kind)
     }
 
-    pub(crate) fn kind(&self) -> &Kind {
+    pub(crate) fn kind(&self) -> &Refusal {
         &self.0
     }
 
     /// True if the pattern, alone or with those before it, is beyond the limits on size or nesting.
     pub fn is_too_large(&self) -> bool {
-        matches!(self.0, Kind::TooLarge | Kind::TooLargeTogether)
+        matches!(self.0, Refusal::TooLarge | Refusal::TooLargeTogether)
     }
 }
 
 impl fmt::Display for AutomatonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Empty => f.write_str("the pattern has no steps"),
-            Kind::EmptyLoop => f.write_str("a group that can be empty is repeated"),
-            Kind::UnboundedNot(name) => {
+            Refusal::Empty => f.write_str("the pattern has no steps"),
+            Refusal::EmptyLoop => f.write_str("a group that can be empty is repeated"),
+            Refusal::UnboundedNot(name) => {
                 write!(f, "`not {name}` ends the pattern, but no `within` bounds it")
             }
-            Kind::MisplacedNot(name) => write!(
+            Refusal::MisplacedNot(name) => write!(
                 f,
                 "`not {name}` cannot start a pattern or group, end a group, or come just before a \
                  last `next not`"
             ),
-            Kind::NotAfterOptional(name) => write!(
+            Refusal::NotAfterOptional(name) => write!(
                 f,
                 "`not {name}` comes after steps that can all be left out, so that it would have \
                  nothing to follow"
             ),
-            Kind::SilenceBesideNot(name) => write!(
+            Refusal::SilenceBesideNot(name) => write!(
                 f,
                 "`not {name}` stands beside another `not`, and one of the two has a time of its own"
             ),
-            Kind::MisplacedSilence(name) => write!(
+            Refusal::MisplacedSilence(name) => write!(
                 f,
                 "`not {name}` is one of several alternatives, and no single event comes before them with \
                  which its time begins, or what follows does not go with it"
             ),
-            Kind::BadQuantifier(name) => write!(f, "`{name}` has a quantifier that allows nothing"),
-            Kind::UntilWithoutLoop(name) => {
+            Refusal::BadQuantifier(name) => write!(f, "`{name}` has a quantifier that allows nothing"),
+            Refusal::UntilWithoutLoop(name) => {
                 write!(f, "`{name}` has an `until`, but no unbounded loop")
             }
-            Kind::LongestNotLast(name) => {
+            Refusal::LongestNotLast(name) => {
                 write!(f, "`{name}` is `longest`, but not the last step of the pattern")
             }
-            Kind::BadBound => {
+            Refusal::BadBound => {
                 f.write_str("a bound on time is not positive, or its ends are swapped")
             }
-            Kind::BadCount => f.write_str("more alternatives have to happen than there are, or none"),
-            Kind::EmptyAlternative => {
+            Refusal::BadCount => f.write_str("more alternatives have to happen than there are, or none"),
+            Refusal::EmptyAlternative => {
                 f.write_str("an alternative can be empty or ends with a `not`")
             }
-            Kind::UnknownSkipTarget => f.write_str("`skip to` names a step that does not exist"),
-            Kind::TooLarge => f.write_str("the pattern is beyond the limits on size or nesting"),
-            Kind::TooLargeTogether => f.write_str(
+            Refusal::UnknownSkipTarget => f.write_str("`skip to` names a step that does not exist"),
+            Refusal::TooLarge => f.write_str("the pattern is beyond the limits on size or nesting"),
+            Refusal::TooLargeTogether => f.write_str(
                 "with the patterns of the rules before it, the pattern is beyond the limit on size: \
                  4 million transitions in all",
             ),

@@ -1,8 +1,8 @@
 //! A graph without its proceed transitions: what an event can do in each state, as a flat list.
 
 use crate::hir::{ItemKind, Length, Sequence, StepId};
-use crate::nfa::error::{AutomatonError, Kind};
-use crate::nfa::graph::{Graph, Instance, Role, Transition, Verb};
+use crate::nfa::error::{AutomatonError, Refusal};
+use crate::nfa::graph::{ClockedRepetition, Graph, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::{Action, Bound, ClockOp, Edge, Range, Since, State, StateId};
 
@@ -31,7 +31,7 @@ pub(super) fn flatten(mut graph: Graph) -> Result<FlatTables, AutomatonError> {
         let state = resolve(&mut graph, StateId::new(index), &mut flat)?;
         flat.states.push(state);
         if flat.edges.len() > MAX_EDGES {
-            return Err(AutomatonError::new(Kind::TooLarge));
+            return Err(AutomatonError::new(Refusal::TooLarge));
         }
     }
     flat.closes = graph.states.iter().any(|raw| raw.closes.is_some());
@@ -108,7 +108,7 @@ fn close(graph: &mut Graph, edge: &mut FoundTransition) {
     }
     if let Action::Take { .. } = edge.action {
         for instance in edge.taking(graph).to_vec() {
-            let Instance { clock, within } = graph.instances[instance];
+            let ClockedRepetition { clock, within } = graph.instances[instance];
             if let (true, Some(within)) = (edge.stays_inside(graph, instance), within) {
                 let check = graph.guards.leaf(Guard::Within { clock, within });
                 edge.guard = graph.guards.and(edge.guard, check);
@@ -244,7 +244,7 @@ fn add_clock_ops(
     match edge.action {
         Action::Take { target, .. } => {
             for &instance in edge.taking(graph) {
-                let Instance { clock, within } = graph.instances[instance];
+                let ClockedRepetition { clock, within } = graph.instances[instance];
                 let same = edge.stays_inside(graph, instance);
                 if same && let Some(within) = within {
                     bounds.push(Bound {
@@ -361,7 +361,7 @@ fn walk(
         reach.accepts_when_exhausted |= graph.states[state.index()].accepts_when_exhausted;
     }
     if found.len() > MAX_EDGES {
-        return Err(AutomatonError::new(Kind::TooLarge));
+        return Err(AutomatonError::new(Refusal::TooLarge));
     }
     for index in 0..graph.states[state.index()].transitions.len() {
         let transition = graph.states[state.index()].transitions[index].clone();
@@ -374,7 +374,7 @@ fn walk(
             Verb::Ignore => Action::Ignore { target: transition.target },
             Verb::Proceed => {
                 if path.contains(&transition.target) {
-                    return Err(AutomatonError::new(Kind::EmptyLoop));
+                    return Err(AutomatonError::new(Refusal::EmptyLoop));
                 }
                 let before = gaps.len();
                 gaps.extend(transition.gap);

@@ -63,7 +63,7 @@ pub(crate) use compact::Compact;
 pub(crate) use comparison::{Comparison, FieldComparison, Operand};
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
 pub(crate) use edge_effect::{EdgeEffect, RegisterUpdate};
-pub(crate) use error::Kind as Refusal;
+pub(crate) use error::Refusal;
 pub(crate) use guard::{Guard, GuardId};
 pub(crate) use liveness::Live;
 pub(crate) use plan::Window;

@@ -3,7 +3,7 @@
 
 use hashbrown::HashMap;
 
-use crate::hir::expr::{Aggregate, AggregateOp, Captured, FieldRef, Pick, Set};
+use crate::hir::expr::{Aggregate, AggregateOp, CapturedField, FieldRef, Pick, Set};
 use crate::hir::{Condition, Expr, StepId, Test};
 
 /// A value that a run keeps for later conditions.
@@ -168,7 +168,7 @@ impl Extractor<'_> {
         self.register(Some(aggregate.step), kind)
     }
 
-    fn captured(&mut self, captured: &Captured) -> Expr {
+    fn captured(&mut self, captured: &CapturedField) -> Expr {
         let field = captured.field.clone();
         match captured.pick {
             Pick::First => self.register(captured.step, RegisterKind::First(field)),

@@ -12,7 +12,7 @@ use crate::hir::{Contiguity, Gap, Length, Limit, LimitPolicy, LoopMode, Once, Re
 use crate::pattern::captured::Captured;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
-    DraftTest, KeySource, Names, OfType, Times, gap,
+    DraftTest, KeySource, Names, OfType, Repetitions, gap,
 };
 use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
 use crate::pattern::{Pattern, lower};
@@ -271,7 +271,7 @@ impl<E: Event, V: View<E>> PatternBuilder<E, V> {
 impl<E: Event, V> PatternBuilder<E, V> {
     /// Sets the number of repetitions: `times(3)`, `times(2..=4)`, `times(3..)`. A lower end of 0
     /// makes the step or group optional.
-    pub fn times(mut self, times: impl Into<Times>) -> Self {
+    pub fn times(mut self, times: impl Into<Repetitions>) -> Self {
         let twice = self.item().times.replace(times.into()).is_some();
         self.refuse_if(twice, Kind::BadQuantifier, "it has two quantifiers");
         self

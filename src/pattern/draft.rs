@@ -13,26 +13,26 @@ use crate::value::Value;
 
 /// A number of repetitions: `3`, `2..=4` or `3..`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Times {
+pub struct Repetitions {
     pub(super) min: u32,
     pub(super) max: Option<u32>,
 }
 
-impl From<u32> for Times {
-    fn from(times: u32) -> Times {
-        Times { min: times, max: Some(times) }
+impl From<u32> for Repetitions {
+    fn from(times: u32) -> Repetitions {
+        Repetitions { min: times, max: Some(times) }
     }
 }
 
-impl From<RangeInclusive<u32>> for Times {
-    fn from(times: RangeInclusive<u32>) -> Times {
-        Times { min: *times.start(), max: Some(*times.end()) }
+impl From<RangeInclusive<u32>> for Repetitions {
+    fn from(times: RangeInclusive<u32>) -> Repetitions {
+        Repetitions { min: *times.start(), max: Some(*times.end()) }
     }
 }
 
-impl From<RangeFrom<u32>> for Times {
-    fn from(times: RangeFrom<u32>) -> Times {
-        Times { min: times.start, max: None }
+impl From<RangeFrom<u32>> for Repetitions {
+    fn from(times: RangeFrom<u32>) -> Repetitions {
+        Repetitions { min: times.start, max: None }
     }
 }
 
@@ -66,7 +66,7 @@ pub(super) struct DraftItem<E> {
     pub(super) contiguity: Contiguity,
     pub(super) gap: Option<Gap>,
     pub(super) kind: DraftKind<E>,
-    pub(super) times: Option<Times>,
+    pub(super) times: Option<Repetitions>,
     pub(super) optional: bool,
     pub(super) inner: Option<Contiguity>,
     pub(super) mode: Option<LoopMode>,

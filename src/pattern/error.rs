@@ -6,10 +6,10 @@ use std::sync::Arc;
 /// The reason why [`build`](super::PatternBuilder::build) refused a pattern. `Display` names the
 /// mistake and a correction.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PatternError(Box<Inner>);
+pub struct PatternError(Box<ErrorInner>);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Inner {
+struct ErrorInner {
     kind: PatternErrorKind,
     step: Option<Arc<str>>,
     message: String,
@@ -62,7 +62,7 @@ impl PatternError {
         step: Option<&Arc<str>>,
         message: impl Into<String>,
     ) -> PatternError {
-        PatternError(Box::new(Inner { kind, step: step.cloned(), message: message.into() }))
+        PatternError(Box::new(ErrorInner { kind, step: step.cloned(), message: message.into() }))
     }
 
     /// Returns the kind of the mistake.

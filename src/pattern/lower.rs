@@ -15,7 +15,7 @@ use crate::nfa::{self, AutomatonError, Program, Reach, Refusal};
 use crate::pattern::Pattern;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
-    DraftTest, KeySource, Names, OfType, Times, Whole,
+    DraftTest, KeySource, Names, OfType, Repetitions, Whole,
 };
 use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
 use crate::pattern::shapes::{self, SequenceExtent};
@@ -566,7 +566,7 @@ fn check_position<E>(item: &DraftItem<E>, position: ItemPosition) -> Result<()> 
 
 fn quantifier<E>(item: &DraftItem<E>) -> Result<Quantifier> {
     let refuse = |what: &str| Err(item.refuse(Kind::BadQuantifier, what));
-    let Some(Times { min, max }) = item.times else {
+    let Some(Repetitions { min, max }) = item.times else {
         if item.inner.is_some() {
             return refuse("`consecutive` and `allow_combinations` need `times` or `one_or_more`");
         }

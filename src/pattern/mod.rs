@@ -85,7 +85,7 @@ use std::sync::Arc;
 pub use builder::{AnyEvent, Only, PatternBuilder, View};
 pub use captured::Captured;
 pub(crate) use draft::HostKey;
-pub use draft::Times;
+pub use draft::Repetitions;
 pub use error::{PatternError, PatternErrorKind};
 #[doc(hidden)]
 pub use shapes::refused_shape;

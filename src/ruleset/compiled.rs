@@ -11,7 +11,7 @@ use crate::hir::Rule;
 use crate::hir::size::HeapSize;
 use crate::nfa::{AutomatonError, CompileCache, Program};
 use crate::ruleset::RuleSet;
-use crate::ruleset::relink::{Mismatch, relink};
+use crate::ruleset::relink::{SchemaMismatch, relink};
 use crate::schema::Schema;
 
 /// A rule with its automaton.
@@ -25,7 +25,7 @@ pub(crate) struct CompiledRule {
 /// The reason why a rule cannot run over events of a schema.
 #[derive(Clone, Debug)]
 pub(crate) enum LinkError {
-    Mismatch(Mismatch),
+    Mismatch(SchemaMismatch),
     Pattern(AutomatonError),
 }
 

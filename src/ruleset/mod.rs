@@ -48,10 +48,10 @@ const MAX_FILES: usize = 1000;
 /// # Ok::<(), kleene::ruleset::RulesError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct RuleSet(Arc<Inner>);
+pub struct RuleSet(Arc<SharedRules>);
 
 #[derive(Debug)]
-struct Inner {
+struct SharedRules {
     rules: Vec<Arc<Rule>>,
     /// The rules with their automata, with the numbers of the set's own schema.
     linked: Arc<LinkedRules>,
@@ -128,7 +128,7 @@ impl RuleSet {
     /// Engines share this memory. [`Engine::memory_usage`](crate::Engine::memory_usage) does not
     /// include it.
     pub fn memory_usage(&self) -> usize {
-        let Inner { rules, linked, relinked, origin, .. } = &*self.0;
+        let SharedRules { rules, linked, relinked, origin, .. } = &*self.0;
         let texts = origin.sources.iter().map(|source| source.text.len());
         let loaded = origin.loaded.iter().map(|file| file.text.len());
         let types = self.schema().types().chain(origin.types.iter().map(|ty| (TypeId::new(0), ty)));
@@ -208,9 +208,6 @@ impl fmt::Debug for RulesError {
 
 impl std::error::Error for RulesError {}
 
-/// A function that returns the text of a file that a rule file names.
-type Loader<'l> = Box<dyn FnMut(&Source, &str) -> Result<String, String> + 'l>;
-
 /// Collects the sources and settings of a [`RuleSet`].
 #[derive(Default)]
 pub struct RuleSetBuilder<'l> {
@@ -218,7 +215,7 @@ pub struct RuleSetBuilder<'l> {
     types: Vec<EventType>,
     params: Vec<HostParam>,
     functions: Vec<Arc<HostFunction>>,
-    loader: Option<Loader<'l>>,
+    loader: Option<Box<lower::Loader<'l>>>,
     allowed: Vec<PathBuf>,
     /// True if the rules ran before.
     has_run: bool,
@@ -421,7 +418,8 @@ impl<'l> RuleSetBuilder<'l> {
             Arc::new(LinkedRules::new(Arc::new(schema), compiled.collect(), known.memory_usage()));
         let origin = Origin { sources, types, params, functions, loaded };
         let relinked = LinkedCache::default();
-        let inner = Inner { rules, linked, relinked, tests, by_name, warnings: reports, origin };
+        let inner =
+            SharedRules { rules, linked, relinked, tests, by_name, warnings: reports, origin };
         Ok(RuleSet(Arc::new(inner)))
     }
 }
@@ -429,7 +427,7 @@ impl<'l> RuleSetBuilder<'l> {
 const NO_LOADER: &str = "these rules don't come from a file, so there is nothing beside them";
 
 /// Returns a loader for the folders of rule files that were added by path, and for allowed folders.
-fn files_of<'l>(inputs: &[Input], allowed: &[PathBuf]) -> Loader<'l> {
+fn files_of<'l>(inputs: &[Input], allowed: &[PathBuf]) -> Box<lower::Loader<'l>> {
     let mut files = FileLoader::default();
     for folder in allowed {
         files.allow(folder);

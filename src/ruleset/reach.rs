@@ -133,24 +133,24 @@ fn unreachable(
     };
     let diagnostic = Diagnostic::error(Code::Unreachable, Span::default(), message);
     let (reason, help) = match reason {
-        Some(Reason::Loop(name)) => (
+        Some(Obstacle::Loop(name)) => (
             format!(
                 "the loop `{name}` before it takes all events that could be this step, and gives none back"
             ),
             "write `each` in the braces of that loop, as in `{1.. each}`, or let the two ask for \
              different events",
         ),
-        Some(Reason::Not(name)) => (
+        Some(Obstacle::Not(name)) => (
             format!("`not {name}` before it forbids all events that could be this step"),
             "let the `not` ask for less, or leave it out",
         ),
-        Some(Reason::LoopNot(name)) => (
+        Some(Obstacle::LoopNot(name)) => (
             format!(
                 "`not {name}` holds from the first event of the loop before it, and forbids the next"
             ),
             "write the loop out: `a -> a -> not a -> b` for `a{2} -> not a -> b`",
         ),
-        Some(Reason::Until) => (
+        Some(Obstacle::Until) => (
             "`until` ends the loop before that".to_owned(),
             "let `until` ask for an event that the loop does not take",
         ),
@@ -163,7 +163,7 @@ fn unreachable(
 }
 
 /// The reason why a step is unreachable.
-enum Reason {
+enum Obstacle {
     /// A loop that takes all that the step could be.
     Loop(String),
     /// A `not`.
@@ -175,22 +175,22 @@ enum Reason {
 }
 
 /// The nearest loop or `not` before a step that leaves it no event, else an `until` around it.
-fn reason(rule: &Rule, layout: &Layout, schema: &Schema, step: StepId) -> Option<Reason> {
+fn reason(rule: &Rule, layout: &Layout, schema: &Schema, step: StepId) -> Option<Obstacle> {
     let mut path = RulePath::default();
     let condition = path.find(&rule.pattern.body, step)?;
     let covers = |other: ConditionId| covers(rule, layout, schema, other, condition);
     let name = |step: StepId| rule.pattern.steps[step.index()].name.to_string();
     let nearest = path.before.iter().rev().find_map(|item| match &item.kind {
-        ItemKind::Not { step, condition } if covers(*condition) => Some(Reason::Not(name(*step))),
+        ItemKind::Not { step, condition } if covers(*condition) => Some(Obstacle::Not(name(*step))),
         ItemKind::Step { step, condition, quantifier }
             if is_greedy(quantifier) && covers(*condition) =>
         {
-            Some(Reason::Loop(name(*step)))
+            Some(Obstacle::Loop(name(*step)))
         }
         ItemKind::Group { body, quantifier, alias, .. }
             if is_greedy(quantifier) && begins_with(body).into_iter().any(covers) =>
         {
-            Some(Reason::Loop(alias.map_or_else(|| "(...)".to_owned(), name)))
+            Some(Obstacle::Loop(alias.map_or_else(|| "(...)".to_owned(), name)))
         }
         _ => None,
     });
@@ -201,14 +201,14 @@ fn reason(rule: &Rule, layout: &Layout, schema: &Schema, step: StepId) -> Option
                 ItemKind::Step { condition: of, quantifier, .. },
                 ItemKind::Not { step, condition },
             ) if quantifier.min > 1 && self::covers(rule, layout, schema, *condition, *of) => {
-                Some(Reason::LoopNot(name(*step)))
+                Some(Obstacle::LoopNot(name(*step)))
             }
             _ => None,
         })
     };
     nearest
         .or_else(in_loop)
-        .or_else(|| path.until.iter().any(|until| covers(*until)).then_some(Reason::Until))
+        .or_else(|| path.until.iter().any(|until| covers(*until)).then_some(Obstacle::Until))
 }
 
 fn is_greedy(quantifier: &Quantifier) -> bool {

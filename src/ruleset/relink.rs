@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::diagnostic::nearest;
-use crate::hir::expr::{Aggregate, Captured, Expr, FieldRef, Set};
+use crate::hir::expr::{Aggregate, CapturedField, Expr, FieldRef, Set};
 use crate::hir::{Emit, KeyPart, Pattern, Rule, Step, Suppress, Test};
 use crate::schema::{FieldId, Schema, TypeId};
 use crate::value::Kind;
@@ -16,8 +16,12 @@ use crate::value::Kind;
 /// `events` lacks get numbers that no event has.
 ///
 /// # Errors
-/// [`Mismatch`] if a field that the rule reads is missing or of another type.
-pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<Rule, Mismatch> {
+/// [`SchemaMismatch`] if a field that the rule reads is missing or of another type.
+pub(crate) fn relink(
+    rule: &Rule,
+    declared: &Schema,
+    events: &Schema,
+) -> Result<Rule, SchemaMismatch> {
     let linker = Linker { declared, events };
     let pattern = &rule.pattern;
     let mut types: Vec<TypeId> = rule.types.iter().map(|ty| linker.ty(*ty)).collect();
@@ -31,7 +35,7 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
         Ok(crate::hir::Condition { ty: condition.ty.map(|ty| linker.ty(ty)), test })
     });
     let relinked = Pattern {
-        conditions: conditions.collect::<Result<_, Mismatch>>()?,
+        conditions: conditions.collect::<Result<_, SchemaMismatch>>()?,
         steps: steps
             .iter()
             .map(|step| Step { ty: step.ty.map(|ty| linker.ty(ty)), ..step.clone() })
@@ -40,32 +44,34 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
             .totals
             .iter()
             .map(|total| linker.aggregate(total, steps))
-            .collect::<Result<_, Mismatch>>()?,
+            .collect::<Result<_, SchemaMismatch>>()?,
         ..pattern.clone()
     };
     let key = rule.key.iter().map(|part| {
         let fields = part.fields.iter().filter(|(ty, _)| linker.exists(*ty));
         let fields =
             fields.map(|(ty, field)| Ok((linker.ty(*ty), linker.field(field, Some(*ty))?)));
-        Ok(KeyPart { fields: fields.collect::<Result<_, Mismatch>>()?, ..part.clone() })
+        Ok(KeyPart { fields: fields.collect::<Result<_, SchemaMismatch>>()?, ..part.clone() })
     });
-    let emit = |emit: &Emit| -> Result<Emit, Mismatch> {
+    let emit = |emit: &Emit| -> Result<Emit, SchemaMismatch> {
         let fields = emit
             .fields
             .iter()
             .map(|(name, expr)| Ok((name.clone(), linker.expr(expr, None, steps)?)));
         let feeds = emit.feeds.map(|ty| linker.ty(ty));
-        Ok(Emit { fields: fields.collect::<Result<_, Mismatch>>()?, feeds })
+        Ok(Emit { fields: fields.collect::<Result<_, SchemaMismatch>>()?, feeds })
     };
-    let suppress = |suppress: &Suppress| -> Result<Suppress, Mismatch> {
+    let suppress = |suppress: &Suppress| -> Result<Suppress, SchemaMismatch> {
         let expr = |expr: &Expr| linker.expr(expr, None, steps);
-        let by =
-            suppress.by.as_ref().map(|by| by.iter().map(expr).collect::<Result<_, Mismatch>>());
+        let by = suppress
+            .by
+            .as_ref()
+            .map(|by| by.iter().map(expr).collect::<Result<_, SchemaMismatch>>());
         Ok(Suppress { duration: expr(&suppress.duration)?, by: by.transpose()? })
     };
     Ok(Rule {
         types,
-        key: key.collect::<Result<_, Mismatch>>()?,
+        key: key.collect::<Result<_, SchemaMismatch>>()?,
         pattern: relinked,
         emit: rule.emit.as_ref().map(emit).transpose()?,
         on_timeout: rule.on_timeout.as_ref().map(emit).transpose()?,
@@ -80,8 +86,12 @@ pub(crate) fn relink(rule: &Rule, declared: &Schema, events: &Schema) -> Result<
 /// `emit as` makes.
 ///
 /// # Errors
-/// [`Mismatch`] if a type is missing.
-pub(crate) fn check_types(rule: &Rule, declared: &Schema, events: &Schema) -> Result<(), Mismatch> {
+/// [`SchemaMismatch`] if a type is missing.
+pub(crate) fn check_types(
+    rule: &Rule,
+    declared: &Schema,
+    events: &Schema,
+) -> Result<(), SchemaMismatch> {
     let pattern = &rule.pattern;
     let steps = pattern.steps.iter().filter_map(|step| step.ty);
     let mut named = steps.chain(pattern.conditions.iter().filter_map(|condition| condition.ty));
@@ -89,7 +99,7 @@ pub(crate) fn check_types(rule: &Rule, declared: &Schema, events: &Schema) -> Re
     let number = missing.index() - events.len();
     let Some((_, ty)) = declared.types().nth(number) else { return Ok(()) };
     let near = nearest(&ty.name, events.types().map(|(_, ty)| &*ty.name)).map(Arc::from);
-    Err(Mismatch::MissingType { ty: ty.name.clone(), near })
+    Err(SchemaMismatch::MissingType { ty: ty.name.clone(), near })
 }
 
 struct Linker<'a> {
@@ -108,7 +118,7 @@ impl Linker<'_> {
     }
 
     /// A field of an event of type `ty`, or of one whose type is not known.
-    fn field(&self, field: &FieldRef, ty: Option<TypeId>) -> Result<FieldRef, Mismatch> {
+    fn field(&self, field: &FieldRef, ty: Option<TypeId>) -> Result<FieldRef, SchemaMismatch> {
         Ok(match field {
             FieldRef::Time => FieldRef::Time,
             FieldRef::Declared(id) => match ty {
@@ -125,12 +135,12 @@ impl Linker<'_> {
                 let fields = fields.iter().filter(|(ty, _)| self.exists(*ty));
                 let fields =
                     fields.map(|(ty, field)| Ok((self.ty(*ty), self.field(field, Some(*ty))?)));
-                FieldRef::ByType(fields.collect::<Result<_, Mismatch>>()?)
+                FieldRef::ByType(fields.collect::<Result<_, SchemaMismatch>>()?)
             }
         })
     }
 
-    fn declared_field(&self, id: FieldId, ty: TypeId) -> Result<FieldRef, Mismatch> {
+    fn declared_field(&self, id: FieldId, ty: TypeId) -> Result<FieldRef, SchemaMismatch> {
         let (from, to) = (self.declared.ty(ty), self.events.ty(self.ty(ty)));
         let wanted = from.field(id);
         let entry = to.map_of(&wanted.name);
@@ -139,17 +149,21 @@ impl Linker<'_> {
             let (ty, field) = (from.name.clone(), wanted.name.clone());
             let names = to.fields.iter().map(|field| &*field.name);
             let near = nearest(&field, names).map(Arc::from);
-            return Err(Mismatch::MissingField { ty, field, near });
+            return Err(SchemaMismatch::MissingField { ty, field, near });
         };
         let (rule, event) = (wanted.ty.kind(), field.ty.kind());
         if rule != event {
             let (ty, field) = (from.name.clone(), wanted.name.clone());
-            return Err(Mismatch::OtherKind { ty, field, rule, event });
+            return Err(SchemaMismatch::OtherKind { ty, field, rule, event });
         }
         Ok(found.map_or_else(|| FieldRef::Dynamic(wanted.name.clone()), FieldRef::Declared))
     }
 
-    fn aggregate(&self, aggregate: &Aggregate, steps: &[Step]) -> Result<Aggregate, Mismatch> {
+    fn aggregate(
+        &self,
+        aggregate: &Aggregate,
+        steps: &[Step],
+    ) -> Result<Aggregate, SchemaMismatch> {
         let ty = steps[aggregate.step.index()].ty;
         let arg = aggregate.arg.as_ref();
         let arg = arg.map(|arg| self.expr(arg, ty, steps)).transpose()?;
@@ -162,10 +176,11 @@ impl Linker<'_> {
         expr: &Expr,
         candidate: Option<TypeId>,
         steps: &[Step],
-    ) -> Result<Expr, Mismatch> {
+    ) -> Result<Expr, SchemaMismatch> {
         let walk = |inner: &Expr| self.expr(inner, candidate, steps);
         let boxed = |inner: &Expr| walk(inner).map(Box::new);
-        let all = |inner: &[Expr]| inner.iter().map(walk).collect::<Result<Vec<_>, Mismatch>>();
+        let all =
+            |inner: &[Expr]| inner.iter().map(walk).collect::<Result<Vec<_>, SchemaMismatch>>();
         Ok(match expr {
             Expr::Literal(_)
             | Expr::Register(_)
@@ -176,7 +191,7 @@ impl Linker<'_> {
             Expr::Captured(captured) => {
                 let ty = captured.step.and_then(|step| steps[step.index()].ty);
                 let field = self.field(&captured.field, ty)?;
-                Expr::Captured(Captured { field, ..captured.clone() })
+                Expr::Captured(CapturedField { field, ..captured.clone() })
             }
             Expr::Aggregate(aggregate) => {
                 Expr::Aggregate(Box::new(self.aggregate(aggregate, steps)?))
@@ -202,7 +217,7 @@ impl Linker<'_> {
             Expr::List(items) => Expr::List(all(items)?),
             Expr::Record(fields) => {
                 let fields = fields.iter().map(|(name, inner)| Ok((name.clone(), walk(inner)?)));
-                Expr::Record(fields.collect::<Result<_, Mismatch>>()?)
+                Expr::Record(fields.collect::<Result<_, SchemaMismatch>>()?)
             }
         })
     }
@@ -210,28 +225,28 @@ impl Linker<'_> {
 
 /// The reason why a rule does not fit the events.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Mismatch {
+pub(crate) enum SchemaMismatch {
     MissingType { ty: Arc<str>, near: Option<Arc<str>> },
     MissingField { ty: Arc<str>, field: Arc<str>, near: Option<Arc<str>> },
     OtherKind { ty: Arc<str>, field: Arc<str>, rule: Kind, event: Kind },
 }
 
-impl fmt::Display for Mismatch {
+impl fmt::Display for SchemaMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let did_you_mean = |f: &mut fmt::Formatter<'_>, near: &Option<Arc<str>>| match near {
             Some(near) => write!(f, ": did you mean `{near}`?"),
             None => Ok(()),
         };
         match self {
-            Mismatch::MissingType { ty, near } => {
+            SchemaMismatch::MissingType { ty, near } => {
                 write!(f, "there is no event type `{ty}`, which its pattern names")?;
                 did_you_mean(f, near)
             }
-            Mismatch::MissingField { ty, field, near } => {
+            SchemaMismatch::MissingField { ty, field, near } => {
                 write!(f, "the events' type `{ty}` has no field `{field}`, which the rule reads")?;
                 did_you_mean(f, near)
             }
-            Mismatch::OtherKind { ty, field, rule, event } => write!(
+            SchemaMismatch::OtherKind { ty, field, rule, event } => write!(
                 f,
                 "the field `{field}` of `{ty}` is declared as {rule} in the rules, but is {event} \
                  in the events"

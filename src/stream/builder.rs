@@ -15,10 +15,10 @@ use crate::stream::engine::Engine;
 use crate::stream::error::BuildError;
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::ingest::reorder::Reorder;
-use crate::stream::ingest::watermark::Strategy;
+use crate::stream::ingest::watermark::WatermarkStrategy;
 use crate::stream::keys::cold::entry::Codec;
 use crate::stream::keys::cold::{Cold, ColdStore};
-use crate::stream::limits::{Limits, Matching};
+use crate::stream::limits::{EngineLimits, Matching};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::spec::{Preparation, Relink, RuleSpec, link};
 use crate::stream::shard::Shard;
@@ -53,8 +53,8 @@ use crate::time::duration_to_millis;
 /// ```
 pub struct EngineBuilder<E: Event> {
     pub(in crate::stream) rules: Vec<RuleSpec<E>>,
-    pub(in crate::stream) strategy: Strategy,
-    pub(in crate::stream) limits: Limits,
+    pub(in crate::stream) strategy: WatermarkStrategy,
+    pub(in crate::stream) limits: EngineLimits,
     pub(in crate::stream) matching: Matching,
     pub(in crate::stream) indexed: bool,
     /// The store for the state of idle keys.
@@ -83,8 +83,8 @@ impl<E: Event> EngineBuilder<E> {
     pub fn new() -> EngineBuilder<E> {
         EngineBuilder {
             rules: Vec::new(),
-            strategy: Strategy::Sorted,
-            limits: Limits {
+            strategy: WatermarkStrategy::Sorted,
+            limits: EngineLimits {
                 buffered: 10_000_000,
                 buffered_bytes: 4 << 30,
                 partials: 50_000_000,
@@ -157,7 +157,7 @@ impl<E: Event> EngineBuilder<E> {
     /// events to merge the sources.
     #[must_use]
     pub fn sorted(mut self) -> Self {
-        self.strategy = Strategy::Sorted;
+        self.strategy = WatermarkStrategy::Sorted;
         self
     }
 
@@ -166,14 +166,14 @@ impl<E: Event> EngineBuilder<E> {
     /// advanced by `bound`.
     #[must_use]
     pub fn out_of_order(mut self, bound: Duration) -> Self {
-        self.strategy = Strategy::OutOfOrder(duration_to_millis(bound));
+        self.strategy = WatermarkStrategy::OutOfOrder(duration_to_millis(bound));
         self
     }
 
     /// Advances time only by [`Engine::advance`] and [`Engine::advance_source`].
     #[must_use]
     pub fn watermarks_from_source(mut self) -> Self {
-        self.strategy = Strategy::Source;
+        self.strategy = WatermarkStrategy::Source;
         self
     }
 

@@ -5,16 +5,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::nfa;
-use crate::ruleset::relink::Mismatch;
+use crate::ruleset::relink::SchemaMismatch;
 use crate::time::Timestamp;
 use crate::value::Value;
 
 /// The engine has stopped: it takes neither this event nor any later one.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PushError(pub(in crate::stream) Failure);
+pub struct PushError(pub(in crate::stream) PushFailure);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::stream) enum Failure {
+pub(in crate::stream) enum PushFailure {
     Finished,
     Limit(Arc<LimitFailure>),
     /// The store of idle keys has failed.
@@ -34,8 +34,8 @@ impl PushError {
     /// `None` if the engine was finished before or a [cold store](crate::stream::ColdStore) failed.
     pub fn rule(&self) -> Option<&str> {
         match &self.0 {
-            Failure::Finished | Failure::Cold(_) => None,
-            Failure::Limit(failure) => Some(&failure.rule),
+            PushFailure::Finished | PushFailure::Cold(_) => None,
+            PushFailure::Limit(failure) => Some(&failure.rule),
         }
     }
 }
@@ -43,14 +43,14 @@ impl PushError {
 impl fmt::Display for PushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LimitFailure { rule, key, limit, at } = match &self.0 {
-            Failure::Finished => {
+            PushFailure::Finished => {
                 return f
                     .write_str("the engine was finished: no event can come after the end of time");
             }
-            Failure::Cold(reason) => {
+            PushFailure::Cold(reason) => {
                 return write!(f, "the store of idle keys has failed: it {reason}");
             }
-            Failure::Limit(failure) => &**failure,
+            PushFailure::Limit(failure) => &**failure,
         };
         write!(f, "the rule `{rule}` would have more than {limit} partial matches open")?;
         for (index, (name, value)) in key.iter().enumerate() {
@@ -72,7 +72,7 @@ pub struct BuildError {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::stream) enum BuildErrorKind {
     Pattern(nfa::AutomatonError),
-    Mismatch(Mismatch),
+    Mismatch(SchemaMismatch),
     Schemas,
     CannotBeMade,
 }

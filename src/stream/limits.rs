@@ -4,7 +4,7 @@ use crate::exec;
 
 /// The limits over all keys.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct EngineLimits {
     pub(crate) buffered: usize,
     /// Bytes of the buffered events. The same limit applies to the waiting events that rules made.
     pub(crate) buffered_bytes: u64,
@@ -14,10 +14,10 @@ pub(crate) struct Limits {
     pub(crate) suppressed: usize,
 }
 
-impl Limits {
+impl EngineLimits {
     /// Returns the limits of one of `of` shards: an equal part of each limit over all keys.
-    pub(in crate::stream) fn divided(self, of: u32) -> Limits {
-        Limits {
+    pub(in crate::stream) fn divided(self, of: u32) -> EngineLimits {
+        EngineLimits {
             partials: self.partials.div_ceil(of.into()),
             captured_bytes: self.captured_bytes.div_ceil(of.into()),
             suppressed: self.suppressed.div_ceil(of as usize),

@@ -103,13 +103,13 @@ pub use output::matched::{
 };
 #[doc(hidden)]
 pub use output::order::Position;
-pub use output::reason::Reason;
+pub use output::reason::RejectReason;
 pub use output::sink::{Ignore, Late, OnMatch, Overflow, Rejected, ShardSink, Sink, on_match};
 pub use shard::Shard;
 pub use snapshot::RestoreError;
 pub use stats::Stats;
 
 pub(crate) use ingest::reorder::{Lent, Reorder};
-pub(crate) use ingest::watermark::{Progress, Strategy};
+pub(crate) use ingest::watermark::{Progress, WatermarkStrategy};
 pub(crate) use output::matched::RuleInfo;
 pub(crate) use rule::derived::Feeder;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Diagnostic, Severity, Source};
 
 use super::layout::{Comment, Flat, MarkKind, Trivia, lay_out};
-use super::lex::{self, Token, TokenKind};
+use super::lex::{self, Lexeme, LexemeKind};
 use super::parse::parse;
 use super::print::flat;
 
@@ -71,7 +71,7 @@ fn trivia(text: &str, flat: &Flat) -> BTreeMap<usize, Trivia> {
             let is_blank = add(entry, blanks);
             entry.blank = is_blank && is_here;
         }
-        let used = if token.kind == TokenKind::End {
+        let used = if token.kind == LexemeKind::End {
             1
         } else {
             let used = find(text, &theirs[at..], flat, &ours, &mut matched);
@@ -93,14 +93,14 @@ fn trivia(text: &str, flat: &Flat) -> BTreeMap<usize, Trivia> {
 }
 
 /// Finds the first of their tokens among ours, from `matched` on; how many of theirs that takes.
-fn find(text: &str, theirs: &[Token], flat: &Flat, ours: &[Token], matched: &mut usize) -> usize {
-    let word = |text: &str, token: Token| -> String {
+fn find(text: &str, theirs: &[Lexeme], flat: &Flat, ours: &[Lexeme], matched: &mut usize) -> usize {
+    let word = |text: &str, token: Lexeme| -> String {
         text[token.span.start as usize..token.span.end as usize].trim_matches('`').to_owned()
     };
-    let is_name = |kind| matches!(kind, TokenKind::Word | TokenKind::Quoted);
+    let is_name = |kind| matches!(kind, LexemeKind::Word | LexemeKind::Quoted);
     let token = theirs[0];
-    let Some(&our) = ours.get(*matched).filter(|our| our.kind != TokenKind::End) else { return 1 };
-    let is_same = |token: Token, our: Token| {
+    let Some(&our) = ours.get(*matched).filter(|our| our.kind != LexemeKind::End) else { return 1 };
+    let is_same = |token: Lexeme, our: Lexeme| {
         if is_name(token.kind) && is_name(our.kind) {
             word(text, token) == word(&flat.text, our)
         } else {
@@ -114,7 +114,7 @@ fn find(text: &str, theirs: &[Token], flat: &Flat, ours: &[Token], matched: &mut
         };
         is_name(token.kind) && is_same(token, our_next) && is_same(next, our)
     };
-    let is_short = matches!(our.kind, TokenKind::Plus | TokenKind::Star | TokenKind::Question);
+    let is_short = matches!(our.kind, LexemeKind::Plus | LexemeKind::Star | LexemeKind::Question);
     if same {
         *matched += 1;
         1
@@ -122,10 +122,10 @@ fn find(text: &str, theirs: &[Token], flat: &Flat, ours: &[Token], matched: &mut
         // `{1..5 each any}` is `{1..5 any each}`.
         *matched += 2;
         2
-    } else if token.kind == TokenKind::OpenBrace && is_short {
+    } else if token.kind == LexemeKind::OpenBrace && is_short {
         // `{1..}` is `+`.
         *matched += 1;
-        let closer = theirs.iter().position(|token| token.kind == TokenKind::CloseBrace);
+        let closer = theirs.iter().position(|token| token.kind == LexemeKind::CloseBrace);
         closer.map_or(1, |closer| closer + 1)
     } else {
         // Tokens that the formatter leaves out: a comma at an end, parentheses without effect,

@@ -11,7 +11,7 @@ const MAX_SHIFT: usize = 40;
 
 /// The text at a break.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Edge {
+pub(super) enum BreakEdge {
     /// Between two things.
     Between,
     /// Behind an opening bracket: no blank line follows.
@@ -37,7 +37,7 @@ pub(super) enum MarkKind {
         /// True if it breaks in any case.
         hard: bool,
         blanks: usize,
-        edge: Edge,
+        edge: BreakEdge,
         /// True if a blank line belongs here, wanted or not.
         apart: bool,
     },
@@ -195,7 +195,7 @@ fn fits(flat: &Flat, begin: usize, end: usize, column: usize) -> bool {
 fn break_line(
     lines: &mut Vec<Line>,
     indent: usize,
-    edge: Edge,
+    edge: BreakEdge,
     apart: bool,
     trivia: Option<&Trivia>,
 ) {
@@ -203,7 +203,7 @@ fn break_line(
     let mut blank = trivia.is_some_and(|trivia| trivia.blank);
     // A blank line that has to be stands before the comments, unless the author put it elsewhere.
     let mut apart = apart && !blank && !comments.iter().any(|comment| comment.blank);
-    let mut first = matches!(edge, Edge::Open | Edge::Empty);
+    let mut first = matches!(edge, BreakEdge::Open | BreakEdge::Empty);
     let at_start = lines.len() == 1 && lines[0].text.is_empty();
     if at_start {
         lines.clear();
@@ -222,7 +222,7 @@ fn break_line(
             }
         }
     }
-    let closes = matches!(edge, Edge::Close | Edge::Empty);
+    let closes = matches!(edge, BreakEdge::Close | BreakEdge::Empty);
     blank = (blank || apart) && !first && !closes;
     if blank {
         lines.push(Line::default());

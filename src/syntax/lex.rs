@@ -1,6 +1,6 @@
 //! Text to tokens. Every token is a kind and a place; names, numbers and strings are read from the
 //! text when they are needed. What cannot be read is reported here, once, and becomes a
-//! [`TokenKind::Bad`] that the parser stays silent about.
+//! [`LexemeKind::Bad`] that the parser stays silent about.
 
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_till, take_while, take_while1};
@@ -16,7 +16,7 @@ use super::MAX_DIAGNOSTICS;
 
 /// The kind of a token.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) enum TokenKind {
+pub(super) enum LexemeKind {
     /// A name or a word of the language.
     Word,
     /// A name in back-quotes.
@@ -77,15 +77,15 @@ pub(super) enum TokenKind {
 
 /// A token.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Token {
-    pub(super) kind: TokenKind,
+pub(super) struct Lexeme {
+    pub(super) kind: LexemeKind,
     /// True if nothing but blanks stands before it on its line.
     pub(super) first_on_line: bool,
     pub(super) span: Span,
 }
 
-/// The tokens of `text`, the last one of them [`TokenKind::End`], and what could not be read.
-pub(super) fn tokens(text: &str) -> (Vec<Token>, Vec<Diagnostic>) {
+/// The tokens of `text`, the last one of them [`LexemeKind::End`], and what could not be read.
+pub(super) fn tokens(text: &str) -> (Vec<Lexeme>, Vec<Diagnostic>) {
     let mut lexer = Lexer { text, diagnostics: Vec::new() };
     // Rules have a token every four or five bytes.
     let mut tokens = Vec::with_capacity(text.len() / 4 + 1);
@@ -97,13 +97,13 @@ pub(super) fn tokens(text: &str) -> (Vec<Token>, Vec<Diagnostic>) {
         let start = text.len() - after_blank.len();
         if after_blank.is_empty() {
             let span = Span::new(start, start);
-            tokens.push(Token { kind: TokenKind::End, first_on_line: true, span });
+            tokens.push(Lexeme { kind: LexemeKind::End, first_on_line: true, span });
             return (tokens, lexer.diagnostics);
         }
         let (kind, after) = lexer.token(after_blank);
         let span = Span::new(start, text.len() - after.len());
         if let Some(kind) = kind {
-            tokens.push(Token { kind, first_on_line, span });
+            tokens.push(Lexeme { kind, first_on_line, span });
             first_on_line = false;
         }
         rest = after;
@@ -132,12 +132,12 @@ struct Lexer<'s> {
 
 impl<'s> Lexer<'s> {
     /// The next token (none for what reads as blank) and the text behind it.
-    fn token(&mut self, input: &'s str) -> (Option<TokenKind>, &'s str) {
+    fn token(&mut self, input: &'s str) -> (Option<LexemeKind>, &'s str) {
         if input.starts_with("//") || input.starts_with("/*") {
             return (None, self.foreign_comment(input));
         }
         if let Ok((rest, _)) = word(input) {
-            return (Some(TokenKind::Word), rest);
+            return (Some(LexemeKind::Word), rest);
         }
         if let Ok((rest, kind)) = number(input) {
             let kind = self.number(kind, &input[..input.len() - rest.len()], input);
@@ -155,7 +155,7 @@ impl<'s> Lexer<'s> {
             '\u{2192}' => {
                 let rest = &input[first.len_utf8()..];
                 self.bad_character(input, rest, "an arrow is written `->`");
-                (Some(TokenKind::Arrow), rest)
+                (Some(LexemeKind::Arrow), rest)
             }
             _ if first.is_whitespace() || first == '\u{200b}' || first == '\u{feff}' => {
                 let rest = input.trim_start_matches(|c: char| {
@@ -191,7 +191,7 @@ impl<'s> Lexer<'s> {
                         _ => "remove it",
                     };
                     self.bad_character(input, rest, help);
-                    return (Some(TokenKind::Bad), rest);
+                    return (Some(LexemeKind::Bad), rest);
                 }
                 let rest = rest.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
                 self.bad_character(
@@ -199,7 +199,7 @@ impl<'s> Lexer<'s> {
                     rest,
                     "names are made of a-z, A-Z, 0-9 and _; any other name stands in back-quotes",
                 );
-                (Some(TokenKind::Bad), rest)
+                (Some(LexemeKind::Bad), rest)
             }
         }
     }
@@ -251,20 +251,20 @@ impl<'s> Lexer<'s> {
     }
 
     /// Checks a number and says what is wrong with it.
-    fn number(&mut self, kind: TokenKind, text: &str, input: &str) -> TokenKind {
+    fn number(&mut self, kind: LexemeKind, text: &str, input: &str) -> LexemeKind {
         let span = self.span(input, &input[text.len()..]);
         let bad = |message: String| Diagnostic::error(Code::BadNumber, span, message);
         match kind {
-            TokenKind::Int if int(text).is_none() => {
+            LexemeKind::Int if int(text).is_none() => {
                 self.report(
                     bad(format!("`{text}` is too big for an int"))
                         .help(format!("the biggest int is {}", i64::MAX)),
                 );
             }
-            TokenKind::Float if float(text).is_none() => {
+            LexemeKind::Float if float(text).is_none() => {
                 self.report(bad(format!("`{text}` is too big for a float")));
             }
-            TokenKind::Duration => {
+            LexemeKind::Duration => {
                 if let Err(problem) = duration(text) {
                     self.report(problem.diagnostic(text, span));
                 }
@@ -274,7 +274,7 @@ impl<'s> Lexer<'s> {
         kind
     }
 
-    fn back_quoted(&mut self, input: &'s str) -> (Option<TokenKind>, &'s str) {
+    fn back_quoted(&mut self, input: &'s str) -> (Option<LexemeKind>, &'s str) {
         let mut name = preceded(char('`'), take_till(|c: char| c == '`' || c.is_control()));
         let result: IResult<&str, &str> = name.parse(input);
         let Ok((rest, name)) = result else { return (None, input) };
@@ -288,18 +288,18 @@ impl<'s> Lexer<'s> {
                 )
                 .help("close it with a back-quote on the same line"),
             );
-            return (Some(TokenKind::Bad), rest);
+            return (Some(LexemeKind::Bad), rest);
         };
         if name.is_empty() {
             let span = self.span(input, after);
             self.report(Diagnostic::error(Code::BadCharacter, span, "an empty name"));
-            return (Some(TokenKind::Bad), after);
+            return (Some(LexemeKind::Bad), after);
         }
-        (Some(TokenKind::Quoted), after)
+        (Some(LexemeKind::Quoted), after)
     }
 
     /// A string in whatever quotes; it ends with its line at the latest.
-    fn string(&mut self, quote: char, input: &'s str) -> (Option<TokenKind>, &'s str) {
+    fn string(&mut self, quote: char, input: &'s str) -> (Option<LexemeKind>, &'s str) {
         let closing: &[char] = match quote {
             '"' => &['"'],
             '\'' => &['\''],
@@ -336,7 +336,7 @@ impl<'s> Lexer<'s> {
                 .label("starts here")
                 .help("close it with `\"` on the same line; a line break inside is written `\\n`"),
             );
-            return (Some(TokenKind::Bad), &body[stop..]);
+            return (Some(LexemeKind::Bad), &body[stop..]);
         };
         let (content, rest) = (&body[..end], &body[after..]);
         let span = self.span(input, rest);
@@ -361,7 +361,7 @@ impl<'s> Lexer<'s> {
                 Diagnostic::error(Code::BadEscape, span, format!("unknown escape `{text}`"));
             self.report(diagnostic.help(problem));
         });
-        (Some(TokenKind::Str), rest)
+        (Some(LexemeKind::Str), rest)
     }
 }
 
@@ -382,7 +382,7 @@ fn digits(input: &str) -> IResult<&str, &str> {
 }
 
 /// A number, or a duration as far as letters and digits go.
-fn number(input: &str) -> IResult<&str, TokenKind> {
+fn number(input: &str) -> IResult<&str, LexemeKind> {
     let (rest, _) = digits(input)?;
     let (rest, fraction) = opt(preceded(char('.'), digits)).parse(rest)?;
     let (rest, exponent) =
@@ -393,15 +393,15 @@ fn number(input: &str) -> IResult<&str, TokenKind> {
     })
     .parse(rest)?;
     let kind = match (unit, fraction.is_some() || exponent.is_some()) {
-        ("", false) => TokenKind::Int,
-        ("", true) => TokenKind::Float,
-        _ => TokenKind::Duration,
+        ("", false) => LexemeKind::Int,
+        ("", true) => LexemeKind::Float,
+        _ => LexemeKind::Duration,
     };
     Ok((rest, kind))
 }
 
-fn punctuation(input: &str) -> IResult<&str, TokenKind> {
-    use TokenKind as T;
+fn punctuation(input: &str) -> IResult<&str, LexemeKind> {
+    use LexemeKind as T;
     let two = alt((
         value(T::Arrow, tag("->")),
         value(T::FatArrow, tag("=>")),

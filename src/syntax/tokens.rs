@@ -1,6 +1,6 @@
 //! The tokens of a text, for tools that look at text which may be half typed.
 
-use super::lex::{self, TokenKind as Kind};
+use super::lex::{self, LexemeKind as Kind};
 use crate::diagnostic::Span;
 
 /// The kind of a [`Token`].

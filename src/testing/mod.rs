@@ -138,10 +138,10 @@ pub struct CapturedEvent {
 
 /// A test that cannot be run.
 #[derive(Clone, Debug)]
-pub struct TestError(Cause);
+pub struct TestError(TestErrorKind);
 
 #[derive(Clone, Debug)]
-enum Cause {
+enum TestErrorKind {
     NoRule(Arc<str>),
     Build(stream::BuildError),
     Stopped(stream::PushError),
@@ -150,9 +150,9 @@ enum Cause {
 impl fmt::Display for TestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Cause::NoRule(name) => write!(f, "the rules have no rule `{name}`"),
-            Cause::Build(error) => error.fmt(f),
-            Cause::Stopped(error) => write!(f, "the test was stopped: {error}"),
+            TestErrorKind::NoRule(name) => write!(f, "the rules have no rule `{name}`"),
+            TestErrorKind::Build(error) => error.fmt(f),
+            TestErrorKind::Stopped(error) => write!(f, "the test was stopped: {error}"),
         }
     }
 }
@@ -160,8 +160,8 @@ impl fmt::Display for TestError {
 impl Error for TestError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
-            Cause::NoRule(_) | Cause::Stopped(_) => None,
-            Cause::Build(error) => error.source(),
+            TestErrorKind::NoRule(_) | TestErrorKind::Stopped(_) => None,
+            TestErrorKind::Build(error) => error.source(),
         }
     }
 }
@@ -173,10 +173,12 @@ impl Error for TestError {
 /// [`TestError`] if the rule cannot be run, is not one of `rules`, or stops because of its
 /// `limit ... fail`.
 pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError> {
-    let rule = rules.rule(&test.rule).ok_or_else(|| TestError(Cause::NoRule(test.rule.clone())))?;
+    let rule = rules
+        .rule(&test.rule)
+        .ok_or_else(|| TestError(TestErrorKind::NoRule(test.rule.clone())))?;
     let together = with_feeders(rules, rule);
     let builder = Engine::builder().rules_where(rules, |rule| together.contains(&rule.name));
-    let mut engine = builder.build().map_err(|error| TestError(Cause::Build(error)))?;
+    let mut engine = builder.build().map_err(|error| TestError(TestErrorKind::Build(error)))?;
     let mut log = Log { rule: &test.rule, reported: Vec::new() };
     let mut claims = Claims::default();
     let mut failures = Vec::new();
@@ -186,17 +188,21 @@ pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError>
             TestStep::Event { ty, at, values, extra } => {
                 now = *at;
                 let event = Record::with_extra(*ty, *at, values.clone(), extra.clone());
-                engine.push(&event, &mut log).map_err(|error| TestError(Cause::Stopped(error)))?;
+                engine
+                    .push(&event, &mut log)
+                    .map_err(|error| TestError(TestErrorKind::Stopped(error)))?;
             }
             TestStep::Advance(to) => {
                 now = *to;
-                engine.advance(*to, &mut log).map_err(|error| TestError(Cause::Stopped(error)))?;
+                engine
+                    .advance(*to, &mut log)
+                    .map_err(|error| TestError(TestErrorKind::Stopped(error)))?;
             }
             TestStep::Expect(expected) => {
                 if together.len() > 1 && is_over(now, &test.steps[index..]) {
                     engine
                         .advance(now, &mut log)
-                        .map_err(|error| TestError(Cause::Stopped(error)))?;
+                        .map_err(|error| TestError(TestErrorKind::Stopped(error)))?;
                 }
                 let fitting: Vec<usize> = log.fitting(expected).collect();
                 let holds = if expected.no { fitting.is_empty() } else { claims.claim(fitting) };
@@ -246,10 +252,10 @@ fn is_over(now: Timestamp, steps: &[TestStep]) -> bool {
 /// The reports of a test's rule so far.
 struct Log<'t> {
     rule: &'t str,
-    reported: Vec<Entry>,
+    reported: Vec<LoggedOutput>,
 }
 
-struct Entry {
+struct LoggedOutput {
     is_timeout: bool,
     at: Timestamp,
     key: Vec<(Arc<str>, Value)>,
@@ -281,7 +287,7 @@ impl Log<'_> {
             return;
         }
         let key = reported.key().map(|(name, value)| (name.clone(), value.clone()));
-        self.reported.push(Entry {
+        self.reported.push(LoggedOutput {
             is_timeout: kind == OutputKind::Timeout,
             at: reported.end(),
             key: key.collect(),
@@ -290,7 +296,7 @@ impl Log<'_> {
         });
     }
 
-    fn of_kind(&self, expected: &Expectation) -> impl Iterator<Item = (usize, &Entry)> {
+    fn of_kind(&self, expected: &Expectation) -> impl Iterator<Item = (usize, &LoggedOutput)> {
         let is_timeout = expected.timeout;
         self.reported
             .iter()
@@ -326,7 +332,7 @@ impl Log<'_> {
     }
 }
 
-impl Entry {
+impl LoggedOutput {
     fn fits(&self, expected: &Expectation) -> bool {
         !self.is_at_another_time(expected) && self.differences(expected).is_empty()
     }

@@ -62,7 +62,7 @@ impl Failure {
 
     fn render_reported(&self, out: &mut String, reported: &ActualOutput, kind: &str) {
         let record = match &reported.emit {
-            Value::Null => Fields(&reported.key).to_string(),
+            Value::Null => ShownFields(&reported.key).to_string(),
             emit => emit.to_string(),
         };
         let taken = if reported.is_taken { ", which another line expects" } else { "" };
@@ -88,7 +88,7 @@ impl Failure {
 fn render_open(out: &mut String, open: &OpenRun) {
     out.push_str("    ");
     if !open.key.is_empty() {
-        let _ = write!(out, "{}: ", Fields(&open.key));
+        let _ = write!(out, "{}: ", ShownFields(&open.key));
     }
     let skipped = open.events.len().saturating_sub(2 * SHOWN_EVENTS);
     for (index, event) in open.events.iter().enumerate() {
@@ -102,7 +102,7 @@ fn render_open(out: &mut String, open: &OpenRun) {
         let CapturedEvent { step, at, fields } = event;
         let _ = write!(out, "{step} at {}", since_start(*at));
         if !fields.is_empty() {
-            let _ = write!(out, " {}", Fields(fields));
+            let _ = write!(out, " {}", ShownFields(fields));
         }
     }
     out.push('\n');
@@ -124,9 +124,9 @@ fn since_start(time: Timestamp) -> String {
 }
 
 /// `{ user: "ann" }`
-struct Fields<'a>(&'a [(Arc<str>, Value)]);
+struct ShownFields<'a>(&'a [(Arc<str>, Value)]);
 
-impl fmt::Display for Fields<'_> {
+impl fmt::Display for ShownFields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ValueRef::Record(self.0).fmt(f)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
-use super::story::{Awaited, Failed, Mismatch, Reason, Then, Waits, progress, span};
+use super::story::{Awaited, Failed, Mismatch, MismatchReason, Then, Waits, progress, span};
 use crate::event::Event;
 use crate::exec::{Captures, Judged, Matcher, ProbedRun, Store, Waiting};
 use crate::explain::Words;
@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 
 /// The purpose of a condition.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Role {
+enum ConditionRole {
     Step(StepId),
     Until(StepId),
     Not(StepId),
@@ -30,7 +30,7 @@ enum Role {
 /// The purposes of a pattern's conditions and steps.
 #[derive(Debug)]
 pub(super) struct Roles {
-    conditions: HashMap<ConditionId, SmallVec<[Role; 1]>>,
+    conditions: HashMap<ConditionId, SmallVec<[ConditionRole; 1]>>,
     steps: HashMap<StepId, (ConditionId, Quantifier)>,
     /// The steps in groups that repeat.
     repeated: HashSet<StepId>,
@@ -56,19 +56,21 @@ impl Roles {
     /// Adds the roles of a sequence. `loops` is the number of repeating groups around it.
     fn sequence(&mut self, sequence: &Sequence, loops: u32) {
         if let Some(without) = &sequence.without {
-            self.add(without.condition, Role::Without(without.step));
+            self.add(without.condition, ConditionRole::Without(without.step));
         }
         for item in &sequence.items {
             match &item.kind {
                 ItemKind::Step { step, condition, quantifier } => {
-                    self.add(*condition, Role::Step(*step));
+                    self.add(*condition, ConditionRole::Step(*step));
                     self.steps.insert(*step, (*condition, quantifier.clone()));
                     if loops > 0 {
                         self.repeated.insert(*step);
                     }
                     self.until(quantifier, *step);
                 }
-                ItemKind::Not { step, condition } => self.add(*condition, Role::Not(*step)),
+                ItemKind::Not { step, condition } => {
+                    self.add(*condition, ConditionRole::Not(*step));
+                }
                 ItemKind::Group { body, quantifier, .. } => {
                     self.sequence(body, loops + u32::from(quantifier.max != Some(1)));
                     let last = body.items.last().and_then(|item| match &item.kind {
@@ -90,18 +92,18 @@ impl Roles {
 
     fn until(&mut self, quantifier: &Quantifier, step: StepId) {
         if let Some(until) = quantifier.until {
-            self.add(until, Role::Until(step));
+            self.add(until, ConditionRole::Until(step));
         }
     }
 
-    fn add(&mut self, condition: ConditionId, role: Role) {
+    fn add(&mut self, condition: ConditionId, role: ConditionRole) {
         let roles = self.conditions.entry(condition).or_default();
         if !roles.contains(&role) {
             roles.push(role);
         }
     }
 
-    fn of(&self, condition: ConditionId) -> &[Role] {
+    fn of(&self, condition: ConditionId) -> &[ConditionRole] {
         self.conditions.get(&condition).map_or(&[], |roles| roles)
     }
 }
@@ -142,8 +144,9 @@ impl<E: Event> Judge<'_, E> {
                     self.reasons(&edge.judged, run, event, &scope, &mut reasons);
                 }
                 // The other conditions matter only if the step itself fits.
-                let is_own =
-                    |reason: &Reason| matches!(reason, Reason::Type { .. } | Reason::Condition(_));
+                let is_own = |reason: &MismatchReason| {
+                    matches!(reason, MismatchReason::Type { .. } | MismatchReason::Condition(_))
+                };
                 if reasons.iter().any(is_own) {
                     reasons.retain(is_own);
                 }
@@ -174,9 +177,9 @@ impl<E: Event> Judge<'_, E> {
         run: &ProbedRun,
         event: &E,
         scope: &S,
-        reasons: &mut Vec<Reason>,
+        reasons: &mut Vec<MismatchReason>,
     ) {
-        let mut add = |reason: Reason| {
+        let mut add = |reason: MismatchReason| {
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
@@ -189,8 +192,12 @@ impl<E: Event> Judge<'_, E> {
             Guard::Not(_) => {
                 for part in &judged.parts {
                     match self.program.guards[part.guard.index()] {
-                        Guard::Condition(id) => add(Reason::Order(self.taken_otherwise(id))),
-                        _ => add(Reason::Time(String::from("its time has not come, or is over"))),
+                        Guard::Condition(id) => {
+                            add(MismatchReason::Order(self.taken_otherwise(id)));
+                        }
+                        _ => add(MismatchReason::Time(String::from(
+                            "its time has not come, or is over",
+                        ))),
                     }
                 }
             }
@@ -208,7 +215,7 @@ impl<E: Event> Judge<'_, E> {
                         format!("{} to {}", self.words.length(min), self.words.length(max))
                     }
                 };
-                add(Reason::Time(match since {
+                add(MismatchReason::Time(match since {
                     None => format!(
                         "it came {} after the event before, {allowed} is asked for",
                         span(after)
@@ -216,31 +223,31 @@ impl<E: Event> Judge<'_, E> {
                     Some(_) => format!("{allowed} after the step before is asked for"),
                 }));
             }
-            Guard::Sooner { than, .. } => add(Reason::Time(format!(
+            Guard::Sooner { than, .. } => add(MismatchReason::Time(format!(
                 "less than {} after the event before is asked for",
                 self.words.length(*than)
             ))),
-            Guard::Within { within, .. } => add(Reason::Time(format!(
+            Guard::Within { within, .. } => add(MismatchReason::Time(format!(
                 "the `within {}` of its group has run out",
                 self.words.length(*within)
             ))),
         }
     }
 
-    fn of_condition<S: Scope>(&self, id: ConditionId, event: &E, scope: &S) -> Vec<Reason> {
+    fn of_condition<S: Scope>(&self, id: ConditionId, event: &E, scope: &S) -> Vec<MismatchReason> {
         let Some(condition) = self.words.condition(id) else { return Vec::new() };
         if let Test::OneOf(others) = &condition.test {
             let reasons = others.iter().map(|other| self.of_condition(*other, event, scope));
-            let reasons: Vec<Vec<Reason>> = reasons.collect();
+            let reasons: Vec<Vec<MismatchReason>> = reasons.collect();
             let fits = reasons.iter().any(Vec::is_empty);
             return if fits { Vec::new() } else { reasons.concat() };
         }
         if condition.ty.is_some_and(|ty| ty != event.type_id()) {
-            return vec![Reason::Type { expected: self.words.ty(condition.ty).into() }];
+            return vec![MismatchReason::Type { expected: self.words.ty(condition.ty).into() }];
         }
         let mut failed = Vec::new();
         self.failed(&condition.test, condition.ty, scope, &mut failed);
-        failed.into_iter().map(Reason::Condition).collect()
+        failed.into_iter().map(MismatchReason::Condition).collect()
     }
 
     fn failed<S: Scope>(
@@ -347,13 +354,13 @@ impl Narrator<'_> {
     /// Why an event that fulfils the condition cannot be taken.
     fn taken_otherwise(&self, id: ConditionId) -> String {
         match self.roles.of(id) {
-            [Role::Until(step), ..] => {
+            [ConditionRole::Until(step), ..] => {
                 format!("it ends the loop `{}` (`until`)", self.words.step(*step))
             }
-            [Role::Not(step) | Role::Without(step), ..] => {
+            [ConditionRole::Not(step) | ConditionRole::Without(step), ..] => {
                 format!("it is a `{}`, which must not come", self.words.step(*step))
             }
-            [Role::Step(step), ..] => {
+            [ConditionRole::Step(step), ..] => {
                 format!("it fits `{}`, which comes first", self.words.step(*step))
             }
             [] => String::from("another step comes first"),
@@ -361,11 +368,14 @@ impl Narrator<'_> {
     }
 
     fn is_forbidden(&self, id: ConditionId) -> bool {
-        self.roles.of(id).iter().any(|role| matches!(role, Role::Not(_) | Role::Without(_)))
+        self.roles
+            .of(id)
+            .iter()
+            .any(|role| matches!(role, ConditionRole::Not(_) | ConditionRole::Without(_)))
     }
 
     fn is_without(&self, id: ConditionId) -> bool {
-        self.roles.of(id).iter().any(|role| matches!(role, Role::Without(_)))
+        self.roles.of(id).iter().any(|role| matches!(role, ConditionRole::Without(_)))
     }
 
     /// Returns the conditions that must not become true in a state: those that end it, and those

@@ -35,8 +35,8 @@ mod tracer;
 pub use keys::KeyError;
 pub use render::Story;
 pub use story::{
-    Awaited, Cause, Effect, Entry, Failed, Fate, Mismatch, Reason, Reported, ShownEvent, Then,
-    Waits,
+    Awaited, Cause, Effect, Entry, Failed, Fate, Mismatch, MismatchReason, Reported, ShownEvent,
+    Then, Waits,
 };
 pub use tracer::{Counts, OpenPartial, TraceError, Tracer};
 

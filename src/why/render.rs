@@ -4,12 +4,12 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use super::story::{
-    Awaited, Cause, Effect, Entry, Fate, Mismatch, Reason, ShownEvent, Then, Waits, span,
+    Awaited, Cause, Effect, Entry, Fate, Mismatch, MismatchReason, ShownEvent, Then, Waits, span,
 };
 use super::tracer::{OpenPartial, Tracer};
 use crate::event::Event;
 use crate::explain::shown;
-use crate::stream::Strategy;
+use crate::stream::WatermarkStrategy;
 use crate::time::{Timestamp, format_millis};
 use crate::util::lines::write_unended;
 
@@ -157,7 +157,9 @@ impl<E: Event> Story<'_, E> {
             if tracer.open_at_end.is_some() { "at" } else { "Now it is" },
             moment(now)
         )?;
-        if let (Strategy::OutOfOrder(bound), Some(newest)) = (tracer.strategy, tracer.newest()) {
+        if let (WatermarkStrategy::OutOfOrder(bound), Some(newest)) =
+            (tracer.strategy, tracer.newest())
+        {
             write!(
                 f,
                 " (the watermark: the newest event is of {}, and events may come {} late)",
@@ -493,7 +495,7 @@ fn because(mismatches: &[Mismatch]) -> Vec<String> {
     let mut lines = Vec::new();
     for mismatch in mismatches.iter().filter(|mismatch| !mismatch.is_of_other_type()) {
         for reason in
-            mismatch.reasons.iter().filter(|reason| !matches!(reason, Reason::Type { .. }))
+            mismatch.reasons.iter().filter(|reason| !matches!(reason, MismatchReason::Type { .. }))
         {
             lines.push(format!("not `{}`, as {reason}", mismatch.step));
         }

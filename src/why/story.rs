@@ -267,20 +267,20 @@ pub struct Mismatch {
     /// The step.
     pub step: Arc<str>,
     /// Why not.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<MismatchReason>,
 }
 
 impl Mismatch {
     /// True if the event is of another type, and no more is to be said.
     pub fn is_of_other_type(&self) -> bool {
-        self.reasons.iter().all(|reason| matches!(reason, Reason::Type { .. }))
+        self.reasons.iter().all(|reason| matches!(reason, MismatchReason::Type { .. }))
     }
 }
 
 /// Why an event does not fit a step.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum MismatchReason {
     /// It is of another type.
     #[non_exhaustive]
     Type {
@@ -295,12 +295,14 @@ pub enum Reason {
     Order(String),
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for MismatchReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::Type { expected } => write!(f, "it is no {expected}"),
-            Reason::Condition(failed) => write!(f, "{}: {}", failed.condition, failed.found),
-            Reason::Time(text) | Reason::Order(text) => f.write_str(text),
+            MismatchReason::Type { expected } => write!(f, "it is no {expected}"),
+            MismatchReason::Condition(failed) => {
+                write!(f, "{}: {}", failed.condition, failed.found)
+            }
+            MismatchReason::Time(text) | MismatchReason::Order(text) => f.write_str(text),
         }
     }
 }

@@ -8,7 +8,7 @@ pub mod report;
 
 use std::fmt;
 
-use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, Captured, FieldRef, Pick};
+use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, CapturedField, FieldRef, Pick};
 use kleene::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, LoopMode,
     Pattern, Quantifier, Report, Sequence, Skip, SkipStrategy, Step, StepId, Test, Without,
@@ -675,7 +675,7 @@ impl Builder {
                 let step = Some(StepId::new(number % self.count.max(1)));
                 let pick = if last { Pick::Last } else { Pick::First };
                 let field = FieldRef::Declared(FieldId::new(1));
-                self.lengths.push(Expr::Captured(Captured { step, pick, field }));
+                self.lengths.push(Expr::Captured(CapturedField { step, pick, field }));
                 Length::Read(LengthId::new(self.lengths.len() - 1))
             }
         }
@@ -805,7 +805,8 @@ impl Builder {
             }
             RandomTest::Captured(op, number, pick) => {
                 let field_ref = FieldRef::Declared(FieldId::new(1));
-                let captured = Captured { step: number.map(step), pick: *pick, field: field_ref };
+                let captured =
+                    CapturedField { step: number.map(step), pick: *pick, field: field_ref };
                 binary(*op, field(1), Expr::Captured(captured))
             }
             RandomTest::Not(a) => Expr::Not(Box::new(self.expr(a))),

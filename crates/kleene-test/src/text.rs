@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kleene::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, Pick};
+use kleene::hir::expr::{Aggregate, BinaryOp, CapturedField, FieldRef, Pick};
 use kleene::hir::{
     ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier,
     Sequence, SkipStrategy, StepId, Test,
@@ -317,7 +317,7 @@ impl Printer<'_> {
         }
     }
 
-    fn captured(&mut self, captured: &Captured) {
+    fn captured(&mut self, captured: &CapturedField) {
         let of = match captured.step {
             Some(step) => self.captured_step(step),
             None => "prev".to_owned(),

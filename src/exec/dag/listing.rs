@@ -18,14 +18,14 @@
 
 use std::cmp::Ordering;
 
-use super::{Dag, NONE, Node, Preference, index, marked};
+use super::{Dag, DagNode, NONE, Preference, index, marked};
 use crate::hir::StepId;
 
 /// An event with its step: the event's index in the upper half, so that numbers have the order of
 /// events and steps.
 pub(in crate::exec) type Packed = u64;
 
-pub(super) fn packed(node: &Node) -> Packed {
+pub(super) fn packed(node: &DagNode) -> Packed {
     u64::from(node.other) << 32 | u64::from(node.step)
 }
 
@@ -118,7 +118,7 @@ impl ChainListing {
             self.sorted.fill(&dag, root, self.direction);
             return;
         }
-        let Node { oldest, newest, .. } = dag.nodes[root as usize];
+        let DagNode { oldest, newest, .. } = dag.nodes[root as usize];
         if oldest == newest {
             self.guided = Some(Guided::new(dag, root, self.direction));
             return;
@@ -139,7 +139,7 @@ pub(in crate::exec) fn firsts(dag: &Dag, root: u32) -> Vec<Vec<Packed>> {
     let mut found = Vec::new();
     let mut parts: Vec<(Dag, u32)> = restricted(dag, root, |_| true).into_iter().collect();
     while let Some((dag, root)) = parts.pop() {
-        let Node { oldest, newest, .. } = dag.nodes[root as usize];
+        let DagNode { oldest, newest, .. } = dag.nodes[root as usize];
         if oldest == newest {
             found.push(dag.best_nodes(root).map(packed).collect());
             continue;
@@ -240,7 +240,7 @@ struct Guided {
     /// The length that is listed now, and true if its first chain is still to be found.
     length: u32,
     is_new: bool,
-    frames: Vec<Frame>,
+    frames: Vec<ListingFrame>,
     /// The event nodes of the frames that are not known for their node and length.
     candidates: Vec<u32>,
     /// By node and length: the first of its event nodes in `kept` and their end; (0, 0) if they
@@ -255,7 +255,7 @@ struct Guided {
 
 /// The event nodes that can follow a part of a chain.
 #[derive(Clone, Copy, Debug)]
-struct Frame {
+struct ListingFrame {
     is_kept: bool,
     /// The next event node, and the end.
     next: u32,
@@ -393,7 +393,7 @@ impl Guided {
     fn find_next(&mut self) -> bool {
         while let Some(frame) = self.frames.last_mut() {
             if frame.next == frame.end {
-                let Frame { is_kept, from, .. } = *frame;
+                let ListingFrame { is_kept, from, .. } = *frame;
                 if !is_kept {
                     self.candidates.truncate(from as usize);
                 }
@@ -454,7 +454,7 @@ impl Guided {
             self.known[at] = (first, index(self.kept.len()));
         }
         let (from, end) = self.known[at];
-        self.frames.push(Frame { is_kept: true, next: from, end, from });
+        self.frames.push(ListingFrame { is_kept: true, next: from, end, from });
     }
 
     /// Adds a frame with the event nodes below several event nodes with the same event and step.
@@ -475,7 +475,7 @@ impl Guided {
             return;
         }
         let end = index(self.candidates.len());
-        self.frames.push(Frame { is_kept: false, next: from, end, from });
+        self.frames.push(ListingFrame { is_kept: false, next: from, end, from });
     }
 
     /// Appends the event nodes of these nodes that have a chain of this length, in order.

@@ -32,7 +32,7 @@ pub(super) const NONE: u32 = u32::MAX;
 
 /// A set of chains.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Node {
+pub(super) struct DagNode {
     /// The child of an event node, [`NONE`] for a start; of a union its first part.
     below: u32,
     /// The event of an event node by its index; of a union its second part.
@@ -53,7 +53,7 @@ pub(super) struct Node {
     saturated: bool,
 }
 
-impl Node {
+impl DagNode {
     /// True if the node is a union.
     fn is_union(&self) -> bool {
         self.step == NONE
@@ -98,7 +98,7 @@ pub(super) enum Preference {
 /// The chains of one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Dag {
-    nodes: Vec<Node>,
+    nodes: Vec<DagNode>,
     /// The captured events in their order.
     moments: Vec<DagEvent>,
     preference: Preference,
@@ -121,12 +121,14 @@ impl Dag {
 
     /// Returns the size of nodes and events in bytes.
     pub(super) fn bytes(&self) -> u64 {
-        (self.nodes.len() * size_of::<Node>() + self.moments.len() * size_of::<DagEvent>()) as u64
+        (self.nodes.len() * size_of::<DagNode>() + self.moments.len() * size_of::<DagEvent>())
+            as u64
     }
 
     /// Returns the heap size in bytes.
     pub(super) fn memory_usage(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>() + self.moments.capacity() * size_of::<DagEvent>()
+        self.nodes.capacity() * size_of::<DagNode>()
+            + self.moments.capacity() * size_of::<DagEvent>()
     }
 
     /// Returns the captured events in their order.
@@ -154,7 +156,7 @@ impl Dag {
 
     /// Returns the number of chains of a node, and true if there are more than that.
     pub(super) fn count(&self, node: u32) -> (u64, bool) {
-        let Node { count, saturated, .. } = self.nodes[node as usize];
+        let DagNode { count, saturated, .. } = self.nodes[node as usize];
         (count, saturated)
     }
 
@@ -184,16 +186,16 @@ impl Dag {
         self.add(node)
     }
 
-    fn add(&mut self, node: Node) -> u32 {
+    fn add(&mut self, node: DagNode) -> u32 {
         self.nodes.push(node);
         index(self.nodes.len() - 1)
     }
 
     /// Makes the event node that will have the index `at`.
-    fn event_node(&self, event: u32, step: u32, below: u32, at: u32) -> Node {
+    fn event_node(&self, event: u32, step: u32, below: u32, at: u32) -> DagNode {
         let child = self.nodes.get(below as usize);
-        let of = |of: fn(&Node) -> u32| child.map_or(event, of);
-        Node {
+        let of = |of: fn(&DagNode) -> u32| child.map_or(event, of);
+        DagNode {
             below,
             other: event,
             step,
@@ -207,12 +209,12 @@ impl Dag {
         }
     }
 
-    fn union_node(&self, one: u32, other: u32) -> Node {
+    fn union_node(&self, one: u32, other: u32) -> DagNode {
         let (a, b) = (&self.nodes[one as usize], &self.nodes[other as usize]);
         let best = if self.compare_best(a, b).is_gt() { b } else { a };
         let (count, overflows) = a.count.overflowing_add(b.count);
         let saturated = a.saturated || b.saturated || overflows;
-        Node {
+        DagNode {
             below: one,
             other,
             step: NONE,
@@ -227,7 +229,7 @@ impl Dag {
     }
 
     /// Compares the best chains of two nodes: the better one is less.
-    fn compare_best(&self, a: &Node, b: &Node) -> Ordering {
+    fn compare_best(&self, a: &DagNode, b: &DagNode) -> Ordering {
         let start = a.start.cmp(&b.start);
         let order = match self.preference {
             Preference::First => start.then(b.len.cmp(&a.len)),
@@ -243,7 +245,7 @@ impl Dag {
                 if order.is_ne() || a.below == NONE || b.below == NONE {
                     return order;
                 }
-                let best = |node: &Node| self.nodes[node.below as usize].best;
+                let best = |node: &DagNode| self.nodes[node.below as usize].best;
                 pair = (best(a), best(b));
             }
             Ordering::Equal
@@ -251,7 +253,7 @@ impl Dag {
     }
 
     /// Returns the event nodes of the best chain, from the last to the first.
-    fn best_nodes(&self, node: u32) -> impl Iterator<Item = &Node> {
+    fn best_nodes(&self, node: u32) -> impl Iterator<Item = &DagNode> {
         let mut next = node;
         std::iter::from_fn(move || {
             let node = self.nodes.get(next as usize)?;
@@ -312,7 +314,7 @@ impl Dag {
     /// Copies the marked nodes of another graph, if they have a chain whose start is kept. If one
     /// part of a union is left, that part replaces the union. Afterwards, `map` has the new index
     /// of each node.
-    fn copy_from(&mut self, old: &[Node], map: &mut [u32], keeps: impl Fn(u32) -> bool) {
+    fn copy_from(&mut self, old: &[DagNode], map: &mut [u32], keeps: impl Fn(u32) -> bool) {
         for (at, node) in old.iter().enumerate() {
             if map[at] == NONE {
                 continue;
@@ -331,7 +333,7 @@ impl Dag {
         }
     }
 
-    fn copied(&mut self, node: &Node, below: u32) -> u32 {
+    fn copied(&mut self, node: &DagNode, below: u32) -> u32 {
         let node = self.event_node(node.other, node.step, below, index(self.nodes.len()));
         self.add(node)
     }
@@ -366,7 +368,7 @@ impl Dag {
 }
 
 /// Returns a number for each node: [`NONE`] for those that the roots do not need.
-fn marked(nodes: &[Node], roots: impl Iterator<Item = u32>) -> Vec<u32> {
+fn marked(nodes: &[DagNode], roots: impl Iterator<Item = u32>) -> Vec<u32> {
     let mut map = vec![NONE; nodes.len()];
     for root in roots.filter(|root| *root != NONE) {
         map[root as usize] = 0;

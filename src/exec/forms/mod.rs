@@ -31,7 +31,7 @@ mod window;
 use crate::event::Event;
 use crate::exec::captures::CaptureArena;
 use crate::exec::image::Image;
-use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome};
+use crate::exec::matcher::{Matcher, PrefilterOutcome, PushedEvent};
 use crate::exec::outcome::{Open, Outcome};
 use crate::exec::run::{Run, Runs};
 use crate::exec::store::Store;
@@ -73,7 +73,7 @@ trait FormContract<E: Event>: FormImage {
         matcher: &Matcher<E>,
         store: &mut Store<E>,
         key: &mut KeyState,
-        arrival: Arrival<'_, E>,
+        arrival: PushedEvent<'_, E>,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize;
 
@@ -222,7 +222,7 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
         let prefilter = PrefilterOutcome::Unknown;
-        self.push_prefiltered(store, key, Arrival { event, seq, prefilter }, sink)
+        self.push_prefiltered(store, key, PushedEvent { event, seq, prefilter }, sink)
     }
 
     /// Matches one event of a key, as [`push`](Matcher::push) does, with the conditions that are
@@ -232,7 +232,7 @@ impl<E: Event> Matcher<E> {
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
-        arrival: Arrival<'_, E>,
+        arrival: PushedEvent<'_, E>,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
         let kind = match self.form() {

@@ -23,13 +23,13 @@ const CHUNK: u32 = 4;
 /// keeps it.
 #[derive(Clone, Debug)]
 struct Chunk<E> {
-    events: [Slot<E>; CHUNK as usize],
+    events: [QueueSlot<E>; CHUNK as usize],
     /// The next chunk of the queue or of the free list; [`NIL`] for the last.
     next: u32,
 }
 
 /// An event with its sequence number, or an empty entry.
-type Slot<E> = Option<(E, u64)>;
+type QueueSlot<E> = Option<(E, u64)>;
 
 /// A queue of events in the chunks of a store.
 #[derive(Clone, Copy, Debug)]
@@ -244,7 +244,8 @@ impl<E> Queues<E> {
     pub(in crate::exec) fn prefetch_free(&self, queue: &Queue) {
         let chunk = if queue.is_empty() { self.free } else { queue.last };
         let chunk = self.chunks.as_ptr().wrapping_add(chunk as usize);
-        let slots: *const Slot<E> = chunk.wrapping_byte_add(offset_of!(Chunk<E>, events)).cast();
+        let slots: *const QueueSlot<E> =
+            chunk.wrapping_byte_add(offset_of!(Chunk<E>, events)).cast();
         prefetch_value(slots.wrapping_add(((queue.skipped + queue.len) % CHUNK) as usize));
     }
 

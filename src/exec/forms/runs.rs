@@ -15,7 +15,7 @@ use super::{FormContract, FormImage, KeyState};
 use crate::event::Event;
 use crate::exec::captures::CaptureArena;
 use crate::exec::image::Image;
-use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Walk};
+use crate::exec::matcher::{Matcher, PrefilterOutcome, PushedEvent, Walk};
 use crate::exec::outcome::{Captures, Open, Outcome};
 use crate::exec::run::{Completed, Run, completed};
 use crate::exec::store::Store;
@@ -34,7 +34,7 @@ impl<E: Event> FormContract<E> for RunsForm {
         matcher: &Matcher<E>,
         store: &mut Store<E>,
         key: &mut KeyState,
-        Arrival { event, seq, .. }: Arrival<'_, E>,
+        PushedEvent { event, seq, .. }: PushedEvent<'_, E>,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
         let time = event.time();

@@ -20,7 +20,7 @@ use crate::exec::captures::{BEGINS, CaptureArena, NIL};
 use crate::exec::forms::runs::{RunsForm, prefetch_runs};
 use crate::exec::forms::window::run_of;
 use crate::exec::image::Image;
-use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Walk};
+use crate::exec::matcher::{Matcher, PrefilterOutcome, PushedEvent, Walk};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::run::Run;
 use crate::exec::set::SetRef;
@@ -47,10 +47,10 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
         matcher: &Matcher<E>,
         store: &mut Store<E>,
         key: &mut KeyState,
-        arrival: Arrival<'_, E>,
+        arrival: PushedEvent<'_, E>,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
-        let Arrival { event, seq, .. } = arrival;
+        let PushedEvent { event, seq, .. } = arrival;
         let time = event.time();
         if key
             .representative()

@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::forms::runs::RunsForm;
 use crate::exec::image::{Image, ImageNode, ImageRun, number};
-use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Walk};
+use crate::exec::matcher::{Matcher, PrefilterOutcome, PushedEvent, Walk};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
 use crate::exec::registers::Registers;
 use crate::exec::run::Run;
@@ -36,11 +36,11 @@ impl<E: Event> FormContract<E> for WindowForm {
         matcher: &Matcher<E>,
         store: &mut Store<E>,
         key: &mut KeyState,
-        arrival: Arrival<'_, E>,
+        arrival: PushedEvent<'_, E>,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
         let Some(window) = matcher.program.window() else { return 0 };
-        let Arrival { event, seq, prefilter } = arrival;
+        let PushedEvent { event, seq, prefilter } = arrival;
         let time = event.time();
         if key.window_mut().deadline <= time.as_millis() {
             Self::advance(matcher, store, key, time, sink);

@@ -9,7 +9,7 @@ use crate::exec::registers::{RegisterFile, Registers, UNSET};
 use crate::exec::run::Run;
 use crate::exec::store::Store;
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{Aggregate, Captured, FieldRef};
+use crate::hir::expr::{Aggregate, CapturedField, FieldRef};
 use crate::hir::{ConditionId, Test};
 use crate::nfa::{Comparison, FieldComparison, Guard, GuardId, Operand, Program, RegisterKind};
 use crate::value::{Value, ValueRef};
@@ -179,7 +179,7 @@ impl<E: Event> Scope for CandidateScope<'_, E> {
     fn field(&self, field: &FieldRef) -> ValueRef<'_> {
         field_of(self.event, field)
     }
-    fn captured(&self, captured: &Captured) -> Value {
+    fn captured(&self, captured: &CapturedField) -> Value {
         self.captures.field(captured).to_value()
     }
     fn aggregate(&self, aggregate: &Aggregate) -> Value {

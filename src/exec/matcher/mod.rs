@@ -38,7 +38,7 @@ pub(crate) enum PrefilterOutcome {
 
 /// One event that arrives at a key.
 #[derive(Debug)]
-pub(crate) struct Arrival<'e, E> {
+pub(crate) struct PushedEvent<'e, E> {
     pub(crate) event: &'e E,
     /// The number of the event, which grows with each event of the store.
     pub(crate) seq: u64,

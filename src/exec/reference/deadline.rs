@@ -9,7 +9,7 @@ use super::position::{Path, Position, Standing, Wait};
 use super::tree::{Running, Tree};
 use super::view::View;
 use crate::event::Event;
-use crate::hir::expr::{Captured, Pick};
+use crate::hir::expr::{CapturedField, Pick};
 use crate::hir::{Expr, Length, LengthId, StepId, eval};
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -74,7 +74,7 @@ impl<E: Event> Reference<E> {
         let &(_, first) = captures.first()?;
         if let Length::Read(id) = within {
             let known = match &self.pattern.lengths[id.index()] {
-                Expr::Captured(Captured { step, pick: Pick::First | Pick::Last, .. }) => {
+                Expr::Captured(CapturedField { step, pick: Pick::First | Pick::Last, .. }) => {
                     captures.iter().any(|(of, _)| step.is_none_or(|step| step == *of))
                 }
                 length => !self.read(length, captures).is_null(),

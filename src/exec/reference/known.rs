@@ -19,7 +19,7 @@ type Moment = (Position, Timestamp, bool);
 /// The answers of the tree to questions that are asked again and again. Each depends on the pattern
 /// and the question alone, so that it makes no difference whether it is worked out anew.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct AnswerCache {
     pub(super) moves: RefCell<HashMap<Moment, Moves>>,
     pub(super) whole_moves: RefCell<HashMap<Moment, Moves>>,
     pub(super) over_silence: RefCell<HashMap<Moment, bool>>,
@@ -32,7 +32,7 @@ pub(super) struct Known {
 /// Positions have times in them: in long streams there are ever more.
 const MOST_KNOWN: usize = 10_000;
 
-impl Known {
+impl AnswerCache {
     /// The answer to `question`, which `work_out` gives.
     pub(super) fn ask<T: Clone>(
         &self,

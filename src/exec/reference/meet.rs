@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 /// The effect of an event on one partial match.
 #[derive(Default)]
-pub(super) struct Outcome {
+pub(super) struct EventEffect {
     pub(super) partials: Vec<Partial>,
     pub(super) matches: Vec<Captures>,
     /// True if a move was left to make.
@@ -23,9 +23,9 @@ pub(super) struct Outcome {
 
 impl<E: Event> Reference<E> {
     /// All that the event does to one partial match.
-    pub(super) fn meet(&self, tree: &Tree<'_>, partial: &Partial, now: usize) -> Outcome {
+    pub(super) fn meet(&self, tree: &Tree<'_>, partial: &Partial, now: usize) -> EventEffect {
         let (moves, violated) = self.open_moves(tree, partial, now);
-        let mut outcome = Outcome::default();
+        let mut outcome = EventEffect::default();
         for (a_move, asked) in moves {
             let is_behind = |not: &StepId| match &a_move {
                 Move::Take(.., origin) => asked.iter().any(|(step, frames)| {
@@ -91,7 +91,7 @@ impl<E: Event> Reference<E> {
         partial: &Partial,
         a_move: Move,
         now: usize,
-        outcome: &mut Outcome,
+        outcome: &mut EventEffect,
     ) {
         let time = self.events[now].time();
         match a_move {

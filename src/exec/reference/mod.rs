@@ -4,7 +4,7 @@
 //! `Position` in the pattern's tree; for every event the moves that are open there are worked out
 //! by walking the tree. Nothing is compiled, and nothing is kept in registers, so that it can be
 //! held against the matcher that does all of that. It remembers the answers to questions that the
-//! tree alone answers (`Known`): that changes how fast it is, and nothing else. It takes time and
+//! tree alone answers (`AnswerCache`): that changes how fast it is, and nothing else. It takes time and
 //! memory exponential in the number of events where the pattern asks for every combination, and it
 //! keeps every event: it is for tests and explanations, not for streams.
 //!
@@ -47,7 +47,7 @@ use crate::time::Timestamp;
 use crate::value::Value;
 use check::check;
 use items::{forbids, takes_what_it_can};
-use known::Known;
+use known::AnswerCache;
 use partial::{Captures, Partial, in_order, start_of};
 use tree::Tree;
 
@@ -99,7 +99,7 @@ pub struct Reference<E> {
     partials: Vec<Partial>,
     /// Complete matches that wait until no older partial match is alive (`ordered`).
     waiting: Vec<Captures>,
-    known: Rc<Known>,
+    known: Rc<AnswerCache>,
 }
 
 impl<E: Event> Reference<E> {

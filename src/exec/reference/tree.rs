@@ -1,7 +1,7 @@
 //! The pattern's tree, and how to find one's way in it.
 
 use super::items::{forbids, quantifier, silence};
-use super::known::Known;
+use super::known::AnswerCache;
 use super::position::{CurrentBranch, FIRST, Frame, Path, Position, Standing, Turn, Wait, path};
 use crate::hir::{
     ConditionId, Contiguity, Item, ItemKind, Length, Pattern, Quantifier, Sequence, StepId,
@@ -19,13 +19,13 @@ pub(super) struct Running {
 /// The pattern, and how to find one's way in it.
 pub(super) struct Tree<'p> {
     pub(super) pattern: &'p Pattern,
-    pub(super) known: &'p Known,
+    pub(super) known: &'p AnswerCache,
     /// True if the sides of silences are left together.
     pub(super) undivided: bool,
 }
 
 impl<'p> Tree<'p> {
-    pub(super) fn new(pattern: &'p Pattern, known: &'p Known) -> Tree<'p> {
+    pub(super) fn new(pattern: &'p Pattern, known: &'p AnswerCache) -> Tree<'p> {
         Tree { pattern, known, undivided: false }
     }
 

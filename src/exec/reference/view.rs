@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
 use crate::hir::StepId;
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{Aggregate, AggregateOp, Captured, FieldRef, MatchFact, Pick};
+use crate::hir::expr::{Aggregate, AggregateOp, CapturedField, FieldRef, MatchFact, Pick};
 use crate::value::{Value, ValueRef};
 
 /// The events that a condition can read.
@@ -27,7 +27,7 @@ impl<E: Event> Scope for View<'_, E> {
         read(self.candidate, field)
     }
 
-    fn captured(&self, captured: &Captured) -> Value {
+    fn captured(&self, captured: &CapturedField) -> Value {
         let events = self.of(captured.step);
         let event = match captured.pick {
             Pick::First => events.first(),

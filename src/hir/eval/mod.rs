@@ -19,7 +19,7 @@ pub(crate) use self::relation::{Relation, float_of, has_item, list_has, order_of
 pub(crate) use self::size::LARGEST;
 use self::size::bounded;
 use crate::hir::Expr;
-use crate::hir::expr::{Aggregate, BinaryOp, Captured, FieldRef, MatchFact, MatchesFact, Set};
+use crate::hir::expr::{Aggregate, BinaryOp, CapturedField, FieldRef, MatchFact, MatchesFact, Set};
 use crate::value::{Value, ValueRef};
 
 /// The values that an expression can read; a value that does not exist is null.
@@ -29,7 +29,7 @@ pub(crate) trait Scope {
         ValueRef::Null
     }
     /// A field of a captured event.
-    fn captured(&self, _: &Captured) -> Value {
+    fn captured(&self, _: &CapturedField) -> Value {
         Value::Null
     }
     /// An aggregate over captured events.
@@ -291,7 +291,7 @@ mod tests {
                 _ => ValueRef::Null,
             }
         }
-        fn captured(&self, _: &Captured) -> Value {
+        fn captured(&self, _: &CapturedField) -> Value {
             Value::from("captured")
         }
         fn aggregate(&self, _: &Aggregate) -> Value {

@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 
 use hashbrown::HashMap;
 
-use crate::hir::expr::{Aggregate, Captured, FieldRef, MatchesFact, Pick, Set, ValueSet};
+use crate::hir::expr::{Aggregate, CapturedField, FieldRef, MatchesFact, Pick, Set, ValueSet};
 use crate::hir::functions::Callee;
 use crate::hir::{
     Condition, ConditionId, Emit, Expr, Item, ItemKind, Limit, Pattern, Quantifier, Report, Rule,
@@ -384,7 +384,7 @@ impl<'a> Canon<'a> {
                 self.word(&literal(value));
             }
             Expr::Field(field) => self.field(self.candidate, field),
-            Expr::Captured(Captured { step, pick, field }) => {
+            Expr::Captured(CapturedField { step, pick, field }) => {
                 self.debug(("captured", step.map(|step| self.label(step))));
                 match pick {
                     Pick::First => self.word("first"),

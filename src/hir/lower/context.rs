@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::names::Defines;
-use super::terms::{Doubt, Record, StepInfo};
+use super::terms::{Doubt, FedRecord, StepInfo};
 use super::{Env, OutputTypes, Param, canon, unknown};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::Aggregate;
@@ -69,7 +69,7 @@ pub(super) struct RuleLowerer<'e, 'a> {
     /// The event types that the pattern names, each with a place.
     pub(super) named: BTreeMap<TypeId, (usize, &'a Name)>,
     /// The records that feed types without declaration.
-    pub(super) fed: Vec<Record<'a>>,
+    pub(super) fed: Vec<FedRecord<'a>>,
 }
 
 impl<'e, 'a> RuleLowerer<'e, 'a> {

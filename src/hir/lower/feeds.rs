@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::clauses::{Clauses, Gathered};
 use super::context::RuleLowerer;
-use super::terms::{FedField, Record, Typed};
+use super::terms::{FedField, FedRecord, Typed};
 use super::{Env, Site, names};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::hir::expr::MatchFact;
@@ -31,7 +31,7 @@ pub(super) struct Fed {
 }
 
 /// The fed types that a rule makes and reads.
-struct Node<'a> {
+struct FeedNode<'a> {
     feeds: Vec<&'a str>,
     reads: BTreeSet<&'a str>,
 }
@@ -83,7 +83,7 @@ impl<'a> Env<'a> {
         }
         let nodes: Vec<_> = rules
             .iter()
-            .map(|rule| Node {
+            .map(|rule| FeedNode {
                 feeds: rule.clauses.feeds().map(|(_, name)| name.node.as_str()).collect(),
                 reads: self.reads(&rule.clauses),
             })
@@ -107,12 +107,12 @@ impl<'a> Env<'a> {
         }
         let node = |(gathered, rule): (&Gathered<'a>, &Option<Rule>)| {
             let Some(rule) = rule else {
-                return Node { feeds: Vec::new(), reads: BTreeSet::new() };
+                return FeedNode { feeds: Vec::new(), reads: BTreeSet::new() };
             };
             let reads = rule.types.iter();
             let reads = reads.filter_map(|ty| names.get(&*self.schema.ty(*ty).name).copied());
             let feeds = gathered.clauses.feeds().map(|(_, name)| name.node.as_str());
-            Node { feeds: feeds.collect(), reads: reads.collect() }
+            FeedNode { feeds: feeds.collect(), reads: reads.collect() }
         };
         let nodes: Vec<_> = rules.iter().zip(&*checked).map(node).collect();
         let mut refused = BTreeSet::new();
@@ -208,7 +208,7 @@ impl<'a> Env<'a> {
 
     /// Notes the records of a rule that was checked (`None` if it was refused), and declares the
     /// types whose records are all known now.
-    pub(super) fn note_fed(&mut self, rule: &Gathered<'a>, records: Option<Vec<Record<'a>>>) {
+    pub(super) fn note_fed(&mut self, rule: &Gathered<'a>, records: Option<Vec<FedRecord<'a>>>) {
         match records {
             Some(records) => {
                 for (name, site, fields) in records {
@@ -346,7 +346,7 @@ fn steps_of_sequence<'a>(sequence: &'a ast::Sequence, out: &mut Vec<&'a ast::Ste
 
 /// The rules in an order in which each comes after those that feed it, otherwise as they are given,
 /// and the circles that had to be cut for it.
-fn order<'a>(nodes: &[Node<'a>]) -> (Vec<usize>, Vec<Circle<'a>>) {
+fn order<'a>(nodes: &[FeedNode<'a>]) -> (Vec<usize>, Vec<Circle<'a>>) {
     // By type, who feeds it; how many of them are to come.
     let mut feeders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut readers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();

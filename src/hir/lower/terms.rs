@@ -24,7 +24,7 @@ pub(super) struct ExprContext {
     /// The types that the event which is looked at can have, if there is one.
     pub(super) candidate: Option<Takes>,
     pub(super) what: What,
-    pub(super) bound: Option<Bound>,
+    pub(super) bound: Option<TimeBound>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -43,7 +43,7 @@ pub(super) enum What {
 
 /// Inside of an aggregate, one step's name means one event.
 #[derive(Clone, Copy)]
-pub(super) enum Bound {
+pub(super) enum TimeBound {
     /// Each of the step's events in turn, as the candidate.
     Each(usize),
     /// The step's first or last event.
@@ -94,4 +94,4 @@ pub(super) struct FedField {
 }
 
 /// A record that feeds a type without declaration: the type's name, where it stands, its fields.
-pub(super) type Record<'a> = (&'a str, Site, Vec<FedField>);
+pub(super) type FedRecord<'a> = (&'a str, Site, Vec<FedField>);

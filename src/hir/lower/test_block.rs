@@ -16,7 +16,7 @@ use crate::value::{Kind, Value};
 const MAX_STEPS: usize = 10_000;
 
 /// The names in a record of a test with their values.
-type Fields = [(Name, Option<Spanned<Expr>>)];
+type TestFields = [(Name, Option<Spanned<Expr>>)];
 
 /// The time that a test has reached.
 #[derive(Clone, Copy)]
@@ -132,7 +132,7 @@ impl<'a> Env<'a> {
         source: usize,
         at: &Spanned<i64>,
         name: &Name,
-        fields: &Fields,
+        fields: &TestFields,
     ) -> Option<TestStep> {
         let ty = names::event_type(self, None, source, name)?;
         let event = self.schema.ty(ty).clone();
@@ -201,7 +201,7 @@ impl<'a> Env<'a> {
         self.report(source, diagnostic);
     }
 
-    fn given_twice(&mut self, source: usize, fields: &Fields, index: usize) {
+    fn given_twice(&mut self, source: usize, fields: &TestFields, index: usize) {
         let name = &fields[index].0;
         if let Some((first, _)) = fields[..index].iter().find(|(other, _)| other == name) {
             let message = format!("`{}` is given twice", name.node);
@@ -215,7 +215,7 @@ impl<'a> Env<'a> {
     fn expected_fields(
         &mut self,
         source: usize,
-        fields: &Fields,
+        fields: &TestFields,
         rule: Option<&Rule>,
         timeout: bool,
         span: Span,

@@ -10,8 +10,8 @@
 use hashbrown::HashMap;
 
 use crate::hir::{Contiguity, Gap, ItemKind, Quantifier, Sequence};
-use crate::nfa::error::{AutomatonError, Kind};
-use crate::nfa::graph::builder::{Builder, Clock, Context, Group, ItemCursor};
+use crate::nfa::error::{AutomatonError, Refusal};
+use crate::nfa::graph::builder::{Builder, Clock, Context, EnclosingGroup, ItemCursor};
 use crate::nfa::graph::quiet::Quiet;
 use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
@@ -182,7 +182,7 @@ impl<'p> Builder {
             clocks.push(own);
             context.following = None;
             first.push(self.sequence(branch, end, context)?);
-            context.group = context.group.map(|group| Group {
+            context.group = context.group.map(|group| EnclosingGroup {
                 contiguity: Contiguity::Relaxed,
                 optional: false,
                 gap: None,
@@ -211,7 +211,7 @@ impl<'p> Builder {
         let around = cursor.context.group;
         let quantifier = around.map_or(&Quantifier::ONCE, |group| group.quantifier);
         let optional = cursor.heads_optional_group();
-        let group = Group { contiguity, quantifier, optional, gap, nots: 0 };
+        let group = EnclosingGroup { contiguity, quantifier, optional, gap, nots: 0 };
         let following = cursor.following();
         let item = self.nodes.item(cursor);
         let node = self.nodes.child(item, number);
@@ -239,7 +239,7 @@ impl<'p> Builder {
             return Ok(state);
         }
         if group.made.len() >= MAX_COMBINED {
-            return Err(AutomatonError::new(Kind::TooLarge));
+            return Err(AutomatonError::new(Refusal::TooLarge));
         }
         let parts: Vec<&RawState> = places
             .iter()

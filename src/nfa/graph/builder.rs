@@ -4,8 +4,8 @@
 use hashbrown::HashMap;
 
 use crate::hir::{Contiguity, Item, ItemKind, Length, LoopMode, Quantifier, StepId};
-use crate::nfa::error::{AutomatonError, Kind};
-use crate::nfa::graph::raw::{Graph, Instance, RawState, Role, Transition, Verb};
+use crate::nfa::error::{AutomatonError, Refusal};
+use crate::nfa::graph::raw::{ClockedRepetition, Graph, RawState, Role, Transition, Verb};
 use crate::nfa::graph::silence::Division;
 use crate::nfa::guard::GuardId;
 use crate::nfa::states::StateId;
@@ -18,7 +18,7 @@ pub(super) const MAX_STATES: usize = 100_000;
 pub(super) struct Context<'p> {
     /// The sequence.
     pub(super) node: NodeId,
-    pub(super) group: Option<Group<'p>>,
+    pub(super) group: Option<EnclosingGroup<'p>>,
     /// The item that comes after the sequence.
     pub(super) following: Option<&'p Item>,
     /// True if the sequence is the pattern's own, not a group's.
@@ -29,7 +29,7 @@ pub(super) struct Context<'p> {
 
 /// The group whose items are laid out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Group<'p> {
+pub(super) struct EnclosingGroup<'p> {
     /// The contiguity between this repetition and the event before it.
     pub(super) contiguity: Contiguity,
     pub(super) quantifier: &'p Quantifier,
@@ -63,7 +63,7 @@ impl<'p> ItemCursor<'p> {
     }
 
     /// The group that the item is the first of.
-    pub(super) fn head_of(&self) -> Option<Group<'p>> {
+    pub(super) fn head_of(&self) -> Option<EnclosingGroup<'p>> {
         if self.index == 0 { self.context.group } else { None }
     }
 
@@ -103,7 +103,7 @@ impl ItemCursor<'_> {
 
 /// The guards of a step where it waits for an event.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Waiting {
+pub(super) struct WaitGuards {
     pub(super) take: GuardId,
     /// `None` where nothing may be skipped.
     pub(super) ignore: Option<Ignoring>,
@@ -189,7 +189,7 @@ pub(super) struct Builder {
     pub(super) inside: Vec<usize>,
     /// The clocks of the branches around it that have the time of their last event.
     pub(super) branch_clocks: Vec<u32>,
-    /// The `not`s before groups, by [`Group::nots`]; the first are none.
+    /// The `not`s before groups, by [`EnclosingGroup::nots`]; the first are none.
     pub(super) before_groups: Vec<Vec<EarlierNot>>,
     /// The states that belong to silences behind loops.
     pub(super) division: Division,
@@ -211,7 +211,7 @@ impl<'p> Builder {
     /// Enters one repetition of the group that has the clock: all states from here on belong to it.
     pub(super) fn enter(&mut self, clock: u32, within: Option<Length>) {
         self.inside.push(self.graph.instances.len());
-        self.graph.instances.push(Instance { clock, within });
+        self.graph.instances.push(ClockedRepetition { clock, within });
     }
 
     pub(super) fn stop(&mut self, not: StepId) -> Result<StateId, AutomatonError> {
@@ -225,7 +225,7 @@ impl<'p> Builder {
 
     pub(super) fn state(&mut self, role: Role) -> Result<StateId, AutomatonError> {
         if self.graph.states.len() >= MAX_STATES {
-            return Err(AutomatonError::new(Kind::TooLarge));
+            return Err(AutomatonError::new(Refusal::TooLarge));
         }
         let id = StateId::new(self.graph.states.len());
         // The end, the stops and the joints between repetitions are outside of their group.

@@ -6,7 +6,7 @@ use crate::hir::{
     Contiguity, Gap, Item, ItemKind, Length, LoopMode, MAX_SILENCES, Pattern, Quantifier, Sequence,
     SkipStrategy, StepId,
 };
-use crate::nfa::error::{AutomatonError, Kind};
+use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::graph::quiet::silence;
 
 /// The deepest nesting of groups.
@@ -25,13 +25,13 @@ enum Nesting {
 pub(super) fn check(pattern: &Pattern) -> Result<(), AutomatonError> {
     let within = pattern.within.and_then(Length::as_millis);
     if within.is_some_and(|within| within <= 0) {
-        return Err(AutomatonError::new(Kind::BadBound));
+        return Err(AutomatonError::new(Refusal::BadBound));
     }
     check_sequence(pattern, &pattern.body, 0)?;
     if let SkipStrategy::ToFirst(step) | SkipStrategy::ToLast(step) = pattern.skip.strategy {
         // A `not` captures nothing, so that skipping to it drops nothing.
         if step.index() >= pattern.steps.len() {
-            return Err(AutomatonError::new(Kind::UnknownSkipTarget));
+            return Err(AutomatonError::new(Refusal::UnknownSkipTarget));
         }
     }
     Ok(())
@@ -46,15 +46,15 @@ fn check_sequence(
     let nesting = if depth == 0 { Nesting::Pattern } else { Nesting::Group };
     let error = |kind| Err(AutomatonError::new(kind));
     if depth > MAX_DEPTH {
-        return error(Kind::TooLarge);
+        return error(Refusal::TooLarge);
     }
     if items.is_empty() {
-        return error(Kind::Empty);
+        return error(Refusal::Empty);
     }
     for (index, item) in items.iter().enumerate() {
         let last = index + 1 == items.len();
         if item.gap.is_some_and(is_bad_gap) {
-            return error(Kind::BadBound);
+            return error(Refusal::BadBound);
         }
         match &item.kind {
             ItemKind::Not { step, .. } => {
@@ -64,31 +64,31 @@ fn check_sequence(
                 let name = &pattern.steps[step.index()].name;
                 check_quantifier(quantifier, name)?;
                 if quantifier.mode == LoopMode::Longest && !(nesting == Nesting::Pattern && last) {
-                    return error(Kind::LongestNotLast(name.clone()));
+                    return error(Refusal::LongestNotLast(name.clone()));
                 }
             }
             ItemKind::Group { body, quantifier, within, .. } => {
                 check_quantifier(quantifier, &"(...)".into())?;
                 if within.and_then(Length::as_millis).is_some_and(|within| within <= 0) {
-                    return error(Kind::BadBound);
+                    return error(Refusal::BadBound);
                 }
                 check_sequence(pattern, body, depth + 1)?;
                 if quantifier.is_unbounded() && body.items.iter().all(is_nullable) {
-                    return error(Kind::EmptyLoop);
+                    return error(Refusal::EmptyLoop);
                 }
                 if quantifier.mode == LoopMode::Longest {
-                    return error(Kind::LongestNotLast("(...)".into()));
+                    return error(Refusal::LongestNotLast("(...)".into()));
                 }
             }
             ItemKind::Alternatives { branches, count } => {
                 if *count == 0 || *count > branches.len() {
-                    return error(Kind::BadCount);
+                    return error(Refusal::BadCount);
                 }
                 check_silences(pattern, items, index, nesting)?;
                 for branch in branches.iter().filter(|branch| silence(branch).is_none()) {
                     check_sequence(pattern, branch, depth + 1)?;
                     if ends_with_not(branch) || branch.items.iter().all(is_nullable) {
-                        return error(Kind::EmptyAlternative);
+                        return error(Refusal::EmptyAlternative);
                     }
                 }
             }
@@ -109,30 +109,30 @@ fn check_not(
     let last = index + 1 == items.len();
     // A `next not` may end a group: it looks at the event that comes after the group.
     let is_next = item.contiguity == Contiguity::Next;
-    let error = |kind: fn(Arc<str>) -> Kind| {
+    let error = |kind: fn(Arc<str>) -> Refusal| {
         Err(AutomatonError::new(kind(pattern.steps[step.index()].name.clone())))
     };
     let timed = is_silence(item);
     let beside = items.get(index + 1).filter(|next| next.is_not());
     if beside.is_some_and(|next| timed || is_silence(next)) {
-        return error(Kind::SilenceBesideNot);
+        return error(Refusal::SilenceBesideNot);
     }
     if index == 0 {
         // A leading `not` needs a time of its own.
         if nesting == Nesting::Pattern && timed && !last && !is_next {
             return Ok(());
         }
-        return error(Kind::MisplacedNot);
+        return error(Refusal::MisplacedNot);
     }
     if last && nesting == Nesting::Group && !is_next {
-        return error(Kind::MisplacedNot);
+        return error(Refusal::MisplacedNot);
     }
     if is_nullable(&items[index - 1]) {
-        return error(Kind::NotAfterOptional);
+        return error(Refusal::NotAfterOptional);
     }
     let bounded = pattern.within.is_some() || timed;
     if last && !is_next && !bounded {
-        return error(Kind::UnboundedNot);
+        return error(Refusal::UnboundedNot);
     }
     Ok(())
 }
@@ -162,7 +162,7 @@ fn check_silences(
     let (before, after) = items.split_at(index);
     let after = &after[1..];
     if before.last().is_some_and(beside) || after.first().is_some_and(beside) {
-        return Err(AutomatonError::new(Kind::SilenceBesideNot(name)));
+        return Err(AutomatonError::new(Refusal::SilenceBesideNot(name)));
     }
     let is_next = |item: &Item| item.contiguity == Contiguity::Next;
     let has_end = silences.iter().all(|(_, time)| time.as_millis().is_some());
@@ -176,18 +176,18 @@ fn check_silences(
         || after.first().is_some_and(is_next)
         || silences.len() > 1 && !has_end
     {
-        return Err(AutomatonError::new(Kind::MisplacedSilence(name)));
+        return Err(AutomatonError::new(Refusal::MisplacedSilence(name)));
     }
     let says_more = |gap: Gap| gap.min != Length::ZERO || is_bad_gap(gap);
     let bad = |item: &Item| is_next(item) || item.gap.is_some_and(says_more);
     let ItemKind::Alternatives { branches, .. } = &item.kind else { return Ok(()) };
     for branch in branches.iter().filter(|branch| silence(branch).is_some()) {
         if branch.without.is_some() || branch.items.iter().any(bad) {
-            return Err(AutomatonError::new(Kind::MisplacedSilence(name)));
+            return Err(AutomatonError::new(Refusal::MisplacedSilence(name)));
         }
     }
     if silences.len() > MAX_SILENCES {
-        return Err(AutomatonError::new(Kind::TooLarge));
+        return Err(AutomatonError::new(Refusal::TooLarge));
     }
     Ok(())
 }
@@ -230,10 +230,10 @@ fn is_bad_gap(gap: Gap) -> bool {
 
 fn check_quantifier(quantifier: &Quantifier, name: &Arc<str>) -> Result<(), AutomatonError> {
     if quantifier.min == 0 || quantifier.max.is_some_and(|max| max < quantifier.min) {
-        return Err(AutomatonError::new(Kind::BadQuantifier(name.clone())));
+        return Err(AutomatonError::new(Refusal::BadQuantifier(name.clone())));
     }
     if quantifier.until.is_some() && !quantifier.is_unbounded() {
-        return Err(AutomatonError::new(Kind::UntilWithoutLoop(name.clone())));
+        return Err(AutomatonError::new(Refusal::UntilWithoutLoop(name.clone())));
     }
     Ok(())
 }

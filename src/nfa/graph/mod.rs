@@ -24,7 +24,7 @@ use crate::nfa::graph::silence::Division;
 use crate::nfa::guard::Guards;
 use crate::nfa::states::StateId;
 
-pub(super) use raw::{Graph, Instance, Role, Transition, Verb};
+pub(super) use raw::{ClockedRepetition, Graph, Role, Transition, Verb};
 
 /// Lays a pattern out.
 pub(super) fn build(pattern: &Pattern) -> Result<Graph, AutomatonError> {

@@ -11,7 +11,7 @@ pub(in crate::nfa) struct Graph {
     pub(in crate::nfa) guards: Guards,
     pub(in crate::nfa) start: StateId,
     /// The repetitions of groups that have a clock, by [`RawState::instances`].
-    pub(in crate::nfa) instances: Vec<Instance>,
+    pub(in crate::nfa) instances: Vec<ClockedRepetition>,
     pub(in crate::nfa) clocks: usize,
     /// The named groups, each with its clock.
     pub(in crate::nfa) named: Vec<(StepId, u32)>,
@@ -83,7 +83,7 @@ pub(in crate::nfa) struct Transition {
 
 /// One repetition of a group whose time is bounded.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::nfa) struct Instance {
+pub(in crate::nfa) struct ClockedRepetition {
     pub(in crate::nfa) clock: u32,
     pub(in crate::nfa) within: Option<Length>,
 }

@@ -1,9 +1,9 @@
 //! Steps and groups with their quantifiers: needed, optional and unbounded repetitions.
 
 use crate::hir::{Gap, ItemKind, LoopMode, Quantifier, Sequence};
-use crate::nfa::error::{AutomatonError, Kind};
+use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::graph::builder::{
-    Builder, Clock, Context, Group, ItemCursor, Repetition, Waiting, is_greedy,
+    Builder, Clock, Context, EnclosingGroup, ItemCursor, Repetition, WaitGuards, is_greedy,
 };
 use crate::nfa::graph::check::is_nullable;
 use crate::nfa::graph::raw::{Role, Verb};
@@ -78,7 +78,7 @@ impl<'p> Builder {
             }
         }
         let mut next = sink;
-        let again = Waiting { take, ignore: inner_ignore, optional: true, gap: None };
+        let again = WaitGuards { take, ignore: inner_ignore, optional: true, gap: None };
         for _ in min..max {
             next = self.single(cursor, next, proceed, again, Repetition::Optional)?;
             if longest {
@@ -86,7 +86,7 @@ impl<'p> Builder {
             }
             self.add_stop_to_loop(cursor, next)?;
         }
-        let again = Waiting { optional: false, ..again };
+        let again = WaitGuards { optional: false, ..again };
         for _ in 1..min {
             next = self.single(cursor, next, proceed, again, Repetition::Needed)?;
             self.add_stop_to_loop(cursor, next)?;
@@ -95,7 +95,7 @@ impl<'p> Builder {
         let gap = self.gap_guard(cursor);
         let take = gap.map_or(take, |gap| self.graph.guards.and(take, gap));
         let ignore = self.first_ignoring(cursor, gap);
-        let first = Waiting { take, ignore, optional: quantifier.optional, gap };
+        let first = WaitGuards { take, ignore, optional: quantifier.optional, gap };
         let state = self.single(cursor, next, proceed, first, Repetition::First)?;
         if Self::is_longest(cursor, quantifier) && quantifier.optional {
             self.accept_when_exhausted(state);
@@ -169,7 +169,7 @@ impl<'p> Builder {
         cursor: ItemCursor<'p>,
         sink: StateId,
         proceed: StateId,
-        waiting: Waiting,
+        waiting: WaitGuards,
         repetition: Repetition,
     ) -> Result<StateId, AutomatonError> {
         let first = repetition == Repetition::First;
@@ -264,7 +264,7 @@ impl<'p> Builder {
             {
                 self.graph.named.push((alias, clock));
                 if self.graph.named.len() > MAX_NAMED_GROUPS {
-                    return Err(AutomatonError::new(Kind::TooLarge));
+                    return Err(AutomatonError::new(Refusal::TooLarge));
                 }
             }
             self.enter(clock, within);
@@ -284,7 +284,7 @@ impl<'p> Builder {
         let nots = if can_start { self.earlier_nots(cursor) } else { Vec::new() };
         self.before_groups.push(nots);
         let nots = self.before_groups.len() - 1;
-        let group = Group { contiguity, quantifier, optional, gap, nots };
+        let group = EnclosingGroup { contiguity, quantifier, optional, gap, nots };
         let item = self.nodes.item(cursor);
         let context = Context {
             node: self.nodes.child(item, 0),

@@ -16,7 +16,7 @@ use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::key::{Key, KeyRef};
-use crate::stream::limits::Limits;
+use crate::stream::limits::EngineLimits;
 use crate::stream::rule::context::SweepContext;
 use crate::stream::rule::emitter::Emitter;
 use crate::stream::rule::runtime::RuleRuntime;
@@ -174,7 +174,7 @@ pub(in crate::stream) fn fed_numbers<E: Event>(
 
 impl<E: Event> Ingest<E> {
     /// An ingest with the same rules at the same moment that holds nothing.
-    fn empty_like(&self, limits: Limits, released: u64) -> Ingest<E> {
+    fn empty_like(&self, limits: EngineLimits, released: u64) -> Ingest<E> {
         let old = &self.dispatcher;
         let mut rules: Vec<RuleRuntime<E>> = old.rules.iter().map(RuleRuntime::anew).collect();
         for (rule, old) in rules.iter_mut().zip(&old.rules) {

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::exec::PrefilterOutcome;
 use crate::stream::dispatch::dispatcher::Dispatcher;
-use crate::stream::dispatch::index::{Found, Subscription};
+use crate::stream::dispatch::index::{IndexHit, Subscription};
 use crate::stream::dispatch::prefetch::KeyHint;
 use crate::stream::dispatch::routes::Route;
 use crate::stream::dispatch::schedule::DueUntil;
@@ -177,7 +177,7 @@ impl<E: Event> Dispatcher<E> {
             }
             None => SmallVec::new(),
         };
-        for Found { rule, place: at, for_else } in merged(&route.always, found) {
+        for IndexHit { rule, place: at, for_else } in merged(&route.always, found) {
             let Some(cursor) = &mut cursors[at as usize] else { continue };
             let mut seq = seq;
             if let Some(share) = &mut accounting.share {
@@ -228,15 +228,15 @@ fn find_rules<E: Event>(
     event: &E,
     groups: &Groups,
     cursors: &[Option<KeyCursor<'_>>],
-    found: &mut Vec<Found>,
+    found: &mut Vec<IndexHit>,
 ) {
     found.clear();
     let Some(index) = &route.index else { return };
     index.find(event, &mut |subscriptions| {
         let subscriptions = subscriptions.iter().copied();
-        found.extend(subscriptions.map(|(rule, place)| Found { rule, place, for_else: false }));
+        found.extend(subscriptions.map(|(rule, place)| IndexHit { rule, place, for_else: false }));
     });
-    let mut moved = |rule, place| found.push(Found { rule, place, for_else: true });
+    let mut moved = |rule, place| found.push(IndexHit { rule, place, for_else: true });
     if let Some(moves) = &route.moves {
         moves.find(event, &mut |subscriptions| {
             held_among(groups, subscriptions, cursors, &mut moved);
@@ -256,8 +256,11 @@ fn find_rules<E: Event>(
 }
 
 /// Merges the rules that read each event and the found rules, in order.
-fn merged<'a>(always: &'a [Subscription], found: &'a [Found]) -> impl Iterator<Item = Found> + 'a {
-    let always = always.iter().map(|&(rule, place)| Found { rule, place, for_else: true });
+fn merged<'a>(
+    always: &'a [Subscription],
+    found: &'a [IndexHit],
+) -> impl Iterator<Item = IndexHit> + 'a {
+    let always = always.iter().map(|&(rule, place)| IndexHit { rule, place, for_else: true });
     let (mut always, mut found) = (always.peekable(), found.iter().copied().peekable());
     std::iter::from_fn(move || match (always.peek(), found.peek()) {
         (Some(first), Some(second)) if second < first => found.next(),

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::schema::Schema;
-use crate::stream::dispatch::index::Found;
+use crate::stream::dispatch::index::IndexHit;
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::error::PushError;
 use crate::stream::keys::MIN_OPEN_RUNS;
 use crate::stream::keys::cold::{Cold, Shown};
 use crate::stream::keys::groups::Groups;
-use crate::stream::limits::{Limits, Matching};
+use crate::stream::limits::{EngineLimits, Matching};
 use crate::stream::output::matched::Partial;
 use crate::stream::output::receiver::Receiver;
 use crate::stream::rule::accounting::Accounting;
@@ -58,7 +58,7 @@ pub(in crate::stream) struct Dispatcher<E: Event> {
     /// Scratch for due timers.
     pub(in crate::stream) due: Vec<Timer>,
     /// Scratch for the rules that an event is looked up for.
-    pub(in crate::stream) found: Vec<Found>,
+    pub(in crate::stream) found: Vec<IndexHit>,
 }
 
 impl<E: Event> Dispatcher<E> {
@@ -66,7 +66,7 @@ impl<E: Event> Dispatcher<E> {
         schema: Arc<Schema>,
         mut rules: Vec<RuleRuntime<E>>,
         indexed: bool,
-        limits: Limits,
+        limits: EngineLimits,
         matching: Matching,
     ) -> Dispatcher<E> {
         let mut groups = Groups::default();

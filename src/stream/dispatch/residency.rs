@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use crate::event::Event;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::error::PushError;
-use crate::stream::keys::cold::entry::{ColdKey, Scratch};
+use crate::stream::keys::cold::entry::{ColdKey, EntryScratch};
 use crate::stream::keys::cold::index::NUMBERS;
 use crate::stream::keys::cold::{ColdError, MOST_IN_CHUNK, Which, failed, fingerprint, lost};
 use crate::stream::keys::key::KeyRef;
@@ -262,7 +262,7 @@ impl<E: Event> Dispatcher<E> {
             return;
         };
         let mut reporting = Vec::new();
-        let mut scratch = Scratch::new(&self.rules);
+        let mut scratch = EntryScratch::new(&self.rules);
         let looked = cold.each(Which::All, &self.rules, |number, frozen| {
             let mut held = scratch.take_in(&self.rules, frozen);
             let mut reports = false;

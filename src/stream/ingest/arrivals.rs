@@ -4,12 +4,12 @@ use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::prefetch::{EventGroup, KeyHint, NextHints};
 use crate::stream::dispatch::schedule::DueUntil;
-use crate::stream::error::{Failure, PushError};
+use crate::stream::error::{PushError, PushFailure};
 use crate::stream::ingest::path::{IngestPath, Paths};
 use crate::stream::ingest::reorder::{Lent, Reorder};
-use crate::stream::ingest::watermark::{Progress, SourceId, Strategy};
+use crate::stream::ingest::watermark::{Progress, SourceId, WatermarkStrategy};
 use crate::stream::keys::GROUP_SIZE;
-use crate::stream::output::reason::Reason;
+use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
 use crate::stream::output::sink::{Late, Overflow, Rejected, Sink};
 use crate::stream::stats::Stats;
@@ -71,7 +71,10 @@ pub(in crate::stream) struct Ingest<E: Event> {
 }
 
 impl<E: Event> Ingest<E> {
-    pub(in crate::stream) fn new(dispatcher: Dispatcher<E>, strategy: Strategy) -> Ingest<E> {
+    pub(in crate::stream) fn new(
+        dispatcher: Dispatcher<E>,
+        strategy: WatermarkStrategy,
+    ) -> Ingest<E> {
         Ingest {
             dispatcher,
             progress: Progress::new(strategy),
@@ -178,7 +181,7 @@ impl<E: Event> Ingest<E> {
     #[cold]
     pub(in crate::stream) fn check_open(&self) -> Result<(), PushError> {
         self.so_far()?;
-        if self.finished { Err(PushError(Failure::Finished)) } else { Ok(()) }
+        if self.finished { Err(PushError(PushFailure::Finished)) } else { Ok(()) }
     }
 
     /// Ingests an event while other events are lent.
@@ -344,11 +347,11 @@ impl<E: Event> Ingest<E> {
         }
         self.dispatcher.accounting.set_position(self.watermark, sink);
         let reason = match event.out_of_range() {
-            None => Reason::TimeOutOfRange,
+            None => RejectReason::TimeOutOfRange,
             Some(field) => {
                 let ty = self.dispatcher.schema.ty(event.type_id());
                 let field = format!("{}.{}", ty.name, ty.field(field).name).into();
-                Reason::FieldOutOfRange { field }
+                RejectReason::FieldOutOfRange { field }
             }
         };
         sink.outputs().rejected(Rejected { event, reason });

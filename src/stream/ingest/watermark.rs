@@ -6,7 +6,7 @@ use crate::time::Timestamp;
 
 /// The origin of watermarks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Strategy {
+pub(crate) enum WatermarkStrategy {
     /// Events come in time order.
     Sorted,
     /// Events come at most this many milliseconds late.
@@ -21,7 +21,7 @@ pub(crate) enum Strategy {
 pub struct SourceId(pub(crate) u32);
 
 #[derive(Clone, Debug)]
-struct Source {
+struct EventSource {
     name: Arc<str>,
     /// The source sends no event at or before this time.
     watermark: Timestamp,
@@ -31,16 +31,16 @@ struct Source {
 /// The progress of all sources.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
-    strategy: Strategy,
-    sources: Vec<Source>,
+    strategy: WatermarkStrategy,
+    sources: Vec<EventSource>,
 }
 
 impl Progress {
-    pub(crate) fn new(strategy: Strategy) -> Progress {
+    pub(crate) fn new(strategy: WatermarkStrategy) -> Progress {
         Progress { strategy, sources: Vec::new() }
     }
 
-    pub(crate) fn strategy(&self) -> Strategy {
+    pub(crate) fn strategy(&self) -> WatermarkStrategy {
         self.strategy
     }
 
@@ -49,7 +49,7 @@ impl Progress {
         let index = self.sources.iter().position(|source| &*source.name == name);
         let index = index.unwrap_or_else(|| {
             let (watermark, idle) = (Timestamp::MIN, false);
-            self.sources.push(Source { name: name.into(), watermark, idle });
+            self.sources.push(EventSource { name: name.into(), watermark, idle });
             self.sources.len() - 1
         });
         SourceId(u32::try_from(index).unwrap_or(u32::MAX))
@@ -69,23 +69,23 @@ impl Progress {
                 source.watermark = source.watermark.min(watermark);
                 source.idle &= idle;
             }
-            None => self.sources.push(Source { name: name.into(), watermark, idle }),
+            None => self.sources.push(EventSource { name: name.into(), watermark, idle }),
         }
     }
 
     /// True if events need no buffer: events are in time order and there is at most one source.
     #[inline]
     pub(crate) fn is_sorted(&self) -> bool {
-        self.strategy == Strategy::Sorted && self.sources.len() <= 1
+        self.strategy == WatermarkStrategy::Sorted && self.sources.len() <= 1
     }
 
     /// An event of this time came from `source`, which is thereby not idle.
     #[inline]
     pub(crate) fn observe(&mut self, source: SourceId, time: Timestamp) {
         let bound = match self.strategy {
-            Strategy::Sorted => 0,
-            Strategy::OutOfOrder(bound) => bound,
-            Strategy::Source => {
+            WatermarkStrategy::Sorted => 0,
+            WatermarkStrategy::OutOfOrder(bound) => bound,
+            WatermarkStrategy::Source => {
                 self.advance(source, Timestamp::MIN);
                 return;
             }
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_watermark_is_the_least_of_the_live_sources() {
         let at = Timestamp::from_millis;
-        let mut progress = Progress::new(Strategy::OutOfOrder(10));
+        let mut progress = Progress::new(WatermarkStrategy::OutOfOrder(10));
         let (a, b) = (progress.source("a"), progress.source("b"));
         assert_eq!(progress.source("a"), a);
         progress.observe(a, at(100));
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn bounds_do_not_overflow() {
-        let mut progress = Progress::new(Strategy::OutOfOrder(i64::MAX));
+        let mut progress = Progress::new(WatermarkStrategy::OutOfOrder(i64::MAX));
         let source = progress.source("");
         progress.observe(source, Timestamp::MIN.plus_millis(1));
         assert_eq!(progress.watermark(), Timestamp::MIN);

@@ -13,7 +13,7 @@ use crate::stream::keys::table::KeyTable;
 /// The groups of rules with the same key.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    all: Vec<Group>,
+    all: Vec<KeyGroup>,
     /// The groups by the parts of their key.
     by_parts: HashMap<Box<[Arc<str>]>, Vec<u32>>,
     pub(in crate::stream) hasher: KeyHasher,
@@ -23,7 +23,7 @@ pub(crate) struct Groups {
 /// type of event, the parts are in the same fields. A rule whose key closures compute is alone,
 /// because closures cannot be compared.
 #[derive(Debug, Default)]
-struct Group {
+struct KeyGroup {
     /// By event type, for types that some rule reads.
     fields: HashMap<TypeId, Box<[FieldRef]>>,
     keys: KeyTable,
@@ -59,7 +59,7 @@ impl Groups {
     /// Adds a group for a rule.
     fn add(&mut self, rule: &Rule) -> u32 {
         let fields = rule.types.iter().map(|ty| (*ty, key_fields(&rule.key, *ty))).collect();
-        self.all.push(Group { fields, keys: KeyTable::default() });
+        self.all.push(KeyGroup { fields, keys: KeyTable::default() });
         u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
     }
 

@@ -8,7 +8,7 @@ use crate::exec::{Open, Outcome, OutcomeKind, OutcomeListing, OutcomeSet};
 use crate::hir::{Emit, Expr, Rule, StepId};
 use crate::schema::Schema;
 use crate::stream::output::id::{self, FieldOrder, MatchId};
-use crate::stream::output::reason::Reason;
+use crate::stream::output::reason::RejectReason;
 use crate::stream::output::sink::Overflow;
 use crate::time::Timestamp;
 use crate::util::fnv::Fnv;
@@ -507,7 +507,7 @@ pub enum Output<E> {
         /// The event.
         event: E,
         /// The reason for the rejection.
-        reason: Reason,
+        reason: RejectReason,
     },
     /// A limit was reached.
     Overflowed(Overflow),

@@ -8,7 +8,7 @@ use crate::value::Kind;
 /// The reason why an engine cannot take an event.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum RejectReason {
     /// The event's time is the least or the greatest timestamp. These two mean "before everything"
     /// and "the end".
     TimeOutOfRange,
@@ -32,14 +32,14 @@ pub enum Reason {
     },
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::TimeOutOfRange => f.write_str("the event's time is out of range"),
-            Reason::FieldOutOfRange { field } => {
+            RejectReason::TimeOutOfRange => f.write_str("the event's time is out of range"),
+            RejectReason::FieldOutOfRange { field } => {
                 write!(f, "`{field}` is beyond {}, the largest int of rules", i64::MAX)
             }
-            Reason::Mismatch { rule, field, declared, found } => write!(
+            RejectReason::Mismatch { rule, field, declared, found } => write!(
                 f,
                 "what the rule `{rule}` feeds to others is not as declared: `{field}` is \
                  {declared}, not {found}"

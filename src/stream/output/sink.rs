@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::event::Event;
 use crate::stream::output::matched::{Match, Output, Timeout};
 use crate::stream::output::order::Position;
-use crate::stream::output::reason::Reason;
+use crate::stream::output::reason::RejectReason;
 use crate::time::Timestamp;
 
 /// Receives the outputs of an engine as borrowed views. Values that a sink does not read are not
@@ -116,7 +116,7 @@ pub struct Rejected<'a, E> {
     /// The event.
     pub event: &'a E,
     /// The reason for the rejection.
-    pub reason: Reason,
+    pub reason: RejectReason,
 }
 
 /// A limit that was reached. `Display` says it in a sentence.

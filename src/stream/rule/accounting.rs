@@ -3,7 +3,7 @@
 use crate::event::Event;
 use crate::exec::OutcomeKind;
 use crate::stream::error::PushError;
-use crate::stream::limits::Limits;
+use crate::stream::limits::EngineLimits;
 use crate::stream::output::receiver::Receiver;
 use crate::stream::rule::derived::Derived;
 use crate::stream::shard::context::ShardContext;
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 
 /// The state that all rules write to.
 pub(in crate::stream) struct Accounting<E> {
-    pub(in crate::stream) limits: Limits,
+    pub(in crate::stream) limits: EngineLimits,
     pub(in crate::stream) stats: Stats,
     /// The derived events that no rule has read yet.
     pub(in crate::stream) derived: Derived<E>,
@@ -25,7 +25,7 @@ pub(in crate::stream) struct Accounting<E> {
 }
 
 impl<E: Event> Accounting<E> {
-    pub(in crate::stream) fn new(limits: Limits) -> Accounting<E> {
+    pub(in crate::stream) fn new(limits: EngineLimits) -> Accounting<E> {
         let (stats, derived) = (Stats::default(), Derived::new());
         Accounting { limits, stats, derived, has_ended_rules: false, failure: None, share: None }
     }

@@ -11,7 +11,7 @@ use crate::event::{Event, bytes_of};
 use crate::hir::{Emit, Expr};
 use crate::schema::{FieldId, FieldType, Schema, TypeId};
 use crate::stream::output::matched::Match;
-use crate::stream::output::reason::Reason;
+use crate::stream::output::reason::RejectReason;
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -62,7 +62,7 @@ impl Feeder {
         &self,
         reported: &Match<'_, E>,
         schema: &Schema,
-    ) -> Option<(E, Option<Reason>)> {
+    ) -> Option<(E, Option<RejectReason>)> {
         let event = schema.ty(self.ty);
         let mut mismatch = None;
         let values = event.fields.iter().zip(&self.fields).map(|(field, origin)| {
@@ -77,7 +77,7 @@ impl Feeder {
                 other => other,
             };
             if mismatch.is_none() && !value.kind().is_subset_of(field.kind()) {
-                mismatch = Some(Reason::Mismatch {
+                mismatch = Some(RejectReason::Mismatch {
                     rule: reported.rule().name.clone(),
                     field: format!("{}.{}", event.name, field.name).into(),
                     declared: field.kind(),

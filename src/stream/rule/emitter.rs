@@ -8,7 +8,7 @@ use crate::hir::{Emit, Once, Rule};
 use crate::schema::{Schema, TypeId};
 use crate::stream::error::BuildError;
 use crate::stream::keys::key::KeyRef;
-use crate::stream::limits::Limits;
+use crate::stream::limits::EngineLimits;
 use crate::stream::output::matched::{Match, RuleInfo, Timeout};
 use crate::stream::output::receiver::Receiver;
 use crate::stream::output::sink::{Overflow, Rejected, Sink};
@@ -208,7 +208,7 @@ fn feed<E: Event, S: Receiver<E> + ?Sized>(
     match feeder.make(&reported, schema) {
         Some((event, None)) => {
             let bytes = accounting.derived.bytes().saturating_add(bytes_of(&event));
-            let Limits { buffered, buffered_bytes, .. } = accounting.limits;
+            let EngineLimits { buffered, buffered_bytes, .. } = accounting.limits;
             if accounting.derived.len() >= buffered || bytes > buffered_bytes {
                 accounting.stats.overflowed += 1;
                 sink.outputs().overflowed(Overflow::Derived { rule: reported.rule().name.clone() });

@@ -7,14 +7,14 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::{
-    Arrival, FETCHES, KeyState, LastSet, Matcher, Outcome, OutcomeKind, PrefilterOutcome, Store,
+    FETCHES, KeyState, LastSet, Matcher, Outcome, OutcomeKind, PrefilterOutcome, PushedEvent, Store,
 };
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
 use crate::stream::error::BuildError;
-use crate::stream::error::{Failure, LimitFailure, PushError};
+use crate::stream::error::{LimitFailure, PushError, PushFailure};
 use crate::stream::keys::cursor::KeyCursor;
 use crate::stream::keys::key::KeyRef;
 use crate::stream::keys::reader::KeyClosures;
@@ -271,7 +271,7 @@ impl<E: Event> RuleRuntime<E> {
                 sink,
             );
         };
-        let arrival = Arrival { event: cx.event, seq: cx.seq, prefilter: cx.prefilter };
+        let arrival = PushedEvent { event: cx.event, seq: cx.seq, prefilter: cx.prefilter };
         let dropped = matcher.push_prefiltered(store, state, arrival, &mut report);
         if emitter.take_ended_key() {
             give_up(matcher, store, state, &mut cx.accounting.stats);
@@ -305,7 +305,7 @@ impl<E: Event> RuleRuntime<E> {
                 sink,
             );
         };
-        let arrival = Arrival { event: cx.event, seq: cx.seq, prefilter: cx.prefilter };
+        let arrival = PushedEvent { event: cx.event, seq: cx.seq, prefilter: cx.prefilter };
         let dropped = matcher.push_prefiltered(store, &mut state, arrival, &mut report);
         if emitter.take_ended_key() {
             give_up(matcher, store, &mut state, &mut cx.accounting.stats);
@@ -399,7 +399,7 @@ impl<E: Event> RuleRuntime<E> {
             let key = names.zip(key.iter().cloned()).collect();
             let (rule, limit) = (info.rule.name.clone(), limits.partial_matches_per_key);
             let failure = LimitFailure { rule, key, limit, at: event.time() };
-            accounting.failure = Some(PushError(Failure::Limit(Arc::new(failure))));
+            accounting.failure = Some(PushError(PushFailure::Limit(Arc::new(failure))));
         }
     }
 

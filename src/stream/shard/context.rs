@@ -7,7 +7,7 @@ use hashbrown::HashSet;
 use crate::exec::OutcomeKind;
 use crate::hir::{Emit, Expr, LimitPolicy, Once, Rule};
 use crate::schema::TypeId;
-use crate::stream::limits::Limits;
+use crate::stream::limits::EngineLimits;
 use crate::stream::output::order::{Phase, Position};
 use crate::time::Timestamp;
 
@@ -20,7 +20,7 @@ pub(in crate::stream) struct ShardContext {
     placements: Arc<[Placement]>,
     divides_all: bool,
     /// The limits of all shards together.
-    limits: Limits,
+    limits: EngineLimits,
     /// The number of released events, for [`Position`]. Derived events do not count as released:
     /// they are in the first shard alone.
     released: u64,
@@ -48,7 +48,7 @@ impl ShardContext {
         index: u32,
         of: u32,
         placements: Arc<[Placement]>,
-        limits: Limits,
+        limits: EngineLimits,
     ) -> ShardContext {
         let (released, time, phase) = (0, Timestamp::MIN, Phase::Deadline);
         let divides_all = placements.iter().all(|home| *home == Placement::Divided);
@@ -71,7 +71,7 @@ impl ShardContext {
         self.index as usize
     }
 
-    pub(in crate::stream) fn limits(&self) -> Limits {
+    pub(in crate::stream) fn limits(&self) -> EngineLimits {
         self.limits
     }
 

@@ -60,19 +60,19 @@ impl Section {
 }
 
 /// Writes sections one after the other.
-pub(super) struct Frame<'o> {
+pub(super) struct SnapshotFrame<'o> {
     out: &'o mut Vec<u8>,
     start: usize,
 }
 
-impl<'o> Frame<'o> {
+impl<'o> SnapshotFrame<'o> {
     /// Starts a snapshot at the end of `out`.
-    pub(super) fn begin(out: &'o mut Vec<u8>) -> Frame<'o> {
+    pub(super) fn begin(out: &'o mut Vec<u8>) -> SnapshotFrame<'o> {
         let start = out.len();
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(&[0; 2]);
-        Frame { out, start }
+        SnapshotFrame { out, start }
     }
 
     /// Adds a section with the bytes that `write` appends.

@@ -13,7 +13,7 @@ use crate::stream::builder::EngineBuilder;
 use crate::stream::change::replace::{Replacement, RuleChange, Verdict, merge};
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;
-use crate::stream::error::Failure;
+use crate::stream::error::PushFailure;
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::keys::wire::SavedState;
@@ -360,7 +360,7 @@ impl<'a, E: Portable> Saved<'a, E> {
 /// Returns the failure of a cold store.
 fn cold_failure<E: Event>(dispatcher: &Dispatcher<E>) -> Option<RestoreError> {
     let failure = dispatcher.accounting.failure.clone();
-    failure.filter(|failure| matches!(failure.0, Failure::Cold(_))).map(RestoreError::Cold)
+    failure.filter(|failure| matches!(failure.0, PushFailure::Cold(_))).map(RestoreError::Cold)
 }
 
 fn give_key<E: Portable>(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::event::Portable;
 use crate::schema::{EventType, Field, FieldId, FieldType, Schema};
 use crate::stream::engine::Identity;
-use crate::stream::error::{Failure, LimitFailure, PushError};
+use crate::stream::error::{LimitFailure, PushError, PushFailure};
 use crate::stream::keys::key::Key;
 use crate::stream::keys::wire::{KeyDecoder, SavedKey};
 use crate::stream::snapshot::RestoreError;
@@ -184,7 +184,7 @@ fn read_engine(reader: &mut Reader<'_>) -> Option<SavedEngine> {
         *counter = reader.u64().filter(|counter| *counter < MOST)?;
     }
     let failure = if reader.bool()? {
-        Some(PushError(Failure::Limit(Arc::new(read_failure(reader)?))))
+        Some(PushError(PushFailure::Limit(Arc::new(read_failure(reader)?))))
     } else {
         None
     };

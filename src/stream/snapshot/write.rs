@@ -10,7 +10,7 @@ use crate::ruleset::RuleSet;
 use crate::schema::{EventType, FieldType, Schema};
 use crate::stream::change::reshard::fed_numbers;
 use crate::stream::engine::Identity;
-use crate::stream::error::{Failure, PushError};
+use crate::stream::error::{PushError, PushFailure};
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::changes::Changes;
 use crate::stream::keys::cold::{Cold, Which};
@@ -19,7 +19,7 @@ use crate::stream::keys::table::RuleState;
 use crate::stream::keys::wire::{Keys, put_event, put_key};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::shard::context::ShardContext;
-use crate::stream::snapshot::frame::{Frame, Section};
+use crate::stream::snapshot::frame::{Section, SnapshotFrame};
 use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, IS_FINISHED};
 use crate::stream::stats::Stats;
 use crate::util::fnv::Fnv;
@@ -107,7 +107,7 @@ impl ShardPart<'_> {
 
 impl<E: Portable> SnapshotWriter<'_, '_, E> {
     fn write(mut self, out: &mut Vec<u8>) -> Option<Identity> {
-        let mut frame = Frame::begin(out);
+        let mut frame = SnapshotFrame::begin(out);
         if let Some(base) = self.base {
             frame.section(Section::Base, |out| {
                 out.extend_from_slice(&base.checksum.to_le_bytes());
@@ -137,7 +137,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         let identity = frame.end();
         // An engine that failed in the middle of an event has no state from which it could
         // continue.
-        if matches!(self.engine.dispatcher.failure(), Some(PushError(Failure::Cold(_)))) {
+        if matches!(self.engine.dispatcher.failure(), Some(PushError(PushFailure::Cold(_)))) {
             out.clear();
             return None;
         }
@@ -168,7 +168,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
             put_u64(out, if is_first { *counter } else { 0 });
         }
         match &engine.dispatcher.accounting.failure {
-            Some(PushError(Failure::Limit(failure))) => {
+            Some(PushError(PushFailure::Limit(failure))) => {
                 out.push(1);
                 put_bytes(out, failure.rule.as_bytes());
                 put_len(out, failure.key.len());

@@ -1,7 +1,7 @@
 //! Which bracket belongs to which, found before the parser runs, so that a mistake can be skipped
 //! to where it ends and a bracket that was forgotten does not swallow the rest of the file.
 
-use super::super::lex::{Token, TokenKind};
+use super::super::lex::{Lexeme, LexemeKind};
 use super::super::words;
 
 const NONE: u32 = u32::MAX;
@@ -14,7 +14,7 @@ pub(super) struct Brackets {
 }
 
 impl Brackets {
-    pub(super) fn new(text: &str, tokens: &[Token]) -> Brackets {
+    pub(super) fn new(text: &str, tokens: &[Lexeme]) -> Brackets {
         let mut finder = Finder {
             text,
             tokens,
@@ -40,7 +40,7 @@ impl Brackets {
 
 struct Finder<'s> {
     text: &'s str,
-    tokens: &'s [Token],
+    tokens: &'s [Lexeme],
     partners: Vec<u32>,
     stack: Vec<u32>,
     /// The number of open brackets of each kind.
@@ -53,7 +53,7 @@ impl Finder<'_> {
     /// Takes the token `i` into account; how many brackets are open around it.
     fn visit(&mut self, i: usize) -> u32 {
         match self.tokens[i].kind {
-            TokenKind::OpenBrace | TokenKind::OpenParen | TokenKind::OpenBracket => {
+            LexemeKind::OpenBrace | LexemeKind::OpenParen | LexemeKind::OpenBracket => {
                 let depth = self.stack.len();
                 self.counts[side(self.tokens[i].kind)] += 1;
                 self.stack.push(u32::try_from(i).unwrap_or(NONE));
@@ -62,7 +62,7 @@ impl Finder<'_> {
                 }
                 u32::try_from(depth).unwrap_or(NONE)
             }
-            TokenKind::CloseBrace | TokenKind::CloseParen | TokenKind::CloseBracket => {
+            LexemeKind::CloseBrace | LexemeKind::CloseParen | LexemeKind::CloseBracket => {
                 let side_of_closer = side(self.tokens[i].kind);
                 // A closer without partner is skipped; any other one ends what it closes and all
                 // that was left open inside.
@@ -76,7 +76,7 @@ impl Finder<'_> {
                 }
                 self.depth()
             }
-            TokenKind::Word if self.tokens[i].first_on_line && !self.stack.is_empty() => {
+            LexemeKind::Word if self.tokens[i].first_on_line && !self.stack.is_empty() => {
                 if starts_item(self.text, self.tokens, i) {
                     self.truncate(0);
                 } else if self.body > 0
@@ -87,7 +87,7 @@ impl Finder<'_> {
                 }
                 self.depth()
             }
-            TokenKind::End => 0,
+            LexemeKind::End => 0,
             _ => self.depth(),
         }
     }
@@ -112,76 +112,76 @@ impl Finder<'_> {
     /// True if the brace at `i` opens the body of a rule or test.
     fn opens_body(&self, i: usize) -> bool {
         let back = |n: usize| i.checked_sub(n).map(|i| self.tokens[i]);
-        back(1).is_some_and(|token| token.kind == TokenKind::CloseParen)
+        back(1).is_some_and(|token| token.kind == LexemeKind::CloseParen)
             || back(2).is_some_and(|token| matches!(word(self.text, token), "rule" | "test"))
     }
 }
 
-fn side(kind: TokenKind) -> usize {
+fn side(kind: LexemeKind) -> usize {
     match kind {
-        TokenKind::OpenBrace | TokenKind::CloseBrace => 0,
-        TokenKind::OpenParen | TokenKind::CloseParen => 1,
+        LexemeKind::OpenBrace | LexemeKind::CloseBrace => 0,
+        LexemeKind::OpenParen | LexemeKind::CloseParen => 1,
         _ => 2,
     }
 }
 
-fn word(text: &str, token: Token) -> &str {
-    if token.kind == TokenKind::Word {
+fn word(text: &str, token: Lexeme) -> &str {
+    if token.kind == LexemeKind::Word {
         &text[token.span.start as usize..token.span.end as usize]
     } else {
         ""
     }
 }
 
-fn at(tokens: &[Token], i: usize) -> Token {
+fn at(tokens: &[Lexeme], i: usize) -> Lexeme {
     tokens[i.min(tokens.len() - 1)]
 }
 
 /// True if an item plainly starts at `i`, whatever is open there: `rule NAME {`.
-pub(super) fn starts_item(text: &str, tokens: &[Token], i: usize) -> bool {
+pub(super) fn starts_item(text: &str, tokens: &[Lexeme], i: usize) -> bool {
     let next = at(tokens, i + 1).kind;
     let behind = at(tokens, i + 2).kind;
-    let named = matches!(next, TokenKind::Word | TokenKind::Quoted);
+    let named = matches!(next, LexemeKind::Word | LexemeKind::Quoted);
     match word(text, at(tokens, i)) {
-        "event" | "test" => named && behind == TokenKind::OpenBrace,
-        "rule" => named && matches!(behind, TokenKind::OpenBrace | TokenKind::Assign),
-        "list" => named && behind == TokenKind::Colon,
-        "use" => next == TokenKind::Str,
+        "event" | "test" => named && behind == LexemeKind::OpenBrace,
+        "rule" => named && matches!(behind, LexemeKind::OpenBrace | LexemeKind::Assign),
+        "list" => named && behind == LexemeKind::Colon,
+        "use" => next == LexemeKind::Str,
         _ => false,
     }
 }
 
 /// True if a clause plainly starts at `i`: no expression has two operands side by side.
 /// `within` does not count in brackets, where it belongs to a group.
-pub(super) fn starts_clause(text: &str, tokens: &[Token], i: usize) -> bool {
+pub(super) fn starts_clause(text: &str, tokens: &[Lexeme], i: usize) -> bool {
     let next = at(tokens, i + 1);
     let next_word = word(text, next);
     let operand = !next.first_on_line
         && match next.kind {
-            TokenKind::Word => {
+            LexemeKind::Word => {
                 !matches!(next_word, "and" | "or" | "in" | "is" | "not" | "like" | "then" | "else")
             }
-            TokenKind::Quoted
-            | TokenKind::Str
-            | TokenKind::Int
-            | TokenKind::Duration
-            | TokenKind::Dollar => true,
+            LexemeKind::Quoted
+            | LexemeKind::Str
+            | LexemeKind::Int
+            | LexemeKind::Duration
+            | LexemeKind::Dollar => true,
             _ => false,
         };
     match word(text, at(tokens, i)) {
-        "emit" => next.kind == TokenKind::OpenBrace || next_word == "as",
-        "meta" => next.kind == TokenKind::OpenBrace,
-        "tags" => next.kind == TokenKind::OpenBracket && at(tokens, i + 2).kind == TokenKind::Str,
+        "emit" => next.kind == LexemeKind::OpenBrace || next_word == "as",
+        "meta" => next.kind == LexemeKind::OpenBrace,
+        "tags" => next.kind == LexemeKind::OpenBracket && at(tokens, i + 2).kind == LexemeKind::Str,
         word => operand && words::CLAUSES.contains(&word),
     }
 }
 
 /// True if a clause or a step of a test plainly starts at `i`, though brackets are open.
-fn starts_line(text: &str, tokens: &[Token], i: usize) -> bool {
+fn starts_line(text: &str, tokens: &[Lexeme], i: usize) -> bool {
     let next = at(tokens, i + 1);
     match word(text, at(tokens, i)) {
         "within" => false,
-        "at" => next.kind == TokenKind::Duration,
+        "at" => next.kind == LexemeKind::Duration,
         "advance" => word(text, next) == "to",
         "expect" => matches!(word(text, next), "no" | "match" | "timeout"),
         _ => starts_clause(text, tokens, i),

@@ -5,7 +5,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use super::super::ast::{
     Clause, Dur, Emit, Expr, KeyPart, LimitPolicy, Name, Once, Report, Skip, SkipStrategy, Spanned,
 };
-use super::super::lex::{self, TokenKind};
+use super::super::lex::{self, LexemeKind};
 use super::super::words;
 use super::brackets::starts_clause;
 use super::{AlreadyReported, Parsed, Parser};
@@ -16,7 +16,7 @@ const BOUND_OF_PART: &str =
 const ONE_QUANTIFIER: &str = "a step has one quantifier: one of `?`, `*`, `+` and `{2..5}`";
 
 /// The content of `{ ... }` in `emit`, `meta` and tests.
-pub(super) type Record = Vec<(Name, Option<Spanned<Expr>>)>;
+pub(super) type RecordFields = Vec<(Name, Option<Spanned<Expr>>)>;
 
 impl Parser<'_> {
     /// The clauses in the braces at the index `open`, which is taken already; what is wrong with a
@@ -27,10 +27,10 @@ impl Parser<'_> {
         // The first of each kind, by the words that start it.
         let mut seen: Vec<(&'static str, Span)> = Vec::new();
         loop {
-            if self.eat(TokenKind::CloseBrace) {
+            if self.eat(LexemeKind::CloseBrace) {
                 break;
             }
-            if self.is(TokenKind::End) || self.at_item() && !self.at_clause() {
+            if self.is(LexemeKind::End) || self.at_item() && !self.at_clause() {
                 let diagnostic = self.unclosed(open);
                 self.report(diagnostic);
                 break;
@@ -72,7 +72,7 @@ impl Parser<'_> {
             && (self.peek().first_on_line
                 && !matches!(
                     self.nth(1).kind,
-                    TokenKind::Colon | TokenKind::Dot | TokenKind::Comma
+                    LexemeKind::Colon | LexemeKind::Dot | LexemeKind::Comma
                 )
                 || starts_clause(self.text, self.tokens, self.at))
     }
@@ -83,7 +83,7 @@ impl Parser<'_> {
             return self.unknown_clause();
         };
         self.bump();
-        if self.is(TokenKind::Colon) {
+        if self.is(LexemeKind::Colon) {
             if !self.reported_colon {
                 self.reported_colon = true;
                 let message = format!("no `:` stands after `{word}`");
@@ -99,14 +99,14 @@ impl Parser<'_> {
     /// True if the token before is `*`, `+` or `?`.
     fn follows_quantifier(&self) -> bool {
         let before = self.at.checked_sub(1).map(|at| self.tokens[at].kind);
-        matches!(before, Some(TokenKind::Star | TokenKind::Plus | TokenKind::Question))
+        matches!(before, Some(LexemeKind::Star | LexemeKind::Plus | LexemeKind::Question))
     }
 
     /// True if the token before closes the braces of a quantifier.
     fn follows_braces(&self) -> bool {
         let Some(before) = self.at.checked_sub(1) else { return false };
         let open = self.brackets.partner(before).map(|open| self.tokens[open + 1].kind);
-        self.tokens[before].kind == TokenKind::CloseBrace && open == Some(TokenKind::Int)
+        self.tokens[before].kind == LexemeKind::CloseBrace && open == Some(LexemeKind::Int)
     }
 
     /// `-> b` behind `within 5m`: the bound of a part, which is reported. What stands behind it is
@@ -138,32 +138,32 @@ impl Parser<'_> {
             Diagnostic::error(Code::UnexpectedToken, self.peek().span, message)
         };
         let help = match self.kind() {
-            TokenKind::Arrow | TokenKind::FatArrow => BOUND_OF_PART,
-            TokenKind::Tilde | TokenKind::Gt | TokenKind::Minus
+            LexemeKind::Arrow | LexemeKind::FatArrow => BOUND_OF_PART,
+            LexemeKind::Tilde | LexemeKind::Gt | LexemeKind::Minus
                 if matches!(
                     self.nth(1).kind,
-                    TokenKind::Gt | TokenKind::Minus | TokenKind::Arrow
+                    LexemeKind::Gt | LexemeKind::Minus | LexemeKind::Arrow
                 ) =>
             {
                 words::JOINED
             }
-            TokenKind::Comma => words::JOINED,
-            TokenKind::Question if self.follows_quantifier() => {
+            LexemeKind::Comma => words::JOINED,
+            LexemeKind::Question if self.follows_quantifier() => {
                 "a loop that takes as little as it can is `a{1.. each}`: a match for each length"
             }
-            TokenKind::Lt => "how often a step comes stands in braces: `a{2..5}`",
-            TokenKind::Word if matches!(word, "where" | "filter" | "if" | "when") => {
+            LexemeKind::Lt => "how often a step comes stands in braces: `a{2..5}`",
+            LexemeKind::Word if matches!(word, "where" | "filter" | "if" | "when") => {
                 "a condition stands in brackets behind its step, one on several steps behind the last \
                  of them: `login[not ok] as x -> pay[amount > x.amount]`"
             }
-            TokenKind::Star | TokenKind::Plus | TokenKind::Question => ONE_QUANTIFIER,
-            TokenKind::Word if word == "as" => "a step has one name",
-            TokenKind::Word if word == "then" => "steps are joined with `->`",
-            TokenKind::OpenBracket => {
+            LexemeKind::Star | LexemeKind::Plus | LexemeKind::Question => ONE_QUANTIFIER,
+            LexemeKind::Word if word == "as" => "a step has one name",
+            LexemeKind::Word if word == "then" => "steps are joined with `->`",
+            LexemeKind::OpenBracket => {
                 "a condition stands behind the step's name, before its quantifier: `login[not ok]{3}`"
             }
-            TokenKind::OpenBrace if self.follows_braces() => ONE_QUANTIFIER,
-            TokenKind::OpenBrace => "braces stand after `emit`, `meta`, or a step that repeats",
+            LexemeKind::OpenBrace if self.follows_braces() => ONE_QUANTIFIER,
+            LexemeKind::OpenBrace => "braces stand after `emit`, `meta`, or a step that repeats",
             _ => "",
         };
         if !help.is_empty() {
@@ -209,11 +209,11 @@ impl Parser<'_> {
             "param" => Clause::Param(self.param()?),
             "define" => Clause::Define(self.define()?),
             "from" => {
-                if self.eat(TokenKind::Star) {
+                if self.eat(LexemeKind::Star) {
                     Clause::From(None)
-                } else if self.nth(1).kind == TokenKind::Assign
+                } else if self.nth(1).kind == LexemeKind::Assign
                     || self.is_word("every")
-                        && self.nth(1).kind == TokenKind::Word
+                        && self.nth(1).kind == LexemeKind::Word
                         && !words::is_reserved(self.word_at(1))
                 {
                     self.to_next_line = true;
@@ -229,7 +229,7 @@ impl Parser<'_> {
             "match" => Clause::Match(self.body()?),
             "within" => {
                 let dur = self.dur("a duration such as `10m`")?;
-                if matches!(self.kind(), TokenKind::Arrow | TokenKind::FatArrow) {
+                if matches!(self.kind(), LexemeKind::Arrow | LexemeKind::FatArrow) {
                     return self.pattern_behind_bound();
                 }
                 Clause::Within(dur)
@@ -263,7 +263,7 @@ impl Parser<'_> {
 
     fn severity(&mut self) -> Parsed<Name> {
         const EXPECTED: &str = "a severity such as `high`";
-        if !self.is(TokenKind::Str) {
+        if !self.is(LexemeKind::Str) {
             return self.name(EXPECTED);
         }
         // Quotes or not, it is plain what is meant.
@@ -285,12 +285,12 @@ impl Parser<'_> {
         if self.clause_behind_comma() {
             return false;
         }
-        if self.eat(TokenKind::Comma) {
+        if self.eat(LexemeKind::Comma) {
             return true;
         }
         let token = self.peek();
         let word = self.word();
-        let is_name = token.kind == TokenKind::Quoted
+        let is_name = token.kind == LexemeKind::Quoted
             || !word.is_empty()
                 && !words::is_reserved(word)
                 && !words::ends_names(word)
@@ -304,14 +304,14 @@ impl Parser<'_> {
 
     fn tags(&mut self) -> Parsed<Vec<Spanned<String>>> {
         let open = self.at;
-        if !self.is(TokenKind::OpenBracket) {
+        if !self.is(LexemeKind::OpenBracket) {
             let diagnostic = self.not_expected("`[` and tags as strings");
             return self.fail(diagnostic.help("write `tags [\"shop\", \"sla\"]`"));
         }
         self.bump();
         let mut tags = Vec::new();
         self.recover_in(open, |this| {
-            this.comma_list(open, TokenKind::CloseBracket, "a tag as a string", |this| {
+            this.comma_list(open, LexemeKind::CloseBracket, "a tag as a string", |this| {
                 tags.push(this.string("a tag as a string")?);
                 Ok(())
             })
@@ -320,7 +320,7 @@ impl Parser<'_> {
     }
 
     fn meta(&mut self) -> Parsed<Vec<(Name, Spanned<Expr>)>> {
-        if !self.is(TokenKind::OpenBrace) {
+        if !self.is(LexemeKind::OpenBrace) {
             return self.unexpected("`{` and values such as `owner: \"fraud team\"`");
         }
         let mut meta = Vec::new();
@@ -339,7 +339,7 @@ impl Parser<'_> {
     fn key(&mut self) -> Parsed<Vec<KeyPart>> {
         const EXPECTED: &str = "a field such as `user`";
         let mut parts = Vec::new();
-        if matches!(self.word(), "by" | "of") && self.nth(1).kind == TokenKind::Word {
+        if matches!(self.word(), "by" | "of") && self.nth(1).kind == LexemeKind::Word {
             let field = self.word_at(1);
             if !self.nth(1).first_on_line && !words::CLAUSES.contains(&field) {
                 let diagnostic = self.not_expected(EXPECTED);
@@ -350,19 +350,19 @@ impl Parser<'_> {
         loop {
             let name = self.name(EXPECTED)?;
             let mut paths = Vec::new();
-            if self.is(TokenKind::OpenBrace) {
+            if self.is(LexemeKind::OpenBrace) {
                 let open = self.at;
                 self.bump();
                 let expected = "an event type and its field, such as `login: user.id`";
                 self.recover_in(open, |this| {
-                    this.comma_list(open, TokenKind::CloseBrace, expected, |this| {
+                    this.comma_list(open, LexemeKind::CloseBrace, expected, |this| {
                         let ty = this.free_name(expected)?;
-                        this.expect(TokenKind::Colon, "`:` and the field of this type")?;
+                        this.expect(LexemeKind::Colon, "`:` and the field of this type")?;
                         paths.push((ty, this.path()?));
                         Ok(())
                     })
                 })?;
-            } else if self.is(TokenKind::Dot) {
+            } else if self.is(LexemeKind::Dot) {
                 let field = match self.word_at(1) {
                     "" => "user",
                     field => field,
@@ -452,7 +452,7 @@ impl Parser<'_> {
     fn counted(&mut self, word: &str) -> Parsed<Spanned<u64>> {
         self.bump();
         let token = self.peek();
-        if token.kind != TokenKind::Int || token.first_on_line {
+        if token.kind != LexemeKind::Int || token.first_on_line {
             let diagnostic = self.not_expected("a number");
             return self.fail(diagnostic.help(format!("write `report {word} 1`")));
         }
@@ -463,7 +463,7 @@ impl Parser<'_> {
 
     fn emit(&mut self) -> Parsed<Emit> {
         let as_type = if self.eat_word("as") { Some(self.name("an event type")?) } else { None };
-        if !self.is(TokenKind::OpenBrace) {
+        if !self.is(LexemeKind::OpenBrace) {
             let diagnostic = self.not_expected("`{` and the fields to emit");
             return self.fail(diagnostic.help("write `emit { user, total: sum(t.amount) }`"));
         }
@@ -472,7 +472,7 @@ impl Parser<'_> {
 
     fn limit(&mut self) -> Parsed<Clause> {
         let token = self.peek();
-        if token.kind != TokenKind::Int {
+        if token.kind != LexemeKind::Int {
             let diagnostic = self.not_expected("a number");
             return self.fail(diagnostic.help("write `limit 1000 partials drop oldest`"));
         }
@@ -500,13 +500,13 @@ impl Parser<'_> {
     }
 
     /// `{ name, name: value, ... }`. What is wrong inside is reported and the rest left out.
-    pub(super) fn record(&mut self) -> Parsed<Record> {
+    pub(super) fn record(&mut self) -> Parsed<RecordFields> {
         const EXPECTED: &str = "a name such as `user` or `total: 5`";
         let open = self.at;
         self.bump();
-        let mut fields = Record::new();
+        let mut fields = RecordFields::new();
         let whole = self.recover_in(open, |this| {
-            this.comma_list(open, TokenKind::CloseBrace, EXPECTED, |this| {
+            this.comma_list(open, LexemeKind::CloseBrace, EXPECTED, |this| {
                 fields.push(this.entry(EXPECTED)?);
                 Ok(())
             })
@@ -518,8 +518,8 @@ impl Parser<'_> {
     }
 
     fn entry(&mut self, expected: &str) -> Parsed<(Name, Option<Spanned<Expr>>)> {
-        let is_key = self.nth(1).kind == TokenKind::Colon;
-        if is_key && self.is(TokenKind::Str) {
+        let is_key = self.nth(1).kind == LexemeKind::Colon;
+        if is_key && self.is(LexemeKind::Str) {
             let text = self.string_text(self.peek());
             if words::is_word(&text) {
                 let diagnostic = self.not_expected("a name");
@@ -536,7 +536,7 @@ impl Parser<'_> {
             self.bump();
             return Ok((Spanned { node: text, span: token.span }, Some(self.expr()?)));
         }
-        if self.is(TokenKind::Str) {
+        if self.is(LexemeKind::Str) {
             let text = self.text_of(self.peek());
             let text = if text.len() <= 40 { text } else { "\"...\"" };
             let diagnostic = self.not_expected(expected);
@@ -558,21 +558,21 @@ impl Parser<'_> {
         let start = self.at;
         let name = self.free_name(expected)?;
         match self.kind() {
-            TokenKind::Colon => {
+            LexemeKind::Colon => {
                 self.bump();
                 Ok((name, Some(self.expr()?)))
             }
-            TokenKind::Assign => {
+            LexemeKind::Assign => {
                 self.colon_instead();
                 Ok((name, Some(self.expr()?)))
             }
-            TokenKind::Dot | TokenKind::OpenParen | TokenKind::OpenBracket => {
+            LexemeKind::Dot | LexemeKind::OpenParen | LexemeKind::OpenBracket => {
                 let diagnostic = self.not_expected("`:`, `,` or `}`");
                 let last = self.word_at(1);
                 let root = self.text_of(self.tokens[start]);
                 let help = if root == "prev" {
                     words::PREV.to_owned()
-                } else if self.is(TokenKind::Dot) && !last.is_empty() {
+                } else if self.is(LexemeKind::Dot) && !last.is_empty() {
                     format!("a value needs a name here: `{last}: {root}.{last}`")
                 } else {
                     format!(
@@ -595,7 +595,7 @@ impl Parser<'_> {
         };
         let number = self.nth(width);
         let on_line = (1..=width).all(|n| !self.nth(n).first_on_line);
-        if !on_line || !matches!(number.kind, TokenKind::Int | TokenKind::Duration) {
+        if !on_line || !matches!(number.kind, LexemeKind::Int | LexemeKind::Duration) {
             return;
         }
         let diagnostic = self.not_expected(expected);
@@ -626,29 +626,29 @@ impl Parser<'_> {
     pub(super) fn dur(&mut self, expected: &str) -> Parsed<Dur> {
         self.words_before_duration(expected);
         match self.kind() {
-            TokenKind::Duration => {
+            LexemeKind::Duration => {
                 let span = self.peek().span;
                 let node = self.duration_literal(expected)?;
                 Ok(Dur::Literal(Spanned { node, span }))
             }
-            TokenKind::Dollar => {
+            LexemeKind::Dollar => {
                 self.bump();
                 Ok(Dur::Param(self.free_name("the name of a parameter")?))
             }
-            TokenKind::Word
+            LexemeKind::Word
                 if self.word().eq_ignore_ascii_case("interval")
-                    && self.nth(1).kind == TokenKind::Str =>
+                    && self.nth(1).kind == LexemeKind::Str =>
             {
                 Ok(self.sql_interval(expected))
             }
-            TokenKind::Word | TokenKind::Quoted
+            LexemeKind::Word | LexemeKind::Quoted
                 if !words::is_reserved(self.word()) || self.is_word("prev") =>
             {
                 Ok(Dur::Path(self.path()?))
             }
             _ => {
                 let diagnostic = self.not_expected(expected);
-                if self.is(TokenKind::Str) {
+                if self.is(LexemeKind::Str) {
                     let text = self.string_text(self.peek());
                     if lex::duration(&text).is_ok() && !text.is_empty() {
                         let help = format!("write `{text}` without quotes");
@@ -656,14 +656,14 @@ impl Parser<'_> {
                     }
                 }
                 let diagnostic = self.with_unit_help(diagnostic);
-                if self.is(TokenKind::Int) || self.is(TokenKind::Float) {
+                if self.is(LexemeKind::Int) || self.is(LexemeKind::Float) {
                     // The unit is missing, or apart: the rest can be read.
                     self.report(diagnostic);
                     let token = self.bump();
                     if !self.peek().first_on_line && lex::unit_elsewhere(self.word()).is_some() {
                         self.bump();
                     }
-                    while self.is(TokenKind::Star) && self.nth(1).kind == TokenKind::Int {
+                    while self.is(LexemeKind::Star) && self.nth(1).kind == LexemeKind::Int {
                         // `5 * 60`
                         self.jump(self.at + 2);
                     }

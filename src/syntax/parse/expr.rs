@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 use super::super::ast::{BinaryOp, Expr, Literal, Name, Path, PathPart, Spanned};
-use super::super::lex::TokenKind;
+use super::super::lex::LexemeKind;
 use super::super::{MAX_NESTING, words};
 use super::item::Sign;
 use super::{Parsed, Parser, too_deep};
@@ -129,21 +129,21 @@ impl Parser<'_> {
     /// The operator that is looked at, none if the expression ends here.
     fn infix(&mut self) -> Option<Infix> {
         let op = match self.kind() {
-            TokenKind::Eq | TokenKind::Assign => BinaryOp::Eq,
-            TokenKind::Ne | TokenKind::LtGt => BinaryOp::Ne,
-            TokenKind::Lt => BinaryOp::Lt,
-            TokenKind::Le => BinaryOp::Le,
-            TokenKind::Gt => BinaryOp::Gt,
-            TokenKind::Ge => BinaryOp::Ge,
-            TokenKind::Tilde | TokenKind::EqTilde => BinaryOp::Matches,
-            TokenKind::Plus => BinaryOp::Add,
-            TokenKind::Minus => BinaryOp::Sub,
-            TokenKind::Star => BinaryOp::Mul,
-            TokenKind::Slash => BinaryOp::Div,
-            TokenKind::Percent => BinaryOp::Rem,
-            TokenKind::AndAnd => BinaryOp::And,
-            TokenKind::OrOr => BinaryOp::Or,
-            TokenKind::Word => {
+            LexemeKind::Eq | LexemeKind::Assign => BinaryOp::Eq,
+            LexemeKind::Ne | LexemeKind::LtGt => BinaryOp::Ne,
+            LexemeKind::Lt => BinaryOp::Lt,
+            LexemeKind::Le => BinaryOp::Le,
+            LexemeKind::Gt => BinaryOp::Gt,
+            LexemeKind::Ge => BinaryOp::Ge,
+            LexemeKind::Tilde | LexemeKind::EqTilde => BinaryOp::Matches,
+            LexemeKind::Plus => BinaryOp::Add,
+            LexemeKind::Minus => BinaryOp::Sub,
+            LexemeKind::Star => BinaryOp::Mul,
+            LexemeKind::Slash => BinaryOp::Div,
+            LexemeKind::Percent => BinaryOp::Rem,
+            LexemeKind::AndAnd => BinaryOp::And,
+            LexemeKind::OrOr => BinaryOp::Or,
+            LexemeKind::Word => {
                 let word = self.word();
                 let lower = word.to_ascii_lowercase();
                 if lower != word && words::is_operator(&lower) && !self.peek().first_on_line {
@@ -185,7 +185,7 @@ impl Parser<'_> {
     fn take_operator(&mut self, op: BinaryOp) {
         let shown = op.as_str();
         let kind = self.kind();
-        if kind == TokenKind::Assign {
+        if kind == LexemeKind::Assign {
             let message = "`=` does not compare";
             let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.peek().span, message);
             self.report(diagnostic.help("write `==`"));
@@ -195,7 +195,7 @@ impl Parser<'_> {
         self.bump();
         // `===`, `!==`
         if matches!(op, BinaryOp::Eq | BinaryOp::Ne)
-            && self.is(TokenKind::Assign)
+            && self.is(LexemeKind::Assign)
             && self.peek().span.start == self.last_end().end
         {
             let place = self.last_end().to(self.peek().span);
@@ -232,8 +232,9 @@ impl Parser<'_> {
 
     /// Parses the right side of `in`.
     fn membership(&mut self, value: ExprTree, negated: bool) -> Parsed<ExprTree> {
-        let in_parentheses = self.is(TokenKind::OpenParen) && self.nth(2).kind == TokenKind::Comma;
-        if self.is(TokenKind::OpenBrace) || in_parentheses {
+        let in_parentheses =
+            self.is(LexemeKind::OpenParen) && self.nth(2).kind == LexemeKind::Comma;
+        if self.is(LexemeKind::OpenBrace) || in_parentheses {
             let diagnostic = self.not_expected("a list after `in`");
             return self.fail(
                 diagnostic.help(
@@ -242,7 +243,7 @@ impl Parser<'_> {
             );
         }
         let from = self.tree(level::ADD)?;
-        let set = if self.eat(TokenKind::DotDot) {
+        let set = if self.eat(LexemeKind::DotDot) {
             let to = self.tree(level::ADD)?;
             let span = from.expr.span.to(to.expr.span);
             let height = from.height.max(to.height);
@@ -292,17 +293,17 @@ impl Parser<'_> {
             && self.word().eq_ignore_ascii_case("not")
             && matches!(
                 next,
-                TokenKind::Word | TokenKind::Quoted | TokenKind::OpenParen | TokenKind::Str
+                LexemeKind::Word | LexemeKind::Quoted | LexemeKind::OpenParen | LexemeKind::Str
             )
             && !words::is_operator(&self.word_at(1).to_ascii_lowercase());
-        if self.is_word("not") || self.is(TokenKind::Bang) || not_in_capitals {
+        if self.is_word("not") || self.is(LexemeKind::Bang) || not_in_capitals {
             if !self.is_word("not") {
                 self.spelled("not");
             } else if min >= level::COMPARE {
                 let diagnostic = self.not_expected(EXPECTED);
                 return self.fail(diagnostic.help("put it in parentheses: `(not ...)`"));
             }
-            let bang = self.is(TokenKind::Bang);
+            let bang = self.is(LexemeKind::Bang);
             self.bump();
             // `!` binds more strongly where people know it from.
             let inner = if bang { level::UNARY } else { level::COMPARE };
@@ -321,8 +322,9 @@ impl Parser<'_> {
             }
             return self.nested(Self::if_else);
         }
-        if self.is(TokenKind::Minus) {
-            let literal = matches!(next, TokenKind::Int | TokenKind::Float | TokenKind::Duration);
+        if self.is(LexemeKind::Minus) {
+            let literal =
+                matches!(next, LexemeKind::Int | LexemeKind::Float | LexemeKind::Duration);
             self.bump();
             if literal {
                 let literal = self.plain_literal(Sign::Minus)?.unwrap_or(Literal::Null);
@@ -359,7 +361,7 @@ impl Parser<'_> {
     fn operand(&mut self) -> Parsed<ExprTree> {
         let token = self.peek();
         match token.kind {
-            TokenKind::OpenParen => self.nested(|this| {
+            LexemeKind::OpenParen => self.nested(|this| {
                 let open = this.at;
                 this.bump();
                 let mut inner = this.tree(level::OR)?;
@@ -367,23 +369,24 @@ impl Parser<'_> {
                 inner.expr.span = this.since(token.span);
                 Ok(inner)
             }),
-            TokenKind::OpenBracket => self.nested(|this| {
+            LexemeKind::OpenBracket => self.nested(|this| {
                 let open = this.at;
                 this.bump();
-                let (entries, height) = this.arguments(open, TokenKind::CloseBracket, "a value")?;
+                let (entries, height) =
+                    this.arguments(open, LexemeKind::CloseBracket, "a value")?;
                 this.grow(this.since(token.span), Expr::List(entries), height)
             }),
-            TokenKind::Dollar => {
+            LexemeKind::Dollar => {
                 self.bump();
                 let name = self.free_name("the name of a parameter")?;
                 self.grow(self.since(token.span), Expr::Param(name), 0)
             }
-            TokenKind::Word => {
+            LexemeKind::Word => {
                 let word = self.text_of(token);
                 let lower = word.to_ascii_lowercase();
                 let plain = !matches!(
                     self.nth(1).kind,
-                    TokenKind::Dot | TokenKind::OpenBracket | TokenKind::OpenParen
+                    LexemeKind::Dot | LexemeKind::OpenBracket | LexemeKind::OpenParen
                 );
                 if plain && word != lower && matches!(lower.as_str(), "true" | "false" | "null") {
                     self.spelled(&lower);
@@ -394,23 +397,23 @@ impl Parser<'_> {
                     return self.grow(token.span, Expr::Literal(literal), 0);
                 }
                 if word == words::MATCHES
-                    && self.nth(1).kind == TokenKind::Dot
-                    && self.nth(3).kind == TokenKind::OpenParen
+                    && self.nth(1).kind == LexemeKind::Dot
+                    && self.nth(3).kind == LexemeKind::OpenParen
                 {
                     return self.nested(Self::call_of_matches);
                 }
-                if self.nth(1).kind == TokenKind::OpenParen && !words::is_operator(word) {
+                if self.nth(1).kind == LexemeKind::OpenParen && !words::is_operator(word) {
                     return self.nested(Self::call);
                 }
                 self.path_operand()
             }
-            TokenKind::Quoted => {
-                if self.nth(1).kind == TokenKind::OpenParen {
+            LexemeKind::Quoted => {
+                if self.nth(1).kind == LexemeKind::OpenParen {
                     return self.nested(Self::call);
                 }
                 self.path_operand()
             }
-            TokenKind::Dot if self.nth(1).kind == TokenKind::Int => {
+            LexemeKind::Dot if self.nth(1).kind == LexemeKind::Int => {
                 let diagnostic = self.not_expected(EXPECTED);
                 let digits = self.text_of(self.nth(1));
                 self.fail(diagnostic.help(format!("write `0.{digits}`")))
@@ -430,7 +433,7 @@ impl Parser<'_> {
             let diagnostic = self.not_expected("an operator");
             return self.fail(diagnostic.help(help));
         }
-        if self.is(TokenKind::Question) {
+        if self.is(LexemeKind::Question) {
             let diagnostic = self.not_expected("an operator");
             return self.fail(diagnostic.help("write `if x > 3 then \"high\" else \"low\"`"));
         }
@@ -438,7 +441,7 @@ impl Parser<'_> {
             let diagnostic = self.not_expected("an operator");
             return self.fail(diagnostic.help("write `is not null`"));
         }
-        if self.is(TokenKind::Colon) {
+        if self.is(LexemeKind::Colon) {
             let diagnostic = self.not_expected("an operator");
             let help = "write `==`, or `like` for text with `*`: `name like \"cmd*\"`";
             return self.fail(diagnostic.help(help));
@@ -455,7 +458,7 @@ impl Parser<'_> {
         let name = self.any_name();
         let open = self.at;
         self.bump();
-        let (arguments, height) = self.arguments(open, TokenKind::CloseParen, "an argument")?;
+        let (arguments, height) = self.arguments(open, LexemeKind::CloseParen, "an argument")?;
         self.grow(self.since(name.span), Expr::Call(name, arguments), height)
     }
 
@@ -466,7 +469,7 @@ impl Parser<'_> {
         let name = self.free_name("`sum`, `avg`, `min` or `max`")?;
         let open = self.at;
         self.bump();
-        let (arguments, height) = self.arguments(open, TokenKind::CloseParen, "an argument")?;
+        let (arguments, height) = self.arguments(open, LexemeKind::CloseParen, "an argument")?;
         self.grow(self.since(start), Expr::OfMatches(name, arguments), height)
     }
 
@@ -474,7 +477,7 @@ impl Parser<'_> {
     fn arguments(
         &mut self,
         open: usize,
-        closer: TokenKind,
+        closer: LexemeKind,
         expected: &str,
     ) -> Parsed<(Vec<Spanned<Expr>>, u32)> {
         let mut arguments = Vec::new();
@@ -494,17 +497,17 @@ impl Parser<'_> {
         let start = root.span;
         let mut rest = Vec::new();
         loop {
-            if self.is(TokenKind::Dot) {
+            if self.is(LexemeKind::Dot) {
                 self.bump();
                 rest.push(PathPart::Field(self.free_name("the name of a field")?));
-                if self.is(TokenKind::OpenParen) {
+                if self.is(LexemeKind::OpenParen) {
                     return self.method_call(start);
                 }
-            } else if self.is(TokenKind::OpenBracket) {
+            } else if self.is(LexemeKind::OpenBracket) {
                 let open = self.at;
                 let span = self.bump().span;
-                let negative = self.eat(TokenKind::Minus);
-                if !self.is(TokenKind::Int) {
+                let negative = self.eat(LexemeKind::Minus);
+                if !self.is(LexemeKind::Int) {
                     let diagnostic = self.not_expected("a number as index");
                     let help = "write `x[0]` for the first, `x[-1]` for the last";
                     return self.fail(diagnostic.help(help));

@@ -4,7 +4,7 @@
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 
 use super::super::ast::{Name, Spanned, Step};
-use super::super::lex::{self, TokenKind};
+use super::super::lex::{self, LexemeKind};
 use super::super::words;
 use super::brackets::starts_clause;
 use super::pattern::EXPECTED_STEP;
@@ -15,7 +15,7 @@ impl Parser<'_> {
     pub(super) fn foreign_prefix(&mut self) -> Parsed<()> {
         let next = self.nth(1);
         let begins_step =
-            matches!(next.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::OpenParen);
+            matches!(next.kind, LexemeKind::Word | LexemeKind::Quoted | LexemeKind::OpenParen);
         match self.word() {
             "every"
                 if begins_step
@@ -38,7 +38,7 @@ impl Parser<'_> {
                 "steps are joined with `->`, and a condition stands in brackets behind its step: \
                  `a[v > 3] -> b`",
             )),
-            "timer" if next.kind == TokenKind::Colon => {
+            "timer" if next.kind == LexemeKind::Colon => {
                 self.fail(self.not_expected(EXPECTED_STEP).help(
                     "time is no event: a bound is `within 10m` behind the pattern, a wait in which \
                      nothing comes is `a -> not b for 10m`",
@@ -55,20 +55,20 @@ impl Parser<'_> {
             ("exactly", _) => 1,
             _ => return false,
         };
-        self.nth(width).kind == TokenKind::Int
+        self.nth(width).kind == LexemeKind::Int
     }
 
     /// Signs of regular expressions before a step.
     fn foreign_sign(&mut self) -> Parsed<()> {
         let help = match self.kind() {
-            TokenKind::Dot => {
+            LexemeKind::Dot => {
                 "other events may come between two steps: write `a -> b`; `any event` is a step of any type"
             }
-            TokenKind::Arrow | TokenKind::FatArrow => {
+            LexemeKind::Arrow | LexemeKind::FatArrow => {
                 "put a step before this arrow, or leave it out"
             }
-            TokenKind::Question => "a group is written `(a or b)`",
-            TokenKind::OpenBracket if !self.at_bracketed_event() => {
+            LexemeKind::Question => "a group is written `(a or b)`",
+            LexemeKind::OpenBracket if !self.at_bracketed_event() => {
                 "the event type stands before its condition: `login[not ok]`"
             }
             _ => return Ok(()),
@@ -79,23 +79,23 @@ impl Parser<'_> {
     /// `within 5m b`, where a step belongs.
     fn bound_before_step(&mut self) -> Parsed<()> {
         let width = match self.nth(1).kind {
-            TokenKind::Dollar => 3,
-            TokenKind::Int if lex::unit_elsewhere(self.word_at(2)).is_some() => 3,
-            TokenKind::Duration | TokenKind::Int => 2,
+            LexemeKind::Dollar => 3,
+            LexemeKind::Int if lex::unit_elsewhere(self.word_at(2)).is_some() => 3,
+            LexemeKind::Duration | LexemeKind::Int => 2,
             _ => 0,
         };
         let word = self.word_at(width);
         let step_follows = width > 0
             && match self.nth(width).kind {
-                TokenKind::Quoted | TokenKind::OpenParen => true,
-                TokenKind::Word if word == "not" => true,
-                TokenKind::Word => {
+                LexemeKind::Quoted | LexemeKind::OpenParen => true,
+                LexemeKind::Word if word == "not" => true,
+                LexemeKind::Word => {
                     !words::is_reserved(word) && nearest(word, words::CLAUSES).is_none()
                 }
                 _ => false,
             };
         let before = self.at.checked_sub(1).map(|at| self.tokens[at].kind);
-        let behind_arrow = matches!(before, Some(TokenKind::Arrow | TokenKind::FatArrow));
+        let behind_arrow = matches!(before, Some(LexemeKind::Arrow | LexemeKind::FatArrow));
         if !step_follows {
             let diagnostic = self.not_expected(EXPECTED_STEP);
             return self.fail(if behind_arrow {
@@ -127,15 +127,15 @@ impl Parser<'_> {
     pub(super) fn foreign_not(&mut self) -> bool {
         let next = self.nth(1);
         let begins_step = match next.kind {
-            TokenKind::Quoted | TokenKind::OpenParen => true,
-            TokenKind::Word => !words::is_reserved(self.word_at(1)) && !next.first_on_line,
+            LexemeKind::Quoted | LexemeKind::OpenParen => true,
+            LexemeKind::Word => !words::is_reserved(self.word_at(1)) && !next.first_on_line,
             _ => false,
         };
         let word = self.word();
-        let meant = self.is(TokenKind::Bang)
+        let meant = self.is(LexemeKind::Bang)
             || begins_step && word != "not" && word.eq_ignore_ascii_case("not")
             || begins_step
-                && next.kind != TokenKind::OpenParen
+                && next.kind != LexemeKind::OpenParen
                 && matches!(word, "no" | "absent" | "never" | "missing")
                 && words::joint_elsewhere(self.word_at(1)).is_none();
         if meant {
@@ -147,19 +147,19 @@ impl Parser<'_> {
 
     /// Takes the `x =` of `x = a`, which is reported: the name that the step is meant to have.
     pub(super) fn foreign_alias(&mut self) -> Option<Name> {
-        let named = matches!(self.kind(), TokenKind::Word | TokenKind::Quoted)
-            && self.nth(1).kind == TokenKind::Assign
+        let named = matches!(self.kind(), LexemeKind::Word | LexemeKind::Quoted)
+            && self.nth(1).kind == LexemeKind::Assign
             && matches!(
                 self.nth(2).kind,
-                TokenKind::Word | TokenKind::Quoted | TokenKind::OpenParen
+                LexemeKind::Word | LexemeKind::Quoted | LexemeKind::OpenParen
             );
         if !named || words::is_reserved(self.word()) {
             return None;
         }
         let name = self.text_of(self.peek());
         let step = match self.nth(2).kind {
-            TokenKind::OpenParen => "(...)".to_owned(),
-            _ if self.nth(3).kind == TokenKind::OpenBracket => {
+            LexemeKind::OpenParen => "(...)".to_owned(),
+            _ if self.nth(3).kind == LexemeKind::OpenBracket => {
                 format!("{}[...]", self.text_of(self.nth(2)))
             }
             _ => self.text_of(self.nth(2)).to_owned(),
@@ -177,8 +177,8 @@ impl Parser<'_> {
 
     /// True at `[process where ...]`.
     pub(super) fn at_bracketed_event(&self) -> bool {
-        self.is(TokenKind::OpenBracket)
-            && self.nth(1).kind == TokenKind::Word
+        self.is(LexemeKind::OpenBracket)
+            && self.nth(1).kind == LexemeKind::Word
             && self.word_at(2).eq_ignore_ascii_case("where")
     }
 
@@ -218,7 +218,7 @@ impl Parser<'_> {
     ) -> Parsed<Option<Spanned<super::super::ast::Expr>>> {
         let open = self.at;
         let adjacent = self.peek().span.start == self.last_end().end;
-        if !self.is(TokenKind::OpenParen) || !adjacent {
+        if !self.is(LexemeKind::OpenParen) || !adjacent {
             return Ok(None);
         }
         let help = match name.node.as_str() {
@@ -227,13 +227,13 @@ impl Parser<'_> {
                 "here stand steps; what several events add up to is asked for with `having`: \
                  `emit { total: sum(x.amount) } having total > 100`",
             ),
-            _ if self.nth(1).kind == TokenKind::Str => Some(words::CALLS),
-            _ if self.nth(2).kind == TokenKind::CloseParen
-                && self.nth(1).kind == TokenKind::Int =>
+            _ if self.nth(1).kind == LexemeKind::Str => Some(words::CALLS),
+            _ if self.nth(2).kind == LexemeKind::CloseParen
+                && self.nth(1).kind == LexemeKind::Int =>
             {
                 Some(words::HOW_OFTEN)
             }
-            _ if self.nth(1).kind == TokenKind::CloseParen => Some(
+            _ if self.nth(1).kind == LexemeKind::CloseParen => Some(
                 "an event type stands without parentheses, a condition in brackets: `login[not ok]`",
             ),
             _ => None,
@@ -262,20 +262,20 @@ impl Parser<'_> {
     fn compares_in(&self, open: usize) -> bool {
         let Some(close) = self.brackets.partner(open) else { return false };
         let inside = &self.tokens[open..close];
-        let arrow = |kind| matches!(kind, TokenKind::Arrow | TokenKind::FatArrow);
+        let arrow = |kind| matches!(kind, LexemeKind::Arrow | LexemeKind::FatArrow);
         let compares = |kind| {
             matches!(
                 kind,
-                TokenKind::Eq
-                    | TokenKind::Assign
-                    | TokenKind::Ne
-                    | TokenKind::LtGt
-                    | TokenKind::Lt
-                    | TokenKind::Le
-                    | TokenKind::Gt
-                    | TokenKind::Ge
-                    | TokenKind::Tilde
-                    | TokenKind::EqTilde
+                LexemeKind::Eq
+                    | LexemeKind::Assign
+                    | LexemeKind::Ne
+                    | LexemeKind::LtGt
+                    | LexemeKind::Lt
+                    | LexemeKind::Le
+                    | LexemeKind::Gt
+                    | LexemeKind::Ge
+                    | LexemeKind::Tilde
+                    | LexemeKind::EqTilde
             )
         };
         // A comparison in brackets is the condition of a step in a group.
@@ -287,7 +287,7 @@ impl Parser<'_> {
 
     /// True at `| where`, a pipe as query languages have it.
     pub(super) fn at_pipe(&self) -> bool {
-        self.is(TokenKind::OrOr)
+        self.is(LexemeKind::OrOr)
             && self.text_of(self.peek()) == "|"
             && words::joint_elsewhere(self.word_at(1)).is_some()
     }
@@ -302,8 +302,8 @@ impl Parser<'_> {
         };
         let next = self.nth(width);
         let begins_step = match next.kind {
-            TokenKind::Quoted | TokenKind::OpenParen | TokenKind::Bang => true,
-            TokenKind::Word => {
+            LexemeKind::Quoted | LexemeKind::OpenParen | LexemeKind::Bang => true,
+            LexemeKind::Word => {
                 self.word_at(width) == "not" || !words::is_reserved(self.word_at(width))
             }
             _ => false,
@@ -323,11 +323,11 @@ impl Parser<'_> {
     /// Takes the `$` of a regular expression behind a step, and reports it.
     pub(super) fn end_anchor(&mut self) {
         let token = self.peek();
-        if token.kind != TokenKind::Dollar {
+        if token.kind != LexemeKind::Dollar {
             return;
         }
         let behind = token.span.start == self.last_end().end;
-        let names = matches!(self.nth(1).kind, TokenKind::Word | TokenKind::Quoted)
+        let names = matches!(self.nth(1).kind, LexemeKind::Word | LexemeKind::Quoted)
             && self.nth(1).span.start == token.span.end;
         if names && !behind {
             return;
@@ -365,9 +365,9 @@ impl Parser<'_> {
 
     /// True if a comma is looked at that stands between two clauses.
     pub(super) fn clause_behind_comma(&self) -> bool {
-        self.is(TokenKind::Comma)
+        self.is(LexemeKind::Comma)
             && words::CLAUSES.contains(&self.word_at(1))
-            && (self.nth(2).kind == TokenKind::Colon
+            && (self.nth(2).kind == LexemeKind::Colon
                 || starts_clause(self.text, self.tokens, self.at + 1))
     }
 
@@ -378,7 +378,10 @@ impl Parser<'_> {
             && !next.first_on_line
             && matches!(
                 next.kind,
-                TokenKind::Word | TokenKind::Str | TokenKind::OpenParen | TokenKind::OpenBracket
+                LexemeKind::Word
+                    | LexemeKind::Str
+                    | LexemeKind::OpenParen
+                    | LexemeKind::OpenBracket
             )
             && (words::clause_elsewhere(self.word()).is_some() || self.phrase_elsewhere().is_some())
     }

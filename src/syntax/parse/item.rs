@@ -6,7 +6,7 @@ use super::super::ast::{
     Define, EventDecl, FieldDecl, File, Instance, Item, ListDecl, ListSource, Literal, ParamDecl,
     Rule, Spanned, Test, TestStep, Type,
 };
-use super::super::lex::{self, TokenKind};
+use super::super::lex::{self, LexemeKind};
 use super::super::words;
 use super::brackets::starts_item;
 use super::{AlreadyReported, Parsed, Parser};
@@ -31,7 +31,7 @@ impl Sign {
 impl Parser<'_> {
     pub(super) fn file(&mut self) -> File {
         let mut file = File::default();
-        while !self.is(TokenKind::End) {
+        while !self.is(LexemeKind::End) {
             if self.semicolon() {
                 continue;
             }
@@ -48,7 +48,7 @@ impl Parser<'_> {
     /// Goes on to the next item, behind the token `start` at least.
     fn skip_to_item(&mut self, start: usize) {
         self.jump(start + 1);
-        while !self.is(TokenKind::End) && !self.at_item() {
+        while !self.is(LexemeKind::End) && !self.at_item() {
             self.bump();
         }
         if self.text_of(self.tokens[start]) == "@" {
@@ -60,17 +60,17 @@ impl Parser<'_> {
     /// True if an item starts here.
     pub(super) fn at_item(&self) -> bool {
         let token = self.peek();
-        if token.kind != TokenKind::Word || !words::ITEMS.contains(&self.word()) {
+        if token.kind != LexemeKind::Word || !words::ITEMS.contains(&self.word()) {
             return false;
         }
         let alone = token.first_on_line
-            || self.at > 0 && self.tokens[self.at - 1].kind == TokenKind::CloseBrace;
+            || self.at > 0 && self.tokens[self.at - 1].kind == LexemeKind::CloseBrace;
         alone && (self.brackets.depth(self.at) == 0 || starts_item(self.text, self.tokens, self.at))
     }
 
     /// Takes a `;`, which the language has no use for, or a `,` at the end of a line.
     pub(super) fn semicolon(&mut self) -> bool {
-        if self.is(TokenKind::Comma) && (self.nth(1).first_on_line || self.clause_behind_comma()) {
+        if self.is(LexemeKind::Comma) && (self.nth(1).first_on_line || self.clause_behind_comma()) {
             let span = self.peek().span;
             self.report(
                 Diagnostic::error(Code::UnexpectedToken, span, "no `,` is needed here")
@@ -79,7 +79,7 @@ impl Parser<'_> {
             self.bump();
             return true;
         }
-        if !self.is(TokenKind::Semicolon) {
+        if !self.is(LexemeKind::Semicolon) {
             return false;
         }
         if !self.reported_semicolon {
@@ -120,9 +120,9 @@ impl Parser<'_> {
         let word = self.word();
         let diagnostic = if words::CLAUSES.contains(&word) {
             diagnostic.help(format!("`{word}` is a clause: it stands inside `rule name {{ ... }}`"))
-        } else if self.is(TokenKind::CloseBrace) {
+        } else if self.is(LexemeKind::CloseBrace) {
             diagnostic.help("there is no `{` that this closes")
-        } else if self.is(TokenKind::OpenBrace) || words::starts_rule_elsewhere(word) {
+        } else if self.is(LexemeKind::OpenBrace) || words::starts_rule_elsewhere(word) {
             diagnostic.help(RULE)
         } else {
             diagnostic
@@ -138,22 +138,28 @@ impl Parser<'_> {
         let fields = &mut event.fields;
         let is_open = &mut event.open;
         self.recover_in(open, |this| {
-            this.comma_list(open, TokenKind::CloseBrace, "a field such as `user: string`", |this| {
-                if this.is(TokenKind::DotDot) {
-                    this.bump();
-                    *is_open = true;
-                    if !this.is(TokenKind::CloseBrace) && !this.is(TokenKind::Comma) {
-                        return this.unexpected("`}` after `..`");
+            this.comma_list(
+                open,
+                LexemeKind::CloseBrace,
+                "a field such as `user: string`",
+                |this| {
+                    if this.is(LexemeKind::DotDot) {
+                        this.bump();
+                        *is_open = true;
+                        if !this.is(LexemeKind::CloseBrace) && !this.is(LexemeKind::Comma) {
+                            return this.unexpected("`}` after `..`");
+                        }
+                        if this.is(LexemeKind::Comma) && this.nth(1).kind != LexemeKind::CloseBrace
+                        {
+                            let diagnostic = this.not_expected("`}` after `..`");
+                            return this.fail(diagnostic.help("`..` stands after the last field"));
+                        }
+                        return Ok(());
                     }
-                    if this.is(TokenKind::Comma) && this.nth(1).kind != TokenKind::CloseBrace {
-                        let diagnostic = this.not_expected("`}` after `..`");
-                        return this.fail(diagnostic.help("`..` stands after the last field"));
-                    }
-                    return Ok(());
-                }
-                fields.push(this.field()?);
-                Ok(())
-            })
+                    fields.push(this.field()?);
+                    Ok(())
+                },
+            )
         })?;
         // Fields that could not be read must not be reported as missing in rules.
         event.open |= self.mistakes > mistakes;
@@ -162,15 +168,15 @@ impl Parser<'_> {
 
     fn field(&mut self) -> Parsed<FieldDecl> {
         let name = self.free_name("a field such as `user: string`")?;
-        if !self.is(TokenKind::Colon) {
+        if !self.is(LexemeKind::Colon) {
             let diagnostic = self.not_expected("`:` and the type of the field");
             return self.fail(diagnostic.help(format!("write `{}: string`", name.node)));
         }
         self.bump();
         let ty = self.ty()?;
-        let optional = self.eat(TokenKind::Question);
+        let optional = self.eat(LexemeKind::Question);
         let mut event_time = false;
-        if self.eat(TokenKind::Assign) {
+        if self.eat(LexemeKind::Assign) {
             if !self.is_word("event") || self.word_at(1) != "time" {
                 let diagnostic = self.not_expected("`event time` after `=`");
                 return self.fail(diagnostic.help(
@@ -187,14 +193,14 @@ impl Parser<'_> {
     pub(super) fn ty(&mut self) -> Parsed<Spanned<Type>> {
         const EXPECTED: &str = "a type";
         let token = self.peek();
-        if token.kind == TokenKind::OpenBrace {
+        if token.kind == LexemeKind::OpenBrace {
             return self.nested(|this| {
                 let open = this.at;
                 this.bump();
                 let mut fields = Vec::new();
                 let expected = "a field such as `user: string`";
                 this.recover_in(open, |this| {
-                    this.comma_list(open, TokenKind::CloseBrace, expected, |this| {
+                    this.comma_list(open, LexemeKind::CloseBrace, expected, |this| {
                         fields.push(this.field()?);
                         Ok(())
                     })
@@ -213,13 +219,13 @@ impl Parser<'_> {
             "list" => {
                 return self.nested(|this| {
                     this.bump();
-                    if !this.is(TokenKind::Lt) {
+                    if !this.is(LexemeKind::Lt) {
                         let diagnostic = this.not_expected("`<` and the type of the entries");
                         return this.fail(diagnostic.help("write `list<string>`"));
                     }
                     this.bump();
                     let inner = this.ty()?;
-                    this.expect(TokenKind::Gt, "`>` after the type of the entries")?;
+                    this.expect(LexemeKind::Gt, "`>` after the type of the entries")?;
                     let span = this.since(token.span);
                     Ok(Spanned { node: Type::List(Box::new(inner)), span })
                 });
@@ -243,7 +249,7 @@ impl Parser<'_> {
 
     fn list(&mut self) -> Parsed<ListDecl> {
         let name = self.free_name("the name of the list")?;
-        if !self.eat(TokenKind::Colon) {
+        if !self.eat(LexemeKind::Colon) {
             let help = format!("write `list {}: string = [\"...\"]`", name.node);
             let diagnostic = self.not_expected("`:` and the type of the entries");
             return self.fail(diagnostic.help(help));
@@ -253,12 +259,12 @@ impl Parser<'_> {
             let file = self.string("the list's file as a string")?;
             return Ok(ListDecl { name, ty, source: ListSource::File(file) });
         }
-        self.expect(TokenKind::Assign, "`= [...]` or `from \"file\"`")?;
+        self.expect(LexemeKind::Assign, "`= [...]` or `from \"file\"`")?;
         let open = self.at;
-        self.expect(TokenKind::OpenBracket, "`[` and the entries")?;
+        self.expect(LexemeKind::OpenBracket, "`[` and the entries")?;
         let mut entries = Vec::new();
         self.recover_in(open, |this| {
-            this.comma_list(open, TokenKind::CloseBracket, "an entry", |this| {
+            this.comma_list(open, LexemeKind::CloseBracket, "an entry", |this| {
                 entries.push(this.literal()?);
                 Ok(())
             })
@@ -268,14 +274,14 @@ impl Parser<'_> {
 
     pub(super) fn param(&mut self) -> Parsed<ParamDecl> {
         let name = self.free_name("the name of the parameter")?;
-        if !self.is(TokenKind::Colon) {
+        if !self.is(LexemeKind::Colon) {
             let diagnostic = self.not_expected("`:` and the type of the parameter");
             let value = self.nth(1);
             let (ty, value) = match value.kind {
-                TokenKind::Int => ("int", self.text_of(value)),
-                TokenKind::Float => ("float", self.text_of(value)),
-                TokenKind::Str => ("string", self.text_of(value)),
-                TokenKind::Duration => ("duration", self.text_of(value)),
+                LexemeKind::Int => ("int", self.text_of(value)),
+                LexemeKind::Float => ("float", self.text_of(value)),
+                LexemeKind::Str => ("string", self.text_of(value)),
+                LexemeKind::Duration => ("duration", self.text_of(value)),
                 _ => ("duration", "10m"),
             };
             let help = format!("write `param {}: {ty} = {value}`", name.node);
@@ -283,25 +289,25 @@ impl Parser<'_> {
         }
         self.bump();
         let ty = self.ty()?;
-        self.expect(TokenKind::Assign, "`=` and the value of the parameter")?;
+        self.expect(LexemeKind::Assign, "`=` and the value of the parameter")?;
         let value = self.literal()?;
         Ok(ParamDecl { name, ty, value })
     }
 
     pub(super) fn define(&mut self) -> Parsed<Define> {
         let name = self.name("the name that is defined")?;
-        self.expect(TokenKind::Assign, "`=` and a step")?;
+        self.expect(LexemeKind::Assign, "`=` and a step")?;
         let step = self.step("an event type")?;
         Ok(Define { name, step })
     }
 
     fn rule(&mut self) -> Parsed<Item> {
-        if self.is(TokenKind::Colon) {
+        if self.is(LexemeKind::Colon) {
             let diagnostic = self.not_expected("the name of the rule");
             return self.fail(diagnostic.help(RULE));
         }
         let name = self.name("the name of the rule")?;
-        if self.eat(TokenKind::Assign) {
+        if self.eat(LexemeKind::Assign) {
             return Ok(Item::Instance(self.instance(name)?));
         }
         if matches!(self.word(), "extends" | "from" | "is" | "like") && !self.peek().first_on_line {
@@ -320,7 +326,7 @@ impl Parser<'_> {
     fn instance(&mut self, name: super::Name) -> Parsed<Instance> {
         let base = self.name("the rule that this is an instance of")?;
         let open = self.at;
-        if !self.is(TokenKind::OpenParen) {
+        if !self.is(LexemeKind::OpenParen) {
             let diagnostic = self.not_expected("`(` and values for parameters");
             let help = format!("without parameters, write `{}()`", base.node);
             return self.fail(diagnostic.help(help));
@@ -328,20 +334,25 @@ impl Parser<'_> {
         self.bump();
         let mut args = Vec::new();
         self.recover_in(open, |this| {
-            this.comma_list(open, TokenKind::CloseParen, "a parameter such as `wait: 2m`", |this| {
-                let name = this.free_name("a parameter such as `wait: 2m`")?;
-                if this.is(TokenKind::Assign) {
-                    this.colon_instead();
-                } else {
-                    this.expect(TokenKind::Colon, "`:` and the value of the parameter")?;
-                }
-                args.push((name, this.literal()?));
-                Ok(())
-            })
+            this.comma_list(
+                open,
+                LexemeKind::CloseParen,
+                "a parameter such as `wait: 2m`",
+                |this| {
+                    let name = this.free_name("a parameter such as `wait: 2m`")?;
+                    if this.is(LexemeKind::Assign) {
+                        this.colon_instead();
+                    } else {
+                        this.expect(LexemeKind::Colon, "`:` and the value of the parameter")?;
+                    }
+                    args.push((name, this.literal()?));
+                    Ok(())
+                },
+            )
         })?;
         let open = self.at;
         let overrides =
-            if self.eat(TokenKind::OpenBrace) { self.clauses(open) } else { Vec::new() };
+            if self.eat(LexemeKind::OpenBrace) { self.clauses(open) } else { Vec::new() };
         Ok(Instance { name, base, args, overrides })
     }
 
@@ -354,8 +365,11 @@ impl Parser<'_> {
 
     pub(super) fn literal(&mut self) -> Parsed<Spanned<Literal>> {
         let start = self.peek().span;
-        let negative = self.is(TokenKind::Minus)
-            && matches!(self.nth(1).kind, TokenKind::Int | TokenKind::Float | TokenKind::Duration);
+        let negative = self.is(LexemeKind::Minus)
+            && matches!(
+                self.nth(1).kind,
+                LexemeKind::Int | LexemeKind::Float | LexemeKind::Duration
+            );
         if negative {
             self.bump();
         }
@@ -364,7 +378,7 @@ impl Parser<'_> {
             let diagnostic = self.not_expected("a literal");
             let word = self.word();
             let help = match word.to_ascii_lowercase().as_str() {
-                "" if self.is(TokenKind::OpenBracket) => {
+                "" if self.is(LexemeKind::OpenBracket) => {
                     "a list of literals is declared with `list name: type = [...]`".to_owned()
                 }
                 "" => return self.fail(diagnostic),
@@ -403,28 +417,28 @@ impl Parser<'_> {
             0
         };
         let literal = match token.kind {
-            TokenKind::Int => {
+            LexemeKind::Int => {
                 let magnitude = lex::int(text);
                 let value = magnitude.and_then(signed);
                 Literal::Int(value.unwrap_or_else(|| too_big(self, magnitude.is_some())))
             }
-            TokenKind::Duration => {
+            LexemeKind::Duration => {
                 let magnitude = lex::duration(text).ok();
                 let value = magnitude.and_then(signed);
                 Literal::Duration(value.unwrap_or_else(|| too_big(self, magnitude.is_some())))
             }
-            TokenKind::Float => {
+            LexemeKind::Float => {
                 let value = lex::float(text).unwrap_or(0.0);
                 Literal::Float(if sign == Sign::Minus { -value } else { value })
             }
-            TokenKind::Str => Literal::String(self.string_text(token)),
-            TokenKind::Word => match text {
+            LexemeKind::Str => Literal::String(self.string_text(token)),
+            LexemeKind::Word => match text {
                 "true" => Literal::Bool(true),
                 "false" => Literal::Bool(false),
                 "null" => Literal::Null,
                 _ => return Ok(None),
             },
-            TokenKind::Bad => return self.unexpected("a literal"),
+            LexemeKind::Bad => return self.unexpected("a literal"),
             _ => return Ok(None),
         };
         self.bump();
@@ -439,10 +453,10 @@ impl Parser<'_> {
         let mut steps = Vec::new();
         let depth = self.brackets.depth(open) + 1;
         loop {
-            if self.eat(TokenKind::CloseBrace) {
+            if self.eat(LexemeKind::CloseBrace) {
                 break;
             }
-            if self.is(TokenKind::End) || self.at_item() {
+            if self.is(LexemeKind::End) || self.at_item() {
                 let diagnostic = self.unclosed(open);
                 self.report(diagnostic);
                 break;
@@ -477,7 +491,7 @@ impl Parser<'_> {
     ) {
         let close = self.brackets.partner(open);
         loop {
-            if self.is(TokenKind::End) || close == Some(self.at) || self.at_item() {
+            if self.is(LexemeKind::End) || close == Some(self.at) || self.at_item() {
                 return;
             }
             if self.at > start && self.brackets.depth(self.at) == depth && resumes(self) {
@@ -493,7 +507,7 @@ impl Parser<'_> {
     /// True if a step of a test plainly starts here.
     pub(super) fn at_test_step(&self) -> bool {
         match self.word() {
-            "at" => self.nth(1).kind == TokenKind::Duration,
+            "at" => self.nth(1).kind == LexemeKind::Duration,
             "advance" => self.word_at(1) == "to",
             "expect" => matches!(self.word_at(1), "no" | "match" | "timeout"),
             _ => false,
@@ -519,7 +533,7 @@ impl Parser<'_> {
             "at" => {
                 let at = self.moment()?;
                 let ty = self.name("the event type")?;
-                if !self.is(TokenKind::OpenBrace) {
+                if !self.is(LexemeKind::OpenBrace) {
                     let diagnostic = self.not_expected("`{` and the event's fields");
                     let help = format!("without fields, write `{} {{}}`", ty.node);
                     return self.fail(diagnostic.help(help));
@@ -528,7 +542,7 @@ impl Parser<'_> {
                 Ok(TestStep::Event { at, ty, fields })
             }
             "advance" => {
-                if self.is(TokenKind::Duration) {
+                if self.is(LexemeKind::Duration) {
                     let shown = self.text_of(self.peek());
                     let diagnostic = self.not_expected("`to`");
                     self.report(diagnostic.help(format!("write `advance to {shown}`")));
@@ -563,7 +577,7 @@ impl Parser<'_> {
             }
         };
         self.bump();
-        let fields = if self.is(TokenKind::OpenBrace) { self.record()? } else { Vec::new() };
+        let fields = if self.is(LexemeKind::OpenBrace) { self.record()? } else { Vec::new() };
         let count = self.expected_count(timeout)?;
         // `at 11m`, unless an event follows: `at 11m login {`.
         let mut at = None;
@@ -585,7 +599,7 @@ impl Parser<'_> {
         }
         self.bump();
         let token = self.peek();
-        if token.kind != TokenKind::Int {
+        if token.kind != LexemeKind::Int {
             let diagnostic = self.not_expected("the number of matches");
             return self.fail(diagnostic.help("write `expect match count 3`"));
         }
@@ -595,9 +609,9 @@ impl Parser<'_> {
     }
 
     fn at_test_event(&self) -> bool {
-        self.nth(1).kind == TokenKind::Duration
-            && matches!(self.nth(2).kind, TokenKind::Word | TokenKind::Quoted)
-            && self.nth(3).kind == TokenKind::OpenBrace
+        self.nth(1).kind == LexemeKind::Duration
+            && matches!(self.nth(2).kind, LexemeKind::Word | LexemeKind::Quoted)
+            && self.nth(3).kind == LexemeKind::OpenBrace
     }
 
     /// A duration in a test: so long after its start.
@@ -609,7 +623,7 @@ impl Parser<'_> {
 
     /// A duration as written, in milliseconds.
     pub(super) fn duration_literal(&mut self, expected: &str) -> Parsed<i64> {
-        if self.is(TokenKind::Duration) {
+        if self.is(LexemeKind::Duration) {
             let Some(Literal::Duration(millis)) = self.plain_literal(Sign::Plus)? else {
                 return Err(AlreadyReported);
             };
@@ -621,7 +635,7 @@ impl Parser<'_> {
 
     /// Where a number without unit is looked at, says how a duration is written.
     pub(super) fn with_unit_help(&self, diagnostic: Diagnostic) -> Diagnostic {
-        if !matches!(self.kind(), TokenKind::Int | TokenKind::Float) {
+        if !matches!(self.kind(), LexemeKind::Int | LexemeKind::Float) {
             return diagnostic;
         }
         let number = self.text_of(self.peek());

@@ -14,7 +14,7 @@ mod pattern;
 use crate::diagnostic::{Code, Diagnostic, Label, Source, Span, nearest};
 
 use super::ast::{File, Literal, Name, Spanned};
-use super::lex::{self, Token, TokenKind};
+use super::lex::{self, Lexeme, LexemeKind};
 use super::{MAX_DIAGNOSTICS, MAX_NESTING, MAX_TEXT, words};
 
 use brackets::Brackets;
@@ -62,7 +62,7 @@ pub fn parse_literal(text: &str) -> Option<Literal> {
     let brackets = Brackets::new(text, &tokens);
     let mut parser = Parser::new(text, &tokens, &brackets);
     let literal = parser.literal().ok()?;
-    let whole = parser.kind() == TokenKind::End;
+    let whole = parser.kind() == LexemeKind::End;
     (whole && diagnostics.is_empty() && parser.diagnostics.is_empty()).then_some(literal.node)
 }
 
@@ -76,7 +76,7 @@ type Parsed<T> = Result<T, AlreadyReported>;
 
 struct Parser<'s> {
     text: &'s str,
-    tokens: &'s [Token],
+    tokens: &'s [Lexeme],
     brackets: &'s Brackets,
     /// The index of the current token; at most the index of the end.
     at: usize,
@@ -98,7 +98,7 @@ struct Parser<'s> {
 }
 
 impl<'s> Parser<'s> {
-    fn new(text: &'s str, tokens: &'s [Token], brackets: &'s Brackets) -> Parser<'s> {
+    fn new(text: &'s str, tokens: &'s [Lexeme], brackets: &'s Brackets) -> Parser<'s> {
         Parser {
             text,
             tokens,
@@ -117,20 +117,20 @@ impl<'s> Parser<'s> {
 
     // Looking.
 
-    fn peek(&self) -> Token {
+    fn peek(&self) -> Lexeme {
         self.tokens[self.at]
     }
 
-    fn kind(&self) -> TokenKind {
+    fn kind(&self) -> LexemeKind {
         self.tokens[self.at].kind
     }
 
     /// The token `n` behind the one that is looked at.
-    fn nth(&self, n: usize) -> Token {
+    fn nth(&self, n: usize) -> Lexeme {
         self.tokens[(self.at + n).min(self.tokens.len() - 1)]
     }
 
-    fn text_of(&self, token: Token) -> &'s str {
+    fn text_of(&self, token: Lexeme) -> &'s str {
         &self.text[token.span.start as usize..token.span.end as usize]
     }
 
@@ -141,10 +141,10 @@ impl<'s> Parser<'s> {
 
     fn word_at(&self, n: usize) -> &'s str {
         let token = self.nth(n);
-        if token.kind == TokenKind::Word { self.text_of(token) } else { "" }
+        if token.kind == LexemeKind::Word { self.text_of(token) } else { "" }
     }
 
-    fn is(&self, kind: TokenKind) -> bool {
+    fn is(&self, kind: LexemeKind) -> bool {
         self.kind() == kind
     }
 
@@ -164,15 +164,15 @@ impl<'s> Parser<'s> {
 
     // Taking.
 
-    fn bump(&mut self) -> Token {
+    fn bump(&mut self) -> Lexeme {
         let token = self.peek();
-        if token.kind != TokenKind::End {
+        if token.kind != LexemeKind::End {
             self.at += 1;
         }
         token
     }
 
-    fn eat(&mut self, kind: TokenKind) -> bool {
+    fn eat(&mut self, kind: LexemeKind) -> bool {
         let is = self.is(kind);
         if is {
             self.bump();
@@ -188,7 +188,7 @@ impl<'s> Parser<'s> {
         is
     }
 
-    fn expect(&mut self, kind: TokenKind, expected: &str) -> Parsed<Token> {
+    fn expect(&mut self, kind: LexemeKind, expected: &str) -> Parsed<Lexeme> {
         if self.is(kind) { Ok(self.bump()) } else { self.unexpected(expected) }
     }
 
@@ -215,7 +215,7 @@ impl<'s> Parser<'s> {
     /// Returns the current token as messages name it.
     fn found(&self) -> String {
         let token = self.peek();
-        if token.kind == TokenKind::End {
+        if token.kind == LexemeKind::End {
             return "the end of the file".to_owned();
         }
         let text = self.text_of(token);
@@ -242,7 +242,7 @@ impl<'s> Parser<'s> {
         // A missing token is reported where the text breaks off.
         let place = self.last_end().end;
         let diagnostic = Diagnostic { primary: point(place), ..diagnostic };
-        if token.kind == TokenKind::End {
+        if token.kind == LexemeKind::End {
             return diagnostic;
         }
         let before = self.text_of(self.tokens[self.at - 1]);
@@ -257,9 +257,9 @@ impl<'s> Parser<'s> {
     /// The bracket that is missing for the closing one that is looked at.
     fn stray_closer(&self) -> Option<char> {
         let opener = match self.kind() {
-            TokenKind::CloseBrace => '{',
-            TokenKind::CloseParen => '(',
-            TokenKind::CloseBracket => '[',
+            LexemeKind::CloseBrace => '{',
+            LexemeKind::CloseParen => '(',
+            LexemeKind::CloseBracket => '[',
             _ => return None,
         };
         self.brackets.partner(self.at).is_none().then_some(opener)
@@ -269,7 +269,7 @@ impl<'s> Parser<'s> {
     fn something_else_follows(&self) -> bool {
         let token = self.peek();
         let breaks_off = token.first_on_line
-            && (matches!(token.kind, TokenKind::End | TokenKind::CloseBrace)
+            && (matches!(token.kind, LexemeKind::End | LexemeKind::CloseBrace)
                 || self.at_item()
                 || self.at_test_step());
         self.at > 0 && (breaks_off || self.at_clause())
@@ -300,7 +300,7 @@ impl<'s> Parser<'s> {
     /// Reports a mistake noticed at the token that is looked at.
     fn report(&mut self, diagnostic: Diagnostic) {
         // The lexer has reported a token that cannot be read.
-        if self.noticed != Some(self.at) && !self.is(TokenKind::Bad) {
+        if self.noticed != Some(self.at) && !self.is(LexemeKind::Bad) {
             self.diagnostics.push(diagnostic);
         }
         self.noticed = Some(self.at);
@@ -317,9 +317,9 @@ impl<'s> Parser<'s> {
     /// Takes the bracket that closes the one at the index `open`.
     fn close(&mut self, open: usize, expected: &str) -> Parsed<()> {
         let (closer, shown) = match self.tokens[open].kind {
-            TokenKind::OpenBrace => (TokenKind::CloseBrace, "}"),
-            TokenKind::OpenParen => (TokenKind::CloseParen, ")"),
-            _ => (TokenKind::CloseBracket, "]"),
+            LexemeKind::OpenBrace => (LexemeKind::CloseBrace, "}"),
+            LexemeKind::OpenParen => (LexemeKind::CloseParen, ")"),
+            _ => (LexemeKind::CloseBracket, "]"),
         };
         if self.eat(closer) {
             return Ok(());
@@ -354,7 +354,7 @@ impl<'s> Parser<'s> {
             opener,
             format!("this `{shown}` is never closed"),
         );
-        if self.is(TokenKind::End) {
+        if self.is(LexemeKind::End) {
             diagnostic.help(format!("the file ends without a `{closer}` for it"))
         } else {
             diagnostic.context(self.peek().span, format!("expected `{closer}` before this"))
@@ -398,7 +398,7 @@ impl<'s> Parser<'s> {
     fn comma_list(
         &mut self,
         open: usize,
-        closer: TokenKind,
+        closer: LexemeKind,
         expected: &str,
         mut item: impl FnMut(&mut Self) -> Parsed<()>,
     ) -> Parsed<()> {
@@ -413,12 +413,12 @@ impl<'s> Parser<'s> {
                 self.nesting = nesting;
                 self.skip_to_comma(open)?;
             }
-            if self.eat(TokenKind::Comma) || self.is(closer) {
+            if self.eat(LexemeKind::Comma) || self.is(closer) {
                 continue;
             }
             // A new line, or a name behind a value: the comma is missing.
             let starts_item =
-                matches!(self.kind(), TokenKind::Word | TokenKind::Quoted | TokenKind::Str);
+                matches!(self.kind(), LexemeKind::Word | LexemeKind::Quoted | LexemeKind::Str);
             if !starts_item || self.brackets.partner(open).is_none() {
                 return self.close(open, expected);
             }
@@ -447,7 +447,7 @@ impl<'s> Parser<'s> {
         };
         let depth = self.brackets.depth(open) + 1;
         while self.at < closer
-            && !(self.is(TokenKind::Comma) && self.brackets.depth(self.at) == depth)
+            && !(self.is(LexemeKind::Comma) && self.brackets.depth(self.at) == depth)
         {
             self.bump();
         }
@@ -459,15 +459,15 @@ impl<'s> Parser<'s> {
     /// A name of an event type, rule or step: reserved words need back-quotes.
     fn name(&mut self, expected: &str) -> Parsed<Name> {
         match self.kind() {
-            TokenKind::Word if !words::is_reserved(self.word()) => Ok(self.any_name()),
-            TokenKind::Quoted => Ok(self.any_name()),
-            TokenKind::Word => {
+            LexemeKind::Word if !words::is_reserved(self.word()) => Ok(self.any_name()),
+            LexemeKind::Quoted => Ok(self.any_name()),
+            LexemeKind::Word => {
                 let word = self.word();
                 let diagnostic = self.not_expected(expected);
                 if self.something_else_follows() {
                     return self.fail(diagnostic);
                 }
-                if word == "prev" && self.nth(1).kind == TokenKind::Dot {
+                if word == "prev" && self.nth(1).kind == LexemeKind::Dot {
                     return self.fail(diagnostic.help(words::PREV));
                 }
                 self.fail(
@@ -476,7 +476,7 @@ impl<'s> Parser<'s> {
                         .help(format!("if it is a name, write it in back-quotes: `` `{word}` ``")),
                 )
             }
-            TokenKind::Str => {
+            LexemeKind::Str => {
                 let diagnostic = self.not_expected(expected);
                 let text = self.string_text(self.peek());
                 if words::is_word(&text) {
@@ -496,7 +496,7 @@ impl<'s> Parser<'s> {
     /// A name where every word may be one.
     fn free_name(&mut self, expected: &str) -> Parsed<Name> {
         match self.kind() {
-            TokenKind::Word | TokenKind::Quoted => Ok(self.any_name()),
+            LexemeKind::Word | LexemeKind::Quoted => Ok(self.any_name()),
             _ => self.name(expected),
         }
     }
@@ -504,11 +504,11 @@ impl<'s> Parser<'s> {
     /// Takes the `{` after the name of something.
     fn open_brace(&mut self, expected: &str) -> Parsed<usize> {
         let open = self.at;
-        if self.eat(TokenKind::OpenBrace) {
+        if self.eat(LexemeKind::OpenBrace) {
             return Ok(open);
         }
         let diagnostic = self.not_expected(expected);
-        if self.is(TokenKind::Colon) && self.nth(1).kind == TokenKind::OpenBrace {
+        if self.is(LexemeKind::Colon) && self.nth(1).kind == LexemeKind::OpenBrace {
             self.report(diagnostic.help("leave the `:` out"));
             self.bump();
             let open = self.at;
@@ -516,7 +516,9 @@ impl<'s> Parser<'s> {
             return Ok(open);
         }
         let adjacent = self.peek().span.start == self.last_end().end;
-        if adjacent && matches!(self.kind(), TokenKind::Minus | TokenKind::Dot | TokenKind::Slash) {
+        if adjacent
+            && matches!(self.kind(), LexemeKind::Minus | LexemeKind::Dot | LexemeKind::Slash)
+        {
             let help =
                 "a name with other characters than a-z, A-Z, 0-9 and _ stands in back-quotes";
             return self.fail(diagnostic.help(help));
@@ -528,12 +530,12 @@ impl<'s> Parser<'s> {
     fn any_name(&mut self) -> Name {
         let token = self.bump();
         let text = self.text_of(token);
-        let text = if token.kind == TokenKind::Quoted { &text[1..text.len() - 1] } else { text };
+        let text = if token.kind == LexemeKind::Quoted { &text[1..text.len() - 1] } else { text };
         Spanned { node: text.to_owned(), span: token.span }
     }
 
     fn string(&mut self, expected: &str) -> Parsed<Spanned<String>> {
-        if self.is(TokenKind::Str) {
+        if self.is(LexemeKind::Str) {
             let token = self.bump();
             return Ok(Spanned { node: self.string_text(token), span: token.span });
         }
@@ -546,7 +548,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Returns the text that a string token stands for.
-    fn string_text(&self, token: Token) -> String {
+    fn string_text(&self, token: Lexeme) -> String {
         let text = self.text_of(token);
         let mut content = text.chars();
         content.next();

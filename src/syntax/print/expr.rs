@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Printer;
 use crate::syntax::ast::{BinaryOp, Expr, Literal, Path, PathPart};
-use crate::syntax::layout::Edge;
+use crate::syntax::layout::BreakEdge;
 
 impl Printer {
     pub(super) fn path(&mut self, path: &Path) {
@@ -112,7 +112,7 @@ impl Printer {
     /// `left op right` for an `and` or `or`; broken, a line starts with the operator.
     pub(super) fn chain(&mut self, op: BinaryOp, left: &Expr, right: &Expr) {
         self.link(op, left);
-        self.may_break(" ", Edge::Between);
+        self.may_break(" ", BreakEdge::Between);
         let _ = write!(self.out, "{} ", op.as_str());
         self.link(op, right);
     }

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use super::ast::{
     Define, EventDecl, FieldDecl, File, Item, ListDecl, ListSource, Literal, ParamDecl, Type,
 };
-use super::layout::{Edge, Flat, Mark, MarkKind, lay_out};
+use super::layout::{BreakEdge, Flat, Mark, MarkKind, lay_out};
 use super::words;
 use crate::time::format_millis;
 
@@ -59,13 +59,13 @@ impl Printer {
     }
 
     /// A place where the line may be broken, instead of the blanks that `flat` is.
-    fn may_break(&mut self, flat: &str, edge: Edge) {
+    fn may_break(&mut self, flat: &str, edge: BreakEdge) {
         self.mark(MarkKind::Break { hard: false, blanks: flat.len(), edge, apart: false });
         self.push(flat);
     }
 
     /// A new line.
-    fn line(&mut self, edge: Edge) {
+    fn line(&mut self, edge: BreakEdge) {
         self.mark(MarkKind::Break { hard: true, blanks: 1, edge, apart: false });
         self.push("\n");
     }
@@ -84,7 +84,7 @@ impl Printer {
     }
 
     fn file(&mut self, file: &File, spacing: Spacing) {
-        self.mark(MarkKind::Break { hard: true, blanks: 0, edge: Edge::Open, apart: false });
+        self.mark(MarkKind::Break { hard: true, blanks: 0, edge: BreakEdge::Open, apart: false });
         let mut last: Option<&Item> = None;
         for item in &file.items {
             if let Some(last) = last {
@@ -95,13 +95,18 @@ impl Printer {
                         && std::mem::discriminant(item) == std::mem::discriminant(last);
                 let is_loose = spacing == Spacing::Loose && !is_short;
                 let apart = is_block(item) || is_block(last) || is_loose;
-                self.mark(MarkKind::Break { hard: true, blanks: 1, edge: Edge::Between, apart });
+                self.mark(MarkKind::Break {
+                    hard: true,
+                    blanks: 1,
+                    edge: BreakEdge::Between,
+                    apart,
+                });
                 self.push("\n");
             }
             last = Some(item);
             self.item(item);
         }
-        self.mark(MarkKind::Break { hard: true, blanks: 0, edge: Edge::Close, apart: false });
+        self.mark(MarkKind::Break { hard: true, blanks: 0, edge: BreakEdge::Close, apart: false });
     }
 
     /// `before item, item, ... after`; a line each if they are too long for one.
@@ -134,7 +139,7 @@ impl Printer {
                 let comma = item(this, one);
                 if !is_last {
                     this.push(",");
-                    this.may_break(" ", Edge::Between);
+                    this.may_break(" ", BreakEdge::Between);
                 } else if comma {
                     this.mark(MarkKind::Comma);
                 }
@@ -147,9 +152,9 @@ impl Printer {
         self.group(|this| {
             this.push(brackets.0);
             this.indented(|this| {
-                this.may_break(pad, Edge::Open);
+                this.may_break(pad, BreakEdge::Open);
                 inner(this);
-                this.may_break(pad, Edge::Close);
+                this.may_break(pad, BreakEdge::Close);
             });
             this.push(brackets.1);
         });
@@ -159,7 +164,7 @@ impl Printer {
     fn empty_brackets(&mut self, brackets: (&str, &str)) {
         self.group(|this| {
             this.push(brackets.0);
-            this.indented(|this| this.may_break("", Edge::Empty));
+            this.indented(|this| this.may_break("", BreakEdge::Empty));
             this.push(brackets.1);
         });
     }

@@ -7,7 +7,7 @@ use crate::syntax::ast::{
     ANY_EVENT, Arrow, BinaryOp, Body, Choice, Contiguity, Dur, Expr, Junction, LoopMode, Part,
     Quant, Sequence, Step, Take, Unit, Until,
 };
-use crate::syntax::layout::Edge;
+use crate::syntax::layout::BreakEdge;
 
 impl Printer {
     pub(super) fn body(&mut self, body: &Body) {
@@ -25,7 +25,7 @@ impl Printer {
                             continue;
                         }
                         this.indented(|this| {
-                            this.may_break(" ", Edge::Between);
+                            this.may_break(" ", BreakEdge::Between);
                             this.push(junction);
                             this.group(|this| this.sequence(sequence));
                         });
@@ -34,7 +34,7 @@ impl Printer {
             }
             if let Some(choice) = &body.without {
                 this.indented(|this| {
-                    this.may_break(" ", Edge::Between);
+                    this.may_break(" ", BreakEdge::Between);
                     this.push("without ");
                     this.choice(choice);
                 });
@@ -49,7 +49,7 @@ impl Printer {
                 continue;
             }
             self.indented(|this| {
-                this.may_break(" ", Edge::Between);
+                this.may_break(" ", BreakEdge::Between);
                 this.arrow(arrow);
                 this.part(part);
             });
@@ -108,7 +108,7 @@ impl Printer {
                     for (i, sequence) in sequences.iter().enumerate() {
                         if i > 0 {
                             this.push(",");
-                            this.may_break(" ", Edge::Between);
+                            this.may_break(" ", BreakEdge::Between);
                         }
                         this.group(|this| this.sequence(sequence));
                     }
@@ -149,7 +149,7 @@ impl Printer {
             return self.brackets(("(", ")"), "", |this| {
                 for (i, step) in choice.steps.iter().enumerate() {
                     if i > 0 {
-                        this.may_break(" ", Edge::Between);
+                        this.may_break(" ", BreakEdge::Between);
                         this.push("or ");
                     }
                     this.step(step);

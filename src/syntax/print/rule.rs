@@ -6,10 +6,10 @@ use super::Printer;
 use crate::syntax::ast::{
     Clause, Dur, Emit, Expr, KeyPart, LimitPolicy, Name, Once, Report, Skip, SkipStrategy, Spanned,
 };
-use crate::syntax::layout::Edge;
+use crate::syntax::layout::BreakEdge;
 use crate::time::format_millis;
 
-type Field = (Name, Option<Spanned<Expr>>);
+type FieldEntry = (Name, Option<Spanned<Expr>>);
 
 impl Printer {
     pub(super) fn clauses(&mut self, clauses: &[Spanned<Clause>]) {
@@ -24,10 +24,10 @@ impl Printer {
         self.push("{");
         self.indented(|this| {
             for (i, one) in items.iter().enumerate() {
-                this.line(if i == 0 { Edge::Open } else { Edge::Between });
+                this.line(if i == 0 { BreakEdge::Open } else { BreakEdge::Between });
                 item(this, one);
             }
-            this.line(Edge::Close);
+            this.line(BreakEdge::Close);
         });
         self.push("}");
     }
@@ -175,7 +175,7 @@ impl Printer {
         self.record(&emit.fields);
     }
 
-    pub(super) fn record(&mut self, fields: &[Field]) {
+    pub(super) fn record(&mut self, fields: &[FieldEntry]) {
         self.list(("{", "}"), fields, |this, (name, value)| match value {
             Some(value) => {
                 this.free_name(&name.node);

@@ -16,7 +16,7 @@ const REMEMBERED: usize = 16;
 
 /// The extent of a move of time: up to a moment, or past it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Until {
+pub(super) enum TimeMove {
     /// Events at the moment can still come.
     Before,
     /// The moment is over.
@@ -46,17 +46,17 @@ impl<E: Event> Tracer<E> {
         while let Some(arrived) = self.buffer.take_until(to, &mut Lent::nothing()) {
             self.release(&arrived);
         }
-        self.catch_up(to, Until::Through);
+        self.catch_up(to, TimeMove::Through);
     }
 
     /// Handles the deadlines up to `to` and takes what other rules have made before it, in the
     /// order of time. What is made at `to` itself is taken as `until` says.
-    pub(super) fn catch_up(&mut self, to: Timestamp, until: Until) {
+    pub(super) fn catch_up(&mut self, to: Timestamp, until: TimeMove) {
         loop {
             let made = self.shadow.as_ref().and_then(|shadow| shadow.heard.made.front());
             let made = made.map(|(time, _)| *time);
             let Some(time) =
-                made.filter(|time| *time < to || until == Until::Through && *time == to)
+                made.filter(|time| *time < to || until == TimeMove::Through && *time == to)
             else {
                 break self.fire(to);
             };

@@ -1,6 +1,6 @@
 //! Traces the effects of an event of the key: on each partial match, and as the start of one.
 
-use super::deadline::Until;
+use super::deadline::TimeMove;
 use super::{Arrived, MAX_PARTIALS, Over, ReportedOutcome, Tracer, effect};
 use crate::event::Event;
 use crate::exec::{Matcher, ProbedRun, Waiting};
@@ -121,7 +121,7 @@ impl Numbers {
 impl<E: Event> Tracer<E> {
     /// Gives an event of the key to the rule, after the deadlines up to its time.
     pub(super) fn release(&mut self, arrived: &Arrived<E>) {
-        self.catch_up(arrived.event.time(), Until::Before);
+        self.catch_up(arrived.event.time(), TimeMove::Before);
         self.take(arrived);
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hashbrown::HashSet;
 
-use self::deadline::{Ended, Until};
+use self::deadline::{Ended, TimeMove};
 pub use self::error::TraceError;
 use super::judge::{Judge, Narrator, Roles};
 use super::keys::{self, Wanted, Whose};
@@ -25,7 +25,7 @@ use crate::hir::{Report, Rule, StepId};
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
 use crate::schema::FieldId;
-use crate::stream::{self, Match, Progress, Reorder, RuleInfo, SourceId, Strategy};
+use crate::stream::{self, Match, Progress, Reorder, RuleInfo, SourceId, WatermarkStrategy};
 use crate::time::{Timestamp, duration_to_millis};
 use crate::value::Value;
 
@@ -47,7 +47,7 @@ pub struct Tracer<E: Event> {
     state: KeyState,
     pub(super) wanted: Wanted,
     key: Vec<Value>,
-    pub(super) strategy: Strategy,
+    pub(super) strategy: WatermarkStrategy,
     progress: Progress,
     source: SourceId,
     buffer: Reorder<Arrived<E>>,
@@ -196,7 +196,7 @@ impl<E: Event> Tracer<E> {
         let matcher = matcher.with_limits(limits).generalized();
         let texts: Vec<String> = key.into_iter().map(Into::into).collect();
         let parts = keys::parse(&info.rule, &texts).map_err(TraceError::Key)?;
-        let mut progress = Progress::new(Strategy::Sorted);
+        let mut progress = Progress::new(WatermarkStrategy::Sorted);
         let source = progress.source("");
         Ok(Tracer {
             roles: Roles::new(&info.rule.pattern),
@@ -204,7 +204,7 @@ impl<E: Event> Tracer<E> {
             state: KeyState::default(),
             wanted: Wanted::new(parts),
             key: Vec::new(),
-            strategy: Strategy::Sorted,
+            strategy: WatermarkStrategy::Sorted,
             progress,
             source,
             buffer: Reorder::new(),
@@ -233,7 +233,7 @@ impl<E: Event> Tracer<E> {
     /// before the first event.
     #[must_use]
     pub fn out_of_order(mut self, bound: Duration) -> Self {
-        self.strategy = Strategy::OutOfOrder(duration_to_millis(bound));
+        self.strategy = WatermarkStrategy::OutOfOrder(duration_to_millis(bound));
         self.progress = Progress::new(self.strategy);
         self.source = self.progress.source("");
         self.cast_shadow(Some(bound));
@@ -331,7 +331,7 @@ impl<E: Event> Tracer<E> {
             if is_ours {
                 self.release(&arrived());
             } else {
-                self.catch_up(time, Until::Before);
+                self.catch_up(time, TimeMove::Before);
             }
             return;
         }
@@ -445,7 +445,7 @@ impl<E: Event> Tracer<E> {
     /// Returns the current time as people see it: events at that time may still come.
     pub(super) fn now(&self) -> Option<Timestamp> {
         match self.strategy {
-            Strategy::Sorted => self.newest,
+            WatermarkStrategy::Sorted => self.newest,
             _ => (self.watermark > Timestamp::MIN).then_some(self.watermark),
         }
     }
@@ -561,7 +561,7 @@ impl<E: Event> Tracer<E> {
         if over.is_some() {
             matcher.clear(store, state);
         }
-        let chosen: HashSet<Captured> =
+        let chosen: HashSet<CapturedSteps> =
             reported.iter().map(|chosen: &ReportedOutcome| chosen.captured.clone()).collect();
         for (captured, at, of) in sets.into_iter().filter(|(one, ..)| !chosen.contains(one)) {
             counts.not_chosen += 1;
@@ -626,15 +626,15 @@ fn shortened(mut effects: Vec<Effect>) -> (Vec<Effect>, usize) {
 }
 
 /// The captured events of a match: steps and numbers of events.
-type Captured = Vec<(StepId, u64)>;
+type CapturedSteps = Vec<(StepId, u64)>;
 
-fn captured<E>(outcome: &Outcome<'_, E>) -> Captured {
+fn captured<E>(outcome: &Outcome<'_, E>) -> CapturedSteps {
     outcome.captures().numbered().map(|(step, seq, _)| (step, seq)).collect()
 }
 
 /// Adds the matches of the outcome's set, unless those of a result before it are the same set. A set
 /// with more matches than partial matches are followed is not gone through.
-fn list<E>(outcome: &Outcome<'_, E>, sets: &mut Vec<(Captured, Timestamp, u64)>) {
+fn list<E>(outcome: &Outcome<'_, E>, sets: &mut Vec<(CapturedSteps, Timestamp, u64)>) {
     let own = captured(outcome);
     if sets.iter().any(|(listed, at, _)| *at == outcome.at() && *listed == own) {
         return;
@@ -648,7 +648,7 @@ fn list<E>(outcome: &Outcome<'_, E>, sets: &mut Vec<(Captured, Timestamp, u64)>)
 
 /// An outcome that was reported, by what it has captured.
 struct ReportedOutcome {
-    captured: Captured,
+    captured: CapturedSteps,
     reported: Reported,
 }
 

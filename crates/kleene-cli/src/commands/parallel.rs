@@ -15,7 +15,7 @@ use std::thread;
 use anyhow::{Result, anyhow};
 use hashbrown::HashMap;
 use kleene::schema::TypeId;
-use kleene::stream::{Late, Match, Overflow, Reason, Rejected, Shard, Sink, Stats, Timeout};
+use kleene::stream::{Late, Match, Overflow, RejectReason, Rejected, Shard, Sink, Stats, Timeout};
 use kleene::{Event as _, Record, Timestamp};
 use kleene_runner::{
     Batch, Collector, Config, Outlet, Panicked, Pipeline, ReportedStep, Step, in_order,
@@ -343,7 +343,7 @@ impl Sink<Record> for Page {
     fn rejected(&mut self, rejected: Rejected<'_, Record>) {
         let text = rejected.reason.to_string();
         self.notes.push(match rejected.reason {
-            Reason::Mismatch { .. } => Note::Mismatch(text),
+            RejectReason::Mismatch { .. } => Note::Mismatch(text),
             _ => Note::Reject(text),
         });
     }

@@ -12,7 +12,7 @@
 //!
 //! Which test holds it: `an_edit_carries_groups_over` in `tests/compact.rs`.
 
-use super::groups::{Configuration, Configurations, Group, MatchGroups, Successor};
+use super::groups::{Configuration, Configurations, MatchGroups, RunGroup, Successor};
 use crate::event::Event;
 use crate::exec::dag::NONE;
 use crate::exec::forms::KeyState;
@@ -42,7 +42,7 @@ impl<E: Event> Matcher<E> {
             return None;
         }
         let mut successors = Vec::new();
-        for Group { configurations, root, .. } in &groups.all {
+        for RunGroup { configurations, root, .. } in &groups.all {
             let mut next = Configurations::new();
             for configuration in configurations.iter().filter(|one| one.deadline > now) {
                 let Some(state) = migration.state(configuration.state) else { continue };
@@ -97,7 +97,7 @@ impl<E: Event> Matcher<E> {
         let mut dag = groups.dag.clone();
         let mut roots: Vec<u32> = groups.all.iter().map(|group| group.root).collect();
         dag.collect(roots.iter_mut(), |start| self.end(start) > now, |_| ());
-        let count = |(group, root): (&Group, u32)| {
+        let count = |(group, root): (&RunGroup, u32)| {
             let open = group.configurations.iter().filter(|one| one.deadline > now).count();
             dag.count(root).0.saturating_mul(open as u64)
         };

@@ -46,7 +46,7 @@ pub(in crate::exec) type Configurations = SmallVec<[Configuration; 1]>;
 
 /// Partial matches with the same configurations.
 #[derive(Clone, Debug)]
-pub(in crate::exec) struct Group {
+pub(in crate::exec) struct RunGroup {
     pub(in crate::exec) configurations: Configurations,
     /// The node of their events.
     pub(in crate::exec) root: u32,
@@ -59,7 +59,7 @@ pub(in crate::exec) struct Group {
 #[derive(Clone, Debug)]
 pub(in crate::exec) struct MatchGroups {
     pub(in crate::exec) dag: Dag,
-    pub(in crate::exec) all: Vec<Group>,
+    pub(in crate::exec) all: Vec<RunGroup>,
     /// The first time at which a group or a configuration is over.
     pub(super) deadline: i64,
     /// The time of the key: what is over then is gone, or will be without a report.
@@ -90,20 +90,20 @@ impl MatchGroups {
 
     /// Returns the size of the graph in bytes.
     pub(super) fn bytes(&self) -> u64 {
-        let footprints = self.all.iter().map(|group| group.footprint.len() + size_of::<Group>());
+        let footprints = self.all.iter().map(|group| group.footprint.len() + size_of::<RunGroup>());
         self.dag.bytes() + footprints.sum::<usize>() as u64
     }
 
     /// Returns the heap size in bytes.
     pub(in crate::exec::forms) fn memory_usage(&self) -> usize {
-        let of = |group: &Group| {
+        let of = |group: &RunGroup| {
             let spilled = group.configurations.spilled();
             let capacity = if spilled { group.configurations.capacity() } else { 0 };
             group.footprint.len() + capacity * size_of::<Configuration>()
         };
         size_of::<MatchGroups>()
             + self.dag.memory_usage()
-            + self.all.capacity() * size_of::<Group>()
+            + self.all.capacity() * size_of::<RunGroup>()
             + self.all.iter().map(of).sum::<usize>()
     }
 
@@ -117,14 +117,14 @@ impl MatchGroups {
     }
 
     /// Returns the time at which the newest partial match of a group is over.
-    pub(super) fn end_of(&self, group: &Group, within: Option<i64>) -> i64 {
+    pub(super) fn end_of(&self, group: &RunGroup, within: Option<i64>) -> i64 {
         let newest = self.dag.newest(group.root).time;
         within.map_or(i64::MAX, |within| newest.saturating_add(within))
     }
 
     /// Returns the last time at which a group is over.
     pub(super) fn last_deadline(&self, within: Option<i64>) -> i64 {
-        let end = |group: &Group| {
+        let end = |group: &RunGroup| {
             let waits = group.configurations.iter().map(|configuration| configuration.deadline);
             waits.max().unwrap_or(i64::MIN).min(self.end_of(group, within))
         };
@@ -154,7 +154,7 @@ impl MatchGroups {
                 at += 1;
                 continue;
             }
-            let Group { mut configurations, root, .. } = self.all.swap_remove(at);
+            let RunGroup { mut configurations, root, .. } = self.all.swap_remove(at);
             configurations.retain(|configuration| {
                 let goes = ends(configuration);
                 if goes {
@@ -230,7 +230,7 @@ fn group(
     live: &[Live],
     (mut configurations, root): (Configurations, u32),
     hasher: &DefaultHashBuilder,
-) -> Group {
+) -> RunGroup {
     let mut footprint = Vec::new();
     if let [only] = configurations[..] {
         write_identity(file, live, &only, &mut footprint);
@@ -251,7 +251,7 @@ fn group(
     }
     // Values come from outside: the hash is seeded.
     let hash = hasher.hash_one(&footprint);
-    Group { configurations, root, footprint: footprint.into(), hash }
+    RunGroup { configurations, root, footprint: footprint.into(), hash }
 }
 
 /// Appends bytes that are equal for configurations with the same future.
@@ -286,8 +286,8 @@ struct Table {
 const FEW: usize = 16;
 
 impl Table {
-    fn find(&mut self, all: &[Group], wanted: &Group) -> Option<usize> {
-        let is_same = |one: &Group| one.hash == wanted.hash && one.footprint == wanted.footprint;
+    fn find(&mut self, all: &[RunGroup], wanted: &RunGroup) -> Option<usize> {
+        let is_same = |one: &RunGroup| one.hash == wanted.hash && one.footprint == wanted.footprint;
         if all.len() < FEW {
             return all.iter().position(is_same);
         }
@@ -302,7 +302,7 @@ impl Table {
     }
 
     /// Notes a group that is added behind all others.
-    fn add(&mut self, all: &[Group], new: &Group) {
+    fn add(&mut self, all: &[RunGroup], new: &RunGroup) {
         if self.is_made {
             let rehash = |at: &usize| all.get(*at).map_or(new.hash, |group| group.hash);
             self.by_hash.insert_unique(new.hash, all.len(), rehash);

@@ -30,7 +30,7 @@ use crate::event::Event;
 use crate::exec::captures::CaptureArena;
 use crate::exec::dag::{NONE, Preference};
 use crate::exec::image::Image;
-use crate::exec::matcher::{Arrival, Matcher, PrefilterOutcome, Walk};
+use crate::exec::matcher::{Matcher, PrefilterOutcome, PushedEvent, Walk};
 use crate::exec::outcome::{Open, Outcome};
 use crate::exec::run::Run;
 use crate::exec::store::Store;
@@ -49,7 +49,7 @@ impl<E: Event> FormContract<E> for CompactForm {
         matcher: &Matcher<E>,
         store: &mut Store<E>,
         key: &mut KeyState,
-        Arrival { event, seq, .. }: Arrival<'_, E>,
+        PushedEvent { event, seq, .. }: PushedEvent<'_, E>,
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> usize {
         let Ok(compact) = &matcher.program.compact else { return 0 };

@@ -1,6 +1,6 @@
 //! Outcomes of the compact form: matches, open partial matches, and runs for another form.
 
-use super::groups::{Group, MatchGroups};
+use super::groups::{MatchGroups, RunGroup};
 use crate::event::Event;
 use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::dag::{ChainListing, Dag, DagEvent, Direction, NONE, Packed, firsts, unpacked};
@@ -164,7 +164,7 @@ impl<E: Event> Matcher<E> {
 
     /// Returns the first chains of each group with the group, `most` of each at most, in the defined
     /// order.
-    fn chains<'g>(&self, groups: &'g MatchGroups, most: usize) -> Vec<(Vec<Packed>, &'g Group)> {
+    fn chains<'g>(&self, groups: &'g MatchGroups, most: usize) -> Vec<(Vec<Packed>, &'g RunGroup)> {
         let (mut found, moments) = (Vec::new(), groups.dag.moments());
         for group in &groups.all {
             let mut listing = ChainListing::new(&groups.dag, group.root, Direction::Forward);

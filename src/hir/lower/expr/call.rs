@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::path::StepLookup;
-use super::{Bound, COMPARABLE, ExprContext, Typed, compare, fold, non_null, refused};
+use super::{COMPARABLE, ExprContext, TimeBound, Typed, compare, fold, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::{Aggregate, AggregateOp, Pick};
 use crate::hir::functions::net::parse_network;
@@ -235,13 +235,13 @@ impl<'a> RuleLowerer<'_, 'a> {
             _ => None,
         };
         if let Some(pick) = pick {
-            let bound = Some(Bound::Pick(step, pick));
+            let bound = Some(TimeBound::Pick(step, pick));
             let typed = self.expr(arg, ExprContext { bound, ..context });
             return Typed { span, ..typed };
         }
         let each = ExprContext {
             candidate: self.steps[step].ty,
-            bound: Some(Bound::Each(step)),
+            bound: Some(TimeBound::Each(step)),
             ..context
         };
         let typed = self.expr(arg, each);

@@ -18,7 +18,7 @@ use crate::hir::expr::{BinaryOp, Regex, Set};
 use crate::hir::functions::Callee;
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::literal::{convert, mismatch, plain};
-use crate::hir::lower::terms::{Bound, ExprContext, Typed, What};
+use crate::hir::lower::terms::{ExprContext, TimeBound, Typed, What};
 use crate::syntax::ast;
 use crate::syntax::ast::{Name, Spanned};
 use crate::value::{Kind, Value};

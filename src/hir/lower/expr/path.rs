@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Bound, ExprContext, Typed, What, non_null, refused};
+use super::{ExprContext, TimeBound, Typed, What, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
-use crate::hir::expr::{Captured, FieldRef, MatchFact, Pick};
+use crate::hir::expr::{CapturedField, FieldRef, MatchFact, Pick};
 use crate::hir::functions::{self, Callee};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::names;
@@ -370,7 +370,7 @@ impl RuleLowerer<'_, '_> {
             }
             None => Pick::Last,
         };
-        let captured = Captured { step: Some(StepId::new(index)), pick, field };
+        let captured = CapturedField { step: Some(StepId::new(index)), pick, field };
         let expr = Expr::Captured(captured);
         element(Typed { expr, kind: kind.or(Kind::NULL), span }, element_index)
     }
@@ -412,13 +412,18 @@ impl RuleLowerer<'_, '_> {
     }
 
     /// Inside of an aggregate.
-    pub(super) fn bound_path(&mut self, path: &Path, bound: Bound, context: ExprContext) -> Typed {
+    pub(super) fn bound_path(
+        &mut self,
+        path: &Path,
+        bound: TimeBound,
+        context: ExprContext,
+    ) -> Typed {
         let span = path.span;
-        let (Bound::Each(step) | Bound::Pick(step, _)) = bound;
+        let (TimeBound::Each(step) | TimeBound::Pick(step, _)) = bound;
         let name = self.steps[step].name.clone();
         let Some(ty) = self.steps[step].ty else { return refused(span) };
         if *path.root.node != *name || path.rest.is_empty() {
-            if let Bound::Pick(..) = bound {
+            if let TimeBound::Pick(..) = bound {
                 return self.path(path, ExprContext { bound: None, ..context });
             }
             let message = "inside of an aggregate stand fields of one step and constants only";
@@ -440,9 +445,9 @@ impl RuleLowerer<'_, '_> {
             return refused(span);
         };
         let typed = match bound {
-            Bound::Each(_) => Typed { expr: Expr::Field(field), kind, span },
-            Bound::Pick(_, pick) => {
-                let captured = Captured { step: Some(StepId::new(step)), pick, field };
+            TimeBound::Each(_) => Typed { expr: Expr::Field(field), kind, span },
+            TimeBound::Pick(_, pick) => {
+                let captured = CapturedField { step: Some(StepId::new(step)), pick, field };
                 Typed { expr: Expr::Captured(captured), kind: kind.or(Kind::NULL), span }
             }
         };
@@ -453,7 +458,7 @@ impl RuleLowerer<'_, '_> {
     pub(super) fn prev(&mut self, path: &Path, context: ExprContext) -> Typed {
         let span = path.span;
         if matches!(context.what, What::Emit | What::Timeout | What::Constant)
-            || matches!(context.bound, Some(Bound::Each(_)))
+            || matches!(context.bound, Some(TimeBound::Each(_)))
         {
             let message = "`prev` is the event captured before the one that a condition tests";
             self.report(
@@ -501,7 +506,7 @@ impl RuleLowerer<'_, '_> {
             return refused(span);
         }
         let field = FieldRef::ByType(Arc::from(fields));
-        let captured = Captured { step: None, pick: Pick::Last, field };
+        let captured = CapturedField { step: None, pick: Pick::Last, field };
         element(Typed { expr: Expr::Captured(captured), kind, span }, index)
     }
 

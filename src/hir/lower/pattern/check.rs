@@ -1,7 +1,7 @@
 //! Checks of a pattern as a whole: errors, and warnings about a likely mistake.
 
 use super::loops::PlanExtent;
-use super::{PlanItem, PlanKind, Quant, SequencePlan, Written};
+use super::{PlanItem, PlanKind, QuantPlan, SequencePlan, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::names::Takes;
@@ -41,10 +41,10 @@ impl<'a> RuleLowerer<'_, 'a> {
     pub(super) fn check_absences(
         &mut self,
         plan: &SequencePlan<'a>,
-        scope: Scope,
+        scope: SequenceScope,
         within: Option<i64>,
     ) {
-        let top = scope == Scope::Pattern;
+        let top = scope == SequenceScope::Pattern;
         let items = &plan.items;
         for (index, item) in items.iter().enumerate() {
             match &item.kind {
@@ -67,7 +67,9 @@ impl<'a> RuleLowerer<'_, 'a> {
                         self.report(diagnostic);
                     }
                 }
-                PlanKind::Group { plan, .. } => self.check_absences(plan, Scope::Group, within),
+                PlanKind::Group { plan, .. } => {
+                    self.check_absences(plan, SequenceScope::Group, within);
+                }
                 PlanKind::Alternatives { branches, .. } => {
                     self.check_silences(items, index, top, within);
                     for branch in branches.iter().filter(|branch| branch.silence().is_none()) {
@@ -77,7 +79,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                             self.absence_without_time(*step, *span);
                             continue;
                         }
-                        self.check_absences(branch, Scope::Operand, within);
+                        self.check_absences(branch, SequenceScope::Operand, within);
                     }
                 }
                 PlanKind::Step { .. } => {}
@@ -123,9 +125,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         items: &[PlanItem<'_>],
         index: usize,
         name: &str,
-        scope: Scope,
+        scope: SequenceScope,
     ) -> Option<Diagnostic> {
-        let top = scope == Scope::Pattern;
+        let top = scope == SequenceScope::Pattern;
         let item = &items[index];
         let span = item.span;
         // With its time: without, the rule would say something else.
@@ -156,7 +158,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             if top {
                 return None;
             }
-            if scope == Scope::Operand {
+            if scope == SequenceScope::Operand {
                 return refuse(JOINED_NOT, joined_not(name, &timed));
             }
             let message = "a group does not begin with `not`";
@@ -166,7 +168,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             return refuse(message, format!("put it before the group: `-> not {timed} -> (...)`"));
         }
         let rest = &items[index + 1..];
-        if rest.is_empty() && scope == Scope::Operand {
+        if rest.is_empty() && scope == SequenceScope::Operand {
             return refuse(JOINED_NOT, joined_not(name, &timed));
         }
         if rest.is_empty() && !top {
@@ -442,7 +444,7 @@ impl<'a> RuleLowerer<'_, 'a> {
 
 /// The part of the pattern that a sequence is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Scope {
+pub(super) enum SequenceScope {
     /// The sequence is the whole pattern.
     Pattern,
     /// The sequence stands in parentheses.
@@ -464,7 +466,7 @@ fn joined_not(name: &str, timed: &str) -> String {
 
 /// True if each event of the type is one more repetition of a greedy loop of single events.
 fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
-    let is_loop = |quant: &Quant<'_>| {
+    let is_loop = |quant: &QuantPlan<'_>| {
         let Quantifier { min, max, mode, .. } = &quant.quantifier;
         *min == 1 && max.is_none() && *mode == LoopMode::Greedy && quant.until.is_none()
     };

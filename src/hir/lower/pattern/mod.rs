@@ -7,7 +7,7 @@ mod loops;
 mod repeats;
 mod silences;
 
-use self::check::Scope;
+use self::check::SequenceScope;
 use self::loops::PlanExtent;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::Site;
@@ -68,7 +68,7 @@ enum PlanKind<'a> {
     Step {
         step: usize,
         resolved: Resolved<'a>,
-        quant: Quant<'a>,
+        quant: QuantPlan<'a>,
     },
     /// None of these steps.
     Not {
@@ -78,7 +78,7 @@ enum PlanKind<'a> {
     },
     Group {
         plan: SequencePlan<'a>,
-        quant: Quant<'a>,
+        quant: QuantPlan<'a>,
         within: Option<Written<'a>>,
         alias: Option<usize>,
     },
@@ -108,7 +108,7 @@ impl Written<'_> {
 
 /// A quantifier as it will be, but for its `until`.
 #[derive(Clone)]
-struct Quant<'a> {
+struct QuantPlan<'a> {
     quantifier: Quantifier,
     /// Where it stands, if it is written.
     span: Option<Span>,
@@ -122,7 +122,7 @@ enum PlanUntil<'a> {
     Condition(&'a Spanned<ast::Expr>),
 }
 
-impl Quant<'_> {
+impl QuantPlan<'_> {
     fn can_repeat(&self) -> bool {
         self.quantifier.max != Some(1)
     }
@@ -150,7 +150,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                     .help("let at least one step be required: `+` instead of `*`, no `?`"),
             );
         }
-        self.check_absences(&plan, Scope::Pattern, within);
+        self.check_absences(&plan, SequenceScope::Pattern, within);
         self.check_longest(&plan, PlanExtent::Whole, within);
         if let Some(last) = plan.items.last() {
             self.warn_last_loop(last);
@@ -365,7 +365,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         &mut self,
         take: &'a Take,
         mut plan: SequencePlan<'a>,
-        outer: Quant<'a>,
+        outer: QuantPlan<'a>,
         within: Option<Written<'a>>,
         within_span: Option<Span>,
     ) -> Option<PlanKind<'a>> {
@@ -395,13 +395,13 @@ impl<'a> RuleLowerer<'_, 'a> {
                 None
             } else if outer.span.is_none() && within.is_none() {
                 let until = inner.until.clone().or(outer.until.clone());
-                Some(Quant { until, ..inner.clone() })
+                Some(QuantPlan { until, ..inner.clone() })
             } else if inner.span.is_none() {
                 Some(outer.clone())
             } else if outer.quantifier.max == Some(1) && within.is_none() {
                 let optional = inner.quantifier.optional || outer.quantifier.optional;
                 let quantifier = Quantifier { optional, ..inner.quantifier.clone() };
-                Some(Quant { quantifier, ..inner.clone() })
+                Some(QuantPlan { quantifier, ..inner.clone() })
             } else {
                 None
             };
@@ -509,14 +509,14 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// The quantifier of a part, checked by itself.
-    fn quant(&mut self, take: &'a Take) -> Quant<'a> {
+    fn quant(&mut self, take: &'a Take) -> QuantPlan<'a> {
         let until = take.until.as_ref();
         let Some(quant) = &take.quant else {
             if let Some(until) = until {
                 self.until_without_loop(until_span(until), "this is no loop");
             }
             let quantifier = Quantifier::ONCE;
-            return Quant { quantifier, span: None, until: None };
+            return QuantPlan { quantifier, span: None, until: None };
         };
         let span = quant.span;
         let mut refuse = |code, message: String, help: &str| {
@@ -561,7 +561,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             Until::Condition(condition) => PlanUntil::Condition(condition),
         });
-        Quant { quantifier, span: Some(span), until }
+        QuantPlan { quantifier, span: Some(span), until }
     }
 
     fn until_without_loop(&mut self, span: Span, label: &str) {

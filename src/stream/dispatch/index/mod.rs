@@ -45,7 +45,7 @@ pub(in crate::stream) type Subscription = (u32, u32);
 
 /// A rule that an event is dispatched to.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(in crate::stream) struct Found {
+pub(in crate::stream) struct IndexHit {
     pub(in crate::stream) rule: u32,
     /// The position of the rule's key among the keys of the event.
     pub(in crate::stream) place: u32,

@@ -13,11 +13,11 @@ pub(super) type Between<T> = (Option<Value>, Option<Value>, T);
 /// and holds the greatest high end of the part. A lookup takes O(log n + found).
 #[derive(Debug)]
 pub(super) struct Ranges<T> {
-    ranges: Vec<Range<T>>,
+    ranges: Vec<IndexedRange<T>>,
 }
 
 #[derive(Debug)]
-struct Range<T> {
+struct IndexedRange<T> {
     /// `None` if unbounded.
     low: Option<Value>,
     high: Option<Value>,
@@ -29,8 +29,8 @@ struct Range<T> {
 impl<T> Ranges<T> {
     /// Builds the tree. All ends must be comparable.
     pub(super) fn new(ranges: impl IntoIterator<Item = Between<T>>) -> Self {
-        let range = |(low, high, content)| Range { low, high, furthest: None, content };
-        let mut ranges: Vec<Range<T>> = ranges.into_iter().map(range).collect();
+        let range = |(low, high, content)| IndexedRange { low, high, furthest: None, content };
+        let mut ranges: Vec<IndexedRange<T>> = ranges.into_iter().map(range).collect();
         ranges.sort_by(|a, b| match (&a.low, &b.low) {
             (None, None) => Ordering::Equal,
             (None, Some(_)) => Ordering::Less,
@@ -52,7 +52,7 @@ fn compare(a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
 }
 
 /// Sets `furthest` of a part that is not empty, and returns the value in its middle.
-fn find_furthest<T>(part: &mut [Range<T>]) -> Option<Value> {
+fn find_furthest<T>(part: &mut [IndexedRange<T>]) -> Option<Value> {
     let middle = part.len() / 2;
     let (left, rest) = part.split_at_mut(middle);
     let (root, right) = rest.split_first_mut()?;
@@ -72,7 +72,7 @@ fn find_furthest<T>(part: &mut [Range<T>]) -> Option<Value> {
 
 /// Finds ranges recursively. The parts halve, so the depth is at most the number of bits of an
 /// index.
-fn find<T>(part: &[Range<T>], value: ValueRef<'_>, found: &mut impl FnMut(&T)) {
+fn find<T>(part: &[IndexedRange<T>], value: ValueRef<'_>, found: &mut impl FnMut(&T)) {
     let (left, rest) = part.split_at(part.len() / 2);
     let Some((root, right)) = rest.split_first() else { return };
     let is_at_most = |end: &Option<Value>| {

@@ -73,14 +73,14 @@ fn read<E: Portable>(bytes: &[u8], rules: &[RuleRuntime<E>]) -> Option<ColdKey<E
 }
 
 /// Stores for evicted keys that are only inspected.
-pub(in crate::stream) struct Scratch<E: Event> {
+pub(in crate::stream) struct EntryScratch<E: Event> {
     /// By rule.
     stores: Vec<Option<Store<E>>>,
 }
 
-impl<E: Event> Scratch<E> {
-    pub(in crate::stream) fn new(rules: &[RuleRuntime<E>]) -> Scratch<E> {
-        Scratch { stores: rules.iter().map(|_| None).collect() }
+impl<E: Event> EntryScratch<E> {
+    pub(in crate::stream) fn new(rules: &[RuleRuntime<E>]) -> EntryScratch<E> {
+        EntryScratch { stores: rules.iter().map(|_| None).collect() }
     }
 
     /// Decodes the state of a key into these stores.

@@ -19,13 +19,13 @@ use std::error::Error;
 use std::sync::OnceLock;
 
 use crate::event::Event;
-use crate::stream::error::{Failure, PushError};
+use crate::stream::error::{PushError, PushFailure};
 use crate::stream::keys::changes::Bits;
 use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::keys::table::RuleState;
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::time::Timestamp;
-use entry::{Codec, ColdKey, Scratch};
+use entry::{Codec, ColdKey, EntryScratch};
 use index::ColdIndex;
 
 /// A store of numbered entries for an [`Engine`](crate::Engine) whose state does not fit into
@@ -94,7 +94,7 @@ pub(in crate::stream) struct Cold<E: Event> {
 
 /// The state of all keys that are not in memory.
 pub(in crate::stream) struct Shown<E: Event> {
-    pub(in crate::stream) scratch: Scratch<E>,
+    pub(in crate::stream) scratch: EntryScratch<E>,
     pub(in crate::stream) keys: Vec<(Key, Vec<RuleState>)>,
 }
 
@@ -107,18 +107,18 @@ pub(in crate::stream) fn failed(doing: &str, error: &(dyn Error + 'static)) -> P
         message = format!("{message}: {error}");
         source = error.source();
     }
-    PushError(Failure::Cold(message.into()))
+    PushError(PushFailure::Cold(message.into()))
 }
 
 #[cold]
 pub(in crate::stream) fn damaged(number: u64) -> PushError {
     let message = format!("has kept what is not entry {number} as it was written");
-    PushError(Failure::Cold(message.into()))
+    PushError(PushFailure::Cold(message.into()))
 }
 
 #[cold]
 pub(in crate::stream) fn lost() -> PushError {
-    PushError(Failure::Cold("has lost an entry".into()))
+    PushError(PushFailure::Cold("has lost an entry".into()))
 }
 
 /// The selection of keys for a scan.
@@ -232,9 +232,9 @@ impl<E: Event> Cold<E> {
         &self,
         which: Which,
         rules: &[RuleRuntime<E>],
-        mut look: impl FnMut(u32, &Key, &mut Vec<RuleState>, &mut Scratch<E>),
+        mut look: impl FnMut(u32, &Key, &mut Vec<RuleState>, &mut EntryScratch<E>),
     ) -> Result<(), PushError> {
-        let mut scratch = Scratch::new(rules);
+        let mut scratch = EntryScratch::new(rules);
         let looked = self.each(which, rules, |_, frozen| {
             let (group, key) = (frozen.group, frozen.key.clone());
             let mut held = scratch.take_in(rules, frozen);
@@ -278,7 +278,7 @@ impl<E: Event> Cold<E> {
     /// Returns the state in all entries, in memory until something changes.
     pub(in crate::stream) fn show(&self, rules: &[RuleRuntime<E>]) -> &Shown<E> {
         self.shown.get_or_init(|| {
-            let (mut scratch, mut keys) = (Scratch::new(rules), Vec::new());
+            let (mut scratch, mut keys) = (EntryScratch::new(rules), Vec::new());
             let shown = self.each(Which::All, rules, |_, frozen| {
                 keys.push((frozen.key.clone(), scratch.take_in(rules, frozen)));
             });

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::syntax::ast::{Arrow, Contiguity, Gap};
-use crate::syntax::lex::TokenKind;
+use crate::syntax::lex::LexemeKind;
 use crate::syntax::parse::{AlreadyReported, Parsed, Parser};
 use crate::syntax::{ast, words};
 
@@ -12,15 +12,15 @@ impl Parser<'_> {
     pub(super) fn arrow(&mut self) -> Parsed<Option<Arrow>> {
         let start = self.peek().span;
         match self.kind() {
-            TokenKind::Arrow => {}
-            TokenKind::FatArrow => self.spelled("->"),
-            TokenKind::OrOr if self.at_pipe() => {
+            LexemeKind::Arrow => {}
+            LexemeKind::FatArrow => self.spelled("->"),
+            LexemeKind::OrOr if self.at_pipe() => {
                 let diagnostic = self.not_expected("`->` or the end of the pattern");
                 let help = words::joint_elsewhere(self.word_at(1)).unwrap_or(words::JOINED);
                 return self.fail(diagnostic.help(help));
             }
             _ if self.foreign_arrow() => return Ok(Some(Arrow::default())),
-            TokenKind::Minus if self.nth(1).kind == TokenKind::Gt => {
+            LexemeKind::Minus if self.nth(1).kind == LexemeKind::Gt => {
                 let place = start.to(self.nth(1).span);
                 let message = "an arrow is written without a space in it";
                 self.report(
@@ -34,9 +34,9 @@ impl Parser<'_> {
                 if self.word_at(1) != "as"
                     && !next.first_on_line
                     && (foreign.is_some()
-                        || next.kind == TokenKind::Int
-                        || next.kind == TokenKind::Word
-                            && self.is(TokenKind::Word)
+                        || next.kind == LexemeKind::Int
+                        || next.kind == LexemeKind::Word
+                            && self.is(LexemeKind::Word)
                             && !words::CLAUSES.contains(&self.word_at(1)))
                     && !self.is_word("not")
                 {
@@ -64,13 +64,13 @@ impl Parser<'_> {
                 );
                 return Ok(Some(Arrow::default()));
             }
-            TokenKind::Word if matches!(self.word(), "next" | "any") && !self.is_any_event() => {
+            LexemeKind::Word if matches!(self.word(), "next" | "any") && !self.is_any_event() => {
                 // `a next b`, `a next -> b`
                 let word = self.word();
                 let diagnostic = self.not_expected("`->`");
                 self.report(diagnostic.help(format!("write `-> {word}`")));
                 let contiguity = self.contiguity();
-                if matches!(self.kind(), TokenKind::Arrow | TokenKind::FatArrow) {
+                if matches!(self.kind(), LexemeKind::Arrow | LexemeKind::FatArrow) {
                     self.bump();
                 }
                 return Ok(Some(Arrow { contiguity, gap: None, span: Some(self.since(start)) }));
@@ -78,7 +78,7 @@ impl Parser<'_> {
             _ => return Ok(None),
         }
         self.bump();
-        let gap = if self.is(TokenKind::OpenBracket) && !self.at_bracketed_event() {
+        let gap = if self.is(LexemeKind::OpenBracket) && !self.at_bracketed_event() {
             Some(self.gap()?)
         } else {
             None
@@ -92,13 +92,13 @@ impl Parser<'_> {
         let token = self.peek();
         let next = self.nth(1);
         match token.kind {
-            TokenKind::OpenParen | TokenKind::Quoted => true,
+            LexemeKind::OpenParen | LexemeKind::Quoted => true,
             _ if self.is_any_event() => true,
-            TokenKind::Int => self.word_at(1) == "of",
-            TokenKind::Word => {
+            LexemeKind::Int => self.word_at(1) == "of",
+            LexemeKind::Word => {
                 let word = self.text_of(token);
                 if word == "not" {
-                    let begins = [TokenKind::Word, TokenKind::Quoted, TokenKind::OpenParen];
+                    let begins = [LexemeKind::Word, LexemeKind::Quoted, LexemeKind::OpenParen];
                     return begins.contains(&next.kind);
                 }
                 let lower = word.to_ascii_lowercase();
@@ -116,14 +116,15 @@ impl Parser<'_> {
                 }
                 matches!(
                     next.kind,
-                    TokenKind::OpenBracket
-                        | TokenKind::Arrow
-                        | TokenKind::FatArrow
-                        | TokenKind::Plus
-                        | TokenKind::Star
-                        | TokenKind::Question
-                        | TokenKind::CloseParen
-                ) || next.kind == TokenKind::Word && (next.first_on_line || self.word_at(1) == "as")
+                    LexemeKind::OpenBracket
+                        | LexemeKind::Arrow
+                        | LexemeKind::FatArrow
+                        | LexemeKind::Plus
+                        | LexemeKind::Star
+                        | LexemeKind::Question
+                        | LexemeKind::CloseParen
+                ) || next.kind == LexemeKind::Word
+                    && (next.first_on_line || self.word_at(1) == "as")
             }
             _ => false,
         }
@@ -154,11 +155,11 @@ impl Parser<'_> {
         let start = self.bump().span;
         let gap = self.recover_in(open, |this| {
             let expected = "a duration or `..`";
-            let min = if this.is(TokenKind::DotDot) { None } else { Some(this.dur(expected)?) };
-            if !this.is(TokenKind::DotDot) {
+            let min = if this.is(LexemeKind::DotDot) { None } else { Some(this.dur(expected)?) };
+            if !this.is(LexemeKind::DotDot) {
                 let diagnostic = this.not_expected("`..` between the ends of a gap");
-                let separator = matches!(this.kind(), TokenKind::Comma | TokenKind::Minus);
-                if separator && this.nth(1).kind != TokenKind::CloseBracket {
+                let separator = matches!(this.kind(), LexemeKind::Comma | LexemeKind::Minus);
+                if separator && this.nth(1).kind != LexemeKind::CloseBracket {
                     this.report(diagnostic.help("write `..` here, as in `[1m..5m]`"));
                     this.bump();
                     let max = this.dur("a duration or `]`")?;
@@ -167,8 +168,8 @@ impl Parser<'_> {
                 }
                 let shown = min.as_ref().map_or(Span::default(), ast::Dur::span);
                 let shown = &this.text[shown.start as usize..shown.end as usize];
-                let alone = this.is(TokenKind::CloseBracket)
-                    && matches!(this.nth(1).kind, TokenKind::Arrow | TokenKind::FatArrow);
+                let alone = this.is(LexemeKind::CloseBracket)
+                    && matches!(this.nth(1).kind, LexemeKind::Arrow | LexemeKind::FatArrow);
                 let help = if alone {
                     "one of several event types is `(a or b)`; a gap is `->[..5m] b`".to_owned()
                 } else {
@@ -182,7 +183,7 @@ impl Parser<'_> {
                 return Err(AlreadyReported);
             }
             this.bump();
-            let max = if this.is(TokenKind::CloseBracket) {
+            let max = if this.is(LexemeKind::CloseBracket) {
                 None
             } else {
                 Some(this.dur("a duration or `]`")?)

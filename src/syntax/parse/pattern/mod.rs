@@ -7,7 +7,7 @@ mod unit;
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 use super::super::ast::{Arrow, Body, Junction, Sequence};
-use super::super::lex::TokenKind;
+use super::super::lex::LexemeKind;
 use super::super::words;
 use super::{AlreadyReported, Parsed, Parser};
 
@@ -49,8 +49,8 @@ impl Parser<'_> {
             return None;
         }
         let (junction, shown) = match self.kind() {
-            TokenKind::AndAnd => (Junction::And, "and"),
-            TokenKind::OrOr => (Junction::Or, "or"),
+            LexemeKind::AndAnd => (Junction::And, "and"),
+            LexemeKind::OrOr => (Junction::Or, "or"),
             _ => match self.word() {
                 "and" => return Some(Junction::And),
                 "or" => return Some(Junction::Or),
@@ -126,28 +126,28 @@ impl Parser<'_> {
         loop {
             let token = self.tokens[at];
             let here = self.brackets.depth(at);
-            if here < depth || token.kind == TokenKind::End {
+            if here < depth || token.kind == LexemeKind::End {
                 return false;
             }
             if here == depth {
                 match token.kind {
-                    TokenKind::Arrow | TokenKind::FatArrow => {
+                    LexemeKind::Arrow | LexemeKind::FatArrow => {
                         // A part may have failed at the arrow itself, as in `-> -> b`.
                         self.jump(at);
                         return true;
                     }
-                    TokenKind::CloseBrace | TokenKind::CloseParen | TokenKind::CloseBracket
+                    LexemeKind::CloseBrace | LexemeKind::CloseParen | LexemeKind::CloseBracket
                         if at == self.at =>
                     {
                         return false;
                     }
-                    TokenKind::Word if token.first_on_line && at > self.at => {
+                    LexemeKind::Word if token.first_on_line && at > self.at => {
                         let word = self.text_of(token);
                         if words::CLAUSES.contains(&word) || words::ITEMS.contains(&word) {
                             return false;
                         }
                     }
-                    TokenKind::Word
+                    LexemeKind::Word
                         if matches!(self.text_of(token), "within" | "emit" | "and" | "or") =>
                     {
                         return false;

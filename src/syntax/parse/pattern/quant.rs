@@ -3,8 +3,8 @@
 use crate::diagnostic::{Code, Diagnostic};
 use crate::syntax::MAX_REPETITIONS;
 use crate::syntax::ast::{Contiguity, LoopMode, Quant, Until};
-use crate::syntax::lex::{self, TokenKind};
-use crate::syntax::parse::{Parsed, Parser, Token};
+use crate::syntax::lex::{self, LexemeKind};
+use crate::syntax::parse::{Lexeme, Parsed, Parser};
 
 const LOOP_WORDS: [&str; 5] = ["next", "any", "greedy", "each", "longest"];
 
@@ -13,7 +13,7 @@ impl Parser<'_> {
         if !self.eat_joint("until") {
             return Ok(None);
         }
-        if self.is(TokenKind::OpenBracket) {
+        if self.is(LexemeKind::OpenBracket) {
             return Ok(self.condition()?.map(Until::Condition));
         }
         let choice =
@@ -24,10 +24,10 @@ impl Parser<'_> {
     pub(super) fn quant(&mut self) -> Parsed<Option<Quant>> {
         let start = self.peek().span;
         let (min, max) = match self.kind() {
-            TokenKind::Question => (0, Some(1)),
-            TokenKind::Star => (0, None),
-            TokenKind::Plus => (1, None),
-            TokenKind::OpenBrace => return self.braces(),
+            LexemeKind::Question => (0, Some(1)),
+            LexemeKind::Star => (0, None),
+            LexemeKind::Plus => (1, None),
+            LexemeKind::OpenBrace => return self.braces(),
             _ => return Ok(None),
         };
         self.bump();
@@ -101,11 +101,11 @@ impl Parser<'_> {
     /// `INT (.. INT?)?` in the braces of a quantifier.
     fn range(&mut self) -> Parsed<(u64, Option<u64>)> {
         let start = self.peek();
-        if start.kind != TokenKind::Int {
+        if start.kind != LexemeKind::Int {
             let diagnostic = self.not_expected("a number of repetitions");
             let next = self.nth(1);
-            if matches!(start.kind, TokenKind::DotDot | TokenKind::Comma)
-                && next.kind == TokenKind::Int
+            if matches!(start.kind, LexemeKind::DotDot | LexemeKind::Comma)
+                && next.kind == LexemeKind::Int
             {
                 let most = self.text_of(next);
                 let help = format!("write `{{0..{most}}}`, or `{{1..{most}}}` for at least one");
@@ -118,11 +118,11 @@ impl Parser<'_> {
         let min = self.repetitions(start);
         let separator = self.peek();
         match separator.kind {
-            TokenKind::DotDot => {}
-            TokenKind::Comma | TokenKind::Minus => {
+            LexemeKind::DotDot => {}
+            LexemeKind::Comma | LexemeKind::Minus => {
                 let least = self.text_of(start);
                 let most = self.nth(1);
-                let most = if most.kind == TokenKind::Int { self.text_of(most) } else { "" };
+                let most = if most.kind == LexemeKind::Int { self.text_of(most) } else { "" };
                 let diagnostic = self.not_expected("`..` between least and most");
                 self.report(diagnostic.help(format!("write `{{{least}..{most}}}`")));
             }
@@ -130,7 +130,7 @@ impl Parser<'_> {
         }
         self.bump();
         let end = self.peek();
-        if end.kind != TokenKind::Int {
+        if end.kind != LexemeKind::Int {
             return Ok((min, None));
         }
         self.bump();
@@ -138,7 +138,7 @@ impl Parser<'_> {
     }
 
     /// The number that `token` is, reported if it is beyond the limit.
-    pub(super) fn repetitions(&mut self, token: Token) -> u64 {
+    pub(super) fn repetitions(&mut self, token: Lexeme) -> u64 {
         let text = self.text_of(token);
         match lex::int(text) {
             Some(number) if number <= MAX_REPETITIONS => number,

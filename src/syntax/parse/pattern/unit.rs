@@ -3,7 +3,7 @@
 use super::EXPECTED_STEP;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::ast::{ANY_EVENT, Choice, Junction, Part, Spanned, Step, Take, Unit};
-use crate::syntax::lex::TokenKind;
+use crate::syntax::lex::LexemeKind;
 use crate::syntax::parse::{AlreadyReported, Parsed, Parser};
 use crate::syntax::{ast, words};
 
@@ -27,7 +27,7 @@ impl Parser<'_> {
         let what = self.choice(EXPECTED_STEP)?;
         let duration = if self.eat_joint("for") {
             Some(self.dur("a duration such as `10m`")?)
-        } else if matches!(self.kind(), TokenKind::Duration | TokenKind::Dollar) {
+        } else if matches!(self.kind(), LexemeKind::Duration | LexemeKind::Dollar) {
             let shown = self.text_of(self.peek());
             let shown =
                 if shown == "$" { format!("${}", self.word_at(1)) } else { shown.to_owned() };
@@ -42,7 +42,7 @@ impl Parser<'_> {
         };
         let quantified = matches!(
             self.kind(),
-            TokenKind::OpenBrace | TokenKind::Plus | TokenKind::Star | TokenKind::Question
+            LexemeKind::OpenBrace | LexemeKind::Plus | LexemeKind::Star | LexemeKind::Question
         );
         if quantified {
             let diagnostic = self.not_expected("the end of the `not` step");
@@ -63,9 +63,10 @@ impl Parser<'_> {
         let alias = if self.eat_joint("as") { Some(self.name("a name")?) } else { None };
         if alias.is_some() {
             let what = match self.kind() {
-                TokenKind::OpenBrace | TokenKind::Plus | TokenKind::Star | TokenKind::Question => {
-                    Some("a quantifier")
-                }
+                LexemeKind::OpenBrace
+                | LexemeKind::Plus
+                | LexemeKind::Star
+                | LexemeKind::Question => Some("a quantifier"),
                 _ if self.is_word("until") => Some("`until`"),
                 _ => None,
             };
@@ -86,10 +87,10 @@ impl Parser<'_> {
     }
 
     fn unit(&mut self) -> Parsed<Unit> {
-        if self.is(TokenKind::OpenParen) {
+        if self.is(LexemeKind::OpenParen) {
             return self.nested(Self::group);
         }
-        if self.is(TokenKind::Int) {
+        if self.is(LexemeKind::Int) {
             if self.word_at(1) != "of" {
                 let diagnostic = self.not_expected(EXPECTED_STEP);
                 let step = if self.word_at(1).is_empty() { "a" } else { self.word_at(1) };
@@ -111,7 +112,7 @@ impl Parser<'_> {
         let inner = self.recover_in(open, |this| {
             let body = this.body()?;
             let within = this.group_within()?;
-            if this.is(TokenKind::Comma) {
+            if this.is(LexemeKind::Comma) {
                 let diagnostic = this.not_expected("`->`, `within` or `)`");
                 return this.fail(diagnostic.help(words::JOINED));
             }
@@ -137,10 +138,10 @@ impl Parser<'_> {
         self.bump();
         let count = self.repetitions(token);
         let open = self.at;
-        self.expect(TokenKind::OpenParen, "`(` and the steps to choose from")?;
+        self.expect(LexemeKind::OpenParen, "`(` and the steps to choose from")?;
         let inner = self.recover_in(open, |this| {
             let mut sequences = vec![this.sequence()?];
-            while this.eat(TokenKind::Comma) {
+            while this.eat(LexemeKind::Comma) {
                 sequences.push(this.sequence()?);
             }
             if sequences.len() < 2 {
@@ -161,7 +162,7 @@ impl Parser<'_> {
     /// `step`, or `( step (or step)* )`, behind `not`, `without` and `until`.
     pub(super) fn choice(&mut self, expected: &str) -> Parsed<Choice> {
         let start = self.peek().span;
-        if !self.is(TokenKind::OpenParen) {
+        if !self.is(LexemeKind::OpenParen) {
             let steps = vec![self.step(expected)?];
             return Ok(Choice { steps, span: self.since(start) });
         }
@@ -177,7 +178,7 @@ impl Parser<'_> {
                 this.bump();
                 steps.push(this.step(EXPECTED_STEP)?);
             }
-            if !this.is(TokenKind::CloseParen) {
+            if !this.is(LexemeKind::CloseParen) {
                 let diagnostic = this.not_expected("`or` or `)`");
                 return this.fail(diagnostic.help(NO_GROUP));
             }
@@ -195,7 +196,7 @@ impl Parser<'_> {
             self.bump();
             self.bump();
             let name = Spanned { node: ANY_EVENT.to_owned(), span: self.since(start) };
-            let condition = if self.is(TokenKind::OpenBracket) { self.condition()? } else { None };
+            let condition = if self.is(LexemeKind::OpenBracket) { self.condition()? } else { None };
             return Ok(Step { name, wildcard: true, condition, span: self.since(start) });
         }
         if matches!(self.word(), "next" | "any") {
@@ -208,19 +209,19 @@ impl Parser<'_> {
             return self.bracketed_event();
         }
         let name = self.name(expected)?;
-        if self.is(TokenKind::Dot) && self.nth(2).kind == TokenKind::OpenParen {
+        if self.is(LexemeKind::Dot) && self.nth(2).kind == LexemeKind::OpenParen {
             let diagnostic = self.not_expected("`->` or the end of the step");
             let help = words::call_elsewhere(self.word_at(1));
             return self.fail(diagnostic.help(help));
         }
-        if self.is(TokenKind::Dot) && self.peek().span.start == self.last_end().end {
+        if self.is(LexemeKind::Dot) && self.peek().span.start == self.last_end().end {
             let diagnostic = self.not_expected("the end of the event type's name");
             let rest = self.word_at(1);
             let help =
                 format!("a name with a dot stands in back-quotes: `` `{}.{rest}` ``", name.node);
             return self.fail(diagnostic.help(help));
         }
-        let condition = if self.is(TokenKind::OpenBracket) {
+        let condition = if self.is(LexemeKind::OpenBracket) {
             self.condition()?
         } else {
             self.parentheses_behind(&name)?
@@ -234,11 +235,11 @@ impl Parser<'_> {
         self.bump();
         self.recover_in(open, |this| {
             let expr = this.expr()?;
-            if this.is(TokenKind::Comma) {
+            if this.is(LexemeKind::Comma) {
                 let diagnostic = this.not_expected("`]` or an operator");
                 let listed = matches!(
                     this.nth(1).kind,
-                    TokenKind::Int | TokenKind::Float | TokenKind::Str | TokenKind::Duration
+                    LexemeKind::Int | LexemeKind::Float | LexemeKind::Str | LexemeKind::Duration
                 );
                 return this.fail(diagnostic.help(if listed {
                     "a list stands in square brackets: `x in [1, 2]`"

@@ -1,7 +1,7 @@
 //! Where everything goes that a run has to report.
 
 use kleene::schema::TypeId;
-use kleene::stream::{Late, Match, Overflow, Reason, Rejected, Sink, Timeout};
+use kleene::stream::{Late, Match, Overflow, RejectReason, Rejected, Sink, Timeout};
 use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Record, Timestamp};
 
@@ -126,7 +126,7 @@ impl Sink<Record> for Printer<'_> {
     }
 
     fn rejected(&mut self, rejected: Rejected<'_, Record>) {
-        if let Reason::Mismatch { .. } = rejected.reason {
+        if let RejectReason::Mismatch { .. } = rejected.reason {
             // A rule made it: the line that is read is not to blame.
             self.outlets.report_mismatch(&rejected.reason.to_string());
         } else if let Some(origin) = self.origin {
