@@ -1,7 +1,22 @@
 /** Shows each component with made-up data. The browser tests drive this page. */
-import { RuleEditor, Timeline } from "../src/index.ts";
+
+import type { WhyStory } from "../src/index.ts";
+import {
+  Automaton,
+  EventDetails,
+  OutputDetails,
+  OutputTable,
+  PartialsView,
+  RuleEditor,
+  Timeline,
+  WhyView,
+} from "../src/index.ts";
+import { EVENT, OPEN, OUTPUT } from "./items.ts";
+import { HOSTILE, PICTURE } from "./picture.ts";
 import { RULES, services } from "./services.ts";
 import { shop } from "./shop.ts";
+import story from "./story.json";
+import { outputsOf } from "./table.ts";
 
 function box(id: string): HTMLElement {
   const found = document.querySelector<HTMLElement>(`#${id} .box`);
@@ -27,7 +42,53 @@ const timeline = new Timeline(box("timeline"), {
 const data = shop(Number(query.get("events") ?? 400), Number(query.get("lanes") ?? 12));
 const shown = timeline.setData(data);
 
+const table = new OutputTable(box("table"), {
+  onSelect: (output) => log.push(`open ${output.rule} ${output.index}`),
+});
+table.update(outputsOf(data));
+
+const automaton = new Automaton(box("automaton"), {
+  onSelectState: (state) => log.push(`state ${state}`),
+});
+automaton.update(PICTURE);
+automaton.light(
+  new Map([
+    ["S0", 0],
+    ["S1", 12],
+  ]),
+);
+
+const chosen = {
+  onSelectEvent: (event: number) => log.push(`event ${event}`),
+  onSelectOutput: (output: { rule: string; index: number }) => log.push(`output ${output.index}`),
+  onWhy: (event: number) => log.push(`why ${event}`),
+  describe: async (events: readonly number[]) => events.map((event) => `login ${event}, 10:00:00`),
+};
+const event = new EventDetails(box("event"), chosen);
+event.update(EVENT, [{ rule: "unpaid_order", index: 3 }]);
+const output = new OutputDetails(box("output"), chosen);
+output.update("unpaid_order", OUTPUT);
+const partials = new PartialsView(box("partials"), chosen);
+partials.update(OUTPUT.time, OPEN, data.lanes);
+const why = new WhyView(box("why"), chosen);
+why.update(story as WhyStory, 3);
+
 /** What the tests reach for. */
-const demo = { editor, timeline, log, data, shop, shown };
+const demo = {
+  editor,
+  timeline,
+  table,
+  automaton,
+  event,
+  output,
+  partials,
+  why,
+  log,
+  data,
+  shop,
+  shown,
+  outputsOf,
+  items: { EVENT, OUTPUT, OPEN, HOSTILE, PICTURE, story: story as WhyStory },
+};
 export type Demo = typeof demo;
 Object.assign(window, { demo });

@@ -13,6 +13,6 @@ const POLICY = [
 
 export default defineConfig({
   base: "./",
-  build: { outDir: "../dist", emptyOutDir: true, target: "es2022" },
+  build: { outDir: "../dist", emptyOutDir: true, target: "es2022", chunkSizeWarningLimit: 900 },
   preview: { host: "127.0.0.1", headers: { "Content-Security-Policy": POLICY } },
 });

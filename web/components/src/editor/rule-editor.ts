@@ -130,7 +130,7 @@ export class RuleEditor implements RuleEditorApi {
       completions(language),
       hover(language),
       EditorState.readOnly.of(readOnly ?? false),
-      EditorView.contentAttributes.of({ "aria-label": label ?? "Rules", spellcheck: "false" }),
+      EditorView.contentAttributes.of({ "aria-label": label ?? "Rules", tabindex: "0" }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged) onChange?.(update.state.doc.toString());
       }),

@@ -4,12 +4,15 @@ import { button, el } from "../common/dom.ts";
 /** What the list shows and does. */
 export interface Choice {
   title: string;
-  items: readonly { text: string; choose(): void }[];
+  items: readonly { text: string; choose(): void; describe(): Promise<string> }[];
   /** Shown below the list, such as "and 300 more". */
   note: string | null;
   /** Makes the view narrower, so that the things part; `null` if that is not possible. */
   zoom: (() => void) | null;
 }
+
+/** Items that are described besides their text: each may be a question to a worker. */
+const DESCRIBED = 30;
 
 /** Opens the list at a place in `parent`. Gives a function that closes it. */
 export function openChooser(
@@ -18,13 +21,12 @@ export function openChooser(
   choice: Choice,
   returnTo: HTMLElement,
 ): () => void {
-  const items = choice.items.map((item) =>
-    el(
-      "li",
-      {},
-      button({ class: "k-choice k-text" }, () => leave(item.choose), item.text),
-    ),
-  );
+  const items = choice.items.map((item, at) => {
+    const more = el("span", { class: "k-choice-more" });
+    if (at < DESCRIBED) void item.describe().then((text) => more.append(text));
+    const choose = () => leave(item.choose);
+    return el("li", {}, button({ class: "k-choice k-text" }, choose, item.text, more));
+  });
   const { zoom } = choice;
   const dialog = el(
     "div",

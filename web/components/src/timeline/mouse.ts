@@ -80,7 +80,7 @@ export class Mouse {
   }
 
   private choiceOf(view: View, hit: Hit): Choice {
-    const { scene, choose } = this.host;
+    const { scene, choose, describe } = this.host;
     const { model } = view;
     const times = hit.kind === "event" ? model.events.times : model.outputs.start;
     const first = times[hit.positions[0]!]!;
@@ -93,6 +93,7 @@ export class Mouse {
       items: hit.positions.map((position) => ({
         text: itemWords(model, hit.kind, position),
         choose: () => choose(itemOf(model, hit.kind, position)),
+        describe: () => describe(itemOf(model, hit.kind, position)),
       })),
       note: rest > 0 ? `and ${rest.toLocaleString("en-US")} more` : null,
       zoom: canZoom ? () => scene.zoomTo(first - room, last + room) : null,

@@ -176,6 +176,7 @@ describe.skipIf(!browserPath)("the timeline", () => {
     expect(Math.max(...names.map((name) => name.length))).toBeLessThan(100);
     expect(await page.locator("#timeline img").count()).toBe(0);
     await page.locator(".k-list summary").click();
+    await page.locator(".k-list ol").last().waitFor();
     expect(await page.locator(".k-list h4").allTextContents()).toContain("1 event without a time");
     await page.locator(".k-list ol").last().locator("button").first().click();
     expect((await log(page)).at(-1)).toBe("event 16");

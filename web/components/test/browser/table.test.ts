@@ -1,0 +1,90 @@
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { DemoServer } from "./page.ts";
+import { browserPath, errorsOf, serveDemo, takeLongTasks } from "./page.ts";
+
+describe.skipIf(!browserPath)("the table", () => {
+  let server: DemoServer;
+  beforeAll(async () => {
+    server = await serveDemo();
+  });
+  afterAll(() => server?.close());
+
+  const log = (page: Page) => page.evaluate(() => window.demo.log.splice(0));
+  const rows = (page: Page) =>
+    page.locator("#table .k-grid-body [role=row]:not([hidden])").allTextContents();
+
+  test("100,000 rows: nothing is long, and only those on screen are in the page", async () => {
+    const page = await server.open("");
+    await page.evaluate(() => {
+      Object.assign(window, { big: window.demo.outputsOf(window.demo.shop(1_000_000, 100_000)) });
+    });
+    await takeLongTasks(page);
+    await page.evaluate(() => {
+      const { big } = window as unknown as { big: Parameters<typeof window.demo.table.update>[0] };
+      window.demo.table.update(big);
+    });
+    await page.locator("#table [role=status]", { hasText: "110,000 outputs" }).waitFor();
+    const longest: Record<string, number> = {};
+    const note = async (what: string) => {
+      longest[what] = Math.max(0, ...(await takeLongTasks(page)));
+    };
+    await note("show");
+    for (const name of ["Key", "Key", "Rule", "Output", "Time"]) {
+      await page.locator("#table .k-sort", { hasText: name }).click();
+      await note(`sort by ${name}`);
+    }
+    await page.locator("#table input").pressSequentially("o-123");
+    await page.locator("#table [role=status]", { hasText: "of 110,000" }).waitFor();
+    await note("filter");
+    await page.locator("#table input").fill("");
+    const box = (await page.locator("#table .k-grid").boundingBox())!;
+    await page.mouse.move(box.x + 200, box.y + 100);
+    for (let at = 0; at < 30; at++) await page.mouse.wheel(0, 20_000);
+    await note("scroll");
+    console.log("table of 110,000 rows:", longest);
+    expect(Math.max(...Object.values(longest))).toBeLessThan(100);
+    expect((await rows(page)).length).toBeLessThan(30);
+    expect(errorsOf(page)).toEqual([]);
+  });
+
+  test("keys alone: sort, go through cells and to the end, open", async () => {
+    const page = await server.open("");
+    await page.locator("#table .k-grid").focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    expect(await log(page)).toEqual(["open returned \u202e<b> 0"]);
+    await page.keyboard.press("ArrowRight");
+    const active = () =>
+      page.locator("#table .k-grid").evaluate((grid) => {
+        const id = grid.getAttribute("aria-activedescendant") ?? "";
+        const cell = document.getElementById(id);
+        return [
+          cell?.parentElement?.getAttribute("aria-rowindex"),
+          cell?.getAttribute("aria-colindex"),
+        ];
+      });
+    await page.waitForTimeout(50);
+    expect(await active()).toEqual(["3", "2"]);
+    await page.keyboard.press("Control+End");
+    await page.waitForTimeout(50);
+    expect(await active()).toEqual(["45", "5"]);
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.waitForTimeout(50);
+    const sorted = await page.locator("#table [aria-sort]").getAttribute("aria-sort");
+    expect(sorted).toBe("descending");
+  });
+
+  test("a row that is selected from outside is scrolled to and marked", async () => {
+    const page = await server.open("");
+    await page.evaluate(() => window.demo.table.setSelection({ rule: "unpaid_order", index: 2 }));
+    const selected = page.locator("#table [aria-selected=true]");
+    await selected.waitFor();
+    expect(await selected.count()).toBe(1);
+    expect(await selected.textContent()).toContain("amount: 6");
+    expect((await rows(page)).join()).toContain("returned \\u202E<b>");
+  });
+});
