@@ -127,7 +127,8 @@ fn files(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
     while let Some(path) = open.pop() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_dir() {
-            let built = ["target", "corpus", "artifacts"].contains(&name.as_str());
+            let built =
+                ["target", "corpus", "artifacts", "node_modules", "dist"].contains(&name.as_str());
             let hidden = name.starts_with('.') && name != ".ci";
             if path == root() || !(built || hidden) {
                 let entries = fs::read_dir(&path).expect("the folder can be listed");
