@@ -12,11 +12,11 @@ export const PICTURE = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-171 0 
 <text class="label" x="8" y="148">take as \`o\`: order_created</text>
 <path class="arc dashed" d="M0 208 C0 233, 0 233, 0 258" marker-end="url(#tip)"/>
 <text class="label" x="8" y="236">time is over</text>
-<g data-state="S0"><ellipse class="node state" cx="0" cy="93" rx="50" ry="27"/>
+<ellipse data-state="S0" class="node state" cx="0" cy="93" rx="50" ry="27"/>
 <text class="name" x="0" y="89" text-anchor="middle">S0</text>
-<text x="0" y="105" text-anchor="middle">the start</text></g>
-<g data-state="S1"><ellipse class="node state" cx="0" cy="189" rx="26" ry="19"/>
-<text class="name" x="0" y="193" text-anchor="middle">S1</text></g>
+<text x="0" y="105" text-anchor="middle">the start</text>
+<ellipse data-state="S1" class="node state" cx="0" cy="189" rx="26" ry="19"/>
+<text class="name" x="0" y="193" text-anchor="middle">S1</text>
 <ellipse class="node match" cx="0" cy="277" rx="36" ry="19"/>
 <text class="name" x="0" y="281" text-anchor="middle">match</text>
 </svg>`;

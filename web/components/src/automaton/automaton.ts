@@ -25,8 +25,7 @@ export class Automaton implements AutomatonApi {
     this.element = el("div", { class: "k-automaton" }, this.picture, this.list);
     parent.append(this.element);
     this.picture.addEventListener("click", (event) => {
-      const group = (event.target as Element).closest("[data-state]");
-      const state = group?.getAttribute("data-state");
+      const state = (event.target as Element).getAttribute("data-state");
       if (state) this.options.onSelectState?.(state);
     });
   }
@@ -50,11 +49,11 @@ export class Automaton implements AutomatonApi {
 
   light(states: ReadonlyMap<string, number>): void {
     this.states = states;
-    for (const group of this.picture.querySelectorAll("[data-state]")) {
-      const count = states.get(group.getAttribute("data-state") ?? "") ?? 0;
-      group.classList.toggle("k-lit", count > 0);
-      for (const old of group.querySelectorAll(".k-count-sign")) old.remove();
-      if (count > 0) group.append(sign(group, count));
+    for (const old of this.picture.querySelectorAll(".k-count-sign")) old.remove();
+    for (const shape of this.picture.querySelectorAll<SVGElement>("[data-state]")) {
+      const count = states.get(shape.getAttribute("data-state") ?? "") ?? 0;
+      shape.classList.toggle("k-lit", count > 0);
+      if (count > 0) shape.ownerSVGElement?.append(sign(shape, count));
     }
     this.describe();
   }
@@ -80,9 +79,8 @@ export class Automaton implements AutomatonApi {
 }
 
 /** A count in a circle, at the upper right of a state. */
-function sign(group: Element, count: number): SVGElement {
-  const shape = group.querySelector("ellipse, rect, circle");
-  const number = (name: string) => Number(shape?.getAttribute(name) ?? 0);
+function sign(shape: Element, count: number): SVGElement {
+  const number = (name: string) => Number(shape.getAttribute(name) ?? 0);
   const x = number("cx") + number("rx") * 0.75;
   const y = number("cy") - number("ry") * 0.75;
   const text = count < 10_000 ? String(count) : `${Math.floor(count / 1000)}k`;

@@ -24,6 +24,9 @@ import { quickFix } from "./quick-fix.ts";
 import { theme } from "./theme.ts";
 import { keyTooltip } from "./tooltip.ts";
 
+/** A cursor that does not blink. */
+const STILL = { cursorBlinkRate: 0 };
+
 /** An editor for rules, with colours, diagnostics, fixes, completions, hovers and a formatter. */
 export class RuleEditor implements RuleEditorApi {
   private readonly host: HTMLElement;
@@ -120,7 +123,7 @@ export class RuleEditor implements RuleEditorApi {
       highlightSpecialChars(),
       highlightActiveLineGutter(),
       history(),
-      drawSelection(),
+      drawSelection(matchMedia("(prefers-reduced-motion: reduce)").matches ? STILL : {}),
       indentOnInput(),
       bracketMatching(),
       closeBrackets(),

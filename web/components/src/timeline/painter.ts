@@ -23,14 +23,23 @@ export function paint(context: CanvasRenderingContext2D, view: View, look: Look)
   context.beginPath();
   context.rect(0, 0, width, view.height);
   context.clip();
-  paintLanes(context, view, look);
-  paintHighlights(context, view, look);
+  const places = paintLanes(context, view, look);
+  paintHighlights(context, view, look, places);
   context.restore();
   paintAxis(context, view, look, ticks);
   paintSlider(context, view, look);
 }
 
-function paintLanes(context: CanvasRenderingContext2D, view: View, look: Look): void {
+/** Where events are that are drawn once more, by position. */
+type Places = Map<number, { x: number; y: number }>;
+
+/** Draws the lanes on screen. Gives the places of events to highlight that are dots of their own. */
+function paintLanes(context: CanvasRenderingContext2D, view: View, look: Look): Places {
+  const { selection, cursor } = view;
+  const wanted = new Set(selection.events);
+  if (selection.event !== null) wanted.add(selection.event);
+  if (cursor?.kind === "event" && cursor.position !== null) wanted.add(cursor.position);
+  const places: Places = new Map();
   const { first, last } = lanesInView(view);
   // Dots of a type are one path: a fill for each of thousands of dots takes several times as long.
   const byType = new Map<number, { dot: Dot; y: number }[]>();
@@ -54,6 +63,7 @@ function paintLanes(context: CanvasRenderingContext2D, view: View, look: Look): 
     for (const dot of marks.dots) {
       const list = byType.get(dot.type);
       const placed = { dot, y: top + dotY(view.layout, dot.row) };
+      if (wanted.has(dot.position)) places.set(dot.position, { x: dot.x, y: placed.y });
       if (list) list.push(placed);
       else byType.set(dot.type, [placed]);
     }
@@ -64,6 +74,7 @@ function paintLanes(context: CanvasRenderingContext2D, view: View, look: Look): 
     for (const { dot, y } of dots) addShape(context, shapeOf(type), dot.x, y, DOT / 2 - 0.7);
     context.fill();
   }
+  return places;
 }
 
 function paintBar(
@@ -86,11 +97,16 @@ function paintBar(
 }
 
 /** The events of the selected output, and the selected event: drawn above all others. */
-function paintHighlights(context: CanvasRenderingContext2D, view: View, look: Look): void {
+function paintHighlights(
+  context: CanvasRenderingContext2D,
+  view: View,
+  look: Look,
+  drawn: Places,
+): void {
   const { events, event, output } = view.selection;
   const isTimeout = output !== null && view.model.outputs.kind[output] === 1;
   const colour = output === null ? look.accent : isTimeout ? look.timeout : look.match;
-  const places = events.map((position) => placeOf(view, position));
+  const places = events.map((position) => drawn.get(position) ?? baseOf(view, position));
   context.strokeStyle = colour;
   context.lineWidth = 2;
   context.beginPath();
@@ -100,10 +116,11 @@ function paintHighlights(context: CanvasRenderingContext2D, view: View, look: Lo
   }
   context.stroke();
   for (const [at, place] of places.entries()) ring(context, view, look, events[at]!, place, colour);
-  if (event !== null) ring(context, view, look, event, placeOf(view, event), look.accent, 3);
+  if (event !== null)
+    ring(context, view, look, event, drawn.get(event) ?? baseOf(view, event), look.accent, 3);
   const { cursor } = view;
   if (cursor?.kind !== "event" || cursor.position === null) return;
-  const { x, y } = placeOf(view, cursor.position);
+  const { x, y } = drawn.get(cursor.position) ?? baseOf(view, cursor.position);
   context.strokeStyle = look.text;
   context.lineWidth = 1.5;
   context.strokeRect(x - DOT, y - DOT, 2 * DOT, 2 * DOT);
@@ -132,22 +149,11 @@ function ring(
   context.fill();
 }
 
-/** Where an event is. One that is drawn in a bar is at its base. */
-function placeOf(view: View, position: number): { x: number; y: number } {
+/** Where an event is that is drawn in a bar, or not on screen: on the base line of its lane. */
+function baseOf(view: View, position: number): { x: number; y: number } {
   const lane = laneOf(view.model.events.starts, position);
   const x = view.scale.x(view.model.events.times[position]!);
-  return { x, y: laneTop(view, lane) + dotY(view.layout, tieRow(view, lane, position)) };
-}
-
-/** The row of an event among those of the same instant, as `laneMarks` gives them. */
-function tieRow(view: View, lane: number, position: number): number {
-  const { times, starts } = view.model.events;
-  let row = 0;
-  while (position - row - 1 >= starts[lane]! && times[position - row - 1] === times[position]) {
-    row++;
-    if (row >= view.layout.dotRows) return 0;
-  }
-  return row;
+  return { x, y: laneTop(view, lane) + dotY(view.layout, 0) };
 }
 
 function paintAxis(
