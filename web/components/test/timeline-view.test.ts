@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { shop } from "../demo/shop.ts";
 import { atOnce } from "../src/common/slices.ts";
+import { cursorIn } from "../src/timeline/cursor.ts";
+import { findLane } from "../src/timeline/finder.ts";
 import { hitAt } from "../src/timeline/hit.ts";
 import { moveOf } from "../src/timeline/keyboard.ts";
 import { commandOf } from "../src/timeline/keys.ts";
@@ -192,6 +194,26 @@ test("names that begin alike are cut", () => {
   expect(commonField(["user=ann", "ip=1"])).toBe("");
   expect(commonField([])).toBe("");
   expect(commonField(["ann", "bob"])).toBe("");
+});
+
+test("lanes are found by name, from where one is, and round again", () => {
+  const lanes = ["k=Ann", "k=bob", "k=anna", "x".repeat(2000)];
+  expect(findLane(lanes, "ann", -1)).toBe(0);
+  expect(findLane(lanes, " ANN ", 0)).toBe(2);
+  expect(findLane(lanes, "ann", 2)).toBe(0);
+  expect(findLane(lanes, "zoe", 0)).toBeNull();
+  expect(findLane(lanes, "", 0)).toBeNull();
+  expect(findLane([], "a", 0)).toBeNull();
+});
+
+test("the cursor stays in its lane when data change", () => {
+  const model = atOnce(buildModel(shop(300, 3)));
+  const cursor: Cursor = { lane: 2, kind: "event", position: 250 };
+  const time = model.events.times[250]!;
+  expect(cursorIn(model, cursor, time)).toEqual({ ...cursor, position: 250 });
+  const fewer = atOnce(buildModel(shop(300, 2)));
+  expect(cursorIn(fewer, cursor, time)?.lane).toBe(1);
+  expect(cursorIn(atOnce(buildModel({ ...shop(0, 0), lanes: [] })), cursor, time)).toBeNull();
 });
 
 test("signs are short", () => {

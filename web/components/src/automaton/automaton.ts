@@ -7,6 +7,9 @@ import { safeSvg } from "./sanitise.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** A picture is not made smaller than this share of its size. */
+const READABLE = 0.7;
+
 /** The automaton. The list below the picture says in words what is lit. */
 export class Automaton implements AutomatonApi {
   private readonly picture: HTMLElement;
@@ -44,6 +47,8 @@ export class Automaton implements AutomatonApi {
       svg.setAttribute("aria-labelledby", title.id);
     }
     svg.setAttribute("role", "img");
+    // A large picture is scrolled rather than made too small to read.
+    svg.style.minWidth = `${Number(svg.getAttribute("width") ?? 0) * READABLE}px`;
     this.picture.replaceChildren(svg);
   }
 

@@ -8,6 +8,7 @@ import { autocompletion, pickedCompletion } from "@codemirror/autocomplete";
 import type { Extension } from "@codemirror/state";
 import type { EditorView } from "@codemirror/view";
 import { el } from "../common/dom.ts";
+import { answerOr } from "../common/later.ts";
 import type { Completion, LanguageServices } from "../data.ts";
 import { markdown } from "../text/markdown.ts";
 import { brief } from "../text/visible.ts";
@@ -30,7 +31,8 @@ const ICONS: Record<string, string> = {
 export function completions(language: LanguageServices): Extension {
   const source = async (context: CompletionContext): Promise<CompletionResult | null> => {
     if (!context.explicit && !context.matchBefore(/[\w$`.]$/)) return null;
-    const found = await language.complete(context.state.doc.toString(), context.pos);
+    const text = context.state.doc.toString();
+    const found = await answerOr(() => language.complete(text, context.pos), []);
     const [first] = found;
     if (context.aborted || !first) return null;
     return {

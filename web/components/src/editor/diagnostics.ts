@@ -5,6 +5,7 @@ import type { Extension, Text } from "@codemirror/state";
 import type { EditorView } from "@codemirror/view";
 import type { RuleEditorOptions } from "../api.ts";
 import { button, el } from "../common/dom.ts";
+import { answerOr } from "../common/later.ts";
 import type { Diagnostic, Fix } from "../data.ts";
 import { brief, visible } from "../text/visible.ts";
 
@@ -20,7 +21,7 @@ export interface ShownDiagnostic extends Shown {
 export function diagnostics(options: RuleEditorOptions): Extension {
   const source = async (view: EditorView): Promise<readonly Shown[]> => {
     const { doc } = view.state;
-    const found = await options.language.check(doc.toString());
+    const found = await answerOr(() => options.language.check(doc.toString()), []);
     // A later check shows what holds for a later text.
     if (view.state.doc !== doc) return [];
     options.onDiagnostics?.(found);

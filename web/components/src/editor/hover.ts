@@ -4,6 +4,7 @@ import type { Extension } from "@codemirror/state";
 import type { EditorView } from "@codemirror/view";
 import { hoverTooltip } from "@codemirror/view";
 import { el } from "../common/dom.ts";
+import { answerOr } from "../common/later.ts";
 import type { Hover, LanguageServices } from "../data.ts";
 import { CEP, tagOf } from "../grammar/cep.ts";
 import { markdown } from "../text/markdown.ts";
@@ -12,7 +13,8 @@ import { openTooltip } from "./tooltip.ts";
 /** Shows hovers of the services. */
 export function hover(language: LanguageServices): Extension {
   return hoverTooltip(async (view, pos) => {
-    const found = await language.hover(view.state.doc.toString(), pos);
+    const text = view.state.doc.toString();
+    const found = await answerOr(() => language.hover(text, pos), null);
     if (!found || found.start > view.state.doc.length) return null;
     const end = Math.min(found.end, view.state.doc.length);
     return { pos: found.start, end, above: true, create: () => ({ dom: content(view, found) }) };
@@ -28,7 +30,8 @@ export function hoverHere(language: LanguageServices): (view: EditorView) => boo
 
   async function show(view: EditorView): Promise<void> {
     const { doc, selection } = view.state;
-    const found = await language.hover(doc.toString(), selection.main.head);
+    const text = doc.toString();
+    const found = await answerOr(() => language.hover(text, selection.main.head), null);
     if (found && view.state.doc === doc) {
       openTooltip(view, Math.min(found.start, doc.length), () => {
         const dom = content(view, found);

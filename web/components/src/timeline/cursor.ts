@@ -41,3 +41,11 @@ export function cursorStep(model: Model, cursor: Cursor, step: number): Cursor {
 export function cursorEnd(model: Model, cursor: Cursor, end: "first" | "last"): Cursor {
   return cursorStep(model, cursor, end === "first" ? -Infinity : Infinity);
 }
+
+/** The cursor in other data: in the same lane, near the time where it was. */
+export function cursorIn(model: Model, cursor: Cursor, time: number | null): Cursor | null {
+  const lanes = model.data.lanes.length;
+  if (lanes === 0) return null;
+  const lane = Math.min(cursor.lane, lanes - 1);
+  return cursorAt(model, lane, cursor.kind, time ?? model.extent.from);
+}

@@ -32,15 +32,22 @@ export class Keyboard {
   private focused(): void {
     this.isLeaving = false;
     const { scene } = this.host;
-    const { view } = scene;
-    if (view && !scene.cursor && view.model.data.lanes.length > 0) {
-      scene.cursor = cursorAt(view.model, lanesInView(view).first, "event", view.scale.from);
-    }
+    this.begin();
     if (scene.plot.surface.matches(":focus-visible")) this.announce();
     scene.draw();
   }
 
+  /** Puts the cursor into the first lane on screen, if it is nowhere. */
+  private begin(): void {
+    const { scene } = this.host;
+    const { view } = scene;
+    if (view && !scene.cursor && view.model.data.lanes.length > 0) {
+      scene.cursor = cursorAt(view.model, lanesInView(view).first, "event", view.scale.from);
+    }
+  }
+
   private key(event: KeyboardEvent): void {
+    this.begin();
     const { view, cursor } = this.host.scene;
     if (!view || !cursor) return;
     if (event.key === "Tab") {

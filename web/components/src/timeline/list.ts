@@ -46,13 +46,12 @@ export class LaneList {
 
   private section(model: Model, kind: "event" | "output"): void {
     const { order, starts } = kind === "event" ? model.events : model.outputs;
-    const positions = Array.from(order.subarray(starts[this.lane]!, starts[this.lane + 1]!).keys());
     const start = starts[this.lane]!;
-    const items = positions.map((at) => start + at);
-    this.body.append(el("h4", {}, plural(items.length, kind)));
-    this.pages(items, (position) => ({
-      text: itemWords(model, kind, position),
-      choose: () => this.choose({ kind, index: order[position]! }),
+    const count = starts[this.lane + 1]! - start;
+    this.body.append(el("h4", {}, plural(count, kind)));
+    this.pages(count, (at) => ({
+      text: itemWords(model, kind, start + at),
+      choose: () => this.choose({ kind, index: order[start + at]! }),
     }));
   }
 
@@ -66,23 +65,22 @@ export class LaneList {
       if (positions[event] === NOWHERE && lane[event] !== NO_LANE) events.push(event);
     }
     this.body.append(el("h4", {}, `${plural(events.length, "event")} without a time`));
-    this.pages(events, (event) => ({
-      text: `event ${event + 1}`,
-      choose: () => this.choose({ kind: "event", index: event }),
+    this.pages(events.length, (at) => ({
+      text: `event ${events[at]! + 1}`,
+      choose: () => this.choose({ kind: "event", index: events[at]! }),
     }));
   }
 
-  private pages(
-    items: readonly number[],
-    show: (item: number) => { text: string; choose(): void },
-  ): void {
+  /** Items that are made when they are shown: a lane may have a million. */
+  private pages(count: number, show: (at: number) => { text: string; choose(): void }): void {
     const list = el("ol");
     const add = () => {
-      for (const item of items.slice(list.childElementCount, list.childElementCount + PAGE)) {
-        const { text, choose } = show(item);
+      const first = list.childElementCount;
+      for (let at = first; at < Math.min(count, first + PAGE); at++) {
+        const { text, choose } = show(at);
         list.append(el("li", {}, button({ class: "k-link k-text" }, choose, text)));
       }
-      more.hidden = list.childElementCount >= items.length;
+      more.hidden = list.childElementCount >= count;
     };
     const more = button({ class: "k-button" }, add, "More");
     add();

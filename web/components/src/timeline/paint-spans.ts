@@ -4,6 +4,7 @@
  */
 import { SPAN, spanY } from "./layout.ts";
 import type { Look } from "./look.ts";
+import { NO_ROW } from "./output-index.ts";
 import type { Sign, Span } from "./spans.ts";
 import { laneSpans } from "./spans.ts";
 import type { View } from "./view.ts";
@@ -29,6 +30,36 @@ export function paintSpans(
     }
   }
   for (const sign of signs) paintSign(context, view, look, sign, top);
+  paintHidden(context, view, look, lane);
+}
+
+/** The selected output, or that of the keys, where it has no row: over the signs. */
+function paintHidden(
+  context: CanvasRenderingContext2D,
+  view: View,
+  look: Look,
+  lane: number,
+): void {
+  const { outputs } = view.model;
+  const keys = view.cursor?.kind === "output" ? view.cursor.position : null;
+  for (const position of new Set([view.selection.output, keys])) {
+    if (position === null || outputs.row[position] !== NO_ROW) continue;
+    if (position < outputs.starts[lane]! || position >= outputs.starts[lane + 1]!) continue;
+    const y = laneTop(view, lane) + view.layout.signsTop + 4;
+    // Stripes of what is far outside of the view would be drawn for ever.
+    const x = Math.max(-5, view.scale.x(outputs.start[position]!));
+    const end = Math.min(
+      view.scale.width + 5,
+      Math.max(x + 5, view.scale.x(outputs.end[position]!)),
+    );
+    const kind = outputs.kind[position]!;
+    const span = { x, end, kind, row: NO_ROW, first: position, last: position + 1, count: 1 };
+    context.fillStyle = look.bg;
+    context.fillRect(x - 3, y - 4, end - x + 6, SPAN + 8);
+    if (kind === 1) paintTimeout(context, look, span, y);
+    else paintMatch(context, look, span, y);
+    frame(context, position === view.selection.output ? look.text : look.accent, span, y);
+  }
 }
 
 function paintMatch(context: CanvasRenderingContext2D, look: Look, span: Span, y: number): void {

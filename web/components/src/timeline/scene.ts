@@ -1,7 +1,7 @@
 /** What is seen and how it is drawn: data, range of time, scrolled lanes, slider, selection. */
 import { el } from "../common/dom.ts";
 import type { TimelineSelection } from "../data.ts";
-import { cursorTime } from "./cursor.ts";
+import { cursorIn, cursorTime } from "./cursor.ts";
 import { layoutOf } from "./layout.ts";
 import { legend } from "./legend.ts";
 import type { Look } from "./look.ts";
@@ -56,6 +56,7 @@ export class Scene {
   /** Shows other data: all of them, or the range that was seen before. */
   show(model: Model, keep: "fit" | "keep"): void {
     const before = keep === "keep" ? this.current : null;
+    const cursorBefore = this.cursor && this.current && cursorTime(this.current.model, this.cursor);
     const layout = layoutOf(model);
     const limits = limitsOf(model.extent);
     const { width, height } = this.plot.size();
@@ -73,7 +74,7 @@ export class Scene {
       selection: { event: null, output: null, events: [] },
       cursor: null,
     };
-    this.cursor = null;
+    this.cursor = this.cursor && cursorIn(model, this.cursor, cursorBefore);
     this.slider.setModel(model);
     this.slider.setTime(this.current.time);
     this.summary.textContent = summaryWords(model);

@@ -4,13 +4,15 @@ import { button, el, uniqueId } from "../common/dom.ts";
 import { inSlices } from "../common/slices.ts";
 import type { TimelineData, TimelineItem, TimelineSelection } from "../data.ts";
 import { brief } from "../text/visible.ts";
+import { cursorAt } from "./cursor.ts";
+import { finder, findLane } from "./finder.ts";
 import { Keyboard } from "./keyboard.ts";
 import { KEY_HELP } from "./keys.ts";
 import { LaneList } from "./list.ts";
 import { buildModel, positionOf } from "./model.ts";
 import { Mouse } from "./mouse.ts";
 import { currentLane, Scene } from "./scene.ts";
-import { laneOfItem } from "./words.ts";
+import { cursorWords, laneOfItem } from "./words.ts";
 
 /** A timeline on a canvas, with a slider, a legend and a list. */
 export class Timeline implements TimelineApi {
@@ -41,7 +43,7 @@ export class Timeline implements TimelineApi {
     this.element = el(
       "div",
       { class: "k-timeline" },
-      el("div", { class: "k-timeline-head" }, scene.legend, tools(scene)),
+      el("div", { class: "k-timeline-head" }, scene.legend, tools(scene, say)),
       scene.plot.element,
       scene.slider.element,
       scene.summary,
@@ -111,7 +113,23 @@ export class Timeline implements TimelineApi {
   }
 }
 
-function tools(scene: Scene): HTMLElement {
+/** Goes to a lane by its name. */
+function find(scene: Scene, say: (text: string) => void, text: string, isNext: boolean): boolean {
+  const { view } = scene;
+  if (!view) return false;
+  const now = currentLane(scene, view);
+  const lane = findLane(view.model.data.lanes, text, isNext ? now : now - 1);
+  if (lane === null) {
+    say("No key has this");
+    return false;
+  }
+  scene.cursor = cursorAt(view.model, lane, "event", (view.scale.from + view.scale.to) / 2);
+  scene.showCursor();
+  say(cursorWords(view.model, scene.cursor));
+  return true;
+}
+
+function tools(scene: Scene, say: (text: string) => void): HTMLElement {
   const tool = (title: string, text: string, run: () => void) =>
     button({ class: "k-button", title, "aria-label": title }, run, text);
   const showAll = () => {
@@ -121,6 +139,7 @@ function tools(scene: Scene): HTMLElement {
   return el(
     "div",
     { class: "k-tools", role: "group", "aria-label": "View" },
+    finder((text, isNext) => find(scene, say, text, isNext)),
     tool("Zoom out", "\u2212", () => scene.zoom(2)),
     tool("Zoom in", "+", () => scene.zoom(0.5)),
     tool("Show all of time", "All", showAll),

@@ -61,6 +61,7 @@ export function hitWords(model: Model, hit: Hit): string[] {
 /** All of the data in a sentence or two. */
 export function summaryWords(model: Model): string {
   const { events, outputs, data } = model;
+  if (data.events.time.length === 0) return "No events yet";
   const lanes = plural(data.lanes.length, "lane");
   const matches = plural(outputs.order.length - outputs.timeouts, "match", "matches");
   const parts = [

@@ -79,6 +79,24 @@ describe.skipIf(!browserPath)("the views", () => {
     expect(await length()).toBeGreaterThan(12_000);
   });
 
+  test("what is destroyed leaves nothing behind", async () => {
+    const page = await server.open("");
+    await page.evaluate(() => window.demo.shown);
+    const left = await page.evaluate(() => {
+      const { editor, timeline, table, automaton, event, output, partials, why } = window.demo;
+      const waiting = timeline.setData(window.demo.shop(100_000, 10));
+      for (const one of [editor, timeline, table, automaton, event, output, partials, why]) {
+        one.destroy();
+      }
+      return waiting.then(() => document.querySelectorAll(".box > *").length);
+    });
+    expect(left).toBe(0);
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.setViewportSize({ width: 700, height: 500 });
+    await page.waitForTimeout(300);
+    expect(errorsOf(page)).toEqual([]);
+  });
+
   test("details say what is chosen", async () => {
     const page = await server.open("");
     await page.locator("#output .k-events button", { hasText: "login 4," }).click();

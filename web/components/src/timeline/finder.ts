@@ -1,0 +1,35 @@
+/** Finds lanes by their names. */
+import { el } from "../common/dom.ts";
+
+/** Longer names are not searched to their end. */
+const SEARCHED = 1000;
+
+/** The next lane behind `from` whose name has the text, from the first again after the last. */
+export function findLane(lanes: readonly string[], text: string, from: number): number | null {
+  const wanted = text.trim().toLowerCase();
+  if (!wanted) return null;
+  for (let step = 1; step <= lanes.length; step++) {
+    const lane = (from + step + lanes.length) % lanes.length;
+    if (lanes[lane]!.slice(0, SEARCHED).toLowerCase().includes(wanted)) return lane;
+  }
+  return null;
+}
+
+/** A field for a name. Enter goes to the next lane that has it. */
+export function finder(find: (text: string, isNext: boolean) => boolean): HTMLElement {
+  const input = el("input", {
+    type: "search",
+    class: "k-field k-finder",
+    placeholder: "Find a key",
+    "aria-label": "Find a key",
+  });
+  const look = (isNext: boolean) => {
+    const isMissing = input.value.trim() !== "" && !find(input.value, isNext);
+    input.setAttribute("aria-invalid", String(isMissing));
+  };
+  input.addEventListener("input", () => look(false));
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") look(true);
+  });
+  return input;
+}
