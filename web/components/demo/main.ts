@@ -40,7 +40,18 @@ const timeline = new Timeline(box("timeline"), {
 });
 
 const data = shop(Number(query.get("events") ?? 400), Number(query.get("lanes") ?? 12));
-const shown = timeline.setData(data);
+const shown = timeline.setData(data).then(() => {
+  const time = data.events.time[200] ?? 0;
+  timeline.setTime(time);
+  timeline.setOpen([
+    { ...open(0, [150, 160]), deadline: time + 20 * 3_600_000 },
+    { ...open(2, [120]), deadline: null },
+  ]);
+});
+
+function open(lane: number, events: readonly number[]) {
+  return { lane, captures: [{ step: "o", events }], states: [], waits: "" };
+}
 
 const table = new OutputTable(box("table"), {
   onSelect: (output) => log.push(`open ${output.rule} ${output.index}`),

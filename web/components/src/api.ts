@@ -8,6 +8,7 @@ import type {
   LanguageServices,
   Later,
   OpenAt,
+  OpenPartial,
   OutputItem,
   OutputRef,
   OutputTableData,
@@ -73,12 +74,17 @@ export interface TimelineApi extends Component {
    * when newer data replaced them. The view is kept if `view` says so.
    */
   setData(data: TimelineData, view?: "fit" | "keep"): Promise<void>;
-  /** Moves the slider; does not call `onTime`. */
+  /** Moves the slider; does not call `onTime`. Does nothing before data are shown. */
   setTime(time: number): void;
   /** Where the slider stands. */
   readonly time: number;
   /** Selects; calls nothing. */
   setSelection(selection: TimelineSelection): void;
+  /**
+   * Draws partial matches that are open where the slider stands: lines from their first event to the
+   * slider, and dashes to their deadlines. None are drawn when data change.
+   */
+  setOpen(open: readonly OpenPartial[]): void;
   /** Scrolls and pans until the item is seen. */
   reveal(item: TimelineItem): void;
   /** Shows all of time. */

@@ -10,6 +10,7 @@ import { COLUMN, dotY, layoutOf, spanY } from "../src/timeline/layout.ts";
 import { laneMarks } from "../src/timeline/marks.ts";
 import { buildModel } from "../src/timeline/model.ts";
 import { commonField } from "../src/timeline/names.ts";
+import { openMarks } from "../src/timeline/open.ts";
 import { signText } from "../src/timeline/paint-spans.ts";
 import { limitsOf, TimeScale, tickLabel } from "../src/timeline/scale.ts";
 import { laneSpans } from "../src/timeline/spans.ts";
@@ -28,6 +29,7 @@ function viewOf(events: number, lanes: number, from?: number, to?: number): View
     scroll: 0,
     time: model.extent.to,
     selection: { event: null, output: null, events: [] },
+    open: new Map(),
     cursor: null,
   };
 }
@@ -214,6 +216,34 @@ test("the cursor stays in its lane when data change", () => {
   const fewer = atOnce(buildModel(shop(300, 2)));
   expect(cursorIn(fewer, cursor, time)?.lane).toBe(1);
   expect(cursorIn(atOnce(buildModel({ ...shop(0, 0), lanes: [] })), cursor, time)).toBeNull();
+});
+
+test("partial matches are open since their first event", () => {
+  const { model } = viewOf(300, 3);
+  const { time } = model.data.events;
+  const open = (lane: number, events: number[], deadline: number | null) => ({
+    lane,
+    captures: [{ step: "a", events }],
+    states: [],
+    waits: "",
+    deadline,
+  });
+  const marks = openMarks(model, [
+    open(1, [40, 20], 99),
+    open(1, [-1, 30], null),
+    // Nothing is known of events that a rule made, and of one without a time.
+    open(2, [-1], null),
+    open(2, [16], null),
+  ]);
+  expect([...marks]).toEqual([
+    [
+      1,
+      [
+        { from: Math.min(time[20]!, time[40]!), deadline: 99 },
+        { from: time[30]!, deadline: null },
+      ],
+    ],
+  ]);
 });
 
 test("signs are short", () => {

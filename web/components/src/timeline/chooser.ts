@@ -23,7 +23,7 @@ export function openChooser(
 ): () => void {
   const items = choice.items.map((item, at) => {
     const more = el("span", { class: "k-choice-more" });
-    if (at < DESCRIBED) void item.describe().then((text) => more.append(text));
+    if (at < DESCRIBED) void item.describe().then((text) => describe(more, text));
     const choose = () => leave(item.choose);
     return el("li", {}, button({ class: "k-choice k-text" }, choose, item.text, more));
   });
@@ -51,11 +51,22 @@ export function openChooser(
     if (event.relatedTarget instanceof Node && !dialog.contains(event.relatedTarget)) close();
   });
   parent.append(dialog);
-  const room = { x: parent.clientWidth - dialog.offsetWidth, y: parent.clientHeight };
-  dialog.style.left = `${Math.max(0, Math.min(at.x, room.x))}px`;
-  dialog.style.top = `${Math.max(0, Math.min(at.y, room.y - dialog.offsetHeight))}px`;
+  place();
   dialog.querySelector("button")?.focus();
   return close;
+
+  function place(): void {
+    const right = parent.clientWidth - dialog.offsetWidth;
+    const bottom = parent.clientHeight - dialog.offsetHeight;
+    dialog.style.left = `${Math.max(0, Math.min(at.x, right))}px`;
+    dialog.style.top = `${Math.max(0, Math.min(at.y, bottom))}px`;
+  }
+
+  function describe(more: HTMLElement, text: string): void {
+    more.append(text);
+    // It has become higher.
+    place();
+  }
 
   function close(): void {
     dialog.remove();

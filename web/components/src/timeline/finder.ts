@@ -15,21 +15,24 @@ export function findLane(lanes: readonly string[], text: string, from: number): 
   return null;
 }
 
+/** The lane where one is may be the one, or has to be another. */
+export type Search = "here" | "next";
+
 /** A field for a name. Enter goes to the next lane that has it. */
-export function finder(find: (text: string, isNext: boolean) => boolean): HTMLElement {
+export function finder(find: (text: string, search: Search) => boolean): HTMLElement {
   const input = el("input", {
     type: "search",
     class: "k-field k-finder",
     placeholder: "Find a key",
     "aria-label": "Find a key",
   });
-  const look = (isNext: boolean) => {
-    const isMissing = input.value.trim() !== "" && !find(input.value, isNext);
+  const look = (search: Search) => {
+    const isMissing = input.value.trim() !== "" && !find(input.value, search);
     input.setAttribute("aria-invalid", String(isMissing));
   };
-  input.addEventListener("input", () => look(false));
+  input.addEventListener("input", () => look("here"));
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") look(true);
+    if (event.key === "Enter") look("next");
   });
   return input;
 }

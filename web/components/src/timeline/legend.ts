@@ -27,6 +27,9 @@ export function legend(model: Model, look: Look): HTMLElement {
   if (model.outputs.timeouts > 0) {
     list.append(el("li", {}, el("span", { class: "k-swatch k-swatch-timeout" }), "timeout"));
   }
+  list.append(
+    el("li", {}, el("span", { class: "k-swatch k-swatch-open" }), "open, to its deadline"),
+  );
   return list;
 }
 

@@ -1,9 +1,11 @@
 /** Draws the timeline on a canvas. */
-import { laneOf } from "./event-index.ts";
 import { COLUMN, DOT, dotY } from "./layout.ts";
 import type { Look } from "./look.ts";
 import type { Bar, Dot } from "./marks.ts";
 import { barHeight, laneMarks } from "./marks.ts";
+import { paintOpen } from "./open.ts";
+import type { Place, Places } from "./paint-highlights.ts";
+import { paintHighlights } from "./paint-highlights.ts";
 import { paintSpans } from "./paint-spans.ts";
 import { addShape, colourOf, shapeOf } from "./palette.ts";
 import type { View } from "./view.ts";
@@ -30,16 +32,13 @@ export function paint(context: CanvasRenderingContext2D, view: View, look: Look)
   paintSlider(context, view, look);
 }
 
-/** Where events are that are drawn once more, by position. */
-type Places = Map<number, { x: number; y: number }>;
-
 /** Draws the lanes on screen. Gives the places of events to highlight that are dots of their own. */
 function paintLanes(context: CanvasRenderingContext2D, view: View, look: Look): Places {
   const { selection, cursor } = view;
   const wanted = new Set(selection.events);
   if (selection.event !== null) wanted.add(selection.event);
   if (cursor?.kind === "event" && cursor.position !== null) wanted.add(cursor.position);
-  const places: Places = new Map();
+  const places = new Map<number, Place>();
   const { first, last } = lanesInView(view);
   // Dots of a type are one path: a fill for each of thousands of dots takes several times as long.
   const byType = new Map<number, { dot: Dot; y: number }[]>();
@@ -52,6 +51,7 @@ function paintLanes(context: CanvasRenderingContext2D, view: View, look: Look): 
     context.fillStyle = look.border;
     context.fillRect(0, Math.round(top + view.layout.height) - 1, view.scale.width, 1);
     paintSpans(context, view, look, lane);
+    paintOpen(context, view, look, lane);
     const marks = laneMarks(
       view.model.events,
       lane,
@@ -94,66 +94,6 @@ function paintBar(
     context.fillRect(bar.x, bottom - part, COLUMN - 1, part);
     bottom -= part;
   }
-}
-
-/** The events of the selected output, and the selected event: drawn above all others. */
-function paintHighlights(
-  context: CanvasRenderingContext2D,
-  view: View,
-  look: Look,
-  drawn: Places,
-): void {
-  const { events, event, output } = view.selection;
-  const isTimeout = output !== null && view.model.outputs.kind[output] === 1;
-  const colour = output === null ? look.accent : isTimeout ? look.timeout : look.match;
-  const places = events.map((position) => drawn.get(position) ?? baseOf(view, position));
-  context.strokeStyle = colour;
-  context.lineWidth = 2;
-  context.beginPath();
-  for (const [at, { x, y }] of places.entries()) {
-    if (at === 0) context.moveTo(x, y);
-    else context.lineTo(x, y);
-  }
-  context.stroke();
-  for (const [at, place] of places.entries()) ring(context, view, look, events[at]!, place, colour);
-  if (event !== null)
-    ring(context, view, look, event, drawn.get(event) ?? baseOf(view, event), look.accent, 3);
-  const { cursor } = view;
-  if (cursor?.kind !== "event" || cursor.position === null) return;
-  const { x, y } = drawn.get(cursor.position) ?? baseOf(view, cursor.position);
-  context.strokeStyle = look.text;
-  context.lineWidth = 1.5;
-  context.strokeRect(x - DOT, y - DOT, 2 * DOT, 2 * DOT);
-}
-
-function ring(
-  context: CanvasRenderingContext2D,
-  view: View,
-  look: Look,
-  position: number,
-  place: { x: number; y: number },
-  colour: string,
-  width = 2,
-): void {
-  const type = view.model.events.types[position]!;
-  context.beginPath();
-  context.arc(place.x, place.y, DOT * 0.85, 0, 2 * Math.PI);
-  context.fillStyle = look.bg;
-  context.fill();
-  context.strokeStyle = colour;
-  context.lineWidth = width;
-  context.stroke();
-  context.beginPath();
-  context.fillStyle = colourOf(type, look.ground);
-  addShape(context, shapeOf(type), place.x, place.y, DOT / 2 - 0.7);
-  context.fill();
-}
-
-/** Where an event is that is drawn in a bar, or not on screen: on the base line of its lane. */
-function baseOf(view: View, position: number): { x: number; y: number } {
-  const lane = laneOf(view.model.events.starts, position);
-  const x = view.scale.x(view.model.events.times[position]!);
-  return { x, y: laneTop(view, lane) + dotY(view.layout, 0) };
 }
 
 function paintAxis(

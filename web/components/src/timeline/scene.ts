@@ -1,6 +1,6 @@
 /** What is seen and how it is drawn: data, range of time, scrolled lanes, slider, selection. */
 import { el } from "../common/dom.ts";
-import type { TimelineSelection } from "../data.ts";
+import type { OpenPartial, TimelineSelection } from "../data.ts";
 import { cursorIn, cursorTime } from "./cursor.ts";
 import { layoutOf } from "./layout.ts";
 import { legend } from "./legend.ts";
@@ -8,6 +8,7 @@ import type { Look } from "./look.ts";
 import { lookOf, watchLook } from "./look.ts";
 import type { Model } from "./model.ts";
 import { positionOf } from "./model.ts";
+import { openMarks } from "./open.ts";
 import { Plot } from "./plot.ts";
 import { limitsOf, TimeScale } from "./scale.ts";
 import { TimeSlider } from "./slider.ts";
@@ -72,6 +73,7 @@ export class Scene {
       scroll: this.plot.scroll.offset,
       time: before ? before.time : model.extent.to,
       selection: { event: null, output: null, events: [] },
+      open: new Map(),
       cursor: null,
     };
     this.cursor = this.cursor && cursorIn(model, this.cursor, cursorBefore);
@@ -96,6 +98,14 @@ export class Scene {
       output: positionOf(model, "output", chosen.output),
       events: highlighted.filter((position) => position !== null).sort((a, b) => a - b),
     };
+    this.draw();
+  }
+
+  /** Shows partial matches that are open where the slider stands. */
+  setOpen(open: readonly OpenPartial[]): void {
+    const { current } = this;
+    if (!current) return;
+    current.open = openMarks(current.model, open);
     this.draw();
   }
 

@@ -2,9 +2,10 @@
 import type { TimelineApi, TimelineOptions } from "../api.ts";
 import { button, el, uniqueId } from "../common/dom.ts";
 import { inSlices } from "../common/slices.ts";
-import type { TimelineData, TimelineItem, TimelineSelection } from "../data.ts";
+import type { OpenPartial, TimelineData, TimelineItem, TimelineSelection } from "../data.ts";
 import { brief } from "../text/visible.ts";
 import { cursorAt } from "./cursor.ts";
+import type { Search } from "./finder.ts";
 import { finder, findLane } from "./finder.ts";
 import { Keyboard } from "./keyboard.ts";
 import { KEY_HELP } from "./keys.ts";
@@ -75,6 +76,10 @@ export class Timeline implements TimelineApi {
     this.scene.select(selection);
   }
 
+  setOpen(open: readonly OpenPartial[]): void {
+    this.scene.setOpen(open);
+  }
+
   reveal(item: TimelineItem): void {
     const { view } = this.scene;
     const position = view && positionOf(view.model, item.kind, item.index);
@@ -114,11 +119,11 @@ export class Timeline implements TimelineApi {
 }
 
 /** Goes to a lane by its name. */
-function find(scene: Scene, say: (text: string) => void, text: string, isNext: boolean): boolean {
+function find(scene: Scene, say: (text: string) => void, text: string, search: Search): boolean {
   const { view } = scene;
   if (!view) return false;
   const now = currentLane(scene, view);
-  const lane = findLane(view.model.data.lanes, text, isNext ? now : now - 1);
+  const lane = findLane(view.model.data.lanes, text, search === "next" ? now : now - 1);
   if (lane === null) {
     say("No key has this");
     return false;
@@ -139,7 +144,7 @@ function tools(scene: Scene, say: (text: string) => void): HTMLElement {
   return el(
     "div",
     { class: "k-tools", role: "group", "aria-label": "View" },
-    finder((text, isNext) => find(scene, say, text, isNext)),
+    finder((text, search) => find(scene, say, text, search)),
     tool("Zoom out", "\u2212", () => scene.zoom(2)),
     tool("Zoom in", "+", () => scene.zoom(0.5)),
     tool("Show all of time", "All", showAll),

@@ -1,6 +1,7 @@
 /** What of the timeline is seen: a range of time, and some of the lanes. */
 import type { LaneLayout } from "./layout.ts";
 import type { Model } from "./model.ts";
+import type { OpenMarks } from "./open.ts";
 import type { Range, TimeScale } from "./scale.ts";
 
 /** All that drawing and finding need to know. */
@@ -16,6 +17,8 @@ export interface View {
   /** Where the slider stands. */
   time: number;
   selection: Selection;
+  /** Partial matches that are open where the slider stands. */
+  open: OpenMarks;
   /** What the keys are at; `null` while the timeline does not have the focus. */
   cursor: Cursor | null;
 }
