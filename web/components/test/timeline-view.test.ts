@@ -115,7 +115,7 @@ test("what is drawn is found under the pointer", () => {
 });
 
 test("five events of one instant can each be chosen", () => {
-  const view = viewOf(300, 3);
+  const view = viewOf(300, 8);
   const { events } = view.model;
   const [first] = [...events.times.keys()].filter(
     (at) => events.times[at] === events.times[at + 4] && at + 4 < events.starts[1]!,
@@ -126,6 +126,13 @@ test("five events of one instant can each be chosen", () => {
   expect(bars).toHaveLength(1);
   const y = dotY(view.layout, 0);
   expect(hitAt(narrow, bars[0]!.x + 2, y)?.positions).toHaveLength(5);
+});
+
+test("with few lanes there is room for each of them", () => {
+  const view = viewOf(300, 3);
+  const rows = marksOf(view, 0).dots.map((dot) => dot.row);
+  expect(Math.max(...rows)).toBeGreaterThan(2);
+  expect(Math.max(...rows)).toBeLessThan(view.layout.dotRows);
 });
 
 test("zooming keeps the place under the pointer, and stays within the data", () => {

@@ -1,6 +1,7 @@
 /** What is under the pointer. It is found in the same marks that are drawn. */
 import { COLUMN, DOT, dotY, SPAN, spanY } from "./layout.ts";
 import { laneMarks } from "./marks.ts";
+import type { Span } from "./spans.ts";
 import { laneSpans, spanPositions } from "./spans.ts";
 import type { View } from "./view.ts";
 import { laneTop } from "./view.ts";
@@ -16,8 +17,9 @@ export interface Hit {
 
 /** More are not listed. */
 const LISTED = 200;
-/** A finger is not a needle. */
+/** A finger is not a needle: so far from a dot or a span still hits it. */
 const REACH = 7;
+const NEAR = 6;
 
 /** Finds what is at a place, in pixels from the upper left of the part with lanes. */
 export function hitAt(view: View, x: number, y: number): Hit | null {
@@ -65,17 +67,18 @@ function outputAt(view: View, lane: number, x: number, y: number): Hit | null {
     const sign = signs.find((one) => x >= one.x && x < one.end);
     return sign ? { kind: "output", lane, positions: sign.positions, count: sign.count } : null;
   }
-  for (const span of spans.toReversed()) {
+  let best: Span | null = null;
+  let distance = NEAR;
+  for (const span of spans) {
     const top = spanY(layout, span.row);
-    const isInside = x >= span.x - 2 && x <= span.end + 2 && y >= top - 1 && y <= top + SPAN + 1;
-    if (isInside) {
-      return {
-        kind: "output",
-        lane,
-        positions: spanPositions(outputs, span),
-        count: span.count,
-      };
+    const dx = Math.max(0, span.x - x, x - span.end);
+    const dy = Math.max(0, top - y, y - top - SPAN);
+    if (dx + dy < distance) {
+      distance = dx + dy;
+      best = span;
     }
   }
-  return null;
+  if (!best) return null;
+  const positions = spanPositions(outputs, best);
+  return { kind: "output", lane, positions, count: best.count };
 }

@@ -10,6 +10,9 @@ export const COLUMN = 10;
 /** The height of the line with the signs of hidden outputs. */
 const SIGN = 12;
 const ROOM = 4;
+/** With so many lanes there is room for more dots in each. */
+const FEW = 4;
+const SOME = 20;
 
 /** The heights of a lane's parts. */
 export interface LaneLayout {
@@ -28,10 +31,11 @@ export interface LaneLayout {
 
 /** The layout for some data: no room is kept for what they do not have. */
 export function layoutOf(model: Model): LaneLayout {
-  const isRoomy = model.data.lanes.length <= 20;
+  const lanes = model.data.lanes.length;
   const { rows, hidden } = model.outputs;
   const hasSigns = hidden > 0;
-  const dotRows = isRoomy ? 3 : Math.min(3, Math.max(2, model.events.ties));
+  const most = lanes <= FEW ? 6 : 3;
+  const dotRows = lanes <= SOME ? most : Math.min(3, Math.max(2, model.events.ties));
   const signsTop = ROOM;
   const spansTop = signsTop + (hasSigns ? SIGN : 0);
   const dotsTop = spansTop + (rows > 0 ? rows * (SPAN + 2) + 2 : 0);

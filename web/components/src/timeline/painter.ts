@@ -108,10 +108,14 @@ function paintAxis(
   context.font = `11px ${look.font}`;
   context.textBaseline = "middle";
   context.textAlign = "center";
+  let free = -Infinity;
   for (const tick of ticks) {
     const half = context.measureText(tick.label).width / 2 + 2;
     const x = Math.min(view.scale.width - half, Math.max(half, tick.x));
+    // The first label also says the day: the one behind it may have no room.
+    if (x - half < free) continue;
     context.fillText(tick.label, x, view.height + AXIS / 2);
+    free = x + half + 4;
   }
 }
 
