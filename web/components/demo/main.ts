@@ -83,10 +83,13 @@ const partials = new PartialsView(box("partials"), chosen);
 partials.update(OUTPUT.time, OPEN, data.lanes);
 const why = new WhyView(box("why"), chosen);
 why.update(story as WhyStory, 3);
+// The story scrolled to the entry that was asked for.
+window.scrollTo(0, 0);
 
 /** What the tests reach for. */
 const demo = {
   editor,
+  services,
   timeline,
   table,
   automaton,

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import oniguruma from "vscode-oniguruma";
 import textmate from "vscode-textmate";
+import { random } from "../demo/random.ts";
 import { CEP, cep, styleOf, tagOf } from "../src/grammar/cep.ts";
 import { LineGrammar } from "../src/grammar/textmate.ts";
 import { ROOT, ruleFiles } from "./files.ts";
@@ -56,6 +57,28 @@ test("every rule file has the colours that Visual Studio Code gives it", async (
     expect(stack.depth, `${path}: something stays open behind a line`).toBe(1);
   }
   expect(lines).toBeGreaterThan(2000);
+});
+
+test("lines with mistakes have the colours that Visual Studio Code gives them", async () => {
+  const grammar = await reference();
+  const next = random(3);
+  const lines = [...ruleFiles().values()].flatMap((text) => text.split("\n"));
+  const odd = ['"', "`", "\\", "{", "]", ".", "..", " ", "#", "$", "->", "event ", "12m", "\u00e4"];
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]!;
+  for (let round = 0; round < 3000; round++) {
+    let line = pick(lines);
+    for (let change = 0; change < 3; change++) {
+      const at = Math.floor(next() * line.length);
+      const cut = Math.floor(next() * 4);
+      line = line.slice(0, at) + (next() < 0.6 ? pick(odd) : "") + line.slice(at + cut);
+    }
+    const theirs = grammar.tokenizeLine(line, textmate.INITIAL).tokens.map((token) => {
+      const inner = token.scopes.at(-1) ?? "";
+      const scope = inner === "source.cep" ? "" : inner;
+      return { start: token.startIndex, end: Math.min(token.endIndex, line.length), scope };
+    });
+    expect(spread(line, CEP.tokens(line)), line).toEqual(spread(line, theirs));
+  }
 });
 
 test("every scope of the grammar has a style and a tag", () => {

@@ -9,7 +9,7 @@ import { commandOf } from "../src/timeline/keys.ts";
 import { COLUMN, dotY, layoutOf, spanY } from "../src/timeline/layout.ts";
 import { laneMarks } from "../src/timeline/marks.ts";
 import { buildModel } from "../src/timeline/model.ts";
-import { commonField } from "../src/timeline/names.ts";
+import { commonField, withoutPrefix } from "../src/timeline/names.ts";
 import { openMarks } from "../src/timeline/open.ts";
 import { signText } from "../src/timeline/paint-spans.ts";
 import { limitsOf, TimeScale, tickLabel } from "../src/timeline/scale.ts";
@@ -203,6 +203,8 @@ test("names that begin alike are cut", () => {
   expect(commonField(["user=ann", "ip=1"])).toBe("");
   expect(commonField([])).toBe("");
   expect(commonField(["ann", "bob"])).toBe("");
+  expect(withoutPrefix("user=ann", "user=")).toBe("ann");
+  expect(withoutPrefix("ip=1", "user=")).toBe("ip=1");
 });
 
 test("lanes are found by name, from where one is, and round again", () => {

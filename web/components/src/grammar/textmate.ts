@@ -185,7 +185,18 @@ function compile(grammar: GrammarFile, rule: GrammarRule): CompiledRule {
   return { kind: "match", regex: regex(rule.match), scope, captures };
 }
 
-/** `d`: places of groups; `g`: search from a place. The grammar's own syntax is JavaScript's. */
+/** A letter, digit or underscore of any script, as the engine of the editors sees words. */
+const WORD = "[\\p{L}\\p{M}\\p{N}\\p{Pc}]";
+const BOUNDARY = `(?:(?<=${WORD})(?!${WORD})|(?<!${WORD})(?=${WORD}))`;
+
+/**
+ * A regular expression of the grammar as one of JavaScript, whose words are of ASCII only. `d`: places
+ * of groups; `g`: search from a place.
+ */
 function regex(source: string): RegExp {
-  return new RegExp(source, "dg");
+  const words = source.replace(/\\[\s\S]/g, (pair) => {
+    if (pair === "\\b") return BOUNDARY;
+    return pair === "\\w" ? WORD : pair;
+  });
+  return new RegExp(words, "dgu");
 }

@@ -22,7 +22,7 @@ export class LaneNames {
     }
     for (let at = 0; at < last - first; at++) {
       const item = this.items[at] ?? this.add();
-      const name = brief(this.lanes[first + at]?.slice(this.prefix.length) ?? "", 60);
+      const name = brief(withoutPrefix(this.lanes[first + at] ?? "", this.prefix), 60);
       if (item.firstElementChild!.textContent !== name) item.firstElementChild!.textContent = name;
       item.style.transform = `translateY(${top + at * view.layout.height}px)`;
       item.style.height = `${view.layout.height}px`;
@@ -40,8 +40,16 @@ export class LaneNames {
   }
 }
 
-/** `order_id=` if all lanes begin with it: then it is written once. */
+/** Lanes that are looked at: if all of them begin alike, most others do. */
+const ASKED = 1000;
+
+/** `order_id=` if lanes begin with it: then it is written once. */
 export function commonField(lanes: readonly string[]): string {
   const [prefix] = /^[A-Za-z_][A-Za-z0-9_]{0,60}=/.exec(lanes[0] ?? "") ?? [""];
-  return lanes.every((lane) => lane.startsWith(prefix)) ? prefix : "";
+  return lanes.slice(0, ASKED).every((lane) => lane.startsWith(prefix)) ? prefix : "";
+}
+
+/** The name without what is written once; whole if it begins otherwise. */
+export function withoutPrefix(name: string, prefix: string): string {
+  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
 }

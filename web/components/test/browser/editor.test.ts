@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DemoServer } from "./page.ts";
-import { browserPath, errorsOf, serveDemo } from "./page.ts";
+import { browserPath, errorsOf, serveDemo, takeLongTasks } from "./page.ts";
 
 describe.skipIf(!browserPath)("the editor", () => {
   let server: DemoServer;
@@ -81,6 +81,42 @@ describe.skipIf(!browserPath)("the editor", () => {
     expect(await doc.locator("pre span").count()).toBeGreaterThan(0);
     await page.keyboard.press("Escape");
     expect(await doc.count()).toBe(0);
+    expect(errorsOf(page)).toEqual([]);
+  });
+
+  test("takes long lines and long files without a long task", { retry: 2 }, async () => {
+    const page = await server.open("");
+    await page.waitForSelector(".cm-lintRange-error");
+    await takeLongTasks(page);
+    await page.evaluate(() => window.demo.editor.setValue("rule a { match b }\n".repeat(50_000)));
+    const lines = await page.locator(".cm-line").count();
+    expect(lines).toBeLessThan(100);
+    await page.evaluate(() => window.demo.editor.setValue(`# ${"x".repeat(1_000_000)}\n`));
+    // CodeMirror colours far lines in slices of its own of 100 ms, when the page is idle.
+    expect(Math.max(0, ...(await takeLongTasks(page)))).toBeLessThan(150);
+    expect(errorsOf(page)).toEqual([]);
+  });
+
+  test("a service that fails leaves the editor as it is", async () => {
+    const page = await server.open("");
+    await page.evaluate(() => {
+      const fail = () => Promise.reject(new Error("the worker was stopped"));
+      Object.assign(window.demo.services, {
+        check: fail,
+        complete: fail,
+        hover: fail,
+        format: fail,
+      });
+      window.demo.editor.setValue("rule a { match b }   \n");
+      window.demo.editor.select(9, 9);
+    });
+    await page.keyboard.type("ma");
+    await page.keyboard.press("Control+Space");
+    await page.keyboard.press("Shift+Alt+f");
+    await page.keyboard.press("Control+k");
+    await page.keyboard.press("Control+i");
+    await page.waitForTimeout(400);
+    expect(await value(page)).toBe("rule a { mamatch b }   \n");
     expect(errorsOf(page)).toEqual([]);
   });
 

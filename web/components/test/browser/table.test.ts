@@ -51,6 +51,35 @@ describe.skipIf(!browserPath)("the table", () => {
     expect(errorsOf(page)).toEqual([]);
   });
 
+  test("a million rows are higher than an element can be, and each is reached", async () => {
+    const page = await server.open("");
+    await page.evaluate(() => {
+      const length = 1_000_000;
+      const end = Float64Array.from({ length }, (_, at) => at * 1000);
+      const outputs = {
+        kind: new Uint8Array(length),
+        lane: new Uint32Array(length),
+        start: end,
+        end,
+      };
+      const rules = [{ rule: "r", lanes: ["k=1"], outputs }];
+      window.demo.table.update({ rules, emits: (all) => all.map((row) => `emit ${row.index}`) });
+    });
+    await page.locator("#table [role=status]", { hasText: "1,000,000 outputs" }).waitFor();
+    await page.locator("#table .k-grid").focus();
+    await page.keyboard.press("Control+End");
+    await page.waitForTimeout(100);
+    expect((await rows(page)).at(-1)).toContain("emit 999999");
+    await page.evaluate(() => window.demo.table.setSelection({ rule: "r", index: 400_000 }));
+    await page.waitForTimeout(100);
+    const selected = page.locator("#table [aria-selected=true]");
+    expect(await selected.textContent()).toContain("emit 400000");
+    const box = (await page.locator("#table .k-grid").boundingBox())!;
+    const at = (await selected.boundingBox())!;
+    expect(at.y).toBeGreaterThanOrEqual(box.y);
+    expect(at.y + at.height).toBeLessThanOrEqual(box.y + box.height);
+  });
+
   test("keys alone: sort, go through cells and to the end, open", async () => {
     const page = await server.open("");
     await page.locator("#table .k-grid").focus();

@@ -108,6 +108,26 @@ describe.skipIf(!browserPath)("the timeline", () => {
     expect(lane).toBe(99_999);
   });
 
+  test("a million lanes are higher than an element can be, and each is reached", async () => {
+    const page = await open();
+    await page.evaluate(() => window.demo.timeline.setData(window.demo.shop(1000, 1_000_000)));
+    await page.locator("#timeline .k-tools button").last().focus();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Control+End");
+    for (let at = 0; at < 5; at++) await page.keyboard.press("ArrowUp");
+    await page.waitForTimeout(100);
+    expect(await page.locator(".k-lane-name.k-current").textContent()).toBe("o-999995");
+    const shown = await page.locator(".k-lane-name:not([hidden])").allTextContents();
+    expect(shown.at(-1)).toBe("o-1000000");
+    const surface = page.locator("#timeline .k-surface");
+    await surface.evaluate((it) => {
+      it.scrollTop = it.scrollHeight / 2;
+    });
+    await page.waitForTimeout(100);
+    const [middle] = await page.locator(".k-lane-name:not([hidden])").allTextContents();
+    expect(Math.abs(Number(middle?.slice(2)) - 500_000)).toBeLessThan(100);
+  });
+
   test("a lane is found by its name", async () => {
     const page = await open("?events=200000&lanes=100000");
     await page.locator("#timeline .k-finder").fill("o-99");
