@@ -104,5 +104,6 @@ const demo = {
   outputsOf,
   items: { EVENT, OUTPUT, OPEN, HOSTILE, PICTURE, story: story as WhyStory },
 };
+/** Its type. */
 export type Demo = typeof demo;
 Object.assign(window, { demo });

@@ -1,3 +1,4 @@
+/** Builds the demo, and serves it as strictly as a page of ours may be served. */
 import { defineConfig } from "vite";
 
 /** The strictest policy that a page of ours is served with. */

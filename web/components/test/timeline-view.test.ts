@@ -13,6 +13,7 @@ import { commonField, withoutPrefix } from "../src/timeline/names.ts";
 import { openMarks } from "../src/timeline/open.ts";
 import { signText } from "../src/timeline/paint-spans.ts";
 import { limitsOf, TimeScale, tickLabel } from "../src/timeline/scale.ts";
+import { kept } from "../src/timeline/scene.ts";
 import { laneSpans } from "../src/timeline/spans.ts";
 import type { Cursor, View } from "../src/timeline/view.ts";
 import { cursorWords } from "../src/timeline/words.ts";
@@ -253,6 +254,25 @@ test("partial matches are open since their first event", () => {
       ],
     ],
   ]);
+});
+
+test("other data keep what was seen, but for who saw all of it", () => {
+  const before = viewOf(300, 3);
+  const { model } = viewOf(600, 3);
+  const later = { from: before.model.extent.from, to: before.model.extent.to + 1e9 };
+  const grown = { ...model, extent: later };
+  const limits = limitsOf(later);
+  expect(kept(before, grown, limits)).toEqual({ range: limits, time: later.to });
+  expect(kept(null, grown, limits)).toEqual({ range: limits, time: later.to });
+  const near = {
+    ...before,
+    scale: before.scale.zoom(0.5, 10, before.limits),
+    time: later.from + 7,
+  };
+  expect(kept(near, grown, limits)).toEqual({ range: near.scale, time: later.from + 7 });
+  const past = { ...near, time: 5 };
+  expect(kept(past, grown, limits).time).toBe(later.from);
+  expect(kept(viewOf(0, 3), grown, limits).range).toEqual(limits);
 });
 
 test("signs are short", () => {

@@ -24,6 +24,9 @@ import { quickFix } from "./quick-fix.ts";
 import { theme } from "./theme.ts";
 import { keyTooltip } from "./tooltip.ts";
 
+/** Marks of direction and halves of pairs that CodeMirror would not show. */
+const ODD = /[\u202a-\u202e\u2066-\u2069\ud800-\udfff]/u;
+
 /** A cursor that does not blink. */
 const STILL = { cursorBlinkRate: 0 };
 
@@ -120,7 +123,7 @@ export class RuleEditor implements RuleEditorApi {
       theme(),
       lineNumbers(),
       foldGutter(),
-      highlightSpecialChars(),
+      highlightSpecialChars({ addSpecialChars: ODD }),
       highlightActiveLineGutter(),
       history(),
       drawSelection(matchMedia("(prefers-reduced-motion: reduce)").matches ? STILL : {}),

@@ -10,6 +10,7 @@ import type { Model } from "./model.ts";
 import { positionOf } from "./model.ts";
 import { openMarks } from "./open.ts";
 import { Plot } from "./plot.ts";
+import type { Range } from "./scale.ts";
 import { limitsOf, TimeScale } from "./scale.ts";
 import { TimeSlider } from "./slider.ts";
 import type { Cursor, View } from "./view.ts";
@@ -61,7 +62,7 @@ export class Scene {
     const layout = layoutOf(model);
     const limits = limitsOf(model.extent);
     const { width, height } = this.plot.size();
-    const range = before?.scale ?? limits;
+    const { range, time } = kept(before, model, limits);
     this.plot.scroll.setContent(model.data.lanes.length * layout.height);
     if (!before) this.plot.scroll.offset = 0;
     this.current = {
@@ -71,7 +72,7 @@ export class Scene {
       scale: new TimeScale(range.from, range.to, width).within(limits),
       height,
       scroll: this.plot.scroll.offset,
-      time: before ? before.time : model.extent.to,
+      time,
       selection: { event: null, output: null, events: [] },
       open: new Map(),
       cursor: null,
@@ -192,6 +193,27 @@ export class Scene {
     if (this.current) this.legend.replaceChildren(legend(this.current.model, this.look));
     this.draw();
   }
+}
+
+/**
+ * The range and moment to show of other data. Who saw all of time sees all of it again, and a slider at
+ * the end stays at the end.
+ */
+export function kept(
+  before: View | null,
+  model: Model,
+  limits: Range,
+): { range: Range; time: number } {
+  const { from, to } = model.extent;
+  const end = { range: limits, time: to };
+  if (!before || before.model.events.order.length === 0) return end;
+  const { scale, limits: old, time } = before;
+  const sawAll = scale.from <= old.from && scale.to >= old.to;
+  const wasAtEnd = time === before.model.extent.to;
+  return {
+    range: sawAll ? limits : scale,
+    time: wasAtEnd ? to : Math.min(to, Math.max(from, time)),
+  };
 }
 
 /** The lane that the keys are in, or the first on screen. */

@@ -29,6 +29,10 @@ describe.skipIf(!browserPath)("the editor", () => {
       .evaluate((it) => getComputedStyle(it).display);
     expect(family, "the styles of the editor apply").toBe("flex");
     expect(await page.locator(".cm-specialChar").count()).toBe(2);
+    const odd =
+      "# \u202a\u202b\u202c\u202d\u202e \u2066\u2067\u2068\u2069 \u0000 \ud800 \ufeff \u{1f600}\n";
+    await page.evaluate((text) => window.demo.editor.setValue(text), odd);
+    expect(await page.locator(".cm-specialChar").count()).toBe(12);
   });
 
   test("shows a mistake with its help, and takes the fix by a click", async () => {
