@@ -59,6 +59,20 @@ describe.skipIf(!browserPath)("the editor", () => {
     expect(await value(page)).toContain("  mtch     order_created");
   });
 
+  test("goes to a mistake by a key, and says what it is", async () => {
+    const page = await server.open("");
+    await page.waitForSelector(".cm-lintRange-error");
+    await page.evaluate(() => window.demo.editor.focus());
+    await page.keyboard.press("F8");
+    const shown = page.locator(".k-mistake");
+    await shown.waitFor();
+    expect(await shown.textContent()).toContain("did you mean `match`?Ctrl+. mends it");
+    await page.keyboard.press("Control+.");
+    await page.locator(".k-fixes button:focus").waitFor();
+    await page.keyboard.press("Enter");
+    expect(await value(page)).toContain("  match     order_created");
+  });
+
   test("completes what is typed", async () => {
     const page = await atMistake();
     await page.keyboard.press("End");
