@@ -71,7 +71,8 @@ export interface TimelineOptions {
 export interface TimelineApi extends Component {
   /**
    * Shows other data. Large data are indexed in slices: the promise ends when they are drawn, or
-   * when newer data replaced them. The view is kept if `view` says so.
+   * when newer data replaced them. The view is kept if `view` says so. The selection is kept by index:
+   * select anew if events or outputs have other indices now.
    */
   setData(data: TimelineData, view?: "fit" | "keep"): Promise<void>;
   /** Moves the slider; does not call `onTime`. Does nothing before data are shown. */

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { groundOf } from "../src/timeline/look.ts";
 import { colourOf, DARK, LIGHT, SHAPES, shapeOf } from "../src/timeline/palette.ts";
 
 type Rgb = [number, number, number];
@@ -123,6 +124,11 @@ test("text has the contrast of WCAG AA in both themes", () => {
       if (name.startsWith("syntax-")) check(name, ["bg", "accent-soft"], 4.5);
     }
   }
+});
+
+test("the ground of a theme decides which colours are taken", () => {
+  expect(groundOf(light.get("bg")!)).toBe("light");
+  expect(groundOf(dark.get("bg")!)).toBe("dark");
 });
 
 test("the two ways to dark are the same", () => {

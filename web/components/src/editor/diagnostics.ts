@@ -69,7 +69,7 @@ export function message(of: Diagnostic, options: Pick<RuleEditorOptions, "onCode
     : el("span", { class: "k-code" }, of.code);
   return el(
     "div",
-    { class: "k-diagnostic" },
+    { class: "k-diagnostic", role: "status" },
     el("p", { class: "k-message" }, code, " ", visible(of.message)),
     of.label ? el("p", { class: "k-label" }, visible(of.label)) : null,
     ...of.related.map((place) => el("p", { class: "k-note" }, `note: ${visible(place.message)}`)),

@@ -20,7 +20,6 @@ import { cep } from "../grammar/cep.ts";
 import { completions } from "./completions.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { hover, hoverHere } from "./hover.ts";
-import { goToMistake } from "./mistakes.ts";
 import { quickFix } from "./quick-fix.ts";
 import { theme } from "./theme.ts";
 import { keyTooltip } from "./tooltip.ts";
@@ -144,8 +143,6 @@ export class RuleEditor implements RuleEditorApi {
       keymap.of([
         { key: "Shift-Alt-f", run: () => this.formatByKey(), preventDefault: true },
         { key: "Mod-.", run: quickFix },
-        { key: "F8", run: goToMistake("next", this.options) },
-        { key: "Shift-F8", run: goToMistake("previous", this.options) },
         { key: "Mod-k Mod-i", run: hoverHere(language), preventDefault: true },
         ...closeBracketsKeymap,
         ...completionKeymap,

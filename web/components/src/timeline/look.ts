@@ -23,7 +23,7 @@ export function lookOf(element: Element): Look {
   const style = getComputedStyle(element);
   const get = (name: string) => style.getPropertyValue(`--k-${name}`).trim();
   return {
-    ground: style.colorScheme.includes("dark") ? "dark" : "light",
+    ground: groundOf(get("bg")),
     bg: get("bg"),
     soft: get("bg-soft"),
     text: get("text"),
@@ -37,6 +37,12 @@ export function lookOf(element: Element): Look {
     timeoutSoft: get("timeout-soft"),
     font: style.fontFamily,
   };
+}
+
+/** Light or dark, by how bright a colour `#rrggbb` is. */
+export function groundOf(colour: string): Ground {
+  const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+  return 0.3 * (r ?? 0) + 0.6 * (g ?? 0) + 0.1 * (b ?? 0) < 128 ? "dark" : "light";
 }
 
 /** Calls back when the theme changes: by the system, or by an attribute of the page's root. */

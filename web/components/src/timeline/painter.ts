@@ -17,7 +17,9 @@ export const AXIS = 24;
 /** Draws all that is in view. The context is scaled to CSS pixels already. */
 export function paint(context: CanvasRenderingContext2D, view: View, look: Look): void {
   const { width } = view.scale;
-  context.clearRect(0, 0, width, view.height + AXIS);
+  // The ground is drawn as well: where the system forces colours it would be another one.
+  context.fillStyle = look.bg;
+  context.fillRect(0, 0, width, view.height + AXIS);
   const ticks = view.scale.ticks();
   context.fillStyle = look.border;
   for (const tick of ticks) context.fillRect(Math.round(tick.x), 0, 1, view.height);
