@@ -56,7 +56,7 @@ function open(lane: number, events: readonly number[]) {
 const table = new OutputTable(box("table"), {
   onSelect: (output) => log.push(`open ${output.rule} ${output.index}`),
 });
-table.update(outputsOf(data));
+void table.update(outputsOf(data));
 
 const automaton = new Automaton(box("automaton"), {
   onSelectState: (state) => log.push(`state ${state}`),

@@ -117,7 +117,8 @@ export interface OutputTableOptions {
 
 /** A table of matches and timeouts. */
 export interface OutputTableApi extends Component {
-  update(data: OutputTableData): void;
+  /** Shows other data. The promise ends when they are shown, or when newer data replaced them. */
+  update(data: OutputTableData): Promise<void>;
   /** Marks a row and scrolls to it, or marks none. */
   setSelection(output: OutputRef | null): void;
 }

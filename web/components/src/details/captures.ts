@@ -1,6 +1,7 @@
 /** The events that steps captured, as buttons with a word about each. */
 import type { DetailsOptions } from "../api.ts";
 import { button, el } from "../common/dom.ts";
+import { answerOr } from "../common/later.ts";
 import type { Capture } from "../data.ts";
 import { brief } from "../text/visible.ts";
 
@@ -62,8 +63,9 @@ async function describe(
   options: DetailsOptions,
 ): Promise<void> {
   const real = events.filter((event) => event >= 0);
-  if (!options.describe || real.length === 0) return;
-  const found = await options.describe(real);
+  const { describe: ask } = options;
+  if (!ask || real.length === 0) return;
+  const found = await answerOr(() => ask(real), []);
   const words = new Map(real.map((event, at) => [event, found[at]]));
   for (const [at, event] of events.entries()) {
     const word = words.get(event);

@@ -1,6 +1,7 @@
 /** A table of matches and timeouts. */
 import type { OutputTableApi, OutputTableOptions } from "../api.ts";
 import { el, uniqueId } from "../common/dom.ts";
+import { answerOr } from "../common/later.ts";
 import { inSlices } from "../common/slices.ts";
 import type { OutputRef, OutputTableData } from "../data.ts";
 import { formatTime, plural } from "../text/time.ts";
@@ -12,19 +13,28 @@ import { arrange, buildRows, keyOf, kindOf, refOf, rowOf } from "./rows.ts";
 /** Emits that are kept, so that scrolling back does not ask again. */
 const KEPT = 2000;
 
+/** Data with their rows. */
+interface Shown {
+  data: OutputTableData;
+  rows: Rows;
+}
+
 /** The table: sorted by its headers, filtered by a field, opened by Enter or a click. */
 export class OutputTable implements OutputTableApi {
   private readonly element: HTMLElement;
   private readonly grid: Grid;
   private readonly count: HTMLElement = el("span", { class: "k-count", role: "status" });
   private readonly how: Arrangement = { column: "time", descending: false, text: "", kind: null };
-  private data: OutputTableData | null = null;
-  private rows: Rows | null = null;
+  /** What was given last, and what is shown until that is arranged. */
+  private latest: Shown | null = null;
+  private shown: Shown | null = null;
   /** Rows in the order in which they are shown. */
-  private order = new Uint32Array();
+  private order: Uint32Array = new Uint32Array();
   private selected: OutputRef | null = null;
   private emits = new Map<number, string>();
-  private version = 0;
+  /** How often data were given, and how often rows were arranged: older work is stale. */
+  private loads = 0;
+  private arrangements = 0;
 
   constructor(
     parent: HTMLElement,
@@ -48,47 +58,48 @@ export class OutputTable implements OutputTableApi {
     this.grid.setSort("time", false);
   }
 
-  update(data: OutputTableData): void {
-    this.data = data;
-    void this.load(data);
+  async update(data: OutputTableData): Promise<void> {
+    this.loads += 1;
+    const { loads } = this;
+    const rows = await inSlices(buildRows(data.rules), () => this.loads !== loads);
+    if (!rows || this.loads !== loads) return;
+    this.latest = { data, rows };
+    await this.rearrange();
   }
 
   setSelection(output: OutputRef | null): void {
     this.selected = output;
-    const row = output && this.rows ? rowOf(this.rows, output) : null;
+    const row = output && this.shown ? rowOf(this.shown.rows, output) : null;
     const at = row === null ? -1 : this.order.indexOf(row);
     if (at >= 0) this.grid.show(at);
     this.grid.draw();
   }
 
   destroy(): void {
-    this.version += 1;
+    this.loads += 1;
+    this.arrangements += 1;
     this.grid.destroy();
     this.element.remove();
   }
 
-  private async load(data: OutputTableData): Promise<void> {
-    this.version += 1;
-    const { version } = this;
-    const rows = await inSlices(buildRows(data.rules), () => this.version !== version);
-    if (!rows) return;
-    this.rows = rows;
-    this.emits = new Map();
-    this.element.classList.toggle("k-one-rule", data.rules.length < 2);
-    await this.rearrange();
-  }
-
+  /** Sorts and filters. Other rows are shown together with their order, never one without the other. */
   private async rearrange(): Promise<void> {
-    const { rows } = this;
-    if (!rows) return;
-    this.version += 1;
-    const { version } = this;
-    const order = await inSlices(arrange(rows, this.how), () => this.version !== version);
-    if (!order) return;
-    this.order = order as Uint32Array<ArrayBuffer>;
-    const all = plural(rows.count, "output");
+    const { latest } = this;
+    if (!latest) return;
+    this.arrangements += 1;
+    const { arrangements } = this;
+    const order = await inSlices(
+      arrange(latest.rows, { ...this.how }),
+      () => this.arrangements !== arrangements,
+    );
+    if (!order || this.arrangements !== arrangements) return;
+    if (this.shown !== latest) this.emits = new Map();
+    this.shown = latest;
+    this.order = order;
+    this.element.classList.toggle("k-one-rule", latest.data.rules.length < 2);
+    const all = plural(latest.rows.count, "output");
     const some = `${order.length.toLocaleString("en-US")} of ${all}`;
-    this.count.textContent = order.length === rows.count ? all : some;
+    this.count.textContent = order.length === latest.rows.count ? all : some;
     this.grid.setSort(this.how.column, this.how.descending);
     this.grid.setRows(order.length);
   }
@@ -101,9 +112,10 @@ export class OutputTable implements OutputTableApi {
   }
 
   private fill(at: number, cells: readonly HTMLElement[]): { isSelected: boolean } {
-    const { rows, selected } = this;
+    const { shown, selected } = this;
     const row = this.order[at];
-    if (!rows || row === undefined) return { isSelected: false };
+    if (!shown || row === undefined) return { isSelected: false };
+    const { rows } = shown;
     const ref = refOf(rows, row);
     const kind = kindOf(rows, row) === 1 ? "timeout" : "match";
     const texts = [
@@ -123,18 +135,20 @@ export class OutputTable implements OutputTableApi {
 
   private open(at: number): void {
     const row = this.order[at];
-    if (this.rows && row !== undefined) this.options.onSelect?.(refOf(this.rows, row));
+    if (this.shown && row !== undefined) this.options.onSelect?.(refOf(this.shown.rows, row));
   }
 
   /** Asks for the emits on screen that are not there yet. */
   private async loadEmits(first: number, last: number): Promise<void> {
-    const { data, rows, emits } = this;
-    if (!data || !rows) return;
+    const { shown, emits } = this;
+    if (!shown) return;
+    const { data, rows } = shown;
     const missing = [...this.order.subarray(first, last)].filter((row) => !emits.has(row));
     if (missing.length === 0) return;
     // While they are asked for nobody asks again.
     for (const row of missing) emits.set(row, "");
-    const texts = await data.emits(missing.map((row) => refOf(rows, row)));
+    const refs = missing.map((row) => refOf(rows, row));
+    const texts = await answerOr(() => data.emits(refs), []);
     for (const [at, row] of missing.entries()) emits.set(row, brief(texts[at] ?? "", 300));
     for (const row of emits.keys()) {
       if (emits.size <= KEPT) break;

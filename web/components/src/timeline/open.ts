@@ -2,17 +2,8 @@
 import type { OpenPartial } from "../data.ts";
 import type { Look } from "./look.ts";
 import type { Model } from "./model.ts";
-import type { View } from "./view.ts";
+import type { OpenMark, OpenMarks, View } from "./view.ts";
 import { laneTop } from "./view.ts";
-
-/** A partial match in a lane: since when it is open, and when its time runs out. */
-export interface OpenMark {
-  from: number;
-  deadline: number | null;
-}
-
-/** Partial matches by lane. */
-export type OpenMarks = ReadonlyMap<number, readonly OpenMark[]>;
 
 /** More would lie on each other. */
 const MOST = 40;

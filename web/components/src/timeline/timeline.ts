@@ -1,6 +1,7 @@
 /** Lanes of events and outputs over time. */
 import type { TimelineApi, TimelineOptions } from "../api.ts";
 import { button, el, uniqueId } from "../common/dom.ts";
+import { answerOr } from "../common/later.ts";
 import { inSlices } from "../common/slices.ts";
 import type { OpenPartial, TimelineData, TimelineItem, TimelineSelection } from "../data.ts";
 import { brief } from "../text/visible.ts";
@@ -114,7 +115,8 @@ export class Timeline implements TimelineApi {
   }
 
   private async describe(item: TimelineItem): Promise<string> {
-    return brief((await this.options.describe?.(item)) ?? "", 300);
+    const text = await answerOr(() => this.options.describe?.(item) ?? "", "");
+    return brief(text, 300);
   }
 }
 

@@ -1,7 +1,6 @@
 /** What of the timeline is seen: a range of time, and some of the lanes. */
 import type { LaneLayout } from "./layout.ts";
 import type { Model } from "./model.ts";
-import type { OpenMarks } from "./open.ts";
 import type { Range, TimeScale } from "./scale.ts";
 
 /** All that drawing and finding need to know. */
@@ -22,6 +21,15 @@ export interface View {
   /** What the keys are at; `null` while the timeline does not have the focus. */
   cursor: Cursor | null;
 }
+
+/** A partial match in a lane: since when it is open, and when its time runs out. */
+export interface OpenMark {
+  from: number;
+  deadline: number | null;
+}
+
+/** Partial matches by lane. */
+export type OpenMarks = ReadonlyMap<number, readonly OpenMark[]>;
 
 /** What is selected, as positions. */
 export interface Selection {

@@ -80,6 +80,36 @@ describe.skipIf(!browserPath)("the table", () => {
     expect(at.y + at.height).toBeLessThanOrEqual(box.y + box.height);
   });
 
+  test("sorting while new data are read does not lose them", async () => {
+    const page = await server.open("");
+    await page.evaluate(() => {
+      window.demo.table.update(window.demo.outputsOf(window.demo.shop(400_000, 1000)));
+      document.querySelector<HTMLButtonElement>("#table .k-sort")?.click();
+    });
+    await page.locator("#table [role=status]", { hasText: "44,000 outputs" }).waitFor();
+    const sorted = await page.locator("#table [aria-sort]").getAttribute("aria-sort");
+    expect(sorted).toBe("descending");
+    const [first, second] = await rows(page);
+    expect(first! >= second!).toBe(true);
+    // From the end of many rows to few, while the table is drawn.
+    await page.locator("#table .k-grid").focus();
+    await page.keyboard.press("Control+End");
+    await page.evaluate(async () => {
+      const { table, outputsOf, shop } = window.demo;
+      const few = table.update(outputsOf(shop(50, 3)));
+      for (let at = 0; at < 5; at++) {
+        table.setSelection({ rule: "unpaid_order", index: 39_000 });
+        await new Promise(requestAnimationFrame);
+      }
+      await few;
+      await table.update({ rules: [], emits: () => [] });
+      await table.update(outputsOf(shop(50, 3)));
+    });
+    await page.waitForTimeout(100);
+    expect((await rows(page)).length).toBe(5);
+    expect(errorsOf(page)).toEqual([]);
+  });
+
   test("keys alone: sort, go through cells and to the end, open", async () => {
     const page = await server.open("");
     await page.locator("#table .k-grid").focus();
