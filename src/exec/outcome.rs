@@ -593,6 +593,11 @@ impl<'a, E> Open<'a, E> {
         self.states.is_empty()
     }
 
+    /// Returns the states in which the partial match waits; none if it is complete.
+    pub(crate) fn states(&self) -> &[StateId] {
+        &self.states
+    }
+
     /// Returns the automaton of the partial match.
     pub(crate) fn program(&self) -> &'a Program {
         self.program

@@ -29,7 +29,7 @@ pub use words::Failed;
 pub(crate) use words::{Words, is_written, shown};
 
 use crate::hir::Rule;
-use crate::nfa::{AutomatonError, Program};
+use crate::nfa::{AutomatonError, Program, StateId};
 use crate::schema::Schema;
 
 /// A rule, ready to be explained.
@@ -55,6 +55,11 @@ impl<'a> Explanation<'a> {
         text::text(self)
     }
 
+    /// What a rule may cost in words, a line each; none if its cost is bounded.
+    pub fn cost(&self) -> Vec<String> {
+        text::costs(self)
+    }
+
     /// The automaton in words: its states, and what events do there. Several lines of plain text.
     pub fn states(&self) -> String {
         states::text(self)
@@ -73,4 +78,9 @@ impl<'a> Explanation<'a> {
     fn words(&self) -> Words<'_> {
         Words { pattern: &self.rule.pattern, schema: self.schema }
     }
+}
+
+/// The names that states have in what is written and drawn of an automaton.
+pub(crate) fn state_names(program: &Program, of: &[StateId]) -> Vec<String> {
+    states::names(program, of)
 }

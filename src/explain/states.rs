@@ -7,7 +7,7 @@ use super::Explanation;
 use super::picture::{Arc, Node, Picture, Shape};
 use super::text::span;
 use crate::hir::{Gap, ItemKind};
-use crate::nfa::{Action, Guard, GuardId, Since, StateId};
+use crate::nfa::{Action, Guard, GuardId, Program, Since, StateId};
 
 /// The largest number of states in a listing or a picture.
 const SHOWN: usize = 500;
@@ -37,8 +37,7 @@ enum To {
 }
 
 /// The states from the start on, in the order in which they are reached.
-fn reach(of: &Explanation<'_>) -> Vec<StateId> {
-    let program = &of.program;
+fn reach(program: &Program) -> Vec<StateId> {
     let mut seen = vec![false; program.states.len()];
     let mut order = Vec::new();
     let mut open = VecDeque::from([program.start]);
@@ -59,16 +58,27 @@ fn reach(of: &Explanation<'_>) -> Vec<StateId> {
     order
 }
 
+/// Returns the names of `states` in listings and pictures: `S1`.
+pub(super) fn names(program: &Program, states: &[StateId]) -> Vec<String> {
+    let order = reach(program);
+    let number = |state: &StateId| order.iter().position(|other| other == state);
+    states.iter().filter_map(number).map(name).collect()
+}
+
+fn name(number: usize) -> String {
+    format!("S{number}")
+}
+
 /// Returns the number of states that can be waited in, the start included.
 pub(super) fn count(of: &Explanation<'_>) -> usize {
-    reach(of).len()
+    reach(&of.program).len()
 }
 
 /// True if nothing bounds some wait.
 pub(super) fn can_wait_for_ever(of: &Explanation<'_>) -> bool {
     let program = &of.program;
     program.within.is_none()
-        && reach(of).into_iter().any(|state| {
+        && reach(program).into_iter().any(|state| {
             state != program.start
                 && program.bounds(state).iter().all(|bound| bound.unless_set.is_some())
         })
@@ -76,7 +86,7 @@ pub(super) fn can_wait_for_ever(of: &Explanation<'_>) -> bool {
 
 fn seen(of: &Explanation<'_>) -> (Vec<NumberedState>, usize) {
     let program = &of.program;
-    let mut order = reach(of);
+    let mut order = reach(program);
     let more = order.len().saturating_sub(SHOWN);
     order.truncate(SHOWN);
     let number = |state: StateId| order.iter().position(|other| *other == state);
@@ -196,7 +206,7 @@ pub(super) fn picture(of: &Explanation<'_>) -> Picture {
     let (states, more) = seen(of);
     let mut picture = Picture::new(of);
     for (number, seen) in states.iter().enumerate() {
-        let mut lines = vec![format!("S{number}")];
+        let mut lines = vec![name(number)];
         let heading = heading(of, seen.state);
         if !heading.is_empty() {
             lines.push(heading.trim().trim_matches(['(', ')']).to_owned());

@@ -321,9 +321,14 @@ impl<'a> SvgLayout<'a> {
                     _ => "state",
                 };
                 let (rx, ry) = (width / 2, height / 2);
+                // Whoever shows the picture can find the states that are occupied.
+                let data = match (shape, lines.first()) {
+                    (Shape::State, Some(name)) => format!(" data-state=\"{}\"", escaped(name)),
+                    _ => String::new(),
+                };
                 let _ = writeln!(
                     self.out,
-                    "<ellipse class=\"node {class}\" cx=\"{x}\" cy=\"{middle}\" rx=\"{rx}\" \
+                    "<ellipse class=\"node {class}\"{data} cx=\"{x}\" cy=\"{middle}\" rx=\"{rx}\" \
                      ry=\"{ry}\"/>"
                 );
                 if *shape == Shape::Match {

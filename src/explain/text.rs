@@ -509,7 +509,7 @@ fn most_events(
 }
 
 /// Lists the parts of a pattern that make many partial matches, or keep them for long.
-fn costs(of: &Explanation<'_>) -> Vec<String> {
+pub(super) fn costs(of: &Explanation<'_>) -> Vec<String> {
     let rule = of.rule;
     let mut notes = Vec::new();
     if rule.key.is_empty() {

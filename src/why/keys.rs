@@ -89,6 +89,29 @@ pub(super) fn parse(rule: &Rule, texts: &[String]) -> Result<Vec<String>, KeyErr
     parts.into_iter().collect::<Option<_>>().ok_or_else(|| wrong_count(&names, found))
 }
 
+/// Returns the key of an event for a rule; `None` if the rule does not see the event, or if a part
+/// of its key is null. The rule has to have the numbers of the event's types
+/// ([`Engine::rules`](crate::Engine::rules)).
+pub fn key_of<E: Event>(rule: &Rule, event: &E) -> Option<Vec<Value>> {
+    let ty = event.type_id();
+    rule.types.binary_search(&ty).ok()?;
+    let values = rule.key.iter().map(|part| {
+        let (_, field) = part.fields.iter().find(|(of, _)| *of == ty)?;
+        let value = field_of(event, field);
+        (!value.is_null()).then(|| value.to_value().canonical())
+    });
+    values.collect()
+}
+
+/// The values of a key, as [`parse`] gives what is typed.
+pub(super) fn written(rule: &Rule, key: &[Value]) -> Result<Vec<String>, KeyError> {
+    if key.len() != rule.key.len() {
+        let names: Vec<&str> = rule.key.iter().map(|part| &*part.name).collect();
+        return Err(wrong_count(&names, key.len()));
+    }
+    Ok(key.iter().map(plain).collect())
+}
+
 fn wrong_count(names: &[&str], found: usize) -> KeyError {
     let example: Vec<String> = names.iter().map(|name| format!("{name}=...")).collect();
     KeyError(format!(

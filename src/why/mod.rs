@@ -32,7 +32,7 @@ mod shadow;
 mod story;
 mod tracer;
 
-pub use keys::KeyError;
+pub use keys::{KeyError, key_of};
 pub use render::Story;
 pub use story::{
     Awaited, Cause, Effect, Entry, Failed, Fate, Mismatch, MismatchReason, Reported, ShownEvent,
@@ -41,7 +41,7 @@ pub use story::{
 pub use tracer::{Counts, OpenPartial, TraceError, Tracer};
 
 use crate::event::Event;
-use crate::explain::Words;
+use crate::explain::{self, Words};
 use crate::stream::Partial;
 
 /// Returns everything that a partial match waits for; an engine
@@ -53,4 +53,12 @@ pub fn waits_of<E: Event>(partial: &Partial<'_, E>) -> Waits {
     let words = Words { pattern, schema: &info.schema };
     let narrator = judge::Narrator { words, roles: &roles, program: open.program() };
     narrator.waits(&open.waiting(), Some(open.captures()))
+}
+
+/// Returns the names of the states in which a partial match waits, as
+/// [`Explanation::states`](crate::explain::Explanation::states) and pictures name them; mostly one.
+/// Empty if the partial match is complete.
+pub fn states_of<E: Event>(partial: &Partial<'_, E>) -> Vec<String> {
+    let (_, open) = partial.parts();
+    explain::state_names(open.program(), open.states())
 }

@@ -111,17 +111,22 @@ impl<E: Event> Shadow<E> {
         Some(Shadow { engine: builder.build().ok()?, heard })
     }
 
+    // The type of the sink is hidden from the engine, of which each type would be a copy.
+
     pub(super) fn push(&mut self, event: &E) -> Result<(), PushError> {
-        self.engine.push(event, &mut self.heard)
+        let heard: &mut dyn Sink<E> = &mut self.heard;
+        self.engine.push(event, heard)
     }
 
     pub(super) fn advance(&mut self, to: Timestamp) {
         // A shadow that has stopped says nothing more; the tracer goes on.
-        let _ = self.engine.advance(to, &mut self.heard);
+        let heard: &mut dyn Sink<E> = &mut self.heard;
+        let _ = self.engine.advance(to, heard);
     }
 
     pub(super) fn finish(&mut self) {
-        let _ = self.engine.finish(&mut self.heard);
+        let heard: &mut dyn Sink<E> = &mut self.heard;
+        let _ = self.engine.finish(heard);
     }
 }
 

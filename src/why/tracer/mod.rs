@@ -15,7 +15,7 @@ use hashbrown::HashSet;
 use self::deadline::{Ended, TimeMove};
 pub use self::error::TraceError;
 use super::judge::{Judge, Narrator, Roles};
-use super::keys::{self, Wanted, Whose};
+use super::keys::{self, KeyError, Wanted, Whose};
 use super::shadow::{MatchFate, Shadow, hides};
 use super::story::{Cause, Effect, Entry, Fate, Reported, ShownEvent, Waits};
 use crate::event::Event;
@@ -159,13 +159,31 @@ impl<E: Event> Tracer<E> {
         rule: &str,
         key: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Tracer<E>, TraceError> {
+        let texts: Vec<String> = key.into_iter().map(Into::into).collect();
+        Tracer::of_rule(rules, rule, |rule| keys::parse(rule, &texts))
+    }
+
+    /// Follows the key with these values, in the order of the rule's key: of an event of the key,
+    /// say, whatever characters they hold.
+    ///
+    /// # Errors
+    /// As [`new`](Tracer::new).
+    pub fn of_key(rules: &RuleSet, rule: &str, key: &[Value]) -> Result<Tracer<E>, TraceError> {
+        Tracer::of_rule(rules, rule, |rule| keys::written(rule, key))
+    }
+
+    fn of_rule(
+        rules: &RuleSet,
+        rule: &str,
+        parts: impl FnOnce(&Rule) -> Result<Vec<String>, KeyError>,
+    ) -> Result<Tracer<E>, TraceError> {
         let found = rules.rule(rule).ok_or_else(|| TraceError::NoRule {
             name: rule.to_owned(),
             known: rules.rules().iter().map(|rule| rule.name.clone()).collect(),
         })?;
         let builder =
             stream::EngineBuilder::new().rules_where(rules, |rule| rule.name == found.name);
-        let mut tracer = Tracer::build(builder, key)?;
+        let mut tracer = Tracer::build(builder, parts)?;
         tracer.rules = Some(rules.clone());
         tracer.cast_shadow(None);
         Ok(tracer)
@@ -179,12 +197,14 @@ impl<E: Event> Tracer<E> {
         pattern: &Pattern<E>,
         key: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Tracer<E>, TraceError> {
-        Tracer::build(stream::EngineBuilder::new().pattern("pattern", pattern), key)
+        let texts: Vec<String> = key.into_iter().map(Into::into).collect();
+        let builder = stream::EngineBuilder::new().pattern("pattern", pattern);
+        Tracer::build(builder, |rule| keys::parse(rule, &texts))
     }
 
     fn build(
         builder: stream::EngineBuilder<E>,
-        key: impl IntoIterator<Item = impl Into<String>>,
+        parts: impl FnOnce(&Rule) -> Result<Vec<String>, KeyError>,
     ) -> Result<Tracer<E>, TraceError> {
         let engine = builder.build().map_err(TraceError::Build)?;
         let Some((info, matcher)) = engine.into_rule() else {
@@ -194,8 +214,7 @@ impl<E: Event> Tracer<E> {
         let most = limits.partial_matches_per_key.min(MAX_PARTIALS);
         let limits = Limits { partial_matches_per_key: most, ..limits };
         let matcher = matcher.with_limits(limits).generalized();
-        let texts: Vec<String> = key.into_iter().map(Into::into).collect();
-        let parts = keys::parse(&info.rule, &texts).map_err(TraceError::Key)?;
+        let parts = parts(&info.rule).map_err(TraceError::Key)?;
         let mut progress = Progress::new(WatermarkStrategy::Sorted);
         let source = progress.source("");
         Ok(Tracer {
