@@ -34,6 +34,7 @@
 
 mod render;
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::error::Error;
@@ -45,7 +46,7 @@ use hashbrown::{HashMap, HashSet};
 pub use crate::hir::test_block::{Expectation, TEST_START, TestBlock, TestStep};
 
 use crate::diagnostic::Span;
-use crate::event::{Event as _, Record};
+use crate::event::{Event, Record};
 use crate::hir::Rule;
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
@@ -173,13 +174,24 @@ impl Error for TestError {
 /// [`TestError`] if the rule cannot be run, is not one of `rules`, or stops because of its
 /// `limit ... fail`.
 pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError> {
-    let rule = rules
-        .rule(&test.rule)
-        .ok_or_else(|| TestError(TestErrorKind::NoRule(test.rule.clone())))?;
+    run_as::<Record>(rules, test)
+}
+
+/// Runs a test as [`run`] does, with events of another type that hold records: that of the engines
+/// of a program, so that the program has no second copy of all that is generic over events.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_as<E: Event + From<Record> + Borrow<Record>>(
+    rules: &RuleSet,
+    test: &TestBlock,
+) -> Result<Vec<Failure>, TestError> {
+    let rule = rules.rule(&test.rule).ok_or_else(|| TestError(TestErrorKind::NoRule(test.rule.clone())))?;
     let together = with_feeders(rules, rule);
-    let builder = Engine::builder().rules_where(rules, |rule| together.contains(&rule.name));
+    let builder = Engine::<E>::builder().rules_where(rules, |rule| together.contains(&rule.name));
     let mut engine = builder.build().map_err(|error| TestError(TestErrorKind::Build(error)))?;
     let mut log = Log { rule: &test.rule, reported: Vec::new() };
+    let stopped = |error| TestError(TestErrorKind::Stopped(error));
     let mut claims = Claims::default();
     let mut failures = Vec::new();
     let mut now = TEST_START;
@@ -188,21 +200,15 @@ pub fn run(rules: &RuleSet, test: &TestBlock) -> Result<Vec<Failure>, TestError>
             TestStep::Event { ty, at, values, extra } => {
                 now = *at;
                 let event = Record::with_extra(*ty, *at, values.clone(), extra.clone());
-                engine
-                    .push(&event, &mut log)
-                    .map_err(|error| TestError(TestErrorKind::Stopped(error)))?;
+                engine.push(&event.into(), log.sink()).map_err(stopped)?;
             }
             TestStep::Advance(to) => {
                 now = *to;
-                engine
-                    .advance(*to, &mut log)
-                    .map_err(|error| TestError(TestErrorKind::Stopped(error)))?;
+                engine.advance(*to, log.sink()).map_err(stopped)?;
             }
             TestStep::Expect(expected) => {
                 if together.len() > 1 && is_over(now, &test.steps[index..]) {
-                    engine
-                        .advance(now, &mut log)
-                        .map_err(|error| TestError(TestErrorKind::Stopped(error)))?;
+                    engine.advance(now, log.sink()).map_err(stopped)?;
                 }
                 let fitting: Vec<usize> = log.fitting(expected).collect();
                 let holds = if expected.no { fitting.is_empty() } else { claims.claim(fitting) };
@@ -264,12 +270,12 @@ struct LoggedOutput {
     count: u64,
 }
 
-impl Sink<Record> for Log<'_> {
-    fn matched(&mut self, found: Match<'_, Record>) {
+impl<E: Event> Sink<E> for Log<'_> {
+    fn matched(&mut self, found: Match<'_, E>) {
         self.add(&found, OutputKind::Match);
     }
 
-    fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
+    fn timed_out(&mut self, timeout: Timeout<'_, E>) {
         self.add(timeout.as_match(), OutputKind::Timeout);
     }
 }
@@ -282,7 +288,13 @@ enum OutputKind {
 }
 
 impl Log<'_> {
-    fn add(&mut self, reported: &Match<'_, Record>, kind: OutputKind) {
+    /// Itself as a sink whose type is not known: nothing here has to be fast, and each type of sink
+    /// would be a copy of the engine.
+    fn sink<E: Event>(&mut self) -> &mut dyn Sink<E> {
+        self
+    }
+
+    fn add<E: Event>(&mut self, reported: &Match<'_, E>, kind: OutputKind) {
         if *reported.rule().name != *self.rule {
             return;
         }
@@ -453,7 +465,12 @@ impl Claims {
 }
 
 /// The partial matches of the rule that are open at `now`.
-fn open(engine: &Engine<Record>, schema: &Schema, rule: &str, now: Timestamp) -> Vec<OpenRun> {
+fn open<E: Event + Borrow<Record>>(
+    engine: &Engine<E>,
+    schema: &Schema,
+    rule: &str,
+    now: Timestamp,
+) -> Vec<OpenRun> {
     let captured = |step: &Arc<str>, event: &Record| {
         let ty = schema.ty(event.type_id());
         let declared = ty.fields.iter().zip(event.values()).enumerate();
@@ -469,7 +486,7 @@ fn open(engine: &Engine<Record>, schema: &Schema, rule: &str, now: Timestamp) ->
         .filter(|partial| partial.deadline().is_none_or(|deadline| deadline > now))
         .map(|partial| OpenRun {
             key: partial.key().map(|(name, value)| (name.clone(), value.clone())).collect(),
-            events: partial.events().map(|(step, event)| captured(step, event)).collect(),
+            events: partial.events().map(|(step, event)| captured(step, event.borrow())).collect(),
             awaits: partial.awaits().cloned().collect(),
             deadline: partial.deadline(),
             is_complete: partial.is_complete(),
