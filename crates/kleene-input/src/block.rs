@@ -64,6 +64,14 @@ impl Block {
         }
     }
 
+    /// Its lines; of a line that cannot be read, the start.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.content {
+            Content::Text(text) => text.as_bytes(),
+            Content::Bytes(bytes) | Content::Bad(bytes, _) => bytes,
+        }
+    }
+
     /// Where it ends in the unpacked input, if nothing of it can be read.
     pub(crate) fn end_if_bad(&self) -> Option<u64> {
         matches!(self.content, Content::Bad(..)).then_some(self.end)

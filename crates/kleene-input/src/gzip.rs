@@ -8,8 +8,18 @@ use flate2::bufread::GzDecoder;
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// True if these are the first bytes of what gzip has packed.
-pub(crate) fn is_gzip(start: &[u8]) -> bool {
+pub fn is_gzip(start: &[u8]) -> bool {
     start.starts_with(&MAGIC)
+}
+
+/// Unpacks what gzip has packed, if that is at most `limit` bytes; `None` if it is more.
+///
+/// # Errors
+/// It is damaged, or something follows it that is not packed.
+pub fn unpack(packed: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    Unpacked::new(packed).take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
 }
 
 /// Unpacks member after member.

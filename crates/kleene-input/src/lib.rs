@@ -30,6 +30,7 @@ use std::str::Utf8Error;
 
 pub use block::Block;
 pub use feed::{Feed, Fill};
+pub use gzip::{is_gzip, unpack};
 pub use layout::Reading;
 pub use parser::{Item, Parser};
 pub use raw::{MAX_DEPTH, Raw, RawFeed, RawItem, fields_of_line, list as list_from_cell};

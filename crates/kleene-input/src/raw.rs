@@ -55,7 +55,8 @@ pub enum RawItem {
 /// Events out of an input, without a schema.
 #[derive(Debug)]
 pub struct RawFeed {
-    blocks: Blocks,
+    /// What reads more; `None` if the block is all there is.
+    blocks: Option<Blocks>,
     block: Block,
     cursor: Cursor,
     cells: Cells,
@@ -68,14 +69,19 @@ pub struct RawFeed {
 impl RawFeed {
     /// Starts to read.
     pub fn start(opened: Opened, form: Form) -> RawFeed {
+        RawFeed { blocks: Some(Blocks::start(opened, form)), ..RawFeed::of(Block::default(), form) }
+    }
+
+    /// The events of one block, which is all there is.
+    pub fn of(block: Block, form: Form) -> RawFeed {
         RawFeed {
-            blocks: Blocks::start(opened, form),
-            block: Block::default(),
+            blocks: None,
             cursor: Cursor::default(),
             cells: Cells::default(),
             form,
             header: None,
-            is_empty: true,
+            is_empty: block.bytes().is_empty(),
+            block,
         }
     }
 
@@ -97,11 +103,12 @@ impl RawFeed {
             if let Some(item) = item {
                 return Ok(item);
             }
-            match self.blocks.wait()? {
+            let Some(blocks) = &self.blocks else { return Ok(RawItem::End) };
+            match blocks.wait()? {
                 Arrival::Block(block) => {
                     self.is_empty = false;
                     self.cursor = Cursor::default();
-                    self.blocks.give_back(std::mem::replace(&mut self.block, block));
+                    blocks.give_back(std::mem::replace(&mut self.block, block));
                 }
                 Arrival::End => return Ok(RawItem::End),
                 Arrival::Woken | Arrival::TimedOut => {}
