@@ -6,7 +6,6 @@ mod commands;
 mod disk;
 mod guard;
 mod idle;
-mod infer;
 mod interrupt;
 mod lsp;
 mod markdown;

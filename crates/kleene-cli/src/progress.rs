@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::summary::grouped;
+use kleene_tools::counts::grouped;
 
 /// A progress bar, or nothing where nobody would see it.
 pub(crate) struct Progress {

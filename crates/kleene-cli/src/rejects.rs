@@ -9,8 +9,9 @@ use anyhow::{Context as _, Result};
 
 use crate::disk::{self, Written};
 use crate::input::Origin;
-use crate::output::{directory_of, open_from, write_text};
+use crate::output::{directory_of, open_from};
 use crate::progress::Progress;
+use kleene_tools::output::write_text;
 
 /// How many are reported on standard error.
 const SHOWN: u64 = 5;

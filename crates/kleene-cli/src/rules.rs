@@ -11,8 +11,8 @@ use kleene::schema::Schema;
 
 use crate::Ending;
 use crate::paths;
-use crate::summary::counted;
 use crate::watch::Files;
+use kleene_tools::counts::counted;
 
 /// Rules that can be run.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use serde_json::{Value, json};
 
-use crate::summary::{counted, grouped};
+use kleene_tools::counts::{counted, grouped};
 
 /// How many rules the summary lists, at most.
 const LISTED: usize = 15;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::Ending;
 use crate::args::CheckArgs;
 use crate::rules::{self, Listing};
-use crate::summary::counted;
+use kleene_tools::counts::counted;
 
 /// Checks rules and prints all that is to be said of them.
 pub(crate) fn check(args: &CheckArgs) -> Result<Ending> {

@@ -8,12 +8,9 @@ use anyhow::{Context as _, Result, bail};
 use crate::Ending;
 use crate::args::InferArgs;
 use crate::guard::Guard;
-use crate::infer::{Sample, Wanted, argument};
-use crate::input::{self, Form, Format, RawFeed, RawItem};
-use crate::summary::counted;
-
-/// The number of lines that are no events and are shown with their reasons.
-const SHOWN: usize = 3;
+use crate::input::{self, Form, Format, RawFeed};
+use kleene_tools::counts::counted;
+use kleene_tools::infer::{Read, Sample, Wanted, argument, observe};
 
 /// Reads a sample and prints the declarations that fit it.
 pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
@@ -43,27 +40,10 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
         unit: args.time_unit,
         form: form_options(args, form, named),
     });
-    let mut read = Read::default();
-    let is_whole = loop {
-        // Lines that are no events count as well: an endless input of them has to end, too.
-        if read.events + read.rejected == args.sample {
-            break false;
-        }
-        match feed.next_item().context("cannot read on in the input")? {
-            RawItem::Event(fields) => match sample.add(fields) {
-                Ok(()) => read.events += 1,
-                Err(reason) => {
-                    read.typeless += 1;
-                    read.reject(None, reason);
-                }
-            },
-            RawItem::Rejected(line, reason) => read.reject(Some(line), reason),
-            RawItem::End => break true,
-            RawItem::Unreadable(reason) => bail!(reason),
-        }
-    };
+    let read =
+        observe(&mut feed, &mut sample, args.sample).context("cannot read on in the input")?;
     if read.events == 0 {
-        bail!(nothing(&read, &feed, &sample, format));
+        bail!(read.nothing(&feed, &sample, format));
     }
     let name = match args.input.to_str() {
         Some("-") => String::from("standard input"),
@@ -72,7 +52,7 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
     // A closed pipe has heard enough.
     let _ = io::stdout().write_all(sample.declarations(&name).as_bytes());
     if !args.quiet {
-        report(args, &read, &sample, is_whole);
+        report(args, &read, &sample);
         let input = match args.input.to_str() {
             Some("-") => String::new(),
             _ => format!(" --input {}", argument(&args.input.to_string_lossy())),
@@ -100,54 +80,7 @@ fn form_options(args: &InferArgs, form: Form, named: u8) -> Vec<String> {
     options
 }
 
-/// What was read.
-#[derive(Debug, Default)]
-struct Read {
-    events: u64,
-    /// Lines that are no events.
-    rejected: u64,
-    /// Of these, those that only lack a type.
-    typeless: u64,
-    /// The first of them, with the reasons.
-    reasons: Vec<String>,
-}
-
-impl Read {
-    fn reject(&mut self, line: Option<u64>, reason: String) {
-        self.rejected += 1;
-        if self.reasons.len() < SHOWN && !self.reasons.contains(&reason) {
-            self.reasons.push(match line {
-                Some(line) => format!("line {line}: {reason}"),
-                None => reason,
-            });
-        }
-    }
-}
-
-/// Why nothing can be inferred.
-fn nothing(read: &Read, feed: &RawFeed, sample: &Sample, format: Format) -> String {
-    if feed.is_empty() {
-        return String::from("the input is empty: there is nothing to infer from");
-    }
-    let reasons = read.reasons.join("\n  ");
-    if read.typeless > 0 {
-        return format!("{reasons}\nhelp: {}", sample.hint());
-    }
-    let help = match format {
-        _ if read.rejected == 0 => return String::from("there is no event in the input"),
-        Format::Jsonl => {
-            "one JSON object a line is expected; is it CSV (--format csv), or one JSON array \
-             (`jq -c '.[]'` makes lines of it)?"
-        }
-        Format::Csv => {
-            "CSV is expected; is it JSON (--format jsonl), or is the delimiter another one \
-             (--delimiter)?"
-        }
-    };
-    format!("no line could be read as an event:\n  {reasons}\nhelp: {help}")
-}
-
-fn report(args: &InferArgs, read: &Read, sample: &Sample, is_whole: bool) {
+fn report(args: &InferArgs, read: &Read, sample: &Sample) {
     let events = counted(usize::try_from(read.events).unwrap_or(usize::MAX), "event");
     let types = counted(sample.types(), "type");
     crate::say(&format!("{events} of {types}"));
@@ -158,7 +91,7 @@ fn report(args: &InferArgs, read: &Read, sample: &Sample, is_whole: bool) {
             crate::say(&format!("hint: {}", sample.hint()));
         }
     }
-    if !is_whole {
+    if !read.is_whole {
         let lines = counted_lines(args.sample);
         crate::say(&format!("the first {lines} were looked at; --sample takes more"));
     }

@@ -26,10 +26,10 @@ use crate::args::RunArgs;
 use crate::byte_budget::{ByteBudget, Permit};
 use crate::input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser, TimeUnit};
 use crate::interrupt::Interrupt;
-use crate::output::Shapes;
 use crate::review::EventCounts;
-use crate::summary::Counts;
 use crate::tally::Tally;
+use kleene_tools::counts::Counts;
+use kleene_tools::output::Shapes;
 
 /// How many blocks may wait before and behind each thread.
 const WAITING: usize = 2;

@@ -5,20 +5,14 @@ use std::fs;
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result, bail};
-use kleene::testing::{self, Failure, TestBlock};
+use kleene::Record;
+use kleene_tools::test_report::{self, TestFailure, TestRun};
 
 use crate::Ending;
 use crate::args::TestArgs;
 use crate::guard::Guard;
 use crate::rules::{self, Listing};
 use crate::watch::Files;
-
-/// A test and what became of it.
-struct TestRun<'a> {
-    test: &'a TestBlock,
-    /// Its failures, each in one line and in full; it passed if there are none.
-    failures: Vec<(String, String)>,
-}
 
 /// Runs the tests and prints how they went.
 pub(crate) fn test(args: &TestArgs) -> Result<Ending> {
@@ -37,16 +31,7 @@ pub(crate) fn test(args: &TestArgs) -> Result<Ending> {
         bail!("there is no rule `{name}` (--rule); there are: {}", names.join(", "));
     }
     let is_wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
-    let tests = loaded.set.tests().iter().filter(|test| is_wanted(&test.rule));
-    let ran: Vec<TestRun<'_>> = tests
-        .map(|test| {
-            let failures = match testing::run(&loaded.set, test) {
-                Ok(failures) => failures.iter().map(|failure| reported(failure, test)).collect(),
-                Err(error) => vec![(error.to_string(), format!("{error}\n"))],
-            };
-            TestRun { test, failures }
-        })
-        .collect();
+    let ran = test_report::run::<Record>(&loaded.set, is_wanted);
 
     let mut text = String::new();
     for TestRun { test, failures } in &ran {
@@ -54,15 +39,11 @@ pub(crate) fn test(args: &TestArgs) -> Result<Ending> {
         let _ = writeln!(text, "{word} {} {}:{}", test.rule, test.source.name, test.line());
     }
     for TestRun { test, failures } in &ran {
-        for (_, failure) in failures {
-            let _ = write!(text, "\n{}: {failure}", test.rule);
+        for failure in failures {
+            let _ = write!(text, "\n{}: {}", test.rule, failure.rendered);
         }
     }
-    let untested: Vec<&str> = loaded.set.rules().iter().map(|rule| &*rule.name).collect();
-    let untested: Vec<&str> = untested
-        .into_iter()
-        .filter(|name| is_wanted(name) && !ran.iter().any(|ran| *ran.test.rule == **name))
-        .collect();
+    let untested = test_report::untested(&loaded.set, &ran, is_wanted);
     let failed = ran.iter().filter(|ran| !ran.failures.is_empty()).count();
     text.push_str(if text.is_empty() { "" } else { "\n" });
     if !untested.is_empty() {
@@ -76,10 +57,6 @@ pub(crate) fn test(args: &TestArgs) -> Result<Ending> {
             .with_context(|| format!("cannot write the report {}", path.display()))?;
     }
     Ok(if failed > 0 { Ending::WrongRules } else { Ending::Fine })
-}
-
-fn reported(failure: &Failure, test: &TestBlock) -> (String, String) {
-    (failure.message(), failure.render(test))
 }
 
 /// The report as continuous integration reads it: a suite for each file, a case for each test.
@@ -105,7 +82,7 @@ fn junit(ran: &[TestRun<'_>]) -> String {
                 continue;
             }
             out.push_str(">\n");
-            for (message, text) in failures {
+            for TestFailure { message, rendered: text, .. } in failures {
                 let _ = writeln!(
                     out,
                     "      <failure message=\"{}\">{}</failure>",

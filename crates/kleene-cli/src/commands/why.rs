@@ -4,21 +4,16 @@ use std::io::Write as _;
 
 use anyhow::{Result, anyhow, bail};
 use kleene::Record;
-use kleene::Value;
-use kleene::why::{Cause, Effect, Entry, Fate, TraceError, Tracer};
-use serde_json::{Map, json};
+use kleene::why::{TraceError, Tracer};
+use kleene_tools::why::json_lines;
 
 use crate::Ending;
 use crate::args::WhyArgs;
 use crate::input::{self, Feed, Fill, Item};
 use crate::interrupt::Interrupt;
-use crate::output::write_value;
 use crate::review::{Facts, Review};
 use crate::rules;
-use crate::summary::Counts;
-
-/// How many of the open partial matches programs are reported for.
-const OPEN_SHOWN: usize = 100;
+use kleene_tools::counts::Counts;
 
 /// Follows a key of a rule through an input and prints its story.
 pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
@@ -134,123 +129,4 @@ fn pump(
             }
         }
     }
-}
-
-/// The story for programs: a line for each entry, and the counts at the end.
-fn json_lines(tracer: &Tracer<Record>) -> String {
-    let mut lines: Vec<String> =
-        tracer.entries().map(|entry| of_entry(entry).to_string()).collect();
-    let counts = tracer.counts();
-    let all_open = tracer.collect_open();
-    let open: Vec<_> = all_open
-        .iter()
-        .take(OPEN_SHOWN)
-        .map(|open| {
-            json!({
-                "partial": open.partial,
-                "taken": open.taken.iter().map(|step| &**step).collect::<Vec<_>>(),
-                "waits_for": open.waits.steps.iter().map(|step| &*step.needs).collect::<Vec<_>>(),
-                "must_not_come": open.waits.forbidden,
-                "until": open.waits.until.map(|until| until.to_string()),
-            })
-        })
-        .collect();
-    let summary = json!({
-        "kind": "summary",
-        "rule": &*tracer.rule().name,
-        "events_read": counts.events,
-        "events": counts.of_key,
-        "partial_matches": counts.partials,
-        "matches": counts.matches,
-        "timeouts": counts.timeouts,
-        "filtered": counts.filtered,
-        "suppressed": counts.suppressed,
-        "not_chosen": counts.not_chosen,
-        "late": counts.late,
-        "left_out": tracer.left_out(),
-        "open": open,
-        "more_open": all_open.len() - open.len(),
-    });
-    lines.push(summary.to_string());
-    lines.push(String::new());
-    lines.join("\n")
-}
-
-fn of_entry(entry: &Entry) -> serde_json::Value {
-    let (kind, event, reason) = match &entry.cause {
-        Cause::Event(event) => ("event", Some(event), None),
-        Cause::Unseen(event) => ("unseen type", Some(event), None),
-        Cause::Late { event, watermark, .. } => {
-            ("late", Some(event), Some(format!("the watermark is at {watermark}")))
-        }
-        Cause::Rejected(event) => ("rejected", Some(event), None),
-        Cause::Unreadable { line, reason, .. } => {
-            ("unreadable", None, Some(format!("line {line}: {reason}")))
-        }
-        Cause::Time { .. } => ("time", None, None),
-        _ => ("end", None, None),
-    };
-    let event = event.map(|event| {
-        let fields = event.fields.iter();
-        let fields = fields.map(|(name, value)| (name.to_string(), of_value(value)));
-        json!({
-            "type": &*event.ty,
-            "line": event.line,
-            "made_by": event.made_by.as_deref(),
-            "fields": fields.collect::<Map<_, _>>(),
-        })
-    });
-    json!({
-        "kind": kind,
-        "at": entry.at.to_string(),
-        "event": event,
-        "reason": reason,
-        "more_effects": entry.more,
-        "effects": entry.effects.iter().map(|effect| of_effect(effect, entry)).collect::<Vec<_>>(),
-    })
-}
-
-fn of_effect(effect: &Effect, entry: &Entry) -> serde_json::Value {
-    let step = match &effect.fate {
-        Fate::Started { step, .. } | Fate::Took { step, .. } => Some(&**step),
-        _ => None,
-    };
-    let mismatches = match &effect.fate {
-        Fate::Skipped(mismatches) | Fate::NotStarted(mismatches) | Fate::Broken(mismatches) => {
-            &mismatches[..]
-        }
-        _ => &[],
-    };
-    let mismatches = mismatches.iter().map(|mismatch| {
-        let reasons: Vec<String> = mismatch.reasons.iter().map(ToString::to_string).collect();
-        json!({ "step": &*mismatch.step, "reasons": reasons })
-    });
-    let reported = effect.reported.as_ref().map(|reported| {
-        json!({
-            "kind": if reported.is_timeout { "timeout" } else { "match" },
-            "suppressed": reported.is_suppressed,
-            "filtered": reported.is_filtered,
-            "chosen": reported.not_chosen.is_none(),
-            "of": reported.of,
-            "at": reported.at.to_string(),
-            "emit": of_value(&reported.emit),
-        })
-    });
-    let until = effect.waits.as_ref().and_then(|waits| waits.until);
-    json!({
-        "partial": effect.partial,
-        "fate": effect.fate.name(),
-        "step": step,
-        "mismatches": mismatches.collect::<Vec<_>>(),
-        "reported": reported,
-        "until": until.map(|until| until.to_string()),
-        "text": effect.text(entry.at).trim(),
-    })
-}
-
-/// The value as results have it.
-fn of_value(value: &Value) -> serde_json::Value {
-    let mut text = Vec::new();
-    write_value(&mut text, value.as_ref());
-    serde_json::from_slice(&text).unwrap_or_default()
 }

@@ -6,8 +6,9 @@ use kleene::ruleset::{Report, RuleSet};
 
 use super::documents::Documents;
 use super::position::Lines;
-use super::scan::{ItemKind, scan};
-use crate::summary::counted;
+use kleene_tools::counts::counted;
+use kleene_tools::fixes;
+use kleene_tools::language::scan::{ItemKind, scan};
 
 /// Checks a document with the files that it uses. If names are missing then, those beside it are
 /// taken for parts of the same set, as `kleene check DIRECTORY` takes them.
@@ -50,13 +51,6 @@ fn check(documents: &Documents, source: &Source, beside: Vec<Source>) -> Vec<Rep
 }
 
 fn converted(reported: &LibraryDiagnostic, lines: &Lines<'_>, uri: &Uri) -> Diagnostic {
-    let mut message = reported.message.clone();
-    if !reported.primary.text.is_empty() {
-        message = format!("{message}: {}", reported.primary.text);
-    }
-    if let Some(help) = &reported.help {
-        message = format!("{message}\nhelp: {help}");
-    }
     let labels = reported.context.iter().filter(|label| !label.text.is_empty());
     let related = labels.map(|label| DiagnosticRelatedInformation {
         location: Location { uri: uri.clone(), range: lines.range(label.span) },
@@ -71,7 +65,7 @@ fn converted(reported: &LibraryDiagnostic, lines: &Lines<'_>, uri: &Uri) -> Diag
         }),
         code: Some(reported.code.as_str().into()),
         source: Some(String::from("kleene")),
-        message: message.into(),
+        message: fixes::message(reported).into(),
         related_information: (!related.is_empty()).then_some(related),
         ..Diagnostic::default()
     }

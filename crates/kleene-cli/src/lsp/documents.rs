@@ -8,8 +8,9 @@ use kleene::ruleset::FileLoader;
 
 use serde_json::Value;
 
-use super::names::{File, Set};
-use super::scan::{ItemKind, Role, bare, scan};
+use kleene_tools::language::scan::{ItemKind, Role, bare, scan};
+use kleene_tools::language::{File, Set, plain};
+
 use super::uri;
 
 /// The most files that one document takes in.
@@ -167,24 +168,4 @@ fn needs_more(set: &Set, at: Option<usize>) -> bool {
         let name = own.source.text.get(start..end).map(bare);
         is_name && !is_typed && name.is_some_and(|name| !known.contains(name))
     })
-}
-
-/// `a/../b` is `b`.
-pub(super) fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir
-                if matches!(
-                    plain.components().next_back(),
-                    Some(std::path::Component::Normal(_))
-                ) =>
-            {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
-    }
-    plain
 }

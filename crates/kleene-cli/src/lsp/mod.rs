@@ -2,19 +2,17 @@
 //! typed, what names mean and where they are declared, and what could be typed next.
 //!
 //! What is wrong is reported by the library, as `kleene check` does. Everything else has to work in
-//! text that is half typed, and rests on [`scan`], which knows no mistakes.
+//! text that is half typed, and is in `kleene_tools::language`, which knows no mistakes; here it is
+//! put into the words of the protocol.
 
 mod actions;
-mod complete;
+mod completions;
 mod diagnose;
 mod documents;
-mod names;
 mod position;
-mod scan;
 mod server;
 mod symbols;
 mod uri;
-mod words;
 
 #[cfg(test)]
 mod tests;

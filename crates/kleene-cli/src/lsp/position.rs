@@ -2,6 +2,7 @@
 
 use gen_lsp_types::{Position, Range};
 use kleene::diagnostic::Span;
+use kleene_tools::diagnostics::widened;
 
 /// The lines of a text.
 #[derive(Debug)]
@@ -38,16 +39,7 @@ impl<'t> Lines<'t> {
     /// The range of a span. An empty one is widened to the character behind or before it, as
     /// editors underline nothing of it.
     pub(super) fn range(&self, span: Span) -> Range {
-        let (mut start, mut end) = (span.start as usize, span.end as usize);
-        if start >= end {
-            let rest = self.text.get(start..).unwrap_or_default();
-            if let Some(next) = rest.chars().next().filter(|c| !matches!(c, '\n' | '\r')) {
-                end = start + next.len_utf8();
-            } else {
-                let before = self.text.get(..start).unwrap_or_default();
-                start -= before.chars().next_back().map_or(0, char::len_utf8);
-            }
-        }
+        let (start, end) = widened(self.text, span);
         Range { start: self.position(start), end: self.position(end) }
     }
 

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::actions::actions;
-use super::complete::complete;
+use super::completions::completions;
 use super::diagnose::diagnose;
 use super::documents::Documents;
 use super::position::Lines;
@@ -123,7 +123,7 @@ impl Server<'_> {
                 let place = &params.text_document_position_params;
                 let (text, at) = self.place(place)?;
                 let set = self.documents.set_of(&text, Some(at));
-                Some(complete(&set, at))
+                Some(completions(&set, at))
             }),
             "textDocument/definition" => answer(id, params, |params: DefinitionParams| {
                 self.definition(&params.text_document_position_params)
@@ -169,11 +169,7 @@ impl Server<'_> {
         let set = self.documents.set_of(&source, None);
         let mark = set.mark(at)?;
         let meaning = set.meaning(mark)?;
-        let mut value = String::new();
-        if !meaning.code.is_empty() {
-            value = format!("```cep\n{}\n```\n", meaning.code);
-        }
-        value.push_str(&meaning.about);
+        let value = meaning.markdown();
         Some(Hover {
             contents: MarkupContent { kind: MarkupKind::Markdown, value }.into(),
             range: Some(Lines::new(&source.text).range(mark.span)),

@@ -1,9 +1,9 @@
 //! The outline of a document.
 
 use gen_lsp_types::{DocumentSymbol, SymbolKind};
+use kleene_tools::language::scan::{ItemKind, scan};
 
 use super::position::Lines;
-use super::scan::{ItemKind, scan};
 
 /// What a text declares, with the fields of its event types.
 pub(super) fn symbols(text: &str) -> Vec<DocumentSymbol> {

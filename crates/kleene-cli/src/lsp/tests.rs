@@ -582,7 +582,7 @@ fn ask_everything(text: &str, at: usize) {
     let documents = super::documents::Documents::default();
     let source = kleene::diagnostic::Source::new("untitled:x", text);
     let set = documents.set_of(&source, Some(at));
-    drop(super::complete::complete(&set, at));
+    drop(super::completions::completions(&set, at));
     let meaning = set.mark(at).and_then(|mark| set.meaning(mark));
     if let Some((0, span)) = meaning.and_then(|meaning| meaning.target) {
         assert!(text.get(span.start as usize..span.end as usize).is_some());
@@ -652,7 +652,7 @@ fn the_names_of_rules_that_are_right_are_known() {
         let source = kleene::diagnostic::Source::new(path.display().to_string(), text.as_str());
         let set = documents.set_of(&source, None);
         for mark in &set.files[0].scan.marks {
-            let is_word = matches!(mark.role, super::scan::Role::Keyword);
+            let is_word = matches!(mark.role, kleene_tools::language::scan::Role::Keyword);
             if !is_word && set.meaning(mark).is_none() {
                 let name = &text[mark.span.start as usize..mark.span.end as usize];
                 unknown.push(format!("{name} in {}: {mark:?}", path.display()));
@@ -662,15 +662,4 @@ fn the_names_of_rules_that_are_right_are_known() {
     }
     // A construct that is new to the language may come here last; more would show.
     assert!(checked > 5000 && unknown.len() * 200 < checked, "{checked}, not {unknown:#?}");
-}
-
-#[test]
-fn what_is_offered_to_be_called_exists() {
-    for (name, ..) in super::words::CALLS {
-        let text = format!(
-            "event a {{ x: int }}\nrule r {{ key x match a{{2}} as t within 5s emit {{ v: {name}() }} }}"
-        );
-        let reported = kleene::RuleSet::parse(&text).unwrap_err().to_string();
-        assert!(!reported.contains("E0206"), "{reported}");
-    }
 }

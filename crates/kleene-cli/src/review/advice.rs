@@ -9,9 +9,9 @@ use kleene::value::ValueRef;
 use super::reasons::Kind;
 use super::suggest::{Leaves, leaves, nearest, time_options, type_field};
 use super::{Facts, Findings, Review, YEAR_2100};
-use crate::infer::argument;
 use crate::input::{Format, Raw, delimiter_argument, fields_of_line};
-use crate::summary::{counted, grouped};
+use kleene_tools::counts::{counted, grouped};
+use kleene_tools::infer::argument;
 
 /// The number of reasons that are printed.
 const REASONS: usize = 3;

@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 
 use crate::args::{Every, RunArgs};
 use crate::input::{self, Position};
-use crate::summary::{Counts, grouped};
 use crate::tally::Tally;
 use file::{Checkpoint, Directory};
+use kleene_tools::counts::{Counts, grouped};
 
 /// How much of the start of an input, and of what is before a place in it, reports it from others.
 const PROBE: u64 = 4096;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use crate::summary::grouped;
+use kleene_tools::counts::grouped;
 
 /// How much of the end of a file reports it from others.
 const PROBE: u64 = 4096;

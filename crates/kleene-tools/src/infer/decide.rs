@@ -4,8 +4,8 @@ use kleene::diagnostic::Span;
 use kleene::syntax::ast::{EventDecl, FieldDecl, Spanned, Type};
 
 use super::seen::{MAX_FIELDS, MAX_NAME, Observation, Shape};
-use crate::input::{MAX_DEPTH, TimeUnit};
-use crate::summary::grouped;
+use crate::counts::grouped;
+use kleene_input::{MAX_DEPTH, TimeUnit};
 
 /// What is asked for beside the events.
 #[derive(Clone, Debug)]
@@ -348,7 +348,7 @@ pub(super) fn index(unit: TimeUnit) -> usize {
 }
 
 /// How much a name speaks of the event time.
-pub(crate) fn name_rank(path: &str) -> u8 {
+pub fn name_rank(path: &str) -> u8 {
     let name = path.rsplit('.').next().unwrap_or_default();
     let mut words = Vec::new();
     for part in name.split(|c: char| !c.is_alphanumeric()) {

@@ -1,6 +1,7 @@
 //! Event declarations from a sample of events.
 
 mod decide;
+mod observe;
 mod seen;
 
 use std::fmt::Write as _;
@@ -10,11 +11,12 @@ use kleene::diagnostic::Source;
 use kleene::syntax::ast::{File, Item};
 use kleene::syntax::{format, print};
 
-pub(crate) use self::decide::name_rank;
+pub use self::decide::name_rank;
 use self::decide::{Wishes, decide, index, is_nameable, shown};
+pub use self::observe::{Read, observe};
 use self::seen::{MAX_NAME, Observation, Scope, Shape};
-use crate::input::{Raw, TimeUnit};
-use crate::summary::{counted, grouped};
+use crate::counts::{counted, grouped};
+use kleene_input::{Raw, TimeUnit};
 
 /// The most event types that are looked at.
 const MAX_TYPES: usize = 1000;
@@ -24,22 +26,22 @@ const MAX_FIELDS_IN_ALL: usize = 20_000;
 
 /// How events are read.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
+pub struct Wanted {
     /// The field that holds the event type; dotted for one in a nested object.
-    pub(crate) type_field: String,
+    pub type_field: String,
     /// The type of every event, where the input does not say.
-    pub(crate) fixed_type: Option<String>,
+    pub fixed_type: Option<String>,
     /// The field that holds the event time, if it was said.
-    pub(crate) time_field: Option<String>,
+    pub time_field: Option<String>,
     /// What epoch numbers count, if it was said.
-    pub(crate) unit: Option<TimeUnit>,
+    pub unit: Option<TimeUnit>,
     /// The options that say how the input is written.
-    pub(crate) form: Vec<String>,
+    pub form: Vec<String>,
 }
 
 /// What was seen of the events so far.
 #[derive(Debug)]
-pub(crate) struct Sample {
+pub struct Sample {
     wanted: Wanted,
     scope: Scope,
     types: Vec<(Box<str>, Observation)>,
@@ -52,7 +54,7 @@ pub(crate) struct Sample {
 
 impl Sample {
     /// Nothing was seen yet.
-    pub(crate) fn new(wanted: Wanted) -> Sample {
+    pub fn new(wanted: Wanted) -> Sample {
         let type_path = match wanted.fixed_type {
             Some(_) => Vec::new(),
             None => wanted.type_field.split('.').map(String::from).collect(),
@@ -68,12 +70,12 @@ impl Sample {
     }
 
     /// How many event types were seen.
-    pub(crate) fn types(&self) -> usize {
+    pub fn types(&self) -> usize {
         self.types.len()
     }
 
     /// Looks at an event. The error says why it is none.
-    pub(crate) fn add(&mut self, fields: Vec<(String, Raw)>) -> Result<(), String> {
+    pub fn add(&mut self, fields: Vec<(String, Raw)>) -> Result<(), String> {
         let name = match &self.wanted.fixed_type {
             Some(name) => name.clone(),
             None => match find(&fields, &self.scope.type_path) {
@@ -115,7 +117,7 @@ impl Sample {
     }
 
     /// The declarations, in the one spelling; `name` is that of the input.
-    pub(crate) fn declarations(&self, name: &str) -> String {
+    pub fn declarations(&self, name: &str) -> String {
         let unit = self.unit();
         let wishes = Wishes { unit, time_field: self.wanted.time_field.clone() };
         let mut text = String::new();
@@ -159,7 +161,7 @@ impl Sample {
     }
 
     /// The options with which `kleene run` reads the same events.
-    pub(crate) fn options(&self) -> String {
+    pub fn options(&self) -> String {
         let mut options = Vec::new();
         match &self.wanted.fixed_type {
             Some(name) => options.push(format!("--type {}", argument(name))),
@@ -197,13 +199,13 @@ impl Sample {
     }
 
     /// What to try where no event has a type.
-    pub(crate) fn hint(&self) -> String {
+    pub fn hint(&self) -> String {
         self.hints.text()
     }
 }
 
 /// An argument as a shell takes it.
-pub(crate) fn argument(text: &str) -> String {
+pub fn argument(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_-.@/".contains(c);
     if text.chars().all(is_plain) {
         text.to_owned()

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use hashbrown::HashMap;
 use kleene::Timestamp;
 
-use crate::input::{Raw, duration_from_text, list_from_cell};
+use kleene_input::{Raw, duration_from_text, list_from_cell};
 
 /// The most fields of one object that are looked at.
 pub(super) const MAX_FIELDS: usize = 1000;

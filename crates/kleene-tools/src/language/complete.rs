@@ -1,13 +1,11 @@
 //! What can be typed at a place.
 
-use gen_lsp_types::{
-    CompletionItem, CompletionItemKind, Documentation, MarkupContent, MarkupKind, Range, TextEdit,
-};
+use std::ops::Range;
+
 use kleene::hir::functions;
 use kleene::syntax::{TokenKind, is_name, tokens};
 
 use super::names::Set;
-use super::position::Lines;
 use super::scan::{End, ItemKind, Kind, LocalKind, RecordOf, RuleScan, Slot, scan};
 use super::words;
 
@@ -41,8 +39,50 @@ const TEST_STEPS: &[&str] =
 
 const TYPES: &[&str] = &["bool", "int", "float", "string", "time", "duration", "ip", "list"];
 
+/// What a completion is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CompletionKind {
+    /// A word of the language.
+    Keyword,
+    /// An event type, or a define of one.
+    Event,
+    /// A field.
+    Field,
+    /// A rule.
+    Rule,
+    /// A list.
+    List,
+    /// What a rule captures.
+    Step,
+    /// A parameter.
+    Param,
+    /// A function.
+    Function,
+}
+
+/// Something that can be typed.
+#[derive(Clone, Debug)]
+pub struct Completion {
+    /// What it is called.
+    pub label: String,
+    /// What it is.
+    pub kind: CompletionKind,
+    /// In the language: a type, a signature. May be empty.
+    pub detail: String,
+    /// What is to be said of it, in Markdown.
+    pub about: Option<&'static str>,
+    /// What is typed is compared with the start of this.
+    pub filter: String,
+    /// Sorts it.
+    pub sort: String,
+    /// The bytes that it replaces.
+    pub replaced: Range<usize>,
+    /// What stands there then.
+    pub text: String,
+}
+
 /// What can be typed at the byte `at` of the first file of `set`.
-pub(super) fn complete(set: &Set, at: usize) -> Vec<CompletionItem> {
+pub fn complete(set: &Set, at: usize) -> Vec<Completion> {
     let Some(own) = set.files.first() else { return Vec::new() };
     let text = &*own.source.text;
     let Some(start) = word_start(text, at) else { return Vec::new() };
@@ -63,9 +103,7 @@ pub(super) fn complete(set: &Set, at: usize) -> Vec<CompletionItem> {
     let is_quoted = text.get(start..).is_some_and(|rest| rest.starts_with('`'));
     let is_closed =
         is_quoted && start < at && text.get(at..).is_some_and(|rest| rest.starts_with('`'));
-    let lines = Lines::new(text);
-    let range =
-        Range { start: lines.position(start), end: lines.position(at + usize::from(is_closed)) };
+    let range = start..at + usize::from(is_closed);
     let mut offer = Offer { set, rule, range, is_quoted, items: Vec::new() };
     offer.slot(&end, kind, candidate);
     // A new line may start something else. Behind a dot or a dollar nothing does.
@@ -119,10 +157,10 @@ struct Offer<'s> {
     set: &'s Set,
     rule: Option<&'s RuleScan>,
     /// What is replaced.
-    range: Range,
+    range: Range<usize>,
     /// True if it starts with a back-quote.
     is_quoted: bool,
-    items: Vec<CompletionItem>,
+    items: Vec<Completion>,
 }
 
 impl Offer<'_> {
@@ -132,9 +170,9 @@ impl Offer<'_> {
             Slot::Item | Slot::Free | Slot::Clause => {}
             Slot::Words(words) => self.words(words),
             Slot::Type => self.words(TYPES),
-            Slot::Rule => self.declared(ItemKind::Rule, CompletionItemKind::Class),
+            Slot::Rule => self.declared(ItemKind::Rule, CompletionKind::Rule),
             Slot::Event => {
-                self.declared(ItemKind::Event, CompletionItemKind::Struct);
+                self.declared(ItemKind::Event, CompletionKind::Event);
                 if *kind == Kind::RuleBody && end.last == "from" {
                     self.words(&["*"]);
                 }
@@ -161,7 +199,7 @@ impl Offer<'_> {
             Slot::Operand => {
                 self.operand(candidate, &end.kinds);
                 if end.last == "in" {
-                    self.declared(ItemKind::List, CompletionItemKind::Enum);
+                    self.declared(ItemKind::List, CompletionKind::List);
                 }
             }
             Slot::Operator => {
@@ -182,7 +220,7 @@ impl Offer<'_> {
             }
             Slot::Member(names) => {
                 for member in self.set.members(self.rule, candidate, names) {
-                    self.add(&member.name, CompletionItemKind::Field, &member.detail, 0);
+                    self.add(&member.name, CompletionKind::Field, &member.detail, 0);
                 }
             }
             Slot::Param => self.params_by_name(),
@@ -191,15 +229,15 @@ impl Offer<'_> {
     }
 
     /// Adds something once; `rank` sorts.
-    fn add(&mut self, label: &str, kind: CompletionItemKind, detail: &str, rank: u8) {
+    fn add(&mut self, label: &str, kind: CompletionKind, detail: &str, rank: u8) {
         if label.is_empty() || self.items.iter().any(|item| item.label == label) {
             return;
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let needs_quotes = match kind {
-            CompletionItemKind::Keyword => false,
+            CompletionKind::Keyword => false,
             // Fields are free to be called like words of the language.
-            CompletionItemKind::Field => {
+            CompletionKind::Field => {
                 !label.chars().all(is_plain) || label.starts_with(|c: char| c.is_ascii_digit())
             }
             _ => !is_name(label),
@@ -210,41 +248,39 @@ impl Offer<'_> {
     fn push(
         &mut self,
         label: &str,
-        kind: CompletionItemKind,
+        kind: CompletionKind,
         detail: &str,
         rank: u8,
         needs_quotes: bool,
     ) {
-        if self.is_quoted && kind == CompletionItemKind::Keyword {
+        if self.is_quoted && kind == CompletionKind::Keyword {
             return;
         }
         let needs_quotes = needs_quotes || self.is_quoted;
         let new_text = if needs_quotes { format!("`{label}`") } else { label.to_owned() };
-        self.items.push(CompletionItem {
+        self.items.push(Completion {
             label: label.to_owned(),
-            kind: Some(kind),
-            detail: (!detail.is_empty()).then(|| detail.to_owned()),
+            kind,
+            detail: detail.to_owned(),
+            about: None,
             // Editors look for what is typed at the start of this.
-            filter_text: Some(if self.is_quoted { new_text.clone() } else { label.to_owned() }),
-            sort_text: Some(format!("{rank}{label}")),
-            text_edit: Some(TextEdit { range: self.range, new_text }.into()),
-            ..CompletionItem::default()
+            filter: if self.is_quoted { new_text.clone() } else { label.to_owned() },
+            sort: format!("{rank}{label}"),
+            replaced: self.range.clone(),
+            text: new_text,
         });
     }
 
-    fn document(&mut self, about: &str) {
+    fn document(&mut self, about: &'static str) {
         if let Some(item) = self.items.last_mut() {
-            item.documentation = Some(Documentation::MarkupContent(MarkupContent {
-                kind: MarkupKind::Markdown,
-                value: about.to_owned(),
-            }));
+            item.about = Some(about);
         }
     }
 
     fn words(&mut self, words: &[&str]) {
         for word in words {
             let count = self.items.len();
-            self.add(word, CompletionItemKind::Keyword, "", 8);
+            self.add(word, CompletionKind::Keyword, "", 8);
             let about = words::about(word.split(' ').next().unwrap_or_default());
             if let Some(about) = about.filter(|_| self.items.len() > count) {
                 self.document(about);
@@ -252,7 +288,7 @@ impl Offer<'_> {
         }
     }
 
-    fn declared(&mut self, of: ItemKind, kind: CompletionItemKind) {
+    fn declared(&mut self, of: ItemKind, kind: CompletionKind) {
         let set = self.set;
         for (_, item) in set.items(of) {
             let detail = match of {
@@ -274,17 +310,17 @@ impl Offer<'_> {
         for (_, rule) in self.set.with_bases(self.rule) {
             for local in rule.locals.iter().filter(|local| local.kind == LocalKind::Define) {
                 let detail = format!("define of {}", local.detail);
-                self.add(&local.name, CompletionItemKind::Struct, &detail, 1);
+                self.add(&local.name, CompletionKind::Event, &detail, 1);
             }
         }
-        self.declared(ItemKind::Define, CompletionItemKind::Struct);
-        self.declared(ItemKind::Event, CompletionItemKind::Struct);
+        self.declared(ItemKind::Define, CompletionKind::Event);
+        self.declared(ItemKind::Event, CompletionKind::Event);
     }
 
     /// The names of what the rule captures.
     fn captured(&mut self) {
         for (name, _, _, steps) in self.set.captured(self.rule) {
-            self.add(name, CompletionItemKind::Variable, &steps.join(" or "), 1);
+            self.add(name, CompletionKind::Step, &steps.join(" or "), 1);
         }
     }
 
@@ -307,7 +343,7 @@ impl Offer<'_> {
         for (name, detail) in params {
             let label = format!("{sign}{name}");
             if !self.items.iter().any(|item| item.label == label) {
-                self.push(&label, CompletionItemKind::Constant, &detail, 1, false);
+                self.push(&label, CompletionKind::Param, &detail, 1, false);
             }
         }
     }
@@ -316,7 +352,7 @@ impl Offer<'_> {
     fn key(&mut self) {
         for (_, rule) in self.set.with_bases(self.rule) {
             for (name, _) in &rule.key {
-                self.add(name, CompletionItemKind::Field, "part of the key", 0);
+                self.add(name, CompletionKind::Field, "part of the key", 0);
             }
         }
     }
@@ -344,7 +380,7 @@ impl Offer<'_> {
                     .iter()
                     .all(|other| other.fields.iter().any(|candidate| candidate.name == field.name));
                 let rank = if in_all { 0 } else { 5 };
-                self.add(&field.name, CompletionItemKind::Field, &field.ty, rank);
+                self.add(&field.name, CompletionKind::Field, &field.ty, rank);
             }
         }
     }
@@ -354,13 +390,13 @@ impl Offer<'_> {
         let set = self.set;
         if let Some((_, event)) = candidate.and_then(|step| set.event_of(self.rule, step)) {
             for field in event.fields.iter().filter(|field| !field.name.contains('.')) {
-                self.add(&field.name, CompletionItemKind::Field, &field.ty, 0);
+                self.add(&field.name, CompletionKind::Field, &field.ty, 0);
             }
             self.words(&["prev"]);
         } else if kinds.contains(&Kind::Emit) {
             self.key();
             self.words(&["match"]);
-            self.add("matches", CompletionItemKind::Keyword, "the set of matches", 8);
+            self.add("matches", CompletionKind::Keyword, "the set of matches", 8);
             self.document("All matches that the same event, or the same deadline, completes.");
         }
         // Constants are all that a test and a `meta` hold.
@@ -370,11 +406,11 @@ impl Offer<'_> {
         self.captured();
         self.params();
         for (name, signature, about) in words::CALLS {
-            self.add(name, CompletionItemKind::Function, signature, 4);
+            self.add(name, CompletionKind::Function, signature, 4);
             self.document(about);
         }
         for function in functions::FUNCTIONS {
-            self.add(function.name, CompletionItemKind::Function, &function.signature(), 4);
+            self.add(function.name, CompletionKind::Function, &function.signature(), 4);
             self.document(function.about);
         }
         self.words(&["not", "if", "null", "true", "false"]);
@@ -387,7 +423,7 @@ impl Offer<'_> {
             RecordOf::Event(name) => {
                 let Some((_, event)) = set.item(ItemKind::Event, name) else { return };
                 for field in event.fields.iter().filter(|field| !field.name.contains('.')) {
-                    self.add(&field.name, CompletionItemKind::Field, &field.ty, 0);
+                    self.add(&field.name, CompletionKind::Field, &field.ty, 0);
                 }
             }
             RecordOf::Rule(name) => {
@@ -395,7 +431,7 @@ impl Offer<'_> {
                 for (_, rule) in set.with_bases(Some(rule)) {
                     let reported = if rule.emits.is_empty() { &rule.key } else { &rule.emits };
                     for (name, _) in reported {
-                        self.add(name, CompletionItemKind::Field, "", 0);
+                        self.add(name, CompletionKind::Field, "", 0);
                     }
                 }
             }
@@ -407,7 +443,7 @@ impl Offer<'_> {
         let Some((_, rule)) = set.rule_named(base) else { return };
         for (_, rule) in set.with_bases(Some(rule)) {
             for local in rule.locals.iter().filter(|local| local.kind == LocalKind::Param) {
-                self.add(&local.name, CompletionItemKind::Field, &local.detail, 0);
+                self.add(&local.name, CompletionKind::Field, &local.detail, 0);
             }
         }
     }

@@ -1,9 +1,10 @@
 //! What names mean: where they are declared, and what is to be said of them.
 
+use std::path::{Component, Path, PathBuf};
+
 use kleene::diagnostic::{Source, Span};
 use kleene::hir::functions;
 
-use super::documents::plain;
 use super::scan::{
     AliasScan, FieldScan, ItemKind, ItemScan, LocalKind, LocalScan, Mark, RecordOf, Role, RuleScan,
     Scan,
@@ -15,39 +16,55 @@ const MAX_CHAIN: usize = 32;
 
 /// A file with what its names are.
 #[derive(Debug)]
-pub(super) struct File {
-    pub(super) source: Source,
-    pub(super) scan: Scan,
+pub struct File {
+    /// Its text.
+    pub source: Source,
+    /// Its names.
+    pub scan: Scan,
 }
 
 /// The files that belong to a document, itself first.
 #[derive(Debug)]
-pub(super) struct Set {
-    pub(super) files: Vec<File>,
+pub struct Set {
+    /// The files.
+    pub files: Vec<File>,
 }
 
 /// What a name means.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Meaning {
+pub struct Meaning {
     /// It in the language: a declaration, a type, a signature.
-    pub(super) code: String,
+    pub code: String,
     /// What is to be said of it, in Markdown.
-    pub(super) about: String,
+    pub about: String,
     /// Where it is declared: the file's number, and the place in it.
-    pub(super) target: Option<(usize, Span)>,
+    pub target: Option<(usize, Span)>,
+}
+
+impl Meaning {
+    /// All of it in Markdown.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        if !self.code.is_empty() {
+            text = format!("```cep\n{}\n```\n", self.code);
+        }
+        text.push_str(&self.about);
+        text
+    }
 }
 
 /// A field that can stand somewhere.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Member {
-    pub(super) name: String,
+pub struct Member {
+    /// Its name.
+    pub name: String,
     /// Its type.
-    pub(super) detail: String,
+    pub detail: String,
 }
 
 impl Set {
     /// The name at a byte of the first file.
-    pub(super) fn mark(&self, at: usize) -> Option<&Mark> {
+    pub fn mark(&self, at: usize) -> Option<&Mark> {
         let marks = &self.files.first()?.scan.marks;
         // At the border of two, the one that starts there.
         let holds =
@@ -57,7 +74,7 @@ impl Set {
 
     /// All declarations of a kind, with the numbers of their files. Event types that rules make
     /// come last.
-    pub(super) fn items(&self, kind: ItemKind) -> impl Iterator<Item = (usize, &ItemScan)> {
+    pub fn items(&self, kind: ItemKind) -> impl Iterator<Item = (usize, &ItemScan)> {
         let files = || self.files.iter().enumerate();
         let declared =
             files().flat_map(|(file, of)| of.scan.items.iter().map(move |item| (file, item)));
@@ -67,23 +84,23 @@ impl Set {
     }
 
     /// The declaration of this name.
-    pub(super) fn item(&self, kind: ItemKind, name: &str) -> Option<(usize, &ItemScan)> {
+    pub fn item(&self, kind: ItemKind, name: &str) -> Option<(usize, &ItemScan)> {
         self.items(kind).find(|(_, item)| item.name == name)
     }
 
     /// A rule of the first file, by its number.
-    pub(super) fn rule(&self, rule: Option<usize>) -> Option<&RuleScan> {
+    pub fn rule(&self, rule: Option<usize>) -> Option<&RuleScan> {
         self.files.first()?.scan.rules.get(rule?)
     }
 
     /// The rule of this name, with the number of its file.
-    pub(super) fn rule_named(&self, name: &str) -> Option<(usize, &RuleScan)> {
+    pub fn rule_named(&self, name: &str) -> Option<(usize, &RuleScan)> {
         let (file, item) = self.item(ItemKind::Rule, name)?;
         Some((file, self.files.get(file)?.scan.rules.get(item.rule?)?))
     }
 
     /// The rule and those that it is an instance of.
-    pub(super) fn with_bases<'s>(
+    pub fn with_bases<'s>(
         &'s self,
         rule: Option<&'s RuleScan>,
     ) -> impl Iterator<Item = (usize, &'s RuleScan)> {
@@ -107,7 +124,7 @@ impl Set {
     }
 
     /// The event type that a step takes: its own name's, or that of the define.
-    pub(super) fn event_of<'s>(
+    pub fn event_of<'s>(
         &'s self,
         rule: Option<&'s RuleScan>,
         step: &str,
@@ -126,7 +143,7 @@ impl Set {
     }
 
     /// The names of steps that can be referred to, with the steps' own names.
-    pub(super) fn captured<'s>(
+    pub fn captured<'s>(
         &'s self,
         rule: Option<&'s RuleScan>,
     ) -> Vec<(&'s str, Span, usize, Vec<&'s str>)> {
@@ -149,7 +166,7 @@ impl Set {
     }
 
     /// The fields that `names` can go on with, in a rule and behind a step's candidate.
-    pub(super) fn members(
+    pub fn members(
         &self,
         rule: Option<&RuleScan>,
         candidate: Option<&str>,
@@ -192,7 +209,7 @@ impl Set {
     }
 
     /// What a name of the first file means; `None` if that is not known.
-    pub(super) fn meaning(&self, mark: &Mark) -> Option<Meaning> {
+    pub fn meaning(&self, mark: &Mark) -> Option<Meaning> {
         let own = self.files.first()?;
         let text = own.source.text.get(mark.span.start as usize..mark.span.end as usize)?;
         let name = super::scan::bare(text);
@@ -267,7 +284,7 @@ impl Set {
     /// A file that is used, with what it declares.
     fn used(&self, path: &str) -> Option<Meaning> {
         const SHOWN: usize = 20;
-        let own = std::path::Path::new(&*self.files.first()?.source.name).parent()?;
+        let own = Path::new(&*self.files.first()?.source.name).parent()?;
         let name = plain(&own.join(path)).display().to_string();
         let (index, file) =
             self.files.iter().enumerate().find(|(_, file)| *file.source.name == *name)?;
@@ -544,4 +561,21 @@ fn function(name: &str) -> Option<Meaning> {
         function.examples.iter().map(|(call, result)| format!("`{call}` is `{result}`")).collect();
     let about = format!("{}\n\n{}", function.about, examples.join("  \n"));
     Some(Meaning { code: function.signature(), about, target: None })
+}
+
+/// `a/../b` is `b`.
+pub fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(plain.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }

@@ -158,3 +158,19 @@ const WORDS: &[(&str, &str)] = &[
 pub(super) fn about(word: &str) -> Option<&'static str> {
     WORDS.iter().find(|(known, _)| *known == word).map(|(_, about)| *about)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_offered_to_be_called_exists() {
+        for (name, ..) in CALLS {
+            let text = format!(
+                "event a {{ x: int }}\nrule r {{ key x match a{{2}} as t within 5s emit {{ v: {name}() }} }}"
+            );
+            let reported = kleene::RuleSet::parse(&text).unwrap_err().to_string();
+            assert!(!reported.contains("E0206"), "{reported}");
+        }
+    }
+}

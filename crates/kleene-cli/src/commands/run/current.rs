@@ -16,8 +16,8 @@ use crate::paths;
 use crate::progress::Progress;
 use crate::rules::{self, Listing, Loaded};
 use crate::state::{Moment, State};
-use crate::summary::{Counts, counted};
 use crate::watch::{Files, Watch};
+use kleene_tools::counts::{Counts, counted};
 
 /// The rules that run now.
 pub(super) struct Current<'a> {

@@ -38,8 +38,9 @@ use crate::review::{Facts, Review};
 use crate::rules::{self, Listing, Loaded};
 use crate::spill::Spill;
 use crate::state::State;
-use crate::summary::{Counts, grouped, summary};
+use crate::summary::summary;
 use crate::watch::{Files, Watch};
+use kleene_tools::counts::{Counts, grouped};
 
 /// Runs rules over an input.
 pub(crate) fn run(args: &RunArgs) -> Result<Ending> {

@@ -10,7 +10,7 @@ use super::stop::{Stop, stopped};
 use crate::input::{Feed, Fill, Item};
 use crate::interrupt::Interrupt;
 use crate::state::State;
-use crate::summary::Counts;
+use kleene_tools::counts::Counts;
 
 /// Moves events from the input into the engine until something ends it.
 pub(super) fn pump(

@@ -11,7 +11,7 @@ use crate::input::Position;
 use crate::rules::Loaded;
 use crate::spill::Spill;
 use crate::state::Resumed;
-use crate::summary::grouped;
+use kleene_tools::counts::grouped;
 
 /// The engine, new or as it was when the run ended before.
 pub(super) fn build(

@@ -2,7 +2,7 @@
 //!
 //! This walks over the tokens and keeps track of where it is: in which rule, which clause, which
 //! brackets. It never fails and looks nothing up; a text that is half typed gives the names that
-//! stand before the hole and those behind it. What names mean is found by [`super::names`].
+//! stand before the hole and those behind it. What names mean is found by [`Set`](super::Set).
 
 mod walker;
 
@@ -13,18 +13,18 @@ use self::walker::Walker;
 
 /// A name with what is known of its place.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Mark {
+pub struct Mark {
     /// Where it stands.
-    pub(super) span: Span,
+    pub span: Span,
     /// What it is.
-    pub(super) role: Role,
+    pub role: Role,
     /// The rule that it stands in, by its number in [`Scan::rules`].
-    pub(super) rule: Option<usize>,
+    pub rule: Option<usize>,
 }
 
 /// What a name is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Role {
+pub enum Role {
     /// A word of the language.
     Keyword,
     /// The name of an item where it is declared, by its number in [`Scan::items`].
@@ -66,7 +66,7 @@ pub(super) enum Role {
 
 /// Whose fields a record of a test holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum RecordOf {
+pub enum RecordOf {
     /// An event type's.
     Event(String),
     /// Those that a rule emits.
@@ -75,108 +75,127 @@ pub(super) enum RecordOf {
 
 /// A declaration.
 #[derive(Clone, Debug)]
-pub(super) struct ItemScan {
-    pub(super) kind: ItemKind,
+pub struct ItemScan {
+    /// What it is.
+    pub kind: ItemKind,
     /// Its name; that of its rule for a test.
-    pub(super) name: String,
-    pub(super) name_span: Span,
+    pub name: String,
+    /// Where the name stands.
+    pub name_span: Span,
     /// All of it.
-    pub(super) span: Span,
+    pub span: Span,
     /// The fields of an event type, nested ones dotted.
-    pub(super) fields: Vec<FieldScan>,
+    pub fields: Vec<FieldScan>,
     /// True if `..` allows an event type further fields.
-    pub(super) open: bool,
+    pub open: bool,
     /// The type of a list or parameter; the step of a define.
-    pub(super) detail: String,
+    pub detail: String,
     /// The rule's number in [`Scan::rules`].
-    pub(super) rule: Option<usize>,
+    pub rule: Option<usize>,
 }
 
 /// What an item is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum ItemKind {
+pub enum ItemKind {
+    /// An event type.
     Event,
+    /// A list.
     List,
+    /// A parameter of all rules.
     Param,
+    /// A named step.
     Define,
+    /// A rule or an instance.
     Rule,
+    /// A test.
     Test,
+    /// A file that is used.
     Use,
 }
 
 /// A field of an event type.
 #[derive(Clone, Debug)]
-pub(super) struct FieldScan {
+pub struct FieldScan {
     /// Its dotted name.
-    pub(super) name: String,
-    pub(super) span: Span,
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
     /// Its type as it is written, `?` and all; empty for one with nested fields.
-    pub(super) ty: String,
+    pub ty: String,
 }
 
 /// A rule or an instance.
 #[derive(Clone, Debug, Default)]
-pub(super) struct RuleScan {
-    pub(super) name: String,
+pub struct RuleScan {
+    /// Its name.
+    pub name: String,
     /// The rule that this is an instance of.
-    pub(super) base: Option<String>,
+    pub base: Option<String>,
     /// What its pattern captures, in the order of the text.
-    pub(super) steps: Vec<StepScan>,
+    pub steps: Vec<StepScan>,
     /// Names given with `as`.
-    pub(super) names: Vec<AliasScan>,
+    pub names: Vec<AliasScan>,
     /// Its own parameters and defines.
-    pub(super) locals: Vec<LocalScan>,
+    pub locals: Vec<LocalScan>,
     /// The parts of its key.
-    pub(super) key: Vec<(String, Span)>,
+    pub key: Vec<(String, Span)>,
     /// The event types of its `from`.
-    pub(super) from: Vec<String>,
+    pub from: Vec<String>,
     /// The fields of its `emit` and `on timeout emit`.
-    pub(super) emits: Vec<(String, Span)>,
+    pub emits: Vec<(String, Span)>,
 }
 
 /// A step of a pattern.
 #[derive(Clone, Debug)]
-pub(super) struct StepScan {
+pub struct StepScan {
     /// The event type or define.
-    pub(super) name: String,
-    pub(super) span: Span,
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
     /// True if it must not come.
-    pub(super) negated: bool,
+    pub negated: bool,
     /// True if it has a name of its own.
-    pub(super) renamed: bool,
+    pub renamed: bool,
 }
 
 /// `as name`
 #[derive(Clone, Debug)]
-pub(super) struct AliasScan {
-    pub(super) name: String,
-    pub(super) span: Span,
+pub struct AliasScan {
+    /// The name.
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
     /// The steps that it names, from the first to before the last.
-    pub(super) steps: (usize, usize),
+    pub steps: (usize, usize),
 }
 
 /// What a name inside of a rule was declared as.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum LocalKind {
+pub enum LocalKind {
+    /// A parameter.
     Param,
+    /// A named step.
     Define,
 }
 
 /// A parameter or define in a rule.
 #[derive(Clone, Debug)]
-pub(super) struct LocalScan {
-    pub(super) kind: LocalKind,
-    pub(super) name: String,
-    pub(super) name_span: Span,
+pub struct LocalScan {
+    /// What it is.
+    pub kind: LocalKind,
+    /// Its name.
+    pub name: String,
+    /// Where the name stands.
+    pub name_span: Span,
     /// All of it.
-    pub(super) span: Span,
+    pub span: Span,
     /// The type of a parameter, the step of a define.
-    pub(super) detail: String,
+    pub detail: String,
 }
 
 /// What can stand at a place.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Slot {
+pub enum Slot {
     /// An item.
     Item,
     /// A name that does not exist yet, a number, a text: nothing to offer.
@@ -219,12 +238,17 @@ pub(super) enum Slot {
 
 /// Which brackets.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// None: the file itself.
     File,
+    /// `{ }` of an event type, or of an object in it.
     EventBody {
+        /// The names around it, each with a dot.
         prefix: String,
     },
+    /// `{ }` of a rule.
     RuleBody,
+    /// `{ }` of a test.
     TestBody,
     /// `[ ]` behind a step, whose name this is.
     Condition(String),
@@ -254,30 +278,34 @@ pub(super) enum Kind {
 
 /// A rule file with what its names are.
 #[derive(Debug)]
-pub(super) struct Scan {
-    pub(super) marks: Vec<Mark>,
-    pub(super) items: Vec<ItemScan>,
+pub struct Scan {
+    /// All names.
+    pub marks: Vec<Mark>,
+    /// All declarations.
+    pub items: Vec<ItemScan>,
     /// The event types that `emit as` makes of records, which need no declaration.
-    pub(super) emitted: Vec<ItemScan>,
-    pub(super) rules: Vec<RuleScan>,
+    pub emitted: Vec<ItemScan>,
+    /// All rules and instances.
+    pub rules: Vec<RuleScan>,
     /// What can stand at the end.
-    pub(super) end: End,
+    pub end: End,
 }
 
 /// The state at the end of a text.
 #[derive(Debug)]
-pub(super) struct End {
-    pub(super) slot: Slot,
+pub struct End {
+    /// What can stand there.
+    pub slot: Slot,
     /// The brackets that it ends in, the innermost last.
-    pub(super) kinds: Vec<Kind>,
+    pub kinds: Vec<Kind>,
     /// The rule that it ends in.
-    pub(super) rule: Option<usize>,
+    pub rule: Option<usize>,
     /// The last word or symbol.
-    pub(super) last: String,
+    pub last: String,
 }
 
 /// Walks over a text.
-pub(super) fn scan(text: &str) -> Scan {
+pub fn scan(text: &str) -> Scan {
     let tokens = tokens(text);
     let mut walker = Walker::new(text);
     for (index, token) in tokens.iter().enumerate() {
@@ -287,6 +315,6 @@ pub(super) fn scan(text: &str) -> Scan {
 }
 
 /// A name without its back-quotes.
-pub(super) fn bare(text: &str) -> &str {
+pub fn bare(text: &str) -> &str {
     text.strip_prefix('`').and_then(|text| text.strip_suffix('`')).unwrap_or(text)
 }

@@ -1,0 +1,112 @@
+//! What is counted beside the engine, and numbers as people read them.
+
+use serde_json::{Value, json};
+
+/// How many types are reported by name.
+const NAMES: usize = 5;
+/// How many names are remembered, however many there are in the input.
+const NAMES_KEPT: usize = 100;
+
+/// What a run counts beside the engine.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Lines that are no event of a declared type.
+    pub rejected: u64,
+    /// Events of types that no rule file declares.
+    pub unknown: u64,
+    unknown_types: Vec<(String, u64)>,
+}
+
+impl Counts {
+    /// Counts an event of an undeclared type.
+    pub fn saw_unknown(&mut self, name: &str) {
+        self.unknown += 1;
+        let has_room = self.unknown_types.len() < NAMES_KEPT;
+        match self.unknown_types.iter_mut().find(|(known, _)| known == name) {
+            Some((_, count)) => *count += 1,
+            // Names come from the input and can be of any length.
+            None if has_room && name.len() <= 100 => {
+                self.unknown_types.push((name.to_owned(), 1));
+            }
+            None => {}
+        }
+    }
+
+    /// The names of undeclared types, with how many events of each came.
+    pub fn unknown(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.unknown_types.iter().map(|(name, count)| (&**name, *count))
+    }
+
+    /// The undeclared types with how many events of each came, for [`Counts::restore`].
+    pub fn types(&self) -> Value {
+        self.unknown_types.iter().map(|(name, count)| json!([name, count])).collect()
+    }
+
+    /// What was counted by a run that goes on.
+    pub fn restore(rejected: u64, unknown: u64, types: &Value) -> Counts {
+        let types = types.as_array().into_iter().flatten();
+        let unknown_types =
+            types.filter_map(|ty| Some((ty[0].as_str()?.to_owned(), ty[1].as_u64()?))).collect();
+        Counts { rejected, unknown, unknown_types }
+    }
+
+    /// The undeclared types that came most often: `delivered 4,856, login 12, ...`.
+    pub fn unknown_types(&self) -> String {
+        let mut types: Vec<_> = self.unknown_types.iter().collect();
+        types.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let named = types.iter().take(NAMES);
+        let mut text: Vec<String> = named
+            .map(|(name, count)| format!("{} {}", name.escape_debug(), grouped(*count)))
+            .collect();
+        if types.len() > NAMES {
+            text.push(String::from("..."));
+        }
+        text.join(", ")
+    }
+}
+
+/// `1 rule`, `2 rules`.
+pub fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number as u64))
+}
+
+/// The number with separators: `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_separators() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567"), (12_345, "12,345")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn undeclared_types_are_reported_most_frequent_first() {
+        let mut counts = Counts::default();
+        for name in ["b", "a", "c", "b", "d", "e", "f", "\n", "a", "b"] {
+            counts.saw_unknown(name);
+        }
+        for number in 0..1000 {
+            counts.saw_unknown(&"x".repeat(number));
+        }
+        assert_eq!(counts.unknown_types(), "b 3, a 2,  1, \\n 1, c 1, ...");
+        assert_eq!((counts.unknown, counts.unknown_types.len()), (1010, NAMES_KEPT));
+    }
+}

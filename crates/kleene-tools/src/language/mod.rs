@@ -1,0 +1,12 @@
+//! What an editor wants to know of rules while they are typed: what can come next, what names mean
+//! and where they are declared.
+//!
+//! All of it has to work in text that is half typed, and rests on [`scan`], which knows no mistakes.
+
+mod complete;
+mod names;
+pub mod scan;
+mod words;
+
+pub use complete::{Completion, CompletionKind, complete};
+pub use names::{File, Meaning, Member, Set, plain};
