@@ -93,8 +93,8 @@ export interface ExplainOptions extends RuleOptions {
   rule?: string;
   as?: "text" | "svg" | "dot" | "mermaid";
   /**
-   * The automaton instead of the rule's steps. In its SVG each state is a group with the attribute
-   * `data-state`: `<g data-state="S1">`; the names are those of `OpenPartial.states`.
+   * The automaton instead of the rule's steps. In its SVG the ellipse of each state has the
+   * attribute `data-state`: `data-state="S1"`; the names are those of `OpenPartial.states`.
    */
   states?: boolean;
 }
@@ -103,7 +103,7 @@ export function explain(rules: string, options?: ExplainOptions): string;
 export function explainCode(code: string): string;
 
 export type CompletionKind =
-  | "keyword" | "event" | "field" | "rule" | "list" | "step" | "param" | "function" | "file" | "value";
+  | "keyword" | "event" | "field" | "rule" | "list" | "step" | "param" | "function";
 export interface Completion {
   label: string;
   kind: CompletionKind;
@@ -134,7 +134,7 @@ export interface TestResult {
   name: string;
   rule: string;
   line: number;
-  /** The whole `test` block, as UTF-16 offsets. */
+  /** The name of the rule in the test, as UTF-16 offsets. */
   start: number;
   end: number;
   ok: boolean;
@@ -149,6 +149,13 @@ export interface TestFailure {
   start: number;
   end: number;
 }
+/**
+ * The events of a test as JSON lines, by its place in `TestReport.tests`. `advanceTo` is how far the
+ * test moves time on behind its last event, in ms.
+ */
+export function testEvents(rules: string, test: number, options?: RuleOptions):
+  { text: string; advanceTo: number | null; rule: string };
+
 /** Runs the `test` blocks. Throws where the rules have mistakes. */
 export function test(rules: string, options?: RuleOptions & { rule?: string }): TestReport;
 
@@ -175,7 +182,7 @@ export interface InputOptions {
   timeUnit?: "s" | "ms" | "us" | "ns";
   /** Numbers and bools in quotes are rejected. */
   strict?: boolean;
-  /** Longer lines are rejected; 16 MiB if not given. */
+  /** Longer lines are rejected; 1 MiB if not given. */
   maxLine?: number;
   /** More unpacked bytes are an error of kind `limit`; 1 GiB if not given. */
   maxBytes?: number;
@@ -204,6 +211,8 @@ export interface EngineOptions extends RuleOptions, InputOptions {
 export interface RunOptions extends EngineOptions {
   /** What is open ends with the input: timeouts are reported. As `kleene run --end-of-time`. */
   endOfTime?: boolean;
+  /** Time moves on to here behind the last event: `advance to` of a test. Milliseconds. */
+  advanceTo?: number;
   /** Short lines for people instead of JSON. As `kleene run --brief`. */
   brief?: boolean;
 }
@@ -212,8 +221,6 @@ export interface RunResult {
   /** Each output as `kleene run` prints it, without the end of the line. */
   outputs: string[];
   summary: Summary;
-  /** What could not be taken, the first 1000. */
-  rejects: Reject[];
 }
 export interface Reject {
   /** Of the input, from 1; for objects their place in the array, from 1. */
@@ -230,6 +237,8 @@ export interface Summary {
   /** Matches that `having`, or that `suppress` kept back. */
   filtered: number;
   suppressed: number;
+  /** Partial matches of keys that are over (`once`). */
+  ended: number;
   late: number;
   rejected: number;
   unknown: number;
@@ -237,6 +246,8 @@ export interface Summary {
   unknownTypes: { type: string; count: number }[];
   keyless: number;
   derived: number;
+  dividedByZero: number;
+  valuesTooLarge: number;
   stillOpen: number;
   /** Events that wait to be sorted. */
   buffered: number;
@@ -245,10 +256,10 @@ export interface Summary {
   /** What limits were reached, in words; the first 5. */
   limitNotes: string[];
   rules: RuleSummary[];
-  /** The first rejects and late events, at most 100; `late + rejected` counts them all. */
+  /** The first 1000 late and rejected events; `late + rejected` counts them all. */
   rejects: Reject[];
-  /** Why nothing was found, and what to try. As `kleene run` prints at its end. */
-  hints: string[];
+  /** Explorer only: outputs beyond `maxOutputs`. */
+  outputsNotKept: number;
 }
 export interface RuleSummary {
   rule: string;
@@ -418,6 +429,12 @@ export class Explorer {
   outputColumns(rule: string): OutputColumns;
   event(index: number): EventItem;
   output(rule: string, index: number): OutputItem;
+  /** Several, from the one at `from` on. */
+  outputs(rule: string, from: number, count: number): OutputItem[];
+  /** How many outputs there are of all rules, their lines as `kleene run` prints them, and which. */
+  outputCount(): number;
+  outputLines(from: number, count: number): string[];
+  outputAt(place: number): { rule: string; index: number };
   /** The outputs of a rule that captured the event. */
   outputsOf(rule: string, event: number): Uint32Array;
   /**
@@ -436,6 +453,7 @@ export interface ExplorerRunOptions extends RuleOptions {
   outOfOrder?: string | number;
   limits?: Limits;
   endOfTime?: boolean;
+  advanceTo?: number;
   /** Outputs beyond so many are counted, and not kept; 2,000,000 if not given. */
   maxOutputs?: number;
 }

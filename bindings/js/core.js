@@ -1,0 +1,486 @@
+// The package behind `index.js` and `node.js`: it keeps the instance of the module, and makes of
+// what crosses its border (text, JSON, typed arrays) what `index.d.ts` promises.
+//
+// A call into the module ends in one of three ways. It returns; it throws a text, the JSON of a
+// failure that the module foresaw; or it throws anything else: a trap, a panic, a stack that ran
+// over. The module may then be in any state, so that it is marked as broken, and nothing of it is
+// called again.
+
+import { createGlue } from "./pkg/glue.js";
+
+/** The instance in use. */
+let current;
+
+export class KleeneError extends Error {
+  constructor(kind, message, diagnostics = []) {
+    super(message);
+    this.kind = kind;
+    this.diagnostics = diagnostics;
+  }
+}
+Object.defineProperty(KleeneError.prototype, "name", { value: "KleeneError" });
+
+// ---------------------------------------------------------------- the instance
+
+/** True if there is an instance that can be used. */
+export function isReady() {
+  return current !== undefined && current.broken === undefined;
+}
+
+/** Makes an instance of the module, and uses it from then on. */
+export function instantiateSync(module) {
+  const glue = createGlue();
+  adopt(glue, new WebAssembly.Instance(module, glue.imports));
+}
+
+/** As `instantiateSync`, for browsers, whose main threads instantiate small modules only. */
+export async function instantiate(module) {
+  const glue = createGlue();
+  adopt(glue, await WebAssembly.instantiate(module, glue.imports));
+}
+
+function adopt(glue, instance) {
+  const made = { glue, memory: instance.exports.memory, broken: undefined };
+  glue.adopt(instance.exports);
+  current = made;
+}
+
+function instance() {
+  if (current === undefined) {
+    throw new KleeneError("closed", "the module is not loaded: `await init()` comes first");
+  }
+  return current;
+}
+
+/** Calls into an instance. */
+function call(of, work) {
+  if (of.broken !== undefined) {
+    throw new KleeneError(
+      "broken",
+      `the module is broken (${of.broken}): \`await init()\` loads it anew, objects of before stay unusable`,
+    );
+  }
+  try {
+    return work(of.glue);
+  } catch (thrown) {
+    throw failure(of, thrown);
+  }
+}
+
+function failure(of, thrown) {
+  if (typeof thrown === "string") {
+    const { kind, message, diagnostics } = JSON.parse(thrown);
+    return new KleeneError(kind, message, diagnostics);
+  }
+  of.broken = thrown instanceof Error ? thrown.message : String(thrown);
+  // What is collected later must not call into it either.
+  of.glue.retire();
+  const error = new KleeneError(
+    "broken",
+    `the module broke: ${of.broken}; \`await init()\` loads it anew. Please report this`,
+  );
+  error.cause = thrown;
+  return error;
+}
+
+// ---------------------------------------------------------------- what crosses the border
+
+const encoder = new TextEncoder();
+
+function text(what, value) {
+  if (typeof value !== "string") {
+    throw new KleeneError("options", `${what}: expected a string, not ${kindOf(value)}`);
+  }
+  return value;
+}
+
+function whole(what, value) {
+  if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
+    throw new KleeneError("options", `${what}: expected a whole number, not ${String(value)}`);
+  }
+  return value;
+}
+
+function kindOf(value) {
+  return value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
+}
+
+function options(given) {
+  if (given === undefined || given === null) {
+    return "{}";
+  }
+  if (typeof given !== "object") {
+    throw new KleeneError("options", `options: expected an object, not ${kindOf(given)}`);
+  }
+  try {
+    return JSON.stringify(given);
+  } catch (error) {
+    throw new KleeneError("options", `these options cannot be used: ${error.message}`);
+  }
+}
+
+/** A bigint as JSON: the digits. */
+function replaceBigInt(_, value) {
+  if (typeof value !== "bigint") {
+    return value;
+  }
+  // Where JSON cannot say it raw, a number in quotes is read as a number, too.
+  return typeof JSON.rawJSON === "function" ? JSON.rawJSON(String(value)) : String(value);
+}
+
+/** An event as a line of JSON. */
+function line(event) {
+  if (event === null || typeof event !== "object" || Array.isArray(event)) {
+    throw new KleeneError("events", `an event is an object, not ${kindOf(event)}`);
+  }
+  let json;
+  try {
+    json = JSON.stringify(event);
+  } catch {
+    try {
+      json = JSON.stringify(event, replaceBigInt);
+    } catch (error) {
+      throw new KleeneError("events", `this event cannot be written as JSON: ${error.message}`);
+    }
+  }
+  if (typeof json !== "string" || !json.startsWith("{")) {
+    throw new KleeneError("events", "this event is no object once it is written as JSON");
+  }
+  return json;
+}
+
+function bytes(events) {
+  if (typeof events === "string") {
+    return encoder.encode(events);
+  }
+  if (events instanceof Uint8Array) {
+    return events;
+  }
+  if (events instanceof ArrayBuffer) {
+    return new Uint8Array(events);
+  }
+  if (Array.isArray(events)) {
+    return encoder.encode(events.map(line).join("\n"));
+  }
+  throw new KleeneError(
+    "events",
+    `events: expected a string, a Uint8Array or an array of objects, not ${kindOf(events)}`,
+  );
+}
+
+/** Objects, of which the module reads JSON only. */
+function eventOptions(events, given) {
+  return Array.isArray(events) ? { ...given, format: "jsonl" } : given;
+}
+
+/** The outputs of lines of JSON. In a line there is no other end of a line. */
+function outputs(lines) {
+  return lines === "" ? [] : JSON.parse(`[${lines.trimEnd().replaceAll("\n", ",")}]`);
+}
+
+// ---------------------------------------------------------------- functions
+
+export function version() {
+  return call(instance(), (glue) => glue.version());
+}
+
+export function hasTimeZones() {
+  return call(instance(), (glue) => glue.hasTimeZones());
+}
+
+export function memorySize() {
+  return instance().memory.buffer.byteLength;
+}
+
+export function check(rules, given) {
+  const [checked, json] = [text("rules", rules), options(given)];
+  return JSON.parse(call(instance(), (glue) => glue.check(checked, json)));
+}
+
+export function format(rules) {
+  const checked = text("rules", rules);
+  return call(instance(), (glue) => glue.format(checked));
+}
+
+export function explain(rules, given) {
+  const [checked, json] = [text("rules", rules), options(given)];
+  return call(instance(), (glue) => glue.explain(checked, json));
+}
+
+export function explainCode(code) {
+  const checked = text("code", code);
+  return call(instance(), (glue) => glue.explainCode(checked));
+}
+
+export function complete(rules, offset, given) {
+  const [checked, at, json] = [text("rules", rules), whole("offset", offset), options(given)];
+  return JSON.parse(call(instance(), (glue) => glue.complete(checked, at, json)));
+}
+
+export function hover(rules, offset, given) {
+  const [checked, at, json] = [text("rules", rules), whole("offset", offset), options(given)];
+  return JSON.parse(call(instance(), (glue) => glue.hover(checked, at, json)));
+}
+
+export function infer(events, given) {
+  const [encoded, json] = [bytes(events), options(eventOptions(events, given))];
+  return call(instance(), (glue) => glue.infer(encoded, json));
+}
+
+export function test(rules, given) {
+  const [checked, json] = [text("rules", rules), options(given)];
+  return JSON.parse(call(instance(), (glue) => glue.test(checked, json)));
+}
+
+export function testEvents(rules, test, given) {
+  const [checked, place, json] = [text("rules", rules), whole("test", test), options(given)];
+  return JSON.parse(call(instance(), (glue) => glue.testEvents(checked, place, json)));
+}
+
+export function run(rules, events, given) {
+  const [checked, encoded] = [text("rules", rules), bytes(events)];
+  const json = options(eventOptions(events, given));
+  const ran = call(instance(), (glue) => glue.run(checked, encoded, json));
+  const end = ran.indexOf("\n");
+  const lines = ran.slice(end + 1).split("\n");
+  lines.pop();
+  return { outputs: lines, summary: JSON.parse(ran.slice(0, end)) };
+}
+
+export function why(rules, events, given) {
+  const [checked, encoded] = [text("rules", rules), bytes(events)];
+  const json = options(eventOptions(events, given));
+  return JSON.parse(call(instance(), (glue) => glue.why(checked, encoded, json)));
+}
+
+// ---------------------------------------------------------------- objects
+
+const dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
+
+/** An object of the module. */
+class Held {
+  #of;
+  #raw;
+
+  constructor(make) {
+    this.#of = instance();
+    this.#raw = call(this.#of, make);
+  }
+
+  _call(work) {
+    if (this.#raw === undefined) {
+      throw new KleeneError("closed", `this ${this.constructor.name} was freed`);
+    }
+    return call(this.#of, () => work(this.#raw));
+  }
+
+  free() {
+    const raw = this.#raw;
+    this.#raw = undefined;
+    if (raw !== undefined && this.#of.broken === undefined) {
+      call(this.#of, () => raw.free());
+    }
+  }
+
+  [dispose]() {
+    this.free();
+  }
+}
+
+/** Says `Engine.restore` to the constructor. */
+const RESTORE = Symbol("restore");
+
+export class Engine extends Held {
+  constructor(rules, given, snapshot) {
+    const [checked, json] = [text("rules", rules), options(given)];
+    if (snapshot !== undefined && snapshot?.[RESTORE] === undefined) {
+      throw new KleeneError("options", "an engine of a snapshot is made by `Engine.restore`");
+    }
+    const from = snapshot?.[RESTORE];
+    super((glue) =>
+      from === undefined
+        ? new glue.RawEngine(checked, json)
+        : glue.RawEngine.restore(checked, from, json),
+    );
+  }
+
+  static restore(rules, snapshot, given) {
+    if (!(snapshot instanceof Uint8Array)) {
+      throw new KleeneError("options", `snapshot: expected a Uint8Array, not ${kindOf(snapshot)}`);
+    }
+    return new Engine(rules, given, { [RESTORE]: snapshot });
+  }
+
+  get restored() {
+    return JSON.parse(this._call((raw) => raw.restored()));
+  }
+
+  push(event) {
+    const encoded = encoder.encode(line(event));
+    return outputs(this._call((raw) => raw.push(encoded, "jsonl")));
+  }
+
+  pushAll(events) {
+    const encoded = bytes(events);
+    const form = Array.isArray(events) ? "jsonl" : "";
+    return outputs(this._call((raw) => raw.push(encoded, form)));
+  }
+
+  advance(to) {
+    const millis = to instanceof Date ? to.getTime() : to;
+    if (typeof millis !== "number" || Number.isNaN(millis)) {
+      throw new KleeneError("options", "advance: expected a time in milliseconds, or a Date");
+    }
+    return outputs(this._call((raw) => raw.advance(millis)));
+  }
+
+  finish() {
+    return outputs(this._call((raw) => raw.finish()));
+  }
+
+  snapshot() {
+    return this._call((raw) => raw.snapshot());
+  }
+
+  replace(rules, given) {
+    const [checked, json] = [text("rules", rules), options(given)];
+    return JSON.parse(this._call((raw) => raw.replace(checked, json)));
+  }
+
+  stats() {
+    return JSON.parse(this._call((raw) => raw.stats()));
+  }
+
+  watermark() {
+    return this._call((raw) => raw.watermark()) ?? null;
+  }
+
+  takeRejects() {
+    return JSON.parse(this._call((raw) => raw.takeRejects()));
+  }
+
+  memoryUsage() {
+    return this._call((raw) => raw.memoryUsage());
+  }
+}
+
+export class Explorer extends Held {
+  constructor(given) {
+    const json = options(given);
+    super((glue) => new glue.RawExplorer(json));
+  }
+
+  setEvents(events, given) {
+    const [encoded, json] = [bytes(events), options(eventOptions(events, given))];
+    this._call((raw) => raw.setEvents(encoded, json));
+  }
+
+  start(rules, given) {
+    const [checked, json] = [text("rules", rules), options(given)];
+    return JSON.parse(this._call((raw) => raw.start(checked, json)));
+  }
+
+  step(maxEvents) {
+    const events = whole("maxEvents", maxEvents);
+    return JSON.parse(this._call((raw) => raw.step(events)));
+  }
+
+  summary() {
+    return JSON.parse(this._call((raw) => raw.summary()));
+  }
+
+  rules() {
+    return JSON.parse(this._call((raw) => raw.rules()));
+  }
+
+  types() {
+    return JSON.parse(this._call((raw) => raw.types()));
+  }
+
+  lanes(rule) {
+    const checked = text("rule", rule);
+    return JSON.parse(this._call((raw) => raw.lanes(checked)));
+  }
+
+  eventColumns(rule) {
+    const checked = text("rule", rule);
+    return this._call((raw) => {
+      raw.eventColumns(checked);
+      return { time: raw.takeTime(), lane: raw.takeLane(), type: raw.takeType() };
+    });
+  }
+
+  outputColumns(rule) {
+    const checked = text("rule", rule);
+    return this._call((raw) => {
+      raw.outputColumns(checked);
+      return {
+        kind: raw.takeKind(),
+        lane: raw.takeLane(),
+        start: raw.takeTime(),
+        end: raw.takeEnd(),
+      };
+    });
+  }
+
+  event(index) {
+    const checked = whole("index", index);
+    return JSON.parse(this._call((raw) => raw.event(checked)));
+  }
+
+  output(rule, index) {
+    return this.outputs(rule, index, 1)[0];
+  }
+
+  outputs(rule, from, count) {
+    const checked = text("rule", rule);
+    const [first, number] = [whole("index", from), whole("count", count)];
+    const items = JSON.parse(this._call((raw) => raw.outputs(checked, first, number)));
+    return items.map(({ value, count, ...item }) => ({
+      ...item,
+      key: value.key,
+      emit: value.emit,
+      ...(count === null ? {} : { count }),
+    }));
+  }
+
+  outputCount() {
+    return this._call((raw) => raw.outputCount());
+  }
+
+  outputLines(from, count) {
+    const [first, number] = [whole("from", from), whole("count", count)];
+    const lines = this._call((raw) => raw.outputLines(first, number)).split("\n");
+    lines.pop();
+    return lines;
+  }
+
+  outputAt(place) {
+    const checked = whole("place", place);
+    return JSON.parse(this._call((raw) => raw.outputAt(checked)));
+  }
+
+  outputsOf(rule, event) {
+    const [checked, index] = [text("rule", rule), whole("event", event)];
+    return this._call((raw) => raw.outputsOf(checked, index));
+  }
+
+  openAt(rule, time, lane, limit = 1000) {
+    const checked = text("rule", rule);
+    if (typeof time !== "number" || Number.isNaN(time)) {
+      throw new KleeneError("options", "openAt: expected a time in milliseconds");
+    }
+    const of = lane === undefined || lane === null ? undefined : whole("lane", lane);
+    const most = whole("limit", limit);
+    return JSON.parse(this._call((raw) => raw.openAt(checked, time, of, most)));
+  }
+
+  why(rule, event) {
+    const [checked, index] = [text("rule", rule), whole("event", event)];
+    return JSON.parse(this._call((raw) => raw.why(checked, index)));
+  }
+
+  memoryUsage() {
+    return this._call((raw) => raw.memoryUsage());
+  }
+}

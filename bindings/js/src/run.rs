@@ -1,0 +1,222 @@
+//! `run`: all events of an input through rules, as `kleene run` does it.
+
+use kleene::stream::{Engine, Late, Overflow, PushError, Reason, Rejected};
+use kleene::value::{Value, ValueRef};
+use kleene::{Event as _, Match, Record, RuleSet, Sink, Timeout, Timestamp};
+use kleene_input::{Cursor, Item, Origin, Parser};
+use kleene_tools::counts::Counts;
+use kleene_tools::output::{LineForm, Shapes};
+
+use crate::fault::{Fault, Kind};
+use crate::indexed::Indexed;
+use crate::input::Input;
+use crate::options::Options;
+use crate::rules;
+use crate::summary::{Reject, Rejects, Summary, summary};
+
+/// What a run gives.
+#[derive(Debug)]
+pub struct Ran {
+    /// The outputs, a line each.
+    pub lines: String,
+    /// The counts.
+    pub summary: Summary,
+}
+
+/// Runs rules over an input.
+///
+/// # Errors
+/// The rules have mistakes, the input is no events, an option has no meaning, or a rule's limit
+/// ended the run.
+pub fn run(text: &str, events: Vec<u8>, options: &Options) -> Result<Ran, Fault> {
+    let rules = rules::parse(text, options)?;
+    let input = Input::new(events, options)?;
+    let mut engine = engine(&rules, options)?;
+    let mut parser = input.parser(engine.schema(), rules.schema());
+    let form = if options.brief { LineForm::Brief } else { LineForm::Json };
+    let shapes = Shapes::new(engine.schema(), input.reading.time_field.as_str().into(), form);
+    let mut printer = Printer::new(shapes, &rules);
+    let newest = push_all(&mut engine, &mut parser, &input, &mut printer)?;
+    if options.end_of_time {
+        engine.finish(printer.sink()).map_err(|error| stopped(&error))?;
+    } else if let Some(end) = options.end(newest) {
+        // The moment of the last event is over.
+        engine.advance(end, printer.sink()).map_err(|error| stopped(&error))?;
+    }
+    let Printer { lines, tally, rejects, counts, .. } = printer;
+    let summary = summary(&rules, &engine.stats(), &counts, &tally, rejects)?;
+    Ok(Ran { lines: String::from_utf8(lines).unwrap_or_default(), summary })
+}
+
+/// The engine of a run.
+///
+/// # Errors
+/// A rule cannot be run, or an option has no meaning.
+pub fn engine(rules: &RuleSet, options: &Options) -> Result<Engine<Indexed>, Fault> {
+    options.builder(rules)?.build().map_err(|error| Fault::new(Kind::Rules, error.to_string()))
+}
+
+/// Pushes all events of an input. Returns the newest time.
+///
+/// # Errors
+/// No event can be read from the input, or a rule's limit ended the run.
+pub fn push_all(
+    engine: &mut Engine<Indexed>,
+    parser: &mut Parser,
+    input: &Input,
+    printer: &mut Printer,
+) -> Result<Option<Timestamp>, Fault> {
+    let mut cursor = Cursor::default();
+    let mut newest = None;
+    while let Some(item) = parser.next_item(&input.block, &mut cursor) {
+        match item {
+            Item::Event(event, origin) => {
+                newest = newest.max(takeable(&event));
+                printer.at(origin);
+                engine.push(&event.into(), printer.sink()).map_err(|error| stopped(&error))?;
+            }
+            Item::Unknown(name) => printer.counts.saw_unknown(name),
+            Item::Rejected(origin, reason) => {
+                printer.counts.rejected += 1;
+                printer.rejects.add(Reject::of(origin, "rejected", reason));
+            }
+            Item::Unreadable(reason) => return Err(Fault::new(Kind::Events, reason)),
+        }
+    }
+    printer.at(Origin { line: 0, text: b"" });
+    Ok(newest)
+}
+
+/// The time of an event, if it is one that events can have.
+pub fn takeable(event: &Record) -> Option<Timestamp> {
+    Some(event.time()).filter(|time| *time < Timestamp::MAX)
+}
+
+/// Why an engine takes no more events.
+pub fn stopped(error: &PushError) -> Fault {
+    let kind = if error.rule().is_some() { Kind::Limit } else { Kind::Closed };
+    Fault::new(kind, error.to_string())
+}
+
+/// `late by 1h: ...`. An event is late if it is not after the watermark.
+pub fn late_reason(time: Timestamp, watermark: Timestamp) -> String {
+    let by = Value::Duration(watermark.millis_since(time).saturating_add(1));
+    format!("late by {by}: its time {} has passed already", ValueRef::Time(time))
+}
+
+/// Counts of outputs by rule, and the limits that were reached.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Matches and timeouts of each rule, in the order of the rules.
+    pub of_rule: Vec<(std::sync::Arc<str>, u64, u64)>,
+    /// The first limits that were reached, in words.
+    pub limits: Vec<String>,
+}
+
+impl Tally {
+    /// Nothing yet of these rules.
+    pub fn new(rules: &RuleSet) -> Tally {
+        let of_rule = rules.rules().iter().map(|rule| (rule.name.clone(), 0, 0)).collect();
+        Tally { of_rule, limits: Vec::new() }
+    }
+
+    /// The number of a rule.
+    pub fn rule(&self, name: &str) -> Option<usize> {
+        self.of_rule.iter().position(|(rule, ..)| **rule == *name)
+    }
+
+    /// Notes a limit.
+    pub fn overflowed(&mut self, overflow: &Overflow) {
+        const KEPT: usize = 5;
+        if self.limits.len() < KEPT {
+            let text = overflow.to_string();
+            if !self.limits.contains(&text) {
+                self.limits.push(text);
+            }
+        }
+    }
+}
+
+/// Writes what an engine reports.
+#[derive(Debug)]
+pub struct Printer {
+    /// The lines of outputs so far.
+    pub lines: Vec<u8>,
+    /// How outputs are written.
+    pub shapes: Shapes,
+    /// How many there were.
+    pub tally: Tally,
+    /// What could not be taken.
+    pub rejects: Rejects,
+    /// What else was counted.
+    pub counts: Counts,
+    line: u64,
+    text: Vec<u8>,
+}
+
+impl Printer {
+    /// Nothing yet.
+    pub fn new(shapes: Shapes, rules: &RuleSet) -> Printer {
+        Printer {
+            lines: Vec::new(),
+            shapes,
+            tally: Tally::new(rules),
+            rejects: Rejects::default(),
+            counts: Counts::default(),
+            line: 0,
+            text: Vec::new(),
+        }
+    }
+
+    /// Itself as a sink whose type is not known: each type of sink would be a copy of the engine.
+    pub fn sink(&mut self) -> &mut dyn Sink<Indexed> {
+        self
+    }
+
+    /// What is reported next comes of this line.
+    pub fn at(&mut self, origin: Origin<'_>) {
+        self.line = origin.line;
+        self.text.clear();
+        self.text.extend_from_slice(Reject::start(origin.text));
+    }
+
+    fn reject(&mut self, kind: &'static str, reason: String) {
+        let origin = Origin { line: self.line, text: &self.text };
+        self.rejects.add(Reject::of(origin, kind, reason));
+    }
+}
+
+impl Sink<Indexed> for Printer {
+    fn matched(&mut self, found: Match<'_, Indexed>) {
+        if let Some(rule) = self.tally.rule(&found.rule().name) {
+            self.tally.of_rule[rule].1 += 1;
+        }
+        self.shapes.matched(&mut self.lines, &found);
+    }
+
+    fn timed_out(&mut self, timeout: Timeout<'_, Indexed>) {
+        if let Some(rule) = self.tally.rule(&timeout.rule().name) {
+            self.tally.of_rule[rule].2 += 1;
+        }
+        self.shapes.timed_out(&mut self.lines, &timeout);
+    }
+
+    fn late(&mut self, late: Late<'_, Indexed>) {
+        self.reject("late", late_reason(late.event.time(), late.watermark));
+    }
+
+    fn rejected(&mut self, rejected: Rejected<'_, Indexed>) {
+        let reason = rejected.reason.to_string();
+        if let Reason::Mismatch { .. } = rejected.reason {
+            // A rule made it: the line that is read is not to blame.
+            let origin = Origin { line: 0, text: b"" };
+            self.rejects.add(Reject::of(origin, "rejected", reason));
+        } else {
+            self.reject("rejected", reason);
+        }
+    }
+
+    fn overflowed(&mut self, overflow: Overflow) {
+        self.tally.overflowed(&overflow);
+    }
+}

@@ -1,0 +1,160 @@
+//! The counts of a run, and what could not be taken.
+
+use kleene::RuleSet;
+use kleene::explain::Explanation;
+use kleene::stream::Stats;
+use kleene_input::Origin;
+use kleene_tools::counts::Counts;
+use serde::Serialize;
+
+use crate::fault::Fault;
+use crate::run::Tally;
+
+/// How many rejects are kept.
+const KEPT: usize = 1000;
+/// How many of them a summary shows.
+const SHOWN: usize = 1000;
+/// How much of an input line is kept with a reject, in bytes.
+const START: usize = 1000;
+
+/// An event that could not be taken.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reject {
+    line: u64,
+    kind: &'static str,
+    reason: String,
+    input: String,
+}
+
+impl Reject {
+    /// What `origin` says, and why it could not be taken.
+    pub fn of(origin: Origin<'_>, kind: &'static str, reason: String) -> Reject {
+        let input = String::from_utf8_lossy(Reject::start(origin.text)).into_owned();
+        Reject { line: origin.line, kind, reason, input }
+    }
+
+    /// As much of a line as is kept.
+    pub fn start(text: &[u8]) -> &[u8] {
+        &text[..text.len().min(START)]
+    }
+}
+
+/// What could not be taken, the first of it.
+#[derive(Clone, Debug, Default)]
+pub struct Rejects {
+    kept: Vec<Reject>,
+}
+
+impl Rejects {
+    /// Adds one, if there is room.
+    pub fn add(&mut self, reject: Reject) {
+        if self.kept.len() < KEPT {
+            self.kept.push(reject);
+        }
+    }
+
+    /// Those that were kept; there are none then.
+    pub fn take(&mut self) -> Vec<Reject> {
+        std::mem::take(&mut self.kept)
+    }
+}
+
+/// The counts of a run.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    events: u64,
+    matches: u64,
+    timeouts: u64,
+    filtered: u64,
+    suppressed: u64,
+    ended: u64,
+    late: u64,
+    rejected: u64,
+    unknown: u64,
+    unknown_types: Vec<UnknownType>,
+    keyless: u64,
+    derived: u64,
+    divided_by_zero: u64,
+    values_too_large: u64,
+    still_open: u64,
+    buffered: u64,
+    peak_partials: u64,
+    limits_reached: u64,
+    limit_notes: Vec<String>,
+    rules: Vec<RuleSummary>,
+    rejects: Vec<Reject>,
+    /// Outputs that a page cannot ask for, as there were too many.
+    pub outputs_not_kept: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct UnknownType {
+    r#type: String,
+    count: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RuleSummary {
+    rule: String,
+    matches: u64,
+    timeouts: u64,
+    cost: Vec<String>,
+}
+
+/// What was counted.
+///
+/// # Errors
+/// A rule cannot be run.
+pub fn summary(
+    rules: &RuleSet,
+    stats: &Stats,
+    counts: &Counts,
+    tally: &Tally,
+    mut rejects: Rejects,
+) -> Result<Summary, Fault> {
+    let mut unknown: Vec<UnknownType> = counts
+        .unknown()
+        .map(|(name, count)| UnknownType { r#type: name.to_owned(), count })
+        .collect();
+    unknown.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.r#type.cmp(&b.r#type)));
+    let mut of_rules = Vec::new();
+    for (name, matches, timeouts) in &tally.of_rule {
+        let cost = rules.rule(name).map(|rule| {
+            let explanation = Explanation::new(rule, rules.schema());
+            explanation.map_or_else(|_| Vec::new(), |explanation| explanation.cost())
+        });
+        of_rules.push(RuleSummary {
+            rule: name.to_string(),
+            matches: *matches,
+            timeouts: *timeouts,
+            cost: cost.unwrap_or_default(),
+        });
+    }
+    let mut shown = rejects.take();
+    shown.truncate(SHOWN);
+    Ok(Summary {
+        events: stats.events + counts.unknown,
+        matches: stats.matches,
+        timeouts: stats.timeouts,
+        filtered: stats.filtered,
+        suppressed: stats.suppressed,
+        ended: stats.ended,
+        late: stats.late,
+        rejected: stats.rejected + counts.rejected,
+        unknown: stats.unknown + counts.unknown,
+        unknown_types: unknown,
+        keyless: stats.keyless,
+        derived: stats.derived,
+        divided_by_zero: stats.divided_by_zero,
+        values_too_large: stats.values_too_large,
+        still_open: stats.partials,
+        buffered: stats.buffered,
+        peak_partials: stats.peak_partials,
+        limits_reached: stats.overflowed,
+        limit_notes: tally.limits.clone(),
+        rules: of_rules,
+        rejects: shown,
+        outputs_not_kept: 0,
+    })
+}

@@ -1,0 +1,115 @@
+//! Why a rule did or did not match for a key.
+
+use kleene::Event;
+use kleene::why::{Entry, TraceError, Tracer};
+use kleene_input::{Cursor, Item};
+use kleene_tools::why::{entry_json, summary_json};
+use serde_json::{Value as Json, json};
+
+use crate::fault::{Fault, Kind};
+use crate::indexed::Indexed;
+use crate::input::Input;
+use crate::options::{Key, Options};
+use crate::rules;
+
+/// How many entries are kept where nobody says.
+const ENTRIES: usize = 1000;
+
+/// The story of a key of a rule.
+///
+/// # Errors
+/// The rules have mistakes, the input is no events, or an option has no meaning.
+pub fn why(text: &str, events: Vec<u8>, options: &Options) -> Result<Json, Fault> {
+    let rules = rules::parse(text, options)?;
+    let input = Input::new(events, options)?;
+    let rule = rules::pick(&rules, options.rule.as_deref())?;
+    let key = match &options.key {
+        None => Vec::new(),
+        Some(Key::One(key)) => vec![key.clone()],
+        Some(Key::Parts(parts)) => parts.clone(),
+    };
+    if key.is_empty() && !rule.key.is_empty() {
+        let parts: Vec<&str> = rule.key.iter().map(|part| &*part.name).collect();
+        let (name, parts) = (&rule.name, parts.join(", "));
+        return Err(Fault::options(format!(
+            "which key? `key` names one; the key of `{name}` is {parts}"
+        )));
+    }
+    let tracer: Tracer<Indexed> =
+        Tracer::new(&rules, &rule.name, &key).map_err(|error| of_trace(&error))?;
+    let mut tracer = bounded(tracer, options)?;
+    // What cannot be read has no key; a line that has the text of the key may be one of its events.
+    let texts: Vec<&str> = key
+        .iter()
+        .flat_map(|key| key.split(','))
+        .map(|part| part.split_once('=').map_or(part, |(_, value)| value).trim())
+        .collect();
+    let mut parser = input.parser(rules.schema(), rules.schema());
+    let mut cursor = Cursor::default();
+    while let Some(item) = parser.next_item(&input.block, &mut cursor) {
+        match item {
+            Item::Event(event, origin) => tracer.push(&event.into(), Some(origin.line)),
+            Item::Rejected(origin, reason) => {
+                let text = String::from_utf8_lossy(origin.text);
+                if texts.iter().all(|part| text.contains(part)) {
+                    tracer.unreadable(origin.line, &reason);
+                }
+            }
+            Item::Unknown(_) => {}
+            Item::Unreadable(reason) => return Err(Fault::new(Kind::Events, reason)),
+        }
+    }
+    end(&mut tracer, options);
+    Ok(story(&tracer, |_| None))
+}
+
+/// The tracer with the options for how much it keeps and how late events come.
+///
+/// # Errors
+/// An option has no meaning.
+pub fn bounded<E: Event>(tracer: Tracer<E>, options: &Options) -> Result<Tracer<E>, Fault> {
+    let tracer = match (options.first, options.last) {
+        (_, Some(last)) => tracer.keep_last(last),
+        (first, None) => tracer.keep_first(first.unwrap_or(ENTRIES)),
+    };
+    Ok(match options.bound()? {
+        Some(bound) => tracer.out_of_order(bound),
+        None => tracer,
+    })
+}
+
+/// Ends the input.
+pub fn end<E: Event>(tracer: &mut Tracer<E>, options: &Options) {
+    if options.end_of_time {
+        return tracer.finish();
+    }
+    if let Some(to) = options.end(None) {
+        tracer.advance(to);
+    }
+    tracer.end_input();
+}
+
+/// Why a key cannot be followed.
+pub fn of_trace(error: &TraceError) -> Fault {
+    match error {
+        TraceError::Key(error) => Fault::options(format!("key: {error}")),
+        error => Fault::options(error.to_string()),
+    }
+}
+
+/// The story as JSON; `index` says where the event of an entry stands in the input.
+pub fn story<E: Event>(tracer: &Tracer<E>, index: impl Fn(&Entry) -> Option<usize>) -> Json {
+    let entries = tracer.entries().map(|entry| {
+        let mut object = entry_json(entry);
+        object["time"] = entry.at.as_millis().into();
+        if let Some(index) = index(entry) {
+            object["index"] = index.into();
+        }
+        object
+    });
+    json!({
+        "entries": entries.collect::<Vec<_>>(),
+        "summary": summary_json(tracer),
+        "text": tracer.story().to_string(),
+    })
+}
