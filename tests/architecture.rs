@@ -337,6 +337,22 @@ fn the_library_has_no_clock_no_threads_and_no_output() {
     }
 }
 
+/// The folders of what the front doors share, and of the package for JavaScript, which run in pages.
+const WITHOUT_MACHINE: [&str; 2] = ["crates/kleene-tools/src", "bindings/js/src"];
+
+#[test]
+fn what_runs_in_pages_has_no_clock_no_threads_and_no_output() {
+    // What starts a thread that reads.
+    let starts = ["io::std", "Blocks::start", "Feed::start", "Feed::resume", "RawFeed::start"];
+    for (path, text) in WITHOUT_MACHINE.iter().flat_map(|folder| files(folder, &[".rs"])) {
+        let code = code(&text);
+        let absent = ABSENT.iter().map(|(word, _)| *word).filter(|word| *word != "std::io");
+        for word in absent.chain(starts) {
+            assert!(!code.contains(word), "{path} uses `{word}`");
+        }
+    }
+}
+
 #[test]
 fn sources_are_ascii() {
     for (path, text) in files("", &[".rs", ".toml", ".cep"]) {

@@ -186,7 +186,9 @@ pub fn run_as<E: Event + From<Record> + Borrow<Record>>(
     rules: &RuleSet,
     test: &TestBlock,
 ) -> Result<Vec<Failure>, TestError> {
-    let rule = rules.rule(&test.rule).ok_or_else(|| TestError(TestErrorKind::NoRule(test.rule.clone())))?;
+    let rule = rules
+        .rule(&test.rule)
+        .ok_or_else(|| TestError(TestErrorKind::NoRule(test.rule.clone())))?;
     let together = with_feeders(rules, rule);
     let builder = Engine::<E>::builder().rules_where(rules, |rule| together.contains(&rule.name));
     let mut engine = builder.build().map_err(|error| TestError(TestErrorKind::Build(error)))?;

@@ -13,7 +13,9 @@ mod suite;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [id, events, runs] = &arguments[..] else { return Err("usage: speed W1 EVENTS RUNS".into()) };
+    let [id, events, runs] = &arguments[..] else {
+        return Err("usage: speed W1 EVENTS RUNS".into());
+    };
     let workload = suite::Workload::of(id).ok_or("there is no such workload")?;
     let rules = workload.rule_set(1);
     let events = workload.generate(rules.schema(), events.parse()?, 1);

@@ -1,6 +1,6 @@
 //! `run`: all events of an input through rules, as `kleene run` does it.
 
-use kleene::stream::{Engine, Late, Overflow, PushError, Reason, Rejected};
+use kleene::stream::{Engine, Late, Overflow, PushError, RejectReason, Rejected};
 use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Match, Record, RuleSet, Sink, Timeout, Timestamp};
 use kleene_input::{Cursor, Item, Origin, Parser};
@@ -207,7 +207,7 @@ impl Sink<Indexed> for Printer {
 
     fn rejected(&mut self, rejected: Rejected<'_, Indexed>) {
         let reason = rejected.reason.to_string();
-        if let Reason::Mismatch { .. } = rejected.reason {
+        if let RejectReason::Mismatch { .. } = rejected.reason {
             // A rule made it: the line that is read is not to blame.
             let origin = Origin { line: 0, text: b"" };
             self.rejects.add(Reject::of(origin, "rejected", reason));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use kleene::hir::Rule;
-use kleene::stream::{Late, Overflow, Reason, Rejected};
+use kleene::stream::{Late, Overflow, RejectReason, Rejected};
 use kleene::value::Value;
 use kleene::{Event, Match, Sink, Timeout, Timestamp};
 use kleene_input::Origin;
@@ -223,7 +223,7 @@ impl Sink<Indexed> for Recorder {
     }
 
     fn rejected(&mut self, rejected: Rejected<'_, Indexed>) {
-        let is_made = matches!(rejected.reason, Reason::Mismatch { .. });
+        let is_made = matches!(rejected.reason, RejectReason::Mismatch { .. });
         let index = rejected.event.index().filter(|_| !is_made);
         self.refuse(index, "rejected", rejected.reason.to_string());
     }
