@@ -45,6 +45,10 @@ impl Explorer {
         let mut states: BTreeMap<String, u64> = BTreeMap::new();
         let mut shown = Vec::new();
         for partial in engine.collect_partials(rule) {
+            // Those of a rule without timeouts may be listed for a while after their time is over.
+            if partial.deadline().is_some_and(|deadline| deadline <= time) {
+                continue;
+            }
             let key: Vec<Value> = partial.key().map(|(_, value)| value.clone()).collect();
             let of = run.lanes[number].known(&key).unwrap_or(NONE);
             if lane.is_some_and(|lane| lane != of) {
