@@ -65,9 +65,7 @@ test("columns are those of the events and outputs of a run", () => {
   const expected = run(RULES, text(events), { endOfTime: true });
   assert.deepEqual(explorer.outputLines(0, 1e6), expected.outputs);
   assert.equal(explorer.outputCount(), expected.outputs.length);
-  const { rejects, ...counts } = explorer.summary();
-  assert.deepEqual(counts, { ...expected.summary, rejects: undefined, ...counts });
-  assert.equal(counts.matches, expected.summary.matches);
+  assert.deepEqual(explorer.summary(), expected.summary);
 
   assert.deepEqual(explorer.rules().map(({ name, key }) => [name, key]), [
     ["funnel", ["user"]],
@@ -118,7 +116,7 @@ test("outputs that are not kept as text are made again, the same", () => {
   const explorer = explore(events, { endOfTime: true });
   const expected = run(RULES, text(events), { endOfTime: true }).outputs;
   const bytes = expected.reduce((sum, line) => sum + line.length, 0);
-  assert.ok(bytes > 80 << 20, `only ${bytes} bytes`);
+  assert.ok(bytes > 70 << 20, `only ${bytes} bytes`);
   const count = explorer.outputCount();
   assert.equal(count, expected.length);
   for (let place = 0; place < count; place += 41) {
