@@ -47,7 +47,7 @@ export class TimeSlider {
 
   setTime(time: number): void {
     this.input.value = String(time);
-    const text = this.input.disabled ? "" : formatTime(time);
+    const text = this.input.disabled ? "" : `${formatTime(time)} UTC`;
     setAttribute(this.input, "aria-valuetext", text);
     if (this.shown.textContent !== text) this.shown.textContent = text;
   }
