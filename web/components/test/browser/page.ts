@@ -9,7 +9,6 @@ import type { Demo } from "../../demo/main.ts";
 declare global {
   interface Window {
     demo: Demo;
-    longTasks: number[];
   }
 }
 
@@ -61,7 +60,7 @@ export async function serveDemo(): Promise<DemoServer> {
         reducedMotion: look.reducedMotion ?? "no-preference",
       });
       const page = await context.newPage();
-      await watch(page);
+      watch(page);
       await page.goto(url + query);
       await page.waitForFunction(() => "demo" in window);
       return page;
@@ -76,30 +75,16 @@ export async function serveDemo(): Promise<DemoServer> {
 /** Collects what a page must not do: errors, and refused styles or scripts. */
 const complaints = new WeakMap<Page, string[]>();
 
-async function watch(page: Page): Promise<void> {
+function watch(page: Page): void {
   const list: string[] = [];
   complaints.set(page, list);
   page.on("pageerror", (error) => list.push(String(error)));
   page.on("console", (message) => {
     if (message.type() === "error") list.push(message.text());
   });
-  await page.addInitScript(() => {
-    window.longTasks = [];
-    const observer = new PerformanceObserver((entries) => {
-      for (const entry of entries.getEntries()) window.longTasks.push(entry.duration);
-    });
-    observer.observe({ entryTypes: ["longtask"] });
-  });
 }
 
 /** The errors of a page so far. */
 export function errorsOf(page: Page): readonly string[] {
   return complaints.get(page) ?? [];
-}
-
-/** Forgets long tasks, and gives those since the last time in milliseconds. */
-export async function takeLongTasks(page: Page): Promise<number[]> {
-  // The observer is told with a delay.
-  await page.waitForTimeout(300);
-  return page.evaluate(() => window.longTasks.splice(0));
 }
