@@ -30,15 +30,15 @@ export interface ScopedToken {
 
 interface MatchRule {
   kind: "match";
-  regex: RegExp;
+  regex: Pattern;
   scope: string;
   captures: readonly [number, string][];
 }
 
 interface BlockRule {
   kind: "block";
-  regex: RegExp;
-  end: RegExp;
+  regex: Pattern;
+  end: Pattern;
   scope: string;
   inner: readonly CompiledRule[];
 }
@@ -56,11 +56,12 @@ export class LineGrammar {
   }
 
   /** The tokens of a line, without its end, in order and without overlaps. */
-  tokens(line: string): ScopedToken[] {
+  tokens(text: string): ScopedToken[] {
+    const line: Line = { text, isAscii: /^[\0-\x7f]*$/.test(text) };
     const out: ScopedToken[] = [];
     const search = new Search(this.rules, line);
     let at = 0;
-    while (at < line.length) {
+    while (at < text.length) {
       const found = search.next(at);
       if (!found) break;
       at = found.rule.kind === "match" ? takeMatch(found, out) : takeBlock(found, line, out);
@@ -98,7 +99,7 @@ class Search {
 
   constructor(
     private readonly rules: readonly CompiledRule[],
-    private readonly line: string,
+    private readonly line: Line,
   ) {
     this.matches = rules.map(() => undefined);
   }
@@ -108,8 +109,7 @@ class Search {
     for (const [index, rule] of this.rules.entries()) {
       let match = this.matches[index];
       if (match === undefined || (match !== null && match.index < at)) {
-        rule.regex.lastIndex = at;
-        match = rule.regex.exec(this.line);
+        match = rule.regex.exec(this.line, at);
         this.matches[index] = match;
       }
       if (match && (!best || match.index < best.match.index)) best = { rule, match };
@@ -134,17 +134,16 @@ function takeMatch(found: Found, out: ScopedToken[]): number {
   return Math.max(end, match.index + 1);
 }
 
-function takeBlock(found: Found, line: string, out: ScopedToken[]): number {
+function takeBlock(found: Found, line: Line, out: ScopedToken[]): number {
   const { rule, match } = found as { rule: BlockRule; match: RegExpExecArray };
   let at = match.index;
   let inside = at + match[0].length;
   for (;;) {
-    rule.end.lastIndex = inside;
-    const end = rule.end.exec(line);
-    const stop = end ? end.index : line.length;
+    const end = rule.end.exec(line, inside);
+    const stop = end ? end.index : line.text.length;
     const inner = new Search(rule.inner, line).next(inside);
     if (!inner || inner.match.index >= stop) {
-      const after = end ? end.index + end[0].length : line.length;
+      const after = end ? end.index + end[0].length : line.text.length;
       push(out, at, after, rule.scope);
       return Math.max(after, match.index + 1);
     }
@@ -174,7 +173,13 @@ function compile(grammar: GrammarFile, rule: GrammarRule): CompiledRule {
   if (rule.begin !== undefined && rule.end !== undefined) {
     const inner = compileAll(grammar, rule.patterns ?? []);
     if (inner.some((one) => one.kind === "block")) throw new Error("a block within a block");
-    return { kind: "block", regex: regex(rule.begin), end: regex(rule.end), scope, inner };
+    return {
+      kind: "block",
+      regex: new Pattern(rule.begin),
+      end: new Pattern(rule.end),
+      scope,
+      inner,
+    };
   }
   if (rule.match === undefined) throw new Error("a rule of the grammar matches nothing");
   const captures = Object.entries(rule.captures ?? {}).map(([group, of]): [number, string] => [
@@ -182,18 +187,43 @@ function compile(grammar: GrammarFile, rule: GrammarRule): CompiledRule {
     of.name,
   ]);
   captures.sort((a, b) => a[0] - b[0]);
-  return { kind: "match", regex: regex(rule.match), scope, captures };
+  return { kind: "match", regex: new Pattern(rule.match), scope, captures };
 }
 
 /** A letter, digit or underscore of any script, as the engine of the editors sees words. */
 const WORD = "[\\p{L}\\p{M}\\p{N}\\p{Pc}]";
 const BOUNDARY = `(?:(?<=${WORD})(?!${WORD})|(?<!${WORD})(?=${WORD}))`;
 
+/** A line to be coloured. */
+interface Line {
+  text: string;
+  isAscii: boolean;
+}
+
 /**
- * A regular expression of the grammar as one of JavaScript, whose words are of ASCII only. `d`: places
- * of groups; `g`: search from a place.
+ * A regular expression of the grammar as one of JavaScript, whose words are of ASCII only. Words of
+ * any script need classes that take a tenth of a second to compile, for all of the grammar: they are
+ * made when the first line comes that is not of ASCII. `d`: places of groups; `g`: search from a
+ * place.
  */
-function regex(source: string): RegExp {
+class Pattern {
+  private readonly narrow: RegExp;
+  private wide: RegExp | null = null;
+
+  constructor(private readonly source: string) {
+    this.narrow = new RegExp(source, "dg");
+  }
+
+  /** The first match from a place on. */
+  exec(line: Line, at: number): RegExpExecArray | null {
+    if (!line.isAscii) this.wide ??= withWords(this.source);
+    const regex = line.isAscii ? this.narrow : (this.wide as RegExp);
+    regex.lastIndex = at;
+    return regex.exec(line.text);
+  }
+}
+
+function withWords(source: string): RegExp {
   const words = source.replace(/\\[\s\S]/g, (pair) => {
     if (pair === "\\b") return BOUNDARY;
     return pair === "\\w" ? WORD : pair;
