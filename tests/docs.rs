@@ -7,6 +7,8 @@
 //! * `file=shop.cep` names the block; later ones of its page say `use "shop.cep"`. With `append` it
 //!   goes on where the block of that name ended, after a blank line.
 //! * `part=examples/unpaid.cep`: the block stands in that file of the repository, which is checked.
+//! * `data=examples/data/auth.jsonl`: the link to the playground below the block opens these events.
+//!   `web/playground/scripts/links.mjs` writes the links, and its tests find stale ones.
 //!
 //! `tests/semantics.rs` runs the blocks marked `kleene`, `crates/kleene-cli/tests/cli/docs.rs`
 //! those marked `console` and `mermaid`, and the compiler those marked `rust`.
@@ -58,9 +60,12 @@ fn every_block_says_what_it_is() {
                 page.name
             );
             for name in block.attributes.keys() {
-                let is_known =
-                    ["file", "append", "part", "error", "warning", "of"].contains(&name.as_str());
+                let is_known = ["file", "append", "part", "data", "error", "warning", "of"]
+                    .contains(&name.as_str());
                 assert!(is_known, "{}:{line}: `{name}` means nothing", page.name);
+            }
+            if let Some(data) = block.attribute("data") {
+                assert!(!whole(data).is_empty(), "{}:{line}: {data} is empty", page.name);
             }
         }
     }
