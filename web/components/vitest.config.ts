@@ -3,7 +3,15 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "units", include: ["test/*.test.ts"], environment: "node" } },
+      {
+        test: {
+          name: "units",
+          include: ["test/*.test.ts"],
+          environment: "node",
+          // Some take seconds where the machine is busy.
+          testTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: "browser",
