@@ -6,7 +6,8 @@
 //! Why it is right: without that condition the event starts nothing, and all partial matches stay
 //! as they are.
 //!
-//! What it saves: an event that does not pass looks up no key and no state.
+//! What it saves: an event that does not pass looks up no key and no state. Without it, W3 takes
+//! 1.33 times the instructions (docs/performance.md).
 //!
 //! Which test holds it: `only_what_nothing_can_do_without_is_tested_first` below, and
 //! `a_rule_among_many_reports_what_it_reports_alone` in `tests/many_rules.rs`: only a rule alone is

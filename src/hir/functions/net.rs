@@ -58,7 +58,7 @@ pub(super) const CIDR: Function = Function {
     params: &[("address", Kind::IP.or(Kind::STRING)), ("network", Kind::STRING)],
     required: 2,
     result: Kind::BOOL,
-    about: "Whether the address is in the network, which is written as `10.0.0.0/8`.",
+    about: "True if the address is in the network, which is written as `10.0.0.0/8`.",
     examples: &[
         ("cidr(\"10.1.2.3\", \"10.0.0.0/8\")", "true"),
         ("cidr(\"11.1.2.3\", \"10.0.0.0/8\")", "false"),

@@ -49,8 +49,8 @@ pub(super) const ROUND: Function = Function {
     params: &[("x", Kind::NUMBER), ("digits", Kind::INT)],
     required: 1,
     result: Kind::NUMBER,
-    about: "The nearest integer, halves away from zero; with `digits`, the nearest float with so \
-            many decimals.",
+    about: "The nearest integer, halves away from zero; with `digits`, the nearest float with that \
+            number of decimals.",
     examples: &[
         ("round(2.5)", "3"),
         ("round(-2.5)", "-3"),

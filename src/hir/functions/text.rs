@@ -80,7 +80,7 @@ pub(super) const CONTAINS: Function = Function {
     params: &[("text_or_list", TEXT_OR_LIST), ("part", Kind::ANY)],
     required: 2,
     result: Kind::BOOL,
-    about: "Whether a text holds the other text, or a list the item.",
+    about: "True if a text contains the other text, or a list the item.",
     examples: &[
         ("contains(\"curl/8.1\", \"curl\")", "true"),
         ("contains([1, 2], 2.0)", "true"),
@@ -101,7 +101,7 @@ pub(super) const STARTS_WITH: Function = Function {
     params: &[("text", Kind::STRING), ("start", Kind::STRING)],
     required: 2,
     result: Kind::BOOL,
-    about: "Whether the text begins with the other.",
+    about: "True if the text begins with the other.",
     examples: &[("starts_with(\"qa-1\", \"qa-\")", "true"), ("starts_with(\"a\", null)", "null")],
     call: |args| of_two(args, |text, part| text.starts_with(part)),
     ..DEFAULTS
@@ -112,7 +112,7 @@ pub(super) const ENDS_WITH: Function = Function {
     params: &[("text", Kind::STRING), ("end", Kind::STRING)],
     required: 2,
     result: Kind::BOOL,
-    about: "Whether the text ends with the other.",
+    about: "True if the text ends with the other.",
     examples: &[("ends_with(\"cmd.exe\", \".exe\")", "true")],
     call: |args| of_two(args, |text, part| text.ends_with(part)),
     ..DEFAULTS

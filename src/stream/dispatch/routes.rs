@@ -1,4 +1,16 @@
 //! Routes: the rules that read the events of each type.
+//!
+//! One fast path is here, the [`DirectRoute`].
+//!
+//! When it applies: one rule alone reads the events of a type, and reads each of them.
+//!
+//! Why it is right: no other rule can see the event, so there is no order of rules, no index and no
+//! shared lookup of the key.
+//!
+//! What it saves: without it, W1 takes 1.29 times the instructions, W2 1.90, W3 1.79
+//! (docs/performance.md).
+//!
+//! Which test holds it: `a_rule_among_many_reports_what_it_reports_alone` in `tests/many_rules.rs`.
 
 use hashbrown::HashMap;
 

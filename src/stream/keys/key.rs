@@ -1,4 +1,16 @@
 //! The key of an event: read in place, hashed, and stored.
+//!
+//! One fast path is here: a key of one number or text is compared in the event.
+//!
+//! When it applies: the key has one part, and its value in the event is an integer or a text.
+//!
+//! Why it is right: equal values of these types have one canonical spelling, so a comparison in
+//! place gives the same answer as a comparison of stored keys.
+//!
+//! What it saves: no key is built before it has to be stored. Without it, W1 takes 1.09 times the
+//! instructions, W2 1.27 (docs/performance.md).
+//!
+//! Which test holds it: `tests/equal_keys.rs`.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::Deref;

@@ -144,7 +144,7 @@ impl<E: Event> RuleRuntime<E> {
             let (slot, place) = cursor.add(keys, cx.rule, state);
             let at = keys.at_mut(slot, place);
             let runs = (at.held.state.run_count(), false);
-            (place, self.settle(at, runs, dropped, cx))
+            (place, self.enforce_limits(at, runs, dropped, cx))
         } else {
             return;
         };
@@ -244,7 +244,7 @@ impl<E: Event> RuleRuntime<E> {
         };
         let at = keys.at_mut(slot, place);
         let runs = (at.held.state.run_count(), false);
-        if self.settle(at, runs, dropped, cx) {
+        if self.enforce_limits(at, runs, dropped, cx) {
             keys.drop_at(slot, place);
         }
     }
@@ -278,7 +278,7 @@ impl<E: Event> RuleRuntime<E> {
         }
         let after = state.run_count();
         count(&mut cx.accounting.stats, before, after);
-        self.settle(at, (after, wakes), dropped, cx)
+        self.enforce_limits(at, (after, wakes), dropped, cx)
     }
 
     /// Pushes an event that can start a partial match to a key that is not in the table. Returns
@@ -323,7 +323,7 @@ impl<E: Event> RuleRuntime<E> {
     ///
     /// `dropped` is the number of partial matches that a limit has dropped for the event.
     #[inline(always)]
-    fn settle<S: Receiver<E> + ?Sized>(
+    fn enforce_limits<S: Receiver<E> + ?Sized>(
         &mut self,
         at: At<'_>,
         (count, wakes): (usize, bool),

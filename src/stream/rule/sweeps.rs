@@ -6,7 +6,8 @@
 //! time, for a moment after all its current deadlines. If newer state is there at that moment, the
 //! key moves to a later list.
 //!
-//! What it saves: a busy key costs nothing between sweeps, and an event schedules no timer.
+//! What it saves: a busy key costs nothing between sweeps, and an event schedules no timer. Without
+//! it, W4 takes 1.60 times the instructions, W6 1.18; W8 takes 6 % fewer (docs/performance.md).
 //!
 //! Which test holds it: `tests/idle_keys.rs`.
 

@@ -36,11 +36,11 @@ fn command_of(text: &str) -> Vec<&str> {
     args
 }
 
-/// What a file's rules tell: `rule kind key` for each match and timeout, sorted. The parts of a key
+/// Returns the reports of a file's rules: `rule kind key` for each match and timeout, sorted. The parts of a key
 /// come in the order of their names.
-fn told(output: &Output) -> Vec<String> {
+fn reported(output: &Output) -> Vec<String> {
     let text = str::from_utf8(&output.stdout).expect("it is UTF-8");
-    let mut told: Vec<String> = text
+    let mut reported: Vec<String> = text
         .lines()
         .map(|line| {
             let result: Value = serde_json::from_str(line).expect("each line is JSON");
@@ -51,8 +51,8 @@ fn told(output: &Output) -> Vec<String> {
             format!("{} {} {}", word("rule"), word("kind"), key.join("/"))
         })
         .collect();
-    told.sort();
-    told
+    reported.sort();
+    reported
 }
 
 fn expect(rule: &str, kind: &str, keys: &[&str]) -> Vec<String> {
@@ -262,13 +262,13 @@ fn every_rule_finds_what_is_there_with_the_command_that_it_shows() {
         let output = kleene(&args);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name}: {stderr}");
-        assert_eq!(told(&output), expected(&name), "{name}\n{stderr}");
+        assert_eq!(reported(&output), expected(&name), "{name}\n{stderr}");
         for threads in ["2", "3"] {
             let several = kleene(&[&*args, &["--threads", threads]].concat());
-            assert!(several.stdout == output.stdout, "{name}: {threads} threads tell other things");
+            assert!(several.stdout == output.stdout, "{name}: {threads} threads report other things");
         }
         for count in ["late ", "rejected "] {
-            let line = stderr.lines().find(|line| line.starts_with(count)).expect("it is told");
+            let line = stderr.lines().find(|line| line.starts_with(count)).expect("it is counted");
             assert!(line.ends_with(" 0"), "{name}: {line}");
         }
     }
@@ -287,7 +287,7 @@ fn page() -> String {
         let (folder, file) = name.split_once('/').expect("it is in a folder");
         if folder != field {
             folder.clone_into(&mut field);
-            let _ = write!(page, "\n## {folder}\n\n| rule | severity | tells |\n|---|---|---|\n");
+            let _ = write!(page, "\n## {folder}\n\n| rule | severity | reports |\n|---|---|---|\n");
         }
         let text = fs::read_to_string(&path).expect("it can be read");
         for rule in text.split("\nrule ").skip(1) {
@@ -304,22 +304,24 @@ fn page() -> String {
     page.replace("{count}", &count.to_string())
 }
 
-const PAGE_TOP: &str = "# Ready rules
+const PAGE_TOP: &str = "# Ready-made rules
 
-{count} rules in seven fields. Each file stands alone: it declares its events, says in comments where its numbers come
-from and what to tune, and ends in its tests. Its first lines hold a command that runs it on a small stream of
-`examples/data`.
+{count} rules in seven fields. Each file stands alone: it declares its events, says in comments
+where its numbers come from and which to tune, and ends with its tests. Its first lines hold a
+command that runs it on a small stream of `examples/data`.
 
 ```sh
 kleene test patterns/                                     # the tests of all of them
 kleene run patterns/ops/jobs.cep --input jobs.jsonl --param hung_job.longest=4h
 ```
 
-To use one, rename the fields of its events to those of your data, or the events to the types that your data has. Other
-parameters need no copy of a rule: `use \"patterns/ops/jobs.cep\"`, where the path counts from your file, and
-`rule hung_import = hung_job(longest: 6h)`. Tags such as `T1110` are techniques of MITRE ATT&CK.
+To use one, rename the fields and the types of its events to the names in your data. To change
+parameters, no copy of a rule is needed: `use \"patterns/ops/jobs.cep\"`, where the path counts from
+your file, and `rule hung_import = hung_job(longest: 6h)`. Tags such as `T1110` are techniques of
+MITRE ATT&CK.
 
-This page is made of the rules; `KLEENE_TEST_UPDATE=1 cargo test -p kleene-cli --test patterns` writes it anew.
+This page is written from the rules:
+`KLEENE_TEST_UPDATE=1 cargo test -p kleene-cli --test patterns` writes it again.
 ";
 
 #[test]

@@ -8,7 +8,8 @@
 //! may find too many rules, since a rule tests its conditions itself. It never finds too few.
 //!
 //! What it saves: an event costs a few lookups, not one test for each rule. Each different
-//! expression is evaluated once for an event.
+//! expression is evaluated once for an event. Without it, W8 with 100 rules takes 38 times the
+//! instructions (docs/performance.md).
 //!
 //! Which test holds it: `the_index_changes_nothing` in `tests/many_rules.rs` compares random rules
 //! with and without the index.
