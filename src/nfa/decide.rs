@@ -1,9 +1,9 @@
 //! Decision trees: the edges that an event can take in each state, by its type and few tests.
 //!
-//! The transitions of a state share conditions: `a -> b` takes what is a `b` and skips what is not.
-//! Here their guards are worked out together, for each event type, into a tree that asks each
-//! condition at most once, as a lexer's table does for characters; what the type alone decides is
-//! not asked at all.
+//! The transitions of a state share conditions: `a -> b` takes an event that is a `b` and skips any
+//! other. Here their guards are joined, for each event type, into a tree that tests each condition
+//! at most once, as a lexer's table does for characters. Conditions that the type alone decides are
+//! not tested at all.
 
 use hashbrown::HashMap;
 
@@ -12,13 +12,14 @@ use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::{Action, Edge, Range, State, StateId, index_range};
 use crate::schema::TypeId;
 
-/// The most tests in one tree; what needs more is tested transition by transition.
+/// The largest number of tests in one tree. A state that needs more is tested transition by
+/// transition.
 const MAX_TESTS: usize = 64;
 
-/// The most looks at guards in all, so that big automata stay quick to compile.
+/// The largest number of looks at guards in all, so that large automata compile quickly.
 const MAX_WORK: usize = 4_000_000;
 
-/// For each state and event type the tree that decides.
+/// The decision trees, by state and event type.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
     /// The column of each type. Types beyond the end use the last column, which is for types that
@@ -32,9 +33,9 @@ pub(crate) struct Decisions {
 /// The trees for events of one type, by their first nodes.
 #[derive(Debug)]
 pub(crate) struct Column {
-    /// By the state in which a partial match waits.
+    /// The root for each state in which a partial match waits.
     pub(crate) roots: Box<[u32]>,
-    /// For a partial match that begins with the event.
+    /// The root for a partial match that begins with the event.
     pub(crate) begins: u32,
     /// True if every partial match stays as it is, in every state.
     pub(crate) is_still: bool,
@@ -49,13 +50,13 @@ pub(crate) enum Decision {
     Time { guard: GuardId, yes: u32, no: u32 },
     /// The partial match stays as it is.
     Stay,
-    /// The partial match is given up.
+    /// The partial match is dropped.
     Gone,
-    /// It has one branch: the edge of this number.
+    /// The partial match takes the one edge with this number.
     One(u32),
-    /// Its branches.
+    /// The partial match takes several edges.
     Several(Range),
-    /// The tree would be too large: ask edge by edge.
+    /// The tree would be too large: the edges are tested one by one.
     Ask,
 }
 
@@ -71,13 +72,13 @@ impl Decisions {
         &self.columns[column]
     }
 
-    /// The tree for what waits in `state`.
+    /// Returns the tree for a partial match that waits in `state`.
     #[inline(always)]
     pub(crate) fn of(&self, state: StateId, column: &Column) -> &Decision {
         self.node(column.roots[state.index()])
     }
 
-    /// The tree for a partial match that begins with the event.
+    /// Returns the tree for a partial match that begins with the event.
     #[inline(always)]
     pub(crate) fn of_start(&self, column: &Column) -> &Decision {
         self.node(column.begins)
@@ -88,7 +89,7 @@ impl Decisions {
         &self.nodes[node as usize]
     }
 
-    /// The heap size in bytes.
+    /// Returns the heap size in bytes.
     pub(super) fn heap_size(&self) -> usize {
         let of_column = |column: &Column| size_of_val(&*column.roots);
         size_of_val(&*self.by_type)
@@ -98,7 +99,7 @@ impl Decisions {
             + size_of_val(&*self.edges)
     }
 
-    /// The number of nodes. Each node comes after those that it leads to.
+    /// Returns the number of nodes. Each node comes after the nodes that it leads to.
     pub(crate) fn node_count(&self) -> u32 {
         u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
     }
@@ -108,12 +109,12 @@ impl Decisions {
         !self.nodes.iter().any(|node| matches!(node, Decision::Several(_) | Decision::Ask))
     }
 
-    /// All columns.
+    /// Returns all columns.
     pub(crate) fn columns(&self) -> &[Column] {
         &self.columns
     }
 
-    /// The edges of a [`Decision::Several`].
+    /// Returns the edges of a [`Decision::Several`].
     #[inline]
     pub(crate) fn edges(&self, range: &Range) -> &[u32] {
         &self.edges[index_range(range)]
@@ -122,7 +123,7 @@ impl Decisions {
 
 /// The tables of the automaton that trees are built from.
 pub(super) struct Tables<'a> {
-    /// The types that fit, and whether all events of them do.
+    /// The type of each condition, and whether all events of the type fulfil it.
     pub(super) conditions: &'a [(Option<TypeId>, bool)],
     pub(super) guards: &'a [Guard],
     pub(super) states: &'a [State],
@@ -179,8 +180,8 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
     }
 }
 
-/// Returns the states that a partial match can wait in. Where the start leads back to itself,
-/// nothing has begun.
+/// Returns the states that a partial match can wait in. If the start leads back to itself, nothing
+/// has begun.
 pub(crate) fn waiting<'a>(
     states: &'a [State],
     edges: &'a [Edge],
@@ -194,11 +195,11 @@ pub(crate) fn waiting<'a>(
     all().filter(move |state| states[state.index()].live && (starts_anew || *state != start))
 }
 
-/// The knowledge of a guard.
+/// The value of a guard, as far as it is known.
 enum Truth {
     True,
     False,
-    /// Once this one is known, more is.
+    /// Unknown until this guard is tested.
     Ask(GuardId),
 }
 
@@ -220,7 +221,7 @@ pub(super) enum RunPhase {
 
 struct Trees<'a> {
     tables: &'a Tables<'a>,
-    /// The event's type; one that no condition names where `None`.
+    /// The type of the event; `None` for a type that no condition names.
     ty: Option<TypeId>,
     state: StateId,
     /// True if the event would be the first.
@@ -242,7 +243,7 @@ impl Trees<'_> {
         })
     }
 
-    /// The tree where these answers are known.
+    /// Returns the tree under the answers that are known.
     fn tree(&mut self, known: &mut Vec<(GuardId, bool)>) -> u32 {
         let range = index_range(&self.tables.states[self.state.index()].edges);
         let mut open = Vec::new();
@@ -253,7 +254,7 @@ impl Trees<'_> {
             }
             match self.look(edge.guard, known) {
                 Truth::False => {}
-                // Stops are first: nothing else is looked at.
+                // Stops come first: if one is taken, no other edge is tested.
                 Truth::True if edge.action == Action::Stop => return self.add(Decision::Gone),
                 Truth::True => open.push(u32::try_from(index).unwrap_or(u32::MAX)),
                 Truth::Ask(guard) => {
@@ -311,7 +312,7 @@ impl Trees<'_> {
         Decision::Several(range.clone())
     }
 
-    /// Returns what the type and the answers say of a guard.
+    /// Returns the value of a guard under the type and the answers.
     fn look(&mut self, guard: GuardId, known: &[(GuardId, bool)]) -> Truth {
         self.work += 1;
         match &self.tables.guards[guard.index()] {
@@ -340,7 +341,7 @@ impl Trees<'_> {
         }
     }
 
-    /// Returns the knowledge of several guards together. One `decisive` guard decides all.
+    /// Returns the value of several guards together. One `decisive` guard decides all.
     fn look_at_all(
         &mut self,
         parts: &[GuardId],

@@ -6,10 +6,10 @@ use crate::nfa::graph::{ClockedRepetition, Graph, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::{Action, Bound, ClockOp, Edge, Range, Since, State, StateId};
 
-/// The most edges that a program may have.
+/// The largest number of edges of a program.
 const MAX_EDGES: usize = 200_000;
 
-/// The tables of a program that describe its flat.
+/// The tables of a program that describe its flat graph.
 #[derive(Debug, Default)]
 pub(super) struct FlatTables {
     pub(super) guards: Vec<Guard>,
@@ -44,26 +44,26 @@ pub(super) fn flatten(mut graph: Graph) -> Result<FlatTables, AutomatonError> {
 struct FoundTransition {
     action: Action,
     guard: GuardId,
-    /// The states from the one that waits to the one that the transition leaves.
+    /// The states from the one that waits to the one with the transition.
     path: Vec<StateId>,
     /// The guards on the time since the previous event, here and on the path.
     gaps: Vec<GuardId>,
-    /// Of a take on one of several branches: the repetitions of clocked groups that it takes part
+    /// For a take on one of several branches: the repetitions of clocked groups that it takes part
     /// in.
     instances: Option<Vec<usize>>,
-    /// Of a take: the clocks that it sets.
+    /// For a take: the clocks that it sets.
     marks: Vec<u32>,
-    /// The branches that it is on.
+    /// The branches that the transition belongs to.
     branches: Vec<(StateId, usize)>,
 }
 
 impl FoundTransition {
-    /// The state that it leaves.
+    /// Returns the state with the transition.
     fn leaving(&self) -> StateId {
         *self.path.last().expect("a path starts with its state")
     }
 
-    /// The repetitions of clocked groups that a take is part of.
+    /// Returns the repetitions of clocked groups that a take is part of.
     fn taking<'a>(&'a self, graph: &'a Graph) -> &'a [usize] {
         let all = &graph.states[self.leaving().index()].instances;
         self.instances.as_deref().unwrap_or(all)
@@ -74,7 +74,7 @@ impl FoundTransition {
         self.path.iter().all(|state| graph.states[state.index()].instances.contains(&instance))
     }
 
-    /// The stop that it leads to, if it does.
+    /// Returns the stop that the transition leads to, if it is one.
     fn stop(&self) -> Option<StateId> {
         (self.action == Action::Stop).then(|| self.leaving())
     }
@@ -94,8 +94,8 @@ impl FoundTransition {
     }
 }
 
-/// Adds what the groups around ask of the time. What is entered on the way has not begun, whatever
-/// the clock says of a repetition before.
+/// Adds the bounds of the groups around the edge. A group that the path enters has not begun,
+/// whatever its clock has from an earlier repetition.
 fn close(graph: &mut Graph, edge: &mut FoundTransition) {
     for instance in graph.states[edge.leaving().index()].instances.clone() {
         if !edge.stays_inside(graph, instance) {
@@ -117,9 +117,9 @@ fn close(graph: &mut Graph, edge: &mut FoundTransition) {
     }
 }
 
-/// An event that the step behind a `not` takes is not between. Where it violates the `not` as well,
-/// that it is taken there is all that it does; where it is not taken there, it ends the partial
-/// match.
+/// Lets a step win over the `not` before it: an event that the step takes is not between. If the
+/// event violates the `not` as well, it is only taken where the step waits for it; elsewhere it
+/// ends the partial match.
 fn let_steps_win(graph: &mut Graph, found: &mut [FoundTransition]) {
     let mut stops: Vec<StateId> = found.iter().filter_map(FoundTransition::stop).collect();
     stops.sort_unstable();
@@ -152,7 +152,7 @@ fn let_steps_win(graph: &mut Graph, found: &mut [FoundTransition]) {
     }
 }
 
-/// Returns a state with its edges and bounds, which it adds to the tables.
+/// Adds a state with its edges and bounds to the tables, and returns it.
 fn resolve(
     graph: &mut Graph,
     state: StateId,
@@ -181,7 +181,7 @@ fn resolve(
     for edge in found {
         let first_op = flat.clock_ops.len();
         if let Some(edge_bounds) = add_clock_ops(graph, &edge, state, &mut flat.clock_ops) {
-            // A partial match is out of time where every branch is.
+            // A partial match has timed out if every branch has.
             bounds = Some(match bounds.take() {
                 None => edge_bounds,
                 Some(others) => common(&others, &edge_bounds),
@@ -203,8 +203,8 @@ fn resolve(
         }
     }
     let mut bounds = bounds.unwrap_or_default();
-    // Of several branches that have to go on, one that is out of time is enough. Each was laid out,
-    // and has been resolved, before they were put together.
+    // If several branches have to go on, the bound of one is enough. Each branch was laid out and
+    // resolved before the combined state.
     for &branch in &graph.states[state.index()].required {
         let branch = &flat.states[branch.index()].bounds;
         bounds.extend_from_slice(&flat.bounds[branch.start as usize..branch.end as usize]);
@@ -231,8 +231,8 @@ fn resolve(
     })
 }
 
-/// Adds what an edge from `state` does to clocks. Returns the bounds within which an event must
-/// come for it; `None` for an edge that needs no event to be in time.
+/// Adds the clock operations of an edge from `state`. Returns the bounds within which its event
+/// must come; `None` if the edge bounds nothing.
 fn add_clock_ops(
     graph: &Graph,
     edge: &FoundTransition,
@@ -281,8 +281,8 @@ fn add_clock_ops(
     Some(bounds)
 }
 
-/// Clears the clocks of the groups that are left on the way over `path` to `target`, as far as the
-/// operations from `first` on say nothing of them.
+/// Clears the clocks of the groups that the path to `target` leaves, except clocks that the
+/// operations from `first` on change anyway.
 fn leave_groups(
     graph: &Graph,
     path: &[StateId],
@@ -301,7 +301,7 @@ fn leave_groups(
     }
 }
 
-/// The ends that a state reaches without an event.
+/// The ends of the pattern that a state reaches without an event.
 struct ReachableEnds {
     /// The guard under which the state reaches the end.
     accept: GuardId,
@@ -313,7 +313,7 @@ struct ReachableEnds {
 
 /// A `not` at the end.
 struct Pending {
-    /// The time in which it has to hold, if it has its own.
+    /// The time for which it has to hold, if it has a time of its own.
     bound: Option<Length>,
     since: Since,
 }
@@ -346,7 +346,7 @@ fn walk(
         }
         Role::Pending(_) | Role::Quiet { .. } | Role::Normal | Role::NextNot => {}
     }
-    // A `next not` on the way needs an event that it can look at.
+    // A `next not` on the path needs an event to test.
     if path.iter().all(|state| graph.states[state.index()].role != Role::NextNot) {
         match graph.states[state.index()].role {
             Role::Pending(bound) => {
@@ -400,12 +400,12 @@ fn walk(
     Ok(())
 }
 
-/// The upper ends of the gaps that are asked for where `waiting` waits.
+/// Returns the upper ends of the gaps that apply where `waiting` waits.
 fn gap_bounds(graph: &Graph, gaps: &[GuardId], waiting: StateId, bounds: &mut Vec<Bound>) {
     for &gap in gaps {
         match graph.guards.get(gap) {
             Guard::Gap { max: Some(after), unless_set, since, .. } => {
-                // The clock can only be set where the group has been entered.
+                // The clock is set only if the group has been entered.
                 let entered = |&clock: &u32| {
                     let inside = &graph.states[waiting.index()].instances;
                     inside.iter().any(|&instance| graph.instances[instance].clock == clock)
@@ -420,7 +420,7 @@ fn gap_bounds(graph: &Graph, gaps: &[GuardId], waiting: StateId, bounds: &mut Ve
     }
 }
 
-/// The bounds that hold for both of two branches: for each kind the later.
+/// Returns the bounds of two branches together: for each kind the later one.
 fn common(some: &[Bound], others: &[Bound]) -> Vec<Bound> {
     let mut result = Vec::new();
     for one in some {
@@ -441,7 +441,7 @@ fn common(some: &[Bound], others: &[Bound]) -> Vec<Bound> {
             }
         }
     }
-    // Of one kind the least decides.
+    // Of several bounds of one kind, the least decides.
     result.sort_unstable();
     result.dedup_by(|later, earlier| {
         let kind = |bound: &Bound| (bound.since, bound.unless_set, bound.included);
@@ -464,10 +464,10 @@ fn range(start: usize, end: usize) -> Range {
 
 /// Returns true if two partial matches can come to hold the same events.
 ///
-/// Branches that go on beside each other do that, and so does a group that repeats: what is ignored
-/// between repetitions leads on along several branches, and so do repetitions of content that can
-/// be left out. So does what can be left out along several paths, and what is waited for beside a
-/// silence or a `next not`.
+/// Partial matches come to hold the same events if a state can be reached along several paths. This
+/// is so for branches beside each other; for groups that repeat, where an ignored event, or content
+/// that can be left out, leads on along several paths; for steps that can be left out along several
+/// paths; and for states beside a silence or a `next not`.
 pub(super) fn may_duplicate(sequence: &Sequence, flat: &FlatTables) -> bool {
     let same_twice = |state: &State| {
         let edges = &flat.edges[state.edges.start as usize..state.edges.end as usize];

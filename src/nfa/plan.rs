@@ -1,4 +1,4 @@
-//! Which strategy matches a pattern: decided by the shape of its automaton, not of its text.
+//! The choice of a strategy: the shape of a pattern's automaton decides it, not the text.
 
 use std::fmt;
 
@@ -13,23 +13,23 @@ use crate::nfa::states::{Action, StateId};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// Each partial match is a run through the automaton: what every pattern can be matched with.
+    /// Each partial match is a run through the automaton. Every pattern can be matched in this way.
     General,
-    /// No event leads a partial match along more than one branch: each is advanced in place, and
-    /// shares nothing with others.
+    /// No event leads a partial match along more than one branch: each partial match is advanced in
+    /// place, and shares nothing with others.
     Deterministic,
     /// Later partial matches are suffixes of the oldest one, whose match drops them. A key stores
     /// the oldest partial match alone, with the starts of its suffixes.
     SharedSuffix,
-    /// Partial matches with the same future are one group, and their events are in a graph that
-    /// they share: the cost of an event grows with the groups, not with the partial matches.
+    /// Partial matches with the same future are one group, and share a graph of their events: the
+    /// cost of an event grows with the groups, not with the partial matches.
     Compact,
-    /// The pattern is one kind of event, a fixed number of times. A key holds the last of them in a
-    /// queue, and every event in it is the start of a partial match: an event costs the same
-    /// however many are counted.
+    /// The pattern is one kind of event, a fixed number of times. A key holds the last events in a
+    /// queue, and every event in it is the start of a partial match. An event costs the same
+    /// whatever the count.
     ///
-    /// After the counting sets of Turonova et al., "Regex Matching with Counting-Set Automata",
-    /// OOPSLA 2020.
+    /// The idea is that of the counting sets of Turonova et al., "Regex Matching with Counting-Set
+    /// Automata", OOPSLA 2020.
     CountingWindow {
         /// The number of events of a match.
         count: usize,
@@ -48,10 +48,10 @@ impl fmt::Display for Strategy {
     }
 }
 
-/// The strategy with what it needs to know.
+/// The strategy with the tables that it needs.
 #[derive(Clone, Debug)]
 pub(crate) enum Plan {
-    /// With the reason, in words.
+    /// With the reason why no other strategy applies, in words.
     General(&'static str),
     Deterministic,
     SharedSuffix(SharedSuffix),
@@ -68,7 +68,7 @@ pub(crate) struct Window {
 }
 
 impl Parts<'_> {
-    /// Returns the strategy with what it needs.
+    /// Returns the strategy with the tables that it needs.
     pub(super) fn plan(&self) -> Plan {
         if let Err(reason) = self.check_deterministic() {
             return Plan::General(reason);
@@ -102,7 +102,7 @@ impl Parts<'_> {
         Ok(())
     }
 
-    /// Returns the counting window, if the pattern, which is deterministic, is one.
+    /// Returns the counting window, if the pattern is one. The pattern is deterministic.
     fn as_window(&self) -> Option<Window> {
         let no_past = self.registers.is_empty() && !self.correlated.contains(&true);
         if !no_past || self.waits() {
@@ -122,7 +122,7 @@ impl Parts<'_> {
                 Some(guard) if self.guards[guard.index()] == Guard::True && !state.live => break,
                 Some(_) => return None,
             }
-            // A loop without end never comes to where a match is complete.
+            // A loop without end never completes a match.
             if !state.live || states.len() > self.states.len() {
                 return None;
             }
@@ -131,7 +131,7 @@ impl Parts<'_> {
         }
         for column in self.decisions.columns() {
             let start = self.decisions.of_start(column);
-            // It asks of the event alone.
+            // The conditions of a window read the event alone.
             if !self.is_alike(start, start, RunPhase::Waits) {
                 return None;
             }

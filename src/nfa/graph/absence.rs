@@ -27,7 +27,7 @@ impl<'p> Builder {
         let respected = self.graph.guards.not(violated);
         let next_role = self.graph.states[next.index()].role;
         if cursor.item().contiguity == Contiguity::Next {
-            // Of the very next event only; a gap bounds when that one comes.
+            // A `next not` concerns the very next event only; a gap bounds its time.
             let state = self.state(Role::NextNot)?;
             let gap = self.gap_guard(cursor);
             let respected = gap.map_or(respected, |gap| self.graph.guards.and(respected, gap));
@@ -57,7 +57,7 @@ impl<'p> Builder {
                 Ok(state)
             }
             Role::Pending(_) if cursor.context.top => {
-                // A second one at the end joins the first.
+                // A second `not` at the end shares the state of the first.
                 let stop = self.stop(step)?;
                 self.add(next, Verb::Proceed, stop, violated);
                 for transition in &mut self.graph.states[next.index()].transitions {
@@ -67,13 +67,13 @@ impl<'p> Builder {
                 }
                 Ok(next)
             }
-            // Between two steps: it becomes stop transitions of the states around it.
+            // A `not` between two steps becomes stop transitions of the states around it.
             _ => Ok(next),
         }
     }
 
-    /// The `not`s whose absence is still asked for where `cursor` waits: those right before it,
-    /// those before optional items before it, and those before the group that it is the first of.
+    /// Returns the `not`s that still apply where `cursor` waits: those right before it, those
+    /// before optional items before it, and those before the group that it is the first item of.
     pub(super) fn earlier_nots(&mut self, cursor: ItemCursor<'p>) -> Vec<EarlierNot> {
         let mut nots = Vec::new();
         let mut here = cursor;
@@ -97,7 +97,7 @@ impl<'p> Builder {
         nots
     }
 
-    /// When an event violates a `not` before `cursor`.
+    /// Returns the guard under which an event violates a `not` before `cursor`.
     pub(super) fn violation(
         &mut self,
         not: ItemCursor<'p>,
@@ -142,8 +142,8 @@ impl<'p> Builder {
         Ok(())
     }
 
-    /// A loop right before a `not` already respects it while it repeats; one that has its own time
-    /// begins with the last event.
+    /// While a loop right before a `not` repeats, the `not` applies already. A `not` with a time of
+    /// its own begins with the loop's last event.
     pub(super) fn add_stop_to_loop(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -161,8 +161,8 @@ impl<'p> Builder {
         Ok(())
     }
 
-    /// `state` for the way on which an optional item's event was taken: a copy that no longer
-    /// respects the nots before the item. The state itself where there are none.
+    /// Returns the target of an optional item's event: a copy of `state` in which the `not`s before
+    /// the item no longer apply, or `state` itself if there are none.
     pub(super) fn without_earlier_nots(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -177,8 +177,8 @@ impl<'p> Builder {
         self.copy_without(state, &stops)
     }
 
-    /// Copies a state, and what it leads to without an event or by one that it ignores, without the
-    /// ways to `stops`.
+    /// Copies a state, and the states that it reaches without an event or by an ignored event,
+    /// without the transitions to `stops`.
     pub(super) fn copy_without(
         &mut self,
         state: StateId,

@@ -1,9 +1,8 @@
 //! Alternatives: `a or b`, `a and b`, `2 of (a, b, c)`.
 //!
-//! Each branch is laid out by itself; then the states of the branches that are under way at the
-//! same time are put together, as in a product of automata. An event goes to one branch, and the
-//! others skip it as they would skip one that does not fit. It is ignored where all of them ignore
-//! it.
+//! Each branch is laid out by itself. Then the states of the branches that are under way at the
+//! same time are combined, as in a product of automata. An event goes to one branch, and the others
+//! skip it like an event that does not fit. An event is ignored if all branches ignore it.
 //!
 //! A branch can be a silence, `not x for 5s`: see [`quiet`](super::quiet).
 
@@ -20,18 +19,18 @@ use crate::nfa::states::StateId;
 /// The maximum number of states of one group of alternatives.
 const MAX_COMBINED: usize = 30_000;
 
-/// Where each branch stands.
+/// The position of each branch.
 pub(super) type Places = Vec<Standing>;
 
-/// Where a branch stands.
+/// The position of a branch.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Standing {
-    /// Its first event has not come; it waits here for it.
+    /// The branch waits here for its first event.
     Ready(StateId),
-    /// Its first event has come; it waits here for the next.
+    /// The branch has begun, and waits here for its next event.
     Begun(StateId),
     Done,
-    /// Not needed: enough other branches have begun.
+    /// The branch is not needed: enough other branches have begun.
     Unneeded,
     /// A silence that goes on.
     Quiet,
@@ -52,16 +51,17 @@ impl Standing {
     }
 }
 
-/// Alternatives while it is laid out.
+/// Alternatives under construction.
 pub(super) struct Alternatives {
     pub(super) count: usize,
     /// For each branch the clock of its last event, if it has one, and the clock of the sequence
     /// around it.
     clocks: Vec<Option<u32>>,
     since: Option<u32>,
-    /// Where each branch waits for its first event once another branch has begun.
+    /// For each branch the state in which it waits for its first event once another branch has
+    /// begun.
     later: Vec<StateId>,
-    /// Where each branch ends.
+    /// The state at which each branch ends.
     end: StateId,
     /// The state that follows the group.
     pub(super) sink: StateId,
@@ -133,7 +133,7 @@ impl<'p> Builder {
         while let Some((places, state)) = group.open.pop() {
             self.combine(&mut group, &places, state)?;
             if !places.iter().any(|cursor| cursor.has_begun()) {
-                // Up to the first event of a branch, what is before them all is asked for.
+                // The `not`s before the alternatives apply up to the first event of a branch.
                 self.add_stops(cursor, state)?;
             }
         }
@@ -160,7 +160,7 @@ impl<'p> Builder {
         let LaidOut { first, later, clocks } = &mut laid_out;
         for (number, (branch, quiet)) in branches.iter().zip(quiet).enumerate() {
             if quiet.is_some() {
-                // It has no states of its own.
+                // A silence has no states of its own.
                 first.push(end);
                 later.push(end);
                 clocks.push(None);
@@ -200,7 +200,7 @@ impl<'p> Builder {
         Ok(laid_out)
     }
 
-    /// Returns what surrounds the branch of this number.
+    /// Returns the surroundings of the branch with this number.
     fn context_of_branch(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -218,7 +218,7 @@ impl<'p> Builder {
         Context { node, group: Some(group), following, top: false, since: cursor.context.since }
     }
 
-    /// The state in which the branches stand as `places` says.
+    /// Returns the state for branches at `places`.
     pub(super) fn combined(
         &mut self,
         group: &mut Alternatives,
@@ -296,7 +296,7 @@ impl<'p> Builder {
         false
     }
 
-    /// Adds what can happen where the branches stand as `places` says.
+    /// Adds the transitions of the state for branches at `places`.
     fn combine(
         &mut self,
         group: &mut Alternatives,
@@ -318,7 +318,7 @@ impl<'p> Builder {
                         let added = Transition { target, guard, ..transition };
                         self.graph.states[state.index()].transitions.push(added);
                     }
-                    // All branches ignore an event, or none does.
+                    // An event is ignored by all branches or by none.
                     Verb::Ignore => {}
                 }
             }
@@ -456,7 +456,7 @@ impl<'p> Builder {
     }
 }
 
-/// True if something in the sequence asks for the time since the event before.
+/// True if something in the sequence depends on the time since the event before.
 fn reads_time(sequence: &Sequence) -> bool {
     sequence.items.iter().any(|item| {
         item.gap.is_some()

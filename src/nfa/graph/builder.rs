@@ -10,7 +10,7 @@ use crate::nfa::graph::silence::Division;
 use crate::nfa::guard::GuardId;
 use crate::nfa::states::StateId;
 
-/// The most states that a pattern may take.
+/// The largest number of states of a pattern.
 pub(super) const MAX_STATES: usize = 100_000;
 
 /// The surroundings of the items of a sequence.
@@ -37,7 +37,7 @@ pub(super) struct EnclosingGroup<'p> {
     pub(super) optional: bool,
     /// The guard on time for the group's first event; true once that event was taken.
     pub(super) gap: Option<GuardId>,
-    /// The number of the `not`s before the group, whose absence is asked for up to its first event.
+    /// The number of the list of `not`s before the group. They apply up to the group's first event.
     pub(super) nots: usize,
 }
 
@@ -62,7 +62,7 @@ impl<'p> ItemCursor<'p> {
         self.items.get(self.index + 1).or(self.context.following)
     }
 
-    /// The group that the item is the first of.
+    /// Returns the group whose first item this is.
     pub(super) fn head_of(&self) -> Option<EnclosingGroup<'p>> {
         if self.index == 0 { self.context.group } else { None }
     }
@@ -105,14 +105,14 @@ impl ItemCursor<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WaitGuards {
     pub(super) take: GuardId,
-    /// `None` where nothing may be skipped.
+    /// `None` if nothing may be skipped.
     pub(super) ignore: Option<Ignoring>,
     pub(super) optional: bool,
     /// The part of `take` that constrains the time since the event before.
     pub(super) gap: Option<GuardId>,
 }
 
-/// When an event is skipped.
+/// The guards under which an event is skipped.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ignoring {
     pub(super) guard: GuardId,
@@ -120,21 +120,21 @@ pub(super) struct Ignoring {
     pub(super) skip: GuardId,
 }
 
-/// Which repetition of a group.
+/// The position of a repetition in its loop.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Repetition {
     First,
-    /// A later one without which the group is not complete.
+    /// A later repetition that the group needs.
     Needed,
-    /// A later one that may be left out.
+    /// A later repetition that may be left out.
     Optional,
 }
 
-/// A sequence or item of a pattern.
+/// The id of a sequence or item of a pattern.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct NodeId(pub(super) usize);
 
-/// The nodes of a pattern, by their parents. A node that is laid out more than once has one id, so
+/// The nodes of a pattern by their parents. A node that is laid out more than once has one id, so
 /// that all its copies share their clocks.
 #[derive(Debug, Default)]
 pub(super) struct Nodes(HashMap<(NodeId, usize), NodeId>);
@@ -155,17 +155,17 @@ impl Nodes {
 /// The purpose of a clock.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Clock {
-    /// When the repetition of an item began.
+    /// The time at which the repetition of an item began.
     Item,
-    /// When a sequence with `without` began.
+    /// The time at which a sequence with `without` began.
     Without,
-    /// When the last event of a branch came.
+    /// The time of the last event of a branch.
     Branch,
-    /// When the last event before alternatives came.
+    /// The time of the last event before alternatives.
     Quiet,
 }
 
-/// A `not` whose absence is asked for where an item behind it is waited for.
+/// A `not` that applies while a later item is waited for.
 #[derive(Clone, Copy)]
 pub(super) struct EarlierNot {
     pub(super) step: StepId,
@@ -178,22 +178,23 @@ pub(super) struct Builder {
     pub(super) graph: Graph,
     /// The stop state of each `not`.
     pub(super) stops: HashMap<StepId, StateId>,
-    /// For a greedy loop with `until`: what followed it before it was made to wait for the loop.
+    /// For a greedy loop with `until`: the state behind the loop, before that state was made to
+    /// wait for the loop.
     pub(super) originals: HashMap<StateId, StateId>,
     /// The guards that greedy loops keep from the states behind them.
     pub(super) kept: HashMap<StateId, Vec<GuardId>>,
     /// The clocks by purpose and node.
     pub(super) clock_of: HashMap<(Clock, NodeId), u32>,
     pub(super) nodes: Nodes,
-    /// The repetitions of clocked groups around what is laid out now.
+    /// The repetitions of clocked groups around the item that is being laid out.
     pub(super) inside: Vec<usize>,
-    /// The clocks of the branches around it that have the time of their last event.
+    /// The clocks of the branches around that item; each has the time of its branch's last event.
     pub(super) branch_clocks: Vec<u32>,
-    /// The `not`s before groups, by [`EnclosingGroup::nots`]; the first are none.
+    /// The `not`s before groups, by [`EnclosingGroup::nots`]; the first list is empty.
     pub(super) before_groups: Vec<Vec<EarlierNot>>,
     /// The states that belong to silences behind loops.
     pub(super) division: Division,
-    /// Where silences that are branches begin, with the clock that has the time.
+    /// The states in which silences begin that are branches, each with the clock that has the time.
     pub(super) quiet_from: Vec<(StateId, u32)>,
     /// True if the silence at the end is reported again and again.
     pub(super) repeats: bool,
@@ -241,8 +242,9 @@ impl<'p> Builder {
         Ok(id)
     }
 
-    /// A state with the same transitions. The end needs none, and the joint of a group that is
-    /// being laid out has none yet: behind it is a new repetition, where all holds again.
+    /// Returns a new state with the same transitions. The end needs none. The joint of a group that
+    /// is being laid out has none yet: behind it is a new repetition, in which everything applies
+    /// again.
     pub(super) fn copy(&mut self, state: StateId) -> Result<StateId, AutomatonError> {
         if self.graph.states[state.index()].transitions.is_empty() {
             return Ok(state);

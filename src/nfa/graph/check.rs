@@ -21,7 +21,7 @@ enum Nesting {
     Group,
 }
 
-/// Refuses what has no sensible meaning.
+/// Refuses patterns that have no sensible meaning.
 pub(super) fn check(pattern: &Pattern) -> Result<(), AutomatonError> {
     let within = pattern.within.and_then(Length::as_millis);
     if within.is_some_and(|within| within <= 0) {
@@ -29,7 +29,7 @@ pub(super) fn check(pattern: &Pattern) -> Result<(), AutomatonError> {
     }
     check_sequence(pattern, &pattern.body, 0)?;
     if let SkipStrategy::ToFirst(step) | SkipStrategy::ToLast(step) = pattern.skip.strategy {
-        // A `not` captures nothing, so that skipping to it drops nothing.
+        // A `not` captures nothing, so skipping to it would drop nothing.
         if step.index() >= pattern.steps.len() {
             return Err(AutomatonError::new(Refusal::UnknownSkipTarget));
         }
@@ -107,7 +107,7 @@ fn check_not(
 ) -> Result<(), AutomatonError> {
     let item = &items[index];
     let last = index + 1 == items.len();
-    // A `next not` may end a group: it looks at the event that comes after the group.
+    // A `next not` may end a group: it tests the event that comes after the group.
     let is_next = item.contiguity == Contiguity::Next;
     let error = |kind: fn(Arc<str>) -> Refusal| {
         Err(AutomatonError::new(kind(pattern.steps[step.index()].name.clone())))
@@ -137,7 +137,7 @@ fn check_not(
     Ok(())
 }
 
-/// True if the sequence ends with a `not`, or with a group that does.
+/// True if the sequence ends with a `not`, or with a group that ends with one.
 fn ends_with_not(sequence: &Sequence) -> bool {
     sequence.items.last().is_some_and(|last| match &last.kind {
         ItemKind::Not { .. } => true,
@@ -146,8 +146,8 @@ fn ends_with_not(sequence: &Sequence) -> bool {
     })
 }
 
-/// Refuses silences as branches of `items[index]` where it is not sure when they begin, or what
-/// would come of them.
+/// Refuses silences as branches of `items[index]` if it is not certain when they begin, or which
+/// items follow them.
 fn check_silences(
     pattern: &Pattern,
     items: &[Item],
@@ -192,7 +192,7 @@ fn check_silences(
     Ok(())
 }
 
-/// The silences among the branches of an item.
+/// Returns the silences among the branches of an item.
 fn silences(item: &Item) -> impl Iterator<Item = (StepId, Length)> {
     let branches = if let ItemKind::Alternatives { branches, .. } = &item.kind {
         branches.as_slice()
@@ -205,14 +205,14 @@ fn silences(item: &Item) -> impl Iterator<Item = (StepId, Length)> {
     })
 }
 
-/// True if an item can take more events where what follows it is waited for.
+/// True if an item can take more events while the item behind it is waited for.
 fn can_go_on(item: &Item) -> bool {
     let at_end = |body: &Sequence| body.items.last().is_some_and(can_go_on);
     match &item.kind {
         ItemKind::Step { quantifier, .. } => quantifier.varies(),
         ItemKind::Group { quantifier, body, .. } => quantifier.varies() || at_end(body),
         ItemKind::Alternatives { branches, .. } => branches.iter().any(at_end),
-        // It looks at the event that comes next.
+        // A `not` tests the event that comes next.
         ItemKind::Not { .. } => true,
     }
 }

@@ -1,8 +1,8 @@
 //! A pattern as a graph of states with take, ignore and proceed transitions.
 //!
-//! The graph is laid out from the end to the start, each item knowing the state that follows it.
-//! Which transitions an item gets decides every question of contiguity, greediness and absence;
-//! the shapes are those of Flink CEP's compiler, since its answers are the specification.
+//! The graph is laid out from the end to the start: each item knows the state that follows it. The
+//! transitions of an item decide every question of contiguity, greediness and absence. Their shapes
+//! are those of Flink CEP's compiler, since Flink's answers are the specification.
 
 mod absence;
 mod alternatives;

@@ -1,9 +1,10 @@
 //! A silence that is one of several alternatives: `b and not c for 5s`, `b or not c for 5s`.
 //!
-//! It begins with the event before the group, whose time a clock has, and it is over so long after
-//! it. Where a silence goes on, everything else is open only until then; from then on it is done,
-//! and what the others wait for goes on from where it is done. What breaks it leaves the other ways
-//! open, as far as they are enough; where they are not, it ends the partial match.
+//! The silence begins with the event before the group, whose time a clock has, and ends when its
+//! length has passed. While the silence goes on, the other branches can go on until it ends. When
+//! it ends, its branch is complete, and the other branches go on from there. An event that breaks
+//! the silence leaves the other branches open if they are enough; otherwise it ends the partial
+//! match.
 
 use hashbrown::HashSet;
 
@@ -35,7 +36,7 @@ pub(super) fn silence(branch: &Sequence) -> Option<Length> {
 }
 
 impl Alternatives {
-    /// The silence that is over first of those that go on.
+    /// Returns the silence that ends first, of those that go on.
     fn next_over(&self, places: &Places) -> Option<(usize, Quiet)> {
         let quiet = self.quiet.iter().enumerate().zip(places).filter_map(|((index, quiet), at)| {
             (*at == Standing::Quiet).then_some(())?;
@@ -44,7 +45,7 @@ impl Alternatives {
         quiet.min_by_key(|(index, quiet)| (quiet.time.as_millis(), *index))
     }
 
-    /// Where the branches stand when a silence is over.
+    /// Returns the positions of the branches when a silence has ended.
     fn after_silence(&self, places: &Places, index: usize) -> Places {
         let mut after = places.clone();
         after[index] = Standing::Done;
@@ -80,7 +81,7 @@ impl Alternatives {
 }
 
 impl<'p> Builder {
-    /// Those of the branches that are silences.
+    /// Returns the branches that are silences.
     pub(super) fn quiet_branches(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -99,8 +100,8 @@ impl<'p> Builder {
         branches.iter().map(of_branch).collect()
     }
 
-    /// Adds the edges of the silences, and returns the guard that they still hold: all other edges
-    /// are open only then.
+    /// Adds the edges of the silences. Returns the guard that all silences still go on: the other
+    /// edges are open only under this guard.
     pub(super) fn combine_silences(
         &mut self,
         group: &mut Alternatives,
@@ -117,7 +118,7 @@ impl<'p> Builder {
         if !(group.is_last && target == group.sink) {
             self.add(state, Verb::Proceed, target, over);
         }
-        // With this number of broken silences, too few branches are left.
+        // If more silences than this are broken, too few branches are left.
         let spare = possible(places).saturating_sub(group.count);
         for broken in choices(&group.going_on(places), spare + 1) {
             let mut violated = goes_on;
@@ -169,7 +170,7 @@ impl<'p> Builder {
         }
     }
 
-    /// The states from which one goes on to `state` without an event, with itself.
+    /// Returns the states that lead to `state` without an event, and `state` itself.
     fn leading_to(&self, state: StateId) -> HashSet<StateId> {
         let mut found = HashSet::from([state]);
         loop {
@@ -210,7 +211,7 @@ fn possible(places: &Places) -> usize {
     places.len() - places.iter().filter(is_out).count()
 }
 
-/// Each choice of this number.
+/// Returns each choice of `count` silences.
 fn choices(of: &[Quiet], count: usize) -> Vec<Vec<Quiet>> {
     if count == 0 {
         return vec![Vec::new()];

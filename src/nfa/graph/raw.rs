@@ -25,7 +25,7 @@ pub(in crate::nfa) struct RawState {
     pub(in crate::nfa) instances: Vec<usize>,
     /// True if a `longest` loop that waits here is complete when it can grow no more.
     pub(in crate::nfa) accepts_when_exhausted: bool,
-    /// Of alternatives: where those wait that have begun and have to go on.
+    /// For alternatives: the states of the branches that have begun and have to go on.
     pub(in crate::nfa) required: Vec<StateId>,
     /// The longest time that a partial match waits here after its last event.
     pub(in crate::nfa) closes: Option<Length>,
@@ -35,13 +35,14 @@ pub(in crate::nfa) struct RawState {
 pub(in crate::nfa) enum Role {
     /// Waits for an event of a step, or is a joint between repetitions.
     Normal,
-    /// Looks whether the very next event violates a `next not`.
+    /// Tests whether the very next event violates a `next not`.
     NextNot,
     /// The match is complete.
     Final,
     /// A `not` was violated.
     Stop,
-    /// A `not` at the end: complete when time runs out, at the latest so long after the last event.
+    /// A `not` at the end: complete when time runs out, at the latest when the given time has
+    /// passed since the last event.
     Pending(Option<Length>),
     /// The end of several branches, where only silences are waited for: complete when `time` has
     /// passed since the clock.
@@ -52,7 +53,7 @@ pub(in crate::nfa) enum Role {
 pub(in crate::nfa) enum Verb {
     /// Captures the event as the step.
     Take(StepId),
-    /// Skips it.
+    /// Skips the event.
     Ignore,
     /// Goes on to the target with the same event.
     Proceed,
@@ -65,19 +66,19 @@ pub(in crate::nfa) struct Transition {
     pub(in crate::nfa) guard: GuardId,
     /// The part of the guard that constrains the time since the event before.
     pub(in crate::nfa) gap: Option<GuardId>,
-    /// Of an ignore: when the event may be skipped although it fits, because another way of a group
-    /// of alternatives takes it.
+    /// For an ignore: true if the event may be skipped although it fits, because another branch of
+    /// the alternatives takes it.
     pub(in crate::nfa) skip: GuardId,
-    /// Of a take on one of several branches: the repetitions of clocked groups that it takes part
+    /// For a take on one of several branches: the repetitions of clocked groups that it takes part
     /// in.
     pub(in crate::nfa) instances: Option<Vec<usize>>,
-    /// Of a take: the clocks that it sets to the event's time.
+    /// For a take: the clocks that it sets to the event's time.
     pub(in crate::nfa) marks: Vec<u32>,
-    /// Of one that leads to the stop of a `not`: whether what is taken where it stands comes behind
-    /// that `not`, so that it is not between.
+    /// For a transition to the stop of a `not`: true if the step that waits in the same state is
+    /// behind that `not`. An event that this step takes is not between.
     pub(in crate::nfa) is_behind: bool,
-    /// The branches that it is on, outermost first: for each group of alternatives its end, and
-    /// which branch.
+    /// The branches that the transition belongs to, outermost first: for each group of alternatives
+    /// its end, and the index of the branch.
     pub(in crate::nfa) branches: Vec<(StateId, usize)>,
 }
 

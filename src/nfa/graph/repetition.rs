@@ -10,7 +10,7 @@ use crate::nfa::graph::raw::{Role, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
 
-/// The most groups with an alias, one bit of a node each.
+/// The largest number of groups with an alias: each takes one bit of a node.
 const MAX_NAMED_GROUPS: usize = 32;
 
 impl<'p> Builder {
@@ -26,8 +26,8 @@ impl<'p> Builder {
             let earlier = self.kept.get(&after_loop).map_or(0, Vec::len);
             let looping = self.unbounded(cursor, quantifier, after_loop)?;
             if after_loop != sink && quantifier.optional {
-                // A greedy loop keeps what it could take from what follows, also where it is left
-                // out: with a `not` before it as without.
+                // A greedy loop keeps the events that it can take from the items behind it, even if
+                // the loop is left out, and whether a `not` is before it or not.
                 if quantifier.until.is_some() && is_greedy(quantifier) {
                     let copy = self.copy(sink)?;
                     self.originals.insert(sink, copy);
@@ -45,8 +45,8 @@ impl<'p> Builder {
         Ok(first)
     }
 
-    /// The needed repetitions, and the optional ones of a bounded loop, in front of `sink`; what
-    /// may be left out proceeds to `proceed`.
+    /// Lays out the needed repetitions, and the optional ones of a bounded loop, in front of
+    /// `sink`. A repetition that may be left out proceeds to `proceed`.
     pub(super) fn repeated(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -91,7 +91,8 @@ impl<'p> Builder {
             next = self.single(cursor, next, proceed, again, Repetition::Needed)?;
             self.add_stop_to_loop(cursor, next)?;
         }
-        // The first repetition is what a gap speaks of, and its ignore does not look at `until`.
+        // The gap applies to the first repetition, and `until` does not apply to the events skipped
+        // before it.
         let gap = self.gap_guard(cursor);
         let take = gap.map_or(take, |gap| self.graph.guards.and(take, gap));
         let ignore = self.first_ignoring(cursor, gap);
@@ -103,7 +104,7 @@ impl<'p> Builder {
         Ok(state)
     }
 
-    /// The state of a loop without upper bound, after its needed repetitions.
+    /// Lays out the state of a loop without upper bound, behind its needed repetitions.
     pub(super) fn unbounded(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -151,8 +152,8 @@ impl<'p> Builder {
         self.add_take(cursor, state, state, take, None);
         self.add_stop_to_loop(cursor, state)?;
         if let Some(ignore) = ignore {
-            // A state of its own without the way on, so that an ignored event does not make one
-            // more copy of what waits behind the loop each time.
+            // A separate state without the way out of the loop: otherwise each ignored event would
+            // add a copy of the states behind the loop.
             let skipping = self.state(Role::Normal)?;
             self.graph.states[skipping.index()].accepts_when_exhausted = longest;
             self.add_take(cursor, skipping, state, take, None);
@@ -163,7 +164,7 @@ impl<'p> Builder {
         Ok(state)
     }
 
-    /// One repetition of a step or group.
+    /// Lays out one repetition of a step or group.
     pub(super) fn single(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -175,13 +176,15 @@ impl<'p> Builder {
         let first = repetition == Repetition::First;
         if let ItemKind::Group { body, quantifier, .. } = &cursor.item().kind {
             let always = self.proceed_guard(cursor);
-            // Where all of it can be left out, what is taken in it says that something was.
+            // If the whole content can be left out, an event that it takes is the sign that the
+            // repetition happened.
             let can_be_empty = body.items.iter().all(is_nullable);
             let target = if can_be_empty { sink } else { self.without_earlier_nots(cursor, sink)? };
             let head = self.group_body(cursor, quantifier, body, target, repetition)?;
             if target != sink {
-                // A greedy loop at the group's end keeps what it could take from what follows, also
-                // where the group is left out: with a `not` before the group as without.
+                // A greedy loop at the group's end keeps the events that it can take from the items
+                // behind the group, even if the group is left out, and whether a `not` is before
+                // the group or not.
                 for loop_take in self.kept.get(&target).cloned().unwrap_or_default() {
                     self.make_wait(sink, loop_take);
                 }
@@ -218,8 +221,8 @@ impl<'p> Builder {
         Ok(state)
     }
 
-    /// Lets a repetition that may be left out be left out. Once its `until` has come, a greedy loop
-    /// holds nothing back from what follows.
+    /// Lets an optional repetition be left out. Once its `until` has come, a greedy loop keeps no
+    /// events from the items behind it.
     pub(super) fn leave(
         &mut self,
         state: StateId,
@@ -253,7 +256,7 @@ impl<'p> Builder {
             unreachable!("only groups have a body")
         };
         let clocked = within.is_some() || cursor.item().gap.is_some() || alias.is_some();
-        // Where a repetition can be empty, the first event can be in the next one.
+        // If a repetition can be empty, the first event can belong to the next one.
         let can_start = first || body.items.iter().all(is_nullable);
         let mut gap = if can_start { Self::inherited_gap(cursor) } else { None };
         if clocked {
@@ -300,8 +303,8 @@ impl<'p> Builder {
         Ok(head)
     }
 
-    /// Makes a greedy loop's successor wait: nothing leaves `state` with an event that the loop
-    /// can take.
+    /// Makes the state behind a greedy loop wait: no event that the loop can take leads on from
+    /// `state`.
     pub(super) fn make_wait(&mut self, state: StateId, loop_take: GuardId) {
         self.kept.entry(state).or_default().push(loop_take);
         let free = self.graph.guards.not(loop_take);
@@ -317,8 +320,8 @@ impl<'p> Builder {
             && matches!(cursor.item().kind, ItemKind::Step { .. })
     }
 
-    /// Makes one of a bounded `longest` loop's optional repetitions complete only when it can grow
-    /// no more, instead of at once.
+    /// Makes an optional repetition of a bounded `longest` loop complete only when it can grow no
+    /// more, not at once.
     pub(super) fn accept_when_exhausted(&mut self, state: StateId) {
         let mut waiting = vec![state];
         for transition in &self.graph.states[state.index()].transitions {

@@ -8,7 +8,7 @@ use crate::nfa::guard::Guard;
 use crate::nfa::states::StateId;
 
 impl<'p> Builder {
-    /// Lays out `sequence` in front of `sink` and gives its first state.
+    /// Lays out `sequence` in front of `sink` and returns its first state.
     pub(super) fn sequence(
         &mut self,
         sequence: &'p Sequence,
@@ -41,9 +41,10 @@ impl<'p> Builder {
         Ok(next)
     }
 
-    /// No event that the states of `instance` skip fulfils the condition, from the first that they
-    /// take to the last. An event that they take is no violation: it is part of the match. They are
-    /// from `from` on, between copies of what follows them.
+    /// Stops on an event that fulfils the condition and that the states of `instance` skip, between
+    /// the first event that they take and the last. An event that they take belongs to the match
+    /// and is no violation. The states of the instance are among those from `from` on, between
+    /// copies of the states behind them.
     pub(super) fn keep_out(&mut self, from: usize, condition: ConditionId, instance: usize) {
         let clock = self.graph.instances[instance].clock;
         let violated = self.graph.guards.condition(condition);

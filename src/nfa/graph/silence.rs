@@ -1,12 +1,12 @@
-//! A `not` with a time of its own behind what can go on: `a+ -> not b for 5s`.
+//! A `not` with a time of its own behind an item that can go on: `a+ -> not b for 5s`.
 //!
-//! The silence begins with the last event before it. So where a loop waits for more, and what
-//! follows the silence waits as well, each waits alone: a violation ends the silence that has
-//! begun, and not the loop, whose next event begins another one. Here each state that waits for
-//! both is divided in two, and events that led to it lead to both of them.
+//! The silence begins with the last event before it. A state can wait both for more events of the
+//! loop and for the item behind the silence. Each of the two must wait alone: a violation ends the
+//! silence that has begun, but not the loop, whose next event begins another silence. Here each
+//! state that waits for both is divided in two, and events that led to it lead to both parts.
 //!
-//! A greedy loop before a silence at the end is over when the silence is: what it would take later
-//! begins another match. There the loop's part waits no longer than the silence can hold, as long
+//! A greedy loop before a silence at the end ends with the silence: events of the loop that come
+//! later begin another match. So the loop's part waits no longer than the silence can hold, as long
 //! as nothing has violated it.
 
 use hashbrown::{HashMap, HashSet};
@@ -23,17 +23,18 @@ use crate::nfa::states::StateId;
 pub(super) struct Division {
     /// The stops of the `not`s that have a time.
     timed: HashSet<StateId>,
-    /// The states behind a greedy loop and the last silence, with that one's time.
+    /// The states behind a greedy loop and the last silence, with the time of that silence.
     closing: HashMap<StateId, Length>,
     before: HashMap<StateId, StateId>,
     over: HashMap<StateId, StateId>,
-    /// By state, and whether it waits for the end of the silence, too.
+    /// By state, and whether the state also waits for the end of the silence: the part that is
+    /// closed with the silence.
     closed: HashMap<(StateId, bool), StateId>,
     /// The states that were divided, with their parts.
     parts: HashMap<StateId, Vec<StateId>>,
 }
 
-/// When the silence behind a loop goes on with an event that the loop skips.
+/// The conditions under which the silence behind a loop goes on with an event that the loop skips.
 #[derive(Clone, Copy)]
 struct Holding {
     guard: GuardId,
@@ -46,14 +47,14 @@ impl Builder {
         self.division.timed.insert(stop);
     }
 
-    /// The state waits for the end of the last silence behind `before`.
+    /// Marks a state that waits for the end of the last silence behind `before`.
     pub(super) fn set_closing(&mut self, state: StateId, before: &Item, time: Length) {
         if ends_greedy(before) {
             self.division.closing.insert(state, time);
         }
     }
 
-    /// Divides the states from `from` on, which are complete.
+    /// Divides the states from `from` on, all of which are laid out.
     pub(super) fn divide(&mut self, from: usize) -> Result<(), AutomatonError> {
         if self.division.timed.is_empty() {
             return Ok(());
@@ -101,7 +102,7 @@ impl Builder {
         Ok(parts)
     }
 
-    /// The stops of the silences that a state asks for.
+    /// Returns the stops of the silences that apply in a state.
     fn asked(&self, state: StateId) -> HashSet<StateId> {
         let transitions = self.graph.states[state.index()].transitions.iter();
         let targets = transitions.map(|transition| transition.target);
@@ -138,7 +139,7 @@ impl Builder {
         false
     }
 
-    /// True if something is waited for before the silence.
+    /// True if an event is waited for before the silence.
     fn waits_before(&self, state: StateId, seen: &mut HashSet<StateId>) -> bool {
         seen.insert(state);
         let transitions = &self.graph.states[state.index()].transitions;
@@ -150,7 +151,7 @@ impl Builder {
             })
     }
 
-    /// The part of a state that waits before the silence.
+    /// Returns the part of a state that waits before the silence.
     fn before(&mut self, state: StateId) -> Result<StateId, AutomatonError> {
         if !self.crosses(state) {
             return Ok(state);
@@ -175,7 +176,7 @@ impl Builder {
         Ok(part)
     }
 
-    /// The part of a state that waits behind the silence.
+    /// Returns the part of a state that waits behind the silence.
     fn over(&mut self, state: StateId) -> Result<StateId, AutomatonError> {
         if let Some(&part) = self.division.over.get(&state) {
             return Ok(part);
@@ -200,7 +201,7 @@ impl Builder {
         Ok(part)
     }
 
-    /// When the last silence, which a greedy loop stands before, goes on behind a state.
+    /// Returns how the last silence, which stands behind a greedy loop, goes on behind a state.
     fn closing_of(&mut self, state: StateId) -> Option<Holding> {
         let always = self.graph.guards.always();
         let (mut open, mut seen) = (vec![(state, always)], HashSet::new());
@@ -224,7 +225,7 @@ impl Builder {
         holding
     }
 
-    /// When the state skips an event.
+    /// Returns the guard under which the state skips an event.
     fn ignores_when(&mut self, state: StateId) -> GuardId {
         let transitions = self.graph.states[state.index()].transitions.clone();
         let ignores = transitions.iter().filter(|transition| transition.verb == Verb::Ignore);
@@ -232,9 +233,9 @@ impl Builder {
         ignores.fold(never, |any, ignore| self.graph.guards.or(any, ignore.guard))
     }
 
-    /// The part of a state that waits before the last silence, and for no longer. With whether it
-    /// waits for the end of the silence, too: where each event that does not violate the silence is
-    /// skipped here as it is there.
+    /// Returns the part of a state that waits before the last silence, and no longer than it. The
+    /// part also waits for the end of the silence if each event that does not violate the silence
+    /// is skipped here as it is there.
     fn closed(
         &mut self,
         state: StateId,
@@ -295,9 +296,9 @@ impl Builder {
         Ok(part)
     }
 
-    /// True if a run that waits in `state` for the loop and for the end of the silence is one run:
-    /// what the silence skips the loop skips as well, what the loop takes the silence does not
-    /// outlive, and no group's bound ends the loop before the silence.
+    /// True if one run can wait in `state` both for the loop and for the end of the silence. The
+    /// loop must skip what the silence skips, the silence must not outlive the events that the loop
+    /// takes, and no group's bound may end the loop before the silence.
     fn is_together(&self, state: StateId, holding: Holding) -> bool {
         let raw = &self.graph.states[state.index()];
         let parts = |guard: GuardId| match self.graph.guards.get(guard) {
@@ -342,7 +343,7 @@ impl Builder {
             && ignores == 1
     }
 
-    /// A state like another one, without its transitions, which are with it.
+    /// Returns a new state like another one, without its transitions, and these transitions.
     fn part(&mut self, state: StateId) -> Result<(StateId, RawState), AutomatonError> {
         let raw = self.graph.states[state.index()].clone();
         let part = self.state(raw.role)?;
@@ -352,7 +353,7 @@ impl Builder {
     }
 }
 
-/// True if the item can go on at its end, and takes what it can.
+/// True if the item can go on at its end, and takes every event that it can.
 fn ends_greedy(item: &Item) -> bool {
     match &item.kind {
         ItemKind::Step { quantifier, .. } => {

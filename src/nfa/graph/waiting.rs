@@ -1,4 +1,5 @@
-//! The guards with which an item waits: what it takes, what it skips, and when.
+//! The guards of an item that waits: the events that it takes, the events that it skips, and the
+//! times.
 
 use crate::hir::{ConditionId, Contiguity, Gap, ItemKind, Sequence};
 use crate::nfa::graph::builder::{Builder, Ignoring, ItemCursor};
@@ -28,14 +29,14 @@ impl<'p> Builder {
         }
     }
 
-    /// The bound of the group around `cursor`, where the group's first event can be this item's.
+    /// Returns the gap of the group around `cursor`, if the group's first event can be this item's.
     pub(super) fn inherited_gap(cursor: ItemCursor<'p>) -> Option<GuardId> {
         let gap = cursor.context.group?.gap?;
         cursor.items[..cursor.index].iter().all(is_nullable).then_some(gap)
     }
 
-    /// As [`Builder::ignoring`] for an item's first event: one that fits but comes outside of
-    /// the gap does not fit.
+    /// Returns the guards for skipping before an item's first event, as [`Builder::ignoring`] does.
+    /// An event that fits but comes outside of the gap counts as one that does not fit.
     pub(super) fn first_ignoring(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -50,7 +51,8 @@ impl<'p> Builder {
         Some(Ignoring { guard: self.graph.guards.or(ignore.guard, outside), ..ignore })
     }
 
-    /// When a step skips events as `contiguity` says, but none that fulfils `until`.
+    /// Returns the guards under which a step skips events: as `contiguity` says, and none that
+    /// fulfils `until`.
     pub(super) fn ignoring(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -72,7 +74,7 @@ impl<'p> Builder {
             Contiguity::Relaxed => {
                 let fits = match cursor.item().kind {
                     ItemKind::Step { condition, .. } => self.graph.guards.condition(condition),
-                    // A group's first step decides, not the group.
+                    // The contiguity of a group applies to its first step.
                     _ => self.graph.guards.always(),
                 };
                 self.graph.guards.not(fits)
@@ -96,7 +98,7 @@ impl<'p> Builder {
         }
     }
 
-    /// `condition`, and not the `until` of the group around it.
+    /// Returns a guard for `condition` without the `until` of the group around it.
     pub(super) fn extend(&mut self, cursor: ItemCursor<'p>, condition: ConditionId) -> GuardId {
         let guard = self.graph.guards.condition(condition);
         let until = self.group_until(cursor);
@@ -124,7 +126,8 @@ impl<'p> Builder {
         }
     }
 
-    /// When an event can start the group: what a greedy loop of groups wants.
+    /// Returns the guard under which an event can start the group: the events that a greedy loop of
+    /// groups keeps.
     pub(super) fn head_guard(&mut self, cursor: ItemCursor<'p>, body: &'p Sequence) -> GuardId {
         let mut guard = self.graph.guards.never();
         for item in &body.items {

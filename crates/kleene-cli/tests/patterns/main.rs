@@ -265,7 +265,10 @@ fn every_rule_finds_what_is_there_with_the_command_that_it_shows() {
         assert_eq!(reported(&output), expected(&name), "{name}\n{stderr}");
         for threads in ["2", "3"] {
             let several = kleene(&[&*args, &["--threads", threads]].concat());
-            assert!(several.stdout == output.stdout, "{name}: {threads} threads report other things");
+            assert!(
+                several.stdout == output.stdout,
+                "{name}: {threads} threads report other things"
+            );
         }
         for count in ["late ", "rejected "] {
             let line = stderr.lines().find(|line| line.starts_with(count)).expect("it is counted");
