@@ -23,10 +23,10 @@ impl Picture {
             let _ =
                 writeln!(out, "  n{index} [label={}, {shape}];", dot_text(&node.lines.join("\n")));
         }
-        for arc in &self.arcs {
-            let dashed = if arc.is_dashed { ", style=dashed" } else { "" };
-            let label = dot_text(&arc.label);
-            let _ = writeln!(out, "  n{} -> n{} [label={label}{dashed}];", arc.from, arc.to);
+        for arrow in &self.arrows {
+            let dashed = if arrow.is_dashed { ", style=dashed" } else { "" };
+            let label = dot_text(&arrow.label);
+            let _ = writeln!(out, "  n{} -> n{} [label={label}{dashed}];", arrow.from, arrow.to);
         }
         out.push_str("}\n");
         out
@@ -50,14 +50,14 @@ impl Picture {
             let _ =
                 writeln!(out, "  n{index}{open}{}{close}", mermaid_text(&node.lines.join("\n")));
         }
-        for arc in &self.arcs {
-            let line = if arc.is_dashed { "-.->" } else { "-->" };
-            let label = if arc.label.is_empty() {
+        for arrow in &self.arrows {
+            let line = if arrow.is_dashed { "-.->" } else { "-->" };
+            let label = if arrow.label.is_empty() {
                 String::new()
             } else {
-                format!("|{}|", mermaid_text(&arc.label))
+                format!("|{}|", mermaid_text(&arrow.label))
             };
-            let _ = writeln!(out, "  n{} {line}{label} n{}", arc.from, arc.to);
+            let _ = writeln!(out, "  n{} {line}{label} n{}", arrow.from, arrow.to);
         }
         out
     }

@@ -23,7 +23,7 @@ mod svg;
 mod text;
 mod words;
 
-pub use picture::{Arc, Node, Picture, Shape};
+pub use picture::{Arrow, Node, Picture, Shape};
 pub use words::Failed;
 
 pub(crate) use words::{Words, is_written, shown};

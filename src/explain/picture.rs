@@ -1,4 +1,4 @@
-//! A picture as nodes and arcs, before it is drawn in one format or another.
+//! A picture as nodes and arrows, before it is drawn in one format or another.
 
 use super::Explanation;
 use super::text::{span, times};
@@ -11,10 +11,10 @@ use crate::hir::{Contiguity, Item, ItemKind, LoopMode, Quantifier, Sequence};
 pub struct Picture {
     /// The title above the picture, line by line.
     pub title: Vec<String>,
-    /// The nodes; arcs name them by their places here.
+    /// The nodes; arrows name them by their places here.
     pub nodes: Vec<Node>,
-    /// The arcs.
-    pub arcs: Vec<Arc>,
+    /// The arrows.
+    pub arrows: Vec<Arrow>,
 }
 
 /// A node of a picture.
@@ -47,10 +47,10 @@ pub enum Shape {
     End,
 }
 
-/// An arc of a picture.
+/// An arrow of a picture.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Arc {
+pub struct Arrow {
     /// The node that it leaves.
     pub from: usize,
     /// The node that it leads to.
@@ -61,13 +61,13 @@ pub struct Arc {
     pub is_dashed: bool,
 }
 
-impl Arc {
-    pub(super) fn new(from: usize, to: usize, label: String) -> Arc {
-        Arc { from, to, label, is_dashed: false }
+impl Arrow {
+    pub(super) fn new(from: usize, to: usize, label: String) -> Arrow {
+        Arrow { from, to, label, is_dashed: false }
     }
 
-    pub(super) fn dashed(from: usize, to: usize, label: String) -> Arc {
-        Arc { from, to, label, is_dashed: true }
+    pub(super) fn dashed(from: usize, to: usize, label: String) -> Arrow {
+        Arrow { from, to, label, is_dashed: true }
     }
 }
 
@@ -87,7 +87,7 @@ impl Picture {
             facts.push(format!("without {}", of.words().step_text(without.condition)));
         }
         let title = vec![rule.name.to_string(), facts.join(", ")];
-        Picture { title, nodes: Vec::new(), arcs: Vec::new() }
+        Picture { title, nodes: Vec::new(), arrows: Vec::new() }
     }
 
     pub(super) fn add(&mut self, node: Node) -> usize {
@@ -95,15 +95,15 @@ impl Picture {
         self.nodes.len() - 1
     }
 
-    /// Takes the last node away if no arc leads there.
+    /// Takes the last node away if no arrow leads there.
     pub(super) fn drop_unused(&mut self, node: usize) {
-        if node + 1 == self.nodes.len() && self.arcs.iter().all(|arc| arc.to != node) {
+        if node + 1 == self.nodes.len() && self.arrows.iter().all(|arrow| arrow.to != node) {
             self.nodes.pop();
         }
     }
 }
 
-/// The steps of a rule: one node for each, arcs for how they follow each other.
+/// The steps of a rule: one node for each, arrows for how they follow each other.
 pub(super) fn of_rule(of: &Explanation<'_>) -> Picture {
     let mut painter = Painter { words: of.words(), picture: Picture::new(of) };
     let start = painter.node(vec![String::from("start")], Shape::Start);
@@ -113,8 +113,8 @@ pub(super) fn of_rule(of: &Explanation<'_>) -> Picture {
     for exit in exits {
         let label = exit.notes.join(", ");
         let dashed = !label.is_empty();
-        let arc = Arc { from: exit.node, to: found, label, is_dashed: dashed };
-        painter.picture.arcs.push(arc);
+        let arrow = Arrow { from: exit.node, to: found, label, is_dashed: dashed };
+        painter.picture.arrows.push(arrow);
     }
     painter.picture
 }
@@ -172,7 +172,7 @@ impl Painter<'_> {
                 self.connect(&from, node, how);
                 if quantifier.max != Some(1) {
                     let label = self.again(quantifier);
-                    self.picture.arcs.push(Arc::new(node, node, label));
+                    self.picture.arrows.push(Arrow::new(node, node, label));
                 }
                 exits(vec![Exit { node, notes: Vec::new() }], quantifier, from)
             }
@@ -192,8 +192,8 @@ impl Painter<'_> {
                         exit.notes.extend(label.iter().cloned());
                     }
                 } else if let Some(last) = inner.first() {
-                    let arc = Arc::new(last.node, first, label.join(", "));
-                    self.picture.arcs.push(arc);
+                    let arrow = Arrow::new(last.node, first, label.join(", "));
+                    self.picture.arrows.push(arrow);
                 }
                 exits(inner, quantifier, from)
             }
@@ -213,7 +213,7 @@ impl Painter<'_> {
                 let join = self.node(vec![String::from("done")], Shape::Join);
                 for exit in inner {
                     let label = exit.notes.join(", ");
-                    self.picture.arcs.push(Arc::new(exit.node, join, label));
+                    self.picture.arrows.push(Arrow::new(exit.node, join, label));
                 }
                 vec![Exit { node: join, notes: Vec::new() }]
             }
@@ -246,7 +246,7 @@ impl Painter<'_> {
                     },
                 );
             }
-            self.picture.arcs.push(Arc::new(exit.node, to, label.join(", ")));
+            self.picture.arrows.push(Arrow::new(exit.node, to, label.join(", ")));
         }
     }
 

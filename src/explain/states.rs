@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use super::Explanation;
-use super::picture::{Arc, Node, Picture, Shape};
+use super::picture::{Arrow, Node, Picture, Shape};
 use super::text::span;
 use crate::hir::{Gap, ItemKind};
 use crate::nfa::{Action, Guard, GuardId, Program, Since, StateId};
@@ -218,21 +218,21 @@ pub(super) fn picture(of: &Explanation<'_>) -> Picture {
     for (number, seen) in states.iter().enumerate() {
         for edge in &seen.edges {
             let label = format!("{}: {}", edge.verb, edge.guard);
-            let mut arc = |to: usize| picture.arcs.push(Arc::new(number, to, label.clone()));
+            let mut arrow = |to: usize| picture.arrows.push(Arrow::new(number, to, label.clone()));
             match edge.to {
-                To::State(to) => arc(to),
-                To::Stays => arc(number),
-                To::Match => arc(found),
-                To::End => arc(over),
+                To::State(to) => arrow(to),
+                To::Stays => arrow(number),
+                To::Match => arrow(found),
+                To::End => arrow(over),
                 To::MatchAndState(to) => {
-                    arc(to);
-                    arc(found);
+                    arrow(to);
+                    arrow(found);
                 }
             }
         }
         let place = &of.program.states[seen.state.index()];
         if place.accepts_at_deadline {
-            picture.arcs.push(Arc::dashed(number, found, String::from("time is over")));
+            picture.arrows.push(Arrow::dashed(number, found, String::from("time is over")));
         }
     }
     if more > 0 {

@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use super::picture::{Arc, Node, Picture, Shape};
+use super::picture::{Arrow, Node, Picture, Shape};
 
 /// The height of a line of text, and about a third of it for what is below the line.
 const LINE: i64 = 16;
@@ -25,7 +25,7 @@ text{font:12px Helvetica,Arial,sans-serif;fill:#1b1f24}\
 .title{font-size:14px;font-weight:bold}\
 .name{font-weight:bold}\
 .label{font-size:11px;fill:#424a53;paint-order:stroke;stroke:#fff;stroke-width:4px}\
-.arc{fill:none;stroke:#57606a;stroke-width:1.3}\
+.arrow{fill:none;stroke:#57606a;stroke-width:1.3}\
 .dashed{stroke-dasharray:5 4}\
 .node{stroke:#57606a;stroke-width:1.3;fill:#fff}\
 .step{fill:#eaf2fb}.start{fill:#e8e8e8}.match{fill:#e6f4e6}.end{fill:#fbeaea}.fork{fill:#f6f2e4}";
@@ -65,8 +65,8 @@ impl Placed {
 struct SvgLayout<'a> {
     picture: &'a Picture,
     nodes: Vec<Placed>,
-    /// The arcs, those between the same nodes as one, with their labels in lines.
-    arcs: Vec<(Arc, Vec<String>)>,
+    /// The arrows, those between the same nodes as one, with their labels in lines.
+    arrows: Vec<(Arrow, Vec<String>)>,
     /// Where each layer begins and ends.
     rows: Vec<(i64, i64)>,
     out: String,
@@ -77,21 +77,21 @@ struct SvgLayout<'a> {
 
 impl<'a> SvgLayout<'a> {
     fn new(picture: &'a Picture) -> SvgLayout<'a> {
-        let mut arcs: Vec<(Arc, Vec<String>)> = Vec::new();
-        for arc in &picture.arcs {
-            let lines = wrapped(&arc.label);
-            let same = arcs.iter_mut().find(|(known, _)| {
-                (known.from, known.to, known.is_dashed) == (arc.from, arc.to, arc.is_dashed)
+        let mut arrows: Vec<(Arrow, Vec<String>)> = Vec::new();
+        for arrow in &picture.arrows {
+            let lines = wrapped(&arrow.label);
+            let same = arrows.iter_mut().find(|(known, _)| {
+                (known.from, known.to, known.is_dashed) == (arrow.from, arrow.to, arrow.is_dashed)
             });
             match same {
                 Some((_, known)) => known.extend(lines),
-                None => arcs.push((arc.clone(), lines)),
+                None => arrows.push((arrow.clone(), lines)),
             }
         }
         let mut nodes: Vec<Placed> = picture.nodes.iter().map(placed).collect();
-        for (arc, lines) in &arcs {
-            if arc.from == arc.to {
-                let node = &mut nodes[arc.from];
+        for (arrow, lines) in &arrows {
+            if arrow.from == arrow.to {
+                let node = &mut nodes[arrow.from];
                 node.right = node.right.max(node.width / 2 + LOOP + 6 + widest(lines));
                 node.height = node.height.max(count(lines.len()) * LINE + 8);
             }
@@ -99,17 +99,17 @@ impl<'a> SvgLayout<'a> {
         // Nodes are in the order in which they are reached: what leads to an earlier one leads
         // back.
         for index in 0..nodes.len() {
-            let before = arcs.iter().filter(|(arc, _)| arc.to == index && arc.from < index);
-            let layer = before.map(|(arc, _)| nodes[arc.from].layer + 1).max();
+            let before = arrows.iter().filter(|(arrow, _)| arrow.to == index && arrow.from < index);
+            let layer = before.map(|(arrow, _)| nodes[arrow.from].layer + 1).max();
             nodes[index].layer = layer.unwrap_or(0);
         }
         let rows = Vec::new();
-        SvgLayout { picture, nodes, arcs, rows, out: String::new(), left: 0, right: 0, bottom: 0 }
+        SvgLayout { picture, nodes, arrows, rows, out: String::new(), left: 0, right: 0, bottom: 0 }
     }
 
-    /// The arcs from one layer to the next below it.
-    fn is_short(&self, arc: &Arc) -> bool {
-        self.nodes[arc.to].layer == self.nodes[arc.from].layer + 1
+    /// The arrows from one layer to the next below it.
+    fn is_short(&self, arrow: &Arrow) -> bool {
+        self.nodes[arrow.to].layer == self.nodes[arrow.from].layer + 1
     }
 
     fn place(&mut self) {
@@ -121,8 +121,8 @@ impl<'a> SvgLayout<'a> {
             // Below the middle of what leads there.
             let aim = |node: &usize| {
                 let before =
-                    self.arcs.iter().filter(|(arc, _)| arc.to == *node && arc.from < *node);
-                let places: Vec<i64> = before.map(|(arc, _)| self.nodes[arc.from].x).collect();
+                    self.arrows.iter().filter(|(arrow, _)| arrow.to == *node && arrow.from < *node);
+                let places: Vec<i64> = before.map(|(arrow, _)| self.nodes[arrow.from].x).collect();
                 places.iter().sum::<i64>() / count(places.len().max(1))
             };
             row.sort_by_key(aim);
@@ -144,9 +144,9 @@ impl<'a> SvgLayout<'a> {
                 self.right = self.right.max(node.x + node.right);
             }
             let labels = self
-                .arcs
+                .arrows
                 .iter()
-                .filter(|(arc, _)| self.nodes[arc.from].layer == layer && self.is_short(arc));
+                .filter(|(arrow, _)| self.nodes[arrow.from].layer == layer && self.is_short(arrow));
             let lines: usize = labels.map(|(_, lines)| lines.len()).sum();
             self.rows.push((y, y + height));
             self.bottom = y + height;
@@ -159,20 +159,20 @@ impl<'a> SvgLayout<'a> {
         let layers: Vec<usize> = self.nodes.iter().map(|node| node.layer).collect();
         let mut lines_in_gap = vec![0_usize; layers.iter().max().map_or(0, |last| last + 1)];
         let (mut right, mut left) = (self.right + 24, self.left - 24);
-        for (arc, lines) in std::mem::take(&mut self.arcs) {
-            if arc.from == arc.to {
-                self.draw_loop(&arc, &lines);
-            } else if self.is_short(&arc) {
-                let gap = &mut lines_in_gap[layers[arc.from]];
+        for (arrow, lines) in std::mem::take(&mut self.arrows) {
+            if arrow.from == arrow.to {
+                self.draw_loop(&arrow, &lines);
+            } else if self.is_short(&arrow) {
+                let gap = &mut lines_in_gap[layers[arrow.from]];
                 let above = *gap;
                 *gap += lines.len();
-                let leaving = taken[arc.from];
-                taken[arc.from] += 1;
-                self.draw_short(&arc, &lines, above, leaving);
+                let leaving = taken[arrow.from];
+                taken[arrow.from] += 1;
+                self.draw_short(&arrow, &lines, above, leaving);
             } else {
-                let is_back = arc.to < arc.from;
+                let is_back = arrow.to < arrow.from;
                 let lane = if is_back { left } else { right };
-                self.draw_lane(&arc, &lines, lane, is_back);
+                self.draw_lane(&arrow, &lines, lane, is_back);
                 let step = widest(&lines) + 26;
                 if is_back {
                     left -= step;
@@ -222,8 +222,8 @@ impl<'a> SvgLayout<'a> {
         out
     }
 
-    fn path(&mut self, arc: &Arc, path: &str) {
-        let class = if arc.is_dashed { "arc dashed" } else { "arc" };
+    fn path(&mut self, arrow: &Arrow, path: &str) {
+        let class = if arrow.is_dashed { "arrow dashed" } else { "arrow" };
         let _ =
             writeln!(self.out, "<path class=\"{class}\" d=\"{path}\" marker-end=\"url(#tip)\"/>");
     }
@@ -239,22 +239,22 @@ impl<'a> SvgLayout<'a> {
     }
 
     /// A loop at the right side of its node.
-    fn draw_loop(&mut self, arc: &Arc, lines: &[String]) {
-        let node = &self.nodes[arc.from];
+    fn draw_loop(&mut self, arrow: &Arrow, lines: &[String]) {
+        let node = &self.nodes[arrow.from];
         let (side, middle) = (node.x + node.width / 2, node.middle());
         let (far, top, low) = (side + LOOP + 8, middle - 9, middle + 9);
         self.path(
-            arc,
+            arrow,
             &format!("M{side} {top} C{far} {}, {far} {}, {side} {low}", top - 12, low + 12),
         );
         let first = middle + 4 - (count(lines.len()) - 1) * LINE / 2;
         self.label(lines, side + LOOP + 4, first, "start");
     }
 
-    /// An arc to the layer below; its label begins `above` lines below those before it.
-    fn draw_short(&mut self, arc: &Arc, lines: &[String], above: usize, leaving: i64) {
-        let (from, to) = (&self.nodes[arc.from], &self.nodes[arc.to]);
-        let of_node = self.picture.arcs.iter().filter(|other| other.from == arc.from);
+    /// An arrow to the layer below; its label begins `above` lines below those before it.
+    fn draw_short(&mut self, arrow: &Arrow, lines: &[String], above: usize, leaving: i64) {
+        let (from, to) = (&self.nodes[arrow.from], &self.nodes[arrow.to]);
+        let of_node = self.picture.arrows.iter().filter(|other| other.from == arrow.from);
         let many = count(of_node.filter(|other| self.is_short(other)).count()).max(1);
         let spread = (from.width / (many + 1)).min(30);
         let x = from.x + (2 * leaving - (many - 1)) * spread / 2;
@@ -266,14 +266,14 @@ impl<'a> SvgLayout<'a> {
         // About where the curve is at that height.
         let part = (first - top).clamp(0, low - top) * 100 / (low - top).max(1);
         let at = x + (to.x - x) * part / 100;
-        self.path(arc, &path);
+        self.path(arrow, &path);
         self.label(lines, at + 8, first, "start");
         self.right = self.right.max(at + 8 + widest(lines));
     }
 
-    /// An arc along a side: down from its node, and from above into the other.
-    fn draw_lane(&mut self, arc: &Arc, lines: &[String], lane: i64, is_back: bool) {
-        let (from, to) = (&self.nodes[arc.from], &self.nodes[arc.to]);
+    /// An arrow along a side: down from its node, and from above into the other.
+    fn draw_lane(&mut self, arrow: &Arrow, lines: &[String], lane: i64, is_back: bool) {
+        let (from, to) = (&self.nodes[arrow.from], &self.nodes[arrow.to]);
         let side = if is_back { -1 } else { 1 };
         let (start, end) = (from.x + side * from.width / 4, to.x + side * to.width / 4);
         let (a, b) = (self.rows[from.layer].1 + 9, self.rows[to.layer].0 - 11);
@@ -294,7 +294,7 @@ impl<'a> SvgLayout<'a> {
             to.y,
         );
         let middle = i64::midpoint(a, b) - (count(lines.len()) - 1) * LINE / 2;
-        self.path(arc, &path);
+        self.path(arrow, &path);
         let (x, anchor) = if is_back { (lane - 6, "end") } else { (lane + 6, "start") };
         self.label(lines, x, middle, anchor);
     }

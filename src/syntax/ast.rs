@@ -245,6 +245,7 @@ impl Clause {
 
 /// The part of a rule that ends with its first match.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub enum Once {
     /// `once`: each key of the rule.
     Key,
@@ -313,6 +314,7 @@ pub struct Emit {
 
 /// The policy for a key that holds too many partial matches.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum LimitPolicy {
     /// `drop oldest`
     DropOldest,

@@ -1,5 +1,5 @@
-//! `emit as`: which rules feed which, in what order they are checked, and the event types that only
-//! rules make.
+//! `emit as`: the order in which rules are checked that feed each other, and the event types that
+//! only rules make.
 //!
 //! The type that a rule feeds is either declared with `event`, and then the rule's record has to
 //! fit; or the record declares its fields and their types. So a rule is checked after the rules
@@ -56,8 +56,9 @@ impl<'a> Clauses<'a> {
 }
 
 impl<'a> Env<'a> {
-    /// Notes what the rules feed, and gives the order in which they can be checked: after those
-    /// that feed them. Those that feed each other in a circle are reported and put into `refused`.
+    /// Notes the types that the rules feed. Returns the order in which the rules can be checked:
+    /// each after the rules that feed it. Rules that feed each other in a circle are reported and
+    /// put into `refused`.
     pub(super) fn plan(
         &mut self,
         rules: &[Gathered<'a>],
@@ -232,7 +233,7 @@ impl<'a> Env<'a> {
         }
     }
 
-    /// Declares a type that only rules make, once all of them were checked.
+    /// Declares a type that only rules make, once all of these rules were checked.
     fn declare_fed(&mut self, name: &'a str) {
         let Some(fed) = self.fed.get_mut(name) else { return };
         if fed.waits > 0 || fed.is_broken || self.schema.type_id(name).is_some() {
@@ -280,7 +281,7 @@ impl<'a> Env<'a> {
         });
     }
 
-    /// Where rules feed an event type that no `event` declares.
+    /// Returns the first place where a rule feeds an event type that no `event` declares.
     pub(super) fn fed_at(&self, name: &str) -> Option<Site> {
         self.fed.get(name).map(|fed| fed.site)
     }
@@ -386,7 +387,8 @@ fn order<'a>(nodes: &[FeedNode<'a>]) -> (Vec<usize>, Vec<Circle<'a>>) {
             }
             continue;
         }
-        // Whoever waits does so for someone who waits: going back comes to a circle.
+        // Each rule that is left waits for another one that is left: going back from one to the
+        // next finds a circle.
         let Some(start) = done.iter().position(|done| !done) else { break };
         let mut path: Vec<(usize, &'a str)> = Vec::new();
         let mut places: Vec<Option<usize>> = vec![None; nodes.len()];
@@ -401,7 +403,7 @@ fn order<'a>(nodes: &[FeedNode<'a>]) -> (Vec<usize>, Vec<Circle<'a>>) {
                 feeders.copied().find(|feeder| !done[*feeder]).map(|feeder| (feeder, *ty))
             };
             let Some((feeder, ty)) = waits[at].iter().find_map(feeds) else {
-                // All that it waits for is there.
+                // All records that it waits for are there.
                 waits[at].clear();
                 ready.insert(at);
                 break Vec::new();
@@ -429,7 +431,7 @@ fn order<'a>(nodes: &[FeedNode<'a>]) -> (Vec<usize>, Vec<Circle<'a>>) {
 }
 
 impl<'a> RuleLowerer<'_, 'a> {
-    /// Looks at a record that feeds `name`.
+    /// Checks a record that feeds `name`.
     pub(super) fn feed(&mut self, name: &'a Name, fields: &mut [(&'a Name, Typed)]) {
         let Some(ty) = self.env.schema.type_id(&name.node) else {
             let field = |(name, typed): &(&'a Name, Typed)| FedField {

@@ -1,4 +1,4 @@
-//! Literals, lists and parameters to values of their types.
+//! Literals, lists and parameters, and their values.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(super) fn declared_kind(ty: &ast::Type) -> Kind {
     }
 }
 
-/// `value` as a value of `kind`: text becomes an address or a moment, an integer a float.
+/// Converts `value` to `kind`: text becomes an address or a moment, an integer becomes a float.
 pub(super) fn convert(value: Value, kind: Kind) -> Result<Value, Value> {
     match (&value, kind) {
         (_, kind) if value.kind().is_subset_of(kind) => Ok(value),
@@ -184,7 +184,8 @@ impl<'a> Env<'a> {
                 read(line, kind).map(|value| set.insert(&value)).is_some()
             };
             if !added {
-                // Without the line itself: whoever writes rules need not be one who may read it.
+                // The message does not show the line: the author of a rule may not be allowed to
+                // read the file.
                 let message = format!("line {} of `{}` is no {kind}", number + 1, path.node);
                 self.report(source, Diagnostic::error(Code::BadLiteral, path.span, message));
                 // A file of something else altogether would say the same for each line.

@@ -232,7 +232,7 @@ impl<'a> RuleLowerer<'_, 'a> {
 
     pub(super) fn limit(&mut self, number: &Spanned<u64>, policy: LimitPolicy) -> Option<Limit> {
         if number.node == 0 {
-            let message = "with no partial match nothing can begin";
+            let message = "with a limit of 0 partial matches nothing can begin";
             let diagnostic = Diagnostic::error(Code::BadBound, number.span, message);
             self.report(
                 diagnostic.help("a limit is at least 1: `limit 1000 partials drop oldest`"),

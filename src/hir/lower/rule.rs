@@ -1,4 +1,4 @@
-//! One rule from its clauses, each checked where it belongs.
+//! Lowers one rule from its clauses; each clause is checked in a file of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl<'a> Env<'a> {
             }
         }
         for &name in &failed_params {
-            // It was reported already; what it is used for should not be.
+            // The parameter was refused and reported; its uses should not be reported, too.
             params.insert(name, Param { value: Value::Null, kind: Kind::NEVER });
         }
         let mut defines = Defines::new();
@@ -49,7 +49,7 @@ impl<'a> Env<'a> {
         }
         let mut lowerer = RuleLowerer::new(self, source, params, defines);
         let rule = lowerer.lower(name, clauses);
-        // Where something was refused, what it would have used is not known.
+        // If something was refused, the names that it would have used are not known.
         let rule = rule.filter(|_| lowerer.env.errors == errors);
         if rule.is_some() {
             lowerer.warn_unused(clauses);
@@ -196,7 +196,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let on_timeout = get("on timeout").and_then(|(source, clause)| {
             let Clause::OnTimeout(emit) = &clause.node else { return None };
             if get("within").is_none() && has_body && !self.bounded_waits {
-                // That it waits for ever is said with it.
+                // This report includes that the pattern waits for ever.
                 self.waits_forever = None;
                 let message = "without `within` nothing times out";
                 self.env.report(
@@ -235,7 +235,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             if let Some(ty) = names::event_type(self.env, None, source, name) {
                 types.push(ty);
             } else {
-                // One that the pattern names may be meant.
+                // A name in the pattern may be the one that is meant.
                 let schema = &self.env.schema;
                 let near = nearest(&name.node, named.iter().map(|ty| &*schema.ty(*ty).name));
                 types.extend(near.and_then(|near| schema.type_id(near)));

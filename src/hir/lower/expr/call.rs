@@ -326,7 +326,7 @@ fn step_roots<'e>(expr: &'e Spanned<ast::Expr>, out: &mut Vec<&'e Path>) {
 fn foreign_function(name: &str) -> Option<&'static str> {
     Some(match name.to_ascii_lowercase().as_str() {
         "now" | "current_timestamp" | "current_time" | "today" | "eventtimestamp" => {
-            "rules have no clock, time is that of events: compare fields of type time, `at - order.at > 5m`; \
+            "rules have no clock, only the times of events: compare fields of type time, `at - order.at > 5m`; \
              `not x for 5m` waits"
         }
         "prev" | "lag" => "the event before is `prev`: `prev.price`",

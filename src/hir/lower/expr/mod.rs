@@ -174,7 +174,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         for operand in operands {
             let typed = self.expr(operand, context);
             nullable |= typed.kind.intersects(Kind::NULL);
-            self.expect_bool(&typed, &format!("what stands beside `{}`", op.as_str()));
+            self.expect_bool(&typed, &format!("an operand of `{}`", op.as_str()));
             failed |= typed.kind.is_never();
             match typed.expr {
                 Expr::Literal(Value::Bool(value)) => absorbed |= value == absorbing,

@@ -55,8 +55,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             let diagnostic = Diagnostic::warning(Code::NullInNegation, span, message)
                 .label("where it is null, the negation is null, too")
                 .help(format!(
-                    "`{name} is null or ...` takes such events, \
-                     `{name} is not null and ...` says that this is meant"
+                    "`{name} is null or ...` accepts these events, too; \
+                     `{name} is not null and ...` excludes them on purpose"
                 ));
             self.env.report(source, diagnostic);
         }

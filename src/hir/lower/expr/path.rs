@@ -154,7 +154,7 @@ impl RuleLowerer<'_, '_> {
             .filter(|step| !step.negated && self.has_field(step.ty, root))
             .map(|step| format!("{}.{root}", step.name))
             .collect();
-        let message = format!("`{root}` is no part of the key");
+        let message = format!("`{root}` is not part of the key");
         let diagnostic = Diagnostic::error(Code::NotAllowedHere, span, message);
         if root == "match" {
             let facts: Vec<String> =

@@ -29,7 +29,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             && values.values.is_empty()
             && values.networks.is_empty()
         {
-            let message = "this list is empty: nothing is in it";
+            let message = "this list is empty, so nothing is in it";
             self.report(Diagnostic::warning(Code::AlwaysFalse, span, message));
         }
         let kind = match &set {

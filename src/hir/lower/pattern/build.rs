@@ -19,7 +19,7 @@ use crate::value::{Kind, Value};
 impl<'a> RuleLowerer<'_, 'a> {
     pub(super) fn sequence(&mut self, plan: &SequencePlan<'a>, within: Option<i64>) -> Sequence {
         let mut items = Vec::new();
-        // How long a `not` before the item holds: it comes no sooner.
+        // The length of a `not` before the item: the item comes no sooner.
         let mut silence = Length::ZERO;
         for (index, item) in plan.items.iter().enumerate() {
             let mut lowered = self.item(item, index == 0, within);
@@ -87,7 +87,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 ItemKind::Step { step: StepId::new(*step), condition, quantifier }
             }
             PlanKind::Not { step, steps, duration } => {
-                // That nothing can say how long a first one holds is reported already.
+                // A leading `not` whose length an event should give was reported already.
                 let duration = duration.filter(|(time, _)| !first || time.known().is_some());
                 gap = duration.and_then(|(time, _)| {
                     Some(Gap { min: Length::ZERO, max: Some(self.length(time, *step)?) })
@@ -249,7 +249,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let message = "a bound of no time at all";
         self.report(
             Diagnostic::error(Code::BadBound, dur.span(), message)
-                .help("two events can be apart by less than the bound only: it is at least 1ms"),
+                .help("the bound is exclusive, so it is at least 1ms"),
         );
         None
     }
@@ -375,9 +375,9 @@ impl<'a> RuleLowerer<'_, 'a> {
                 && matches!(what, What::Step(index) if !self.steps[index].negated);
             let is_fixed = step.conditions.iter().all(|(_, condition)| is_fixed(condition));
             self.report(if is_captured && is_fixed {
-                let message = "no event fulfils this condition, so that the step can never come";
+                let message = "no event fulfils this condition, so the step can never come";
                 Diagnostic::error(Code::ImpossibleStep, condition.span, message)
-                    .help("what it asks for contradicts itself or a `define`; is an `or` meant?")
+                    .help("its parts contradict each other or a `define`; do you mean `or`?")
             } else {
                 let message = "this condition is always false";
                 Diagnostic::warning(Code::AlwaysFalse, condition.span, message)

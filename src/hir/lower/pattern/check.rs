@@ -130,7 +130,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let top = scope == SequenceScope::Pattern;
         let item = &items[index];
         let span = item.span;
-        // With its time: without, the rule would say something else.
+        // With its time: without it, the rule would mean something else.
         let timed = match &item.kind {
             PlanKind::Not { duration: Some((time, _)), .. } => match time.known() {
                 Some(millis) => format!("{name} for {}", format_millis(millis)),
@@ -226,7 +226,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 Some(Diagnostic::error(Code::BadBound, span, "no time at all"))
             }
             Some((Written::Path(_), span)) => {
-                let message = "no event has come yet that could say how long";
+                let message = "no event has come yet from which the length could be read";
                 Some(
                     Diagnostic::error(Code::BadBound, span, message)
                         .help("write it as `10m` or as a parameter, `$name`"),
@@ -388,7 +388,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if let Some(within) = within
             && least > 0
             && least >= within
-            // One that is too long by itself is refused where it stands.
+            // A gap that is too long by itself is refused where it stands.
             && !plan.items.iter().any(|item| gap_of(item) >= within)
         {
             let message = format!(
@@ -417,7 +417,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// Notes whether a partial match can wait for ever.
+    /// Notes that a partial match can wait for ever, if it can.
     pub(super) fn note_waits(&mut self, plan: &SequencePlan<'a>, span: Span, within: Option<i64>) {
         self.bounded_waits = has_bounded_wait(plan);
         if within.is_none() && may_wait(plan) {
@@ -429,7 +429,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             {
                 return;
             }
-            // Nor does a session wait: what would break its silence is taken by its loop.
+            // Nor does a session wait: its loop takes the events that would break its silence.
             if let [before, last] = plan.items.as_slice()
                 && let PlanKind::Not { steps, duration: Some(_), .. } = &last.kind
                 && last.arrow.contiguity != ast::Contiguity::Next
@@ -524,7 +524,7 @@ fn least_time(plan: &SequencePlan<'_>) -> i64 {
                 least_time(plan).saturating_mul(i64::from(quant.quantifier.min))
             }
             PlanKind::Alternatives { branches, count } => {
-                // They run beside each other.
+                // The branches run beside each other.
                 let mut times: Vec<i64> = branches.iter().map(least_time_of_branch).collect();
                 times.sort_unstable();
                 let least = times.get(count.saturating_sub(1)).copied().unwrap_or(0);

@@ -130,8 +130,8 @@ fn is_greedy_range(quantifier: &Quantifier) -> bool {
     quantifier.mode == LoopMode::Greedy && quantifier.max != Some(quantifier.min)
 }
 
-/// Where an item is a greedy loop that can have several lengths, and which it can have.
-/// A group counts that repeats single events.
+/// Returns the place of a greedy loop that can have several lengths, and its lengths. A group that
+/// repeats single events counts.
 fn greedy_loop<'q>(item: &'q PlanItem<'_>) -> Option<(Span, &'q Quantifier)> {
     let quant = match &item.kind {
         PlanKind::Step { quant, .. } => quant,

@@ -44,7 +44,7 @@ struct Silence<'p, 'a> {
     step: usize,
     steps: &'p [Resolved<'a>],
     time: Written<'a>,
-    /// Where the time stands.
+    /// The place of the time.
     span: Span,
 }
 
@@ -110,7 +110,7 @@ impl Written<'_> {
 #[derive(Clone)]
 struct QuantPlan<'a> {
     quantifier: Quantifier,
-    /// Where it stands, if it is written.
+    /// The place of the quantifier, if it is written.
     span: Option<Span>,
     until: Option<PlanUntil<'a>>,
 }
@@ -129,8 +129,8 @@ impl QuantPlan<'_> {
 }
 
 impl<'a> RuleLowerer<'_, 'a> {
-    /// Lays out the `match` of a rule; `bound` is the rule's `within`, with the file that it stands
-    /// in. The conditions are not looked at yet: the wildcard's need the types of the stream, which
+    /// Lays out the `match` of a rule; `bound` is the rule's `within`, with its file. The
+    /// conditions are checked later: the wildcard's conditions need the types of the stream, which
     /// are known when all steps are.
     pub(in crate::hir::lower) fn plan(
         &mut self,
@@ -195,7 +195,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                     ast::Junction::And => body.sequences.len(),
                     ast::Junction::Or => 1,
                 };
-                self.plan_ways(&body.sequences, count, body.span, times, loops)?
+                self.plan_alternatives(&body.sequences, count, body.span, times, loops)?
             }
         };
         if let Some(choice) = &body.without {
@@ -205,7 +205,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// `count` of these sequences, in any order.
-    fn plan_ways(
+    fn plan_alternatives(
         &mut self,
         sequences: &'a [ast::Sequence],
         count: usize,
@@ -239,7 +239,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         let places = combined(&branches, count).saturating_mul(times);
         if fine && places > MAX_COMBINED {
-            let message = "too much can have happened of these alternatives at one time";
+            let message = "these alternatives have too many combined states";
             self.report(
                 Diagnostic::error(Code::LimitExceeded, span, message)
                     .label(format!("about {places} combinations, {MAX_COMBINED} at most"))
@@ -350,7 +350,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                     loops.push(self.loop_count);
                 }
                 let needed = needed.clamp(1, of.max(1));
-                let plan = self.plan_ways(sequences, needed, take.span, times, loops);
+                let plan = self.plan_alternatives(sequences, needed, take.span, times, loops);
                 if repeated {
                     loops.pop();
                 }
@@ -575,7 +575,7 @@ impl<'a> RuleLowerer<'_, 'a> {
 }
 
 impl PlanItem<'_> {
-    /// In how many places a partial match can stand within the item, about.
+    /// Returns about how many states a partial match can wait in within the item.
     fn places(&self) -> u64 {
         let times = |quantifier: &Quantifier| {
             let times = u64::from(quantifier.max.unwrap_or(quantifier.min).max(1));
@@ -604,14 +604,15 @@ impl PlanItem<'_> {
     }
 }
 
-/// In how many combinations of places `count` of the branches can stand, about.
+/// Returns about how many combinations of states `count` of the branches have.
 fn combined(branches: &[SequencePlan<'_>], count: usize) -> u64 {
-    // By how many branches have begun; the others wait for their first event.
+    // The combinations by the number of branches that have begun; the others wait for their first
+    // event.
     let mut by_begun = vec![0_u64; count + 1];
     by_begun[0] = 1;
     for branch in branches {
         if branch.silence().is_some() {
-            // It goes on, is over, or is broken.
+            // A silence goes on, is over, or is broken.
             for places in &mut by_begun {
                 *places = places.saturating_mul(3);
             }

@@ -1,4 +1,4 @@
-//! `repeat`: a silence at the end that is reported each time that it has lasted so long again.
+//! `repeat`: a silence at the end that is reported each time that its length has passed once more.
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
@@ -49,7 +49,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn check_repeated(&mut self, word: Span, millis: i64, within: Option<i64>) {
         let twice = millis.saturating_mul(2);
         if millis == 0 {
-            let message = "what takes no time cannot be repeated";
+            let message = "a silence of no length cannot be repeated";
             let diagnostic = Diagnostic::error(Code::BadRepeat, word, message);
             self.report(diagnostic.help("give the silence a length: `for 5m repeat`"));
         } else if let Some(within) = within

@@ -1,5 +1,5 @@
-//! `not x for T` as an operand of `and`, `or` and `of`: where its time begins, and what goes with
-//! it.
+//! `not x for T` as an operand of `and`, `or` and `of`: the event that its time begins with, and
+//! the items that fit beside it.
 
 use super::{PlanItem, PlanKind, SequencePlan, Silence, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -79,7 +79,7 @@ impl Operands<'_, '_> {
         Diagnostic::error(Code::MisplacedSilence, self.span, message).label(label).help(help)
     }
 
-    /// In parentheses that say more than which operands there are.
+    /// Reports parentheses around the operands that hold more than the operands.
     fn not_alone(&self) -> Diagnostic {
         self.refuse(
             "an absence is an operand only in the pattern's own sequence",
@@ -92,7 +92,7 @@ impl Operands<'_, '_> {
         )
     }
 
-    /// Its time begins with the event before the operands.
+    /// Reports operands without an event before them: their time begins with that event.
     fn bad_start(&self) -> Option<Diagnostic> {
         let not = self.not;
         let Some(before) = self.index.checked_sub(1).map(|index| &self.items[index]) else {
@@ -182,12 +182,12 @@ fn too_many(silences: &[Silence<'_, '_>], span: Span) -> Option<Diagnostic> {
         return Some(
             diagnostic
                 .label(format!("at most {MAX_SILENCES}"))
-                .help("say those that last as long in one: `not (b or c) for 5m`"),
+                .help("join silences of the same length: `not (b or c) for 5m`"),
         );
     }
     let read = silences.iter().find(|silence| matches!(silence.time, Written::Path(_)))?;
     (silences.len() > 1).then(|| {
-        let message = "of several absences, none can last as long as an event says";
+        let message = "of several absences, none can read its length from an event";
         let diagnostic = Diagnostic::error(Code::MisplacedSilence, read.span, message);
         diagnostic.help("write the time as `10m` or as a parameter, `$name`")
     })
@@ -211,7 +211,7 @@ fn can_go_on(item: &PlanItem<'_>) -> bool {
         PlanKind::Group { plan, quant, .. } => {
             quant.quantifier.varies() || plan.items.last().is_some_and(can_go_on)
         }
-        // Absences in it are reported for where it stands.
+        // Absences inside are reported where they stand.
         PlanKind::Alternatives { branches, .. } => {
             let mut branches = branches.iter().filter(|branch| branch.silence().is_none());
             branches.any(|branch| branch.items.last().is_some_and(can_go_on))

@@ -75,7 +75,7 @@ impl Parser<'_> {
             }
             if matches!(this.word(), "times" | "x" | "or") {
                 let diagnostic = this.not_expected("`..` or `}`");
-                return this.fail(diagnostic.help(format!("write `{{{min}}}`, or `{{{min}..}}` for at least so many")));
+                return this.fail(diagnostic.help(format!("write `{{{min}}}`, or `{{{min}..}}` for at least {min}")));
             }
             if let Some(meant) = this.misspelled(&LOOP_WORDS) {
                 let diagnostic = this.not_expected("`next`, `any`, `greedy`, `each`, `longest` or `}`");
