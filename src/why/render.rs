@@ -46,8 +46,8 @@ impl<E: Event> fmt::Display for Lines<'_, Story<'_, E>> {
         if !tracer.wanted.occurred {
             return story.unknown_key(f);
         }
-        if tracer.left_out > 0 && tracer.keeps_last() {
-            writeln!(f, "\n... {} before these are left out", entries(tracer.left_out))?;
+        if tracer.left_out() > 0 && tracer.keeps_last() {
+            writeln!(f, "\n... {} before these are left out", entries(tracer.left_out()))?;
         }
         let mut before_end = true;
         let mut rest = tracer.entries().peekable();
@@ -74,8 +74,8 @@ impl<E: Event> fmt::Display for Lines<'_, Story<'_, E>> {
                 }
             }
         }
-        if tracer.left_out > 0 && !tracer.keeps_last() {
-            writeln!(f, "\n... {} after these are left out", entries(tracer.left_out))?;
+        if tracer.left_out() > 0 && !tracer.keeps_last() {
+            writeln!(f, "\n... {} after these are left out", entries(tracer.left_out()))?;
         }
         if before_end {
             story.end_of_input(f)?;
@@ -158,7 +158,7 @@ impl<E: Event> Story<'_, E> {
             moment(now)
         )?;
         if let (WatermarkStrategy::OutOfOrder(bound), Some(newest)) =
-            (tracer.strategy, tracer.newest())
+            (tracer.time.strategy, tracer.newest())
         {
             write!(
                 f,

@@ -11,7 +11,7 @@ use super::terms::{Doubt, FedRecord, StepInfo};
 use super::{Env, OutputTypes, Param, canon, unknown};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::Aggregate;
-use crate::hir::{Condition, ConditionId, Expr, LengthId, TotalId};
+use crate::hir::{Condition, ConditionId, Expr};
 use crate::schema::TypeId;
 use crate::syntax::ast::Name;
 use crate::value::Kind;
@@ -19,57 +19,102 @@ use crate::value::Kind;
 /// One rule in the making.
 pub(super) struct RuleLowerer<'e, 'a> {
     pub(super) env: &'e mut Env<'a>,
-    /// The file that what is looked at stands in.
+    /// The file of the clause that is being checked.
     pub(super) source: usize,
     pub(super) params: BTreeMap<&'a str, Param>,
     pub(super) defines: Defines<'a>,
-    /// The totals over sets of matches that the rule emits.
-    pub(super) totals: Vec<Aggregate>,
-    /// The totals by how they print.
-    pub(super) total_ids: HashMap<String, TotalId>,
-    /// The first place at which the rule reads the whole set of matches, with its file.
-    pub(super) reads_matches: Option<(usize, Span)>,
+    pub(super) used_defines: BTreeSet<&'a str>,
+    pub(super) used_params: BTreeSet<&'a str>,
     /// The steps of the pattern, by index.
     pub(super) steps: Vec<StepInfo>,
+    pub(super) traits: PatternTraits,
+    pub(super) conditions: ConditionTable,
+    /// The lengths of time that are read from events.
+    pub(super) lengths: Interner<Expr>,
+    pub(super) stream: StreamTypes<'a>,
     /// The parts of the key with their types.
     pub(super) key: Vec<(Arc<str>, Kind)>,
-    /// The types of what the rule emits.
-    pub(super) outputs: OutputTypes,
+    pub(super) reporting: Reporting<'a>,
+    /// Negations of values that may be null, reported once the key is known.
+    pub(super) doubts: Vec<Doubt>,
+}
+
+/// Facts about a pattern as a whole.
+#[derive(Default)]
+pub(super) struct PatternTraits {
     /// True if the silence at the end of the pattern is reported again and again.
     pub(super) repeats: bool,
-    /// The fields that the rule emits, where bare names can mean them.
-    pub(super) emitted: Vec<(Arc<str>, Expr, Kind)>,
+    /// True if the rule has `skip none`.
+    pub(super) keeps_all: bool,
+    /// The place of a pattern whose partial matches can wait for ever.
+    pub(super) waits_forever: Option<(usize, Span)>,
+    /// True if a gap bounds some wait.
+    pub(super) bounded_waits: bool,
     /// The number of steps of the pattern, with its repetitions written out.
     pub(super) steps_written_out: u64,
     /// The number of repeated groups.
     pub(super) loop_count: usize,
-    /// True if the rule has `skip none`.
-    pub(super) keeps_all: bool,
-    /// Where a pattern stands whose partial matches can wait for ever.
-    pub(super) waits_forever: Option<(usize, Span)>,
-    /// True if a gap bounds some wait.
-    pub(super) bounded_waits: bool,
-    pub(super) used_defines: BTreeSet<&'a str>,
-    pub(super) used_params: BTreeSet<&'a str>,
-    pub(super) conditions: Vec<Condition>,
-    /// By condition: whether it is the same whatever parameters and lists say.
-    pub(super) fixed: Vec<bool>,
-    pub(super) lengths: Vec<Expr>,
-    /// The lengths by how they print.
-    pub(super) length_ids: HashMap<String, LengthId>,
-    /// The types of the steps that conditions were added for so far.
-    pub(super) step_types: Vec<Option<TypeId>>,
-    pub(super) condition_ids: HashMap<String, ConditionId>,
+}
+
+/// The event types that a rule reads.
+#[derive(Default)]
+pub(super) struct StreamTypes<'a> {
     /// The types of the rule's stream, once its steps are known.
-    pub(super) stream: Vec<TypeId>,
-    /// The first place at which the pattern says `any event`, with its file.
-    pub(super) wildcard: Option<(usize, Span)>,
-    /// Negations of what may be null, reported once the key is known.
-    pub(super) doubts: Vec<Doubt>,
+    pub(super) types: Vec<TypeId>,
     /// The event types that the pattern names, each with a place.
     pub(super) named: BTreeMap<TypeId, (usize, &'a Name)>,
+    /// The first place at which the pattern says `any event`, with its file.
+    pub(super) wildcard: Option<(usize, Span)>,
+}
+
+/// The reports of a rule: their fields, and the totals in them.
+#[derive(Default)]
+pub(super) struct Reporting<'a> {
+    /// The types of the emitted fields.
+    pub(super) outputs: OutputTypes,
+    /// The fields that the rule emits, where bare names can mean them.
+    pub(super) emitted: Vec<(Arc<str>, Expr, Kind)>,
     /// The records that feed types without declaration.
     pub(super) fed: Vec<FedRecord<'a>>,
+    /// The totals over sets of matches that the rule emits.
+    pub(super) totals: Interner<Aggregate>,
+    /// The first place at which the rule reads the whole set of matches, with its file.
+    pub(super) reads_matches: Option<(usize, Span)>,
+}
+
+/// The conditions of a pattern by number.
+#[derive(Default)]
+pub(super) struct ConditionTable {
+    pub(super) all: Interner<Condition>,
+    /// By condition: true if parameters and lists have no part in it.
+    pub(super) fixed: Vec<bool>,
+    /// The types of the steps that conditions were added for so far.
+    step_types: Vec<Option<TypeId>>,
+}
+
+/// Parts of a rule by number; equal parts share one.
+pub(super) struct Interner<T> {
+    pub(super) items: Vec<T>,
+    /// The numbers by the text of the part.
+    numbers: HashMap<String, usize>,
+}
+
+impl<T> Default for Interner<T> {
+    fn default() -> Self {
+        Interner { items: Vec::new(), numbers: HashMap::new() }
+    }
+}
+
+impl<T> Interner<T> {
+    /// Returns the number of a part. Parts are equal if their texts are.
+    pub(super) fn add(&mut self, text: String, item: T) -> usize {
+        let next = self.items.len();
+        let number = *self.numbers.entry(text).or_insert(next);
+        if number == next {
+            self.items.push(item);
+        }
+        number
+    }
 }
 
 impl<'e, 'a> RuleLowerer<'e, 'a> {
@@ -85,32 +130,16 @@ impl<'e, 'a> RuleLowerer<'e, 'a> {
             source,
             params,
             defines,
-            totals: Vec::new(),
-            total_ids: HashMap::new(),
-            reads_matches: None,
-            steps: Vec::new(),
-            key: Vec::new(),
-            outputs: OutputTypes::default(),
-            repeats: false,
-            emitted: Vec::new(),
-            steps_written_out: 0,
-            loop_count: 0,
-            keeps_all: false,
-            waits_forever: None,
-            bounded_waits: false,
             used_defines: BTreeSet::new(),
             used_params: BTreeSet::new(),
-            conditions: Vec::new(),
-            fixed: Vec::new(),
-            lengths: Vec::new(),
-            length_ids: HashMap::new(),
-            step_types: Vec::new(),
-            condition_ids: HashMap::new(),
-            stream: Vec::new(),
-            wildcard: None,
+            steps: Vec::new(),
+            traits: PatternTraits::default(),
+            conditions: ConditionTable::default(),
+            lengths: Interner::default(),
+            stream: StreamTypes::default(),
+            key: Vec::new(),
+            reporting: Reporting::default(),
             doubts: Vec::new(),
-            named: BTreeMap::new(),
-            fed: Vec::new(),
         }
     }
 
@@ -141,33 +170,29 @@ impl<'e, 'a> RuleLowerer<'e, 'a> {
     }
 
     pub(super) fn note_type(&mut self, ty: TypeId, name: &'a Name) {
-        self.named.entry(ty).or_insert((self.source, name));
+        self.stream.named.entry(ty).or_insert((self.source, name));
     }
 
     /// Notes where the pattern says `any event`.
     pub(super) fn note_wildcard(&mut self, span: Span) {
-        self.wildcard.get_or_insert((self.source, span));
+        self.stream.wildcard.get_or_insert((self.source, span));
     }
 
-    /// The number of a condition; equal ones share one.
+    /// Returns the number of a condition. Equal conditions share one.
     pub(super) fn add_condition(&mut self, condition: Condition) -> ConditionId {
-        // Only what steps were added since is gathered: conditions and steps can both be many.
-        let known = self.step_types.len();
-        self.step_types.extend(self.steps[known..].iter().map(StepInfo::one_type));
-        let text = canon::condition(&condition, &self.env.schema, &self.step_types);
-        if let Some(id) = self.condition_ids.get(&text) {
-            return *id;
-        }
-        let id = ConditionId::new(self.conditions.len());
-        self.conditions.push(condition);
-        self.fixed.push(true);
-        self.condition_ids.insert(text, id);
+        let table = &mut self.conditions;
+        // Only the steps that were added since are read: conditions and steps can both be many.
+        let known = table.step_types.len();
+        table.step_types.extend(self.steps[known..].iter().map(StepInfo::one_type));
+        let text = canon::condition(&condition, &self.env.schema, &table.step_types);
+        let id = ConditionId::new(table.all.add(text, condition));
+        table.fixed.resize(table.all.items.len(), true);
         id
     }
 
     /// Notes that parameters or lists have a part in a condition.
     pub(super) fn note_not_fixed(&mut self, id: ConditionId) {
-        self.fixed[id.index()] = false;
+        self.conditions.fixed[id.index()] = false;
     }
 
     /// Checks one clause with its own file for the places of its mistakes.

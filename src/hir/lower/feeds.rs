@@ -444,7 +444,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 is_end: is_end(&typed.expr),
             };
             let site = Site { source: self.source, span: name.span };
-            self.fed.push((&name.node, site, fields.iter().map(field).collect()));
+            self.reporting.fed.push((&name.node, site, fields.iter().map(field).collect()));
             return;
         };
         self.fit(name, ty, fields);

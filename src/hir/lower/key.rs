@@ -38,7 +38,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let all = matches!(from, Some((_, clause)) if clause.node == Clause::From(None));
         if all {
             types.retain(|ty| {
-                self.named.contains_key(ty)
+                self.stream.named.contains_key(ty)
                     || parts.iter().all(|part| self.key_field(part, *ty).is_some())
             });
         }
@@ -161,7 +161,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 listed(fields())
             ),
         });
-        if let Some((source, name)) = self.named.get(&ty)
+        if let Some((source, name)) = self.stream.named.get(&ty)
             && *source == self.source
         {
             diagnostic = diagnostic.context(name.span, "a step of this type");

@@ -33,9 +33,9 @@ impl<'a> RuleLowerer<'_, 'a> {
                 None => self.bare_name(name),
             };
             let types = if what == What::Timeout {
-                &mut self.outputs.timeout
+                &mut self.reporting.outputs.timeout
             } else {
-                &mut self.outputs.emit
+                &mut self.reporting.outputs.emit
             };
             types.push((name.node.as_str().into(), typed.kind));
             fields.push((name, typed));
@@ -60,14 +60,14 @@ impl<'a> RuleLowerer<'_, 'a> {
         emit: Option<&Emit>,
     ) -> Expr {
         let fields = emit.iter().flat_map(|emit| &emit.fields);
-        let kinds = self.outputs.emit.iter().map(|(_, kind)| *kind);
-        self.emitted = fields
+        let kinds = self.reporting.outputs.emit.iter().map(|(_, kind)| *kind);
+        self.reporting.emitted = fields
             .zip(kinds)
             .map(|((name, expr), kind)| (name.clone(), expr.clone(), kind))
             .collect();
         let context = ExprContext { candidate: None, what: What::Emit, bound: None };
         let typed = self.condition(condition, context);
-        self.emitted.clear();
+        self.reporting.emitted.clear();
         typed.expr
     }
 
@@ -110,7 +110,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     /// Reports `ordered` and `once` beside a silence that repeats: others would wait for it as long
     /// as it lasts, and nothing of it would follow.
     pub(super) fn check_ordered_repeat(&mut self, clauses: &Clauses<'a>) {
-        if !self.repeats {
+        if !self.traits.repeats {
             return;
         }
         let get = |word| clauses.by_word.get(word).copied();
@@ -153,7 +153,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             && get("having").is_none()
             && !get("report")
                 .is_some_and(|(_, clause)| clause.node != Clause::Report(ast::Report::All))
-            && self.reads_matches.is_none()
+            && self.reporting.reads_matches.is_none()
         {
             let message = "`skip` says nothing beside `once`: nothing follows the first match";
             let diagnostic = Diagnostic::warning(Code::NothingToSay, skip.span, message);
@@ -202,7 +202,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         let clause = clauses.by_word.get("report").copied();
         let clause = clause.filter(|(_, clause)| clause.node != Clause::Report(ast::Report::All));
-        let place = clause.map(|(source, clause)| (source, clause.span)).or(self.reads_matches);
+        let place =
+            clause.map(|(source, clause)| (source, clause.span)).or(self.reporting.reads_matches);
         let Some((source, span)) = place else { return };
         let message = "with `skip past last` an event completes one match at most";
         let help = "count and choose among all matches with `skip none`";

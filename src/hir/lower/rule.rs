@@ -57,10 +57,14 @@ impl<'a> Env<'a> {
         let steps_at =
             lowerer.steps.iter().map(|step| (step.site.source, step.site.span)).collect();
         let written = clauses.by_word.get("match").map(|&(source, clause)| (source, clause.span));
-        let layout =
-            written.map(|pattern| Layout { pattern, steps: steps_at, fixed: lowerer.fixed });
-        let (mut outputs, key, fed) = (lowerer.outputs, lowerer.key, lowerer.fed);
-        let steps = lowerer.steps_written_out;
+        let layout = written.map(|pattern| Layout {
+            pattern,
+            steps: steps_at,
+            fixed: lowerer.conditions.fixed,
+        });
+        let (mut outputs, key, fed) =
+            (lowerer.reporting.outputs, lowerer.key, lowerer.reporting.fed);
+        let steps = lowerer.traits.steps_written_out;
         self.add_steps(source, name, steps);
         outputs.key = key;
         if let Some(rule) = &rule {
@@ -79,7 +83,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let planned = self.lay_out(name, clauses);
         let types = self.types(get("from"));
         let (types, key) = self.key(name, get("key"), get("match").is_some(), types, get("from"));
-        self.stream.clone_from(&types);
+        self.stream.types.clone_from(&types);
         self.check_wildcard(get("from"), errors);
         let body =
             planned.map(|(source, planned)| self.at(source, |lowerer| lowerer.build(&planned)));
@@ -125,15 +129,15 @@ impl<'a> RuleLowerer<'_, 'a> {
         });
         let pattern = Pattern {
             steps: steps.collect(),
-            conditions: std::mem::take(&mut self.conditions),
-            lengths: std::mem::take(&mut self.lengths),
+            conditions: std::mem::take(&mut self.conditions.all.items),
+            lengths: std::mem::take(&mut self.lengths.items),
             body,
             within,
             skip,
             report,
-            totals: std::mem::take(&mut self.totals),
+            totals: std::mem::take(&mut self.reporting.totals.items),
             report_timeouts: on_timeout.is_some(),
-            repeats: self.repeats,
+            repeats: self.traits.repeats,
         };
         let name: Arc<str> = name.node.as_str().into();
         let mut rule = Rule {
@@ -166,7 +170,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             let bound = self.at(source, |lowerer| lowerer.bound(dur));
             within = Some((source, bound.unwrap_or(Written::Millis(i64::MAX))));
         }
-        self.keeps_all = matches!(
+        self.traits.keeps_all = matches!(
             get("skip").map(|(_, clause)| &clause.node),
             Some(Clause::Skip(ast::Skip { strategy: ast::SkipStrategy::None, .. }))
         );
@@ -195,9 +199,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         let get = |word: &str| clauses.by_word.get(word).copied();
         let on_timeout = get("on timeout").and_then(|(source, clause)| {
             let Clause::OnTimeout(emit) = &clause.node else { return None };
-            if get("within").is_none() && has_body && !self.bounded_waits {
+            if get("within").is_none() && has_body && !self.traits.bounded_waits {
                 // This report includes that the pattern waits for ever.
-                self.waits_forever = None;
+                self.traits.waits_forever = None;
                 let message = "without `within` nothing times out";
                 self.env.report(
                     source,
@@ -207,7 +211,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             Some(self.at(source, |lowerer| lowerer.emit(emit, What::Timeout)))
         });
-        if let Some((source, span)) = self.waits_forever {
+        if let Some((source, span)) = self.traits.waits_forever {
             let message = "without `within`, a partial match waits for ever";
             self.env.report(
                 source,
@@ -220,13 +224,13 @@ impl<'a> RuleLowerer<'_, 'a> {
 
     /// The types of the rule's stream.
     fn types(&mut self, from: Option<(usize, &'a Spanned<Clause>)>) -> Vec<TypeId> {
-        let named: Vec<TypeId> = self.named.keys().copied().collect();
+        let named: Vec<TypeId> = self.stream.named.keys().copied().collect();
         let Some((source, clause)) = from else { return named };
         let Clause::From(Some(names)) = &clause.node else {
             // Types that only rules feed are not declared.
             let types = self.env.schema.types();
             let types = types.filter(|(id, ty)| {
-                self.named.contains_key(id) || self.env.fed_at(&ty.name).is_none()
+                self.stream.named.contains_key(id) || self.env.fed_at(&ty.name).is_none()
             });
             return types.map(|(id, _)| id).collect();
         };
@@ -247,7 +251,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             if types.contains(&ty) {
                 continue;
             }
-            let (step_source, name) = self.named[&ty];
+            let (step_source, name) = self.stream.named[&ty];
             let event = self.env.schema.ty(ty).name.clone();
             let message = format!("the rule does not see `{event}`, which this step waits for");
             let mut diagnostic = Diagnostic::error(Code::UnknownType, name.span, message)

@@ -27,7 +27,7 @@ impl RuleLowerer<'_, '_> {
     pub(super) fn types_of<'s>(&'s self, of: &'s Takes) -> &'s [TypeId] {
         match of {
             Takes::One(ty) => slice::from_ref(ty),
-            Takes::Stream => &self.stream,
+            Takes::Stream => &self.stream.types,
         }
     }
 
@@ -36,9 +36,9 @@ impl RuleLowerer<'_, '_> {
     /// everything.
     pub(super) fn field_of(&self, of: Takes, path: &str) -> Option<(FieldRef, Kind)> {
         let Takes::Stream = of else { return names::field(&self.env.schema, of.one()?, path) };
-        let mut fields = Vec::with_capacity(self.stream.len());
+        let mut fields = Vec::with_capacity(self.stream.types.len());
         let (mut all, mut declared) = (Kind::NEVER, Kind::NEVER);
-        for &ty in &self.stream {
+        for &ty in &self.stream.types {
             let (field, kind) = names::field(&self.env.schema, ty, path)?;
             all = all.or(kind);
             if let FieldRef::Declared(_) = field {
@@ -71,14 +71,14 @@ impl RuleLowerer<'_, '_> {
             return Some(names::unknown_field(schema, ty, path, span));
         }
         let kind = |ty: TypeId| names::field(schema, ty, path).map(|(_, kind)| kind);
-        let first = *self.stream.first()?;
+        let first = *self.stream.types.first()?;
         let common = self.fields_in_common(of);
         let help = match (nearest(path, common.iter().copied()), common.is_empty()) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, true) => "its types share no field: name the types that are meant".to_owned(),
             (None, false) => format!("its types share {}", listed(common.into_iter())),
         };
-        let lacking = self.stream.iter().find(|ty| kind(**ty).is_none());
+        let lacking = self.stream.types.iter().find(|ty| kind(**ty).is_none());
         let diagnostic = if let Some(lacking) = lacking {
             let message = format!("`{ANY_EVENT}` has no field `{path}`");
             let label = format!("`{}` has none", schema.ty(*lacking).name);
@@ -91,7 +91,7 @@ impl RuleLowerer<'_, '_> {
                     other != one && !other.or(one).is_subset_of(Kind::NUMBER)
                 })
             };
-            let other = *self.stream.iter().find(differs)?;
+            let other = *self.stream.types.iter().find(differs)?;
             let message = format!(
                 "`{path}` is {one} in `{}`, but {} in `{}`",
                 schema.ty(first).name,
@@ -111,12 +111,12 @@ impl RuleLowerer<'_, '_> {
         from: Option<(usize, &Spanned<Clause>)>,
         errors: usize,
     ) {
-        let Some((source, span)) = self.wildcard else { return };
+        let Some((source, span)) = self.stream.wildcard else { return };
         // A name that was refused may be a type of the stream.
         if self.env.errors > errors {
             return;
         }
-        let diagnostic = match (self.stream.as_slice(), from) {
+        let diagnostic = match (self.stream.types.as_slice(), from) {
             ([], None) => {
                 Diagnostic::error(Code::NoStream, span, "any event of which types?".to_owned())
                     .label("the rule names no event type")

@@ -35,15 +35,15 @@ pub(super) struct Ended {
 impl<E: Event> Tracer<E> {
     /// Moves on to where the source is.
     pub(super) fn follow(&mut self) {
-        let watermark = self.progress.watermark();
-        if watermark > self.watermark {
+        let watermark = self.time.progress.watermark();
+        if watermark > self.time.watermark {
             self.move_to(watermark);
         }
     }
 
     pub(super) fn move_to(&mut self, to: Timestamp) {
-        self.watermark = to;
-        while let Some(arrived) = self.buffer.take_until(to, &mut Lent::nothing()) {
+        self.time.watermark = to;
+        while let Some(arrived) = self.time.buffer.take_until(to, &mut Lent::nothing()) {
             self.release(&arrived);
         }
         self.catch_up(to, TimeMove::Through);
@@ -81,7 +81,7 @@ impl<E: Event> Tracer<E> {
         while let Some(deadline) = self.matcher.deadline(&self.state).filter(|&at| at <= to) {
             let effects = self.end_by_other_key(deadline.plus_millis(-1));
             if !effects.is_empty() {
-                self.add(deadline, Cause::Time { moved_by: self.moved_by }, effects);
+                self.add(deadline, Cause::Time { moved_by: self.time.moved_by }, effects);
                 break;
             }
             let before = self.waiting();
@@ -91,7 +91,7 @@ impl<E: Event> Tracer<E> {
             });
             let effects = self.after_time(&before, &reported, deadline);
             if !effects.is_empty() {
-                self.add(deadline, Cause::Time { moved_by: self.moved_by }, effects);
+                self.add(deadline, Cause::Time { moved_by: self.time.moved_by }, effects);
             }
         }
     }

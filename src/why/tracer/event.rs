@@ -134,7 +134,7 @@ impl<E: Event> Tracer<E> {
             self.add(time, Cause::Unseen(seen), Vec::new());
             return;
         }
-        self.counts.of_key += 1;
+        self.journal.counts.of_key += 1;
         let mut effects = self.end_by_other_key(time);
         if let Some(Over { since, by_other_key }) = self.over {
             if effects.is_empty() {
@@ -300,7 +300,7 @@ impl<E: Event> Tracer<E> {
         mut matched: Vec<ReportedOutcome>,
     ) {
         for grown in grown {
-            let (name, branch_of) = numbers.next(&mut self.counts.partials);
+            let (name, branch_of) = numbers.next(&mut self.journal.counts.partials);
             let at = matched.iter().position(|heard| heard.captured == grown.captured);
             let heard = at.map(|at| matched.remove(at));
             if let Some(heard) = &heard {
@@ -310,7 +310,7 @@ impl<E: Event> Tracer<E> {
             account.open.push((name, grown));
         }
         for heard in matched {
-            let (name, branch_of) = numbers.next(&mut self.counts.partials);
+            let (name, branch_of) = numbers.next(&mut self.journal.counts.partials);
             let captured = heard.captured.clone();
             account.effects.push(self.took(name, branch_of, &captured, Some(heard), None));
             account.winners.push((name, captured));
@@ -359,8 +359,8 @@ impl<E: Event> Tracer<E> {
         heard: Option<ReportedOutcome>,
         new: Option<Waiting>,
     ) {
-        self.counts.partials += 1;
-        let number = self.counts.partials;
+        self.journal.counts.partials += 1;
+        let number = self.journal.counts.partials;
         let took = self.took(number, None, captured, heard, new.as_ref());
         if took.reported.is_some() {
             account.winners.push((number, captured.to_vec()));

@@ -1,9 +1,11 @@
-//! Follows one key of one rule through a stream: `event` says what an event did, `deadline` what
-//! time did.
+//! Follows one key of one rule through a stream: `event` has the effects of events, `deadline` those
+//! of time. `time` says how far time has come, and `journal` keeps the story.
 
 mod deadline;
 mod error;
 mod event;
+mod journal;
+mod time;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,6 +16,9 @@ use hashbrown::HashSet;
 
 use self::deadline::{Ended, TimeMove};
 pub use self::error::TraceError;
+pub use self::journal::Counts;
+use self::journal::{Journal, Keep};
+use self::time::{Arrived, TraceTime};
 use super::judge::{Judge, Narrator, Roles};
 use super::keys::{self, KeyError, Wanted, Whose};
 use super::shadow::{MatchFate, Shadow, hides};
@@ -25,7 +30,7 @@ use crate::hir::{Report, Rule, StepId};
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
 use crate::schema::FieldId;
-use crate::stream::{self, Match, Progress, Reorder, RuleInfo, SourceId, WatermarkStrategy};
+use crate::stream::{self, Match, RuleInfo, WatermarkStrategy};
 use crate::time::{Timestamp, duration_to_millis};
 use crate::value::Value;
 
@@ -33,10 +38,6 @@ use crate::value::Value;
 const MAX_PARTIALS: usize = 2_000;
 /// The largest number of an event's fields that are shown.
 const SHOWN_FIELDS: usize = 8;
-/// The largest number of effects that are kept for one event or moment.
-const KEPT_EFFECTS: usize = 100;
-/// The default for the largest number of entries that are kept.
-const KEPT_ENTRIES: usize = 1_000;
 
 /// Follows one key of one rule. See the [module](crate::why).
 pub struct Tracer<E: Event> {
@@ -47,45 +48,20 @@ pub struct Tracer<E: Event> {
     state: KeyState,
     pub(super) wanted: Wanted,
     key: Vec<Value>,
-    pub(super) strategy: WatermarkStrategy,
-    progress: Progress,
-    source: SourceId,
-    buffer: Reorder<Arrived<E>>,
+    pub(super) time: TraceTime<E>,
     /// The rules that matter beside this one.
     shadow: Option<Shadow<E>>,
     rules: Option<RuleSet>,
-    pub(super) watermark: Timestamp,
-    /// The event that moved time last: its line and its time.
-    moved_by: Option<(Option<u64>, Timestamp)>,
-    newest: Option<Timestamp>,
     seq: u64,
     /// The partial matches that are open, with their numbers.
     open: Vec<(u64, Waiting)>,
     ended: VecDeque<Ended>,
     /// Since when nothing becomes of the key any more (`once`).
     over: Option<Over>,
-    entries: VecDeque<Entry>,
-    keep: Keep,
-    pub(super) left_out: u64,
-    pub(super) counts: Counts,
+    pub(super) journal: Journal,
     finished: bool,
     /// The partial matches that were open when the stream ended.
     pub(super) open_at_end: Option<Vec<OpenPartial>>,
-}
-
-/// Which entries are kept.
-#[derive(Clone, Copy, Debug)]
-enum Keep {
-    First(usize),
-    Last(usize),
-}
-
-#[derive(Clone, Debug)]
-struct Arrived<E> {
-    event: E,
-    line: Option<u64>,
-    is_seen: bool,
-    made_by: Option<Arc<str>>,
 }
 
 /// When `once` ended the key.
@@ -93,34 +69,6 @@ struct Arrived<E> {
 struct Over {
     since: Timestamp,
     by_other_key: bool,
-}
-
-/// The counts of a tracer.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Events of any key.
-    pub events: u64,
-    /// Events of the key that the rule saw.
-    pub of_key: u64,
-    /// Events of the rule's types in which a part of the key is null.
-    pub keyless: u64,
-    /// Events of the key that came too late.
-    pub late: u64,
-    /// Partial matches of the key.
-    pub partials: u64,
-    /// Matches of the key.
-    pub matches: u64,
-    /// Matches of the key that were not reported, as the condition of `having` does not hold.
-    pub filtered: u64,
-    /// Matches of the key that were not reported, as another was reported before (`suppress`).
-    pub suppressed: u64,
-    /// Matches of the key that were not reported, as `report` chose others of their set.
-    pub not_chosen: u64,
-    /// Timeouts of the key.
-    pub timeouts: u64,
-    /// Events of the key that wait for time to pass.
-    pub buffered: u64,
 }
 
 /// A partial match that is open.
@@ -140,8 +88,8 @@ impl<E: Event> fmt::Debug for Tracer<E> {
         f.debug_struct("Tracer")
             .field("rule", &self.info.rule.name)
             .field("key", &self.wanted.text())
-            .field("watermark", &self.watermark)
-            .field("counts", &self.counts)
+            .field("watermark", &self.time.watermark)
+            .field("counts", &self.journal.counts)
             .finish_non_exhaustive()
     }
 }
@@ -215,31 +163,20 @@ impl<E: Event> Tracer<E> {
         let limits = Limits { partial_matches_per_key: most, ..limits };
         let matcher = matcher.with_limits(limits).generalized();
         let parts = parts(&info.rule).map_err(TraceError::Key)?;
-        let mut progress = Progress::new(WatermarkStrategy::Sorted);
-        let source = progress.source("");
         Ok(Tracer {
             roles: Roles::new(&info.rule.pattern),
             store: matcher.create_store(),
             state: KeyState::default(),
             wanted: Wanted::new(parts),
             key: Vec::new(),
-            strategy: WatermarkStrategy::Sorted,
-            progress,
-            source,
-            buffer: Reorder::new(),
+            time: TraceTime::new(WatermarkStrategy::Sorted),
             shadow: None,
             rules: None,
-            watermark: Timestamp::MIN,
-            moved_by: None,
-            newest: None,
             seq: 0,
             open: Vec::new(),
             ended: VecDeque::new(),
             over: None,
-            entries: VecDeque::new(),
-            keep: Keep::First(KEPT_ENTRIES),
-            left_out: 0,
-            counts: Counts::default(),
+            journal: Journal::new(),
             finished: false,
             open_at_end: None,
             info,
@@ -252,9 +189,7 @@ impl<E: Event> Tracer<E> {
     /// before the first event.
     #[must_use]
     pub fn out_of_order(mut self, bound: Duration) -> Self {
-        self.strategy = WatermarkStrategy::OutOfOrder(duration_to_millis(bound));
-        self.progress = Progress::new(self.strategy);
-        self.source = self.progress.source("");
+        self.time = TraceTime::new(WatermarkStrategy::OutOfOrder(duration_to_millis(bound)));
         self.cast_shadow(Some(bound));
         self
     }
@@ -270,14 +205,14 @@ impl<E: Event> Tracer<E> {
     /// counted.
     #[must_use]
     pub fn keep_first(mut self, count: usize) -> Self {
-        self.keep = Keep::First(count);
+        self.journal.keep = Keep::First(count);
         self
     }
 
     /// Keeps only the last `count` entries of the story.
     #[must_use]
     pub fn keep_last(mut self, count: usize) -> Self {
-        self.keep = Keep::Last(count);
+        self.journal.keep = Keep::Last(count);
         self
     }
 
@@ -288,22 +223,22 @@ impl<E: Event> Tracer<E> {
 
     /// Returns the counts so far.
     pub fn counts(&self) -> &Counts {
-        &self.counts
+        &self.journal.counts
     }
 
     /// Returns the time that the watermark has reached.
     pub fn watermark(&self) -> Timestamp {
-        self.watermark
+        self.time.watermark
     }
 
     /// The entries that are kept, in the order of time.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
-        self.entries.iter()
+        self.journal.entries.iter()
     }
 
     /// Returns the number of entries that were left out.
     pub fn left_out(&self) -> u64 {
-        self.left_out
+        self.journal.left_out
     }
 
     /// Takes an event of any key, from line `line` of the input if there are lines.
@@ -311,7 +246,7 @@ impl<E: Event> Tracer<E> {
         if self.finished {
             return;
         }
-        self.counts.events += 1;
+        self.journal.counts.events += 1;
         if let Some(shadow) = &mut self.shadow {
             // Fails where a limit says so (`fail`): what came up to there still counts.
             let _ = shadow.push(event);
@@ -321,7 +256,7 @@ impl<E: Event> Tracer<E> {
         if whose == Whose::Ours && self.key.is_empty() {
             self.key = key;
         }
-        self.counts.keyless += u64::from(whose == Whose::Keyless);
+        self.journal.counts.keyless += u64::from(whose == Whose::Keyless);
         let time = event.time();
         if time == Timestamp::MAX || time == Timestamp::MIN {
             if is_ours {
@@ -329,24 +264,24 @@ impl<E: Event> Tracer<E> {
             }
             return;
         }
-        if time <= self.watermark {
+        if time <= self.time.watermark {
             if is_ours {
-                self.counts.late += 1;
+                self.journal.counts.late += 1;
                 let cause =
-                    Cause::Late { event: self.seen(event, line), watermark: self.watermark };
+                    Cause::Late { event: self.seen(event, line), watermark: self.time.watermark };
                 self.add(time, cause, Vec::new());
             }
-            self.progress.observe(self.source, time);
+            self.time.progress.observe(self.time.source, time);
             self.follow();
             return;
         }
-        self.newest = self.newest.max(Some(time));
-        self.progress.observe(self.source, time);
+        self.time.newest = self.time.newest.max(Some(time));
+        self.time.progress.observe(self.time.source, time);
         let is_seen = whose == Whose::Ours;
         let arrived = || Arrived { event: event.clone(), line, is_seen, made_by: None };
-        if self.progress.is_sorted() {
-            self.moved_by = Some((line, time));
-            self.watermark = self.watermark.max(self.progress.watermark());
+        if self.time.progress.is_sorted() {
+            self.time.moved_by = Some((line, time));
+            self.time.watermark = self.time.watermark.max(self.time.progress.watermark());
             if is_ours {
                 self.release(&arrived());
             } else {
@@ -355,10 +290,10 @@ impl<E: Event> Tracer<E> {
             return;
         }
         if is_ours {
-            self.buffer.add(time, arrived());
+            self.time.buffer.add(time, arrived());
         }
-        if self.progress.watermark() > self.watermark {
-            self.moved_by = Some((line, time));
+        if self.time.progress.watermark() > self.time.watermark {
+            self.time.moved_by = Some((line, time));
         }
         self.follow();
     }
@@ -366,18 +301,18 @@ impl<E: Event> Tracer<E> {
     /// No event at or before `to` will come any more: a watermark.
     pub fn advance(&mut self, to: Timestamp) {
         if !self.finished {
-            self.moved_by = None;
+            self.time.moved_by = None;
             if let Some(shadow) = &mut self.shadow {
                 shadow.advance(to);
             }
-            self.progress.advance(self.source, to.min(Timestamp::MAX.plus_millis(-1)));
+            self.time.progress.advance(self.time.source, to.min(Timestamp::MAX.plus_millis(-1)));
             self.follow();
         }
     }
 
     /// Notes that a line of the input is no event; it may have been one of the key.
     pub fn unreadable(&mut self, line: u64, reason: &str) {
-        let at = self.moved_by.map_or(self.watermark, |(_, time)| time);
+        let at = self.time.moved_by.map_or(self.time.watermark, |(_, time)| time);
         let cause = Cause::Unreadable { line, reason: reason.to_owned() };
         self.add(at, cause, Vec::new());
     }
@@ -388,7 +323,7 @@ impl<E: Event> Tracer<E> {
         if self.finished {
             return;
         }
-        if let Some(newest) = self.newest {
+        if let Some(newest) = self.time.newest {
             self.advance(newest);
         }
         self.open_at_end = Some(self.open_partials());
@@ -402,21 +337,21 @@ impl<E: Event> Tracer<E> {
             return;
         }
         self.open_at_end = Some(self.open_partials());
-        self.counts.buffered = self.buffer.len() as u64;
+        self.journal.counts.buffered = self.time.buffer.len() as u64;
         self.finished = true;
-        let watermark = self.watermark;
-        self.moved_by = None;
+        let watermark = self.time.watermark;
+        self.time.moved_by = None;
         if let Some(shadow) = &mut self.shadow {
             shadow.finish();
         }
-        let last = self.watermark.plus_millis(i64::from(self.progress.is_sorted()));
-        let last = last.max(self.newest.unwrap_or(last));
-        if self.matcher.program().repeat.is_some() && last > self.watermark {
+        let last = self.time.watermark.plus_millis(i64::from(self.time.progress.is_sorted()));
+        let last = last.max(self.time.newest.unwrap_or(last));
+        if self.matcher.program().repeat.is_some() && last > self.time.watermark {
             self.move_to(last);
         }
         self.store.end();
         self.move_to(Timestamp::MAX);
-        self.watermark = watermark;
+        self.time.watermark = watermark;
         let before = self.waiting();
         let reported = self.collect(|matcher, store, state, sink| {
             matcher.finish(store, state, &mut |outcome| sink(outcome));
@@ -463,20 +398,20 @@ impl<E: Event> Tracer<E> {
 
     /// Returns the current time as people see it: events at that time may still come.
     pub(super) fn now(&self) -> Option<Timestamp> {
-        match self.strategy {
-            WatermarkStrategy::Sorted => self.newest,
-            _ => (self.watermark > Timestamp::MIN).then_some(self.watermark),
+        match self.time.strategy {
+            WatermarkStrategy::Sorted => self.time.newest,
+            _ => (self.time.watermark > Timestamp::MIN).then_some(self.time.watermark),
         }
     }
 
     /// The time of the newest event.
     pub(super) fn newest(&self) -> Option<Timestamp> {
-        self.newest
+        self.time.newest
     }
 
     /// True if the last entries are kept, not the first.
     pub(super) fn keeps_last(&self) -> bool {
-        matches!(self.keep, Keep::Last(_))
+        matches!(self.journal.keep, Keep::Last(_))
     }
 
     /// The words of the rule.
@@ -534,7 +469,8 @@ impl<E: Event> Tracer<E> {
             &mut dyn FnMut(Outcome<'_, E>),
         ) -> usize,
     ) -> (Vec<ReportedOutcome>, usize) {
-        let Tracer { info, matcher, store, state, key, counts, shadow, over, .. } = self;
+        let Tracer { info, matcher, store, state, key, journal, shadow, over, .. } = self;
+        let counts = &mut journal.counts;
         let (mut reported, mut sets) = (Vec::new(), Vec::new());
         let mut report = |outcome: Outcome<'_, E>| {
             let is_timeout = outcome.kind() == OutcomeKind::Timeout;
@@ -615,33 +551,8 @@ impl<E: Event> Tracer<E> {
     }
 
     fn add(&mut self, at: Timestamp, cause: Cause, effects: Vec<Effect>) {
-        let (effects, more) = shortened(effects);
-        let entry = Entry { at, cause, effects, more, at_end: self.finished };
-        match self.keep {
-            Keep::First(count) if self.entries.len() >= count => self.left_out += 1,
-            Keep::Last(count) if self.entries.len() >= count => {
-                self.left_out += 1;
-                self.entries.pop_front();
-                if count > 0 {
-                    self.entries.push_back(entry);
-                }
-            }
-            _ => self.entries.push_back(entry),
-        }
+        self.journal.add(at, cause, effects, self.finished);
     }
-}
-
-/// The effects that are kept, and how many more there were. What changed something goes first.
-fn shortened(mut effects: Vec<Effect>) -> (Vec<Effect>, usize) {
-    let more = effects.len().saturating_sub(KEPT_EFFECTS);
-    if more > 0 {
-        effects.sort_by_key(|effect| {
-            (matches!(effect.fate, Fate::Skipped(_)), effect.partial.is_some())
-        });
-        effects.truncate(KEPT_EFFECTS);
-        effects.sort_by_key(|effect| effect.partial.unwrap_or(u64::MAX));
-    }
-    (effects, more)
 }
 
 /// The captured events of a match: steps and numbers of events.

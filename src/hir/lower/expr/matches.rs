@@ -85,21 +85,16 @@ impl<'a> RuleLowerer<'_, 'a> {
         Typed { expr, kind: typed.kind, span }
     }
 
-    /// The number of a total; equal ones share one.
+    /// Returns the number of a total. Equal totals share one.
     fn add_total(&mut self, total: Aggregate) -> TotalId {
-        let next = TotalId::new(self.totals.len());
-        let id = *self.total_ids.entry(format!("{total:?}")).or_insert(next);
-        if id == next {
-            self.totals.push(total);
-        }
-        id
+        TotalId::new(self.reporting.totals.add(format!("{total:?}"), total))
     }
 
     /// Reports where no set of matches is known.
     fn expect_set(&mut self, span: Span, context: ExprContext) -> bool {
         let (message, help) = match context.what {
             What::Emit if context.bound.is_none() => {
-                self.reads_matches.get_or_insert((self.source, span));
+                self.reporting.reads_matches.get_or_insert((self.source, span));
                 return true;
             }
             What::Emit | What::Constant => (

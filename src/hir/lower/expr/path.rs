@@ -133,7 +133,9 @@ impl RuleLowerer<'_, '_> {
     pub(in crate::hir::lower) fn bare_in_emit(&mut self, path: &Path) -> Typed {
         let root = path.root.node.as_str();
         let span = path.span;
-        if let Some((_, expr, kind)) = self.emitted.iter().find(|(name, ..)| **name == *root) {
+        if let Some((_, expr, kind)) =
+            self.reporting.emitted.iter().find(|(name, ..)| **name == *root)
+        {
             return Typed { expr: expr.clone(), kind: *kind, span };
         }
         if let Some(index) = self.key.iter().position(|(key, _)| **key == *root) {
@@ -167,7 +169,7 @@ impl RuleLowerer<'_, '_> {
             self.report(diagnostic.help("how many matches there are is `matches.count`"));
             return refused(span);
         }
-        let emitted = self.emitted.iter().map(|(name, ..)| &**name);
+        let emitted = self.reporting.emitted.iter().map(|(name, ..)| &**name);
         let known = emitted.chain(self.key.iter().map(|(key, _)| &**key));
         self.report(if let Some(near) = nearest(root, known) {
             diagnostic.help(format!("did you mean `{near}`?"))
@@ -527,7 +529,9 @@ impl RuleLowerer<'_, '_> {
             self.report(Diagnostic::error(Code::UnknownField, span, message).help(help));
             return refused(span);
         };
-        if *fact == MatchFact::Repetition && !(self.repeats && matches!(context.what, What::Emit)) {
+        if *fact == MatchFact::Repetition
+            && !(self.traits.repeats && matches!(context.what, What::Emit))
+        {
             let message = "only a match of a silence that repeats has a number";
             self.report(
                 Diagnostic::error(Code::NotAllowedHere, span, message)

@@ -233,11 +233,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             );
             return None;
         }
-        let id = *self.length_ids.entry(format!("{:?}", typed.expr)).or_insert_with(|| {
-            self.lengths.push(typed.expr);
-            LengthId::new(self.lengths.len() - 1)
-        });
-        Some(Length::Read(id))
+        let id = self.lengths.add(format!("{:?}", typed.expr), typed.expr);
+        Some(Length::Read(LengthId::new(id)))
     }
 
     /// A duration that bounds something has to be positive.

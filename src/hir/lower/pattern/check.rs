@@ -419,7 +419,7 @@ impl<'a> RuleLowerer<'_, 'a> {
 
     /// Notes that a partial match can wait for ever, if it can.
     pub(super) fn note_waits(&mut self, plan: &SequencePlan<'a>, span: Span, within: Option<i64>) {
-        self.bounded_waits = has_bounded_wait(plan);
+        self.traits.bounded_waits = has_bounded_wait(plan);
         if within.is_none() && may_wait(plan) {
             // A last `not` with `for` gives up by itself.
             if let [PlanItem { kind: PlanKind::Step { quant, .. }, .. }, last] =
@@ -437,7 +437,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             {
                 return;
             }
-            self.waits_forever = Some((self.source, span));
+            self.traits.waits_forever = Some((self.source, span));
         }
     }
 }

@@ -43,12 +43,12 @@ impl<'a> RuleLowerer<'_, 'a> {
                      are never given up",
                     "bound it with `within`, or take `any` or `each` away",
                 )
-            } else if doubles && (self.keeps_all || !last) {
+            } else if doubles && (self.traits.keeps_all || !last) {
                 (
                     "the partial matches of this loop double with each event that it can take",
                     "give it an upper bound or an `until`, or take `any` away",
                 )
-            } else if self.keeps_all {
+            } else if self.traits.keeps_all {
                 (
                     "with `skip none`, this loop gives a match for each event that it begins with \
                      and each length",

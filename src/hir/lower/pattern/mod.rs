@@ -294,9 +294,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         let times = times.saturating_mul(own);
         match &take.unit {
             Unit::Step(step) => {
-                let fine = self.steps_written_out <= MAX_STEPS;
-                self.steps_written_out = self.steps_written_out.saturating_add(times);
-                if fine && self.steps_written_out > MAX_STEPS {
+                let fine = self.traits.steps_written_out <= MAX_STEPS;
+                self.traits.steps_written_out = self.traits.steps_written_out.saturating_add(times);
+                if fine && self.traits.steps_written_out > MAX_STEPS {
                     self.too_many_steps(take.span);
                 }
                 let resolved = self.resolve(step);
@@ -311,8 +311,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let within = bound.as_ref().and_then(|bound| self.bound(bound));
                 let repeated = quant.can_repeat();
                 if repeated {
-                    self.loop_count += 1;
-                    loops.push(self.loop_count);
+                    self.traits.loop_count += 1;
+                    loops.push(self.traits.loop_count);
                 }
                 let plan = self.plan_body(body, times, loops);
                 if repeated {
@@ -346,8 +346,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                 }
                 let repeated = quant.can_repeat();
                 if repeated {
-                    self.loop_count += 1;
-                    loops.push(self.loop_count);
+                    self.traits.loop_count += 1;
+                    loops.push(self.traits.loop_count);
                 }
                 let needed = needed.clamp(1, of.max(1));
                 let plan = self.plan_alternatives(sequences, needed, take.span, times, loops);

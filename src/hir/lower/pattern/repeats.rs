@@ -33,7 +33,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                  `emit as` an event, which another rule begins with",
             ));
         }
-        self.repeats = own.is_some();
+        self.traits.repeats = own.is_some();
         let last = planned.and_then(|planned| planned.plan.items.last());
         if let (Some(word), Some(planned)) = (own, planned)
             && let Some(PlanKind::Not { duration: Some((time, _)), .. }) =

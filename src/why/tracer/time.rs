@@ -1,0 +1,43 @@
+//! The time of a tracer: events in order, and how far time has come.
+
+use std::sync::Arc;
+
+use crate::stream::{Progress, Reorder, SourceId, WatermarkStrategy};
+use crate::time::Timestamp;
+
+/// How far time has come for a tracer, and the events that wait for it.
+pub(in crate::why) struct TraceTime<E> {
+    pub(in crate::why) strategy: WatermarkStrategy,
+    pub(super) progress: Progress,
+    pub(super) source: SourceId,
+    pub(super) buffer: Reorder<Arrived<E>>,
+    pub(super) watermark: Timestamp,
+    /// The event that moved time last: its line and its time.
+    pub(super) moved_by: Option<(Option<u64>, Timestamp)>,
+    /// The time of the newest event.
+    pub(super) newest: Option<Timestamp>,
+}
+
+/// An event that waits for time to pass.
+#[derive(Clone, Debug)]
+pub(super) struct Arrived<E> {
+    pub(super) event: E,
+    pub(super) line: Option<u64>,
+    pub(super) is_seen: bool,
+    pub(super) made_by: Option<Arc<str>>,
+}
+
+impl<E: Clone> TraceTime<E> {
+    pub(super) fn new(strategy: WatermarkStrategy) -> TraceTime<E> {
+        let mut progress = Progress::new(strategy);
+        TraceTime {
+            strategy,
+            source: progress.source(""),
+            progress,
+            buffer: Reorder::new(),
+            watermark: Timestamp::MIN,
+            moved_by: None,
+            newest: None,
+        }
+    }
+}
