@@ -92,7 +92,7 @@ mod snapshot;
 mod stats;
 
 pub use builder::EngineBuilder;
-pub use change::replace::{Refused, Replacement, RuleChange, Verdict};
+pub use change::replacement::{Refused, Replacement, RuleChange, Verdict};
 pub use engine::{Engine, Outputs};
 pub use error::{BuildError, PushError};
 pub use ingest::watermark::SourceId;

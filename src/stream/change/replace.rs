@@ -1,7 +1,5 @@
 //! Replacement of rules while a stream goes on.
 
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
@@ -10,11 +8,12 @@ use crate::event::Event;
 use crate::exec::{Carried, Extent, KeyState, Migration};
 use crate::hir::{KeyPart, Rule};
 use crate::ruleset::RuleSet;
-use crate::schema::{EventType, Field, Schema, TypeId};
+use crate::schema::{Schema, TypeId};
+use crate::stream::change::replacement::{Refused, Replacement, RuleChange, Verdict};
+use crate::stream::change::schema::{Retyped, merge};
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::engine::Engine;
-use crate::stream::error::BuildError;
 use crate::stream::keys::cold::Which;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::table::{At, KeyTable};
@@ -22,139 +21,6 @@ use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::spec::{Preparation, Relink, RuleSpec, check_events};
 use crate::stream::rule::sweeps::Sweeps;
 use crate::time::Timestamp;
-
-/// The result of replacing one rule set by another. `Display` gives a line for each rule.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Replacement {
-    /// The new rules in their order, then the removed rules.
-    pub rules: Vec<RuleChange>,
-}
-
-/// The result of a replacement for one rule.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct RuleChange {
-    /// The rule's name.
-    pub rule: Arc<str>,
-    /// The verdict on the rule.
-    pub verdict: Verdict,
-    /// The rule's [version](Rule::version) before; `None` if the rule is new.
-    pub old_version: Option<u64>,
-    /// The rule's version after; `None` if the rule is gone.
-    pub new_version: Option<u64>,
-    /// The number of partial matches that continue. A partial match with several branches counts
-    /// once for each, as in [`Stats::partials`](crate::stream::Stats::partials).
-    pub kept: u64,
-    /// The number of partial matches that are dropped. They are reported neither as matches nor as
-    /// timeouts. A group of the compact form counts once for each of its states; where an edit ends
-    /// the form, each partial match of a group counts.
-    pub dropped: u64,
-}
-
-/// The verdict on a rule and its partial matches.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Verdict {
-    /// The rule has the same meaning. All of its state continues.
-    Unchanged,
-    /// The rule changed, but no partial match has passed a changed part. All partial matches
-    /// continue.
-    Kept,
-    /// Some partial matches have passed a changed part or exceed a bound that is shorter now, and
-    /// are dropped. The others continue.
-    KeptInPart,
-    /// The rule starts anew, for the given reason. No partial match continues.
-    Reset(String),
-    /// The old rules had no rule with this name.
-    Added,
-    /// The new rules have no rule with this name.
-    Removed,
-    /// The rule cannot be run over these events. No rule is replaced.
-    Refused(BuildError),
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Verdict::Unchanged => f.write_str("unchanged"),
-            Verdict::Kept => f.write_str("kept"),
-            Verdict::KeptInPart => f.write_str("kept in part"),
-            Verdict::Reset(reason) => write!(f, "reset, {reason}"),
-            Verdict::Added => f.write_str("added"),
-            Verdict::Removed => f.write_str("removed"),
-            Verdict::Refused(reason) => write!(f, "refused, {reason}"),
-        }
-    }
-}
-
-impl fmt::Display for RuleChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.rule, self.verdict)?;
-        let matches = |count| if count == 1 { "partial match" } else { "partial matches" };
-        match (self.kept, self.dropped) {
-            (0, 0) => Ok(()),
-            (kept, 0) => write!(f, " ({kept} {})", matches(kept)),
-            (0, dropped) => write!(f, " ({dropped} {} dropped)", matches(dropped)),
-            (kept, dropped) => write!(f, " ({kept} {}, {dropped} dropped)", matches(kept)),
-        }
-    }
-}
-
-impl fmt::Display for Replacement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, rule) in self.rules.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n")?;
-            }
-            rule.fmt(f)?;
-        }
-        Ok(())
-    }
-}
-
-impl Replacement {
-    /// Returns the change of the rule with this name.
-    pub fn rule(&self, name: &str) -> Option<&RuleChange> {
-        self.rules.iter().find(|change| *change.rule == *name)
-    }
-
-    /// True if a rule is refused, so that no rule is replaced.
-    pub fn is_refused(&self) -> bool {
-        self.rules.iter().any(|change| matches!(change.verdict, Verdict::Refused(_)))
-    }
-
-    /// Returns the number of partial matches that are dropped, over all rules.
-    pub fn dropped(&self) -> u64 {
-        self.rules.iter().map(|change| change.dropped).sum()
-    }
-}
-
-/// The error of a replacement in which some new rules cannot be run over these events. The old
-/// rules stay.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refused(Replacement);
-
-impl Refused {
-    /// Returns the refused replacement, with a verdict for each rule.
-    pub fn replacement(&self) -> &Replacement {
-        &self.0
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the rules cannot be replaced")?;
-        for change in &self.0.rules {
-            if let Verdict::Refused(reason) = &change.verdict {
-                write!(f, "; {reason}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Error for Refused {}
 
 /// A replacement that is planned and not yet applied.
 struct ReplacementPlan<E: Event> {
@@ -632,76 +498,9 @@ fn incompatible(before: &Rule, after: &Rule, retyped: &[Retyped]) -> Option<Stri
     Some(format!("the field `{}` is declared with another type", retyped.field))
 }
 
-/// A field that is declared with another type than before.
-pub(in crate::stream) struct Retyped {
-    ty: TypeId,
-    /// The field with its event type: `order.amount`.
-    field: String,
-}
-
-/// Merges the declarations of `known` and `declared`. The types and fields of `known` keep their
-/// numbers, so that earlier events can still be read.
-pub(in crate::stream) fn merge(
-    known: &Arc<Schema>,
-    declared: &Schema,
-) -> (Arc<Schema>, Vec<Retyped>) {
-    let mut retyped = Vec::new();
-    let mut merged = Schema::new();
-    for (id, ty) in known.types() {
-        let Some(new) = declared.type_id(&ty.name).map(|id| declared.ty(id)) else {
-            merged.add(ty.clone());
-            continue;
-        };
-        let mut fields: Vec<Field> = Vec::new();
-        for field in &ty.fields {
-            let Some(same) = new.field_id(&field.name).map(|id| new.field(id)) else {
-                // Events need not have it any more.
-                fields.push(Field { optional: true, ..field.clone() });
-                continue;
-            };
-            if same.ty != field.ty {
-                retyped.push(Retyped { ty: id, field: format!("{}.{}", ty.name, field.name) });
-            }
-            fields.push(same.clone());
-        }
-        fields
-            .extend(new.fields.iter().filter(|field| ty.field_id(&field.name).is_none()).cloned());
-        let mut ty = EventType { fields, time: None, ..new.clone() };
-        ty.time = new.time.and_then(|time| ty.field_id(&new.field(time).name));
-        merged.add(ty);
-    }
-    for (_, ty) in declared.types() {
-        merged.add(ty.clone());
-    }
-    if known.types().eq(merged.types()) {
-        return (known.clone(), retyped);
-    }
-    (Arc::new(merged), retyped)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{FieldId, FieldType};
-
-    fn schema(types: &[(&str, &[(&str, FieldType)])]) -> Schema {
-        let mut schema = Schema::new();
-        for (name, fields) in types {
-            let fields = fields.iter().map(|(name, ty)| Field {
-                name: (*name).into(),
-                ty: ty.clone(),
-                optional: false,
-            });
-            let ty = EventType {
-                name: (*name).into(),
-                fields: fields.collect(),
-                time: Some(FieldId::new(0)),
-                open: false,
-            };
-            assert!(schema.add(ty).is_some());
-        }
-        schema
-    }
 
     #[test]
     fn new_rules_share_the_automata_of_those_that_run() {
@@ -726,41 +525,5 @@ mod tests {
             .map(|rule| Arc::ptr_eq(rule.matcher.program().automaton(), &before))
             .collect();
         assert_eq!(shared, [true, true, false]);
-    }
-
-    #[test]
-    fn what_is_known_keeps_its_numbers() {
-        use FieldType::{Float, Int, Time};
-        let known = Arc::new(schema(&[
-            ("gone", &[("at", Time)]),
-            ("order", &[("at", Time), ("id", FieldType::String), ("amount", Int)]),
-        ]));
-        let new = schema(&[
-            ("paid", &[("at", Time)]),
-            ("order", &[("amount", Float), ("user", FieldType::String), ("at", Time)]),
-        ]);
-        let (merged, retyped) = merge(&known, &new);
-        let shown: Vec<String> = merged
-            .types()
-            .map(|(_, ty)| {
-                let fields = ty.fields.iter();
-                let fields = fields.map(|field| {
-                    format!("{}: {}{}", field.name, field.ty, if field.optional { "?" } else { "" })
-                });
-                let time = ty.time.map(|time| &*ty.field(time).name);
-                format!("{} {:?} {time:?}", ty.name, fields.collect::<Vec<_>>())
-            })
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                r#"gone ["at: time"] Some("at")"#,
-                r#"order ["at: time", "id: string?", "amount: float", "user: string"] Some("amount")"#,
-                r#"paid ["at: time"] Some("at")"#,
-            ]
-        );
-        let retyped: Vec<_> = retyped.iter().map(|retyped| &retyped.field[..]).collect();
-        assert_eq!(retyped, ["order.amount"]);
-        assert!(Arc::ptr_eq(&merge(&known, &known).0, &known));
     }
 }

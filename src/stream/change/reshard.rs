@@ -11,7 +11,7 @@ use crate::event::{Event, bytes_of};
 use crate::exec::Image;
 use crate::hir::{Expr, Rule};
 use crate::ruleset::RuleSet;
-use crate::stream::change::replace::{Refused, Replacement};
+use crate::stream::change::replacement::{Refused, Replacement};
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;
 use crate::stream::ingest::arrivals::Ingest;

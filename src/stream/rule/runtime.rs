@@ -1,14 +1,11 @@
-//! One rule as an engine runs it.
+//! One rule as an engine runs it: its state, and the push of an event to a key.
 
 use std::sync::Arc;
 
 use hashbrown::HashSet;
-use smallvec::SmallVec;
 
 use crate::event::Event;
-use crate::exec::{
-    FETCHES, KeyState, LastSet, Matcher, Outcome, OutcomeKind, PrefilterOutcome, PushedEvent, Store,
-};
+use crate::exec::{KeyState, Matcher, Outcome, PrefilterOutcome, PushedEvent, Store};
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
@@ -19,18 +16,16 @@ use crate::stream::keys::cursor::KeyCursor;
 use crate::stream::keys::key::KeyRef;
 use crate::stream::keys::reader::KeyClosures;
 use crate::stream::keys::table::{At, KeyTable, RuleState};
-use crate::stream::keys::{GROUP_SIZE, MIN_OPEN_RUNS};
 use crate::stream::output::matched::{Match, RuleInfo};
 use crate::stream::output::receiver::Receiver;
 use crate::stream::output::sink::{Overflow, Sink};
 use crate::stream::rule::accounting::Accounting;
-use crate::stream::rule::context::{KeyPlace, PushContext, SweepContext};
+use crate::stream::rule::context::{KeyPlace, PushContext};
 use crate::stream::rule::emitter::Emitter;
+use crate::stream::rule::ending::give_up;
 use crate::stream::rule::suppress::SuppressionTable;
-use crate::stream::rule::sweeps::{Noted, Sweeps};
-use crate::stream::rule::timers::{Timer, Timers};
+use crate::stream::rule::sweeps::Sweeps;
 use crate::stream::stats::Stats;
-use crate::time::Timestamp;
 use crate::value::Value;
 
 /// A rule and its state.
@@ -403,75 +398,6 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
-    /// Schedules the expiry timer of a key's state. Returns true if the state is empty and must be
-    /// dropped.
-    pub(in crate::stream) fn schedule(
-        &mut self,
-        index: u32,
-        (slot, generation): (u32, u32),
-        held: &mut RuleState,
-        timers: &mut Timers,
-        stats: &mut Stats,
-    ) -> bool {
-        if held.state.is_idle() {
-            stats.keys -= 1;
-            return true;
-        }
-        self.schedule_open(index, (slot, generation), held, false, timers);
-        false
-    }
-
-    /// Schedules the expiry timer of a key with state. If the key `wakes`, an entry for a sweep may
-    /// exist, which counts if it is for the same moment.
-    #[inline(always)]
-    fn schedule_open(
-        &mut self,
-        index: u32,
-        (slot, generation): (u32, u32),
-        held: &mut RuleState,
-        wakes: bool,
-        timers: &mut Timers,
-    ) {
-        if self.sweeps.is_some() {
-            if wakes || held.armed == Timestamp::MAX {
-                let last = self.matcher.last_deadline(&held.state);
-                self.schedule_sweep(index, (slot, generation), held, last, timers);
-            }
-            return;
-        }
-        if let Some(deadline) = self.matcher.deadline(&held.state)
-            && deadline < held.armed
-        {
-            held.armed = deadline;
-            timers.add(Timer { at: deadline, rule: index, slot, generation });
-        }
-    }
-
-    /// Reschedules the timer of a state that was loaded from a cold store. A sweep that is due now
-    /// is done here, and may drop the state.
-    pub(in crate::stream) fn reschedule(
-        &mut self,
-        keys: &mut KeyTable,
-        (slot, place): (u32, usize),
-        armed: Timestamp,
-        cx: &mut SweepContext<'_>,
-    ) {
-        let At { generation, held, .. } = keys.at_mut(slot, place);
-        held.armed = armed;
-        let is_open = !held.state.is_idle();
-        match &mut self.sweeps {
-            Some(_) if armed <= cx.now && is_open => {
-                self.sweep_key(keys, (slot, place), cx);
-                self.account(cx.stats);
-                return;
-            }
-            _ if armed == Timestamp::MAX => {}
-            None => cx.timers.add(Timer { at: armed, rule: cx.rule, slot, generation }),
-            Some(sweeps) => note(sweeps, cx.rule, armed, (slot, generation), cx.timers),
-        }
-        self.schedule(cx.rule, (slot, generation), held, cx.timers, cx.stats);
-    }
-
     /// Updates the engine's count of bytes.
     #[inline]
     pub(in crate::stream) fn account(&mut self, stats: &mut Stats) {
@@ -479,109 +405,6 @@ impl<E: Event> RuleRuntime<E> {
         stats.captured_bytes =
             stats.captured_bytes.wrapping_add(bytes.wrapping_sub(self.accounted));
         self.accounted = bytes;
-    }
-
-    /// Schedules a sweep of a key after its last deadline, if it has one.
-    fn schedule_sweep(
-        &mut self,
-        index: u32,
-        noted: (u32, u32),
-        held: &mut RuleState,
-        last: Option<Timestamp>,
-        timers: &mut Timers,
-    ) {
-        let Some(sweeps) = &mut self.sweeps else { return };
-        let at = last.map_or(Timestamp::MAX, |last| sweeps.after(last));
-        if at != held.armed {
-            held.armed = at;
-            // The end of the stream needs no sweep.
-            if at < Timestamp::MAX {
-                note(sweeps, index, at, noted, timers);
-            }
-        }
-    }
-
-    /// Drops expired state of the keys that are scheduled for this sweep, without any output.
-    pub(in crate::stream) fn sweep(&mut self, keys: &mut KeyTable, cx: &mut SweepContext<'_>) {
-        let Some(sweeps) = &mut self.sweeps else { return };
-        let noted = sweeps.take(cx.now);
-        cx.timers.forget(noted.len());
-        for noted in noted.chunks(GROUP_SIZE) {
-            if cx.stats.partials >= MIN_OPEN_RUNS {
-                self.fetch(cx.rule, keys, noted, cx.now);
-            }
-            for &(slot, generation) in noted {
-                let Some(place) = keys.armed((slot, generation), cx.rule, cx.now) else { continue };
-                self.sweep_key(keys, (slot, place), cx);
-            }
-        }
-        if let Some(sweeps) = &mut self.sweeps {
-            sweeps.give_back(noted);
-        }
-        self.account(cx.stats);
-    }
-
-    /// Drops the expired state at a position of a slot, and schedules another sweep if any state is
-    /// left.
-    ///
-    /// Inlined: most keys of a sweep end here.
-    #[inline(always)]
-    fn sweep_key(
-        &mut self,
-        keys: &mut KeyTable,
-        (slot, place): (u32, usize),
-        cx: &mut SweepContext<'_>,
-    ) {
-        let At { generation, held, .. } = keys.at_mut(slot, place);
-        if held.state.is_idle() {
-            keys.evict(slot);
-            return;
-        }
-        held.armed = Timestamp::MAX;
-        match self.matcher.last_deadline(&held.state) {
-            Some(last) if last > cx.now => {
-                self.schedule_sweep(cx.rule, (slot, generation), held, Some(last), cx.timers);
-            }
-            Some(_) => {
-                let before = held.state.run_count();
-                self.matcher.advance(&mut self.store, &mut held.state, cx.now, &mut |_| {});
-                count(cx.stats, before, held.state.run_count());
-                if held.state.is_idle() {
-                    cx.stats.keys -= 1;
-                    keys.drop_at(slot, place);
-                }
-            }
-            None => {}
-        }
-    }
-
-    /// Prefetches the state that a sweep will read and drop.
-    #[inline(never)]
-    fn fetch(&self, index: u32, keys: &KeyTable, noted: &[Noted], now: Timestamp) {
-        for (slot, _) in noted {
-            keys.prefetch(*slot);
-        }
-        let mut over: SmallVec<[&KeyState; GROUP_SIZE]> = SmallVec::new();
-        for &noted in noted {
-            if keys.armed(noted, index, now).is_some()
-                && let Some(RuleState { state, .. }) = keys.held(noted.0, index)
-                && self.matcher.last_deadline(state).is_some_and(|last| last <= now)
-            {
-                over.push(state);
-            }
-        }
-        for step in 0..FETCHES {
-            over.retain(|state| self.matcher.prefetch(&self.store, state, now, step));
-        }
-    }
-
-    /// Removes the sweep entries of keys that are gone. Returns the number of entries that are
-    /// left.
-    pub(in crate::stream) fn prune(&mut self, index: u32, keys: &mut KeyTable) -> usize {
-        let Some(sweeps) = &mut self.sweeps else { return 0 };
-        keys.evict_idle();
-        sweeps.retain(|at, noted| keys.armed(noted, index, at).is_some());
-        sweeps.len()
     }
 
     /// Drops the partial matches of the key that exceeded a limit over all keys.
@@ -610,167 +433,10 @@ impl<E: Event> RuleRuntime<E> {
         sink.outputs().overflowed(overflow);
         self.account(&mut accounting.stats);
     }
-
-    /// Advances the states at these positions of slots to `now`, and reports their outputs by
-    /// start.
-    pub(in crate::stream) fn expire<S: Receiver<E> + ?Sized>(
-        &mut self,
-        keys: &mut KeyTable,
-        places: &[(u32, usize)],
-        now: Timestamp,
-        accounting: &mut Accounting<E>,
-        sink: &mut S,
-    ) {
-        self.move_places(keys, places, now, accounting, sink);
-        let cut_off = self.store.take_cut_off();
-        if cut_off > 0 {
-            accounting.stats.overflowed += cut_off;
-            sink.outputs().overflowed(Overflow::Repetitions {
-                rule: self.info.rule.name.clone(),
-                silences: cut_off,
-            });
-        }
-    }
-
-    fn move_places<S: Receiver<E> + ?Sized>(
-        &mut self,
-        keys: &mut KeyTable,
-        places: &[(u32, usize)],
-        now: Timestamp,
-        accounting: &mut Accounting<E>,
-        sink: &mut S,
-    ) {
-        let RuleRuntime { info, matcher, store, emitter, .. } = self;
-        let schema = &*info.schema;
-        if let [(slot, place)] = *places {
-            let At { key, held: RuleState { state, .. }, .. } = keys.at_mut(slot, place);
-            let before = state.run_count();
-            move_on(matcher, store, state, now, &mut |outcome| {
-                emitter.report(
-                    Match::new(info, key, outcome),
-                    outcome.kind(),
-                    schema,
-                    accounting,
-                    sink,
-                );
-            });
-            if emitter.take_ended_key() {
-                give_up(matcher, store, state, &mut accounting.stats);
-            }
-            count(&mut accounting.stats, before, state.run_count());
-            self.account(&mut accounting.stats);
-            return;
-        }
-        // Keys are independent, but their outputs at one moment have one order.
-        let mut held = Vec::new();
-        let mut sets = LastSet::default();
-        for &(slot, place) in places {
-            let RuleState { state, .. } = keys.at_mut(slot, place).held;
-            let before = state.run_count();
-            move_on(matcher, store, state, now, &mut |outcome| {
-                let order = (outcome.kind() == OutcomeKind::Match, outcome.start_seq());
-                held.push((order, slot, outcome.hold(&mut sets)));
-            });
-            count(&mut accounting.stats, before, state.run_count());
-        }
-        held.sort_by_key(|(order, ..)| *order);
-        let mut ended: Vec<u32> = Vec::new();
-        for (_, slot, held) in &held {
-            let outcome = held.outcome(matcher.program());
-            let reported = Match::new(info, &keys.slot(*slot).key, outcome);
-            emitter.report(reported, outcome.kind(), schema, accounting, sink);
-            if emitter.take_ended_key() {
-                ended.push(*slot);
-            }
-        }
-        drop(held);
-        for &(slot, place) in places.iter().filter(|(slot, _)| ended.contains(slot)) {
-            let RuleState { state, .. } = keys.at_mut(slot, place).held;
-            let before = state.run_count();
-            give_up(matcher, store, state, &mut accounting.stats);
-            count(&mut accounting.stats, before, 0);
-        }
-        self.account(&mut accounting.stats);
-    }
-
-    /// Drops the state of an event's key for which the rule is over (`once`). A cold store has kept
-    /// the state since before the match that ended the rule.
-    #[cold]
-    fn end_key(
-        &mut self,
-        index: u32,
-        keys: &mut KeyTable,
-        cursor: &mut KeyCursor<'_>,
-        stats: &mut Stats,
-    ) {
-        let Some((slot, place)) = cursor.place(keys, index) else { return };
-        self.end_at(keys, slot, place, stats);
-        // A slot has fewer positions than there are rules.
-        cursor.idle.push(u32::try_from(place).unwrap_or(u32::MAX));
-        self.account(stats);
-    }
-
-    /// Drops all state: the rule is over (`once per rule`).
-    #[cold]
-    pub(in crate::stream) fn end(&mut self, index: u32, keys: &mut KeyTable, stats: &mut Stats) {
-        let has_rule = |held: &[RuleState]| held.iter().any(|held| held.rule == index);
-        let slots = keys.slots().filter(|(_, slot)| has_rule(slot.held()));
-        let slots: Vec<u32> = slots.map(|(slot, _)| slot).collect();
-        for slot in slots {
-            if let Some(place) = keys.place(slot, index) {
-                self.end_at(keys, slot, place, stats);
-                keys.drop_at(slot, place);
-            }
-        }
-        self.account(stats);
-    }
-
-    fn end_at(&mut self, keys: &mut KeyTable, slot: u32, place: usize, stats: &mut Stats) {
-        let RuleState { state, .. } = keys.at_mut(slot, place).held;
-        let before = state.run_count();
-        give_up(&self.matcher, &mut self.store, state, stats);
-        count(stats, before, 0);
-        stats.keys -= 1;
-    }
-}
-
-/// Drops the partial matches of a key that is over (`once`).
-#[cold]
-fn give_up<E: Event>(
-    matcher: &Matcher<E>,
-    store: &mut Store<E>,
-    state: &mut KeyState,
-    stats: &mut Stats,
-) {
-    stats.ended += state.run_count() as u64;
-    matcher.clear(store, state);
-}
-
-/// Schedules a key for a sweep of a rule. The rule has one timer for each moment.
-fn note(sweeps: &mut Sweeps, rule: u32, at: Timestamp, noted: (u32, u32), timers: &mut Timers) {
-    timers.note(1);
-    if sweeps.add(at, noted) {
-        timers.add(Timer::of_sweep(at, rule));
-    }
-}
-
-/// Advances a key to a time. Only the end of the stream is at the greatest timestamp.
-fn move_on<E: Event>(
-    matcher: &Matcher<E>,
-    store: &mut Store<E>,
-    state: &mut KeyState,
-    now: Timestamp,
-    report: &mut impl FnMut(Outcome<'_, E>),
-) {
-    if now == Timestamp::MAX {
-        matcher.finish(store, state, report);
-    } else {
-        matcher.advance(store, state, now, report);
-    }
 }
 
 /// Counts the change of a key's partial matches from `before` to `after`.
 #[inline]
-fn count(stats: &mut Stats, before: usize, after: usize) {
+pub(super) fn count(stats: &mut Stats, before: usize, after: usize) {
     stats.partials = stats.partials + after as u64 - before as u64;
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::event::Portable;
 use crate::hir::Rule;
 use crate::stream::builder::EngineBuilder;
-use crate::stream::change::replace::{Refused, Replacement};
+use crate::stream::change::replacement::{Refused, Replacement};
 use crate::stream::change::reshard;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;

@@ -1,0 +1,62 @@
+//! The end of a key or of a whole rule with its first match: `once`.
+
+use crate::event::Event;
+use crate::exec::{KeyState, Matcher, Store};
+use crate::stream::keys::cursor::KeyCursor;
+use crate::stream::keys::table::{KeyTable, RuleState};
+use crate::stream::rule::runtime::{RuleRuntime, count};
+use crate::stream::stats::Stats;
+
+impl<E: Event> RuleRuntime<E> {
+    /// Drops the state of an event's key for which the rule is over (`once`). A cold store has kept
+    /// the state since before the match that ended the rule.
+    #[cold]
+    pub(super) fn end_key(
+        &mut self,
+        index: u32,
+        keys: &mut KeyTable,
+        cursor: &mut KeyCursor<'_>,
+        stats: &mut Stats,
+    ) {
+        let Some((slot, place)) = cursor.place(keys, index) else { return };
+        self.end_at(keys, slot, place, stats);
+        // A slot has fewer positions than there are rules.
+        cursor.idle.push(u32::try_from(place).unwrap_or(u32::MAX));
+        self.account(stats);
+    }
+
+    /// Drops all state: the rule is over (`once per rule`).
+    #[cold]
+    pub(in crate::stream) fn end(&mut self, index: u32, keys: &mut KeyTable, stats: &mut Stats) {
+        let has_rule = |held: &[RuleState]| held.iter().any(|held| held.rule == index);
+        let slots = keys.slots().filter(|(_, slot)| has_rule(slot.held()));
+        let slots: Vec<u32> = slots.map(|(slot, _)| slot).collect();
+        for slot in slots {
+            if let Some(place) = keys.place(slot, index) {
+                self.end_at(keys, slot, place, stats);
+                keys.drop_at(slot, place);
+            }
+        }
+        self.account(stats);
+    }
+
+    fn end_at(&mut self, keys: &mut KeyTable, slot: u32, place: usize, stats: &mut Stats) {
+        let RuleState { state, .. } = keys.at_mut(slot, place).held;
+        let before = state.run_count();
+        give_up(&self.matcher, &mut self.store, state, stats);
+        count(stats, before, 0);
+        stats.keys -= 1;
+    }
+}
+
+/// Drops the partial matches of a key that is over (`once`).
+#[cold]
+pub(super) fn give_up<E: Event>(
+    matcher: &Matcher<E>,
+    store: &mut Store<E>,
+    state: &mut KeyState,
+    stats: &mut Stats,
+) {
+    stats.ended += state.run_count() as u64;
+    matcher.clear(store, state);
+}
