@@ -17,6 +17,7 @@
 //! ```
 
 mod draw;
+mod phrase;
 mod picture;
 mod states;
 mod svg;

@@ -1,0 +1,115 @@
+//! Repairs of random patterns, so that fewer are refused.
+
+use super::{
+    RandomGroup, RandomItem, RandomKind, RandomLength, RandomPattern, RandomQuantifier, RandomTest,
+};
+use kleene::hir::Contiguity;
+
+impl RandomPattern {
+    /// Returns the pattern without `not`s and gaps where they have no meaning, and with a bound
+    /// where a `not` needs one.
+    #[must_use]
+    pub fn repaired(mut self) -> RandomPattern {
+        repair(&mut self.items, true);
+        let forbids = matches!(
+            self.items.last(),
+            Some(RandomItem { kind: RandomKind::Not(_), contiguity, .. })
+                if *contiguity != Contiguity::Next
+        );
+        if forbids && self.within.is_none() {
+            self.within = Some(RandomLength::Millis(9));
+        }
+        self
+    }
+}
+
+pub(super) fn repair(items: &mut Vec<RandomItem>, top: bool) {
+    let mut kept: Vec<RandomItem> = Vec::new();
+    let mut last_is_not_at_end = None;
+    for mut item in items.drain(..) {
+        match &mut item.kind {
+            RandomKind::Not(_) => {
+                if kept.last().is_none_or(may_be_empty) {
+                    continue;
+                }
+                // A silence does not go with another `not` beside it.
+                if let Some(before) = kept.last_mut()
+                    && matches!(before.kind, RandomKind::Not(_))
+                {
+                    (before.gap, item.gap) = (None, None);
+                }
+            }
+            RandomKind::Alternatives(branches, _) => {
+                for branch in branches {
+                    repair(branch, false);
+                    if branch.iter().all(may_be_empty) {
+                        require(branch);
+                    }
+                }
+            }
+            RandomKind::Group(RandomGroup { items: inner, .. }, quantifier) => {
+                repair(inner, false);
+                if inner.iter().all(may_be_empty) && quantifier.more.is_none() {
+                    quantifier.more = Some(1);
+                    quantifier.until = None;
+                }
+            }
+            RandomKind::Step(..) => {}
+        }
+        kept.push(item);
+    }
+    if !top {
+        while kept.last().is_some_and(|item| matches!(item.kind, RandomKind::Not(_))) {
+            last_is_not_at_end = kept.pop();
+        }
+    }
+    // A sequence of nothing but nots becomes one step.
+    if kept.is_empty() {
+        let test = match last_is_not_at_end {
+            Some(RandomItem { kind: RandomKind::Not(test), .. }) => test,
+            _ => RandomTest::Type(0),
+        };
+        let once = RandomQuantifier {
+            min: 1,
+            more: Some(0),
+            optional: false,
+            inner: Contiguity::Relaxed,
+            greedy: false,
+            until: None,
+        };
+        let kind = RandomKind::Step(test, once);
+        kept.push(RandomItem { contiguity: Contiguity::Relaxed, gap: None, kind });
+    }
+    // Before the first there is nothing to be far from.
+    if let Some(first) = kept.first_mut() {
+        first.gap = None;
+    }
+    *items = kept;
+}
+
+/// Makes the first item one that cannot be left out.
+pub(super) fn require(items: &mut [RandomItem]) {
+    match items.first_mut().map(|item| &mut item.kind) {
+        Some(RandomKind::Step(_, quantifier)) => quantifier.optional = false,
+        Some(RandomKind::Group(group, quantifier)) => {
+            quantifier.optional = false;
+            require(&mut group.items);
+        }
+        Some(RandomKind::Not(_) | RandomKind::Alternatives(..)) | None => {}
+    }
+}
+
+fn is_optional(item: &RandomItem) -> bool {
+    match &item.kind {
+        RandomKind::Step(_, quantifier) | RandomKind::Group(_, quantifier) => quantifier.optional,
+        RandomKind::Not(_) | RandomKind::Alternatives(..) => false,
+    }
+}
+
+pub(super) fn may_be_empty(item: &RandomItem) -> bool {
+    is_optional(item)
+        || matches!(
+            &item.kind,
+            RandomKind::Group(group, _) if group.items.iter().all(may_be_empty)
+        )
+}

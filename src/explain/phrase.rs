@@ -1,0 +1,269 @@
+//! Expressions in the spelling of rules.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::words::{KnownValues, Words, shown};
+use crate::hir::Expr;
+use crate::hir::expr::{
+    Aggregate, BinaryOp, CapturedField, FieldRef, MatchFact, MatchesFact, Pick, Set, ValueSet,
+};
+use crate::schema::{Schema, TypeId};
+
+/// The largest number of members of a set that are spelled out.
+const SHOWN_MEMBERS: usize = 5;
+
+/// The binding strength of an operator.
+fn strength(op: BinaryOp) -> u8 {
+    match op {
+        BinaryOp::Or => 1,
+        BinaryOp::And => 2,
+        BinaryOp::Add | BinaryOp::Sub => 5,
+        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => 6,
+        _ => 4,
+    }
+}
+
+/// A fact of a match, as rules spell it.
+fn fact_name(fact: MatchFact) -> &'static str {
+    match fact {
+        MatchFact::Start => "match.start",
+        MatchFact::End => "match.end",
+        MatchFact::Step => "match.step",
+        MatchFact::Awaits => "match.awaits",
+        MatchFact::Id => "match.id",
+        MatchFact::Repetition => "match.repetition",
+    }
+}
+
+/// Writes one expression.
+pub(super) struct PhraseWriter<'a, 'k> {
+    words: Words<'a>,
+    candidate: Option<TypeId>,
+    /// The step whose fields a bare one means, inside of an aggregate.
+    of: Option<&'a str>,
+    known: KnownValues<'k>,
+    out: String,
+}
+
+impl<'a, 'k> PhraseWriter<'a, 'k> {
+    /// Spells an expression over a candidate of type `candidate`.
+    pub(super) fn write(
+        words: Words<'a>,
+        expr: &Expr,
+        candidate: Option<TypeId>,
+        known: KnownValues<'k>,
+    ) -> String {
+        let mut writer = PhraseWriter { words, candidate, of: None, known, out: String::new() };
+        writer.expr(expr, 0);
+        writer.out
+    }
+
+    fn expr(&mut self, expr: &Expr, outer: u8) {
+        let own = match expr {
+            Expr::Binary(op, ..) => strength(*op),
+            Expr::Not(x) if !is_negated_form(x) => 3,
+            Expr::Not(_) | Expr::In(..) | Expr::IsNull(_) | Expr::Regex(..) => 4,
+            Expr::If(_) => 0,
+            Expr::Neg(_) => 7,
+            _ => 9,
+        };
+        let wrap = own < outer;
+        self.out.push_str(if wrap { "(" } else { "" });
+        match expr {
+            Expr::Literal(value) => self.out.push_str(&shown(value)),
+            Expr::Field(field) => self.field(field),
+            Expr::Captured(captured) => match (self.known)(expr) {
+                Some(value) => self.out.push_str(&shown(&value)),
+                None => self.captured(captured),
+            },
+            Expr::Aggregate(aggregate) => {
+                if let Some(value) = (self.known)(expr) {
+                    self.out.push_str(&shown(&value));
+                } else {
+                    self.aggregate(aggregate);
+                }
+            }
+            Expr::Register(_) => self.out.push_str("a captured value"),
+            Expr::Key(_) => self.out.push_str("the key"),
+            Expr::Match(fact) => self.out.push_str(fact_name(*fact)),
+            Expr::Matches(fact) => self.of_matches(*fact),
+            Expr::Not(x) => match &**x {
+                Expr::In(value, set) => self.membership(value, set, "not in"),
+                Expr::IsNull(value) => {
+                    self.expr(value, 5);
+                    self.out.push_str(" is not null");
+                }
+                x => {
+                    self.out.push_str("not ");
+                    self.expr(x, 4);
+                }
+            },
+            Expr::Neg(x) => {
+                self.out.push('-');
+                self.expr(x, 8);
+            }
+            Expr::Binary(op, a, b) => {
+                // Comparisons do not chain, and `a - (b - c)` keeps its brackets.
+                let comparison = own == 4;
+                self.expr(a, if comparison { 5 } else { own });
+                let _ = write!(self.out, " {} ", op.as_str());
+                self.expr(b, if own <= 2 { own } else { own + 1 });
+            }
+            Expr::In(value, set) => self.membership(value, set, "in"),
+            Expr::IsNull(x) => {
+                self.expr(x, 5);
+                self.out.push_str(" is null");
+            }
+            Expr::Regex(x, regex) => {
+                self.expr(x, 5);
+                let _ = write!(self.out, " ~ {:?}", regex.0.as_str());
+            }
+            Expr::If(parts) => self.conditional(parts),
+            Expr::Call(function, args) => {
+                let _ = write!(self.out, "{}(", function.name());
+                self.list(args);
+                self.out.push(')');
+            }
+            Expr::List(items) => {
+                self.out.push('[');
+                self.list(items);
+                self.out.push(']');
+            }
+            Expr::Record(fields) => self.record(fields),
+        }
+        self.out.push_str(if wrap { ")" } else { "" });
+    }
+
+    fn of_matches(&mut self, fact: MatchesFact) {
+        self.out.push_str("matches.");
+        match fact {
+            MatchesFact::Count => self.out.push_str("count"),
+            MatchesFact::Total(id) => match self.words.pattern.totals.get(id.index()) {
+                Some(total) => self.aggregate(total),
+                None => self.out.push('?'),
+            },
+        }
+    }
+
+    fn conditional(&mut self, [condition, then, otherwise]: &[Expr; 3]) {
+        self.out.push_str("if ");
+        self.expr(condition, 0);
+        self.out.push_str(" then ");
+        self.expr(then, 0);
+        self.out.push_str(" else ");
+        self.expr(otherwise, 0);
+    }
+
+    fn record(&mut self, fields: &[(Arc<str>, Expr)]) {
+        self.out.push_str("{ ");
+        for (index, (name, value)) in fields.iter().enumerate() {
+            self.out.push_str(if index > 0 { ", " } else { "" });
+            let _ = write!(self.out, "{name}: ");
+            self.expr(value, 0);
+        }
+        self.out.push_str(" }");
+    }
+
+    fn aggregate(&mut self, aggregate: &Aggregate) {
+        let name = self.words.step(aggregate.step);
+        let _ = write!(self.out, "{}(", aggregate.op.name());
+        match &aggregate.arg {
+            None => self.out.push_str(name),
+            Some(arg) => {
+                let steps = &self.words.pattern.steps;
+                let ty = steps.get(aggregate.step.index()).and_then(|of| of.ty);
+                let outside = (std::mem::replace(&mut self.candidate, ty), self.of.replace(name));
+                self.expr(arg, 0);
+                (self.candidate, self.of) = outside;
+            }
+        }
+        self.out.push(')');
+    }
+
+    fn list(&mut self, items: &[Expr]) {
+        for (index, item) in items.iter().enumerate() {
+            self.out.push_str(if index > 0 { ", " } else { "" });
+            self.expr(item, 0);
+        }
+    }
+
+    fn membership(&mut self, value: &Expr, set: &Set, word: &str) {
+        self.expr(value, 5);
+        let _ = write!(self.out, " {word} ");
+        match set {
+            Set::Values(values) => self.members(values),
+            Set::Range(low, high) => {
+                self.expr(low, 5);
+                self.out.push_str("..");
+                self.expr(high, 5);
+            }
+            Set::Expr(list) => self.expr(list, 5),
+        }
+    }
+
+    fn members(&mut self, set: &ValueSet) {
+        let mut members: Vec<String> = set.values.iter().map(shown).collect();
+        members.extend(set.networks.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")));
+        members.sort_unstable();
+        let more = members.len().saturating_sub(SHOWN_MEMBERS);
+        members.truncate(SHOWN_MEMBERS);
+        let _ = write!(self.out, "[{}", members.join(", "));
+        if more > 0 {
+            let _ = write!(self.out, ", ... {more} more");
+        }
+        self.out.push(']');
+    }
+
+    fn field(&mut self, field: &FieldRef) {
+        if let Some(of) = self.of {
+            let _ = write!(self.out, "{of}.");
+        }
+        let name = field_name(field, self.candidate, self.words.schema);
+        self.out.push_str(&name);
+    }
+
+    fn captured(&mut self, captured: &CapturedField) {
+        let steps = &self.words.pattern.steps;
+        let ty = captured.step.and_then(|step| steps.get(step.index())?.ty);
+        let field = field_name(&captured.field, ty, self.words.schema);
+        let Some(step) = captured.step else {
+            let _ = write!(self.out, "prev.{field}");
+            return;
+        };
+        let name = self.words.step(step);
+        let many = self.words.is_many(step);
+        let _ = match captured.pick {
+            Pick::First if many => write!(self.out, "first({name}.{field})"),
+            Pick::Last if many => write!(self.out, "last({name}.{field})"),
+            Pick::First | Pick::Last => write!(self.out, "{name}.{field}"),
+            Pick::Nth(n) => write!(self.out, "{name}[{n}].{field}"),
+            Pick::FromEnd(n) => write!(self.out, "{name}[-{n}].{field}"),
+        };
+    }
+}
+
+/// True if `not` before it has a form of its own.
+fn is_negated_form(expr: &Expr) -> bool {
+    matches!(expr, Expr::In(..) | Expr::IsNull(_))
+}
+
+fn field_name(field: &FieldRef, ty: Option<TypeId>, schema: &Schema) -> String {
+    let ty = ty.filter(|ty| ty.index() < schema.len());
+    match field {
+        FieldRef::Declared(id) => {
+            let fields = ty.map(|ty| &schema.ty(ty).fields);
+            let field = fields.and_then(|fields| fields.get(id.index()));
+            field.map_or_else(|| String::from("?"), |field| field.name.to_string())
+        }
+        FieldRef::Dynamic(path) => path.to_string(),
+        FieldRef::Time => String::from("its time"),
+        FieldRef::ByType(fields) => {
+            let of_type = fields.iter().find(|(of, _)| Some(*of) == ty).or(fields.first());
+            of_type.map_or_else(
+                || String::from("?"),
+                |(of, field)| field_name(field, Some(*of), schema),
+            )
+        }
+    }
+}
