@@ -168,6 +168,7 @@ fn closures_decide_which_events_a_step_takes() {
                 let latest = seen.latest().map(Ev::v);
                 let count = seen.count("b") + 1;
                 assert_eq!(latest, Some(before));
+                assert_eq!(seen.latest_as::<B>().is_some(), seen.count("b") > 0);
                 assert_eq!(seen.iter().map(|(name, _)| name).collect::<String>().len(), count);
                 assert_eq!(seen.count("no such step"), 0);
                 b.v < before

@@ -166,11 +166,11 @@ fn no_display_ends_in_a_newline() {
 /// Types that users do not see, and those of which there is only a name.
 const PRIVATE: [&str; 7] = [
     "DecodeError",
-    "Fields<'_>",
     "Length",
     "Lines<'_, Entry>",
-    "Mismatch",
     "RefusedPattern",
+    "SchemaMismatch",
+    "ShownFields<'_>",
     "Unseen",
 ];
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 use kleene::stream::Output;
 use kleene::testing::{TestBlock, TestStep};
 use kleene::why::{Cause, Fate, Tracer};
-use kleene::{Engine, Record, RuleSet, Value};
+use kleene::{Engine, Event, Pattern, Record, RuleSet, Timestamp, Value};
 
 /// What is fed to both.
 enum Input {
     Event(Record),
-    Advance(kleene::Timestamp),
+    Advance(Timestamp),
 }
 
 fn inputs(test: &TestBlock) -> Vec<Input> {
@@ -155,4 +155,33 @@ fn every_match_and_timeout_is_explained() {
         }
     }
     assert!(compared > 100, "{compared} keys");
+}
+
+#[derive(Clone, Event)]
+struct Login {
+    user: String,
+    ok: bool,
+    at: Timestamp,
+}
+
+#[test]
+fn a_pattern_that_was_built_in_rust_is_explained() {
+    let pattern = Pattern::<Login>::begin("fail")
+        .when(|login| !login.ok)
+        .followed_by("hit")
+        .when(|login| login.ok)
+        .key("user")
+        .build()
+        .expect("it can be built");
+    let mut tracer = Tracer::of_pattern(&pattern, ["ann"]).expect("it has this key");
+    for (second, user, ok) in [(1, "ann", false), (2, "bob", true), (3, "ann", true)] {
+        let at = Timestamp::from_millis(1000 * second);
+        tracer.push(&Login { user: user.to_owned(), ok, at }, None);
+    }
+    tracer.end_input();
+    assert_eq!((tracer.counts().of_key, tracer.counts().matches), (2, 1));
+    let effects = tracer.entries().flat_map(|entry| &entry.effects);
+    let results: Vec<_> = effects.filter_map(|effect| effect.reported.as_ref()).collect();
+    assert!(matches!(results[..], [only] if !only.is_timeout), "{results:?}");
+    assert!(Tracer::of_pattern(&pattern, ["ann", "bob"]).is_err());
 }

@@ -24,7 +24,7 @@ mod svg;
 mod text;
 mod words;
 
-pub use picture::{Arrow, Node, Picture, Shape};
+pub use picture::{Node, Picture, PictureEdge, Shape};
 pub use words::Failed;
 
 pub(crate) use words::{Words, is_written, shown};

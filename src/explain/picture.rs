@@ -14,7 +14,7 @@ pub struct Picture {
     /// The nodes; arrows name them by their places here.
     pub nodes: Vec<Node>,
     /// The arrows.
-    pub arrows: Vec<Arrow>,
+    pub arrows: Vec<PictureEdge>,
 }
 
 /// A node of a picture.
@@ -50,7 +50,7 @@ pub enum Shape {
 /// An arrow of a picture.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Arrow {
+pub struct PictureEdge {
     /// The node that it leaves.
     pub from: usize,
     /// The node that it leads to.
@@ -61,13 +61,13 @@ pub struct Arrow {
     pub is_dashed: bool,
 }
 
-impl Arrow {
-    pub(super) fn new(from: usize, to: usize, label: String) -> Arrow {
-        Arrow { from, to, label, is_dashed: false }
+impl PictureEdge {
+    pub(super) fn new(from: usize, to: usize, label: String) -> PictureEdge {
+        PictureEdge { from, to, label, is_dashed: false }
     }
 
-    pub(super) fn dashed(from: usize, to: usize, label: String) -> Arrow {
-        Arrow { from, to, label, is_dashed: true }
+    pub(super) fn dashed(from: usize, to: usize, label: String) -> PictureEdge {
+        PictureEdge { from, to, label, is_dashed: true }
     }
 }
 
@@ -113,7 +113,7 @@ pub(super) fn of_rule(of: &Explanation<'_>) -> Picture {
     for exit in exits {
         let label = exit.notes.join(", ");
         let dashed = !label.is_empty();
-        let arrow = Arrow { from: exit.node, to: found, label, is_dashed: dashed };
+        let arrow = PictureEdge { from: exit.node, to: found, label, is_dashed: dashed };
         painter.picture.arrows.push(arrow);
     }
     painter.picture
@@ -172,7 +172,7 @@ impl Painter<'_> {
                 self.connect(&from, node, how);
                 if quantifier.max != Some(1) {
                     let label = self.again(quantifier);
-                    self.picture.arrows.push(Arrow::new(node, node, label));
+                    self.picture.arrows.push(PictureEdge::new(node, node, label));
                 }
                 exits(vec![Exit { node, notes: Vec::new() }], quantifier, from)
             }
@@ -192,7 +192,7 @@ impl Painter<'_> {
                         exit.notes.extend(label.iter().cloned());
                     }
                 } else if let Some(last) = inner.first() {
-                    let arrow = Arrow::new(last.node, first, label.join(", "));
+                    let arrow = PictureEdge::new(last.node, first, label.join(", "));
                     self.picture.arrows.push(arrow);
                 }
                 exits(inner, quantifier, from)
@@ -213,7 +213,7 @@ impl Painter<'_> {
                 let join = self.node(vec![String::from("done")], Shape::Join);
                 for exit in inner {
                     let label = exit.notes.join(", ");
-                    self.picture.arrows.push(Arrow::new(exit.node, join, label));
+                    self.picture.arrows.push(PictureEdge::new(exit.node, join, label));
                 }
                 vec![Exit { node: join, notes: Vec::new() }]
             }
@@ -246,7 +246,7 @@ impl Painter<'_> {
                     },
                 );
             }
-            self.picture.arrows.push(Arrow::new(exit.node, to, label.join(", ")));
+            self.picture.arrows.push(PictureEdge::new(exit.node, to, label.join(", ")));
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use super::Explanation;
-use super::picture::{Arrow, Node, Picture, Shape};
+use super::picture::{Node, Picture, PictureEdge, Shape};
 use super::text::span;
 use crate::hir::{Gap, ItemKind};
 use crate::nfa::{Action, Guard, GuardId, Program, Since, StateId};
@@ -218,7 +218,8 @@ pub(super) fn picture(of: &Explanation<'_>) -> Picture {
     for (number, seen) in states.iter().enumerate() {
         for edge in &seen.edges {
             let label = format!("{}: {}", edge.verb, edge.guard);
-            let mut arrow = |to: usize| picture.arrows.push(Arrow::new(number, to, label.clone()));
+            let mut arrow =
+                |to: usize| picture.arrows.push(PictureEdge::new(number, to, label.clone()));
             match edge.to {
                 To::State(to) => arrow(to),
                 To::Stays => arrow(number),
@@ -232,7 +233,7 @@ pub(super) fn picture(of: &Explanation<'_>) -> Picture {
         }
         let place = &of.program.states[seen.state.index()];
         if place.accepts_at_deadline {
-            picture.arrows.push(Arrow::dashed(number, found, String::from("time is over")));
+            picture.arrows.push(PictureEdge::dashed(number, found, String::from("time is over")));
         }
     }
     if more > 0 {

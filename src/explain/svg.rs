@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use super::picture::{Arrow, Node, Picture, Shape};
+use super::picture::{Node, Picture, PictureEdge, Shape};
 
 /// The height of a line of text, and about a third of it for what is below the line.
 const LINE: i64 = 16;
@@ -66,7 +66,7 @@ struct SvgLayout<'a> {
     picture: &'a Picture,
     nodes: Vec<Placed>,
     /// The arrows, those between the same nodes as one, with their labels in lines.
-    arrows: Vec<(Arrow, Vec<String>)>,
+    arrows: Vec<(PictureEdge, Vec<String>)>,
     /// Where each layer begins and ends.
     rows: Vec<(i64, i64)>,
     out: String,
@@ -77,7 +77,7 @@ struct SvgLayout<'a> {
 
 impl<'a> SvgLayout<'a> {
     fn new(picture: &'a Picture) -> SvgLayout<'a> {
-        let mut arrows: Vec<(Arrow, Vec<String>)> = Vec::new();
+        let mut arrows: Vec<(PictureEdge, Vec<String>)> = Vec::new();
         for arrow in &picture.arrows {
             let lines = wrapped(&arrow.label);
             let same = arrows.iter_mut().find(|(known, _)| {
@@ -108,7 +108,7 @@ impl<'a> SvgLayout<'a> {
     }
 
     /// The arrows from one layer to the next below it.
-    fn is_short(&self, arrow: &Arrow) -> bool {
+    fn is_short(&self, arrow: &PictureEdge) -> bool {
         self.nodes[arrow.to].layer == self.nodes[arrow.from].layer + 1
     }
 
@@ -222,7 +222,7 @@ impl<'a> SvgLayout<'a> {
         out
     }
 
-    fn path(&mut self, arrow: &Arrow, path: &str) {
+    fn path(&mut self, arrow: &PictureEdge, path: &str) {
         let class = if arrow.is_dashed { "arrow dashed" } else { "arrow" };
         let _ =
             writeln!(self.out, "<path class=\"{class}\" d=\"{path}\" marker-end=\"url(#tip)\"/>");
@@ -239,7 +239,7 @@ impl<'a> SvgLayout<'a> {
     }
 
     /// A loop at the right side of its node.
-    fn draw_loop(&mut self, arrow: &Arrow, lines: &[String]) {
+    fn draw_loop(&mut self, arrow: &PictureEdge, lines: &[String]) {
         let node = &self.nodes[arrow.from];
         let (side, middle) = (node.x + node.width / 2, node.middle());
         let (far, top, low) = (side + LOOP + 8, middle - 9, middle + 9);
@@ -252,7 +252,7 @@ impl<'a> SvgLayout<'a> {
     }
 
     /// An arrow to the layer below; its label begins `above` lines below those before it.
-    fn draw_short(&mut self, arrow: &Arrow, lines: &[String], above: usize, leaving: i64) {
+    fn draw_short(&mut self, arrow: &PictureEdge, lines: &[String], above: usize, leaving: i64) {
         let (from, to) = (&self.nodes[arrow.from], &self.nodes[arrow.to]);
         let of_node = self.picture.arrows.iter().filter(|other| other.from == arrow.from);
         let many = count(of_node.filter(|other| self.is_short(other)).count()).max(1);
@@ -272,7 +272,7 @@ impl<'a> SvgLayout<'a> {
     }
 
     /// An arrow along a side: down from its node, and from above into the other.
-    fn draw_lane(&mut self, arrow: &Arrow, lines: &[String], lane: i64, is_back: bool) {
+    fn draw_lane(&mut self, arrow: &PictureEdge, lines: &[String], lane: i64, is_back: bool) {
         let (from, to) = (&self.nodes[arrow.from], &self.nodes[arrow.to]);
         let side = if is_back { -1 } else { 1 };
         let (start, end) = (from.x + side * from.width / 4, to.x + side * to.width / 4);

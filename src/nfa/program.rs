@@ -61,11 +61,6 @@ impl Program {
         &self.automaton
     }
 
-    /// Returns the number of states of the automaton.
-    pub fn state_count(&self) -> usize {
-        self.states.len()
-    }
-
     /// The pattern's steps, by [`StepId`](crate::hir::StepId).
     pub fn steps(&self) -> &[Step] {
         &self.steps

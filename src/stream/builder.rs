@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{Event, Portable};
-use crate::exec::{HostCondition, StrategyChoice};
+use crate::exec::StrategyChoice;
 use crate::hir::Rule;
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
@@ -134,18 +134,6 @@ impl<E: Event> EngineBuilder<E> {
         let program = Some(pattern.program().clone());
         let key_closures = pattern.key_closures();
         let (is_text, text) = (false, None);
-        self.rules.push(RuleSpec { rule, host, key_closures, schema, is_text, text, program });
-        self
-    }
-
-    /// Adds a checked rule with the host closures that its conditions refer to. No closure can
-    /// compute its key. The types and fields of the rule must have the numbers of the events' own
-    /// schema.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn rule_with(mut self, rule: Arc<Rule>, host: Vec<HostCondition<E>>) -> Self {
-        let (key_closures, schema, text, program) = (None, None, None, None);
-        let is_text = false;
         self.rules.push(RuleSpec { rule, host, key_closures, schema, is_text, text, program });
         self
     }
@@ -317,9 +305,8 @@ impl<E: Event> EngineBuilder<E> {
     ///
     /// # Errors
     /// [`BuildError`] if a rule does not fit the events. The rules of a rule set and patterns are
-    /// compiled already and cannot fail for any other reason. A rule that the host made itself
-    /// ([`rule`](EngineBuilder::rule), [`rule_with`](EngineBuilder::rule_with)) is compiled here,
-    /// and fails if it has no automaton.
+    /// compiled already and cannot fail for any other reason. A [`rule`](EngineBuilder::rule) that
+    /// the host made itself is compiled here, and fails if it has no automaton.
     pub fn build(mut self) -> Result<Engine<E>, BuildError> {
         let cold = self.cold.take();
         let (strategy, limits, matching) = (self.strategy, self.limits, self.matching);

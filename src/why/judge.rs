@@ -116,7 +116,7 @@ pub(super) struct Narrator<'a> {
     pub(super) program: &'a Program,
 }
 
-/// Puts what it answers to events into words, too.
+/// Puts the answers of one rule's automaton to events into words, too.
 pub(super) struct Judge<'a, E> {
     pub(super) narrator: Narrator<'a>,
     pub(super) matcher: &'a Matcher<E>,
@@ -132,7 +132,8 @@ impl<'a, E> Deref for Judge<'a, E> {
 }
 
 impl<E: Event> Judge<'_, E> {
-    /// Why `event` fits none of the steps that are open at these runs, step by step.
+    /// Returns the reasons why `event` fits none of the steps that are open at these runs, step by
+    /// step.
     pub(super) fn mismatches(&self, runs: &[&ProbedRun], event: &E) -> Vec<Mismatch> {
         let mut mismatches: Vec<(StepId, Option<Mismatch>)> = Vec::new();
         for run in runs {
@@ -153,7 +154,8 @@ impl<E: Event> Judge<'_, E> {
                 let new = (!edge.judged.holds).then(|| Mismatch { step: self.name(step), reasons });
                 match mismatches.iter_mut().find(|(of, _)| *of == step) {
                     None => mismatches.push((step, new)),
-                    // Of several branches to one step, the one that was missed by least.
+                    // Of several branches to one step, the branch with the fewest failed conditions
+                    // is shown.
                     Some((_, old)) => {
                         if let Some(before) = old
                             && new
@@ -170,7 +172,7 @@ impl<E: Event> Judge<'_, E> {
         mismatches.into_iter().filter_map(|(_, mismatch)| mismatch).collect()
     }
 
-    /// Why a guard does not hold.
+    /// Collects the reasons why a guard does not hold.
     fn reasons<S: Scope>(
         &self,
         judged: &Judged,
@@ -351,7 +353,7 @@ impl Narrator<'_> {
         self.words.step(step).into()
     }
 
-    /// Why an event that fulfils the condition cannot be taken.
+    /// Returns the reason why an event that fulfils the condition cannot be taken.
     fn taken_otherwise(&self, id: ConditionId) -> String {
         match self.roles.of(id) {
             [ConditionRole::Until(step), ..] => {
@@ -382,7 +384,7 @@ impl Narrator<'_> {
     /// that every way out requires to be false.
     fn forbidden(&self, states: &[StateId]) -> Vec<ConditionId> {
         let mut found = Vec::new();
-        // With whether the guard is one that ends it.
+        // Each guard, with true if it ends the partial match.
         let mut open: Vec<(GuardId, bool)> = Vec::new();
         for state in states {
             let edges = self.program.edges(*state).iter();
@@ -582,7 +584,7 @@ impl Narrator<'_> {
     }
 }
 
-/// When an event is skipped on the spot.
+/// Returns the edges by which an event is skipped on the spot.
 fn edges_that_skip(program: &Program, state: StateId) -> impl Iterator<Item = GuardId> {
     let skips =
         move |edge: &&Edge| matches!(edge.action, Action::Ignore { target } if target == state);

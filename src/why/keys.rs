@@ -1,4 +1,4 @@
-//! Which key is meant, and which there are.
+//! The key that is traced, and the other keys of the stream.
 
 use std::error::Error;
 use std::fmt;
@@ -21,7 +21,8 @@ const KEPT: usize = 10_000;
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     parts: Vec<String>,
-    /// Others that occurred, in the order of their appearance, as long as this one has not.
+    /// Other keys that occurred, in the order of their appearance, as long as the traced key has
+    /// not.
     others: Vec<String>,
     known: HashSet<String>,
     /// True if there were more than are remembered.
@@ -29,22 +30,22 @@ pub(super) struct Wanted {
     pub(super) occurred: bool,
 }
 
-/// Whose an event is.
+/// The relation of an event to the traced key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Whose {
-    /// Of the key.
+    /// The event has the key.
     Ours,
-    /// Of the key, but its type is none that the rule sees.
+    /// The event has the key, but the rule does not see events of its type.
     Unseen,
-    /// Of another key.
+    /// The event has another key.
     Another,
-    /// It has no key.
+    /// The event has no key.
     Keyless,
     /// The rule does not see its type, and it says nothing of the key.
     Foreign,
 }
 
-/// Why a key fits no rule.
+/// The error that a key fits no rule.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyError(String);
 
@@ -129,7 +130,7 @@ impl Wanted {
         Wanted { parts, others, known, more: false, occurred }
     }
 
-    /// Whose an event is, and its key if that is the one.
+    /// Returns the relation of an event to the traced key, and the key if it is the traced one.
     pub(super) fn whose<E: Event>(
         &mut self,
         rule: &Rule,
@@ -200,8 +201,8 @@ impl Wanted {
         self.parts.join(",")
     }
 
-    /// Of the keys that occurred, the nearest to the one that was asked for, then the first ones;
-    /// and how many there were.
+    /// Returns keys that occurred: the nearest to the traced key, then the first ones; and the
+    /// number of keys.
     pub(super) fn suggestions(&self, count: usize) -> (Option<&str>, Vec<&str>, usize) {
         let near = nearest(&self.text(), self.others.iter().map(String::as_str));
         let others = self.others.iter().map(String::as_str);

@@ -1,4 +1,5 @@
-//! Why a rule did or did not match for one key: its events one by one, and what each did.
+//! Explains why a rule did or did not match for one key: its events one by one, and the effects of
+//! each.
 //!
 //! A [`Tracer`] gets the same events as an [`Engine`](crate::Engine): all of them, since events of
 //! other keys move time, too. It follows one key of one rule and keeps a story. Each partial match

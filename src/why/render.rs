@@ -237,7 +237,7 @@ impl<E: Event> Story<'_, E> {
     }
 }
 
-/// Several lines: what happened, and what it did.
+/// Writes several lines: the cause, and its effects.
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_unended(f, |out| write!(out, "{}", Lines(self)))
@@ -457,7 +457,8 @@ fn skipped(mismatches: &[Mismatch]) -> String {
     }
 }
 
-/// That the key or the rule is over; `number` is empty where no partial match ends by that.
+/// Returns the sentence that the key or the rule is over; `number` is empty if no partial match
+/// ends by it.
 fn over(number: &str, since: &str, by_other_key: bool) -> String {
     let (what, whose) = if by_other_key {
         ("the rule", "a match of another key")
@@ -490,7 +491,7 @@ fn in_brackets(count: Option<&String>) -> String {
     count.map(|count| format!(" ({count})")).unwrap_or_default()
 }
 
-/// Why an event fits no step, a line for each; steps of other types are not worth one.
+/// Returns a line for each reason why an event fits no step; steps of other types get no line.
 fn because(mismatches: &[Mismatch]) -> Vec<String> {
     let mut lines = Vec::new();
     for mismatch in mismatches.iter().filter(|mismatch| !mismatch.is_of_other_type()) {

@@ -31,9 +31,9 @@ pub(super) struct ShadowReports<E> {
     parts: Vec<String>,
     /// Events that rules have made for it, with the names of those rules, in the order of time.
     pub(super) made: VecDeque<(Timestamp, Made<E>)>,
-    /// When a match of another key ended the rule (`once per rule`).
+    /// The time at which a match of another key ended the rule (`once per rule`).
     pub(super) ended: Option<Timestamp>,
-    /// For each match of the key, what became of it.
+    /// The fate of each match of the key.
     pub(super) verdicts: VecDeque<MatchFate>,
 }
 
@@ -83,7 +83,7 @@ pub(super) fn hides(rule: &Rule) -> bool {
 }
 
 impl<E: Event> Shadow<E> {
-    /// `None` where no other rules matter, or they cannot be run on these events.
+    /// Returns `None` if no other rules matter, or if they cannot be run on these events.
     pub(super) fn new(
         rules: &RuleSet,
         rule: &Arc<Rule>,

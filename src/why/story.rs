@@ -13,7 +13,7 @@ use crate::value::Value;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Its event time.
+    /// The event time.
     pub at: Timestamp,
     /// The cause of the effects.
     pub cause: Cause,
@@ -105,7 +105,7 @@ pub struct Reported {
     pub not_chosen: Option<Report>,
     /// The number of matches in its set, if the rule has a `report` other than `all`; else 1.
     pub of: u64,
-    /// When it was reported.
+    /// The time of the report.
     pub at: Timestamp,
     /// The record that the rule emits; null if it has no `emit`.
     pub emit: Value,
@@ -118,28 +118,28 @@ pub enum Fate {
     /// The event began it.
     #[non_exhaustive]
     Started {
-        /// As which step it was taken.
+        /// The step that took it.
         step: Arc<str>,
         /// The number of repetitions, if the step repeats: `1 of 3`.
         count: Option<String>,
     },
     /// The event began nothing, for these reasons.
     NotStarted(Vec<Mismatch>),
-    /// The event would have begun one, but what must not come before has come too short a time ago
-    /// (a `not` that is first).
+    /// The event would have begun one, but an event that a leading `not` forbids came too short a
+    /// time before.
     #[non_exhaustive]
     TooSoon {
         /// The event that must not come.
         not: String,
-        /// From when on one can begin again.
+        /// The time from which one can begin again.
         until: Timestamp,
     },
-    /// The event is what must not come before a partial match begins.
+    /// The event violates a leading `not`: no partial match begins for a time.
     #[non_exhaustive]
     Silenced {
         /// The event that must not come.
         not: String,
-        /// From when on one can begin again.
+        /// The time from which one can begin again.
         until: Timestamp,
     },
     /// The event would have begun one, but the match that it completed covers it.
@@ -153,7 +153,7 @@ pub enum Fate {
     /// It took the event.
     #[non_exhaustive]
     Took {
-        /// As which step.
+        /// The step.
         step: Arc<str>,
         /// The number of repetitions, if the step repeats: `2 of 3`.
         count: Option<String>,
@@ -162,14 +162,14 @@ pub enum Fate {
     },
     /// It skipped the event, which fits none of the steps that it waits for.
     Skipped(Vec<Mismatch>),
-    /// It matched without the event: what must not come did not.
+    /// It matched without the event: the event of its `not` did not come.
     Completed,
     /// The event had to fit and did not: `next` is broken.
     Broken(Vec<Mismatch>),
     /// An event came that must not come.
     #[non_exhaustive]
     Stopped {
-        /// Which steps with `not` or `without`.
+        /// The violated steps with `not` or `without`.
         by: Vec<String>,
         /// The milliseconds that were left until the match, if the partial match waited for time
         /// alone.
@@ -191,7 +191,7 @@ pub enum Fate {
         /// The steps that it still waited for.
         awaited: Vec<Awaited>,
     },
-    /// Time ran out, and what must not come had not come.
+    /// Its time ran out, and the event of its `not` had not come: a match.
     #[non_exhaustive]
     Held {
         /// The events that did not come.
@@ -206,28 +206,28 @@ pub enum Fate {
     /// The event would have fit, but the partial match had run out of time before.
     #[non_exhaustive]
     TooLate {
-        /// When it ran out, or matched because the event had not come.
+        /// The time at which it timed out, or matched because the event had not come.
         ended: Timestamp,
         /// True if it matched.
         matched: bool,
     },
-    /// Nothing becomes of the event: the key, or the rule for all keys, is over (`once`).
+    /// The event has no effect: the key, or the rule for all keys, is over (`once`).
     #[non_exhaustive]
     Over {
-        /// When the match was that ended it.
+        /// The time of the match that ended it.
         since: Timestamp,
         /// True if a match of another key ended the whole rule.
         by_other_key: bool,
     },
-    /// There were too many partial matches: it was dropped, or where it has no number not begun.
+    /// There were too many partial matches: this one was dropped, or not begun if it has no number.
     Overflow,
-    /// There were more partial matches than are followed here: the story ends with this event.
+    /// There were more partial matches than are followed: the story ends with this event.
     #[non_exhaustive]
     NotFollowed {
         /// The largest number of partial matches that are followed.
         limit: usize,
     },
-    /// There were too many partial matches, and the rule wants the run to end then.
+    /// There were too many partial matches, and the rule says that the run then ends.
     Failed,
 }
 
@@ -266,7 +266,7 @@ impl Fate {
 pub struct Mismatch {
     /// The step.
     pub step: Arc<str>,
-    /// Why not.
+    /// The reasons.
     pub reasons: Vec<MismatchReason>,
 }
 
@@ -277,7 +277,7 @@ impl Mismatch {
     }
 }
 
-/// Why an event does not fit a step.
+/// The reason why an event does not fit a step.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum MismatchReason {
@@ -291,7 +291,7 @@ pub enum MismatchReason {
     Condition(Failed),
     /// It comes too early or too late, in words.
     Time(String),
-    /// Another part of the pattern has a say, in words.
+    /// Another part of the pattern decides, in words.
     Order(String),
 }
 
@@ -317,7 +317,7 @@ pub struct Waits {
     pub very_next: bool,
     /// The events that must not come meanwhile, as steps with the values that are known.
     pub forbidden: Vec<String>,
-    /// When it runs out of time; `None` if it never does.
+    /// The time at which it times out; `None` if it never does.
     pub until: Option<Timestamp>,
     /// The bound on its time: `within 1h`.
     pub bound: Option<String>,

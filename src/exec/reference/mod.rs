@@ -253,12 +253,6 @@ impl<E: Event> Reference<E> {
         reported
     }
 
-    /// Returns the next time at which [`advance`](Reference::advance) acts.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        let tree = Tree::new(&self.pattern, &self.known);
-        self.partials.iter().filter_map(|partial| self.deadline(&tree, partial)).min()
-    }
-
     /// True if the pattern ends with a silence behind a loop that takes what it can.
     fn ends_greedily(&self) -> bool {
         match &self.pattern.body.items[..] {

@@ -33,7 +33,7 @@ pub(super) struct Ended {
 }
 
 impl<E: Event> Tracer<E> {
-    /// Moves on to where the source is.
+    /// Moves time to the watermark of the source.
     pub(super) fn follow(&mut self) {
         let watermark = self.time.progress.watermark();
         if watermark > self.time.watermark {
@@ -49,8 +49,8 @@ impl<E: Event> Tracer<E> {
         self.catch_up(to, TimeMove::Through);
     }
 
-    /// Handles the deadlines up to `to` and takes what other rules have made before it, in the
-    /// order of time. What is made at `to` itself is taken as `until` says.
+    /// Handles the deadlines up to `to`, and the events that other rules have made before it, in
+    /// the order of time. `until` says whether events made at `to` are included.
     pub(super) fn catch_up(&mut self, to: Timestamp, until: TimeMove) {
         loop {
             let made = self.shadow.as_ref().and_then(|shadow| shadow.heard.made.front());

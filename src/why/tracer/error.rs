@@ -1,4 +1,4 @@
-//! Why a key of a rule cannot be followed.
+//! The error that a key of a rule cannot be followed.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::stream;
 use crate::why::keys::KeyError;
 
-/// Why a key of a rule cannot be followed.
+/// The reason why a key of a rule cannot be followed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TraceError {

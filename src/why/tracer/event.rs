@@ -46,7 +46,8 @@ struct Account {
     /// The partial matches that are open now, with their numbers.
     open: Vec<(u64, Waiting)>,
     effects: Vec<Effect>,
-    /// Those that neither went on nor ended by themselves. What dropped them is known at the end.
+    /// The partial matches that neither went on nor ended by themselves. At the end it is known
+    /// what dropped them.
     gone: Vec<u64>,
     /// The matches that were reported, with their numbers.
     winners: Vec<(u64, Vec<(StepId, u64)>)>,
@@ -68,7 +69,7 @@ impl Account {
         self.reported.extract_if(.., |heard| is_wanted(&heard.captured, seq)).collect()
     }
 
-    /// Removes and returns the partial match that has still captured the same.
+    /// Removes and returns the partial match with the same captured events as before.
     fn take_same(&mut self, captured: &[(StepId, u64)]) -> Option<Waiting> {
         let at = self.after.iter().position(|after| after.captured == captured)?;
         Some(self.after.remove(at))
@@ -125,7 +126,7 @@ impl<E: Event> Tracer<E> {
         self.take(arrived);
     }
 
-    /// Gives it to the rule; what is due before it has been handled.
+    /// Gives the event to the rule. Deadlines before it have been handled.
     pub(super) fn take(&mut self, arrived: &Arrived<E>) {
         let Arrived { event, line, is_seen, made_by } = arrived;
         let time = event.time();
@@ -321,7 +322,7 @@ impl<E: Event> Tracer<E> {
     fn end_of(&self, waiting: &Waiting, verdict: EventVerdict, now: Timestamp) -> Option<Fate> {
         let EventVerdict { mismatches, stopped_by, goes_on, .. } = verdict;
         if !stopped_by.is_empty() {
-            // Of an absence that would have been a match in the end.
+            // An absence whose partial match would have matched in the end.
             let is_pending = self.judge().then(&waiting.states) == Then::Match;
             let deadline = waiting.deadline.filter(|_| is_pending);
             let left = deadline.map(|deadline| deadline.millis_since(now));
@@ -402,8 +403,8 @@ impl<E: Event> Tracer<E> {
         }
     }
 
-    /// Notes the newest partial match for which the event came too late. That is what people ask
-    /// for most.
+    /// Notes the newest partial match that the event came too late for: this is the most frequent
+    /// question.
     fn account_for_late(&mut self, account: &mut Account, ty: TypeId) {
         let is_used =
             |effect: &Effect| matches!(effect.fate, Fate::Started { .. } | Fate::Took { .. });
