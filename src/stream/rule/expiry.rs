@@ -34,33 +34,32 @@ impl<E: Event> RuleRuntime<E> {
             stats.keys -= 1;
             return true;
         }
-        self.schedule_next(index, (slot, generation), held, timers);
+        self.schedule_open(index, (slot, generation), held, timers);
         false
     }
 
-    /// Schedules the expiry timer of a key with state. If the key `wakes`, an entry for a sweep may
-    /// exist, which counts if it is for the same moment.
+    /// Schedules the expiry of a key that had no state before. An entry for a sweep may exist, which
+    /// counts if it is for the same moment.
     #[inline(always)]
-    pub(super) fn schedule_open(
+    pub(super) fn schedule_woken(
         &mut self,
         index: u32,
         (slot, generation): (u32, u32),
         held: &mut RuleState,
-        wakes: bool,
         timers: &mut Timers,
     ) {
-        if wakes && self.sweeps.is_some() {
+        if self.sweeps.is_some() {
             let last = self.matcher.last_deadline(&held.state);
             self.schedule_sweep(index, (slot, generation), held, last, timers);
         } else {
-            self.schedule_next(index, (slot, generation), held, timers);
+            self.schedule_open(index, (slot, generation), held, timers);
         }
     }
 
-    /// Schedules a sweep of a key that has none, or the timer of a deadline that is earlier than the
-    /// one that is scheduled.
+    /// Schedules the expiry of a key with state: a sweep if there is none, or the timer of a
+    /// deadline that is earlier than the scheduled one.
     #[inline(always)]
-    fn schedule_next(
+    pub(super) fn schedule_open(
         &mut self,
         index: u32,
         (slot, generation): (u32, u32),

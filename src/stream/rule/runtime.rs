@@ -171,7 +171,7 @@ impl<E: Event> RuleRuntime<E> {
                     if wakes {
                         cx.accounting.stats.keys += 1;
                         let slot = (slot, at.generation);
-                        self.schedule_open(cx.rule, slot, at.held, true, cx.timers);
+                        self.schedule_woken(cx.rule, slot, at.held, cx.timers);
                     }
                     self.account(&mut cx.accounting.stats);
                     let is_over = self.gives_way(at.held, cx.accounting, cx.sink);
@@ -332,8 +332,10 @@ impl<E: Event> RuleRuntime<E> {
         let is_idle = count == 0 && held.state.is_idle();
         if is_idle {
             cx.accounting.stats.keys -= 1;
+        } else if wakes {
+            self.schedule_woken(cx.rule, (slot, generation), held, cx.timers);
         } else {
-            self.schedule_open(cx.rule, (slot, generation), held, wakes, cx.timers);
+            self.schedule_open(cx.rule, (slot, generation), held, cx.timers);
         }
         self.account(&mut cx.accounting.stats);
         is_idle || self.gives_way(held, cx.accounting, cx.sink)
