@@ -1,4 +1,4 @@
-//! How fast events are read, and how much of a run that is.
+//! The speed of reading events, and its share of a run.
 //!
 //! `cargo bench -p kleene-cli --bench input -- RULES INPUT` measures three things in turn, several
 //! times, and prints the medians: a loop that does nothing but find the ends of lines, one that
@@ -45,7 +45,7 @@ fn main() {
         seconds[2].push(start.elapsed().as_secs_f64());
     }
     let written = std::fs::metadata(&output).map_or(0, |meta| meta.len());
-    // What cannot be removed is left in the directory for such files.
+    // A file that cannot be removed is left in the directory for temporary files.
     let _ = std::fs::remove_file(&output);
     let mut reported = std::io::stdout().lock();
     #[expect(clippy::cast_precision_loss, reason = "sizes to look at")]

@@ -1,4 +1,4 @@
-//! What it costs to keep idle keys in a file: `cargo bench -p kleene-cli --bench spill -- KEYS`.
+//! The cost of keeping idle keys in a file: `cargo bench -p kleene-cli --bench spill -- KEYS`.
 //!
 //! As many orders are created, one of a hundred is paid, at random, and then time passes by the
 //! thirty days that the rules wait. That is done for each kind of rule: those that report what runs
@@ -41,10 +41,10 @@ struct Kind {
     /// The first rule, from `match` on. Those after it begin with `rule NAME {`, without a brace at
     /// the end.
     rule: &'static str,
-    /// How many results there are of so many keys, at least and at most. One of a hundred is paid,
-    /// some of them twice.
+    /// The least and the greatest number of results for a number of keys. One key of a hundred is
+    /// paid, some of them twice.
     results: fn(u64) -> Range<u64>,
-    /// How many bytes of a key are never in the file, about.
+    /// The number of bytes of a key that are never in the file, about.
     remembered: u64,
 }
 
@@ -130,7 +130,7 @@ const KINDS: &[Kind] = &[
         results: paid,
         remembered: 0,
     },
-    // Two rules hold something of each key, one of which feeds a third.
+    // Two rules hold state for each key; one of them feeds a third.
     kind(
         "several",
         "match order_created as c -> order_paid within 30d  emit as done { order }
@@ -196,7 +196,7 @@ fn run(kind: &Kind, keys: u64, directory: Option<&Path>) -> Result<String> {
     Ok(String::from_utf8(ran.stdout)?)
 }
 
-/// What a run with a file may take: the program and its caches, and for each key.
+/// The memory that a run with a file may take: the program and its caches, and a part for each key.
 const FIXED: u64 = 160 << 20;
 /// A table of 25 bytes a key at most, and the half as large one that it grows out of.
 const PER_KEY: u64 = 40;
@@ -324,7 +324,7 @@ fn measure(kind: &str, keys: u64, directory: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// How many kilobytes this process has had at most.
+/// Returns the largest memory of this process so far, in kilobytes.
 fn peak_memory() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

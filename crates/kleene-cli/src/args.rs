@@ -1,4 +1,6 @@
-//! The command line as it is typed.
+//! The command line: commands and their options.
+
+mod help;
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -7,6 +9,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use kleene::schema::Schema;
 
+use self::help::{
+    CHECK_HELP, COMPLETIONS_HELP, EXPLAIN_HELP, FMT_HELP, HELP, INFER_HELP, LSP_HELP, RUN_HELP,
+    TEST_HELP, WHY_HELP,
+};
 use crate::input::{self, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text};
 use crate::rules::RuleArgs;
 
@@ -14,156 +20,10 @@ use crate::rules::RuleArgs;
 #[derive(Debug, Parser)]
 #[command(name = "kleene", version, max_term_width = 100, after_help = HELP)]
 pub(crate) struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
-
-const HELP: &str = "\
-Examples:
-  kleene infer orders.jsonl > shop.cep                   declare what is in a file
-  kleene check shop.cep                                  what is wrong with the rules, if anything
-  kleene run shop.cep --input orders.jsonl               what they find
-  kleene help run                                        more on a command, with examples
-
-Exit codes: 0 all is fine; 1 the rules are wrong, or a test of them fails; 2 wrong usage, or a file
-that cannot be read or written; 3 nothing was found, as no event of the input could be used; 130
-interrupted by Ctrl-C.";
-
-const RUN_HELP: &str = "\
-Examples:
-  kleene run shop.cep --input orders.jsonl.gz            a file, unpacked while it is read
-  tail -f orders.jsonl | kleene run shop.cep             a stream; results come as they are found
-  kleene run rules/ -i trades.csv --param active_trader.limit=10
-  kleene run ssh.cep -i auth.jsonl --out-of-order 5s --rejects bad.jsonl > found.jsonl
-  tail -f orders.jsonl | kleene run shop.cep --watch     edit shop.cep while it runs
-  tail -f orders.jsonl | kleene run shop.cep --idle-timeout 10s
-                                                         a silence is reported as it lasts
-  kleene run shop.cep -i all-of-may.jsonl --end-of-time  nothing comes after the input
-  kleene run shop.cep -i orders.jsonl -o found.jsonl --state shop.state
-                                                         goes on after a crash, each result once
-  kleene run shop.cep -i orders.jsonl --spill /var/tmp --keys-in-memory 500000
-                                                         more open keys than fit into memory
-
-Each result is one JSON object a line on standard output, or a short line for people (--brief). The
-summary on standard error counts events, matches, timeouts, late, rejected and unknown events.
-
-Times are RFC 3339 or epoch numbers (--time-unit). The event time is the declared field of type
-`time`; where a type declares none, or an event lacks it, it is the field `ts` (--time-field).
-
-The end of the input is not the end of time: partial matches that are open there are left open and
-counted, unless --end-of-time says that nothing comes after it.
-
-Exit codes: 0 the input was read to its end, or nobody reads the output any more; 1 the rules are
-wrong; 2 wrong usage, or a file that cannot be read or written; 3 nothing was found, as no event of
-the input could be used (rejected, of types that no rule reads, late, without key, or all dated in
-1970 or after 2100); 130 interrupted by Ctrl-C: what was found until then is reported, and what is
-still open is not reported as a timeout.";
-
-const CHECK_HELP: &str = "\
-Examples:
-  kleene check shop.cep                                  one file, and those that it uses
-  kleene check rules/ --deny warnings                    every *.cep below it, as one set of rules
-
-`kleene explain CODE` says at length what an error or warning means.
-
-Exit codes: 0 no errors; 1 errors, or warnings that are denied; 2 wrong usage, or a file that cannot
-be read.";
-
-const WHY_HELP: &str = "\
-Examples:
-  kleene why shop.cep --rule unpaid_order --key 1007 --input orders.jsonl
-  kleene why rules/ --rule guessed --key user=ann,host=db1 -i auth.jsonl --last 20
-  zcat ticks.csv.gz | kleene why v.cep --key AAA --format csv --json
-
-Each event of the key is reported with what it did to each partial match: which step took it, which
-part of a condition failed and the values that were seen, what is waited for and until when.
-
-Exit codes: 0 it was reported, or the key never occurs; 1 the rules are wrong; 2 wrong usage, or a
-file that cannot be read; 3 no event of the input could be used, as `kleene run` says it; 130
-interrupted by Ctrl-C: what was read until then is reported.";
-
-const TEST_HELP: &str = "\
-Examples:
-  kleene test patterns/                                  every test of every file below it
-  kleene test shop.cep --rule unpaid_order               the tests of one rule
-  kleene test rules/ --junit report.xml                  a report for continuous integration
-
-A test stands beside its rule:
-  test unpaid_order {
-    at 0s  order_created { order_id: \"1\" }
-    at 1m  order_created { order_id: \"2\" }
-    at 9m  order_paid    { order_id: \"1\" }
-    advance to 12m
-    expect match { order_id: \"2\" } at 11m
-    expect no match { order_id: \"1\" }
-  }
-
-An expectation is judged where it stands. `expect match` names fields that a match has to hold at
-least, and each names a match of its own; matches that none names do not fail a test. Times count
-from the start of the test, which is 2000-01-01T00:00:00Z.
-
-Exit codes: 0 all tests pass; 1 a test fails, or the rules are wrong; 2 wrong usage, or a file that
-cannot be read or written.";
-
-const FMT_HELP: &str = "\
-Examples:
-  kleene fmt rules/                  every *.cep there, in place; only what changes is written
-  kleene fmt --check rules/ docs/    change nothing, fail if something would change
-  kleene fmt - < shop.cep            from standard input to standard output
-
-In Markdown (*.md) the fenced blocks that are marked `cep` are formatted, and nothing else is
-touched; one that is marked `cep error=CODE` shows a mistake and stays as it is.
-
-Exit codes: 0 all is formatted; 1 the rules have mistakes, or --check found something to format;
-2 wrong usage, or a file that cannot be read or written.";
-
-const EXPLAIN_HELP: &str = "\
-Examples:
-  kleene explain E0401                                   an error: a wrong example and a right one
-  kleene explain                                         all codes, a line each
-  kleene explain shop.cep                                rules: their steps, bounds and cost
-  kleene explain shop.cep --rule unpaid_order --svg > unpaid.svg
-  kleene explain shop.cep --rule unpaid_order --states   what it is compiled to
-
---dot is for Graphviz, --mermaid for Markdown pages; with --states they draw the automaton.
-
-Exit codes: 0 it was explained; 1 the rules are wrong; 2 there is no such code or rule, or a file
-cannot be read.";
-
-const INFER_HELP: &str = "\
-Examples:
-  kleene infer orders.jsonl.gz > events.cep              and write rules below the declarations
-  head -n 1000 app.log | kleene infer - --type-field event
-  kleene infer ticks.csv --type tick                     one type, which no column reports
-
-What is missing or null in some events gets a `?`. Of several times the likeliest is marked as the
-event time, and a comment says why. What has no one type (a number here, a text there; lists of
-objects) is left to `..`, with a comment: rules can read it, unchecked. Read the comments, and
-change what you know better.
-
-Exit codes: 0 declarations were printed; 2 wrong usage, or nothing can be read as an event.";
-
-const LSP_HELP: &str = "\
-Examples:
-  kleene lsp                         editors start this; it speaks on standard input and output
-
-An editor shows what is wrong while rules are typed, what names mean and where they are declared,
-and offers what could come next; it formats as `kleene fmt` does. For Visual Studio Code there is an
-extension in the folder editors/vscode of the sources; other editors start `kleene lsp` for *.cep
-files when they are set up to.
-
-Exit codes: 0 the editor shut it down; 1 the editor went away without; 2 wrong usage.";
-
-const COMPLETIONS_HELP: &str = "\
-Examples:
-  kleene completions bash > ~/.local/share/bash-completion/completions/kleene
-  kleene completions zsh > \"${fpath[1]}/_kleene\"
-  kleene completions fish > ~/.config/fish/completions/kleene.fish
-  kleene completions powershell >> $PROFILE
-  kleene completions elvish >> ~/.config/elvish/rc.elv
-
-Exit codes: 0 it was printed; 2 wrong usage.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -171,28 +31,28 @@ pub(crate) enum Command {
     /// Run rules over events and print matches and timeouts
     #[command(after_help = RUN_HELP)]
     Run(RunArgs),
-    /// Check rules and print what is wrong with them
+    /// Check rules and print their mistakes
     #[command(after_help = CHECK_HELP)]
     Check(CheckArgs),
-    /// Report why a rule did or did not match for a key, event by event
+    /// Explain why a rule did or did not match for a key, event by event
     #[command(after_help = WHY_HELP)]
     Why(WhyArgs),
-    /// Run the tests that rule files hold
+    /// Run the tests in rule files
     #[command(after_help = TEST_HELP)]
     Test(TestArgs),
-    /// Write rules in their one spelling, comments kept
+    /// Format rules; comments are kept
     #[command(after_help = FMT_HELP)]
     Fmt(FmtArgs),
-    /// Say at length what an error means, or what a rule looks for; draw it
+    /// Explain an error, or describe or draw a rule
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
     /// Read a sample of events and print event declarations that fit them
     #[command(after_help = INFER_HELP)]
     Infer(InferArgs),
-    /// Serve an editor, in the language server protocol
+    /// Serve an editor as a language server
     #[command(after_help = LSP_HELP)]
     Lsp(LspArgs),
-    /// Print what a shell needs to complete commands and options
+    /// Print the completion of commands and options for a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionsArgs),
 }
@@ -207,21 +67,22 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) events: InputArgs,
 
-    /// Where results go; `-` is standard output
+    /// Write results to this file; `-` is standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
 
-    /// Print short lines for people, not JSON: when, which rule, and what it emits. The summary
-    /// leaves out what is zero
+    /// Print short lines for people, not JSON: time, rule, and emitted fields. The summary omits
+    /// counts that are zero
     #[arg(short, long, conflicts_with_all = ["output", "state"])]
     pub(crate) brief: bool,
 
-    /// For live input: when no event has come for this long, event time moves on with the clock, so
+    /// For live input: when no event has come for this long, event time advances with the clock, so
     /// that a silence is reported
     #[arg(long, value_name = "DURATION", value_parser = bound)]
     pub(crate) idle_timeout: Option<Duration>,
 
-    /// Write late and malformed input there, as JSON lines with the line number and the reason
+    /// Write late and malformed input to this file, as JSON lines with the line number and the
+    /// reason
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
 
@@ -229,59 +90,58 @@ pub(crate) struct RunArgs {
     #[arg(short, long = "param", value_name = "RULE.NAME=VALUE")]
     pub(crate) params: Vec<String>,
 
-    /// Read the rules again when their files change: those that are given, that they `use`, and
+    /// Reload the rules when their files change: the given files, the files that they `use`, and
     /// lists `from` files
     #[arg(short, long)]
     pub(crate) watch: bool,
 
-    /// Keep the state of the run in this directory, and go on from there: each result is reported
-    /// once, whatever happens in between
+    /// Keep the state of the run in this directory, and continue from it: each result is reported
+    /// once, even after a crash
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
 
-    /// How often the state is kept: every 10s, or every 100000events (each line that is read
-    /// counts)
+    /// Write the state this often: every 10s, or every 100000events (each line that is read counts)
     #[arg(long, value_name = "HOW OFTEN", default_value = "10s", value_parser = every, requires = "state")]
     pub(crate) checkpoint_every: Every,
 
-    /// Keep what rules hold for keys that have been idle in a file in this directory, so that state
-    /// can be larger than memory; results stay the same
+    /// Keep the state of idle keys in a file in this directory, so that state can be larger than
+    /// memory; results stay the same
     #[arg(long, value_name = "DIR")]
     pub(crate) spill: Option<PathBuf>,
 
-    /// About so many keys stay in memory, over all rules
+    /// Keep about this many keys in memory, over all rules
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000, requires = "spill")]
     pub(crate) keys_in_memory: u64,
 
-    /// So many threads parse, and so many match, while another writes; results stay the same.
-    /// Where rules cannot be divided by keys, one thread matches; with --watch, --state, --spill or
-    /// --idle-timeout, one does everything
+    /// Parse with this many threads, match with this many, and write with another; results stay the
+    /// same. If rules cannot be divided by keys, one thread matches. With --watch, --state, --spill
+    /// or --idle-timeout, one thread does everything
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
 
-    /// So many steps one event takes at most in one rule and key, a step for each partial match
-    /// that it is tried against, and 8 where one can go on along several branches and has
-    /// aggregates or groups; about a million by default. Where the next event would take more, the
+    /// Limit the steps of one event in one rule and key; about a million by default. A partial
+    /// match takes a step for each event that it is tried against, and 8 steps if it can go on
+    /// along several branches and has aggregates or groups. If the next event would take more, the
     /// oldest partial matches give way
     #[arg(long, value_name = "NUMBER")]
     pub(crate) steps_per_event: Option<usize>,
 
-    /// So many matches of those that one event completes are listed at most, the first in their
-    /// order; about a million by default. The others are counted
+    /// List at most this many of the matches that one event completes, the first in their order;
+    /// about a million by default. The others are counted
     #[arg(long, value_name = "NUMBER")]
     pub(crate) matches_per_set: Option<usize>,
 
-    /// How rules are matched: each as its shape allows, all in the general way, those that can in
-    /// the compact form, or none in the compact form. Results are the same
+    /// Choose the strategy: the one that fits each rule, the general one for all, the compact form
+    /// where it can be used, or never the compact form. Results are the same
     #[arg(long, value_enum, value_name = "STRATEGY", default_value_t = Strategy::Auto)]
     pub(crate) strategy: Strategy,
 
-    /// Nothing on standard error but errors
+    /// Print nothing on standard error but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
-    /// Rule files may name files (`use`, `list .. from`) in this directory, too, and not only in
-    /// those of the rule files; may be given several times
+    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
+    /// can name only files in the directories of the rule files. May be given several times
     #[arg(long, value_name = "DIR")]
     pub(crate) allow_path: Vec<PathBuf>,
 }
@@ -293,16 +153,16 @@ impl RunArgs {
     }
 }
 
-/// How often something is done.
+/// The interval between two checkpoints.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Every {
-    /// After so long.
+    /// A time.
     Time(Duration),
-    /// After so many events.
+    /// A number of events.
     Events(u64),
 }
 
-/// Reads how often something is done: `10s` or `1000000 events`.
+/// Reads an interval: `10s` or `1000000 events`.
 fn every(text: &str) -> Result<Every, String> {
     let number = text.strip_suffix("events").or_else(|| text.strip_suffix("event"));
     if let Some(number) = number {
@@ -328,7 +188,7 @@ pub(crate) struct WhyArgs {
     #[arg(required = true)]
     pub(crate) rules: Vec<PathBuf>,
 
-    /// The rule; may be left out where there is only one
+    /// The rule; may be omitted if there is only one
     #[arg(long, value_name = "NAME")]
     pub(crate) rule: Option<String>,
 
@@ -351,12 +211,12 @@ pub(crate) struct WhyArgs {
     #[arg(long, value_name = "NUMBER", conflicts_with = "limit")]
     pub(crate) last: Option<usize>,
 
-    /// One JSON object for each event and moment, for programs
+    /// Print one JSON object for each event and moment, for programs
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Rule files may name files (`use`, `list .. from`) in this directory, too, and not only in
-    /// those of the rule files; may be given several times
+    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
+    /// can name only files in the directories of the rule files. May be given several times
     #[arg(long, value_name = "DIR")]
     pub(crate) allow_path: Vec<PathBuf>,
 }
@@ -368,18 +228,19 @@ impl WhyArgs {
     }
 }
 
-/// Where events come from and how they are read.
+/// The input, and how it is read.
 #[derive(Args, Debug)]
 pub(crate) struct InputArgs {
-    /// Where events come from; `-` is standard input. Gzip is recognised by itself
+    /// Read events from this file; `-` is standard input. Gzip is recognised by itself
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) input: PathBuf,
 
-    /// How the input is written [default: by the file's name, else jsonl]
+    /// The format of the input [default: by the file's name, else jsonl]
     #[arg(short, long, value_enum)]
     pub(crate) format: Option<Format>,
 
-    /// How much later than newer events an event may come; what comes later still is late
+    /// Accept events that come this much later than newer events; an event that comes even later is
+    /// late
     #[arg(long, value_name = "DURATION", value_parser = bound, conflicts_with = "sorted")]
     pub(crate) out_of_order: Option<Duration>,
 
@@ -387,11 +248,11 @@ pub(crate) struct InputArgs {
     #[arg(long)]
     pub(crate) sorted: bool,
 
-    /// The field that holds the event type; dotted for one in a nested object
+    /// The field that holds the event type; dotted for a field of a nested object
     #[arg(long, value_name = "FIELD", default_value = "type")]
     pub(crate) type_field: String,
 
-    /// The type of every event, where no field holds it
+    /// The type of every event, if no field holds it
     #[arg(long = "type", value_name = "NAME", conflicts_with = "type_field")]
     pub(crate) event_type: Option<String>,
 
@@ -399,30 +260,31 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "FIELD")]
     pub(crate) time_field: Option<String>,
 
-    /// What times given as numbers count since 1970
+    /// The unit of times that are given as numbers since 1970
     #[arg(long, value_enum, default_value_t)]
     pub(crate) time_unit: TimeUnit,
 
-    /// What separates the cells of CSV [default: comma, tab for .tsv]
+    /// The character that separates the cells of CSV [default: comma, tab for .tsv]
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
 
-    /// Reject JSON that writes numbers, `true` or `false` as text ("12"); otherwise they are read
+    /// Reject JSON that writes numbers, `true` or `false` as text ("12"); without this option they
+    /// are read
     #[arg(long)]
     pub(crate) strict: bool,
 
-    /// Lines longer than this are rejected (bytes, or with K or M)
+    /// Reject lines longer than this (bytes, or with K or M)
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1M")]
     pub(crate) max_line: usize,
 
-    /// Nothing comes after the input: what is open at its end is reported as if all its time had
-    /// passed. Otherwise it is left open, and counted
+    /// Treat the end of the input as the end of time: open partial matches are reported as if all
+    /// their time had passed. Without this option they stay open, and are counted
     #[arg(long)]
     pub(crate) end_of_time: bool,
 }
 
 impl InputArgs {
-    /// How fields are read.
+    /// Returns the options of reading.
     pub(crate) fn reading(&self) -> Reading {
         Reading {
             type_field: self.type_field.clone(),
@@ -434,7 +296,7 @@ impl InputArgs {
         }
     }
 
-    /// How the input is written: as was said, else by its name.
+    /// Returns the format of the input: the given one, else by the file's name.
     pub(crate) fn format(&self) -> Format {
         self.format.unwrap_or_else(|| Format::of(&self.input))
     }
@@ -448,13 +310,13 @@ impl InputArgs {
         Feed::resume(opened, input::open(&self.input)?, form, schema, self.reading())
     }
 
-    /// How the input is written, in all.
+    /// Returns the format of the input, with its options.
     pub(crate) fn form(&self) -> Form {
         let delimiter = self.delimiter.unwrap_or_else(|| input::delimiter_of(&self.input));
         Form { format: self.format(), delimiter, max_line: self.max_line }
     }
 
-    /// True if someone has to type the events.
+    /// True if the events come from a terminal.
     pub(crate) fn is_typed(&self) -> bool {
         self.input == Path::new("-") && io::stdin().is_terminal()
     }
@@ -467,16 +329,16 @@ pub(crate) struct CheckArgs {
     #[arg(required = true)]
     pub(crate) rules: Vec<PathBuf>,
 
-    /// Fail on warnings too
+    /// Fail on warnings, too
     #[arg(long, value_name = "WHAT", value_parser = ["warnings"])]
     pub(crate) deny: Option<String>,
 
-    /// Print all that is wrong, not only what fits on a screen
+    /// Print all mistakes, not only those that fit on a screen
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Rule files may name files (`use`, `list .. from`) in this directory, too, and not only in
-    /// those of the rule files; may be given several times
+    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
+    /// can name only files in the directories of the rule files. May be given several times
     #[arg(long, value_name = "DIR")]
     pub(crate) allow_path: Vec<PathBuf>,
 }
@@ -499,12 +361,12 @@ pub(crate) struct TestArgs {
     #[arg(long = "rule", value_name = "NAME")]
     pub(crate) only: Vec<String>,
 
-    /// Write a report there, in the XML that continuous integration reads
+    /// Write a report to this file, in the XML that continuous integration reads
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 
-    /// Rule files may name files (`use`, `list .. from`) in this directory, too, and not only in
-    /// those of the rule files; may be given several times
+    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
+    /// can name only files in the directories of the rule files. May be given several times
     #[arg(long, value_name = "DIR")]
     pub(crate) allow_path: Vec<PathBuf>,
 }
@@ -523,7 +385,7 @@ pub(crate) struct FmtArgs {
     #[arg(required = true)]
     pub(crate) rules: Vec<PathBuf>,
 
-    /// Change nothing; show what would change and fail if there is something
+    /// Change nothing; show the differences, and fail if there are any
     #[arg(long, conflicts_with = "stdout")]
     pub(crate) check: bool,
 
@@ -540,7 +402,7 @@ pub(crate) struct ExplainArgs {
     #[arg(value_name = "CODE | RULES")]
     pub(crate) subjects: Vec<PathBuf>,
 
-    /// One rule [default: all; a picture is of one]
+    /// One rule [default: all; a picture shows one]
     #[arg(long, value_name = "NAME", requires = "subjects")]
     pub(crate) rule: Option<String>,
 
@@ -548,24 +410,24 @@ pub(crate) struct ExplainArgs {
     #[arg(short, long = "param", value_name = "RULE.NAME=VALUE")]
     pub(crate) params: Vec<String>,
 
-    /// The states of the automaton, not the steps of the rule
+    /// Show the states of the automaton, not the steps of the rule
     #[arg(long, requires = "subjects")]
     pub(crate) states: bool,
 
-    /// A picture for Graphviz
+    /// Draw a picture for Graphviz
     #[arg(long, requires = "subjects", conflicts_with_all = ["mermaid", "svg"])]
     pub(crate) dot: bool,
 
-    /// A picture for Mermaid, as Markdown pages show it
+    /// Draw a picture for Mermaid, as Markdown pages show it
     #[arg(long, requires = "subjects", conflicts_with = "svg")]
     pub(crate) mermaid: bool,
 
-    /// A picture as an SVG file
+    /// Draw a picture as an SVG file
     #[arg(long, requires = "subjects")]
     pub(crate) svg: bool,
 
-    /// Rule files may name files (`use`, `list .. from`) in this directory, too, and not only in
-    /// those of the rule files; may be given several times
+    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
+    /// can name only files in the directories of the rule files. May be given several times
     #[arg(long, value_name = "DIR")]
     pub(crate) allow_path: Vec<PathBuf>,
 }
@@ -580,23 +442,23 @@ impl ExplainArgs {
 /// `kleene infer`
 #[derive(Args, Debug)]
 pub(crate) struct InferArgs {
-    /// Where events come from; `-` is standard input. Gzip is recognised by itself
+    /// Read events from this file; `-` is standard input. Gzip is recognised by itself
     #[arg(value_name = "FILE")]
     pub(crate) input: PathBuf,
 
-    /// Look at the first so many lines
+    /// Read this many lines, the first ones
     #[arg(long, value_name = "N", default_value = "10000", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) sample: u64,
 
-    /// How the input is written [default: by the file's name, else jsonl]
+    /// The format of the input [default: by the file's name, else jsonl]
     #[arg(short, long, value_enum)]
     pub(crate) format: Option<Format>,
 
-    /// The field that holds the event type; dotted for one in a nested object
+    /// The field that holds the event type; dotted for a field of a nested object
     #[arg(long, value_name = "FIELD", default_value = "type")]
     pub(crate) type_field: String,
 
-    /// The type of every event, where no field holds it
+    /// The type of every event, if no field holds it
     #[arg(long = "type", value_name = "NAME", conflicts_with = "type_field")]
     pub(crate) event_type: Option<String>,
 
@@ -604,19 +466,20 @@ pub(crate) struct InferArgs {
     #[arg(long, value_name = "FIELD")]
     pub(crate) time_field: Option<String>,
 
-    /// What times given as numbers count since 1970 [default: what most of them can be]
+    /// The unit of times that are given as numbers since 1970 [default: the unit that fits most of
+    /// them]
     #[arg(long, value_enum)]
     pub(crate) time_unit: Option<TimeUnit>,
 
-    /// What separates the cells of CSV [default: comma, tab for .tsv]
+    /// The character that separates the cells of CSV [default: comma, tab for .tsv]
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
 
-    /// Lines longer than this are left out (bytes, or with K or M)
+    /// Leave out lines longer than this (bytes, or with K or M)
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1M")]
     pub(crate) max_line: usize,
 
-    /// Nothing on standard error but errors
+    /// Print nothing on standard error but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
@@ -624,7 +487,7 @@ pub(crate) struct InferArgs {
 /// `kleene lsp`
 #[derive(Args, Debug)]
 pub(crate) struct LspArgs {
-    /// Speak on standard input and output, which is the only way there is; editors say it
+    /// Use standard input and output, which is the only way; editors pass this option
     #[arg(long, hide = true)]
     pub(crate) stdio: bool,
 }
@@ -668,7 +531,7 @@ fn size(text: &str) -> Result<usize, String> {
     }
 }
 
-/// How rules are matched.
+/// The strategy for all rules.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub(crate) enum Strategy {
     Auto,

@@ -29,14 +29,14 @@ use clap::Parser as _;
 use args::{Cli, Command};
 use kleene_input as input;
 
-/// How a command ended, as the exit code says it.
+/// The end of a command, as its exit code says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Ending {
     /// All is fine.
     Fine,
     /// The rules are wrong, or a test of them fails; that was reported.
     WrongRules,
-    /// What was asked for cannot be done; that was reported.
+    /// The command cannot do what was asked; that was reported.
     WrongUsage,
     /// Not one event of the input could be used; that was reported.
     Unusable,

@@ -1,4 +1,4 @@
-//! What could not be taken: reported on standard error while it is little, written to a file if
+//! Rejected input: the first lines are reported on standard error, all are written to a file if
 //! asked.
 
 use std::fs::File;
@@ -13,9 +13,9 @@ use crate::output::{directory_of, open_from};
 use crate::progress::Progress;
 use kleene_tools::output::write_text;
 
-/// How many are reported on standard error.
+/// The number of rejected lines that are reported on standard error.
 const SHOWN: u64 = 5;
-/// How much of the input is written with each, in characters.
+/// The number of characters of the input that are written with each.
 const INPUT_KEPT: usize = 1000;
 
 /// Late and malformed events.

@@ -14,7 +14,7 @@ use crate::disk;
 
 const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries");
 
-/// How many bytes of the file are kept in memory.
+/// The number of bytes of the file that are kept in memory.
 const CACHE: usize = 32 << 20;
 
 /// The number of entries that are forgotten at once.
@@ -26,7 +26,7 @@ pub(crate) struct Spill {
     database: Database,
     /// As of the last time that something was written.
     entries: ReadOnlyTable<u64, &'static [u8]>,
-    /// What was forgotten since then.
+    /// The keys that were forgotten since then.
     gone: HashSet<u64>,
 }
 

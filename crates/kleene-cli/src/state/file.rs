@@ -13,16 +13,17 @@ use crate::disk::{self, Written};
 
 const MAGIC: &[u8] = b"kleene checkpoint 1\n";
 
-/// How the names of checkpoints begin that are not whole yet.
+/// The start of the names of checkpoints that are not complete yet.
 const UNFINISHED: &str = "unfinished";
 
-/// How many checkpoints are kept that are whole, each with those that follow it.
+/// The number of full checkpoints that are kept, each with the checkpoints of changes that follow
+/// it.
 const KEPT: usize = 3;
 
-/// How many may follow one that is whole.
+/// The number of checkpoints of changes that may follow a full one.
 const FOLLOWING: usize = 20;
 
-/// What a checkpoint holds.
+/// The content of a checkpoint.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     /// Everything but the engine.
@@ -187,7 +188,7 @@ impl Directory {
         let oldest = self.whole.first().copied().unwrap_or_default();
         let all = self.all().unwrap_or_default();
         for (_, old) in all.iter().filter(|(number, _)| *number < oldest) {
-            // What cannot be removed does no harm.
+            // A file that cannot be removed does no harm.
             let _ = disk::remove(old);
         }
     }
@@ -197,7 +198,7 @@ impl Directory {
 fn remove_unfinished(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_name().to_str().is_some_and(|name| name.starts_with(UNFINISHED)) {
-            // What cannot be removed does no harm.
+            // A file that cannot be removed does no harm.
             let _ = disk::remove(&entry.path());
         }
     }
@@ -217,7 +218,7 @@ fn write(file: &mut File, head: &Value, snapshot: &[u8]) -> io::Result<()> {
     disk::sync_all(file.0)
 }
 
-/// What a checkpoint says of itself, unchecked.
+/// Reads the head of a checkpoint, unchecked.
 fn read_head(path: &Path) -> Result<Value> {
     let mut file = BufReader::new(disk::open_own(path, File::options().read(true))?);
     let mut line = Vec::new();

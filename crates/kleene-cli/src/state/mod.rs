@@ -22,37 +22,37 @@ use crate::tally::Tally;
 use file::{Checkpoint, Directory};
 use kleene_tools::counts::{Counts, grouped};
 
-/// How much of the start of an input, and of what is before a place in it, reports it from others.
+/// The number of bytes that identify an input: at its start, and before a position in it.
 const PROBE: u64 = 4096;
 
 /// The state of a run, kept in a directory.
 pub(crate) struct State {
     directory: Directory,
     every: Every,
-    /// What has to be the same when the run goes on.
+    /// The settings that must be the same when the run continues.
     setting: Value,
     input: Option<Input>,
     /// The files of results and of rejects.
     output: PathBuf,
     rejects: Option<PathBuf>,
     last: Instant,
-    /// How many events came since then.
+    /// The number of events since then.
     events: u64,
 }
 
-/// What a run goes on from.
+/// The state from which a run continues.
 pub(crate) struct Resumed {
     /// The engine: a whole snapshot, and the changes that follow it.
     pub(crate) snapshots: Vec<Vec<u8>>,
-    /// How far the input was read.
+    /// The position up to which the input was read.
     pub(crate) position: Position,
-    /// How long the output was, if it is a file.
+    /// The length of the output, if it is a file.
     pub(crate) output: Option<u64>,
-    /// How long the file of rejects was, if there is one.
+    /// The length of the file of rejects, if there is one.
     pub(crate) rejects: Option<u64>,
-    /// What was counted beside the engine.
+    /// The counts of the run outside of the engine.
     pub(crate) counts: Counts,
-    /// How often each rule has found something.
+    /// The number of results of each rule.
     pub(crate) tally: Tally,
     /// True if the input was read to its end, and everything was reported (`--end-of-time`).
     pub(crate) is_finished: bool,
@@ -172,7 +172,7 @@ impl State {
     }
 }
 
-/// What of the arguments a run has to be given again.
+/// Returns the arguments that must be given again when a run continues.
 fn setting(args: &RunArgs) -> Value {
     let absolute = |path: &Path| match path.to_str() {
         Some("-") => String::from("-"),
@@ -224,7 +224,7 @@ fn same_setting(before: &Value, now: &Value) -> Result<()> {
     Ok(())
 }
 
-/// What a checkpoint says: of its input, and of the run.
+/// Reads a checkpoint: its settings, and the state of the run.
 fn read(checkpoint: Checkpoint) -> Result<(Value, Resumed)> {
     let Checkpoint { mut head, snapshots } = checkpoint;
     let number = |name: &str| head[name].as_u64();

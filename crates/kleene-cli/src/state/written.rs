@@ -1,4 +1,4 @@
-//! What was written before a checkpoint is still there when the run goes on.
+//! Checks that the output of before a checkpoint is still there when the run continues.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use kleene_tools::counts::grouped;
 
-/// How much of the end of a file reports it from others.
+/// The number of bytes at the end of a file that identify it.
 const PROBE: u64 = 4096;
 
 /// A checksum of the end of a file that was written up to `length`; null where it cannot be read.

@@ -53,7 +53,7 @@ impl Dir {
         Exit::from(self.command(args).output().unwrap())
     }
 
-    /// The same with `input` on standard input.
+    /// Runs a command with `input` on standard input.
     pub(crate) fn run_with(&self, args: &str, input: &[u8]) -> Exit {
         let mut command = self.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -82,7 +82,7 @@ fn in_console(text: &str) -> Vec<(String, Vec<&str>)> {
     commands
 }
 
-/// What a command prints in a shell that finds the built program.
+/// Returns the output of a command in a shell that finds the built program.
 fn run(folder: &Path, command: &str) -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_kleene")).parent().unwrap().to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,6 +1,6 @@
-//! The same events give the same output, byte for byte, however they are matched: all shipped
-//! rules, on made-up streams, with threads, without special strategies, with hardly a key in
-//! memory, in another order, in two parts, and from one checkpoint after the other.
+//! The same events give the same output, byte for byte, however they are matched. All shipped rules
+//! run on made-up streams: with threads, without special strategies, with hardly a key in memory,
+//! in another order, in two parts, and from one checkpoint to the next.
 //!
 //! One file in six is taken; `KLEENE_EQUALITY=1 cargo test -p kleene-cli --test cli equality` takes
 //! all. Random rules are held to the same in the library's `strategies`, `cold`, `snapshot` and
@@ -16,7 +16,7 @@ use kleene_test::steps::{Dice, made_up, steps_of_tests};
 
 use super::common::{Dir, Exit};
 
-/// How late events may be, in milliseconds.
+/// The largest delay of events, in milliseconds.
 const BOUND: i64 = 5000;
 
 fn files() -> Vec<PathBuf> {

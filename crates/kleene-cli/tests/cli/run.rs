@@ -21,7 +21,7 @@ rule unpaid {
 }
 ";
 
-/// Two orders, of which one is paid in time.
+/// Two orders; one is paid in time.
 const ORDERS: &str = r#"{"type":"created","ts":"2024-05-01T10:00:00Z","order_id":"a","amount":9.5}
 {"type":"created","ts":"2024-05-01T10:01:00Z","order_id":"b"}
 {"type":"paid","ts":"2024-05-01T10:02:30Z","order_id":"a"}
@@ -41,7 +41,7 @@ fn with_line(line: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Whether the orders were seen: one match, and two timeouts.
+/// Asserts that the orders were matched: one match, and two timeouts.
 fn assert_orders_seen(ran: &Exit) {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!((ran.count("matches"), ran.count("timeouts")), (1, 2), "{}", ran.stderr);
@@ -770,7 +770,7 @@ fn what_is_open_at_the_end_of_the_input_is_left_open() {
     let dir = shop(ORDERS);
     for args in ["", " --threads 2", " --out-of-order 5s", " --threads 3 --out-of-order 5s"] {
         let ran = dir.run(&format!("run shop.cep -i in.jsonl{args}"));
-        // The order of 11:00 has time until 11:10, of which the input says nothing.
+        // The order of 11:00 has time until 11:10; the input ends before.
         assert_eq!((ran.count("matches"), ran.count("timeouts")), (1, 1), "{args}");
         assert_eq!(ran.count("still open"), 1, "{args}");
         let note = "--end-of-time ends them with the input";
