@@ -81,9 +81,9 @@ A test stands beside its rule:
     expect no match { order_id: \"1\" }
   }
 
-An expectation is judged where it stands. `expect match` names fields that a match must contain. Each
-expectation claims a match of its own; matches that no expectation claims do not fail a test. Times
-count from the start of the test, which is 2000-01-01T00:00:00Z.
+An expectation is judged where it stands. `expect match` names fields that a match must contain.
+Each expectation claims a match of its own; matches that no expectation claims do not fail a test.
+Times count from the start of the test, which is 2000-01-01T00:00:00Z.
 
 Exit codes: 0 all tests pass; 1 a test fails, or the rules are wrong; 2 wrong usage, or a file that
 cannot be read or written.";
@@ -130,8 +130,8 @@ pub(super) const LSP_HELP: &str = "\
 Examples:
   kleene lsp                         editors start this, and talk to it by standard input and output
 
-An editor shows mistakes while rules are typed, the meaning of names and where they are declared, and
-offers completions; it formats as `kleene fmt` does. For Visual Studio Code there is an
+An editor shows mistakes while rules are typed, and the meaning of names and where they are
+declared. It offers completions, and formats as `kleene fmt` does. For Visual Studio Code there is an
 extension in the folder editors/vscode of the sources; other editors start `kleene lsp` for *.cep
 files when they are set up to.
 
