@@ -1,11 +1,11 @@
-//! The time of a tracer: events in order, and how far time has come.
+//! The time of a tracer, and the events that wait until time has come.
 
 use std::sync::Arc;
 
 use crate::stream::{Progress, Reorder, SourceId, WatermarkStrategy};
 use crate::time::Timestamp;
 
-/// How far time has come for a tracer, and the events that wait for it.
+/// The time that a tracer has reached, and the events that wait for later times.
 pub(in crate::why) struct TraceTime<E> {
     pub(in crate::why) strategy: WatermarkStrategy,
     pub(super) progress: Progress,

@@ -131,8 +131,8 @@ Examples:
   kleene lsp                         editors start this, and talk to it by standard input and output
 
 An editor shows mistakes while rules are typed, and the meaning of names and where they are
-declared. It offers completions, and formats as `kleene fmt` does. For Visual Studio Code there is an
-extension in the folder editors/vscode of the sources; other editors start `kleene lsp` for *.cep
+declared. It offers completions, and formats as `kleene fmt` does. For Visual Studio Code there is
+an extension in the folder editors/vscode of the sources; other editors start `kleene lsp` for *.cep
 files when they are set up to.
 
 Exit codes: 0 the editor shut it down; 1 the editor ended without shutting it down; 2 wrong usage.";
