@@ -16,7 +16,7 @@ use kleene::ruleset::Reports;
 use kleene::schema::FieldType;
 use kleene::stream::{Ignore, Output, Verdict};
 use kleene::value::Kind;
-use kleene::why::{Cause, TraceError, Tracer};
+use kleene::why::{Cause, MismatchReason, TraceError, Tracer};
 use kleene::{Engine, Event, Pattern, Record, RuleSet, Timestamp, Value};
 
 const EVENTS: &str = "event paid { order: int, at: time }
@@ -126,6 +126,7 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     overflows.0.iter().for_each(|overflow| show("Overflow", overflow));
 
     // What happened, and why.
+    show("MismatchReason", &MismatchReason::Order(String::from("`a` is taken first")));
     show("TraceError", &Tracer::<Record>::new(&done, "dne", ["7"]).unwrap_err());
     let error = Tracer::<Record>::new(&done, "done", ["7", "8"]).unwrap_err();
     if let TraceError::Key(error) = &error {

@@ -69,12 +69,15 @@ impl Sample {
         }
     }
 
-    /// How many event types were seen.
+    /// Returns the number of event types that were seen.
     pub fn types(&self) -> usize {
         self.types.len()
     }
 
-    /// Looks at an event. The error says why it is none.
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// The reason why the fields are no event.
     pub fn add(&mut self, fields: Vec<(String, Raw)>) -> Result<(), String> {
         let name = match &self.wanted.fixed_type {
             Some(name) => name.clone(),
