@@ -130,7 +130,7 @@ test("odd lines end", () => {
     const tokens = CEP.tokens(line);
     expect(tokens.every((token) => token.end <= line.length)).toBe(true);
   }
-  const began = performance.now();
+  const began = process.cpuUsage();
   for (const text of ["a ", '"', '"\\u{', "`", "a.", "("]) CEP.tokens(text.repeat(4000));
-  expect(performance.now() - began).toBeLessThan(3000);
+  expect(process.cpuUsage(began).user / 1000).toBeLessThan(3000);
 });
