@@ -18,7 +18,7 @@ const child = spawn(
     stdio: "inherit",
     env: { ...process.env, SHOTS: words.includes("--shots") ? "1" : "" },
     // Node's test runner ends its own children; this bounds all of it.
-    timeout: 280_000,
+    timeout: 500_000,
   },
 );
 child.on("exit", (code) => {
