@@ -19,7 +19,7 @@ use crate::summary::Reject;
 pub struct Engine {
     options: Options,
     set: RuleSet,
-    engine: stream::Engine<Indexed>,
+    inner: stream::Engine<Indexed>,
     parser: Option<Parser>,
     printer: Printer,
     /// What became of the rules when it was restored.
@@ -58,7 +58,7 @@ impl Engine {
         let time_field = options.reading()?.time_field;
         let shapes = Shapes::new(engine.schema(), time_field.as_str().into(), LineForm::Json);
         let printer = Printer::new(shapes, &set);
-        Ok(Engine { options, set, engine, parser: None, printer, restored })
+        Ok(Engine { options, set, inner: engine, parser: None, printer, restored })
     }
 
     /// Takes events as text, in a format that may be known. Returns the outputs, a line each.
@@ -74,9 +74,9 @@ impl Engine {
         let is_json = input.form.format == Format::Jsonl;
         let mut parser = match self.parser.take() {
             Some(parser) if is_json => parser,
-            _ => input.parser(self.engine.schema(), self.set.schema()),
+            _ => input.parser(self.inner.schema(), self.set.schema()),
         };
-        let pushed = push_all(&mut self.engine, &mut parser, &input, &mut self.printer);
+        let pushed = push_all(&mut self.inner, &mut parser, &input, &mut self.printer);
         // Each text of CSV has a header of its own.
         self.parser = is_json.then_some(parser);
         let lines = self.take_lines();
@@ -94,7 +94,7 @@ impl Engine {
         }
         #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
         let to = Timestamp::from_millis((to as i64).clamp(i64::MIN + 1, i64::MAX - 1));
-        let advanced = self.engine.advance(to, self.printer.sink());
+        let advanced = self.inner.advance(to, self.printer.sink());
         let lines = self.take_lines();
         advanced.map(|()| lines).map_err(|error| stopped(&error))
     }
@@ -104,14 +104,14 @@ impl Engine {
     /// # Errors
     /// A rule's limit has stopped the engine.
     pub fn finish(&mut self) -> Result<String, Fault> {
-        let finished = self.engine.finish(self.printer.sink());
+        let finished = self.inner.finish(self.printer.sink());
         let lines = self.take_lines();
         finished.map(|()| lines).map_err(|error| stopped(&error))
     }
 
     /// The state as bytes.
     pub fn snapshot(&self) -> Vec<u8> {
-        self.engine.snapshot()
+        self.inner.snapshot()
     }
 
     /// Goes on with other rules. Returns what becomes of each.
@@ -121,9 +121,9 @@ impl Engine {
     pub fn replace(&mut self, text: &str, options: &str) -> Result<Json, Fault> {
         let options = self.options.with(options)?;
         let set = rules::parse(text, &options)?;
-        let replaced = self.engine.replace_rules(&set);
+        let replaced = self.inner.replace_rules(&set);
         let changes = replaced.map_err(|error| Fault::new(Kind::Rules, error.to_string()))?;
-        self.printer.shapes = self.printer.shapes.renewed(self.engine.schema());
+        self.printer.shapes = self.printer.shapes.renewed(self.inner.schema());
         (self.options, self.set, self.parser) = (options, set, None);
         Ok(verdicts(&changes))
     }
@@ -135,7 +135,7 @@ impl Engine {
 
     /// The counts.
     pub fn stats(&self) -> Json {
-        let stats = self.engine.stats();
+        let stats = self.inner.stats();
         let counts = &self.printer.counts;
         json!({
             "events": stats.events + counts.unknown,
@@ -163,7 +163,7 @@ impl Engine {
 
     /// How far time has come, in milliseconds.
     pub fn watermark(&self) -> Option<f64> {
-        let mark = self.engine.watermark();
+        let mark = self.inner.watermark();
         #[expect(clippy::cast_precision_loss, reason = "times of events are far below 2^53")]
         let millis = mark.as_millis() as f64;
         (mark > Timestamp::MIN && mark < Timestamp::MAX).then_some(millis)
@@ -176,11 +176,11 @@ impl Engine {
 
     /// The bytes that it holds, about, without the events'.
     pub fn memory_usage(&self) -> usize {
-        self.engine.memory_usage()
+        self.inner.memory_usage()
     }
 
     fn refuse_if_finished(&self) -> Result<(), Fault> {
-        if self.engine.is_finished() {
+        if self.inner.is_finished() {
             return Err(Fault::new(
                 Kind::Closed,
                 "the stream was finished: a new engine takes new events",

@@ -18,6 +18,7 @@ const MAX_BYTES: u64 = 1 << 30;
 /// All options; `index.d.ts` says what each means.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own in JavaScript")]
 pub struct Options {
     /// What the rules are called.
     pub name: Option<String>,

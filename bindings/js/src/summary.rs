@@ -12,8 +12,6 @@ use crate::run::Tally;
 
 /// How many rejects are kept.
 const KEPT: usize = 1000;
-/// How many of them a summary shows.
-const SHOWN: usize = 1000;
 /// How much of an input line is kept with a reject, in bytes.
 const START: usize = 1000;
 
@@ -131,8 +129,7 @@ pub fn summary(
             cost: cost.unwrap_or_default(),
         });
     }
-    let mut shown = rejects.take();
-    shown.truncate(SHOWN);
+    let shown = rejects.take();
     Ok(Summary {
         events: stats.events + counts.unknown,
         matches: stats.matches,

@@ -38,7 +38,7 @@ impl Explorer {
         let events = decoded.until(time).min(run.done);
         run.lanes(decoded, number);
         let (mut engine, from) = run.engine_before(events)?;
-        run.replay(decoded, &mut engine, from..events, &mut Ignore)?;
+        replay(decoded, &mut engine, from..events, &mut Ignore)?;
         let sink: &mut dyn Sink<Indexed> = &mut Ignore;
         engine.advance(time, sink).map_err(|error| stopped(&error))?;
         let mut total = 0;
@@ -90,6 +90,23 @@ fn of_partial(
     })
 }
 
+/// Pushes events again.
+fn replay(
+    decoded: &Decoded,
+    engine: &mut Engine<Indexed>,
+    events: Range<usize>,
+    sink: &mut dyn Sink<Indexed>,
+) -> Result<(), Fault> {
+    for index in events {
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        if let Some(record) = decoded.record(index) {
+            let event = Indexed::new(record, number);
+            engine.push(&event, sink).map_err(|error| stopped(&error))?;
+        }
+    }
+    Ok(())
+}
+
 impl Run {
     /// An engine at the last snapshot before so many events, and the events before that.
     fn engine_before(&self, events: usize) -> Result<(Engine<Indexed>, usize), Fault> {
@@ -103,24 +120,6 @@ impl Run {
             }
             None => Ok((builder.build().map_err(|error| failed(error.to_string()))?, 0)),
         }
-    }
-
-    /// Pushes events again.
-    fn replay(
-        &self,
-        decoded: &Decoded,
-        engine: &mut Engine<Indexed>,
-        events: Range<usize>,
-        sink: &mut dyn Sink<Indexed>,
-    ) -> Result<(), Fault> {
-        for index in events {
-            let number = u32::try_from(index).unwrap_or(u32::MAX);
-            if let Some(record) = decoded.record(index) {
-                let event = Indexed::new(record, number);
-                engine.push(&event, sink).map_err(|error| stopped(&error))?;
-            }
-        }
-        Ok(())
     }
 
     /// The lines of some outputs of a rule. Those that were not kept are made again.
@@ -152,13 +151,13 @@ impl Run {
         let at_once = outputs.pushed.partition_point(|other| (*other as usize) < pushed);
         let events = pushed.saturating_sub(1).min(self.done);
         let (mut engine, from) = self.engine_before(events)?;
-        self.replay(decoded, &mut engine, from..events, &mut Ignore)?;
+        replay(decoded, &mut engine, from..events, &mut Ignore)?;
         again.skip = first - at_once;
         for index in events..self.done {
             if again.wanted == 0 {
                 break;
             }
-            self.replay(decoded, &mut engine, index..index + 1, &mut again)?;
+            replay(decoded, &mut engine, index..index + 1, &mut again)?;
         }
         if again.wanted > 0 && self.is_finished {
             let sink: &mut dyn Sink<Indexed> = &mut again;

@@ -43,8 +43,10 @@ impl Explorer {
 /// The line of the event of an entry.
 fn line_of(entry: &Entry) -> Option<u64> {
     match &entry.cause {
-        Cause::Event(event) | Cause::Unseen(event) | Cause::Rejected(event) => event.line,
-        Cause::Late { event, .. } => event.line,
+        Cause::Event(event)
+        | Cause::Unseen(event)
+        | Cause::Rejected(event)
+        | Cause::Late { event, .. } => event.line,
         _ => None,
     }
 }
