@@ -112,15 +112,17 @@ fn of_file(
         }
         let options = Options::read(&given.to_string()).map_err(|fault| fault.message)?;
         let text = events["text"].as_str().unwrap_or_default().to_owned();
-        let ran = run(&rules, text.clone().into_bytes(), &options);
-        let ran = ran.map_err(|fault| fault.message)?;
-        let line = json!({
+        let mut line = json!({
             "name": format!("{name} {}", report["tests"][test]["name"]),
             "rules": rules,
             "events": text,
             "options": given,
-            "outputs": ran.lines,
         });
+        match run(&rules, text.into_bytes(), &options) {
+            Ok(ran) => line["outputs"] = ran.lines.into(),
+            // A rule's limit, say, that is to end the run.
+            Err(fault) => line["error"] = serde_json::to_value(&fault)?,
+        }
         writeln!(runs, "{line}")?;
     }
     Ok(count)
