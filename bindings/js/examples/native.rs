@@ -128,14 +128,20 @@ fn of_file(
     Ok(count)
 }
 
-/// The texts of the files in the same folder, by name.
+/// The texts of the files in the same folder and below it, by their paths from there.
 fn beside(path: &Path) -> Result<BTreeMap<String, Json>> {
+    let folder = path.parent().unwrap_or(Path::new("."));
     let mut texts = BTreeMap::new();
-    for entry in fs::read_dir(path.parent().unwrap_or(Path::new(".")))? {
-        let other = entry?.path();
-        if other != path && other.is_file() {
-            let name = other.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            texts.insert(name, fs::read_to_string(&other)?.into());
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(found) = open.pop() {
+        for entry in fs::read_dir(&found)? {
+            let other = entry?.path();
+            if other.is_dir() {
+                open.push(other);
+            } else if other != path {
+                let name = other.strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
+                texts.insert(name, fs::read_to_string(&other)?.into());
+            }
         }
     }
     Ok(texts)
