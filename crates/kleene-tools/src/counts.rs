@@ -1,13 +1,13 @@
-//! What is counted beside the engine, and numbers as people read them.
+//! Counts beside those of the engine, and numbers as people read them.
 
 use serde_json::{Value, json};
 
-/// How many types are reported by name.
+/// The number of types that are reported by name.
 const NAMES: usize = 5;
-/// How many names are remembered, however many there are in the input.
+/// The number of names that are remembered, however many are in the input.
 const NAMES_KEPT: usize = 100;
 
-/// What a run counts beside the engine.
+/// The counts of a run beside those of the engine.
 #[derive(Debug, Default)]
 pub struct Counts {
     /// Lines that are no event of a declared type.
@@ -42,7 +42,7 @@ impl Counts {
         self.unknown_types.iter().map(|(name, count)| json!([name, count])).collect()
     }
 
-    /// What was counted by a run that goes on.
+    /// Restores the counts of a run that continues.
     pub fn restore(rejected: u64, unknown: u64, types: &Value) -> Counts {
         let types = types.as_array().into_iter().flatten();
         let unknown_types =

@@ -1,4 +1,4 @@
-//! What is wrong with rules, as data for JavaScript.
+//! The mistakes of rules, as data for JavaScript.
 
 use kleene::diagnostic::{Severity, Source, Span};
 use kleene::ruleset::Report;
@@ -50,7 +50,7 @@ pub struct TextEdit {
     pub start: usize,
     /// Where it ends.
     pub end: usize,
-    /// What stands there then.
+    /// The new text.
     pub text: String,
 }
 

@@ -1,14 +1,14 @@
 //! Quick fixes: the name that was most likely meant, where a diagnostic says so.
 
-/// How diagnostics say which name was meant.
+/// The words with which diagnostics name the likely name.
 const MEANT: &str = "did you mean `";
 
 /// A fix of a mistake: what to write in its place.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Fix {
-    /// What it does, for people.
+    /// The title of the fix, for people.
     pub title: String,
-    /// What to write.
+    /// The text to write.
     pub text: String,
 }
 
@@ -16,7 +16,7 @@ pub struct Fix {
 pub fn fix(message: &str, found: &str) -> Option<Fix> {
     let (_, meant) = message.split_once(MEANT)?;
     let (meant, _) = meant.split_once("`?")?;
-    // What is replaced has to be one name, as the diagnostic may be about more than that.
+    // The replaced text has to be one name, as the diagnostic may cover more than the name.
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     if found.is_empty() || !found.chars().all(is_name) || !meant.chars().all(is_name) {
         return None;

@@ -1,5 +1,5 @@
-//! What the front doors of Kleene share: the program `kleene`, its language server, and the package
-//! for JavaScript.
+//! Code that the front doors of Kleene share: the program `kleene`, its language server, and the
+//! package for JavaScript.
 //!
 //! Everything here is a function of its arguments: no file, no thread, no clock, no output. It is
 //! published for those programs, and changes with them.

@@ -11,7 +11,7 @@ use kleene::value::{Value, ValueRef};
 use kleene::{Event, Match, Record, Timeout};
 use smallvec::SmallVec;
 
-/// What a line of output is.
+/// The form of a line of output.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LineForm {
     /// A JSON object.
@@ -20,7 +20,7 @@ pub enum LineForm {
     Brief,
 }
 
-/// How results are written: one line each.
+/// The layout of results: one line each.
 #[derive(Clone, Debug)]
 pub struct Shapes {
     /// By type id.
@@ -30,7 +30,7 @@ pub struct Shapes {
     form: LineForm,
 }
 
-/// How the events of a type are written.
+/// The layout of the events of a type.
 #[derive(Debug)]
 struct Shape {
     name: Arc<str>,
@@ -38,7 +38,7 @@ struct Shape {
     has_type_field: bool,
     /// The name under which the event's time is written first.
     time_name: Arc<str>,
-    /// The fields but that of the event time, in the order of declaration.
+    /// The fields except the event time, in the order of declaration.
     fields: Vec<Member>,
 }
 
@@ -84,14 +84,14 @@ fn insert(members: &mut Vec<Member>, path: &str, id: FieldId) {
 }
 
 impl Shapes {
-    /// How events of the types of `schema` are written. Events without a declared time have it
+    /// Makes the layout for events of the types of `schema`. Events without a declared time have it
     /// under `time_field`.
     pub fn new(schema: &Schema, time_field: Arc<str>, form: LineForm) -> Shapes {
         let all = schema.types().map(|(_, ty)| Shape::new(ty, &time_field)).collect();
         Shapes { all, time_field, form }
     }
 
-    /// The same for events of the types of `schema`.
+    /// Returns the layout for events of the types of another schema.
     #[must_use]
     pub fn renewed(&self, schema: &Schema) -> Shapes {
         Shapes::new(schema, self.time_field.clone(), self.form)

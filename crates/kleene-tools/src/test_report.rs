@@ -10,7 +10,7 @@ use kleene::{Event, Record, RuleSet};
 pub struct TestRun<'a> {
     /// The test.
     pub test: &'a TestBlock,
-    /// What fails; empty if it passes.
+    /// The failures; empty if the test passes.
     pub failures: Vec<TestFailure>,
 }
 

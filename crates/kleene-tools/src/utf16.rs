@@ -4,8 +4,8 @@
 #[derive(Clone, Debug)]
 pub struct Utf16<'t> {
     text: &'t str,
-    /// Behind each so many bytes, at the start of a character: the byte, and the units before it.
-    /// Empty if all of it is ASCII, where both numbers are the same.
+    /// A mark behind each block of bytes, at the start of a character: the byte, and the units
+    /// before it. Empty if all of it is ASCII, where both numbers are equal.
     marks: Vec<(usize, usize)>,
 }
 
@@ -40,7 +40,7 @@ impl<'t> Utf16<'t> {
         units + between.chars().map(char::len_utf16).sum::<usize>()
     }
 
-    /// The byte behind so many units; within a character its start.
+    /// Returns the byte behind the given number of units; within a character its start.
     pub fn byte(&self, unit: usize) -> usize {
         let Some(mark) = self.marks.partition_point(|(_, units)| *units <= unit).checked_sub(1)
         else {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::output::write_value;
 
-/// How many of the open partial matches programs are reported for.
+/// The number of open partial matches that are written for programs.
 const OPEN_SHOWN: usize = 100;
 
 /// The story for programs: a line for each entry, and the counts at the end.

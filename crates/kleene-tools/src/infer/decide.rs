@@ -7,10 +7,10 @@ use super::seen::{MAX_FIELDS, MAX_NAME, Observation, Shape};
 use crate::counts::grouped;
 use kleene_input::{MAX_DEPTH, TimeUnit};
 
-/// What is asked for beside the events.
+/// The requests beside the events.
 #[derive(Clone, Debug)]
 pub(super) struct Wishes {
-    /// What numbers count that are moments.
+    /// The unit of numbers that are moments.
     pub(super) unit: TimeUnit,
     /// The field that holds the event time.
     pub(super) time_field: Option<String>,
@@ -118,7 +118,7 @@ impl<'s> Decider<'s, '_> {
             let missing = object.count(Shape::Object) - seen.given.min(object.count(Shape::Object));
             let missing = missing + seen.count(Shape::Null);
             if ty == Type::Time {
-                // What is missing where the object around it is, is missing, too.
+                // A field is also missing where the object around it is missing.
                 let around = self.events - object.count(Shape::Object).min(self.events);
                 self.times.push(Time { path, seen, missing: missing + around });
             }
@@ -298,7 +298,7 @@ fn list(seen: &Observation, name: &str, unit: TimeUnit) -> Result<Type, String> 
     Ok(Type::List(Box::new(spanned(ty))))
 }
 
-/// What the shapes are called.
+/// The names of the shapes.
 const KINDS: [(Shape, &str); 11] = [
     (Shape::Bool, "bool"),
     (Shape::Int, "int"),
@@ -347,7 +347,7 @@ pub(super) fn index(unit: TimeUnit) -> usize {
     }
 }
 
-/// How much a name speaks of the event time.
+/// Ranks a name by how likely it is the event time.
 pub fn name_rank(path: &str) -> u8 {
     let name = path.rsplit('.').next().unwrap_or_default();
     let mut words = Vec::new();

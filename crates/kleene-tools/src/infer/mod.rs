@@ -24,7 +24,7 @@ const MAX_TYPES: usize = 1000;
 /// The most fields that are looked at, over all types.
 const MAX_FIELDS_IN_ALL: usize = 20_000;
 
-/// How events are read.
+/// The options of reading events.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The field that holds the event type; dotted for one in a nested object.
@@ -33,13 +33,13 @@ pub struct Wanted {
     pub fixed_type: Option<String>,
     /// The field that holds the event time, if it was said.
     pub time_field: Option<String>,
-    /// What epoch numbers count, if it was said.
+    /// The unit of epoch numbers, if it is given.
     pub unit: Option<TimeUnit>,
     /// The options that say how the input is written.
     pub form: Vec<String>,
 }
 
-/// What was seen of the events so far.
+/// The fields and values of the events so far.
 #[derive(Debug)]
 pub struct Sample {
     wanted: Wanted,
@@ -48,7 +48,7 @@ pub struct Sample {
     by_name: HashMap<Box<str>, usize>,
     /// Events of types beyond [`MAX_TYPES`].
     beyond: u64,
-    /// What could report the type, where the field that should does not.
+    /// Other fields that could hold the type, if the expected field does not.
     hints: Hints,
 }
 
@@ -119,7 +119,7 @@ impl Sample {
         Ok(())
     }
 
-    /// The declarations, in the one spelling; `name` is that of the input.
+    /// Returns the declarations in standard layout; `name` is the name of the input.
     pub fn declarations(&self, name: &str) -> String {
         let unit = self.unit();
         let wishes = Wishes { unit, time_field: self.wanted.time_field.clone() };
@@ -201,7 +201,7 @@ impl Sample {
         units.into_iter().rev().max_by_key(|unit| counts[index(*unit)]).unwrap_or_default()
     }
 
-    /// What to try where no event has a type.
+    /// Returns a hint for the case that no event has a type.
     pub fn hint(&self) -> String {
         self.hints.text()
     }

@@ -9,7 +9,7 @@ use super::Sample;
 /// The number of lines that are no events and are shown with their reasons.
 const SHOWN: usize = 3;
 
-/// What was read.
+/// The result of reading a sample.
 #[derive(Debug, Default)]
 pub struct Read {
     /// Lines that are events.
@@ -26,7 +26,7 @@ pub struct Read {
     unreadable: Option<String>,
 }
 
-/// Reads up to so many lines of an input.
+/// Reads up to `lines` lines of an input.
 ///
 /// # Errors
 /// The input cannot be read any further.

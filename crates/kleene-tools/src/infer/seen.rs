@@ -1,5 +1,5 @@
-//! What was seen of a field: counts only, so that memory hangs on the number of fields and not on
-//! that of the events.
+//! The values of a field: counts only, so that memory depends on the number of fields and not on
+//! the number of events.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ pub(super) const MAX_FIELDS: usize = 1000;
 /// The longest name that is looked at, in bytes.
 pub(super) const MAX_NAME: usize = 256;
 
-/// What is common to all that is seen.
+/// The settings that all fields share.
 #[derive(Debug)]
 pub(super) struct Scope {
     /// The number of the event, from 1.
@@ -25,7 +25,7 @@ pub(super) struct Scope {
     pub(super) type_path: Vec<String>,
 }
 
-/// What a value was.
+/// The shape of a value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Shape {
     Null,
@@ -48,14 +48,14 @@ pub(super) enum Shape {
     Deep,
 }
 
-/// How many shapes there are.
+/// The number of shapes.
 const SHAPES: usize = Shape::Deep as usize + 1;
 
 /// The shapes and counts of a field, of an event type, or of a list's elements.
 #[derive(Debug, Default)]
 pub(super) struct Observation {
     shapes: [u64; SHAPES],
-    /// How many of its values are cells of CSV, in which a text may be anything.
+    /// The number of values that are cells of CSV, in which a text may be anything.
     pub(super) cells: u64,
     /// Events in which it was given, null included.
     pub(super) given: u64,
@@ -69,16 +69,16 @@ pub(super) struct Observation {
     pub(super) epochs: [u64; 4],
     /// Values that are numbers or moments, by how they follow each other.
     pub(super) order: Order,
-    /// What is in it where it is a list.
+    /// The items, if the value is a list.
     pub(super) element: Option<Box<Observation>>,
-    /// What is in it where it is an object, in the order of the input.
+    /// The fields, if the value is an object, in the order of the input.
     pub(super) fields: Vec<(Box<str>, Observation)>,
     by_name: HashMap<Box<str>, usize>,
-    /// How often a field was left out, as there are too many or its name is too long.
+    /// The number of fields that were left out, as there are too many or their names are too long.
     pub(super) left_out: u64,
 }
 
-/// How values follow each other.
+/// The order of values.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Order {
     last: Option<f64>,
@@ -103,7 +103,7 @@ impl Order {
 }
 
 impl Observation {
-    /// How many values had this shape.
+    /// Returns the number of values of this shape.
     pub(super) fn count(&self, shape: Shape) -> u64 {
         self.shapes[shape as usize]
     }
@@ -116,7 +116,7 @@ impl Observation {
         }
     }
 
-    /// Takes in an event. Only here a name with dots is that of a nested field.
+    /// Adds an event. Only at the top is a name with dots the name of a nested field.
     pub(super) fn event(
         &mut self,
         fields: Vec<(String, Raw)>,
@@ -228,7 +228,7 @@ impl Observation {
                 let seen = self.element.get_or_insert_default();
                 for element in elements {
                     match element {
-                        // What is in it can't be declared.
+                        // The fields of the object cannot be declared.
                         Raw::Object(_) => seen.shapes[Shape::Object as usize] += 1,
                         element => seen.value(element, None, scope),
                     }

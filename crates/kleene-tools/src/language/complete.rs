@@ -1,4 +1,4 @@
-//! What can be typed at a place.
+//! Completions: the words and names that can be typed at a place.
 
 use std::ops::Range;
 
@@ -39,7 +39,7 @@ const TEST_STEPS: &[&str] =
 
 const TYPES: &[&str] = &["bool", "int", "float", "string", "time", "duration", "ip", "list"];
 
-/// What a completion is.
+/// The kind of a completion.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CompletionKind {
     /// A word of the language.
@@ -52,7 +52,7 @@ pub enum CompletionKind {
     Rule,
     /// A list.
     List,
-    /// What a rule captures.
+    /// A step of a rule.
     Step,
     /// A parameter.
     Param,
@@ -63,25 +63,25 @@ pub enum CompletionKind {
 /// Something that can be typed.
 #[derive(Clone, Debug)]
 pub struct Completion {
-    /// What it is called.
+    /// The label in the list.
     pub label: String,
-    /// What it is.
+    /// The kind.
     pub kind: CompletionKind,
     /// In the language: a type, a signature. May be empty.
     pub detail: String,
-    /// What is to be said of it, in Markdown.
+    /// A description in Markdown.
     pub about: Option<&'static str>,
-    /// What is typed is compared with the start of this.
+    /// The text whose start is compared with the typed text.
     pub filter: String,
     /// Sorts it.
     pub sort: String,
     /// The bytes that it replaces.
     pub replaced: Range<usize>,
-    /// What stands there then.
+    /// The text that is inserted.
     pub text: String,
 }
 
-/// What can be typed at the byte `at` of the first file of `set`.
+/// Returns the completions at the byte `at` of the first file of `set`.
 pub fn complete(set: &Set, at: usize) -> Vec<Completion> {
     let Some(own) = set.files.first() else { return Vec::new() };
     let text = &*own.source.text;
@@ -99,7 +99,7 @@ pub fn complete(set: &Set, at: usize) -> Vec<Completion> {
         Kind::Condition(step) => Some(step.as_str()),
         _ => None,
     });
-    // What is typed is replaced, with the back-quotes that stand around it already.
+    // The typed text is replaced, with the back-quotes around it.
     let is_quoted = text.get(start..).is_some_and(|rest| rest.starts_with('`'));
     let is_closed =
         is_quoted && start < at && text.get(at..).is_some_and(|rest| rest.starts_with('`'));
@@ -156,7 +156,7 @@ fn word_start(text: &str, at: usize) -> Option<usize> {
 struct Offer<'s> {
     set: &'s Set,
     rule: Option<&'s RuleScan>,
-    /// What is replaced.
+    /// The range that is replaced.
     range: Range<usize>,
     /// True if it starts with a back-quote.
     is_quoted: bool,
@@ -305,7 +305,7 @@ impl Offer<'_> {
         }
     }
 
-    /// What can stand as a step.
+    /// Adds the names and words that can be a step.
     fn steps(&mut self) {
         for (_, rule) in self.set.with_bases(self.rule) {
             for local in rule.locals.iter().filter(|local| local.kind == LocalKind::Define) {
@@ -385,7 +385,7 @@ impl Offer<'_> {
         }
     }
 
-    /// What an expression can go on with.
+    /// Adds the names and words that can continue an expression.
     fn operand(&mut self, candidate: Option<&str>, kinds: &[Kind]) {
         let set = self.set;
         if let Some((_, event)) = candidate.and_then(|step| set.event_of(self.rule, step)) {

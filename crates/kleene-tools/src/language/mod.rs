@@ -1,5 +1,5 @@
-//! What an editor wants to know of rules while they are typed: what can come next, what names mean
-//! and where they are declared.
+//! Rules for an editor while they are typed: completions, the meaning of names, and the places
+//! where they are declared.
 //!
 //! All of it has to work in text that is half typed, and rests on [`scan`], which knows no mistakes.
 

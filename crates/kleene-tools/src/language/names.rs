@@ -1,4 +1,4 @@
-//! What names mean: where they are declared, and what is to be said of them.
+//! The meaning of names: where they are declared, and a description.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -11,7 +11,7 @@ use super::scan::{
 };
 use super::words;
 
-/// How long a chain of defines or instances is followed.
+/// The longest chain of defines or instances that is followed.
 const MAX_CHAIN: usize = 32;
 
 /// A file with what its names are.
@@ -30,12 +30,12 @@ pub struct Set {
     pub files: Vec<File>,
 }
 
-/// What a name means.
+/// The meaning of a name.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Meaning {
     /// It in the language: a declaration, a type, a signature.
     pub code: String,
-    /// What is to be said of it, in Markdown.
+    /// A description in Markdown.
     pub about: String,
     /// Where it is declared: the file's number, and the place in it.
     pub target: Option<(usize, Span)>,
@@ -123,7 +123,7 @@ impl Set {
         })
     }
 
-    /// The event type that a step takes: its own name's, or that of the define.
+    /// Returns the event type that a step takes: the type of its own name, or of the define.
     pub fn event_of<'s>(
         &'s self,
         rule: Option<&'s RuleScan>,
@@ -208,7 +208,7 @@ impl Set {
         members
     }
 
-    /// What a name of the first file means; `None` if that is not known.
+    /// Returns the meaning of a name of the first file; `None` if it is unknown.
     pub fn meaning(&self, mark: &Mark) -> Option<Meaning> {
         let own = self.files.first()?;
         let text = own.source.text.get(mark.span.start as usize..mark.span.end as usize)?;
@@ -308,7 +308,7 @@ impl Set {
         Some(Meaning { code: declared.join("\n"), about, target: Some((index, Span::default())) })
     }
 
-    /// What a name in an expression means.
+    /// Returns the meaning of a name in an expression.
     fn path(
         &self,
         rule: Option<&RuleScan>,
@@ -379,7 +379,7 @@ impl Set {
         let prefix = format!("{}.", field.name);
         let is_record = event.fields.iter().any(|other| other.name.starts_with(&prefix));
         let ty = if field.ty.is_empty() && !is_record {
-            // What a rule emits says no types.
+            // The emitted record of a rule has no declared types.
             return Meaning {
                 code: field.name.clone(),
                 about: format!("a field of `{}`, which a rule emits", event.name),
@@ -490,7 +490,7 @@ impl Set {
         Some(meaning)
     }
 
-    /// What is declared at a place.
+    /// Returns the meaning of the declaration at a place.
     fn of(&self, file: usize, span: Span, name: Span) -> Meaning {
         let mut about = self.comment(file, span);
         if file > 0

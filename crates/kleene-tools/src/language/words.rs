@@ -1,4 +1,4 @@
-//! What is said of the words of the language.
+//! Descriptions of the words of the language.
 
 /// The facts of a match: name, type, meaning.
 pub(super) const FACTS: [(&str, &str, &str); 5] = [
@@ -26,8 +26,7 @@ pub(super) const SET_FACTS: [(&str, &str, &str); 5] = [
     ("max", "matches.max(step.field)", "The greatest value that the step captured in any match."),
 ];
 
-/// What is called like a function and is none: the aggregates, and `matches`. Name, signature,
-/// meaning.
+/// Calls that are no functions: the aggregates, and `matches`. Name, signature, meaning.
 pub(super) const CALLS: [(&str, &str, &str); 11] = [
     ("count", "count(step)", "How many events the step has captured; in a condition, so far."),
     ("sum", "sum(step.field)", "The sum of a field over the captured events; 0 over none."),
@@ -46,7 +45,7 @@ pub(super) const CALLS: [(&str, &str, &str); 11] = [
     ("stddev", "stddev(step.field)", "The standard deviation of a field; null over none."),
 ];
 
-/// What each word of the language is for, in a sentence or two.
+/// The purpose of each word of the language, in a sentence or two.
 const WORDS: &[(&str, &str)] = &[
     (
         "event",

@@ -1,4 +1,4 @@
-//! What each name of a rule file is, however much of the file is missing.
+//! The role of each name of a rule file, however much of the file is missing.
 //!
 //! This walks over the tokens and keeps track of where it is: in which rule, which clause, which
 //! brackets. It never fails and looks nothing up; a text that is half typed gives the names that
@@ -16,13 +16,13 @@ use self::walker::Walker;
 pub struct Mark {
     /// Where it stands.
     pub span: Span,
-    /// What it is.
+    /// The role.
     pub role: Role,
     /// The rule that it stands in, by its number in [`Scan::rules`].
     pub rule: Option<usize>,
 }
 
-/// What a name is.
+/// The role of a name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Role {
     /// A word of the language.
@@ -76,9 +76,9 @@ pub enum RecordOf {
 /// A declaration.
 #[derive(Clone, Debug)]
 pub struct ItemScan {
-    /// What it is.
+    /// The kind.
     pub kind: ItemKind,
-    /// Its name; that of its rule for a test.
+    /// Its name; for a test, the name of its rule.
     pub name: String,
     /// Where the name stands.
     pub name_span: Span,
@@ -94,7 +94,7 @@ pub struct ItemScan {
     pub rule: Option<usize>,
 }
 
-/// What an item is.
+/// The kind of an item.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ItemKind {
     /// An event type.
@@ -131,7 +131,7 @@ pub struct RuleScan {
     pub name: String,
     /// The rule that this is an instance of.
     pub base: Option<String>,
-    /// What its pattern captures, in the order of the text.
+    /// The steps of its pattern, in the order of the text.
     pub steps: Vec<StepScan>,
     /// Names given with `as`.
     pub names: Vec<AliasScan>,
@@ -169,7 +169,7 @@ pub struct AliasScan {
     pub steps: (usize, usize),
 }
 
-/// What a name inside of a rule was declared as.
+/// The kind of a name that is declared inside a rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LocalKind {
     /// A parameter.
@@ -181,7 +181,7 @@ pub enum LocalKind {
 /// A parameter or define in a rule.
 #[derive(Clone, Debug)]
 pub struct LocalScan {
-    /// What it is.
+    /// The kind.
     pub kind: LocalKind,
     /// Its name.
     pub name: String,
@@ -193,7 +193,7 @@ pub struct LocalScan {
     pub detail: String,
 }
 
-/// What can stand at a place.
+/// The kind of text that can stand at a place.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Slot {
     /// An item.
@@ -214,7 +214,7 @@ pub enum Slot {
     Key,
     /// A step; `true` right behind an arrow or `match`.
     Step(bool),
-    /// What follows a step.
+    /// The text behind a step.
     AfterStep,
     /// The name of a step.
     StepName,
@@ -228,7 +228,7 @@ pub enum Slot {
     RecordField,
     /// A parameter of an instance.
     Argument,
-    /// What follows a name and a dot.
+    /// The text behind a name and a dot.
     Member(Vec<String>),
     /// A parameter behind `$`.
     Param,
@@ -287,14 +287,14 @@ pub struct Scan {
     pub emitted: Vec<ItemScan>,
     /// All rules and instances.
     pub rules: Vec<RuleScan>,
-    /// What can stand at the end.
+    /// The kind of text that can stand at the end.
     pub end: End,
 }
 
 /// The state at the end of a text.
 #[derive(Debug)]
 pub struct End {
-    /// What can stand there.
+    /// The kind of text that can stand here.
     pub slot: Slot,
     /// The brackets that it ends in, the innermost last.
     pub kinds: Vec<Kind>,

@@ -41,7 +41,7 @@ struct Frame {
     path: Vec<String>,
     /// The steps of the last unit of a pattern.
     unit: (usize, usize),
-    /// What the last name was, where that matters later.
+    /// The last name, if it matters later.
     last: String,
     /// True if the next step must not come.
     negated: bool,
@@ -112,7 +112,7 @@ impl<'t> Walker<'t> {
         self.text.get(token.span.start as usize..token.span.end as usize).unwrap_or_default()
     }
 
-    /// What was found, and the state at the end.
+    /// Returns the names, and the state at the end.
     pub(super) fn finish(mut self) -> Scan {
         let kinds = self.frames.iter().map(|frame| frame.kind.clone()).collect();
         let rule = self.rule;
@@ -264,7 +264,7 @@ impl<'t> Walker<'t> {
     }
 }
 
-/// What shows that the word before is no keyword.
+/// True if the next token shows that the word before is no keyword.
 fn is_operator(next: &str) -> bool {
     matches!(
         next,

@@ -38,7 +38,7 @@ impl Walker<'_> {
             _ => None,
         };
         if let Some(slot) = slot {
-            // What ends a loop is no step of it.
+            // The end of a loop is no step of it.
             if name == "until" {
                 top.negated = true;
             }

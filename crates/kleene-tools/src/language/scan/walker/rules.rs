@@ -142,7 +142,7 @@ impl Walker<'_> {
         self.mark(token.span, role);
     }
 
-    /// The event type that the record is of which is being read, if it is of one.
+    /// Returns the event type whose record is being read, if it is one.
     pub(super) fn emitted(&mut self) -> Option<&mut ItemScan> {
         let body = self.frames.iter().rfind(|frame| frame.kind == Kind::RuleBody)?;
         let is_as = matches!(body.head.as_str(), "emit" | "on") && !body.last.is_empty();
