@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 /// Standard input or output as an argument.
 const STANDARD: &str = "-";
 
-/// How many links are followed from one to the next.
+/// The number of links that are followed from one to the next.
 const MOST_LINKS: usize = 40;
 
 /// what distinguishes a file from others, whatever its names are.
@@ -60,7 +60,7 @@ fn place(path: &Path) -> Option<PathBuf> {
             Err(_) => break,
         }
     }
-    // What is not there yet is in a folder that is, perhaps some levels up.
+    // A path that does not exist yet is in a folder that exists, perhaps some levels up.
     let mut missing: Vec<OsString> = Vec::new();
     loop {
         if let Ok(found) = path.canonicalize() {

@@ -4,17 +4,18 @@ use std::time::{Duration, Instant};
 
 use kleene::Timestamp;
 
-/// How often time moves on in a silence, at least.
+/// The longest interval in which time advances during a silence.
 const TICK: Duration = Duration::from_secs(1);
 
 /// The clock of a run over live input.
 ///
-/// In a silence that lasts longer than the timeout, the watermark is where an event would move it
-/// that came now, with the time of the newest event and the wall time since the last one came.
+/// During a silence that lasts longer than the timeout, the watermark is where an event that came
+/// now would move it. The time of that event would be the time of the newest event plus the wall
+/// time since the last one came.
 #[derive(Debug)]
 pub(crate) struct IdleClock {
     timeout: Duration,
-    /// How late events may come.
+    /// The bound on the delay of events.
     bound: i64,
     /// The time of the newest event.
     newest: Timestamp,
@@ -37,7 +38,7 @@ impl IdleClock {
         self.since = now;
     }
 
-    /// How long to wait for input before time is looked at again.
+    /// Returns the time to wait for input before the clock is read again.
     pub(crate) fn wait(&self, now: Instant) -> Duration {
         let elapsed = now.saturating_duration_since(self.since);
         let tick = TICK.min(self.timeout);

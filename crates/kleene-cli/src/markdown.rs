@@ -41,7 +41,7 @@ pub(crate) fn format(page: &Source) -> Page {
     Page { text, errors }
 }
 
-/// What is wrong with a block, with its place in the page.
+/// Returns the mistakes of a block, with their places in the page.
 fn mistakes(page: &Source, block: &Block) -> Vec<String> {
     // Nothing but line ends before the block, so that lines and columns are those of the page.
     let lines = page.text[..block.content.start].matches('\n').count();
@@ -57,7 +57,7 @@ fn mistakes(page: &Source, block: &Block) -> Vec<String> {
 struct Block {
     /// The lines between the fences.
     content: Range<usize>,
-    /// What stands before the opening fence.
+    /// The text before the opening fence.
     indent: String,
     line_end: &'static str,
 }
@@ -119,7 +119,7 @@ struct Fence<'a> {
     indent: &'a str,
     mark: char,
     length: usize,
-    /// What follows it.
+    /// The text behind the fence.
     info: &'a str,
 }
 

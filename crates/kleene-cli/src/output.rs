@@ -14,7 +14,7 @@ use crate::disk::{self, Written};
 /// Writes matches and timeouts.
 pub(crate) struct Output {
     writer: BufWriter<Box<dyn Write + Send>>,
-    /// What is written to, if it is a regular file.
+    /// The file, if it is a regular one.
     file: Option<File>,
     /// The directory that has its name, until that is for good.
     directory: Option<PathBuf>,
@@ -22,7 +22,7 @@ pub(crate) struct Output {
     is_live: bool,
     /// True if it goes to the terminal.
     is_terminal: bool,
-    /// What writing failed with; nothing is written after that.
+    /// The error of a failed write; nothing is written after it.
     failure: Option<io::Error>,
     has_unflushed: bool,
     line: Vec<u8>,
@@ -59,8 +59,8 @@ impl Output {
     /// Opens a file to write to, or standard output for `-`. Events without a declared time have it
     /// under `time_field`. With `is_brief`, lines are short, and for people.
     ///
-    /// What is in a file is lost, unless it is to be kept up to a length: then writing goes on
-    /// there.
+    /// Opens a file for writing. Its content is lost, unless it is to be kept up to a length: then
+    /// writing continues there.
     pub(crate) fn open(
         path: &Path,
         kept: Option<u64>,
@@ -98,7 +98,7 @@ impl Output {
         })
     }
 
-    /// How it writes results.
+    /// Returns the layout of results.
     pub(crate) fn shapes(&self) -> Shapes {
         self.shapes.clone()
     }
@@ -154,7 +154,7 @@ impl Output {
         }
     }
 
-    /// What writing failed with, if it did.
+    /// Returns the error of a failed write, if there was one.
     pub(crate) fn failure(&mut self) -> Option<io::Error> {
         self.failure.take()
     }

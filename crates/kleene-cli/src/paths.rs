@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-/// How deep directories are searched: more is a loop of links.
+/// The depth to which directories are searched: a deeper one is a loop of links.
 const DEPTH: usize = 32;
 
 /// Returns the files that `paths` speak of: a file is itself, a directory all `*.cep` in it and

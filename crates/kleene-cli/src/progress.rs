@@ -1,4 +1,4 @@
-//! What is shown on standard error while a run goes on.
+//! The progress on standard error while a run goes on.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// A bar over an input of `size` bytes (if that is known) of which `position` are read. It is
-    /// seen only if `is_shown` and if standard error is a terminal.
+    /// Makes a bar over an input of `size` bytes (if that is known); `position` of them are read.
+    /// It is seen only if `is_shown` and if standard error is a terminal.
     pub(crate) fn new(size: Option<u64>, position: Arc<AtomicU64>, is_shown: bool) -> Progress {
         let target =
             if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };

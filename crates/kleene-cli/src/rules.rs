@@ -1,4 +1,4 @@
-//! What is in the rule files of a command line.
+//! The rules in the rule files of a command line.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(crate) struct Loaded {
     pub(crate) set: RuleSet,
     pub(crate) schema: Arc<Schema>,
     pub(crate) rules: Vec<Arc<Rule>>,
-    /// What may not be meant as it is written, as it is printed; empty if there is nothing.
+    /// The warnings, as they are printed; empty if there are none.
     pub(crate) warnings: String,
 }
 
@@ -69,7 +69,7 @@ impl Loaded {
 pub(crate) struct Refused {
     /// Every reason and their number, as it is printed.
     pub(crate) text: String,
-    /// How the command ends.
+    /// The end of the command.
     ending: Ending,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct RuleArgs<'a> {
     pub(crate) allowed: &'a [PathBuf],
 }
 
-/// How much of what is wrong is printed.
+/// The extent to which mistakes are printed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Listing {
     /// As much as fits on a screen.

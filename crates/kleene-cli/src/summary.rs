@@ -6,10 +6,11 @@ use std::time::Duration;
 use kleene::stream::Stats;
 use kleene_tools::counts::{Counts, grouped};
 
-/// What a brief summary reports even where there is none.
+/// The counts that a brief summary shows even if they are zero.
 const MAIN: [&str; 2] = ["events", "matches"];
 
-/// What is reported only where there is any: what is rare is not worth a line that says 0.
+/// The counts that are shown only if they are not zero: they are rare, and a line that says 0 is
+/// not worth its place.
 const RARE: [&str; 10] = [
     "filtered by having",
     "still open",

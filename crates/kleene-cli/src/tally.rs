@@ -1,4 +1,4 @@
-//! How many matches and timeouts each rule has reported.
+//! The number of matches and timeouts of each rule.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use kleene_tools::counts::{counted, grouped};
 
-/// How many rules the summary lists, at most.
+/// The largest number of rules in the summary.
 const LISTED: usize = 15;
-/// How much of a rule's name is shown.
+/// The number of characters of a rule's name that are shown.
 const NAME: usize = 48;
 
 /// Matches and timeouts by rule.

@@ -13,15 +13,15 @@ use std::time::{Duration, SystemTime};
 
 use crate::paths;
 
-/// How often files are looked at. A change counts once they were the same for so long, so that no
-/// file is read while it is written.
+/// The interval at which files are checked. A change counts once the files have been the same for
+/// this long, so that no file is read while it is written.
 const PERIOD: Duration = Duration::from_millis(200);
 
 /// Files that rules were read from, as they were then.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Files(BTreeMap<PathBuf, Option<Stamp>>);
 
-/// What reports that a file was written to: when, and how long it is.
+/// The state of a file that shows a change: when it was written, and its length.
 type Stamp = (SystemTime, u64);
 
 impl Files {
@@ -40,7 +40,7 @@ impl Files {
     fn now(&self, given: &[PathBuf]) -> Files {
         let mut files = Files::default();
         self.0.keys().for_each(|path| files.note(path));
-        // What cannot be listed now has changed by that.
+        // A folder that cannot be listed now has changed.
         for path in paths::collect(given).unwrap_or_default() {
             files.note(&path);
         }
@@ -124,7 +124,7 @@ mod tests {
             for path in [&file, &list] {
                 files.note(path);
             }
-            // What is new in the directory is read with the rest.
+            // New files in the directory are read with the rest.
             files.now(&given)
         };
         let (sender, woken) = mpsc::channel();

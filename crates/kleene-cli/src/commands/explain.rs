@@ -56,7 +56,7 @@ fn rule(args: &ExplainArgs) -> Result<Ending> {
     Ok(Ending::Fine)
 }
 
-/// What is to be said of one rule.
+/// Returns the description of one rule.
 fn explained(args: &ExplainArgs, rule: &Rule, loaded: &Loaded) -> Result<String> {
     let explanation = Explanation::new(rule, &loaded.schema)
         .with_context(|| format!("the rule `{}` cannot be run", rule.name))?;

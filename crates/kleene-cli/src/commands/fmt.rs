@@ -68,7 +68,7 @@ fn formatted(source: &Source) -> (Option<String>, Vec<String>) {
     }
 }
 
-/// What standard input is called.
+/// The name of standard input.
 const STDIN: &str = "-";
 
 /// The rules that `paths` speak of. All are read before anything is written.
@@ -106,7 +106,7 @@ fn replace(path: &Path, text: &str) -> Result<()> {
     let written = write_new(&beside, text, fs::metadata(&path)?.permissions())
         .and_then(|()| fs::rename(&beside, &path));
     if written.is_err() {
-        // What is left of it helps nobody; the error that is reported is the first one.
+        // A rest that cannot be removed is no second error: the first one is reported.
         let _ = fs::remove_file(&beside);
     }
     Ok(written?)
@@ -152,7 +152,8 @@ fn difference(name: &str, old: &str, new: &str) -> String {
     out
 }
 
-/// How many lines of each side stand before the next line that both have; at most [`SHOWN`].
+/// Returns the numbers of lines of each side before the next line that both have; at most
+/// [`SHOWN`].
 fn next_same(old: &[&str], new: &[&str]) -> (usize, usize) {
     for sum in 1..=2 * SHOWN {
         for gone in sum.saturating_sub(SHOWN)..=sum.min(SHOWN) {

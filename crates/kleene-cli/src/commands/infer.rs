@@ -64,7 +64,7 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
     Ok(Ending::Fine)
 }
 
-/// How the input is written, as `kleene run` has to be reported.
+/// Returns the options by which `kleene run` reads the same input.
 fn form_options(args: &InferArgs, form: Form, named: u8) -> Vec<String> {
     let mut options = Vec::new();
     if form.format != Format::of(&args.input) {

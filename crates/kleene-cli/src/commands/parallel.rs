@@ -31,11 +31,11 @@ use crate::tally::Tally;
 use kleene_tools::counts::Counts;
 use kleene_tools::output::Shapes;
 
-/// How many blocks may wait before and behind each thread.
+/// The number of blocks that may wait before and behind each thread.
 const WAITING: usize = 2;
 
-/// How many bytes of input are between the reader and the writer at most, and for each thread. A
-/// longer line passes alone.
+/// The number of bytes of input between the reader and the writer, for each thread. A longer line
+/// passes alone.
 const IN_FLIGHT: usize = 8 << 20;
 const IN_FLIGHT_PER_THREAD: usize = 1 << 20;
 
@@ -62,7 +62,7 @@ pub(super) fn run(
 ) -> Result<Finished> {
     let threads: usize = args.threads.into();
     let unit = outlets.review.unit();
-    // What all parsers have to know comes first: the header of CSV.
+    // The header of CSV comes first: all parsers need it.
     let (mut is_empty, mut stop, mut first) = (true, None, Vec::new());
     while stop.is_none() && !parser.is_ready() {
         match next(blocks, interrupt) {
@@ -88,7 +88,8 @@ pub(super) fn run(
             let mut parser = parser.clone();
             let (home, spent) = mpsc::channel();
             move |(block, permit)| {
-                // What was made here is given back here: an allocator has no quarrel about it then.
+                // Memory that was allocated by this thread is freed by this thread, which
+                // allocators handle best.
                 let entries = spent.try_iter().map(cleared).last().unwrap_or_default();
                 let mut parsed = Parsed::new(&mut parser, unit, block, entries, home.clone());
                 parsed.permit = Some(permit);
@@ -164,7 +165,7 @@ fn pass(crew: Crew, mut outlet: Outlet<Parsed>) -> (Crew, Result<Option<Timestam
     }
 }
 
-/// What a block of lines says.
+/// The content of a block of lines.
 struct Parsed {
     block: Block,
     entries: Vec<Entry>,
@@ -172,7 +173,7 @@ struct Parsed {
     newest: Option<Timestamp>,
     /// The names of the types that are not declared.
     unknown: Vec<String>,
-    /// What was seen of its events.
+    /// The counts of its events.
     seen: EventCounts,
     /// Why nothing can be read from this input.
     unreadable: Option<String>,
@@ -194,7 +195,7 @@ fn cleared(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries
 }
 
-/// What a line says.
+/// The content of a line.
 enum Entry {
     /// An event; where its line starts.
     Event(Record, Cursor),
@@ -251,7 +252,7 @@ impl Parsed {
         Parsed { block, entries, newest, unknown, seen, unreadable, home, permit }
     }
 
-    /// What comes after the last block: the moment of the newest event is over.
+    /// Returns the step behind the last block: the moment of the newest event is over.
     fn end(newest: Timestamp) -> Parsed {
         Parsed {
             block: Block::default(),
@@ -280,13 +281,13 @@ impl Batch<Record> for Parsed {
     }
 }
 
-/// What a shard reports a block, rendered.
+/// The rendered reports of a shard for a block.
 struct Page {
     shapes: Shapes,
     tally: Tally,
     lines: Vec<u8>,
     notes: Vec<Note>,
-    /// How much of both was reported.
+    /// The positions up to which both were reported.
     at: usize,
     reported: usize,
 }

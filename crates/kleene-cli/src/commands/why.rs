@@ -88,7 +88,8 @@ fn pump(
     key: &[String],
     interrupt: &Interrupt,
 ) -> Result<Ending> {
-    // What cannot be read has no key; a line that has the text of the key may be one of its events.
+    // A line that cannot be read has no key; if it contains the text of the key, it may be one of
+    // its events.
     let texts: Vec<&str> = key
         .iter()
         .flat_map(|key| key.split(','))

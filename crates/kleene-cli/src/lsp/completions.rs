@@ -1,4 +1,4 @@
-//! What can be typed at a place, in the words of the protocol.
+//! Completions at a place, in the words of the protocol.
 
 use gen_lsp_types::{
     CompletionItem, CompletionItemKind, Documentation, MarkupContent, MarkupKind, Range, TextEdit,
@@ -7,7 +7,7 @@ use kleene_tools::language::{self, Completion, CompletionKind, Set};
 
 use super::position::Lines;
 
-/// What can be typed at the byte `at` of the first file of `set`.
+/// Returns the completions at the byte `at` of the first file of `set`.
 pub(super) fn completions(set: &Set, at: usize) -> Vec<CompletionItem> {
     let Some(own) = set.files.first() else { return Vec::new() };
     let lines = Lines::new(&own.source.text);

@@ -1,4 +1,4 @@
-//! What is wrong with a document, as `kleene check` reports it.
+//! The mistakes of a document, as `kleene check` reports them.
 
 use gen_lsp_types::{Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, Location, Uri};
 use kleene::diagnostic::{Diagnostic as LibraryDiagnostic, Severity, Source, Span};
@@ -84,7 +84,7 @@ fn of_used(source: &Source, lines: &Lines<'_>, others: &[&Report]) -> Vec<Diagno
     let scan = scan(&source.text);
     let uses: Vec<_> = scan.items.iter().filter(|item| item.kind == ItemKind::Use).collect();
     let reported = files.iter().map(|(name, count, first)| {
-        // What a used file uses is reported at the first `use`.
+        // Mistakes in files that a used file uses are reported at the first `use`.
         let used = uses.iter().find(|item| name.ends_with(item.name.trim_start_matches("./")));
         let place = used.or(uses.first()).map_or(Span::default(), |item| item.name_span);
         let file = name.rsplit(['/', '\\']).next().unwrap_or_default();

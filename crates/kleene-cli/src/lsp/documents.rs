@@ -66,7 +66,7 @@ impl Documents {
         all
     }
 
-    /// The text of a file that `from` names: that of the editor if it is open there.
+    /// Returns the text of a file that `from` names: the editor's text if the file is open there.
     pub(super) fn load(&self, from: &Source, path: &str) -> Result<String, String> {
         let directory = Path::new(&*from.name).parent().ok_or("this text is not saved yet")?;
         if !Path::new(&*from.name).is_absolute() {
@@ -87,7 +87,7 @@ impl Documents {
         files.load(from, path)
     }
 
-    /// What the editor shows of a file.
+    /// Returns the text that the editor shows of a file.
     fn text(&self, path: &Path) -> Option<String> {
         let name = path.display().to_string();
         let open = self.open.values().find(|open| *open.source.name == *name)?;

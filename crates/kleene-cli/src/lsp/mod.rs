@@ -1,9 +1,9 @@
 //! `kleene lsp`: a language server, which reports editors what is wrong with rules while they are
 //! typed, what names mean and where they are declared, and what could be typed next.
 //!
-//! What is wrong is reported by the library, as `kleene check` does. Everything else has to work in
-//! text that is half typed, and is in `kleene_tools::language`, which knows no mistakes; here it is
-//! put into the words of the protocol.
+//! The library reports mistakes, as for `kleene check`. Everything else has to work in text that is
+//! half typed. It is in `kleene_tools::language`, which knows no mistakes; here it is put into the
+//! words of the protocol.
 
 mod actions;
 mod completions;

@@ -90,7 +90,7 @@ mod tests {
         }
         let end = Position { line: 2, character: 4 };
         assert_eq!((lines.position(99), lines.all().end), (end, end));
-        // What is out of range, or in the middle of a character.
+        // Positions out of range, or in the middle of a character.
         assert_eq!(lines.offset(Position { line: 0, character: 99 }), 8);
         assert_eq!(lines.offset(Position { line: 9, character: 0 }), text.len());
         assert_eq!(lines.offset(Position { line: 0, character: 3 }), 7);

@@ -204,7 +204,7 @@ impl Server<'_> {
             }
             "textDocument/didChange" => {
                 if let Ok(params) = serde_json::from_value::<DidChangeTextDocumentParams>(params)
-                    // Whole texts are asked for, of which the last one counts.
+                    // The server asks for whole texts; the last one counts.
                     && let Some(
                         TextDocumentContentChangeEvent::TextDocumentContentChangeWholeDocument(change),
                     ) = params.content_changes.into_iter().next_back()

@@ -5,7 +5,7 @@ use kleene_tools::language::scan::{ItemKind, scan};
 
 use super::position::Lines;
 
-/// What a text declares, with the fields of its event types.
+/// Returns the declarations of a text, with the fields of its event types.
 pub(super) fn symbols(text: &str) -> Vec<DocumentSymbol> {
     let lines = Lines::new(text);
     let mut symbols = Vec::new();

@@ -23,7 +23,7 @@ const SHOWN: usize = 120;
 const FAR_OFF: i64 = 3_600_000;
 const DAY: i64 = 86_400_000;
 
-/// What a review comes to.
+/// Returns the findings of a review.
 pub(super) fn findings(review: &Review, facts: &Facts<'_>) -> Findings {
     let advice = Advice { review, facts };
     let mut hints = Vec::new();
@@ -112,7 +112,7 @@ impl Advice<'_> {
         let (events, late, in_time) = (self.events(), self.late_events(), self.in_time());
         let lacks_key = self.all_lack_the_key();
         let misdated = self.all_are_misdated();
-        // What the newest event of all is late for does not exist.
+        // No event could be late for the newest event of all.
         let is_late = late > 0 && in_time <= 1;
         let is_unusable = in_time == 0 || is_late || lacks_key || misdated;
         if self.facts.found > 0 || !is_unusable {
@@ -159,7 +159,7 @@ impl Advice<'_> {
         self.read_types().iter().map(|(name, _)| self.review.of_type(name).0).sum()
     }
 
-    /// What is said of an input without a line.
+    /// Returns the note on an input without a line.
     fn nothing_there(&self) -> String {
         match self.facts.args.format() {
             _ if self.facts.is_empty => String::from("the input is empty"),
@@ -168,7 +168,7 @@ impl Advice<'_> {
         }
     }
 
-    /// What may help where lines are rejected: of the most frequent reasons.
+    /// Returns hints for rejected lines: for the most frequent reasons.
     fn rejected(&self) -> Vec<String> {
         let reasons = &self.review.reasons;
         // A few broken lines among many are reported one by one.
@@ -190,7 +190,7 @@ impl Advice<'_> {
         hints
     }
 
-    /// What may help against a reason.
+    /// Returns a hint for a reason.
     fn of_reason(&self, kind: &Kind) -> Option<String> {
         let reason = &*kind.reason;
         let starts = |text: &str| reason.starts_with(text);

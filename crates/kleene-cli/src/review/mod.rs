@@ -24,10 +24,10 @@ use reasons::Reasons;
 const YEAR_2100: i64 = 4_102_444_800_000;
 /// The year 1971.
 const YEAR_1971: i64 = 31_536_000_000;
-/// How much of a line is kept as a sample, in bytes.
+/// The number of bytes of a line that are kept as a sample.
 const SAMPLE: usize = 4096;
 
-/// What was seen of an input.
+/// The facts about an input, collected while it is read.
 #[derive(Debug)]
 pub(crate) struct Review {
     schema: Arc<Schema>,
@@ -35,7 +35,7 @@ pub(crate) struct Review {
     seen: EventCounts,
     /// Events of each type that came too late.
     late_of_type: Vec<u64>,
-    /// How much older than the newest event a late event was at most, in milliseconds.
+    /// The largest distance of a late event from the newest event, in milliseconds.
     most_late: i64,
     reasons: Reasons,
     /// True if the input was read in part before.
@@ -49,13 +49,13 @@ pub(crate) struct EventCounts {
     of_type: Vec<u64>,
     /// The newest time, and its line.
     newest: Option<(Timestamp, u64)>,
-    /// Events whose time is that of hardly any log.
+    /// The number of events with a time that hardly any log has.
     misdated: u64,
     /// The first of them.
     first_misdated: Option<Misdated>,
 }
 
-/// An event whose time is that of hardly any log.
+/// An event with a time that hardly any log has.
 #[derive(Clone, Debug)]
 struct Misdated {
     line: u64,
@@ -64,7 +64,7 @@ struct Misdated {
     likely: Option<TimeUnit>,
 }
 
-/// What else is known at the end of an input.
+/// Further facts at the end of an input.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) args: &'a InputArgs,
@@ -76,18 +76,18 @@ pub(crate) struct Facts<'a> {
     pub(crate) header: &'a [String],
     /// True if there was not a byte in the input.
     pub(crate) is_empty: bool,
-    /// How much was found: matches, timeouts and what was suppressed.
+    /// The number of results: matches, timeouts and suppressed matches.
     pub(crate) found: u64,
     /// Events without a key in some rule.
     pub(crate) keyless: u64,
 }
 
-/// What a review comes to.
+/// The findings of a review.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     /// Why not one event of the input could be used; `None` if some could, or if there is no line.
     pub(crate) unusable: Option<String>,
-    /// What may help.
+    /// Hints that may help.
     pub(crate) hints: Vec<String>,
 }
 
@@ -134,7 +134,7 @@ impl EventCounts {
     #[cold]
     fn odd_time(&mut self, time: Timestamp, origin: &Origin<'_>, unit: TimeUnit) {
         let millis = time.as_millis();
-        // What was written, without the digits below a millisecond.
+        // The number as it was written, without the digits below a millisecond.
         let (number, written) = match unit {
             TimeUnit::S => (millis / 1000, millis / 1000),
             _ => (millis.saturating_mul(unit.per_second() / 1000), millis),
@@ -190,7 +190,7 @@ impl Review {
         self.is_partial = true;
     }
 
-    /// What epoch numbers count.
+    /// Returns the unit of epoch numbers.
     pub(crate) fn unit(&self) -> TimeUnit {
         self.unit
     }
@@ -216,7 +216,7 @@ impl Review {
         self.reasons.add(origin, reason);
     }
 
-    /// Takes in an event of a type that came too late. `bound` is that of `--out-of-order`.
+    /// Notes an event of a type that came too late. `bound` is the bound of `--out-of-order`.
     pub(crate) fn late(&mut self, ty: TypeId, time: Timestamp, watermark: Timestamp, bound: i64) {
         let ty = ty.index();
         if self.late_of_type.len() <= ty {
@@ -236,7 +236,7 @@ impl Review {
         (all, all.saturating_sub(late))
     }
 
-    /// What it comes to.
+    /// Returns the findings.
     pub(crate) fn findings(&self, facts: &Facts<'_>) -> Findings {
         advice::findings(self, facts)
     }

@@ -11,14 +11,14 @@ const SAMPLES: usize = 5;
 #[derive(Debug, Default)]
 pub(super) struct Reasons {
     kinds: Vec<Kind>,
-    /// How many lines in all.
+    /// The number of lines in all.
     pub(super) count: u64,
 }
 
 /// Reasons that are alike.
 #[derive(Debug)]
 pub(super) struct Kind {
-    /// What is common to them.
+    /// The text that the reasons have in common.
     stem: String,
     pub(super) count: u64,
     /// The first of them.

@@ -1,4 +1,5 @@
-//! What a line of the input suggests: which field holds the type or the time, which name was meant.
+//! Suggestions from a line of the input: the field that holds the type or the time, and the name
+//! that was meant.
 
 use kleene::Timestamp;
 use kleene::diagnostic::edit_distance;

@@ -1,4 +1,4 @@
-//! What a run refuses before it starts.
+//! Checks before a run starts.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What runs now: the rules with their files, the clock, and the state that is kept.
+//! The current run: the rules with their files, the clock, and the state that is kept.
 
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,7 @@ impl Current<'_> {
         }
     }
 
-    /// How long to wait for input.
+    /// Returns the time to wait for input.
     pub(super) fn patience(&self) -> Option<Duration> {
         self.idle.as_ref().map(|idle| idle.wait(Instant::now()))
     }
@@ -104,7 +104,7 @@ impl Current<'_> {
     ) -> Result<()> {
         let Some(state) = &mut self.state else { return Ok(()) };
         let (output, rejects) = (outlets.output.settle(), outlets.rejects.settle());
-        // What could not be written is reported as such; the checkpoint before it stays the newest.
+        // A failed output is reported as an error; the checkpoint before it stays the newest.
         if outlets.output.has_failed() || outlets.rejects.has_failed() {
             return Ok(());
         }

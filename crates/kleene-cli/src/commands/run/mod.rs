@@ -106,7 +106,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     run_alone(args, loaded, start)
 }
 
-/// What a run on one thread starts with.
+/// The parts that a run on one thread starts with.
 struct Start {
     engine: Engine<Record>,
     opened: Opened,

@@ -20,7 +20,7 @@ pub(in crate::commands) struct Outlets {
     pub(in crate::commands) progress: Progress,
     pub(in crate::commands) review: Review,
     pub(in crate::commands) tally: Tally,
-    /// How long events may be late, in milliseconds.
+    /// The bound on the delay of events, in milliseconds.
     bound: i64,
     is_quiet: bool,
     /// True if it was said that a limit was reached.
@@ -66,7 +66,7 @@ impl Outlets {
         }
     }
 
-    /// What is to be said of a limit.
+    /// Returns the message about a limit.
     pub(in crate::commands) fn limit_text(overflow: Overflow) -> String {
         match overflow {
             Overflow::Reorder { watermark, .. } => {
@@ -103,7 +103,7 @@ impl Outlets {
     }
 }
 
-/// What the engine reports while it takes the event of one line.
+/// Takes the reports of the engine for the event of one line.
 pub(super) struct Printer<'a> {
     pub(super) outlets: &'a mut Outlets,
     pub(super) origin: Option<Origin<'a>>,
