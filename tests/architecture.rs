@@ -1,4 +1,4 @@
-//! What ARCHITECTURE.md says of the code, as far as the text of the files can report.
+//! Rules of ARCHITECTURE.md that the text of the files can show.
 
 #[path = "architecture/circles.rs"]
 mod circles;
@@ -95,7 +95,7 @@ const STREAM: &[&str] = &[
     "snapshot/",
 ];
 
-/// What the library does without, and the one file that may do it all the same.
+/// Names that the library does not use, each with the one file that may use it.
 const ABSENT: &[(&str, &str)] = &[
     ("std::thread", ""),
     ("std::io", "src/ruleset/files.rs"),

@@ -1,4 +1,4 @@
-//! What rules and streams cost at most. These tests measure time and memory: they are a program of
+//! The largest costs of rules and streams. These tests measure time and memory: they are a program of
 //! their own so that no other test runs beside them.
 
 mod scaling;

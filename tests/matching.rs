@@ -1,4 +1,4 @@
-//! What matches: the matcher against recorded answers, the reference, and state machines by hand.
+//! The matcher against recorded answers, the reference, and state machines written by hand.
 
 #[path = "../fuzz/checks/engines.rs"]
 mod engines;
