@@ -1,5 +1,5 @@
-//! The largest costs of rules and streams. These tests measure time and memory: they are a program of
-//! their own so that no other test runs beside them.
+//! The largest costs of rules and streams. These tests measure time and memory: they are a program
+//! of their own, so that no other test runs beside them.
 
 mod scaling;
 mod scaling_events;
