@@ -25,7 +25,7 @@ text{font:12px Helvetica,Arial,sans-serif;fill:#1b1f24}\
 .title{font-size:14px;font-weight:bold}\
 .name{font-weight:bold}\
 .label{font-size:11px;fill:#424a53;paint-order:stroke;stroke:#fff;stroke-width:4px}\
-.arrow{fill:none;stroke:#57606a;stroke-width:1.3}\
+.arc{fill:none;stroke:#57606a;stroke-width:1.3}\
 .dashed{stroke-dasharray:5 4}\
 .node{stroke:#57606a;stroke-width:1.3;fill:#fff}\
 .step{fill:#eaf2fb}.start{fill:#e8e8e8}.match{fill:#e6f4e6}.end{fill:#fbeaea}.fork{fill:#f6f2e4}";
@@ -223,7 +223,7 @@ impl<'a> SvgLayout<'a> {
     }
 
     fn path(&mut self, arrow: &PictureEdge, path: &str) {
-        let class = if arrow.is_dashed { "arrow dashed" } else { "arrow" };
+        let class = if arrow.is_dashed { "arc dashed" } else { "arc" };
         let _ =
             writeln!(self.out, "<path class=\"{class}\" d=\"{path}\" marker-end=\"url(#tip)\"/>");
     }
