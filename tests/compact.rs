@@ -5,9 +5,10 @@ use std::time::Duration;
 use kleene::hir::{Skip, SkipStrategy};
 use kleene::nfa::{Program, Strategy};
 use kleene::stream::{EngineBuilder, Output, Overflow, Verdict};
-use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
+use kleene::{Engine, Event as _, Match, Record, RuleSet, Timestamp, Value, on_match};
 use kleene_test::random::{self, Built};
-use kleene_test::restore::{Step, restoring_changes_nothing};
+use kleene_test::restore::{Step, restoring_changes_nothing, they_go_on_alike};
+use kleene_test::shelf::Shelf;
 use kleene_test::steps::{as_rules, shuffled};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
@@ -127,6 +128,129 @@ fn a_group_is_forgotten_with_its_last_start() {
 }
 
 #[test]
+fn the_bytes_of_graphs_are_limited() {
+    // Each sum is a group, and each event adds a node to every group: events alone are few bytes.
+    let rules = rules(
+        "match a -> any b[sum(x.v) + v < 500]{1.. any each} as x -> any c within 1h skip none",
+    );
+    let run = |limit: u64| {
+        let engine = builder(&rules).compact_strategy().limit_captured_bytes(limit).build();
+        let (mut engine, mut reported) = (engine.expect("it can be run"), Vec::new());
+        let mut most = 0;
+        for event in events(&rules, &format!("a {}", "b ".repeat(300))) {
+            engine.push(&event, &mut reported).expect("no limit fails");
+            most = most.max(engine.stats().captured_bytes);
+        }
+        (most, engine.stats().overflowed)
+    };
+    let (most, overflowed) = run(u64::MAX);
+    assert!(most > 1_000_000 && overflowed == 0, "{most} bytes, {overflowed}");
+    let (most, overflowed) = run(200_000);
+    assert!(most <= 200_000 && overflowed > 0, "{most} bytes, {overflowed}");
+}
+
+/// The `emit` of each result as text, with the count of its set; `+` where there are more.
+fn emitted(rules: &RuleSet, events: &[Record]) -> Vec<String> {
+    let mut engine = builder(rules).compact_strategy().build().expect("it can be run");
+    let mut results = Vec::new();
+    let mut sink = on_match(|found: Match<'_, Record>| {
+        let more = if found.set().is_saturated() { "+" } else { "" };
+        results.push(format!("{}{more} {}", found.set().count(), found.to_record()));
+    });
+    for event in events {
+        engine.push(event, &mut sink).expect("no limit fails");
+    }
+    results
+}
+
+#[test]
+fn counts_are_exact_up_to_the_largest_number_and_saturate_beyond() {
+    let rules = rules(
+        "match a -> any b{1.. any each} as x -> any c within 1h skip none report count
+         emit { n: matches.count, sum: matches.sum(x.k), min: matches.min(x.v), avg: matches.avg(x.k) }",
+    );
+    let of = |m: usize| emitted(&rules, &events(&rules, &format!("a {}c", "b ".repeat(m))));
+    assert_eq!(of(5), ["31 { n: 31, sum: 80, min: 1, avg: 1.0 }"]);
+    // 62 times 2^61 is too large for an integer.
+    assert_eq!(
+        of(62)[0].split(' ').take(4).collect::<Vec<_>>(),
+        ["4611686018427387903", "{", "n:", "4611686018427387903,"]
+    );
+    assert!(of(62)[0].contains("min: 1, avg: 1.0"), "{:?}", of(62));
+    // A value of the language is an integer of 64 bits with a sign, a count has none.
+    assert!(of(64)[0].starts_with("18446744073709551615 { n: 9223372036854775807, sum: "));
+    assert!(of(64)[0].ends_with("min: 1, avg: 1.0 }"), "{:?}", of(64));
+    for m in [65, 66, 130, 1000] {
+        let expected =
+            "18446744073709551615+ { n: 9223372036854775807, sum: null, min: 1, avg: null }";
+        assert_eq!(of(m), [expected], "{m}");
+    }
+}
+
+#[test]
+fn totals_leave_out_nulls_and_what_was_not_captured() {
+    let text = |clauses: &str| {
+        format!(
+            "match a -> any b? as x -> any c within 1h skip none {clauses}
+             emit {{ n: matches.count, sum: matches.sum(x.v), avg: matches.avg(x.v),
+                     min: matches.min(x.v), max: matches.max(x.v) }}"
+        )
+    };
+    for report in ["count", "longest", "shortest", "first 1", "last 1"] {
+        let rules = rules(&text(&format!("report {report}")));
+        let null = |second: i64| {
+            let at = Timestamp::from_millis(1000 * second);
+            let fields = [("at", Value::Time(at)), ("k", Value::Int(1))];
+            Record::from_fields(rules.schema(), "b", fields).expect("it is declared so")
+        };
+        // Nothing is captured, then a null, then a value: each event at the same time.
+        let of = |between: Vec<Record>| {
+            let mut all = vec![event(&rules, "a", 1, 0)];
+            all.extend(between);
+            all.push(event(&rules, "c", 1, 0));
+            emitted(&rules, &all)
+        };
+        let nothing = "{ n: 1, sum: 0, avg: null, min: null, max: null }";
+        assert_eq!(of(vec![]), [format!("1 {nothing}")], "{report}");
+        let nothing = "{ n: 2, sum: 0, avg: null, min: null, max: null }";
+        assert_eq!(of(vec![null(1)]), [format!("2 {nothing}")], "{report}");
+        let some = "{ n: 4, sum: 7, avg: 3.5, min: -2, max: 9 }";
+        let values = vec![null(1), event(&rules, "b", 1, 9), event(&rules, "b", 1, -2)];
+        assert_eq!(of(values), [format!("4 {some}")], "{report}");
+    }
+}
+
+/// A million events of one key, of which the last thousand are open: memory depends on the
+/// window alone, and an event costs the same however many came before.
+#[test]
+fn a_window_that_moves_takes_no_more_memory() {
+    let events = if cfg!(debug_assertions) { 60_000 } else { 1_000_000 };
+    for (condition, report) in [("", "count"), ("[v > prev.v]", "count"), ("", "longest")] {
+        let rules = rules(&format!(
+            "match a -> any b{condition}{{1.. any each}} as x -> any c within 1000s skip none
+             report {report} emit {{ n: matches.count }}"
+        ));
+        let mut engine = builder(&rules).build().expect("it can be run");
+        let mut sets = 0;
+        let mut sink = on_match(|_: Match<'_, Record>| sets += 1);
+        let (mut first, mut later) = (0, 0);
+        for at in 0..events {
+            let ty = match at % 500 {
+                0 => "a",
+                499 => "c",
+                _ => "b",
+            };
+            engine.push(&event(&rules, ty, at, at % 7), &mut sink).expect("no limit fails");
+            let held = engine.memory_usage() as u64 + engine.stats().captured_bytes;
+            let most = if at < 10_000 { &mut first } else { &mut later };
+            *most = held.max(*most);
+        }
+        assert!(later <= 2 * first && later < 4 << 20, "{condition}: {first}, then {later} bytes");
+        assert_eq!((engine.stats().overflowed, sets), (0, events / 500), "{condition}");
+    }
+}
+
+#[test]
 fn an_edit_carries_groups_over() {
     let old = rules(SETS);
     let types = format!("a {}", "b ".repeat(70));
@@ -203,6 +327,49 @@ proptest! {
         let restores = |index: usize| restore.get(index).copied().unwrap_or(true);
         let done = restoring_changes_nothing(start, &steps, restores);
         prop_assert!(done.is_ok(), "{}", done.unwrap_err());
+    }
+
+    #[test]
+    fn groups_in_a_cold_store_report_the_same(
+        pattern in pattern(),
+        events in random::stream(),
+        late in prop::collection::vec(0..4_i64, 13),
+        restore in prop::collection::vec(prop::bool::weighted(0.2), 13),
+        keys in 0..3_u64,
+    ) {
+        let Some(rules) = as_rules(&pattern.0, "key v") else { return Ok(()) };
+        let start = || {
+            let builder = builder(&rules).compact_strategy();
+            builder.out_of_order(Duration::from_millis(2))
+        };
+        let done = they_go_on_alike(
+            || Some(start()),
+            || Some(start().cold_store(Shelf::default(), keys)),
+            &shuffled(&events.0, &late),
+            |index| restore.get(index).copied().unwrap_or_default(),
+        );
+        prop_assert!(done.is_ok(), "{}", done.unwrap_err());
+    }
+
+    #[test]
+    fn shards_with_groups_report_the_same(pattern in pattern(), events in random::stream()) {
+        let Some(rules) = as_rules(&pattern.0, "key v") else { return Ok(()) };
+        let Ok(mut one) = builder(&rules).compact_strategy().build() else { return Ok(()) };
+        let Ok(shards) = builder(&rules).compact_strategy().shards(3) else { return Ok(()) };
+        let (mut expected, mut reported) = (Vec::new(), Vec::new());
+        for event in &events.0 {
+            one.push(event, &mut expected).expect("no limit fails");
+        }
+        for mut shard in shards {
+            for event in &events.0 {
+                shard.push(event, &mut reported).expect("no limit fails");
+            }
+        }
+        // Which shard comes first does not matter here.
+        let (mut expected, mut reported) = (texts(&expected), texts(&reported));
+        expected.sort();
+        reported.sort();
+        prop_assert_eq!(reported, expected);
     }
 
     #[test]

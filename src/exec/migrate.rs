@@ -11,7 +11,7 @@ use crate::exec::times::Times;
 use crate::hir::lower::Content;
 use crate::hir::{Length, Pattern, StepId};
 use crate::nfa::correspondence::{self, Described};
-use crate::nfa::{Program, RegisterKind, StateId};
+use crate::nfa::{Live, Program, RegisterKind, StateId};
 use crate::time::Timestamp;
 
 /// The mapping of states of one program to those of another.
@@ -127,6 +127,13 @@ impl Migration {
     /// Returns the old register with the content of a new one.
     pub(super) fn register(&self, register: usize) -> Option<usize> {
         self.registers[register]
+    }
+
+    /// True if a state that read the clocks of `had` has the clocks that its new state reads. A
+    /// clock that is new is not set in either.
+    pub(super) fn has_clocks(&self, had: Live, wanted: Live) -> bool {
+        let wanted = self.clocks.iter().enumerate().filter(|(clock, _)| wanted.has_clock(*clock));
+        wanted.filter_map(|(_, of)| *of).all(|of| had.has_clock(of as usize))
     }
 
     /// Copies the clocks of a partial match.

@@ -38,6 +38,11 @@ impl Live {
         }
     }
 
+    /// True if the clock is read.
+    pub(crate) fn has_clock(self, clock: usize) -> bool {
+        self.clocks >> clock & 1 == 1
+    }
+
     fn clock(clock: u32) -> Live {
         Live { clocks: 1 << clock, ..Live::default() }
     }

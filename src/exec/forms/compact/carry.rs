@@ -149,5 +149,7 @@ fn is_known(migration: &Migration, (from, to): (&Compact, &Compact), state: Stat
     let (had, wanted) = (from.live[state.index()], to.live[target.index()]);
     let mut registers = (0..u64::BITS as usize).filter(|index| wanted.registers >> index & 1 == 1);
     let has = |of: usize| had.registers >> of & 1 == 1;
-    (had.last || !wanted.last) && registers.all(|index| migration.register(index).is_some_and(has))
+    (had.last || !wanted.last)
+        && registers.all(|index| migration.register(index).is_some_and(has))
+        && migration.has_clocks(had, wanted)
 }

@@ -264,8 +264,10 @@ fn write_identity(
     let state = configuration.state.index();
     out.extend_from_slice(&u32::try_from(state).unwrap_or(u32::MAX).to_le_bytes());
     out.extend_from_slice(&configuration.last.to_le_bytes());
-    for time in file.times(configuration.registers) {
-        out.extend_from_slice(&time.to_le_bytes());
+    for (clock, time) in file.times(configuration.registers).iter().enumerate() {
+        if live[state].has_clock(clock) {
+            out.extend_from_slice(&time.to_le_bytes());
+        }
     }
     let mut registers = live[state].registers;
     while registers != 0 {

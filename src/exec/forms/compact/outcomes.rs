@@ -7,7 +7,7 @@ use crate::exec::dag::{ChainListing, Dag, DagEvent, Direction, NONE, Packed, fir
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::{Matcher, update_register};
 use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
-use crate::exec::registers::{RegisterFile, Registers};
+use crate::exec::registers::{RegisterFile, Registers, UNSET};
 use crate::exec::run::{Completed, Run};
 use crate::exec::set::{self, GraphSet, SetRef};
 use crate::exec::store::Store;
@@ -192,7 +192,9 @@ impl<E: Event> Matcher<E> {
         key: &KeyState,
         arena: &mut CaptureArena<E>,
     ) -> Vec<Run> {
-        let Some(groups) = key.groups() else { return Vec::new() };
+        let (Some(groups), Ok(compact)) = (key.groups(), &self.program.compact) else {
+            return Vec::new();
+        };
         let moments = groups.dag.moments();
         let mut runs = Vec::new();
         for (path, group) in self.chains(groups, self.most_runs) {
@@ -203,7 +205,13 @@ impl<E: Event> Matcher<E> {
                     return runs;
                 }
                 let mut registers = file.create();
-                let times = file.times(configuration.registers).to_vec();
+                let mut times = file.times(configuration.registers).to_vec();
+                for (clock, time) in times.iter_mut().enumerate() {
+                    // A group has the clocks that its state reads.
+                    if !compact.live[configuration.state.index()].has_clock(clock) {
+                        *time = UNSET;
+                    }
+                }
                 file.times_mut(registers).copy_from_slice(&times);
                 self.replay(&path, moments, (file, &mut registers), arena);
                 runs.push(Run {

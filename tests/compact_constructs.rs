@@ -1,0 +1,259 @@
+//! Which construct of the language is held in the compact form, and what it costs there.
+//!
+//! A table has a rule for each construct. The planner picks the compact form for all of them, their
+//! sets are what the general strategy lists, and the groups of a long stream stay as few as
+//! docs/explosive-patterns.md says. A second table has what is listed one by one, each with the
+//! reason that `kleene explain` and `W0014` give.
+
+use kleene::nfa::{Program, Strategy};
+use kleene::stream::{EngineBuilder, Match};
+use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value, on_match};
+
+const EVENTS: &str = "event a { at: time, k: int, v: int, s: string, x: list<int> }
+event b { at: time, k: int, v: int, s: string, x: list<int> }
+event c { at: time, k: int, v: int, s: string, x: list<int> }
+event d { at: time, k: int, v: int, s: string, x: list<int> }
+";
+
+/// How the number of groups grows with the events of a key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Groups {
+    /// The same, however many events.
+    Constant,
+    /// One for each value or for each event at most.
+    Linear,
+    /// One for each pair of values at most.
+    Quadratic,
+}
+
+use Groups::{Constant, Linear, Quadratic};
+
+/// Constructs that the compact form holds, by name: the pattern, and how many groups it has.
+const HELD: &[(&str, &str, Groups)] = &[
+    ("loop with any, each", "a -> any b{1.. any each} as x -> any c", Constant),
+    ("loop with any, greedy", "a -> any b{1.. any} as x -> any c", Constant),
+    ("relaxed loop", "a -> any b{1.. each} as x -> any c", Constant),
+    ("relaxed greedy loop", "a -> any b{1..} as x -> any c", Constant),
+    ("loop with next", "a -> any b{1.. next each} as x -> any c", Constant),
+    ("bounded loop", "a -> any b{2..5 any each} as x -> any c", Constant),
+    ("exact loop", "a -> any b{3 any} as x -> any c", Constant),
+    ("loop until an event", "a -> any b{1.. any each} until d as x -> any c", Constant),
+    ("loop until a condition", "a -> any b{1.. any each} until [v == 3] as x -> any c", Constant),
+    ("several any", "a -> any b as x -> any c -> any d", Constant),
+    ("group in a loop", "a -> any (b as x -> any c){1.. any each} -> any d", Constant),
+    ("nested loops", "a -> any (b{1.. any each} as x -> c){1.. any each} -> any d", Constant),
+    ("optional step", "a -> any b? as x -> any c", Constant),
+    ("optional loop", "a -> any b{0.. any each} as x -> any c", Constant),
+    ("optional group", "a -> any (b as x -> any c)? -> any d", Constant),
+    ("and", "a -> any (b as x and c){1.. any each} -> any d", Constant),
+    ("or", "a -> any (b as x or c){1.. any each} -> any d", Constant),
+    ("of", "a -> any 2 of (b as x, c, d) -> any a", Constant),
+    ("not between steps", "a -> any b{1.. any each} as x -> not d -> any c", Constant),
+    ("not before a loop", "a -> not d -> any b{1.. any each} as x -> any c", Constant),
+    ("next not", "a -> any b{1.. any each} as x -> next not d -> any c", Constant),
+    ("silence at the start", "not d for 2s -> a -> any b{1.. any each} as x -> any c", Constant),
+    ("silence between steps", "a -> any b{1.. any each} as x -> not d for 2s -> any c", Linear),
+    ("gap before a loop", "a ->[1s..9s] any b{1.. any each} as x -> any c", Linear),
+    ("gap behind a loop", "a -> any b{1.. any each} as x ->[1s..9s] any c", Linear),
+    ("gap in a loop", "a -> any (b as x ->[..3s] c){1.. any each} -> any d", Linear),
+    ("bound of a group", "(a -> any b{1.. any each} as x within 9s) -> any c", Linear),
+    ("bound of a step", "a -> any (b as x -> any c within 9s){1.. any each} -> any d", Linear),
+    ("condition on the event", "a -> any b[v > 2]{1.. any each} as x -> any c", Constant),
+    ("condition on the key", "a -> any b[v > k]{1.. any each} as x -> any c", Constant),
+    ("equal to a captured field", "a as y -> any b[v == y.v]{1.. any each} as x -> any c", Linear),
+    ("equal text", "a as y -> any b[s == y.s]{1.. any each} as x -> any c[s == y.s]", Linear),
+    ("compared with a field", "a as y -> any b[v > y.v]{1.. any each} as x -> any c", Linear),
+    ("equal list", "a as y -> any b[x == y.x]{1.. any each} as x -> any c", Linear),
+    ("prev", "a -> any b[v > prev.v]{1.. any each} as x -> any c", Linear),
+    ("time since prev", "a -> any b[at - prev.at > 1s]{1.. any each} as x -> any c", Linear),
+    (
+        "first, x[0]",
+        "a -> any b{1.. any each} as x -> any c[v > first(x.v) and v > x[0].v]",
+        Linear,
+    ),
+    ("last, x[-1]", "a -> any b{1.. any each} as x -> any c[v > last(x.v) or v > x[-1].v]", Linear),
+    ("min", "a -> any b{1.. any each} as x -> any c[v > min(x.v)]", Linear),
+    ("max", "a -> any b{1.. any each} as x -> any c[v < max(x.v)]", Linear),
+    ("count", "a -> any b{1.. any each} as x -> any c[v > count(x)]", Linear),
+    ("sum", "a -> any b{1.. any each} as x -> any c[v < sum(x.v)]", Linear),
+    ("running sum", "a -> any b[sum(x.v) + v < 20]{1.. any each} as x -> any c", Linear),
+    ("avg", "a -> any b[count(x) < 5]{1.. any each} as x -> any c[v > avg(x.v)]", Quadratic),
+    (
+        "two aggregates",
+        "a -> any b{1.. any each} as x -> any c[v > min(x.v) and v < max(x.v)]",
+        Quadratic,
+    ),
+];
+
+/// What is listed one by one: pattern, clauses, and the reason in words.
+const LISTED: &[(&str, &str, &str)] = &[
+    ("a -> any b{1.. any each} as x -> not c for 2s", "skip none", "a `not` at its end is decided"),
+    ("a -> b{1.. next longest} as x", "skip none", "a loop at its end is reported"),
+    ("a -> any b{1.. any each} as x -> any c", "skip past last", "a match drops partial matches"),
+    ("a -> any b{1.. any each} as x -> any c", "skip to first x", "a match drops partial matches"),
+    (
+        "a -> any b{1.. any each} as x -> any c",
+        "skip to next ordered",
+        "`ordered` makes matches wait",
+    ),
+    (
+        "a -> any b{1.. any each} as x -> any c",
+        "skip none  on timeout emit { k }",
+        "`on timeout` reports each",
+    ),
+    (
+        "a -> any b{1.. any each} as x -> any c[v > x[1].v]",
+        "skip none",
+        "reads all captured events",
+    ),
+    (
+        "a -> any b{1.. any each} as x -> any c[v in collect(x.v)]",
+        "skip none",
+        "reads all captured",
+    ),
+    (
+        "a -> any b[v not in distinct(x.v)]{1.. any each} as x -> any c",
+        "skip none",
+        "reads all captured",
+    ),
+    (
+        "a -> any (b as x -> any c){1.. any each} as g -> any d",
+        "skip none",
+        "its groups have names",
+    ),
+];
+
+/// A rule with this pattern.
+fn rules(pattern: &str, clauses: &str) -> RuleSet {
+    let text = format!(
+        "{EVENTS}rule r {{ key k  match {pattern}  within 1h  {clauses}
+           emit {{ n: matches.count }} }}"
+    );
+    RuleSet::parse(&text).unwrap_or_else(|error| panic!("{pattern}: {error}"))
+}
+
+fn program(rules: &RuleSet) -> Program {
+    Program::new(&rules.rules()[0].pattern).expect("it is within the limits")
+}
+
+/// `n` events of one key, half a second apart, with values below `values`.
+fn events(rules: &RuleSet, n: i64, values: i64) -> Vec<Record> {
+    let mut state = 7_u64;
+    let mut event = |at: i64| {
+        // Knuth's MMIX generator: the same stream on every machine.
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let chance = (state >> 33).cast_signed();
+        let ty = ["a", "b", "b", "c", "b", "d", "c", "b"][(chance % 8) as usize];
+        let v = (chance / 8) % values;
+        let fields = [
+            ("at", Value::Time(Timestamp::from_millis(500 * at))),
+            ("k", Value::Int(1)),
+            ("v", Value::Int(v)),
+            ("s", Value::from(format!("text {v}"))),
+            ("x", Value::List([Value::Int(v)].into())),
+        ];
+        Record::from_fields(rules.schema(), if at == 0 { "a" } else { ty }, fields)
+    };
+    (0..n).map(|at| event(at).expect("it is declared so")).collect()
+}
+
+fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
+    Engine::builder().rules(rules.clone())
+}
+
+/// Returns for each result its time, the count of its set, and the events of its matches as listed.
+fn sets(builder: EngineBuilder<Record>, events: &[Record]) -> Vec<String> {
+    let mut engine = builder.build().expect("it can be run");
+    let mut sets = Vec::new();
+    let mut sink = on_match(|found: Match<'_, Record>| {
+        let (set, mut listed) = (found.set(), Vec::new());
+        let mut listing = set.listing();
+        while let Some(one) = listing.next_match() {
+            let seconds = one.events().map(|(_, event)| event.time().as_millis());
+            listed.push(seconds.collect::<Vec<_>>());
+        }
+        assert_eq!(set.count(), listed.len() as u64);
+        sets.push(format!("{:?}: {listed:?}", found.end()));
+    });
+    for event in events {
+        engine.push(event, &mut sink).expect("no limit fails");
+    }
+    sets
+}
+
+/// Returns the largest number of groups that a stream of `n` events leaves.
+fn most_groups(rules: &RuleSet, n: i64) -> u64 {
+    let mut engine = builder(rules).build().expect("it can be run");
+    let mut most = 0;
+    for event in events(rules, n, 10) {
+        engine.push(&event, &mut on_match(|_: Match<'_, Record>| {})).expect("no limit fails");
+        most = most.max(engine.stats().partials);
+    }
+    assert_eq!(engine.stats().overflowed, 0);
+    most
+}
+
+#[test]
+fn each_construct_is_held_in_the_compact_form() {
+    for (name, pattern, _) in HELD {
+        for clauses in ["skip none  report count", "skip to next  report count"] {
+            let program = program(&rules(pattern, clauses));
+            assert_eq!(program.why_not_compact(), None, "{name}, {clauses}");
+            assert_eq!(program.strategy(), Strategy::Compact, "{name}, {clauses}");
+        }
+    }
+}
+
+#[test]
+fn each_construct_has_the_sets_of_the_general_strategy() {
+    for (name, pattern, _) in HELD {
+        for clauses in ["skip none  report count", "skip to next  report count"] {
+            let rules = rules(pattern, clauses);
+            let events = events(&rules, 24, 4);
+            let held = sets(builder(&rules), &events);
+            let listed = sets(builder(&rules).general_strategy(), &events);
+            assert!(!listed.is_empty(), "{name} matches nothing here");
+            assert_eq!(held, listed, "{name}, {clauses}");
+        }
+    }
+}
+
+#[test]
+fn groups_of_each_construct_are_few() {
+    for (name, pattern, groups) in HELD {
+        let rules = rules(pattern, "skip none  report count");
+        let (some, more) = (most_groups(&rules, 200), most_groups(&rules, 400));
+        match groups {
+            Constant => assert!(more <= some.max(20) && more <= 40, "{name}: {some}, {more}"),
+            Linear => assert!(more <= 5 * some / 2 + 10 && more <= 3000, "{name}: {some}, {more}"),
+            Quadratic => assert!(more <= 4 * some + 10 && more <= 2000, "{name}: {some}, {more}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_listed_says_why() {
+    for (pattern, clauses, reason) in LISTED {
+        let rules = rules(pattern, &format!("{clauses}  report count"));
+        let program = program(&rules);
+        let why = program.why_not_compact().unwrap_or_else(|| panic!("{pattern} is held"));
+        assert!(why.contains(reason), "{pattern}, {clauses}: {why}");
+        assert_ne!(program.strategy(), Strategy::Compact, "{pattern}, {clauses}");
+        // `check` warns where matches multiply and `skip` leaves them.
+        let warnings: Vec<String> = rules.warnings().iter().map(ToString::to_string).collect();
+        let keeps_all = clauses.contains("none") || clauses.contains("next");
+        let multiplies = pattern.contains("any each");
+        let is_warned = warnings.iter().any(|warning| warning.contains("W0014"));
+        assert_eq!(is_warned, keeps_all && multiplies, "{pattern}, {clauses}: {warnings:?}");
+    }
+}
+
+#[test]
+fn a_report_other_than_all_is_held_in_the_compact_form() {
+    for report in ["count", "first 2", "last 2", "longest", "shortest"] {
+        let program = program(&rules("a as x -> b", &format!("skip none  report {report}")));
+        assert_eq!(program.strategy(), Strategy::Compact, "{report}");
+    }
+    assert_ne!(program(&rules("a as x -> b", "skip none")).strategy(), Strategy::Compact);
+}
