@@ -171,8 +171,10 @@ impl Extractor<'_> {
     fn captured(&mut self, captured: &CapturedField) -> Expr {
         let field = captured.field.clone();
         match captured.pick {
-            Pick::First => self.register(captured.step, RegisterKind::First(field)),
-            Pick::Last => self.register(captured.step, RegisterKind::Last(field)),
+            Pick::First | Pick::Nth(0) => self.register(captured.step, RegisterKind::First(field)),
+            Pick::Last | Pick::FromEnd(1) => {
+                self.register(captured.step, RegisterKind::Last(field))
+            }
             // Rare: read from the chain of captures when it is asked for.
             Pick::Nth(_) | Pick::FromEnd(_) => {
                 (self.correlated, self.reads_back) = (true, true);
