@@ -54,7 +54,7 @@ const fn kind(name: &'static str, rule: &'static str, results: fn(u64) -> Range<
 
 /// A kind of rules that remember for each key that it was reported.
 const fn remembering(name: &'static str, rule: &'static str) -> Kind {
-    Kind { remembered: 220, ..kind(name, rule, all) }
+    Kind { remembered: 120, ..kind(name, rule, all) }
 }
 
 /// All keys report something.

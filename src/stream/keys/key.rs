@@ -93,7 +93,7 @@ pub(crate) fn shard_hash<E: Event>(event: &E, reader: &KeyReader<E>) -> Option<u
 }
 
 /// Returns the [`KeyRef::spread`] hash of a key.
-fn spread(key: &[Value]) -> u64 {
+pub(crate) fn spread(key: &[Value]) -> u64 {
     let mut state = Spread::default();
     for value in key {
         value.as_ref().hash_into(&mut state);

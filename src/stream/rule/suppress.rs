@@ -1,8 +1,10 @@
 //! `suppress` and `once`: matches that are not reported because of an earlier match.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::hash::{BuildHasher as _, Hash};
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, Equivalent, HashTable};
 
 use crate::event::Event;
 use crate::hir::{Once, Suppress};
@@ -17,13 +19,16 @@ use crate::value::Value;
 /// that were reported within the last `suppress` duration. With `once`, an entry marks a key that
 /// is over. An entry without values marks the whole rule. These entries last until the end of the
 /// stream.
+///
+/// A key is stored once. A heap that had the keys, too, took half of the memory.
 #[derive(Debug, Default)]
 pub(crate) struct SuppressionTable {
-    /// The suppressed keys, each with its entry in `ends`.
-    reported: HashMap<Key, (Timestamp, u64)>,
-    /// The end of each suppression. The number distinguishes entries that end at one time.
-    ends: BTreeMap<(Timestamp, u64), Key>,
-    number: u64,
+    /// The suppressed keys with the ends of their suppressions.
+    reported: HashTable<(Key, Timestamp)>,
+    /// The ends in their order, each with the hash of its key. What never ends is not here. The end
+    /// of a key that was suppressed anew in between is out of date.
+    ends: BinaryHeap<Reverse<(Timestamp, u64)>>,
+    hasher: DefaultHashBuilder,
 }
 
 /// The verdict on a match.
@@ -53,7 +58,7 @@ impl SuppressionTable {
             Some(by) => by.iter().map(|expr| found.value(expr)).collect(),
             None => found.key_values().iter().cloned().collect(),
         };
-        if self.reported.get(&key).is_some_and(|(until, _)| *until > now) {
+        if self.end_of(&key).is_some_and(|until| until > now) {
             return SuppressVerdict::Suppressed;
         }
         let Value::Duration(millis @ 1..) = found.value(&suppress.duration) else {
@@ -72,12 +77,12 @@ impl SuppressionTable {
     /// True if a rule with `once` is over, as a whole or for this key.
     #[inline]
     pub(crate) fn is_over(&self, once: Once, key: &KeyRef<'_>) -> bool {
-        !self.reported.is_empty() && (once == Once::Rule || self.reported.contains_key(key))
+        !self.reported.is_empty() && (once == Once::Rule || self.end_of(key).is_some())
     }
 
     /// True if a rule with `once` is over for the key of this match.
     pub(crate) fn is_over_for<E: Event>(&self, once: Once, found: &Match<'_, E>) -> bool {
-        !self.reported.is_empty() && self.reported.contains_key(&mark(once, found))
+        !self.reported.is_empty() && self.end_of(&mark(once, found)).is_some()
     }
 
     /// Marks the scope that `once` ends with this match as over. Returns false if there is no room
@@ -95,45 +100,60 @@ impl SuppressionTable {
         has_room
     }
 
-    /// Returns the suppressed keys, by the end of their suppression.
+    /// Returns the suppressed keys with the ends of their suppressions, in any order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Timestamp, &Key)> {
-        self.ends.iter().map(|((until, _), key)| (*until, key))
+        self.reported.iter().map(|(key, until)| (*until, key))
     }
 
     /// Restores an entry of a snapshot.
     pub(crate) fn restore(&mut self, key: Key, until: Timestamp) {
-        if !self.reported.contains_key(&key) {
+        if self.end_of(&key).is_none() {
             self.remember(key, until);
         }
     }
 
+    /// Returns the end of a key's suppression.
+    #[inline]
+    fn end_of<K: Hash + Equivalent<Key>>(&self, key: &K) -> Option<Timestamp> {
+        let is_key = |entry: &(Key, Timestamp)| key.equivalent(&entry.0);
+        self.reported.find(self.hasher.hash_one(key), is_key).map(|(_, until)| *until)
+    }
+
     fn remember(&mut self, key: Key, until: Timestamp) {
-        self.number += 1;
-        self.ends.insert((until, self.number), key.clone());
-        if let Some(before) = self.reported.insert(key, (until, self.number)) {
-            self.ends.remove(&before);
+        let hash = self.hasher.hash_one(&key);
+        if until < Timestamp::MAX {
+            self.ends.push(Reverse((until, hash)));
+        }
+        if let Some(entry) = self.reported.find_mut(hash, |entry| entry.0 == key) {
+            entry.1 = until;
+        } else {
+            let rehash = |entry: &(Key, Timestamp)| self.hasher.hash_one(&entry.0);
+            self.reported.insert_unique(hash, (key, until), rehash);
         }
     }
 
     /// Drops the entries that are over at `now`. A match at exactly that time is reported again.
     pub(crate) fn forget(&mut self, now: Timestamp) {
-        while let Some(entry) = self.ends.first_entry() {
-            let until = entry.key().0;
-            if until > now || until == Timestamp::MAX {
-                break;
+        while let Some(end) = self.ends.peek()
+            && end.0.0 <= now
+        {
+            let (until, hash) = end.0;
+            self.ends.pop();
+            if let Ok(entry) = self.reported.find_entry(hash, |entry| entry.1 == until) {
+                entry.remove();
             }
-            self.reported.remove(&entry.remove());
         }
         // The table shrinks after a burst, but not at once, since bursts come repeatedly.
         if self.reported.capacity() > 64 && self.reported.len() < self.reported.capacity() / 8 {
-            self.reported.shrink_to(2 * self.reported.len());
+            let rehash = |entry: &(Key, Timestamp)| self.hasher.hash_one(&entry.0);
+            self.reported.shrink_to(2 * self.reported.len(), rehash);
+            self.ends.shrink_to(2 * self.ends.len());
         }
     }
 
     /// Returns the approximate heap size in bytes, without heap that values own.
     pub(crate) fn memory_usage(&self) -> usize {
-        let entry = size_of::<Key>() + size_of::<(Timestamp, u64)>();
-        self.reported.allocation_size() + self.ends.len() * entry
+        self.reported.allocation_size() + self.ends.capacity() * size_of::<(Timestamp, u64)>()
     }
 }
 
@@ -162,16 +182,13 @@ mod tests {
         assert_eq!((suppression.reported.len(), suppression.ends.len()), (10, 10));
         // A match at the very moment is reported again.
         suppression.forget(at(100));
-        assert!(
-            !suppression.reported.contains_key(&key(1))
-                && suppression.reported.contains_key(&key(2))
-        );
+        assert!(suppression.end_of(&key(1)).is_none() && suppression.end_of(&key(2)).is_some());
         assert!(suppression.memory_usage() > empty);
         suppression.forget(at(1000));
         assert_eq!((suppression.reported.len(), suppression.ends.len()), (0, 0));
         // A mark of `once` outlives the end of the stream.
         suppression.remember(key(7), Timestamp::MAX);
         suppression.forget(Timestamp::MAX);
-        assert!(suppression.reported.contains_key(&key(7)));
+        assert!(suppression.end_of(&key(7)).is_some());
     }
 }

@@ -14,7 +14,7 @@ use crate::stream::error::{PushError, PushFailure};
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::changes::Changes;
 use crate::stream::keys::cold::{Cold, Which};
-use crate::stream::keys::key::{Key, KeyRef};
+use crate::stream::keys::key::{Key, KeyRef, spread};
 use crate::stream::keys::table::RuleState;
 use crate::stream::keys::wire::{Keys, put_event, put_key};
 use crate::stream::rule::runtime::RuleRuntime;
@@ -256,6 +256,8 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
             if let Some(filter) = self.filter.as_mut().filter(|_| is_by_key) {
                 entries.retain(|(_, key)| filter(&rule.info.rule, key));
             }
+            // The order of a table is another one in each engine.
+            entries.sort_by_cached_key(|(until, key)| (*until, spread(key)));
             put_len(out, entries.len());
             for (until, key) in entries {
                 put_i64(out, until.as_millis().wrapping_sub(watermark));
