@@ -7,7 +7,7 @@ use super::super::ast::{
     Rule, Spanned, Test, TestStep, Type,
 };
 use super::super::lex::{self, LexemeKind};
-use super::super::words;
+use super::super::{MAX_ITEMS, words};
 use super::brackets::starts_item;
 use super::{AlreadyReported, Parsed, Parser};
 
@@ -36,6 +36,13 @@ impl Parser<'_> {
                 continue;
             }
             let start = self.at;
+            if file.items.len() == MAX_ITEMS {
+                let message = format!("a rule file has at most {MAX_ITEMS} rules and other items");
+                let at = self.peek().span;
+                let diagnostic = Diagnostic::error(Code::LimitExceeded, at, message);
+                self.report(diagnostic.label("the rest is not read"));
+                break;
+            }
             self.nesting = 0;
             match self.item() {
                 Ok(item) => file.items.push(item),

@@ -1,6 +1,6 @@
 use crate::diagnostic::{Code, Source};
 use crate::syntax::ast::{Clause, Item, Literal};
-use crate::syntax::{MAX_TEXT, parse, parse_literal, print};
+use crate::syntax::{MAX_ITEMS, MAX_TEXT, parse, parse_literal, print};
 
 const LANGUAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/language.cep"));
 
@@ -233,6 +233,16 @@ fn nesting_up_to_the_limit_is_read_and_beyond_it_reported() {
         assert_eq!(code(&text(65)), [Code::LimitExceeded], "{open}");
     }
     assert_eq!(code(&" ".repeat(MAX_TEXT + 1)), [Code::LimitExceeded]);
+}
+
+/// A tree takes many times the memory of its text: the rest of a file that is too long is not read.
+#[test]
+fn more_items_than_a_file_may_have_are_not_read() {
+    let source = Source::new("many.cep", "event e { at: time }\n".repeat(MAX_ITEMS + 2));
+    let (file, diagnostics) = parse(&source);
+    assert_eq!(file.items.len(), MAX_ITEMS);
+    let codes: Vec<Code> = diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+    assert_eq!(codes, [Code::LimitExceeded]);
 }
 
 /// Words that join steps in other languages are names here.
