@@ -445,7 +445,11 @@ fn keeps(of: &Explanation<'_>) -> Vec<String> {
             counted(registers, "value")
         ));
     }
-    lines[0] = format!("for each open partial match {}", lines[0]);
+    lines[0] = if of.program.strategy() == Strategy::Compact {
+        String::from("each event that an open partial match holds, once for all of them")
+    } else {
+        format!("for each open partial match {}", lines[0])
+    };
     if let Some(limit) = &of.rule.limit {
         let policy = match limit.policy {
             LimitPolicy::DropOldest => "beyond it the oldest is dropped",
@@ -519,6 +523,9 @@ pub(super) fn costs(of: &Explanation<'_>) -> Vec<String> {
         notes.push(String::from("no bound on time: partial matches that never end pile up"));
     }
     let skips = rule.pattern.skip.strategy != SkipStrategy::None;
+    if of.program.strategy() == Strategy::Compact {
+        return compact_costs(of, notes);
+    }
     multiplies(&rule.pattern.body, &of.words(), skips, &mut notes);
     if !skips {
         notes.push(String::from(
@@ -536,6 +543,35 @@ pub(super) fn costs(of: &Explanation<'_>) -> Vec<String> {
     if notes.is_empty() {
         notes.push(String::from("one partial match for each event that begins one, and no more"));
     }
+    notes
+}
+
+/// What the compact form costs. Partial matches do not multiply there.
+fn compact_costs(of: &Explanation<'_>, mut notes: Vec<String>) -> Vec<String> {
+    notes.push(match of.program.registers.len() {
+        0 => String::from(
+            "a group of partial matches for each state, however many partial matches there are",
+        ),
+        registers => format!(
+            "a group of partial matches for each state and each different {}",
+            if registers == 1 { "value that is kept" } else { "combination of kept values" }
+        ),
+    });
+    if of.program.clocks > 0 {
+        notes.push(String::from("a group for each time from which a gap or a bound counts"));
+    }
+    notes.push(String::from(
+        "an event costs a step for each group, and each event that is captured is kept once",
+    ));
+    notes.push(match of.rule.pattern.report {
+        Report::All => String::from("each match that is reported costs its length"),
+        Report::First(_) | Report::Last(_) => {
+            String::from("a match is made for each that is reported, and for no other")
+        }
+        Report::Count | Report::Longest | Report::Shortest => {
+            String::from("one match is made for all that one event completes")
+        }
+    });
     notes
 }
 
