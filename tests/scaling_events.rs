@@ -102,6 +102,20 @@ fn many_loops_that_look_back() {
     }
 }
 
+/// A set of values for each of many partial matches: what an event costs does not grow with the sets.
+/// So the budget of steps bounds its time.
+#[test]
+fn many_sets_that_grow() {
+    let rule = "match a[v not in distinct(x.v)]{100000} as x  skip none
+                limit 100 partials drop newest";
+    takes_in_proportion("100 sets", 1000, |n| {
+        let engine = after(builder(rule), n, |_| 1);
+        assert_eq!(engine.stats().partials, 100);
+        // Each set has almost all values, which are different, and each value is 24 bytes there.
+        assert!(engine.stats().captured_bytes > 100 * (n - 200).unsigned_abs() * 24);
+    });
+}
+
 /// At its limits, what an exploding rule costs for an event does not depend on how long it goes on.
 #[test]
 fn an_exploding_rule_at_its_limits() {
