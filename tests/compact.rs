@@ -197,7 +197,10 @@ fn totals_leave_out_nulls_and_what_was_not_captured() {
         )
     };
     for report in ["count", "longest", "shortest", "first 1", "last 1"] {
-        let rules = rules(&text(&format!("report {report}")));
+        let text = text(&format!("report {report}"));
+        let events = EVENTS.replace("v: int", "v: int?");
+        let rules = RuleSet::parse(&format!("{events}rule r {{ key k {text} }}"));
+        let rules = rules.unwrap_or_else(|error| panic!("{error}"));
         let null = |second: i64| {
             let at = Timestamp::from_millis(1000 * second);
             let fields = [("at", Value::Time(at)), ("k", Value::Int(1))];

@@ -144,7 +144,12 @@ fn events(rules: &RuleSet, n: i64, values: i64) -> Vec<Record> {
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let chance = (state >> 33).cast_signed();
-        let ty = ["a", "b", "b", "c", "b", "d", "c", "b"][(chance % 8) as usize];
+        let ty = match chance % 8 {
+            0 => "a",
+            1 | 2 => "c",
+            3 => "d",
+            _ => "b",
+        };
         let v = (chance / 8) % values;
         let fields = [
             ("at", Value::Time(Timestamp::from_millis(500 * at))),

@@ -11,6 +11,7 @@ mod absence;
 mod aggregates;
 mod clauses;
 mod compact;
+mod compact_constructs;
 mod conformance;
 mod engines_random;
 mod properties;

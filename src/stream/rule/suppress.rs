@@ -170,6 +170,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_key_is_stored_once() {
+        let key = |number: i64| -> Key { [Value::Int(number)].into_iter().collect() };
+        for (until, most) in [(Timestamp::MAX, 50), (Timestamp::from_millis(7), 75)] {
+            let mut suppression = SuppressionTable::default();
+            (0..100_000).for_each(|number| suppression.remember(key(number), until));
+            let each = suppression.memory_usage() / 100_000;
+            assert!(each <= most, "{each} bytes for a key until {until:?}");
+        }
+    }
+
+    #[test]
     fn what_is_over_is_forgotten() {
         let at = Timestamp::from_millis;
         let key = |number: i64| -> Key { [Value::Int(number)].into_iter().collect() };
