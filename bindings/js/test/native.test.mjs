@@ -4,9 +4,9 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 
 import { Explorer, run, test as runTests } from "kleene";
@@ -68,6 +68,7 @@ test("the program `kleene` prints the same", { skip: skip || !process.env.KLEENE
       continue;
     }
     for (const [file, text] of Object.entries(options.files ?? {})) {
+      mkdirSync(dirname(join(scratch, file)), { recursive: true });
       writeFileSync(join(scratch, file), text);
     }
     writeFileSync(join(scratch, "rules.cep"), rules);
