@@ -106,7 +106,7 @@ fn many_loops_that_look_back() {
 /// So the budget of steps bounds its time.
 #[test]
 fn many_sets_that_grow() {
-    let rule = "match a[v not in distinct(x.v)]{100000} as x  skip none
+    let rule = "match a[v not in distinct(x.v)]{10000} as x  skip none
                 limit 100 partials drop newest";
     takes_in_proportion("100 sets", 1000, |n| {
         let engine = after(builder(rule), n, |_| 1);
