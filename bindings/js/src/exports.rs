@@ -26,7 +26,7 @@ fn plain<T>(result: Result<T, Fault>) -> Thrown<T> {
 }
 
 /// Called once for each instance. A panic then throws what it says out of the module, whose state
-/// is never used again: `core.js` sees to that.
+/// is never used again: `core.js` refuses every later call.
 #[wasm_bindgen(start)]
 pub fn start() {
     std::panic::set_hook(Box::new(|panic| throw_str(&panic.to_string())));
@@ -291,7 +291,7 @@ impl RawExplorer {
         json(started.and_then(|set| Ok(text::warnings(&set, &Options::read(options)?))))
     }
 
-    /// Goes on for so many events.
+    /// Goes on for a number of events.
     ///
     /// # Errors
     /// No event can be read from the input, or a rule's limit ended the run.
@@ -395,7 +395,7 @@ impl RawExplorer {
     /// Some outputs of a rule.
     ///
     /// # Errors
-    /// There are not so many, or there is no such rule or no run.
+    /// The index is too large, or there is no such rule or no run.
     pub fn outputs(&mut self, rule: &str, from: usize, count: usize) -> Thrown<String> {
         plain(self.explorer.outputs(rule, from, count))
     }

@@ -7,7 +7,7 @@ use crate::fault::{Fault, Kind};
 use crate::input::Input;
 use crate::options::Options;
 
-/// So many lines are looked at.
+/// The maximum number of lines that are looked at.
 const LINES: u64 = 100_000;
 
 /// Declarations that fit the events.

@@ -51,11 +51,11 @@ pub struct Options {
     pub brief: bool,
     /// A key.
     pub key: Option<Key>,
-    /// So many entries are kept, the first.
+    /// The number of first entries that are kept.
     pub first: Option<usize>,
-    /// So many entries are kept, the last.
+    /// The number of last entries that are kept.
     pub last: Option<usize>,
-    /// So many outputs are kept.
+    /// The maximum number of outputs that are kept.
     pub max_outputs: Option<usize>,
 }
 
@@ -197,7 +197,7 @@ impl Options {
         Ok(Form { format, delimiter, max_line: self.max_line.unwrap_or(MAX_LINE) })
     }
 
-    /// So many unpacked bytes may there be.
+    /// The maximum number of unpacked bytes.
     pub fn max_bytes(&self) -> u64 {
         self.max_bytes.unwrap_or(MAX_BYTES)
     }

@@ -182,7 +182,7 @@ impl Explorer {
     /// Some outputs of a rule, from the one of this number on.
     ///
     /// # Errors
-    /// There are not so many, or there is no such rule or no run.
+    /// The index is too large, or there is no such rule or no run.
     pub fn outputs(&mut self, rule: &str, from: usize, count: usize) -> Result<String, Fault> {
         let (decoded, run) = self.parts_mut()?;
         let number = run.rule(rule)?;

@@ -4,11 +4,11 @@ use kleene::stream::Engine;
 
 use crate::indexed::Indexed;
 
-/// So many are kept at most.
+/// The maximum number of snapshots that are kept.
 const MOST: usize = 48;
-/// So many bytes they take at most.
+/// The maximum size of all snapshots in bytes.
 const MOST_BYTES: usize = 64 << 20;
-/// After so many events the first one is taken.
+/// The number of events after which the first snapshot is taken.
 const FIRST: usize = 2048;
 
 /// Snapshots, each with the number of events before it.
@@ -47,7 +47,7 @@ impl Marks {
         }
     }
 
-    /// The last snapshot before so many events, if there is one.
+    /// The last snapshot before a number of events, if there is one.
     pub(super) fn before(&self, events: usize) -> Option<(usize, &[u8])> {
         let index = self.all.partition_point(|(taken, _)| *taken <= events).checked_sub(1)?;
         self.all.get(index).map(|(taken, snapshot)| (*taken, snapshot.as_slice()))

@@ -34,7 +34,7 @@ use crate::rules;
 use crate::run::{Tally, stopped, takeable};
 use crate::summary::{Reject, Summary, summary};
 
-/// Outputs beyond so many are counted only.
+/// The maximum number of outputs that are kept; further ones are counted only.
 const MAX_OUTPUTS: usize = 2_000_000;
 
 /// A run over an input that can be looked at.
@@ -126,7 +126,7 @@ impl Explorer {
         Ok(set)
     }
 
-    /// Goes on for so many events.
+    /// Goes on for a number of events.
     ///
     /// # Errors
     /// No event can be read from the input, or a rule's limit ended the run.

@@ -108,7 +108,7 @@ fn replay(
 }
 
 impl Run {
-    /// An engine at the last snapshot before so many events, and the events before that.
+    /// An engine at the last snapshot before a number of events, and the events before that.
     fn engine_before(&self, events: usize) -> Result<(Engine<Indexed>, usize), Fault> {
         let builder = self.options.builder(&self.set)?;
         let failed = |reason: String| Fault::new(Kind::Snapshot, reason);
