@@ -225,10 +225,22 @@ impl<'a> KeyRef<'a> {
         reader: &KeyReader<E>,
         hash: u32,
     ) -> Option<KeyRef<'a>> {
-        let values = match &*reader.fields {
-            [field] => Some(field_of(event, field)).filter(|it| !it.is_null()).map(Values::One),
-            fields => read_values(event, fields).map(Values::Many),
-        };
+        if let [field] = &*reader.fields {
+            let value = field_of(event, field);
+            if !value.is_null() {
+                return Some(KeyRef { values: Values::One(value), hash });
+            }
+        }
+        KeyRef::read_hashed_many(event, reader, hash)
+    }
+
+    #[inline(never)]
+    fn read_hashed_many<E: Event>(
+        event: &'a E,
+        reader: &KeyReader<E>,
+        hash: u32,
+    ) -> Option<KeyRef<'a>> {
+        let values = read_values(event, &reader.fields).map(Values::Many);
         let values = values.or_else(|| reader.compute(event).map(Values::Computed))?;
         Some(KeyRef { values, hash })
     }
@@ -282,8 +294,18 @@ impl<'a> KeyRef<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn to_key(&self) -> Key {
+        match &self.values {
+            // These have one spelling.
+            Values::One(ValueRef::Int(number)) => Key::One(Value::Int(*number)),
+            Values::One(ValueRef::String(text)) => Key::One(Value::String((*text).into())),
+            _ => self.to_any_key(),
+        }
+    }
+
+    #[inline(never)]
+    fn to_any_key(&self) -> Key {
         match &self.values {
             Values::One(one) => Key::One(one.to_value().canonical()),
             Values::Many(many) => many.iter().map(|value| value.to_value()).collect(),
