@@ -279,7 +279,7 @@ export interface WhyOptions extends EngineOptions {
   /** A text or a list of texts, one for each part of the key: as `kleene why --key`. */
   key?: string | readonly string[];
   endOfTime?: boolean;
-  /** How many entries are kept: the first 1000 if not given, or the last so many. */
+  /** The number of entries to keep: the first ones, or the last ones. The default is the first 1000. */
   first?: number;
   last?: number;
 }
@@ -416,7 +416,7 @@ export class Explorer {
   setEvents(events: string | Uint8Array, options?: InputOptions): void;
   /** Starts a run; throws for mistakes in rules, and the last run stays then. Gives warnings. */
   start(rules: string, options?: ExplorerRunOptions): Diagnostic[];
-  /** Decodes and matches so many events. `total` is an estimate until all are decoded. */
+  /** Decodes and matches at most `maxEvents` events. `total` is an estimate until all are decoded. */
   step(maxEvents: number): Progress;
   summary(): Summary;
   rules(): { name: string; key: string[]; types: string[]; hasTimeout: boolean }[];
@@ -454,11 +454,11 @@ export interface ExplorerRunOptions extends RuleOptions {
   limits?: Limits;
   endOfTime?: boolean;
   advanceTo?: number;
-  /** Outputs beyond so many are counted, and not kept; 2,000,000 if not given. */
+  /** The number of outputs to keep; later ones are only counted. The default is 2,000,000. */
   maxOutputs?: number;
 }
 export interface Progress {
-  /** Events so far, of about so many. */
+  /** The number of events so far, and an estimate of all. */
   done: number;
   total: number;
   finished: boolean;

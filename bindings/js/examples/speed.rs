@@ -1,5 +1,5 @@
-//! The native half of `bench.mjs`: `speed W1 EVENTS RUNS` prints the number of outputs and the least
-//! nanoseconds of so many runs, as JSON.
+//! The native half of `bench.mjs`: `speed W1 EVENTS RUNS` prints the number of outputs and the fewest
+//! nanoseconds of RUNS runs, as JSON.
 
 use std::env;
 use std::io::{self, Write as _};

@@ -19,7 +19,7 @@ pub struct Bench {
 
 #[wasm_bindgen]
 impl Bench {
-    /// The workload of this id with about so many events; `None` if there is none.
+    /// Returns the workload of this id with about `events` events; `None` if there is none.
     pub fn of(id: &str, events: usize) -> Option<Bench> {
         let workload = suite::Workload::of(id)?;
         let rules = workload.rule_set(1);

@@ -57,7 +57,7 @@ test("every test has the report of the native build", { skip }, () => {
   }
 });
 
-// Every so many runs go through the program itself.
+// A part of the runs goes through the program itself.
 test("the program `kleene` prints the same", { skip: skip || !process.env.KLEENE_CLI }, () => {
   const scratch = mkdtempSync(join(tmpdir(), "kleene-"));
   const runs = lines("runs.jsonl").filter(({ options, error }) => options.advanceTo === undefined && !error);

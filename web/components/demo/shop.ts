@@ -7,7 +7,7 @@ const TYPES = ["order_created", "order_paid", "parcel_sent", "parcel_returned", 
 const START = Date.UTC(2024, 4, 1);
 const DAY = 86_400_000;
 
-/** Makes events of so many keys over five days, and an output for each tenth event. */
+/** Makes the events of a number of keys over five days, and an output for each tenth event. */
 export function shop(events: number, lanes: number): TimelineData {
   const next = random(7);
   const time = new Float64Array(events);

@@ -30,9 +30,9 @@ const LIMITS: Limits = {
   capturedBytes: 512 * 1024 * 1024,
   stepsPerEvent: 100_000,
 };
-/** Outputs beyond so many are counted only. */
+/** The number of outputs that are kept; later ones are only counted. */
 const MAX_OUTPUTS = 500_000;
-/** Runs of so many events are put off until the user pauses. */
+/** From this number of events on, a run waits for a pause in typing. */
 const MANY = 50_000;
 
 export class App {

@@ -23,7 +23,7 @@ import { CallError, orElse } from "./worker/rpc.ts";
 
 /** Open partial matches that are listed; more are counted. */
 const MAX_OPEN = 200;
-/** A match is short if all of time is so many times as long. */
+/** A match is short if the whole stream lasts this many times as long. */
 const SHORT = 20;
 
 export interface ResultsOptions {

@@ -70,7 +70,7 @@ export class Grid {
     this.observer.observe(this.element);
   }
 
-  /** Shows so many rows. */
+  /** Sets the number of rows. */
   setRows(count: number): void {
     this.count = count;
     this.element.classList.toggle("k-narrow", this.element.clientWidth < NARROW);

@@ -10,7 +10,7 @@ export const COLUMN = 10;
 /** The height of the line with the signs of hidden outputs. */
 const SIGN = 12;
 const ROOM = 4;
-/** With so many lanes there is room for more dots in each. */
+/** Up to this number of lanes, each lane has room for more rows of dots. */
 const FEW = 4;
 const SOME = 20;
 
@@ -23,7 +23,7 @@ export interface LaneLayout {
   /** Where signs such as `+3` are written; only with `hasSigns`. */
   signsTop: number;
   hasSigns: boolean;
-  /** Rows of dots: so many events of one instant are drawn each for itself. */
+  /** Rows of dots: the number of events of one instant that are drawn one by one. */
   dotRows: number;
   dotsTop: number;
   dotsHeight: number;

@@ -11,7 +11,7 @@ export interface Point {
 
 /** What the pointer asks for. */
 export interface PointerActions {
-  /** Moves what is seen by so many pixels. */
+  /** Moves the view by a number of pixels. */
   pan(dx: number, dy: number): void;
   zoom(factor: number, x: number): void;
   tap(point: Point): void;

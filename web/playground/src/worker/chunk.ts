@@ -14,7 +14,7 @@ export class StepSize {
     return this.#count;
   }
 
-  /** A step of `count` events took so many milliseconds. */
+  /** Records how many milliseconds a step of `count` events took. */
   took(milliseconds: number): void {
     const factor = Math.min(4, Math.max(0.1, this.wanted / Math.max(milliseconds, 0.01)));
     this.#count = Math.round(Math.min(this.most, Math.max(1, this.#count * factor)));

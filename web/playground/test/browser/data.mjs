@@ -9,7 +9,7 @@ export function seeded(seed) {
   };
 }
 
-/** Orders and payments as CSV: so many lines below the head. */
+/** Orders and payments as CSV, with a number of lines below the header. */
 export function ordersCsv(lines) {
   const random = seeded(1);
   const out = ["ts,type,order_id,customer_id,amount"];
