@@ -7,7 +7,7 @@ use std::path::Path;
 
 use kleene::RuleSet;
 use kleene::diagnostic::{Code, Diagnostic, Source};
-use kleene::ruleset::{HostFunction, Report};
+use kleene::ruleset::{HostFunction, RuleDiagnostic};
 use kleene::value::{Kind, Value};
 use kleene_test::files::rule_files;
 
@@ -94,9 +94,9 @@ fn reported_of_example(code: Code, label: &str) -> Option<Vec<Code>> {
 }
 
 /// What is reported about a file: the folder says how far it is read.
-fn check(root: &Path, source: &Source) -> Vec<Report> {
+fn check(root: &Path, source: &Source) -> Vec<RuleDiagnostic> {
     if source.name.starts_with("syntax/") {
-        let report = |diagnostic: Diagnostic| Report { source: source.clone(), diagnostic };
+        let report = |diagnostic: Diagnostic| RuleDiagnostic { source: source.clone(), diagnostic };
         return kleene::syntax::parse(source).1.into_iter().map(report).collect();
     }
     let folder = root.join(&*source.name);

@@ -12,7 +12,7 @@ use kleene::diagnostic::{Code, Severity};
 use kleene::exec::Matcher;
 use kleene::hir::Length;
 use kleene::nfa;
-use kleene::ruleset::Reports;
+use kleene::ruleset::RuleDiagnostics;
 use kleene::schema::FieldType;
 use kleene::stream::{Ignore, Output, Verdict};
 use kleene::value::Kind;
@@ -76,9 +76,9 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
         let all = (0..count).map(|number| format!("rule r{number} {{ match payed }}\n"));
         let text = all.collect::<Vec<String>>().concat();
         let error = RuleSet::parse(&text).unwrap_err();
-        show("Report", &error.diagnostics()[0]);
-        show("Reports<'_>", &Reports(error.diagnostics()));
-        show("Reports<'_>", &Reports(&[]));
+        show("RuleDiagnostic", &error.diagnostics()[0]);
+        show("RuleDiagnostics<'_>", &RuleDiagnostics(error.diagnostics()));
+        show("RuleDiagnostics<'_>", &RuleDiagnostics(&[]));
         show("RulesError", &error);
         assert_eq!(format!("{error:?}"), error.to_string(), "`Debug` is what `Display` is");
     }

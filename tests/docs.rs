@@ -19,7 +19,7 @@ use std::path::Path;
 
 use kleene::diagnostic::{Code, Severity, Source};
 use kleene::hir::functions::FUNCTIONS;
-use kleene::ruleset::Report;
+use kleene::ruleset::RuleDiagnostic;
 use kleene::{RuleSet, testing};
 use kleene_test::pages::{self, Block, Page};
 
@@ -130,7 +130,7 @@ fn check(
         Err(error) => error.diagnostics(),
     };
     for (severity, attribute) in [(Severity::Error, "error"), (Severity::Warning, "warning")] {
-        let reported: Vec<&Report> =
+        let reported: Vec<&RuleDiagnostic> =
             reports.iter().filter(|report| report.diagnostic.severity == severity).collect();
         let found: BTreeSet<&str> =
             reported.iter().map(|report| report.diagnostic.code.as_str()).collect();

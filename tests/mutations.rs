@@ -6,7 +6,7 @@ use std::path::Path;
 
 use kleene::RuleSet;
 use kleene::diagnostic::Source;
-use kleene::ruleset::Reports;
+use kleene::ruleset::RuleDiagnostics;
 use kleene_test::files::rule_files;
 
 /// How often each file is damaged.
@@ -33,7 +33,7 @@ fn damaged_rules_give_diagnostics_that_fit_on_a_screen() {
             let printed = match RuleSet::load([Source::new("damaged.cep", damaged.as_str())]) {
                 Ok(rules) => {
                     fine += 1;
-                    Reports(rules.warnings()).to_string()
+                    RuleDiagnostics(rules.warnings()).to_string()
                 }
                 Err(error) => {
                     refused += 1;

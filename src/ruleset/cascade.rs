@@ -5,7 +5,7 @@
 
 use hashbrown::HashSet;
 
-use super::Report;
+use super::RuleDiagnostic;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source};
 
 /// The words that begin an item.
@@ -28,8 +28,8 @@ pub(super) struct Broken {
 
 impl Broken {
     /// Records the parts that the parser could not read because of this mistake.
-    pub(super) fn add(&mut self, report: &Report) {
-        let Report { source, diagnostic } = report;
+    pub(super) fn add(&mut self, report: &RuleDiagnostic) {
+        let RuleDiagnostic { source, diagnostic } = report;
         let at = diagnostic.primary.span.start;
         self.missing_files |= diagnostic.code == Code::UnreadableFile;
         let known = self
@@ -54,14 +54,14 @@ impl Broken {
     }
 
     /// True if the name that a report is about is declared in an unreadable way.
-    fn is_declared(&self, report: &Report) -> bool {
+    fn is_declared(&self, report: &RuleDiagnostic) -> bool {
         let span = report.diagnostic.primary.span;
         let name = report.source.text.get(span.start as usize..span.end as usize);
         name.is_some_and(|name| self.names.contains(name.trim_matches(['`', '$'])))
     }
 
     /// True if the checker may give this report only because of unreadable parts.
-    pub(super) fn explains(&self, report: &Report) -> bool {
+    pub(super) fn explains(&self, report: &RuleDiagnostic) -> bool {
         let code = report.diagnostic.code;
         let at = report.diagnostic.primary.span.start;
         let in_rule = || {

@@ -59,7 +59,7 @@ struct SharedRules {
     relinked: LinkedCache,
     tests: Vec<TestBlock>,
     by_name: HashMap<Arc<str>, usize>,
-    warnings: Vec<Report>,
+    warnings: Vec<RuleDiagnostic>,
     origin: Origin,
 }
 
@@ -116,9 +116,9 @@ impl RuleSet {
         &self.0.tests
     }
 
-    /// Returns warnings: rule text that is valid but may not be meant as written. [`Reports`]
+    /// Returns warnings: rule text that is valid but may not be meant as written. [`RuleDiagnostics`]
     /// prints them.
-    pub fn warnings(&self) -> &[Report] {
+    pub fn warnings(&self) -> &[RuleDiagnostic] {
         &self.0.warnings
     }
 
@@ -148,31 +148,31 @@ impl RuleSet {
 /// A diagnostic with its source text. `Display` renders the diagnostic with the source line,
 /// without a newline at the end.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Report {
+pub struct RuleDiagnostic {
     /// The source text.
     pub source: Source,
     /// The diagnostic.
     pub diagnostic: Diagnostic,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for RuleDiagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.diagnostic.render(&self.source).trim_end_matches('\n'))
     }
 }
 
-/// A list of reports to print. `Display` renders the reports that fit on a screen, errors first,
+/// A list of diagnostics to print. `Display` renders those that fit on a screen, errors first,
 /// and counts the rest; `{:#}` renders all.
 #[derive(Clone, Copy, Debug)]
-pub struct Reports<'a>(pub &'a [Report]);
+pub struct RuleDiagnostics<'a>(pub &'a [RuleDiagnostic]);
 
-impl fmt::Display for Reports<'_> {
+impl fmt::Display for RuleDiagnostics<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         screen::write(f, self.0, f.alternate())
     }
 }
 
-/// The reasons why rules cannot be used. `Display` renders the reports that fit on a screen and
+/// The reasons why rules cannot be used. `Display` renders the diagnostics that fit on a screen and
 /// counts the rest; `{:#}` renders all. `Debug` prints the same text, for `unwrap` and for a `main`
 /// that returns the error.
 ///
@@ -184,19 +184,19 @@ impl fmt::Display for Reports<'_> {
 /// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct RulesError {
-    reports: Vec<Report>,
+    diagnostics: Vec<RuleDiagnostic>,
 }
 
 impl RulesError {
     /// Returns the errors and warnings, file by file in the order of the text.
-    pub fn diagnostics(&self) -> &[Report] {
-        &self.reports
+    pub fn diagnostics(&self) -> &[RuleDiagnostic] {
+        &self.diagnostics
     }
 }
 
 impl fmt::Display for RulesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Reports(&self.reports).fmt(f)
+        RuleDiagnostics(&self.diagnostics).fmt(f)
     }
 }
 
@@ -384,9 +384,9 @@ impl<'l> RuleSetBuilder<'l> {
             broken.add(report);
         }
         let (checked, diagnostics) = lower::check(&files, &types, &params, &functions, &mut loader);
-        let mut checks: Vec<Report> = diagnostics
+        let mut checks: Vec<RuleDiagnostic> = diagnostics
             .into_iter()
-            .map(|(source, diagnostic)| Report { source, diagnostic })
+            .map(|(source, diagnostic)| RuleDiagnostic { source, diagnostic })
             .collect();
         let mut known = CompileCache::default();
         let programs = reach::compile(&checked, &files, &mut known, &mut checks);
@@ -405,7 +405,7 @@ impl<'l> RuleSetBuilder<'l> {
             (file, report.diagnostic.primary.span)
         });
         if reports.iter().any(|report| report.diagnostic.severity == Severity::Error) {
-            return Err(RulesError { reports });
+            return Err(RulesError { diagnostics: reports });
         }
         let by_name =
             checked.rules.iter().enumerate().map(|(i, rule)| (rule.name.clone(), i)).collect();
@@ -446,14 +446,14 @@ fn files_of<'l>(inputs: &[Input], allowed: &[PathBuf]) -> Box<lower::Loader<'l>>
     }
 }
 
-fn read(path: &Path) -> Result<Source, Box<Report>> {
+fn read(path: &Path) -> Result<Source, Box<RuleDiagnostic>> {
     let name = path.display().to_string();
     match files::read_given(path) {
         Ok(text) => Ok(Source::new(name, text)),
         Err(reason) => {
             let message = format!("`{name}` can't be read: {reason}");
             let diagnostic = Diagnostic::error(Code::UnreadableFile, Span::default(), message);
-            Err(Box::new(Report { source: Source::new(name, ""), diagnostic }))
+            Err(Box::new(RuleDiagnostic { source: Source::new(name, ""), diagnostic }))
         }
     }
 }
@@ -462,7 +462,7 @@ fn read(path: &Path) -> Result<Source, Box<Report>> {
 fn take_in(
     source: Source,
     files: &mut Vec<(Source, ast::File)>,
-    reports: &mut Vec<Report>,
+    reports: &mut Vec<RuleDiagnostic>,
     loader: &mut lower::Loader<'_>,
 ) {
     let mut waiting = vec![source];
@@ -472,7 +472,9 @@ fn take_in(
         }
         let (file, diagnostics) = syntax::parse(&source);
         reports.extend(
-            diagnostics.into_iter().map(|diagnostic| Report { source: source.clone(), diagnostic }),
+            diagnostics
+                .into_iter()
+                .map(|diagnostic| RuleDiagnostic { source: source.clone(), diagnostic }),
         );
         for item in &file.items {
             let ast::Item::Use(path) = item else { continue };
@@ -496,7 +498,7 @@ fn take_in(
                     let message = format!("`{}` can't be read: {reason}", path.node);
                     let diagnostic = Diagnostic::error(Code::UnreadableFile, path.span, message)
                         .help("the path is relative to the rule file");
-                    reports.push(Report { source: source.clone(), diagnostic });
+                    reports.push(RuleDiagnostic { source: source.clone(), diagnostic });
                 }
             }
         }

@@ -10,7 +10,7 @@ use crate::hir::{
     SkipStrategy, StepId, Test,
 };
 use crate::nfa::{self, AutomatonError, CompileCache, Program, Reach};
-use crate::ruleset::Report;
+use crate::ruleset::RuleDiagnostic;
 use crate::schema::Schema;
 use crate::syntax::ast;
 
@@ -20,7 +20,7 @@ pub(super) fn compile(
     checked: &Checked,
     files: &[(Source, ast::File)],
     known: &mut CompileCache,
-    reports: &mut Vec<Report>,
+    reports: &mut Vec<RuleDiagnostic>,
 ) -> Vec<Arc<Program>> {
     let mut programs = Vec::with_capacity(checked.rules.len());
     // The size of what is to be built was refused.
@@ -72,7 +72,7 @@ fn listed(program: &Program) -> Option<Diagnostic> {
 }
 
 /// True for the warning that partial matches of a loop multiply: the compact form has none of them.
-fn is_of_loop(report: &Report, source: &Source, pattern: Span) -> bool {
+fn is_of_loop(report: &RuleDiagnostic, source: &Source, pattern: Span) -> bool {
     let place = report.diagnostic.primary.span;
     report.diagnostic.code == Code::ExponentialLoop
         && report.source.name == source.name
@@ -84,9 +84,9 @@ fn report(
     (file, span): (usize, Span),
     mut diagnostic: Diagnostic,
     files: &[(Source, ast::File)],
-) -> Report {
+) -> RuleDiagnostic {
     diagnostic.primary.span = span;
-    Report { source: files[file].0.clone(), diagnostic }
+    RuleDiagnostic { source: files[file].0.clone(), diagnostic }
 }
 
 /// Returns the report of a pattern that has no automaton.

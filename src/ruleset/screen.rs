@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Report;
+use super::RuleDiagnostic;
 use crate::diagnostic::Severity;
 
 /// The maximum number of lines that are printed. Beyond it, only the number of other reports
@@ -11,8 +11,12 @@ const MAX_LINES: usize = 50;
 
 /// Writes reports with an empty line between them: all if they fit on a screen or `whole` asks for
 /// them, else the first errors, then warnings, and how many there are beside.
-pub(super) fn write(f: &mut fmt::Formatter<'_>, reports: &[Report], whole: bool) -> fmt::Result {
-    let texts: Vec<String> = reports.iter().map(Report::to_string).collect();
+pub(super) fn write(
+    f: &mut fmt::Formatter<'_>,
+    reports: &[RuleDiagnostic],
+    whole: bool,
+) -> fmt::Result {
+    let texts: Vec<String> = reports.iter().map(RuleDiagnostic::to_string).collect();
     let lines = |text: &String| text.lines().count() + 1;
     if whole || texts.iter().map(lines).sum::<usize>() <= MAX_LINES {
         return f.write_str(&texts.join("\n\n"));

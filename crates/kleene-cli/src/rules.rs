@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use kleene::diagnostic::{Code, Severity};
 use kleene::hir::Rule;
-use kleene::ruleset::{FileLoader, Report, Reports, RuleSet};
+use kleene::ruleset::{FileLoader, RuleDiagnostic, RuleDiagnostics, RuleSet};
 use kleene::schema::Schema;
 
 use crate::Ending;
@@ -147,7 +147,7 @@ pub(crate) fn load_and_note(
     let rules = match builder.build() {
         Ok(rules) => rules,
         Err(error) => {
-            let (errors, warnings): (Vec<&Report>, Vec<&Report>) = error
+            let (errors, warnings): (Vec<&RuleDiagnostic>, Vec<&RuleDiagnostic>) = error
                 .diagnostics()
                 .iter()
                 .partition(|report| report.diagnostic.severity == Severity::Error);
@@ -182,12 +182,12 @@ fn is_named_as_data(path: &Path) -> bool {
 }
 
 /// Reports as they are printed, and how to learn more about them.
-fn reported(reports: &[Report], listing: Listing) -> String {
-    let is_error = |report: &&Report| report.diagnostic.severity == Severity::Error;
+fn reported(reports: &[RuleDiagnostic], listing: Listing) -> String {
+    let is_error = |report: &&RuleDiagnostic| report.diagnostic.severity == Severity::Error;
     let Some(first) = reports.iter().find(is_error).or(reports.first()) else {
         return String::new();
     };
-    let listed = Reports(reports);
+    let listed = RuleDiagnostics(reports);
     let listed = match listing {
         Listing::Screen => listed.to_string(),
         Listing::Whole => format!("{listed:#}"),
@@ -196,7 +196,7 @@ fn reported(reports: &[Report], listing: Listing) -> String {
 }
 
 /// True if the rules themselves are without blame.
-fn is_about_usage(report: &Report) -> bool {
+fn is_about_usage(report: &RuleDiagnostic) -> bool {
     let is_whole_file = report.source.text.is_empty();
     match report.diagnostic.code {
         Code::BadParam => true,

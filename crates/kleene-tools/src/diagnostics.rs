@@ -1,7 +1,7 @@
 //! The mistakes of rules, as data for JavaScript.
 
 use kleene::diagnostic::{Severity, Source, Span};
-use kleene::ruleset::Report;
+use kleene::ruleset::RuleDiagnostic;
 use serde::Serialize;
 
 use crate::fixes::{fix, message};
@@ -55,7 +55,7 @@ pub struct TextEdit {
 }
 
 /// The reports as data: those about the source `name` first, and then by their places.
-pub fn diagnostics(reports: &[Report], name: &str) -> Vec<Diagnostic> {
+pub fn diagnostics(reports: &[RuleDiagnostic], name: &str) -> Vec<Diagnostic> {
     let mut all: Vec<(bool, Diagnostic)> = Vec::new();
     for of_source in reports.chunk_by(|a, b| a.source.name == b.source.name) {
         let Some(first) = of_source.first() else { continue };
@@ -78,7 +78,7 @@ pub fn of_source(reported: &[kleene::diagnostic::Diagnostic], source: &Source) -
     reported.iter().map(report).collect()
 }
 
-fn of(report: &Report, places: &Utf16<'_>, is_other: bool) -> Diagnostic {
+fn of(report: &RuleDiagnostic, places: &Utf16<'_>, is_other: bool) -> Diagnostic {
     let mut diagnostic = one(&report.diagnostic, &report.source, places, report.to_string());
     diagnostic.file = is_other.then(|| report.source.name.to_string());
     diagnostic

@@ -2,7 +2,7 @@
 
 use gen_lsp_types::{Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, Location, Uri};
 use kleene::diagnostic::{Diagnostic as LibraryDiagnostic, Severity, Source, Span};
-use kleene::ruleset::{Report, RuleSet};
+use kleene::ruleset::{RuleDiagnostic, RuleSet};
 
 use super::documents::Documents;
 use super::position::Lines;
@@ -14,7 +14,7 @@ use kleene_tools::language::scan::{ItemKind, scan};
 /// taken for parts of the same set, as `kleene check DIRECTORY` takes them.
 pub(super) fn diagnose(documents: &Documents, uri: &str, source: &Source) -> Vec<Diagnostic> {
     let mut reports = check(documents, source, Vec::new());
-    let errors = |reports: &[Report]| {
+    let errors = |reports: &[RuleDiagnostic]| {
         let own = reports.iter().filter(|report| report.source.name == source.name);
         own.filter(|report| report.diagnostic.severity == Severity::Error).count()
     };
@@ -23,7 +23,7 @@ pub(super) fn diagnose(documents: &Documents, uri: &str, source: &Source) -> Vec
         let beside = documents.beside(source);
         if !beside.is_empty() {
             let together = check(documents, source, beside);
-            let own = |report: &Report| report.source.name == source.name;
+            let own = |report: &RuleDiagnostic| report.source.name == source.name;
             if errors(&together) < found {
                 reports = together.into_iter().filter(own).collect();
             }
@@ -39,7 +39,7 @@ pub(super) fn diagnose(documents: &Documents, uri: &str, source: &Source) -> Vec
     all
 }
 
-fn check(documents: &Documents, source: &Source, beside: Vec<Source>) -> Vec<Report> {
+fn check(documents: &Documents, source: &Source, beside: Vec<Source>) -> Vec<RuleDiagnostic> {
     let mut builder = RuleSet::builder().source(source.clone());
     for other in beside {
         builder = builder.source(other);
@@ -72,9 +72,9 @@ fn converted(reported: &LibraryDiagnostic, lines: &Lines<'_>, uri: &Uri) -> Diag
 }
 
 /// Mistakes in used files, reported where the document uses them.
-fn of_used(source: &Source, lines: &Lines<'_>, others: &[&Report]) -> Vec<Diagnostic> {
+fn of_used(source: &Source, lines: &Lines<'_>, others: &[&RuleDiagnostic]) -> Vec<Diagnostic> {
     let errors = others.iter().filter(|report| report.diagnostic.severity == Severity::Error);
-    let mut files: Vec<(&str, usize, &Report)> = Vec::new();
+    let mut files: Vec<(&str, usize, &RuleDiagnostic)> = Vec::new();
     for report in errors {
         match files.iter_mut().find(|(name, ..)| *name == &*report.source.name) {
             Some((_, count, _)) => *count += 1,
