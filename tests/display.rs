@@ -70,6 +70,7 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     show("Code", &Code::UnknownType);
     show("UnknownCode", &"E9999".parse::<Code>().unwrap_err());
     show("Severity", &Severity::Error);
+    show("Report", &kleene::pattern::Report::Longest);
 
     // Mistakes of rules.
     for count in [1, 200] {
