@@ -8,13 +8,17 @@
 //! * [`KeyState`] holds one key's partial matches. A key's state is valid only with its store.
 
 mod aggregate;
+mod captured;
 mod captures;
 mod dag;
 mod distinct;
+mod fields;
 mod forms;
+mod held;
 mod image;
 mod matcher;
 mod migrate;
+mod open;
 mod outcome;
 #[cfg(feature = "reference")]
 pub mod reference;
@@ -30,17 +34,20 @@ mod totals;
 /// The number of steps in [`Matcher::prefetch`].
 pub(crate) const FETCHES: usize = 3;
 
+pub(crate) use fields::field_of;
 pub(crate) use matcher::{Judged, PrefilterOutcome, ProbedRun, PushedEvent};
-pub(crate) use outcome::{Waiting, field_of};
+pub(crate) use open::Waiting;
 
 pub(crate) use image::Image;
 pub(crate) use set::LastSet;
 
 pub(crate) use migrate::{Carried, Extent, Migration};
 
+pub use captured::Captures;
 pub use forms::KeyState;
 pub(crate) use matcher::StrategyChoice;
 pub use matcher::{HostCondition, Limits, Matcher};
-pub use outcome::{Captures, Open, Outcome, OutcomeKind};
+pub use open::Open;
+pub use outcome::{Outcome, OutcomeKind};
 pub use set::{OutcomeListing, OutcomeSet};
 pub use store::Store;

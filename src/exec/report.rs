@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use crate::event::Event;
+use crate::exec::captured::Captures;
 use crate::exec::captures::CaptureArena;
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::Matcher;
-use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
+use crate::exec::outcome::{Outcome, OutcomeKind};
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Completed;
 use crate::exec::set::{self, Listed, SetRef};

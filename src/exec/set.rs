@@ -7,9 +7,11 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use crate::event::Event;
+use crate::exec::captured::Captures;
 use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::dag::{ChainListing, Dag, Direction};
-use crate::exec::outcome::{Captures, Outcome, OutcomeKind, value_of};
+use crate::exec::fields::value_of;
+use crate::exec::outcome::{Outcome, OutcomeKind};
 use crate::exec::run::Completed;
 use crate::exec::totals::Total;
 use crate::hir::expr::{Aggregate, AggregateOp};

@@ -1,8 +1,8 @@
 //! Deadlines of partial matches.
 
 use crate::event::Event;
+use crate::exec::captured::Captures;
 use crate::exec::captures::CaptureArena;
-use crate::exec::outcome::Captures;
 use crate::exec::registers::{RegisterFile, UNSET};
 use crate::exec::run::Run;
 use crate::hir::eval::{self, Scope};

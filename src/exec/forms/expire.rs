@@ -15,9 +15,10 @@
 
 use super::KeyState;
 use crate::event::Event;
+use crate::exec::captured::Captures;
 use crate::exec::captures::CaptureArena;
 use crate::exec::matcher::Matcher;
-use crate::exec::outcome::{Captures, Outcome, OutcomeKind};
+use crate::exec::outcome::{Outcome, OutcomeKind};
 use crate::exec::report::is_same;
 use crate::exec::run::{Completed, Run, completed};
 use crate::exec::set::SetRef;

@@ -13,10 +13,12 @@
 
 use super::{FormContract, FormImage, KeyState};
 use crate::event::Event;
+use crate::exec::captured::Captures;
 use crate::exec::captures::CaptureArena;
 use crate::exec::image::Image;
 use crate::exec::matcher::{Matcher, PrefilterOutcome, PushedEvent, Walk};
-use crate::exec::outcome::{Captures, Open, Outcome};
+use crate::exec::open::Open;
+use crate::exec::outcome::Outcome;
 use crate::exec::run::{Completed, Run, completed};
 use crate::exec::store::Store;
 use crate::nfa::{Decision, EdgeEffect, Program};

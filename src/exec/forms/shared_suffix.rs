@@ -16,12 +16,14 @@
 
 use super::{FormContract, FormImage, KeyState};
 use crate::event::Event;
+use crate::exec::captured::Captures;
 use crate::exec::captures::{BEGINS, CaptureArena, NIL};
 use crate::exec::forms::runs::{RunsForm, prefetch_runs};
 use crate::exec::forms::window::run_of;
 use crate::exec::image::Image;
 use crate::exec::matcher::{Matcher, PrefilterOutcome, PushedEvent, Walk};
-use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
+use crate::exec::open::Open;
+use crate::exec::outcome::{Outcome, OutcomeKind};
 use crate::exec::run::Run;
 use crate::exec::set::SetRef;
 use crate::exec::store::Store;

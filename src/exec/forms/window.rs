@@ -14,11 +14,13 @@
 
 use super::{FormContract, FormImage, FormKind, KeyState, Queue};
 use crate::event::Event;
+use crate::exec::captured::Captures;
 use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::forms::runs::RunsForm;
 use crate::exec::image::{Image, ImageNode, ImageRun, number};
 use crate::exec::matcher::{Matcher, PrefilterOutcome, PushedEvent, Walk};
-use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
+use crate::exec::open::Open;
+use crate::exec::outcome::{Outcome, OutcomeKind};
 use crate::exec::registers::Registers;
 use crate::exec::run::Run;
 use crate::exec::set::SetRef;

@@ -3,8 +3,9 @@
 use super::{HostCondition, Walk};
 use crate::event::Event;
 use crate::exec::aggregate::Accumulator;
+use crate::exec::captured::Captures;
 use crate::exec::captures::{CaptureArena, NIL};
-use crate::exec::outcome::{Captures, add_event, field_of};
+use crate::exec::fields::{add_event, field_of};
 use crate::exec::registers::{RegisterFile, Registers, UNSET};
 use crate::exec::run::Run;
 use crate::exec::store::Store;

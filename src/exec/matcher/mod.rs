@@ -12,9 +12,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::event::Event;
+use crate::exec::captured::Captures;
 use crate::exec::captures::CaptureArena;
 use crate::exec::forms::KeyState;
-use crate::exec::outcome::Captures;
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Run;
 use crate::exec::store::{Scratch, Store};

@@ -2,11 +2,13 @@
 
 use super::groups::{MatchGroups, RunGroup};
 use crate::event::Event;
+use crate::exec::captured::Captures;
 use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::dag::{ChainListing, Dag, DagEvent, Direction, NONE, Packed, firsts, unpacked};
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::{Matcher, update_register};
-use crate::exec::outcome::{Captures, Open, Outcome, OutcomeKind};
+use crate::exec::open::Open;
+use crate::exec::outcome::{Outcome, OutcomeKind};
 use crate::exec::registers::{RegisterFile, Registers, UNSET};
 use crate::exec::run::{Completed, Run};
 use crate::exec::set::{self, GraphSet, SetRef};

@@ -1,0 +1,106 @@
+//! Outcomes that own what they have captured, and outlive the step that made them.
+
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+
+use crate::event::Event;
+use crate::exec::captured::Captures;
+use crate::exec::captures::{CaptureArena, NIL};
+use crate::exec::outcome::{Outcome, OutcomeKind};
+use crate::exec::set::{HeldSet, LastSet, SetRef};
+use crate::nfa::{Program, StateId};
+use crate::time::Timestamp;
+
+/// The events of an outcome that owns them.
+#[derive(Debug)]
+enum HeldEvents<E> {
+    /// Those of the outcome alone.
+    Alone(CaptureArena<E>),
+    /// Those of all matches of its set.
+    Set(Rc<HeldSet<E>>),
+}
+
+/// An outcome that owns what it has captured.
+#[derive(Debug)]
+pub(crate) struct HeldOutcome<E> {
+    events: HeldEvents<E>,
+    head: u32,
+    kind: OutcomeKind,
+    start: Timestamp,
+    last: Timestamp,
+    at: Timestamp,
+    start_seq: u64,
+    states: Box<[StateId]>,
+    repetition: u64,
+}
+
+impl<E> HeldOutcome<E> {
+    /// Returns the outcome. `program` must be the program of the original outcome.
+    pub(crate) fn outcome<'a>(&'a self, program: &'a Program) -> Outcome<'a, E> {
+        let (arena, set) = match &self.events {
+            HeldEvents::Alone(arena) => (arena, SetRef::Alone),
+            HeldEvents::Set(set) => (&set.arena, SetRef::Listed(&set.listed)),
+        };
+        Outcome {
+            kind: self.kind,
+            program,
+            set,
+            captures: Captures::new(arena, self.head),
+            start: self.start,
+            last: self.last,
+            at: self.at,
+            start_seq: self.start_seq,
+            repetition: self.repetition,
+            states: &self.states,
+        }
+    }
+}
+
+impl<E: Event> Outcome<'_, E> {
+    /// Returns an owned copy, which outlives the step that made the outcome. The results of one set
+    /// share a copy of it, the last one of `sets`.
+    pub(crate) fn hold(&self, sets: &mut LastSet<E>) -> HeldOutcome<E> {
+        let (events, head) = match self.set {
+            // Only deadlines make outcomes that have to be held, and they complete no graph.
+            SetRef::Alone | SetRef::Graph(_) => {
+                let (arena, head) = self.copy();
+                (HeldEvents::Alone(arena), head)
+            }
+            SetRef::Listed(listed) => {
+                let set = sets.copy_of(listed, self.captures.arena());
+                let head = self.captures.chain().map_or(NIL, |head| set.head_of(head));
+                (HeldEvents::Set(set), head)
+            }
+        };
+        HeldOutcome {
+            events,
+            head,
+            kind: self.kind,
+            start: self.start,
+            last: self.last,
+            at: self.at,
+            start_seq: self.start_seq,
+            states: self.states.into(),
+            repetition: self.repetition,
+        }
+    }
+
+    /// Returns a copy of the captured events, and the node of the last one.
+    fn copy(&self) -> (CaptureArena<E>, u32) {
+        let mut arena = CaptureArena::counting_with(self.captures.arena());
+        let mut head = NIL;
+        // Only chains know of repetitions of groups.
+        let from = self
+            .captures
+            .chain()
+            .map_or_else(|| SmallVec::new().into_iter(), |head| self.captures.arena().iter(head));
+        let starts = from.map(|id| self.captures.arena().node(id).starts);
+        let starts = starts.chain(std::iter::repeat(0));
+        for ((step, seq, event), starts) in self.captures.numbered().zip(starts) {
+            let event = arena.keep(event.clone(), seq);
+            head = arena.link(event, head, step, starts);
+        }
+        (arena, head)
+    }
+}
