@@ -106,17 +106,18 @@ impl<'a> Env<'a> {
             self.report(source, Diagnostic::error(Code::LimitExceeded, decl.name.span, message));
             return None;
         }
-        if let Some(&(base_source, rule)) = self.rules.get(base) {
+        if let Some(&(base_source, rule)) = self.declarations.rules.get(base) {
             clauses.add(base_source, &rule.clauses);
         } else if path.contains(&base) {
             let message = format!("the rule `{base}` is an instance of itself");
             let diagnostic = Diagnostic::error(Code::UnknownRule, decl.base.span, message);
             self.report(source, diagnostic.help("an instance is of a rule with a `match`"));
             return None;
-        } else if let Some(&(base_source, instance)) = self.instances.get(base) {
+        } else if let Some(&(base_source, instance)) = self.declarations.instances.get(base) {
             self.inherit(base_source, instance, path, clauses, args)?;
         } else {
-            let names = self.rules.keys().chain(self.instances.keys()).copied();
+            let names =
+                self.declarations.rules.keys().chain(self.declarations.instances.keys()).copied();
             let near = nearest(base, names);
             let diagnostic = unknown(Code::UnknownRule, "rule", &decl.base, near);
             self.report(source, diagnostic);

@@ -151,15 +151,16 @@ impl<'e, 'a> RuleLowerer<'e, 'a> {
     pub(super) fn find_param(&mut self, name: &'a Name, example: &str) -> Option<Param> {
         self.used_params.insert(&name.node);
         let found = self.params.get(name.node.as_str());
-        if let Some(param) = found.or_else(|| self.env.params.get(name.node.as_str())) {
+        if let Some(param) = found.or_else(|| self.env.declarations.params.get(name.node.as_str()))
+        {
             return (!param.kind.is_never()).then(|| param.clone());
         }
-        if self.env.declared.contains_key(&("parameter", name.node.as_str())) {
+        if self.env.declarations.declared.contains_key(&("parameter", name.node.as_str())) {
             // Its declaration was refused.
             self.env.errors += 1;
             return None;
         }
-        let names = self.params.keys().chain(self.env.params.keys()).copied();
+        let names = self.params.keys().chain(self.env.declarations.params.keys()).copied();
         let near = nearest(&name.node, names);
         let mut diagnostic = unknown(Code::UnknownParam, "parameter", name, near);
         if near.is_none() {

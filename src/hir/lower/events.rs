@@ -40,7 +40,7 @@ struct TimeField {
 impl<'a> Env<'a> {
     /// Declares the event types of the host's Rust types.
     pub(super) fn declare_host_types(&mut self) {
-        for (index, ty) in self.types.iter().enumerate() {
+        for (index, ty) in self.host.types.iter().enumerate() {
             let name = &*ty.name;
             let (message, help) = if !syntax::is_name(name) {
                 (
@@ -55,7 +55,8 @@ impl<'a> Env<'a> {
             };
             let span = Span::new(0, name.len());
             let diagnostic = Diagnostic::error(Code::DuplicateName, span, message).help(help);
-            let source = self.sources.len() + self.host.len() + self.functions.len() + index;
+            let source =
+                self.sources.len() + self.host.params.len() + self.host.functions.len() + index;
             self.report(source, diagnostic);
         }
     }
@@ -63,7 +64,9 @@ impl<'a> Env<'a> {
     /// Checks a declaration in text against a Rust type with the same name. Returns true if no Rust
     /// type has the name.
     fn is_new_to_host(&mut self, source: usize, name: &Name, ty: &EventType) -> bool {
-        let Some(host) = self.types.iter().find(|host| host.name == ty.name) else { return true };
+        let Some(host) = self.host.types.iter().find(|host| host.name == ty.name) else {
+            return true;
+        };
         let Some(difference) = difference(host, ty) else { return false };
         let message = format!("the Rust type declares the event type `{}` in another way", ty.name);
         let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
@@ -100,14 +103,14 @@ impl<'a> Env<'a> {
         let ty = EventType { name: decl.name.node.as_str().into(), fields, time, open: decl.open };
         let name = decl.name.node.as_str();
         let site = Site { source, span: decl.name.span };
-        let Some(first) = self.declared.get(&("event type", name)).copied() else {
-            self.declared.insert(("event type", name), site);
+        let Some(first) = self.declarations.declared.get(&("event type", name)).copied() else {
+            self.declarations.declared.insert(("event type", name), site);
             if self.is_new_to_host(source, &decl.name, &ty) {
                 self.schema.add(ty);
             }
             return;
         };
-        if self.types.iter().any(|host| *host.name == *name) && first.source != source {
+        if self.host.types.iter().any(|host| *host.name == *name) && first.source != source {
             self.is_new_to_host(source, &decl.name, &ty);
             return;
         }

@@ -72,7 +72,8 @@ impl<'a> Env<'a> {
             let new = || Fed { site, waits: 0, records: Vec::new(), is_broken: false };
             let is_new = !self.fed.contains_key(name.node.as_str());
             self.fed.entry(&name.node).or_insert_with(new).waits += 1;
-            if let Some(&(define_source, define)) = self.defines.get(name.node.as_str())
+            if let Some(&(define_source, define)) =
+                self.declarations.defines.get(name.node.as_str())
                 && is_new
             {
                 let message = format!("`{}` is a define already", name.node);
@@ -196,7 +197,7 @@ impl<'a> Env<'a> {
             // The wildcard names no type.
             while !step.wildcard && seen.insert(step.name.node.as_str()) {
                 let name = step.name.node.as_str();
-                let global = || self.defines.get(name).map(|(_, define)| *define);
+                let global = || self.declarations.defines.get(name).map(|(_, define)| *define);
                 let Some(define) = local.get(name).copied().or_else(global) else {
                     reads.insert(name);
                     break;

@@ -158,7 +158,7 @@ impl<'a> Env<'a> {
                 }
             }
         }
-        self.lists.insert(
+        self.declarations.lists.insert(
             &list.name.node,
             List { set: Arc::new(set), kind, known: self.errors == errors },
         );
@@ -245,23 +245,23 @@ impl<'a> Env<'a> {
     ) -> Option<Value> {
         let name = &param.name.node;
         let long = rule.map(|rule| format!("{rule}.{name}"));
-        if !self.host.is_empty() {
-            self.host_names.extend([name.clone()].into_iter().chain(long.clone()));
+        if !self.host.params.is_empty() {
+            self.host.names.extend([name.clone()].into_iter().chain(long.clone()));
         }
         let mut found = None;
-        for (index, host) in self.host.iter().enumerate() {
+        for (index, host) in self.host.params.iter().enumerate() {
             let is_long = long.as_deref() == Some(host.name.as_str());
             if is_long || host.name == *name {
-                self.host_used[index] = true;
+                self.host.used[index] = true;
                 if is_long || !matches!(found, Some((_, true))) {
                     found = Some((index, is_long));
                 }
             }
         }
         let (index, _) = found?;
-        let value = read(&self.host[index].value, kind);
+        let value = read(&self.host.params[index].value, kind);
         if value.is_none() {
-            let text = &self.host[index].value;
+            let text = &self.host.params[index].value;
             let message = format!("`{text}` is no {kind}, which the parameter `{name}` is");
             let mut diagnostic = self.host_diagnostic(index, message);
             if kind == Kind::DURATION && text.parse::<f64>().is_ok() {

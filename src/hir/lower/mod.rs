@@ -160,26 +160,13 @@ struct Site {
     span: Span,
 }
 
-/// The declarations of all files.
+/// All that rules are checked with, and what came of it so far.
 struct Env<'a> {
     schema: Schema,
-    lists: BTreeMap<&'a str, List>,
-    params: BTreeMap<&'a str, Param>,
-    defines: BTreeMap<&'a str, (usize, &'a ast::Define)>,
-    rules: BTreeMap<&'a str, (usize, &'a ast::Rule)>,
-    instances: BTreeMap<&'a str, (usize, &'a ast::Instance)>,
+    declarations: Declarations<'a>,
+    host: Host<'a>,
     /// The event types that only rules make.
     fed: BTreeMap<&'a str, Fed>,
-    /// The kind and the place of each declared name.
-    declared: BTreeMap<(&'static str, &'a str), Site>,
-    /// The event types that the host declares.
-    types: &'a [EventType],
-    host: &'a [HostParam],
-    functions: &'a [Arc<HostFunction>],
-    /// Which of the host's parameters found one.
-    host_used: Vec<bool>,
-    /// The names by which the host could give parameters; kept only if it gives any.
-    host_names: BTreeSet<String>,
     sources: Vec<Source>,
     reported: FileDiagnostics,
     /// The types of the rules' outputs.
@@ -192,6 +179,30 @@ struct Env<'a> {
     too_deep: bool,
     /// The number of errors found so far, including those that are not shown.
     errors: usize,
+}
+
+/// The declarations of all files, each with the file that it is in.
+#[derive(Default)]
+struct Declarations<'a> {
+    lists: BTreeMap<&'a str, List>,
+    params: BTreeMap<&'a str, Param>,
+    defines: BTreeMap<&'a str, (usize, &'a ast::Define)>,
+    rules: BTreeMap<&'a str, (usize, &'a ast::Rule)>,
+    instances: BTreeMap<&'a str, (usize, &'a ast::Instance)>,
+    /// The kind and the place of each declared name.
+    declared: BTreeMap<(&'static str, &'a str), Site>,
+}
+
+/// What the host gives to rules.
+struct Host<'a> {
+    /// The event types that the host declares.
+    types: &'a [EventType],
+    params: &'a [HostParam],
+    functions: &'a [Arc<HostFunction>],
+    /// Which of the host's parameters found one.
+    used: Vec<bool>,
+    /// The names by which the host could give parameters; kept only if it gives any.
+    names: BTreeSet<String>,
 }
 
 /// The types of what a rule reports, by name, for its tests.
@@ -209,20 +220,12 @@ impl<'a> Env<'a> {
         host: &'a [HostParam],
         functions: &'a [Arc<HostFunction>],
     ) -> Env<'a> {
+        let used = vec![false; host.len()];
         Env {
             schema: Schema::new(),
-            lists: BTreeMap::new(),
-            params: BTreeMap::new(),
-            defines: BTreeMap::new(),
-            rules: BTreeMap::new(),
-            instances: BTreeMap::new(),
+            declarations: Declarations::default(),
+            host: Host { types, params: host, functions, used, names: BTreeSet::new() },
             fed: BTreeMap::new(),
-            declared: BTreeMap::new(),
-            types,
-            host,
-            functions,
-            host_used: vec![false; host.len()],
-            host_names: BTreeSet::new(),
             sources: files.iter().map(|(source, _)| source.clone()).collect(),
             reported: FileDiagnostics::default(),
             outputs: BTreeMap::new(),
@@ -249,8 +252,9 @@ impl<'a> Env<'a> {
     /// Notes that `name` is declared as a `what`; reports if it was before.
     fn declare_once(&mut self, what: &'static str, source: usize, name: &'a Name) -> bool {
         let site = Site { source, span: name.span };
-        let Some(first) = self.declared.get(&(what, name.node.as_str())).copied() else {
-            self.declared.insert((what, &name.node), site);
+        let Some(first) = self.declarations.declared.get(&(what, name.node.as_str())).copied()
+        else {
+            self.declarations.declared.insert((what, &name.node), site);
             return true;
         };
         let message = format!("the {what} `{}` is declared twice", name.node);
@@ -279,24 +283,26 @@ impl<'a> Env<'a> {
                         if self.declare_once("parameter", source, &param.name)
                             && let Some(param_value) = self.param_value(source, param, None, None)
                         {
-                            self.params.insert(&param.name.node, param_value);
+                            self.declarations.params.insert(&param.name.node, param_value);
                         }
                     }
                     ast::Item::Define(define) => {
                         if self.declare_once("define", source, &define.name)
                             && self.is_no_event(source, &define.name)
                         {
-                            self.defines.insert(&define.name.node, (source, define));
+                            self.declarations.defines.insert(&define.name.node, (source, define));
                         }
                     }
                     ast::Item::Rule(rule) => {
                         if self.declare_once("rule", source, &rule.name) {
-                            self.rules.insert(&rule.name.node, (source, rule));
+                            self.declarations.rules.insert(&rule.name.node, (source, rule));
                         }
                     }
                     ast::Item::Instance(instance) => {
                         if self.declare_once("rule", source, &instance.name) {
-                            self.instances.insert(&instance.name.node, (source, instance));
+                            self.declarations
+                                .instances
+                                .insert(&instance.name.node, (source, instance));
                         }
                     }
                     ast::Item::Event(_) | ast::Item::Test(_) | ast::Item::Use(_) => {}
@@ -312,7 +318,7 @@ impl<'a> Env<'a> {
         }
         let message = format!("`{}` is an event type already", name.node);
         let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message);
-        let first = self.declared.get(&("event type", name.node.as_str())).copied();
+        let first = self.declarations.declared.get(&("event type", name.node.as_str())).copied();
         let diagnostic = match first.or_else(|| self.fed_at(&name.node)) {
             Some(first) => self.point_at(diagnostic, source, first, "declared here"),
             None => diagnostic,
@@ -386,17 +392,17 @@ impl<'a> Env<'a> {
 
     /// Defines that no rule uses are at least of a known type and no circle.
     fn check_defines(&mut self) {
-        let defines: Vec<_> = self.defines.values().copied().collect();
+        let defines: Vec<_> = self.declarations.defines.values().copied().collect();
         for (source, define) in defines {
             names::resolve_step(self, &BTreeMap::new(), source, &define.step);
         }
     }
 
     fn check_host_params(&mut self) {
-        for (index, param) in self.host.iter().enumerate() {
-            if !self.host_used[index] {
+        for (index, param) in self.host.params.iter().enumerate() {
+            if !self.host.used[index] {
                 let message = format!("there is no parameter `{}`", param.name);
-                let near = nearest(&param.name, self.host_names.iter().map(String::as_str));
+                let near = nearest(&param.name, self.host.names.iter().map(String::as_str));
                 let mut diagnostic = self.host_diagnostic(index, message);
                 diagnostic.help = Some(near.map_or_else(
                     || "name it as `param` or `rule.param`".to_owned(),
@@ -409,50 +415,54 @@ impl<'a> Env<'a> {
 
     /// An error about the value that the host gives; it is reported for the text `name=value`.
     fn host_diagnostic(&self, index: usize, message: String) -> Diagnostic {
-        let HostParam { name, value } = &self.host[index];
+        let HostParam { name, value } = &self.host.params[index];
         let span = Span::new(0, name.len() + 1 + value.len());
         Diagnostic::error(Code::BadParam, span, message)
     }
 
     /// The host's function of this name.
     fn host_function(&self, name: &str) -> Option<Callee> {
-        let function = self.functions.iter().find(|function| function.name() == name)?;
+        let function = self.host.functions.iter().find(|function| function.name() == name)?;
         Some(Callee::Host(Arc::clone(function)))
     }
 
     /// The names of all functions.
     fn function_names(&self) -> impl Iterator<Item = &str> {
-        let host = self.functions.iter().map(|function| function.name());
+        let host = self.host.functions.iter().map(|function| function.name());
         host.chain(built_in_names().map(|name| -> &str { name }))
     }
 
     /// Reports functions of the host that rules could not call, or that would take the place of
     /// others.
     fn check_host_functions(&mut self) {
-        for (index, function) in self.functions.iter().enumerate() {
+        for (index, function) in self.host.functions.iter().enumerate() {
             let name = function.name();
             let (message, help) = if !syntax::is_name(name) {
                 ("rules can't call a function of this name".to_owned(), NAME_HELP)
             } else if built_in_names().any(|built_in| built_in == name) {
                 (format!("there is a built-in function `{name}` already"), "choose another name")
-            } else if self.functions[..index].iter().any(|other| other.name() == name) {
+            } else if self.host.functions[..index].iter().any(|other| other.name() == name) {
                 (format!("the function `{name}` is registered twice"), "choose another name")
             } else {
                 continue;
             };
             let span = Span::new(0, name.len());
             let diagnostic = Diagnostic::error(Code::BadFunction, span, message).help(help);
-            self.report(self.sources.len() + self.host.len() + index, diagnostic);
+            self.report(self.sources.len() + self.host.params.len() + index, diagnostic);
         }
     }
 
     fn finish(self, files: &[(Source, ast::File)]) -> (Schema, Vec<(Source, Diagnostic)>) {
         let mut sources: Vec<Source> = files.iter().map(|(source, _)| source.clone()).collect();
         sources.extend(
-            self.host.iter().map(|p| Source::new("<params>", format!("{}={}", p.name, p.value))),
+            self.host
+                .params
+                .iter()
+                .map(|p| Source::new("<params>", format!("{}={}", p.name, p.value))),
         );
-        sources.extend(self.functions.iter().map(|f| Source::new("<functions>", f.signature())));
-        sources.extend(self.types.iter().map(|ty| Source::new("<events>", &*ty.name)));
+        sources
+            .extend(self.host.functions.iter().map(|f| Source::new("<functions>", f.signature())));
+        sources.extend(self.host.types.iter().map(|ty| Source::new("<events>", &*ty.name)));
         let diagnostics = self.reported.into_sorted().into_iter();
         (self.schema, diagnostics.map(|(at, d)| (sources[at].clone(), d)).collect())
     }

@@ -58,7 +58,8 @@ pub(super) fn resolve_step<'a>(
             break Some(Takes::Stream);
         }
         let name = step.name.node.as_str();
-        let Some(&(define_source, define)) = local.get(name).or_else(|| env.defines.get(name))
+        let Some(&(define_source, define)) =
+            local.get(name).or_else(|| env.declarations.defines.get(name))
         else {
             break event_type(env, Some(local), source, &step.name).map(Takes::One);
         };
@@ -102,7 +103,8 @@ fn report_circle<'a>(
     let first = (0..path.len()).min_by_key(|index| path[*index]).unwrap_or(0);
     path.rotate_left(first);
     let name = path[0];
-    let Some(&(source, define)) = local.get(name).or_else(|| env.defines.get(name)) else {
+    let Some(&(source, define)) = local.get(name).or_else(|| env.declarations.defines.get(name))
+    else {
         return;
     };
     path.push(name);
@@ -136,7 +138,7 @@ pub(super) fn event_type(
 /// Reports an unknown event type or define.
 pub(super) fn unknown_type(env: &Env<'_>, local: Option<&Defines<'_>>, name: &Name) -> Diagnostic {
     let types = env.schema.types().map(|(_, ty)| &*ty.name);
-    let defines = env.defines.keys().copied();
+    let defines = env.declarations.defines.keys().copied();
     let local = local.into_iter().flat_map(BTreeMap::keys).copied();
     let near = nearest(&name.node, types.chain(defines).chain(local));
     let diagnostic = unknown(Code::UnknownType, "event type or define", name, near);

@@ -38,8 +38,9 @@ impl<'a> Env<'a> {
         for (source, (text, file)) in files.iter().enumerate() {
             for item in &file.items {
                 let ast::Item::Test(test) = item else { continue };
-                if !self.declared.contains_key(&("rule", test.rule.node.as_str())) {
-                    let names = self.declared.keys().filter(|(what, _)| *what == "rule");
+                if !self.declarations.declared.contains_key(&("rule", test.rule.node.as_str())) {
+                    let names =
+                        self.declarations.declared.keys().filter(|(what, _)| *what == "rule");
                     let near = nearest(&test.rule.node, names.map(|(_, name)| *name));
                     let diagnostic = unknown(Code::UnknownRule, "rule", &test.rule, near);
                     self.report(source, diagnostic);

@@ -110,10 +110,10 @@ impl RuleLowerer<'_, '_> {
             diagnostic = Diagnostic::error(Code::UnknownField, path.span, message)
                 .help(format!("say which of its fields: `{root}.{field}`"));
         } else if self.params.contains_key(root.as_str())
-            || self.env.params.contains_key(root.as_str())
+            || self.env.declarations.params.contains_key(root.as_str())
         {
             diagnostic = diagnostic.help(format!("the parameter is written `${root}`"));
-        } else if self.env.lists.contains_key(root.as_str()) {
+        } else if self.env.declarations.lists.contains_key(root.as_str()) {
             diagnostic = diagnostic.help(format!("a list goes with `in`: `x in {root}`"));
         }
         self.report(diagnostic);

@@ -61,7 +61,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             ast::Expr::Path(path)
                 if path.rest.is_empty() && self.is_list_name(&path.root.node, context) =>
             {
-                let list = &self.env.lists[path.root.node.as_str()];
+                let list = &self.env.declarations.lists[path.root.node.as_str()];
                 let (set, kind, known) = (Arc::clone(&list.set), list.kind, list.known);
                 if failed || !known || !self.expect_element(value, kind, path.span) {
                     return None;
@@ -77,7 +77,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                     && path.rest.is_empty()
                     && self.means_nothing(&path.root.node, context)
                 {
-                    let near = nearest(&path.root.node, self.env.lists.keys().copied());
+                    let near =
+                        nearest(&path.root.node, self.env.declarations.lists.keys().copied());
                     let mut diagnostic = unknown(Code::UnknownList, "list", &path.root, near);
                     if near.is_none() {
                         diagnostic = diagnostic
@@ -248,7 +249,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     /// True if a bare name behind `in` is a declared list: a field of that name comes first.
     pub(super) fn is_list_name(&self, name: &str, context: ExprContext) -> bool {
         let is_field = self.has_field(context.candidate, name);
-        self.env.lists.contains_key(name) && !is_field
+        self.env.declarations.lists.contains_key(name) && !is_field
     }
 
     /// True if a bare name is neither a field nor a part of the key.
