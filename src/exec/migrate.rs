@@ -98,7 +98,7 @@ impl Migration {
             groups: groups.collect(),
             same_body,
             is_silent: !old.1.reports_at_deadlines(),
-            repeat: old.1.repeat,
+            repeat: old.1.timing.repeat,
             extent: extent(&states),
             states,
         }
@@ -217,7 +217,7 @@ impl Migration {
     /// True if the run, which has its old deadline, is a silence that was reported already or
     /// cannot be reported.
     fn was_reported<E: Event>(&self, times: &Times<'_, E>) -> bool {
-        let first = match (self.repeat, times.program.repeat) {
+        let first = match (self.repeat, times.program.timing.repeat) {
             (None, _) => return false,
             (Some(Length::Millis(millis)), _) => millis,
             (Some(Length::Read(_)), Some(same @ Length::Read(_))) => times.millis(same),

@@ -28,7 +28,7 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         let program = &*self.program;
-        let Store { arena, file, scratch } = store;
+        let Store { arena, file, scratch, counts } = store;
         let Some(match_) = scratch.completed.pop() else { return };
         let captures = Captures::new(arena, match_.head).and(step, seq, event);
         sink(Outcome {
@@ -47,7 +47,7 @@ impl<E: Event> Matcher<E> {
             && let Some(dropped) =
                 dropped_starts(&captures, &program.skip.strategy, match_.start_seq)
         {
-            scratch.steps += drop_runs(key, arena, file, &dropped);
+            counts.steps += drop_runs(key, arena, file, &dropped);
         }
         arena.release(match_.head);
     }
@@ -61,7 +61,7 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) {
         let program = &*self.program;
-        let Store { arena, file, scratch } = store;
+        let Store { arena, file, scratch, counts } = store;
         let skip = &program.skip;
         // The buffer is taken out while it is reported from, and given back for its space.
         let mut new = std::mem::take(&mut scratch.completed);
@@ -91,15 +91,15 @@ impl<E: Event> Matcher<E> {
             }
             reported += 1;
             let captures = Captures::new(arena, match_.head);
-            for (run, is_reported) in &mut scratch.repeating {
+            for (run, is_reported) in &mut scratch.silences.repeating {
                 *is_reported |= run.head == match_.head;
             }
             if let Some(dropped) = dropped_starts(&captures, &skip.strategy, match_.start_seq) {
                 // A match does not drop its own repetition.
-                for (run, is_reported) in &mut scratch.repeating {
+                for (run, is_reported) in &mut scratch.silences.repeating {
                     *is_reported &= run.head == match_.head || !dropped.contains(&run.start_seq);
                 }
-                scratch.steps += drop_runs(key, arena, file, &dropped);
+                counts.steps += drop_runs(key, arena, file, &dropped);
                 let mut kept = reported;
                 for i in reported..dropped_from {
                     if dropped.contains(&new[i].start_seq) {
@@ -130,9 +130,9 @@ impl<E: Event> Matcher<E> {
         sink: &mut impl FnMut(Outcome<'_, E>),
     ) -> Vec<Completed> {
         let program = &*self.program;
-        let Store { arena, scratch, .. } = store;
-        let mut set = Listed { matches, totals: Vec::new(), number: scratch.sets };
-        scratch.sets += 1;
+        let Store { arena, counts, .. } = store;
+        let mut set = Listed { matches, totals: Vec::new(), number: counts.sets };
+        counts.sets += 1;
         if set.matches.len() > 1 {
             set.totals = set::totals_of(&program.totals, arena, &set.matches);
         }

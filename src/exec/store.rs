@@ -16,18 +16,19 @@ pub struct Store<E> {
     pub(super) arena: CaptureArena<E>,
     pub(super) file: RegisterFile,
     pub(super) scratch: Scratch,
+    pub(super) counts: Counts,
 }
 
 impl<E> Store<E> {
     /// Marks the end of the stream: each repeating silence is reported once more, not for ever.
     pub(crate) fn end(&mut self) {
-        self.scratch.ends = true;
+        self.scratch.silences.ends = true;
     }
 
     /// Returns the number of silences that have ended at [`Limits::repetitions`] since the last
     /// call.
     pub(crate) fn take_cut_off(&mut self) -> u64 {
-        std::mem::take(&mut self.scratch.cut_off)
+        std::mem::take(&mut self.counts.cut_off)
     }
 
     /// Returns the number of captured events.
@@ -59,25 +60,25 @@ impl<E> Store<E> {
     /// strategy.
     #[inline]
     pub fn steps(&self) -> u64 {
-        self.scratch.steps
+        self.counts.steps
     }
 
     /// Returns the number of partial matches that the limit on steps has dropped since the last
     /// call.
     pub(crate) fn take_spent(&mut self) -> usize {
-        std::mem::take(&mut self.scratch.spent)
+        std::mem::take(&mut self.counts.spent)
     }
 
     /// Returns the number of matches that were not listed since the last call, at most `u64::MAX`.
     pub(crate) fn take_unlisted(&mut self) -> u64 {
-        std::mem::take(&mut self.scratch.unlisted)
+        std::mem::take(&mut self.counts.unlisted)
     }
 
     /// Records that the event with the number `seq` fulfils a condition, which then need not be
     /// tested.
     #[inline]
     pub(crate) fn know(&mut self, seq: u64, condition: ConditionId) {
-        self.scratch.known = Some((seq, condition));
+        self.scratch.answers.known = Some((seq, condition));
     }
 
     /// Returns the heap size in bytes, without heap that events own.
@@ -86,40 +87,76 @@ impl<E> Store<E> {
     }
 }
 
+/// What a store counts from event to event.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    /// The number of steps taken in all.
+    pub(super) steps: u64,
+    /// The number of sets of matches that were reported.
+    pub(super) sets: u64,
+    /// The number of runs that gave way because an event would have taken too many steps.
+    pub(super) spent: usize,
+    /// The number of matches that were not listed because an event completed too many.
+    pub(super) unlisted: u64,
+    /// Silences that were reported so often that they end.
+    pub(super) cut_off: u64,
+}
+
 /// Buffers that are reused from event to event. They carry no meaning between events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
     /// The runs that an event leaves behind.
     pub(super) next: Vec<Run>,
     pub(super) completed: Vec<Completed>,
-    /// The number of sets of matches that were reported.
-    pub(super) sets: u64,
+    pub(super) answers: Answers,
+    pub(super) meeting: Meeting,
+    pub(super) silences: Silences,
+    pub(super) expiry: Expiry,
+}
+
+impl Scratch {
+    /// Returns the buffers for an automaton with this number of conditions.
+    pub(super) fn for_conditions(count: usize) -> Scratch {
+        let answers = Answers { memo: vec![0; count], ..Answers::default() };
+        Scratch { answers, ..Scratch::default() }
+    }
+}
+
+/// The answers of conditions for the event of now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answers {
     /// For each condition, the epoch in which it was tested, times two, plus the answer.
     pub(super) memo: Vec<u64>,
     pub(super) epoch: u64,
-    /// The nodes that this event made, by what they say, where runs can meet.
+    /// Of the event of this number it is known that it fulfils the condition.
+    pub(super) known: Option<(u64, ConditionId)>,
+}
+
+/// Nodes and runs of the event of now, where runs can meet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Meeting {
+    /// The nodes that this event made, by what they say.
     pub(super) made: HashMap<(u32, StepId, Starts), u32>,
-    /// The runs that are left behind, where runs can meet, by their positions: those that stay
-    /// where they are, then those that do not.
+    /// The runs that are left behind, by their positions: those that stay where they are, then
+    /// those that do not.
     pub(super) seen: HashTable<usize>,
     pub(super) hasher: DefaultHashBuilder,
+}
+
+/// Silences that repeat.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Silences {
     /// Silences that were reported and go on, each with whether its match was really reported.
     pub(super) repeating: Vec<(Run, bool)>,
-    /// Silences that were reported so often that they end.
-    pub(super) cut_off: u64,
-    /// True if the stream ends: no silence is repeated any more.
+    /// True from the end of the stream on: no silence is repeated any more.
     pub(super) ends: bool,
-    /// Partial matches that ran out of time at one deadline.
+}
+
+/// Partial matches that ran out of time at one deadline.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Expiry {
     pub(super) expired: Vec<Run>,
     pub(super) states: Vec<StateId>,
     /// The last nodes of what is complete at that deadline.
     pub(super) heads: HashSet<u32>,
-    /// The number of steps taken in all.
-    pub(super) steps: u64,
-    /// The number of runs that gave way because an event would have taken too many steps.
-    pub(super) spent: usize,
-    /// The number of matches that were not listed because an event completed too many.
-    pub(super) unlisted: u64,
-    /// Of the event of this number it is known that it fulfils the condition.
-    pub(super) known: Option<(u64, ConditionId)>,
 }

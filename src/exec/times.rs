@@ -57,7 +57,7 @@ impl<E: Event> Times<'_, E> {
     /// no silence repeats. The second part is the time of the next report if the silence `goes_on`;
     /// the end of the stream passes one deadline of each silence.
     pub(super) fn repetition(&self, goes_on: bool) -> (u64, Option<i64>) {
-        let Some(repeat) = self.program.repeat else { return (0, None) };
+        let Some(repeat) = self.program.timing.repeat else { return (0, None) };
         let passed = self.run.deadline.saturating_sub(self.run.last);
         let number = passed.checked_div(self.millis(repeat)).unwrap_or(1).max(1);
         let next = self.next_repetition(self.run.deadline).filter(|_| goes_on);
@@ -67,7 +67,7 @@ impl<E: Event> Times<'_, E> {
     /// When the silence is reported again after `now`; never where it has no length, or the whole
     /// pattern's time is over by then.
     fn next_repetition(&self, now: i64) -> Option<i64> {
-        let millis = self.millis(self.program.repeat?);
+        let millis = self.millis(self.program.timing.repeat?);
         let passed = now.saturating_sub(self.run.last);
         let number = passed.checked_div(millis)?.saturating_add(1);
         let next = self.run.last.checked_add(millis.checked_mul(number)?)?;
@@ -77,7 +77,7 @@ impl<E: Event> Times<'_, E> {
     /// When the whole pattern's time is over. Where an event says how long that is, there is no
     /// bound before it was captured.
     pub(super) fn whole_deadline(&self) -> i64 {
-        match self.program.within {
+        match self.program.timing.within {
             None => i64::MAX,
             Some(Length::Read(id)) if !self.is_known(id) => i64::MAX,
             Some(within) => self.run.start.saturating_add(self.millis(within)),

@@ -77,7 +77,7 @@ pub(super) fn count(of: &Explanation<'_>) -> usize {
 /// True if nothing bounds some wait.
 pub(super) fn can_wait_for_ever(of: &Explanation<'_>) -> bool {
     let program = &of.program;
-    program.within.is_none()
+    program.timing.within.is_none()
         && reach(program).into_iter().any(|state| {
             state != program.start
                 && program.bounds(state).iter().all(|bound| bound.unless_set.is_some())

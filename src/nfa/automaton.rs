@@ -12,7 +12,6 @@ use crate::schema::TypeId;
 /// The states of a pattern and what leads from one to another: the same for all patterns that
 /// differ in names and in what conditions ask beside the type of an event.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the pattern")]
 pub struct Automaton {
     pub(crate) guards: Box<[Guard]>,
     pub(crate) states: Box<[State]>,
@@ -26,26 +25,50 @@ pub struct Automaton {
     pub(crate) start: StateId,
     /// The leading `not`.
     pub(crate) leading_not: Option<LeadingNot>,
+    pub(crate) timing: Timing,
+    pub(crate) skip: Skip,
+    pub(crate) report_timeouts: bool,
+    pub(crate) meeting: Meeting,
+    /// The effect of an event, by its type and the state in which a partial match waits.
+    pub(crate) decisions: Decisions,
+    pub(super) outline: Outline,
+}
+
+/// What time does to the partial matches of a pattern.
+#[derive(Debug)]
+pub(crate) struct Timing {
     /// The bound from first to last event, exclusive.
     pub(crate) within: Option<Length>,
     /// The bound in milliseconds, if its length is fixed.
     span: Option<i64>,
-    pub(crate) skip: Skip,
-    pub(crate) report_timeouts: bool,
     /// The length of the silence that ends the pattern, if it is reported again each time it has
     /// passed.
     pub(crate) repeat: Option<Length>,
     reports_at_deadlines: bool,
-    /// True if two runs can come to hold the same events in the same state.
+}
+
+impl Timing {
+    fn of(pattern: &Pattern, reports_at_deadlines: bool) -> Timing {
+        let last = pattern.body.items.last().filter(|_| pattern.repeats);
+        Timing {
+            within: pattern.within,
+            span: pattern.within.and_then(Length::as_millis),
+            repeat: last.and_then(|last| last.gap?.max),
+            reports_at_deadlines,
+        }
+    }
+}
+
+/// Whether runs of a pattern can meet: come to hold the same events in the same state.
+#[derive(Debug)]
+pub(crate) struct Meeting {
+    /// True if two runs can meet.
     pub(crate) may_duplicate: bool,
     /// True if a match of the last silence ends all runs that hold the same events: the greedy loop
     /// before the silence is over.
     pub(crate) closes_duplicates: bool,
     /// True if an event that completes a match, and nothing else, need not be in the store for it.
     pub(crate) ends_alone: bool,
-    /// The effect of an event, by its type and the state in which a partial match waits.
-    pub(crate) decisions: Decisions,
-    pub(super) outline: Outline,
 }
 
 /// All of a pattern that its automaton is made of.
@@ -93,7 +116,6 @@ impl Automaton {
         let reports_at_deadlines =
             pattern.report_timeouts || pattern.skip.ordered || flat.states.iter().any(may_complete);
         Ok(Automaton {
-            reports_at_deadlines,
             guards: flat.guards.into(),
             states: flat.states.into(),
             edges: flat.edges.into(),
@@ -102,21 +124,16 @@ impl Automaton {
             clocks: flat.clocks,
             start,
             leading_not: LeadingNot::of(pattern),
-            within: pattern.within,
-            span: pattern.within.and_then(Length::as_millis),
+            timing: Timing::of(pattern, reports_at_deadlines),
             skip: pattern.skip.clone(),
             report_timeouts: pattern.report_timeouts,
-            repeat: pattern
-                .body
-                .items
-                .last()
-                .filter(|_| pattern.repeats)
-                .and_then(|last| last.gap?.max),
-            may_duplicate,
-            closes_duplicates: may_duplicate && flat.closes,
-            ends_alone: !may_duplicate
-                && flat.named.is_empty()
-                && !matches!(pattern.within, Some(Length::Read(_))),
+            meeting: Meeting {
+                may_duplicate,
+                closes_duplicates: may_duplicate && flat.closes,
+                ends_alone: !may_duplicate
+                    && flat.named.is_empty()
+                    && !matches!(pattern.within, Some(Length::Read(_))),
+            },
             named: flat.named.into(),
             decisions,
             outline,
@@ -151,7 +168,7 @@ impl Automaton {
     /// When what starts at this time is over, under one `within` of a fixed length or none.
     #[inline(always)]
     pub(crate) fn deadline_of(&self, start: i64) -> i64 {
-        self.span.map_or(i64::MAX, |span| start.saturating_add(span))
+        self.timing.span.map_or(i64::MAX, |span| start.saturating_add(span))
     }
 
     /// True if the first of the matches that end with an event drops all else that a key holds.
@@ -163,7 +180,7 @@ impl Automaton {
     /// memory, and it makes no difference if they are noticed late.
     #[inline]
     pub(crate) fn reports_at_deadlines(&self) -> bool {
-        self.reports_at_deadlines
+        self.timing.reports_at_deadlines
     }
 
     /// The heap size in bytes, with its own.

@@ -49,7 +49,7 @@ impl Parts<'_> {
         if !self.lengths.is_empty() {
             return Err("an event says how long a match may take");
         }
-        if matches!(self.within, Some(Length::Millis(..=0))) {
+        if matches!(self.timing.within, Some(Length::Millis(..=0))) {
             return Err("it has no time");
         }
         let live = self.liveness().ok_or("its conditions read too many values")?;

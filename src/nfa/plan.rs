@@ -87,10 +87,10 @@ impl Parts<'_> {
         if self.states.iter().any(|state| state.accepts_when_exhausted) {
             return Err("a loop at its end is reported when it can grow no more");
         }
-        if self.may_duplicate {
+        if self.meeting.may_duplicate {
             return Err("two partial matches can come to hold the same events");
         }
-        if !self.ends_alone {
+        if !self.meeting.ends_alone {
             return Err("its groups have names, or an event says how long a match may take");
         }
         if self.leading_not.is_some() {

@@ -73,7 +73,7 @@ impl Program {
 
     /// The bound from a match's first event to its last, exclusive.
     pub fn within(&self) -> Option<Length> {
-        self.automaton.within
+        self.automaton.timing.within
     }
 
     /// Returns the strategy that the shape of the automaton allows.

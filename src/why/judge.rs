@@ -505,7 +505,7 @@ impl Narrator<'_> {
     /// Returns the events that must not come while a partial match waits, as the rule spells them.
     pub(super) fn absent(&self, waiting: &Waiting) -> Vec<String> {
         let mut absent = self.forbidden(&waiting.states);
-        if absent.is_empty() && self.program.repeat.is_some() {
+        if absent.is_empty() && self.program.timing.repeat.is_some() {
             // Behind a loop that takes the same events, the loop has them first.
             let last = self.words.pattern.body.items.last().map(|last| &last.kind);
             absent.extend(last.and_then(|last| match last {
@@ -528,7 +528,7 @@ impl Narrator<'_> {
         let mut bounds = waiting.states.iter().flat_map(|state| program.bounds(*state));
         let is_report = |after: Length| {
             let passed = deadline.millis_since(waiting.last);
-            program.repeat == Some(after)
+            program.timing.repeat == Some(after)
                 && after.as_millis().is_none_or(|after| passed.checked_rem(after) == Some(0))
         };
         let last = bounds.find_map(|bound| {
@@ -536,9 +536,9 @@ impl Narrator<'_> {
             let is_over = ends(waiting.last, bound.after, more) || is_report(bound.after);
             (bound.since == Since::Last && is_over).then_some(bound.after)
         });
-        let is_whole = program.within.is_some_and(|within| ends(waiting.start, within, 0));
+        let is_whole = program.timing.within.is_some_and(|within| ends(waiting.start, within, 0));
         let mut quiet = waiting.states.iter().filter_map(|state| self.quiet(*state));
-        match (last, program.within) {
+        match (last, program.timing.within) {
             (Some(after), _) if self.then(&waiting.states) == Then::Match => {
                 (format!("for {}", self.words.length(after)), deadline)
             }

@@ -55,12 +55,12 @@ impl SharedTest {
 impl<'a, E: Event> Walk<'a, E> {
     /// Matches an event in place, with the result of [`Walk::run`].
     pub(in crate::exec) fn run_in_place(&mut self, key: &mut KeyState) {
-        self.store.scratch.epoch += 1;
-        let event_epoch = self.store.scratch.epoch;
-        self.store.scratch.steps += 1;
+        self.store.scratch.answers.epoch += 1;
+        let event_epoch = self.store.scratch.answers.epoch;
+        self.store.counts.steps += 1;
         if !self.column.is_still {
             let count = key.runs().len();
-            self.store.scratch.steps += count as u64;
+            self.store.counts.steps += count as u64;
             match count {
                 0 => {}
                 1..MANY => self.advance_all::<false>(key, event_epoch),

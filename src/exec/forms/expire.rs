@@ -22,7 +22,7 @@ use crate::exec::outcome::{Outcome, OutcomeKind};
 use crate::exec::report::is_same;
 use crate::exec::run::{Completed, Run, completed};
 use crate::exec::set::SetRef;
-use crate::exec::store::{Scratch, Store};
+use crate::exec::store::{Expiry, Scratch, Store};
 use crate::exec::times::Times;
 use crate::time::Timestamp;
 
@@ -37,7 +37,7 @@ impl<E: Event> Matcher<E> {
         if key.runs().is_empty() {
             return;
         }
-        let Store { arena, file, scratch } = store;
+        let Store { arena, file, counts, .. } = store;
         let mut release = |run: &Run| {
             arena.release(run.head);
             file.release(run.registers);
@@ -45,7 +45,7 @@ impl<E: Event> Matcher<E> {
         if self.in_order() {
             let runs = key.runs();
             let over = runs.iter().take_while(|run| run.deadline <= to.as_millis()).count();
-            scratch.steps += over as u64;
+            counts.steps += over as u64;
             runs[..over].iter().for_each(release);
             if over < runs.len() {
                 key.drop_first(over);
@@ -53,7 +53,7 @@ impl<E: Event> Matcher<E> {
                 key.clear_runs();
             }
         } else {
-            scratch.steps += key.runs().len() as u64;
+            counts.steps += key.runs().len() as u64;
             key.runs_mut().retain(|run| {
                 let is_over = run.deadline <= to.as_millis();
                 if is_over {
@@ -83,21 +83,21 @@ impl<E: Event> Matcher<E> {
         {
             key.set_last_violation(None);
         }
-        store.scratch.expired.clear();
+        store.scratch.expiry.expired.clear();
         let is_over = |run: &Run| run.deadline <= deadline.as_millis();
         let first = key.runs().iter().take_while(|run| is_over(run)).count();
         if self.in_order() || Self::are_all(store, key, first, deadline) {
             for run in &key.runs()[..first] {
                 self.run_out(store, run, to);
             }
-            store.scratch.steps += first as u64;
+            store.counts.steps += first as u64;
             if first < key.runs().len() {
                 key.drop_first(first);
             } else {
                 key.clear_runs();
             }
         } else {
-            store.scratch.steps += key.runs().len() as u64;
+            store.counts.steps += key.runs().len() as u64;
             key.runs_mut().retain(|run| {
                 if is_over(run) {
                     self.run_out(store, run, to);
@@ -106,11 +106,11 @@ impl<E: Event> Matcher<E> {
             });
             key.free_if_empty();
         }
-        if self.program.closes_duplicates && !store.scratch.completed.is_empty() {
+        if self.program.meeting.closes_duplicates && !store.scratch.completed.is_empty() {
             Self::close_loops(store, key);
         }
         self.report_expired(store, key, deadline, sink);
-        if !store.scratch.repeating.is_empty() {
+        if !store.scratch.silences.repeating.is_empty() {
             Self::go_on_repeating(store, key);
         }
     }
@@ -128,7 +128,7 @@ impl<E: Event> Matcher<E> {
             return false;
         }
         if key.deadlines().is_none() {
-            store.scratch.steps += key.runs().len() as u64;
+            store.counts.steps += key.runs().len() as u64;
             key.sort_deadlines();
         }
         key.drop_deadlines(deadline.as_millis()) == count
@@ -141,7 +141,7 @@ impl<E: Event> Matcher<E> {
             self.end_silence(store, *run, to);
         } else {
             store.file.release(run.registers);
-            store.scratch.expired.push(*run);
+            store.scratch.expiry.expired.push(*run);
         }
     }
 
@@ -149,7 +149,7 @@ impl<E: Event> Matcher<E> {
     /// these events into the rounds of the loop in another way, and the loop is over.
     #[cold]
     fn close_loops(store: &mut Store<E>, key: &mut KeyState) {
-        let Store { arena, file, scratch } = store;
+        let Store { arena, file, scratch, .. } = store;
         let order = |arena: &CaptureArena<E>, one: (u64, u32), other: (u64, u32)| {
             one.0.cmp(&other.0).then_with(|| arena.compare(one.1, other.1))
         };
@@ -170,15 +170,15 @@ impl<E: Event> Matcher<E> {
 
     /// Completes a run for which a silence has lasted long enough. If it repeats, the run goes on.
     fn end_silence(&self, store: &mut Store<E>, run: Run, to: Timestamp) {
-        let Store { arena, file, scratch } = store;
+        let Store { arena, file, scratch, counts } = store;
         let times = Times { program: &self.program, arena, file, run: &run };
-        let (repetition, next) = times.repetition(to < Timestamp::MAX && !scratch.ends);
+        let (repetition, next) = times.repetition(to < Timestamp::MAX && !scratch.silences.ends);
         let is_cut_off = next.is_some() && repetition >= self.limits.repetitions;
-        scratch.cut_off += u64::from(is_cut_off);
+        counts.cut_off += u64::from(is_cut_off);
         match next.filter(|_| !is_cut_off) {
             Some(deadline) => {
                 arena.retain(run.head);
-                scratch.repeating.push((Run { deadline, ..run }, false));
+                scratch.silences.repeating.push((Run { deadline, ..run }, false));
             }
             None => file.release(run.registers),
         }
@@ -188,9 +188,9 @@ impl<E: Event> Matcher<E> {
     /// Puts the silences back that were reported and go on. One whose match another one has dropped
     /// does not.
     fn go_on_repeating(store: &mut Store<E>, key: &mut KeyState) {
-        let Store { arena, file, scratch } = store;
+        let Store { arena, file, scratch, .. } = store;
         key.forget_deadlines();
-        for (run, is_reported) in scratch.repeating.drain(..) {
+        for (run, is_reported) in scratch.silences.repeating.drain(..) {
             if is_reported {
                 let runs = key.runs_mut();
                 let at = runs.partition_point(|other| other.start_seq <= run.start_seq);
@@ -212,7 +212,7 @@ impl<E: Event> Matcher<E> {
     ) {
         let program = &*self.program;
         let Store { arena, scratch, .. } = store;
-        let Scratch { expired, completed, states, heads, .. } = scratch;
+        let Scratch { completed, expiry: Expiry { expired, states, heads }, .. } = scratch;
         // A partial match can wait in several states; it is one all the same, and it is no timeout
         // if one of the states completes it.
         if program.report_timeouts {

@@ -30,9 +30,9 @@ impl<E: Event> Walk<'_, E> {
     pub(super) fn run(&mut self, key: &mut KeyState) {
         // Conditions on the event alone are tested at most once: an epoch for the event, and one
         // for each run after it.
-        self.store.scratch.epoch += 1;
-        let event_epoch = self.store.scratch.epoch;
-        self.store.scratch.steps += 1 + key.runs().len() as u64;
+        self.store.scratch.answers.epoch += 1;
+        let event_epoch = self.store.scratch.answers.epoch;
+        self.store.counts.steps += 1 + key.runs().len() as u64;
         key.forget_deadlines();
         let mut next = std::mem::take(&mut self.store.scratch.next);
         next.clear();
@@ -56,10 +56,10 @@ impl<E: Event> Walk<'_, E> {
         if self.program.leading_not.is_none() || self.is_silent(key, event_epoch) {
             self.start(event_epoch, &mut next);
         }
-        if self.program.may_duplicate {
+        if self.program.meeting.may_duplicate {
             self.merge_equal(key, &mut next);
         }
-        self.store.scratch.steps += next.len() as u64;
+        self.store.counts.steps += next.len() as u64;
         let runs = key.runs_mut();
         runs.extend_from_slice(&next);
         key.free_if_empty();
@@ -67,7 +67,7 @@ impl<E: Event> Walk<'_, E> {
         self.store.scratch.next = next;
         self.end(key);
         let Store { arena, scratch, .. } = &mut *self.store;
-        for (_, node) in scratch.made.drain() {
+        for (_, node) in scratch.meeting.made.drain() {
             arena.release(node);
         }
     }
@@ -78,7 +78,7 @@ impl<E: Event> Walk<'_, E> {
         let Some(LeadingNot { condition, millis }) = self.program.leading_not else { return true };
         let silent =
             key.last_violation().is_none_or(|last| self.time.saturating_sub(last) >= millis);
-        self.store.scratch.epoch += 1;
+        self.store.scratch.answers.epoch += 1;
         let nothing = self.nothing();
         if self.one_of(condition, &nothing, event_epoch) {
             key.set_last_violation(Some(self.time));
@@ -225,7 +225,7 @@ impl<E: Event> Walk<'_, E> {
         let state = &self.program.states[target.index()];
         // The path to the end is looked at with what was captured before this event.
         let accepted = state.accept.is_some_and(|guard| self.guard(guard, &run, event_epoch));
-        if accepted && !state.live && self.program.ends_alone {
+        if accepted && !state.live && self.program.meeting.ends_alone {
             // Most matches are reported before the next event: it need not be stored for them.
             self.store.file.release(run.registers);
             let run = Run { last: self.time, ..run };
@@ -237,7 +237,7 @@ impl<E: Event> Walk<'_, E> {
         self.store.arena.release(run.head);
         let mut run = Run { state: target, head, last: self.time, ..run };
         // Where an event says how long a match may take, it may say that it comes too late itself.
-        let read = matches!(self.program.within, Some(Length::Read(_)));
+        let read = matches!(self.program.timing.within, Some(Length::Read(_)));
         if read {
             self.update_registers(step, &mut run);
         }
@@ -273,11 +273,11 @@ impl<E: Event> Walk<'_, E> {
         let starts = self.starts(edge, run);
         let stored = self.store_event();
         let Store { arena, scratch, .. } = &mut *self.store;
-        if !self.program.may_duplicate {
+        if !self.program.meeting.may_duplicate {
             return arena.link(stored, previous, step, starts);
         }
         // Equal captures get the same node, so that equal runs can be found.
-        match scratch.made.entry((previous, step, starts)) {
+        match scratch.meeting.made.entry((previous, step, starts)) {
             hashbrown::hash_map::Entry::Occupied(made) => {
                 arena.retain(*made.get());
                 *made.get()
@@ -322,8 +322,8 @@ impl<E: Event> Walk<'_, E> {
         if next.is_empty() || key.runs().len() + next.len() == 1 {
             return;
         }
-        let Store { arena, file, scratch } = &mut *self.store;
-        let (seen, hasher) = (&mut scratch.seen, &scratch.hasher);
+        let Store { arena, file, scratch, .. } = &mut *self.store;
+        let (seen, hasher) = (&mut scratch.meeting.seen, &scratch.meeting.hasher);
         seen.clear();
         let stay = key.runs().len();
         let identity = |run: &Run, file: &RegisterFile| {

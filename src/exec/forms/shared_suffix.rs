@@ -291,8 +291,8 @@ impl<E: Event> Walk<'_, E> {
     /// reports the match.
     #[inline(always)]
     fn advance_shared_suffix(&mut self, key: &mut KeyState) -> Option<StepId> {
-        self.store.scratch.epoch += 1;
-        let event_epoch = self.store.scratch.epoch;
+        self.store.scratch.answers.epoch += 1;
+        let event_epoch = self.store.scratch.answers.epoch;
         let Some((representative, suffixes, newest)) = key.shared_suffix_mut() else {
             if let Some(run) = self.first(event_epoch) {
                 key.set_representative(run, 0, self.time);

@@ -101,13 +101,14 @@ impl<E: Event> Walk<'_, E> {
 
     /// Evaluates a condition, once for the event or once for the run.
     fn evaluate(&mut self, id: ConditionId, run: &Run, event_epoch: u64) -> bool {
-        if self.store.scratch.known == Some((self.seq, id)) {
+        if self.store.scratch.answers.known == Some((self.seq, id)) {
             return true;
         }
         let condition = &self.program.conditions[id.index()];
-        let Store { arena, file, scratch } = &mut *self.store;
-        let epoch = if self.program.correlated[id.index()] { scratch.epoch } else { event_epoch };
-        let memo = scratch.memo[id.index()];
+        let Store { arena, file, scratch, .. } = &mut *self.store;
+        let epoch =
+            if self.program.correlated[id.index()] { scratch.answers.epoch } else { event_epoch };
+        let memo = scratch.answers.memo[id.index()];
         if memo >> 1 == epoch {
             return memo & 1 == 1;
         }
@@ -119,7 +120,7 @@ impl<E: Event> Walk<'_, E> {
             registers: run.registers,
         };
         let answer = holds(&condition.test, &self.matcher.host, &scope);
-        scratch.memo[id.index()] = epoch << 1 | u64::from(answer);
+        scratch.answers.memo[id.index()] = epoch << 1 | u64::from(answer);
         answer
     }
 }

@@ -17,7 +17,7 @@ use crate::exec::captures::CaptureArena;
 use crate::exec::forms::KeyState;
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Run;
-use crate::exec::store::{Scratch, Store};
+use crate::exec::store::{Counts, Scratch, Store};
 use crate::hir::{LimitPolicy, Pattern};
 use crate::nfa::{AutomatonError, Decision, Program, Strategy};
 
@@ -246,7 +246,7 @@ impl<E: Event> Matcher<E> {
         let Limits { partial_matches_per_key, steps_per_event, .. } = self.limits;
         let program = &self.program;
         let is_light =
-            program.registers.is_empty() && program.clocks == 0 && !program.may_duplicate;
+            program.registers.is_empty() && program.clocks == 0 && !program.meeting.may_duplicate;
         let is_cheap = program.decisions.are_deterministic() || is_light;
         let run_steps = if is_cheap { 1 } else { SEVERAL_BRANCHES };
         let most_runs = partial_matches_per_key.min(steps_per_event / run_steps);
@@ -308,7 +308,8 @@ impl<E: Event> Matcher<E> {
         Store {
             arena: CaptureArena::new(),
             file: RegisterFile::new(&self.program),
-            scratch: Scratch { memo: vec![0; self.program.conditions.len()], ..Scratch::default() },
+            scratch: Scratch::for_conditions(self.program.conditions.len()),
+            counts: Counts::default(),
         }
     }
 

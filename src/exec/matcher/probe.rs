@@ -158,8 +158,8 @@ impl<E: Event> Walk<'_, E> {
     fn probe_run(&mut self, run: &Run) -> ProbedRun {
         let program = self.program;
         // An epoch for this run: what was remembered of others does not count.
-        self.store.scratch.epoch += 1;
-        let epoch = self.store.scratch.epoch;
+        self.store.scratch.answers.epoch += 1;
+        let epoch = self.store.scratch.answers.epoch;
         let edges = program.edges(run.state).iter();
         let edges = edges.filter(|edge| run.head != NIL || starts(edge.action)).map(|edge| {
             ProbedEdge { action: edge.action, judged: self.judge(edge.guard, run, epoch) }

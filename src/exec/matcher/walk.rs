@@ -107,7 +107,7 @@ impl<'a, E: Event> Walk<'a, E> {
         let oldest = self.matcher.beyond_budget(&self.store.arena, key.runs());
         if oldest > 0 {
             self.overflow += oldest;
-            self.store.scratch.spent += oldest;
+            self.store.counts.spent += oldest;
             for index in 0..oldest {
                 self.give_up(&key.runs()[index]);
             }
@@ -118,8 +118,8 @@ impl<'a, E: Event> Walk<'a, E> {
     /// True if a condition on the event alone holds.
     #[inline(never)]
     pub(in crate::exec) fn holds(&mut self, condition: ConditionId) -> bool {
-        self.store.scratch.epoch += 1;
-        let (nothing, event_epoch) = (self.nothing(), self.store.scratch.epoch);
+        self.store.scratch.answers.epoch += 1;
+        let (nothing, event_epoch) = (self.nothing(), self.store.scratch.answers.epoch);
         self.test(condition, &nothing, event_epoch)
     }
 
@@ -131,7 +131,7 @@ impl<'a, E: Event> Walk<'a, E> {
         run: &Run,
         event_epoch: u64,
     ) -> &'a Decision {
-        self.store.scratch.epoch += 1;
+        self.store.scratch.answers.epoch += 1;
         let program = self.program;
         let mut node = tree;
         loop {

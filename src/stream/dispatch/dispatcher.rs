@@ -128,7 +128,7 @@ impl<E: Event> Dispatcher<E> {
 
     /// True if a rule repeats the report of a silence.
     pub(in crate::stream) fn repeats(&self) -> bool {
-        self.rules.iter().any(|rule| rule.matcher.program().repeat.is_some())
+        self.rules.iter().any(|rule| rule.matcher.program().timing.repeat.is_some())
     }
 
     /// Reports the open outputs at the end of the stream, and drops all state.

@@ -331,7 +331,7 @@ impl<E: Event> Tracer<E> {
         if goes_on || waiting.states.is_empty() {
             return None;
         }
-        let repeats = self.matcher.program().repeat.is_some();
+        let repeats = self.matcher.program().timing.repeat.is_some();
         Some(if repeats && mismatches.is_empty() {
             Fate::Stopped { by: self.judge().absent(waiting), left: None }
         } else {

@@ -346,7 +346,7 @@ impl<E: Event> Tracer<E> {
         }
         let last = self.time.watermark.plus_millis(i64::from(self.time.progress.is_sorted()));
         let last = last.max(self.time.newest.unwrap_or(last));
-        if self.matcher.program().repeat.is_some() && last > self.time.watermark {
+        if self.matcher.program().timing.repeat.is_some() && last > self.time.watermark {
             self.move_to(last);
         }
         self.store.end();

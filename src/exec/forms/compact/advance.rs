@@ -67,9 +67,9 @@ impl<E: Event> Walk<'_, E> {
         groups: &mut MatchGroups,
         compact: &Compact,
     ) -> u32 {
-        self.store.scratch.epoch += 1;
-        let now = Pass { compact, event_epoch: self.store.scratch.epoch };
-        self.store.scratch.steps += 1 + groups.all.len() as u64;
+        self.store.scratch.answers.epoch += 1;
+        let now = Pass { compact, event_epoch: self.store.scratch.answers.epoch };
+        self.store.counts.steps += 1 + groups.all.len() as u64;
         let (mut completed, mut moment) = (NONE, NONE);
         let mut successors: SmallVec<[Successor; 4]> = SmallVec::new();
         let still = if self.column.is_still { groups.all.len() } else { 0 };
@@ -114,7 +114,7 @@ impl<E: Event> Walk<'_, E> {
                 .into_iter()
                 .for_each(|node| completed = groups.dag.union(node, completed));
         }
-        self.store.scratch.steps += successors.len() as u64;
+        self.store.counts.steps += successors.len() as u64;
         groups.add(self.store, &compact.live, successors.into_iter());
         if self.stored != NIL {
             self.store.arena.release_event(self.stored);

@@ -143,7 +143,7 @@ impl MatchGroups {
         if time < self.deadline {
             return;
         }
-        store.scratch.steps += self.all.len() as u64;
+        store.counts.steps += self.all.len() as u64;
         let mut changed = Vec::new();
         let mut at = 0;
         while at < self.all.len() {
@@ -180,7 +180,7 @@ impl MatchGroups {
         let mut table = Table::default();
         for Successor { configurations, root } in successors {
             let Store { file, scratch, .. } = &mut *store;
-            let group = group(file, live, (configurations, root), &scratch.hasher);
+            let group = group(file, live, (configurations, root), &scratch.meeting.hasher);
             if let Some(same) = table.find(&self.all, &group) {
                 self.all[same].root = self.dag.union(root, self.all[same].root);
                 for configuration in group.configurations {
@@ -202,7 +202,7 @@ impl MatchGroups {
     ) {
         let roots = self.all.iter_mut().map(|group| &mut group.root);
         let arena = &mut store.arena;
-        store.scratch.steps += self.dag.len() as u64 / 8;
+        store.counts.steps += self.dag.len() as u64 / 8;
         self.dag.collect(roots.chain([completed]), keeps, |event| arena.release_event(event));
         let file = &mut store.file;
         self.all.retain(|group| {

@@ -62,7 +62,7 @@ impl<E: Event> FormContract<E> for CompactForm {
         let is_still = walk.column.is_still
             && *matcher.program.decisions.node(walk.column.begins) == Decision::Gone;
         if is_still && matcher.program.leading_not.is_none() {
-            walk.store.scratch.steps += 1;
+            walk.store.counts.steps += 1;
             return 0;
         }
         let mut groups = key.take_groups().unwrap_or_else(|| Box::new(matcher.create_groups()));
@@ -72,7 +72,7 @@ impl<E: Event> FormContract<E> for CompactForm {
         let mut overflow = 0;
         if completed != NONE {
             let unlisted = matcher.report_groups(store, key, (&mut groups, completed), time, sink);
-            store.scratch.unlisted = store.scratch.unlisted.saturating_add(unlisted);
+            store.counts.unlisted = store.counts.unlisted.saturating_add(unlisted);
             overflow = usize::try_from(unlisted).unwrap_or(usize::MAX);
         }
         if groups.run_count() > matcher.most_runs || groups.dag.len() > matcher.most_nodes() {
@@ -181,7 +181,7 @@ impl<E: Event> FormContract<E> for CompactForm {
 impl<E: Event> Matcher<E> {
     /// Returns the pattern's own bound in milliseconds.
     fn span(&self) -> Option<i64> {
-        self.program.within.and_then(Length::as_millis)
+        self.program.timing.within.and_then(Length::as_millis)
     }
 
     fn create_groups(&self) -> MatchGroups {
