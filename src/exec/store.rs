@@ -16,7 +16,7 @@ pub struct Store<E> {
     pub(super) arena: CaptureArena<E>,
     pub(super) file: RegisterFile,
     pub(super) scratch: Scratch,
-    pub(super) counts: Counts,
+    pub(super) counts: StoreCounts,
 }
 
 impl<E> Store<E> {
@@ -89,7 +89,7 @@ impl<E> Store<E> {
 
 /// What a store counts from event to event.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct StoreCounts {
     /// The number of steps taken in all.
     pub(super) steps: u64,
     /// The number of sets of matches that were reported.
@@ -108,8 +108,8 @@ pub(super) struct Scratch {
     /// The runs that an event leaves behind.
     pub(super) next: Vec<Run>,
     pub(super) completed: Vec<Completed>,
-    pub(super) answers: Answers,
-    pub(super) meeting: Meeting,
+    pub(super) answers: ConditionMemo,
+    pub(super) meeting: MeetingRuns,
     pub(super) silences: Silences,
     pub(super) expiry: Expiry,
 }
@@ -117,14 +117,14 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Returns the buffers for an automaton with this number of conditions.
     pub(super) fn for_conditions(count: usize) -> Scratch {
-        let answers = Answers { memo: vec![0; count], ..Answers::default() };
+        let answers = ConditionMemo { memo: vec![0; count], ..ConditionMemo::default() };
         Scratch { answers, ..Scratch::default() }
     }
 }
 
 /// The answers of conditions for the event of now.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Answers {
+pub(super) struct ConditionMemo {
     /// For each condition, the epoch in which it was tested, times two, plus the answer.
     pub(super) memo: Vec<u64>,
     pub(super) epoch: u64,
@@ -134,7 +134,7 @@ pub(super) struct Answers {
 
 /// Nodes and runs of the event of now, where runs can meet.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Meeting {
+pub(super) struct MeetingRuns {
     /// The nodes that this event made, by what they say.
     pub(super) made: HashMap<(u32, StepId, Starts), u32>,
     /// The runs that are left behind, by their positions: those that stay where they are, then

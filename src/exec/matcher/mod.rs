@@ -17,7 +17,7 @@ use crate::exec::captures::CaptureArena;
 use crate::exec::forms::KeyState;
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Run;
-use crate::exec::store::{Counts, Scratch, Store};
+use crate::exec::store::{Scratch, Store, StoreCounts};
 use crate::hir::{LimitPolicy, Pattern};
 use crate::nfa::{AutomatonError, Decision, Program, Strategy};
 
@@ -309,7 +309,7 @@ impl<E: Event> Matcher<E> {
             arena: CaptureArena::new(),
             file: RegisterFile::new(&self.program),
             scratch: Scratch::for_conditions(self.program.conditions.len()),
-            counts: Counts::default(),
+            counts: StoreCounts::default(),
         }
     }
 
