@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kleene::hir::{Skip, SkipStrategy};
 use kleene::nfa::{Program, Strategy};
-use kleene::stream::{EngineBuilder, Output, Overflow, Verdict};
+use kleene::stream::{EngineBuilder, Ignore, Output, Overflow, Verdict};
 use kleene::{Engine, Event as _, Match, Record, RuleSet, Timestamp, Value, on_match};
 use kleene_test::random::{self, Built};
 use kleene_test::restore::{Step, restoring_changes_nothing, they_go_on_alike};
@@ -54,6 +54,22 @@ fn shown(reported: &[Output<Record>]) -> Vec<Vec<i64>> {
         _ => None,
     });
     found.collect()
+}
+
+#[test]
+fn what_a_match_skips_leaves_no_group_that_is_over() {
+    // Both `a` wait for a `b` in one group. The match of the second one ends what started with it;
+    // the first one is out of time, and in no set that was complete.
+    let body = "match (a[v == 1] as one or (a as other -> any b)) -> any c within 4s skip to next";
+    let rules = rules(body);
+    let mut engine = builder(&rules).compact_strategy().sorted().build().expect("it can be run");
+    for (ty, second, v) in [("a", 0, 0), ("a", 3, 1), ("c", 4, 2)] {
+        engine.push(&event(&rules, ty, second, v), &mut Ignore).expect("no limit fails");
+    }
+    assert_eq!(engine.stats().matches, 1);
+    assert_eq!(engine.stats().partials, 0, "nothing that is over is counted");
+    let restored = builder(&rules).compact_strategy().sorted().restore(&[&engine.snapshot()]);
+    assert_eq!(restored.expect("it is whole").0.stats().partials, 0);
 }
 
 #[test]

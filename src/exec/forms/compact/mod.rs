@@ -226,7 +226,8 @@ impl<E: Event> Matcher<E> {
     #[cold]
     fn cut_groups(&self, store: &mut Store<E>, groups: &mut MatchGroups) -> usize {
         let size = |groups: &MatchGroups| groups.run_count() + groups.dag.len();
-        groups.collect(store, &mut { NONE }, |_| true);
+        let now = groups.now;
+        groups.collect(store, &mut { NONE }, |start| self.end(start) > now);
         let before = size(groups);
         while !groups.all.is_empty()
             && (groups.run_count() > self.most_runs || groups.dag.len() > self.most_nodes())

@@ -134,7 +134,10 @@ impl<E: Event> Matcher<E> {
             });
         }
         self.report_completed(store, key, at, sink);
-        groups.collect(store, &mut { NONE }, |start| starts.binary_search(&start.seq).is_err());
+        // Of a group whose newest start goes, what is out of time goes, too.
+        groups.collect(store, &mut { NONE }, |start| {
+            starts.binary_search(&start.seq).is_err() && self.end(start) > at.as_millis()
+        });
     }
 
     /// Returns the open partial matches in their order, the first of them if there are many.
