@@ -87,7 +87,7 @@ impl<E> Store<E> {
     }
 }
 
-/// What a store counts from event to event.
+/// The counters of a store, which go on from event to event.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StoreCounts {
     /// The number of steps taken in all.

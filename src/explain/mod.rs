@@ -56,7 +56,7 @@ impl<'a> Explanation<'a> {
         text::text(self)
     }
 
-    /// What a rule may cost in words, a line each; none if its cost is bounded.
+    /// Returns the costs of a rule in words, a line each; none if its cost is bounded.
     pub fn cost(&self) -> Vec<String> {
         text::costs(self)
     }

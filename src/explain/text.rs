@@ -381,7 +381,7 @@ fn reports(of: &Explanation<'_>) -> Vec<String> {
     lines
 }
 
-/// Which matches of a set are reported, if not all are.
+/// Returns the words for the matches of a set that are reported, if not all are.
 fn chosen(report: Report) -> Option<String> {
     let chosen = match report {
         Report::All => return None,
@@ -546,7 +546,7 @@ pub(super) fn costs(of: &Explanation<'_>) -> Vec<String> {
     notes
 }
 
-/// What the compact form costs. Partial matches do not multiply there.
+/// Returns the costs of the compact form. Partial matches do not multiply there.
 fn compact_costs(of: &Explanation<'_>, mut notes: Vec<String>) -> Vec<String> {
     notes.push(match of.program.registers.len() {
         0 => String::from(

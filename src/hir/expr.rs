@@ -71,13 +71,13 @@ pub enum FieldRef {
 pub struct CapturedField {
     /// Whose event: a step's, or `None` for `prev`, the event captured last in this partial match.
     pub step: Option<StepId>,
-    /// Which of the step's events.
+    /// The choice among the step's events.
     pub pick: Pick,
-    /// Which field.
+    /// The field of the event.
     pub field: FieldRef,
 }
 
-/// Which of several events that a step captured.
+/// The choice among several events that a step captured.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Pick {
     /// The first.
@@ -93,7 +93,7 @@ pub enum Pick {
 /// An aggregate over the events that a step has captured so far.
 #[derive(Clone, Debug)]
 pub struct Aggregate {
-    /// Which one.
+    /// The operation.
     pub op: AggregateOp,
     /// Over whose events.
     pub step: StepId,

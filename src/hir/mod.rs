@@ -343,7 +343,7 @@ impl fmt::Display for Length {
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[doc(hidden)]
 pub struct Skip {
-    /// What a match drops.
+    /// The partial matches that a match drops.
     pub strategy: SkipStrategy,
     /// True if a match waits while an older partial match lives, so that the leftmost wins.
     pub ordered: bool,

@@ -33,7 +33,7 @@ pub struct Rule {
     /// The condition under which a match is reported. It reads the same values as `emit`.
     #[doc(hidden)]
     pub having: Option<Expr>,
-    /// Which matches are not reported because of one that was.
+    /// The matches that are not reported because of one that was.
     #[doc(hidden)]
     pub suppress: Option<Suppress>,
     /// The clause `once`: what ends with its first match. A rule with `once` has no `suppress`.
@@ -117,6 +117,6 @@ impl Suppress {
 pub struct Limit {
     /// The largest number of partial matches of one key.
     pub partials: usize,
-    /// What happens to the partial match beyond the limit.
+    /// The policy for the partial match beyond the limit.
     pub policy: LimitPolicy,
 }

@@ -34,7 +34,7 @@ pub struct Automaton {
     pub(super) outline: Outline,
 }
 
-/// What time does to the partial matches of a pattern.
+/// The bounds in time of the partial matches of a pattern.
 #[derive(Debug)]
 pub(crate) struct Timing {
     /// The bound from first to last event, exclusive.
@@ -59,7 +59,7 @@ impl Timing {
     }
 }
 
-/// Whether runs of a pattern can meet: come to hold the same events in the same state.
+/// The facts about runs of a pattern that meet: that hold the same events in the same state.
 #[derive(Debug)]
 pub(crate) struct Meeting {
     /// True if two runs can meet.

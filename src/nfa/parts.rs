@@ -16,7 +16,7 @@ pub struct SharedParts {
     pub(crate) automaton: Arc<Automaton>,
     /// The pattern's steps, by id.
     pub(crate) steps: Arc<[Step]>,
-    /// Which conditions look at captured events, by id.
+    /// True for each condition that looks at captured events, by id.
     pub(crate) correlated: Arc<[bool]>,
     pub(crate) registers: Arc<[Register]>,
     /// By step: the registers that its events update.

@@ -1,4 +1,5 @@
-//! Which steps of a pattern some stream of events can reach, and whether any stream matches it.
+//! The steps of a pattern that some stream of events can reach, and an answer to whether any
+//! stream matches it.
 //!
 //! The search walks the automaton from its start over the transitions that a single event can take,
 //! and back from its ends. What it knows of an event is its type and which conditions it can fulfil
@@ -98,7 +99,7 @@ struct Search<'a> {
     /// The types that an event can have; one that no condition names where `None`.
     kinds: Vec<Option<TypeId>>,
     excludes: &'a Excludes<'a>,
-    /// Which conditions exclude each other, as far as it was asked.
+    /// The conditions that exclude each other, as far as it was asked.
     known: HashMap<(Option<TypeId>, Answers), bool>,
     /// The number of answers tried for the current transition.
     tries: usize,

@@ -282,7 +282,7 @@ impl<E: Event> Sink<E> for Log<'_> {
     }
 }
 
-/// Which kind of output was reported.
+/// The kind of an output.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum OutputKind {
     Match,
@@ -410,7 +410,7 @@ fn fits(expected: ValueRef<'_>, found: ValueRef<'_>) -> bool {
     }
 }
 
-/// Which expectation speaks of what was reported: each of another one.
+/// The outputs that expectations speak of: each of another one.
 #[derive(Default)]
 struct Claims {
     /// For each expectation that holds, by the index of what was reported, what it could speak of.

@@ -1,4 +1,4 @@
-//! What `bench.mjs` measures: workloads over their records, with the loop inside of the module.
+//! The workloads of `bench.mjs` over their records, with the loop inside of the module.
 
 use kleene::Sink;
 use kleene::stream::{EngineBuilder, Ignore};
@@ -27,7 +27,7 @@ impl Bench {
         Some(Bench { rules, events: events.into_iter().map(Indexed::from).collect() })
     }
 
-    /// How many events there are.
+    /// Returns the number of events.
     pub fn events(&self) -> usize {
         self.events.len()
     }

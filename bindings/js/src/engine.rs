@@ -22,7 +22,7 @@ pub struct Engine {
     inner: stream::Engine<Indexed>,
     parser: Option<Parser>,
     printer: Printer,
-    /// What became of the rules when it was restored.
+    /// The verdicts on the rules when it was restored.
     restored: Replacement,
 }
 
@@ -128,7 +128,7 @@ impl Engine {
         Ok(verdicts(&changes))
     }
 
-    /// What became of the rules when it was restored.
+    /// Returns the verdicts on the rules when it was restored.
     pub fn restored(&self) -> Json {
         verdicts(&self.restored)
     }
@@ -169,7 +169,7 @@ impl Engine {
         (mark > Timestamp::MIN && mark < Timestamp::MAX).then_some(millis)
     }
 
-    /// What could not be taken since the last call.
+    /// Returns the rejects since the last call.
     pub fn take_rejects(&mut self) -> Vec<Reject> {
         self.printer.rejects.take()
     }

@@ -1,4 +1,4 @@
-//! What JavaScript sees.
+//! The exports of the module to JavaScript.
 
 use kleene_input::Format;
 use serde::Serialize;
@@ -71,7 +71,7 @@ pub fn explain(rules: &str, options: &str) -> Thrown<String> {
     plain(Options::read(options).and_then(|options| text::explain(rules, &options)))
 }
 
-/// What a code means.
+/// Returns the explanation of a diagnostic's code.
 ///
 /// # Errors
 /// There is no such code.
@@ -89,7 +89,7 @@ pub fn test_events(rules: &str, test: usize, options: &str) -> Thrown<String> {
     json(Options::read(options).and_then(|options| text::test_events(rules, test, &options)))
 }
 
-/// What can be typed at a place.
+/// Returns the completions at a place.
 ///
 /// # Errors
 /// The options have no meaning.
@@ -98,7 +98,7 @@ pub fn complete(rules: &str, offset: usize, options: &str) -> Thrown<String> {
     json(Options::read(options).map(|options| text::complete(rules, offset, &options)))
 }
 
-/// What the name at a place means.
+/// Returns the meaning of the name at a place.
 ///
 /// # Errors
 /// The options have no meaning.
@@ -212,7 +212,7 @@ impl RawEngine {
         json(self.0.replace(rules, options))
     }
 
-    /// What became of the rules when it was restored.
+    /// Returns the verdicts on the rules when it was restored.
     pub fn restored(&self) -> String {
         self.0.restored().to_string()
     }
@@ -227,7 +227,7 @@ impl RawEngine {
         self.0.watermark()
     }
 
-    /// What could not be taken since the last call.
+    /// Returns the rejects since the last call.
     ///
     /// # Errors
     /// None.
@@ -299,7 +299,7 @@ impl RawExplorer {
         json(self.explorer.step(events))
     }
 
-    /// What was counted so far.
+    /// Returns the counts so far.
     ///
     /// # Errors
     /// There is no run.
@@ -400,7 +400,7 @@ impl RawExplorer {
         plain(self.explorer.outputs(rule, from, count))
     }
 
-    /// How many outputs there are, of all rules.
+    /// Returns the number of outputs of all rules.
     ///
     /// # Errors
     /// There is no run.

@@ -4,7 +4,7 @@ use kleene::ruleset::RulesError;
 use kleene_tools::diagnostics::{Diagnostic, diagnostics};
 use serde::Serialize;
 
-/// What kind of failure it is; `ErrorKind` in `index.d.ts` says what each means.
+/// The kind of a failure; `ErrorKind` in `index.d.ts` says what each means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -25,9 +25,9 @@ pub enum Kind {
 /// A failure.
 #[derive(Clone, Debug, Serialize)]
 pub struct Fault {
-    /// What kind it is.
+    /// The kind of the failure.
     pub kind: Kind,
-    /// What is wrong, and what to do.
+    /// The message: what is wrong, and what to do.
     pub message: String,
     /// The mistakes in rules.
     pub diagnostics: Vec<Diagnostic>,

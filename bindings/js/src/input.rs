@@ -64,7 +64,7 @@ impl Input {
         Input { block: Block::default(), form, reading: Reading::default() }
     }
 
-    /// What reads it as events of the types of `schema`, if they are `declared`.
+    /// Returns a parser for events of the types of `schema`, if they are `declared`.
     pub fn parser(&self, schema: &Schema, declared: &Schema) -> Parser {
         let mut parser = Parser::new(self.form, declared, self.reading.clone());
         parser.renew(schema, declared);

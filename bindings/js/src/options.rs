@@ -20,7 +20,7 @@ const MAX_BYTES: u64 = 1 << 30;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own in JavaScript")]
 pub struct Options {
-    /// What the rules are called.
+    /// The name of the rules in diagnostics.
     pub name: Option<String>,
     /// The files that rules name.
     pub files: BTreeMap<String, String>,
@@ -129,7 +129,7 @@ impl Options {
         })
     }
 
-    /// What the rules are called.
+    /// Returns the name of the rules in diagnostics.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or("rules.cep")
     }

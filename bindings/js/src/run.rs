@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::rules;
 use crate::summary::{Reject, Rejects, Summary, summary};
 
-/// What a run gives.
+/// The results of a run.
 #[derive(Debug)]
 pub struct Ran {
     /// The outputs, a line each.
@@ -144,11 +144,11 @@ pub struct Printer {
     pub lines: Vec<u8>,
     /// How outputs are written.
     pub shapes: Shapes,
-    /// How many there were.
+    /// The number of outputs by rule.
     pub tally: Tally,
-    /// What could not be taken.
+    /// The lines and events that could not be taken.
     pub rejects: Rejects,
-    /// What else was counted.
+    /// The other counts.
     pub counts: Counts,
     line: u64,
     text: Vec<u8>,
@@ -173,7 +173,7 @@ impl Printer {
         self
     }
 
-    /// What is reported next comes of this line.
+    /// Notes the line that the next outputs come of.
     pub fn at(&mut self, origin: Origin<'_>) {
         self.line = origin.line;
         self.text.clear();

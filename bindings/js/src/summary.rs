@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::fault::Fault;
 use crate::run::Tally;
 
-/// How many rejects are kept.
+/// The number of rejects to keep.
 const KEPT: usize = 1000;
-/// How much of an input line is kept with a reject, in bytes.
+/// The number of bytes of an input line to keep with a reject.
 const START: usize = 1000;
 
 /// An event that could not be taken.
@@ -25,7 +25,7 @@ pub struct Reject {
 }
 
 impl Reject {
-    /// What `origin` says, and why it could not be taken.
+    /// Returns a reject for the line of `origin`.
     pub fn of(origin: Origin<'_>, kind: &'static str, reason: String) -> Reject {
         let input = String::from_utf8_lossy(Reject::start(origin.text)).into_owned();
         Reject { line: origin.line, kind, reason, input }
@@ -37,7 +37,7 @@ impl Reject {
     }
 }
 
-/// What could not be taken, the first of it.
+/// The lines and events that could not be taken: the first of them, and the number of all.
 #[derive(Clone, Debug, Default)]
 pub struct Rejects {
     kept: Vec<Reject>,
@@ -100,7 +100,7 @@ struct RuleSummary {
     cost: Vec<String>,
 }
 
-/// What was counted.
+/// Returns the counts of a run.
 ///
 /// # Errors
 /// A rule cannot be run.

@@ -1,4 +1,4 @@
-//! What is asked of rule text alone: checks, spelling, explanations, tests, and what an editor wants.
+//! Rule text alone: checks, spelling, explanations, tests, and the requests of an editor.
 
 use std::ops::Range;
 
@@ -33,7 +33,7 @@ pub fn check(text: &str, options: &Options) -> Result<Vec<Diagnostic>, Fault> {
     })
 }
 
-/// What may not be meant as it is written.
+/// Returns the warnings of a rule set.
 pub fn warnings(rules: &RuleSet, options: &Options) -> Vec<Diagnostic> {
     diagnostics(rules.warnings(), options.name())
 }
@@ -91,7 +91,7 @@ fn explained(rule: &Rule, rules: &RuleSet, form: &str, states: bool) -> Result<S
     })
 }
 
-/// What a code of a diagnostic means.
+/// Returns the explanation of a diagnostic's code.
 ///
 /// # Errors
 /// There is no such code.
@@ -175,7 +175,7 @@ pub fn test_events(text: &str, test: usize, options: &Options) -> Result<Json, F
     Ok(json!({ "text": text, "advanceTo": advance_to, "rule": &*found.rule }))
 }
 
-/// What can be typed at a place.
+/// Returns the completions at a place.
 pub fn complete(text: &str, offset: usize, options: &Options) -> Json {
     let places = Utf16::new(text);
     let items = language::complete(&set(text, options), places.byte(offset));
@@ -209,7 +209,7 @@ pub fn complete(text: &str, offset: usize, options: &Options) -> Json {
     items.collect()
 }
 
-/// What the name at a place means.
+/// Returns the meaning of the name at a place.
 pub fn hover(text: &str, offset: usize, options: &Options) -> Json {
     let places = Utf16::new(text);
     let set = set(text, options);

@@ -12,7 +12,7 @@ use crate::input::Input;
 use crate::options::{Key, Options};
 use crate::rules;
 
-/// How many entries are kept where nobody says.
+/// The default number of entries to keep.
 const ENTRIES: usize = 1000;
 
 /// The story of a key of a rule.

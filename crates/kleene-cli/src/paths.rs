@@ -1,4 +1,4 @@
-//! Which rule files a command line speaks of.
+//! The rule files that a command line names.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -21,7 +21,7 @@ pub(crate) fn whole(text: &[u8]) -> Option<i64> {
 
 /// A number such as `-12.50`: digits that a float holds exactly over a power of ten that it holds
 /// exactly give the nearest float (Clinger, "How to read floating point numbers accurately", 1990).
-/// What else stands for a number is left to the standard library.
+/// Any other spelling of a number is left to the standard library.
 #[inline]
 pub(crate) fn decimal(text: &[u8]) -> Option<f64> {
     const POWERS: [f64; 16] =

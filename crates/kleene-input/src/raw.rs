@@ -55,7 +55,7 @@ pub enum RawItem {
 /// Events out of an input, without a schema.
 #[derive(Debug)]
 pub struct RawFeed {
-    /// What reads more; `None` if the block is all there is.
+    /// The reader of more; `None` if the block is all there is.
     blocks: Option<Blocks>,
     block: Block,
     cursor: Cursor,

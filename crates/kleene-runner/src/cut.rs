@@ -106,7 +106,7 @@ where
     }
 }
 
-/// Which shards go on behind a cut.
+/// The shards that go on behind a cut.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Next {
     SameShards,

@@ -417,7 +417,7 @@ const AGGREGATES: [AggregateOp; 8] = [
     AggregateOp::Stddev,
 ];
 
-/// Which of the captured events they ask for.
+/// The captured events that they ask for.
 const PICKS: [Pick; 4] = [Pick::First, Pick::Last, Pick::Nth(1), Pick::FromEnd(2)];
 
 fn test() -> BoxedStrategy<RandomTest> {

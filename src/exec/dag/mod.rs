@@ -83,7 +83,7 @@ pub(super) struct DagEvent {
     pub(super) time: i64,
 }
 
-/// Which of several chains is the best.
+/// The order by which one of several chains is the best.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Preference {
     /// The first in the defined order: the oldest start, then the most events.

@@ -125,7 +125,7 @@ pub struct Matcher<E> {
     pub(super) program: Arc<Program>,
     pub(super) host: Arc<[HostCondition<E>]>,
     pub(super) limits: Limits,
-    /// Which strategies may be used.
+    /// The strategies that may be used.
     pub(super) choice: StrategyChoice,
     /// The strategy that follows from the fields above.
     pub(super) strategy: Strategy,

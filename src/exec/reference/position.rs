@@ -42,7 +42,7 @@ pub(super) struct Frame {
     pub(super) turn: Turn,
     /// When the first event of this repetition was captured.
     pub(super) begun: Option<Timestamp>,
-    /// Which branch it is, in alternatives.
+    /// The branch, in alternatives.
     pub(super) branch: Option<CurrentBranch>,
 }
 
@@ -93,7 +93,7 @@ impl Standing {
     }
 }
 
-/// Which repetition of an item.
+/// A repetition of an item.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Turn {
     /// The n-th, from 1.

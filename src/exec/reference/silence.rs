@@ -82,7 +82,7 @@ impl Tree<'_> {
         silence(&branches[branch])
     }
 
-    /// Which of the silences that go on is over first, and how long it lasts.
+    /// Returns the silence that is over first of those that go on, and how long it lasts.
     pub(super) fn silence_over_next(
         &self,
         position: &Position,

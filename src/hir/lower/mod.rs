@@ -193,13 +193,13 @@ struct Declarations<'a> {
     declared: BTreeMap<(&'static str, &'a str), Site>,
 }
 
-/// What the host gives to rules.
+/// The types, parameters and functions that the host gives to rules.
 struct Host<'a> {
     /// The event types that the host declares.
     types: &'a [EventType],
     params: &'a [HostParam],
     functions: &'a [Arc<HostFunction>],
-    /// Which of the host's parameters found one.
+    /// True for each of the host's parameters that a rule file declares.
     used: Vec<bool>,
     /// The names by which the host could give parameters; kept only if it gives any.
     names: BTreeSet<String>,

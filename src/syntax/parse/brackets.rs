@@ -1,4 +1,4 @@
-//! Which bracket belongs to which, found before the parser runs, so that a mistake can be skipped
+//! The pairs of brackets, found before the parser runs, so that a mistake can be skipped
 //! to where it ends and a bracket that was forgotten does not swallow the rest of the file.
 
 use super::super::lex::{Lexeme, LexemeKind};

@@ -331,7 +331,7 @@ impl<E: Event> Tracer<E> {
     }
 
     /// Ends the input, as [`Engine::finish`](crate::Engine::finish) does: time moves to its end.
-    /// What was open before it stays to be reported.
+    /// Partial matches that were open before it stay to be reported.
     pub fn finish(&mut self) {
         if self.finished {
             return;

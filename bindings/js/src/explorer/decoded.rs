@@ -8,7 +8,7 @@ use crate::fault::{Fault, Kind};
 use crate::input::Input;
 use crate::run::takeable;
 
-/// What a line of the input is.
+/// A line of the input, decoded.
 #[derive(Debug)]
 pub(super) enum Line {
     /// An event of a declared type.
@@ -26,7 +26,7 @@ pub(super) struct Decoded {
     pub(super) input: Input,
     parser: Option<Parser>,
     cursor: Cursor,
-    /// What they were decoded with.
+    /// The declarations that they were decoded with.
     declared: Declared,
     /// By the number of the event; `None` if it is not one of a declared type.
     records: Vec<Option<Record>>,
@@ -42,7 +42,8 @@ pub(super) struct Decoded {
     unreadable: Option<String>,
 }
 
-/// What events are decoded with: the types by their numbers, and how many of them are declared.
+/// The declarations that events are decoded with: the types by their numbers, and how many of them
+/// are declared.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct Declared {
     types: Vec<EventType>,
@@ -87,7 +88,7 @@ impl Decoded {
         *self = Decoded { parser: Some(parser), declared, ..Decoded::new(input) };
     }
 
-    /// How many are decoded.
+    /// Returns the number of decoded events.
     pub(super) fn len(&self) -> usize {
         self.records.len()
     }
@@ -97,7 +98,7 @@ impl Decoded {
         self.is_at_end
     }
 
-    /// How many there are, about, until all are decoded.
+    /// Returns the number of events; an estimate until all are decoded.
     pub(super) fn estimate(&self) -> usize {
         if self.is_at_end {
             return self.len();
@@ -163,7 +164,7 @@ impl Decoded {
         self.lines.binary_search(&line).ok()
     }
 
-    /// How many events come before the first one that is later than `time`.
+    /// Returns the number of events before the first one that is later than `time`.
     pub(super) fn until(&self, time: Timestamp) -> usize {
         self.newest.partition_point(|newest| *newest <= time)
     }
@@ -184,7 +185,7 @@ impl Decoded {
         text.get(first..last).unwrap_or_default()
     }
 
-    /// What the line of an event is, and its number.
+    /// Decodes the line of an event once more.
     pub(super) fn decode_again(&self, index: usize) -> Option<Line> {
         let mut text = self.text(index).to_vec();
         text.push(b'\n');

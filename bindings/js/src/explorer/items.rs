@@ -204,7 +204,7 @@ impl Explorer {
         String::from_utf8(all).map_err(|_| Fault::options("this output cannot be shown"))
     }
 
-    /// How many outputs there are, of all rules.
+    /// Returns the number of outputs of all rules.
     ///
     /// # Errors
     /// There is no run.
@@ -341,7 +341,7 @@ fn write_output(
     all.push(b'}');
 }
 
-/// How many matches the set of an output has, if its line says so.
+/// Returns the number of matches in the set of an output, if its line says so.
 fn count(line: &[u8]) -> Option<String> {
     let value: Json = serde_json::from_slice(line).ok()?;
     let more = if value["saturated"] == true { "+" } else { "" };

@@ -1,5 +1,5 @@
-//! What a page needs to show a run: events and outputs stay here, and only columns and single items
-//! are given out.
+//! A run as a page shows it: events and outputs stay here, and only columns and single items are
+//! given out.
 //!
 //! A run pushes the events one by one, and keeps of each output when it was reported and which
 //! events it captured, as numbers. Now and then it takes a snapshot of the engine. Any earlier
@@ -146,7 +146,7 @@ impl Explorer {
         Ok(Progress { done: run.done, total, finished: run.is_finished })
     }
 
-    /// What was counted so far.
+    /// Returns the counts so far.
     ///
     /// # Errors
     /// There is no run.

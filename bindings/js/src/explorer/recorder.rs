@@ -1,4 +1,4 @@
-//! What a run reports, kept as columns.
+//! The outputs of a run, kept as columns.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ const MAX_REASONS: usize = 100_000;
 /// The number of an event that a rule made, among captures.
 pub(super) const MADE: u32 = u32::MAX;
 
-/// What became of an event in the engine.
+/// The reason for which the engine refused an event.
 #[derive(Clone, Debug)]
 pub(super) enum Refused {
     /// It came too late.
@@ -57,7 +57,7 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// How many there are.
+    /// Returns the number of outputs.
     pub(super) fn len(&self) -> usize {
         self.kinds.len()
     }

@@ -40,7 +40,7 @@ struct Editor {
     connection: Connection,
     server: JoinHandle<Result<bool>>,
     last: i32,
-    /// What was reported for documents, the newest last.
+    /// The diagnostics of documents, the newest last.
     reported: Vec<Value>,
 }
 

@@ -24,7 +24,7 @@ const FACTS: [(&str, MatchFact, Kind); 6] = [
     ("repetition", MatchFact::Repetition, Kind::INT),
 ];
 
-/// Which step a name means.
+/// The step that a name means.
 pub(super) enum StepLookup {
     Nothing,
     One(usize),

@@ -236,7 +236,7 @@ pub enum Slot {
     TestStep,
 }
 
-/// Which brackets.
+/// The kind of brackets.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// None: the file itself.
