@@ -202,7 +202,7 @@ fn records(events: &[(&str, i64)]) -> Vec<Record> {
     events.iter().map(record).collect()
 }
 
-/// How many rules are tried, each on three streams: `KLEENE_ABSENCE_RULES=20000` looks longer.
+/// The number of rules to try, each on three streams: `KLEENE_ABSENCE_RULES=20000` looks longer.
 fn rules() -> usize {
     let given = std::env::var("KLEENE_ABSENCE_RULES").ok();
     given.and_then(|text| text.parse().ok()).unwrap_or(200)

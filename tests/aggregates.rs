@@ -24,7 +24,7 @@ const CONDITIONS: [&str; 8] = [
 const LOOPS: [&str; 3] =
     ["a[..]{3} as x", "a[..]{1..} as x -> next b", "a[..]{2.. any each} as x -> b"];
 
-/// What a field can hold that comes from a host: also what was not declared.
+/// The values that a field from a host can hold: also what was not declared.
 fn values() -> impl Strategy<Value = Value> {
     prop::sample::select(vec![
         Value::Null,

@@ -56,7 +56,7 @@ fn stream() -> impl Strategy<Value = Vec<Record>> {
     })
 }
 
-/// What becomes of an engine that fails may not be anything else.
+/// An engine that fails may not become anything else.
 fn push(engine: &mut Engine<Record>, events: &[Record], sink: &mut Vec<Output<Record>>) -> bool {
     match engine.push_batch(events, sink) {
         Ok(()) => true,

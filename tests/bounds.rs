@@ -265,7 +265,7 @@ fn what_partial_matches_share_counts_once() {
     assert!(stats.partials >= 256);
 }
 
-/// What a key has begun to count gives way to limits like anything else.
+/// Events that a key has begun to count give way to limits like anything else.
 #[test]
 fn events_that_count_are_limited_under_every_strategy() {
     let text = holding("match a{4} within 1m");

@@ -57,8 +57,8 @@ fn events(text: &str) -> Vec<Ev> {
     text.split_whitespace().enumerate().map(parse).collect()
 }
 
-/// What the pattern reports: `x=0 y=1,2` for a match of the events with these positions, with
-/// `timeout@<ms>` before it for a timeout.
+/// Returns the outputs of the pattern: `x=0 y=1,2` for a match of the events with these positions,
+/// with `timeout@<ms>` before it for a timeout.
 fn run<E: Event>(pattern: &Pattern<E>, events: &[E]) -> Vec<String> {
     run_matcher(&pattern.matcher(), &|step| pattern.step_name(step).to_owned(), events)
 }

@@ -25,7 +25,7 @@ fn engine(rules: &RuleSet) -> Engine<Record> {
     Engine::builder().rules(rules.clone()).build().expect("the rules fit")
 }
 
-/// What was reported, shortly: `rule@end`, `-` before what was suppressed, `~` before what
+/// Returns the outputs, shortly: `rule@end`, `-` before what was suppressed, `~` before what
 /// `having` filtered, `!` for an overflow.
 fn brief(outputs: &[Output<Record>]) -> String {
     let one = |output: &Output<Record>| match output {
@@ -572,7 +572,7 @@ rule worthy { key k  match a -> b  within 9ms  skip none  emit as chain { k, v: 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What a rule with `once` reports is what it reports without, up to the first match: of each
+    /// A rule with `once` reports what it reports without, up to the first match: of each
     /// key, or of all.
     #[test]
     fn once_is_all_up_to_the_first_match(
@@ -718,8 +718,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// What rules feed is to other rules as if it had come from outside, after the events of its
-    /// time.
+    /// Events that rules feed are to other rules as if they had come from outside, after the events
+    /// of its time.
     #[test]
     fn derived_events_are_as_if_they_had_come_from_outside(
         steps in prop::collection::vec((any::<bool>(), 0..4_i64, 0..2_i64, 0..4_i64), 0..40),

@@ -28,7 +28,7 @@ struct Content {
     reads: u64,
     /// Counts what is brought back, for tests with many of these.
     brought: Arc<AtomicU64>,
-    /// How much is kept at most.
+    /// The largest number of bytes to keep.
     most: Option<usize>,
 }
 

@@ -317,7 +317,7 @@ fn pattern() -> impl proptest::strategy::Strategy<Value = Built> {
     })
 }
 
-/// What was reported, without the rule's version.
+/// Returns the outputs, without the rule's version.
 fn texts(reported: &[Output<Record>]) -> Vec<String> {
     let text = |output: &Output<Record>| match output {
         Output::Match(found) => format!("{:?} {:?} {:?}", found.key, found.events, found.end),

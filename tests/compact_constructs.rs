@@ -1,4 +1,4 @@
-//! Which construct of the language is held in the compact form, and what it costs there.
+//! The constructs of the language that the compact form holds, and their costs there.
 //!
 //! A table has a rule for each construct. The planner picks the compact form for all of them, their
 //! sets are what the general strategy lists, and the groups of a long stream stay as few as
@@ -85,7 +85,7 @@ const HELD: &[(&str, &str, Groups)] = &[
     ),
 ];
 
-/// What is listed one by one: pattern, clauses, and the reason in words.
+/// Patterns that are listed one by one: pattern, clauses, and the reason in words.
 const LISTED: &[(&str, &str, &str)] = &[
     ("a -> any b{1.. any each} as x -> not c for 2s", "skip none", "a `not` at its end is decided"),
     ("a -> b{1.. next longest} as x", "skip none", "a loop at its end is reported"),

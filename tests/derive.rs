@@ -1,4 +1,4 @@
-//! What `#[derive(Event)]` and `#[derive(Fields)]` make of Rust types.
+//! Rust types with `#[derive(Event)]` and `#[derive(Fields)]`.
 #![cfg(feature = "derive")]
 
 use std::borrow::Cow;

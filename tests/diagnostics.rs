@@ -93,7 +93,7 @@ fn reported_of_example(code: Code, label: &str) -> Option<Vec<Code>> {
     Some(reported.iter().map(|report| report.diagnostic.code).collect())
 }
 
-/// What is reported about a file: the folder says how far it is read.
+/// Returns the diagnostics of a file: the folder says how far it is read.
 fn check(root: &Path, source: &Source) -> Vec<RuleDiagnostic> {
     if source.name.starts_with("syntax/") {
         let report = |diagnostic: Diagnostic| RuleDiagnostic { source: source.clone(), diagnostic };

@@ -1,4 +1,4 @@
-//! What the public types print: no `Display` ends in a newline, so that `println!` fits all of
+//! The texts of public types: no `Display` ends in a newline, so that `println!` fits all of
 //! them.
 #![cfg(feature = "derive")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

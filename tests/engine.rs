@@ -169,7 +169,7 @@ fn run(mut engine: Engine<Record>, events: &[Record]) -> Outputs {
     out
 }
 
-/// What was reported, shortly: `rule@end[times of events]`, `!` for a timeout, `late@time`.
+/// Returns the outputs, shortly: `rule@end[times of events]`, `!` for a timeout, `late@time`.
 fn brief(outputs: &Outputs) -> String {
     let millis = |events: &[(Arc<str>, Record)]| {
         let times = events.iter().map(|(_, event)| event.time().as_millis().to_string());

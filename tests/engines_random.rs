@@ -1,4 +1,4 @@
-//! What the fuzz target `engines` holds, on random inputs: the matcher and the engine report any
+//! The check of the fuzz target `engines` on random inputs: the matcher and the engine report any
 //! pattern and stream what the reference reports. `KLEENE_RANDOM_ENGINES=100000` looks longer, and
 //! `KLEENE_RANDOM_SEED` elsewhere.
 
@@ -21,7 +21,7 @@ fn input(state: &mut u64) -> Vec<u8> {
     (0..length).map(|_| u8::try_from(random(state) % 256).unwrap_or_default()).collect()
 }
 
-/// What the check says of an input, if it says something.
+/// Returns the message of the check for an input, if there is one.
 fn difference(input: &[u8]) -> Option<String> {
     let failure = panic::catch_unwind(|| engines::check(input)).err()?;
     let text = failure.downcast_ref::<String>().cloned();

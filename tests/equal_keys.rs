@@ -88,7 +88,8 @@ fn line(output: &Output<Record>) -> String {
     line
 }
 
-/// What an engine reports that is snapshotted and restored before each event for which `restarts`.
+/// Returns the outputs of an engine that is snapshotted and restored before each event for which
+/// `restarts`.
 fn reported(
     events: &[Record],
     new: &dyn Fn() -> EngineBuilder<Record>,

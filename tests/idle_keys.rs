@@ -10,7 +10,7 @@ const EVENTS: &str = "
     event nothing { ts: time, k: int }
 ";
 
-/// What is reported is a fall and a rise after it; then the key has nothing open.
+/// A rule that reports a fall and a rise after it; then the key has nothing open.
 const TURN: &str = "
     rule turn {
       key k

@@ -43,7 +43,7 @@ fn is_refused(text: &str, code: &str) -> bool {
     true
 }
 
-/// What a condition says of `x`, and whether it is so for a value.
+/// A condition on `x`, and a function that is true for the values that fulfil it.
 type Fact = (String, Box<dyn Fn(Option<f64>) -> bool>);
 
 fn facts() -> Vec<Fact> {

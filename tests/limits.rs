@@ -26,7 +26,7 @@ fn rows() -> Vec<Vec<String>> {
     lines.map(cells).filter(|cells| cells[0] != "limit").collect()
 }
 
-/// What stands in back-quotes.
+/// Returns the texts in back-quotes.
 fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }

@@ -14,7 +14,7 @@ const TYPES: &str = "
     list nets: ip = [\"10.0.0.0/8\"]
 ";
 
-/// What may be asked of an event alone.
+/// The conditions that may be asked of an event alone.
 fn conjunct() -> impl Strategy<Value = String> {
     let number = -1..4_i64;
     prop_oneof![
@@ -194,7 +194,7 @@ fn shown(reported: &[Output<Record>]) -> Vec<String> {
     reported.iter().map(|output| format!("{output:?}")).collect()
 }
 
-/// What is reported for these events, and what is counted.
+/// Returns the outputs for these events, and the counts.
 fn run(rules: &RuleSet, events: &[Record], indexed: bool) -> (Vec<String>, Stats) {
     let mut engine = engine(rules, indexed);
     let mut reported = Vec::new();
@@ -203,7 +203,7 @@ fn run(rules: &RuleSet, events: &[Record], indexed: bool) -> (Vec<String>, Stats
     (shown(&reported), counted(&engine))
 }
 
-/// What is counted. Where nothing is reported at a deadline, it may be noticed sooner if a rule
+/// Returns the counts. Where nothing is reported at a deadline, it may be noticed sooner if a rule
 /// sees more events.
 fn counted(engine: &Engine<Record>) -> Stats {
     let mut stats = engine.stats();

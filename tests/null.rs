@@ -43,7 +43,7 @@ fn matches(rules: &str, events: &[Fields<'_>]) -> Vec<usize> {
     indexed
 }
 
-/// What a condition is for an event: true, false or null, as three rules report.
+/// The answer of a condition for an event: true, false or null, as three rules report.
 fn condition(text: &str, fields: Vec<(&str, Value)>) -> &'static str {
     let rules = format!(
         "rule yes {{ key k  match a[{text}] }}

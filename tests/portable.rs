@@ -1,4 +1,4 @@
-//! What `#[derive(Portable)]` makes of events: bytes for snapshots, and events again.
+//! Events with `#[derive(Portable)]`: bytes for snapshots, and events again.
 #![cfg(feature = "derive")]
 #![expect(clippy::disallowed_types, reason = "events have what their programs use")]
 

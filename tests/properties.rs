@@ -29,7 +29,7 @@ fn matcher(pattern: &Built) -> Result<Option<Box<dyn Session>>, TestCaseError> {
     }
 }
 
-/// Whether the matcher reports at each event and at each time what the reference reports.
+/// Checks that the matcher reports at each event and at each time what the reference reports.
 fn reports_what_the_reference_reports(
     pattern: &Built,
     events: &[Record],
@@ -79,7 +79,8 @@ fn is_alike_in_the_compact_form(pattern: &Built, events: &[Record]) -> Result<()
     Ok(())
 }
 
-/// Whether the matcher reports the same whether time goes straight to the next event or in steps.
+/// Checks that the matcher reports the same whether time goes straight to the next event or in
+/// steps.
 fn is_alike_however_far_time_moves(
     pattern: &Built,
     events: &[Record],
@@ -115,7 +116,7 @@ fn is_alike_however_far_time_moves(
     Ok(())
 }
 
-/// Whether the pattern said in rule text reports the same.
+/// Checks that the pattern said in rule text reports the same.
 fn says_what_its_pattern_says(pattern: &Built, events: &[Record]) -> Result<(), TestCaseError> {
     // What the language has no words for, or refuses, is left out.
     let Ok(read) = TextEngine::read_back(&pattern.0) else { return Ok(()) };

@@ -54,7 +54,7 @@ fn push(engine: &mut Engine<Record>, from: i64, events: &str, reported: &mut Vec
     }
 }
 
-/// What was reported, as `match a1 b2 @3` with the second at which it was.
+/// Returns the outputs as `match a1 b2 @3`, with the second of the report.
 fn shown(reported: &[Output<Record>]) -> Vec<String> {
     let found = |kind: &str, found: &kleene::stream::OwnedMatch<Record>| {
         let mut text = String::from(kind);
@@ -623,7 +623,7 @@ fn engine(rules: &RuleSet) -> Option<Engine<Record>> {
     Engine::builder().rules(rules.clone()).build().ok()
 }
 
-/// What was reported but for what says by which rule, and what it emits.
+/// Returns the outputs without the rule's name and without what it emits.
 fn without_version(reported: &[Output<Record>]) -> Vec<String> {
     let found = |kind: &str, found: &kleene::stream::OwnedMatch<Record>| {
         let events = found.events.iter().map(|(name, event)| {

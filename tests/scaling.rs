@@ -1,4 +1,4 @@
-//! What hostile rule text costs: time in proportion to its length, or an early refusal.
+//! The costs of hostile rule text: time in proportion to its length, or an early refusal.
 //!
 //! Each text is built three times, of `n`, `2n` and `4n` parts. Four times the text may take ten
 //! times as long, which leaves room for a noisy machine and for `n log n`; a quadratic step would

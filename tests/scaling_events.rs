@@ -1,4 +1,4 @@
-//! What a hostile stream costs: work in proportion to its length, or no more for each event than
+//! The costs of a hostile stream: work in proportion to its length, or no more for each event than
 //! the limit on steps allows.
 //!
 //! Work is counted in steps ([`Engine::steps`]), not timed, so that a busy machine changes nothing.

@@ -71,7 +71,7 @@ fn matches(mut reported: Vec<ReferenceOutput>) -> Vec<ReferenceOutput> {
     reported
 }
 
-/// What `report` makes of a set of matches, by its definition.
+/// Returns the matches that `report` chooses of a set, by its definition.
 fn chosen(report: Report, set: &[ReferenceOutput]) -> Vec<ReferenceOutput> {
     let length = |one: &&ReferenceOutput| one.captures.len();
     let (first, last) = (set.first(), set.last());
@@ -133,8 +133,8 @@ fn chooses_among_all(pattern: &Built, events: &[Record]) -> Result<(), TestCaseE
     compare(all.advance(after), some.advance(after))
 }
 
-/// What is reported of two keys whose silences of several matches are over at one moment: for each
-/// result its key, the count, the total, and where the matches of its listing start.
+/// Returns the outputs of two keys whose silences of several matches are over at one moment: for
+/// each result its key, the count, the total, and where the matches of its listing start.
 fn of_one_deadline(report: &str) -> Vec<(String, u64, String, Vec<i64>)> {
     let rules = RuleSet::parse(&format!(
         "event a {{ k: string, v: int, at: time }}

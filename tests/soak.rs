@@ -20,7 +20,7 @@ rule again  { key user  match big -> big within 20s emit { user } suppress 10s }
 rule rising { key user  match order as first -> order[amount > prev.amount]{1.. next greedy} as up -> next order[amount < prev.amount] within 10s emit { user, n: count(up) } }
 ";
 
-/// How many events are made and pushed between two looks at the memory.
+/// The number of events that are pushed between two looks at the memory.
 const CHUNK: u64 = 20_000;
 
 fn events() -> u64 {

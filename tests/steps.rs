@@ -73,10 +73,10 @@ fn the_limit_of_a_rule_comes_first() {
     assert_eq!(reported(steps(1), &events).0, [dropped, dropped, "[3, 5]"]);
 }
 
-/// What a partial match with registers takes where one can go on along several branches.
+/// The steps of a partial match with registers that can go on along several branches.
 const SEVERAL_BRANCHES: usize = 8;
 
-/// What conditions go through costs a step for each event.
+/// The events that a condition goes through cost a step each.
 #[test]
 fn what_is_read_again_counts() {
     let (first, last) = ((1..=12).map(|at| event(0, at, at)), event(1, 99, 0));

@@ -1,4 +1,4 @@
-//! Which strategy the planner picks, and that it makes no difference to what is reported.
+//! The strategy that the planner picks, which makes no difference to what is reported.
 
 use std::fmt::Write as _;
 
@@ -117,7 +117,7 @@ fn the_planner_knows_the_workloads() {
     );
 }
 
-/// What is reported for a generated stream.
+/// Returns the outputs for a generated stream.
 fn reported(workload: &Workload, rules: &RuleSet, general: bool, seed: u64) -> Vec<String> {
     let events = workload.generate(rules.schema(), 1500, seed);
     let builder = workload.builder(rules.clone()).sorted();
@@ -214,7 +214,7 @@ fn keys_with_many_partial_matches_report_the_same() {
     }
 }
 
-/// What is open of the only rule, as text.
+/// Returns the open partial matches of the only rule, as text.
 fn open(engine: &Engine<Record>) -> String {
     let mut open = String::new();
     for partial in engine.collect_partials("r") {

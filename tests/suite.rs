@@ -55,8 +55,8 @@ fn the_language_does_what_its_documentation_says() {
 /// Events and times; an event's own time is its record's.
 type Steps = Vec<(Timestamp, Option<Record>)>;
 
-/// What is different in what the engine and the matchers report `steps`, as text; and how much
-/// the engine reports.
+/// Returns the difference between what the engine and the matchers report `steps`, as text; and how
+/// much the engine reports.
 fn compare(rules: &RuleSet, rule: &Rule, steps: &Steps) -> (usize, String) {
     // What is kept quiet, and what gives way, only the engine knows.
     let rule = &Rule { having: None, suppress: None, once: None, limit: None, ..rule.clone() };
@@ -109,7 +109,7 @@ fn the_engine_and_both_matchers_report_the_same() {
     assert!(compared > 700, "only {compared} matches and timeouts are compared");
 }
 
-/// How many streams are made up for each rule: `KLEENE_SUITE_STREAMS=1000` looks longer.
+/// The number of streams for each rule: `KLEENE_SUITE_STREAMS=1000` looks longer.
 fn streams() -> u64 {
     std::env::var("KLEENE_SUITE_STREAMS").ok().and_then(|text| text.parse().ok()).unwrap_or(8)
 }
@@ -209,8 +209,8 @@ fn line<'a>(
     line
 }
 
-/// What the engine reports a test's events, a line each. The lines of one step are sorted: how the
-/// keys take turns is not for the matchers to say.
+/// Returns the engine's outputs for a test's events, a line each. The lines of one step are sorted:
+/// how the keys take turns is not for the matchers to say.
 fn by_engine(rules: &RuleSet, rule: &Rule, steps: &Steps) -> Vec<String> {
     struct Lines(Vec<String>);
 

@@ -1,4 +1,4 @@
-//! What a tracer reports each key is what an engine finds.
+//! A tracer reports for each key what an engine finds.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use kleene::testing::{TestBlock, TestStep};
 use kleene::why::{Cause, Fate, Tracer};
 use kleene::{Engine, Event, Pattern, Record, RuleSet, Timestamp, Value};
 
-/// What is fed to both.
+/// The inputs of both.
 enum Input {
     Event(Record),
     Advance(Timestamp),

@@ -29,10 +29,10 @@ const EVENTS: &str = "event a { v: int, w: int?, at: time }\nevent b { v: int, w
 const TYPES: [&str; 4] = ["a", "b", "c", "d"];
 /// The times from one event to the next, in milliseconds.
 const STEPS: [i64; 6] = [0, 500, 1000, 2000, 3000, 7000];
-/// How many streams a search goes on from, and how many partial matches it follows at once: a short
+/// The number of streams a search goes on from, and of partial matches it follows at once: a short
 /// one first, then those that take longer.
 const SEARCHES: [(usize, usize); 3] = [(60, 40), (600, 100), (1500, 400)];
-/// What the fields of an event are in a search.
+/// The fields of an event in a search.
 const VALUES: [(i64, Option<i64>); 14] = [
     (2, None),
     (0, Some(0)),
@@ -73,7 +73,7 @@ impl Random {
 /// A rule in the making.
 struct Writer<'r> {
     random: &'r mut Random,
-    /// How many steps have a name.
+    /// The number of steps with a name.
     named: usize,
     /// The single steps that conditions can ask, in order.
     known: Vec<usize>,
@@ -305,7 +305,7 @@ impl Search<'_> {
         None
     }
 
-    /// What is open behind a stream, as far as it makes a difference.
+    /// Returns the open partial matches behind a stream, as far as they make a difference.
     fn open(&self, node: &Node) -> Vec<String> {
         let open = self.matcher.open(&node.store, &node.key);
         let left = |open: &Open<'_, Record>| open.deadline().map(|at| at.as_millis() - node.at);
@@ -390,7 +390,7 @@ fn engine_matches(rules: &RuleSet, events: &[Record]) -> bool {
     outputs.iter().any(|output| matches!(output, Output::Match(_)))
 }
 
-/// How many accepted rules are looked at.
+/// The number of accepted rules to look at.
 fn wanted() -> usize {
     let given = std::env::var("KLEENE_WITNESS_RULES").ok();
     given.and_then(|text| text.parse().ok()).unwrap_or(40)

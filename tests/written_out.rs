@@ -12,7 +12,7 @@ const TYPES: [&str; 4] = ["a", "b", "c", "d"];
 const EVENTS: &str = "event a { at: time }\nevent b { at: time }\nevent c { at: time }\n\
                       event d { at: time }\n";
 
-/// What is repeated.
+/// The step or group that is repeated.
 const UNITS: [&str; 12] = [
     "a",
     "(a -> c)",
@@ -28,7 +28,7 @@ const UNITS: [&str; 12] = [
     "(a -> (c or d))",
 ];
 
-/// What stands before the loop.
+/// The items before the loop.
 const HEADS: [&str; 7] = [
     "",
     "d -> ",
@@ -39,7 +39,7 @@ const HEADS: [&str; 7] = [
     "d ->[1s..3s] ",
 ];
 
-/// What stands behind the loop.
+/// The items behind the loop.
 const TAILS: [&str; 15] = [
     "",
     " -> d",
@@ -68,7 +68,7 @@ const COUNTS: [(usize, usize); 6] = [(2, 2), (3, 3), (1, 2), (4, 4), (2, 4), (1,
 /// The most events of a stream.
 const MOST_EVENTS: usize = 9;
 
-/// What a loop reports beside what the written-out pattern does.
+/// The relation between the outputs of a loop and those of the written-out pattern.
 #[derive(Clone, Copy, PartialEq)]
 enum Relation {
     Same,
@@ -117,7 +117,7 @@ fn found(engine: &dyn Engine, pattern: &Pattern, events: &[Record]) -> Found {
         .collect()
 }
 
-/// How many streams are made for each pattern: `KLEENE_WRITTEN_OUT_STREAMS=500` looks longer.
+/// The number of streams for each pattern: `KLEENE_WRITTEN_OUT_STREAMS=500` looks longer.
 fn streams() -> usize {
     let given = std::env::var("KLEENE_WRITTEN_OUT_STREAMS").ok();
     given.and_then(|text| text.parse().ok()).unwrap_or(3)
@@ -132,7 +132,8 @@ struct Case {
 }
 
 impl Case {
-    /// What the loop and the written-out patterns report, if that is not as it has to be.
+    /// Returns the outputs of the loop and of the written-out patterns, if they are not as they
+    /// have to be.
     fn difference(
         &self,
         engine: &dyn Engine,

@@ -23,9 +23,9 @@ pub(crate) struct Row {
     /// The time of one run over the sorted events.
     pub(crate) engine: Duration,
     pub(crate) baseline: Duration,
-    /// Which part of the state machine's speed the engine reaches.
+    /// The share of the state machine's speed that the engine reaches.
     pub(crate) share: f64,
-    /// Which part of its own speed over sorted events it reaches through the reorder buffer.
+    /// The share of its own speed over sorted events it reaches through the reorder buffer.
     pub(crate) out_of_order: f64,
     /// In bytes.
     pub(crate) peak: u64,

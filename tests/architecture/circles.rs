@@ -1,4 +1,4 @@
-//! Which file of a crate imports which other, read from the text of the files, and the circles of
+//! The imports between the files of a crate, read from the text of the files, and the circles of
 //! files that import each other.
 //!
 //! An import is a path that begins with `crate`, `super`, `self` or a module below the file. A path

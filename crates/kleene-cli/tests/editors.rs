@@ -29,7 +29,7 @@ fn words(pattern: &str) -> Vec<String> {
     inner.unwrap_or_else(|| panic!("{pattern}")).split('|').map(String::from).collect()
 }
 
-/// What colours a piece of text.
+/// The scope that colours a piece of text.
 enum Pattern {
     Match { regex: Regex, scope: String, captures: Vec<(usize, String)> },
     Block { begin: Regex, end: Regex, scope: String, inner: Vec<Pattern> },
@@ -146,7 +146,7 @@ fn each_reserved_word_is_coloured_as_one() {
     assert!(scopes.iter().all(|scope| !scope.starts_with("keyword")), "{scopes:?}");
 }
 
-/// Whether a token of this kind may have this scope.
+/// True if a token of this kind may have this scope.
 fn fits(kind: TokenKind, text: &str, scope: &str) -> bool {
     let starts = |starts: &[&str]| starts.iter().any(|start| scope.starts_with(start));
     match kind {

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use crate::common::{Dir, Exit};
 
-/// What can be divided by keys and what cannot, with all that can be reported.
+/// Rules that can be divided by keys and rules that cannot, with every kind of output.
 const SHOP: &str = "
 event created { order: int, user: string, amount: float, ts: time }
 event paid { order: int, ts: time }

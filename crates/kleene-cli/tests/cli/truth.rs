@@ -1,5 +1,5 @@
-//! What the pages name exists: paths, commands and their options, Rust items, tests and variables
-//! of the environment. Each name in backticks counts, outside of blocks of code.
+//! Everything that the pages name exists: paths, commands and their options, Rust items, tests and
+//! variables of the environment. Each name in backticks counts, outside of blocks of code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -95,7 +95,7 @@ impl Project {
             .collect()
     }
 
-    /// What is wrong with a name in backticks on a page whose reader has `written` files.
+    /// Returns the fault of a name in backticks on a page whose reader has `written` files.
     fn problem(&self, page: &str, name: &str, written: &BTreeSet<String>) -> Option<String> {
         if let Some(problem) = self.variable(name) {
             return Some(problem);
@@ -234,7 +234,7 @@ fn files_of_the_reader(text: &str) -> BTreeSet<String> {
     found.map(|found| found.iter().skip(1).flatten().map(|name| name.as_str()).collect()).collect()
 }
 
-/// What stands in backticks, outside of blocks of code.
+/// Returns the texts in backticks, outside of blocks of code.
 fn names_in(text: &str) -> Vec<String> {
     let mut in_block = false;
     let prose = text.lines().filter(|line| {

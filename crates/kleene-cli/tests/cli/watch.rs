@@ -49,7 +49,7 @@ impl Running {
         self.stdin.write_all(lines.as_bytes()).expect("it reads");
     }
 
-    /// What is reported up to a line that starts like this.
+    /// Returns the outputs up to a line that starts like this.
     fn reported_until(&self, start: &str) -> Vec<String> {
         let mut reported = Vec::new();
         loop {
@@ -70,7 +70,7 @@ impl Running {
         (version.to_owned(), result["emit"].to_string())
     }
 
-    /// What else there is after the end of the input.
+    /// Returns the rest of the outputs after the end of the input.
     fn end(self) -> Vec<String> {
         let Running { mut child, stdin, results, reported } = self;
         drop(stdin);

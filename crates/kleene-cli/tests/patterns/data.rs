@@ -425,7 +425,7 @@ fn signins() -> String {
     stream.sorted()
 }
 
-/// What a firewall and the hosts of a network write.
+/// The events that a firewall and the hosts of a network write.
 /// - 203.0.113.77 tries SSH on 60 hosts, one a second; the scanner of the network's own does, too;
 /// - 203.0.113.78 tries 20 ports of 10.0.0.5;
 /// - svc-app fails five times with sudo on web-2, and gets through; ann mistypes twice.

@@ -59,7 +59,8 @@ fn expect(rule: &str, kind: &str, keys: &[&str]) -> Vec<String> {
     keys.iter().map(|key| format!("{rule} {kind} {key}")).collect()
 }
 
-/// What has to be found, by rule file: see the functions in `data`, which put it there.
+/// The outputs that have to be found, by rule file: see the functions in `data`, which put it
+/// there.
 #[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn expected(file: &str) -> Vec<String> {
     let orders = |are: &dyn Fn(u32) -> bool| -> Vec<String> {
