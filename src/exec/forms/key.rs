@@ -298,14 +298,21 @@ impl KeyState {
             self.runs().is_empty() && self.window().is_empty(),
             "a key has runs or a representative"
         );
-        self.form = Form::SharedSuffix { suffixes, newest, representative };
+        let new = (suffixes, newest, representative);
+        // In place: there is nothing to drop.
+        if let Form::SharedSuffix { suffixes, newest, representative } = &mut self.form {
+            (*suffixes, *newest, *representative) = new;
+        } else {
+            self.form = Form::SharedSuffix { suffixes, newest, representative };
+        }
     }
 
     /// Removes the representative and its suffixes, and returns the representative.
     #[inline(always)]
     pub(in crate::exec) fn take_representative(&mut self) -> Option<Run> {
         let representative = *self.representative()?;
-        self.form = Form::default();
+        // A representative owns nothing.
+        std::mem::forget(std::mem::take(&mut self.form));
         Some(representative)
     }
 
