@@ -25,7 +25,7 @@ impl<E: Event> Matcher<E> {
         store: &mut Store<E>,
         key: &mut KeyState,
         (step, seq, event): (StepId, u64, &E),
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         let program = &*self.program;
         let Store { arena, file, scratch, counts } = store;
@@ -58,7 +58,7 @@ impl<E: Event> Matcher<E> {
         store: &mut Store<E>,
         key: &mut KeyState,
         at: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         let program = &*self.program;
         let Store { arena, file, scratch, counts } = store;
@@ -127,7 +127,7 @@ impl<E: Event> Matcher<E> {
         store: &mut Store<E>,
         matches: Vec<Completed>,
         at: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> Vec<Completed> {
         let program = &*self.program;
         let Store { arena, counts, .. } = store;

@@ -73,7 +73,7 @@ impl<E: Event> Matcher<E> {
         key: &mut KeyState,
         deadline: Timestamp,
         to: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         if key.runs().is_empty() && key.completed().is_empty() && key.last_violation().is_none() {
             return;
@@ -208,7 +208,7 @@ impl<E: Event> Matcher<E> {
         store: &mut Store<E>,
         key: &mut KeyState,
         deadline: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         let program = &*self.program;
         let Store { arena, scratch, .. } = store;

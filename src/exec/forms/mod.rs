@@ -75,7 +75,7 @@ trait FormContract<E: Event>: FormImage {
         store: &mut Store<E>,
         key: &mut KeyState,
         arrival: PushedEvent<'_, E>,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> usize;
 
     /// True if an event leaves a partial match in a key without state; `None` if only a push can
@@ -88,7 +88,7 @@ trait FormContract<E: Event>: FormImage {
         store: &mut Store<E>,
         key: &mut KeyState,
         to: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     );
 
     /// Completes what the end of the stream completes, to be reported by the caller, and drops
@@ -220,7 +220,7 @@ impl<E: Event> Matcher<E> {
         key: &mut KeyState,
         event: &E,
         seq: u64,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> usize {
         let prefilter = PrefilterOutcome::Unknown;
         self.push_prefiltered(store, key, PushedEvent { event, seq, prefilter }, sink)
@@ -234,7 +234,7 @@ impl<E: Event> Matcher<E> {
         store: &mut Store<E>,
         key: &mut KeyState,
         arrival: PushedEvent<'_, E>,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> usize {
         let kind = match self.form() {
             FormKind::Runs => FormKind::Runs,
@@ -253,7 +253,7 @@ impl<E: Event> Matcher<E> {
         store: &mut Store<E>,
         key: &mut KeyState,
         to: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         of_form!(key.kind(), advance(self, store, key, to, sink));
     }
@@ -264,7 +264,7 @@ impl<E: Event> Matcher<E> {
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         self.advance(store, key, Timestamp::MAX, sink);
         key.set_last_violation(None);

@@ -37,7 +37,7 @@ impl<E: Event> FormContract<E> for RunsForm {
         store: &mut Store<E>,
         key: &mut KeyState,
         PushedEvent { event, seq, .. }: PushedEvent<'_, E>,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> usize {
         let time = event.time();
         let in_place = matcher.runs_in_place();
@@ -90,7 +90,7 @@ impl<E: Event> FormContract<E> for RunsForm {
         store: &mut Store<E>,
         key: &mut KeyState,
         to: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         if !matcher.program.reports_at_deadlines() && matcher.program.leading_not.is_none() {
             matcher.free(store, key, to);

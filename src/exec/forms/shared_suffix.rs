@@ -50,7 +50,7 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
         store: &mut Store<E>,
         key: &mut KeyState,
         arrival: PushedEvent<'_, E>,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> usize {
         let PushedEvent { event, seq, .. } = arrival;
         let time = event.time();
@@ -82,7 +82,7 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
         store: &mut Store<E>,
         key: &mut KeyState,
         to: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         let program = &*matcher.program;
         let (Some(shared), Some(&representative)) = (program.shared_suffix(), key.representative())

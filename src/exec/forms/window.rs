@@ -40,7 +40,7 @@ impl<E: Event> FormContract<E> for WindowForm {
         store: &mut Store<E>,
         key: &mut KeyState,
         arrival: PushedEvent<'_, E>,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> usize {
         let Some(window) = matcher.program.window() else { return 0 };
         let PushedEvent { event, seq, prefilter } = arrival;
@@ -90,7 +90,7 @@ impl<E: Event> FormContract<E> for WindowForm {
         store: &mut Store<E>,
         key: &mut KeyState,
         to: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         // The greatest deadline is none.
         let to = to.min(Timestamp::MAX.plus_millis(-1)).as_millis();
@@ -272,7 +272,7 @@ impl<E: Event> Matcher<E> {
         store: &mut Store<E>,
         key: &mut KeyState,
         (event, seq): (&E, u64),
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         let program = &*self.program;
         let (last, steps) = (window.steps[window.steps.len() - 1], &*window.steps);
@@ -371,7 +371,7 @@ impl<E: Event> Matcher<E> {
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         if self.program.report_timeouts
             && let Some(window) = self.program.window()

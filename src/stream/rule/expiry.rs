@@ -306,7 +306,8 @@ fn move_on<E: Event>(
     store: &mut Store<E>,
     state: &mut KeyState,
     now: Timestamp,
-    report: &mut impl FnMut(Outcome<'_, E>),
+    // One type for all closures: each type would be a copy of all forms.
+    report: &mut dyn FnMut(Outcome<'_, E>),
 ) {
     if now == Timestamp::MAX {
         matcher.finish(store, state, report);

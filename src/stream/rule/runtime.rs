@@ -290,7 +290,8 @@ impl<E: Event> RuleRuntime<E> {
         let mut state = KeyState::default();
         let mut owned = None;
         let (accounting, sink) = (&mut *cx.accounting, &mut *cx.sink);
-        let mut report = |outcome: Outcome<'_, E>| {
+        // The type that `Tracer` has, too: a closure's own would be one more copy of all forms.
+        let report: &mut dyn FnMut(Outcome<'_, E>) = &mut |outcome| {
             let key = owned.get_or_insert_with(|| key.to_key());
             emitter.report(
                 Match::new(info, key, outcome),
@@ -301,7 +302,7 @@ impl<E: Event> RuleRuntime<E> {
             );
         };
         let arrival = PushedEvent { event: cx.event, seq: cx.seq, prefilter: cx.prefilter };
-        let dropped = matcher.push_prefiltered(store, &mut state, arrival, &mut report);
+        let dropped = matcher.push_prefiltered(store, &mut state, arrival, report);
         if emitter.take_ended_key() {
             give_up(matcher, store, &mut state, &mut cx.accounting.stats);
         }

@@ -51,7 +51,7 @@ impl<E: Event> FormContract<E> for CompactForm {
         store: &mut Store<E>,
         key: &mut KeyState,
         PushedEvent { event, seq, .. }: PushedEvent<'_, E>,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> usize {
         let Ok(compact) = &matcher.program.compact else { return 0 };
         let time = event.time();
@@ -96,7 +96,7 @@ impl<E: Event> FormContract<E> for CompactForm {
         store: &mut Store<E>,
         key: &mut KeyState,
         to: Timestamp,
-        _sink: &mut impl FnMut(Outcome<'_, E>),
+        _sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         if let Some(not) = &matcher.program.leading_not
             && not.ends(key.last_violation()) <= to.as_millis()

@@ -28,7 +28,7 @@ impl<E: Event> Matcher<E> {
         key: &mut KeyState,
         (groups, mut completed): (&mut MatchGroups, u32),
         at: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> u64 {
         let is_over =
             |start: &DagEvent, span: i64| start.time.saturating_add(span) <= at.as_millis();
@@ -53,7 +53,7 @@ impl<E: Event> Matcher<E> {
         store: &Store<E>,
         (dag, root): (&Dag, u32),
         at: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> u64 {
         let (moments, (count, _)) = (dag.moments(), dag.count(root));
         let totals = if count > 1 {
@@ -115,7 +115,7 @@ impl<E: Event> Matcher<E> {
         key: &mut KeyState,
         (groups, firsts): (&mut MatchGroups, &[Vec<Packed>]),
         at: Timestamp,
-        sink: &mut impl FnMut(Outcome<'_, E>),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         let moments = groups.dag.moments();
         let mut starts = Vec::with_capacity(firsts.len());
