@@ -1,12 +1,17 @@
 //! CRC-32C (Castagnoli), which distinguishes damaged bytes from whole ones. Eight tables take eight
 //! bytes a step ("slicing by 8", Kounavis and Berry 2005).
+//!
+//! There is only the first table in WebAssembly: tables do not compress, and modules are downloaded.
 
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
-static TABLES: [[u32; 256]; 8] = tables();
+/// The number of tables, which is that of the bytes a step takes.
+const STEP: usize = if cfg!(target_family = "wasm") { 1 } else { 8 };
 
-const fn tables() -> [[u32; 256]; 8] {
-    let mut tables = [[0; 256]; 8];
+static TABLES: [[u32; 256]; STEP] = tables();
+
+const fn tables() -> [[u32; 256]; STEP] {
+    let mut tables = [[0; 256]; STEP];
     let mut byte = 0;
     while byte < 256 {
         #[expect(clippy::cast_possible_truncation, reason = "less than 256")]
@@ -20,7 +25,7 @@ const fn tables() -> [[u32; 256]; 8] {
         byte += 1;
     }
     let mut table = 1;
-    while table < 8 {
+    while table < STEP {
         let mut byte = 0;
         while byte < 256 {
             let before = tables[table - 1][byte];
@@ -36,7 +41,7 @@ const fn tables() -> [[u32; 256]; 8] {
 pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
     let look = |table: usize, byte: u32| TABLES[table][(byte & 0xff) as usize];
     let mut crc = !0;
-    let (steps, rest) = bytes.as_chunks::<8>();
+    let (steps, rest) = if STEP == 8 { bytes.as_chunks() } else { (&[][..], bytes) };
     for &[a, b, c, d, e, f, g, h] in steps {
         let low = u32::from_le_bytes([a, b, c, d]) ^ crc;
         crc = look(7, low) ^ look(6, low >> 8) ^ look(5, low >> 16) ^ look(4, low >> 24);
