@@ -18,9 +18,9 @@ use kleene::RuleSet;
 use kleene::stream::Engine;
 use kleene_test::{convert, files, format, text};
 use kleene_tools::output::{LineForm, Shapes};
-use kleene_wasm::indexed::Indexed;
 use kleene_wasm::options::Options;
 use kleene_wasm::run::{Printer, run};
+use kleene_wasm_engine::Indexed;
 use serde_json::{Value as Json, json};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

@@ -4,7 +4,7 @@ use kleene::Sink;
 use kleene::stream::{EngineBuilder, Ignore};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::indexed::Indexed;
+use kleene_wasm_engine::Indexed;
 
 #[path = "../../../benches/workloads/mod.rs"]
 mod suite;
@@ -39,9 +39,9 @@ impl Bench {
         let mut engine = builder.build().ok()?;
         let sink: &mut dyn Sink<Indexed> = &mut Ignore;
         for event in &self.events {
-            engine.push(event, sink).ok()?;
+            kleene_wasm_engine::push(&mut engine, event, sink).ok()?;
         }
-        engine.finish(sink).ok()?;
+        kleene_wasm_engine::finish(&mut engine, sink).ok()?;
         let stats = engine.stats();
         #[expect(clippy::cast_precision_loss, reason = "a count to compare")]
         Some((stats.matches + stats.timeouts) as f64)

@@ -7,12 +7,12 @@ use kleene_tools::output::{LineForm, Shapes};
 use serde_json::{Value as Json, json};
 
 use crate::fault::{Fault, Kind};
-use crate::indexed::Indexed;
 use crate::input::Input;
 use crate::options::Options;
 use crate::rules;
 use crate::run::{Printer, push_all, stopped};
 use crate::summary::Reject;
+use kleene_wasm_engine::Indexed;
 
 /// An engine with what its events are read by.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Engine {
         }
         #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
         let to = Timestamp::from_millis((to as i64).clamp(i64::MIN + 1, i64::MAX - 1));
-        let advanced = self.inner.advance(to, self.printer.sink());
+        let advanced = kleene_wasm_engine::advance(&mut self.inner, to, self.printer.sink());
         let lines = self.take_lines();
         advanced.map(|()| lines).map_err(|error| stopped(&error))
     }
@@ -104,7 +104,7 @@ impl Engine {
     /// # Errors
     /// A rule's limit has stopped the engine.
     pub fn finish(&mut self) -> Result<String, Fault> {
-        let finished = self.inner.finish(self.printer.sink());
+        let finished = kleene_wasm_engine::finish(&mut self.inner, self.printer.sink());
         let lines = self.take_lines();
         finished.map(|()| lines).map_err(|error| stopped(&error))
     }

@@ -9,7 +9,6 @@ pub mod engine;
 pub mod explorer;
 pub mod exports;
 pub mod fault;
-pub mod indexed;
 pub mod infer;
 pub mod input;
 pub mod options;

@@ -8,11 +8,11 @@ use kleene_tools::counts::Counts;
 use kleene_tools::output::{LineForm, Shapes};
 
 use crate::fault::{Fault, Kind};
-use crate::indexed::Indexed;
 use crate::input::Input;
 use crate::options::Options;
 use crate::rules;
 use crate::summary::{Reject, Rejects, Summary, summary};
+use kleene_wasm_engine::Indexed;
 
 /// The results of a run.
 #[derive(Debug)]
@@ -38,10 +38,11 @@ pub fn run(text: &str, events: Vec<u8>, options: &Options) -> Result<Ran, Fault>
     let mut printer = Printer::new(shapes, &rules);
     let newest = push_all(&mut engine, &mut parser, &input, &mut printer)?;
     if options.end_of_time {
-        engine.finish(printer.sink()).map_err(|error| stopped(&error))?;
+        kleene_wasm_engine::finish(&mut engine, printer.sink()).map_err(|error| stopped(&error))?;
     } else if let Some(end) = options.end(newest) {
         // The moment of the last event is over.
-        engine.advance(end, printer.sink()).map_err(|error| stopped(&error))?;
+        kleene_wasm_engine::advance(&mut engine, end, printer.sink())
+            .map_err(|error| stopped(&error))?;
     }
     let Printer { lines, tally, rejects, counts, .. } = printer;
     let summary = summary(&rules, &engine.stats(), &counts, &tally, rejects)?;
@@ -73,7 +74,8 @@ pub fn push_all(
             Item::Event(event, origin) => {
                 newest = newest.max(takeable(&event));
                 printer.at(origin);
-                engine.push(&event.into(), printer.sink()).map_err(|error| stopped(&error))?;
+                kleene_wasm_engine::push(engine, &event.into(), printer.sink())
+                    .map_err(|error| stopped(&error))?;
             }
             Item::Unknown(name) => printer.counts.saw_unknown(name),
             Item::Rejected(origin, reason) => {

@@ -18,7 +18,6 @@ use kleene_tools::utf16::Utf16;
 use serde_json::{Value as Json, json};
 
 use crate::fault::{Fault, Kind};
-use crate::indexed::Indexed;
 use crate::options::Options;
 use crate::rules::{self, pick};
 
@@ -113,7 +112,7 @@ pub fn test(text: &str, options: &Options) -> Result<Json, Fault> {
         pick(&rules, Some(name))?;
     }
     let is_wanted = |name: &str| options.rule.as_deref().is_none_or(|rule| rule == name);
-    let ran = test_report::run::<Indexed>(&rules, is_wanted);
+    let ran = kleene_wasm_engine::test(&rules, &mut { is_wanted });
     let places = Utf16::new(text);
     let range = |span: Span| (places.unit(span.start as usize), places.unit(span.end as usize));
     let results: Vec<Json> = ran

@@ -1,16 +1,15 @@
 //! Why a rule did or did not match for a key.
 
-use kleene::Event;
 use kleene::why::{Entry, TraceError, Tracer};
 use kleene_input::{Cursor, Item};
 use kleene_tools::why::{entry_json, summary_json};
 use serde_json::{Value as Json, json};
 
 use crate::fault::{Fault, Kind};
-use crate::indexed::Indexed;
 use crate::input::Input;
 use crate::options::{Key, Options};
 use crate::rules;
+use kleene_wasm_engine::Indexed;
 
 /// The default number of entries to keep.
 const ENTRIES: usize = 1000;
@@ -48,7 +47,9 @@ pub fn why(text: &str, events: Vec<u8>, options: &Options) -> Result<Json, Fault
     let mut cursor = Cursor::default();
     while let Some(item) = parser.next_item(&input.block, &mut cursor) {
         match item {
-            Item::Event(event, origin) => tracer.push(&event.into(), Some(origin.line)),
+            Item::Event(event, origin) => {
+                kleene_wasm_engine::trace(&mut tracer, &event.into(), Some(origin.line));
+            }
             Item::Rejected(origin, reason) => {
                 let text = String::from_utf8_lossy(origin.text);
                 if texts.iter().all(|part| text.contains(part)) {
@@ -67,7 +68,7 @@ pub fn why(text: &str, events: Vec<u8>, options: &Options) -> Result<Json, Fault
 ///
 /// # Errors
 /// An option has no meaning.
-pub fn bounded<E: Event>(tracer: Tracer<E>, options: &Options) -> Result<Tracer<E>, Fault> {
+pub fn bounded(tracer: Tracer<Indexed>, options: &Options) -> Result<Tracer<Indexed>, Fault> {
     let tracer = match (options.first, options.last) {
         (_, Some(last)) => tracer.keep_last(last),
         (first, None) => tracer.keep_first(first.unwrap_or(ENTRIES)),
@@ -79,14 +80,14 @@ pub fn bounded<E: Event>(tracer: Tracer<E>, options: &Options) -> Result<Tracer<
 }
 
 /// Ends the input.
-pub fn end<E: Event>(tracer: &mut Tracer<E>, options: &Options) {
+pub fn end(tracer: &mut Tracer<Indexed>, options: &Options) {
     if options.end_of_time {
-        return tracer.finish();
+        return kleene_wasm_engine::finish_tracer(tracer);
     }
     if let Some(to) = options.end(None) {
-        tracer.advance(to);
+        kleene_wasm_engine::advance_tracer(tracer, to);
     }
-    tracer.end_input();
+    kleene_wasm_engine::end_tracer(tracer);
 }
 
 /// Why a key cannot be followed.
@@ -98,7 +99,7 @@ pub fn of_trace(error: &TraceError) -> Fault {
 }
 
 /// The story as JSON; `index` says where the event of an entry stands in the input.
-pub fn story<E: Event>(tracer: &Tracer<E>, index: impl Fn(&Entry) -> Option<usize>) -> Json {
+pub fn story(tracer: &Tracer<Indexed>, index: impl Fn(&Entry) -> Option<usize>) -> Json {
     let entries = tracer.entries().map(|entry| {
         let mut object = entry_json(entry);
         object["time"] = entry.at.as_millis().into();

@@ -2,7 +2,7 @@
 
 use kleene::stream::Engine;
 
-use crate::indexed::Indexed;
+use kleene_wasm_engine::Indexed;
 
 /// The maximum number of snapshots that are kept.
 const MOST: usize = 48;

@@ -27,12 +27,12 @@ use self::lanes::Lanes;
 use self::marks::Marks;
 use self::recorder::Recorder;
 use crate::fault::{Fault, Kind};
-use crate::indexed::Indexed;
 use crate::input::Input;
 use crate::options::Options;
 use crate::rules;
 use crate::run::{Tally, stopped, takeable};
 use crate::summary::{Reject, Summary, summary};
+use kleene_wasm_engine::Indexed;
 
 /// The maximum number of outputs that are kept; further ones are counted only.
 const MAX_OUTPUTS: usize = 2_000_000;
@@ -213,7 +213,7 @@ impl Run {
         self.recorder.line = decoded.line_number(index).into();
         let sink: &mut dyn Sink<Indexed> = &mut self.recorder;
         let event = Indexed::new(record, number);
-        self.engine.push(&event, sink).map_err(|error| stopped(&error))
+        kleene_wasm_engine::push(&mut self.engine, &event, sink).map_err(|error| stopped(&error))
     }
 
     #[cold]
@@ -235,10 +235,10 @@ impl Run {
         self.recorder.pushed = u32::MAX;
         let sink: &mut dyn Sink<Indexed> = &mut self.recorder;
         let ended = if self.options.end_of_time {
-            self.engine.finish(sink)
+            kleene_wasm_engine::finish(&mut self.engine, sink)
         } else if let Some(newest) = self.options.end(self.newest) {
             // The moment of the last event is over.
-            self.engine.advance(newest, sink)
+            kleene_wasm_engine::advance(&mut self.engine, newest, sink)
         } else {
             Ok(())
         };

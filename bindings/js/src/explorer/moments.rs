@@ -15,8 +15,8 @@ use super::items::{captures, millis};
 use super::lanes::NONE;
 use super::{Explorer, Run};
 use crate::fault::{Fault, Kind};
-use crate::indexed::Indexed;
 use crate::run::stopped;
+use kleene_wasm_engine::Indexed;
 
 impl Explorer {
     /// The partial matches of a rule that are open at a moment: after the events before the first
@@ -40,7 +40,7 @@ impl Explorer {
         let (mut engine, from) = run.engine_before(events)?;
         replay(decoded, &mut engine, from..events, &mut Ignore)?;
         let sink: &mut dyn Sink<Indexed> = &mut Ignore;
-        engine.advance(time, sink).map_err(|error| stopped(&error))?;
+        kleene_wasm_engine::advance(&mut engine, time, sink).map_err(|error| stopped(&error))?;
         let mut total = 0;
         let mut states: BTreeMap<String, u64> = BTreeMap::new();
         let mut shown = Vec::new();
@@ -101,7 +101,7 @@ fn replay(
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         if let Some(record) = decoded.record(index) {
             let event = Indexed::new(record, number);
-            engine.push(&event, sink).map_err(|error| stopped(&error))?;
+            kleene_wasm_engine::push(engine, &event, sink).map_err(|error| stopped(&error))?;
         }
     }
     Ok(())
@@ -162,9 +162,10 @@ impl Run {
         if again.wanted > 0 && self.is_finished {
             let sink: &mut dyn Sink<Indexed> = &mut again;
             if self.options.end_of_time {
-                engine.finish(sink).map_err(|error| stopped(&error))?;
+                kleene_wasm_engine::finish(&mut engine, sink).map_err(|error| stopped(&error))?;
             } else if let Some(newest) = self.options.end(self.newest) {
-                engine.advance(newest, sink).map_err(|error| stopped(&error))?;
+                kleene_wasm_engine::advance(&mut engine, newest, sink)
+                    .map_err(|error| stopped(&error))?;
             }
         }
         Ok(again.lines)

@@ -12,9 +12,9 @@ use kleene_input::Origin;
 use kleene_tools::counts::Counts;
 use kleene_tools::output::Shapes;
 
-use crate::indexed::Indexed;
 use crate::run::{Tally, late_reason};
 use crate::summary::{Reject, Rejects};
+use kleene_wasm_engine::Indexed;
 
 /// The number of captured events that are kept, over all outputs.
 const MAX_CAPTURES: usize = 1 << 25;

@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 
 use super::Explorer;
 use crate::fault::Fault;
-use crate::indexed::Indexed;
 use crate::why::{bounded, end, of_trace, story};
+use kleene_wasm_engine::Indexed;
 
 impl Explorer {
     /// Why a rule did or did not match for the key of an event.
@@ -30,7 +30,11 @@ impl Explorer {
         for index in 0..run.done {
             if let Some(record) = decoded.record(index) {
                 let event = Indexed::new(record, u32::try_from(index).unwrap_or(u32::MAX));
-                tracer.push(&event, Some(decoded.line_number(index).into()));
+                kleene_wasm_engine::trace(
+                    &mut tracer,
+                    &event,
+                    Some(decoded.line_number(index).into()),
+                );
             }
         }
         if run.is_finished {
