@@ -42,6 +42,15 @@ pub(in crate::exec) struct Rest {
     pub(in crate::exec) last_violation: Option<i64>,
     /// The deadlines of all runs, the first of them last; empty if their order is not known.
     deadlines: Vec<i64>,
+    /// The groups of the compact form, beside a form without runs. As a fourth variant of [`Form`]
+    /// they made a jump of each look at the form, badly predicted, and a call of each drop.
+    groups: Option<Box<MatchGroups>>,
+}
+
+impl Rest {
+    fn run_count(&self) -> usize {
+        self.completed.len() + self.groups.as_ref().map_or(0, |groups| groups.run_count())
+    }
 }
 
 impl Default for Form {
@@ -56,10 +65,10 @@ impl KeyState {
     #[inline(always)]
     pub(super) fn kind(&self) -> FormKind {
         match &self.form {
+            Form::Runs { .. } if self.groups().is_some() => FormKind::Compact,
             Form::Runs { .. } => FormKind::Runs,
             Form::Window(_) => FormKind::Window,
             Form::SharedSuffix { .. } => FormKind::SharedSuffix,
-            Form::Compact(_) => FormKind::Compact,
         }
     }
 
@@ -113,7 +122,7 @@ impl KeyState {
     pub(in crate::exec) fn runs(&self) -> &[Run] {
         match &self.form {
             Form::Runs { gone, runs } => &runs[*gone as usize..],
-            Form::Window(_) | Form::SharedSuffix { .. } | Form::Compact(_) => &[],
+            Form::Window(_) | Form::SharedSuffix { .. } => &[],
         }
     }
 
@@ -122,7 +131,7 @@ impl KeyState {
     pub(in crate::exec) fn runs_in_place(&mut self) -> &mut [Run] {
         match &mut self.form {
             Form::Runs { gone, runs } => &mut runs[*gone as usize..],
-            Form::Window(_) | Form::SharedSuffix { .. } | Form::Compact(_) => &mut [],
+            Form::Window(_) | Form::SharedSuffix { .. } => &mut [],
         }
     }
 
@@ -184,7 +193,7 @@ impl KeyState {
                 }
                 runs.reserve(1);
             }
-            Form::Window(_) | Form::SharedSuffix { .. } | Form::Compact(_) => {
+            Form::Window(_) | Form::SharedSuffix { .. } => {
                 self.runs_mut();
             }
         }
@@ -212,7 +221,7 @@ impl KeyState {
                 }
                 runs
             }
-            Form::Window(_) | Form::SharedSuffix { .. } | Form::Compact(_) => {
+            Form::Window(_) | Form::SharedSuffix { .. } => {
                 unreachable!("it was made runs above")
             }
         }
@@ -228,7 +237,7 @@ impl KeyState {
     pub(in crate::exec) fn queue(&self) -> Option<&Queue> {
         match &self.form {
             Form::Window(window) => Some(window),
-            Form::Runs { .. } | Form::SharedSuffix { .. } | Form::Compact(_) => None,
+            Form::Runs { .. } | Form::SharedSuffix { .. } => None,
         }
     }
 
@@ -237,7 +246,7 @@ impl KeyState {
     pub(in crate::exec) fn queue_mut(&mut self) -> Option<&mut Queue> {
         match &mut self.form {
             Form::Window(window) => Some(window),
-            Form::Runs { .. } | Form::SharedSuffix { .. } | Form::Compact(_) => None,
+            Form::Runs { .. } | Form::SharedSuffix { .. } => None,
         }
     }
 
@@ -249,7 +258,7 @@ impl KeyState {
         }
         match &mut self.form {
             Form::Window(window) => window,
-            Form::Runs { .. } | Form::SharedSuffix { .. } | Form::Compact(_) => {
+            Form::Runs { .. } | Form::SharedSuffix { .. } => {
                 unreachable!("it was made a window above")
             }
         }
@@ -260,7 +269,7 @@ impl KeyState {
     pub(in crate::exec) fn representative(&self) -> Option<&Run> {
         match &self.form {
             Form::SharedSuffix { representative, .. } => Some(representative),
-            Form::Runs { .. } | Form::Window(_) | Form::Compact(_) => None,
+            Form::Runs { .. } | Form::Window(_) => None,
         }
     }
 
@@ -272,7 +281,7 @@ impl KeyState {
             Form::SharedSuffix { suffixes, newest, representative } => {
                 Some((representative, suffixes, newest))
             }
-            Form::Runs { .. } | Form::Window(_) | Form::Compact(_) => None,
+            Form::Runs { .. } | Form::Window(_) => None,
         }
     }
 
@@ -281,7 +290,7 @@ impl KeyState {
     pub(super) fn newest_suffix(&self) -> Option<i64> {
         match &self.form {
             Form::SharedSuffix { newest, .. } => Some(*newest),
-            Form::Runs { .. } | Form::Window(_) | Form::Compact(_) => None,
+            Form::Runs { .. } | Form::Window(_) => None,
         }
     }
 
@@ -319,28 +328,20 @@ impl KeyState {
     /// Returns the groups of the compact form.
     #[inline]
     pub(super) fn groups(&self) -> Option<&MatchGroups> {
-        match &self.form {
-            Form::Compact(groups) => Some(groups),
-            Form::Runs { .. } | Form::Window(_) | Form::SharedSuffix { .. } => None,
-        }
+        self.rest.as_ref()?.groups.as_deref()
     }
 
     /// Removes and returns the groups of the compact form.
     #[inline]
     pub(super) fn take_groups(&mut self) -> Option<Box<MatchGroups>> {
-        match std::mem::take(&mut self.form) {
-            Form::Compact(groups) => Some(groups),
-            other => {
-                self.form = other;
-                None
-            }
-        }
+        self.rest.as_mut()?.groups.take()
     }
 
     /// Sets the groups of the compact form. There must be no other state.
     #[inline]
     pub(super) fn set_groups(&mut self, groups: Box<MatchGroups>) {
-        self.change_to(Form::Compact(groups));
+        debug_assert_eq!(self.run_count(), self.completed().len(), "a key has one form at a time");
+        self.rest.get_or_insert_default().groups = Some(groups);
     }
 
     #[inline]
@@ -382,9 +383,8 @@ impl KeyState {
             Form::Runs { gone, runs } => runs.len() - *gone as usize,
             Form::Window(window) => window.len as usize,
             Form::SharedSuffix { suffixes, .. } => 1 + *suffixes as usize,
-            Form::Compact(groups) => groups.run_count(),
         };
-        open + self.completed().len()
+        open + self.rest.as_ref().map_or(0, |rest| rest.run_count())
     }
 
     /// Returns the heap size of the state in bytes, without its events in the store.

@@ -39,7 +39,7 @@ use crate::exec::store::Store;
 use crate::nfa::{Program, Strategy};
 use crate::time::Timestamp;
 
-use compact::{CompactForm, MatchGroups};
+use compact::CompactForm;
 use runs::RunsForm;
 use shared_suffix::SharedSuffixForm;
 use window::WindowForm;
@@ -48,7 +48,8 @@ pub use key::KeyState;
 pub(super) use kind::FormKind;
 pub(super) use queue::{Queue, Queues};
 
-/// The partial matches of one key, in one of the forms.
+/// The partial matches of one key, in one of the forms. The groups of the compact form are with the
+/// state that only few patterns need, beside a form without runs (`key.rs`).
 #[derive(Clone, Debug)]
 enum Form {
     Runs {
@@ -62,8 +63,6 @@ enum Form {
     /// last suffix started. The representative's chain marks the nodes of the suffixes' first
     /// events.
     SharedSuffix { suffixes: u32, newest: i64, representative: Run },
-    /// Groups of partial matches with the same future.
-    Compact(Box<MatchGroups>),
 }
 
 /// The operations of every form. The functions take the key, since a push can change its form.
