@@ -40,7 +40,7 @@ pub(crate) struct Timing {
     /// The bound from first to last event, exclusive.
     pub(crate) within: Option<Length>,
     /// The bound in milliseconds, if its length is fixed.
-    span: Option<i64>,
+    pub(crate) span: Option<i64>,
     /// The length of the silence that ends the pattern, if it is reported again each time it has
     /// passed.
     pub(crate) repeat: Option<Length>,

@@ -35,7 +35,7 @@ use crate::exec::open::Open;
 use crate::exec::outcome::Outcome;
 use crate::exec::run::Run;
 use crate::exec::store::Store;
-use crate::hir::{Length, LimitPolicy, Report};
+use crate::hir::{LimitPolicy, Report};
 use crate::nfa::Decision;
 use crate::time::Timestamp;
 
@@ -181,7 +181,7 @@ impl<E: Event> FormContract<E> for CompactForm {
 impl<E: Event> Matcher<E> {
     /// Returns the pattern's own bound in milliseconds.
     fn span(&self) -> Option<i64> {
-        self.program.timing.within.and_then(Length::as_millis)
+        self.program.timing.span
     }
 
     fn create_groups(&self) -> MatchGroups {
@@ -211,9 +211,7 @@ impl<E: Event> Matcher<E> {
         completed: &mut u32,
         time: Timestamp,
     ) {
-        let span = self.span().unwrap_or(i64::MAX);
-        let time = time.as_millis();
-        groups.collect(store, completed, |start| start.time.saturating_add(span) > time);
+        groups.collect(store, completed, |start| self.end(start) > time.as_millis());
     }
 
     /// The maximum number of nodes of a key.
@@ -226,8 +224,8 @@ impl<E: Event> Matcher<E> {
     #[cold]
     fn cut_groups(&self, store: &mut Store<E>, groups: &mut MatchGroups) -> usize {
         let size = |groups: &MatchGroups| groups.run_count() + groups.dag.len();
-        let now = groups.now;
-        groups.collect(store, &mut { NONE }, |start| self.end(start) > now);
+        let now = Timestamp::from_millis(groups.now);
+        self.collect_groups(store, groups, &mut { NONE }, now);
         let before = size(groups);
         while !groups.all.is_empty()
             && (groups.run_count() > self.most_runs || groups.dag.len() > self.most_nodes())

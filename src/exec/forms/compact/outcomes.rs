@@ -30,9 +30,7 @@ impl<E: Event> Matcher<E> {
         at: Timestamp,
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> u64 {
-        let is_over =
-            |start: &DagEvent, span: i64| start.time.saturating_add(span) <= at.as_millis();
-        if self.span().is_some_and(|span| is_over(groups.dag.oldest(completed), span)) {
+        if self.end(groups.dag.oldest(completed)) <= at.as_millis() {
             self.collect_groups(store, groups, &mut completed, at);
         }
         if completed == NONE {
@@ -164,7 +162,7 @@ impl<E: Event> Matcher<E> {
 
     /// Returns the time at which a partial match with this start is over.
     pub(super) fn end(&self, start: &DagEvent) -> i64 {
-        self.span().map_or(i64::MAX, |span| start.time.saturating_add(span))
+        self.program.deadline_of(start.time)
     }
 
     /// Returns the first chains of each group with the group, `most` of each at most, in the defined
