@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::clauses::Clauses;
 use super::context::RuleLowerer;
+use super::expr::contradiction;
 use super::terms::{ExprContext, Typed, What};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::{
@@ -66,8 +67,25 @@ impl<'a> RuleLowerer<'_, 'a> {
             .map(|((name, expr), kind)| (name.clone(), expr.clone(), kind))
             .collect();
         let context = ExprContext { candidate: None, what: What::Emit, bound: None };
+        let errors = self.env.errors;
         let typed = self.condition(condition, context);
         self.reporting.emitted.clear();
+        let never = match &typed.expr {
+            Expr::Literal(value) => *value != Value::Bool(true),
+            // No bare field of an event is in it, so the type says nothing.
+            expr => self
+                .stream
+                .types
+                .first()
+                .is_some_and(|ty| contradiction(expr, *ty, &self.env.schema)),
+        };
+        if never && !typed.kind.is_never() && self.env.errors == errors {
+            let message = "this condition is always false";
+            self.report(
+                Diagnostic::warning(Code::AlwaysFalse, condition.span, message)
+                    .help("no match fulfils it, so that none is reported"),
+            );
+        }
         typed.expr
     }
 

@@ -73,6 +73,8 @@ pub(super) struct StepInfo {
     pub(super) group: bool,
     /// True if a match can hold several events of it.
     pub(super) many: bool,
+    /// The most events of it that a match can hold, where that is known.
+    pub(super) most: Option<u32>,
     /// The repeated groups around it.
     pub(super) loops: Vec<usize>,
 }

@@ -2,10 +2,11 @@
 
 use std::cmp::Ordering;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use crate::hir::Expr;
-use crate::hir::expr::{BinaryOp, FieldRef, Set, ValueSet};
+use crate::hir::expr::{AggregateOp, BinaryOp, FieldRef, Set, ValueSet};
+use crate::hir::functions::Callee;
 use crate::hir::lower::canon;
 use crate::schema::{Schema, TypeId};
 use crate::value::{Kind, Value, ValueRef};
@@ -16,16 +17,16 @@ const MAX_PARTS: usize = 200;
 /// The longest list that is compared item by item.
 const MAX_ITEMS: usize = 1000;
 
-/// A fact that a part of a condition states about a field.
+/// A fact that a part of a condition states about a value: a field, or what is computed of fields.
 #[derive(Clone, Copy)]
 enum Fact<'e> {
-    /// The comparison of the field with a constant holds.
+    /// The comparison of the value with a constant holds.
     Is(BinaryOp, ValueRef<'e>),
-    /// The field is one of these values.
+    /// It is one of these values.
     In(&'e ValueSet),
-    /// The field is none of these values.
+    /// It is none of these values.
     NotIn(&'e ValueSet),
-    /// The field is null. No other fact can hold beside this one.
+    /// It is null. No other fact can hold beside this one.
     Null,
 }
 
@@ -139,8 +140,7 @@ impl Sure<'_> {
 
 /// True if no event fulfils all of these; those with the flag have to be false.
 fn contradict(mut open: Vec<(&Expr, bool)>, ty: TypeId, schema: &Schema) -> bool {
-    let text = |part: &Expr| canon::part(part, ty, schema);
-    let mut facts: Vec<(String, Fact<'_>)> = Vec::new();
+    let mut facts = Facts { ty, schema, of_one: Vec::new(), of_two: HashMap::new() };
     let (mut said, mut denied) = (HashSet::new(), HashSet::new());
     while let Some((next, negated)) = open.pop() {
         if said.len() + denied.len() > MAX_PARTS {
@@ -162,67 +162,151 @@ fn contradict(mut open: Vec<(&Expr, bool)>, ty: TypeId, schema: &Schema) -> bool
                 }
                 continue;
             }
-            (part, false) => said.insert(text(part)),
-            (part, true) => denied.insert(text(part)),
+            (part, false) => said.insert(facts.text(part)),
+            (part, true) => denied.insert(facts.text(part)),
         };
-        let mut note = |field: &FieldRef, fact| {
-            let fact = if is_whole(field, ty, schema) { of_whole(fact) } else { fact };
-            facts.push((canon::field(field, ty, schema), fact));
-        };
-        match next {
-            Expr::Field(field) => {
-                note(field, Fact::Is(BinaryOp::Eq, ValueRef::Bool(!negated)));
+        if facts.state(next, negated) == Chance::Impossible {
+            return true;
+        }
+    }
+    !said.is_disjoint(&denied) || any_exclude_each_other(&facts.of_one)
+}
+
+/// The chance that a condition is fulfilled, after one more part of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Chance {
+    Possible,
+    Impossible,
+}
+
+/// The facts that the parts of a condition state.
+struct Facts<'e> {
+    ty: TypeId,
+    schema: &'e Schema,
+    /// The facts about one value, with the value's text.
+    of_one: Vec<(String, Fact<'e>)>,
+    /// The order that two values can still have, by their texts in order: the bits of [`orders`].
+    of_two: HashMap<(String, String), u8>,
+}
+
+impl<'e> Facts<'e> {
+    fn text(&self, part: &Expr) -> String {
+        canon::part(part, self.ty, self.schema)
+    }
+
+    /// Takes one part that has to be true, or false if it is `negated`.
+    fn state(&mut self, part: &'e Expr, negated: bool) -> Chance {
+        match part {
+            Expr::Field(_) => {
+                self.note(part, Fact::Is(BinaryOp::Eq, ValueRef::Bool(!negated)));
             }
             Expr::Binary(op, a, b) => {
                 // The negation of a comparison is the opposite comparison, since neither is null.
-                let Some(op) = (if negated { opposite(*op) } else { Some(*op) }) else { continue };
-                match (&**a, &**b) {
-                    (Expr::Field(field), Expr::Literal(value)) => {
-                        note(field, Fact::Is(op, value.as_ref()));
-                    }
-                    (Expr::Literal(value), Expr::Field(field)) => {
-                        note(field, Fact::Is(mirror(op), value.as_ref()));
-                    }
-                    // Nothing is less than itself, or differs from itself.
-                    (a, b) => {
-                        let strict = matches!(op, BinaryOp::Lt | BinaryOp::Gt | BinaryOp::Ne);
-                        if strict && text(a) == text(b) {
-                            return true;
-                        }
-                    }
+                let op = if negated { opposite(*op) } else { Some(*op) };
+                if let Some(op) = op {
+                    return self.compared(op, a, b);
                 }
             }
-            Expr::In(value, set) => {
-                let Expr::Field(field) = &**value else { continue };
-                match &**set {
-                    Set::Values(values) if negated => note(field, Fact::NotIn(values)),
-                    Set::Values(values) => note(field, Fact::In(values)),
-                    // An empty range was reported already.
-                    Set::Range(Expr::Literal(low), Expr::Literal(high))
-                        if !negated
-                            && low.as_ref().compare(high.as_ref()).is_some_and(Ordering::is_le) =>
-                    {
-                        note(field, Fact::Is(BinaryOp::Ge, low.as_ref()));
-                        note(field, Fact::Is(BinaryOp::Le, high.as_ref()));
-                    }
-                    _ => {}
+            Expr::In(value, set) => match &**set {
+                Set::Values(values) if negated => self.note(value, Fact::NotIn(values)),
+                Set::Values(values) => self.note(value, Fact::In(values)),
+                // An empty range was reported already.
+                Set::Range(Expr::Literal(low), Expr::Literal(high))
+                    if !negated
+                        && low.as_ref().compare(high.as_ref()).is_some_and(Ordering::is_le) =>
+                {
+                    self.note(value, Fact::Is(BinaryOp::Ge, low.as_ref()));
+                    self.note(value, Fact::Is(BinaryOp::Le, high.as_ref()));
                 }
-            }
-            Expr::IsNull(inner) if !negated => {
-                if let Expr::Field(field) = &**inner {
-                    note(field, Fact::Null);
-                }
-            }
+                _ => {}
+            },
+            Expr::IsNull(inner) if !negated => self.note(inner, Fact::Null),
             _ => {}
         }
+        Chance::Possible
     }
-    if !said.is_disjoint(&denied) {
-        return true;
+
+    /// Takes a comparison that has to hold.
+    fn compared(&mut self, op: BinaryOp, a: &'e Expr, b: &'e Expr) -> Chance {
+        match (a, b) {
+            (subject, Expr::Literal(value)) => self.note(subject, Fact::Is(op, value.as_ref())),
+            (Expr::Literal(value), subject) => {
+                self.note(subject, Fact::Is(mirror(op), value.as_ref()));
+            }
+            (a, b) => {
+                let Some(ways) = orders(op) else { return Chance::Possible };
+                let (left, right) = (self.text(a), self.text(b));
+                if left == right && ways & EQUAL == 0 {
+                    // Nothing is less than itself, or differs from itself.
+                    return Chance::Impossible;
+                }
+                if is_repeatable(a) && is_repeatable(b) {
+                    let is_swapped = left > right;
+                    let ways = if is_swapped { orders(mirror(op)).unwrap_or(ways) } else { ways };
+                    let pair = if is_swapped { (right, left) } else { (left, right) };
+                    let still = self.of_two.entry(pair).or_insert(LESS | EQUAL | GREATER);
+                    *still &= ways;
+                    if *still == 0 {
+                        return Chance::Impossible;
+                    }
+                }
+            }
+        }
+        Chance::Possible
     }
-    any_exclude_each_other(&facts)
+
+    /// Notes a fact about a value that is no constant.
+    fn note(&mut self, subject: &Expr, fact: Fact<'e>) {
+        let text = match subject {
+            Expr::Literal(_) => return,
+            Expr::Field(field) => canon::field(field, self.ty, self.schema),
+            other if is_repeatable(other) => self.text(other),
+            _ => return,
+        };
+        let fact = if is_whole(subject, self.ty, self.schema) { of_whole(fact) } else { fact };
+        self.of_one.push((text, fact));
+    }
 }
 
-/// True if two facts of one field exclude each other.
+/// The two values of a comparison can have these orders, each a bit.
+const LESS: u8 = 1;
+const EQUAL: u8 = 2;
+const GREATER: u8 = 4;
+
+/// The orders in which a comparison holds; `None` for what compares nothing.
+fn orders(op: BinaryOp) -> Option<u8> {
+    Some(match op {
+        BinaryOp::Eq => EQUAL,
+        BinaryOp::Ne => LESS | GREATER,
+        BinaryOp::Lt => LESS,
+        BinaryOp::Le => LESS | EQUAL,
+        BinaryOp::Gt => GREATER,
+        BinaryOp::Ge => GREATER | EQUAL,
+        _ => return None,
+    })
+}
+
+/// True if an expression has one value for one event and one partial match, however often it is
+/// computed. The functions of the host need not have.
+fn is_repeatable(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(_)
+        | Expr::Field(_)
+        | Expr::Captured(_)
+        | Expr::Register(_)
+        | Expr::Key(_)
+        | Expr::Match(_)
+        | Expr::Matches(_) => true,
+        Expr::Aggregate(of) => of.arg.as_ref().is_none_or(is_repeatable),
+        Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => is_repeatable(x),
+        Expr::Binary(_, a, b) => is_repeatable(a) && is_repeatable(b),
+        Expr::Call(Callee::Host(_), _) | Expr::In(..) | Expr::Record(_) => false,
+        Expr::Call(_, parts) | Expr::List(parts) => parts.iter().all(is_repeatable),
+        Expr::If(parts) => parts.iter().all(is_repeatable),
+    }
+}
+
+/// True if two facts about one value exclude each other.
 fn any_exclude_each_other(facts: &[(String, Fact<'_>)]) -> bool {
     let mut pairs = facts
         .iter()
@@ -245,7 +329,7 @@ fn opposite(op: BinaryOp) -> Option<BinaryOp> {
 }
 
 /// `5 < x` as `x > 5`.
-fn mirror(op: BinaryOp) -> BinaryOp {
+pub(super) fn mirror(op: BinaryOp) -> BinaryOp {
     match op {
         BinaryOp::Lt => BinaryOp::Gt,
         BinaryOp::Le => BinaryOp::Ge,
@@ -255,10 +339,18 @@ fn mirror(op: BinaryOp) -> BinaryOp {
     }
 }
 
-/// True if the field holds whole numbers only.
-fn is_whole(field: &FieldRef, ty: TypeId, schema: &Schema) -> bool {
-    let FieldRef::Declared(id) = field else { return false };
-    schema.ty(ty).field(*id).kind().without(Kind::NULL) == Kind::INT
+/// True if the value is a whole number, if it is not null.
+fn is_whole(subject: &Expr, ty: TypeId, schema: &Schema) -> bool {
+    match subject {
+        Expr::Field(FieldRef::Declared(id)) => {
+            schema.ty(ty).field(*id).kind().without(Kind::NULL) == Kind::INT
+        }
+        Expr::Aggregate(of) => of.op == AggregateOp::Count,
+        Expr::Call(Callee::BuiltIn(function) | Callee::InZone(function, _), _) => {
+            function.result.without(Kind::NULL) == Kind::INT
+        }
+        _ => false,
+    }
 }
 
 /// A fact about a whole number: `v > 3` is `v >= 4`, so that nothing is between 3 and 4.

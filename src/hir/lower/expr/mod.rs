@@ -1,5 +1,6 @@
 //! Expressions: types checked, constants computed. Names are `path`'s business.
 
+mod bounds;
 mod call;
 mod contradiction;
 mod matches;
@@ -233,6 +234,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             _ => {
                 let kind = arithmetic(op, a.kind, b.kind);
+                self.warn_of_bounds(op, (&a, &b), span, context);
                 if kind.is_never() {
                     let (left, right) = (non_null(a.kind), non_null(b.kind));
                     if left.is_never() || right.is_never() {

@@ -170,6 +170,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let mut fine = true;
         for item in items {
             if let Expr::Literal(constant) = item.expr {
+                self.warn_of_item(value, &constant, item.span, context);
                 fine &= self.add_element(&mut values, value, constant, item.span);
             }
         }

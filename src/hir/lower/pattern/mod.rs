@@ -303,8 +303,10 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let many = quant.can_repeat();
                 let name = take.alias.as_ref().unwrap_or(&step.name);
                 let step = self.add_step(&name.node, name.span, resolved.ty, loops);
-                self.steps[step].many |= many;
-                self.steps[step].explicit = take.alias.is_some();
+                let info = &mut self.steps[step];
+                info.many |= many;
+                info.most = info.most.and(quant.quantifier.max);
+                info.explicit = take.alias.is_some();
                 Some(PlanKind::Step { step, resolved, quant })
             }
             Unit::Group(body, bound) => {
@@ -439,6 +441,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 negated: false,
                 group: true,
                 many: true,
+                most: None,
                 loops: Vec::new(),
             });
             self.steps.len() - 1
@@ -494,6 +497,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             negated: false,
             group: false,
             many: !loops.is_empty(),
+            most: loops.is_empty().then_some(1),
             loops: loops.to_vec(),
         });
         self.steps.len() - 1
