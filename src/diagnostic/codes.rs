@@ -180,12 +180,14 @@ codes! {
     NeverRepeated = "W0010",
     /// A `report` that chooses among one match.
     OneMatchAtMost = "W0011",
-    /// A clause that says nothing beside `once`.
+    /// A clause that says nothing: beside `once`, or for a pattern of one event.
     NothingToSay = "W0012",
     /// `any event` in a rule whose stream has one event type only.
     NarrowWildcard = "W0013",
     /// A set of matches that is counted or chosen from by listing it.
     ListedMatches = "W0014",
+    /// A `like` whose text has no wildcard.
+    NoWildcard = "W0015",
 }
 
 impl Code {

@@ -10,8 +10,8 @@ use super::expr::contradiction;
 use super::terms::{ExprContext, Typed, What};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::{
-    Emit, Expr, Item, ItemKind, Limit, LimitPolicy, LoopMode, Once, Report, Sequence, Skip,
-    SkipStrategy, Suppress,
+    Contiguity, Emit, Expr, Item, ItemKind, Limit, LimitPolicy, LoopMode, Once, Quantifier, Report,
+    Sequence, Skip, SkipStrategy, Suppress,
 };
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use crate::value::{Kind, Value};
@@ -229,6 +229,42 @@ impl<'a> RuleLowerer<'_, 'a> {
             .report(source, Diagnostic::warning(Code::OneMatchAtMost, span, message).help(help));
     }
 
+    /// Warns of an `on timeout` where no partial match ever runs out of time, and of a `without`
+    /// where there is no time between two events: both can only be a misunderstanding.
+    pub(super) fn warn_of_one_event(&mut self, clauses: &Clauses<'a>, body: &Sequence) {
+        let mut events = body.items.iter().filter(|item| !item.is_not());
+        let (Some(only), None) = (events.next(), events.next()) else { return };
+        let waits = body.items.iter().any(|item| {
+            item.is_not() && item.contiguity == Contiguity::Next
+                || !(item.is_not() || one_event(item))
+        });
+        if waits || !one_event(only) {
+            return;
+        }
+        let is_silence = body.items.last().is_some_and(Item::is_not);
+        if let Some((source, clause)) = clauses.by_word.get("on timeout").copied() {
+            let message = "nothing times out here, so that `on timeout` says nothing";
+            let help = if is_silence {
+                "a `not` at the end makes a match when its time is over: `emit` says what it reports"
+            } else {
+                "each event is a match at once: `emit` says what it reports"
+            };
+            self.env.report(
+                source,
+                Diagnostic::warning(Code::NothingToSay, clause.span, message).help(help),
+            );
+        }
+        if let (Some(without), false) = (&body.without, is_silence) {
+            let site = self.steps[without.step.index()].site;
+            let message = "a match of this pattern is one event, so that `without` says nothing";
+            self.env.report(
+                site.source,
+                Diagnostic::warning(Code::NothingToSay, site.span, message)
+                    .help("to ask for the time before or after it, use `not x for 10m`"),
+            );
+        }
+    }
+
     /// Resolves a name behind `suppress ... by`: an emitted field, or a part of the key.
     fn suppress_by(&mut self, name: &'a Name, emit: Option<&Emit>) -> Option<Expr> {
         let emitted = || emit.iter().flat_map(|emit| &emit.fields);
@@ -259,6 +295,18 @@ impl<'a> RuleLowerer<'_, 'a> {
             return None;
         }
         Some(Limit { partials: usize::try_from(number.node).unwrap_or(usize::MAX), policy })
+    }
+}
+
+/// True if the item is one event, whichever it is.
+fn one_event(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } => *quantifier == Quantifier::ONCE,
+        ItemKind::Alternatives { branches, count: 1 } => {
+            let one = |branch: &Sequence| matches!(&branch.items[..], [item] if one_event(item));
+            branches.iter().all(one)
+        }
+        ItemKind::Not { .. } | ItemKind::Group { .. } | ItemKind::Alternatives { .. } => false,
     }
 }
 

@@ -122,6 +122,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let meta = self.meta(clauses);
         let (body, within) = body?;
         self.warn_of_one_match(clauses, &body, &skip);
+        self.warn_of_one_event(clauses, &body);
         let steps = self.steps.iter().map(|step| Step {
             name: step.name.clone(),
             ty: step.one_type(),

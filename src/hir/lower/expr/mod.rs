@@ -219,6 +219,10 @@ impl<'a> RuleLowerer<'_, 'a> {
                 if !(self.expect(&b, Kind::STRING, "`like`") && text) {
                     return refused(span);
                 }
+                // A parameter is there to be changed.
+                if let ast::Expr::Literal(_) = right.node {
+                    self.warn_of_no_wildcard(&b);
+                }
                 truth_of(a.kind.or(b.kind))
             }
             BinaryOp::Eq
@@ -230,11 +234,11 @@ impl<'a> RuleLowerer<'_, 'a> {
                 if !self.comparison(op, &mut a, &mut b, span) {
                     return refused(span);
                 }
+                self.warn_of_bounds(op, (&a, &b), span, context);
                 truth_of(a.kind.or(b.kind))
             }
             _ => {
                 let kind = arithmetic(op, a.kind, b.kind);
-                self.warn_of_bounds(op, (&a, &b), span, context);
                 if kind.is_never() {
                     let (left, right) = (non_null(a.kind), non_null(b.kind));
                     if left.is_never() || right.is_never() {
@@ -263,6 +267,22 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
         };
         fold(Typed { expr: Expr::Binary(op, Box::new(a.expr), Box::new(b.expr)), kind, span })
+    }
+
+    /// Warns of a `like` whose constant text has no wildcard: it means `==`, which is seldom meant.
+    fn warn_of_no_wildcard(&mut self, pattern: &Typed) {
+        let Expr::Literal(Value::String(text)) = &pattern.expr else { return };
+        if text.contains(['*', '?']) {
+            return;
+        }
+        let message = "this text has no wildcard, so that `like` is `==`";
+        let sql = text.replace('%', "*");
+        let help = if text.contains('%') {
+            format!("`%` stands for itself; `*` is any text and `?` one character: {sql:?}")
+        } else {
+            format!("`*` is any text and `?` one character, as in \"*{text}*\"; else write `==`")
+        };
+        self.report(Diagnostic::warning(Code::NoWildcard, pattern.span, message).help(help));
     }
 
     /// Reports if something is divided by a constant zero.
