@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
 use kleene::schema::Schema;
 
@@ -15,6 +16,10 @@ use self::help::{
 };
 use crate::input::{self, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text};
 use crate::rules::RuleArgs;
+
+/// The reason to refuse `--delimiter` where the input is not CSV.
+pub(crate) const DELIMITER_OF_JSON: &str = "--delimiter is for CSV, and the input is read as JSON \
+     lines: `--format csv` reads it as CSV";
 
 /// Finds patterns of events over time in files and streams.
 #[derive(Debug, Parser)]
@@ -314,6 +319,14 @@ impl InputArgs {
     pub(crate) fn form(&self) -> Form {
         let delimiter = self.delimiter.unwrap_or_else(|| input::delimiter_of(&self.input));
         Form { format: self.format(), delimiter, max_line: self.max_line }
+    }
+
+    /// Fails if the delimiter of CSV is given for another format: it would do nothing.
+    pub(crate) fn refuse_needless_delimiter(&self) -> Result<()> {
+        if self.delimiter.is_some() && self.format() != Format::Csv {
+            bail!(DELIMITER_OF_JSON);
+        }
+        Ok(())
     }
 
     /// True if the events come from a terminal.

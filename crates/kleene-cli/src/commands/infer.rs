@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 
 use crate::Ending;
-use crate::args::InferArgs;
+use crate::args::{DELIMITER_OF_JSON, InferArgs};
 use crate::guard::Guard;
 use crate::input::{self, Form, Format, RawFeed};
 use kleene_tools::counts::counted;
@@ -24,6 +24,7 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
     let mut opened = input::open(&args.input)?;
     let named = input::delimiter_of(&args.input);
     let delimiter = match args.delimiter {
+        Some(_) if format == Format::Jsonl => bail!(DELIMITER_OF_JSON),
         Some(delimiter) => delimiter,
         None if format == Format::Csv => {
             let header = opened.first_line(args.max_line).context("cannot read the input")?;

@@ -22,6 +22,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
         Err(refused) => return Ok(refused.say()),
     };
     loaded.refuse_unknown_type(args.events.event_type.as_deref())?;
+    args.events.refuse_needless_delimiter()?;
     let rule = loaded.pick(args.rule.as_deref())?;
     if args.key.is_empty() && !rule.key.is_empty() {
         let parts: Vec<&str> = rule.key.iter().map(|part| &*part.name).collect();
@@ -47,7 +48,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
     let mut feed = args.events.start(opened, &loaded.schema)?;
     let interrupt = Interrupt::default();
     interrupt.listen(feed.waker());
-    let mut review = Review::new(&loaded.schema, args.events.time_unit);
+    let mut review = Review::new(&loaded.schema, &args.events);
     let mut counts = Counts::default();
     let ending = pump(&mut feed, &mut tracer, &mut review, &mut counts, &args.key, &interrupt)?;
     if ending == Ending::Fine {

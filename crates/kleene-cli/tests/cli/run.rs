@@ -355,6 +355,54 @@ fn the_type_can_be_given_and_the_fields_named() {
 }
 
 #[test]
+fn a_delimiter_of_json_is_refused() {
+    let rules = "event hit { ip: ip, at: time }\nrule r { key ip match hit }";
+    let dir = Dir::new(&[("r.cep", rules.as_bytes())]);
+    dir.write("a.jsonl", b"{}\n");
+    dir.write("a.csv", b"ip,at\n");
+    for command in ["run r.cep", "why r.cep --key 1.2.3.4", "infer"] {
+        let (command, file) = match command {
+            "infer" => (command.to_owned(), "a.jsonl".to_owned()),
+            _ => (command.to_owned(), "-i a.jsonl".to_owned()),
+        };
+        let ran = dir.run(&format!("{command} {file} --delimiter ;"));
+        assert_eq!(ran.code, Some(2), "{command}: {}", ran.stderr);
+        let expected = "error: --delimiter is for CSV, and the input is read as JSON lines";
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    }
+    let ran = dir.run("run r.cep -i a.csv --type hit --delimiter ,");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
+fn a_time_field_that_no_event_has_is_reported() {
+    let rules = "event hit { ip: ip, at: time, seen: { when: time? } }\n\
+                 rule r { key ip match hit }";
+    let dir = Dir::new(&[("r.cep", rules.as_bytes())]);
+    let line = |more: &str| {
+        format!("{{\"type\":\"hit\",\"ip\":\"1.2.3.4\",\"at\":1714557600000{more}}}\n")
+    };
+    let with = line(",\"seen\":{\"when\":1714557601000}");
+    dir.write("a.jsonl", (line("") + &with).as_bytes());
+    dir.write("a.csv", b"type,ip,at,seen.when\nhit,1.2.3.4,1714557600000,\n");
+    let hint = |field: &str| format!("hint: no event has the field `{field}` (--time-field)");
+    for (file, field, is_missing) in [
+        ("a.jsonl", "seen.wen", true),
+        ("a.jsonl", "seen.when", false),
+        ("a.jsonl", "at", false),
+        ("a.csv", "wen", true),
+        ("a.csv", "seen.when", false),
+    ] {
+        for threads in [1, 2] {
+            let ran =
+                dir.run(&format!("run r.cep -i {file} --time-field {field} --threads {threads}"));
+            assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+            assert_eq!(ran.stderr.contains(&hint(field)), is_missing, "{file}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
 fn events_come_back_as_they_were_given() {
     let rules = "
 event login {

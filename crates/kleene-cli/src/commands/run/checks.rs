@@ -15,7 +15,8 @@ pub(super) fn suits(args: &RunArgs, loaded: &Loaded) -> Result<()> {
     if loaded.rules.is_empty() {
         bail!("there is no rule to run");
     }
-    loaded.refuse_unknown_type(args.events.event_type.as_deref())
+    loaded.refuse_unknown_type(args.events.event_type.as_deref())?;
+    args.events.refuse_needless_delimiter()
 }
 
 /// Opening a file to write to it empties it, which must not happen to what is read.

@@ -92,7 +92,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let is_alone = args.watch || state.is_some() || args.spill.is_some();
     let is_parallel = args.threads > 1 && !is_alone && args.idle_timeout.is_none();
     let schema = if is_parallel { &loaded.schema } else { engine.schema() };
-    let review = Review::new(schema, args.events.time_unit);
+    let review = Review::new(schema, &args.events);
     let mut outlets = Outlets::new(args, output, rejects, progress, review);
     if is_parallel {
         return run_parallel(args, &loaded, opened, outlets);
