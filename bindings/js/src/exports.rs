@@ -25,8 +25,9 @@ fn plain<T>(result: Result<T, Fault>) -> Thrown<T> {
     result.map_err(|fault| thrown(&fault))
 }
 
-/// Called once for each instance. A panic then throws what it says out of the module, whose state
-/// is never used again: `core.js` refuses every later call.
+/// Called once for each instance. A panic then throws what it says out of the module, or it is a trap
+/// in a build without messages. The state of the module is never used again: `core.js` refuses every
+/// later call.
 #[wasm_bindgen(start)]
 pub fn start() {
     std::panic::set_hook(Box::new(|panic| throw_str(&panic.to_string())));

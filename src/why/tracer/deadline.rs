@@ -86,7 +86,7 @@ impl<E: Event> Tracer<E> {
             }
             let before = self.waiting();
             let (reported, _) = self.collect(|matcher, store, state, sink| {
-                matcher.advance(store, state, deadline, &mut |outcome| sink(outcome));
+                matcher.advance(store, state, deadline, sink);
                 0
             });
             let effects = self.after_time(&before, &reported, deadline);

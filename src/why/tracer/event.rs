@@ -151,7 +151,7 @@ impl<E: Event> Tracer<E> {
         let (runs, start) = self.matcher.probe(&mut self.store, &self.state, event, seq);
         let judged = self.judged(&before, &runs, &start, event);
         let (reported, dropped) = self.collect(|matcher, store, state, sink| {
-            matcher.push(store, state, event, seq, &mut |outcome| sink(outcome))
+            matcher.push(store, state, event, seq, sink)
         });
         let account = Account {
             seq,

@@ -354,7 +354,7 @@ impl<E: Event> Tracer<E> {
         self.time.watermark = watermark;
         let before = self.waiting();
         let reported = self.collect(|matcher, store, state, sink| {
-            matcher.finish(store, state, &mut |outcome| sink(outcome));
+            matcher.finish(store, state, sink);
             0
         });
         let effects = self.after_time(&before, &reported.0, Timestamp::MAX);
