@@ -4,6 +4,8 @@ use kleene::ruleset::RulesError;
 use kleene_tools::diagnostics::{Diagnostic, diagnostics};
 use serde::Serialize;
 
+use crate::words::in_options;
+
 /// The kind of a failure; `ErrorKind` in `index.d.ts` says what each means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -37,6 +39,11 @@ impl Fault {
     /// A failure without diagnostics.
     pub fn new(kind: Kind, message: impl Into<String>) -> Fault {
         Fault { kind, message: message.into(), diagnostics: Vec::new() }
+    }
+
+    /// An input that is no events. The reason may name flags of `kleene run`.
+    pub fn events(reason: &str) -> Fault {
+        Fault::new(Kind::Events, in_options(reason))
     }
 
     /// An option or argument that has no meaning.

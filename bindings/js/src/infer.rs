@@ -3,7 +3,7 @@
 use kleene_input::RawFeed;
 use kleene_tools::infer::{Sample, Wanted, observe};
 
-use crate::fault::{Fault, Kind};
+use crate::fault::Fault;
 use crate::input::Input;
 use crate::options::Options;
 
@@ -25,7 +25,7 @@ pub fn infer(events: Vec<u8>, options: &Options) -> Result<String, Fault> {
         unit: options.says_unit().then_some(reading.unit),
         form: Vec::new(),
     });
-    let failed = |reason: String| Fault::new(Kind::Events, reason);
+    let failed = |reason: String| Fault::events(&reason);
     let read = observe(&mut feed, &mut sample, LINES).map_err(|error| failed(error.to_string()))?;
     if read.events == 0 {
         return Err(failed(read.nothing(&feed, &sample, form.format)));

@@ -17,3 +17,4 @@ pub mod run;
 pub mod summary;
 pub mod text;
 pub mod why;
+pub mod words;

@@ -80,9 +80,9 @@ pub fn push_all(
             Item::Unknown(name) => printer.counts.saw_unknown(name),
             Item::Rejected(origin, reason) => {
                 printer.counts.rejected += 1;
-                printer.rejects.add(Reject::of(origin, "rejected", reason));
+                printer.rejects.add(Reject::of(origin, "rejected", &reason));
             }
-            Item::Unreadable(reason) => return Err(Fault::new(Kind::Events, reason)),
+            Item::Unreadable(reason) => return Err(Fault::events(&reason)),
         }
     }
     printer.at(Origin { line: 0, text: b"" });
@@ -182,7 +182,7 @@ impl Printer {
         self.text.extend_from_slice(Reject::start(origin.text));
     }
 
-    fn reject(&mut self, kind: &'static str, reason: String) {
+    fn reject(&mut self, kind: &'static str, reason: &str) {
         let origin = Origin { line: self.line, text: &self.text };
         self.rejects.add(Reject::of(origin, kind, reason));
     }
@@ -204,7 +204,7 @@ impl Sink<Indexed> for Printer {
     }
 
     fn late(&mut self, late: Late<'_, Indexed>) {
-        self.reject("late", late_reason(late.event.time(), late.watermark));
+        self.reject("late", &late_reason(late.event.time(), late.watermark));
     }
 
     fn rejected(&mut self, rejected: Rejected<'_, Indexed>) {
@@ -212,9 +212,9 @@ impl Sink<Indexed> for Printer {
         if let RejectReason::Mismatch { .. } = rejected.reason {
             // A rule made it: the line that is read is not to blame.
             let origin = Origin { line: 0, text: b"" };
-            self.rejects.add(Reject::of(origin, "rejected", reason));
+            self.rejects.add(Reject::of(origin, "rejected", &reason));
         } else {
-            self.reject("rejected", reason);
+            self.reject("rejected", &reason);
         }
     }
 

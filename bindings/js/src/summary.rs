@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::fault::Fault;
 use crate::run::Tally;
+use crate::words::in_options;
 
 /// The number of rejects to keep.
 const KEPT: usize = 1000;
@@ -26,9 +27,9 @@ pub struct Reject {
 
 impl Reject {
     /// Returns a reject for the line of `origin`.
-    pub fn of(origin: Origin<'_>, kind: &'static str, reason: String) -> Reject {
+    pub fn of(origin: Origin<'_>, kind: &'static str, reason: &str) -> Reject {
         let input = String::from_utf8_lossy(Reject::start(origin.text)).into_owned();
-        Reject { line: origin.line, kind, reason, input }
+        Reject { line: origin.line, kind, reason: in_options(reason), input }
     }
 
     /// As much of a line as is kept.

@@ -5,10 +5,11 @@ use kleene_input::{Cursor, Item};
 use kleene_tools::why::{entry_json, summary_json};
 use serde_json::{Value as Json, json};
 
-use crate::fault::{Fault, Kind};
+use crate::fault::Fault;
 use crate::input::Input;
 use crate::options::{Key, Options};
 use crate::rules;
+use crate::words::in_options;
 use kleene_wasm_engine::Indexed;
 
 /// The default number of entries to keep.
@@ -53,11 +54,11 @@ pub fn why(text: &str, events: Vec<u8>, options: &Options) -> Result<Json, Fault
             Item::Rejected(origin, reason) => {
                 let text = String::from_utf8_lossy(origin.text);
                 if texts.iter().all(|part| text.contains(part)) {
-                    tracer.unreadable(origin.line, &reason);
+                    tracer.unreadable(origin.line, &in_options(&reason));
                 }
             }
             Item::Unknown(_) => {}
-            Item::Unreadable(reason) => return Err(Fault::new(Kind::Events, reason)),
+            Item::Unreadable(reason) => return Err(Fault::events(&reason)),
         }
     }
     end(&mut tracer, options);

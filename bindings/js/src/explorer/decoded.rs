@@ -4,9 +4,10 @@ use kleene::schema::{EventType, Schema};
 use kleene::{Record, RuleSet, Timestamp};
 use kleene_input::{Block, Cursor, Format, Item, Parser};
 
-use crate::fault::{Fault, Kind};
+use crate::fault::Fault;
 use crate::input::Input;
 use crate::run::takeable;
+use crate::words::in_options;
 
 /// A line of the input, decoded.
 #[derive(Debug)]
@@ -113,13 +114,13 @@ impl Decoded {
     /// No event can be read from the input.
     pub(super) fn decode(&mut self) -> Result<bool, Fault> {
         if let Some(reason) = &self.unreadable {
-            return Err(Fault::new(Kind::Events, reason.clone()));
+            return Err(Fault::events(reason));
         }
         let (Some(parser), false) = (&mut self.parser, self.is_at_end) else { return Ok(false) };
         if self.records.is_empty() {
             if let Err(reason) = parser.read_header(&self.input.block, &mut self.cursor) {
                 self.unreadable = Some(reason.clone());
-                return Err(Fault::new(Kind::Events, reason));
+                return Err(Fault::events(&reason));
             }
             self.start = self.cursor.bytes();
         }
@@ -134,7 +135,7 @@ impl Decoded {
             Some(Item::Unknown(_)) => (None, 0),
             Some(Item::Unreadable(reason)) => {
                 self.unreadable = Some(reason.clone());
-                return Err(Fault::new(Kind::Events, reason));
+                return Err(Fault::events(&reason));
             }
         };
         let line = if line > 0 { line } else { self.cursor.lines() };
@@ -194,7 +195,9 @@ impl Decoded {
         Some(match parser.next_item(&block, &mut Cursor::default())? {
             Item::Event(..) => Line::Event,
             Item::Unknown(name) => Line::Unknown(name.to_owned()),
-            Item::Rejected(_, reason) | Item::Unreadable(reason) => Line::Rejected(reason),
+            Item::Rejected(_, reason) | Item::Unreadable(reason) => {
+                Line::Rejected(in_options(&reason))
+            }
         })
     }
 

@@ -223,7 +223,7 @@ impl Run {
                 self.recorder.counts.rejected += 1;
                 let line = decoded.line_number(index).into();
                 let origin = kleene_input::Origin { line, text: decoded.text(index) };
-                self.recorder.rejects.add(Reject::of(origin, "rejected", reason));
+                self.recorder.rejects.add(Reject::of(origin, "rejected", &reason));
             }
             Some(decoded::Line::Unknown(name)) => self.recorder.counts.saw_unknown(&name),
             Some(decoded::Line::Event) | None => {}

@@ -193,7 +193,7 @@ impl Recorder {
 
     fn refuse(&mut self, index: Option<u32>, kind: &'static str, reason: String) {
         let line = if index.is_some() { self.line } else { 0 };
-        self.rejects.add(Reject::of(Origin { line, text: b"" }, kind, reason.clone()));
+        self.rejects.add(Reject::of(Origin { line, text: b"" }, kind, &reason));
         if let Some(index) = index
             && self.refused.len() < MAX_REASONS
         {
