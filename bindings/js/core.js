@@ -1,5 +1,6 @@
 // The package behind `index.js` and `node.js`: it keeps the instance of the module, and makes of
-// what crosses its border (text, JSON, typed arrays) what `index.d.ts` promises.
+// what crosses its border (text, JSON, typed arrays) what `index.d.ts` promises. What users hand over
+// is checked before, in `values.js`.
 //
 // A call into the module ends in one of three ways. It returns; it throws a text, the JSON of a
 // failure that the module foresaw; or it throws anything else: a trap, a panic, a stack that ran
@@ -7,18 +8,15 @@
 // called again.
 
 import { createGlue } from "./pkg/glue.js";
+import {
+  bytes, encode, formOf, isList, KleeneError, line, mostBytes, ofBuffer, options, outputs, reasonOf,
+  text, whole, wrong,
+} from "./values.js";
+
+export { KleeneError };
 
 /** The instance in use. */
 let current;
-
-export class KleeneError extends Error {
-  constructor(kind, message, diagnostics = []) {
-    super(message);
-    this.kind = kind;
-    this.diagnostics = diagnostics;
-  }
-}
-Object.defineProperty(KleeneError.prototype, "name", { value: "KleeneError" });
 
 // ---------------------------------------------------------------- the instance
 
@@ -72,7 +70,7 @@ function failure(of, thrown) {
     const { kind, message, diagnostics } = JSON.parse(thrown);
     return new KleeneError(kind, message, diagnostics);
   }
-  of.broken = thrown instanceof Error ? thrown.message : String(thrown);
+  of.broken = reasonOf(thrown);
   // What is collected later must not call into it either.
   of.glue.retire();
   const error = new KleeneError(
@@ -81,101 +79,6 @@ function failure(of, thrown) {
   );
   error.cause = thrown;
   return error;
-}
-
-// ---------------------------------------------------------------- what crosses the border
-
-const encoder = new TextEncoder();
-
-function text(what, value) {
-  if (typeof value !== "string") {
-    throw new KleeneError("options", `${what}: expected a string, not ${kindOf(value)}`);
-  }
-  return value;
-}
-
-function whole(what, value) {
-  if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
-    throw new KleeneError("options", `${what}: expected a whole number, not ${String(value)}`);
-  }
-  return value;
-}
-
-function kindOf(value) {
-  return value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
-}
-
-function options(given) {
-  if (given === undefined || given === null) {
-    return "{}";
-  }
-  if (typeof given !== "object") {
-    throw new KleeneError("options", `options: expected an object, not ${kindOf(given)}`);
-  }
-  try {
-    return JSON.stringify(given);
-  } catch (error) {
-    throw new KleeneError("options", `these options cannot be used: ${error.message}`);
-  }
-}
-
-/** A bigint as JSON: the digits. */
-function replaceBigInt(_, value) {
-  if (typeof value !== "bigint") {
-    return value;
-  }
-  // Where JSON cannot say it raw, a number in quotes is read as a number, too.
-  return typeof JSON.rawJSON === "function" ? JSON.rawJSON(String(value)) : String(value);
-}
-
-/** An event as a line of JSON. */
-function line(event) {
-  if (event === null || typeof event !== "object" || Array.isArray(event)) {
-    throw new KleeneError("events", `an event is an object, not ${kindOf(event)}`);
-  }
-  let json;
-  try {
-    json = JSON.stringify(event);
-  } catch {
-    try {
-      json = JSON.stringify(event, replaceBigInt);
-    } catch (error) {
-      throw new KleeneError("events", `this event cannot be written as JSON: ${error.message}`);
-    }
-  }
-  if (typeof json !== "string" || !json.startsWith("{")) {
-    throw new KleeneError("events", "this event is no object once it is written as JSON");
-  }
-  return json;
-}
-
-function bytes(events) {
-  if (typeof events === "string") {
-    return encoder.encode(events);
-  }
-  if (events instanceof Uint8Array) {
-    return events;
-  }
-  if (events instanceof ArrayBuffer) {
-    return new Uint8Array(events);
-  }
-  if (Array.isArray(events)) {
-    return encoder.encode(events.map(line).join("\n"));
-  }
-  throw new KleeneError(
-    "events",
-    `events: expected a string, a Uint8Array or an array of objects, not ${kindOf(events)}`,
-  );
-}
-
-/** Objects, of which the module reads JSON only. */
-function eventOptions(events, given) {
-  return Array.isArray(events) ? { ...given, format: "jsonl" } : given;
-}
-
-/** The outputs of lines of JSON. In a line there is no other end of a line. */
-function outputs(lines) {
-  return lines === "" ? [] : JSON.parse(`[${lines.trimEnd().replaceAll("\n", ",")}]`);
 }
 
 // ---------------------------------------------------------------- functions
@@ -223,7 +126,8 @@ export function hover(rules, offset, given) {
 }
 
 export function infer(events, given) {
-  const [encoded, json] = [bytes(events), options(eventOptions(events, given))];
+  const json = options(given, formOf(events));
+  const encoded = bytes(events, mostBytes(given));
   return call(instance(), (glue) => glue.infer(encoded, json));
 }
 
@@ -238,8 +142,8 @@ export function testEvents(rules, test, given) {
 }
 
 export function run(rules, events, given) {
-  const [checked, encoded] = [text("rules", rules), bytes(events)];
-  const json = options(eventOptions(events, given));
+  const [checked, json] = [text("rules", rules), options(given, formOf(events))];
+  const encoded = bytes(events, mostBytes(given));
   const ran = call(instance(), (glue) => glue.run(checked, encoded, json));
   const end = ran.indexOf("\n");
   const lines = ran.slice(end + 1).split("\n");
@@ -248,8 +152,8 @@ export function run(rules, events, given) {
 }
 
 export function why(rules, events, given) {
-  const [checked, encoded] = [text("rules", rules), bytes(events)];
-  const json = options(eventOptions(events, given));
+  const [checked, json] = [text("rules", rules), options(given, formOf(events))];
+  const encoded = bytes(events, mostBytes(given));
   return JSON.parse(call(instance(), (glue) => glue.why(checked, encoded, json)));
 }
 
@@ -291,6 +195,8 @@ class Held {
 const RESTORE = Symbol("restore");
 
 export class Engine extends Held {
+  #mostBytes;
+
   constructor(rules, given, snapshot) {
     const [checked, json] = [text("rules", rules), options(given)];
     if (snapshot !== undefined && snapshot?.[RESTORE] === undefined) {
@@ -302,13 +208,15 @@ export class Engine extends Held {
         ? new glue.RawEngine(checked, json)
         : glue.RawEngine.restore(checked, from, json),
     );
+    this.#mostBytes = mostBytes(given);
   }
 
   static restore(rules, snapshot, given) {
-    if (!(snapshot instanceof Uint8Array)) {
-      throw new KleeneError("options", `snapshot: expected a Uint8Array, not ${kindOf(snapshot)}`);
+    const found = ofBuffer(snapshot);
+    if (found === undefined) {
+      throw wrong("snapshot", "a Uint8Array", snapshot);
     }
-    return new Engine(rules, given, { [RESTORE]: snapshot });
+    return new Engine(rules, given, { [RESTORE]: found });
   }
 
   get restored() {
@@ -316,13 +224,13 @@ export class Engine extends Held {
   }
 
   push(event) {
-    const encoded = encoder.encode(line(event));
+    const encoded = encode(line(event));
     return outputs(this._call((raw) => raw.push(encoded, "jsonl")));
   }
 
   pushAll(events) {
-    const encoded = bytes(events);
-    const form = Array.isArray(events) ? "jsonl" : "";
+    const encoded = bytes(events, this.#mostBytes);
+    const form = isList(events) ? "jsonl" : "";
     return outputs(this._call((raw) => raw.push(encoded, form)));
   }
 
@@ -344,7 +252,11 @@ export class Engine extends Held {
 
   replace(rules, given) {
     const [checked, json] = [text("rules", rules), options(given)];
-    return JSON.parse(this._call((raw) => raw.replace(checked, json)));
+    const verdicts = JSON.parse(this._call((raw) => raw.replace(checked, json)));
+    if (given?.maxBytes !== undefined) {
+      this.#mostBytes = mostBytes(given);
+    }
+    return verdicts;
   }
 
   stats() {
@@ -371,7 +283,8 @@ export class Explorer extends Held {
   }
 
   setEvents(events, given) {
-    const [encoded, json] = [bytes(events), options(eventOptions(events, given))];
+    const json = options(given, formOf(events));
+    const encoded = bytes(events, mostBytes(given));
     this._call((raw) => raw.setEvents(encoded, json));
   }
 

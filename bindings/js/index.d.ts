@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" />
 // The JavaScript package of Kleene: patterns of events over time, in browsers, workers and Node.
 //
 // All positions in rule text are UTF-16 offsets, as JavaScript counts the characters of strings.
@@ -13,7 +14,14 @@
  * one stay unusable.
  */
 export default function init(source?: InitSource): Promise<void>;
-export type InitSource = URL | string | Request | Response | Promise<Response> | BufferSource | WebAssembly.Module;
+export type InitSource =
+  | string | ArrayBuffer | ArrayBufferView | Global<"URL"> | Global<"Request"> | Global<"Response">
+  | Promise<Global<"Response">> | WasmModule;
+/** A type of the platform, where TypeScript is told of it: `lib` may be without `dom`. */
+type Global<Name extends string> =
+  typeof globalThis extends Record<Name, { prototype: infer T }> ? T : never;
+type WasmModule =
+  typeof globalThis extends { WebAssembly: { Module: { prototype: infer T } } } ? T : never;
 
 /** The version of the package. */
 export function version(): string;
@@ -165,7 +173,7 @@ export function test(rules: string, options?: RuleOptions & { rule?: string }): 
  * Events: text or bytes of JSON lines or CSV (bytes also packed with gzip), or objects. An object is
  * read as `JSON.stringify` writes it, but a `bigint` is a number and a `Date` a time.
  */
-export type Events = string | Uint8Array | readonly object[];
+export type Events = string | Uint8Array | ArrayBuffer | readonly object[];
 
 export interface InputOptions {
   /** Without it: CSV if the first line is no JSON object. */
@@ -376,14 +384,14 @@ export class Engine {
   /** Takes an event. What is wrong with it is counted, and kept for `takeRejects`. */
   push(event: object): Output[];
   /** Takes many, and is faster. */
-  pushAll(events: readonly object[] | string | Uint8Array): Output[];
+  pushAll(events: Events): Output[];
   /** No event at or before this moment comes any more: a time in ms, or a `Date`. */
   advance(to: number | Date): Output[];
   /** No event comes any more: what waits for time is reported. Then only reading is left. */
   finish(): Output[];
   snapshot(): Uint8Array;
   /** An engine that goes on where the snapshot was taken. The rules may have changed since. */
-  static restore(rules: string, snapshot: Uint8Array, options?: EngineOptions): Engine;
+  static restore(rules: string, snapshot: Uint8Array | ArrayBuffer, options?: EngineOptions): Engine;
   /** What became of the rules in `restore`; empty in other engines. */
   readonly restored: Verdict[];
   /**
@@ -413,7 +421,7 @@ export class Engine {
 export class Explorer {
   constructor(options?: EngineOptions);
   /** Takes the text (or packed bytes) of the events. Cheap: `step` decodes. */
-  setEvents(events: string | Uint8Array, options?: InputOptions): void;
+  setEvents(events: Events, options?: InputOptions): void;
   /** Starts a run; throws for mistakes in rules, and the last run stays then. Gives warnings. */
   start(rules: string, options?: ExplorerRunOptions): Diagnostic[];
   /** Decodes and matches at most `maxEvents` events. `total` is an estimate until all are decoded. */

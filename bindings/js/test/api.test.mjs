@@ -251,6 +251,85 @@ test("wrong arguments are refused, and nothing breaks", () => {
   assert.deepEqual(kleene.check(RULES), []);
 });
 
+test("an option that means nothing is named", () => {
+  const refused = (options, pattern, work = () => new Engine(RULES, options)) =>
+    assert.throws(work, (error) => error.kind === "options" && pattern.test(error.message));
+  refused({ outOfOrder: Number.NaN }, /^outOfOrder: expected a duration .*, not NaN$/);
+  refused({ outOfOrder: Infinity }, /^outOfOrder: .*not Infinity$/);
+  refused({ outOfOrder: 5n }, /^outOfOrder: .*not bigint$/);
+  refused({ limits: 5 }, /^limits: expected an object, not 5$/);
+  refused({ limits: { partials: Number.NaN } }, /^limits\.partials: expected a whole number/);
+  refused({ limits: { partials: "many" } }, /^limits\.partials: .*not "many"$/);
+  refused({ limits: { partial: 1 } }, /unknown field `partial`.*`partialsPerKey`/);
+  refused({ strict: "yes" }, /^strict: expected true or false, not "yes"$/);
+  refused({ format: "xml" }, /^format: expected "jsonl" or "csv", not "xml"$/);
+  refused({ params: { x: Symbol("x") } }, /^params\.x: .*not symbol$/);
+  refused({ onMatch() {} }, /^onMatch: .*not function$/);
+  refused([], /^options: expected an object, not an array$/);
+  refused(new Map([["strict", true]]), /^options: .*not a Map$/);
+  const thrower = { get strict() { throw new Error("no luck"); } };
+  refused(thrower, /no luck/);
+  for (const wrong of [5, "x", thrower]) refused(wrong, /./, () => kleene.run(RULES, [], wrong));
+  refused({ key: 5 }, /^key: expected a string or a list/, () => kleene.why(RULES, [], { key: 5 }));
+  // What was not given is not there.
+  new Engine(RULES, { limits: null, outOfOrder: undefined, strict: null }).free();
+});
+
+test("an event that cannot be read names its place, and why", () => {
+  const good = EVENTS[0];
+  const refused = (event, pattern) =>
+    assert.throws(
+      () => new Engine(RULES).pushAll([good, event]),
+      (error) => error.kind === "events" && pattern.test(error.message),
+    );
+  refused(null, /not null, at index 1$/);
+  refused("{}", /not "{}", at index 1$/);
+  refused([good], /not an array, at index 1$/);
+  refused({ get ts() { throw new Error("no luck"); } }, /at index 1: no luck$/);
+  refused({ get ts() { throw null; } }, /at index 1: null$/);
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  refused(proxy, /at index 1: .*revoked/);
+  for (const [events, pattern] of [
+    [new Set([good]), /not a Set$/],
+    [new Float64Array(2), /not a Float64Array$/],
+    [good, /not an object$/],
+    [proxy, /revoked$/],
+  ]) {
+    assert.throws(() => kleene.run(RULES, events), (error) =>
+      error.kind === "events" && pattern.test(error.message));
+  }
+  assert.deepEqual(kleene.check(RULES), []);
+});
+
+test("a bigint is a number, also where numbers in quotes are refused", () => {
+  const rules = "event a { ts: time, n: int, text: string }\nrule r { match a as x emit { n: x.n } }";
+  const event = { type: "a", ts: 1000n, n: -9007199254740993n, text: 'bigint "5", 6' };
+  const { outputs, summary } = kleene.run(rules, [event, { ...event, text: 7n }], { strict: true });
+  assert.match(outputs[0], /"emit":\{"n":-9007199254740993\}/);
+  assert.match(summary.rejects[0].reason, /`text`/);
+});
+
+test("reasons name the options of this package", () => {
+  const said = (events, options) => {
+    try {
+      return kleene.run(RULES, events, options).summary.rejects[0].reason;
+    } catch (error) {
+      assert.equal(error.kind, "events");
+      return error.message;
+    }
+  };
+  assert.match(said("kind,ts\norder_paid,5\n"), /`typeField` \(perhaps `kind`\).*`type`/);
+  assert.match(said(LINES, { maxLine: 9 }), /\(`maxLine` allows more\)/);
+  assert.match(said([{ type: "order_paid", ts: 1e15, order_id: "1" }]), /`timeUnit: "us"`/);
+  assert.match(said("type;ts\n", { delimiter: "," }), /`delimiter: ';'`/);
+  const explorer = new Explorer();
+  explorer.setEvents("kind,ts\norder_paid,5\n");
+  explorer.start(RULES);
+  assert.throws(() => explorer.step(1), /`typeField`/);
+  assert.throws(() => kleene.infer("kind,ts\norder_paid,5\n"), /`typeField`/);
+});
+
 test("what was freed is closed", async () => {
   const engine = new Engine(RULES);
   engine.free();

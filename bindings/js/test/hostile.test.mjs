@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { runInNewContext } from "node:vm";
 
 import init, * as kleene from "kleene";
 import { Engine, Explorer, KleeneError } from "kleene";
@@ -102,6 +103,44 @@ test("bytes of any kind are answered", () => {
     holds(() => kleene.run(RULES, bytes));
     holds(() => Engine.restore(RULES, bytes));
   }
+});
+
+test("bytes that were transferred away, and those of other realms", () => {
+  const line = new TextEncoder().encode('{"type":"a","ts":1000,"text":"x"}\n');
+  const gone = line.slice();
+  structuredClone(gone.buffer, { transfer: [gone.buffer] });
+  const calls = [
+    () => kleene.run(RULES, gone),
+    () => kleene.run(RULES, gone.buffer),
+    () => kleene.infer(gone),
+    () => new Engine(RULES).pushAll(gone),
+    () => new Explorer().setEvents(gone),
+    () => Engine.restore(RULES, gone),
+  ];
+  for (const work of calls) {
+    assert.throws(work, (error) => error.kind === "events" && /transferred/.test(error.message));
+  }
+  const shared = new Uint8Array(new SharedArrayBuffer(line.length));
+  shared.set(line);
+  const foreign = runInNewContext("(bytes) => new Uint8Array(bytes)")([...line]);
+  for (const events of [line, line.buffer, shared, shared.buffer, foreign, Buffer.from(line)]) {
+    assert.equal(kleene.run(RULES, events).summary.events, 1);
+  }
+});
+
+test("too many bytes are refused before the module grows for them", () => {
+  const before = kleene.memorySize();
+  const many = new Uint8Array(50_000_000);
+  const options = { maxBytes: 1_000_000 };
+  for (const work of [
+    () => kleene.run(RULES, many, options),
+    () => new Engine(RULES, options).pushAll(many),
+    () => new Explorer().setEvents(many, options),
+    () => kleene.run(RULES, new Uint8Array(2 ** 31), { maxBytes: 2 ** 40 }),
+  ]) {
+    assert.throws(work, (error) => error.kind === "limit");
+  }
+  assert.ok(kleene.memorySize() < before + many.length);
 });
 
 test("odd times and places are refused or bounded", () => {
