@@ -27,6 +27,9 @@ export class PartialsView implements PartialsViewApi {
     const count = plural(open.total, "partial match", "partial matches");
     this.element.replaceChildren(
       el("p", { class: "k-details-place" }, `${count} open at ${formatTime(time)}`),
+      open.total === 0
+        ? el("p", { class: "k-none" }, "Move the slider of the timeline to another moment.")
+        : "",
       el("ol", { class: "k-cards" }, ...shown.map((one) => this.card(time, one, lanes))),
       rest > 0 ? el("p", { class: "k-none" }, `and ${rest.toLocaleString("en-US")} more`) : "",
     );

@@ -1,11 +1,17 @@
 /** The editor for rule files: CodeMirror with the language's services. */
 import { closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import {
+  defaultKeymap,
+  history,
+  historyKeymap,
+  isolateHistory,
+  undoDepth,
+} from "@codemirror/commands";
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput } from "@codemirror/language";
 import { forceLinting, lintKeymap } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import type { Extension } from "@codemirror/state";
-import { EditorState } from "@codemirror/state";
+import { EditorState, Transaction } from "@codemirror/state";
 import {
   drawSelection,
   EditorView,
@@ -101,6 +107,12 @@ export class RuleEditor implements RuleEditorApi {
   private replace(value: string): void {
     const old = this.value;
     if (old === value) return;
+    // Undo goes back to what was there before: not to an editor that had nothing yet, and not
+    // together with what was typed just before or after.
+    const isFirst = old === "" && undoDepth(this.view.state) === 0;
+    const annotations = isFirst
+      ? [Transaction.addToHistory.of(false)]
+      : [isolateHistory.of("full" as const)];
     const most = Math.min(old.length, value.length);
     let start = 0;
     while (start < most && old[start] === value[start]) start++;
@@ -113,6 +125,7 @@ export class RuleEditor implements RuleEditorApi {
         to: old.length - tail,
         insert: value.slice(start, value.length - tail),
       },
+      annotations,
     });
   }
 

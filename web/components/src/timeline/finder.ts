@@ -26,13 +26,16 @@ export function finder(find: (text: string, search: Search) => boolean): HTMLEle
     placeholder: "Find a key",
     "aria-label": "Find a key",
   });
+  const missing = el("span", { class: "k-finder-none", "aria-hidden": "true", hidden: true });
+  missing.textContent = "no such key";
   const look = (search: Search) => {
     const isMissing = input.value.trim() !== "" && !find(input.value, search);
     input.setAttribute("aria-invalid", String(isMissing));
+    missing.hidden = !isMissing;
   };
   input.addEventListener("input", () => look("here"));
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter") look("next");
   });
-  return input;
+  return el("span", { class: "k-find" }, missing, input);
 }

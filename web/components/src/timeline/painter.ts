@@ -20,7 +20,7 @@ export function paint(context: CanvasRenderingContext2D, view: View, look: Look)
   // The ground is drawn as well: where the system forces colours it would be another one.
   context.fillStyle = look.bg;
   context.fillRect(0, 0, width, view.height + AXIS);
-  const ticks = view.scale.ticks();
+  const ticks = hasTimes(view) ? view.scale.ticks() : [];
   context.fillStyle = look.border;
   for (const tick of ticks) context.fillRect(Math.round(tick.x), 0, 1, view.height);
   context.save();
@@ -31,7 +31,12 @@ export function paint(context: CanvasRenderingContext2D, view: View, look: Look)
   paintHighlights(context, view, look, places);
   context.restore();
   paintAxis(context, view, look, ticks);
-  paintSlider(context, view, look);
+  if (hasTimes(view)) paintSlider(context, view, look);
+}
+
+/** False if nothing has a time: no moment means anything then. */
+function hasTimes({ model }: View): boolean {
+  return model.events.order.length + model.outputs.order.length > 0;
 }
 
 /** Draws the lanes on screen. Gives the places of events to highlight that are dots of their own. */

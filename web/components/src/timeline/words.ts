@@ -68,8 +68,8 @@ export function summaryWords(model: Model): string {
     `${plural(events.order.length, "event")}, ${matches} and ${plural(outputs.timeouts, "timeout")} in ${lanes}`,
   ];
   if (events.untimed > 0) parts.push(`${plural(events.untimed, "event")} without a time`);
-  if (events.unseen > 0)
-    parts.push(`${plural(events.unseen, "event")} of no interest to this rule`);
+  // Events of other types, and lines that are no events.
+  if (events.unseen > 0) parts.push(`${plural(events.unseen, "other")} not seen by this rule`);
   return parts.join("; ");
 }
 
