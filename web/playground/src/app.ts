@@ -4,12 +4,13 @@
  */
 
 import type { Example } from "virtual:examples";
-import type { Diagnostic, ExplorerRunOptions, Limits, Summary } from "kleene";
+import type { Diagnostic, ExplorerRunOptions, InputOptions, Limits, Summary } from "kleene";
 import { brief, button, el, RuleEditor, visible } from "kleene-components";
 import unpaidEvents from "../../../examples/data/orders.jsonl?raw";
 import unpaidRules from "../../../examples/unpaid.cep?raw";
-import { withDeclarations } from "./declarations.ts";
-import { count, counted, debounced, fill, part, took } from "./page.ts";
+import { inferredUnit, withDeclarations } from "./declarations.ts";
+import { isDocument } from "./hints.ts";
+import { count, counted, debounced, fill, inPageWords, part, took } from "./page.ts";
 import { Results } from "./results.ts";
 import { decodeShare, encodeShare, type RunSettings, ShareError } from "./share.ts";
 import { CodeDialog, ExamplesDialog, ShareDialog } from "./views/dialogs.ts";
@@ -51,6 +52,10 @@ export class App {
   #size = 0;
   /** What the tour took the place of. */
   #before: { rules: string; events: EventsContent } | null = null;
+  /** What the address, an example or a link holds: the rest would be lost with the page. */
+  #kept = { rules: "", events: "" };
+  /** What is wrong with the rules; the first is where the next click goes. */
+  #marks: Diagnostic[] = [];
   /** Ends the loading of an example when something newer is shown. */
   #shown = 0;
 
@@ -82,6 +87,7 @@ export class App {
       goTo: (start, end) => this.#editor.select(start, end),
       showTest: (test) => void this.#showTest(test),
       onTests: () => void this.#followTest(),
+      isTest: () => this.#events.test !== null,
       copy: copied,
     });
     this.#tour = new TourView(part("tour"), {
@@ -104,7 +110,26 @@ export class App {
   /** Shows what the address asks for, or the first example. */
   start(): void {
     window.addEventListener("hashchange", () => this.#openLink());
-    if (!this.#openLink()) this.#show(unpaidRules, unpaidEvents, {}, { name: "orders.jsonl" });
+    window.addEventListener("beforeunload", (event) => {
+      if (this.#hasEdits()) event.preventDefault();
+    });
+    if (this.#openLink()) return;
+    this.#show(unpaidRules, unpaidEvents, {}, { name: "orders.jsonl" });
+    this.#keep();
+  }
+
+  #keep(): void {
+    this.#kept = { rules: this.#editor.value, events: this.#events.text ?? "" };
+  }
+
+  /** True if something was typed that is in no link. */
+  #hasEdits(): boolean {
+    const { rules, events } = this.#before ?? {
+      rules: this.#editor.value,
+      events: this.#events.content,
+    };
+    const hasEvents = events.test === null && events.file === null;
+    return rules !== this.#kept.rules || (hasEvents && events.text !== this.#kept.events);
   }
 
   // ---------------------------------------------------------------- what is shown
@@ -133,6 +158,7 @@ export class App {
       if (this.#tour.isOpen) this.#tour.close();
       const { rules, events, settings, rule, test } = shared;
       this.#show(rules, events ?? "", settings, { rule });
+      this.#keep();
       if (events === undefined && test !== undefined) void this.#showTest(test, rule);
       return true;
     } catch (error) {
@@ -152,6 +178,7 @@ export class App {
       if (this.#tour.isOpen) this.#tour.close();
       history.replaceState(null, "", location.pathname + location.search);
       this.#show(ruleText, eventText, settings, { name: data });
+      this.#keep();
     } catch (error) {
       this.#say(`The example ${title} cannot be loaded: ${String(error)}`);
     }
@@ -192,14 +219,28 @@ export class App {
       const inferred = await this.engine.call("infer", []);
       const { text, added } = withDeclarations(this.#editor.value, inferred);
       if (added > 0) this.#editor.setValue(text);
+      const unit = inferredUnit(inferred);
+      if (unit && unit !== this.#events.settings.timeUnit) {
+        this.#events.timeUnit = unit;
+        this.#eventsChanged();
+      }
       this.#events.remark(
         added > 0
           ? `${counted(added, "declaration")} added above the rules. Undo takes them away.`
           : "The rules declare all types of these events already.",
       );
     } catch (error) {
-      this.#events.remark(visible((error as Error).message));
+      this.#events.remark(inPageWords((error as Error).message));
     }
+  }
+
+  /** Makes JSON lines of events that are one JSON document. */
+  async #writeLines(): Promise<void> {
+    const { source } = this.#events;
+    const lines = await this.engine.call("jsonLines", []).catch(() => null);
+    if (source !== this.#events.source) return;
+    if (lines !== null) this.#events.rewrite(lines);
+    else this.#events.note("This is no list of JSON objects. `jq -c` writes one object a line.");
   }
 
   async #explain(code: string): Promise<void> {
@@ -219,8 +260,11 @@ export class App {
   }
 
   #eventsChanged(): void {
-    const { outOfOrder: _, endOfTime: __, ...input } = this.#events.settings;
-    const options = input.type ? { type: input.type } : {};
+    const { type, typeField, timeUnit } = this.#events.settings;
+    const options: InputOptions = {};
+    if (type) options.type = type;
+    if (typeField) options.typeField = typeField;
+    if (timeUnit) options.timeUnit = timeUnit as "s";
     this.#events.note("");
     this.#events.remark("");
     this.engine.load(this.#events.source, options).catch((error: CallError) => this.#failed(error));
@@ -268,7 +312,9 @@ export class App {
     if (reject) {
       const others = summary.late + summary.rejected - 1;
       const more = others > 0 ? `, and ${count(others)} more: see Statistics` : "";
-      this.#events.note(`Line ${count(reject.line)}: ${brief(reject.reason, 200)}${more}`);
+      const mend = isDocument(summary) ? () => void this.#writeLines() : undefined;
+      const reason = brief(inPageWords(reject.reason), 200);
+      this.#events.note(`Line ${count(reject.line)}: ${reason}${more} `, mend);
     } else {
       this.#events.note("");
     }
@@ -283,17 +329,22 @@ export class App {
       this.#results.stale(
         "The rules have mistakes. These are the results of the last rules without.",
       );
-      const mistakes = error.diagnostics.filter(({ severity }) => severity === "error").length;
-      this.#status.textContent = `${counted(mistakes, "mistake")} in the rules`;
+      const mistakes = error.diagnostics.filter(({ severity }) => severity === "error");
+      const [first] = mistakes;
+      const what = first ? `: line ${first.line}, ${brief(first.message, 120)}` : "";
+      this.#status.textContent = `${counted(mistakes.length, "mistake")} in the rules${what}`;
       this.#status.dataset.state = "error";
       return;
     }
+    this.#status.dataset.state = "error";
     if (error.kind === "events" || error.kind === "options") {
-      this.#events.note(visible(error.message));
+      this.#events.note(inPageWords(error.message));
+      this.#results.stale("The events cannot be read. These are the results of others.");
+      this.#status.textContent = "The events cannot be read: see below them.";
+      return;
     }
     this.#results.stale("The last run did not come to its end.");
     this.#status.textContent = visible(error.message);
-    this.#status.dataset.state = "error";
   }
 
   #restarted(message: string): void {
@@ -314,9 +365,21 @@ export class App {
     const warnings = found.length - errors;
     const words = [errors && counted(errors, "mistake"), warnings && counted(warnings, "warning")];
     const meta = part("rules-meta");
-    meta.textContent = words.filter(Boolean).join(", ");
+    this.#marks = [...found].sort((a, b) => rank(a) - rank(b) || a.start - b.start);
+    const text = words.filter(Boolean).join(", ");
+    const title = "Go to the next one";
+    const go = (): void => this.#goToMark();
+    fill(meta, text !== "" && button({ class: "k-link", title }, go, text));
     meta.dataset.state = errors > 0 ? "error" : warnings > 0 ? "warning" : "";
     performance.mark("diagnostics");
+  }
+
+  /** Goes from mistake to mistake, and then to the warnings. */
+  #goToMark(): void {
+    const mark = this.#marks.shift();
+    if (!mark) return;
+    this.#marks.push(mark);
+    this.#editor.select(mark.start, mark.end);
   }
 
   // ---------------------------------------------------------------- the page around
@@ -345,6 +408,7 @@ export class App {
         ...(this.#results.rule ? { rule: this.#results.rule } : {}),
       });
       history.replaceState(null, "", `#${fragment}`);
+      if (!this.#before) this.#keep();
       const remark =
         text === null ? "The file with the events is not in it: it is too large for a link." : "";
       this.#share.open(location.href, remark);
@@ -414,6 +478,10 @@ export class App {
       share: 57,
     });
   }
+}
+
+function rank({ severity }: Diagnostic): number {
+  return severity === "error" ? 0 : 1;
 }
 
 function summed(summary: Summary, time: number): string {

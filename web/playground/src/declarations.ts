@@ -21,3 +21,8 @@ export function withDeclarations(rules: string, inferred: string): { text: strin
   const top = missing.map((block) => block.trim()).join("\n\n");
   return { text: `${top}\n${rules.trim() === "" ? "" : `\n${rules}`}`, added: missing.length };
 }
+
+/** The unit of times that inferred declarations ask for: `# To be read with: .. --time-unit s`. */
+export function inferredUnit(inferred: string): string | null {
+  return /^# To be read with: .*--time-unit (s|us|ns)\b/m.exec(inferred)?.[1] ?? null;
+}

@@ -4,23 +4,52 @@ import { counted } from "./page.ts";
 
 type Counts = Pick<
   Summary,
-  "events" | "matches" | "timeouts" | "late" | "rejected" | "unknown" | "stillOpen" | "rules"
+  | "events"
+  | "matches"
+  | "timeouts"
+  | "filtered"
+  | "suppressed"
+  | "late"
+  | "rejected"
+  | "unknown"
+  | "stillOpen"
+  | "rules"
+  | "rejects"
 >;
 
-/** Hints in the words of the page. */
-export function hints(summary: Counts): string[] {
+/** Times that were meant as seconds lie here if they are read as milliseconds: 1980 to 2099. */
+const SECONDS = { from: 315_532_800, to: 4_102_444_800 };
+
+/**
+ * Hints in the words of the page. `times` are those of the first and of the last event, if they are
+ * known.
+ */
+export function hints(summary: Counts, times?: readonly [number, number]): string[] {
   const { events, matches, timeouts, late, rejected, unknown, stillOpen } = summary;
   const out: string[] = [];
-  if (summary.rules.length === 0) {
-    out.push("There is no rule yet. The tour shows how one is written.");
+  const hasRules = summary.rules.length > 0;
+  const known = events - unknown;
+  if (!hasRules) {
+    out.push(
+      "There is no rule yet. \u201cInfer declarations\u201d declares the events that are there, " +
+        "and the tour shows how a rule is written.",
+    );
   }
   if (events + rejected === 0) {
     out.push("There are no events. Type or paste some, open a file, or choose an example.");
   } else if (events === 0) {
-    out.push("No line could be read as an event: Statistics says why.");
-  } else if (unknown === events) {
+    out.push(
+      isDocument(summary) ? DOCUMENT : "No line could be read as an event: Statistics says why.",
+    );
+  } else if (known === 0 && hasRules) {
     out.push(
       "No event is of a type that the rules declare. \u201cInfer declarations\u201d writes declarations of what is there.",
+    );
+  }
+  if (times && times[0] >= SECONDS.from && times[1] <= SECONDS.to) {
+    out.push(
+      "All events are of January or February 1970. Are their times seconds? " +
+        "\u201cMore\u201d below the events says so.",
     );
   }
   if (late > 0) {
@@ -29,11 +58,31 @@ export function hints(summary: Counts): string[] {
         "\u201cLate by up to\u201d waits for them.",
     );
   }
-  if (stillOpen > 0 && matches + timeouts === 0) {
+  if (matches + timeouts > 0) return out;
+  if (stillOpen > 0) {
     out.push(
-      `${counted(stillOpen, "partial match", "partial matches")} wait for more than the events have. ` +
-        "\u201cNothing comes after\u201d ends them, so that timeouts are reported.",
+      "Partial matches are open at the end of the events: Open says what they wait for. " +
+        "\u201cNothing comes after\u201d lets their time run out.",
+    );
+  }
+  if (summary.filtered + summary.suppressed > 0) {
+    const left = counted(summary.filtered + summary.suppressed, "match", "matches");
+    out.push(`${left} came about, and having or suppress kept back all of them.`);
+  } else if (hasRules && known > 0) {
+    out.push(
+      "Nothing matches. Select an event on the timeline and press \u201cWhy?\u201d: " +
+        "it says what each step asks, and what the event has.",
     );
   }
   return out;
+}
+
+const DOCUMENT =
+  "These events are one JSON document over many lines, or one list. " +
+  "One JSON object a line is read.";
+
+/** True if the input seems to be JSON that is not one object a line. */
+export function isDocument({ rejects }: Pick<Counts, "rejects">): boolean {
+  const [first] = rejects;
+  return first?.line === 1 && /^\s*(\[|\{\s*$)/.test(first.input);
 }

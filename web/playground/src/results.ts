@@ -33,6 +33,8 @@ export interface ResultsOptions {
   /** The tests have run. */
   onTests(): void;
   copy(text: string): Promise<boolean>;
+  /** True if the events are those of a test. */
+  isTest(): boolean;
 }
 
 export class Results {
@@ -158,7 +160,7 @@ export class Results {
   update(done: RunDone): void {
     const before = this.#columns;
     this.#run += 1;
-    this.#done = done;
+    [this.#done, this.#columns] = [done, done.columns];
     this.#fresh.clear();
     this.#banner.hidden = true;
     part("right").classList.remove("is-stale");
@@ -230,7 +232,8 @@ export class Results {
       if (id === "matches") await this.#fillTable();
       else if (id === "automaton") await this.#drawAutomaton();
       else if (id === "statistics") {
-        this.#statistics.update({ summary: this.#done.summary, took: this.#done.took });
+        const { summary, took } = this.#done;
+        this.#statistics.update({ summary, took, tries: this.#hints() });
       } else if (id === "output") await this.#output.update();
     } catch (error) {
       this.#fresh.delete(id);
@@ -248,10 +251,18 @@ export class Results {
       ),
     );
     if (run !== this.#run || !this.#done) return;
-    const tries = this.#done.outputs > 0 ? [] : hints(this.#done.summary);
+    const tries = this.#done.outputs > 0 ? [] : this.#hints();
     this.#nothing.hidden = tries.length === 0;
     fill(this.#nothing, ...tries.map((hint) => el("li", {}, hint)));
     this.#table.update({ rules, emits: (rows) => this.#emits(rows) });
+  }
+
+  /** What to try after the newest run. */
+  #hints(): string[] {
+    const { events } = this.#columns ?? NOTHING;
+    // Events of tests are of 1970, and meant to be.
+    const times = this.options.isTest() ? undefined : ends(events.time);
+    return this.#done ? hints(this.#done.summary, times) : [];
   }
 
   #emits(rows: readonly OutputRef[]): Promise<string[]> {
@@ -321,7 +332,7 @@ export class Results {
   // ---------------------------------------------------------------- selection
 
   #clearDetails(): void {
-    this.#details.clear(this.#done ? hints(this.#done.summary) : []);
+    this.#details.clear(this.#hints());
     this.#table.setSelection(null);
     this.#timeline.setSelection({});
   }

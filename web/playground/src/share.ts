@@ -13,6 +13,10 @@ export interface RunSettings {
   outOfOrder?: string;
   /** The type of all events, for data without a field that holds it. */
   type?: string;
+  /** The field that holds the type, if it is not `type`. */
+  typeField?: string;
+  /** What numbers that are moments count, if not milliseconds: `s`, `us`, `ns`. */
+  timeUnit?: string;
   /** True if nothing comes after the data: what is open then times out or completes. */
   endOfTime?: boolean;
 }
@@ -76,7 +80,7 @@ export function encodeShare(shared: Shared): string {
 
 /** What a fragment holds, or null if it is not that of a share link. */
 export function decodeShare(fragment: string): Shared | null {
-  const text = fragment.startsWith("#") ? fragment.slice(1) : fragment;
+  const text = unwrapped(fragment.replace(/^#/, ""));
   if (!/^v\d+=/.test(text)) {
     return null;
   }
@@ -107,6 +111,12 @@ export function decodeShare(fragment: string): Shared | null {
   return validated(value);
 }
 
+/** Without what mail and chat programs do to links: `%3D` for `=`, a full stop or a name behind it. */
+function unwrapped(text: string): string {
+  const plain = text.replace(/^(v\d+)%3d/i, "$1=");
+  return plain.replace(/^(v\d+=[\w-]+)(?:[.,;:!?)\]}>'"&*].*)$/s, "$1");
+}
+
 function damaged(): ShareError {
   return new ShareError(
     "This link is damaged: a part of it is missing or changed. Copy the whole link again.",
@@ -129,6 +139,8 @@ function ordered(shared: Shared): Shared {
   const kept: RunSettings = {};
   if (settings?.outOfOrder) kept.outOfOrder = settings.outOfOrder;
   if (settings?.type) kept.type = settings.type;
+  if (settings?.typeField) kept.typeField = settings.typeField;
+  if (settings?.timeUnit) kept.timeUnit = settings.timeUnit;
   if (settings?.endOfTime) kept.endOfTime = true;
   if (Object.keys(kept).length > 0) out.settings = kept;
   if (rule !== undefined) out.rule = rule;
@@ -154,6 +166,8 @@ function validated(value: unknown): Shared {
     is.index(value.test) &&
     is.string(settings.outOfOrder) &&
     is.string(settings.type) &&
+    is.string(settings.typeField) &&
+    [undefined, "s", "ms", "us", "ns"].includes(settings.timeUnit as string | undefined) &&
     is.flag(settings.endOfTime);
   if (!right) throw damaged();
   return ordered({ ...(value as unknown as Shared), settings: settings as RunSettings });

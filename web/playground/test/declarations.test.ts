@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { declared, withDeclarations } from "../src/declarations.ts";
+import { declared, inferredUnit, withDeclarations } from "../src/declarations.ts";
 
 const INFERRED = `# Inferred from 3 events of data.
 
@@ -29,4 +29,10 @@ test("only what is missing is added, above the rules", () => {
   });
   const all = withDeclarations("", INFERRED).text;
   expect(withDeclarations(all, INFERRED)).toEqual({ added: 0, text: all });
+});
+
+test("the unit of times that inferred declarations ask for", () => {
+  expect(inferredUnit(INFERRED)).toBe(null);
+  expect(inferredUnit(`# x\n# To be read with: kleene run RULES --time-unit s\n`)).toBe("s");
+  expect(inferredUnit("event x { a: string }  # --time-unit s")).toBe(null);
 });

@@ -43,6 +43,28 @@ test("random text comes back", () => {
   }
 });
 
+test("what mail and chat programs do to links is undone", () => {
+  const shared: Shared = { rules: "event a { ts: time }", events: '{"type":"a"}' };
+  const link = encodeShare(shared);
+  for (const changed of [
+    `${link}.`,
+    `${link})`,
+    `${link}&utm_source=mail`,
+    link.replace("=", "%3D"),
+  ]) {
+    expect(decodeShare(`#${changed}`), changed).toEqual(shared);
+  }
+  expect(() => decodeShare(`#${link.slice(0, 30)}.${link.slice(30)}`)).toThrow(/damaged/);
+});
+
+test("a unit that there is not is damage", () => {
+  const right = encodeShare({ rules: "x", settings: { timeUnit: "s", typeField: "kind" } });
+  expect(decodeShare(right)?.settings).toEqual({ timeUnit: "s", typeField: "kind" });
+  expect(() => decodeShare(encodeShare({ rules: "x", settings: { timeUnit: "h" } }))).toThrow(
+    /damaged/,
+  );
+});
+
 test("any other fragment is no link", () => {
   expect(decodeShare("")).toBeNull();
   expect(decodeShare("#rules")).toBeNull();

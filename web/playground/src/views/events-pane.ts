@@ -1,12 +1,20 @@
 /** The events: typed or pasted small ones in a text area, large ones as a file that is only named. */
 import { brief, button, el } from "kleene-components";
-import { bytes, counted, debounced } from "../page.ts";
+import { bytes, counted, debounced, fill } from "../page.ts";
 import type { RunSettings } from "../share.ts";
 
 /** Longer texts are not put into the text area, which would make the page slow. */
 const MAX_TEXT = 256 * 1024;
 /** Larger files do not fit into the memory of the engine, unpacked and decoded. */
 const MAX_FILE = 512 * 1024 * 1024;
+
+/** What numbers that are moments may count, and its words. */
+const UNITS = [
+  ["", "ms"],
+  ["s", "s"],
+  ["us", "\u00b5s"],
+  ["ns", "ns"],
+] as const;
 
 /** A test whose events are shown. */
 export interface ShownTest {
@@ -44,7 +52,8 @@ export class EventsPane {
     autocomplete: "off",
     wrap: "off",
     "aria-label": "Events: JSON lines or CSV",
-    placeholder: '{"ts":"2024-05-01T09:00:00Z","type":"order","id":"o-1"}',
+    placeholder:
+      'JSON lines or CSV, for example\n{"ts":"2024-05-01T09:00:00Z","type":"order","id":"o-1"}',
   });
   readonly #card = el("div", { class: "file-card", hidden: true });
   readonly #meta = el("span", { class: "meta" });
@@ -66,6 +75,35 @@ export class EventsPane {
     autocomplete: "off",
     id: "type-field",
   });
+  readonly #typeField = el("input", {
+    class: "k-field",
+    type: "text",
+    placeholder: "type",
+    spellcheck: "false",
+    autocomplete: "off",
+    id: "type-field-field",
+  });
+  readonly #unit = el(
+    "select",
+    { class: "k-field", id: "unit-field" },
+    ...UNITS.map(([value, words]) => el("option", { value }, words)),
+  );
+  readonly #more = el(
+    "details",
+    { class: "more" },
+    el("summary", {}, "More"),
+    el(
+      "div",
+      { class: "more-fields" },
+      el(
+        "label",
+        { title: "The field or column that holds the type" },
+        "Type field ",
+        this.#typeField,
+      ),
+      el("label", { title: "What a number counts that is a moment" }, "Times in ", this.#unit),
+    ),
+  );
   readonly #end = el("input", { type: "checkbox", id: "end-field" });
   readonly #picker = el("input", {
     type: "file",
@@ -117,6 +155,7 @@ export class EventsPane {
           this.#end,
           " Nothing comes after",
         ),
+        this.#more,
       ),
     );
     this.#text.addEventListener("input", () => {
@@ -125,8 +164,12 @@ export class EventsPane {
       this.#changed();
     });
     this.#text.addEventListener("paste", (event) => this.#pasted(event));
-    for (const field of [this.#late, this.#type]) field.addEventListener("input", this.#changed);
-    this.#end.addEventListener("change", () => options.onChange());
+    for (const field of [this.#late, this.#type, this.#typeField]) {
+      field.addEventListener("input", this.#changed);
+    }
+    for (const field of [this.#end, this.#unit]) {
+      field.addEventListener("change", () => options.onChange());
+    }
     this.#picker.addEventListener("change", () => {
       const file = this.#picker.files?.[0];
       this.#picker.value = "";
@@ -166,6 +209,8 @@ export class EventsPane {
     return {
       outOfOrder: this.#late.value.trim(),
       type: this.#type.value.trim(),
+      typeField: this.#typeField.value.trim(),
+      timeUnit: this.#unit.value,
       endOfTime: this.#end.checked,
     };
   }
@@ -184,6 +229,9 @@ export class EventsPane {
     }
     this.#late.value = settings.outOfOrder ?? "";
     this.#type.value = settings.type ?? "";
+    this.#typeField.value = settings.typeField ?? "";
+    this.#unit.value = settings.timeUnit ?? "";
+    this.#more.open = Boolean(this.#typeField.value || this.#unit.value);
     this.#end.checked = settings.endOfTime ?? false;
     this.#showMeta();
   }
@@ -219,10 +267,26 @@ export class EventsPane {
     this.#changed.flush();
   }
 
-  /** Says what is wrong with the events, or nothing. */
-  note(text: string): void {
+  /** Says what is wrong with the events, or nothing. `mend` makes JSON lines of them. */
+  note(text: string, mend?: () => void): void {
     this.#note.hidden = text === "";
-    this.#note.textContent = text;
+    fill(
+      this.#note,
+      text,
+      mend ? button({ class: "k-button" }, mend, "Write one event a line") : null,
+    );
+  }
+
+  /** What numbers count that are moments, as declarations were inferred. */
+  set timeUnit(unit: string) {
+    this.#unit.value = unit;
+    this.#more.open ||= unit !== "";
+  }
+
+  /** Shows the same events in another form, under the same name. */
+  rewrite(text: string): void {
+    this.set(text, this.settings, this.#name);
+    this.options.onChange();
   }
 
   /** Says what became of a request, or nothing. */

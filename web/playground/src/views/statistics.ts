@@ -1,13 +1,14 @@
 /** What the last run counted, what it cost, and what it could not take. */
 import type { Summary } from "kleene";
 import { brief, el, visible } from "kleene-components";
-import { hints } from "../hints.ts";
-import { count, fill, took } from "../page.ts";
+import { count, fill, inPageWords, took } from "../page.ts";
 
 export interface Measured {
   summary: Summary;
   /** Milliseconds in the worker. */
   took: number;
+  /** What to try. */
+  tries: readonly string[];
 }
 
 const MAX_ROWS = 100;
@@ -23,11 +24,11 @@ export class Statistics {
     fill(this.panel, el("p", { class: "empty" }, "Nothing has run yet."));
   }
 
-  update({ summary, took: time }: Measured): void {
+  update({ summary, took: time, tries }: Measured): void {
     fill(
       this.panel,
       numbers(summary, time),
-      ...section("Hints", list(hints(summary))),
+      ...section("Hints", list(tries)),
       ...section("Limits", list(summary.limitNotes)),
       ...section("What the rules keep", costs(summary)),
       ...section("Types that are not declared", unknown(summary)),
@@ -89,8 +90,9 @@ function costs(summary: Summary): HTMLElement | null {
   );
 }
 
-function unknown({ unknownTypes }: Summary): HTMLElement | null {
-  if (unknownTypes.length === 0) return null;
+function unknown({ unknownTypes, rules }: Summary): HTMLElement | null {
+  // Without a rule no type is looked for.
+  if (unknownTypes.length === 0 || rules.length === 0) return null;
   const shown = unknownTypes.slice(0, MAX_ROWS);
   return el(
     "ul",
@@ -133,7 +135,7 @@ function rejects({ rejects: all, late, rejected }: Summary): HTMLElement | null 
             "tr",
             {},
             el("td", { class: "number" }, count(line)),
-            el("td", { class: "k-text" }, brief(reason, 300)),
+            el("td", { class: "k-text" }, brief(inPageWords(reason), 300)),
             el("td", { class: "k-text k-mono" }, brief(input, 120)),
           ),
         ),

@@ -75,8 +75,13 @@ export class TourView {
         "div",
         { class: "tour-body", tabindex: 0, role: "region", "aria-label": "What to do" },
         ...text.map((paragraph) => el("p", {}, ...words(paragraph))),
-        el("p", { class: "task" }, el("b", {}, "To do: "), ...words(task)),
-        this.#done,
+        // Stays in sight where the text above is scrolled.
+        el(
+          "div",
+          { class: "tour-task" },
+          el("p", { class: "task" }, el("b", {}, "To do: "), ...words(task)),
+          this.#done,
+        ),
       ),
       el(
         "div",

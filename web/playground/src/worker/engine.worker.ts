@@ -1,5 +1,6 @@
 /** The worker that runs rules over events: the one `Explorer` of the page. */
 import initialize, { Explorer, type InputOptions, infer, type OutputItem } from "kleene";
+import { jsonLines } from "../json-lines.ts";
 import { breathe, StepSize, sample, wholeLines } from "./chunk.ts";
 import type { EngineCalls, OutputRef, RuleColumns, RunDone } from "./protocol.ts";
 import { CallError, type Port, serve, Transferred } from "./rpc.ts";
@@ -59,6 +60,10 @@ serve<EngineCalls>(globalThis as unknown as Port, {
     if (typeof source === "string") return infer(source, input);
     const bytes = await sample(source, SAMPLE);
     return infer(bytes.length < SAMPLE ? bytes : wholeLines(bytes), input);
+  },
+  async jsonLines() {
+    await loading;
+    return jsonLines(typeof source === "string" ? source : await source.text());
   },
   async head([lines]) {
     await loading;

@@ -43,6 +43,8 @@ export interface EngineCalls {
   linesFile(): Blob;
   /** Declarations that fit the start of the events. */
   infer(): string;
+  /** The events as JSON lines, if they are one JSON document; `null` if they are not. */
+  jsonLines(): string | null;
   /** The first lines of the events, unpacked. */
   head(lines: number): string[];
 }

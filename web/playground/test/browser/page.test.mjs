@@ -181,6 +181,170 @@ test("an example of the menu, and its options", async (context) => {
   assert.equal(await page.locator("#late-field").inputValue(), "5s");
 });
 
+test("undo goes back to what was there before, and never to nothing", async (context) => {
+  const { page } = await visit(context);
+  await status(page, /^92 events/);
+  const editor = page.locator("#rules .cm-content");
+  await editor.click();
+  await page.keyboard.press("Control+z");
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.type("# mine ");
+  await page.locator("#examples-button").click();
+  await page.getByRole("button", { name: /Login after failures/ }).click();
+  await status(page, /^78 events/);
+  await editor.click();
+  await page.keyboard.press("Control+z");
+  await editor.getByText(/^# mine # The rule on the first page/).waitFor();
+});
+
+test("a mistake far down is named with its line, and a click goes there", async (context) => {
+  const { page } = await visit(context);
+  const many = Array.from({ length: 300 }, (_, n) => `\nrule r${n} { match login[ok] }`).join("");
+  await setRules(page, `${RULES}${many.replace("r200 { match login", "r200 { match logn")}`);
+  await status(page, /^1 mistake in the rules: line 210, there is no .*logn/);
+  await page.locator("#rules-meta").getByRole("button").click();
+  await page.locator("#rules .cm-line").filter({ hasText: "logn" }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement?.className), "k-editor");
+});
+
+test("a JSON list is told from lines, and made lines by a click", async (context) => {
+  const { page } = await visit(context);
+  await setRules(page, RULES);
+  await setEvents(page, `[${EVENTS.trim().replaceAll("\n", ",\n")}]`);
+  await page
+    .locator("#panel-matches")
+    .getByText(/JSON document/)
+    .waitFor();
+  await page.getByRole("button", { name: "Write one event a line" }).click();
+  await status(page, /^5 events, 1 match,/);
+  assert.equal(await page.locator(".events-text").inputValue(), EVENTS);
+  // A file that is too large to edit, over many lines.
+  const padded = JSON.parse(`[${EVENTS.trim().replaceAll("\n", ",")}]`);
+  padded[0].note = "x".repeat(300_000);
+  await drop(page, "logins.json", JSON.stringify(padded, null, 2));
+  await page.getByRole("button", { name: "Write one event a line" }).click();
+  await status(page, /^5 events, 1 match,/);
+});
+
+test("a CSV whose column of types has another name, also in a link", async (context) => {
+  const { page } = await visit(context);
+  await setRules(page, RULES);
+  const rows = EVENTS.trim().split("\n").map(JSON.parse);
+  const lines = rows.map(({ ts, type, user, ok }) => `${ts},${type},${user},${ok}\n`);
+  await setEvents(page, `ts,action,user,ok\n${lines.join("")}`);
+  await status(page, /^The events cannot be read/);
+  await page
+    .locator("#events-pane .note")
+    .filter({ hasText: /\u201cType field\u201d.*`action`/ })
+    .waitFor();
+  await page.getByText("More", { exact: true }).click();
+  await page.getByLabel("Type field").fill("action");
+  await status(page, /^5 events, 1 match,/);
+  await page.locator("#share-button").click();
+  const link = await page.locator("#share-link").inputValue();
+  const other = await visit(context, { fragment: new URL(link).hash });
+  await status(other.page, /^5 events, 1 match,/);
+  assert.equal(await other.page.getByLabel("Type field").isVisible(), true);
+});
+
+test("times in seconds: said by a hint, and set with the declarations", async (context) => {
+  const { page } = await visit(context);
+  await setRules(page, RULES);
+  const seconds = (text) => String(Date.parse(text.slice(1, -1)) / 1000);
+  await setEvents(page, EVENTS.replaceAll(/"2024[^"]*"/g, seconds));
+  await status(page, /^5 events/);
+  await page.getByRole("tab", { name: "Details" }).click();
+  await page
+    .locator("#panel-details")
+    .getByText(/1970.*seconds/)
+    .waitFor();
+  await page.locator("#infer-button").click();
+  await page
+    .locator(".k-timeline")
+    .getByText(/2024-05-01 09:04:00/)
+    .waitFor();
+  assert.equal(await page.getByLabel("Times in").inputValue(), "s");
+});
+
+test("rules that match nothing: the page says where to look", async (context) => {
+  const { page } = await visit(context);
+  await setRules(page, RULES.replace("login[ok]", 'login[user == "zed"]'));
+  await setEvents(page, EVENTS);
+  await status(page, /^5 events, 0 matches,/);
+  await page
+    .locator("#panel-matches")
+    .getByText(/Nothing matches.*Why/)
+    .waitFor();
+  await page.getByPlaceholder("Find a key").fill("nobody");
+  await page.getByText("no such key").waitFor();
+  await setRules(page, "event login { ts: time, user: string, ok: bool }\n");
+  await page
+    .locator("#panel-matches")
+    .getByText(/There is no rule yet/)
+    .waitFor();
+  assert.equal(
+    await page
+      .locator("#panel-matches")
+      .getByText(/that the rules declare/)
+      .count(),
+    0,
+  );
+  await page.getByRole("tab", { name: /^Open/ }).click();
+});
+
+test("what was typed is not lost without a question", async (context) => {
+  const { page, close } = await open(world);
+  context.after(close);
+  await status(page, /^92 events/);
+  const asked = [];
+  page.on("dialog", (dialog) => asked.push(dialog.type()));
+  await page.locator("#rules .cm-content").click();
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.type("# mine");
+  await page.waitForTimeout(300);
+  await page.reload({ timeout: 2000 }).catch(() => undefined);
+  assert.deepEqual(asked, ["beforeunload"]);
+  // A link holds it.
+  await page.locator("#share-button").click();
+  await page.locator("#share-link").waitFor();
+  await page.reload();
+  await status(page, /^92 events/);
+  assert.equal(asked.length, 1);
+});
+
+test("a low window cuts nothing, and a tooltip at the edge is whole", async (context) => {
+  const { page } = await visit(context, { viewport: { width: 1024, height: 600 } });
+  await status(page, /^92 events/);
+  const box = (selector) => page.locator(selector).boundingBox();
+  const plot = await box(".k-plot");
+  let tooltip = null;
+  // Somewhere along the last lanes that are seen there is an event.
+  for (let y = plot.height - 28; y > plot.height / 2 && !tooltip; y -= 6) {
+    for (let x = plot.x + plot.width / 5; x < plot.x + plot.width && !tooltip; x += 6) {
+      await page.mouse.move(x, plot.y + y);
+      if (await page.locator(".k-tooltip").isVisible()) tooltip = await box(".k-tooltip");
+    }
+  }
+  assert.ok(tooltip, "there is no event at the edge");
+  await page
+    .locator(".k-tooltip")
+    .getByText(/customer_id=|order_id=o-\d+$/)
+    .last()
+    .waitFor();
+  await page.waitForTimeout(100);
+  tooltip = await box(".k-tooltip");
+  assert.ok(
+    tooltip.y + tooltip.height <= plot.y + plot.height + 1,
+    JSON.stringify({ tooltip, plot }),
+  );
+  await page.locator("#tour-button").click();
+  await page.getByRole("heading", { name: "A sequence" }).waitFor();
+  const [task, body] = [await box(".tour .task"), await box(".tour-body")];
+  assert.ok(task.y + task.height <= body.y + body.height + 1, "the task is out of sight");
+  const [text, settings] = [await box(".events-text"), await box(".settings")];
+  assert.ok(text.height >= 50 && text.y + text.height <= settings.y + 1, "the events are cut");
+});
+
 test("declarations are inferred, and only those that are missing", async (context) => {
   const { page } = await visit(context);
   await setRules(page, "event login { ts: time, user: string, ok: bool }\n");
