@@ -18,8 +18,11 @@ export function findLane(lanes: readonly string[], text: string, from: number): 
 /** The lane where one is may be the one, or has to be another. */
 export type Search = "here" | "next";
 
-/** A field for a name. Enter goes to the next lane that has it. */
-export function finder(find: (text: string, search: Search) => boolean): HTMLElement {
+/** A field for a name. Enter goes to the next lane that has it. `leave` is called when the field is left. */
+export function finder(
+  find: (text: string, search: Search) => boolean,
+  leave: () => void,
+): HTMLElement {
   const input = el("input", {
     type: "search",
     class: "k-field k-finder",
@@ -34,6 +37,7 @@ export function finder(find: (text: string, search: Search) => boolean): HTMLEle
     missing.hidden = !isMissing;
   };
   input.addEventListener("input", () => look("here"));
+  input.addEventListener("blur", leave);
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter") look("next");
   });

@@ -25,6 +25,8 @@ export class Scene {
   readonly summary: HTMLElement = el("p", { class: "k-timeline-summary" });
   /** Where the keys are, also while the timeline does not have the focus. */
   cursor: Cursor | null = null;
+  /** The cursor is shown without the focus: a key was looked for and found. */
+  isFound = false;
   private current: View | null = null;
   private look: Look;
   private chosen: TimelineSelection = {};
@@ -174,7 +176,8 @@ export class Scene {
     const { current, plot } = this;
     if (!current) return;
     current.scroll = plot.scroll.offset;
-    current.cursor = plot.surface.matches(":focus-visible") ? this.cursor : null;
+    const isShown = this.isFound || plot.surface.matches(":focus-visible");
+    current.cursor = isShown ? this.cursor : null;
     plot.draw(current, this.look);
     this.slider.draw(current.scale, this.look);
     this.actions.painted(current);

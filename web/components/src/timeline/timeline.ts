@@ -126,7 +126,9 @@ function find(scene: Scene, say: (text: string) => void, text: string, search: S
   if (!view) return false;
   const now = currentLane(scene, view);
   const lane = findLane(view.model.data.lanes, text, search === "next" ? now : now - 1);
+  scene.isFound = lane !== null;
   if (lane === null) {
+    scene.draw();
     say("No key has this");
     return false;
   }
@@ -146,7 +148,13 @@ function tools(scene: Scene, say: (text: string) => void): HTMLElement {
   return el(
     "div",
     { class: "k-tools", role: "group", "aria-label": "View" },
-    finder((text, search) => find(scene, say, text, search)),
+    finder(
+      (text, search) => find(scene, say, text, search),
+      () => {
+        scene.isFound = false;
+        scene.draw();
+      },
+    ),
     tool("Zoom out", "\u2212", () => scene.zoom(2)),
     tool("Zoom in", "+", () => scene.zoom(0.5)),
     tool("Show all of time", "All", showAll),

@@ -139,6 +139,10 @@ describe.skipIf(!browserPath)("the timeline", () => {
     expect(await said(page)).toContain("of order_id=o-990");
     await page.keyboard.press("Enter");
     expect(await said(page)).toContain("of order_id=o-991");
+    // The lane that was found is marked, until the field is left.
+    const marked = await picture(page);
+    await page.locator("#timeline .k-finder").blur();
+    await expect.poll(() => picture(page)).not.toBe(marked);
     await page.locator("#timeline .k-finder").fill("nobody");
     expect(await said(page)).toBe("No key has this");
   });
