@@ -337,10 +337,14 @@ export class App {
       return;
     }
     this.#status.dataset.state = "error";
-    if (error.kind === "events" || error.kind === "options") {
+    const what = new Map([
+      ["events", "The events cannot be read"],
+      ["options", "A setting cannot be used"],
+    ]).get(error.kind);
+    if (what) {
       this.#events.note(inPageWords(error.message));
-      this.#results.stale("The events cannot be read. These are the results of others.");
-      this.#status.textContent = "The events cannot be read: see below them.";
+      this.#results.stale(`${what}. These are the results of the last run that came to its end.`);
+      this.#status.textContent = `${what}: see below the events.`;
       return;
     }
     this.#results.stale("The last run did not come to its end.");

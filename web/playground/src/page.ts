@@ -45,6 +45,8 @@ export function inPageWords(reason: string): string {
   const more = "under \u201cMore\u201d";
   return visible(reason, "keep")
     .replace(/with `type` \(`type: "([^"`]*)"`\)/, "with \u201cType\u201d (`$1`)")
+    .replace(/^outOfOrder:/, "\u201cLate by up to\u201d:")
+    .replaceAll(" (`format` csv)", "")
     .replaceAll("(`type`)", "(\u201cType\u201d)")
     .replaceAll("with `type`", "with \u201cType\u201d")
     .replaceAll("`typeField`", `\u201cType field\u201d ${more}`)

@@ -41,6 +41,29 @@ export interface EventsPaneOptions {
   onNotice(message: string): void;
 }
 
+/**
+ * The text of a file, if it is small or in UTF-16, as some programs write tables. Anything else is
+ * for the engine, which reads UTF-8 and unpacks gzip.
+ */
+async function readText(file: File): Promise<{ text: string | null; remark: string }> {
+  const [a, b] = new Uint8Array(await file.slice(0, 2).arrayBuffer());
+  const isWide = (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff);
+  if (isWide) {
+    const label = a === 0xff ? "utf-16le" : "utf-16be";
+    const text = new TextDecoder(label).decode(await file.arrayBuffer());
+    return { text, remark: "The file was read as UTF-16." };
+  }
+  if (file.size > MAX_TEXT || (a === 0x1f && b === 0x8b)) return { text: null, remark: "" };
+  const data = new Uint8Array(await file.arrayBuffer());
+  if (data.includes(0)) return { text: null, remark: "" };
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(data), remark: "" };
+  } catch {
+    const text = new TextDecoder("windows-1252").decode(data);
+    return { text, remark: "The file is no UTF-8: it was read as Windows-1252." };
+  }
+}
+
 export class EventsPane {
   #file: File | null = null;
   #test: ShownTest | null = null;
@@ -251,15 +274,11 @@ export class EventsPane {
       );
       return;
     }
-    const isSmall = file.size <= MAX_TEXT;
-    const data = isSmall ? new Uint8Array(await file.arrayBuffer()) : null;
-    const isText = data && !data.includes(0) && !(data[0] === 0x1f && data[1] === 0x8b);
-    if (isText) {
-      this.set(new TextDecoder().decode(data), this.settings, file.name);
-    } else {
-      this.#showFile(file);
-    }
+    const { text, remark } = await readText(file);
+    if (text === null) this.#showFile(file);
+    else this.set(text, this.settings, file.name);
     this.options.onChange();
+    this.remark(remark);
   }
 
   /** What was typed counts now. */
@@ -378,8 +397,13 @@ export class EventsPane {
       event.preventDefault();
       depth = 0;
       root.classList.remove("dropping");
-      const file = event.dataTransfer?.files[0];
-      if (file) void this.take(file);
+      const files = [...(event.dataTransfer?.files ?? [])];
+      if (files.length > 1) {
+        this.options.onNotice(
+          `Only ${brief(files[0]?.name ?? "")} was taken: the page has one file.`,
+        );
+      }
+      if (files[0]) void this.take(files[0]);
     });
   }
 }

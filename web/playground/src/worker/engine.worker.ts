@@ -89,8 +89,8 @@ async function run(
   progress: (value: unknown) => void,
 ): Promise<Transferred<RunDone>> {
   const mine = ++turn;
-  // What is wrong with the events is said by `load`.
-  await loading.catch(() => undefined);
+  // Without events the reason why there are none is that of the run, too.
+  await loading;
   if (mine !== turn) throw cancelled();
   const warnings = explorer.start(rules, options);
   const size = new StepSize();

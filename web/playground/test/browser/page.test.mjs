@@ -247,6 +247,28 @@ test("a CSV whose column of types has another name, also in a link", async (cont
   assert.equal(await other.page.getByLabel("Type field").isVisible(), true);
 });
 
+test("files of other encodings, damaged ones, and settings that mean nothing", async (context) => {
+  const { page } = await visit(context);
+  await setRules(page, RULES);
+  const note = (text) => page.locator("#events-pane .note").filter({ hasText: text }).waitFor();
+  const csv = "ts;type;user;ok\n2024-05-01T09:00:00Z;login;J\u00fcrgen;false\n";
+  await drop(page, "wide.csv", Buffer.from(`\ufeff${csv}`, "utf16le"));
+  await status(page, /^1 event,/);
+  await note(/UTF-16/);
+  await drop(page, "old.csv", Buffer.from(csv, "latin1"));
+  await note(/Windows-1252/);
+  assert.equal(await page.locator(".events-text").inputValue(), csv);
+  await drop(page, "cut.jsonl.gz", gzipSync(EVENTS).subarray(0, 50));
+  await status(page, /^The events cannot be read/);
+  await note(/cannot be unpacked/);
+  await page.getByRole("button", { name: "Remove" }).click();
+  await setEvents(page, EVENTS);
+  await status(page, /^5 events/);
+  await page.locator("#late-field").fill("soon");
+  await status(page, /^A setting cannot be used/);
+  await note(/^\u201cLate by up to\u201d: expected a duration/);
+});
+
 test("times in seconds: said by a hint, and set with the declarations", async (context) => {
   const { page } = await visit(context);
   await setRules(page, RULES);
