@@ -331,7 +331,7 @@ export class App {
       );
       const mistakes = error.diagnostics.filter(({ severity }) => severity === "error");
       const [first] = mistakes;
-      const what = first ? `: line ${first.line}, ${brief(first.message, 120)}` : "";
+      const what = first ? `: line ${first.line}, ${brief(first.message, 80)}` : "";
       this.#status.textContent = `${counted(mistakes.length, "mistake")} in the rules${what}`;
       this.#status.dataset.state = "error";
       return;
