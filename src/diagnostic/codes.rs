@@ -188,6 +188,8 @@ codes! {
     ListedMatches = "W0014",
     /// A `like` whose text has no wildcard.
     NoWildcard = "W0015",
+    /// A test without an expectation.
+    NothingExpected = "W0016",
 }
 
 impl Code {

@@ -9,7 +9,7 @@ use crate::hir::test_block::{Expectation, TEST_START, TestBlock, TestStep};
 use crate::hir::{Emit, Rule};
 use crate::schema::{FieldType, TypeId};
 use crate::syntax::ast::{self, Expr, Literal, Name, Spanned};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, format_millis};
 use crate::value::{Kind, Value};
 
 /// The most lines that a test has.
@@ -71,6 +71,7 @@ impl<'a> Env<'a> {
             return Vec::new();
         }
         let mut now: Option<Now> = None;
+        let errors = self.errors;
         let mut steps = Vec::with_capacity(test.steps.len());
         for step in &test.steps {
             let step = match &step.node {
@@ -90,6 +91,12 @@ impl<'a> Env<'a> {
                 }
                 ast::TestStep::Expect { no, timeout, fields, count, at } => {
                     let fields = self.expected_fields(source, fields, rule, *timeout, step.span);
+                    // An event that was refused would have moved time on.
+                    if let Some(at) = at
+                        && self.errors == errors
+                    {
+                        self.not_yet(source, at, now);
+                    }
                     let at = at.as_ref().map(|at| moment(at.node));
                     let count = count.as_ref().map(|count| count.node);
                     let (no, timeout, span) = (*no, *timeout, step.span);
@@ -98,7 +105,28 @@ impl<'a> Env<'a> {
             };
             steps.push(step);
         }
+        let is_expect =
+            |step: &Spanned<ast::TestStep>| matches!(step.node, ast::TestStep::Expect { .. });
+        if self.errors == errors && !test.steps.iter().any(is_expect) {
+            let message = "this test expects nothing, so that it cannot fail";
+            let diagnostic = Diagnostic::warning(Code::NothingExpected, test.rule.span, message);
+            self.report(source, diagnostic.help("say what is reported: `expect match { ... }`"));
+        }
         steps
+    }
+
+    /// Reports an expectation of a time that the test has not reached: nothing is reported then, so
+    /// that `expect no match` could not fail.
+    fn not_yet(&mut self, source: usize, at: &Spanned<i64>, now: Option<Now>) {
+        let reached = now.map_or(TEST_START, |now| now.time);
+        if moment(at.node) <= reached {
+            return;
+        }
+        let (wanted, reached) =
+            (format_millis(at.node), format_millis(reached.millis_since(TEST_START)));
+        let message = format!("nothing is reported at {wanted} yet: time has come to {reached}");
+        let diagnostic = Diagnostic::error(Code::BadTest, at.span, message);
+        self.report(source, diagnostic.help(format!("move it on first: `advance to {wanted}`")));
     }
 
     /// Reports where time would go back.
