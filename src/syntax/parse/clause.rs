@@ -238,8 +238,9 @@ impl Parser<'_> {
             "report" => Clause::Report(self.report_clause()?),
             "emit" => Clause::Emit(self.emit()?),
             "on" => {
-                self.expect_word("timeout")?;
-                self.expect_word("emit")?;
+                const WHOLE: Option<&str> = Some("on timeout emit { ... }");
+                self.expect_word_of("timeout", WHOLE)?;
+                self.expect_word_of("emit", WHOLE)?;
                 Clause::OnTimeout(self.emit()?)
             }
             "having" => Clause::Having(self.expr()?),
@@ -257,7 +258,7 @@ impl Parser<'_> {
         if !self.eat_word("per") {
             return Ok(Once::Key);
         }
-        self.expect_word("rule")?;
+        self.expect_word_of("rule", Some("once"))?;
         Ok(Once::Rule)
     }
 
@@ -386,7 +387,7 @@ impl Parser<'_> {
         let strategy = if self.eat_word("none") {
             SkipStrategy::None
         } else if self.eat_word("past") {
-            self.expect_word("last")?;
+            self.expect_word_of("last", Some("skip past last"))?;
             SkipStrategy::PastLast
         } else if self.eat_word("to") {
             if self.eat_word("next") {
@@ -478,7 +479,7 @@ impl Parser<'_> {
         }
         let number = Spanned { node: lex::int(self.text_of(token)).unwrap_or(0), span: token.span };
         self.bump();
-        self.expect_word("partials")?;
+        self.expect_word_of("partials", Some("limit 1000 partials drop oldest"))?;
         let policy = if self.eat_word("fail") {
             LimitPolicy::Fail
         } else if self.eat_word("drop") {

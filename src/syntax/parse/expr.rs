@@ -134,7 +134,7 @@ impl Parser<'_> {
             LexemeKind::Lt => BinaryOp::Lt,
             LexemeKind::Le => BinaryOp::Le,
             LexemeKind::Gt => BinaryOp::Gt,
-            LexemeKind::Ge => BinaryOp::Ge,
+            LexemeKind::Ge | LexemeKind::FatArrow => BinaryOp::Ge,
             LexemeKind::Tilde | LexemeKind::EqTilde => BinaryOp::Matches,
             LexemeKind::Plus => BinaryOp::Add,
             LexemeKind::Minus => BinaryOp::Sub,

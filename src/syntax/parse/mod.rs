@@ -193,12 +193,20 @@ impl<'s> Parser<'s> {
     }
 
     fn expect_word(&mut self, word: &str) -> Parsed<()> {
+        self.expect_word_of(word, None)
+    }
+
+    /// Takes a word of a clause; `whole` is the clause as it is written.
+    fn expect_word_of(&mut self, word: &str, whole: Option<&str>) -> Parsed<()> {
         if self.eat_word(word) {
             return Ok(());
         }
         let diagnostic = self.not_expected(&format!("`{word}`"));
         if self.peek().first_on_line || nearest(self.word(), [word]).is_none() {
-            return self.fail(diagnostic);
+            return self.fail(match whole {
+                Some(whole) => diagnostic.help(format!("write `{whole}`")),
+                None => diagnostic,
+            });
         }
         self.report(diagnostic.help(format!("did you mean `{word}`?")));
         self.bump();

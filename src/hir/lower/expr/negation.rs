@@ -7,6 +7,7 @@ use super::path::dotted_field;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::KeyPart;
 use crate::hir::lower::context::RuleLowerer;
+use crate::hir::lower::literal::plain;
 use crate::hir::lower::names;
 use crate::hir::lower::terms::Doubt;
 use crate::schema::TypeId;
@@ -98,6 +99,8 @@ impl Said {
             }
             Expr::Not(x) => self.condition(source, x, Sense::Negated),
             Expr::IsNull { value, .. } => self.asked.extend(field_of(value)),
+            // That nothing differs from null was reported, with what to write.
+            Expr::Binary(BinaryOp::Eq | BinaryOp::Ne, a, b) if is_null(a) || is_null(b) => {}
             Expr::Binary(op, a, b) if negated || *op == BinaryOp::Ne => {
                 self.value(source, a);
                 self.value(source, b);
@@ -136,6 +139,10 @@ impl Said {
             _ => {}
         }
     }
+}
+
+fn is_null(expr: &Spanned<Expr>) -> bool {
+    matches!(&expr.node, Expr::Literal(value) if plain(value).is_null())
 }
 
 fn is_safe(function: &str) -> bool {
