@@ -6,6 +6,7 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, Result, bail};
 use kleene::Record;
+use kleene::hir::test_block::TestStep;
 use kleene_tools::test_report::{self, TestFailure, TestRun};
 
 use crate::Ending;
@@ -48,6 +49,12 @@ pub(crate) fn test(args: &TestArgs) -> Result<Ending> {
     text.push_str(if text.is_empty() { "" } else { "\n" });
     if !untested.is_empty() {
         let _ = writeln!(text, "note: without a test: {}", untested.join(", "));
+    }
+    for TestRun { test, .. } in &ran {
+        if !test.steps.iter().any(|step| matches!(step, TestStep::Expect(_))) {
+            let (rule, file, line) = (&test.rule, &test.source.name, test.line());
+            let _ = writeln!(text, "note: a test that expects nothing: {rule} {file}:{line}");
+        }
     }
     let _ = writeln!(text, "{} passed, {failed} failed", ran.len() - failed);
     // A closed pipe has heard enough.

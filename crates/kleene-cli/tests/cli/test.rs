@@ -38,6 +38,15 @@ fn tests_that_pass_are_listed_and_counted() {
 }
 
 #[test]
+fn a_test_that_expects_nothing_is_mentioned() {
+    let dir = dir(&[RULES, GOOD, "test other { at 0s a { k: \"1\", v: 1 } }\n"]);
+    let ran = dir.run("test r.cep");
+    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
+    let end = "\nnote: a test that expects nothing: other r.cep:11\n2 passed, 0 failed\n";
+    assert!(ran.stdout.ends_with(end), "{}", ran.stdout);
+}
+
+#[test]
 fn failures_are_shown_with_the_line_and_what_was_reported() {
     let dir = dir(&[RULES, GOOD, BAD]);
     let ran = dir.run("test r.cep");
