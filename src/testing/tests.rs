@@ -49,7 +49,11 @@ fn expectations_hold_or_fail_where_they_stand() {
         ),
         ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match { a: 2 }", 1),
         ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match at 2s", 1),
-        ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect no match at 2s", 0),
+        (
+            "r",
+            "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } advance to 2s expect no match at 2s",
+            0,
+        ),
         ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match { a: null }", 1),
         // How many matches there are.
         (

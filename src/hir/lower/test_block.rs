@@ -93,6 +93,7 @@ impl<'a> Env<'a> {
                     let fields = self.expected_fields(source, fields, rule, *timeout, step.span);
                     // An event that was refused would have moved time on.
                     if let Some(at) = at
+                        && *no
                         && self.errors == errors
                     {
                         self.not_yet(source, at, now);
@@ -115,8 +116,8 @@ impl<'a> Env<'a> {
         steps
     }
 
-    /// Reports an expectation of a time that the test has not reached: nothing is reported then, so
-    /// that `expect no match` could not fail.
+    /// Reports an `expect no match` of a time that the test has not reached: it could not fail. One
+    /// that expects a match fails when the test runs.
     fn not_yet(&mut self, source: usize, at: &Spanned<i64>, now: Option<Now>) {
         let reached = now.map_or(TEST_START, |now| now.time);
         if moment(at.node) <= reached {
