@@ -98,13 +98,13 @@ pub struct Label {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Diagnostic {
-    /// Its stable code.
+    /// The stable code.
     pub code: Code,
     /// The severity.
     pub severity: Severity,
     /// The mistake, in one line.
     pub message: String,
-    /// Where, and what was found there.
+    /// The place, and what was found there.
     pub primary: Label,
     /// Other places that matter, such as the first of two equal names.
     pub context: Vec<Label>,

@@ -221,7 +221,7 @@ macro_rules! forwarded_events {
             read_through!();
 
             fn heap_size(&self) -> usize {
-                // Where the pointer is shared, each of its owners counts all of it.
+                // Each owner of a shared pointer counts all of it.
                 size_of::<E>() + E::heap_size(self)
             }
 
@@ -405,7 +405,7 @@ impl fmt::Debug for Record {
 /// Returns the notes of a [`Record`]: its heap size and the flag of undeclared fields. A heap above
 /// 2 GiB counts as 2 GiB.
 fn notes(values: &[Value], has_extra: bool) -> u32 {
-    // How many own it, and how many values there are.
+    // The number of owners, and the number of values.
     const COUNTS: usize = 2 * size_of::<usize>();
     let heap = values.iter().map(|value| value.as_ref().heap_size()).sum::<usize>();
     let heap = heap.saturating_add(COUNTS + size_of_val(values));

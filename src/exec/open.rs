@@ -23,7 +23,7 @@ pub struct Open<'a, E> {
     path: Option<OwnedPath>,
     pub(super) start_seq: u64,
     pub(super) deadline: i64,
-    /// Where it waits; nowhere if it is complete and waits to be reported.
+    /// The states in which it waits; none if it is complete and waits to be reported.
     pub(super) states: SmallVec<[StateId; 2]>,
 }
 
@@ -114,7 +114,7 @@ impl<'a, E> Open<'a, E> {
 pub(crate) struct Waiting {
     /// The captured events by their numbers, with their steps.
     pub(crate) captured: Vec<(StepId, u64)>,
-    /// Where it waits; nowhere if it is complete and waits to be reported.
+    /// The states in which it waits; none if it is complete and waits to be reported.
     pub(crate) states: SmallVec<[StateId; 2]>,
     /// The times of its first event and of its last.
     pub(crate) start: Timestamp,

@@ -33,7 +33,7 @@ pub struct Outcome<'a, E> {
     pub(super) last: Timestamp,
     pub(super) at: Timestamp,
     pub(super) start_seq: u64,
-    /// Where a partial match waited; it can wait in several states at once.
+    /// The states in which a partial match waited; it can wait in several at once.
     pub(super) states: &'a [StateId],
     /// The number of this report of a repeating silence, from 1; 0 where none repeats.
     pub(super) repetition: u64,

@@ -19,7 +19,7 @@ use crate::hir::{Report, TotalId};
 use crate::time::Timestamp;
 use crate::value::Value;
 
-/// Where the matches of an outcome's set are.
+/// The place of the matches of an outcome's set.
 #[derive(Clone, Copy)]
 pub(super) enum SetRef<'a> {
     /// The outcome is alone: the only match of its set, or a timeout.

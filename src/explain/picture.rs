@@ -31,15 +31,15 @@ pub struct Node {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Shape {
-    /// Where everything begins.
+    /// The start of everything.
     Start,
     /// A step.
     Step,
     /// A state of the automaton.
     State,
-    /// Where branches part.
+    /// The node at which branches part.
     Fork,
-    /// Where they meet again.
+    /// The node at which they meet again.
     Join,
     /// A match.
     Match,
@@ -124,7 +124,7 @@ struct Painter<'a> {
     picture: Picture,
 }
 
-/// Where a sequence is left, with what has to be said of the way on.
+/// A way out of a sequence, with notes for the arrow that leaves it.
 #[derive(Clone)]
 struct Exit {
     node: usize,

@@ -67,7 +67,7 @@ struct SvgLayout<'a> {
     nodes: Vec<Placed>,
     /// The arrows, those between the same nodes as one, with their labels in lines.
     arrows: Vec<(PictureEdge, Vec<String>)>,
-    /// Where each layer begins and ends.
+    /// The top and the bottom of each layer.
     rows: Vec<(i64, i64)>,
     out: String,
     left: i64,

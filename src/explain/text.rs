@@ -105,7 +105,7 @@ enum Level {
     },
 }
 
-/// Where an item is in the pattern.
+/// The position of an item in the pattern.
 #[derive(Clone, Copy)]
 struct TextPosition {
     /// True if the item begins a match.

@@ -34,7 +34,7 @@ use crate::util::ids::define_id;
 use crate::value::Value;
 
 define_id! {
-    /// A step of a [`Pattern`]: what a captured event was captured as.
+    /// A step of a [`Pattern`], as which events are captured.
     pub StepId
 }
 define_id! {
@@ -63,8 +63,8 @@ pub struct Pattern {
     /// The lengths of time by [`LengthId`]: expressions over captured events that give a duration,
     /// or a number of milliseconds. Null or less than nothing counts as no time at all.
     pub lengths: Vec<Expr>,
-    /// The bound from a match's first event to its last; an event exactly so long after the first
-    /// is too late. One that is read from an event holds from that event on.
+    /// The bound from a match's first event to its last. An event exactly this time after the first
+    /// is too late. A bound that is read from an event holds from that event on.
     pub within: Option<Length>,
     /// The skip strategy: what a match drops.
     pub skip: Skip,
@@ -76,7 +76,7 @@ pub struct Pattern {
     /// True if partial matches that run out of time are reported.
     pub report_timeouts: bool,
     /// True if the last item, a `not` with a time of its own, is reported again each time that its
-    /// time has passed, as long as what must not come does not.
+    /// time has passed, until the forbidden event comes.
     pub repeats: bool,
 }
 
@@ -108,7 +108,7 @@ pub struct Condition {
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 pub enum Test {
-    /// Nothing.
+    /// No test: every event of the type passes.
     True,
     /// An expression; null is not true.
     Expr(Expr),
@@ -180,12 +180,12 @@ pub enum ItemKind {
         /// The number of repetitions.
         quantifier: Quantifier,
     },
-    /// No event that fulfils the condition. With [`Contiguity::Next`] it speaks of the very next
-    /// event only, with [`Contiguity::Relaxed`] of all up to the item after it. The gap's `max`,
-    /// exclusive here, is how long it holds: as the first item of a pattern before the first event,
-    /// elsewhere after the event before. As the last item it ends with the pattern's `within` if it
-    /// has no time of its own; the match is reported at that moment. Between two items the gap of
-    /// the item after it has to be at least as long.
+    /// No event that fulfils the condition. [`Contiguity::Next`] is about the very next event only,
+    /// [`Contiguity::Relaxed`] about all events up to the item after the `not`. The gap's `max`,
+    /// exclusive here, is the time for which the `not` holds: before the first event if it is the
+    /// first item of a pattern, else after the event before. A last item without a time of its own
+    /// holds until the pattern's `within` is over; the match is reported at that moment. Between
+    /// two items, the gap of the item after the `not` has to be at least as long.
     Not {
         /// Its name, for explanations; nothing is captured.
         step: StepId,
@@ -232,9 +232,9 @@ pub enum Contiguity {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[doc(hidden)]
 pub struct Quantifier {
-    /// At least so often, if it occurs at all; at least 1.
+    /// The least number of times, if the item occurs at all; at least 1.
     pub min: u32,
-    /// At most so often; without bound where `None`.
+    /// The greatest number of times; `None` without bound.
     pub max: Option<u32>,
     /// True if it may be left out altogether.
     pub optional: bool,
@@ -293,9 +293,9 @@ pub enum LoopMode {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[doc(hidden)]
 pub struct Gap {
-    /// At least so long.
+    /// The least time.
     pub min: Length,
-    /// At most so long.
+    /// The greatest time; `None` without bound.
     pub max: Option<Length>,
 }
 

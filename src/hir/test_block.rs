@@ -18,7 +18,7 @@ pub struct TestBlock {
     pub rule: Arc<str>,
     /// The file that it stands in.
     pub source: Source,
-    /// Where the rule's name stands in the test.
+    /// The place of the rule's name in the test.
     pub span: Span,
     /// The steps of the test, in order.
     pub steps: Vec<TestStep>,
@@ -66,6 +66,6 @@ pub struct Expectation {
     pub count: Option<u64>,
     /// When it is reported.
     pub at: Option<Timestamp>,
-    /// Where it stands.
+    /// Its place in the text.
     pub span: Span,
 }

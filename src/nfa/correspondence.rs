@@ -54,7 +54,7 @@ pub(crate) fn corresponding_states(old: Described<'_>, new: Described<'_>) -> Ve
         Several::InOrder,
     );
     let waits = |history: &History<'_>, state: usize| history.last_taken(state);
-    // Where nothing may be skipped, nothing must have been.
+    // A state in which nothing may be skipped needs a state in which nothing was.
     let strict = |history: &History<'_>, state: usize| !history.skips[state];
     let as_strict =
         |from: usize, to: usize| strict(&histories.0, from) || !strict(&histories.1, to);

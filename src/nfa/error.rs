@@ -1,9 +1,9 @@
-//! Why a pattern cannot be compiled.
+//! The reason why a pattern cannot be compiled.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Why a pattern has no automaton.
+/// The reason why a pattern has no automaton.
 ///
 /// Rule text and the builder check patterns before they get here and say it with a place; this is
 /// for patterns that a host makes itself.

@@ -22,8 +22,8 @@
 //!
 //! Before all that, `reach` says of a rule whether any stream of events can match it.
 //!
-//! Where a rule is replaced while partial matches wait, `correspondence` finds the states of the
-//! two automata that mean the same.
+//! `correspondence` finds the states of two automata that mean the same, for a rule that is
+//! replaced while partial matches wait.
 
 mod automaton;
 mod cache;

@@ -91,7 +91,7 @@ impl Program {
         }
     }
 
-    /// Why it is matched in the general way, in words; `None` where it is not.
+    /// Returns the reason why it is matched in the general way, in words; `None` where it is not.
     pub fn why_general(&self) -> Option<&'static str> {
         match self.plan {
             Plan::General(reason) if !self.prefers_compact => Some(reason),
@@ -99,7 +99,7 @@ impl Program {
         }
     }
 
-    /// Why the pattern cannot be held in the compact form, in words; `None` if it can be.
+    /// Returns the reason why the pattern has no compact form, in words; `None` if it has one.
     pub fn why_not_compact(&self) -> Option<&'static str> {
         self.compact.as_ref().err().copied()
     }

@@ -16,7 +16,7 @@ pub(super) fn index_range(range: &Range) -> std::ops::Range<usize> {
     range.start as usize..range.end as usize
 }
 
-/// Where a partial match waits.
+/// A state in which a partial match waits.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     /// The edges of the state: stops first, then takes and ignores.

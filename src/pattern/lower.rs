@@ -225,7 +225,7 @@ impl<E: Event> Lowering<'_, E> {
             }
         };
         let mut lowered: Vec<Item> = Vec::with_capacity(items.len());
-        // How long a `not` before the item holds: it comes no sooner.
+        // The length of a `not` before the item: the item comes no sooner.
         let mut silence = 0;
         for (index, item) in items.into_iter().enumerate() {
             let position = ItemPosition { first: index == 0, depth };

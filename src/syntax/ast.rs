@@ -9,7 +9,7 @@ use crate::diagnostic::Span;
 pub struct Spanned<T> {
     /// The thing.
     pub node: T,
-    /// Where it stands.
+    /// Its place in the text.
     pub span: Span,
 }
 
@@ -52,7 +52,7 @@ pub enum Item {
 }
 
 impl Item {
-    /// Where its name stands, or the file's path after `use`.
+    /// Returns the place of its name, or of the file's path after `use`.
     pub fn name_span(&self) -> Span {
         match self {
             Item::Event(event) => event.name.span,
@@ -121,11 +121,11 @@ pub struct ListDecl {
     pub name: Name,
     /// The type of its entries.
     pub ty: Spanned<Type>,
-    /// Where the entries come from.
+    /// The source of the entries.
     pub source: ListSource,
 }
 
-/// Where a list's entries come from.
+/// The source of a list's entries.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ListSource {
     /// `= [literal, ...]`
@@ -582,7 +582,7 @@ pub enum Dur {
 }
 
 impl Dur {
-    /// Where it stands.
+    /// Its place in the text.
     pub fn span(&self) -> Span {
         match self {
             Dur::Literal(literal) => literal.span,
@@ -754,7 +754,7 @@ pub enum Expr {
         negated: bool,
         /// The value that is looked for.
         value: Box<Spanned<Expr>>,
-        /// Where.
+        /// The set.
         set: Box<Spanned<Expr>>,
     },
     /// `a..b`, only after `in`

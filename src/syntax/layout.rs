@@ -1,5 +1,5 @@
-//! Where lines break. The printer writes everything on one line and marks where it may be broken;
-//! here that is settled, together with where comments and blank lines stand.
+//! Line breaks. The printer writes everything on one line and marks where it may be broken. This
+//! file decides which of the marks become breaks, and places comments and blank lines.
 
 use std::collections::BTreeMap;
 

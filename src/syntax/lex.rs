@@ -471,7 +471,7 @@ const UNITS: [(&str, u64); 6] = [
     ("ms", 1),
 ];
 
-/// Why a duration cannot be read.
+/// The reason why a duration cannot be read.
 #[derive(Debug)]
 pub(super) enum BadDuration<'t> {
     /// A number at the end without unit.

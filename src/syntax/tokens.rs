@@ -28,7 +28,7 @@ pub enum TokenKind {
 pub struct Token {
     /// The kind of the token.
     pub kind: TokenKind,
-    /// Where it stands.
+    /// Its place in the text.
     pub span: Span,
     /// True if nothing but blanks stands before it on its line.
     pub first_on_line: bool,

@@ -109,7 +109,7 @@ pub(super) fn ends_names(word: &str) -> bool {
     )
 }
 
-/// Where `prev` stands.
+/// Help: the places for `prev`.
 pub(super) const PREV: &str = "`prev` is the event before the one that a condition tests: \
      it stands in brackets only, as in `tick[price > prev.price]`";
 

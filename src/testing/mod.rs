@@ -71,7 +71,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Where the expectation stands.
+    /// Returns the place of the expectation.
     pub fn span(&self) -> Span {
         self.expected.span
     }

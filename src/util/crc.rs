@@ -5,7 +5,7 @@
 
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
-/// The number of tables, which is that of the bytes a step takes.
+/// The number of tables, and of the bytes that a step takes.
 const STEP: usize = if cfg!(target_family = "wasm") { 1 } else { 8 };
 
 static TABLES: [[u32; 256]; STEP] = tables();

@@ -12,7 +12,7 @@ pub(crate) mod wire;
 #[inline(always)]
 pub(crate) fn prefetch_at<T>(values: &[T], index: u32) {
     prefetch_index::prefetch_index(values, index as usize);
-    // Where it ends.
+    // Its end.
     prefetch_index::prefetch_index(values, index as usize + 1);
 }
 

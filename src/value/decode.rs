@@ -11,7 +11,7 @@ use serde::de::{
 use crate::time::format_millis;
 use crate::value::{ListRef, Value, ValueRef};
 
-/// Why a value is not of a Rust type; see [`Value::decode`].
+/// The reason why a value is not of a Rust type; see [`Value::decode`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DecodeError(String);
 

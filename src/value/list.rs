@@ -22,7 +22,7 @@ pub trait Items {
         self.len() == 0
     }
 
-    /// The bytes of heap that one item takes, about, without what the item itself owns.
+    /// The approximate heap size of one item in bytes, without what the item itself owns.
     fn item_size(&self) -> usize {
         size_of::<Value>()
     }
@@ -37,9 +37,9 @@ impl fmt::Debug for dyn Items + '_ {
 /// A borrowed list of either form; see [`ValueRef::as_list`].
 #[derive(Clone, Copy, Debug)]
 pub enum ListRef<'a> {
-    /// Of values.
+    /// A list of values.
     Values(&'a [Value]),
-    /// Of what an event holds.
+    /// A list that an event holds in a form of its own.
     Items(&'a dyn Items),
 }
 
@@ -78,7 +78,7 @@ impl<'a> ListRef<'a> {
         of_items + self.iter().map(ValueRef::heap_size).sum::<usize>()
     }
 
-    /// Compares as [`ValueRef::compare`]: equal, or without an order.
+    /// Compares two lists as [`ValueRef::compare`] does: they are equal or have no order.
     pub(super) fn compare(self, other: ListRef<'_>) -> Option<Ordering> {
         let equal = |(a, b): (ValueRef<'_>, ValueRef<'_>)| a.compare(b) == Some(Ordering::Equal);
         let equal = self.len() == other.len() && self.iter().zip(other.iter()).all(equal);
@@ -91,7 +91,7 @@ impl<'a> ListRef<'a> {
 }
 
 impl<'a> ValueRef<'a> {
-    /// The list that this value is, whatever holds it.
+    /// Returns the list that this value is, in either form; `None` for other values.
     ///
     /// ```
     /// use kleene::ValueRef;

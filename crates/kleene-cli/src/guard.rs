@@ -22,7 +22,7 @@ enum Identity {
     /// A file that is there.
     #[cfg(unix)]
     Inode(u64, u64),
-    /// Where a file is, or will be.
+    /// The path at which a file is, or will be.
     Path(PathBuf),
 }
 
@@ -51,7 +51,7 @@ impl Identity {
     }
 }
 
-/// Where a file is or will be, with links followed in all of its path.
+/// Returns the path at which a file is or will be, with all links followed.
 fn place(path: &Path) -> Option<PathBuf> {
     let mut path = std::path::absolute(path).ok()?;
     for _ in 0..MOST_LINKS {

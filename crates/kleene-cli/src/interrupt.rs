@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The exit code of a run that was interrupted, as shells know it: 128 + SIGINT.
 pub(crate) const EXIT_CODE: u8 = 130;
 
-/// The wish of the user that the run ends.
+/// The flag that Ctrl-C sets: the run is to end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
@@ -16,10 +16,10 @@ impl Interrupt {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// From now on Ctrl-C (or a request to terminate) sets this, and then calls `wake`.
+    /// Makes Ctrl-C, or a request to terminate, set the flag and then call `wake`.
     pub(crate) fn listen(&self, wake: impl Fn() + Send + 'static) {
         let flag = self.clone();
-        // Fails only where another handler was set before, or where there are no signals.
+        // Fails only if another handler was set before, or if there are no signals.
         let _ = ctrlc::set_handler(move || {
             if flag.0.swap(true, Ordering::Relaxed) {
                 std::process::exit(i32::from(EXIT_CODE));

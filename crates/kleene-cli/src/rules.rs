@@ -122,7 +122,7 @@ pub(crate) fn load_and_note(
     files: &mut Files,
 ) -> Result<Result<Loaded, Refused>> {
     let RuleArgs { paths, params, allowed } = given;
-    // Where one is missing, too.
+    // Also those that are missing.
     paths.iter().filter(|path| !path.is_dir()).for_each(|path| files.note(path));
     let mut reachable = FileLoader::default();
     let mut builder = RuleSet::builder();

@@ -181,7 +181,7 @@ fn is_skipped(attributes: &[Attribute], errors: &mut Errors) -> bool {
     skipped
 }
 
-/// Where the crate `kleene` is: `#[portable(crate = "...")]`, or as the event says.
+/// Returns the path of the crate `kleene`: `#[portable(crate = "...")]`, or that of the event.
 fn krate_of(attributes: &[Attribute], errors: &mut Errors) -> Path {
     // Mistakes in `event` are reported by the derive that the attribute belongs to.
     let mut krate = TypeAttributes::parse(attributes, &mut Errors::default()).krate;

@@ -15,9 +15,9 @@ const KEPT: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Block {
     content: Content,
-    /// Where it starts in the unpacked input, in bytes.
+    /// The start in the unpacked input, in bytes.
     offset: u64,
-    /// Where it ends there: a line that is not kept whole is longer than its content.
+    /// The end there: a line that is not kept whole is longer than its content.
     end: u64,
     /// The number of its first line, from 1.
     line: u64,
@@ -46,7 +46,7 @@ impl Block {
         Block { offset, end: offset, line, ..Block::default() }
     }
 
-    /// Where it starts in the unpacked input, in bytes.
+    /// The start in the unpacked input, in bytes.
     pub fn offset(&self) -> u64 {
         self.offset
     }
@@ -72,7 +72,7 @@ impl Block {
         }
     }
 
-    /// Where it ends in the unpacked input, if nothing of it can be read.
+    /// Returns the end in the unpacked input, if nothing of the block can be read.
     pub(crate) fn end_if_bad(&self) -> Option<u64> {
         matches!(self.content, Content::Bad(..)).then_some(self.end)
     }
@@ -116,7 +116,7 @@ pub(crate) struct Cutter {
     buffer: Vec<u8>,
     /// The number of bytes of `buffer` that have arrived.
     filled: usize,
-    /// Where `buffer` starts in the input.
+    /// The start of `buffer` in the input.
     offset: u64,
     /// The number of the line that `buffer` starts with.
     line: u64,
@@ -151,8 +151,8 @@ impl Cutter {
         }
     }
 
-    /// Where the next bytes of the input are to be written; [`arrived`](Cutter::arrived) says how
-    /// many it were.
+    /// Returns the room for the next bytes of the input; [`arrived`](Cutter::arrived) is then told
+    /// their number.
     pub(crate) fn space(&mut self) -> &mut [u8] {
         self.buffer.resize(self.filled + SIZE, 0);
         &mut self.buffer[self.filled..]

@@ -78,7 +78,7 @@ impl Feed {
         })
     }
 
-    /// Where in the input what [`next_item`](Feed::next_item) gives next begins.
+    /// Returns the position in the input of what [`next_item`](Feed::next_item) gives next.
     pub fn position(&self) -> Position {
         let line = self.block.line() + self.cursor.lines();
         let offset = match self.block.end_if_bad() {

@@ -124,7 +124,7 @@ mod tests {
         }
         let error = unpack(&[&packed("one")[..], b"x"].concat()).unwrap_err().to_string();
         assert!(error.contains("is not gzip"), "{error}");
-        // Where a member follows zeros, gzip stops and warns.
+        // At a member that follows zeros, gzip stops and warns.
         assert!(unpack(&[&packed("one")[..], b"\0", &packed("two")].concat()).is_err());
     }
 

@@ -1,4 +1,4 @@
-//! Where the fields of each event type are in the input, worked out once from the rules' schema.
+//! The places of the fields of each event type in the input, found once from the rules' schema.
 
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ const LONGEST: usize = 64;
 /// The names in an object, and what they mean.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
-    /// Where the object is: `addr`, or empty for the event itself.
+    /// The path to the object: `addr`, or empty for the event itself.
     pub(crate) path: String,
     keys: Vec<Key>,
     by_name: HashMap<Arc<str>, usize>,

@@ -12,8 +12,8 @@ use crate::{Form, unreadable_header};
 
 /// Reads the blocks of an input as events.
 ///
-/// It keeps nothing of a block but guesses of what the next one looks like, so that clones of it
-/// can parse blocks in other threads. A clone of a parser of CSV has to know the header, which is
+/// Of a block, a parser keeps only guesses about the next block, so that clones of the parser can
+/// parse blocks in other threads. A clone of a parser of CSV has to know the header, which is
 /// in the first block: see [`is_ready`](Parser::is_ready).
 #[derive(Clone, Debug)]
 pub struct Parser {
@@ -53,12 +53,12 @@ impl Parser {
         Parser { kind, max_line: form.max_line }
     }
 
-    /// True if it has seen all that later blocks depend on: the header, in CSV.
+    /// True if the parser has seen all that later blocks depend on: the header, in CSV.
     pub fn is_ready(&self) -> bool {
         !matches!(self.kind, Kind::Header(..))
     }
 
-    /// The names of the columns; empty where there are none, or not yet.
+    /// Returns the names of the columns; empty if there are none, or none yet.
     pub fn header(&self) -> Vec<String> {
         match &self.kind {
             Kind::Csv(parser, ..) => parser.header().iter().map(ToString::to_string).collect(),
@@ -66,7 +66,7 @@ impl Parser {
         }
     }
 
-    /// Goes on with events of the types of `schema` that are declared as well.
+    /// Reads events of the types of `schema` from now on, as far as `declared` has the types.
     pub fn renew(&mut self, schema: &Schema, declared: &Schema) {
         match &mut self.kind {
             Kind::Json(parser) => parser.layouts_mut().renew(schema, declared),
@@ -76,8 +76,8 @@ impl Parser {
         }
     }
 
-    /// Moves the cursor behind the header, where one is expected that has not come yet. The place
-    /// of the first record is known then: [`next_item`](Parser::next_item) reads a header as well.
+    /// Moves the cursor behind the header, if a header is still to come. The position of the first
+    /// record is known then. [`next_item`](Parser::next_item) reads a header, too.
     ///
     /// # Errors
     /// No event can be read from this input, and why.

@@ -22,7 +22,7 @@ pub struct Opened {
     reader: Box<dyn Read + Send>,
     /// True if waiting for more costs nothing, as more is there.
     is_file: bool,
-    /// Where it starts.
+    /// The position of its start.
     start: Position,
     /// The size of the input in bytes, if it is known.
     pub size: Option<u64>,
@@ -31,7 +31,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Where it starts.
+    /// Returns the position of its start.
     pub fn start(&self) -> Position {
         self.start
     }

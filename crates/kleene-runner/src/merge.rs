@@ -62,7 +62,7 @@ pub(crate) struct Cut {
     pub(crate) is_new: bool,
 }
 
-/// Where a thing stands among what all shards report a batch.
+/// The position of an output among those of all shards in a batch.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Tag {
     step: u32,

@@ -55,7 +55,7 @@ where
     Ok((inlet, outlet))
 }
 
-/// Where work goes in; see [`in_order`]. Dropping it ends the work.
+/// The end at which work goes in; see [`in_order`]. Dropping it ends the work.
 pub struct Inlet<I> {
     lanes: Vec<SyncSender<I>>,
     next: usize,
@@ -79,7 +79,7 @@ impl<I> Inlet<I> {
     }
 }
 
-/// Where results come out; see [`in_order`].
+/// The end at which results come out; see [`in_order`].
 pub struct Outlet<O> {
     lanes: Vec<(Receiver<O>, Option<JoinHandle<()>>)>,
     next: usize,

@@ -15,8 +15,8 @@ use kleene::{Engine, Event, Timestamp};
 /// It starts no thread and needs no particular runtime: the engine takes an event where the outputs
 /// are polled. An output is a match, a timeout, or what became of an event that no rule could take.
 ///
-/// Where the events end, what is still open stays open: the end of a connection is not the end of
-/// time. [`end_of_time`](Outputs::end_of_time) reports it as [`Engine::finish`] does, and
+/// Partial matches that are open when the events end stay open: the end of a connection is not the
+/// end of time. [`end_of_time`](Outputs::end_of_time) reports them as [`Engine::finish`] does, and
 /// [`into_engine`](Outputs::into_engine) gives the engine back, for a snapshot.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! Shards on threads of their own, and one that brings together what they report.
+//! Shards on threads of their own, and a thread that merges their reports.
 
 use std::fmt;
 use std::io;
@@ -72,11 +72,11 @@ pub(crate) type Action<E> = Box<dyn FnOnce(&mut Option<Shard<E>>) + Send>;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Ended<C> {
-    /// Whoever was reported.
+    /// The collector, which took all reports.
     pub collector: C,
     /// The counts of all shards together: those that one engine would have.
     pub stats: Stats,
-    /// Why the run was stopped, if a rule's `limit ... fail` did.
+    /// The reason why the run was stopped, if a rule's `limit ... fail` stopped it.
     pub failure: Option<PushError>,
 }
 
@@ -130,7 +130,7 @@ where
     /// Gives all shards a batch. Waits while too many batches wait already.
     ///
     /// # Errors
-    /// If a thread has ended; to [finish](Pipeline::finish) says why.
+    /// If a thread has ended; [`finish`](Pipeline::finish) returns the reason.
     pub fn send(&self, batch: B) -> Result<(), Stopped> {
         let batch = Arc::new(batch);
         for lane in &self.lanes {
@@ -139,19 +139,19 @@ where
         Ok(())
     }
 
-    /// The end of time: what is open is reported. Waits until everything is.
+    /// Ends time, so that open partial matches are reported, and waits until all is reported.
     ///
     /// # Errors
     /// If a thread has panicked.
     pub fn finish(self) -> Result<Ended<C>, Panicked> {
         for lane in &self.lanes {
-            // Fails where a thread has ended, which is reported below.
+            // Fails if a thread has ended, which is reported below.
             let _ = lane.send(Message::Finish);
         }
         self.stop()
     }
 
-    /// Waits until all that was sent is done; what is open is not reported.
+    /// Waits until all batches are done. Open partial matches are not reported.
     ///
     /// # Errors
     /// If a thread has panicked.
@@ -174,7 +174,7 @@ where
     }
 }
 
-/// Does what comes until nothing does, or nobody wants to know.
+/// Handles messages until there are no more, or until the thread that merges has ended.
 fn work<E: Event, B: Batch<E>, P: Sink<E>>(
     shard: &mut Option<Shard<E>>,
     is_first: bool,
@@ -182,7 +182,7 @@ fn work<E: Event, B: Batch<E>, P: Sink<E>>(
     results: &SyncSender<Part<B, P>>,
     page: &impl Fn() -> P,
 ) {
-    // From now on they are kept.
+    // From the first call on, the shard keeps its changes.
     shard.as_mut().map(Shard::take_changes);
     while let Ok(message) = messages.recv() {
         let (mut page, mut tags, mut steps, mut cut) = (page(), Vec::new(), 0, None);
@@ -196,7 +196,7 @@ fn work<E: Event, B: Batch<E>, P: Sink<E>>(
             }
             Message::Finish => {
                 if let Some(shard) = shard {
-                    // The part says with which failure.
+                    // The failure is in the part below.
                     let _ = shard.finish(&mut sink);
                 }
                 None
@@ -219,7 +219,7 @@ fn work<E: Event, B: Batch<E>, P: Sink<E>>(
     }
 }
 
-/// Takes the steps of a batch, until a limit stops the shard. Gives their number.
+/// Pushes the steps of a batch until a limit stops the shard. Returns their number.
 fn take<E: Event, B: Batch<E>, P: Sink<E>>(
     shard: &mut Shard<E>,
     batch: &B,

@@ -225,7 +225,7 @@ where
     /// # Errors
     /// If a thread has panicked.
     pub fn stop(mut self) -> Result<Ended<Callback<F>>, Panicked> {
-        // Where a thread has ended, to stop says why.
+        // If a thread has ended, `stop` says why.
         let _ = self.flush();
         self.pipeline.stop()
     }
@@ -235,7 +235,7 @@ where
     /// # Errors
     /// If a thread has panicked.
     pub fn finish(mut self) -> Result<Ended<Callback<F>>, Panicked> {
-        // Where a thread has ended, to finish says why.
+        // If a thread has ended, `finish` says why.
         let _ = self.flush();
         self.pipeline.finish()
     }

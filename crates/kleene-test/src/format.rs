@@ -37,7 +37,7 @@ pub type Match = Vec<(String, Vec<usize>)>;
 /// A partial match that ran out of time.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Timeout {
-    /// When.
+    /// The time.
     pub at: i64,
     /// The events that it had captured.
     pub partial: Match,
@@ -88,7 +88,7 @@ pub struct CaseStage {
     pub until: Option<CaseCondition>,
     /// A bound on time, in milliseconds.
     pub within: Option<i64>,
-    /// Which: `first_last` or `previous_current`.
+    /// The kind of the bound: `first_last` or `previous_current`.
     pub within_kind: Option<String>,
 }
 
@@ -159,7 +159,7 @@ pub fn read_cases(path: &Path) -> io::Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// Reads which cases are marked, and as what: `flags.tsv` in `dir`. No flags if there is no file.
+/// Reads the marks of cases from `flags.tsv` in `dir`. There are none if there is no file.
 ///
 /// # Errors
 /// If the file is there and cannot be read.

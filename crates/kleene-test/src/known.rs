@@ -1,5 +1,5 @@
-//! Where Kleene knowingly does something else than Flink: rules on the shape of a pattern. Each is
-//! explained, with what Kleene does instead, in `docs/semantics.md`.
+//! The patterns for which Kleene knowingly differs from Flink: rules on the shape of a pattern.
+//! `docs/semantics.md` explains each, with what Kleene does instead.
 
 use crate::convert::{self, PREVIOUS};
 use crate::format::{CaseCondition, CasePattern, CaseStage};

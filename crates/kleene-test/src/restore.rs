@@ -18,7 +18,7 @@ pub enum Step {
     Advance(Timestamp),
 }
 
-/// Where combinations explode, the rest of the steps is left out.
+/// The number of partial matches beyond which the rest of the steps is left out.
 const MOST_PARTIALS: u64 = 1500;
 
 /// Runs `steps` through an engine, and through one that is snapshot and restored before each step
@@ -100,7 +100,7 @@ fn from_parts(
     Ok(restored)
 }
 
-/// Where keys are is not compared.
+/// Compares the counts, except those that depend on where keys are.
 fn same_counts(one: &Engine<Record>, other: &Engine<Record>) -> Result<(), String> {
     let [one, other] = [one, other].map(|engine| {
         let mut stats = engine.stats();
@@ -124,7 +124,7 @@ fn again(
         return Err(format!("not restored whole: {replacement}"));
     }
     same_counts(engine, &restored)?;
-    // Where keys are says in which order they are written.
+    // The order in which keys are written depends on where they are.
     let is_cold = engine.stats().cold > 0 || restored.stats().cold > 0;
     if !is_cold && restored.snapshot() != bytes {
         return Err(String::from("a snapshot of what was restored is another one"));
@@ -281,7 +281,7 @@ impl Subject {
     }
 }
 
-/// Where a fuzzer's input is longer, the rest of its steps is left out.
+/// The number of steps beyond which the rest of a fuzzer's input is left out.
 const MOST_STEPS: usize = 24;
 
 /// The number of restores for one input before its end: each compiles the rules.

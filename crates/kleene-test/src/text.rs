@@ -41,7 +41,7 @@ pub fn rule(pattern: &Pattern) -> Result<String, Vec<String>> {
     if !pattern.totals.is_empty() {
         let _ = writeln!(text, "  emit {{ {} }}", totals(pattern)?.join(", "));
     }
-    // Where nothing bounds the time, the checker says that nothing can time out.
+    // The checker refuses timeouts of a pattern whose time nothing bounds.
     if pattern.report_timeouts && (pattern.within.is_some() || has_bound(&pattern.body)) {
         text += "  on timeout emit { step: match.step }\n";
     }

@@ -46,9 +46,9 @@ struct Fix {
 /// A replacement of a part of the text.
 #[derive(Clone, Debug, Serialize)]
 pub struct TextEdit {
-    /// Where the part starts.
+    /// The start of the part.
     pub start: usize,
-    /// Where it ends.
+    /// The end of the part.
     pub end: usize,
     /// The new text.
     pub text: String,

@@ -236,7 +236,7 @@ impl<E: Event> Walk<'_, E> {
         let head = self.link(edge, &run, step);
         self.store.arena.release(run.head);
         let mut run = Run { state: target, head, last: self.time, ..run };
-        // Where an event says how long a match may take, it may say that it comes too late itself.
+        // An event that says how long a match may take may say that it comes too late itself.
         let read = matches!(self.program.timing.within, Some(Length::Read(_)));
         if read {
             self.update_registers(step, &mut run);

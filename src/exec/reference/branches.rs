@@ -83,8 +83,8 @@ impl Tree<'_> {
         can.count() >= self.count(&position.frames, position.index)
     }
 
-    /// Where several branches stand once the event has been captured on one of them, which leads it
-    /// to `target`; with what the others ask for to skip it.
+    /// Returns the positions after the event is captured on one of several branches, which it leads
+    /// to `target`, with the conditions on which the other branches skip it.
     fn take_on(
         &self,
         position: &Position,

@@ -7,7 +7,7 @@ use crate::hir::{
     StepId,
 };
 
-/// Where a sequence stands.
+/// The surroundings of a sequence.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum SequenceLevel {
     /// It is the whole pattern.

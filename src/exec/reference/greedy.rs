@@ -28,7 +28,7 @@ impl Tree<'_> {
             return self.wanted_by(frames, last, reached);
         }
         let (group, outer) = frames.split_last()?;
-        // Where several branches are entered, they are held back together.
+        // Several branches that are entered are held back together.
         if group.branch.is_some() {
             return None;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::hir::StepId;
 use crate::time::Timestamp;
 
-/// Where in the pattern a partial match waits.
+/// The place in the pattern where a partial match waits.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct Position {
     /// The groups around it, outermost first.
@@ -56,7 +56,7 @@ pub(super) struct CurrentBranch {
     pub(super) last: Option<Timestamp>,
 }
 
-/// Where one of several branches stands.
+/// The progress of one of several branches.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Standing {
     /// Nothing was captured on it.

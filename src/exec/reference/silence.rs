@@ -94,7 +94,7 @@ impl Tree<'_> {
         silences.min_by_key(|(branch, time)| (time.as_millis(), *branch))
     }
 
-    /// Where the branches stand once the silence that is one of them is over.
+    /// Returns the position after the silence that is one of the branches.
     fn after_silence(
         &self,
         position: &Position,
@@ -114,7 +114,7 @@ impl Tree<'_> {
         branches
     }
 
-    /// Where the branches stand once an event has broken some of the silences, or none, and when.
+    /// Returns the positions after an event that breaks some of the silences, or none.
     pub(super) fn after_breaks(
         &self,
         position: &Position,

@@ -72,7 +72,7 @@ impl Tree<'_> {
         moves
     }
 
-    /// Where a step is waited for once it has captured an event.
+    /// Returns the position after a step has captured an event.
     fn after_take(&self, position: &Position, turn: Turn, time: Timestamp) -> Position {
         let Position { frames, index, .. } = position;
         let index = *index;

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// A repetition of a bounded group that has begun.
 pub(super) struct Running {
-    /// Where the group is in the tree.
+    /// The path to the group in the tree.
     pub(super) path: Path,
     pub(super) begun: Timestamp,
     pub(super) within: Length,

@@ -6,7 +6,8 @@ use crate::value::{Kind, Value, ValueRef};
 
 const TEXT_OR_LIST: Kind = Kind::STRING.or(Kind::LIST);
 
-/// Longest text that `replace` makes, in bytes: it could otherwise square what comes in.
+/// The longest text that `replace` makes, in bytes. Without a limit, the length of the result could
+/// be the square of the input's.
 const MAX_LEN: usize = 1 << 20;
 
 fn of_text(args: &[ValueRef<'_>], f: impl Fn(&str) -> Value) -> Value {

@@ -67,18 +67,18 @@ pub(crate) struct Checked {
     pub(crate) rules: Vec<Rule>,
     /// The tests, in the order of the text.
     pub(crate) tests: Vec<TestBlock>,
-    /// By rule: where its pattern stands.
+    /// By rule: the place of its pattern.
     pub(crate) layouts: BTreeMap<Arc<str>, Layout>,
 }
 
-/// Where the parts of a rule's pattern stand, each with the number of its file.
+/// The places of the parts of a rule's pattern, each with the number of its file.
 #[derive(Debug)]
 pub(crate) struct Layout {
     /// The `match` clause.
     pub(crate) pattern: (usize, Span),
     /// The steps, by [`StepId`](crate::hir::StepId).
     pub(crate) steps: Vec<(usize, Span)>,
-    /// By condition: whether it is the same whatever parameters and lists say.
+    /// By condition: true if it is the same whatever parameters and lists say.
     fixed: Vec<bool>,
 }
 
@@ -153,7 +153,7 @@ struct Param {
     kind: Kind,
 }
 
-/// Where something stands: which file, and where in it.
+/// A place in a file, with the number of the file.
 #[derive(Clone, Copy)]
 struct Site {
     source: usize,
@@ -171,7 +171,7 @@ struct Env<'a> {
     reported: FileDiagnostics,
     /// The types of the rules' outputs.
     outputs: BTreeMap<Arc<str>, OutputTypes>,
-    /// Where the patterns of the rules stand.
+    /// The places of the patterns of the rules.
     layouts: BTreeMap<Arc<str>, Layout>,
     /// The number of steps of all patterns so far, with their repetitions written out.
     steps: u64,

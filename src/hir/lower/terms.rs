@@ -37,7 +37,7 @@ pub(super) enum What {
     Length(usize),
     Emit,
     Timeout,
-    /// Where no event is at hand.
+    /// A constant: no event is at hand.
     Constant,
 }
 

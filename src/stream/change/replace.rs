@@ -171,7 +171,7 @@ impl<E: Event> Dispatcher<E> {
             .collect();
         let mut old: Vec<Option<RuleRuntime<E>>> =
             std::mem::take(&mut self.rules).into_iter().map(Some).collect();
-        // Where the first of them stood; the host's own rules keep their order.
+        // The position of the first of them; the host's own rules keep their order.
         let first = old.iter().flatten().position(|rule| rule.is_text).unwrap_or(old.len());
         let mut numbers: Vec<Option<u32>> = vec![None; old.len()];
         let mut changed = Vec::new();
@@ -403,7 +403,7 @@ impl<E: Event> Dispatcher<E> {
             count(new.matcher.count_carried(&migration, held, state, now));
         }
         if let Some(cold) = &self.cold {
-            // Where it cannot be read, the engine stops and nothing is replaced.
+            // If it cannot be read, the engine stops and nothing is replaced.
             let _ = cold.look(Which::All, &self.rules, |_, _, held, scratch| {
                 for held in held.iter().filter(|held| held.rule as usize == index) {
                     if let Some(store) = scratch.store(held.rule) {

@@ -149,7 +149,7 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
-    /// Pushes an event to its key if no other rule reads the type. If `leaves`, slots of keys
+    /// Pushes an event to its key if no other rule reads the type. If `retains`, slots of keys
     /// without state are [retained](KeyTable::retain).
     #[inline(always)]
     pub(in crate::stream) fn push_direct<S: Receiver<E> + ?Sized>(
@@ -244,8 +244,8 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
-    /// Pushes an event to a key with `before` partial matches, or without state if the key `wakes`.
-    /// Returns true if the key has no state afterwards.
+    /// Pushes an event to a key with `before` partial matches. `reactivates` is true if the slot was
+    /// retained without state. Returns true if the key has no state afterwards.
     #[inline(always)]
     fn push_open<S: Receiver<E> + ?Sized>(
         &mut self,

@@ -282,7 +282,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         for (place, mut entries) in places.iter().zip(suppressed) {
             let Some(place) = place else { continue };
             if let Some(suppression) = &mut ingest.dispatcher.rules[*place].emitter.suppression {
-                // Where parts say it differently, the later one counts.
+                // Of parts that differ, the later one counts.
                 let mut latest: HashMap<Key, Timestamp> = HashMap::new();
                 if self.chains.len() > 1 {
                     for (until, key) in &entries {
@@ -324,7 +324,7 @@ impl<'a, E: Portable> Saved<'a, E> {
             }
         }
         ingest.dispatcher.account();
-        // Where events are numbered alike, the counts are those of one ingest.
+        // If events are numbered alike, the counts are those of one ingest.
         if !self.is_one_numbering {
             let stats = &mut ingest.dispatcher.accounting.stats;
             stats.peak_partials = stats.peak_partials.max(stats.partials);

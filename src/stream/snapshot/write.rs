@@ -77,7 +77,7 @@ struct SnapshotWriter<'e, 'f, E: Event> {
     base: Option<Identity>,
     share: Option<usize>,
     filter: Option<&'f mut Filter<'f>>,
-    /// Where the engine is one of several shards.
+    /// The place among the shards, if the engine is one of several.
     part: Option<ShardPart<'e>>,
 }
 
@@ -323,7 +323,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         let rules = &self.engine.dispatcher.rules;
         let mut changed = HashSet::new();
         let which = if self.base.is_some() { Which::Unsaved } else { Which::All };
-        // Where that is not possible, the engine has failed.
+        // If that is not possible, the engine has failed.
         let _ = cold.look(which, rules, |group, key, held, scratch| {
             let mut held: SmallVec<[&RuleState; 1]> = held.iter().collect();
             if let Some(filter) = &mut self.filter {

@@ -640,7 +640,7 @@ impl Parser<'_> {
         self.fail(self.with_unit_help(diagnostic))
     }
 
-    /// Where a number without unit is looked at, says how a duration is written.
+    /// Says how a duration is written, if a number without unit is looked at.
     pub(super) fn with_unit_help(&self, diagnostic: Diagnostic) -> Diagnostic {
         if !matches!(self.kind(), LexemeKind::Int | LexemeKind::Float) {
             return diagnostic;

@@ -152,7 +152,7 @@ impl<'s> Parser<'s> {
         self.word() == word
     }
 
-    /// Where the token before this one ends.
+    /// The place of the token before this one.
     fn last_end(&self) -> Span {
         self.at.checked_sub(1).map_or(Span::default(), |last| self.tokens[last].span)
     }

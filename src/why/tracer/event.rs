@@ -150,9 +150,8 @@ impl<E: Event> Tracer<E> {
         let before = self.waiting();
         let (runs, start) = self.matcher.probe(&mut self.store, &self.state, event, seq);
         let judged = self.judged(&before, &runs, &start, event);
-        let (reported, dropped) = self.collect(|matcher, store, state, sink| {
-            matcher.push(store, state, event, seq, sink)
-        });
+        let (reported, dropped) = self
+            .collect(|matcher, store, state, sink| matcher.push(store, state, event, seq, sink));
         let account = Account {
             seq,
             after: Matcher::waiting(&self.store, &self.state),

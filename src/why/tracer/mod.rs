@@ -56,7 +56,7 @@ pub struct Tracer<E: Event> {
     /// The partial matches that are open, with their numbers.
     open: Vec<(u64, Waiting)>,
     ended: VecDeque<Ended>,
-    /// Since when nothing becomes of the key any more (`once`).
+    /// The time since which the key is over (`once`).
     over: Option<Over>,
     pub(super) journal: Journal,
     finished: bool,
@@ -184,8 +184,8 @@ impl<E: Event> Tracer<E> {
         })
     }
 
-    /// Events come at most `bound` later than a newer one, as for
-    /// [`EngineBuilder::out_of_order`](crate::stream::EngineBuilder::out_of_order). To be said
+    /// Accepts events that come up to `bound` later than a newer one, as
+    /// [`EngineBuilder::out_of_order`](crate::stream::EngineBuilder::out_of_order) does. Call it
     /// before the first event.
     #[must_use]
     pub fn out_of_order(mut self, bound: Duration) -> Self {
@@ -298,7 +298,7 @@ impl<E: Event> Tracer<E> {
         self.follow();
     }
 
-    /// No event at or before `to` will come any more: a watermark.
+    /// Moves the watermark: no event at or before `to` will come any more.
     pub fn advance(&mut self, to: Timestamp) {
         if !self.finished {
             self.time.moved_by = None;

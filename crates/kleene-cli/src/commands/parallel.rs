@@ -176,9 +176,9 @@ struct Parsed {
     unknown: Vec<String>,
     /// The counts of its events.
     seen: EventCounts,
-    /// Why nothing can be read from this input.
+    /// The reason why nothing can be read from this input.
     unreadable: Option<String>,
-    /// Where the entries go when all is reported.
+    /// The channel that takes the entries back when all is reported.
     home: Sender<Vec<Entry>>,
     /// The bytes of the block, if they are counted.
     permit: Option<Permit>,
@@ -297,7 +297,7 @@ struct Page {
 enum Note {
     /// A result; where its line ends.
     Line(usize),
-    /// Why the event of the step is no good.
+    /// The reason why the event of the step is no good.
     Reject(String),
     /// The event of the step came too late: its type and its time, and the watermark.
     Late(TypeId, Timestamp, Timestamp),

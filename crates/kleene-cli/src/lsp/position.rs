@@ -8,7 +8,7 @@ use kleene_tools::diagnostics::widened;
 #[derive(Debug)]
 pub(super) struct Lines<'t> {
     text: &'t str,
-    /// Where each line starts.
+    /// The byte at which each line starts.
     starts: Vec<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! From what was seen of an input to what is said of it.
+//! Advice about an input, from what was seen of it.
 
 use std::fmt::Write as _;
 
@@ -17,9 +17,9 @@ use kleene_tools::infer::argument;
 const REASONS: usize = 3;
 /// The number of types that one hint names.
 const TYPES: usize = 5;
-/// So much of a line is printed, in characters.
+/// The number of characters of a line that are printed.
 const SHOWN: usize = 120;
-/// An input whose events are later than this is not in order. It is not merely a bit off.
+/// The delay in milliseconds beyond which an input counts as not in order.
 const FAR_OFF: i64 = 3_600_000;
 const DAY: i64 = 86_400_000;
 
@@ -108,7 +108,7 @@ impl Advice<'_> {
         is_sure && seen.misdated == self.events()
     }
 
-    /// Why not one event could be used.
+    /// Returns the reason why not one event could be used.
     fn unusable(&self) -> Option<String> {
         let (events, late, in_time) = (self.events(), self.late_events(), self.in_time());
         let lacks_key = self.all_lack_the_key();
@@ -293,7 +293,7 @@ impl Advice<'_> {
         }
     }
 
-    /// Events that came too late: how late, and what helps.
+    /// Returns the note on events that came too late: by how much, and the option that helps.
     fn late(&self) -> Option<String> {
         let late = self.late_events();
         if late == 0 {

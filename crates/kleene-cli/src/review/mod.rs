@@ -108,7 +108,8 @@ pub(crate) struct Facts<'a> {
 /// The findings of a review.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// Why not one event of the input could be used; `None` if some could, or if there is no line.
+    /// The reason why no event of the input could be used; `None` if one could, or if there is no
+    /// line.
     pub(crate) unusable: Option<String>,
     /// Hints that may help.
     pub(crate) hints: Vec<String>,

@@ -7,7 +7,7 @@ const KINDS: usize = 50;
 /// The maximum number of lines that are kept of a kind.
 const SAMPLES: usize = 5;
 
-/// Why lines were rejected.
+/// The reason why lines were rejected.
 #[derive(Debug, Default)]
 pub(super) struct Reasons {
     kinds: Vec<Kind>,

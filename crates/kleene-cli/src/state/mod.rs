@@ -60,7 +60,7 @@ pub(crate) struct Resumed {
     pub(crate) is_at_end: bool,
 }
 
-/// Where a run is.
+/// The progress of a run at a checkpoint.
 pub(crate) struct Moment<'a> {
     pub(crate) position: Position,
     pub(crate) output: Option<u64>,

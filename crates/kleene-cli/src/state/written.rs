@@ -30,7 +30,7 @@ fn checksum(path: &Path, length: u64) -> io::Result<u32> {
 }
 
 /// Fails if a file is not there, is shorter than it was, or does not end at `length` as it did.
-/// Where `is_finished`, nothing may have been added either. Checkpoints of older versions have no
+/// If `is_finished`, nothing may have been added either. Checkpoints of older versions have no
 /// checksum: only the length counts there.
 pub(super) fn expect(
     what: &str,

@@ -30,7 +30,7 @@ pub(super) struct Plan {
     fields: Vec<Planned>,
 }
 
-/// Where the value of a field comes from.
+/// The source of a field's value.
 #[derive(Clone, Copy, Debug)]
 enum Planned {
     /// It is the event time.

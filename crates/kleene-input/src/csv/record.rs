@@ -1,4 +1,4 @@
-//! Where a record of CSV ends, and where its cells do.
+//! Finds the end of a record of CSV, and the ends of its cells.
 //!
 //! Records are split here and not by a CSV library, as input is not trusted: a record has a longest
 //! length, and a quote that is never closed costs its own line and not the rest of the input.
@@ -11,7 +11,7 @@ use memchr::{memchr, memchr2};
 pub(crate) struct Cells {
     /// The text of all cells, where quotes had to be taken away.
     text: String,
-    /// Where each cell starts and ends.
+    /// The start and the end of each cell.
     ends: Vec<(usize, usize)>,
 }
 
@@ -121,8 +121,8 @@ pub(crate) fn reach(text: &[u8], delimiter: u8, limit: usize, following: Followi
     Reach::Bad(memchr(b'\n', text).map_or(text.len(), |end| end + 1), reason)
 }
 
-/// Where the cells of a record without quotes start and end. Cells are short: looking at eight
-/// bytes at once finds their ends sooner than a search for each.
+/// Finds the starts and ends of the cells of a record without quotes. Cells are short: looking at
+/// eight bytes at once finds their ends sooner than a search for each.
 fn split_plain(record: &[u8], delimiter: u8, cells: &mut Vec<(usize, usize)>) {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;

@@ -349,7 +349,7 @@ pub(crate) fn list_from_text(
     }
 }
 
-/// Why a line is no object of JSON, in the words of `serde_json`.
+/// The reason why a line is no object of JSON, in the words of `serde_json`.
 #[cold]
 fn reason(line: &str, fault: Fault) -> String {
     let mut json = Deserializer::from_str(line);

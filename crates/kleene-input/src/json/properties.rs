@@ -295,7 +295,7 @@ proptest! {
             // `01`, `+1` and `.5` are numbers in text, but not in JSON.
             Err(reason) => prop_assert!(quoted.is_err() || reason.starts_with("not JSON")),
         }
-        // Where text is declared, or nothing is, a text stays one.
+        // A text stays one if a text or nothing is declared.
         let text = spelled(&format!("\"{number}\"")).replace(&format!("\"{name}\""), "\"s\"");
         prop_assert!(read(&text).contains(&format!("{number:?}")), "{}", read(&text));
     }

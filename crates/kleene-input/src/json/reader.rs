@@ -10,7 +10,7 @@ use crate::scalar::Scalar;
 /// Lists and objects whose content is kept are nested no deeper.
 const DEPTH: usize = 127;
 
-/// Why a line is no JSON, and behind which byte that shows.
+/// The reason why a line is no JSON, and behind which byte that shows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fault {
     pub(crate) kind: FaultKind,

@@ -122,7 +122,7 @@ pub fn complete(set: &Set, at: usize) -> Vec<Completion> {
     offer.items
 }
 
-/// Where the word at the byte `at` starts; `None` inside of a text, a number or a comment.
+/// Returns the start of the word at the byte `at`; `None` inside of a text, a number or a comment.
 fn word_start(text: &str, at: usize) -> Option<usize> {
     let before = text.get(..at)?;
     let mut last_end = 0;

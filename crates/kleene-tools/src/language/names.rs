@@ -37,7 +37,7 @@ pub struct Meaning {
     pub code: String,
     /// A description in Markdown.
     pub about: String,
-    /// Where it is declared: the file's number, and the place in it.
+    /// The place of its declaration: the file's number, and the place in it.
     pub target: Option<(usize, Span)>,
 }
 

@@ -10,7 +10,7 @@ use crate::syntax::ast;
 use crate::time::format_millis;
 
 impl<'a> RuleLowerer<'_, 'a> {
-    /// Aliases are given once, and not to what has a meaning already.
+    /// Reports aliases that are given twice, and aliases that have a meaning already.
     pub(super) fn check_names(&mut self) {
         for index in 0..self.steps.len() {
             let step = &self.steps[index];

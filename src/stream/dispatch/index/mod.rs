@@ -195,7 +195,7 @@ impl IndexDraft {
         match atom {
             Atom::Equal(_, value) => self.equal.entry(value).or_default().push(subscription),
             Atom::Between(_, low, high) => {
-                // Where the ends do not compare with anything, nothing is in between.
+                // Nothing is between ends that compare with nothing.
                 let (from, to) = (low.as_ref().map(sort), high.as_ref().map(sort));
                 let Some(kind) = from.or(to).filter(|kind| *kind != Kind::NULL) else { return };
                 if from.is_some_and(|from| to.is_some_and(|to| from != to)) {

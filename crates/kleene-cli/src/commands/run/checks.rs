@@ -82,7 +82,7 @@ pub(super) fn refuse_silent_files(args: &RunArgs) -> Result<()> {
     Ok(())
 }
 
-/// Why a run with a state has nothing to do, if that is so.
+/// Returns the reason why a run with a state has nothing to do, if that is so.
 pub(super) fn nothing_new(args: &RunArgs, resumed: &Resumed) -> Option<String> {
     if resumed.is_finished {
         return Some(String::from(

@@ -1,4 +1,4 @@
-//! Where everything goes that a run has to report.
+//! The destinations of all that a run has to report.
 
 use kleene::schema::TypeId;
 use kleene::stream::{Late, Match, Overflow, RejectReason, Rejected, Sink, Timeout};
@@ -13,7 +13,7 @@ use crate::rejects::Rejects;
 use crate::review::Review;
 use crate::tally::Tally;
 
-/// Where everything goes that a run has to report.
+/// The destinations of all that a run has to report.
 pub(in crate::commands) struct Outlets {
     pub(in crate::commands) output: Output,
     pub(super) rejects: Rejects,

@@ -1,10 +1,10 @@
-//! Why a run ends.
+//! The reason why a run ends.
 
 use std::io;
 
 use kleene::stream::PushError;
 
-/// Why the reading of events ended.
+/// The reason why the reading of events ended.
 pub(in crate::commands) enum Stop {
     /// There are no more.
     End,

@@ -14,7 +14,7 @@ use self::walker::Walker;
 /// A name with what is known of its place.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Mark {
-    /// Where it stands.
+    /// Its place in the text.
     pub span: Span,
     /// The role.
     pub role: Role,
@@ -80,7 +80,7 @@ pub struct ItemScan {
     pub kind: ItemKind,
     /// Its name; for a test, the name of its rule.
     pub name: String,
-    /// Where the name stands.
+    /// The place of the name.
     pub name_span: Span,
     /// All of it.
     pub span: Span,
@@ -118,7 +118,7 @@ pub enum ItemKind {
 pub struct FieldScan {
     /// Its dotted name.
     pub name: String,
-    /// Where it stands.
+    /// Its place in the text.
     pub span: Span,
     /// Its type as it is written, `?` and all; empty for one with nested fields.
     pub ty: String,
@@ -150,7 +150,7 @@ pub struct RuleScan {
 pub struct StepScan {
     /// The event type or define.
     pub name: String,
-    /// Where it stands.
+    /// Its place in the text.
     pub span: Span,
     /// True if it must not come.
     pub negated: bool,
@@ -163,7 +163,7 @@ pub struct StepScan {
 pub struct AliasScan {
     /// The name.
     pub name: String,
-    /// Where it stands.
+    /// Its place in the text.
     pub span: Span,
     /// The steps that it names, from the first to before the last.
     pub steps: (usize, usize),
@@ -185,7 +185,7 @@ pub struct LocalScan {
     pub kind: LocalKind,
     /// Its name.
     pub name: String,
-    /// Where the name stands.
+    /// The place of the name.
     pub name_span: Span,
     /// All of it.
     pub span: Span,

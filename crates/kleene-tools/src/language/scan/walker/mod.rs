@@ -77,7 +77,7 @@ impl Frame {
     }
 }
 
-/// Where the walk is.
+/// The position of the walk.
 pub(super) struct Walker<'t> {
     text: &'t str,
     frames: Vec<Frame>,

@@ -8,7 +8,7 @@ use crate::language::scan::{ItemKind, ItemScan, Kind, LocalKind, LocalScan, Role
 impl Walker<'_> {
     pub(super) fn in_rule(&mut self, token: Token, name: &str, is_word: bool) {
         let top = self.top();
-        // Where a name is due, a word on the same line is one.
+        // A word on the same line as one that wants a name is the name.
         let wants_name = matches!(top.slot, Slot::Key | Slot::StepName)
             || matches!(top.head.as_str(), "param" | "define" | "severity") && top.last.is_empty();
         let is_emit = top.head == "on" && name == "emit";
