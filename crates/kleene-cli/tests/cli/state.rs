@@ -188,7 +188,7 @@ fn other_rules_go_on_as_a_replacement_does() {
     dir.write("rules.cep", RULES.replace("1h", "2h").as_bytes());
     let ran = dir.run(RUN);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    let expected = "the rules are others than then: done: kept (10 partial matches)";
+    let expected = "the rules changed since the checkpoint: done: kept (10 partial matches)";
     assert!(ran.stderr.contains(expected), "{}", ran.stderr);
     assert_eq!(dir.read("out.jsonl").lines().count(), 100);
 }

@@ -45,7 +45,7 @@ pub(super) fn build(
         ));
         for change in replacement.rules {
             if change.verdict != Verdict::Unchanged {
-                crate::say(&format!("the rules are others than then: {change}"));
+                crate::say(&format!("the rules changed since the checkpoint: {change}"));
             }
         }
     }
