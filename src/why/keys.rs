@@ -155,7 +155,7 @@ impl Wanted {
         }
         let whose = match (values.iter().any(Value::is_null), is_seen) {
             (true, true) => Whose::Keyless,
-            (false, is_seen) if self.is(&values) => {
+            (false, is_seen) if is_key(&self.parts, &values) => {
                 self.occurred |= is_seen;
                 if is_seen { Whose::Ours } else { Whose::Unseen }
             }
@@ -166,11 +166,6 @@ impl Wanted {
             (_, false) => Whose::Foreign,
         };
         (whose, values)
-    }
-
-    /// True if these are the values of the key.
-    fn is(&self, values: &[Value]) -> bool {
-        is_key(&self.parts, values)
     }
 
     fn remember(&mut self, values: &[Value]) {

@@ -35,6 +35,8 @@ mod tracer;
 
 pub use keys::{KeyError, key_of};
 pub use render::Story;
+#[doc(hidden)]
+pub use render::grouped;
 pub use story::{
     Awaited, Cause, Effect, Entry, Failed, Fate, Mismatch, MismatchReason, Reported, ShownEvent,
     Then, Waits,

@@ -107,17 +107,11 @@ impl<E: Event> Story<'_, E> {
         let tracer = self.0;
         let (near, others, count) = tracer.wanted.suggestions(SHOWN_KEYS);
         let counts = tracer.counts();
-        writeln!(
-            f,
-            "\nThis key never occurs among the {} that were read.",
-            counted(counts.events, "event")
-        )?;
+        let events = counted(counts.events, "event");
+        writeln!(f, "\nThis key never occurs among the {events} that were read.")?;
         if counts.late > 0 {
-            writeln!(
-                f,
-                "{} of it came too late, and no rule saw them.",
-                counted(counts.late, "event")
-            )?;
+            let late = counted(counts.late, "event");
+            writeln!(f, "{late} of it came too late, and no rule saw them.")?;
         }
         if counts.keyless > 0 {
             writeln!(f, "{} had no key.", counted(counts.keyless, "event"))?;
@@ -148,17 +142,11 @@ impl<E: Event> Story<'_, E> {
         }
         let Some(now) = tracer.now() else { return Ok(()) };
         f.write_str("\n")?;
-        if tracer.open_at_end.is_some() {
-            write!(f, "The input ends here, ")?;
-        }
-        write!(
-            f,
-            "{} {}",
-            if tracer.open_at_end.is_some() { "at" } else { "Now it is" },
-            moment(now)
-        )?;
+        let is_at_end = tracer.open_at_end.is_some();
+        let head = if is_at_end { "The input ends here, at" } else { "Now it is" };
+        write!(f, "{head} {}", moment(now))?;
         if let (WatermarkStrategy::OutOfOrder(bound), Some(newest)) =
-            (tracer.time.strategy, tracer.newest())
+            (tracer.time.strategy, tracer.time.newest)
         {
             write!(
                 f,
@@ -170,23 +158,17 @@ impl<E: Event> Story<'_, E> {
         writeln!(f, ".")?;
         let buffered = tracer.counts().buffered;
         if buffered > 0 {
-            writeln!(
-                f,
-                "{} of the key wait for time to move past them.",
-                counted(buffered, "event")
-            )?;
+            let buffered = counted(buffered, "event");
+            writeln!(f, "{buffered} of the key wait for time to move past them.")?;
         }
         for partial in open.iter().take(SHOWN) {
             write_open(f, partial, now)?;
         }
         if open.len() > SHOWN {
-            writeln!(
-                f,
-                "    ... and {} more",
-                counted((open.len() - SHOWN) as u64, "partial match")
-            )?;
+            let more = counted((open.len() - SHOWN) as u64, "partial match");
+            writeln!(f, "    ... and {more} more")?;
         }
-        if tracer.open_at_end.is_some() && tracer.entries().any(|entry| entry.at_end) {
+        if is_at_end && tracer.entries().any(|entry| entry.at_end) {
             writeln!(
                 f,
                 "`kleene run --end-of-time` moves time to its end where the input ends; then:"
@@ -209,29 +191,23 @@ impl<E: Event> Story<'_, E> {
             counted(counts.matches, "match"),
             counted(counts.timeouts, "timeout"),
         )?;
-        if counts.filtered > 0 {
-            write!(f, ", {} filtered by having", grouped(counts.filtered))?;
-        }
-        if counts.suppressed > 0 {
-            write!(f, ", {} suppressed", grouped(counts.suppressed))?;
-        }
-        if counts.not_chosen > 0 {
-            write!(f, ", {} not chosen by report", grouped(counts.not_chosen))?;
-        }
-        if counts.late > 0 {
-            write!(f, ", {} late", grouped(counts.late))?;
+        for (count, what) in [
+            (counts.filtered, "filtered by having"),
+            (counts.suppressed, "suppressed"),
+            (counts.not_chosen, "not chosen by report"),
+            (counts.late, "late"),
+        ] {
+            if count > 0 {
+                write!(f, ", {} {what}", grouped(count))?;
+            }
         }
         if counts.keyless > 0 {
             write!(f, ", {} without key", counted(counts.keyless, "event"))?;
         }
         let open = tracer.collect_open().len();
         if open > 0 {
-            write!(
-                f,
-                ", {} open {}",
-                open,
-                if tracer.open_at_end.is_some() { "at the end" } else { "now" }
-            )?;
+            let when = if tracer.open_at_end.is_some() { "at the end" } else { "now" };
+            write!(f, ", {open} open {when}")?;
         }
         f.write_str("\n")
     }
@@ -563,17 +539,12 @@ impl Waits {
             (None, ..) => format!("waits for {wanted}"),
             (Some(until), ..) => format!("waits {until} for {wanted}"),
         };
-        let forbidden: Vec<String> =
-            waits.forbidden.iter().map(|step| format!("`{step}`")).collect();
-        let forbidden = forbidden.join(" or ");
+        let forbidden = quoted(&waits.forbidden).join(" or ");
         let matches = waits.then == Then::Match;
-        if matches {
-            let is_bare = wanted.is_empty();
-            out.push_str(if is_bare {
-                "; it matches then"
-            } else {
-                "; it matches when that is over"
-            });
+        if matches && wanted.is_empty() {
+            out.push_str("; it matches then");
+        } else if matches {
+            out.push_str("; it matches when that is over");
         }
         if !forbidden.is_empty() {
             let _ = match (matches, waits.very_next && wanted.is_empty()) {
@@ -629,8 +600,9 @@ fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{plural}", grouped(count))
 }
 
-/// `1,234,567`
-fn grouped(count: u64) -> String {
+/// Returns a count with separators: `1,234,567`. For the crates of this repository only.
+#[doc(hidden)]
+pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -1,5 +1,6 @@
 //! Counts beside those of the engine, and numbers as people read them.
 
+pub use kleene::why::grouped;
 use serde_json::{Value, json};
 
 /// The number of types that are reported by name.
@@ -66,22 +67,10 @@ impl Counts {
 }
 
 /// `1 rule`, `2 rules`.
-pub fn counted(number: usize, what: &str) -> String {
+pub fn counted(number: impl TryInto<u64>, what: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
     let plural = if number == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", grouped(number as u64))
-}
-
-/// The number with separators: `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    format!("{} {what}{plural}", grouped(number))
 }
 
 #[cfg(test)]

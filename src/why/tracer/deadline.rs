@@ -84,7 +84,7 @@ impl<E: Event> Tracer<E> {
                 self.add(deadline, Cause::Time { moved_by: self.time.moved_by }, effects);
                 break;
             }
-            let before = self.waiting();
+            let before = self.open.clone();
             let (reported, _) = self.collect(|matcher, store, state, sink| {
                 matcher.advance(store, state, deadline, sink);
                 0

@@ -147,7 +147,7 @@ impl<E: Event> Tracer<E> {
         }
         let seq = self.seq;
         self.seq += 1;
-        let before = self.waiting();
+        let before = self.open.clone();
         let (runs, start) = self.matcher.probe(&mut self.store, &self.state, event, seq);
         let judged = self.judged(&before, &runs, &start, event);
         let (reported, dropped) = self

@@ -352,7 +352,7 @@ impl<E: Event> Tracer<E> {
         self.store.end();
         self.move_to(Timestamp::MAX);
         self.time.watermark = watermark;
-        let before = self.waiting();
+        let before = self.open.clone();
         let reported = self.collect(|matcher, store, state, sink| {
             matcher.finish(store, state, sink);
             0
@@ -404,11 +404,6 @@ impl<E: Event> Tracer<E> {
         }
     }
 
-    /// The time of the newest event.
-    pub(super) fn newest(&self) -> Option<Timestamp> {
-        self.time.newest
-    }
-
     /// True if the last entries are kept, not the first.
     pub(super) fn keeps_last(&self) -> bool {
         matches!(self.journal.keep, Keep::Last(_))
@@ -444,18 +439,7 @@ impl<E: Event> Tracer<E> {
         self.matcher.clear(&mut self.store, &mut self.state);
         let fate = Fate::Over { since, by_other_key: true };
         let open = std::mem::take(&mut self.open).into_iter();
-        open.map(|(number, _)| Effect {
-            partial: Some(number),
-            fate: fate.clone(),
-            reported: None,
-            waits: None,
-        })
-        .collect()
-    }
-
-    /// The partial matches that are open, with what they wait for.
-    fn waiting(&self) -> Vec<(u64, Waiting)> {
-        self.open.clone()
+        open.map(|(number, _)| effect(Some(number), fate.clone())).collect()
     }
 
     /// Runs `step` on the key and gives what it reported, and how many partial matches it did not

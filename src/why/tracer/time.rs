@@ -15,7 +15,7 @@ pub(in crate::why) struct TraceTime<E> {
     /// The event that moved time last: its line and its time.
     pub(super) moved_by: Option<(Option<u64>, Timestamp)>,
     /// The time of the newest event.
-    pub(super) newest: Option<Timestamp>,
+    pub(in crate::why) newest: Option<Timestamp>,
 }
 
 /// An event that waits for time to pass.

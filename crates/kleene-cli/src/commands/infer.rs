@@ -82,22 +82,18 @@ fn form_options(args: &InferArgs, form: Form, named: u8) -> Vec<String> {
 }
 
 fn report(args: &InferArgs, read: &Read, sample: &Sample) {
-    let events = counted(usize::try_from(read.events).unwrap_or(usize::MAX), "event");
+    let events = counted(read.events, "event");
     let types = counted(sample.types(), "type");
     crate::say(&format!("{events} of {types}"));
     if read.rejected > 0 {
-        crate::say(&format!("{} could not be used:", counted_lines(read.rejected)));
+        crate::say(&format!("{} could not be used:", counted(read.rejected, "line")));
         read.reasons.iter().for_each(|reason| crate::say(&format!("  {reason}")));
         if read.typeless > 0 {
             crate::say(&format!("hint: {}", sample.hint()));
         }
     }
     if !read.is_whole {
-        let lines = counted_lines(args.sample);
+        let lines = counted(args.sample, "line");
         crate::say(&format!("the first {lines} were looked at; --sample takes more"));
     }
-}
-
-fn counted_lines(count: u64) -> String {
-    counted(usize::try_from(count).unwrap_or(usize::MAX), "line")
 }

@@ -147,7 +147,7 @@ impl Advice<'_> {
         let mut text =
             format!("error: no event could be used, so nothing was found: {}", parts.join("; "));
         for kind in self.review.reasons.top().iter().take(REASONS) {
-            let _ = write!(text, "\n  {}: {}", lines(kind.count), kind.reason);
+            let _ = write!(text, "\n  {}: {}", counted(kind.count, "line"), kind.reason);
             if let Some((line, sample)) = kind.samples.first() {
                 let _ = write!(text, "\n    line {}: {}", grouped(*line), shortened(sample));
             }
@@ -425,18 +425,9 @@ fn bound(millis: i64) -> i64 {
     step.unwrap_or_else(|| if millis <= 2 * DAY { round(3_600_000) } else { round(DAY) })
 }
 
-/// `1 line`, `2 lines`.
-fn lines(count: u64) -> String {
-    counted_u64(count, "line")
-}
-
-fn counted_u64(count: u64, what: &str) -> String {
-    counted(usize::try_from(count).unwrap_or(usize::MAX), what)
-}
-
 /// `1 line was`, `2 lines were`.
 fn were(count: u64, what: &str) -> String {
-    format!("{} {}", counted_u64(count, what), if count == 1 { "was" } else { "were" })
+    format!("{} {}", counted(count, what), if count == 1 { "was" } else { "were" })
 }
 
 /// The start of a line, on one line.

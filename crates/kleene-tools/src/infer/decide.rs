@@ -4,7 +4,7 @@ use kleene::diagnostic::Span;
 use kleene::syntax::ast::{EventDecl, FieldDecl, Spanned, Type};
 
 use super::seen::{MAX_FIELDS, MAX_NAME, Observation, Shape};
-use crate::counts::grouped;
+use crate::counts::{counted, grouped};
 use kleene_input::{MAX_DEPTH, TimeUnit};
 
 /// The requests beside the events.
@@ -104,7 +104,7 @@ impl<'s> Decider<'s, '_> {
                 self.notes.push(format!(
                     "{} is given twice in {}, which `kleene run` rejects.",
                     shown(&path),
-                    events(seen.twice)
+                    counted(seen.twice, "event")
                 ));
             }
             let digits = seen.count(Shape::Digits);
@@ -112,7 +112,7 @@ impl<'s> Decider<'s, '_> {
                 self.notes.push(format!(
                     "{} is a number in quotes in {}, which `kleene run --strict` rejects.",
                     shown(&path),
-                    events(digits)
+                    counted(digits, "event")
                 ));
             }
             let missing = object.count(Shape::Object) - seen.given.min(object.count(Shape::Object));
@@ -221,7 +221,7 @@ impl<'s> Decider<'s, '_> {
             self.notes.push(format!(
                 "{name} is missing in {} of {}, which `kleene run` rejects{unless}.",
                 grouped(best.missing),
-                events(self.events)
+                counted(self.events, "event")
             ));
         }
         mark(fields, &best.path, marked);
@@ -238,10 +238,6 @@ fn mark(fields: &mut [FieldDecl], path: &[&str], marked: bool) {
     } else {
         field.event_time = marked;
     }
-}
-
-fn events(count: u64) -> String {
-    format!("{} event{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// An object that is used as a table: many names, each of them seldom.

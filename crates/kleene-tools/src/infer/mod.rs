@@ -124,7 +124,7 @@ impl Sample {
         let unit = self.unit();
         let wishes = Wishes { unit, time_field: self.wanted.time_field.clone() };
         let mut text = String::new();
-        let events = counted(usize::try_from(self.scope.event).unwrap_or(usize::MAX), "event");
+        let events = counted(self.scope.event, "event");
         let _ = writeln!(text, "# Inferred from {events} of {}.", name.escape_debug());
         let options = self.options();
         if !options.is_empty() {
@@ -136,7 +136,7 @@ impl Sample {
                 "# More than {} event types: {} of others are left out. Is the type in another \
                  field (--type-field)?",
                 grouped(MAX_TYPES as u64),
-                counted(usize::try_from(self.beyond).unwrap_or(usize::MAX), "event")
+                counted(self.beyond, "event")
             );
         }
         if self.scope.room == 0 {
@@ -147,8 +147,7 @@ impl Sample {
             );
         }
         for (name, seen) in &self.types {
-            let count = usize::try_from(seen.count(Shape::Object)).unwrap_or(usize::MAX);
-            let _ = writeln!(text, "\n# {}.", counted(count, "event"));
+            let _ = writeln!(text, "\n# {}.", counted(seen.count(Shape::Object), "event"));
             if !is_nameable(name) {
                 let _ = writeln!(text, "# {} is no name that can be declared.", shown(&[name]));
                 continue;
