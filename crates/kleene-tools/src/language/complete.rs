@@ -178,7 +178,7 @@ impl Offer<'_> {
                 }
             }
             Slot::Key => self.key_fields(),
-            Slot::Step(_) => {
+            Slot::Step => {
                 self.steps();
                 if end.last == "->" {
                     self.words(&["next", "any"]);

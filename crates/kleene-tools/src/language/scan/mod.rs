@@ -212,8 +212,8 @@ pub enum Slot {
     Event,
     /// A field that is a part of the key.
     Key,
-    /// A step; `true` right behind an arrow or `match`.
-    Step(bool),
+    /// A step.
+    Step,
     /// The text behind a step.
     AfterStep,
     /// The name of a step.

@@ -39,7 +39,7 @@ impl Walker<'_> {
             "(" => match (&top.kind, top.head.as_str()) {
                 (Kind::File, "rule") => (Kind::Arguments(top.last.clone()), Slot::Argument),
                 _ if top.is_expression() => (Kind::Inner, Slot::Operand),
-                _ if top.is_pattern() => (Kind::Group(steps), Slot::Step(true)),
+                _ if top.is_pattern() => (Kind::Group(steps), Slot::Step),
                 _ => (Kind::Other, Slot::Free),
             },
             _ if top.is_expression() && is_operand_before => (Kind::Index, Slot::Free),
@@ -80,7 +80,7 @@ impl Walker<'_> {
                 }
                 top.slot = Slot::AfterStep;
             }
-            (Some(Kind::Gap), _) => top.slot = Slot::Step(true),
+            (Some(Kind::Gap), _) => top.slot = Slot::Step,
             (Some(Kind::Index | Kind::Inner), _) => top.slot = Slot::Operator,
             (_, Kind::File) if bracket == "}" => {
                 top.slot = Slot::Item;

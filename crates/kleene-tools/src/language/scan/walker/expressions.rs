@@ -120,7 +120,7 @@ impl Walker<'_> {
             (Kind::File, "=") => {
                 top.slot = match top.head.as_str() {
                     "rule" => Slot::Rule,
-                    "define" => Slot::Step(false),
+                    "define" => Slot::Step,
                     _ => Slot::Free,
                 };
             }
@@ -158,7 +158,7 @@ impl Walker<'_> {
             (Kind::RuleBody, ",") if top.head == "suppress" => top.slot = Slot::Key,
             (Kind::RuleBody, ",") if top.head == "from" => top.slot = Slot::Event,
             (Kind::RuleBody, ":" | "<") if top.head == "param" => top.slot = Slot::Type,
-            (Kind::RuleBody, "=") if top.head == "define" => top.slot = Slot::Step(false),
+            (Kind::RuleBody, "=") if top.head == "define" => top.slot = Slot::Step,
             (Kind::RuleBody, "=") if top.head == "param" => top.slot = Slot::Free,
             (Kind::TestBody, _) if token.kind == TokenKind::Duration => {
                 let is_event = top.head == "at";
@@ -166,7 +166,7 @@ impl Walker<'_> {
             }
             (Kind::Gap, "..") => top.slot = Slot::Duration,
             _ if top.is_pattern() => match text {
-                "->" | "," => top.slot = Slot::Step(true),
+                "->" | "," => top.slot = Slot::Step,
                 _ if token.kind == TokenKind::Number => top.slot = Slot::Words(&["of"]),
                 _ => top.slot = Slot::AfterStep,
             },

@@ -29,9 +29,9 @@ impl Walker<'_> {
             _ if !is_word => None,
             "not" | "without" => {
                 top.negated = true;
-                Some(Slot::Step(false))
+                Some(Slot::Step)
             }
-            "next" | "any" | "and" | "or" | "until" => Some(Slot::Step(false)),
+            "next" | "any" | "and" | "or" | "until" => Some(Slot::Step),
             "of" | "as" => Some(Slot::Free),
             "for" | "within" => Some(Slot::Duration),
             "repeat" if top.slot == Slot::AfterStep => Some(Slot::AfterStep),
@@ -47,7 +47,7 @@ impl Walker<'_> {
             return;
         }
         match top.slot {
-            Slot::Step(_) => {
+            Slot::Step => {
                 let negated = std::mem::take(&mut top.negated) || top.all_negated;
                 let wildcard = is_word && name == "event" && before == "any";
                 let name = if wildcard { "any event" } else { name };

@@ -31,7 +31,7 @@ impl Walker<'_> {
         top.slot = match name {
             "from" => Slot::Event,
             "key" => Slot::Key,
-            "match" => Slot::Step(true),
+            "match" => Slot::Step,
             "within" | "suppress" => Slot::Duration,
             "skip" => Slot::Words(&["none", "past last", "to next", "to first", "to last"]),
             "report" => Slot::Words(&["all", "count", "first 1", "last 1", "longest", "shortest"]),
