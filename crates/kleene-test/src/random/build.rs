@@ -20,7 +20,7 @@ impl RandomPattern {
         let count = count(&self.items) + negated;
         let mut builder = Builder { count, steps: vec![], conditions: vec![], lengths: vec![] };
         let silence = self.silence.as_ref().map(|(test, time)| {
-            let step = builder.step(true);
+            let step = builder.negated_step();
             let kind = ItemKind::Not { step, condition: builder.one_of(test) };
             let gap = Some(Gap { min: Length::ZERO, max: Some(Length::Millis(*time)) });
             Item { contiguity: Contiguity::Relaxed, gap, kind }
@@ -163,7 +163,7 @@ impl Builder {
             lowered.push(item);
         }
         let without = without.map(|test| {
-            let step = self.step(true);
+            let step = self.negated_step();
             Without { step, condition: self.one_of(test) }
         });
         Sequence { items: lowered, without }
@@ -172,12 +172,12 @@ impl Builder {
     fn item(&mut self, item: &RandomItem) -> Item {
         let kind = match &item.kind {
             RandomKind::Step(test, quantifier) => {
-                let step = self.step(false);
+                let step = self.step();
                 let condition = self.condition(test);
                 ItemKind::Step { step, condition, quantifier: self.quantifier(quantifier) }
             }
             RandomKind::Not(test) => {
-                let step = self.step(true);
+                let step = self.negated_step();
                 ItemKind::Not { step, condition: self.one_of(test) }
             }
             RandomKind::Group(group, quantifier) => ItemKind::Group {
@@ -205,16 +205,22 @@ impl Builder {
 
     /// The name of a group, which captures nothing but is counted.
     fn group_alias(&mut self) -> StepId {
-        let alias = self.step(false);
+        let alias = self.step();
         self.steps[alias.index()].ty = None;
         alias
     }
 
-    fn step(&mut self, negated: bool) -> StepId {
+    fn step(&mut self) -> StepId {
         let id = StepId::new(self.steps.len());
         let name = format!("s{}", self.steps.len()).into();
-        self.steps.push(Step { name, ty: Some(convert::event_type()), negated });
+        self.steps.push(Step { name, ty: Some(convert::event_type()), negated: false });
         id
+    }
+
+    fn negated_step(&mut self) -> StepId {
+        let step = self.step();
+        self.steps[step.index()].negated = true;
+        step
     }
 
     fn quantifier(&mut self, quantifier: &RandomQuantifier) -> Quantifier {
