@@ -6,8 +6,8 @@
 //! not.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, Seek as _, Write};
+use std::path::{Path, PathBuf};
 
 /// A file that is written to.
 #[derive(Debug)]
@@ -55,6 +55,18 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     before("fsync")?;
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+/// Makes sure that what was written to a file outlives the machine's going down, and the file's
+/// name in a `directory` where the name is not for good yet. Returns the length of the file.
+pub(crate) fn settle(file: &mut File, directory: &mut Option<PathBuf>) -> io::Result<u64> {
+    sync_data(file)?;
+    if let Some(directory) = directory {
+        sync_directory(directory)?;
+    }
+    let length = file.stream_position()?;
+    *directory = None;
+    Ok(length)
 }
 
 /// Cuts a file to a length.

@@ -138,15 +138,8 @@ impl Output {
     pub(crate) fn settle(&mut self) -> Option<u64> {
         self.flush();
         let file = self.file.as_mut()?;
-        let synced = disk::sync_data(file).and_then(|()| match &self.directory {
-            Some(directory) => disk::sync_directory(directory),
-            None => Ok(()),
-        });
-        match synced.and_then(|()| file.stream_position()) {
-            Ok(length) => {
-                self.directory = None;
-                Some(length)
-            }
+        match disk::settle(file, &mut self.directory) {
+            Ok(length) => Some(length),
             Err(error) => {
                 self.failure.get_or_insert(error);
                 None

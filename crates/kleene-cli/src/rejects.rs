@@ -2,7 +2,7 @@
 //! asked.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Seek as _, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -88,16 +88,11 @@ impl Rejects {
     /// long it is, if it is a file.
     pub(crate) fn settle(&mut self) -> Option<u64> {
         let (_, writer) = self.file.as_mut()?;
-        let synced = writer.flush().and_then(|()| disk::sync_data(&writer.get_ref().0));
-        let synced = synced.and_then(|()| match &self.directory {
-            Some(directory) => disk::sync_directory(directory),
-            None => Ok(()),
-        });
-        match synced.and_then(|()| writer.get_mut().0.stream_position()) {
-            Ok(length) => {
-                self.directory = None;
-                Some(length)
-            }
+        let flushed = writer.flush();
+        let settled =
+            flushed.and_then(|()| disk::settle(&mut writer.get_mut().0, &mut self.directory));
+        match settled {
+            Ok(length) => Some(length),
             Err(error) => {
                 self.failure.get_or_insert(error);
                 None
