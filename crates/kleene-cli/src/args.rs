@@ -100,10 +100,36 @@ pub(crate) struct RunArgs {
     #[arg(short, long)]
     pub(crate) watch: bool,
 
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+
+    #[command(flatten)]
+    pub(crate) matching: MatchingArgs,
+
+    /// Print nothing on standard error but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
+    /// can name only files in the directories of the rule files. May be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(crate) allow_path: Vec<PathBuf>,
+}
+
+impl RunArgs {
+    /// The rules.
+    pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
+        RuleArgs { paths: &self.rules, params: &self.params, allowed: &self.allow_path }
+    }
+}
+
+/// The options that keep the state of a run.
+#[derive(Args, Debug)]
+pub(crate) struct StateArgs {
     /// Keep the state of the run in this directory, and continue from it: each result is reported
     /// once, even after a crash
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
+    #[arg(id = "state", long = "state", value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
 
     /// Write the state this often: every 10s, or every 100000events (each line that is read counts)
     #[arg(long, value_name = "HOW OFTEN", default_value = "10s", value_parser = every, requires = "state")]
@@ -117,7 +143,11 @@ pub(crate) struct RunArgs {
     /// Keep about this many keys in memory, over all rules
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000, requires = "spill")]
     pub(crate) keys_in_memory: u64,
+}
 
+/// The options of matching.
+#[derive(Args, Debug)]
+pub(crate) struct MatchingArgs {
     /// Parse with this many threads, match with this many, and write with another; results stay the
     /// same. If rules cannot be divided by keys, one thread matches. With --watch, --state, --spill
     /// or --idle-timeout, one thread does everything
@@ -140,22 +170,6 @@ pub(crate) struct RunArgs {
     /// where it can be used, or never the compact form. Results are the same
     #[arg(long, value_enum, value_name = "STRATEGY", default_value_t = Strategy::Auto)]
     pub(crate) strategy: Strategy,
-
-    /// Print nothing on standard error but errors
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-
-    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
-    /// can name only files in the directories of the rule files. May be given several times
-    #[arg(long, value_name = "DIR")]
-    pub(crate) allow_path: Vec<PathBuf>,
-}
-
-impl RunArgs {
-    /// The rules.
-    pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
-        RuleArgs { paths: &self.rules, params: &self.params, allowed: &self.allow_path }
-    }
 }
 
 /// The interval between two checkpoints.

@@ -60,7 +60,7 @@ pub(super) fn run(
     outlets: Outlets,
     interrupt: &Interrupt,
 ) -> Result<Finished> {
-    let threads: usize = args.threads.into();
+    let threads: usize = args.matching.threads.into();
     let source = outlets.review.time_source().clone();
     // The header of CSV comes first: all parsers need it.
     let (mut is_empty, mut stop, mut first) = (true, None, Vec::new());

@@ -109,7 +109,7 @@ impl State {
             let name = path.display();
             format!("the state in {name} is not of this run (to start anew, remove the directory)")
         })?;
-        let every = args.checkpoint_every;
+        let every = args.state.checkpoint_every;
         let (output, rejects) = (args.output.clone(), args.rejects.clone());
         let state = State {
             directory,
@@ -193,8 +193,8 @@ fn setting(args: &RunArgs) -> Value {
         "param": args.params,
         // Null where it is not given, as in checkpoints of versions without the option.
         "strict": reading.is_strict.then_some(true),
-        "steps-per-event": args.steps_per_event,
-        "matches-per-set": args.matches_per_set,
+        "steps-per-event": args.matching.steps_per_event,
+        "matches-per-set": args.matching.matches_per_set,
         "out-of-order": args.events.out_of_order.map(|bound| bound.as_millis().to_string()),
     })
 }

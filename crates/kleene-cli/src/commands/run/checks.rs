@@ -28,14 +28,14 @@ pub(super) fn refuse_same_files(args: &RunArgs, files: &Files) -> Result<()> {
     if let Some(rejects) = &args.rejects {
         guard.writes(rejects, "the rejects")?;
     }
-    let Some(state) = &args.state else { return Ok(()) };
+    let Some(state) = &args.state.directory else { return Ok(()) };
     for path in [Some(&args.output), args.rejects.as_ref()].into_iter().flatten() {
         if path != Path::new("-") && guard::is_within(path, state) {
             let (path, state) = (path.display(), state.display());
             bail!("{path} is in {state}, which is for the state alone");
         }
     }
-    if args.spill.as_deref().is_some_and(|spill| guard::is_same_directory(spill, state)) {
+    if args.state.spill.as_deref().is_some_and(|spill| guard::is_same_directory(spill, state)) {
         bail!("--spill and --state need directories of their own, not both {}", state.display());
     }
     Ok(())

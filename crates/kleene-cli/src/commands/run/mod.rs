@@ -59,13 +59,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     refuse_same_files(args, &files)?;
     refuse_other_forms(args)?;
     refuse_silent_files(args)?;
-    let opened = args.state.as_deref().map(|path| State::open(path, args)).transpose()?;
+    let opened = args.state.directory.as_deref().map(|path| State::open(path, args)).transpose()?;
     let (state, resumed) = opened.map_or((None, None), |(state, from)| (Some(state), from));
     if let Some(reason) = resumed.as_ref().and_then(|resumed| nothing_new(args, resumed)) {
         crate::say(&reason);
         return Ok(Ending::Fine);
     }
-    let spill = args.spill.as_deref().map(Spill::create).transpose()?;
+    let spill = args.state.spill.as_deref().map(Spill::create).transpose()?;
     let engine = match build(args, &loaded, resumed.as_ref(), spill) {
         Ok(engine) => engine,
         Err(error) if matches!(error.downcast_ref(), Some(RestoreError::Cold(_))) => {
@@ -89,8 +89,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     // Results that go to the terminal say enough of the progress.
     let shows_progress = !args.quiet && !output.is_terminal();
     let progress = Progress::new(opened.size, opened.position.clone(), shows_progress);
-    let is_alone = args.watch || state.is_some() || args.spill.is_some();
-    let is_parallel = args.threads > 1 && !is_alone && args.idle_timeout.is_none();
+    let is_alone = args.watch || state.is_some() || args.state.spill.is_some();
+    let is_parallel = args.matching.threads > 1 && !is_alone && args.idle_timeout.is_none();
     let schema = if is_parallel { &loaded.schema } else { engine.schema() };
     let review = Review::new(schema, &args.events);
     let mut outlets = Outlets::new(args, output, rejects, progress, review);
@@ -162,7 +162,7 @@ fn run_parallel(
 ) -> Result<Ending> {
     let started = Instant::now();
     let interrupt = Interrupt::default();
-    let shards = builder(args, loaded).shards(args.threads.into())?;
+    let shards = builder(args, loaded).shards(args.matching.threads.into())?;
     let blocks = Blocks::start(opened, args.events.form());
     let parser = Parser::new(args.events.form(), &loaded.schema, args.events.reading());
     interrupt.listen(blocks.waker());
@@ -187,7 +187,7 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) ->
     if !args.quiet {
         if matches!(stop, Stop::Interrupted) {
             let partials = grouped(stats.partials);
-            crate::say(&if args.state.is_some() {
+            crate::say(&if args.state.directory.is_some() {
                 format!(
                     "interrupted: this is what was found so far; {partials} partial matches are \
                      kept with the state, and the same command goes on"
@@ -200,7 +200,7 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) ->
             });
         }
         let open = match stop {
-            Stop::End if args.state.is_some() => "partial matches; the state keeps them",
+            Stop::End if args.state.directory.is_some() => "partial matches; the state keeps them",
             Stop::End => "partial matches; --end-of-time ends them with the input",
             _ => "partial matches",
         };

@@ -21,7 +21,7 @@ pub(super) fn build(
     spill: Option<Spill>,
 ) -> Result<Engine<Record>> {
     let builder = match spill {
-        Some(spill) => builder(args, loaded).cold_store(spill, args.keys_in_memory),
+        Some(spill) => builder(args, loaded).cold_store(spill, args.state.keys_in_memory),
         None => builder(args, loaded),
     };
     let Some(from) = from else { return Ok(builder.build()?) };
@@ -54,17 +54,17 @@ pub(super) fn build(
 
 pub(super) fn builder(args: &RunArgs, loaded: &Loaded) -> EngineBuilder<Record> {
     let builder = Engine::builder().rules(loaded.set.clone());
-    let builder = match args.strategy {
+    let builder = match args.matching.strategy {
         Strategy::Auto => builder,
         Strategy::General => builder.general_strategy(),
         Strategy::Compact => builder.compact_strategy(),
         Strategy::NoCompact => builder.without_compact_strategy(),
     };
-    let builder = match args.matches_per_set {
+    let builder = match args.matching.matches_per_set {
         Some(matches) => builder.limit_matches_per_set(matches),
         None => builder,
     };
-    let builder = match args.steps_per_event {
+    let builder = match args.matching.steps_per_event {
         Some(steps) => builder.limit_steps_per_event(steps),
         None => builder,
     };
