@@ -114,7 +114,7 @@ impl<E: Event> Dispatcher<E> {
             return;
         };
         // A cold store counts keys with state only.
-        let leaves = direct.leaves && cold.is_none();
+        let retains = direct.retains && cold.is_none();
         let passes = match hint.passes {
             None => direct.passes(event),
             known => known,
@@ -132,7 +132,7 @@ impl<E: Event> Dispatcher<E> {
         let key = KeyPlace { reader: &direct.reader, hash, slot };
         let (rule, prefilter) = (direct.rule, direct.outcome);
         let cx = &mut PushContext { rule, event, prefilter, seq, timers, accounting, sink };
-        rules[rule as usize].push_direct(keys, key, leaves, cx);
+        rules[rule as usize].push_direct(keys, key, retains, cx);
     }
 
     /// Pushes an event to the rules that read it, one after the other. `slot` is a hint for the

@@ -66,7 +66,7 @@ pub(in crate::stream) struct DirectRoute<E> {
     pub(in crate::stream) reader: KeyReader<E>,
     /// True if slots can be retained for keys without state: there are sweeps, and no event of the
     /// group's keys takes another path.
-    pub(in crate::stream) leaves: bool,
+    pub(in crate::stream) retains: bool,
     /// The comparisons that an event must fulfil to do anything.
     pub(in crate::stream) prefilter: Option<Prefilter>,
     /// The outcome for an event that passes `prefilter`.
@@ -103,8 +103,15 @@ impl<E: Event> Route<E> {
         match (&self.always[..], &self.groups[..], &self.index) {
             ([(rule, _)], [(group, reader)], None) => {
                 let reader = reader.clone();
-                let (leaves, prefilter, outcome) = (false, None, PrefilterOutcome::Unknown);
-                Some(DirectRoute { rule: *rule, group: *group, reader, leaves, prefilter, outcome })
+                let (retains, prefilter, outcome) = (false, None, PrefilterOutcome::Unknown);
+                Some(DirectRoute {
+                    rule: *rule,
+                    group: *group,
+                    reader,
+                    retains,
+                    prefilter,
+                    outcome,
+                })
             }
             _ => None,
         }
@@ -215,7 +222,7 @@ impl<E: Event> Routes<E> {
         for rule in rules {
             members[rule.group as usize] += 1;
         }
-        let leaves = |rule: &RuleRuntime<E>| {
+        let retains = |rule: &RuleRuntime<E>| {
             let goes_alone = |ty: &TypeId| match routes.get(ty.index()) {
                 Some(route) => route.direct.is_some(),
                 None => true,
@@ -224,10 +231,10 @@ impl<E: Event> Routes<E> {
                 && members[rule.group as usize] == 1
                 && rule.info.rule.types.iter().all(goes_alone)
         };
-        let leaves: Vec<bool> = rules.iter().map(leaves).collect();
+        let retains: Vec<bool> = rules.iter().map(retains).collect();
         for (route, ty) in routes.iter_mut().zip(0..) {
             if let Some(direct) = &mut route.direct {
-                direct.leaves = leaves[direct.rule as usize];
+                direct.retains = retains[direct.rule as usize];
                 let matcher = &rules[direct.rule as usize].matcher;
                 let ty = TypeId::new(ty);
                 direct.prefilter = matcher.program().prefilter(ty);

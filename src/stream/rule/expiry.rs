@@ -41,7 +41,7 @@ impl<E: Event> RuleRuntime<E> {
     /// Schedules the expiry of a key that had no state before. An entry for a sweep may exist, which
     /// counts if it is for the same moment.
     #[inline(always)]
-    pub(super) fn schedule_woken(
+    pub(super) fn schedule_reactivated(
         &mut self,
         index: u32,
         (slot, generation): (u32, u32),

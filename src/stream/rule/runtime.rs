@@ -156,7 +156,7 @@ impl<E: Event> RuleRuntime<E> {
         &mut self,
         keys: &mut KeyTable,
         key: KeyPlace<'_, E>,
-        leaves: bool,
+        retains: bool,
         cx: &mut PushContext<'_, E, S>,
     ) {
         if let Some(slot) = key.slot
@@ -164,18 +164,18 @@ impl<E: Event> RuleRuntime<E> {
         {
             if cx.prefilter == PrefilterOutcome::Counts {
                 let (store, state) = (&mut self.store, &mut at.held.state);
-                let may_begin = leaves && state.is_idle();
+                let may_begin = retains && state.is_idle();
                 let counted = self.matcher.count_on(store, state, may_begin, cx.event, cx.seq);
-                if let Some(wakes) = counted {
+                if let Some(reactivates) = counted {
                     cx.accounting.stats.partials += 1;
-                    if wakes {
+                    if reactivates {
                         cx.accounting.stats.keys += 1;
                         let slot = (slot, at.generation);
-                        self.schedule_woken(cx.rule, slot, at.held, cx.timers);
+                        self.schedule_reactivated(cx.rule, slot, at.held, cx.timers);
                     }
                     self.account(&mut cx.accounting.stats);
                     let is_over = self.gives_way(at.held, cx.accounting, cx.sink);
-                    if wakes {
+                    if reactivates {
                         keys.reactivate();
                     }
                     if is_over {
@@ -185,18 +185,18 @@ impl<E: Event> RuleRuntime<E> {
                 }
             }
             let before = at.held.state.run_count();
-            let wakes = before == 0 && leaves && at.held.state.is_idle();
-            if wakes {
+            let reactivates = before == 0 && retains && at.held.state.is_idle();
+            if reactivates {
                 if !self.matcher.can_start(cx.event) {
                     return;
                 }
                 cx.accounting.stats.keys += 1;
             }
-            let is_idle = self.push_open(at, (before, wakes), cx);
-            if wakes {
+            let is_idle = self.push_open(at, (before, reactivates), cx);
+            if reactivates {
                 keys.reactivate();
             }
-            if is_idle && !(leaves && keys.retain(slot)) {
+            if is_idle && !(retains && keys.retain(slot)) {
                 keys.drop_at(slot, place);
             }
         } else if self.matcher.can_start(cx.event) {
@@ -250,7 +250,7 @@ impl<E: Event> RuleRuntime<E> {
     fn push_open<S: Receiver<E> + ?Sized>(
         &mut self,
         at: At<'_>,
-        (before, wakes): (usize, bool),
+        (before, reactivates): (usize, bool),
         cx: &mut PushContext<'_, E, S>,
     ) -> bool {
         let RuleRuntime { info, matcher, store, emitter, .. } = self;
@@ -273,7 +273,7 @@ impl<E: Event> RuleRuntime<E> {
         }
         let after = state.run_count();
         count(&mut cx.accounting.stats, before, after);
-        self.enforce_limits(at, (after, wakes), dropped, cx)
+        self.enforce_limits(at, (after, reactivates), dropped, cx)
     }
 
     /// Pushes an event that can start a partial match to a key that is not in the table. Returns
@@ -322,7 +322,7 @@ impl<E: Event> RuleRuntime<E> {
     fn enforce_limits<S: Receiver<E> + ?Sized>(
         &mut self,
         at: At<'_>,
-        (count, wakes): (usize, bool),
+        (count, reactivates): (usize, bool),
         dropped: usize,
         cx: &mut PushContext<'_, E, S>,
     ) -> bool {
@@ -333,8 +333,8 @@ impl<E: Event> RuleRuntime<E> {
         let is_idle = count == 0 && held.state.is_idle();
         if is_idle {
             cx.accounting.stats.keys -= 1;
-        } else if wakes {
-            self.schedule_woken(cx.rule, (slot, generation), held, cx.timers);
+        } else if reactivates {
+            self.schedule_reactivated(cx.rule, (slot, generation), held, cx.timers);
         } else {
             self.schedule_open(cx.rule, (slot, generation), held, cx.timers);
         }
