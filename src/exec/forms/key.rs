@@ -199,10 +199,16 @@ impl KeyState {
         }
     }
 
+    /// Asserts that no form holds a partial match, in builds with debug assertions.
+    #[inline(always)]
+    fn debug_assert_free(&self) {
+        debug_assert_eq!(self.run_count(), self.completed().len(), "a key has one form at a time");
+    }
+
     /// Changes the form of the key. The state of the old form must have been removed before.
     #[inline(always)]
     fn change_to(&mut self, form: Form) {
-        debug_assert_eq!(self.run_count(), self.completed().len(), "a key has one form at a time");
+        self.debug_assert_free();
         self.form = form;
     }
 
@@ -340,7 +346,7 @@ impl KeyState {
     /// Sets the groups of the compact form. There must be no other state.
     #[inline]
     pub(super) fn set_groups(&mut self, groups: Box<MatchGroups>) {
-        debug_assert_eq!(self.run_count(), self.completed().len(), "a key has one form at a time");
+        self.debug_assert_free();
         self.rest.get_or_insert_default().groups = Some(groups);
     }
 
