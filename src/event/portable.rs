@@ -61,11 +61,7 @@ impl Portable for Record {
         let ty = TypeId::new(usize::try_from(reader.u32()?).ok()?);
         let time = Timestamp::from_millis(reader.i64()?);
         let values = read_values(&mut reader)?;
-        let mut extra: Vec<(Arc<str>, _)> = Vec::new();
-        for _ in 0..reader.count()? {
-            let name = reader.str()?.into();
-            extra.push((name, read_value(&mut reader)?));
-        }
+        let extra = reader.list(|reader| Some((reader.str()?.into(), read_value(reader)?)))?;
         reader.is_at_end().then(|| Record::with_extra(ty, time, values, extra))
     }
 }

@@ -75,10 +75,7 @@ impl RuleSet {
             let name = reader.str()?;
             builder = builder.param(name, reader.str()?);
         }
-        let mut files = Vec::new();
-        for _ in 0..reader.count()? {
-            files.push((reader.str()?, reader.str()?, reader.str()?));
-        }
+        let files = reader.list(|reader| Some((reader.str()?, reader.str()?, reader.str()?)))?;
         // Only where a Rust type has declared some.
         let types = if reader.is_at_end() { 0 } else { reader.count()? };
         for _ in 0..types {

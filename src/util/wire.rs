@@ -99,6 +99,14 @@ impl<'a> Reader<'a> {
         (count <= self.rest.len()).then_some(count)
     }
 
+    /// Reads a number of items, then the items. No memory is reserved ahead of them.
+    pub(crate) fn list<T>(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        (0..self.count()?).map(|_| item(self)).collect()
+    }
+
     /// As many bytes.
     #[inline]
     pub(crate) fn take(&mut self, length: usize) -> Option<&'a [u8]> {

@@ -13,7 +13,6 @@ use crate::stream::snapshot::frame::{Section, Sections};
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 use crate::util::wire::Reader;
-use crate::value::Value;
 use crate::value::wire::{read_value, read_values};
 
 /// The number of counters in a snapshot, in the order of [`Stats::counters_mut`]. The first
@@ -86,20 +85,14 @@ impl<'a, E: Portable> SavedPart<'a, E> {
             event
         };
         let buffer = sections.required(Section::Buffer, |reader| {
-            let mut events = Vec::new();
-            for _ in 0..reader.count()? {
-                events.push((reader.u64()?, event(reader)?));
-            }
-            Some(events)
+            reader.list(|reader| Some((reader.u64()?, event(reader)?)))
         });
         let derived = sections.required(Section::Derived, |reader| {
-            let mut events = Vec::new();
-            for _ in 0..reader.count()? {
+            reader.list(|reader| {
                 let number = reader.u64()?;
                 let time = Timestamp::from_millis(reader.i64()?);
-                events.push((number, time, event(reader)?));
-            }
-            Some(events)
+                Some((number, time, event(reader)?))
+            })
         });
         if !is_event {
             return Err(RestoreError::Event);
@@ -110,7 +103,9 @@ impl<'a, E: Portable> SavedPart<'a, E> {
             engine: sections.required(Section::Engine, read_engine)?,
             schema: sections.optional(Section::Schema, read_schema)?,
             rules: sections.optional(Section::Rules, read_rules)?,
-            texts: sections.optional(Section::Texts, read_texts)?.unwrap_or_default(),
+            texts: sections
+                .optional(Section::Texts, |reader| reader.list(Reader::bytes))?
+                .unwrap_or_default(),
             buffer: buffer?,
             derived: derived?,
             sections,
@@ -125,18 +120,15 @@ impl<'a, E: Portable> SavedPart<'a, E> {
     ) -> Result<Vec<Vec<(Timestamp, Key)>>, RestoreError> {
         let watermark = self.engine.watermark.as_millis();
         self.sections.required(Section::Suppressed, |reader| {
-            let mut suppressed = Vec::new();
-            for rule in rules {
-                let mut entries = Vec::new();
-                if rule.suppresses {
-                    for _ in 0..reader.count()? {
-                        let until = Timestamp::from_millis(watermark.wrapping_add(reader.i64()?));
-                        entries.push((until, read_values(reader)?.into_iter().collect()));
-                    }
-                }
-                suppressed.push(entries);
-            }
-            Some(suppressed)
+            let mut entries = || {
+                reader.list(|reader| {
+                    let until = Timestamp::from_millis(watermark.wrapping_add(reader.i64()?));
+                    Some((until, read_values(reader)?.into_iter().collect()))
+                })
+            };
+            let of_rule =
+                |rule: &SavedRule| if rule.suppresses { entries() } else { Some(Vec::new()) };
+            rules.iter().map(of_rule).collect()
         })
     }
 
@@ -173,11 +165,10 @@ fn read_engine(reader: &mut Reader<'_>) -> Option<SavedEngine> {
     let numbering = u64::from_le_bytes(reader.array()?);
     let watermark = Timestamp::from_millis(reader.i64()?);
     let released = reader.u64().filter(|released| *released < MOST)?;
-    let mut sources: Vec<(Arc<str>, Timestamp, bool)> = Vec::new();
-    for _ in 0..reader.count()? {
+    let sources = reader.list(|reader| {
         let name = reader.str()?.into();
-        sources.push((name, Timestamp::from_millis(reader.i64()?), reader.bool()?));
-    }
+        Some((name, Timestamp::from_millis(reader.i64()?), reader.bool()?))
+    })?;
     let mut stats = Stats::default();
     let counters = reader.count().filter(|counters| (12..=COUNTERS).contains(counters))?;
     for counter in stats.counters_mut().into_iter().take(counters) {
@@ -202,10 +193,7 @@ fn read_engine(reader: &mut Reader<'_>) -> Option<SavedEngine> {
 
 fn read_failure(reader: &mut Reader<'_>) -> Option<LimitFailure> {
     let rule = reader.str()?.into();
-    let mut key: Vec<(Arc<str>, Value)> = Vec::new();
-    for _ in 0..reader.count()? {
-        key.push((reader.str()?.into(), read_value(reader)?));
-    }
+    let key = reader.list(|reader| Some((reader.str()?.into(), read_value(reader)?)))?;
     let limit = usize::try_from(reader.u64()?).ok()?;
     Some(LimitFailure { rule, key, limit, at: Timestamp::from_millis(reader.i64()?) })
 }
@@ -218,8 +206,7 @@ fn read_schema(reader: &mut Reader<'_>) -> Option<Schema> {
         let name = reader.str()?.into();
         let open = reader.bool()?;
         let time = usize::try_from(reader.u64()?).ok()?;
-        let mut fields = Vec::new();
-        for _ in 0..reader.count()? {
+        let fields = reader.list(|reader| {
             let name = reader.str()?.into();
             let optional = reader.bool()?;
             let lists = usize::try_from(reader.u64()?).ok().filter(|lists| *lists <= MAX_LISTS)?;
@@ -235,8 +222,8 @@ fn read_schema(reader: &mut Reader<'_>) -> Option<Schema> {
                 _ => return None,
             };
             let ty = (0..lists).fold(element, |element, _| FieldType::List(Box::new(element)));
-            fields.push(Field { name, ty, optional });
-        }
+            Some(Field { name, ty, optional })
+        })?;
         let time = time.checked_sub(1);
         if time.is_some_and(|time| time >= fields.len()) {
             return None;
@@ -247,9 +234,8 @@ fn read_schema(reader: &mut Reader<'_>) -> Option<Schema> {
 }
 
 fn read_rules(reader: &mut Reader<'_>) -> Option<Vec<SavedRule>> {
-    let mut rules = Vec::new();
-    for _ in 0..reader.count()? {
-        rules.push(SavedRule {
+    reader.list(|reader| {
+        Some(SavedRule {
             name: reader.str()?.into(),
             version: u64::from_le_bytes(reader.array()?),
             layout: u64::from_le_bytes(reader.array()?),
@@ -257,11 +243,6 @@ fn read_rules(reader: &mut Reader<'_>) -> Option<Vec<SavedRule>> {
             is_text: reader.bool()?,
             suppresses: reader.bool()?,
             text: usize::try_from(reader.u64()?).ok()?.checked_sub(1),
-        });
-    }
-    Some(rules)
-}
-
-fn read_texts<'a>(reader: &mut Reader<'a>) -> Option<Vec<&'a [u8]>> {
-    (0..reader.count()?).map(|_| reader.bytes()).collect()
+        })
+    })
 }
