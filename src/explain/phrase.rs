@@ -6,23 +6,12 @@ use std::sync::Arc;
 use super::words::{KnownValues, Words, shown};
 use crate::hir::Expr;
 use crate::hir::expr::{
-    Aggregate, BinaryOp, CapturedField, FieldRef, MatchFact, MatchesFact, Pick, Set, ValueSet,
+    Aggregate, CapturedField, FieldRef, MatchFact, MatchesFact, Pick, Set, ValueSet, level,
 };
 use crate::schema::{Schema, TypeId};
 
 /// The largest number of members of a set that are spelled out.
 const SHOWN_MEMBERS: usize = 5;
-
-/// The binding strength of an operator.
-fn strength(op: BinaryOp) -> u8 {
-    match op {
-        BinaryOp::Or => 1,
-        BinaryOp::And => 2,
-        BinaryOp::Add | BinaryOp::Sub => 5,
-        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => 6,
-        _ => 4,
-    }
-}
 
 /// A fact of a match, as rules spell it.
 fn fact_name(fact: MatchFact) -> &'static str {
@@ -61,12 +50,12 @@ impl<'a, 'k> PhraseWriter<'a, 'k> {
 
     fn expr(&mut self, expr: &Expr, outer: u8) {
         let own = match expr {
-            Expr::Binary(op, ..) => strength(*op),
-            Expr::Not(x) if !is_negated_form(x) => 3,
-            Expr::Not(_) | Expr::In(..) | Expr::IsNull(_) | Expr::Regex(..) => 4,
-            Expr::If(_) => 0,
-            Expr::Neg(_) => 7,
-            _ => 9,
+            Expr::Binary(op, ..) => op.level(),
+            Expr::Not(x) if !is_negated_form(x) => level::NOT,
+            Expr::Not(_) | Expr::In(..) | Expr::IsNull(_) | Expr::Regex(..) => level::COMPARE,
+            Expr::If(_) => level::IF,
+            Expr::Neg(_) => level::UNARY,
+            _ => level::OPERAND,
         };
         let wrap = own < outer;
         self.out.push_str(if wrap { "(" } else { "" });
@@ -91,32 +80,32 @@ impl<'a, 'k> PhraseWriter<'a, 'k> {
             Expr::Not(x) => match &**x {
                 Expr::In(value, set) => self.membership(value, set, "not in"),
                 Expr::IsNull(value) => {
-                    self.expr(value, 5);
+                    self.expr(value, level::ADD);
                     self.out.push_str(" is not null");
                 }
                 x => {
                     self.out.push_str("not ");
-                    self.expr(x, 4);
+                    self.expr(x, level::COMPARE);
                 }
             },
             Expr::Neg(x) => {
                 self.out.push('-');
-                self.expr(x, 8);
+                self.expr(x, level::OPERAND);
             }
             Expr::Binary(op, a, b) => {
                 // Comparisons do not chain, and `a - (b - c)` keeps its brackets.
-                let comparison = own == 4;
-                self.expr(a, if comparison { 5 } else { own });
+                let comparison = own == level::COMPARE;
+                self.expr(a, if comparison { level::ADD } else { own });
                 let _ = write!(self.out, " {} ", op.as_str());
-                self.expr(b, if own <= 2 { own } else { own + 1 });
+                self.expr(b, if own <= level::AND { own } else { own + 1 });
             }
             Expr::In(value, set) => self.membership(value, set, "in"),
             Expr::IsNull(x) => {
-                self.expr(x, 5);
+                self.expr(x, level::ADD);
                 self.out.push_str(" is null");
             }
             Expr::Regex(x, regex) => {
-                self.expr(x, 5);
+                self.expr(x, level::ADD);
                 let _ = write!(self.out, " ~ {:?}", regex.0.as_str());
             }
             Expr::If(parts) => self.conditional(parts),
@@ -189,16 +178,16 @@ impl<'a, 'k> PhraseWriter<'a, 'k> {
     }
 
     fn membership(&mut self, value: &Expr, set: &Set, word: &str) {
-        self.expr(value, 5);
+        self.expr(value, level::ADD);
         let _ = write!(self.out, " {word} ");
         match set {
             Set::Values(values) => self.members(values),
             Set::Range(low, high) => {
-                self.expr(low, 5);
+                self.expr(low, level::ADD);
                 self.out.push_str("..");
-                self.expr(high, 5);
+                self.expr(high, level::ADD);
             }
-            Set::Expr(list) => self.expr(list, 5),
+            Set::Expr(list) => self.expr(list, level::ADD),
         }
     }
 

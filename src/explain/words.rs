@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::phrase::PhraseWriter;
 use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{BinaryOp, Set};
+use crate::hir::expr::BinaryOp;
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Item, ItemKind, Length, LoopMode, Pattern,
     Quantifier, Sequence, SkipStrategy, StepId, Test,
@@ -174,63 +174,22 @@ impl<'a> Words<'a> {
             }
         };
         match expr {
-            Expr::Literal(_) => {}
             Expr::Field(_)
             | Expr::Captured(_)
             | Expr::Aggregate(_)
             | Expr::Key(_)
             | Expr::Match(_)
             | Expr::Matches(_)
-            | Expr::Register(_) => add(expr),
-            Expr::Not(x) | Expr::IsNull(x) | Expr::Regex(x, _) => {
-                self.sides(x, candidate, scope, sides);
-            }
-            Expr::In(x, set) => {
-                self.sides(x, candidate, scope, sides);
-                match &**set {
-                    Set::Values(_) => {}
-                    Set::Range(low, high) => {
-                        self.sides(low, candidate, scope, sides);
-                        self.sides(high, candidate, scope, sides);
-                    }
-                    Set::Expr(list) => self.sides(list, candidate, scope, sides),
-                }
-            }
-            Expr::Binary(
+            | Expr::Register(_)
+            | Expr::Call(..)
+            | Expr::Binary(
                 BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem,
-                a,
-                b,
-            ) => {
-                add(expr);
-                self.sides(a, candidate, scope, sides);
-                self.sides(b, candidate, scope, sides);
-            }
-            Expr::Binary(_, a, b) => {
-                self.sides(a, candidate, scope, sides);
-                self.sides(b, candidate, scope, sides);
-            }
-            Expr::Neg(x) => self.sides(x, candidate, scope, sides),
-            Expr::If(parts) => {
-                for part in &**parts {
-                    self.sides(part, candidate, scope, sides);
-                }
-            }
-            Expr::Call(_, args) => {
-                add(expr);
-                for arg in args {
-                    self.sides(arg, candidate, scope, sides);
-                }
-            }
-            Expr::List(items) => {
-                for item in items {
-                    self.sides(item, candidate, scope, sides);
-                }
-            }
-            Expr::Record(fields) => {
-                for (_, value) in fields {
-                    self.sides(value, candidate, scope, sides);
-                }
-            }
+                ..,
+            ) => add(expr),
+            _ => {}
+        }
+        for part in expr.parts() {
+            self.sides(part, candidate, scope, sides);
         }
     }
 

@@ -3,9 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::hir::{StepId, TotalId};
 use crate::schema::{FieldId, TypeId};
 pub use crate::syntax::ast::BinaryOp;
+pub(crate) use crate::syntax::ast::level;
 use crate::value::{Kind, Same, Value, ValueRef, equal_int};
 
 /// An expression whose names are resolved and whose types were checked.
@@ -51,6 +54,77 @@ pub enum Expr {
     List(Vec<Expr>),
     /// `{ a: x, b: y }`: what an emit makes.
     Record(Vec<(Arc<str>, Expr)>),
+}
+
+impl Expr {
+    /// Returns the expressions that this one is evaluated from. The argument of an aggregate is none
+    /// of them: it is evaluated for other events.
+    pub(crate) fn parts(&self) -> SmallVec<[&Expr; 3]> {
+        match self {
+            Expr::Literal(_)
+            | Expr::Field(_)
+            | Expr::Captured(_)
+            | Expr::Aggregate(_)
+            | Expr::Register(_)
+            | Expr::Key(_)
+            | Expr::Match(_)
+            | Expr::Matches(_) => SmallVec::new(),
+            Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => smallvec![&**x],
+            Expr::Binary(_, a, b) => smallvec![&**a, &**b],
+            Expr::In(x, set) => match &**set {
+                Set::Values(_) => smallvec![&**x],
+                Set::Range(low, high) => smallvec![&**x, low, high],
+                Set::Expr(list) => smallvec![&**x, list],
+            },
+            Expr::If(parts) => parts.iter().collect(),
+            Expr::Call(_, items) | Expr::List(items) => items.iter().collect(),
+            Expr::Record(fields) => fields.iter().map(|(_, value)| value).collect(),
+        }
+    }
+
+    /// Returns this expression with each of its [parts](Expr::parts) as `part` gives it, in order.
+    pub(crate) fn map_parts<E>(
+        &self,
+        mut part: impl FnMut(&Expr) -> Result<Expr, E>,
+    ) -> Result<Expr, E> {
+        let mut boxed = |inner: &Expr| part(inner).map(Box::new);
+        Ok(match self {
+            Expr::Literal(_)
+            | Expr::Field(_)
+            | Expr::Captured(_)
+            | Expr::Aggregate(_)
+            | Expr::Register(_)
+            | Expr::Key(_)
+            | Expr::Match(_)
+            | Expr::Matches(_) => self.clone(),
+            Expr::Not(x) => Expr::Not(boxed(x)?),
+            Expr::Neg(x) => Expr::Neg(boxed(x)?),
+            Expr::IsNull(x) => Expr::IsNull(boxed(x)?),
+            Expr::Regex(x, regex) => Expr::Regex(boxed(x)?, Arc::clone(regex)),
+            Expr::Binary(op, a, b) => Expr::Binary(*op, boxed(a)?, boxed(b)?),
+            Expr::In(x, set) => {
+                let x = boxed(x)?;
+                let set = match &**set {
+                    Set::Values(values) => Set::Values(Arc::clone(values)),
+                    Set::Range(low, high) => Set::Range(part(low)?, part(high)?),
+                    Set::Expr(list) => Set::Expr(part(list)?),
+                };
+                Expr::In(x, Box::new(set))
+            }
+            Expr::If(parts) => {
+                let [condition, then, otherwise] = &**parts;
+                Expr::If(Box::new([part(condition)?, part(then)?, part(otherwise)?]))
+            }
+            Expr::Call(function, args) => {
+                Expr::Call(function.clone(), args.iter().map(part).collect::<Result<_, E>>()?)
+            }
+            Expr::List(items) => Expr::List(items.iter().map(part).collect::<Result<_, E>>()?),
+            Expr::Record(fields) => {
+                let fields = fields.iter().map(|(name, value)| Ok((name.clone(), part(value)?)));
+                Expr::Record(fields.collect::<Result<_, E>>()?)
+            }
+        })
+    }
 }
 
 /// A field of an event.

@@ -8,7 +8,6 @@
 //! reads, and those that are live in a next state and not overwritten on the way. It is repeated
 //! until nothing changes.
 
-use crate::hir::expr::Set;
 use crate::hir::{ConditionId, Expr, StepId, Test};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::parts::Parts;
@@ -164,32 +163,8 @@ impl Parts<'_> {
 
 /// Adds the registers that an expression reads.
 fn add_expr(expr: &Expr, bits: &mut u64) {
-    match expr {
-        Expr::Register(index) => *bits |= 1 << index,
-        Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => add_expr(x, bits),
-        Expr::Binary(_, a, b) => {
-            add_expr(a, bits);
-            add_expr(b, bits);
-        }
-        Expr::In(value, set) => {
-            add_expr(value, bits);
-            match &**set {
-                Set::Values(_) => {}
-                Set::Range(a, b) => {
-                    add_expr(a, bits);
-                    add_expr(b, bits);
-                }
-                Set::Expr(list) => add_expr(list, bits),
-            }
-        }
-        Expr::If(parts) => parts.iter().for_each(|part| add_expr(part, bits)),
-        Expr::Call(_, items) | Expr::List(items) => {
-            for item in items {
-                add_expr(item, bits);
-            }
-        }
-        Expr::Record(fields) => fields.iter().for_each(|(_, value)| add_expr(value, bits)),
-        // The rest reads no register.
-        _ => {}
+    if let Expr::Register(index) = expr {
+        *bits |= 1 << index;
     }
+    expr.parts().into_iter().for_each(|part| add_expr(part, bits));
 }

@@ -1,6 +1,8 @@
 //! Registers: the values of captured events that conditions read, kept up to date as events are
 //! captured.
 
+use std::convert::Infallible;
+
 use hashbrown::HashMap;
 
 use crate::hir::expr::{Aggregate, AggregateOp, CapturedField, FieldRef, Pick, Set};
@@ -109,6 +111,14 @@ impl Extractor<'_> {
     }
 
     fn expr(&mut self, expr: &Expr) -> Expr {
+        // A look-up.
+        if let Expr::In(value, set) = expr
+            && let Set::Expr(Expr::Aggregate(list)) = &**set
+            && list.op == AggregateOp::Distinct
+        {
+            let value = self.expr(value);
+            return Expr::In(Box::new(value), Box::new(Set::Expr(self.aggregate(list))));
+        }
         match expr {
             Expr::Captured(captured) => self.captured(captured),
             Expr::Aggregate(of) if self.named.iter().any(|(alias, _)| *alias == of.step) => {
@@ -120,43 +130,11 @@ impl Extractor<'_> {
                 self.reads_back |= is_list;
                 self.aggregate(aggregate)
             }
-            Expr::Literal(_)
-            | Expr::Field(_)
-            | Expr::Register(_)
-            | Expr::Key(_)
-            | Expr::Match(_)
-            | Expr::Matches(_) => expr.clone(),
-            Expr::Not(inner) => Expr::Not(self.boxed(inner)),
-            Expr::Neg(inner) => Expr::Neg(self.boxed(inner)),
-            Expr::IsNull(inner) => Expr::IsNull(self.boxed(inner)),
-            Expr::Regex(inner, regex) => Expr::Regex(self.boxed(inner), regex.clone()),
-            Expr::Binary(op, a, b) => Expr::Binary(*op, self.boxed(a), self.boxed(b)),
-            Expr::In(value, set) => Expr::In(
-                self.boxed(value),
-                Box::new(match &**set {
-                    Set::Values(values) => Set::Values(values.clone()),
-                    Set::Range(a, b) => Set::Range(self.expr(a), self.expr(b)),
-                    // A look-up.
-                    Set::Expr(Expr::Aggregate(list)) if list.op == AggregateOp::Distinct => {
-                        Set::Expr(self.aggregate(list))
-                    }
-                    Set::Expr(list) => Set::Expr(self.expr(list)),
-                }),
-            ),
-            Expr::If(parts) => {
-                let [condition, then, otherwise] = &**parts;
-                Expr::If(Box::new([self.expr(condition), self.expr(then), self.expr(otherwise)]))
+            _ => {
+                let Ok(expr) = expr.map_parts(|part| Ok::<_, Infallible>(self.expr(part)));
+                expr
             }
-            Expr::Call(function, args) => Expr::Call(function.clone(), self.list(args)),
-            Expr::List(items) => Expr::List(self.list(items)),
-            Expr::Record(fields) => Expr::Record(
-                fields.iter().map(|(name, value)| (name.clone(), self.expr(value))).collect(),
-            ),
         }
-    }
-
-    fn boxed(&mut self, expr: &Expr) -> Box<Expr> {
-        Box::new(self.expr(expr))
     }
 
     fn list(&mut self, exprs: &[Expr]) -> Vec<Expr> {

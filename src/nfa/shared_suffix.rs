@@ -14,7 +14,6 @@
 //! Which test holds it: `shared_suffixes_report_what_the_reference_reports` in
 //! `tests/properties.rs`.
 
-use crate::hir::expr::Set;
 use crate::hir::{ConditionId, Expr, StepId, Test};
 use crate::nfa::decide::{Column, Decision};
 use crate::nfa::edge_effect::EdgeEffect;
@@ -241,23 +240,7 @@ impl Parts<'_> {
 /// True if an expression reads captured events through registers alone.
 fn is_of_registers(expr: &Expr) -> bool {
     match expr {
-        Expr::Literal(_) | Expr::Field(_) | Expr::Register(_) | Expr::Key(_) => true,
         Expr::Captured(_) | Expr::Aggregate(_) | Expr::Match(_) | Expr::Matches(_) => false,
-        Expr::Not(inner) | Expr::Neg(inner) | Expr::IsNull(inner) | Expr::Regex(inner, _) => {
-            is_of_registers(inner)
-        }
-        Expr::Binary(_, a, b) => is_of_registers(a) && is_of_registers(b),
-        Expr::In(value, set) => {
-            let is_set_of_registers = match &**set {
-                Set::Values(_) => true,
-                Set::Range(a, b) => is_of_registers(a) && is_of_registers(b),
-                Set::Expr(list) => is_of_registers(list),
-            };
-            is_set_of_registers && is_of_registers(value)
-        }
-        Expr::If(parts) => parts.iter().all(is_of_registers),
-        Expr::Call(_, args) => args.iter().all(is_of_registers),
-        Expr::List(items) => items.iter().all(is_of_registers),
-        Expr::Record(fields) => fields.iter().all(|(_, value)| is_of_registers(value)),
+        _ => expr.parts().into_iter().all(is_of_registers),
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::diagnostic::nearest;
-use crate::hir::expr::{Aggregate, CapturedField, Expr, FieldRef, Set};
+use crate::hir::expr::{Aggregate, CapturedField, Expr, FieldRef};
 use crate::hir::{Emit, KeyPart, Pattern, Rule, Step, Suppress, Test};
 use crate::schema::{FieldId, Schema, TypeId};
 use crate::value::Kind;
@@ -177,16 +177,7 @@ impl Linker<'_> {
         candidate: Option<TypeId>,
         steps: &[Step],
     ) -> Result<Expr, SchemaMismatch> {
-        let walk = |inner: &Expr| self.expr(inner, candidate, steps);
-        let boxed = |inner: &Expr| walk(inner).map(Box::new);
-        let all =
-            |inner: &[Expr]| inner.iter().map(walk).collect::<Result<Vec<_>, SchemaMismatch>>();
         Ok(match expr {
-            Expr::Literal(_)
-            | Expr::Register(_)
-            | Expr::Key(_)
-            | Expr::Match(_)
-            | Expr::Matches(_) => expr.clone(),
             Expr::Field(field) => Expr::Field(self.field(field, candidate)?),
             Expr::Captured(captured) => {
                 let ty = captured.step.and_then(|step| steps[step.index()].ty);
@@ -196,29 +187,7 @@ impl Linker<'_> {
             Expr::Aggregate(aggregate) => {
                 Expr::Aggregate(Box::new(self.aggregate(aggregate, steps)?))
             }
-            Expr::Not(inner) => Expr::Not(boxed(inner)?),
-            Expr::Neg(inner) => Expr::Neg(boxed(inner)?),
-            Expr::Binary(op, a, b) => Expr::Binary(*op, boxed(a)?, boxed(b)?),
-            Expr::In(inner, set) => {
-                let set = match &**set {
-                    Set::Values(values) => Set::Values(values.clone()),
-                    Set::Range(low, high) => Set::Range(walk(low)?, walk(high)?),
-                    Set::Expr(list) => Set::Expr(walk(list)?),
-                };
-                Expr::In(boxed(inner)?, Box::new(set))
-            }
-            Expr::IsNull(inner) => Expr::IsNull(boxed(inner)?),
-            Expr::Regex(inner, regex) => Expr::Regex(boxed(inner)?, regex.clone()),
-            Expr::If(parts) => {
-                let [condition, then, otherwise] = &**parts;
-                Expr::If(Box::new([walk(condition)?, walk(then)?, walk(otherwise)?]))
-            }
-            Expr::Call(function, args) => Expr::Call(function.clone(), all(args)?),
-            Expr::List(items) => Expr::List(all(items)?),
-            Expr::Record(fields) => {
-                let fields = fields.iter().map(|(name, inner)| Ok((name.clone(), walk(inner)?)));
-                Expr::Record(fields.collect::<Result<_, SchemaMismatch>>()?)
-            }
+            _ => expr.map_parts(|part| self.expr(part, candidate, steps))?,
         })
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! The tree knows no schema. It prints back to text that parses to the same tree.
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::diagnostic::Span;
 
 /// Something with the place where it was written.
@@ -478,6 +480,17 @@ pub enum Unit {
     Of(Spanned<u64>, Vec<Sequence>, Option<Dur>),
 }
 
+impl Unit {
+    /// Returns the sequences in it; none of a step.
+    pub(crate) fn sequences(&self) -> &[Sequence] {
+        match self {
+            Unit::Step(_) => &[],
+            Unit::Group(body, _) => &body.sequences,
+            Unit::Of(_, sequences, _) => sequences,
+        }
+    }
+}
+
 /// One of several steps: `step`, or `( step (or step)* )`.
 #[derive(Clone, Debug)]
 pub struct Choice {
@@ -729,6 +742,41 @@ impl BinaryOp {
             BinaryOp::Rem => "%",
         }
     }
+
+    /// Returns the operator that means the same for swapped sides: `5 < x` is `x > 5`.
+    pub(crate) fn mirrored(self) -> BinaryOp {
+        match self {
+            BinaryOp::Lt => BinaryOp::Gt,
+            BinaryOp::Le => BinaryOp::Ge,
+            BinaryOp::Gt => BinaryOp::Lt,
+            BinaryOp::Ge => BinaryOp::Le,
+            other => other,
+        }
+    }
+
+    /// Returns the binding strength.
+    pub(crate) fn level(self) -> u8 {
+        match self {
+            BinaryOp::Or => level::OR,
+            BinaryOp::And => level::AND,
+            BinaryOp::Add | BinaryOp::Sub => level::ADD,
+            BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => level::MUL,
+            _ => level::COMPARE,
+        }
+    }
+}
+
+/// The binding strengths of operators.
+pub(crate) mod level {
+    pub(crate) const IF: u8 = 0;
+    pub(crate) const OR: u8 = 1;
+    pub(crate) const AND: u8 = 2;
+    pub(crate) const NOT: u8 = 3;
+    pub(crate) const COMPARE: u8 = 4;
+    pub(crate) const ADD: u8 = 5;
+    pub(crate) const MUL: u8 = 6;
+    pub(crate) const UNARY: u8 = 7;
+    pub(crate) const OPERAND: u8 = 8;
 }
 
 /// An expression. Parentheses are not kept; the printer puts them where they are needed.
@@ -786,6 +834,21 @@ impl Expr {
         let count = flat.len();
         balance(op, &mut flat.into_iter(), count)
             .unwrap_or(Spanned { node: Expr::Literal(Literal::Null), span: Span::default() })
+    }
+
+    /// Returns the expressions that stand in this one, in the order of the text.
+    pub(crate) fn parts(&self) -> SmallVec<[&Spanned<Expr>; 3]> {
+        match self {
+            Expr::Literal(_) | Expr::Path(_) | Expr::Param(_) => SmallVec::new(),
+            Expr::Not(x) | Expr::Neg(x) | Expr::IsNull { value: x, .. } => smallvec![&**x],
+            Expr::Binary(_, a, b) | Expr::Range(a, b) | Expr::In { value: a, set: b, .. } => {
+                smallvec![&**a, &**b]
+            }
+            Expr::List(items) | Expr::Call(_, items) | Expr::OfMatches(_, items) => {
+                items.iter().collect()
+            }
+            Expr::If(parts) => parts.iter().collect(),
+        }
     }
 }
 

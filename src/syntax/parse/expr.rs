@@ -2,23 +2,13 @@
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 
-use super::super::ast::{BinaryOp, Expr, Literal, Name, Path, PathPart, Spanned};
+use super::super::ast::{BinaryOp, Expr, Literal, Name, Path, PathPart, Spanned, level};
 use super::super::lex::LexemeKind;
 use super::super::{MAX_NESTING, words};
 use super::item::Sign;
 use super::{Parsed, Parser, too_deep};
 
 const EXPECTED: &str = "a value";
-
-/// The binding strengths of operators.
-mod level {
-    pub(super) const OR: u8 = 1;
-    pub(super) const AND: u8 = 2;
-    pub(super) const COMPARE: u8 = 4;
-    pub(super) const ADD: u8 = 5;
-    pub(super) const MUL: u8 = 6;
-    pub(super) const UNARY: u8 = 7;
-}
 
 /// An expression with the number of its levels, which is limited because everything that walks
 /// the tree recurses.
@@ -38,20 +28,9 @@ enum Infix {
 impl Infix {
     fn level(&self) -> u8 {
         match self {
-            Infix::Binary(op) => level_of(*op),
+            Infix::Binary(op) => op.level(),
             _ => level::COMPARE,
         }
-    }
-}
-
-/// Returns the binding strength of `op`.
-fn level_of(op: BinaryOp) -> u8 {
-    match op {
-        BinaryOp::Or => level::OR,
-        BinaryOp::And => level::AND,
-        BinaryOp::Add | BinaryOp::Sub => level::ADD,
-        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => level::MUL,
-        _ => level::COMPARE,
     }
 }
 
@@ -187,8 +166,7 @@ impl Parser<'_> {
         let kind = self.kind();
         if kind == LexemeKind::Assign {
             let message = "`=` does not compare";
-            let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.peek().span, message);
-            self.report(diagnostic.help("write `==`"));
+            self.report_at(self.peek().span, message, "write `==`");
         } else if self.text_of(self.peek()) != shown {
             self.spelled(shown);
         }
@@ -200,8 +178,7 @@ impl Parser<'_> {
         {
             let place = self.last_end().to(self.peek().span);
             let message = format!("`{shown}=` is not part of the language");
-            let diagnostic = Diagnostic::error(Code::UnexpectedToken, place, message);
-            self.report(diagnostic.help(format!("write `{shown}`")));
+            self.report_at(place, message, format!("write `{shown}`"));
             self.bump();
         }
     }
@@ -213,7 +190,7 @@ impl Parser<'_> {
         let mut operands = vec![first.expr];
         loop {
             self.take_operator(op);
-            let next = self.tree(level_of(op) + 1)?;
+            let next = self.tree(op.level() + 1)?;
             height = height.max(next.height);
             operands.push(next.expr);
             if !matches!(self.infix(), Some(Infix::Binary(next)) if next == op) {
@@ -235,12 +212,8 @@ impl Parser<'_> {
         let in_parentheses =
             self.is(LexemeKind::OpenParen) && self.nth(2).kind == LexemeKind::Comma;
         if self.is(LexemeKind::OpenBrace) || in_parentheses {
-            let diagnostic = self.not_expected("a list after `in`");
-            return self.fail(
-                diagnostic.help(
-                    "a list stands in square brackets: `x in [1, 2]`, a range is `x in 1..5`",
-                ),
-            );
+            let help = "a list stands in square brackets: `x in [1, 2]`, a range is `x in 1..5`";
+            return self.fail_unexpected("a list after `in`", help);
         }
         let from = self.tree(level::ADD)?;
         let set = if self.eat(LexemeKind::DotDot) {
@@ -275,10 +248,8 @@ impl Parser<'_> {
             }
             self.bump();
         } else {
-            let diagnostic = self.not_expected("`null` or `not null` after `is`");
-            return self.fail(
-                diagnostic.help("`is` only asks for null; other values are compared with `==`"),
-            );
+            let help = "`is` only asks for null; other values are compared with `==`";
+            return self.fail_unexpected("`null` or `not null` after `is`", help);
         }
         let span = self.since(value.expr.span);
         let height = value.height;
@@ -300,8 +271,7 @@ impl Parser<'_> {
             if !self.is_word("not") {
                 self.spelled("not");
             } else if min >= level::COMPARE {
-                let diagnostic = self.not_expected(EXPECTED);
-                return self.fail(diagnostic.help("put it in parentheses: `(not ...)`"));
+                return self.fail_unexpected(EXPECTED, "put it in parentheses: `(not ...)`");
             }
             let bang = self.is(LexemeKind::Bang);
             self.bump();
@@ -316,9 +286,8 @@ impl Parser<'_> {
         }
         if self.is_word("if") {
             if min > level::OR {
-                let diagnostic = self.not_expected(EXPECTED);
                 let help = "put it in parentheses: `(if ... then ... else ...)`";
-                return self.fail(diagnostic.help(help));
+                return self.fail_unexpected(EXPECTED, help);
             }
             return self.nested(Self::if_else);
         }
@@ -362,16 +331,14 @@ impl Parser<'_> {
         let token = self.peek();
         match token.kind {
             LexemeKind::OpenParen => self.nested(|this| {
-                let open = this.at;
-                this.bump();
+                let open = this.bump_open();
                 let mut inner = this.tree(level::OR)?;
                 this.close_expr(open)?;
                 inner.expr.span = this.since(token.span);
                 Ok(inner)
             }),
             LexemeKind::OpenBracket => self.nested(|this| {
-                let open = this.at;
-                this.bump();
+                let open = this.bump_open();
                 let (entries, height) =
                     this.arguments(open, LexemeKind::CloseBracket, "a value")?;
                 this.grow(this.since(token.span), Expr::List(entries), height)
@@ -414,9 +381,8 @@ impl Parser<'_> {
                 self.path_operand()
             }
             LexemeKind::Dot if self.nth(1).kind == LexemeKind::Int => {
-                let diagnostic = self.not_expected(EXPECTED);
                 let digits = self.text_of(self.nth(1));
-                self.fail(diagnostic.help(format!("write `0.{digits}`")))
+                self.fail_unexpected(EXPECTED, format!("write `0.{digits}`"))
             }
             _ => {
                 if let Some(literal) = self.plain_literal(Sign::Plus)? {
@@ -427,24 +393,28 @@ impl Parser<'_> {
         }
     }
 
+    /// An expression, and the bracket behind it that closes the one at the index `open`.
+    pub(super) fn closed_expr(&mut self, open: usize) -> Parsed<Spanned<Expr>> {
+        let expr = self.expr()?;
+        self.close_expr(open)?;
+        Ok(expr)
+    }
+
     /// Takes the bracket behind an expression that closes the one at the index `open`.
     pub(super) fn close_expr(&mut self, open: usize) -> Parsed<()> {
         if let Some(help) = words::operator_elsewhere(self.word()) {
-            let diagnostic = self.not_expected("an operator");
-            return self.fail(diagnostic.help(help));
+            return self.fail_unexpected("an operator", help);
         }
         if self.is(LexemeKind::Question) {
-            let diagnostic = self.not_expected("an operator");
-            return self.fail(diagnostic.help("write `if x > 3 then \"high\" else \"low\"`"));
+            let help = "write `if x > 3 then \"high\" else \"low\"`";
+            return self.fail_unexpected("an operator", help);
         }
         if self.is_word("not") && self.word_at(1).eq_ignore_ascii_case("null") {
-            let diagnostic = self.not_expected("an operator");
-            return self.fail(diagnostic.help("write `is not null`"));
+            return self.fail_unexpected("an operator", "write `is not null`");
         }
         if self.is(LexemeKind::Colon) {
-            let diagnostic = self.not_expected("an operator");
             let help = "write `==`, or `like` for text with `*`: `name like \"cmd*\"`";
-            return self.fail(diagnostic.help(help));
+            return self.fail_unexpected("an operator", help);
         }
         self.close(open, "an operator")
     }
@@ -456,8 +426,7 @@ impl Parser<'_> {
 
     fn call(&mut self) -> Parsed<ExprTree> {
         let name = self.any_name();
-        let open = self.at;
-        self.bump();
+        let open = self.bump_open();
         let (arguments, height) = self.arguments(open, LexemeKind::CloseParen, "an argument")?;
         self.grow(self.since(name.span), Expr::Call(name, arguments), height)
     }
@@ -467,8 +436,7 @@ impl Parser<'_> {
         let start = self.bump().span;
         self.bump();
         let name = self.free_name("`sum`, `avg`, `min` or `max`")?;
-        let open = self.at;
-        self.bump();
+        let open = self.bump_open();
         let (arguments, height) = self.arguments(open, LexemeKind::CloseParen, "an argument")?;
         self.grow(self.since(start), Expr::OfMatches(name, arguments), height)
     }
@@ -508,9 +476,8 @@ impl Parser<'_> {
                 let span = self.bump().span;
                 let negative = self.eat(LexemeKind::Minus);
                 if !self.is(LexemeKind::Int) {
-                    let diagnostic = self.not_expected("a number as index");
                     let help = "write `x[0]` for the first, `x[-1]` for the last";
-                    return self.fail(diagnostic.help(help));
+                    return self.fail_unexpected("a number as index", help);
                 }
                 let Some(Literal::Int(index)) = self.plain_literal(Sign::minus_if(negative))?
                 else {
@@ -559,17 +526,5 @@ impl Parser<'_> {
 
 /// The number of levels of `expr`. Only for trees that are known to be within the limits.
 fn height_of(expr: &Spanned<Expr>) -> u32 {
-    let of_all = |exprs: &[Spanned<Expr>]| exprs.iter().map(height_of).max().unwrap_or(0);
-    1 + match &expr.node {
-        Expr::Literal(_) | Expr::Path(_) | Expr::Param(_) => 0,
-        Expr::Not(inner) | Expr::Neg(inner) | Expr::IsNull { value: inner, .. } => height_of(inner),
-        Expr::Binary(_, left, right) | Expr::Range(left, right) => {
-            height_of(left).max(height_of(right))
-        }
-        Expr::In { value, set, .. } => height_of(value).max(height_of(set)),
-        Expr::List(entries) | Expr::Call(_, entries) | Expr::OfMatches(_, entries) => {
-            of_all(entries)
-        }
-        Expr::If(parts) => of_all(parts.as_slice()),
-    }
+    1 + expr.node.parts().into_iter().map(height_of).max().unwrap_or(0)
 }

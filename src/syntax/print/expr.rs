@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Printer;
+use crate::syntax::ast::level::{ADD, AND, COMPARE, IF, NOT, OPERAND, UNARY};
 use crate::syntax::ast::{BinaryOp, Expr, Literal, Path, PathPart};
 use crate::syntax::layout::BreakEdge;
 
@@ -131,27 +132,11 @@ impl Printer {
     }
 }
 
-const IF: u8 = 0;
-const OR: u8 = 1;
-const AND: u8 = 2;
-const NOT: u8 = 3;
-const COMPARE: u8 = 4;
-const ADD: u8 = 5;
-const MUL: u8 = 6;
-const UNARY: u8 = 7;
-const OPERAND: u8 = 8;
-
 /// Returns the binding strength of the outermost operator of an expression.
 fn level(expr: &Expr) -> u8 {
     match expr {
         Expr::If(_) => IF,
-        Expr::Binary(op, ..) => match op {
-            BinaryOp::Or => OR,
-            BinaryOp::And => AND,
-            BinaryOp::Add | BinaryOp::Sub => ADD,
-            BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => MUL,
-            _ => COMPARE,
-        },
+        Expr::Binary(op, ..) => op.level(),
         Expr::Not(_) => NOT,
         Expr::In { .. } | Expr::IsNull { .. } | Expr::Range(..) => COMPARE,
         Expr::Neg(_) => UNARY,

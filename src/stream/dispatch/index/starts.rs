@@ -225,7 +225,7 @@ fn clause(expr: &Expr) -> Option<StartClause<'_>> {
             // With the constant on the right.
             let (op, of, bound) = match (literal(a), literal(b)) {
                 (None, Some(bound)) => (*op, a, bound),
-                (Some(bound), None) => (mirrored(*op), b, bound),
+                (Some(bound), None) => (op.mirrored(), b, bound),
                 _ => return None,
             };
             let of = is_read(of).then_some(Cow::Borrowed(&**of))?;
@@ -258,19 +258,6 @@ fn clause(expr: &Expr) -> Option<StartClause<'_>> {
         Expr::Field(_) => vec![Atom::Equal(Cow::Borrowed(expr), Value::Bool(true))],
         _ => return None,
     })
-}
-
-/// Returns the operator with the same meaning for swapped sides.
-fn mirrored(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Lt => BinaryOp::Gt,
-        BinaryOp::Le => BinaryOp::Ge,
-        BinaryOp::Gt => BinaryOp::Lt,
-        BinaryOp::Ge => BinaryOp::Le,
-        BinaryOp::Eq => BinaryOp::Eq,
-        // An operator without a mirror image is not looked up.
-        _ => BinaryOp::Ne,
-    }
 }
 
 fn literal(expr: &Expr) -> Option<Value> {
@@ -306,39 +293,15 @@ fn is_read(expr: &Expr) -> bool {
 
 /// True if evaluating an expression may divide by zero or call the host.
 fn may_divide(expr: &Expr) -> bool {
-    match expr {
-        Expr::Literal(_)
-        | Expr::Field(_)
-        | Expr::Captured(_)
-        | Expr::Register(_)
-        | Expr::Key(_)
-        | Expr::Match(_)
-        | Expr::Matches(_) => false,
+    let divides = match expr {
         // Its argument is evaluated for events that were captured.
-        Expr::Aggregate(_) => true,
-        Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => may_divide(x),
-        Expr::Binary(op, a, b) => {
-            let divides = matches!(op, BinaryOp::Div | BinaryOp::Rem)
-                && !literal(b).is_some_and(|divisor| match divisor {
-                    Value::Int(divisor) | Value::Duration(divisor) => divisor != 0,
-                    Value::Float(divisor) => divisor != 0.0,
-                    _ => false,
-                });
-            divides || may_divide(a) || may_divide(b)
-        }
-        Expr::In(x, set) => {
-            may_divide(x)
-                || match &**set {
-                    Set::Values(_) => false,
-                    Set::Range(low, high) => may_divide(low) || may_divide(high),
-                    Set::Expr(list) => may_divide(list),
-                }
-        }
-        Expr::If(parts) => parts.iter().any(may_divide),
-        Expr::Call(callee, args) => {
-            matches!(callee, Callee::Host(_)) || args.iter().any(may_divide)
-        }
-        Expr::List(items) => items.iter().any(may_divide),
-        Expr::Record(fields) => fields.iter().any(|(_, value)| may_divide(value)),
-    }
+        Expr::Aggregate(_) | Expr::Call(Callee::Host(_), _) => true,
+        Expr::Binary(BinaryOp::Div | BinaryOp::Rem, _, b) => match literal(b) {
+            Some(Value::Int(divisor) | Value::Duration(divisor)) => divisor == 0,
+            Some(Value::Float(divisor)) => divisor == 0.0,
+            _ => true,
+        },
+        _ => false,
+    };
+    divides || expr.parts().into_iter().any(may_divide)
 }
