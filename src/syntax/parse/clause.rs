@@ -88,8 +88,8 @@ impl Parser<'_> {
                 self.reported_colon = true;
                 let message = format!("no `:` stands after `{word}`");
                 let place = self.peek().span;
-                let diagnostic = Diagnostic::error(Code::UnexpectedToken, place, message);
-                self.report(diagnostic.help("remove it, and behind the other clauses' words, too"));
+                let help = "remove it, and behind the other clauses' words, too";
+                self.report_at(place, message, help);
             }
             self.bump();
         }
@@ -112,8 +112,7 @@ impl Parser<'_> {
     /// `-> b` behind `within 5m`: the bound of a part, which is reported. What stands behind it is
     /// read for its own mistakes.
     fn pattern_behind_bound(&mut self) -> Parsed<Clause> {
-        let diagnostic = self.not_expected("a clause such as `match`, `within` or `emit`");
-        self.report(diagnostic.help(BOUND_OF_PART));
+        self.report_unexpected("a clause such as `match`, `within` or `emit`", BOUND_OF_PART);
         self.bump();
         self.body()?;
         Err(AlreadyReported)
@@ -217,10 +216,9 @@ impl Parser<'_> {
                         && !words::is_reserved(self.word_at(1))
                 {
                     self.to_next_line = true;
-                    let diagnostic = self.not_expected("an event type or `*`");
-                    return self.fail(diagnostic.help(
-                        "the pattern of a rule is its `match` clause: `match a as x -> b as y`",
-                    ));
+                    let help =
+                        "the pattern of a rule is its `match` clause: `match a as x -> b as y`";
+                    return self.fail_unexpected("an event type or `*`", help);
                 } else {
                     Clause::From(Some(self.names("an event type or `*`")?))
                 }
@@ -306,8 +304,8 @@ impl Parser<'_> {
     fn tags(&mut self) -> Parsed<Vec<Spanned<String>>> {
         let open = self.at;
         if !self.is(LexemeKind::OpenBracket) {
-            let diagnostic = self.not_expected("`[` and tags as strings");
-            return self.fail(diagnostic.help("write `tags [\"shop\", \"sla\"]`"));
+            let help = "write `tags [\"shop\", \"sla\"]`";
+            return self.fail_unexpected("`[` and tags as strings", help);
         }
         self.bump();
         let mut tags = Vec::new();
@@ -343,8 +341,7 @@ impl Parser<'_> {
         if matches!(self.word(), "by" | "of") && self.nth(1).kind == LexemeKind::Word {
             let field = self.word_at(1);
             if !self.nth(1).first_on_line && !words::CLAUSES.contains(&field) {
-                let diagnostic = self.not_expected(EXPECTED);
-                self.report(diagnostic.help(format!("write `key {field}`")));
+                self.report_unexpected(EXPECTED, format!("write `key {field}`"));
                 self.bump();
             }
         }
@@ -352,8 +349,7 @@ impl Parser<'_> {
             let name = self.name(EXPECTED)?;
             let mut paths = Vec::new();
             if self.is(LexemeKind::OpenBrace) {
-                let open = self.at;
-                self.bump();
+                let open = self.bump_open();
                 let expected = "an event type and its field, such as `login: user.id`";
                 self.recover_in(open, |this| {
                     this.comma_list(open, LexemeKind::CloseBrace, expected, |this| {
@@ -454,8 +450,7 @@ impl Parser<'_> {
         self.bump();
         let token = self.peek();
         if token.kind != LexemeKind::Int || token.first_on_line {
-            let diagnostic = self.not_expected("a number");
-            return self.fail(diagnostic.help(format!("write `report {word} 1`")));
+            return self.fail_unexpected("a number", format!("write `report {word} 1`"));
         }
         let number = Spanned { node: lex::int(self.text_of(token)).unwrap_or(0), span: token.span };
         self.bump();
@@ -465,8 +460,8 @@ impl Parser<'_> {
     fn emit(&mut self) -> Parsed<Emit> {
         let as_type = if self.eat_word("as") { Some(self.name("an event type")?) } else { None };
         if !self.is(LexemeKind::OpenBrace) {
-            let diagnostic = self.not_expected("`{` and the fields to emit");
-            return self.fail(diagnostic.help("write `emit { user, total: sum(t.amount) }`"));
+            let help = "write `emit { user, total: sum(t.amount) }`";
+            return self.fail_unexpected("`{` and the fields to emit", help);
         }
         Ok(Emit { as_type, fields: self.record()? })
     }
@@ -474,8 +469,7 @@ impl Parser<'_> {
     fn limit(&mut self) -> Parsed<Clause> {
         let token = self.peek();
         if token.kind != LexemeKind::Int {
-            let diagnostic = self.not_expected("a number");
-            return self.fail(diagnostic.help("write `limit 1000 partials drop oldest`"));
+            return self.fail_unexpected("a number", "write `limit 1000 partials drop oldest`");
         }
         let number = Spanned { node: lex::int(self.text_of(token)).unwrap_or(0), span: token.span };
         self.bump();
@@ -503,8 +497,7 @@ impl Parser<'_> {
     /// `{ name, name: value, ... }`. What is wrong inside is reported and the rest left out.
     pub(super) fn record(&mut self) -> Parsed<RecordFields> {
         const EXPECTED: &str = "a name such as `user` or `total: 5`";
-        let open = self.at;
-        self.bump();
+        let open = self.bump_open();
         let mut fields = RecordFields::new();
         let whole = self.recover_in(open, |this| {
             this.comma_list(open, LexemeKind::CloseBrace, EXPECTED, |this| {
@@ -523,15 +516,11 @@ impl Parser<'_> {
         if is_key && self.is(LexemeKind::Str) {
             let text = self.string_text(self.peek());
             if words::is_word(&text) {
-                let diagnostic = self.not_expected("a name");
-                self.report(
-                    diagnostic.help(format!("names stand without quotes: write `{text}:`")),
-                );
+                let help = format!("names stand without quotes: write `{text}:`");
+                self.report_unexpected("a name", help);
             } else {
-                let diagnostic = self.not_expected("a name");
-                self.report(
-                    diagnostic.help(format!("write the name in back-quotes: `` `{text}`: ``")),
-                );
+                let help = format!("write the name in back-quotes: `` `{text}`: ``");
+                self.report_unexpected("a name", help);
             }
             let token = self.bump();
             self.bump();
@@ -540,10 +529,9 @@ impl Parser<'_> {
         if self.is(LexemeKind::Str) {
             let text = self.text_of(self.peek());
             let text = if text.len() <= 40 { text } else { "\"...\"" };
-            let diagnostic = self.not_expected(expected);
-            return self.fail(diagnostic.help(format!(
-                "a value needs a name here: `text: {text}`; names stand without quotes"
-            )));
+            let help =
+                format!("a value needs a name here: `text: {text}`; names stand without quotes");
+            return self.fail_unexpected(expected, help);
         }
         let operator = words::is_operator(self.word());
         if operator && !is_key {
@@ -599,8 +587,7 @@ impl Parser<'_> {
         if !on_line || !matches!(number.kind, LexemeKind::Int | LexemeKind::Duration) {
             return;
         }
-        let diagnostic = self.not_expected(expected);
-        self.report(diagnostic.help("a duration stands alone: `5m`"));
+        self.report_unexpected(expected, "a duration stands alone: `5m`");
         self.jump(self.at + width);
     }
 

@@ -1,7 +1,7 @@
 //! Spellings that users of other languages write in a pattern, and their replacements here. If the
 //! meaning is plain, the spelling is reported and then read as meant: one mistake, one message.
 
-use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::diagnostic::{Span, nearest};
 
 use super::super::ast::{Name, Spanned, Step};
 use super::super::lex::{self, LexemeKind};
@@ -22,11 +22,9 @@ impl Parser<'_> {
                     && !next.first_on_line
                     && (self.word_at(1) == "not" || !words::is_reserved(self.word_at(1))) =>
             {
-                let diagnostic = self.not_expected(EXPECTED_STEP);
-                self.report(diagnostic.help(
-                    "each event that fits the first step begins a match already: leave `every` out; \
-                     `skip none` reports overlapping matches, too",
-                ));
+                let help = "each event that fits the first step begins a match already: leave `every` out; \
+                     `skip none` reports overlapping matches, too";
+                self.report_unexpected(EXPECTED_STEP, help);
                 self.bump();
                 Ok(())
             }
@@ -117,7 +115,7 @@ impl Parser<'_> {
             format!("it stands behind the pattern: `{step} ... within {bound}`")
         };
         let message = "a bound does not stand before a step";
-        self.report(Diagnostic::error(Code::UnexpectedToken, place, message).help(help));
+        self.report_at(place, message, help);
         self.bump();
         self.dur("a duration such as `10m`")?;
         Ok(())
@@ -166,10 +164,7 @@ impl Parser<'_> {
         };
         let place = self.peek().span.to(self.nth(1).span);
         let message = "the name of a step stands behind it";
-        self.report(
-            Diagnostic::error(Code::UnexpectedToken, place, message)
-                .help(format!("write `{step} as {name}`")),
-        );
+        self.report_at(place, message, format!("write `{step} as {name}`"));
         let name = self.any_name();
         self.bump();
         Some(name)
@@ -195,18 +190,11 @@ impl Parser<'_> {
         let condition = if short { condition } else { "..." };
         let message = "the event type stands before its condition";
         let place = start.to(self.nth(2).span);
-        self.report(
-            Diagnostic::error(Code::UnexpectedToken, place, message)
-                .help(format!("write `{name}[{condition}]`")),
-        );
+        self.report_at(place, message, format!("write `{name}[{condition}]`"));
         self.bump();
         let name = self.any_name();
         self.bump();
-        let condition = self.recover_in(open, |this| {
-            let expr = this.expr()?;
-            this.close_expr(open)?;
-            Ok(expr)
-        })?;
+        let condition = self.recover_in(open, |this| this.closed_expr(open))?;
         Ok(Step { name, wildcard: false, condition, span: self.since(start) })
     }
 
@@ -239,23 +227,15 @@ impl Parser<'_> {
             _ => None,
         };
         if let Some(help) = help {
-            let diagnostic = self.not_expected("`->` or the end of the step");
-            return self.fail(diagnostic.help(help));
+            return self.fail_unexpected("`->` or the end of the step", help);
         }
         if !self.compares_in(open) {
             return Ok(None);
         }
         let message = "a condition stands in square brackets";
-        self.report(
-            Diagnostic::error(Code::UnexpectedToken, self.peek().span, message)
-                .help(format!("write `{}[...]`", name.node)),
-        );
+        self.report_at(self.peek().span, message, format!("write `{}[...]`", name.node));
         self.bump();
-        self.recover_in(open, |this| {
-            let expr = this.expr()?;
-            this.close_expr(open)?;
-            Ok(expr)
-        })
+        self.recover_in(open, |this| this.closed_expr(open))
     }
 
     /// True if values are compared, and no steps joined, in the bracket at the index `open`.
@@ -314,8 +294,7 @@ impl Parser<'_> {
         let place: Span = token.span.to(self.nth(width - 1).span);
         let shown = &self.text[place.start as usize..place.end as usize];
         let message = format!("expected `->`, found `{shown}`");
-        let diagnostic = Diagnostic::error(Code::UnexpectedToken, place, message);
-        self.report(diagnostic.help("steps are joined with `->`: `a -> b`"));
+        self.report_at(place, message, "steps are joined with `->`: `a -> b`");
         self.jump(self.at + width);
         true
     }
@@ -332,9 +311,8 @@ impl Parser<'_> {
         if names && !behind {
             return;
         }
-        let diagnostic =
-            Diagnostic::error(Code::UnexpectedToken, token.span, "`$` does not belong here");
-        self.report(diagnostic.help("a match ends with its last step: leave `$` out"));
+        let help = "a match ends with its last step: leave `$` out";
+        self.report_at(token.span, "`$` does not belong here", help);
         self.bump();
     }
 

@@ -79,10 +79,8 @@ impl Parser<'_> {
     pub(super) fn semicolon(&mut self) -> bool {
         if self.is(LexemeKind::Comma) && (self.nth(1).first_on_line || self.clause_behind_comma()) {
             let span = self.peek().span;
-            self.report(
-                Diagnostic::error(Code::UnexpectedToken, span, "no `,` is needed here")
-                    .help("nothing stands between clauses or items"),
-            );
+            let help = "nothing stands between clauses or items";
+            self.report_at(span, "no `,` is needed here", help);
             self.bump();
             return true;
         }
@@ -92,10 +90,8 @@ impl Parser<'_> {
         if !self.reported_semicolon {
             self.reported_semicolon = true;
             let span = self.peek().span;
-            self.report(
-                Diagnostic::error(Code::UnexpectedToken, span, "no `;` is needed here")
-                    .help("nothing stands between clauses or items; remove every `;`"),
-            );
+            let help = "nothing stands between clauses or items; remove every `;`";
+            self.report_at(span, "no `;` is needed here", help);
         }
         self.bump();
         true
@@ -158,8 +154,8 @@ impl Parser<'_> {
                         }
                         if this.is(LexemeKind::Comma) && this.nth(1).kind != LexemeKind::CloseBrace
                         {
-                            let diagnostic = this.not_expected("`}` after `..`");
-                            return this.fail(diagnostic.help("`..` stands after the last field"));
+                            let help = "`..` stands after the last field";
+                            return this.fail_unexpected("`}` after `..`", help);
                         }
                         return Ok(());
                     }
@@ -176,8 +172,8 @@ impl Parser<'_> {
     fn field(&mut self) -> Parsed<FieldDecl> {
         let name = self.free_name("a field such as `user: string`")?;
         if !self.is(LexemeKind::Colon) {
-            let diagnostic = self.not_expected("`:` and the type of the field");
-            return self.fail(diagnostic.help(format!("write `{}: string`", name.node)));
+            let help = format!("write `{}: string`", name.node);
+            return self.fail_unexpected("`:` and the type of the field", help);
         }
         self.bump();
         let ty = self.ty()?;
@@ -185,10 +181,8 @@ impl Parser<'_> {
         let mut event_time = false;
         if self.eat(LexemeKind::Assign) {
             if !self.is_word("event") || self.word_at(1) != "time" {
-                let diagnostic = self.not_expected("`event time` after `=`");
-                return self.fail(diagnostic.help(
-                    "`at: time = event time` marks the field that holds the event's time; fields have no default values",
-                ));
+                let help = "`at: time = event time` marks the field that holds the event's time; fields have no default values";
+                return self.fail_unexpected("`event time` after `=`", help);
             }
             self.bump();
             self.bump();
@@ -202,8 +196,7 @@ impl Parser<'_> {
         let token = self.peek();
         if token.kind == LexemeKind::OpenBrace {
             return self.nested(|this| {
-                let open = this.at;
-                this.bump();
+                let open = this.bump_open();
                 let mut fields = Vec::new();
                 let expected = "a field such as `user: string`";
                 this.recover_in(open, |this| {
@@ -227,8 +220,8 @@ impl Parser<'_> {
                 return self.nested(|this| {
                     this.bump();
                     if !this.is(LexemeKind::Lt) {
-                        let diagnostic = this.not_expected("`<` and the type of the entries");
-                        return this.fail(diagnostic.help("write `list<string>`"));
+                        let help = "write `list<string>`";
+                        return this.fail_unexpected("`<` and the type of the entries", help);
                     }
                     this.bump();
                     let inner = this.ty()?;
@@ -258,8 +251,7 @@ impl Parser<'_> {
         let name = self.free_name("the name of the list")?;
         if !self.eat(LexemeKind::Colon) {
             let help = format!("write `list {}: string = [\"...\"]`", name.node);
-            let diagnostic = self.not_expected("`:` and the type of the entries");
-            return self.fail(diagnostic.help(help));
+            return self.fail_unexpected("`:` and the type of the entries", help);
         }
         let ty = self.ty()?;
         if self.eat_word("from") {
@@ -282,7 +274,6 @@ impl Parser<'_> {
     pub(super) fn param(&mut self) -> Parsed<ParamDecl> {
         let name = self.free_name("the name of the parameter")?;
         if !self.is(LexemeKind::Colon) {
-            let diagnostic = self.not_expected("`:` and the type of the parameter");
             let value = self.nth(1);
             let (ty, value) = match value.kind {
                 LexemeKind::Int => ("int", self.text_of(value)),
@@ -292,7 +283,7 @@ impl Parser<'_> {
                 _ => ("duration", "10m"),
             };
             let help = format!("write `param {}: {ty} = {value}`", name.node);
-            return self.fail(diagnostic.help(help));
+            return self.fail_unexpected("`:` and the type of the parameter", help);
         }
         self.bump();
         let ty = self.ty()?;
@@ -310,20 +301,18 @@ impl Parser<'_> {
 
     fn rule(&mut self) -> Parsed<Item> {
         if self.is(LexemeKind::Colon) {
-            let diagnostic = self.not_expected("the name of the rule");
-            return self.fail(diagnostic.help(RULE));
+            return self.fail_unexpected("the name of the rule", RULE);
         }
         let name = self.name("the name of the rule")?;
         if self.eat(LexemeKind::Assign) {
             return Ok(Item::Instance(self.instance(name)?));
         }
         if matches!(self.word(), "extends" | "from" | "is" | "like") && !self.peek().first_on_line {
-            let diagnostic = self.not_expected("`{` and the clauses of the rule");
             let help = format!(
                 "an instance of another rule is written `rule {} = other(wait: 2m)`",
                 name.node
             );
-            return self.fail(diagnostic.help(help));
+            return self.fail_unexpected("`{` and the clauses of the rule", help);
         }
         let open = self.open_brace("`{` and the clauses of the rule")?;
         let clauses = self.clauses(open);
@@ -334,9 +323,8 @@ impl Parser<'_> {
         let base = self.name("the rule that this is an instance of")?;
         let open = self.at;
         if !self.is(LexemeKind::OpenParen) {
-            let diagnostic = self.not_expected("`(` and values for parameters");
             let help = format!("without parameters, write `{}()`", base.node);
-            return self.fail(diagnostic.help(help));
+            return self.fail_unexpected("`(` and values for parameters", help);
         }
         self.bump();
         let mut args = Vec::new();
@@ -365,8 +353,7 @@ impl Parser<'_> {
 
     /// Takes a `=` for the `:` that belongs between a name and its value.
     pub(super) fn colon_instead(&mut self) {
-        let diagnostic = self.not_expected("`:` between name and value");
-        self.report(diagnostic.help("write `:` here, as in `name: value`"));
+        self.report_unexpected("`:` between name and value", "write `:` here, as in `name: value`");
         self.bump();
     }
 
@@ -551,8 +538,7 @@ impl Parser<'_> {
             "advance" => {
                 if self.is(LexemeKind::Duration) {
                     let shown = self.text_of(self.peek());
-                    let diagnostic = self.not_expected("`to`");
-                    self.report(diagnostic.help(format!("write `advance to {shown}`")));
+                    self.report_unexpected("`to`", format!("write `advance to {shown}`"));
                 } else {
                     self.expect_word("to")?;
                 }
@@ -565,8 +551,8 @@ impl Parser<'_> {
     /// Parses the text behind `expect`.
     fn expectation(&mut self) -> Parsed<TestStep> {
         let no = if self.is_word("not") {
-            let diagnostic = self.not_expected("`match`, `timeout` or `no`");
-            self.report(diagnostic.help("write `no`, as in `expect no match`"));
+            let help = "write `no`, as in `expect no match`";
+            self.report_unexpected("`match`, `timeout` or `no`", help);
             self.bump();
             true
         } else {
@@ -578,9 +564,8 @@ impl Parser<'_> {
             _ => {
                 let expected =
                     if no { "`match` or `timeout`" } else { "`match`, `timeout` or `no`" };
-                let diagnostic = self.not_expected(expected);
                 let help = "write `expect match { ... }` or `expect no match`";
-                return self.fail(diagnostic.help(help));
+                return self.fail_unexpected(expected, help);
             }
         };
         self.bump();
@@ -601,14 +586,13 @@ impl Parser<'_> {
             return Ok(None);
         }
         if timeout {
-            let diagnostic = self.not_expected("`at` or the next line of the test");
-            return self.fail(diagnostic.help("a timeout is no match, and is not counted"));
+            let help = "a timeout is no match, and is not counted";
+            return self.fail_unexpected("`at` or the next line of the test", help);
         }
         self.bump();
         let token = self.peek();
         if token.kind != LexemeKind::Int {
-            let diagnostic = self.not_expected("the number of matches");
-            return self.fail(diagnostic.help("write `expect match count 3`"));
+            return self.fail_unexpected("the number of matches", "write `expect match count 3`");
         }
         let number = lex::int(self.text_of(token)).unwrap_or(u64::MAX);
         self.bump();

@@ -41,14 +41,9 @@ pub fn parse(source: &Source) -> (File, Vec<Diagnostic>) {
     if diagnostics.len() > MAX_DIAGNOSTICS {
         diagnostics.truncate(MAX_DIAGNOSTICS);
         let last = diagnostics[MAX_DIAGNOSTICS - 1].primary.span;
-        diagnostics.push(
-            Diagnostic::error(
-                Code::LimitExceeded,
-                last,
-                "too many errors: the rest is not reported",
-            )
-            .help(format!("the first {MAX_DIAGNOSTICS} are above")),
-        );
+        let message = "too many errors: the rest is not reported";
+        let help = format!("the first {MAX_DIAGNOSTICS} are above");
+        diagnostics.push(Diagnostic::error(Code::LimitExceeded, last, message).help(help));
     }
     (file, diagnostics)
 }
@@ -213,6 +208,13 @@ impl<'s> Parser<'s> {
         Ok(())
     }
 
+    /// Takes an opening bracket. Returns its index.
+    fn bump_open(&mut self) -> usize {
+        let open = self.at;
+        self.bump();
+        open
+    }
+
     /// Goes on to the token `index`, never back.
     fn jump(&mut self, index: usize) {
         self.at = self.at.max(index).min(self.tokens.len() - 1);
@@ -299,6 +301,23 @@ impl<'s> Parser<'s> {
         self.fail(diagnostic)
     }
 
+    /// Reports that something else was expected and what to write instead, and gives up.
+    fn fail_unexpected<T>(&mut self, expected: &str, help: impl Into<String>) -> Parsed<T> {
+        self.report_unexpected(expected, help);
+        Err(AlreadyReported)
+    }
+
+    /// Reports that something else was expected, and what to write instead.
+    fn report_unexpected(&mut self, expected: &str, help: impl Into<String>) {
+        let diagnostic = self.not_expected(expected);
+        self.report(diagnostic.help(help));
+    }
+
+    /// Reports that what stands at `span` does not belong there, and what to write instead.
+    fn report_at(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.report(Diagnostic::error(Code::UnexpectedToken, span, message).help(help));
+    }
+
     /// Reports a mistake noticed at the token that is looked at, and gives up.
     fn fail<T>(&mut self, diagnostic: Diagnostic) -> Parsed<T> {
         self.report(diagnostic);
@@ -324,11 +343,7 @@ impl<'s> Parser<'s> {
 
     /// Takes the bracket that closes the one at the index `open`.
     fn close(&mut self, open: usize, expected: &str) -> Parsed<()> {
-        let (closer, shown) = match self.tokens[open].kind {
-            LexemeKind::OpenBrace => (LexemeKind::CloseBrace, "}"),
-            LexemeKind::OpenParen => (LexemeKind::CloseParen, ")"),
-            _ => (LexemeKind::CloseBracket, "]"),
-        };
+        let (closer, shown) = closer_of(self.tokens[open].kind);
         if self.eat(closer) {
             return Ok(());
         }
@@ -352,16 +367,9 @@ impl<'s> Parser<'s> {
     fn unclosed(&self, open: usize) -> Diagnostic {
         let opener = self.tokens[open].span;
         let shown = self.text_of(self.tokens[open]);
-        let closer = match shown {
-            "{" => "}",
-            "(" => ")",
-            _ => "]",
-        };
-        let diagnostic = Diagnostic::error(
-            Code::UnclosedBracket,
-            opener,
-            format!("this `{shown}` is never closed"),
-        );
+        let (_, closer) = closer_of(self.tokens[open].kind);
+        let message = format!("this `{shown}` is never closed");
+        let diagnostic = Diagnostic::error(Code::UnclosedBracket, opener, message);
         if self.is(LexemeKind::End) {
             diagnostic.help(format!("the file ends without a `{closer}` for it"))
         } else {
@@ -519,8 +527,7 @@ impl<'s> Parser<'s> {
         if self.is(LexemeKind::Colon) && self.nth(1).kind == LexemeKind::OpenBrace {
             self.report(diagnostic.help("leave the `:` out"));
             self.bump();
-            let open = self.at;
-            self.bump();
+            let open = self.bump_open();
             return Ok(open);
         }
         let adjacent = self.peek().span.start == self.last_end().end;
@@ -574,17 +581,23 @@ impl<'s> Parser<'s> {
     }
 }
 
+/// The bracket that closes one of this kind, and its text.
+fn closer_of(opener: LexemeKind) -> (LexemeKind, &'static str) {
+    match opener {
+        LexemeKind::OpenBrace => (LexemeKind::CloseBrace, "}"),
+        LexemeKind::OpenParen => (LexemeKind::CloseParen, ")"),
+        _ => (LexemeKind::CloseBracket, "]"),
+    }
+}
+
 /// A place between two characters.
 fn point(at: u32) -> Label {
     Label { span: Span { start: at, end: at }, text: String::new() }
 }
 
 fn too_deep(span: Span) -> Diagnostic {
-    Diagnostic::error(
-        Code::LimitExceeded,
-        span,
-        format!("this nests deeper than {MAX_NESTING} levels"),
-    )
+    let message = format!("this nests deeper than {MAX_NESTING} levels");
+    Diagnostic::error(Code::LimitExceeded, span, message)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Parses the arrow between two steps, with its contiguity and its gap.
 
-use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::diagnostic::{Span, nearest};
 use crate::syntax::ast::{Arrow, Contiguity, Gap};
 use crate::syntax::lex::LexemeKind;
 use crate::syntax::parse::{AlreadyReported, Parsed, Parser};
@@ -15,17 +15,14 @@ impl Parser<'_> {
             LexemeKind::Arrow => {}
             LexemeKind::FatArrow => self.spelled("->"),
             LexemeKind::OrOr if self.at_pipe() => {
-                let diagnostic = self.not_expected("`->` or the end of the pattern");
                 let help = words::joint_elsewhere(self.word_at(1)).unwrap_or(words::JOINED);
-                return self.fail(diagnostic.help(help));
+                return self.fail_unexpected("`->` or the end of the pattern", help);
             }
             _ if self.foreign_arrow() => return Ok(Some(Arrow::default())),
             LexemeKind::Minus if self.nth(1).kind == LexemeKind::Gt => {
                 let place = start.to(self.nth(1).span);
                 let message = "an arrow is written without a space in it";
-                self.report(
-                    Diagnostic::error(Code::UnexpectedToken, place, message).help("write `->`"),
-                );
+                self.report_at(place, message, "write `->`");
                 self.bump();
             }
             _ if self.arrow_is_missing() => {
@@ -54,21 +51,13 @@ impl Parser<'_> {
                 let place = self.last_end().end;
                 let place = Span { start: place, end: place };
                 let help = format!("write `->` before {}", self.found());
-                self.report(
-                    Diagnostic::error(
-                        Code::UnexpectedToken,
-                        place,
-                        "missing `->` between two steps",
-                    )
-                    .help(help),
-                );
+                self.report_at(place, "missing `->` between two steps", help);
                 return Ok(Some(Arrow::default()));
             }
             LexemeKind::Word if matches!(self.word(), "next" | "any") && !self.is_any_event() => {
                 // `a next b`, `a next -> b`
                 let word = self.word();
-                let diagnostic = self.not_expected("`->`");
-                self.report(diagnostic.help(format!("write `-> {word}`")));
+                self.report_unexpected("`->`", format!("write `-> {word}`"));
                 let contiguity = self.contiguity();
                 if matches!(self.kind(), LexemeKind::Arrow | LexemeKind::FatArrow) {
                     self.bump();

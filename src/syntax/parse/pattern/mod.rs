@@ -84,8 +84,7 @@ impl Parser<'_> {
         } else {
             format!("{found} is not part of the language")
         };
-        let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.peek().span, message);
-        self.report(diagnostic.help(format!("write `{shown}`")));
+        self.report_at(self.peek().span, message, format!("write `{shown}`"));
     }
 
     fn sequence(&mut self) -> Parsed<Sequence> {

@@ -36,8 +36,7 @@ impl Parser<'_> {
                 None => format!("{{{min}.. {word}}}"),
                 Some(max) => format!("{{{min}..{max} {word}}}"),
             };
-            let diagnostic = self.not_expected("`->` or the end of the step");
-            return self.fail(diagnostic.help(format!("write `{shown}`")));
+            return self.fail_unexpected("`->` or the end of the step", format!("write `{shown}`"));
         }
         Ok(Some(Quant {
             min,
@@ -68,14 +67,13 @@ impl Parser<'_> {
                 };
                 if repeated {
                     let help = "a loop has one of `next` and `any`, then one of `greedy`, `each` and `longest`";
-                    let diagnostic = this.not_expected("`}`");
-                    return this.fail(diagnostic.help(help));
+                    return this.fail_unexpected("`}`", help);
                 }
                 this.bump();
             }
             if matches!(this.word(), "times" | "x" | "or") {
-                let diagnostic = this.not_expected("`..` or `}`");
-                return this.fail(diagnostic.help(format!("write `{{{min}}}`, or `{{{min}..}}` for at least {min}")));
+                let help = format!("write `{{{min}}}`, or `{{{min}..}}` for at least {min}");
+                return this.fail_unexpected("`..` or `}`", help);
             }
             if let Some(meant) = this.misspelled(&LOOP_WORDS) {
                 let diagnostic = this.not_expected("`next`, `any`, `greedy`, `each`, `longest` or `}`");
@@ -123,8 +121,8 @@ impl Parser<'_> {
                 let least = self.text_of(start);
                 let most = self.nth(1);
                 let most = if most.kind == LexemeKind::Int { self.text_of(most) } else { "" };
-                let diagnostic = self.not_expected("`..` between least and most");
-                self.report(diagnostic.help(format!("write `{{{least}..{most}}}`")));
+                let help = format!("write `{{{least}..{most}}}`");
+                self.report_unexpected("`..` between least and most", help);
             }
             _ => return Ok((min, Some(min))),
         }

@@ -1,7 +1,7 @@
 //! Steps and groups, and what must not come.
 
 use super::EXPECTED_STEP;
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::Span;
 use crate::syntax::ast::{ANY_EVENT, Choice, Junction, Part, Spanned, Step, Take, Unit};
 use crate::syntax::lex::LexemeKind;
 use crate::syntax::parse::{AlreadyReported, Parsed, Parser};
@@ -32,25 +32,26 @@ impl Parser<'_> {
             let shown =
                 if shown == "$" { format!("${}", self.word_at(1)) } else { shown.to_owned() };
             let place = self.peek().span;
-            self.report(
-                Diagnostic::error(Code::UnexpectedToken, place, "missing `for`")
-                    .help(format!("write `not {} for {shown}`", what.name())),
-            );
+            let help = format!("write `not {} for {shown}`", what.name());
+            self.report_at(place, "missing `for`", help);
             Some(self.dur("a duration such as `10m`")?)
         } else {
             None
         };
-        let quantified = matches!(
-            self.kind(),
-            LexemeKind::OpenBrace | LexemeKind::Plus | LexemeKind::Star | LexemeKind::Question
-        );
-        if quantified {
-            let diagnostic = self.not_expected("the end of the `not` step");
-            return self.fail(diagnostic.help("what must not come has no number"));
+        if self.at_quantifier() {
+            let help = "what must not come has no number";
+            return self.fail_unexpected("the end of the `not` step", help);
         }
         let word = self.peek().span;
         let repeat = (duration.is_some() && self.eat_joint("repeat")).then_some(word);
         Ok(Part::Not { what, duration, repeat, span: self.since(start) })
+    }
+
+    fn at_quantifier(&self) -> bool {
+        matches!(
+            self.kind(),
+            LexemeKind::OpenBrace | LexemeKind::Plus | LexemeKind::Star | LexemeKind::Question
+        )
     }
 
     /// `unit quant? (until ...)? (as NAME)?`
@@ -62,26 +63,19 @@ impl Parser<'_> {
         let until = self.until()?;
         let alias = if self.eat_joint("as") { Some(self.name("a name")?) } else { None };
         if alias.is_some() {
-            let what = match self.kind() {
-                LexemeKind::OpenBrace
-                | LexemeKind::Plus
-                | LexemeKind::Star
-                | LexemeKind::Question => Some("a quantifier"),
-                _ if self.is_word("until") => Some("`until`"),
-                _ => None,
+            let what = if self.at_quantifier() {
+                Some("a quantifier")
+            } else {
+                self.is_word("until").then_some("`until`")
             };
             if let Some(what) = what {
-                let diagnostic = self.not_expected("`->` or the end of the step");
-                return self.fail(diagnostic.help(format!(
-                    "{what} stands before `as`: `login{{3}} until logout as fails`"
-                )));
+                let help = format!("{what} stands before `as`: `login{{3}} until logout as fails`");
+                return self.fail_unexpected("`->` or the end of the step", help);
             }
         }
         if self.is_word("for") {
-            let diagnostic = self.not_expected("`->` or the end of the step");
-            return self.fail(diagnostic.help(
-                "only `not` steps have `for`; for a bound write `(a -> b within 10m)` or `a ->[..10m] b`",
-            ));
+            let help = "only `not` steps have `for`; for a bound write `(a -> b within 10m)` or `a ->[..10m] b`";
+            return self.fail_unexpected("`->` or the end of the step", help);
         }
         Ok(Take { unit, quant, until, alias, span: self.since(start) })
     }
@@ -107,21 +101,17 @@ impl Parser<'_> {
 
     /// `( body within dur )`
     fn group(&mut self) -> Parsed<Unit> {
-        let open = self.at;
-        self.bump();
+        let open = self.bump_open();
         let inner = self.recover_in(open, |this| {
             let body = this.body()?;
             let within = this.group_within()?;
             if this.is(LexemeKind::Comma) {
-                let diagnostic = this.not_expected("`->`, `within` or `)`");
-                return this.fail(diagnostic.help(words::JOINED));
+                return this.fail_unexpected("`->`, `within` or `)`", words::JOINED);
             }
             this.close(open, "`->`, `within`")?;
             Ok((body, within))
         })?;
-        let Some((body, within)) = inner else {
-            return Err(AlreadyReported);
-        };
+        let (body, within) = inner.ok_or(AlreadyReported)?;
         Ok(Unit::Group(body, within))
     }
 
@@ -145,17 +135,14 @@ impl Parser<'_> {
                 sequences.push(this.sequence()?);
             }
             if sequences.len() < 2 {
-                let diagnostic = this.not_expected("`,` and another step");
                 let help = "`of` chooses from two steps or more: `2 of (a, b, c)`";
-                return this.fail(diagnostic.help(help));
+                return this.fail_unexpected("`,` and another step", help);
             }
             let within = this.group_within()?;
             this.close(open, "`,`, `within`")?;
             Ok((sequences, within))
         })?;
-        let Some((sequences, within)) = inner else {
-            return Err(AlreadyReported);
-        };
+        let (sequences, within) = inner.ok_or(AlreadyReported)?;
         Ok(Unit::Of(Spanned { node: count, span: token.span }, sequences, within))
     }
 
@@ -166,26 +153,23 @@ impl Parser<'_> {
             let steps = vec![self.step(expected)?];
             return Ok(Choice { steps, span: self.since(start) });
         }
-        let open = self.at;
-        self.bump();
+        let open = self.bump_open();
         let inner = self.recover_in(open, |this| {
             let mut steps = vec![this.step(EXPECTED_STEP)?];
             while let Some(junction) = this.junction() {
                 if junction == Junction::And {
-                    let diagnostic = this.not_expected("`or` or `)`");
-                    return this.fail(diagnostic.help(NO_GROUP));
+                    return this.fail_unexpected("`or` or `)`", NO_GROUP);
                 }
                 this.bump();
                 steps.push(this.step(EXPECTED_STEP)?);
             }
             if !this.is(LexemeKind::CloseParen) {
-                let diagnostic = this.not_expected("`or` or `)`");
-                return this.fail(diagnostic.help(NO_GROUP));
+                return this.fail_unexpected("`or` or `)`", NO_GROUP);
             }
             this.close(open, "`or`")?;
             Ok(steps)
         })?;
-        let Some(steps) = inner else { return Err(AlreadyReported) };
+        let steps = inner.ok_or(AlreadyReported)?;
         Ok(Choice { steps, span: self.since(start) })
     }
 
@@ -201,25 +185,22 @@ impl Parser<'_> {
         }
         if matches!(self.word(), "next" | "any") {
             let word = self.word();
-            let diagnostic = self.not_expected(expected);
             let help = format!("`{word}` stands after an arrow: `a -> {word} b`");
-            return self.fail(diagnostic.help(help));
+            return self.fail_unexpected(expected, help);
         }
         if self.at_bracketed_event() {
             return self.bracketed_event();
         }
         let name = self.name(expected)?;
         if self.is(LexemeKind::Dot) && self.nth(2).kind == LexemeKind::OpenParen {
-            let diagnostic = self.not_expected("`->` or the end of the step");
             let help = words::call_elsewhere(self.word_at(1));
-            return self.fail(diagnostic.help(help));
+            return self.fail_unexpected("`->` or the end of the step", help);
         }
         if self.is(LexemeKind::Dot) && self.peek().span.start == self.last_end().end {
-            let diagnostic = self.not_expected("the end of the event type's name");
             let rest = self.word_at(1);
             let help =
                 format!("a name with a dot stands in back-quotes: `` `{}.{rest}` ``", name.node);
-            return self.fail(diagnostic.help(help));
+            return self.fail_unexpected("the end of the event type's name", help);
         }
         let condition = if self.is(LexemeKind::OpenBracket) {
             self.condition()?
@@ -231,21 +212,20 @@ impl Parser<'_> {
 
     /// `[ expr ]`; none if something is wrong in it, which is reported.
     pub(super) fn condition(&mut self) -> Parsed<Option<Spanned<ast::Expr>>> {
-        let open = self.at;
-        self.bump();
+        let open = self.bump_open();
         self.recover_in(open, |this| {
             let expr = this.expr()?;
             if this.is(LexemeKind::Comma) {
-                let diagnostic = this.not_expected("`]` or an operator");
                 let listed = matches!(
                     this.nth(1).kind,
                     LexemeKind::Int | LexemeKind::Float | LexemeKind::Str | LexemeKind::Duration
                 );
-                return this.fail(diagnostic.help(if listed {
+                let help = if listed {
                     "a list stands in square brackets: `x in [1, 2]`"
                 } else {
                     "several conditions are joined with `and`"
-                }));
+                };
+                return this.fail_unexpected("`]` or an operator", help);
             }
             this.close_expr(open)?;
             Ok(expr)
