@@ -48,8 +48,13 @@ impl<'a> Clauses<'a> {
         }
     }
 
+    /// Returns the clause that starts with `word`, with its file.
+    pub(super) fn get(&self, word: &str) -> Option<(usize, &'a Spanned<Clause>)> {
+        self.by_word.get(word).copied()
+    }
+
     pub(super) fn is_from_all(&self) -> bool {
-        self.by_word.get("from").is_some_and(|(_, clause)| clause.node == Clause::From(None))
+        self.get("from").is_some_and(|(_, clause)| clause.node == Clause::From(None))
     }
 }
 
@@ -110,8 +115,8 @@ impl<'a> Env<'a> {
             clauses.add(base_source, &rule.clauses);
         } else if path.contains(&base) {
             let message = format!("the rule `{base}` is an instance of itself");
-            let diagnostic = Diagnostic::error(Code::UnknownRule, decl.base.span, message);
-            self.report(source, diagnostic.help("an instance is of a rule with a `match`"));
+            let help = "an instance is of a rule with a `match`";
+            self.error(source, Code::UnknownRule, decl.base.span, message, help);
             return None;
         } else if let Some(&(base_source, instance)) = self.declarations.instances.get(base) {
             self.inherit(base_source, instance, path, clauses, args)?;

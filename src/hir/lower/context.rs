@@ -147,6 +147,28 @@ impl<'e, 'a> RuleLowerer<'e, 'a> {
         self.env.report(self.source, diagnostic);
     }
 
+    /// Reports an error, and what to write instead.
+    pub(super) fn error(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.env.error(self.source, code, span, message, help);
+    }
+
+    /// Reports a warning, and what to write instead.
+    pub(super) fn warn(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.env.warn(self.source, code, span, message, help);
+    }
+
     /// The parameter of this name: the rule's, else the file's. Reports if there is none.
     pub(super) fn find_param(&mut self, name: &'a Name, example: &str) -> Option<Param> {
         self.used_params.insert(&name.node);

@@ -149,8 +149,8 @@ impl<'a> Env<'a> {
         let prefix = outer.prefix;
         let mut firsts: HashMap<&str, Span> = HashMap::new();
         for decl in decls {
-            if let Some(first) = firsts.insert(&decl.name.node, decl.name.span) {
-                firsts.insert(&decl.name.node, first);
+            let first = *firsts.entry(&decl.name.node).or_insert(decl.name.span);
+            if first != decl.name.span {
                 let message = format!("the field `{}` is declared twice", decl.name.node);
                 let diagnostic = Diagnostic::error(Code::DuplicateName, decl.name.span, message)
                     .context(first, "declared here first");
@@ -161,9 +161,8 @@ impl<'a> Env<'a> {
             let optional = outer.optional || decl.optional;
             if decl.event_time && decl.ty.node != ast::Type::Time {
                 let message = "the event time is a field of type `time`";
-                let diagnostic = Diagnostic::error(Code::BadEvent, decl.ty.span, message)
-                    .help(format!("write `{}: time = event time`", decl.name.node));
-                self.report(source, diagnostic);
+                let help = format!("write `{}: time = event time`", decl.name.node);
+                self.error(source, Code::BadEvent, decl.ty.span, message, help);
             }
             if let ast::Type::Record(inner) = &decl.ty.node {
                 let outer = Outer { prefix: &format!("{name}."), optional };
@@ -236,9 +235,8 @@ impl<'a> Env<'a> {
         };
         if time.optional {
             let message = format!("the event time of `{}` can't be missing", decl.name.node);
-            let diagnostic = Diagnostic::error(Code::BadEvent, time.span, message)
-                .help("take the `?` away, or mark another field with `= event time`");
-            self.report(source, diagnostic);
+            let help = "take the `?` away, or mark another field with `= event time`";
+            self.error(source, Code::BadEvent, time.span, message, help);
         }
         Some(time.id)
     }

@@ -47,7 +47,7 @@ impl<'a> Clauses<'a> {
 
     /// The name behind `emit as` in the clause that starts with `word`.
     fn feed(&self, word: &str) -> Option<(usize, &'a Name)> {
-        let (source, clause) = self.by_word.get(word).copied()?;
+        let (source, clause) = self.get(word)?;
         match &clause.node {
             Clause::Emit(emit) | Clause::OnTimeout(emit) => Some((source, emit.as_type.as_ref()?)),
             _ => None,
@@ -168,22 +168,23 @@ impl<'a> Env<'a> {
     /// The event types that a rule names, as far as names go.
     fn reads(&self, clauses: &Clauses<'a>) -> BTreeSet<&'a str> {
         let mut reads = BTreeSet::new();
-        if let Some((_, clause)) = clauses.by_word.get("from")
+        if let Some((_, clause)) = clauses.get("from")
             && let Clause::From(Some(types)) = &clause.node
         {
             reads.extend(types.iter().map(|name| name.node.as_str()));
         }
-        if let Some((_, clause)) = clauses.by_word.get("key")
+        if let Some((_, clause)) = clauses.get("key")
             && let Clause::Key(parts) = &clause.node
         {
             let owners = parts.iter().flat_map(|part| &part.paths);
             reads.extend(owners.map(|(owner, _)| owner.node.as_str()));
         }
         let mut steps = Vec::new();
-        if let Some((_, clause)) = clauses.by_word.get("match")
+        if let Some((_, clause)) = clauses.get("match")
             && let Clause::Match(body) = &clause.node
         {
-            steps_of(body, &mut steps);
+            steps.extend(without(body));
+            steps_of(&body.sequences, &mut steps);
         }
         let local: BTreeMap<&str, &'a ast::Define> = clauses
             .defines
@@ -316,34 +317,29 @@ fn field_type(kind: Kind) -> FieldType {
     }
 }
 
-/// The steps of a pattern.
-fn steps_of<'a>(body: &'a ast::Body, out: &mut Vec<&'a ast::Step>) {
-    out.extend(body.without.iter().flat_map(|choice| &choice.steps));
-    for sequence in &body.sequences {
-        steps_of_sequence(sequence, out);
-    }
-}
-
-fn steps_of_sequence<'a>(sequence: &'a ast::Sequence, out: &mut Vec<&'a ast::Step>) {
-    for (_, part) in &sequence.parts {
+/// Adds the steps of sequences, and of those inside.
+fn steps_of<'a>(sequences: &'a [ast::Sequence], out: &mut Vec<&'a ast::Step>) {
+    for (_, part) in sequences.iter().flat_map(|sequence| &sequence.parts) {
         match part {
             Part::Not { what, .. } => out.extend(&what.steps),
             Part::Take(take) => {
                 match &take.unit {
                     Unit::Step(step) => out.push(step),
-                    Unit::Group(body, _) => steps_of(body, out),
-                    Unit::Of(_, sequences, _) => {
-                        for sequence in sequences {
-                            steps_of_sequence(sequence, out);
-                        }
-                    }
+                    Unit::Group(body, _) => out.extend(without(body)),
+                    Unit::Of(..) => {}
                 }
+                steps_of(take.unit.sequences(), out);
                 if let Some(Until::Step(choice)) = &take.until {
                     out.extend(&choice.steps);
                 }
             }
         }
     }
+}
+
+/// Returns the steps that a body forbids with `without`.
+fn without(body: &ast::Body) -> impl Iterator<Item = &ast::Step> {
+    body.without.iter().flat_map(|choice| &choice.steps)
 }
 
 /// The rules in an order in which each comes after those that feed it, otherwise as they are given,
@@ -475,8 +471,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                         field.name, event.name
                     );
                     let help = format!("leave it out, or write `{}: match.end`", field.name);
-                    let diagnostic = Diagnostic::error(Code::BadFeed, typed.span, message);
-                    self.report(diagnostic.help(help));
+                    self.error(Code::BadFeed, typed.span, message, help);
                 }
                 continue;
             }
@@ -509,7 +504,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 Some(near) => format!("is it what is called `{near}` here?"),
                 None => format!("emit it, or declare it as `{}: {}?`", field.name, field.ty),
             };
-            self.report(Diagnostic::error(Code::BadFeed, name.span, message).help(help));
+            self.error(Code::BadFeed, name.span, message, help);
         }
     }
 }

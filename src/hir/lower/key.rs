@@ -75,8 +75,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             return false;
         }
         let message = format!("the rule's events have no field `{key}`, which is its key");
-        let diagnostic = Diagnostic::error(Code::BadKey, part.name.span, message);
-        self.env.report(source, diagnostic.help(format!("did you mean `{near}`?")));
+        let help = format!("did you mean `{near}`?");
+        self.env.error(source, Code::BadKey, part.name.span, message, help);
         true
     }
 
@@ -126,8 +126,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                     schema.ty(other).name,
                     schema.ty(ty).name
                 );
-                let diagnostic = Diagnostic::error(Code::BadKey, part.name.span, message);
-                self.report(diagnostic.help("declare both fields with the same type"));
+                let help = "declare both fields with the same type";
+                self.error(Code::BadKey, part.name.span, message, help);
             }
             first = first.or(Some((ty, own)));
             kind = kind.or(field_kind);

@@ -207,8 +207,7 @@ impl<'a> Env<'a> {
         if kind == Kind::LIST || kind == Kind::RECORD {
             let help = "a parameter is one value; declare a `list` for several";
             let message = format!("a parameter can't be a {kind}");
-            let diagnostic = Diagnostic::error(Code::TypeMismatch, param.ty.span, message);
-            self.report(source, diagnostic.help(help));
+            self.error(source, Code::TypeMismatch, param.ty.span, message, help);
             return None;
         }
         let default = self.literal_of(source, &param.value, kind);

@@ -249,6 +249,30 @@ impl<'a> Env<'a> {
         self.reported.add(source, diagnostic);
     }
 
+    /// Reports an error in a file, and what to write instead.
+    fn error(
+        &mut self,
+        source: usize,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.report(source, Diagnostic::error(code, span, message).help(help));
+    }
+
+    /// Reports a warning in a file, and what to write instead.
+    fn warn(
+        &mut self,
+        source: usize,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.report(source, Diagnostic::warning(code, span, message).help(help));
+    }
+
     /// Notes that `name` is declared as a `what`; reports if it was before.
     fn declare_once(&mut self, what: &'static str, source: usize, name: &'a Name) -> bool {
         let site = Site { source, span: name.span };

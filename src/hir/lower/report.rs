@@ -22,8 +22,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let mut fields: Vec<(&'a Name, Typed)> = Vec::new();
         let mut firsts: HashMap<&str, Span> = HashMap::new();
         for (name, value) in &emit.fields {
-            if let Some(first) = firsts.insert(&name.node, name.span) {
-                firsts.insert(&name.node, first);
+            let first = *firsts.entry(&name.node).or_insert(name.span);
+            if first != name.span {
                 let message = format!("`{}` is emitted twice", name.node);
                 let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
                     .context(first, "emitted here first");
@@ -106,8 +106,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             let millis = self.duration(dur)?;
             if millis == 0 {
                 let message = "for no time at all nothing is suppressed";
-                let diagnostic = Diagnostic::error(Code::BadBound, dur.span(), message);
-                self.report(diagnostic.help("`suppress 1m` reports at most one match a minute"));
+                let help = "`suppress 1m` reports at most one match a minute";
+                self.error(Code::BadBound, dur.span(), message, help);
                 return None;
             }
             Expr::Literal(Value::Duration(millis))
@@ -131,51 +131,48 @@ impl<'a> RuleLowerer<'_, 'a> {
         if !self.traits.repeats {
             return;
         }
-        let get = |word| clauses.by_word.get(word).copied();
-        if let Some((source, clause)) = get("skip")
+        if let Some((source, clause)) = clauses.get("skip")
             && let Clause::Skip(ast::Skip { ordered: true, .. }) = &clause.node
         {
             let message = "with `ordered`, matches would wait for a silence that repeats";
-            let diagnostic = Diagnostic::error(Code::BadRepeat, clause.span, message);
-            self.env.report(source, diagnostic.help("leave out `ordered`, or `repeat`"));
+            let help = "leave out `ordered`, or `repeat`";
+            self.env.error(source, Code::BadRepeat, clause.span, message, help);
         }
-        if let Some((source, clause)) = get("once") {
+        if let Some((source, clause)) = clauses.get("once") {
             let message = "nothing is repeated after the first match (`once`)";
-            let diagnostic = Diagnostic::error(Code::BadRepeat, clause.span, message);
-            self.env.report(source, diagnostic.help("leave out `once`, or `repeat`"));
+            let help = "leave out `once`, or `repeat`";
+            self.env.error(source, Code::BadRepeat, clause.span, message, help);
         }
     }
 
     /// Reports clauses that contradict `once`, or that say nothing beside it.
     pub(super) fn check_once(&mut self, clauses: &Clauses<'a>) {
-        let get = |word| clauses.by_word.get(word).copied();
-        let Some((source, clause)) = get("once") else { return };
+        let Some((source, clause)) = clauses.get("once") else { return };
         let Clause::Once(once) = &clause.node else { return };
         let once = *once;
-        if let Some((_, suppress)) = get("suppress") {
+        if let Some((_, suppress)) = clauses.get("suppress") {
             let message = "`suppress` and `once` contradict each other";
             let mut diagnostic = Diagnostic::error(Code::BadOnce, clause.span, message)
                 .help("leave out `suppress` if nothing is to follow the first match, else `once`");
-            if get("suppress").is_some_and(|(other, _)| other == source) {
+            if clauses.get("suppress").is_some_and(|(other, _)| other == source) {
                 diagnostic = diagnostic.context(suppress.span, "this lets matches follow later");
             }
             self.env.report(source, diagnostic);
         }
         if once == Once::Rule && self.key.is_empty() {
             let message = "`per rule` says nothing here: the rule has no key";
-            let diagnostic = Diagnostic::warning(Code::NothingToSay, clause.span, message);
-            self.env.report(source, diagnostic.help("write `once`"));
+            self.env.warn(source, Code::NothingToSay, clause.span, message, "write `once`");
         }
-        if let Some((source, skip)) = get("skip")
+        if let Some((source, skip)) = clauses.get("skip")
             && let Clause::Skip(ast::Skip { ordered: false, .. }) = &skip.node
-            && get("having").is_none()
-            && !get("report")
+            && clauses.get("having").is_none()
+            && !clauses
+                .get("report")
                 .is_some_and(|(_, clause)| clause.node != Clause::Report(ast::Report::All))
             && self.reporting.reads_matches.is_none()
         {
             let message = "`skip` says nothing beside `once`: nothing follows the first match";
-            let diagnostic = Diagnostic::warning(Code::NothingToSay, skip.span, message);
-            self.env.report(source, diagnostic.help("leave `skip` out"));
+            self.env.warn(source, Code::NothingToSay, skip.span, message, "leave `skip` out");
         }
     }
 
@@ -197,8 +194,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 _ => "no set of matches is so large",
             };
             let help = "a number from 1 to 4294967295: `report first 1`";
-            let diagnostic = Diagnostic::error(Code::BadBound, number.span, message).help(help);
-            self.env.report(source, diagnostic);
+            self.env.error(source, Code::BadBound, number.span, message, help);
             return Report::All;
         };
         match report {
@@ -218,7 +214,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if !is_one || ends_at_deadline(body) {
             return;
         }
-        let clause = clauses.by_word.get("report").copied();
+        let clause = clauses.get("report");
         let clause = clause.filter(|(_, clause)| clause.node != Clause::Report(ast::Report::All));
         let place =
             clause.map(|(source, clause)| (source, clause.span)).or(self.reporting.reads_matches);
@@ -280,18 +276,15 @@ impl<'a> RuleLowerer<'_, 'a> {
             None => format!("emit it: `emit {{ {}: ... }}`", name.node),
         };
         let message = format!("the rule emits no `{}`, and its key has none", name.node);
-        let diagnostic = Diagnostic::error(Code::UnknownField, name.span, message).help(help);
-        self.report(diagnostic);
+        self.error(Code::UnknownField, name.span, message, help);
         None
     }
 
     pub(super) fn limit(&mut self, number: &Spanned<u64>, policy: LimitPolicy) -> Option<Limit> {
         if number.node == 0 {
             let message = "with a limit of 0 partial matches nothing can begin";
-            let diagnostic = Diagnostic::error(Code::BadBound, number.span, message);
-            self.report(
-                diagnostic.help("a limit is at least 1: `limit 1000 partials drop oldest`"),
-            );
+            let help = "a limit is at least 1: `limit 1000 partials drop oldest`";
+            self.error(Code::BadBound, number.span, message, help);
             return None;
         }
         Some(Limit { partials: usize::try_from(number.node).unwrap_or(usize::MAX), policy })

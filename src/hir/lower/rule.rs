@@ -56,7 +56,7 @@ impl<'a> Env<'a> {
         }
         let steps_at =
             lowerer.steps.iter().map(|step| (step.site.source, step.site.span)).collect();
-        let written = clauses.by_word.get("match").map(|&(source, clause)| (source, clause.span));
+        let written = clauses.get("match").map(|(source, clause)| (source, clause.span));
         let layout = written.map(|pattern| Layout {
             pattern,
             steps: steps_at,
@@ -78,7 +78,7 @@ impl<'a> Env<'a> {
 
 impl<'a> RuleLowerer<'_, 'a> {
     fn lower(&mut self, name: &'a Name, clauses: &Clauses<'a>) -> Option<Rule> {
-        let get = |word: &str| clauses.by_word.get(word).copied();
+        let get = |word: &str| clauses.get(word);
         let errors = self.env.errors;
         let planned = self.lay_out(name, clauses);
         let types = self.types(get("from"));
@@ -161,10 +161,9 @@ impl<'a> RuleLowerer<'_, 'a> {
 
     /// Lays out the steps of `match`. Returns the plan with its file.
     fn lay_out(&mut self, name: &'a Name, clauses: &Clauses<'a>) -> Option<(usize, Planned<'a>)> {
-        let get = |word: &str| clauses.by_word.get(word).copied();
         let errors = self.env.errors;
         let mut within = None;
-        if let Some((source, clause)) = get("within")
+        if let Some((source, clause)) = clauses.get("within")
             && let Clause::Within(dur) = &clause.node
         {
             // A refused bound was reported; it is not reported again as missing.
@@ -172,11 +171,11 @@ impl<'a> RuleLowerer<'_, 'a> {
             within = Some((source, bound.unwrap_or(Written::Millis(i64::MAX))));
         }
         self.traits.keeps_all = matches!(
-            get("skip").map(|(_, clause)| &clause.node),
+            clauses.get("skip").map(|(_, clause)| &clause.node),
             Some(Clause::Skip(ast::Skip { strategy: ast::SkipStrategy::None, .. }))
         );
         let mut planned = None;
-        if let Some((source, clause)) = get("match")
+        if let Some((source, clause)) = clauses.get("match")
             && let Clause::Match(found) = &clause.node
         {
             planned = self
@@ -187,38 +186,29 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.at(source, |lowerer| lowerer.check_repeats(found, laid_out.filter(|_| is_fine)));
         } else {
             let message = format!("the rule `{}` has no `match`", name.node);
-            self.report(
-                Diagnostic::error(Code::MissingMatch, name.span, message)
-                    .help("say what it looks for: `match order_created -> order_paid`"),
-            );
+            let help = "say what it looks for: `match order_created -> order_paid`";
+            self.error(Code::MissingMatch, name.span, message, help);
         }
         planned
     }
 
     /// Lowers `on timeout`, and warns of partial matches that wait for ever.
     fn on_timeout(&mut self, clauses: &Clauses<'a>, has_body: bool) -> Option<Emit> {
-        let get = |word: &str| clauses.by_word.get(word).copied();
-        let on_timeout = get("on timeout").and_then(|(source, clause)| {
+        let on_timeout = clauses.get("on timeout").and_then(|(source, clause)| {
             let Clause::OnTimeout(emit) = &clause.node else { return None };
-            if get("within").is_none() && has_body && !self.traits.bounded_waits {
+            if clauses.get("within").is_none() && has_body && !self.traits.bounded_waits {
                 // This report includes that the pattern waits for ever.
                 self.traits.waits_forever = None;
                 let message = "without `within` nothing times out";
-                self.env.report(
-                    source,
-                    Diagnostic::error(Code::MissingClause, clause.span, message)
-                        .help("give the rule a bound: `within 1h`"),
-                );
+                let help = "give the rule a bound: `within 1h`";
+                self.env.error(source, Code::MissingClause, clause.span, message, help);
             }
             Some(self.at(source, |lowerer| lowerer.emit(emit, What::Timeout)))
         });
         if let Some((source, span)) = self.traits.waits_forever {
             let message = "without `within`, a partial match waits for ever";
-            self.env.report(
-                source,
-                Diagnostic::warning(Code::NoWithin, span, message)
-                    .help("say how long a match may take: `within 1h`"),
-            );
+            let help = "say how long a match may take: `within 1h`";
+            self.env.warn(source, Code::NoWithin, span, message, help);
         }
         on_timeout
     }
@@ -267,38 +257,38 @@ impl<'a> RuleLowerer<'_, 'a> {
 
     fn meta(&mut self, clauses: &Clauses<'a>) -> Meta {
         let mut meta = Meta::default();
-        let of = |word: &str| clauses.by_word.get(word).copied();
-        if let Some((_, clause)) = of("about")
-            && let Clause::About(text) = &clause.node
-        {
-            meta.about = Some(text.node.as_str().into());
-        }
-        if let Some((_, clause)) = of("severity")
-            && let Clause::Severity(name) = &clause.node
-        {
-            meta.severity = Some(name.node.as_str().into());
-        }
-        if let Some((_, clause)) = of("tags")
-            && let Clause::Tags(tags) = &clause.node
-        {
-            meta.tags = tags.iter().map(|tag| tag.node.as_str().into()).collect();
-        }
-        if let Some((source, clause)) = of("meta")
-            && let Clause::Meta(fields) = &clause.node
-        {
-            let context = ExprContext { candidate: None, what: What::Constant, bound: None };
-            for (name, value) in fields {
-                let typed = self.at(source, |lowerer| lowerer.expr(value, context));
-                if let Expr::Literal(value) = typed.expr {
-                    meta.values.push((name.node.as_str().into(), value));
-                } else {
-                    let message = "only constants can stand here";
-                    let diagnostic = Diagnostic::error(Code::NotAllowedHere, typed.span, message);
-                    self.env.report(source, diagnostic);
+        for &(source, clause) in clauses.by_word.values() {
+            match &clause.node {
+                Clause::About(text) => meta.about = Some(text.node.as_str().into()),
+                Clause::Severity(name) => meta.severity = Some(name.node.as_str().into()),
+                Clause::Tags(tags) => {
+                    meta.tags = tags.iter().map(|tag| tag.node.as_str().into()).collect();
                 }
+                Clause::Meta(fields) => meta.values = self.meta_values(source, fields),
+                _ => {}
             }
         }
         meta
+    }
+
+    fn meta_values(
+        &mut self,
+        source: usize,
+        fields: &'a [(Name, Spanned<ast::Expr>)],
+    ) -> Vec<(Arc<str>, Value)> {
+        let context = ExprContext { candidate: None, what: What::Constant, bound: None };
+        let mut values = Vec::with_capacity(fields.len());
+        for (name, value) in fields {
+            let typed = self.at(source, |lowerer| lowerer.expr(value, context));
+            if let Expr::Literal(value) = typed.expr {
+                values.push((name.node.as_str().into(), value));
+            } else {
+                let message = "only constants can stand here";
+                let diagnostic = Diagnostic::error(Code::NotAllowedHere, typed.span, message);
+                self.env.report(source, diagnostic);
+            }
+        }
+        values
     }
 
     /// Warns of the declarations that the rule does not use.

@@ -2,7 +2,7 @@
 
 use super::context::RuleLowerer;
 use super::names;
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::diagnostic::{Code, nearest};
 use crate::hir::{Skip, SkipStrategy, StepId};
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 
@@ -23,11 +23,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         if skip.ordered && strategy == SkipStrategy::None {
             let message = "`ordered` says which match wins; with `skip none` all are reported";
-            self.env.report(
-                source,
-                Diagnostic::error(Code::NotAllowedHere, clause.span, message)
-                    .help("leave `ordered` out, or skip something"),
-            );
+            let help = "leave `ordered` out, or skip something";
+            self.env.error(source, Code::NotAllowedHere, clause.span, message, help);
         }
         Skip { strategy, ordered: skip.ordered }
     }
@@ -43,17 +40,12 @@ impl<'a> RuleLowerer<'_, 'a> {
             (Some((index, false)), None) => return Some(index),
             (Some((_, true)), None) => {
                 let message = format!("`{}` is a group", name.node);
-                self.report(
-                    Diagnostic::error(Code::UnknownSkipTarget, name.span, message)
-                        .help("name a step inside of it"),
-                );
+                self.error(Code::UnknownSkipTarget, name.span, message, "name a step inside of it");
             }
             (Some(_), Some(_)) => {
                 let message = format!("several steps are called `{}`", name.node);
-                self.report(
-                    Diagnostic::error(Code::AmbiguousAlias, name.span, message)
-                        .help("give the one that is meant a name of its own with `as`"),
-                );
+                let help = "give the one that is meant a name of its own with `as`";
+                self.error(Code::AmbiguousAlias, name.span, message, help);
             }
             (None, _) => {
                 let steps = || self.steps.iter().filter(|step| !step.negated && !step.group);
@@ -63,9 +55,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                     |near| format!("did you mean `{near}`?"),
                 );
                 let message = format!("there is no step `{}` to skip to", name.node);
-                self.report(
-                    Diagnostic::error(Code::UnknownSkipTarget, name.span, message).help(help),
-                );
+                self.error(Code::UnknownSkipTarget, name.span, message, help);
             }
         }
         None

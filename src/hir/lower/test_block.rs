@@ -66,8 +66,7 @@ impl<'a> Env<'a> {
     ) -> Vec<TestStep> {
         if let Some(step) = test.steps.get(MAX_STEPS) {
             let message = format!("a test has at most {MAX_STEPS} lines");
-            let diagnostic = Diagnostic::error(Code::LimitExceeded, step.span, message);
-            self.report(source, diagnostic.help("make several tests of it"));
+            self.error(source, Code::LimitExceeded, step.span, message, "make several tests of it");
             return Vec::new();
         }
         let mut now: Option<Now> = None;
@@ -226,9 +225,8 @@ impl<'a> Env<'a> {
     fn missing_value(&mut self, source: usize, ty: TypeId, field: &str, span: Span) {
         let event = &self.schema.ty(ty).name;
         let message = format!("the field `{field}` of `{event}` can't be missing");
-        let diagnostic = Diagnostic::error(Code::BadTest, span, message)
-            .help(format!("if events may lack it, declare it so: `{field}: ...?`"));
-        self.report(source, diagnostic);
+        let help = format!("if events may lack it, declare it so: `{field}: ...?`");
+        self.error(source, Code::BadTest, span, message, help);
     }
 
     fn given_twice(&mut self, source: usize, fields: &TestFields, index: usize) {
@@ -257,9 +255,8 @@ impl<'a> Env<'a> {
             && emit.is_none()
         {
             let message = format!("the rule `{}` reports no timeouts", rule.name);
-            let diagnostic = Diagnostic::error(Code::MissingClause, span, message)
-                .help("it does with `on timeout emit { ... }`");
-            self.report(source, diagnostic);
+            let help = "it does with `on timeout emit { ... }`";
+            self.error(source, Code::MissingClause, span, message, help);
             return Vec::new();
         }
         let mut expected = Vec::with_capacity(fields.len());
@@ -368,10 +365,9 @@ impl<'a> Env<'a> {
             Ok(value) => Some((value, span)),
             Err(span) => {
                 let message = "only constants can stand in a test";
-                let diagnostic = Diagnostic::error(Code::NotAllowedHere, span, message).help(
-                    format!("give it a value, such as `{}: 1`, or a text in quotes", name.node),
-                );
-                self.report(source, diagnostic);
+                let help =
+                    format!("give it a value, such as `{}: 1`, or a text in quotes", name.node);
+                self.error(source, Code::NotAllowedHere, span, message, help);
                 None
             }
         }

@@ -1,7 +1,6 @@
 //! Comparisons that the values of one side never fulfil, such as `weekday(at) == 0`: what a
 //! function, an aggregate or a step can give at all.
 
-use super::contradiction::mirror;
 use super::{ExprContext, Typed, non_null};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::Expr;
@@ -41,7 +40,7 @@ impl RuleLowerer<'_, '_> {
     ) {
         let (subject, op, value) = match (&a.expr, &b.expr) {
             (_, Expr::Literal(value)) => (a, op, value),
-            (Expr::Literal(value), _) => (b, mirror(op), value),
+            (Expr::Literal(value), _) => (b, op.mirrored(), value),
             _ => return,
         };
         if let Some(reason) = self.never(op, subject, value, context) {

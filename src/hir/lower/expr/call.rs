@@ -152,8 +152,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let message = format!("`{}` does not take {found} arguments", name.node);
         let message = if found == 1 { message.replace("arguments", "argument") } else { message };
         let help = format!("write `{signature}`");
-        self.report(Diagnostic::error(Code::WrongArgumentCount, span, message).help(help));
-        refused(span)
+        self.refuse(Code::WrongArgumentCount, span, message, help)
     }
 
     /// Reports an aggregate that needs a field of a step and has none.
@@ -190,11 +189,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.report(Diagnostic::error(Code::NotAllowedHere, span, message));
             return refused(span);
         }
-        let mut roots = Vec::new();
-        step_roots(arg, &mut roots);
         let whole = matches!(&arg.node, ast::Expr::Path(path) if path.rest.is_empty());
         let mut steps = Vec::new();
-        for root in roots {
+        for root in step_roots(arg) {
             match self.find_step(&root.root.node) {
                 StepLookup::One(step) if whole || !root.rest.is_empty() => steps.push(step),
                 StepLookup::Several(first, second) if whole || !root.rest.is_empty() => {
@@ -210,10 +207,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             [] => return self.aggregate_of_nothing(op, spelled, arg, context),
             _ => {
                 let message = format!("`{spelled}` is over the events of one step");
-                self.report(
-                    Diagnostic::error(Code::NotAllowedHere, arg.span, message)
-                        .help("compute one aggregate for each step"),
-                );
+                let help = "compute one aggregate for each step";
+                self.error(Code::NotAllowedHere, arg.span, message, help);
                 return refused(span);
             }
         };
@@ -296,30 +291,21 @@ impl<'a> RuleLowerer<'_, 'a> {
             help = format!("{help}, or `{spelled}(a, b)` for the {spelled} of values");
         }
         let message = format!("`{spelled}` over which events?");
-        self.report(Diagnostic::error(Code::NotAllowedHere, arg.span, message).help(help));
-        refused(arg.span)
+        self.refuse(Code::NotAllowedHere, arg.span, message, help)
     }
 }
 
 /// The paths of an expression that can name a step.
-fn step_roots<'e>(expr: &'e Spanned<ast::Expr>, out: &mut Vec<&'e Path>) {
+fn step_roots(expr: &Spanned<ast::Expr>) -> Vec<&Path> {
+    let mut roots = Vec::new();
     let mut open = vec![expr];
     while let Some(next) = open.pop() {
         match &next.node {
-            ast::Expr::Path(path) => out.push(path),
-            ast::Expr::Literal(_) | ast::Expr::Param(_) => {}
-            ast::Expr::List(items) | ast::Expr::Call(_, items) | ast::Expr::OfMatches(_, items) => {
-                open.extend(items);
-            }
-            ast::Expr::Not(x) | ast::Expr::Neg(x) | ast::Expr::IsNull { value: x, .. } => {
-                open.push(x);
-            }
-            ast::Expr::Binary(_, a, b)
-            | ast::Expr::Range(a, b)
-            | ast::Expr::In { value: a, set: b, .. } => open.extend([&**a, &**b]),
-            ast::Expr::If(parts) => open.extend(parts.iter()),
+            ast::Expr::Path(path) => roots.push(path),
+            other => open.extend(other.parts()),
         }
     }
+    roots
 }
 
 /// Returns the replacement for a function that other languages have.

@@ -231,7 +231,7 @@ impl<'e> Facts<'e> {
         match (a, b) {
             (subject, Expr::Literal(value)) => self.note(subject, Fact::Is(op, value.as_ref())),
             (Expr::Literal(value), subject) => {
-                self.note(subject, Fact::Is(mirror(op), value.as_ref()));
+                self.note(subject, Fact::Is(op.mirrored(), value.as_ref()));
             }
             (a, b) => {
                 let Some(ways) = orders(op) else { return Chance::Possible };
@@ -242,7 +242,7 @@ impl<'e> Facts<'e> {
                 }
                 if is_repeatable(a) && is_repeatable(b) {
                     let is_swapped = left > right;
-                    let ways = if is_swapped { orders(mirror(op)).unwrap_or(ways) } else { ways };
+                    let ways = if is_swapped { orders(op.mirrored()).unwrap_or(ways) } else { ways };
                     let pair = if is_swapped { (right, left) } else { (left, right) };
                     let still = self.of_two.entry(pair).or_insert(LESS | EQUAL | GREATER);
                     *still &= ways;
@@ -290,19 +290,9 @@ fn orders(op: BinaryOp) -> Option<u8> {
 /// computed. The functions of the host need not have.
 fn is_repeatable(expr: &Expr) -> bool {
     match expr {
-        Expr::Literal(_)
-        | Expr::Field(_)
-        | Expr::Captured(_)
-        | Expr::Register(_)
-        | Expr::Key(_)
-        | Expr::Match(_)
-        | Expr::Matches(_) => true,
-        Expr::Aggregate(of) => of.arg.as_ref().is_none_or(is_repeatable),
-        Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => is_repeatable(x),
-        Expr::Binary(_, a, b) => is_repeatable(a) && is_repeatable(b),
         Expr::Call(Callee::Host(_), _) | Expr::In(..) | Expr::Record(_) => false,
-        Expr::Call(_, parts) | Expr::List(parts) => parts.iter().all(is_repeatable),
-        Expr::If(parts) => parts.iter().all(is_repeatable),
+        Expr::Aggregate(of) => of.arg.as_ref().is_none_or(is_repeatable),
+        _ => expr.parts().into_iter().all(is_repeatable),
     }
 }
 
@@ -326,17 +316,6 @@ fn opposite(op: BinaryOp) -> Option<BinaryOp> {
         BinaryOp::Le => BinaryOp::Gt,
         _ => return None,
     })
-}
-
-/// `5 < x` as `x > 5`.
-pub(super) fn mirror(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Lt => BinaryOp::Gt,
-        BinaryOp::Le => BinaryOp::Ge,
-        BinaryOp::Gt => BinaryOp::Lt,
-        BinaryOp::Ge => BinaryOp::Le,
-        other => other,
-    }
 }
 
 /// True if the value is a whole number, if it is not null.

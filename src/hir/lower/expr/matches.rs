@@ -3,7 +3,7 @@
 
 use super::path::{StepLookup, dotted_field};
 use super::{ExprContext, Typed, What, refused};
-use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::diagnostic::{Code, Span, nearest};
 use crate::hir::expr::{Aggregate, AggregateOp, MatchesFact};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::{Expr, TotalId};
@@ -49,8 +49,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if TOTALS.iter().any(|op| op.name() == name) {
             let message = format!("`matches.{name}` of what?");
             let help = format!("write `matches.{name}(step.field)`");
-            self.report(Diagnostic::error(Code::WrongArgumentCount, span, message).help(help));
-            return refused(span);
+            return self.refuse(Code::WrongArgumentCount, span, message, help);
         }
         self.no_such_fact(name, span)
     }
@@ -69,9 +68,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let Some(op) = TOTALS.into_iter().find(|op| op.name() == name.node) else {
             if name.node == "count" {
                 let message = "`matches.count` is the number of matches: it takes no argument";
-                let diagnostic = Diagnostic::error(Code::WrongArgumentCount, span, message);
-                self.report(diagnostic.help("write `matches.count`"));
-                return refused(span);
+                let help = "write `matches.count`";
+                return self.refuse(Code::WrongArgumentCount, span, message, help);
             }
             return self.no_such_fact(&name.node, span);
         };
@@ -110,7 +108,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 "`matches` stands in `emit` and `having`",
             ),
         };
-        self.report(Diagnostic::error(Code::MisplacedMatches, span, message).help(help));
+        self.error(Code::MisplacedMatches, span, message, help);
         false
     }
 
@@ -121,7 +119,6 @@ impl<'a> RuleLowerer<'_, 'a> {
             Some(near) => format!("did you mean `matches.{near}`?"),
             None => HELP.to_owned(),
         };
-        self.report(Diagnostic::error(Code::UnknownField, span, message).help(help));
-        refused(span)
+        self.refuse(Code::UnknownField, span, message, help)
     }
 }

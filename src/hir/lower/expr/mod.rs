@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::Expr;
 use crate::hir::eval::constant;
-use crate::hir::expr::{BinaryOp, Regex, Set};
+use crate::hir::expr::{BinaryOp, Regex};
 use crate::hir::functions::Callee;
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::literal::{convert, mismatch, plain};
@@ -57,6 +57,18 @@ fn compare(a: Kind, b: Kind) -> bool {
 }
 
 impl<'a> RuleLowerer<'_, 'a> {
+    /// Reports an error, and what to write instead. Returns the result for a refused expression.
+    fn refuse(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Typed {
+        self.error(code, span, message, help);
+        refused(span)
+    }
+
     /// A condition: a bool, constants computed.
     pub(in crate::hir::lower) fn condition(
         &mut self,
@@ -134,11 +146,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             ast::Expr::Range(..) => {
                 let message = "a range stands behind `in` only";
-                self.report(
-                    Diagnostic::error(Code::NotAllowedHere, span, message)
-                        .help("write `x in 1..5`"),
-                );
-                return refused(span);
+                return self.refuse(Code::NotAllowedHere, span, message, "write `x in 1..5`");
             }
             ast::Expr::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
@@ -294,10 +302,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         if zero {
             let message = "a division by zero is always null";
-            self.report(
-                Diagnostic::warning(Code::DivisionByZero, divisor.span, message)
-                    .help("divide by something that is not 0 for every event"),
-            );
+            let help = "divide by something that is not 0 for every event";
+            self.warn(Code::DivisionByZero, divisor.span, message, help);
         }
     }
 
@@ -309,10 +315,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if non_null(a.kind).is_never() || non_null(b.kind).is_never() {
             let message = "a comparison with null is never true";
             let asked = if op == BinaryOp::Ne { "is not null" } else { "is null" };
-            self.report(
-                Diagnostic::warning(Code::AlwaysFalse, span, message)
-                    .help(format!("write `{asked}`")),
-            );
+            self.warn(Code::AlwaysFalse, span, message, format!("write `{asked}`"));
             return true;
         }
         let (left, right) = (non_null(a.kind), non_null(b.kind));
@@ -321,8 +324,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             for typed in [&*a, &*b] {
                 if !non_null(typed.kind).intersects(COMPARABLE) {
                     let message = format!("{} has no order", non_null(typed.kind));
-                    let diagnostic = Diagnostic::error(Code::TypeMismatch, typed.span, message);
-                    self.report(diagnostic.help("only `==` and `!=` compare it"));
+                    let help = "only `==` and `!=` compare it";
+                    self.error(Code::TypeMismatch, typed.span, message, help);
                     return false;
                 }
             }
@@ -393,10 +396,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         let Expr::Literal(Value::String(source)) = &pattern.expr else {
             let message = "a regular expression is a text in quotes or a parameter";
-            self.report(
-                Diagnostic::error(Code::NotAllowedHere, pattern.span, message)
-                    .help("to look for a computed text use `contains` or `like`"),
-            );
+            let help = "to look for a computed text use `contains` or `like`";
+            self.error(Code::NotAllowedHere, pattern.span, message, help);
             return refused(span);
         };
         match regex::RegexBuilder::new(source).size_limit(MAX_REGEX).build() {
@@ -474,19 +475,16 @@ fn balanced(op: BinaryOp, mut parts: Vec<Expr>) -> Expr {
 fn fold(typed: Typed) -> Typed {
     let is_literal = |expr: &Expr| matches!(expr, Expr::Literal(_));
     let constant_parts = match &typed.expr {
-        Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => is_literal(x),
-        Expr::Binary(_, a, b) => is_literal(a) && is_literal(b),
-        Expr::If(parts) => parts.iter().all(is_literal),
         Expr::Call(Callee::Host(_), _) => false,
-        Expr::Call(_, args) | Expr::List(args) => args.iter().all(is_literal),
-        Expr::In(x, set) => {
-            is_literal(x)
-                && match &**set {
-                    Set::Values(_) => true,
-                    Set::Range(low, high) => is_literal(low) && is_literal(high),
-                    Set::Expr(list) => is_literal(list),
-                }
-        }
+        Expr::Not(_)
+        | Expr::Neg(_)
+        | Expr::IsNull(_)
+        | Expr::Regex(..)
+        | Expr::Binary(..)
+        | Expr::If(_)
+        | Expr::Call(..)
+        | Expr::List(_)
+        | Expr::In(..) => typed.expr.parts().into_iter().all(is_literal),
         _ => false,
     };
     if !constant_parts || typed.kind.is_never() {

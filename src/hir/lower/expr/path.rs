@@ -76,11 +76,8 @@ impl RuleLowerer<'_, '_> {
         match (field, step) {
             (Some(_), Some(_)) if !own && declared => {
                 let message = format!("`{root}` is a step and a field of this event");
-                self.report(
-                    Diagnostic::error(Code::AmbiguousAlias, span, message)
-                        .help("give the step another name with `as`"),
-                );
-                refused(span)
+                let help = "give the step another name with `as`";
+                self.refuse(Code::AmbiguousAlias, span, message, help)
             }
             (Some((field, kind)), step) if declared || step.is_none() => {
                 let index = dotted.and_then(|(_, index)| index);
@@ -122,11 +119,8 @@ impl RuleLowerer<'_, '_> {
 
     pub(super) fn not_constant(&mut self, found: &str, span: Span) -> Typed {
         let message = "only constants can stand here";
-        self.report(
-            Diagnostic::error(Code::NotAllowedHere, span, message)
-                .help(format!("a text stands in quotes: \"{found}\"")),
-        );
-        refused(span)
+        let help = format!("a text stands in quotes: \"{found}\"");
+        self.refuse(Code::NotAllowedHere, span, message, help)
     }
 
     /// In an emit a bare name is a part of the key.
@@ -147,8 +141,7 @@ impl RuleLowerer<'_, '_> {
                 || format!("count its repetitions: `count({root})`"),
                 |fields| format!("say which of its fields: {fields}"),
             );
-            self.report(Diagnostic::error(Code::NotAllowedHere, span, message).help(help));
-            return refused(span);
+            return self.refuse(Code::NotAllowedHere, span, message, help);
         }
         let owners: Vec<_> = self
             .steps
@@ -338,12 +331,8 @@ impl RuleLowerer<'_, '_> {
         let name = self.steps[index].name.clone();
         if self.steps[index].group {
             let message = format!("`{name}` is a group, which has no fields");
-            self.report(
-                Diagnostic::error(Code::NotAllowedHere, span, message).help(format!(
-                    "`count({name})` is how often it came; a field belongs to a step"
-                )),
-            );
-            return refused(span);
+            let help = format!("`count({name})` is how often it came; a field belongs to a step");
+            return self.refuse(Code::NotAllowedHere, span, message, help);
         }
         let Some(ty) = self.steps[index].ty else { return refused(span) };
         let Some((field, kind, element_index)) = self.field_at(ty, rest, span, &name) else {
@@ -387,17 +376,15 @@ impl RuleLowerer<'_, '_> {
     ) -> Option<(FieldRef, Kind, Option<i64>)> {
         let Some((dotted, index)) = dotted_parts(None, rest) else {
             let message = format!("an index comes right behind `{step}` or at the end");
-            self.report(
-                Diagnostic::error(Code::NotAllowedHere, span, message)
-                    .help(format!("write `{step}[0].field` or `{step}.list[0]`")),
-            );
+            let help = format!("write `{step}[0].field` or `{step}.list[0]`");
+            self.error(Code::NotAllowedHere, span, message, help);
             return None;
         };
         if dotted.is_empty() {
             let field = self.fields_in_common(of).into_iter().next().unwrap_or("field");
             let message = format!("this is a whole event of `{step}`");
             let help = format!("say which of its fields, such as `.{field}`");
-            self.report(Diagnostic::error(Code::NotAllowedHere, span, message).help(help));
+            self.error(Code::NotAllowedHere, span, message, help);
             return None;
         }
         let Some((field, kind)) = self.field_of(of, &dotted) else {
@@ -429,19 +416,13 @@ impl RuleLowerer<'_, '_> {
                 return self.path(path, ExprContext { bound: None, ..context });
             }
             let message = "inside of an aggregate stand fields of one step and constants only";
-            self.report(
-                Diagnostic::error(Code::NotAllowedHere, span, message)
-                    .help(format!("a field of the events of `{name}` is `{name}.field`")),
-            );
-            return refused(span);
+            let help = format!("a field of the events of `{name}` is `{name}.field`");
+            return self.refuse(Code::NotAllowedHere, span, message, help);
         }
         if let Some(PathPart::Index(_)) = path.rest.first() {
             let message = "an aggregate is over all events of a step";
-            self.report(
-                Diagnostic::error(Code::NotAllowedHere, span, message)
-                    .help(format!("leave the index out: `{name}.{}`", rest_text(&path.rest[1..]))),
-            );
-            return refused(span);
+            let help = format!("leave the index out: `{name}.{}`", rest_text(&path.rest[1..]));
+            return self.refuse(Code::NotAllowedHere, span, message, help);
         }
         let Some((field, kind, index)) = self.field_at(ty, &path.rest, span, &name) else {
             return refused(span);
@@ -463,18 +444,12 @@ impl RuleLowerer<'_, '_> {
             || matches!(context.bound, Some(TimeBound::Each(_)))
         {
             let message = "`prev` is the event captured before the one that a condition tests";
-            self.report(
-                Diagnostic::error(Code::NotAllowedHere, span, message)
-                    .help("name the step instead: `step.field`, `last(step.field)`"),
-            );
-            return refused(span);
+            let help = "name the step instead: `step.field`, `last(step.field)`";
+            return self.refuse(Code::NotAllowedHere, span, message, help);
         }
         let Some((dotted, index)) = dotted_parts(None, &path.rest) else {
             let message = "`prev` is one event, it has no index";
-            self.report(
-                Diagnostic::error(Code::NotAllowedHere, span, message).help("write `prev.field`"),
-            );
-            return refused(span);
+            return self.refuse(Code::NotAllowedHere, span, message, "write `prev.field`");
         };
         let visible: Vec<_> = (0..self.steps.len())
             .filter(|index| self.sees(context, *index))
@@ -482,11 +457,8 @@ impl RuleLowerer<'_, '_> {
             .collect();
         if visible.is_empty() {
             let message = "there is no event before the first step";
-            self.report(
-                Diagnostic::error(Code::AliasNotYetCaptured, span, message)
-                    .help("begin with a step without `prev`: `tick -> next down{2..}`"),
-            );
-            return refused(span);
+            let help = "begin with a step without `prev`: `tick -> next down{2..}`";
+            return self.refuse(Code::AliasNotYetCaptured, span, message, help);
         }
         let taken = visible.iter().filter_map(|index| self.steps[*index].ty);
         let mut types: Vec<_> = taken.flat_map(|of| self.types_of(&of).to_vec()).collect();
@@ -526,37 +498,27 @@ impl RuleLowerer<'_, '_> {
                 || format!("there are {}", listed(FACTS.iter().map(|(fact, ..)| *fact))),
                 |near| format!("did you mean `match.{near}`?"),
             );
-            self.report(Diagnostic::error(Code::UnknownField, span, message).help(help));
-            return refused(span);
+            return self.refuse(Code::UnknownField, span, message, help);
         };
         if *fact == MatchFact::Repetition
             && !(self.traits.repeats && matches!(context.what, What::Emit))
         {
             let message = "only a match of a silence that repeats has a number";
-            self.report(
-                Diagnostic::error(Code::NotAllowedHere, span, message)
-                    .help("it belongs in `emit` behind `not x for 5m repeat`"),
-            );
-            return refused(span);
+            let help = "it belongs in `emit` behind `not x for 5m repeat`";
+            return self.refuse(Code::NotAllowedHere, span, message, help);
         }
         match context.what {
             What::Timeout => {}
             What::Emit if *fact != MatchFact::Awaits => {}
             What::Emit => {
                 let message = "a match awaits nothing any more";
-                self.report(
-                    Diagnostic::error(Code::NotAllowedHere, span, message)
-                        .help("`match.awaits` belongs in `on timeout emit`"),
-                );
-                return refused(span);
+                let help = "`match.awaits` belongs in `on timeout emit`";
+                return self.refuse(Code::NotAllowedHere, span, message, help);
             }
             _ => {
                 let message = "`match` is known when it is reported, not in a condition";
-                self.report(
-                    Diagnostic::error(Code::NotAllowedHere, span, message)
-                        .help("use `match` in `emit` and `on timeout emit`"),
-                );
-                return refused(span);
+                let help = "use `match` in `emit` and `on timeout emit`";
+                return self.refuse(Code::NotAllowedHere, span, message, help);
             }
         }
         Typed { expr: Expr::Match(*fact), kind: *kind, span }

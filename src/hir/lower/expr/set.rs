@@ -97,9 +97,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 if !non_null(list.kind).intersects(Kind::LIST) {
                     let message = format!("`in` looks into a list, this is {}", list.kind);
                     let help = "a list is `[1, 2]`, a range `1..5`, a network \"10.0.0.0/8\"";
-                    self.report(
-                        Diagnostic::error(Code::TypeMismatch, list.span, message).help(help),
-                    );
+                    self.error(Code::TypeMismatch, list.span, message, help);
                     return None;
                 }
                 Some(Set::Expr(list.expr))
@@ -139,10 +137,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             && low.as_ref().compare(high.as_ref()).is_none_or(std::cmp::Ordering::is_gt)
         {
             let message = format!("the range {low}..{high} is empty");
-            self.report(
-                Diagnostic::warning(Code::AlwaysFalse, span, message)
-                    .help("the lesser end comes first"),
-            );
+            self.warn(Code::AlwaysFalse, span, message, "the lesser end comes first");
         }
         Some(Set::Range(low.expr, high.expr))
     }
@@ -200,10 +195,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let wanted = non_null(value.kind);
         if constant.is_null() {
             let message = "null is equal to nothing, not even to null";
-            self.report(
-                Diagnostic::warning(Code::AlwaysFalse, span, message)
-                    .help("ask with `is null` beside the list"),
-            );
+            self.warn(Code::AlwaysFalse, span, message, "ask with `is null` beside the list");
             return true;
         }
         if wanted == Kind::IP || wanted == Kind::TIME {
@@ -229,19 +221,15 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         let Expr::Literal(constant) = &network.expr else {
             let message = "a network is a text in quotes or a parameter";
-            self.report(
-                Diagnostic::error(Code::NotAllowedHere, network.span, message)
-                    .help("use `cidr(address, network)` for a computed one"),
-            );
+            let help = "use `cidr(address, network)` for a computed one";
+            self.error(Code::NotAllowedHere, network.span, message, help);
             return None;
         };
         let mut set = ValueSet::default();
         if let Err(constant) = add_to_set(&mut set, constant.clone(), Kind::IP) {
             let message = format!("{constant} is no network");
-            self.report(
-                Diagnostic::error(Code::BadLiteral, network.span, message)
-                    .help("a network is written as \"10.0.0.0/8\" or \"fe80::/10\""),
-            );
+            let help = "a network is written as \"10.0.0.0/8\" or \"fe80::/10\"";
+            self.error(Code::BadLiteral, network.span, message, help);
             return None;
         }
         Some(Set::Values(Arc::new(set)))

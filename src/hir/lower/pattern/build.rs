@@ -58,10 +58,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             (Length::ZERO, other) => other,
             (one, _) => {
                 let message = "only one of the times before an event can depend on other events";
-                self.report(
-                    Diagnostic::error(Code::BadBound, span, message)
-                        .help("let the others be fixed, or write two rules"),
-                );
+                let help = "let the others be fixed, or write two rules";
+                self.error(Code::BadBound, span, message, help);
                 one
             }
         }
@@ -70,10 +68,8 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn gap_too_short(&mut self, item: &PlanItem<'a>, silence: Length) {
         let span = item.arrow.gap.as_ref().map_or(item.span, |gap| gap.span);
         let message = format!("this gap ends before the {silence} of the `not` have passed");
-        self.report(
-            Diagnostic::error(Code::BadBound, span, message)
-                .help("the step comes after that time, so that its gap has to be longer"),
-        );
+        let help = "the step comes after that time, so that its gap has to be longer";
+        self.error(Code::BadBound, span, message, help);
     }
 
     pub(super) fn item(&mut self, item: &PlanItem<'a>, first: bool, within: Option<i64>) -> Item {
@@ -106,8 +102,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                         format_millis(within)
                     );
                     let help = "lower the group's `within`, or leave it out";
-                    let diagnostic = Diagnostic::error(Code::BadBound, item.span, message);
-                    self.report(diagnostic.help(help));
+                    self.error(Code::BadBound, item.span, message, help);
                 }
                 let body = self.sequence(plan, known.or(within));
                 let own = own.and_then(|own| self.length(own, from + 1));
@@ -192,7 +187,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             None
         };
         if let Some((message, help)) = diagnostic {
-            self.report(Diagnostic::error(Code::BadBound, gap.span, message).help(help));
+            self.error(Code::BadBound, gap.span, message, help);
             return None;
         }
         let min = self.length(written.0, from)?;
@@ -212,11 +207,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         if path.rest.is_empty() {
             let name = &path.root.node;
             let message = format!("which event says how long? `{name}` alone is no step's field");
-            self.report(
-                Diagnostic::error(Code::NotAllowedHere, path.span, message).help(format!(
-                    "name the step: `step.{name}`; a parameter is written `${name}`"
-                )),
-            );
+            let help = format!("name the step: `step.{name}`; a parameter is written `${name}`");
+            self.error(Code::NotAllowedHere, path.span, message, help);
             return None;
         }
         let context = ExprContext { candidate: None, what: What::Length(from), bound: None };
@@ -227,10 +219,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if !typed.kind.is_subset_of(Kind::DURATION.or(Kind::NULL)) {
             let found = typed.kind.without(Kind::NULL);
             let message = format!("this is {found}, not a duration");
-            self.report(
-                Diagnostic::error(Code::TypeMismatch, path.span, message)
-                    .help("declare the field as `duration`"),
-            );
+            self.error(Code::TypeMismatch, path.span, message, "declare the field as `duration`");
             return None;
         }
         let id = self.lengths.add(format!("{:?}", typed.expr), typed.expr);
@@ -244,10 +233,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             return Some(written);
         }
         let message = "a bound of no time at all";
-        self.report(
-            Diagnostic::error(Code::BadBound, dur.span(), message)
-                .help("the bound is exclusive, so it is at least 1ms"),
-        );
+        let help = "the bound is exclusive, so it is at least 1ms";
+        self.error(Code::BadBound, dur.span(), message, help);
         None
     }
 
@@ -276,18 +263,14 @@ impl<'a> RuleLowerer<'_, 'a> {
                 } else {
                     format!("`${}` is {}, not a duration", name.node, param.kind)
                 };
-                self.report(
-                    Diagnostic::error(Code::TypeMismatch, name.span, message)
-                        .help(format!("declare it as `param {}: duration = 10m`", name.node)),
-                );
+                let help = format!("declare it as `param {}: duration = 10m`", name.node);
+                self.error(Code::TypeMismatch, name.span, message, help);
                 None
             }
             Dur::Path(path) => {
                 let message = "this duration has to be known from the start";
-                self.report(
-                    Diagnostic::error(Code::NotAllowedHere, path.span, message)
-                        .help("write it as `10m` or as a parameter, `$name`"),
-                );
+                let help = "write it as `10m` or as a parameter, `$name`";
+                self.error(Code::NotAllowedHere, path.span, message, help);
                 None
             }
         }
@@ -416,17 +399,10 @@ fn common_type(plan: &SequencePlan<'_>) -> Option<Takes> {
 /// True if a condition is the same whatever parameters and lists say: those are there to be
 /// changed.
 fn is_fixed(expr: &Spanned<ast::Expr>) -> bool {
-    match &expr.node {
-        ast::Expr::Param(_) => false,
-        ast::Expr::In { value, set, .. } => {
-            !matches!(set.node, ast::Expr::Path(_)) && is_fixed(value) && is_fixed(set)
-        }
-        ast::Expr::Literal(_) | ast::Expr::Path(_) => true,
-        ast::Expr::Not(x) | ast::Expr::Neg(x) | ast::Expr::IsNull { value: x, .. } => is_fixed(x),
-        ast::Expr::Binary(_, a, b) | ast::Expr::Range(a, b) => is_fixed(a) && is_fixed(b),
-        ast::Expr::Call(_, items) | ast::Expr::OfMatches(_, items) | ast::Expr::List(items) => {
-            items.iter().all(is_fixed)
-        }
-        ast::Expr::If(parts) => parts.iter().all(is_fixed),
-    }
+    let reads_changeable = match &expr.node {
+        ast::Expr::Param(_) => true,
+        ast::Expr::In { set, .. } => matches!(set.node, ast::Expr::Path(_)),
+        _ => false,
+    };
+    !reads_changeable && expr.node.parts().into_iter().all(is_fixed)
 }

@@ -20,9 +20,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             let (name, site) = (step.name.clone(), step.site);
             if matches!(&*name, "prev" | "match") {
                 let message = format!("`{name}` has a meaning of its own");
-                let diagnostic = Diagnostic::error(Code::DuplicateName, site.span, message)
-                    .help("give the step another name");
-                self.report(diagnostic);
+                self.error(Code::DuplicateName, site.span, message, "give the step another name");
             }
             let first = self.steps[..index]
                 .iter()
@@ -361,21 +359,19 @@ impl<'a> RuleLowerer<'_, 'a> {
                          write a rule for each alternative",
                     )
                 };
-                self.report(Diagnostic::error(Code::LongestNotLast, span, message).help(help));
+                self.error(Code::LongestNotLast, span, message, help);
             } else if !is_step {
                 let message = "`longest` is for a single step, not for a group";
-                self.report(Diagnostic::error(Code::LongestNotLast, span, message).help(
-                    "leave the word out: the match comes with the last round that is \
-                             needed; with `each`, there is one for each number of rounds",
-                ));
+                let help = "leave the word out: the match comes with the last round that is \
+                             needed; with `each`, there is one for each number of rounds";
+                self.error(Code::LongestNotLast, span, message, help);
             } else if endless {
-                self.report(
-                    Diagnostic::error(
-                        Code::MissingClause,
-                        span,
-                        "nothing ends this loop, so that it would never be reported",
-                    )
-                    .help("give the rule a `within`, or the loop an `until` or `next`"),
+                let help = "give the rule a `within`, or the loop an `until` or `next`";
+                self.error(
+                    Code::MissingClause,
+                    span,
+                    "nothing ends this loop, so that it would never be reported",
+                    help,
                 );
             }
         }
@@ -396,10 +392,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                 format_millis(least),
                 format_millis(within)
             );
-            let diagnostic = Diagnostic::error(Code::ImpossibleTimes, span, message);
-            self.report(
-                diagnostic.help("raise `within`, or shorten what stands between the steps"),
-            );
+            let help = "raise `within`, or shorten what stands between the steps";
+            self.error(Code::ImpossibleTimes, span, message, help);
             return;
         }
         for item in &plan.items {

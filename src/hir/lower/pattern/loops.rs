@@ -57,7 +57,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             } else {
                 continue;
             };
-            self.report(Diagnostic::warning(Code::ExponentialLoop, span, message).help(help));
+            self.warn(Code::ExponentialLoop, span, message, help);
         }
     }
 
@@ -85,7 +85,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 PlanKind::Group { .. } => each,
                 _ => format!("{each}; `{{{min}.. longest}}` waits for all"),
             };
-            self.report(Diagnostic::warning(Code::LastLoopEager, span, message).help(help));
+            self.warn(Code::LastLoopEager, span, message, help);
         }
     }
 

@@ -174,10 +174,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let within = bound.map(|(_, bound)| bound.known().unwrap_or(i64::MAX));
         let sequence = self.sequence(plan, within);
         let within = bound.and_then(|(source, bound)| {
-            let home = std::mem::replace(&mut self.source, source);
-            let length = self.length(bound, self.steps.len());
-            self.source = home;
-            length
+            self.at(source, |lowerer| lowerer.length(bound, lowerer.steps.len()))
         });
         (sequence, within)
     }
@@ -311,17 +308,10 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             Unit::Group(body, bound) => {
                 let within = bound.as_ref().and_then(|bound| self.bound(bound));
-                let repeated = quant.can_repeat();
-                if repeated {
-                    self.traits.loop_count += 1;
-                    loops.push(self.traits.loop_count);
-                }
-                let plan = self.plan_body(body, times, loops);
-                if repeated {
-                    loops.pop();
-                }
-                let plan = plan?;
-                if repeated && plan.items.iter().all(PlanItem::can_be_empty) {
+                let plan = self.inside_of(&quant, loops, |lowerer, loops| {
+                    lowerer.plan_body(body, times, loops)
+                })?;
+                if quant.can_repeat() && plan.items.iter().all(PlanItem::can_be_empty) {
                     let message = "a group that can be empty is repeated";
                     self.report(
                         Diagnostic::error(Code::EmptyLoop, take.span, message)
@@ -346,19 +336,30 @@ impl<'a> RuleLowerer<'_, 'a> {
                             .label(format!("between 1 and {of}")),
                     );
                 }
-                let repeated = quant.can_repeat();
-                if repeated {
-                    self.traits.loop_count += 1;
-                    loops.push(self.traits.loop_count);
-                }
                 let needed = needed.clamp(1, of.max(1));
-                let plan = self.plan_alternatives(sequences, needed, take.span, times, loops);
-                if repeated {
-                    loops.pop();
-                }
-                self.plan_group(take, plan?, quant, within, bound.as_ref().map(Dur::span))
+                let plan = self.inside_of(&quant, loops, |lowerer, loops| {
+                    lowerer.plan_alternatives(sequences, needed, take.span, times, loops)
+                })?;
+                self.plan_group(take, plan, quant, within, bound.as_ref().map(Dur::span))
             }
         }
+    }
+
+    /// Lays out the inside of a group with this quantifier: one that repeats is a loop around it.
+    fn inside_of<T>(
+        &mut self,
+        quant: &QuantPlan<'a>,
+        loops: &mut Vec<usize>,
+        plan: impl FnOnce(&mut Self, &mut Vec<usize>) -> T,
+    ) -> T {
+        if !quant.can_repeat() {
+            return plan(self, loops);
+        }
+        self.traits.loop_count += 1;
+        loops.push(self.traits.loop_count);
+        let planned = plan(self, loops);
+        loops.pop();
+        planned
     }
 
     /// A group of one step is that step where this says the same, and one of alternatives these:
@@ -372,24 +373,19 @@ impl<'a> RuleLowerer<'_, 'a> {
         within_span: Option<Span>,
     ) -> Option<PlanKind<'a>> {
         let alias = take.alias.as_ref();
-        let single = match plan.items.as_slice() {
-            _ if plan.without.is_some() => None,
-            [PlanItem { kind: PlanKind::Step { step, quant, .. }, .. }] => {
-                Some((*step, quant.clone()))
-            }
-            _ => None,
-        };
-        if let Some((step, inner)) = &single {
-            let named = self.steps[*step].explicit;
+        if plan.without.is_none()
+            && let [PlanItem { kind: PlanKind::Step { step, quant: inner, .. }, .. }] =
+                plan.items.as_slice()
+        {
+            let step = *step;
+            let named = self.steps[step].explicit;
             if let Some(span) = within_span
                 && inner.quantifier.max == Some(1)
             {
                 let message = "this `within` bounds a single event";
-                let name = self.steps[*step].name.clone();
-                self.report(
-                    Diagnostic::error(Code::BadBound, span, message)
-                        .help(format!("put the repetition inside: `({name}{{3}} within 5s)`")),
-                );
+                let name = &self.steps[step].name;
+                let help = format!("put the repetition inside: `({name}{{3}} within 5s)`");
+                self.error(Code::BadBound, span, message, help);
                 return None;
             }
             let both_named = named && alias.is_some();
@@ -409,9 +405,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             };
             if let Some(merged) = merged {
                 if let Some(alias) = alias {
-                    self.rename(*step, alias);
+                    self.rename(step, alias);
                 }
-                self.steps[*step].many |= merged.can_repeat();
+                self.steps[step].many |= merged.can_repeat();
                 let item = plan.items.pop()?;
                 let PlanKind::Step { step, resolved, .. } = item.kind else { return None };
                 return Some(PlanKind::Step { step, resolved, quant: merged });
@@ -421,7 +417,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 && !named
                 && outer.span.is_none()
             {
-                self.rename(*step, alias);
+                self.rename(step, alias);
                 return Some(PlanKind::Group { plan, quant: outer, within, alias: None });
             }
         }
@@ -524,7 +520,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         let span = quant.span;
         let mut refuse = |code, message: String, help: &str| {
-            self.report(Diagnostic::error(code, span, message).help(help));
+            self.error(code, span, message, help);
         };
         let most = quant.max.unwrap_or(quant.min);
         if quant.max == Some(0) {

@@ -1,8 +1,8 @@
 //! `repeat`: a silence at the end that is reported each time that its length has passed once more.
 
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Span};
 use crate::hir::lower::context::RuleLowerer;
-use crate::syntax::ast::{Body, Part, Sequence, Unit};
+use crate::syntax::ast::{Body, Part, Sequence};
 use crate::time::format_millis;
 
 use super::{PlanKind, Planned};
@@ -24,14 +24,12 @@ impl<'a> RuleLowerer<'_, 'a> {
             _ => None,
         };
         let mut words = Vec::new();
-        body.sequences.iter().for_each(|sequence| find(sequence, &mut words));
+        find(&body.sequences, &mut words);
         for word in words.into_iter().filter(|word| own != Some(*word)) {
             let message = "only the silence at the end of the whole pattern can repeat";
-            let diagnostic = Diagnostic::error(Code::BadRepeat, word, message);
-            self.report(diagnostic.help(
-                "leave `repeat` out here; for steps behind each report, let this rule end here and \
-                 `emit as` an event, which another rule begins with",
-            ));
+            let help = "leave `repeat` out here; for steps behind each report, let this rule end here and \
+                 `emit as` an event, which another rule begins with";
+            self.error(Code::BadRepeat, word, message, help);
         }
         self.traits.repeats = own.is_some();
         let last = planned.and_then(|planned| planned.plan.items.last());
@@ -50,41 +48,29 @@ impl<'a> RuleLowerer<'_, 'a> {
         let twice = millis.saturating_mul(2);
         if millis == 0 {
             let message = "a silence of no length cannot be repeated";
-            let diagnostic = Diagnostic::error(Code::BadRepeat, word, message);
-            self.report(diagnostic.help("give the silence a length: `for 5m repeat`"));
+            let help = "give the silence a length: `for 5m repeat`";
+            self.error(Code::BadRepeat, word, message, help);
         } else if let Some(within) = within
             && within > millis
             && within <= twice
         {
             let message = "the silence is never reported a second time";
-            let diagnostic = Diagnostic::warning(Code::NeverRepeated, word, message);
-            self.report(diagnostic.help(format!(
+            let help = format!(
                 "the second report would come {} after the last event, and `within {}` is over by then",
                 format_millis(twice),
                 format_millis(within)
-            )));
+            );
+            self.warn(Code::NeverRepeated, word, message, help);
         }
     }
 }
 
-/// Adds the places of all `repeat`s of a sequence.
-fn find(sequence: &Sequence, words: &mut Vec<Span>) {
-    for (_, part) in &sequence.parts {
+/// Adds the places of all `repeat`s of sequences, and of those inside.
+fn find(sequences: &[Sequence], words: &mut Vec<Span>) {
+    for (_, part) in sequences.iter().flat_map(|sequence| &sequence.parts) {
         match part {
             Part::Not { repeat, .. } => words.extend(*repeat),
-            Part::Take(take) => match &take.unit {
-                Unit::Step(_) => {}
-                Unit::Group(body, _) => {
-                    for sequence in &body.sequences {
-                        find(sequence, words);
-                    }
-                }
-                Unit::Of(_, sequences, _) => {
-                    for sequence in sequences {
-                        find(sequence, words);
-                    }
-                }
-            },
+            Part::Take(take) => find(take.unit.sequences(), words),
         }
     }
 }
