@@ -188,7 +188,6 @@ pub(crate) fn nearest<'a>(
 /// The Levenshtein distance with adjacent transpositions, ignoring case. For the crates of this
 /// repository only.
 #[doc(hidden)]
-#[doc(hidden)]
 pub fn edit_distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().flat_map(char::to_lowercase).take(64).collect();
     let b: Vec<char> = b.chars().flat_map(char::to_lowercase).take(64).collect();
