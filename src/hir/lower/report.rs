@@ -81,10 +81,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         if never && !typed.kind.is_never() && self.env.errors == errors {
             let message = "this condition is always false";
-            self.report(
-                Diagnostic::warning(Code::AlwaysFalse, condition.span, message)
-                    .help("no match fulfils it, so that none is reported"),
-            );
+            let help = "no match fulfils it, so that none is reported";
+            self.warn(Code::AlwaysFalse, condition.span, message, help);
         }
         typed.expr
     }
@@ -245,19 +243,13 @@ impl<'a> RuleLowerer<'_, 'a> {
             } else {
                 "each event is a match at once: `emit` says what it reports"
             };
-            self.env.report(
-                source,
-                Diagnostic::warning(Code::NothingToSay, clause.span, message).help(help),
-            );
+            self.env.warn(source, Code::NothingToSay, clause.span, message, help);
         }
         if let (Some(without), false) = (&body.without, is_silence) {
             let site = self.steps[without.step.index()].site;
             let message = "a match of this pattern is one event, so that `without` says nothing";
-            self.env.report(
-                site.source,
-                Diagnostic::warning(Code::NothingToSay, site.span, message)
-                    .help("to ask for the time before or after it, use `not x for 10m`"),
-            );
+            let help = "to ask for the time before or after it, use `not x for 10m`";
+            self.env.warn(site.source, Code::NothingToSay, site.span, message, help);
         }
     }
 

@@ -2,7 +2,7 @@
 //! function, an aggregate or a step can give at all.
 
 use super::{ExprContext, Typed, non_null};
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Span};
 use crate::hir::Expr;
 use crate::hir::expr::{AggregateOp, BinaryOp, MatchFact, MatchesFact};
 use crate::hir::functions::Callee;
@@ -45,7 +45,7 @@ impl RuleLowerer<'_, '_> {
         };
         if let Some(reason) = self.never(op, subject, value, context) {
             let message = "this comparison is always false";
-            self.report(Diagnostic::warning(Code::AlwaysFalse, span, message).help(reason));
+            self.warn(Code::AlwaysFalse, span, message, reason);
         }
     }
 
@@ -59,7 +59,7 @@ impl RuleLowerer<'_, '_> {
     ) {
         if let Some(reason) = self.never(BinaryOp::Eq, value, item, context) {
             let message = "nothing is equal to this item of the list";
-            self.report(Diagnostic::warning(Code::AlwaysFalse, span, message).help(reason));
+            self.warn(Code::AlwaysFalse, span, message, reason);
         }
     }
 

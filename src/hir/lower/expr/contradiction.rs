@@ -242,7 +242,8 @@ impl<'e> Facts<'e> {
                 }
                 if is_repeatable(a) && is_repeatable(b) {
                     let is_swapped = left > right;
-                    let ways = if is_swapped { orders(op.mirrored()).unwrap_or(ways) } else { ways };
+                    let ways =
+                        if is_swapped { orders(op.mirrored()).unwrap_or(ways) } else { ways };
                     let pair = if is_swapped { (right, left) } else { (left, right) };
                     let still = self.of_two.entry(pair).or_insert(LESS | EQUAL | GREATER);
                     *still &= ways;

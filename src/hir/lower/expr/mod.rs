@@ -290,7 +290,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         } else {
             format!("`*` is any text and `?` one character, as in \"*{text}*\"; else write `==`")
         };
-        self.report(Diagnostic::warning(Code::NoWildcard, pattern.span, message).help(help));
+        self.warn(Code::NoWildcard, pattern.span, message, help);
     }
 
     /// Reports if something is divided by a constant zero.
