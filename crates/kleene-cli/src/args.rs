@@ -110,16 +110,14 @@ pub(crate) struct RunArgs {
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
-    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
-    /// can name only files in the directories of the rule files. May be given several times
-    #[arg(long, value_name = "DIR")]
-    pub(crate) allow_path: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) allowed: AllowedArgs,
 }
 
 impl RunArgs {
     /// The rules.
     pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
-        RuleArgs { paths: &self.rules, params: &self.params, allowed: &self.allow_path }
+        RuleArgs { paths: &self.rules, params: &self.params, allowed: &self.allowed.allow_path }
     }
 }
 
@@ -234,16 +232,14 @@ pub(crate) struct WhyArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
-    /// can name only files in the directories of the rule files. May be given several times
-    #[arg(long, value_name = "DIR")]
-    pub(crate) allow_path: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) allowed: AllowedArgs,
 }
 
 impl WhyArgs {
     /// The rules.
     pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
-        RuleArgs { paths: &self.rules, params: &self.params, allowed: &self.allow_path }
+        RuleArgs { paths: &self.rules, params: &self.params, allowed: &self.allowed.allow_path }
     }
 }
 
@@ -349,6 +345,15 @@ impl InputArgs {
     }
 }
 
+/// The files that rule files may name.
+#[derive(Args, Debug)]
+pub(crate) struct AllowedArgs {
+    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
+    /// can name only files in the directories of the rule files. May be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(crate) allow_path: Vec<PathBuf>,
+}
+
 /// `kleene check`
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
@@ -364,16 +369,14 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
-    /// can name only files in the directories of the rule files. May be given several times
-    #[arg(long, value_name = "DIR")]
-    pub(crate) allow_path: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) allowed: AllowedArgs,
 }
 
 impl CheckArgs {
     /// The rules.
     pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
-        RuleArgs { paths: &self.rules, params: &[], allowed: &self.allow_path }
+        RuleArgs { paths: &self.rules, params: &[], allowed: &self.allowed.allow_path }
     }
 }
 
@@ -392,16 +395,14 @@ pub(crate) struct TestArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 
-    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
-    /// can name only files in the directories of the rule files. May be given several times
-    #[arg(long, value_name = "DIR")]
-    pub(crate) allow_path: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) allowed: AllowedArgs,
 }
 
 impl TestArgs {
     /// The rules.
     pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
-        RuleArgs { paths: &self.rules, params: &[], allowed: &self.allow_path }
+        RuleArgs { paths: &self.rules, params: &[], allowed: &self.allowed.allow_path }
     }
 }
 
@@ -453,16 +454,14 @@ pub(crate) struct ExplainArgs {
     #[arg(long, requires = "subjects")]
     pub(crate) svg: bool,
 
-    /// Let rule files also name files (`use`, `list .. from`) in this directory; by default they
-    /// can name only files in the directories of the rule files. May be given several times
-    #[arg(long, value_name = "DIR")]
-    pub(crate) allow_path: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) allowed: AllowedArgs,
 }
 
 impl ExplainArgs {
     /// The rules.
     pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
-        RuleArgs { paths: &self.subjects, params: &self.params, allowed: &self.allow_path }
+        RuleArgs { paths: &self.subjects, params: &self.params, allowed: &self.allowed.allow_path }
     }
 }
 
