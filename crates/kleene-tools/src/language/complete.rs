@@ -193,7 +193,7 @@ impl Offer<'_> {
             }
             Slot::StepName => self.captured(),
             Slot::Duration => {
-                self.params();
+                self.params("$");
                 self.captured();
             }
             Slot::Operand => {
@@ -223,7 +223,7 @@ impl Offer<'_> {
                     self.add(&member.name, CompletionKind::Field, &member.detail, 0);
                 }
             }
-            Slot::Param => self.params_by_name(),
+            Slot::Param => self.params(""),
             Slot::TestStep => self.words(TEST_STEPS),
         }
     }
@@ -324,15 +324,8 @@ impl Offer<'_> {
         }
     }
 
-    fn params(&mut self) {
-        self.each_param("$");
-    }
-
-    fn params_by_name(&mut self) {
-        self.each_param("");
-    }
-
-    fn each_param(&mut self, sign: &str) {
+    /// Adds the parameters, each behind `sign`.
+    fn params(&mut self, sign: &str) {
         let mut params: Vec<(String, String)> = Vec::new();
         for (_, rule) in self.set.with_bases(self.rule) {
             let locals = rule.locals.iter().filter(|local| local.kind == LocalKind::Param);
@@ -404,7 +397,7 @@ impl Offer<'_> {
             return self.words(&["null", "true", "false"]);
         }
         self.captured();
-        self.params();
+        self.params("$");
         for (name, signature, about) in words::CALLS {
             self.add(name, CompletionKind::Function, signature, 4);
             self.document(about);

@@ -104,8 +104,15 @@ impl Set {
         &'s self,
         rule: Option<&'s RuleScan>,
     ) -> impl Iterator<Item = (usize, &'s RuleScan)> {
-        let own = rule.map(|rule| (0, rule));
-        std::iter::successors(own, |(_, rule)| self.rule_named(rule.base.as_deref()?))
+        self.bases_from(rule.map(|rule| (0, rule)))
+    }
+
+    /// Returns a rule with the number of its file, and those that it is an instance of.
+    fn bases_from<'s>(
+        &'s self,
+        rule: Option<(usize, &'s RuleScan)>,
+    ) -> impl Iterator<Item = (usize, &'s RuleScan)> {
+        std::iter::successors(rule, |(_, rule)| self.rule_named(rule.base.as_deref()?))
             .take(MAX_CHAIN)
     }
 
@@ -173,6 +180,10 @@ impl Set {
         names: &[String],
     ) -> Vec<Member> {
         let mut members = Vec::new();
+        let fact = |(name, detail, _): &(&str, &str, &str)| Member {
+            name: String::from(*name),
+            detail: String::from(*detail),
+        };
         let Some((first, rest)) = names.split_first() else { return members };
         if let Some((_, event)) = candidate.and_then(|step| self.event_of(rule, step)) {
             add_fields(&mut members, &event.fields, names);
@@ -185,15 +196,9 @@ impl Set {
                     add_fields(&mut members, &event.fields, rest);
                 }
             }
-            "match" => members.extend(words::FACTS.iter().map(|(name, detail, _)| Member {
-                name: String::from(*name),
-                detail: String::from(*detail),
-            })),
+            "match" => members.extend(words::FACTS.iter().map(fact)),
             "matches" if !self.is_captured(rule, first) => {
-                members.extend(words::SET_FACTS.iter().map(|(name, detail, _)| Member {
-                    name: String::from(*name),
-                    detail: String::from(*detail),
-                }));
+                members.extend(words::SET_FACTS.iter().map(fact));
             }
             _ => {
                 let captured = self.captured(rule);
@@ -263,10 +268,7 @@ impl Set {
             }
             Role::Record(RecordOf::Rule(rule)) => {
                 let (file, rule) = self.rule_named(rule)?;
-                let mut rules = std::iter::successors(Some((file, rule)), |(_, rule)| {
-                    self.rule_named(rule.base.as_deref()?)
-                })
-                .take(MAX_CHAIN);
+                let mut rules = self.bases_from(Some((file, rule)));
                 let (file, span) = rules.find_map(|(file, rule)| {
                     // A rule without `emit` reports its key.
                     let mut reported = rule.emits.iter().chain(&rule.key);
