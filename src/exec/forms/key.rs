@@ -121,15 +121,24 @@ impl KeyState {
     #[inline(always)]
     pub(in crate::exec) fn runs(&self) -> &[Run] {
         match &self.form {
+            // A branch, as nearly all keys take it, and no call.
+            Form::Runs { gone: 0, runs } => runs,
             Form::Runs { gone, runs } => &runs[*gone as usize..],
             Form::Window(_) | Form::SharedSuffix { .. } => &[],
         }
+    }
+
+    /// True if there are runs.
+    #[inline(always)]
+    pub(in crate::exec) fn has_runs(&self) -> bool {
+        matches!(&self.form, Form::Runs { gone, runs } if runs.len() > *gone as usize)
     }
 
     /// Returns the runs, to be changed in place.
     #[inline]
     pub(in crate::exec) fn runs_in_place(&mut self) -> &mut [Run] {
         match &mut self.form {
+            Form::Runs { gone: 0, runs } => runs,
             Form::Runs { gone, runs } => &mut runs[*gone as usize..],
             Form::Window(_) | Form::SharedSuffix { .. } => &mut [],
         }
@@ -288,6 +297,15 @@ impl KeyState {
                 Some((representative, suffixes, newest))
             }
             Form::Runs { .. } | Form::Window(_) => None,
+        }
+    }
+
+    /// Returns the number of partial matches of a shared suffix: the representative and its suffixes.
+    #[inline(always)]
+    pub(super) fn member_count(&self) -> usize {
+        match &self.form {
+            Form::SharedSuffix { suffixes, .. } => 1 + *suffixes as usize,
+            Form::Runs { .. } | Form::Window(_) => 0,
         }
     }
 

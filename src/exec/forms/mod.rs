@@ -238,7 +238,7 @@ impl<E: Event> Matcher<E> {
         let kind = match self.form() {
             FormKind::Runs => FormKind::Runs,
             // A key whose partial matches were carried over from another rule goes on with them.
-            _ if !key.runs().is_empty() => FormKind::Runs,
+            _ if key.has_runs() => FormKind::Runs,
             other => other,
         };
         of_form!(kind, push(self, store, key, arrival, sink))

@@ -60,7 +60,7 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
         {
             Self::advance(matcher, store, key, time, sink);
         }
-        if key.run_count() >= matcher.most_runs {
+        if key.member_count() >= matcher.most_runs {
             // One by one, until none of them is left.
             Self::into_runs(matcher, store, key);
             return RunsForm::push(matcher, store, key, arrival, sink);
