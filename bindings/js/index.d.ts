@@ -256,6 +256,7 @@ export interface Summary {
   derived: number;
   dividedByZero: number;
   valuesTooLarge: number;
+  /** Partial matches of a rule without timeouts may count for a while after their deadline. */
   stillOpen: number;
   /** Events that wait to be sorted. */
   buffered: number;
@@ -519,7 +520,10 @@ export interface OutputItem {
   count?: string;
 }
 export interface OpenAt {
-  /** How many are open in all; `partials` has at most `limit`, 1000 if not given. */
+  /**
+   * How many are open in all; `partials` has at most `limit`, 1000 if not given. Of a key whose
+   * partial matches are held in the compact form, the first 1000 count.
+   */
   total: number;
   partials: OpenPartial[];
   /** How many wait in each state, over all of them. */

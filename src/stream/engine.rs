@@ -298,7 +298,9 @@ impl<E: Event> Engine<E> {
     }
 
     /// Collects the open partial matches of the rule with this name, ordered by first event. A rule
-    /// that reports no timeouts may list partial matches for a while after their deadline.
+    /// that reports no timeouts may list partial matches for a while after their deadline. Of a key
+    /// whose partial matches are held in the compact form, the first 1,000 are listed;
+    /// [`Stats::partials`] counts all.
     ///
     /// The call is meant for inspection: its time is in proportion to the open partial matches.
     /// Keys in a [cold store](crate::stream::ColdStore) are read into memory and stay there until
