@@ -25,93 +25,87 @@ fn failures(test: &str) -> (RuleSet, Vec<Failure>) {
     (rules, failures)
 }
 
+/// A rule, the steps of a test, and the number of its failures.
+const EXPECTATIONS: &[(&str, &str, usize)] = &[
+    // Before and after what is expected comes.
+    ("r", "at 0s a { k: \"1\", v: 1 } expect no match at 1s b { k: \"1\", v: 2 } expect match", 0),
+    ("r", "at 0s a { k: \"1\", v: 1 } expect match at 1s b { k: \"1\", v: 2 }", 1),
+    ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect no match", 1),
+    // Fields and times.
+    (
+        "r",
+        "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match { a: 1.0, k: \"1\", at: 1s } at 1s",
+        0,
+    ),
+    (
+        "r",
+        "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match { at: \"2000-01-01T00:00:01Z\" }",
+        0,
+    ),
+    ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match { a: 2 }", 1),
+    ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match at 2s", 1),
+    (
+        "r",
+        "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } advance to 2s expect no match at 2s",
+        0,
+    ),
+    ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match { a: null }", 1),
+    // How many matches there are.
+    (
+        "counts",
+        "at 0s a { k: \"1\", v: 1 } at 0s a { k: \"1\", v: 2 } at 1s b { k: \"1\", v: 3 }
+             expect match { n: 2 } count 2 at 1s expect no match count 1",
+        0,
+    ),
+    ("counts", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 3 } expect match count 2", 1),
+    // One match is no two.
+    (
+        "r",
+        "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match expect match { a: 1 }",
+        1,
+    ),
+    // The first line leaves to the second what only fits there.
+    (
+        "r",
+        "at 0s a { k: \"1\", v: 1 } at 0s a { k: \"1\", v: 2 } at 1s b { k: \"1\", v: 3 }
+             expect match { b: 3 } expect match { a: 1 } expect match",
+        1,
+    ),
+    (
+        "r",
+        "at 0s a { k: \"1\", v: 1 } at 0s a { k: \"1\", v: 2 } at 1s b { k: \"1\", v: 3 }
+             expect match { b: 3 } expect match { a: 1 } expect no match { a: 3 }",
+        0,
+    ),
+    // Timeouts come with time only, and nothing is finished at the end.
+    (
+        "r",
+        "at 0s a { k: \"1\", v: 1 } expect no timeout advance to 10s expect timeout { a: 1 } at 10s",
+        0,
+    ),
+    ("r", "at 0s a { k: \"1\", v: 1 } expect timeout", 1),
+    (
+        "r",
+        "at 0s a { k: \"1\", v: 1 } at 20s a { k: \"2\", v: 1 } expect timeout { k: \"1\" } at 10s expect no match",
+        0,
+    ),
+    ("r", "at 0s a { k: \"1\", v: 1 } advance to 1m expect no timeout { a: 2 } expect match", 1),
+    // A rule that emits nothing reports its key.
+    (
+        "keyed",
+        "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 0 } expect match { k: \"1\" } at 1s",
+        0,
+    ),
+    (
+        "keyed",
+        "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 0 } expect match { k: \"2\" } at 1s",
+        1,
+    ),
+];
+
 #[test]
 fn expectations_hold_or_fail_where_they_stand() {
-    let cases = [
-        // Before and after what is expected comes.
-        (
-            "r",
-            "at 0s a { k: \"1\", v: 1 } expect no match at 1s b { k: \"1\", v: 2 } expect match",
-            0,
-        ),
-        ("r", "at 0s a { k: \"1\", v: 1 } expect match at 1s b { k: \"1\", v: 2 }", 1),
-        ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect no match", 1),
-        // Fields and times.
-        (
-            "r",
-            "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match { a: 1.0, k: \"1\", at: 1s } at 1s",
-            0,
-        ),
-        (
-            "r",
-            "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match { at: \"2000-01-01T00:00:01Z\" }",
-            0,
-        ),
-        ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match { a: 2 }", 1),
-        ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match at 2s", 1),
-        (
-            "r",
-            "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } advance to 2s expect no match at 2s",
-            0,
-        ),
-        ("r", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match { a: null }", 1),
-        // How many matches there are.
-        (
-            "counts",
-            "at 0s a { k: \"1\", v: 1 } at 0s a { k: \"1\", v: 2 } at 1s b { k: \"1\", v: 3 }
-             expect match { n: 2 } count 2 at 1s expect no match count 1",
-            0,
-        ),
-        ("counts", "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 3 } expect match count 2", 1),
-        // One match is no two.
-        (
-            "r",
-            "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 2 } expect match expect match { a: 1 }",
-            1,
-        ),
-        // The first line leaves to the second what only fits there.
-        (
-            "r",
-            "at 0s a { k: \"1\", v: 1 } at 0s a { k: \"1\", v: 2 } at 1s b { k: \"1\", v: 3 }
-             expect match { b: 3 } expect match { a: 1 } expect match",
-            1,
-        ),
-        (
-            "r",
-            "at 0s a { k: \"1\", v: 1 } at 0s a { k: \"1\", v: 2 } at 1s b { k: \"1\", v: 3 }
-             expect match { b: 3 } expect match { a: 1 } expect no match { a: 3 }",
-            0,
-        ),
-        // Timeouts come with time only, and nothing is finished at the end.
-        (
-            "r",
-            "at 0s a { k: \"1\", v: 1 } expect no timeout advance to 10s expect timeout { a: 1 } at 10s",
-            0,
-        ),
-        ("r", "at 0s a { k: \"1\", v: 1 } expect timeout", 1),
-        (
-            "r",
-            "at 0s a { k: \"1\", v: 1 } at 20s a { k: \"2\", v: 1 } expect timeout { k: \"1\" } at 10s expect no match",
-            0,
-        ),
-        (
-            "r",
-            "at 0s a { k: \"1\", v: 1 } advance to 1m expect no timeout { a: 2 } expect match",
-            1,
-        ),
-        // A rule that emits nothing reports its key.
-        (
-            "keyed",
-            "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 0 } expect match { k: \"1\" } at 1s",
-            0,
-        ),
-        (
-            "keyed",
-            "at 0s a { k: \"1\", v: 1 } at 1s b { k: \"1\", v: 0 } expect match { k: \"2\" } at 1s",
-            1,
-        ),
-    ];
-    for (rule, steps, wrong) in cases {
+    for &(rule, steps, wrong) in EXPECTATIONS {
         let (_, failures) = failures(&format!("test {rule} {{ {steps} }}"));
         assert_eq!(failures.len(), wrong, "{rule}: {steps}");
     }
