@@ -1,5 +1,4 @@
 /** The fixed parts of the page. */
-import { visible } from "kleene-components";
 
 /** The element of an id; the page always has it. */
 export function part<T extends HTMLElement = HTMLElement>(id: string): T {
@@ -38,20 +37,6 @@ export function bytes(value: number): string {
 export function took(milliseconds: number): string {
   if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(1)} s`;
   return `${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
-}
-
-/** A reason of the package in the words of the page, which has fields for options. */
-export function inPageWords(reason: string): string {
-  const more = "under \u201cMore\u201d";
-  return visible(reason, "keep")
-    .replace(/with `type` \(`type: "([^"`]*)"`\)/, "with \u201cType\u201d (`$1`)")
-    .replace(/^outOfOrder:/, "\u201cLate by up to\u201d:")
-    .replaceAll(" (`format` csv)", "")
-    .replaceAll("(`type`)", "(\u201cType\u201d)")
-    .replaceAll("with `type`", "with \u201cType\u201d")
-    .replaceAll("`typeField`", `\u201cType field\u201d ${more}`)
-    .replace(/`timeUnit: "(\w+)"`/g, `\u201cTimes in\u201d $1, ${more}`)
-    .replaceAll("`timeUnit`", `\u201cTimes in\u201d, ${more},`);
 }
 
 /** Runs `action` once things have been quiet for so long; `flush` runs at once what waits. */

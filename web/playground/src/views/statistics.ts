@@ -1,7 +1,8 @@
 /** What the last run counted, what it cost, and what it could not take. */
 import type { Summary } from "kleene";
 import { brief, el, visible } from "kleene-components";
-import { count, fill, inPageWords, took } from "../page.ts";
+import { count, fill, took } from "../page.ts";
+import { inPageWords } from "../reason.ts";
 
 export interface Measured {
   summary: Summary;
