@@ -21,8 +21,6 @@ function loadedFirst(file: string, seen = new Set<string>()): Set<string> {
 // With the editor in it, the first diagnostics came 20 ms later.
 test("the module does not wait for the components", () => {
   const first = loadedFirst(join(import.meta.dirname, "../src/main.ts"));
-  expect([...first].filter((path) => path.startsWith("kleene-"))).toEqual([
-    "kleene-wasm-file?url",
-  ]);
+  expect([...first].filter((path) => path.startsWith("kleene-"))).toEqual(["kleene-wasm-file?url"]);
   expect(first.size).toBeGreaterThan(3);
 });
