@@ -151,7 +151,7 @@ impl Cutter {
         }
     }
 
-    /// Returns the room for the next bytes of the input; [`arrived`](Cutter::arrived) is then told
+    /// Returns the room for the next bytes of the input; [`arrived`](Cutter::arrived) then takes
     /// their number.
     pub(crate) fn space(&mut self) -> &mut [u8] {
         self.buffer.resize(self.filled + SIZE, 0);
