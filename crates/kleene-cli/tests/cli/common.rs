@@ -1,8 +1,8 @@
 //! Runs the built program in a directory of its own.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -15,6 +15,26 @@ pub(crate) struct Exit {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+}
+
+/// Sends a running program the signal of Ctrl-C.
+pub(crate) fn interrupt(child: &Child) {
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+}
+
+/// Interrupts a running program and waits for its end. `text` is what was read of its output.
+#[cfg(unix)]
+pub(crate) fn interrupted(
+    mut child: Child,
+    mut stdout: BufReader<ChildStdout>,
+    mut text: String,
+) -> Exit {
+    interrupt(&child);
+    stdout.read_to_string(&mut text).unwrap();
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    Exit { code: child.wait().unwrap().code(), stdout: text, stderr }
 }
 
 impl Dir {

@@ -40,8 +40,7 @@ fn interrupted(dir: &Dir, input: &str) -> Exit {
     while !last.exists() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(kill.unwrap().success());
+    crate::common::interrupt(&child);
     let ran = Exit::from(child.wait_with_output().unwrap());
     drop(stdin);
     ran

@@ -1,7 +1,7 @@
 //! `kleene run --threads N` says what one thread says.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
 use crate::common::{Dir, Exit};
@@ -224,12 +224,7 @@ fn results_come_at_once_and_ctrl_c_ends_the_run() {
     writeln!(stdin, r#"{{"type":"paid","ts":40000,"order":9}}"#).unwrap();
     // Time goes on: `ann` was quiet for 30 seconds.
     stdout.read_line(&mut text).unwrap();
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    stdout.read_to_string(&mut text).unwrap();
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    let ran = Exit { code: child.wait().unwrap().code(), stdout: text, stderr };
+    let ran = crate::common::interrupted(child, stdout, text);
     drop(stdin);
     assert_eq!((ran.code, ran.count("matches")), (Some(130), 2), "{}", ran.stderr);
     assert_eq!((ran.results().len(), ran.count("suppressed")), (2, 2), "{}", ran.stderr);

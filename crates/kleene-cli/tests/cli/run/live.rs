@@ -57,12 +57,7 @@ fn ctrl_c_ends_with_what_was_found_so_far() {
     let mut text = String::new();
     stdout.read_line(&mut text).unwrap();
     stdout.read_line(&mut text).unwrap();
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    stdout.read_to_string(&mut text).unwrap();
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    let ran = Exit { code: child.wait().unwrap().code(), stdout: text, stderr };
+    let ran = crate::common::interrupted(child, stdout, text);
     // The input is still open: nothing but the signal has ended it.
     drop(stdin);
     assert_eq!(ran.code, Some(130));
