@@ -173,7 +173,8 @@ impl Steps<'_> {
                 self.step(depth, &head, &notes);
             }
             ItemKind::Not { condition, .. } => {
-                let bound = item.gap.and_then(|gap| gap.max).map(|max| self.words.length(max));
+                let bound = item.gap.and_then(|gap| gap.silence());
+                let bound = bound.map(|time| self.words.length(time));
                 let step = self.words.step_text(*condition);
                 let span = bound.as_ref().map(|bound| format!(" for {bound}")).unwrap_or_default();
                 let next = if item.contiguity == Contiguity::Next { " right after" } else { "" };

@@ -6,7 +6,7 @@ use super::guard::{Guard, violated};
 use super::items::{forbids, may_be_empty, quantifier};
 use super::position::{FIRST, Frame, Turn};
 use super::tree::Tree;
-use crate::hir::{ItemKind, StepId};
+use crate::hir::{Item, ItemKind, StepId};
 
 impl Tree<'_> {
     /// The nots whose absence is asked for where the item is waited for: those right before it,
@@ -71,11 +71,9 @@ impl Tree<'_> {
     fn nots_after(&self, frames: &[Frame], index: usize) -> Vec<Guard> {
         let items = &self.sequence(frames).items;
         if index + 1 < items.len() {
-            let nots = items[index + 1..].iter().take_while(|item| item.is_not());
-            // One with its own time begins with the last event.
-            let lasting = nots
-                .take_while(|item| item.gap.is_none_or(|gap| gap.max.is_none()))
-                .filter(|item| forbids(item));
+            // One with its own time begins with the last event, and so does a `next not`.
+            let lasts = |item: &&Item| forbids(item) && item.gap.is_none();
+            let lasting = items[index + 1..].iter().take_while(lasts);
             let until = self.group_until(frames);
             return lasting.map(|item| violated(item).unless(until)).collect();
         }

@@ -136,9 +136,13 @@ impl<'a> RuleLowerer<'_, 'a> {
             let help = "leave out `ordered`, or `repeat`";
             self.env.error(source, Code::BadRepeat, clause.span, message, help);
         }
-        if let Some((source, clause)) = clauses.get("once") {
+        // With `having`, the first reports can be left out.
+        if let Some((source, clause)) = clauses.get("once")
+            && clauses.get("having").is_none()
+        {
             let message = "nothing is repeated after the first match (`once`)";
-            let help = "leave out `once`, or `repeat`";
+            let help = "leave out `once`, or `repeat`; to report the second one only, add \
+                        `having match.repetition >= 2`";
             self.env.error(source, Code::BadRepeat, clause.span, message, help);
         }
     }

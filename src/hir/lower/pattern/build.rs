@@ -7,6 +7,7 @@ use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::expr::contradiction;
 use crate::hir::lower::names::{Resolved, Takes};
 use crate::hir::lower::terms::{ExprContext, What};
+use crate::hir::silence::SilenceRow;
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, Quantifier,
     Sequence, StepId, Test, Without,
@@ -19,17 +20,21 @@ use crate::value::{Kind, Value};
 impl<'a> RuleLowerer<'_, 'a> {
     pub(super) fn sequence(&mut self, plan: &SequencePlan<'a>, within: Option<i64>) -> Sequence {
         let mut items = Vec::new();
-        // The length of a `not` before the item: the item comes no sooner.
-        let mut silence = Length::ZERO;
+        // The `not`s before the item: it comes when their silences are over.
+        let mut row = SilenceRow::START;
         for (index, item) in plan.items.iter().enumerate() {
             let mut lowered = self.item(item, index == 0, within);
             match lowered.kind {
                 ItemKind::Not { .. } if index > 0 => {
-                    let own = lowered.gap.and_then(|gap| gap.max).unwrap_or(Length::ZERO);
-                    silence = self.longer(silence, own, item.span);
+                    let own = lowered.gap.and_then(|gap| gap.max);
+                    match row.add(own) {
+                        Ok(window) => lowered.gap = window,
+                        Err(()) => self.two_read_times(item.span),
+                    }
                 }
                 ItemKind::Not { .. } => {}
-                _ if silence != Length::ZERO => {
+                _ if row.passed != Length::ZERO => {
+                    let silence = row.passed;
                     let nothing = Gap { min: Length::ZERO, max: None };
                     let Gap { min, max } = lowered.gap.unwrap_or(nothing);
                     let least = silence.as_millis();
@@ -37,7 +42,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                         self.gap_too_short(item, silence);
                     }
                     lowered.gap = Some(Gap { min: self.longer(min, silence, item.span), max });
-                    silence = Length::ZERO;
+                    row = SilenceRow::START;
                 }
                 _ => {}
             }
@@ -57,12 +62,16 @@ impl<'a> RuleLowerer<'_, 'a> {
             (one, other) if one == other || other == Length::ZERO => one,
             (Length::ZERO, other) => other,
             (one, _) => {
-                let message = "only one of the times before an event can depend on other events";
-                let help = "let the others be fixed, or write two rules";
-                self.error(Code::BadBound, span, message, help);
+                self.two_read_times(span);
                 one
             }
         }
+    }
+
+    fn two_read_times(&mut self, span: Span) {
+        let message = "only one of the times before an event can depend on other events";
+        let help = "let the others be fixed, or write two rules";
+        self.error(Code::BadBound, span, message, help);
     }
 
     fn gap_too_short(&mut self, item: &PlanItem<'a>, silence: Length) {
