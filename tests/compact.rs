@@ -207,7 +207,7 @@ fn counts_are_exact_up_to_the_largest_number_and_saturate_beyond() {
 fn totals_leave_out_nulls_and_what_was_not_captured() {
     let text = |clauses: &str| {
         format!(
-            "match a -> any b? as x -> any c within 1h skip none {clauses}
+            "match a -> any b{{0..1 each}} as x -> any c within 1h skip none {clauses}
              emit {{ n: matches.count, sum: matches.sum(x.v), avg: matches.avg(x.v),
                      min: matches.min(x.v), max: matches.max(x.v) }}"
         )
