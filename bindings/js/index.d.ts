@@ -210,6 +210,8 @@ export interface Limits {
   bufferedBytes?: number;
   stepsPerEvent?: number;
   matchesPerSet?: number;
+  /** Nodes of the graph of a key, where a rule is in the compact form. */
+  graphNodesPerKey?: number;
 }
 export interface EngineOptions extends RuleOptions, InputOptions {
   /** How late events may come: `"5s"`, or milliseconds. Without it they come in order. */

@@ -55,9 +55,15 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
     out
 }
 
+/// The reason why a rule with a `limit` is not in the compact form.
+const LIMIT_COUNTS: &str = "`limit` counts partial matches one by one";
+
 /// Describes the strategy, and why it was picked.
 fn strategy(of: &Explanation<'_>) -> String {
-    match of.program.strategy() {
+    let listed = of.rule.limit.is_some() && of.program.prefers_compact;
+    let picked = if listed { of.program.strategy_of_runs() } else { of.program.strategy() };
+    match picked {
+        _ if listed => format!("{picked}; not compact, as {LIMIT_COUNTS}"),
         Strategy::General => {
             let reason = of.program.why_general().unwrap_or("nothing else fits");
             let skip = &of.rule.pattern.skip.strategy;

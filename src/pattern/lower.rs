@@ -81,7 +81,12 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     let mut matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
     check_reach(&hir, matcher.program(), &types)?;
     if let Some(Limit { partials, policy }) = whole.limit {
-        let limits = Limits { partial_matches_per_key: partials, policy, ..matcher.limits() };
+        let limits = Limits {
+            partial_matches_per_key: partials,
+            is_of_rule: true,
+            policy,
+            ..matcher.limits()
+        };
         matcher = matcher.with_limits(limits);
     }
     let version = version(&whole, (&hir, &types, &key), suppress);

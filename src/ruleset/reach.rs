@@ -45,10 +45,11 @@ pub(super) fn compile(
         if let Some((site, diagnostic)) = unreachable(rule, layout, &checked.schema, &reach) {
             reports.push(report(site, diagnostic, files));
         }
-        if let Some(diagnostic) = listed(&program) {
+        if let Some(diagnostic) = listed(rule, &program) {
             reports.push(report(layout.pattern, diagnostic, files));
         }
-        if program.prefers_compact && rule.pattern.report != hir::Report::All {
+        let is_compact = program.prefers_compact && rule.limit.is_none();
+        if is_compact && rule.pattern.report != hir::Report::All {
             let (file, span) = layout.pattern;
             let source = &files[file].0;
             reports.retain(|report| !is_of_loop(report, source, span));
@@ -59,10 +60,11 @@ pub(super) fn compile(
 }
 
 /// Returns the warning for a pattern whose matches multiply and are counted by listing them.
-fn listed(program: &Program) -> Option<Diagnostic> {
+fn listed(rule: &Rule, program: &Program) -> Option<Diagnostic> {
     let keeps_all = matches!(program.skip().strategy, SkipStrategy::None | SkipStrategy::ToNext);
     let is_explosive = program.is_explosive && program.report != hir::Report::All && keeps_all;
-    let reason = program.why_not_compact().filter(|_| is_explosive)?;
+    let limit = rule.limit.map(|_| "`limit` counts partial matches one by one");
+    let reason = program.why_not_compact().or(limit).filter(|_| is_explosive)?;
     let message = "the matches of this pattern multiply, and are listed one by one";
     Some(
         Diagnostic::warning(Code::ListedMatches, Span::default(), message)

@@ -122,6 +122,8 @@ pub(super) fn run(
         (Stop::End, Some(newest)) => {
             // The moment of the last event is over. Where this fails, to stop says why.
             let _ = crew.send(Parsed::end(newest));
+            // The summary counts what can still go on.
+            let _ = crew.sweep();
             crew.stop()?
         }
         _ => crew.stop()?,

@@ -195,12 +195,14 @@ fn setting(args: &RunArgs) -> Value {
         "strict": reading.is_strict.then_some(true),
         "steps-per-event": args.matching.steps_per_event,
         "matches-per-set": args.matching.matches_per_set,
+        "graph-nodes-per-key": args.matching.graph_nodes_per_key,
         "out-of-order": args.events.out_of_order.map(|bound| bound.as_millis().to_string()),
     })
 }
 
 /// Options that checkpoints of older versions do not have.
-const ADDED: [&str; 5] = ["max-line", "param", "steps-per-event", "matches-per-set", "strict"];
+const ADDED: [&str; 6] =
+    ["max-line", "param", "steps-per-event", "matches-per-set", "graph-nodes-per-key", "strict"];
 
 fn same_setting(before: &Value, now: &Value) -> Result<()> {
     let Some(fields) = now.as_object() else { return Ok(()) };

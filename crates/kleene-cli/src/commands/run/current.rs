@@ -121,6 +121,8 @@ impl Current<'_> {
     ) -> Result<()> {
         let loaded = read?.map_err(|refused| anyhow!(refused.text))?;
         suits(self.args, &loaded)?;
+        // The verdicts count what can still go on.
+        engine.sweep();
         let replacement = engine.replace_rules(&loaded.set)?;
         feed.renew(engine.schema(), &loaded.schema);
         outlets.output.renew(engine.schema());
