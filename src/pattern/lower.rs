@@ -583,7 +583,8 @@ fn quantifier<E>(item: &DraftItem<E>) -> Result<Quantifier> {
         if item.mode.is_some() && !item.optional {
             return refuse("`greedy`, `each` and `longest` need `times` or `one_or_more`");
         }
-        let mode = item.mode.unwrap_or(LoopMode::Each);
+        let default = if item.optional { LoopMode::Greedy } else { LoopMode::Each };
+        let mode = item.mode.unwrap_or(default);
         return Ok(Quantifier { optional: item.optional, mode, ..Quantifier::ONCE });
     };
     if max == Some(0) {
