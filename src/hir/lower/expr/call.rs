@@ -107,6 +107,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             return refused(span);
         }
         let kind = kind.or(Kind::NULL);
+        let text = args.first().map(|arg| Typed { expr: arg.expr.clone(), ..*arg });
         let args: Vec<Expr> = args.into_iter().map(|arg| arg.expr).collect();
         let zone = function.zoned.and_then(|(at, _)| match args.get(at) {
             Some(Expr::Literal(Value::String(zone))) => Zone::parse(zone),
@@ -116,7 +117,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             Some(zone) => Callee::InZone(function, Arc::new(zone)),
             None => callee,
         };
-        fold(Typed { expr: Expr::Call(callee, args), kind, span })
+        let typed = fold(Typed { expr: Expr::Call(callee, args), kind, span });
+        self.warn_of_conversion(function.name, text, &typed);
+        typed
     }
 
     /// Time zones and networks that are constants are checked now.
