@@ -3,6 +3,7 @@
 mod bounds;
 mod call;
 mod contradiction;
+mod foreign;
 mod matches;
 mod negation;
 mod nothing;
