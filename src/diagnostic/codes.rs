@@ -127,6 +127,9 @@ codes! {
     /// A pattern, or a step of it, that no stream of events reaches.
     Unreachable = "E0413",
 
+    /// A comparison with the word `null`.
+    NullCompared = "E0417",
+
     /// A rule without `match`.
     MissingMatch = "E0501",
     /// A clause that needs another one, such as `on timeout` without `within`.
@@ -190,6 +193,8 @@ codes! {
     NoWildcard = "W0015",
     /// A test without an expectation.
     NothingExpected = "W0016",
+    /// A function that reads a constant text which does not hold a value.
+    AlwaysNull = "W0022",
 }
 
 impl Code {

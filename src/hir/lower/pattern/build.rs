@@ -366,7 +366,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.report(if is_captured && is_fixed {
                 let message = "no event fulfils this condition, so the step can never come";
                 Diagnostic::error(Code::ImpossibleStep, condition.span, message)
-                    .help("its parts contradict each other or a `define`; do you mean `or`?")
+                    .help(why_impossible(all.as_ref(), step.conditions.len() > 1))
             } else {
                 let message = "this condition is always false";
                 Diagnostic::warning(Code::AlwaysFalse, condition.span, message)
@@ -383,6 +383,38 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.note_not_fixed(id);
         }
         id
+    }
+}
+
+/// The help for a condition that no event fulfils, which is `all` conditions of a step together.
+fn why_impossible(all: Option<&Expr>, are_several: bool) -> &'static str {
+    match all {
+        Some(Expr::Literal(Value::Null)) => {
+            "it compares with a value that is always null, and null is not true"
+        }
+        Some(Expr::Literal(_)) => {
+            "it does not depend on the event: leave it out, or compare a field"
+        }
+        Some(expr) if compares_null(expr) => {
+            "a part of it compares with a value that is always null, and null is not true"
+        }
+        Some(Expr::Binary(BinaryOp::And, ..)) => {
+            "its parts contradict each other or a `define`; do you mean `or`?"
+        }
+        _ if are_several => "its parts contradict each other or a `define`",
+        _ => "it contradicts itself",
+    }
+}
+
+/// True if a part that has to hold is a comparison with null.
+fn compares_null(expr: &Expr) -> bool {
+    match expr {
+        Expr::Binary(BinaryOp::And, a, b) => compares_null(a) || compares_null(b),
+        Expr::Literal(value) => value.is_null(),
+        Expr::Binary(op, a, b) if *op != BinaryOp::Or => {
+            [a, b].iter().any(|side| matches!(***side, Expr::Literal(Value::Null)))
+        }
+        _ => false,
     }
 }
 

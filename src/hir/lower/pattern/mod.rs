@@ -513,7 +513,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let until = take.until.as_ref();
         let Some(quant) = &take.quant else {
             if let Some(until) = until {
-                self.until_without_loop(until_span(until), "this is no loop");
+                self.until_without_loop(take, until, "this is no loop");
             }
             let quantifier = Quantifier::ONCE;
             return QuantPlan { quantifier, span: None, until: None };
@@ -552,7 +552,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if let Some(until) = until
             && max.is_some()
         {
-            self.until_without_loop(until_span(until), "this loop ends by itself");
+            self.until_without_loop(take, until, "this loop ends by itself");
         }
         let quantifier = Quantifier { min, max, optional, inner, mode, until: None };
         let until = until.filter(|_| max.is_none()).map(|until| match until {
@@ -564,12 +564,28 @@ impl<'a> RuleLowerer<'_, 'a> {
         QuantPlan { quantifier, span: Some(span), until }
     }
 
-    fn until_without_loop(&mut self, span: Span, label: &str) {
+    fn until_without_loop(&mut self, take: &Take, until: &Until, label: &str) {
+        let span = until_span(until);
+        let text = |span: Span, other: &'static str| match self.text_at(span) {
+            "..." | "" => other,
+            text => text,
+        };
+        let unit = match &take.unit {
+            Unit::Step(step) => text(step.span, "x"),
+            _ => "(...)",
+        };
+        let (end, forbidden) = match until {
+            Until::Step(choice) => (text(choice.span, "y").to_owned(), text(choice.span, "y")),
+            Until::Condition(test) => (format!("[{}]", text(test.span, "...")), "x[...]"),
+        };
+        let least = take.quant.as_ref().map_or(1, |quant| quant.min);
         let message = "`until` ends a loop without an upper bound";
+        let help = format!(
+            "to forbid it from the first event of the match to the last, write `without {forbidden}` \
+             after the pattern; `{unit}{{{least}..}} until {end}` repeats the step until then"
+        );
         self.report(
-            Diagnostic::error(Code::UntilWithoutLoop, span, message).label(label).help(
-                "write `x{1..} until y`; what ends the whole pattern is `(a -> b) without y`",
-            ),
+            Diagnostic::error(Code::UntilWithoutLoop, span, message).label(label).help(help),
         );
     }
 }
