@@ -389,7 +389,7 @@ fn what_rules_feed_at_the_last_moment_is_reported_once_wherever_the_input_is_cut
     };
     assert!(plain(&lines).contains("\"rule\":\"after\""), "the test tests nothing");
     for cut in 1..lines.len() {
-        for then in cut..=lines.len() {
+        for then in cut..=lines.len().min(cut + 1) {
             let _ = std::fs::remove_dir_all(dir.path("state"));
             for until in [cut, then, lines.len()] {
                 dir.write("in.jsonl", lines[..until].concat().as_bytes());
