@@ -72,7 +72,7 @@ pub(crate) struct Moment<'a> {
 }
 
 /// A checkpoint that is not written yet.
-pub(crate) struct Held {
+pub(crate) struct HeldCheckpoint {
     head: Value,
     snapshot: Vec<u8>,
     is_whole: bool,
@@ -81,7 +81,7 @@ pub(crate) struct Held {
 impl State {
     /// Adds the length of the output with what the end of the input brought. A run that goes on
     /// cuts the output back to the checkpoint.
-    pub(crate) fn with_end(&self, mut held: Held, output: Option<u64>) -> Held {
+    pub(crate) fn with_end(&self, mut held: HeldCheckpoint, output: Option<u64>) -> HeldCheckpoint {
         held.head["output_whole"] = json!(output);
         held.head["output_whole_end"] = written::probe(Some(&self.output), output);
         held
@@ -164,7 +164,7 @@ impl State {
         &mut self,
         moment: &Moment<'_>,
         engine: &mut Engine<Record>,
-    ) -> Result<Held> {
+    ) -> Result<HeldCheckpoint> {
         let Moment { position, output, rejects, counts, tally, has_ended } = *moment;
         let head = json!({
             "run": self.setting,
@@ -191,11 +191,11 @@ impl State {
         if let Some(failure) = engine.failure() {
             return Err(failure.clone()).context("there is no checkpoint of what is held now");
         }
-        Ok(Held { head, snapshot, is_whole })
+        Ok(HeldCheckpoint { head, snapshot, is_whole })
     }
 
     /// Keeps a checkpoint.
-    pub(crate) fn write(&mut self, held: Held) -> Result<()> {
+    pub(crate) fn write(&mut self, held: HeldCheckpoint) -> Result<()> {
         self.directory.write(held.head, &held.snapshot, held.is_whole)?;
         self.last = Instant::now();
         self.events = 0;

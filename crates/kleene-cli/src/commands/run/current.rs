@@ -15,7 +15,7 @@ use crate::input::Feed;
 use crate::paths;
 use crate::progress::Progress;
 use crate::rules::{self, Listing, Loaded};
-use crate::state::{Held, Moment, State};
+use crate::state::{HeldCheckpoint, Moment, State};
 use crate::watch::{Files, Watch};
 use kleene_tools::counts::{Counts, counted};
 
@@ -155,7 +155,7 @@ impl Current<'_> {
         engine: &mut Engine<Record>,
         outlets: &mut Outlets,
         counts: &Counts,
-    ) -> Result<Option<Held>> {
+    ) -> Result<Option<HeldCheckpoint>> {
         let Some(state) = &mut self.state else { return Ok(None) };
         let (output, rejects) = (outlets.output.settle(), outlets.rejects.settle());
         // A failed output is reported as an error; the checkpoint before it stays the newest.
