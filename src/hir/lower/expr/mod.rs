@@ -3,12 +3,14 @@
 mod bounds;
 mod call;
 mod contradiction;
+mod known;
 mod matches;
 mod negation;
 mod path;
 mod set;
 
 pub(in crate::hir::lower) use contradiction::{contradiction, exclude};
+pub(in crate::hir::lower) use known::{NeverHolds, StepGap};
 
 use std::sync::Arc;
 
