@@ -198,9 +198,9 @@ impl RuleLowerer<'_, '_> {
     fn key_part_of(&self, expr: &Expr, context: ExprContext) -> Option<usize> {
         let part = match expr {
             Expr::Key(part) => *part,
-            Expr::Field(field) => self.key_with(field, self.type_of(context.candidate))?,
+            Expr::Field(field) => self.key_with(field, context.candidate.and_then(Takes::one))?,
             Expr::Captured(of) => {
-                let ty = of.step.and_then(|step| self.type_of(self.steps[step.index()].ty));
+                let ty = of.step.and_then(|step| self.steps[step.index()].one_type());
                 self.key_with(&of.field, ty)?
             }
             _ => return None,
@@ -221,10 +221,6 @@ impl RuleLowerer<'_, '_> {
                 field => ty.is_some_and(|ty| is_in(ty, field)),
             }
         })
-    }
-
-    fn type_of(&self, takes: Option<Takes>) -> Option<TypeId> {
-        takes.and_then(Takes::one)
     }
 
     /// The times that an expression adds and subtracts; `None` if it is something else.
@@ -278,7 +274,7 @@ impl RuleLowerer<'_, '_> {
             FieldRef::ByType(fields) => {
                 !fields.is_empty() && fields.iter().all(|(ty, field)| is_time(*ty, field))
             }
-            field => self.type_of(of).is_some_and(|ty| is_time(ty, field)),
+            field => of.and_then(Takes::one).is_some_and(|ty| is_time(ty, field)),
         }
     }
 
@@ -296,7 +292,7 @@ impl RuleLowerer<'_, '_> {
                 let mut range = TimeRange { low: Some(0), high: inside };
                 if let What::Step(own) = context.what
                     && let Some(gap) = self.traits.gaps.get(&own)
-                    && (step.is_none() || gap.after == step.map(|step| step.index()))
+                    && (step.is_none() || gap.after == step.map(StepId::index))
                 {
                     range.low = range.low.max(Some(gap.min));
                     range.high = match (range.high, gap.max) {
@@ -306,9 +302,8 @@ impl RuleLowerer<'_, '_> {
                 }
                 range
             }
-            (TimePoint::Captured(..), TimePoint::Candidate)
-            | (TimePoint::Start, TimePoint::Captured(..) | TimePoint::End)
-            | (TimePoint::Captured(..), TimePoint::End) => {
+            (TimePoint::Captured(..), TimePoint::Candidate | TimePoint::End)
+            | (TimePoint::Start, TimePoint::Captured(..) | TimePoint::End) => {
                 self.time_range(earlier, later, context)?.reversed()
             }
             (TimePoint::Captured(..), TimePoint::Captured(..)) => {

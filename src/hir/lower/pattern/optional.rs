@@ -20,9 +20,13 @@ impl<'a> RuleLowerer<'_, 'a> {
                 PlanKind::Group { plan, quant, .. } if quant.quantifier.is_once() => {
                     self.warn_never_captured(plan)
                 }
-                PlanKind::Alternatives { branches, count: 1 } => branches
-                    .iter()
-                    .fold(false, |is_any, branch| self.warn_never_captured(branch) || is_any),
+                PlanKind::Alternatives { branches, count: 1 } => {
+                    let mut is_any = false;
+                    for branch in branches {
+                        is_any |= self.warn_never_captured(branch);
+                    }
+                    is_any
+                }
                 _ => false,
             };
         };
