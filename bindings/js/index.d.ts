@@ -184,7 +184,10 @@ export interface InputOptions {
   typeField?: string;
   /** The type of all events, where the input does not say. */
   type?: string;
-  /** The field that holds the event time where the type declares none, `ts` if not given. */
+  /**
+   * The field that holds the event time of every event: one without it is rejected. If not given, it
+   * is the declared field of type `time`, else `ts`.
+   */
   timeField?: string;
   /** What numbers that are moments count; `ms` if not given. */
   timeUnit?: "s" | "ms" | "us" | "ns";

@@ -193,6 +193,16 @@ codes! {
     NoWildcard = "W0015",
     /// A test without an expectation.
     NothingExpected = "W0016",
+    /// A greedy loop with an upper bound, which one repetition too many ends.
+    FullLoop = "W0017",
+    /// What can be left out at the end, where the match is reported before it.
+    NeverCaptured = "W0018",
+    /// A field of the last step in what a timeout reports.
+    NullInTimeout = "W0019",
+    /// A network without a prefix length: a single address.
+    OneAddress = "W0020",
+    /// An `of` that is an `or` or an `and`.
+    NeedlessOf = "W0021",
     /// A function that reads a constant text which does not hold a value.
     AlwaysNull = "W0022",
 }

@@ -79,6 +79,13 @@ impl<'a> RuleLowerer<'_, 'a> {
                 .first()
                 .is_some_and(|ty| contradiction(expr, *ty, &self.env.schema)),
         };
+        let known = if never { None } else { self.never_holds(&typed.expr, context) };
+        if let Some(reason) = known.filter(|_| self.env.errors == errors) {
+            let (why, help) = reason.say();
+            let message = "this condition is always false";
+            let diagnostic = Diagnostic::warning(Code::AlwaysFalse, condition.span, message);
+            self.report(diagnostic.label(why).help(help));
+        }
         if never && !typed.kind.is_never() && self.env.errors == errors {
             let message = "this condition is always false";
             let help = "no match fulfils it, so that none is reported";

@@ -161,26 +161,50 @@ impl<'p> Builder {
             if asked.iter().any(|known| (known.target, known.guard) == (stop, violated)) {
                 continue;
             }
-            self.add(state, Verb::Proceed, stop, violated);
-            if let Some(added) = self.graph.states[state.index()].transitions.last_mut() {
-                added.is_behind = true;
-            }
+            self.add_stop_behind(state, step, violated)?;
         }
         Ok(())
     }
 
-    /// Returns the violations of the `not`s without a time right after the item of `cursor`. Where
-    /// that item repeats, they hold from its first event on, for the events that it skips. A `not`
-    /// with a time of its own begins with the last event, and so does a `next not`.
-    pub(super) fn nots_after(&mut self, cursor: ItemCursor<'p>) -> Vec<GuardId> {
+    /// Returns the `not`s without a time right after the item of `cursor`, with their violations.
+    /// Where that item repeats, they hold from its first event on, for the events that it does not
+    /// take. A `not` with a time of its own begins with the last event, and so does a `next not`.
+    pub(super) fn nots_after(&mut self, cursor: ItemCursor<'p>) -> Vec<(StepId, GuardId)> {
         let lasts =
             |item: &&Item| item.is_not() && item.contiguity != Contiguity::Next && !has_time(item);
         let nots = cursor.following().iter().take_while(lasts);
         nots.filter_map(|item| match item.kind {
-            ItemKind::Not { condition, .. } => Some(self.extend(cursor, condition)),
+            ItemKind::Not { step, condition } => Some((step, self.extend(cursor, condition))),
             _ => None,
         })
         .collect()
+    }
+
+    /// Adds the stops of the `not`s after a loop to a state in which the loop goes on. What the loop
+    /// takes there violates nothing.
+    pub(super) fn add_stops_to_loop(
+        &mut self,
+        cursor: ItemCursor<'p>,
+        state: StateId,
+    ) -> Result<(), AutomatonError> {
+        for (step, violated) in self.nots_after(cursor) {
+            self.add_stop_behind(state, step, violated)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_stop_behind(
+        &mut self,
+        state: StateId,
+        step: StepId,
+        violated: GuardId,
+    ) -> Result<(), AutomatonError> {
+        let stop = self.stop(step)?;
+        self.add(state, Verb::Proceed, stop, violated);
+        if let Some(added) = self.graph.states[state.index()].transitions.last_mut() {
+            added.is_behind = true;
+        }
+        Ok(())
     }
 
     /// Returns the target of an optional item's event: a copy of `state` in which the `not`s before

@@ -156,6 +156,10 @@ impl<'a> RuleLowerer<'_, 'a> {
                 Diagnostic::error(Code::BadLiteral, arg.span, format!("{text:?} is no network"))
                     .help("a network is written as \"10.0.0.0/8\" or \"fe80::/10\"")
             }
+            "network" => {
+                self.warn_of_one_address(text, arg.span);
+                return true;
+            }
             _ => return true,
         };
         self.report(diagnostic);
@@ -239,6 +243,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if !self.expect_visible(context, step, span) {
             return refused(span);
         }
+        self.warn_of_last_step(step, span, context);
         let id = StepId::new(step);
         if whole && op == AggregateOp::Count {
             let aggregate = Aggregate { op, step: id, arg: None };

@@ -312,7 +312,7 @@ fn any_exclude_each_other(facts: &[(String, Fact<'_>)]) -> bool {
 }
 
 /// The comparison that holds where this one is false.
-fn opposite(op: BinaryOp) -> Option<BinaryOp> {
+pub(super) fn opposite(op: BinaryOp) -> Option<BinaryOp> {
     Some(match op {
         BinaryOp::Eq => BinaryOp::Ne,
         BinaryOp::Ne => BinaryOp::Eq,

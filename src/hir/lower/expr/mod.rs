@@ -4,6 +4,7 @@ mod bounds;
 mod call;
 mod contradiction;
 mod foreign;
+mod known;
 mod matches;
 mod negation;
 mod nothing;
@@ -11,6 +12,7 @@ mod path;
 mod set;
 
 pub(in crate::hir::lower) use contradiction::{contradiction, exclude};
+pub(in crate::hir::lower) use known::{NeverHolds, StepGap};
 
 use std::sync::Arc;
 

@@ -353,6 +353,7 @@ impl RuleLowerer<'_, '_> {
             Some((PathPart::Index(number), rest)) => (Some(nth(number.node)), rest),
             _ => (None, path.rest.as_slice()),
         };
+        self.warn_of_last_step(index, span, context);
         let name = self.steps[index].name.clone();
         if self.steps[index].group {
             let message = format!("`{name}` is a group, which has no fields");
@@ -454,6 +455,19 @@ impl RuleLowerer<'_, '_> {
             return None;
         }
         Some((field, kind, index))
+    }
+
+    /// Warns of a step that no timeout holds: with it, the partial match would be a match.
+    pub(super) fn warn_of_last_step(&mut self, index: usize, span: Span, context: ExprContext) {
+        if context.what != What::Timeout || !self.traits.last_steps.contains(&index) {
+            return;
+        }
+        let name = &self.steps[index].name;
+        let message = format!("a timeout never holds a `{name}`");
+        let label = "with this step the match is complete, and does not time out";
+        let help = "leave the field out; `match.step` is the step that was reached";
+        let diagnostic = Diagnostic::warning(Code::NullInTimeout, span, message);
+        self.report(diagnostic.label(label).help(help));
     }
 
     /// Inside of an aggregate.

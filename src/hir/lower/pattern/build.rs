@@ -4,7 +4,7 @@ use super::{PlanItem, PlanKind, PlanUntil, SequencePlan, Silence, Written, conti
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::BinaryOp;
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::expr::contradiction;
+use crate::hir::lower::expr::{NeverHolds, contradiction};
 use crate::hir::lower::names::{Resolved, Takes};
 use crate::hir::lower::terms::{ExprContext, What};
 use crate::hir::silence::SilenceRow;
@@ -357,6 +357,13 @@ impl<'a> RuleLowerer<'_, 'a> {
                 never = Some((*source, condition));
             }
         }
+        if let (None, Some(all)) = (never, &all)
+            && self.env.errors == errors
+            && let Some((source, last)) = step.conditions.last()
+        {
+            let context = ExprContext { candidate: Some(of), what, bound: None };
+            self.report_never(all, context, (*source, last.span), &step.conditions);
+        }
         // If a part was refused, the rest may look impossible for that reason alone.
         if let Some((source, condition)) = never.filter(|_| self.env.errors == errors) {
             self.source = source;
@@ -415,6 +422,32 @@ fn compares_null(expr: &Expr) -> bool {
             [a, b].iter().any(|side| matches!(***side, Expr::Literal(Value::Null)))
         }
         _ => false,
+    }
+}
+
+impl<'a> RuleLowerer<'_, 'a> {
+    /// Reports a condition that the key, or the order of time, rules out. The times of fields can
+    /// be others than event times (`--time-field`), so that these are warnings.
+    fn report_never(
+        &mut self,
+        expr: &Expr,
+        context: ExprContext,
+        (source, span): (usize, Span),
+        conditions: &[(usize, &'a Spanned<ast::Expr>)],
+    ) {
+        let Some(reason) = self.never_holds(expr, context) else { return };
+        let is_captured = matches!(context.what, What::Step(index) if !self.steps[index].negated);
+        let is_fixed = conditions.iter().all(|(_, condition)| is_fixed(condition));
+        let is_of_key = matches!(reason, NeverHolds::Key(_));
+        let (why, help) = reason.say();
+        let diagnostic = if is_of_key && is_captured && is_fixed {
+            let message = "no event fulfils this condition, so the step can never come";
+            Diagnostic::error(Code::ImpossibleStep, span, message)
+        } else {
+            let message = "this condition is always false";
+            Diagnostic::warning(Code::AlwaysFalse, span, message)
+        };
+        self.env.report(source, diagnostic.label(why).help(help));
     }
 }
 

@@ -141,9 +141,8 @@ fn run_alone(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
     let mut stop =
         pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt, &mut current);
     if matches!(stop, Stop::End) {
-        stop = current.end(&mut engine, &mut outlets);
-    }
-    if matches!(stop, Stop::End | Stop::Interrupted)
+        stop = current.end(&feed, &mut engine, &mut outlets, &counts);
+    } else if matches!(stop, Stop::Interrupted)
         && let Err(error) = current.keep(&feed, &mut engine, &mut outlets, &counts)
     {
         stop = Stop::Failed(error);
