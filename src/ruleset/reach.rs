@@ -148,12 +148,6 @@ fn unreachable(
             format!("`not {name}` before it forbids all events that could be this step"),
             "let the `not` ask for less, or leave it out".to_owned(),
         ),
-        Some(Obstacle::LoopNot { looped, times, name }) => (
-            format!(
-                "`not {name}` holds from the first event of the loop before it, and forbids the next"
-            ),
-            written_out(rule, looped, times, &name, step),
-        ),
         Some(Obstacle::Until) => (
             "`until` ends the loop before that".to_owned(),
             "let `until` ask for an event that the loop does not take".to_owned(),
@@ -172,8 +166,6 @@ enum Obstacle {
     Loop(String, String),
     /// A `not`.
     Not(String),
-    /// A `not` that forbids a repetition of the loop before it.
-    LoopNot { looped: StepId, times: u32, name: String },
     /// The `until` of its own loop, or of a group around it.
     Until,
 }
@@ -204,22 +196,7 @@ fn reason(rule: &Rule, layout: &Layout, schema: &Schema, step: StepId) -> Option
         }
         _ => None,
     });
-    // Behind a loop, a `not` holds from the loop's first event on.
-    let in_loop = || {
-        path.before.windows(2).find_map(|items| match (&items[0].kind, &items[1].kind) {
-            (
-                ItemKind::Step { step: looped, condition: of, quantifier },
-                ItemKind::Not { step, condition },
-            ) if quantifier.min > 1 && self::covers(rule, layout, schema, *condition, *of) => {
-                let (looped, times) = (*looped, quantifier.min);
-                Some(Obstacle::LoopNot { looped, times, name: name(*step) })
-            }
-            _ => None,
-        })
-    };
-    nearest
-        .or_else(in_loop)
-        .or_else(|| path.until.iter().any(|until| covers(*until)).then_some(Obstacle::Until))
+    nearest.or_else(|| path.until.iter().any(|until| covers(*until)).then_some(Obstacle::Until))
 }
 
 /// The braces of a loop with `each`.
@@ -232,18 +209,6 @@ fn with_each(quantifier: &Quantifier) -> String {
         Contiguity::Relaxed => "",
     };
     format!("{{{min}..{max} {word}each}}")
-}
-
-/// The help for a loop whose next repetition a `not` forbids: the loop, step by step.
-fn written_out(rule: &Rule, looped: StepId, times: u32, not: &str, next: StepId) -> String {
-    let name = |step: StepId| &*rule.pattern.steps[step.index()].name;
-    let (looped, next) = (name(looped), name(next));
-    let steps = if times <= 4 {
-        vec![looped; times as usize].join(" -> ")
-    } else {
-        format!("{looped} -> ... -> {looped}")
-    };
-    format!("write the loop out: `{steps} -> not {not} -> {next}`")
 }
 
 fn is_greedy(quantifier: &Quantifier) -> bool {

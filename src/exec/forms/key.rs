@@ -444,6 +444,15 @@ impl KeyState {
         self.open_count().all()
     }
 
+    /// Returns the number of parts that hold the open partial matches: an event takes a step for
+    /// each. In the compact form these are few, as one stands for many partial matches.
+    pub fn part_count(&self) -> usize {
+        match self.groups() {
+            Some(groups) => groups.configuration_count(),
+            None => self.runs().len(),
+        }
+    }
+
     /// Returns the number of open partial matches.
     #[inline(always)]
     pub(crate) fn open_count(&self) -> OpenCount {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::guard::{Guard, Move};
-use super::position::{CurrentBranch, Position, Side, Standing, Wait};
+use super::position::{CurrentBranch, Leaving, Position, Side, Standing, Wait};
 use super::tree::Tree;
 use crate::time::Timestamp;
 
@@ -181,7 +181,7 @@ impl Tree<'_> {
         let open = branches.iter().any(|branch| matches!(branch, Standing::Begun(_)));
         if begun == self.count(frames, *index) && !open {
             let without = self.left_behind(frames, *index);
-            return Position { without, ..self.after(frames, *index, true) };
+            return Position { without, ..self.after(frames, *index, Leaving::Begun) };
         }
         Position { wait: Wait::Alternatives(branches), ..position.clone() }
     }

@@ -2,7 +2,7 @@
 
 use super::guard::{Guard, Move, heads};
 use super::items::{is_greedy, quantifier, varies};
-use super::position::{FIRST, Frame, OpenLoop, Position};
+use super::position::{FIRST, Frame, Leaving, LeftLoop, Position};
 use super::tree::Tree;
 use crate::hir::{Contiguity, ItemKind};
 
@@ -21,15 +21,17 @@ impl Tree<'_> {
         &self,
         frames: &[Frame],
         index: usize,
-        has_begun: bool,
-    ) -> Option<OpenLoop> {
+        how: Leaving,
+    ) -> Option<LeftLoop> {
         let quantifier = quantifier(self.item(frames, index));
-        let leads =
-            if has_begun { quantifier.inner } else { self.contiguity(frames, index, FIRST) };
-        (is_greedy(quantifier) && varies(quantifier)).then(|| OpenLoop {
+        let leads = match how {
+            Leaving::Begun => quantifier.inner,
+            Leaving::LeftOut => self.contiguity(frames, index, FIRST),
+        };
+        (is_greedy(quantifier) && varies(quantifier)).then(|| LeftLoop {
             frames: frames.to_vec(),
             index,
-            has_begun,
+            how,
             is_next: leads == Contiguity::Next,
         })
     }
@@ -72,17 +74,17 @@ impl Tree<'_> {
     }
 
     /// The events, if there are any, that end an open loop where they are skipped.
-    fn ends(&self, open: &OpenLoop) -> Option<Guard> {
+    fn ends(&self, open: &LeftLoop) -> Option<Guard> {
         if open.is_next {
             return Some(Guard::always());
         }
         let until = quantifier(self.item(&open.frames, open.index)).until?;
-        open.has_begun.then_some(Guard::Fits(until))
+        (open.how == Leaving::Begun).then_some(Guard::Fits(until))
     }
 
     /// The events that an open loop can take: also those that are one too many.
-    fn takes(&self, open: &OpenLoop) -> Guard {
-        let OpenLoop { frames, index, has_begun, .. } = open;
+    fn takes(&self, open: &LeftLoop) -> Guard {
+        let LeftLoop { frames, index, how, .. } = open;
         let item = self.item(frames, *index);
         let fits = match &item.kind {
             ItemKind::Step { condition, .. } => Guard::Fits(*condition),
@@ -90,7 +92,7 @@ impl Tree<'_> {
             ItemKind::Not { .. } | ItemKind::Alternatives { .. } => Guard::Any(Vec::new()),
         };
         let fits = fits.unless(self.group_until(frames)).unless(quantifier(item).until);
-        if *has_begun {
+        if *how == Leaving::Begun {
             return fits;
         }
         let entry = self.enter_turn(frames, *index, FIRST);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::guard::{Guard, Move, Moves, violated, without_end};
-use super::position::{Position, Side, Standing, Turn, Wait};
+use super::position::{Leaving, Position, Side, Standing, Turn, Wait};
 use super::tree::Tree;
 use crate::hir::ItemKind;
 use crate::time::Timestamp;
@@ -128,7 +128,7 @@ impl Tree<'_> {
                 let item = self.item(frames, *index);
                 let ItemKind::Not { step, condition } = item.kind else { return Vec::new() };
                 let violated = Guard::Fits(condition).unless(self.group_until(frames));
-                let next = self.after(frames, *index, true);
+                let next = self.after(frames, *index, Leaving::Begun);
                 let is_end = next.wait == Wait::End;
                 let on = if is_end { Move::Ignore(next) } else { Move::Proceed(next) };
                 let respected = Guard::not(violated.clone()).and(Guard::InGap);

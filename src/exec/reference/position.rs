@@ -17,7 +17,7 @@ pub(super) struct Position {
     /// has captured an event.
     pub(super) without: BTreeSet<StepId>,
     /// The greedy loops before it that are open: nothing was captured after them.
-    pub(super) open_loops: BTreeSet<OpenLoop>,
+    pub(super) open_loops: BTreeSet<LeftLoop>,
     pub(super) side: Side,
 }
 
@@ -123,15 +123,30 @@ pub(super) enum Wait {
     End,
 }
 
+/// The progress of an item that is left.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) enum Leaving {
+    /// It has captured something.
+    Begun,
+    /// It is left out.
+    LeftOut,
+}
+
+impl Leaving {
+    /// What it is to leave an item in repetition `turn`.
+    pub(super) fn at(turn: Turn) -> Leaving {
+        if turn == FIRST { Leaving::LeftOut } else { Leaving::Begun }
+    }
+}
+
 /// A greedy loop that was left before the step that is waited for. Until something is captured
 /// after it, an event that it can take is the loop's.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct OpenLoop {
+pub(super) struct LeftLoop {
     /// The groups around it, outermost first, and its index in their sequence.
     pub(super) frames: Vec<Frame>,
     pub(super) index: usize,
-    /// False if it was left out: it has captured nothing.
-    pub(super) has_begun: bool,
+    pub(super) how: Leaving,
     /// True if the loop can take the very next event only.
     pub(super) is_next: bool,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::guard::{Guard, Move};
 use super::items::quantifier;
-use super::position::{FIRST, Frame, Position, Side, Turn, Wait};
+use super::position::{FIRST, Frame, Leaving, Position, Side, Turn, Wait};
 use super::tree::Tree;
 use crate::hir::{Contiguity, ItemKind};
 use crate::time::Timestamp;
@@ -107,14 +107,14 @@ impl Tree<'_> {
             },
             None => Position {
                 without: self.left_behind(frames, index),
-                ..self.after(&begun, index, true)
+                ..self.after(&begun, index, Leaving::Begun)
             },
         }
     }
 
     /// The move past an item that may be left out, or be left.
     fn move_past(&self, frames: &[Frame], index: usize, turn: Turn) -> (Guard, Move) {
-        let mut next = self.after(frames, index, turn != FIRST);
+        let mut next = self.after(frames, index, Leaving::at(turn));
         if turn == Turn::Further {
             next.without = self.left_behind(frames, index);
         }

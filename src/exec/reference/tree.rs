@@ -2,7 +2,9 @@
 
 use super::items::{forbids, quantifier, silence};
 use super::known::AnswerCache;
-use super::position::{CurrentBranch, FIRST, Frame, Path, Position, Standing, Turn, Wait, path};
+use super::position::{
+    CurrentBranch, FIRST, Frame, Leaving, Path, Position, Standing, Turn, Wait, path,
+};
 use crate::hir::{
     ConditionId, Contiguity, Item, ItemKind, Length, Pattern, Quantifier, Sequence, StepId,
 };
@@ -178,9 +180,9 @@ impl<'p> Tree<'p> {
     }
 
     /// The position after an item is done with. If it is a greedy loop, it is open there.
-    pub(super) fn after(&self, frames: &[Frame], index: usize, has_begun: bool) -> Position {
+    pub(super) fn after(&self, frames: &[Frame], index: usize, how: Leaving) -> Position {
         let mut after = self.after_item(frames, index);
-        after.open_loops.extend(self.open_loop(frames, index, has_begun));
+        after.open_loops.extend(self.open_loop(frames, index, how));
         after
     }
 
@@ -206,7 +208,7 @@ impl<'p> Tree<'p> {
         match self.next_turn(outer, group.index, group.turn) {
             Some(_) if group.turn == Turn::Further => Position::at(outer, group.index, Wait::Joint),
             Some(turn) => self.enter_turn(outer, group.index, turn),
-            None => self.after(outer, group.index, true),
+            None => self.after(outer, group.index, Leaving::Begun),
         }
     }
 

@@ -92,7 +92,7 @@ impl MatchGroups {
     }
 
     /// Returns the number of configurations of all groups: an event takes a step for each.
-    pub(super) fn configuration_count(&self) -> usize {
+    pub(in crate::exec::forms) fn configuration_count(&self) -> usize {
         self.all.iter().map(|group| group.configurations.len()).sum()
     }
 
