@@ -15,6 +15,7 @@ pub(crate) mod lower;
 mod rule;
 pub(crate) mod size;
 pub mod test_block;
+mod text;
 
 use std::fmt;
 use std::num::NonZeroU32;
