@@ -42,6 +42,12 @@ fn conjunct() -> impl Strategy<Value = String> {
         1 => Just("not ok".to_owned()),
         1 => Just("x is null".to_owned()),
         1 => Just("name ~ \"p\"".to_owned()),
+        2 => prop::sample::select(vec!["p", "Q"])
+            .prop_map(|s| format!("name == \"{s}\" nocase")),
+        1 => Just("name in [\"P\", \"x\"] nocase".to_owned()),
+        1 => Just("name not like [\"p*\", \"x\"]".to_owned()),
+        1 => Just("any [name, \"z\"] == \"q\"".to_owned()),
+        1 => Just("(x > 1) is not true".to_owned()),
         // What may divide by zero is counted.
         2 => number.clone().prop_map(|n| format!("6 / n > {n}")),
         1 => Just("n % n == 0".to_owned()),

@@ -10,7 +10,8 @@ use proptest::prelude::*;
 
 const EVENTS: &str = "event a { k: int, n: int?, m: int?, s: string?, t: list<string>?, at: time }
                       event b { k: int, n: int?, m: int?, s: string?, at: time }
-                      list known: string = [\"DE\", \"FR\"]\n";
+                      list known: string = [\"DE\", \"FR\"]
+                      list starts: string = [\"a*\", \"A\", \"c?\"]\n";
 
 /// An event as its type and fields.
 type Fields<'f> = (&'f str, Vec<(&'f str, Value)>);
@@ -81,6 +82,51 @@ fn the_table_of_the_language_is_right() {
 }
 
 #[test]
+fn items_of_a_list_join_by_or_and_by_and() {
+    let list = |items: &[Option<&str>]| {
+        let items = items.iter().map(|item| item.map_or(Value::Null, Value::from));
+        Value::List(items.collect())
+    };
+    let (some, gap) = (list(&[Some("-e"), Some("-X")]), list(&[Some("-e"), None]));
+    let empty = list(&[]);
+    for (text, of_some, of_gap, of_empty, of_null) in [
+        ("any t == \"-e\"", "true", "true", "false", "null"),
+        ("any t == \"-x\"", "false", "null", "false", "null"),
+        ("any t == \"-x\" nocase", "true", "null", "false", "null"),
+        ("any t != \"-e\"", "true", "null", "false", "null"),
+        ("all t == \"-e\"", "false", "null", "true", "null"),
+        ("all t == \"-x\"", "false", "false", "true", "null"),
+        ("any t like \"-e*\"", "true", "true", "false", "null"),
+        ("any t not like \"-e*\"", "true", "null", "false", "null"),
+        ("all t not like \"-y*\"", "true", "null", "true", "null"),
+        ("all t like [\"-E*\", \"-x\"] nocase", "true", "null", "true", "null"),
+        ("any t in [\"-x\", \"-X\"]", "true", "null", "false", "null"),
+        ("all t in [\"-e\", \"-X\"]", "true", "null", "true", "null"),
+        ("all t not in known", "true", "null", "true", "null"),
+        ("any t in known", "false", "null", "false", "null"),
+        ("any t in [\"-X\", null]", "true", "null", "false", "null"),
+        ("any t in [\"-y\", null]", "null", "null", "false", "null"),
+        ("any t ~ \"^-[x]$\" nocase", "true", "null", "false", "null"),
+        ("all t ~ [\"e\", \"X\"]", "true", "null", "true", "null"),
+        ("any t > \"-e\"", "false", "null", "false", "null"),
+        ("any t is null", "false", "true", "false", "null"),
+        ("all t is not null", "true", "false", "true", "null"),
+        ("(any t == \"-y\") is not true", "true", "true", "true", "true"),
+        ("(any t == \"-e\") is true", "true", "true", "false", "false"),
+        ("contains(t, \"-x\") nocase", "true", "null", "false", "null"),
+        ("\"-x\" in t nocase", "true", "null", "false", "null"),
+        ("any split(\"a,b\", \",\") == \"b\"", "true", "true", "true", "true"),
+    ] {
+        let lists = [Some(&some), Some(&gap), Some(&empty), None];
+        for (list, expected) in lists.into_iter().zip([of_some, of_gap, of_empty, of_null]) {
+            let fields = [("k", Value::Int(1))].into_iter();
+            let fields = fields.chain(list.map(|list| ("t", list.clone()))).collect();
+            assert_eq!(condition(text, fields), expected, "{text} of {list:?}");
+        }
+    }
+}
+
+#[test]
 fn shipped_rules_say_what_they_mean_by_null() {
     let mut files = 0;
     for folder in std::fs::read_dir("patterns").unwrap().map(|folder| folder.unwrap().path()) {
@@ -108,6 +154,8 @@ enum Cond {
     Between(usize, i64, i64),
     Text(&'static str),
     IsNull(usize),
+    /// `is`, or `is not`, `true` or `false`.
+    Is(bool, bool, Box<Cond>),
     Not(Box<Cond>),
     Both(Box<Cond>, Box<Cond>),
     Either(Box<Cond>, Box<Cond>),
@@ -122,8 +170,28 @@ enum Operand {
 
 const FIELDS: [&str; 4] = ["n", "m", "p.n", "p.m"];
 const RELATIONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
-const TEXTS: [&str; 5] =
-    ["s == \"a\"", "s like \"a*\"", "s ~ \"a\"", "contains(s, \"a\")", "s in [\"a\", \"c\"]"];
+/// Conditions that hold where `s` is `a`, not where it is `b`, and are null where it is null.
+const TEXTS: [&str; 19] = [
+    "s == \"a\"",
+    "s like \"a*\"",
+    "s ~ \"a\"",
+    "contains(s, \"a\")",
+    "s in [\"a\", \"c\"]",
+    "s not like \"b*\"",
+    "s not ~ \"b\"",
+    "s like [\"c\", \"a*\", \"a?\"]",
+    "s not like [\"b\", \"c*\"]",
+    "s like starts",
+    "s ~ [\"^c\", \"^a$\"]",
+    "s == \"A\" nocase",
+    "s != \"B\" nocase",
+    "s in [\"A\", \"C\"] nocase",
+    "s like \"A*\" nocase",
+    "s like [\"C*\", \"A*\"] nocase",
+    "s ~ \"^A\" nocase",
+    "any [s] == \"A\" nocase",
+    "not (all [s] not like starts)",
+];
 
 /// `n`, `m` of the event, `n`, `m` of the captured one.
 type Numbers = [Option<i64>; 4];
@@ -173,6 +241,9 @@ impl Cond {
             Cond::Between(field, low, high) => format!("{} in {low}..{high}", FIELDS[*field]),
             Cond::Text(text) => (*text).to_owned(),
             Cond::IsNull(field) => format!("{} is null", FIELDS[*field]),
+            Cond::Is(negated, truth, inner) => {
+                format!("({}) is {}{truth}", inner.text(), if *negated { "not " } else { "" })
+            }
             Cond::Not(inner) => format!("not ({})", inner.text()),
             Cond::Both(a, b) => format!("({}) and ({})", a.text(), b.text()),
             Cond::Either(a, b) => format!("({}) or ({})", a.text(), b.text()),
@@ -209,6 +280,7 @@ impl Cond {
             Cond::Between(field, low, high) => Some((*low..=*high).contains(&numbers[*field]?)),
             Cond::Text(_) => Some(text? == "a"),
             Cond::IsNull(field) => Some(numbers[*field].is_none()),
+            Cond::Is(negated, asked, inner) => Some((truth(inner) == Some(*asked)) != *negated),
             Cond::Not(inner) => truth(inner).map(|inner| !inner),
             Cond::Both(a, b) => and(truth(a), truth(b)),
             Cond::Either(a, b) => or(truth(a), truth(b)),
@@ -241,6 +313,11 @@ fn cond() -> impl Strategy<Value = Cond> {
         let two = (inner.clone(), inner.clone());
         prop_oneof![
             inner.clone().prop_map(|x| Cond::Not(Box::new(x))),
+            (any::<bool>(), any::<bool>(), inner.clone()).prop_map(|(not, truth, x)| Cond::Is(
+                not,
+                truth,
+                Box::new(x)
+            )),
             two.clone().prop_map(|(a, b)| Cond::Both(Box::new(a), Box::new(b))),
             two.prop_map(|(a, b)| Cond::Either(Box::new(a), Box::new(b))),
             [inner.clone(), inner.clone(), inner].prop_map(|parts| Cond::If(Box::new(parts))),

@@ -419,7 +419,9 @@ fn path() -> impl Strategy<Value = Path> {
 }
 
 fn expr() -> BoxedStrategy<Spanned<Expr>> {
-    use BinaryOp::{Add, Div, Eq, Ge, Gt, Le, Like, Lt, Matches, Mul, Ne, Rem, Sub};
+    use BinaryOp::{
+        Add, Div, Eq, Ge, Gt, Le, Like, Lt, Matches, Mul, Ne, NotLike, NotMatches, Rem, Sub,
+    };
     let leaf = prop_oneof![
         literal().prop_map(Expr::Literal),
         path().prop_map(Expr::Path),
@@ -433,6 +435,28 @@ fn expr() -> BoxedStrategy<Spanned<Expr>> {
             ]);
             let range = (boxed.clone(), boxed.clone()).prop_map(|(from, to)| Box::new(at(Expr::Range(from, to))));
             let set = prop_oneof![boxed.clone(), range];
+            let comparison = prop::sample::select(vec![
+                Eq, Ne, Lt, Le, Gt, Ge, Matches, NotMatches, Like, NotLike,
+            ]);
+            let call = (name(), vec(inner.clone(), 0..3)).prop_map(|(name, args)| at(Expr::Call(name, args)));
+            // `any [0]` is an item of the field `any`.
+            let list = prop_oneof![
+                path().prop_map(|path| at(Expr::Path(path))),
+                vec(inner.clone(), 2..3).prop_map(|entries| at(Expr::List(entries))),
+                call.clone(),
+            ];
+            let quantifier = prop::sample::select(ItemQuantifier::ALL.to_vec());
+            let items = (quantifier, list)
+                .prop_map(|(of, list)| Box::new(at(Expr::Quantified(of, Box::new(list)))));
+            let left = prop_oneof![boxed.clone(), items];
+            let compared = prop_oneof![
+                (comparison, left.clone(), boxed.clone())
+                    .prop_map(|(op, a, b)| at(Expr::Binary(op, a, b))),
+                (any::<bool>(), left.clone(), set.clone())
+                    .prop_map(|(negated, value, set)| at(Expr::In { negated, value, set })),
+            ];
+            let nocase = prop_oneof![compared.clone(), call]
+                .prop_map(|inner| at(Expr::NoCase(Box::new(inner))));
             prop_oneof![
                 2 => (operator, boxed.clone(), boxed.clone()).prop_map(|(op, a, b)| at(Expr::Binary(op, a, b))),
                 2 => (any::<bool>(), vec(inner.clone(), 2..6)).prop_map(|(and, operands)| {
@@ -443,6 +467,10 @@ fn expr() -> BoxedStrategy<Spanned<Expr>> {
                 1 => (any::<bool>(), boxed.clone(), set)
                     .prop_map(|(negated, value, set)| at(Expr::In { negated, value, set })),
                 1 => (any::<bool>(), boxed).prop_map(|(negated, value)| at(Expr::IsNull { negated, value })),
+                1 => (any::<bool>(), any::<bool>(), left)
+                    .prop_map(|(negated, truth, value)| at(Expr::Is { negated, truth, value })),
+                1 => compared,
+                1 => nocase,
                 1 => (name(), vec(inner.clone(), 0..3)).prop_map(|(name, args)| at(Expr::Call(name, args))),
                 1 => (name(), vec(inner.clone(), 0..3))
                     .prop_map(|(name, args)| at(Expr::OfMatches(name, args))),

@@ -93,6 +93,8 @@ codes! {
     NotAllowedHere = "E0306",
     /// A literal that is no IP address, network or time.
     BadLiteral = "E0307",
+    /// `nocase` where no text is compared.
+    MisplacedNoCase = "E0308",
 
     /// A `not` at the end or at the start without a bound.
     UnboundedNot = "E0401",

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::words::{KnownValues, Words, shown};
 use crate::hir::Expr;
 use crate::hir::expr::{
-    Aggregate, CapturedField, FieldRef, MatchFact, MatchesFact, Pick, Set, ValueSet, level,
+    Aggregate, BinaryOp, CapturedField, FieldRef, ItemQuantifier, MatchFact, MatchesFact,
+    PatternSyntax, Pick, Set, TextCase, TextPatterns, ValueSet, level,
 };
 use crate::schema::{Schema, TypeId};
 
@@ -32,6 +33,8 @@ pub(super) struct PhraseWriter<'a, 'k> {
     /// The step whose fields a bare one means, inside of an aggregate.
     of: Option<&'a str>,
     known: KnownValues<'k>,
+    /// The text that stands for an item of a list: `any args`.
+    item: String,
     out: String,
 }
 
@@ -43,20 +46,14 @@ impl<'a, 'k> PhraseWriter<'a, 'k> {
         candidate: Option<TypeId>,
         known: KnownValues<'k>,
     ) -> String {
-        let mut writer = PhraseWriter { words, candidate, of: None, known, out: String::new() };
+        let (item, out) = (String::new(), String::new());
+        let mut writer = PhraseWriter { words, candidate, of: None, known, item, out };
         writer.expr(expr, 0);
         writer.out
     }
 
     fn expr(&mut self, expr: &Expr, outer: u8) {
-        let own = match expr {
-            Expr::Binary(op, ..) => op.level(),
-            Expr::Not(x) if !is_negated_form(x) => level::NOT,
-            Expr::Not(_) | Expr::In(..) | Expr::IsNull(_) | Expr::Regex(..) => level::COMPARE,
-            Expr::If(_) => level::IF,
-            Expr::Neg(_) => level::UNARY,
-            _ => level::OPERAND,
-        };
+        let own = level_of(expr);
         let wrap = own < outer;
         self.out.push_str(if wrap { "(" } else { "" });
         match expr {
@@ -77,17 +74,7 @@ impl<'a, 'k> PhraseWriter<'a, 'k> {
             Expr::Key(_) => self.out.push_str("the key"),
             Expr::Match(fact) => self.out.push_str(fact_name(*fact)),
             Expr::Matches(fact) => self.of_matches(*fact),
-            Expr::Not(x) => match &**x {
-                Expr::In(value, set) => self.membership(value, set, "not in"),
-                Expr::IsNull(value) => {
-                    self.expr(value, level::ADD);
-                    self.out.push_str(" is not null");
-                }
-                x => {
-                    self.out.push_str("not ");
-                    self.expr(x, level::COMPARE);
-                }
-            },
+            Expr::Not(x) => self.negation(x),
             Expr::Neg(x) => {
                 self.out.push('-');
                 self.expr(x, level::OPERAND);
@@ -98,21 +85,32 @@ impl<'a, 'k> PhraseWriter<'a, 'k> {
                 self.expr(a, if comparison { level::ADD } else { own });
                 let _ = write!(self.out, " {} ", op.as_str());
                 self.expr(b, if own <= level::AND { own } else { own + 1 });
+                self.case_of(&[a, b]);
             }
             Expr::In(value, set) => self.membership(value, set, "in"),
             Expr::IsNull(x) => {
                 self.expr(x, level::ADD);
                 self.out.push_str(" is null");
             }
+            Expr::IsTrue(x) => self.is_true(x, "is"),
             Expr::Regex(x, regex) => {
                 self.expr(x, level::ADD);
-                let _ = write!(self.out, " ~ {:?}", regex.0.as_str());
+                let _ = write!(self.out, " ~ {:?}", regex.as_str());
+                self.out.push_str(if regex.case() == TextCase::Ignored { " nocase" } else { "" });
+            }
+            Expr::Fits(x, patterns) => self.fits(x, patterns, ""),
+            Expr::Fold(x) => self.expr(x, outer),
+            Expr::Items(of, list, test) => self.items(*of, list, test),
+            Expr::Item => {
+                let item = self.item.clone();
+                self.out.push_str(&item);
             }
             Expr::If(parts) => self.conditional(parts),
             Expr::Call(function, args) => {
                 let _ = write!(self.out, "{}(", function.name());
                 self.list(args);
                 self.out.push(')');
+                self.case_of(&args.iter().collect::<Vec<_>>());
             }
             Expr::List(items) => {
                 self.out.push('[');
@@ -122,6 +120,75 @@ impl<'a, 'k> PhraseWriter<'a, 'k> {
             Expr::Record(fields) => self.record(fields),
         }
         self.out.push_str(if wrap { ")" } else { "" });
+    }
+
+    /// Writes `not x`.
+    fn negation(&mut self, x: &Expr) {
+        match x {
+            Expr::In(value, set) => self.membership(value, set, "not in"),
+            Expr::IsNull(value) => {
+                self.expr(value, level::ADD);
+                self.out.push_str(" is not null");
+            }
+            Expr::IsTrue(value) => self.is_true(value, "is not"),
+            Expr::Fits(value, patterns) => self.fits(value, patterns, "not "),
+            Expr::Binary(BinaryOp::Like, a, b) => {
+                self.expr(a, level::ADD);
+                self.out.push_str(" not like ");
+                self.expr(b, level::ADD);
+                self.case_of(&[a, b]);
+            }
+            Expr::Regex(value, regex) => {
+                self.expr(value, level::ADD);
+                let _ = write!(self.out, " not ~ {:?}", regex.as_str());
+                self.out.push_str(if regex.case() == TextCase::Ignored { " nocase" } else { "" });
+            }
+            x => {
+                self.out.push_str("not ");
+                self.expr(x, level::COMPARE);
+            }
+        }
+    }
+
+    /// Writes `x is true` or `x is false`.
+    fn is_true(&mut self, x: &Expr, is: &str) {
+        let (x, truth) = match x {
+            Expr::Not(x) => (&**x, "false"),
+            x => (x, "true"),
+        };
+        self.expr(x, level::ADD);
+        let _ = write!(self.out, " {is} {truth}");
+    }
+
+    /// Writes `nocase` if one of the operands is a text without case.
+    fn case_of(&mut self, operands: &[&Expr]) {
+        let is_folded = operands.iter().any(|operand| matches!(operand, Expr::Fold(_)));
+        self.out.push_str(if is_folded { " nocase" } else { "" });
+    }
+
+    fn fits(&mut self, x: &Expr, patterns: &TextPatterns, not: &str) {
+        self.expr(x, level::ADD);
+        let operator = match patterns.syntax() {
+            PatternSyntax::Wildcards => "like",
+            PatternSyntax::Regex => "~",
+        };
+        let _ = write!(self.out, " {not}{operator} ");
+        let texts = patterns.texts().iter();
+        self.shown_members(texts.map(|text| format!("{text:?}")).collect());
+        if patterns.case() == TextCase::Ignored {
+            self.out.push_str(" nocase");
+        }
+        self.case_of(&[x]);
+    }
+
+    fn items(&mut self, of: ItemQuantifier, list: &Expr, test: &Expr) {
+        let before = std::mem::take(&mut self.out);
+        let _ = write!(self.out, "{} ", of.as_str());
+        self.expr(list, level::OPERAND);
+        let item = std::mem::replace(&mut self.out, before);
+        let outside = std::mem::replace(&mut self.item, item);
+        self.expr(test, 0);
+        self.item = outside;
     }
 
     fn of_matches(&mut self, fact: MatchesFact) {
@@ -189,12 +256,18 @@ impl<'a, 'k> PhraseWriter<'a, 'k> {
             }
             Set::Expr(list) => self.expr(list, level::ADD),
         }
+        self.case_of(&[value]);
     }
 
     fn members(&mut self, set: &ValueSet) {
         let mut members: Vec<String> = set.values.iter().map(shown).collect();
         members.extend(set.networks.iter().map(|(ip, prefix)| format!("{ip}/{prefix}")));
         members.sort_unstable();
+        self.shown_members(members);
+    }
+
+    /// Writes a list, the first of its members.
+    fn shown_members(&mut self, mut members: Vec<String>) {
         let more = members.len().saturating_sub(SHOWN_MEMBERS);
         members.truncate(SHOWN_MEMBERS);
         let _ = write!(self.out, "[{}", members.join(", "));
@@ -232,9 +305,39 @@ impl<'a, 'k> PhraseWriter<'a, 'k> {
     }
 }
 
+/// The binding strength of an expression as it is written.
+fn level_of(expr: &Expr) -> u8 {
+    match expr {
+        Expr::Binary(op, ..) => op.level(),
+        Expr::Not(x) if !is_negated_form(x) => level::NOT,
+        Expr::Not(_)
+        | Expr::In(..)
+        | Expr::IsNull(_)
+        | Expr::IsTrue(_)
+        | Expr::Regex(..)
+        | Expr::Fits(..)
+        | Expr::Items(..) => level::COMPARE,
+        Expr::If(_) => level::IF,
+        Expr::Neg(_) => level::UNARY,
+        Expr::Fold(x) => level_of(x),
+        Expr::Call(_, args) if args.iter().any(|arg| matches!(arg, Expr::Fold(_))) => {
+            level::COMPARE
+        }
+        _ => level::OPERAND,
+    }
+}
+
 /// True if `not` before it has a form of its own.
 fn is_negated_form(expr: &Expr) -> bool {
-    matches!(expr, Expr::In(..) | Expr::IsNull(_))
+    matches!(
+        expr,
+        Expr::In(..)
+            | Expr::IsNull(_)
+            | Expr::IsTrue(_)
+            | Expr::Fits(..)
+            | Expr::Regex(..)
+            | Expr::Binary(BinaryOp::Like, ..)
+    )
 }
 
 fn field_name(field: &FieldRef, ty: Option<TypeId>, schema: &Schema) -> String {

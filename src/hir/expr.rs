@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
+pub use crate::hir::text::{PatternSyntax, Regex, TextCase, TextPatterns};
 use crate::hir::{StepId, TotalId};
 use crate::schema::{FieldId, TypeId};
-pub use crate::syntax::ast::BinaryOp;
 pub(crate) use crate::syntax::ast::level;
+pub use crate::syntax::ast::{BinaryOp, ItemQuantifier};
 use crate::value::{Kind, Same, Value, ValueRef, equal_int};
 
 /// An expression whose names are resolved and whose types were checked.
@@ -44,8 +45,18 @@ pub enum Expr {
     In(Box<Expr>, Box<Set>),
     /// `x is null`
     IsNull(Box<Expr>),
+    /// `x is true`: never null.
+    IsTrue(Box<Expr>),
     /// A compiled regular expression found in a text.
     Regex(Box<Expr>, Arc<Regex>),
+    /// A text that fits one of several patterns.
+    Fits(Box<Expr>, Arc<TextPatterns>),
+    /// A text, or a list's texts, with capital and small letters made the same.
+    Fold(Box<Expr>),
+    /// A test of the items of a list: the quantifier, the list and the test.
+    Items(ItemQuantifier, Box<Expr>, Box<Expr>),
+    /// The item, in the test of [`Items`](Expr::Items).
+    Item,
     /// `if c then a else b`
     If(Box<[Expr; 3]>),
     /// A function, built in or of the host.
@@ -68,9 +79,16 @@ impl Expr {
             | Expr::Register(_)
             | Expr::Key(_)
             | Expr::Match(_)
-            | Expr::Matches(_) => SmallVec::new(),
-            Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => smallvec![&**x],
-            Expr::Binary(_, a, b) => smallvec![&**a, &**b],
+            | Expr::Matches(_)
+            | Expr::Item => SmallVec::new(),
+            Expr::Not(x)
+            | Expr::Neg(x)
+            | Expr::IsNull(x)
+            | Expr::IsTrue(x)
+            | Expr::Fold(x)
+            | Expr::Regex(x, _)
+            | Expr::Fits(x, _) => smallvec![&**x],
+            Expr::Binary(_, a, b) | Expr::Items(_, a, b) => smallvec![&**a, &**b],
             Expr::In(x, set) => match &**set {
                 Set::Values(_) => smallvec![&**x],
                 Set::Range(low, high) => smallvec![&**x, low, high],
@@ -96,11 +114,16 @@ impl Expr {
             | Expr::Register(_)
             | Expr::Key(_)
             | Expr::Match(_)
-            | Expr::Matches(_) => self.clone(),
+            | Expr::Matches(_)
+            | Expr::Item => self.clone(),
             Expr::Not(x) => Expr::Not(boxed(x)?),
             Expr::Neg(x) => Expr::Neg(boxed(x)?),
             Expr::IsNull(x) => Expr::IsNull(boxed(x)?),
+            Expr::IsTrue(x) => Expr::IsTrue(boxed(x)?),
+            Expr::Fold(x) => Expr::Fold(boxed(x)?),
             Expr::Regex(x, regex) => Expr::Regex(boxed(x)?, Arc::clone(regex)),
+            Expr::Fits(x, patterns) => Expr::Fits(boxed(x)?, Arc::clone(patterns)),
+            Expr::Items(of, list, test) => Expr::Items(*of, boxed(list)?, boxed(test)?),
             Expr::Binary(op, a, b) => Expr::Binary(*op, boxed(a)?, boxed(b)?),
             Expr::In(x, set) => {
                 let x = boxed(x)?;
@@ -348,7 +371,3 @@ pub(crate) fn in_network(ip: IpAddr, network: IpAddr, prefix: u8) -> bool {
         _ => false,
     }
 }
-
-/// A regular expression that compares by its text.
-#[derive(Clone, Debug)]
-pub struct Regex(pub regex::Regex);

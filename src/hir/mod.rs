@@ -16,6 +16,7 @@ mod rule;
 pub(crate) mod silence;
 pub(crate) mod size;
 pub mod test_block;
+mod text;
 
 use std::fmt;
 use std::num::NonZeroU32;

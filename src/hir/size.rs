@@ -136,7 +136,7 @@ impl<'r> HeapSize<'r> {
     /// Adds the heap of an expression without its own bytes.
     fn add_expr(&mut self, expr: &'r Expr) {
         match expr {
-            Expr::Register(_) | Expr::Key(_) | Expr::Match(_) | Expr::Matches(_) => {}
+            Expr::Register(_) | Expr::Key(_) | Expr::Match(_) | Expr::Matches(_) | Expr::Item => {}
             Expr::Literal(value) => self.bytes += value.as_ref().heap_size(),
             Expr::Field(field) => self.add_field(field),
             Expr::Captured(captured) => self.add_field(&captured.field),
@@ -146,12 +146,24 @@ impl<'r> HeapSize<'r> {
                     self.add_expr(arg);
                 }
             }
-            Expr::Not(inner) | Expr::Neg(inner) | Expr::IsNull(inner) => self.add_boxed(inner),
+            Expr::Not(inner)
+            | Expr::Neg(inner)
+            | Expr::IsNull(inner)
+            | Expr::IsTrue(inner)
+            | Expr::Fold(inner) => self.add_boxed(inner),
             Expr::Regex(inner, regex) => {
-                self.bytes += regex.0.as_str().len();
+                self.bytes += regex.as_str().len();
                 self.add_boxed(inner);
             }
-            Expr::Binary(_, a, b) => [a, b].into_iter().for_each(|part| self.add_boxed(part)),
+            Expr::Fits(inner, patterns) => {
+                let texts = patterns.texts();
+                self.bytes += size_of_val(texts);
+                self.bytes += texts.iter().map(|text| text.len()).sum::<usize>();
+                self.add_boxed(inner);
+            }
+            Expr::Binary(_, a, b) | Expr::Items(_, a, b) => {
+                [a, b].into_iter().for_each(|part| self.add_boxed(part))
+            }
             Expr::In(inner, set) => {
                 self.bytes += size_of::<Set>();
                 self.add_boxed(inner);

@@ -707,8 +707,12 @@ pub enum BinaryOp {
     Ge,
     /// `~`
     Matches,
+    /// `not ~`
+    NotMatches,
     /// `like`
     Like,
+    /// `not like`
+    NotLike,
     /// `+`
     Add,
     /// `-`
@@ -734,7 +738,9 @@ impl BinaryOp {
             BinaryOp::Gt => ">",
             BinaryOp::Ge => ">=",
             BinaryOp::Matches => "~",
+            BinaryOp::NotMatches => "not ~",
             BinaryOp::Like => "like",
+            BinaryOp::NotLike => "not like",
             BinaryOp::Add => "+",
             BinaryOp::Sub => "-",
             BinaryOp::Mul => "*",
@@ -754,6 +760,15 @@ impl BinaryOp {
         }
     }
 
+    /// Returns the operator without its `not`, if it has one: `like` for `not like`.
+    pub(crate) fn without_not(self) -> Option<BinaryOp> {
+        match self {
+            BinaryOp::NotLike => Some(BinaryOp::Like),
+            BinaryOp::NotMatches => Some(BinaryOp::Matches),
+            _ => None,
+        }
+    }
+
     /// Returns the binding strength.
     pub(crate) fn level(self) -> u8 {
         match self {
@@ -762,6 +777,28 @@ impl BinaryOp {
             BinaryOp::Add | BinaryOp::Sub => level::ADD,
             BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => level::MUL,
             _ => level::COMPARE,
+        }
+    }
+}
+
+/// The number of items of a list for which a comparison has to hold.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum ItemQuantifier {
+    /// `any`: one or more.
+    Any,
+    /// `all`: each of them.
+    All,
+}
+
+impl ItemQuantifier {
+    /// Both.
+    pub const ALL: [ItemQuantifier; 2] = [ItemQuantifier::Any, ItemQuantifier::All];
+
+    /// The quantifier as it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ItemQuantifier::Any => "any",
+            ItemQuantifier::All => "all",
         }
     }
 }
@@ -814,6 +851,19 @@ pub enum Expr {
         /// The value that is tested.
         value: Box<Spanned<Expr>>,
     },
+    /// `x is true`, `x is not true`, `x is false`, `x is not false`
+    Is {
+        /// True if it is `is not`.
+        negated: bool,
+        /// The value that is asked for.
+        truth: bool,
+        /// The value that is tested.
+        value: Box<Spanned<Expr>>,
+    },
+    /// `any x`, `all x`: the items of a list, only at the left of a comparison
+    Quantified(ItemQuantifier, Box<Spanned<Expr>>),
+    /// `a == b nocase`: a comparison or a call that does not distinguish capital and small letters
+    NoCase(Box<Spanned<Expr>>),
     /// `name(arg, ...)`
     Call(Name, Vec<Spanned<Expr>>),
     /// `matches.name(arg, ...)`
@@ -840,7 +890,12 @@ impl Expr {
     pub(crate) fn parts(&self) -> SmallVec<[&Spanned<Expr>; 3]> {
         match self {
             Expr::Literal(_) | Expr::Path(_) | Expr::Param(_) => SmallVec::new(),
-            Expr::Not(x) | Expr::Neg(x) | Expr::IsNull { value: x, .. } => smallvec![&**x],
+            Expr::Not(x)
+            | Expr::Neg(x)
+            | Expr::IsNull { value: x, .. }
+            | Expr::Is { value: x, .. }
+            | Expr::Quantified(_, x)
+            | Expr::NoCase(x) => smallvec![&**x],
             Expr::Binary(_, a, b) | Expr::Range(a, b) | Expr::In { value: a, set: b, .. } => {
                 smallvec![&**a, &**b]
             }

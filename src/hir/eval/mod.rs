@@ -11,6 +11,8 @@ mod arithmetic;
 mod relation;
 mod size;
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 pub(crate) use self::arithmetic::arithmetic;
@@ -19,7 +21,11 @@ pub(crate) use self::relation::{Relation, float_of, has_item, list_has, order_of
 pub(crate) use self::size::LARGEST;
 use self::size::bounded;
 use crate::hir::Expr;
-use crate::hir::expr::{Aggregate, BinaryOp, CapturedField, FieldRef, MatchFact, MatchesFact, Set};
+use crate::hir::expr::{
+    Aggregate, BinaryOp, CapturedField, FieldRef, ItemQuantifier, MatchFact, MatchesFact, Regex,
+    Set, TextPatterns,
+};
+use crate::hir::text::fold;
 use crate::value::{Value, ValueRef};
 
 /// The values that an expression can read; a value that does not exist is null.
@@ -164,10 +170,10 @@ fn truth<S: Scope>(expr: &Expr, scope: &S) -> Option<bool> {
         }
         Expr::In(x, set) => contains(set, eval(x, scope).as_ref(), scope),
         Expr::IsNull(x) => Some(eval(x, scope).as_ref().is_null()),
-        Expr::Regex(x, regex) => match eval(x, scope).as_ref() {
-            ValueRef::String(text) => Some(regex.0.is_match(text)),
-            _ => None,
-        },
+        Expr::IsTrue(x) => Some(test(x, scope)),
+        Expr::Regex(x, regex) => matches(regex, eval(x, scope).as_ref()),
+        Expr::Fits(x, patterns) => fits(patterns, eval(x, scope).as_ref()),
+        Expr::Items(of, list, test) => items_truth(*of, list, test, scope),
         Expr::If(parts) => {
             let [condition, then, otherwise] = &**parts;
             truth(if test(condition, scope) { then } else { otherwise }, scope)
@@ -181,6 +187,8 @@ fn truth<S: Scope>(expr: &Expr, scope: &S) -> Option<bool> {
         | Expr::Key(_)
         | Expr::Match(_)
         | Expr::Matches(_)
+        | Expr::Fold(_)
+        | Expr::Item
         | Expr::Call(..) => match eval(expr, scope).as_ref() {
             ValueRef::Bool(value) => Some(value),
             _ => None,
@@ -197,9 +205,16 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
         Expr::Aggregate(aggregate) => bounded(scope.aggregate(aggregate), scope),
         Expr::Match(fact) => scope.fact(*fact),
         Expr::Matches(fact) => scope.of_matches(*fact),
-        Expr::Not(_) | Expr::In(..) | Expr::IsNull(_) | Expr::Regex(..) => {
-            truth(expr, scope).map_or(Value::Null, Value::Bool)
-        }
+        Expr::Not(_)
+        | Expr::In(..)
+        | Expr::IsNull(_)
+        | Expr::IsTrue(_)
+        | Expr::Regex(..)
+        | Expr::Fits(..)
+        | Expr::Items(..) => truth(expr, scope).map_or(Value::Null, Value::Bool),
+        Expr::Fold(x) => return folded(eval(x, scope)),
+        // It has a value in the test of the items alone.
+        Expr::Item => Value::Null,
         Expr::Neg(x) => match eval(x, scope).as_ref() {
             ValueRef::Int(i) => i.checked_neg().map_or(Value::Null, Value::Int),
             ValueRef::Float(x) => Value::Float(-x),
@@ -230,7 +245,9 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
             | BinaryOp::Gt
             | BinaryOp::Ge
             | BinaryOp::Matches
-            | BinaryOp::Like => truth(expr, scope).map_or(Value::Null, Value::Bool),
+            | BinaryOp::NotMatches
+            | BinaryOp::Like
+            | BinaryOp::NotLike => truth(expr, scope).map_or(Value::Null, Value::Bool),
         },
         Expr::If(parts) => {
             let [condition, then, otherwise] = &**parts;
@@ -255,6 +272,93 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
     })
 }
 
+/// True if the test holds for any or all items of a list: the items' answers joined by `or` or by
+/// `and`. `None` for what is no list.
+fn items_truth<S: Scope>(of: ItemQuantifier, list: &Expr, test: &Expr, scope: &S) -> Option<bool> {
+    let list = eval(list, scope);
+    let is_any = of == ItemQuantifier::Any;
+    let mut answer = Some(!is_any);
+    for item in list.as_ref().as_list()?.iter() {
+        match item_truth(test, item, scope) {
+            Some(found) if found == is_any => return Some(found),
+            Some(_) => {}
+            None => answer = None,
+        }
+    }
+    answer
+}
+
+/// Returns the [`truth`] of a test in which `item` stands for an item. A test is one comparison, as
+/// the checker makes it.
+fn item_truth<S: Scope>(test: &Expr, item: ValueRef<'_>, scope: &S) -> Option<bool> {
+    match test {
+        Expr::Not(x) => item_truth(x, item, scope).map(|x| !x),
+        Expr::IsTrue(x) => Some(item_truth(x, item, scope) == Some(true)),
+        // What is in a list with a null is true or null.
+        Expr::Binary(BinaryOp::Or, a, b) => match item_truth(a, item, scope) {
+            Some(false) => truth(b, scope),
+            a => a,
+        },
+        Expr::Binary(op, a, b) => {
+            let a = item_value(a, item, scope);
+            Relation::of(*op)?.truth(a.as_ref(), eval(b, scope).as_ref())
+        }
+        Expr::In(x, set) => contains(set, item_value(x, item, scope).as_ref(), scope),
+        Expr::IsNull(x) => Some(item_value(x, item, scope).as_ref().is_null()),
+        Expr::Regex(x, regex) => matches(regex, item_value(x, item, scope).as_ref()),
+        Expr::Fits(x, patterns) => fits(patterns, item_value(x, item, scope).as_ref()),
+        Expr::Item => match item {
+            ValueRef::Bool(value) => Some(value),
+            _ => None,
+        },
+        _ => truth(test, scope),
+    }
+}
+
+/// The value of the left side of a test of items.
+fn item_value<'a, S: Scope>(expr: &'a Expr, item: ValueRef<'a>, scope: &'a S) -> Evaluated<'a> {
+    match expr {
+        Expr::Item => Evaluated::Ref(item),
+        Expr::Fold(x) => folded(item_value(x, item, scope)),
+        _ => eval(expr, scope),
+    }
+}
+
+/// Returns a text, or a list of texts, in one case; other values as they are.
+fn folded(value: Evaluated<'_>) -> Evaluated<'_> {
+    let new = match value.as_ref() {
+        ValueRef::String(text) => match fold(text) {
+            Cow::Borrowed(_) => return value,
+            Cow::Owned(text) => Value::from(text),
+        },
+        list => match list.as_list() {
+            Some(list) => {
+                let item = |item| folded(Evaluated::Ref(item)).into_value();
+                Value::List(list.iter().map(item).collect())
+            }
+            None => return value,
+        },
+    };
+    Evaluated::Owned(new)
+}
+
+/// True if a regular expression is found in a text; `None` for what is no text.
+fn matches(regex: &Regex, value: ValueRef<'_>) -> Option<bool> {
+    match value {
+        ValueRef::String(text) => Some(regex.is_match(text)),
+        _ => None,
+    }
+}
+
+/// True if a text fits one of the patterns; `None` for what is no text, if there is a pattern.
+fn fits(patterns: &TextPatterns, value: ValueRef<'_>) -> Option<bool> {
+    match value {
+        ValueRef::String(text) => Some(patterns.fits(text)),
+        _ if patterns.texts().is_empty() => Some(false),
+        _ => None,
+    }
+}
+
 fn contains<S: Scope>(set: &Set, value: ValueRef<'_>, scope: &S) -> Option<bool> {
     match set {
         Set::Values(values) => values.truth(value),
@@ -277,7 +381,7 @@ mod tests {
 
     use super::size::DEEPEST;
     use super::*;
-    use crate::hir::expr::{Regex, ValueSet};
+    use crate::hir::expr::{Regex, TextCase, ValueSet};
     use crate::schema::FieldId;
     use crate::time::Timestamp;
 
@@ -434,7 +538,7 @@ mod tests {
         networks.insert_network("10.0.0.0".parse().unwrap(), 8);
         let networks = Arc::new(networks);
         let address = Box::new(lit(Value::Ip("10.1.2.3".parse().unwrap())));
-        let regex = Arc::new(Regex(regex::Regex::new("^1.*3$").unwrap()));
+        let regex = Arc::new(Regex::new("^1.*3$", TextCase::Exact).unwrap());
         let cases = [
             (gt.clone(), "true"),
             (Expr::Not(Box::new(gt.clone())), "false"),

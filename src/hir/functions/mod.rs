@@ -157,6 +157,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &text::CONTAINS,
     &text::STARTS_WITH,
     &text::ENDS_WITH,
+    &text::SUBSTRING,
     &text::REPLACE,
     &text::SPLIT,
     &number::ABS,

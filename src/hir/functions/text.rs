@@ -119,6 +119,46 @@ pub(super) const ENDS_WITH: Function = Function {
     ..DEFAULTS
 };
 
+pub(super) const SUBSTRING: Function = Function {
+    name: "substring",
+    params: &[("text", Kind::STRING), ("start", Kind::INT), ("end", Kind::INT)],
+    required: 2,
+    result: Kind::STRING,
+    about: "The characters of the text from number `start`, counted from 0, up to number `end`, \
+            which is left out. A negative number counts from the end of the text.",
+    examples: &[
+        ("substring(\"kleene\", 1, 3)", "\"le\""),
+        ("substring(\"kleene\", 4)", "\"ne\""),
+        ("substring(\"host$\", 0, -1)", "\"host\""),
+        ("substring(\"kleene\", -3)", "\"ene\""),
+        ("substring(\"abc\", 2, 1)", "\"\""),
+        ("substring(\"abc\", -9, 9)", "\"abc\""),
+    ],
+    call: |args| {
+        let (text, start, end) = match args {
+            [ValueRef::String(text), ValueRef::Int(start)] => (text, *start, i64::MAX),
+            [ValueRef::String(text), ValueRef::Int(start), ValueRef::Int(end)] => {
+                (text, *start, *end)
+            }
+            _ => return Value::Null,
+        };
+        let (start, end) = (byte_of(text, start), byte_of(text, end));
+        Value::from(text.get(start..end).unwrap_or_default())
+    },
+    ..DEFAULTS
+};
+
+/// Returns the byte at which a character begins, or the nearest end of the text. A negative number
+/// counts from the end.
+fn byte_of(text: &str, character: i64) -> usize {
+    let number = usize::try_from(character.unsigned_abs()).unwrap_or(usize::MAX);
+    let mut characters = text.char_indices().map(|(byte, _)| byte);
+    match number.checked_sub(1) {
+        Some(before) if character < 0 => characters.nth_back(before).unwrap_or(0),
+        _ => characters.nth(number).unwrap_or(text.len()),
+    }
+}
+
 pub(super) const REPLACE: Function = Function {
     name: "replace",
     params: &[("text", Kind::STRING), ("from", Kind::STRING), ("to", Kind::STRING)],

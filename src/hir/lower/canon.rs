@@ -6,7 +6,9 @@ use std::fmt::{self, Write as _};
 
 use hashbrown::HashMap;
 
-use crate::hir::expr::{Aggregate, CapturedField, FieldRef, MatchesFact, Pick, Set, ValueSet};
+use crate::hir::expr::{
+    Aggregate, CapturedField, FieldRef, MatchesFact, Pick, Set, TextCase, TextPatterns, ValueSet,
+};
 use crate::hir::functions::Callee;
 use crate::hir::{
     Condition, ConditionId, Emit, Expr, Item, ItemKind, Limit, Pattern, Quantifier, Report, Rule,
@@ -422,9 +424,12 @@ impl<'a> Canon<'a> {
                 self.word("null");
                 self.expr(x);
             }
-            Expr::Regex(x, regex) => {
-                self.debug(("~", regex.0.as_str()));
+            Expr::IsTrue(x) => {
+                self.word("true");
                 self.expr(x);
+            }
+            Expr::Regex(..) | Expr::Fits(..) | Expr::Fold(_) | Expr::Items(..) | Expr::Item => {
+                self.text_or_items(expr);
             }
             Expr::If(parts) => {
                 self.word("if");
@@ -447,6 +452,44 @@ impl<'a> Canon<'a> {
             }
         }
         self.word(")");
+    }
+
+    /// A comparison of text or of the items of a list.
+    fn text_or_items(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Regex(x, regex) => {
+                self.debug(("~", regex.as_str()));
+                if regex.case() == TextCase::Ignored {
+                    self.word("nocase");
+                }
+                self.expr(x);
+            }
+            Expr::Fold(x) => {
+                self.word("fold");
+                self.expr(x);
+            }
+            Expr::Fits(x, patterns) => {
+                self.patterns(patterns);
+                self.expr(x);
+            }
+            Expr::Items(of, list, test) => {
+                self.word(of.as_str());
+                self.expr(list);
+                self.expr(test);
+            }
+            _ => self.word("item"),
+        }
+    }
+
+    fn patterns(&mut self, patterns: &TextPatterns) {
+        self.debug(("fits", patterns.syntax(), patterns.case()));
+        if let (Some(list), None) = (&patterns.list, self.schema) {
+            self.debug(("list", list));
+            return;
+        }
+        let mut texts: Vec<&str> = patterns.texts().iter().map(|text| &**text).collect();
+        texts.sort_unstable();
+        self.debug(texts);
     }
 
     fn set(&mut self, set: &Set) {

@@ -1,5 +1,6 @@
 //! Literals, lists and parameters, and their values.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Env, List, Loader, Param};
@@ -160,7 +161,13 @@ impl<'a> Env<'a> {
         }
         self.declarations.lists.insert(
             &list.name.node,
-            List { set: Arc::new(set), kind, known: self.errors == errors },
+            List {
+                set: Arc::new(set),
+                kind,
+                known: self.errors == errors,
+                folded: None,
+                patterns: BTreeMap::new(),
+            },
         );
     }
 

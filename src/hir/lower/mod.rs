@@ -38,7 +38,7 @@ use std::sync::Arc;
 use self::feeds::Fed;
 use self::reported::FileDiagnostics;
 use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span, nearest};
-use crate::hir::expr::{AggregateOp, ValueSet};
+use crate::hir::expr::{AggregateOp, PatternSyntax, TextCase, TextPatterns, ValueSet};
 use crate::hir::functions::{Callee, FUNCTIONS, HostFunction};
 use crate::hir::{Condition, ConditionId, Expr, Pattern, Rule, Test, TestBlock};
 use crate::schema::{EventType, Schema, TypeId};
@@ -144,6 +144,10 @@ struct List {
     kind: Kind,
     /// True if all of it could be read.
     known: bool,
+    /// Its entries without case, once they were asked for.
+    folded: Option<Arc<ValueSet>>,
+    /// Its entries as patterns, in the ways that were asked for.
+    patterns: BTreeMap<(PatternSyntax, TextCase), Arc<TextPatterns>>,
 }
 
 /// A parameter's value.

@@ -57,6 +57,8 @@ pub(super) struct Doubt {
     pub(super) name: String,
     pub(super) ty: TypeId,
     pub(super) field: FieldRef,
+    /// The spelling that accepts events without the field.
+    pub(super) instead: String,
 }
 
 /// The facts about a step while its rule is checked; both have the same index.

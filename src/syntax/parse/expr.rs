@@ -2,7 +2,9 @@
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 
-use super::super::ast::{BinaryOp, Expr, Literal, Name, Path, PathPart, Spanned, level};
+use super::super::ast::{
+    BinaryOp, Expr, ItemQuantifier, Literal, Name, Path, PathPart, Spanned, level,
+};
 use super::super::lex::LexemeKind;
 use super::super::{MAX_NESTING, words};
 use super::item::Sign;
@@ -12,17 +14,20 @@ const EXPECTED: &str = "a value";
 
 /// An expression with the number of its levels, which is limited because everything that walks
 /// the tree recurses.
-struct ExprTree {
-    expr: Spanned<Expr>,
-    height: u32,
+pub(super) struct ExprTree {
+    pub(super) expr: Spanned<Expr>,
+    pub(super) height: u32,
 }
 
 /// An operator between two operands, or behind one.
 enum Infix {
     Binary(BinaryOp),
-    In { negated: bool },
-    NotLike,
+    In {
+        negated: bool,
+    },
     Is,
+    /// An operator of EQL, with the number of its tokens.
+    Foreign(usize),
 }
 
 impl Infix {
@@ -40,7 +45,7 @@ impl Parser<'_> {
     }
 
     /// One node above `below`, or a mistake if that makes too many levels.
-    fn grow(&mut self, span: Span, node: Expr, below: u32) -> Parsed<ExprTree> {
+    pub(super) fn grow(&mut self, span: Span, node: Expr, below: u32) -> Parsed<ExprTree> {
         let height = below + 1;
         if height > MAX_NESTING {
             return self.fail(too_deep(span));
@@ -49,8 +54,11 @@ impl Parser<'_> {
     }
 
     /// An expression whose operators bind at least as strongly as `min`.
-    fn tree(&mut self, min: u8) -> Parsed<ExprTree> {
+    pub(super) fn tree(&mut self, min: u8) -> Parsed<ExprTree> {
         let mut left = self.prefix(min)?;
+        if min <= level::COMPARE && matches!(left.expr.node, Expr::Call(..)) {
+            left = self.without_case(left)?;
+        }
         // Once there was a comparison, what follows may only bind less.
         let mut compared: Option<Span> = None;
         while let Some(infix) = self.infix() {
@@ -77,7 +85,7 @@ impl Parser<'_> {
                 Infix::Binary(op @ (BinaryOp::And | BinaryOp::Or)) => self.chain(op, left)?,
                 Infix::Binary(op) => {
                     self.take_operator(op);
-                    let right = self.tree(level + 1)?;
+                    let right = self.right_side(op)?;
                     let span = left.expr.span.to(right.expr.span);
                     let height = left.height.max(right.height);
                     let node = Expr::Binary(op, Box::new(left.expr), Box::new(right.expr));
@@ -90,15 +98,11 @@ impl Parser<'_> {
                     }
                     self.membership(left, negated)?
                 }
-                Infix::NotLike => {
-                    let help = "write `not name like \"*.exe\"`";
-                    let message = "there is `not in` but no `not like`";
-                    let diagnostic = Diagnostic::error(Code::UnexpectedToken, operator, message);
-                    return self.fail(diagnostic.help(help));
-                }
-                Infix::Is => self.is_null(left)?,
+                Infix::Is => self.is_value(left)?,
+                Infix::Foreign(width) => return self.foreign_comparison(left, width),
             };
             if level == level::COMPARE {
+                left = self.without_case(left)?;
                 compared = Some(operator);
             }
         }
@@ -107,6 +111,9 @@ impl Parser<'_> {
 
     /// The operator that is looked at, none if the expression ends here.
     fn infix(&mut self) -> Option<Infix> {
+        if let Some(width) = self.eql_operator() {
+            return Some(Infix::Foreign(width));
+        }
         let op = match self.kind() {
             LexemeKind::Eq | LexemeKind::Assign => BinaryOp::Eq,
             LexemeKind::Ne | LexemeKind::LtGt => BinaryOp::Ne,
@@ -149,7 +156,8 @@ impl Parser<'_> {
                     "like" => BinaryOp::Like,
                     "in" => return Some(Infix::In { negated: false }),
                     "is" => return Some(Infix::Is),
-                    "not" if self.word_at(1) == "like" => return Some(Infix::NotLike),
+                    "not" if self.word_at(1) == "like" => BinaryOp::NotLike,
+                    "not" if self.nth(1).kind == LexemeKind::Tilde => BinaryOp::NotMatches,
                     "not" if self.word_at(1).eq_ignore_ascii_case("in") => {
                         return Some(Infix::In { negated: true });
                     }
@@ -163,6 +171,11 @@ impl Parser<'_> {
 
     /// Takes the operator `op`, reporting if it is spelled in another way.
     fn take_operator(&mut self, op: BinaryOp) {
+        if op.without_not().is_some() {
+            self.bump();
+            self.bump();
+            return;
+        }
         let shown = op.as_str();
         let kind = self.kind();
         if kind == LexemeKind::Assign {
@@ -182,6 +195,93 @@ impl Parser<'_> {
             self.report_at(place, message, format!("write `{shown}`"));
             self.bump();
         }
+    }
+
+    /// Parses the right side of an operator that is neither `and` nor `or`.
+    fn right_side(&mut self, op: BinaryOp) -> Parsed<ExprTree> {
+        if op.level() == level::COMPARE && self.at_list_in_parentheses() {
+            let help = format!("write `x {} [\"a*\", \"b*\"]`", op.as_str());
+            self.report_at(self.peek().span, "a list stands in square brackets", help);
+            return self.list_in_parentheses();
+        }
+        self.tree(op.level() + 1)
+    }
+
+    /// True at `(a, b`: a list as EQL and SQL write it.
+    pub(super) fn at_list_in_parentheses(&self) -> bool {
+        self.is(LexemeKind::OpenParen) && self.nth(2).kind == LexemeKind::Comma
+    }
+
+    /// `(a, b)`, read as a list.
+    pub(super) fn list_in_parentheses(&mut self) -> Parsed<ExprTree> {
+        self.nested(|this| {
+            let start = this.peek().span;
+            let open = this.bump_open();
+            let (entries, height) = this.arguments(open, LexemeKind::CloseParen, "a value")?;
+            this.grow(this.since(start), Expr::List(entries), height)
+        })
+    }
+
+    /// Takes the `nocase` after a comparison or a call, if it is there.
+    fn without_case(&mut self, compared: ExprTree) -> Parsed<ExprTree> {
+        if !self.is_word("nocase") {
+            return Ok(compared);
+        }
+        self.bump();
+        let span = self.since(compared.expr.span);
+        self.grow(span, Expr::NoCase(Box::new(compared.expr)), compared.height)
+    }
+
+    /// The quantifier that is looked at, if the items of a list are compared here: `any` or `all`
+    /// before a path, a call or a list that stands before a comparison. Otherwise it is a field of
+    /// that name.
+    fn quantifier(&self) -> Option<ItemQuantifier> {
+        let word = self.word();
+        let quantifier = ItemQuantifier::ALL.into_iter().find(|of| of.as_str() == word)?;
+        let behind = |bracket: usize| {
+            let partner = self.brackets.partner(self.at + bracket)?;
+            Some(partner - self.at + 1)
+        };
+        let mut end = match self.nth(1).kind {
+            LexemeKind::Quoted => 2,
+            LexemeKind::Word if !words::is_operator(self.word_at(1)) => 2,
+            LexemeKind::OpenBracket => {
+                let number = 2 + usize::from(self.nth(2).kind == LexemeKind::Minus);
+                let is_index = self.nth(number).kind == LexemeKind::Int
+                    && self.nth(number + 1).kind == LexemeKind::CloseBracket;
+                if is_index {
+                    return None;
+                }
+                behind(1)?
+            }
+            _ => return None,
+        };
+        if self.nth(end).kind == LexemeKind::OpenParen {
+            end = behind(end)?;
+        }
+        loop {
+            end = match self.nth(end).kind {
+                LexemeKind::Dot => end + 2,
+                LexemeKind::OpenBracket => behind(end)?,
+                _ => break,
+            };
+        }
+        let compares = match self.nth(end).kind {
+            LexemeKind::Eq
+            | LexemeKind::Assign
+            | LexemeKind::Ne
+            | LexemeKind::LtGt
+            | LexemeKind::Lt
+            | LexemeKind::Le
+            | LexemeKind::Gt
+            | LexemeKind::Ge
+            | LexemeKind::FatArrow
+            | LexemeKind::Tilde
+            | LexemeKind::EqTilde
+            | LexemeKind::Colon => true,
+            _ => matches!(self.word_at(end), "in" | "like" | "not" | "is" | "regex"),
+        };
+        compares.then_some(quantifier)
     }
 
     /// `first op b op c ...` for `and` or `or`, any number of operands.
@@ -210,9 +310,7 @@ impl Parser<'_> {
 
     /// Parses the right side of `in`.
     fn membership(&mut self, value: ExprTree, negated: bool) -> Parsed<ExprTree> {
-        let in_parentheses =
-            self.is(LexemeKind::OpenParen) && self.nth(2).kind == LexemeKind::Comma;
-        if self.is(LexemeKind::OpenBrace) || in_parentheses {
+        if self.is(LexemeKind::OpenBrace) || self.at_list_in_parentheses() {
             let help = "a list stands in square brackets: `x in [1, 2]`, a range is `x in 1..5`";
             return self.fail_unexpected("a list after `in`", help);
         }
@@ -231,8 +329,8 @@ impl Parser<'_> {
         self.grow(span, node, height)
     }
 
-    /// `is null`, `is not null`
-    fn is_null(&mut self, value: ExprTree) -> Parsed<ExprTree> {
+    /// `is null`, `is true`, `is false`, each with `not` or without
+    fn is_value(&mut self, value: ExprTree) -> Parsed<ExprTree> {
         let reported = self.noticed == Some(self.at);
         self.bump();
         let negated = self.word().eq_ignore_ascii_case("not");
@@ -243,18 +341,21 @@ impl Parser<'_> {
             self.bump();
         }
         let lower = self.word().to_ascii_lowercase();
-        if lower == "null" {
-            if !reported && !self.is_word("null") {
-                self.spelled("null");
-            }
-            self.bump();
-        } else {
-            let help = "`is` only asks for null; other values are compared with `==`";
-            return self.fail_unexpected("`null` or `not null` after `is`", help);
+        if !matches!(lower.as_str(), "null" | "true" | "false") {
+            let help = "`is` asks for null and truth; other values are compared with `==`";
+            return self.fail_unexpected("`null`, `true` or `false` after `is`", help);
         }
+        if !reported && !self.is_word(&lower) {
+            self.spelled(&lower);
+        }
+        self.bump();
         let span = self.since(value.expr.span);
-        let height = value.height;
-        self.grow(span, Expr::IsNull { negated, value: Box::new(value.expr) }, height)
+        let (height, value) = (value.height, Box::new(value.expr));
+        let node = match lower.as_str() {
+            "null" => Expr::IsNull { negated, value },
+            word => Expr::Is { negated, truth: word == "true", value },
+        };
+        self.grow(span, node, height)
     }
 
     /// `not x`, `-x`, `if ...` or an operand. `min` is what binds around it.
@@ -291,6 +392,16 @@ impl Parser<'_> {
                 return self.fail_unexpected(EXPECTED, help);
             }
             return self.nested(Self::if_else);
+        }
+        if min <= level::COMPARE
+            && let Some(quantifier) = self.quantifier()
+        {
+            self.bump();
+            return self.nested(|this| {
+                let list = this.operand()?;
+                let span = start.to(list.expr.span);
+                this.grow(span, Expr::Quantified(quantifier, Box::new(list.expr)), list.height)
+            });
         }
         if self.is(LexemeKind::Minus) {
             let literal =
@@ -384,8 +495,7 @@ impl Parser<'_> {
             LexemeKind::Question
                 if self.at_adjacent(LexemeKind::Word) || self.at_adjacent(LexemeKind::Quoted) =>
             {
-                self.optional_field();
-                self.operand()
+                self.optional_field()
             }
             LexemeKind::Dot if self.nth(1).kind == LexemeKind::Int => {
                 let digits = self.text_of(self.nth(1));
@@ -428,34 +538,21 @@ impl Parser<'_> {
             let help = words::modifier_elsewhere(self.word_at(1));
             return self.fail_unexpected("an operator", help);
         }
-        if self.is(LexemeKind::Colon) {
-            let help = "write `==`, or `like` for text with `*`: `name like \"cmd*\"`";
+        if self.is_word("nocase") {
+            let help = "`nocase` stands after one comparison: `a == \"x\" nocase`";
+            return self.fail_unexpected("an operator", help);
+        }
+        let before = self.at.checked_sub(1).map_or("", |at| self.text_of(self.tokens[at]));
+        if matches!(before, "any" | "all")
+            && matches!(self.kind(), LexemeKind::Word | LexemeKind::Quoted)
+        {
+            let help = format!("the items of a list are compared: `{before} args like \"-e*\"`");
             return self.fail_unexpected("an operator", help);
         }
         self.close(open, "an operator")
     }
 
-    /// Takes the `?` of `?process.name`, which is reported.
-    fn optional_field(&mut self) {
-        let place = self.bump().span;
-        let mut last = self.at;
-        while self.tokens[last + 1].kind == LexemeKind::Dot
-            && matches!(
-                self.tokens.get(last + 2).map(|token| token.kind),
-                Some(LexemeKind::Word | LexemeKind::Quoted)
-            )
-        {
-            last += 2;
-        }
-        let path = self.shown(self.peek().span.to(self.tokens[last].span)).unwrap_or("x");
-        let field = self.text_of(self.tokens[last]);
-        let message = "the declaration says that a field may be missing, not the condition";
-        let help =
-            format!("write `{path}`, and in its `event` the type with `?`: `{field}: string?`");
-        self.report_at(place, message, help);
-    }
-
-    fn path_operand(&mut self) -> Parsed<ExprTree> {
+    pub(super) fn path_operand(&mut self) -> Parsed<ExprTree> {
         let path = self.path()?;
         self.grow(path.span, Expr::Path(path), 0)
     }
@@ -489,7 +586,7 @@ impl Parser<'_> {
     }
 
     /// `expr, expr, ... closer`
-    fn arguments(
+    pub(super) fn arguments(
         &mut self,
         open: usize,
         closer: LexemeKind,

@@ -7,6 +7,7 @@
 mod brackets;
 mod clause;
 mod expr;
+mod foreign;
 mod habits;
 mod item;
 mod pattern;

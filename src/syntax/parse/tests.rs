@@ -71,6 +71,24 @@ fn expressions_group_as_their_operators_bind() {
         ("f() + g(1,)", "f() + g(1)"),
         ("1_000 + 1e3 + 1.50", "1000 + 1000.0 + 1.5"),
         ("x == 90s", "x == 1m30s"),
+        ("any args like \"-e*\" and not all args in [\"a\", \"b\"]", ""),
+        ("any a.args[0].b not in names or all split(a, \",\") == \"x\"", ""),
+        ("any [src, dst] in \"10.0.0.0/8\"", ""),
+        (
+            "any  args is not null and any flags is  false",
+            "any args is not null and any flags is false",
+        ),
+        ("any == 3 and all.x > any and any[0] == all and all(x) == 1", ""),
+        ("(any like \"a\") == all", ""),
+        ("any any == 3", ""),
+        ("a not  like \"b*\" and c not ~ \"d\"", "a not like \"b*\" and c not ~ \"d\""),
+        ("(a or b == c) is not true", ""),
+        ("(a is false) == b", ""),
+        ("a == \"b\" nocase and nocase", ""),
+        ("any args like [\"a\", \"b*\"] nocase or a not in names nocase", ""),
+        ("contains(a, \"b\") nocase == c", "(contains(a, \"b\") nocase) == c"),
+        ("not contains(a, \"b\") nocase", ""),
+        ("x == contains(a, \"b\") nocase", ""),
     ] {
         let wrapped = |condition: &str| format!("define d = e[{condition}]\n");
         let expected = if expected.is_empty() { text } else { expected };

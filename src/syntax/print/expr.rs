@@ -72,22 +72,27 @@ impl Printer {
             Expr::In { negated, value, set } => {
                 self.expr(&value.node, ADD);
                 self.push(if *negated { " not in " } else { " in " });
-                if let Expr::Range(from, to) = &set.node {
-                    self.expr(&from.node, ADD);
-                    self.push("..");
-                    self.expr(&to.node, ADD);
-                } else {
-                    self.expr(&set.node, ADD);
+                match &set.node {
+                    Expr::Range(from, to) => self.range(&from.node, &to.node),
+                    set => self.expr(set, ADD),
                 }
             }
-            Expr::Range(from, to) => {
-                self.expr(&from.node, ADD);
-                self.push("..");
-                self.expr(&to.node, ADD);
-            }
+            Expr::Range(from, to) => self.range(&from.node, &to.node),
             Expr::IsNull { negated, value } => {
                 self.expr(&value.node, ADD);
                 self.push(if *negated { " is not null" } else { " is null" });
+            }
+            Expr::Is { negated, truth, value } => {
+                self.expr(&value.node, ADD);
+                let _ = write!(self.out, " is {}{truth}", if *negated { "not " } else { "" });
+            }
+            Expr::Quantified(quantifier, list) => {
+                let _ = write!(self.out, "{} ", quantifier.as_str());
+                self.expr(&list.node, OPERAND);
+            }
+            Expr::NoCase(inner) => {
+                self.bare(&inner.node);
+                self.push(" nocase");
             }
             Expr::Call(name, arguments) => {
                 self.root(&name.node);
@@ -108,6 +113,12 @@ impl Printer {
                 self.expr(&no.node, 0);
             }
         }
+    }
+
+    fn range(&mut self, from: &Expr, to: &Expr) {
+        self.expr(from, ADD);
+        self.push("..");
+        self.expr(to, ADD);
     }
 
     /// `left op right` for an `and` or `or`; broken, a line starts with the operator.
@@ -138,7 +149,11 @@ fn level(expr: &Expr) -> u8 {
         Expr::If(_) => IF,
         Expr::Binary(op, ..) => op.level(),
         Expr::Not(_) => NOT,
-        Expr::In { .. } | Expr::IsNull { .. } | Expr::Range(..) => COMPARE,
+        Expr::In { .. }
+        | Expr::IsNull { .. }
+        | Expr::Is { .. }
+        | Expr::Range(..)
+        | Expr::NoCase(_) => COMPARE,
         Expr::Neg(_) => UNARY,
         Expr::Literal(literal) if is_negative(literal) => UNARY,
         _ => OPERAND,

@@ -198,14 +198,17 @@ impl Offer<'_> {
             }
             Slot::Operand => {
                 self.operand(candidate, &end.kinds);
-                if end.last == "in" {
+                if matches!(end.last.as_str(), "" | "[" | "(" | "and" | "or" | "not") {
+                    self.words(&["any", "all"]);
+                }
+                if matches!(end.last.as_str(), "in" | "like" | "~") {
                     self.declared(ItemKind::List, CompletionKind::List);
                 }
             }
             Slot::Operator => {
                 if !matches!(kind, Kind::Record(_)) {
                     self.words(&["and", "or", "in", "not in", "is null", "is not null", "like"]);
-                    self.words(&["then", "else"]);
+                    self.words(&["not like", "is true", "is not true", "nocase", "then", "else"]);
                 }
             }
             Slot::RecordField => match kind {

@@ -111,7 +111,7 @@ const WORDS: &[(&str, &str)] = &[
     ("next", "The very next event of the stream: nothing may come between."),
     (
         "any",
-        "Behind an arrow: every later event that fits, one match each. `any event`: an event of any type of the rule's stream.",
+        "Behind an arrow: every later event that fits, one match each. `any event`: an event of any type of the rule's stream. In a condition: one or more items of a list, `any args like \"-e*\"`.",
     ),
     ("without", "No such event from the first event of the match to the last."),
     (
@@ -133,8 +133,22 @@ const WORDS: &[(&str, &str)] = &[
     ("each", "A match for each length of the loop."),
     ("longest", "Reported when the loop can grow no more; for the last step."),
     ("in", "In a list, a range `a..b`, or a network such as \"10.0.0.0/8\"."),
-    ("like", "Text with `*` for anything: `file like \"*.exe\"`."),
-    ("is", "`is null`, `is not null`: a comparison with null is null."),
+    (
+        "like",
+        "Text with `*` for anything: `file like \"*.exe\"`, or one of several: `file like [\"*.exe\", \"*.dll\"]`.",
+    ),
+    (
+        "all",
+        "In a condition: each item of a list, `all ips in \"10.0.0.0/8\"`; true of an empty list.",
+    ),
+    (
+        "nocase",
+        "After a comparison: capital and small letters are the same, `name == \"cmd.exe\" nocase`.",
+    ),
+    (
+        "is",
+        "`is null`, `is not null`: a comparison with null is null. `is true`, `is not true`, `is false`, `is not false`: never null.",
+    ),
     ("if", "`if condition then a else b`"),
     ("then", "`if condition then a else b`"),
     ("else", "`if condition then a else b`"),

@@ -1,6 +1,7 @@
 //! Comparisons that the values of one side never fulfil, such as `weekday(at) == 0`: what a
 //! function, an aggregate or a step can give at all.
 
+use super::text::other_case;
 use super::{ExprContext, Typed, non_null};
 use crate::diagnostic::{Code, Span};
 use crate::hir::Expr;
@@ -124,20 +125,4 @@ impl RuleLowerer<'_, '_> {
         };
         Some((name, bounds))
     }
-}
-
-/// Returns why the result of `lower` or `upper` is never equal to a text of the other case.
-fn other_case(subject: &Typed, text: &str) -> Option<String> {
-    let Expr::Call(Callee::BuiltIn(function), _) = &subject.expr else { return None };
-    let (turned, letters) = match function.name {
-        "lower" => (text.to_lowercase(), "a capital letter"),
-        "upper" => (text.to_uppercase(), "a small letter"),
-        _ => return None,
-    };
-    (turned != text).then(|| {
-        format!(
-            "`{}` leaves no text with {letters} as it is: compare with {turned:?}",
-            function.name
-        )
-    })
 }

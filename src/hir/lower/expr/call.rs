@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::foreign::{foreign_call, is_foreign_aggregate};
 use super::matches::TOTALS;
 use super::path::StepLookup;
+use super::text::fold_typed;
 use super::{COMPARABLE, ExprContext, TimeBound, Typed, compare, fold, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
-use crate::hir::expr::{Aggregate, AggregateOp, Pick};
+use crate::hir::expr::{Aggregate, AggregateOp, Pick, TextCase};
 use crate::hir::functions::net::parse_network;
 use crate::hir::functions::{self, Callee, Zone, time_text};
 use crate::hir::lower::context::RuleLowerer;
@@ -24,7 +25,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         &mut self,
         name: &'a Name,
         args: &'a [Spanned<ast::Expr>],
-        span: Span,
+        (case, span): (TextCase, Span),
         context: ExprContext,
     ) -> Typed {
         let aggregate = AggregateOp::ALL.into_iter().find(|op| op.name() == name.node);
@@ -43,7 +44,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             if text.kind.is_never() || pattern.kind.is_never() {
                 return refused(span);
             }
-            return self.regex(text, &pattern, span);
+            return self.regex(text, &pattern, (case, span));
         }
         let built_in = functions::lookup(&name.node).map(Callee::BuiltIn);
         let Some(function) = built_in.or_else(|| self.env.host_function(&name.node)) else {
@@ -89,6 +90,23 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         if !fine {
             return refused(span);
+        }
+        if matches!(function.name(), "contains" | "starts_with" | "ends_with") {
+            match (case, &typed[1].expr) {
+                (TextCase::Exact, Expr::Literal(Value::String(text))) => {
+                    self.warn_of_case(&typed[0], text, span);
+                }
+                (TextCase::Exact, _) => {}
+                (TextCase::Ignored, _) => {
+                    let texts = Kind::STRING.or(Kind::LIST);
+                    if !(self.expect_text(&typed[0], texts)
+                        && self.expect_text(&typed[1], Kind::STRING))
+                    {
+                        return refused(span);
+                    }
+                    typed.iter_mut().for_each(fold_typed);
+                }
+            }
         }
         self.finish_call(function, typed, span)
     }

@@ -124,6 +124,8 @@ impl Sure<'_> {
             }
             Expr::Not(inner) => self.is_sure(inner),
             Expr::IsNull(inner) => matches!(**inner, Expr::Field(_)),
+            // It is never null, but is not computed where the functions of the host are called.
+            Expr::IsTrue(inner) => is_repeatable(inner),
             Expr::Binary(BinaryOp::And | BinaryOp::Or, a, b) => self.is_sure(a) && self.is_sure(b),
             Expr::Binary(op, a, b) => opposite(*op).is_some() && self.is_sure(a) && self.is_sure(b),
             Expr::In(value, set) => match &**set {
@@ -154,6 +156,10 @@ fn contradict(mut open: Vec<(&Expr, bool)>, ty: TypeId, schema: &Schema) -> bool
             }
             (Expr::Not(inner), _) => {
                 open.push((&**inner, !negated));
+                continue;
+            }
+            (Expr::IsTrue(inner), false) => {
+                open.push((&**inner, false));
                 continue;
             }
             (Expr::Literal(value), _) => {

@@ -100,14 +100,9 @@ fn text_call(name: &str, args: &[&str]) -> Option<String> {
             }
         }
         "substring" | "substr" | "left" | "right" | "mid" | "slice" => {
-            if functions::lookup("substring").is_some() {
-                "a part of a text is `substring`".to_owned()
-            } else {
-                format!(
-                    "no function cuts a text at a position; ask `starts_with({text}, ...)`, \
-                     `ends_with({text}, ...)` or `{text} like \"*...*\"`, or take `split` apart"
-                )
-            }
+            format!(
+                "write `substring({text}, start, end)`, where negative numbers count from the end"
+            )
         }
         "indexof" | "instr" | "strpos" | "locate" | "charindex" | "position" => {
             let part = arg(args, 1, "\"x\"");
@@ -222,6 +217,9 @@ fn time_call(name: &str, args: &[&str]) -> Option<String> {
 /// What has no function here, or another form.
 fn plain_help(name: &str) -> Option<&'static str> {
     Some(match name {
+        "any" | "all" => {
+            "the items of a list are compared without parentheses: `any args == \"-e\"`"
+        }
         "prev" | "lag" | "previous" => "the event before is `prev`: `prev.price`",
         "next" | "lead" => {
             "write a step for the event that comes later, and put the condition there"

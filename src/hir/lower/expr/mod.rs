@@ -4,22 +4,23 @@ mod bounds;
 mod call;
 mod contradiction;
 mod foreign;
+mod items;
 mod known;
 mod matches;
 mod negation;
 mod nothing;
 mod path;
 mod set;
+mod text;
 
 pub(in crate::hir::lower) use contradiction::{contradiction, exclude};
 pub(in crate::hir::lower) use known::{NeverHolds, StepGap};
 
-use std::sync::Arc;
-
+use self::items::TestedItems;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::Expr;
 use crate::hir::eval::constant;
-use crate::hir::expr::{BinaryOp, Regex};
+use crate::hir::expr::{BinaryOp, TextCase};
 use crate::hir::functions::Callee;
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::literal::{convert, mismatch, plain};
@@ -27,9 +28,6 @@ use crate::hir::lower::terms::{ExprContext, TimeBound, Typed, What};
 use crate::syntax::ast;
 use crate::syntax::ast::{Name, Spanned};
 use crate::value::{Kind, Value};
-
-/// The most bytes that a compiled regular expression may take.
-const MAX_REGEX: usize = 1 << 20;
 
 /// True, false, or null for what is unknown.
 const UNSURE: Kind = Kind::BOOL.or(Kind::NULL);
@@ -39,7 +37,20 @@ fn truth_of(kind: Kind) -> Kind {
     if kind.intersects(Kind::NULL) { UNSURE } else { Kind::BOOL }
 }
 
+/// What is no list and no record.
+const SINGLE: Kind = Kind::ANY.without(Kind::LIST).without(Kind::RECORD).without(Kind::NULL);
+
 const COMPARABLE: Kind = Kind::ANY.without(Kind::LIST).without(Kind::RECORD);
+
+/// Returns an expression, or its negation.
+fn negated_if(is_negated: bool, expr: Expr) -> Expr {
+    if is_negated { Expr::Not(Box::new(expr)) } else { expr }
+}
+
+/// An operator as messages show it.
+fn tick(op: BinaryOp) -> String {
+    format!("`{}`", op.as_str())
+}
 
 fn literal(value: Value, span: Span) -> Typed {
     Typed { kind: value.kind(), expr: Expr::Literal(value), span }
@@ -58,6 +69,15 @@ fn non_null(kind: Kind) -> Kind {
 fn compare(a: Kind, b: Kind) -> bool {
     let (a, b) = (non_null(a), non_null(b));
     a.intersects(b) || a.intersects(Kind::NUMBER) && b.intersects(Kind::NUMBER)
+}
+
+/// An operator between two operands.
+struct Compared<'a> {
+    op: BinaryOp,
+    case: TextCase,
+    left: &'a Spanned<ast::Expr>,
+    right: &'a Spanned<ast::Expr>,
+    span: Span,
 }
 
 impl<'a> RuleLowerer<'_, 'a> {
@@ -115,21 +135,29 @@ impl<'a> RuleLowerer<'_, 'a> {
             ast::Expr::Literal(value) => return literal(plain(value), span),
             ast::Expr::Path(path) => return self.path(path, context),
             ast::Expr::Param(name) => return self.param(name),
-            ast::Expr::Call(name, args) => return self.call(name, args, span, context),
+            ast::Expr::Call(name, args) => {
+                return self.call(name, args, (TextCase::Exact, span), context);
+            }
             ast::Expr::OfMatches(name, args) => {
                 return self.of_matches(name, args, span, context);
             }
             ast::Expr::In { negated, value, set } => {
-                let Some(found) = self.membership(value, set, context, span) else {
-                    return refused(span);
-                };
-                let Typed { expr, kind, .. } = found;
-                (if *negated { Expr::Not(Box::new(expr)) } else { expr }, kind)
+                return self.membership(*negated, (value, set), TextCase::Exact, span, context);
+            }
+            ast::Expr::NoCase(inner) => return self.without_case(inner, span, context),
+            ast::Expr::Quantified(quantifier, _) => {
+                let word = quantifier.as_str();
+                let message = format!("`{word}` has no meaning here");
+                let help = format!("it stands before a comparison: `{word} args == \"-e\"`");
+                return self.refuse(Code::NotAllowedHere, span, message, help);
             }
             ast::Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => {
                 return self.junction(*op, expr, context);
             }
-            ast::Expr::Binary(op, a, b) => return self.binary(*op, a, b, span, context),
+            ast::Expr::Binary(op, left, right) => {
+                let case = TextCase::Exact;
+                return self.binary(Compared { op: *op, case, left, right, span }, context);
+            }
             ast::Expr::List(items) => {
                 let items: Vec<_> = items.iter().map(|i| self.expr(i, context).expr).collect();
                 (Expr::List(items), Kind::LIST)
@@ -148,8 +176,18 @@ impl<'a> RuleLowerer<'_, 'a> {
                 (Expr::Neg(Box::new(x.expr)), x.kind.and(signed.or(Kind::NULL)))
             }
             ast::Expr::IsNull { negated, value } => {
-                let asked = Expr::IsNull(Box::new(self.expr(value, context).expr));
-                (if *negated { Expr::Not(Box::new(asked)) } else { asked }, Kind::BOOL)
+                let (value, items) = self.subject(value, context);
+                let asked = negated_if(*negated, Expr::IsNull(Box::new(value.expr)));
+                let test = fold(Typed { expr: asked, kind: Kind::BOOL, span });
+                return TestedItems::test(items, test);
+            }
+            ast::Expr::Is { negated, truth, value } => {
+                let (value, items) = self.subject(value, context);
+                self.expect_bool(&value, "what `is` asks for");
+                let asked = Expr::IsTrue(Box::new(negated_if(!*truth, value.expr)));
+                let asked = negated_if(*negated, asked);
+                let test = fold(Typed { expr: asked, kind: Kind::BOOL, span });
+                return TestedItems::test(items, test);
             }
             ast::Expr::Range(..) => {
                 let message = "a range stands behind `in` only";
@@ -212,23 +250,44 @@ impl<'a> RuleLowerer<'_, 'a> {
         Typed { expr: balanced(op, parts), kind, span }
     }
 
-    fn binary(
-        &mut self,
-        op: BinaryOp,
-        left: &'a Spanned<ast::Expr>,
-        right: &'a Spanned<ast::Expr>,
-        span: Span,
-        context: ExprContext,
-    ) -> Typed {
-        let mut a = self.expr(left, context);
+    fn binary(&mut self, of: Compared<'a>, context: ExprContext) -> Typed {
+        let (left, items) = self.subject(of.left, context);
+        let (op, span) = (of.op, of.span);
+        let plain = Compared { op: op.without_not().unwrap_or(op), ..of };
+        let mut test = self.comparison_of(left, &plain, context);
+        if op != plain.op && !test.kind.is_never() {
+            test = fold(Typed { expr: Expr::Not(Box::new(test.expr)), kind: test.kind, span });
+        }
+        TestedItems::test(items, test)
+    }
+
+    /// `a op b`, where `a` is checked already.
+    fn comparison_of(&mut self, mut a: Typed, of: &Compared<'a>, context: ExprContext) -> Typed {
+        let Compared { op, case, left, right, span } = *of;
+        let is_pattern = matches!(op, BinaryOp::Like | BinaryOp::Matches);
+        if is_pattern && non_null(a.kind) == Kind::LIST {
+            self.expr(right, context);
+            self.report_list_compared(&a, left, op.as_str());
+            return refused(span);
+        }
+        let is_list = match &right.node {
+            ast::Expr::List(_) => true,
+            ast::Expr::Path(path) => {
+                path.rest.is_empty() && self.is_list_name(&path.root.node, context)
+            }
+            _ => false,
+        };
+        if is_pattern && is_list {
+            let is_text = a.kind.is_never() || self.expect(&a, Kind::STRING, &tick(op));
+            let found = self.patterns(a, of, context);
+            return if is_text { found } else { refused(span) };
+        }
         let mut b = self.expr(right, context);
         if a.kind.is_never() || b.kind.is_never() {
             return refused(span);
         }
-        if op == BinaryOp::Matches {
-            return self.regex(a, &b, span);
-        }
         let kind = match op {
+            BinaryOp::Matches => return self.regex(a, &b, (case, span)),
             BinaryOp::Like => {
                 let text = self.expect(&a, Kind::STRING, "`like`");
                 if !(self.expect(&b, Kind::STRING, "`like`") && text) {
@@ -236,7 +295,10 @@ impl<'a> RuleLowerer<'_, 'a> {
                 }
                 // A parameter is there to be changed.
                 if let ast::Expr::Literal(_) = right.node {
-                    self.warn_of_no_wildcard(&b);
+                    self.warn_of_no_wildcard(&b, case);
+                }
+                if let (Expr::Literal(Value::String(text)), TextCase::Exact) = (&b.expr, case) {
+                    self.warn_of_case(&a, text, span);
                 }
                 truth_of(a.kind.or(b.kind))
             }
@@ -246,56 +308,74 @@ impl<'a> RuleLowerer<'_, 'a> {
             | BinaryOp::Le
             | BinaryOp::Gt
             | BinaryOp::Ge => {
+                if non_null(a.kind) == Kind::LIST && b.kind.is_subset_of(SINGLE) {
+                    self.report_list_compared(&a, left, op.as_str());
+                    return refused(span);
+                }
                 if !self.comparison(op, &mut a, &mut b, span) {
                     return refused(span);
                 }
-                self.warn_of_bounds(op, (&a, &b), span, context);
+                if case == TextCase::Exact {
+                    self.warn_of_bounds(op, (&a, &b), span, context);
+                }
                 truth_of(a.kind.or(b.kind))
             }
-            _ => {
-                let kind = arithmetic(op, a.kind, b.kind);
-                if kind.is_never() {
-                    let (left, right) = (non_null(a.kind), non_null(b.kind));
-                    if left.is_never() || right.is_never() {
-                        return literal(Value::Null, span);
-                    }
-                    let message = format!("`{}` does not go with {left} and {right}", op.as_str());
-                    let diagnostic = Diagnostic::error(Code::TypeMismatch, span, message);
-                    self.report(match (left, right) {
-                        (Kind::TIME, Kind::TIME) if op == BinaryOp::Add => {
-                            diagnostic.help("two moments subtract; a duration can be added")
-                        }
-                        (Kind::STRING, other) | (other, Kind::STRING) if op == BinaryOp::Add => {
-                            diagnostic.help(format!("`+` joins texts; {other} is no text"))
-                        }
-                        (Kind::TIME | Kind::DURATION, k) if k.is_subset_of(Kind::NUMBER) => {
-                            diagnostic.help("a duration has a unit: `10s`, `5m`")
-                        }
-                        _ => diagnostic,
-                    });
-                    return refused(span);
-                }
-                if matches!(op, BinaryOp::Div | BinaryOp::Rem) {
-                    self.warn_of_zero(&b);
-                }
-                kind
-            }
+            _ => match self.arithmetic(op, (&a, &b), span) {
+                Some(kind) => kind,
+                None => return refused(span),
+            },
         };
+        if kind.is_subset_of(UNSURE) && !self.fold_sides(case, [&mut a, &mut b]) {
+            return refused(span);
+        }
         fold(Typed { expr: Expr::Binary(op, Box::new(a.expr), Box::new(b.expr)), kind, span })
     }
 
+    /// The types of `a op b` for an operator of arithmetic; `None` where it was refused.
+    fn arithmetic(&mut self, op: BinaryOp, (a, b): (&Typed, &Typed), span: Span) -> Option<Kind> {
+        let kind = arithmetic(op, a.kind, b.kind);
+        if kind.is_never() {
+            let (left, right) = (non_null(a.kind), non_null(b.kind));
+            if left.is_never() || right.is_never() {
+                return Some(Kind::NULL);
+            }
+            let message = format!("`{}` does not go with {left} and {right}", op.as_str());
+            let diagnostic = Diagnostic::error(Code::TypeMismatch, span, message);
+            self.report(match (left, right) {
+                (Kind::TIME, Kind::TIME) if op == BinaryOp::Add => {
+                    diagnostic.help("two moments subtract; a duration can be added")
+                }
+                (Kind::STRING, other) | (other, Kind::STRING) if op == BinaryOp::Add => {
+                    diagnostic.help(format!("`+` joins texts; {other} is no text"))
+                }
+                (Kind::TIME | Kind::DURATION, k) if k.is_subset_of(Kind::NUMBER) => {
+                    diagnostic.help("a duration has a unit: `10s`, `5m`")
+                }
+                _ => diagnostic,
+            });
+            return None;
+        }
+        if matches!(op, BinaryOp::Div | BinaryOp::Rem) {
+            self.warn_of_zero(b);
+        }
+        Some(kind)
+    }
+
     /// Warns of a `like` whose constant text has no wildcard: it means `==`, which is seldom meant.
-    fn warn_of_no_wildcard(&mut self, pattern: &Typed) {
+    fn warn_of_no_wildcard(&mut self, pattern: &Typed, case: TextCase) {
         let Expr::Literal(Value::String(text)) = &pattern.expr else { return };
         if text.contains(['*', '?']) {
             return;
         }
         let message = "this text has no wildcard, so that `like` is `==`";
+        let nocase = if case == TextCase::Ignored { " .. nocase" } else { "" };
         let sql = text.replace('%', "*");
         let help = if text.contains('%') {
             format!("`%` stands for itself; `*` is any text and `?` one character: {sql:?}")
         } else {
-            format!("`*` is any text and `?` one character, as in \"*{text}*\"; else write `==`")
+            format!(
+                "`*` is any text and `?` one character, as in \"*{text}*\"; else write `=={nocase}`"
+            )
         };
         self.warn(Code::NoWildcard, pattern.span, message, help);
     }
@@ -396,37 +476,6 @@ impl<'a> RuleLowerer<'_, 'a> {
         false
     }
 
-    fn regex(&mut self, text: Typed, pattern: &Typed, span: Span) -> Typed {
-        if !self.expect(&text, Kind::STRING, "`~`") {
-            return refused(span);
-        }
-        let Expr::Literal(Value::String(source)) = &pattern.expr else {
-            let message = "a regular expression is a text in quotes or a parameter";
-            let help = "to look for a computed text use `contains` or `like`";
-            self.error(Code::NotAllowedHere, pattern.span, message, help);
-            return refused(span);
-        };
-        match regex::RegexBuilder::new(source).size_limit(MAX_REGEX).build() {
-            Ok(regex) => {
-                let expr = Expr::Regex(Box::new(text.expr), Arc::new(Regex(regex)));
-                fold(Typed { expr, kind: truth_of(text.kind), span })
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or_default();
-                let reason = reason.trim_start_matches("error: ").to_owned();
-                let message = "this regular expression does not compile";
-                self.report(
-                    Diagnostic::error(Code::BadRegex, pattern.span, message).label(reason).help(
-                        "the syntax is that of the Rust crate `regex`: no look-around, no \
-                         back-references; a backslash in quotes is written `\\\\`",
-                    ),
-                );
-                refused(span)
-            }
-        }
-    }
-
     fn param(&mut self, name: &'a Name) -> Typed {
         let span = name.span;
         let example = format!("param {}: int = 10", name.node);
@@ -485,6 +534,9 @@ fn fold(typed: Typed) -> Typed {
         Expr::Not(_)
         | Expr::Neg(_)
         | Expr::IsNull(_)
+        | Expr::IsTrue(_)
+        | Expr::Fold(_)
+        | Expr::Fits(..)
         | Expr::Regex(..)
         | Expr::Binary(..)
         | Expr::If(_)

@@ -20,7 +20,16 @@ struct Said {
     /// The fields that are asked `is null`, or that have to be there for another reason.
     asked: HashSet<String>,
     /// The fields that stand in a negation.
-    negated: Vec<(usize, String, Span)>,
+    negated: Vec<NegatedField>,
+}
+
+/// A field that stands in a negation.
+struct NegatedField {
+    source: usize,
+    name: String,
+    span: Span,
+    /// The spelling that accepts events without the field.
+    instead: String,
 }
 
 impl<'a> RuleLowerer<'_, 'a> {
@@ -37,10 +46,10 @@ impl<'a> RuleLowerer<'_, 'a> {
             said.condition(*source, condition, Sense::Plain);
         }
         let Said { mut asked, negated } = said;
-        for (source, name, span) in negated {
+        for NegatedField { source, name, span, instead } in negated {
             let Some((field, kind)) = names::field(&self.env.schema, ty, &name) else { continue };
             if kind.intersects(Kind::NULL) && asked.insert(name.clone()) {
-                self.doubts.push(Doubt { source, span, name, ty, field });
+                self.doubts.push(Doubt { source, span, name, ty, field, instead });
             }
         }
     }
@@ -48,7 +57,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     /// Warns of what was noted, but not of parts of the key: an event that lacks one is in no
     /// stream.
     pub(in crate::hir::lower) fn warn_of_doubts(&mut self, key: &[KeyPart]) {
-        for Doubt { source, span, name, ty, field } in std::mem::take(&mut self.doubts) {
+        for Doubt { source, span, name, ty, field, instead } in std::mem::take(&mut self.doubts) {
             if key.iter().any(|part| part.fields.iter().any(|of| of.0 == ty && of.1 == field)) {
                 continue;
             }
@@ -56,8 +65,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             let diagnostic = Diagnostic::warning(Code::NullInNegation, span, message)
                 .label("where it is null, the negation is null, too")
                 .help(format!(
-                    "`{name} is null or ...` accepts these events, too; \
-                     `{name} is not null and ...` excludes them on purpose"
+                    "{instead} accepts these events, too; \
+                     `{name} is not null and ..` excludes them on purpose"
                 ));
             self.env.report(source, diagnostic);
         }
@@ -79,11 +88,19 @@ impl Said {
                 self.required(a);
                 self.required(b);
             }
-            Expr::Binary(BinaryOp::Or | BinaryOp::Ne, ..) => {}
+            Expr::Binary(
+                BinaryOp::Or | BinaryOp::Ne | BinaryOp::NotLike | BinaryOp::NotMatches,
+                ..,
+            ) => {}
             Expr::Binary(_, a, b) => {
                 self.asked.extend([a, b].into_iter().filter_map(|side| field_of(side)));
             }
-            Expr::In { negated: false, value, .. } => self.asked.extend(field_of(value)),
+            Expr::In { negated: false, value, set } => {
+                self.asked.extend([value, set].into_iter().filter_map(|side| field_of(side)));
+            }
+            Expr::NoCase(inner) | Expr::Is { negated: false, truth: true, value: inner } => {
+                self.required(inner);
+            }
             Expr::Path(path) => self.asked.extend(name_of(path)),
             _ => {}
         }
@@ -98,14 +115,39 @@ impl Said {
                 self.condition(source, b, sense);
             }
             Expr::Not(x) => self.condition(source, x, Sense::Negated),
+            Expr::NoCase(inner) => self.condition(source, inner, sense),
+            // The answer is never null.
+            Expr::Is { .. } => {}
             Expr::IsNull { value, .. } => self.asked.extend(field_of(value)),
             // That nothing differs from null was reported, with what to write.
             Expr::Binary(BinaryOp::Eq | BinaryOp::Ne, a, b) if is_null(a) || is_null(b) => {}
-            Expr::Binary(op, a, b) if negated || *op == BinaryOp::Ne => {
-                self.value(source, a);
-                self.value(source, b);
+            Expr::Binary(op, a, b)
+                if negated || *op == BinaryOp::Ne || op.without_not().is_some() =>
+            {
+                let plain = op.without_not().unwrap_or(BinaryOp::Eq);
+                for (side, is_left) in [(a, true), (b, false)] {
+                    self.value(source, side, &|name| match &side.node {
+                        Expr::Path(_) if !negated && is_left => {
+                            format!("`({name} {} ..) is not true`", plain.as_str())
+                        }
+                        Expr::Path(_) if !negated => {
+                            format!("`(.. {} {name}) is not true`", plain.as_str())
+                        }
+                        _ => instead(sense),
+                    });
+                }
             }
-            Expr::In { negated: not, value, .. } if negated || *not => self.value(source, value),
+            Expr::In { negated: not, value, set } if negated || *not => {
+                for (side, is_left) in [(value, true), (set, false)] {
+                    self.value(source, side, &|name| match &side.node {
+                        Expr::Path(_) if !negated && is_left => {
+                            format!("`({name} in ..) is not true`")
+                        }
+                        Expr::Path(_) if !negated => format!("`(.. in {name}) is not true`"),
+                        _ => instead(sense),
+                    });
+                }
+            }
             Expr::Binary(..) | Expr::In { .. } => {}
             Expr::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
@@ -114,31 +156,44 @@ impl Said {
                 self.condition(source, then, sense);
                 self.condition(source, otherwise, sense);
             }
-            _ if negated => self.value(source, expr),
+            _ if negated => self.value(source, expr, &|_| instead(sense)),
             _ => {}
         }
     }
 
-    /// Notes the fields that make a value null where they are.
-    fn value(&mut self, source: usize, expr: &Spanned<Expr>) {
+    /// Notes the fields that make a value null where they are. `instead` says by a field's name what
+    /// accepts events without it.
+    fn value(&mut self, source: usize, expr: &Spanned<Expr>, instead: &dyn Fn(&str) -> String) {
         match &expr.node {
             Expr::Path(path) => {
-                self.negated.extend(name_of(path).map(|field| (source, field, path.span)));
+                self.negated.extend(name_of(path).map(|name| {
+                    let instead = instead(&name);
+                    NegatedField { source, name, span: path.span, instead }
+                }));
             }
-            Expr::Neg(x) => self.value(source, x),
+            Expr::Neg(x) | Expr::Quantified(_, x) => self.value(source, x, instead),
             Expr::Binary(_, a, b) => {
-                self.value(source, a);
-                self.value(source, b);
+                self.value(source, a, instead);
+                self.value(source, b, instead);
             }
             // An aggregate leaves nulls out, and `coalesce` is there to do without them.
             Expr::Call(name, args) if !is_safe(&name.node) => {
                 for arg in args {
-                    self.value(source, arg);
+                    self.value(source, arg, instead);
                 }
             }
             _ => {}
         }
     }
+}
+
+/// The spelling that accepts what a negation makes null.
+fn instead(sense: Sense) -> String {
+    let text = match sense {
+        Sense::Plain => "`(..) is not false`",
+        Sense::Negated => "`(..) is not true`, in place of `not (..)`,",
+    };
+    text.to_owned()
 }
 
 fn is_null(expr: &Spanned<Expr>) -> bool {
@@ -153,6 +208,8 @@ fn is_safe(function: &str) -> bool {
 fn field_of(expr: &Spanned<Expr>) -> Option<String> {
     match &expr.node {
         Expr::Path(path) => name_of(path),
+        // A list that is null has no item that fits.
+        Expr::Quantified(_, list) => field_of(list),
         _ => None,
     }
 }

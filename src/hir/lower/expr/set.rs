@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{ExprContext, Typed, UNSURE, compare, fold, non_null, truth_of};
+use super::items::TestedItems;
+use super::text::fold_typed;
+use super::{ExprContext, Typed, UNSURE, compare, fold, non_null, refused, truth_of};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::Expr;
-use crate::hir::expr::{BinaryOp, Set, ValueSet};
+use crate::hir::expr::{BinaryOp, Set, TextCase, ValueSet};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::literal::{add_to_set, mismatch, plain};
 use crate::hir::lower::unknown;
@@ -17,15 +19,61 @@ use crate::value::{Kind, Value};
 impl<'a> RuleLowerer<'_, 'a> {
     pub(super) fn membership(
         &mut self,
-        value: &'a Spanned<ast::Expr>,
-        set: &'a Spanned<ast::Expr>,
-        context: ExprContext,
+        negated: bool,
+        (value, set): (&'a Spanned<ast::Expr>, &'a Spanned<ast::Expr>),
+        case: TextCase,
         span: Span,
+        context: ExprContext,
+    ) -> Typed {
+        let left = value;
+        let (value, items) = self.subject(left, context);
+        if non_null(value.kind) == Kind::LIST && self.is_list_of_single(set, context) {
+            self.report_list_compared(&value, left, "in");
+            return refused(span);
+        }
+        let Some(mut found) = self.is_in(value, set, case, span, context) else {
+            return refused(span);
+        };
+        if negated {
+            let expr = Expr::Not(Box::new(found.expr));
+            found = fold(Typed { expr, ..found });
+        }
+        TestedItems::test(items, found)
+    }
+
+    /// True if a set has single values, which no list is equal to.
+    fn is_list_of_single(&self, set: &Spanned<ast::Expr>, context: ExprContext) -> bool {
+        match &set.node {
+            ast::Expr::List(items) => {
+                let is_literal = |item: &Spanned<_>| matches!(item.node, ast::Expr::Literal(_));
+                !items.is_empty() && items.iter().all(is_literal)
+            }
+            ast::Expr::Path(path) => {
+                path.rest.is_empty() && self.is_list_name(&path.root.node, context)
+            }
+            _ => false,
+        }
+    }
+
+    /// `value in set`; `None` where something was refused.
+    fn is_in(
+        &mut self,
+        mut value: Typed,
+        set: &'a Spanned<ast::Expr>,
+        case: TextCase,
+        span: Span,
+        context: ExprContext,
     ) -> Option<Typed> {
-        let value = self.expr(value, context);
         let is_null = |item: &Spanned<ast::Expr>| matches!(&item.node, ast::Expr::Literal(value) if plain(value).is_null());
         let has_null = matches!(&set.node, ast::Expr::List(items) if items.iter().any(is_null));
-        let set = self.set(&value, set, context)?;
+        let mut set = self.set((&value, case), set, context)?;
+        if case == TextCase::Ignored {
+            if !self.expect_text(&value, Kind::STRING) {
+                return None;
+            }
+            fold_typed(&mut value);
+            set = self.folded_set(set);
+        }
         if let Set::Values(values) = &set
             && values.values.is_empty()
             && values.networks.is_empty()
@@ -51,14 +99,14 @@ impl<'a> RuleLowerer<'_, 'a> {
     /// `None` where something was refused.
     pub(super) fn set(
         &mut self,
-        value: &Typed,
+        (value, case): (&Typed, TextCase),
         set: &'a Spanned<ast::Expr>,
         context: ExprContext,
     ) -> Option<Set> {
         let failed = value.kind.is_never();
         match &set.node {
             ast::Expr::Range(low, high) => self.range(value, (low, high), set.span, context),
-            ast::Expr::List(items) => self.listed(value, items, context),
+            ast::Expr::List(items) => self.listed((value, case), items, context),
             ast::Expr::Path(path)
                 if path.rest.is_empty() && self.is_list_name(&path.root.node, context) =>
             {
@@ -150,7 +198,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     /// The set of a list that is written out; `None` where something was refused.
     fn listed(
         &mut self,
-        value: &Typed,
+        (value, case): (&Typed, TextCase),
         items: &'a [Spanned<ast::Expr>],
         context: ExprContext,
     ) -> Option<Set> {
@@ -170,7 +218,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         let mut fine = true;
         for item in items {
             if let Expr::Literal(constant) = item.expr {
-                self.warn_of_item(value, &constant, item.span, context);
+                if case == TextCase::Exact {
+                    self.warn_of_item(value, &constant, item.span, context);
+                }
                 fine &= self.add_element(&mut values, value, constant, item.span);
             }
         }

@@ -476,6 +476,10 @@ fn is_fixed(expr: &Spanned<ast::Expr>) -> bool {
     let reads_changeable = match &expr.node {
         ast::Expr::Param(_) => true,
         ast::Expr::In { set, .. } => matches!(set.node, ast::Expr::Path(_)),
+        ast::Expr::Binary(op, _, patterns) => {
+            matches!(op.without_not().unwrap_or(*op), BinaryOp::Like | BinaryOp::Matches)
+                && matches!(patterns.node, ast::Expr::Path(_))
+        }
         _ => false,
     };
     !reads_changeable && expr.node.parts().into_iter().all(is_fixed)

@@ -238,7 +238,9 @@ impl PartialEq for SameExpr<'_> {
         match (self.0, other.0) {
             (Expr::Literal(a), Expr::Literal(b)) => a == b,
             (Expr::Field(a), Expr::Field(b)) => a == b,
-            (Expr::Neg(a), Expr::Neg(b)) => SameExpr(a) == SameExpr(b),
+            (Expr::Neg(a), Expr::Neg(b)) | (Expr::Fold(a), Expr::Fold(b)) => {
+                SameExpr(a) == SameExpr(b)
+            }
             (Expr::Binary(op, a, b), Expr::Binary(other, c, d)) => {
                 op == other && SameExpr(a) == SameExpr(c) && SameExpr(b) == SameExpr(d)
             }
@@ -257,7 +259,7 @@ impl Hash for SameExpr<'_> {
             Expr::Literal(value) => value.hash(state),
             Expr::Field(FieldRef::Declared(id)) => id.hash(state),
             Expr::Field(FieldRef::Dynamic(path)) => path.hash(state),
-            Expr::Neg(x) => SameExpr(x).hash(state),
+            Expr::Neg(x) | Expr::Fold(x) => SameExpr(x).hash(state),
             Expr::Binary(_, a, b) => {
                 SameExpr(a).hash(state);
                 SameExpr(b).hash(state);

@@ -158,11 +158,12 @@ fn conjunction(expr: &Expr, out: &mut Vec<(FieldId, usize)>) {
 /// True if a test reads a `list`, whose contents can be replaced while partial matches wait.
 fn asks_list(of: &Test) -> bool {
     fn asks(expr: &Expr) -> bool {
-        match expr {
+        let is_asked = match expr {
             Expr::In(_, set) => matches!(&**set, Set::Values(set) if set.list.is_some()),
-            Expr::Binary(_, a, b) => asks(a) || asks(b),
+            Expr::Fits(_, patterns) => patterns.list.is_some(),
             _ => false,
-        }
+        };
+        is_asked || expr.parts().into_iter().any(asks)
     }
     match of {
         Test::Expr(expr) => asks(expr),

@@ -256,6 +256,7 @@ fn clause(expr: &Expr) -> Option<StartClause<'_>> {
             }
         }
         Expr::Field(_) => vec![Atom::Equal(Cow::Borrowed(expr), Value::Bool(true))],
+        Expr::IsTrue(inner) => clause(inner)?,
         _ => return None,
     })
 }
@@ -278,7 +279,7 @@ fn is_read(expr: &Expr) -> bool {
     let inner = |expr: &Expr| is_read(expr) || literal(expr).is_some();
     match expr {
         Expr::Field(_) => true,
-        Expr::Neg(x) => is_read(x),
+        Expr::Neg(x) | Expr::Fold(x) => is_read(x),
         Expr::Binary(op, a, b) => {
             use BinaryOp::{Add, Div, Mul, Rem, Sub};
             matches!(op, Add | Sub | Mul | Div | Rem)

@@ -98,15 +98,39 @@ fn rules_are_found_by_what_they_ask_first() {
 }
 
 #[test]
+fn text_without_case_is_a_condition_of_its_own() {
+    let rules = indexed(&[
+        "e[name == \"Ann\"]",
+        "e[name == \"Ann\" nocase]",
+        "e[name in [\"ANN\", \"bob\"] nocase]",
+        "e[name >= \"B\" nocase]",
+        "e[name == \"x\" or (name == \"ANN\" nocase) is true]",
+        "e[name like [\"a*\"] nocase]",
+        "e[any [name] == \"Ann\"]",
+        "e[name not like \"a*\"]",
+        "e[(name == \"Ann\") is not true]",
+    ]);
+    assert_eq!(rules.always(), [5, 6, 7, 8]);
+    assert_eq!(rules.found(&[("name", "Ann".into())]), [0, 1, 2, 4]);
+    assert_eq!(rules.found(&[("name", "aNN".into())]), [1, 2, 4]);
+    assert_eq!(rules.found(&[("name", "BOB".into())]), [2, 3]);
+    assert_eq!(rules.found(&[("name", "a".into())]), [0_u32; 0]);
+}
+
+#[test]
 fn what_was_looked_up_need_not_be_asked_again() {
     let firsts = [
         ("e[n == 1]", true),
+        ("e[name == \"Ann\" nocase]", true),
+        ("e[any [name] == \"ann\"]", false),
+        ("e[(n == 1) is not true]", false),
         ("e[3 == n % 10]", true),
         ("e[lower(name) == \"ann\"]", true),
         ("e[n == 1.0]", true),
         ("e[n == 1]{2}", true),
         ("e[n == 1 and ok]", false),
         ("e[n in [1, 5]]", false),
+        ("e[name in [\"ann\"] nocase]", false),
         ("e[n > 1]", false),
         ("e[ip == \"10.0.0.1\"]", false),
         ("(e[n == 1] or e[n == 2])", false),

@@ -41,10 +41,17 @@ impl Walker<'_> {
             self.top().slot = Slot::Operand;
         } else if is_word && OPERATORS.contains(&name) {
             top.slot = match name {
-                "is" => Slot::Words(&["null", "not null"]),
-                "not" if before == "is" => Slot::Words(&["null"]),
+                "is" => {
+                    Slot::Words(&["null", "not null", "true", "false", "not true", "not false"])
+                }
+                "not" if before == "is" => Slot::Words(&["null", "true", "false"]),
                 _ => Slot::Operand,
             };
+            self.mark(token.span, Role::Keyword);
+        } else if is_word && matches!(name, "any" | "all") && begins_operand(next) {
+            top.slot = Slot::Operand;
+            self.mark(token.span, Role::Keyword);
+        } else if is_word && name == "nocase" && top.slot == Slot::Operator {
             self.mark(token.span, Role::Keyword);
         } else if is_word && matches!(name, "null" | "true" | "false") {
             top.slot = Slot::Operator;
@@ -192,4 +199,10 @@ impl Walker<'_> {
             field.ty.push_str(text);
         }
     }
+}
+
+/// True if a list whose items are compared can begin with the token, or nothing follows yet.
+fn begins_operand(next: &str) -> bool {
+    let is_name = next.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '`');
+    next.is_empty() || is_name && !OPERATORS.contains(&next)
 }
