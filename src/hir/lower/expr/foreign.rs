@@ -1,7 +1,6 @@
 //! Functions that rules of other languages call, and what is written here in their place.
 
 use crate::hir::expr::AggregateOp;
-use crate::hir::functions;
 
 /// Returns what is written here for a call of another language's function. `args` are the texts of
 /// the arguments.
