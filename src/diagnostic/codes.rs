@@ -149,6 +149,8 @@ codes! {
     BadOnce = "E0510",
     /// A `repeat` that is not at the end, or beside what contradicts it.
     BadRepeat = "E0511",
+    /// A name in the braces of `key` that is not clearly one event type or step.
+    BadStepKey = "E0512",
 
     /// A file that cannot be read.
     UnreadableFile = "E0601",
@@ -190,6 +192,8 @@ codes! {
     NoWildcard = "W0015",
     /// A test without an expectation.
     NothingExpected = "W0016",
+    /// A key that is a list, which is compared as a whole.
+    ListAsKey = "W0027",
 }
 
 impl Code {

@@ -30,6 +30,8 @@ pub enum Expr {
     Register(usize),
     /// A component of the key, in emits.
     Key(usize),
+    /// True if the step's own key of the candidate event is the key of the stream.
+    StepKey(StepKeyTest),
     /// A fact about the match, in emits.
     Match(MatchFact),
     /// A fact about the set of matches that are reported together, in emits.
@@ -67,6 +69,7 @@ impl Expr {
             | Expr::Aggregate(_)
             | Expr::Register(_)
             | Expr::Key(_)
+            | Expr::StepKey(_)
             | Expr::Match(_)
             | Expr::Matches(_) => SmallVec::new(),
             Expr::Not(x) | Expr::Neg(x) | Expr::IsNull(x) | Expr::Regex(x, _) => smallvec![&**x],
@@ -95,6 +98,7 @@ impl Expr {
             | Expr::Aggregate(_)
             | Expr::Register(_)
             | Expr::Key(_)
+            | Expr::StepKey(_)
             | Expr::Match(_)
             | Expr::Matches(_) => self.clone(),
             Expr::Not(x) => Expr::Not(boxed(x)?),
@@ -125,6 +129,16 @@ impl Expr {
             }
         })
     }
+}
+
+/// The test that the stream's key is the key that a step gives its event.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StepKeyTest {
+    /// The number of the step's key among those of the rule
+    /// ([`StepKey::variants`](crate::hir::StepKey::variants)).
+    pub variant: u8,
+    /// The fields of the step's key, by part, as rules spell them.
+    pub fields: Arc<str>,
 }
 
 /// A field of an event.
