@@ -634,6 +634,18 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             "did you mean `reset`?",
         ),
         (
+            refused_record(record().key_by_step("user", [("inn", "who")])),
+            Kind::BadName,
+            Some("inn"),
+            "did you mean `in`?",
+        ),
+        (
+            refused_record(record().of_type("reset").key_by_step("user", [("in", "usr")])),
+            Kind::UnknownField,
+            none,
+            "`reset` has no field `usr`",
+        ),
+        (
             refused_record(Pattern::begin("in").of_type("login")),
             Kind::UnknownType,
             Some("in"),

@@ -18,10 +18,10 @@ use proptest::prelude::*;
 
 /// Keeps entries in memory, and does what a test wants to go wrong.
 #[derive(Clone, Default)]
-struct Shelf(Arc<Mutex<Content>>);
+pub(crate) struct Shelf(Arc<Mutex<Content>>);
 
 #[derive(Default)]
-struct Content {
+pub(crate) struct Content {
     entries: BTreeMap<u64, Vec<u8>>,
     last: Option<u64>,
     /// How often something was read.

@@ -85,6 +85,7 @@ fn rule(name: &str, items: Vec<Item>, within: Option<i64>, skip: SkipStrategy) -
         meta: Meta::default(),
         types: (0..3).map(TypeId::new).collect(),
         key: vec![KeyPart { name: "k".into(), fields: fields.collect(), is_computed: false }],
+        step_keys: Vec::new(),
         pattern: Pattern {
             steps: ["a", "b", "c"].into_iter().enumerate().map(step).collect(),
             conditions: (0..3).map(condition).collect(),

@@ -10,3 +10,4 @@ mod key_by;
 mod many_rules;
 mod replace;
 mod snapshot;
+mod step_keys;

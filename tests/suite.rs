@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use kleene::hir::expr::FieldRef;
-use kleene::hir::{Rule, TestBlock};
+use kleene::hir::{KeyPart, Rule, TestBlock};
 use kleene::testing::{self, TEST_START, TestStep};
 use kleene::{Engine, Event as _, Match, Record, RuleSet, Sink, Timeout, Timestamp, Value};
 use kleene_test::engine::{
@@ -268,17 +268,17 @@ fn by_key(matcher: &dyn Matcher, rule: &Rule, steps: &Steps) -> Result<Vec<Strin
         }
         if let Some(event) = event
             && rule.types.contains(&event.type_id())
-            && let Some(key) = key_of(rule, event)
         {
-            if !keys.contains_key(&key) {
-                let session = matcher.start(&rule.pattern)?;
-                keys.insert(key.clone(), Key { session, events: Vec::new() });
-            }
-            if let Some(of) = keys.get_mut(&key) {
-                reported.extend(
-                    of.session.push(event).into_iter().map(|reported| (key.clone(), reported)),
-                );
-                of.events.push(event.clone());
+            for (key, step_keys) in keys_of(rule, event) {
+                if !keys.contains_key(&key) {
+                    let session = matcher.start(&rule.pattern)?;
+                    keys.insert(key.clone(), Key { session, events: Vec::new() });
+                }
+                if let Some(of) = keys.get_mut(&key) {
+                    let found = of.session.push_keyed(event, step_keys);
+                    reported.extend(found.into_iter().map(|reported| (key.clone(), reported)));
+                    of.events.push(event.clone());
+                }
             }
         }
         let mut lines: Vec<String> = reported
@@ -296,10 +296,29 @@ fn by_key(matcher: &dyn Matcher, rule: &Rule, steps: &Steps) -> Result<Vec<Strin
     Ok(all)
 }
 
-/// The values of an event's key, unless one of them is null.
-fn key_of(rule: &Rule, event: &Record) -> Option<String> {
-    let values = rule.key.iter().map(|part| {
-        let (_, field) = part.fields.iter().find(|(ty, _)| *ty == event.type_id())?;
+/// The keys of an event, each with the variants of step keys that give it.
+fn keys_of(rule: &Rule, event: &Record) -> BTreeMap<String, u64> {
+    let ty = event.type_id();
+    let mut keys = BTreeMap::new();
+    if let Some(several) = rule.step_keys.iter().find(|keys| keys.ty == ty) {
+        for key in &several.keys {
+            if let Some(text) = key_text(event, key.fields.iter()) {
+                *keys.entry(text).or_default() |= key.variants;
+            }
+        }
+        return keys;
+    }
+    let field =
+        |part: &KeyPart| part.fields.iter().find(|(of, _)| *of == ty).map(|(_, field)| field);
+    let fields: Option<Vec<_>> = rule.key.iter().map(|part| field(part).cloned()).collect();
+    let text = fields.and_then(|fields| key_text(event, fields.iter()));
+    keys.extend(text.map(|text| (text, u64::MAX)));
+    keys
+}
+
+/// The values of a key, unless one of them is null.
+fn key_text<'f>(event: &Record, fields: impl Iterator<Item = &'f FieldRef>) -> Option<String> {
+    let values = fields.map(|field| {
         let value = match field {
             FieldRef::Declared(field) => event.field(*field),
             FieldRef::Dynamic(path) => event.dynamic_field(path),

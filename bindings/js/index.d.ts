@@ -180,7 +180,10 @@ export interface InputOptions {
   format?: "jsonl" | "csv";
   /** Of CSV. Without it the first line decides: `,`, `;`, tab or `|`. */
   delimiter?: string;
-  /** The field that holds the event type, `type` if not given; dotted for one in an object. */
+  /**
+   * The field that holds the event type, `type` if not given; dotted for one in an object. Of a
+   * list, the declared type in it.
+   */
   typeField?: string;
   /** The type of all events, where the input does not say. */
   type?: string;
@@ -191,7 +194,7 @@ export interface InputOptions {
   timeField?: string;
   /** What numbers that are moments count; `ms` if not given. */
   timeUnit?: "s" | "ms" | "us" | "ns";
-  /** Numbers and bools in quotes are rejected. */
+  /** Numbers and bools in quotes, single values for lists and types in lists are rejected. */
   strict?: boolean;
   /** Longer lines are rejected; 1 MiB if not given. */
   maxLine?: number;

@@ -154,6 +154,8 @@ codes! {
     BadOnce = "E0510",
     /// A `repeat` that is not at the end, or beside what contradicts it.
     BadRepeat = "E0511",
+    /// A name in the braces of `key` that is not clearly one event type or step.
+    BadStepKey = "E0512",
 
     /// A file that cannot be read.
     UnreadableFile = "E0601",
@@ -207,6 +209,8 @@ codes! {
     NeedlessOf = "W0021",
     /// A function that reads a constant text which does not hold a value.
     AlwaysNull = "W0022",
+    /// A key that is a list, which is compared as a whole.
+    ListAsKey = "W0027",
 }
 
 impl Code {

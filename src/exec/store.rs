@@ -87,6 +87,13 @@ impl<E> Store<E> {
         self.scratch.answers.known = Some((seq, condition));
     }
 
+    /// Sets the variants of step keys that the next events have in the stream of their key: a bit
+    /// for each. Without a call, an event has all of them.
+    #[doc(hidden)]
+    pub fn set_step_keys(&mut self, variants: u64) {
+        self.scratch.answers.step_keys = StepKeyMask(variants);
+    }
+
     /// Returns the heap size in bytes, without heap that events own.
     pub fn memory_usage(&self) -> usize {
         self.arena.memory_usage() + self.file.memory_usage()
@@ -138,6 +145,24 @@ pub(super) struct ConditionMemo {
     pub(super) epoch: u64,
     /// Of the event of this number it is known that it fulfils the condition.
     pub(super) known: Option<(u64, ConditionId)>,
+    /// The variants of step keys that the event of now has.
+    pub(super) step_keys: StepKeyMask,
+}
+
+/// A bit for each variant of a rule's step keys.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepKeyMask(u64);
+
+impl Default for StepKeyMask {
+    fn default() -> StepKeyMask {
+        StepKeyMask(u64::MAX)
+    }
+}
+
+impl StepKeyMask {
+    pub(super) fn has(self, variant: u8) -> bool {
+        self.0 >> (variant % 64) & 1 == 1
+    }
 }
 
 /// Nodes and runs of the event of now, where runs can meet.

@@ -72,6 +72,9 @@ impl<'a, 'k> PhraseWriter<'a, 'k> {
             }
             Expr::Register(_) => self.out.push_str("a captured value"),
             Expr::Key(_) => self.out.push_str("the key"),
+            Expr::StepKey(test) => {
+                let _ = write!(self.out, "key {}", test.fields);
+            }
             Expr::Match(fact) => self.out.push_str(fact_name(*fact)),
             Expr::Matches(fact) => self.of_matches(*fact),
             Expr::Not(x) => self.negation(x),

@@ -7,7 +7,7 @@ use super::words::{Words, counted};
 use crate::hir::expr::MatchesFact;
 use crate::hir::{
     ConditionId, Contiguity, Emit, Expr, Gap, Item, ItemKind, Length, LimitPolicy, LoopMode, Once,
-    Quantifier, Report, Sequence, SkipStrategy, TotalId,
+    Quantifier, Report, Sequence, SkipStrategy, StepId, TotalId, Without,
 };
 use crate::nfa::Strategy;
 
@@ -32,15 +32,13 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
     let types: Vec<&str> = rule.types.iter().map(|ty| words.ty(Some(*ty))).collect();
     let key: Vec<&str> = rule.key.iter().map(|part| &*part.name).collect();
     section(&mut out, "Reads", [types.join(", ")]);
-    section(
-        &mut out,
-        "Key",
-        [if key.is_empty() {
-            String::from("none: all events are one stream")
-        } else {
-            format!("{}: a stream of its own for each value", key.join(" and "))
-        }],
-    );
+    let mut lines = vec![if key.is_empty() {
+        String::from("none: all events are one stream")
+    } else {
+        format!("{}: a stream of its own for each value", key.join(" and "))
+    }];
+    step_keys(&rule.pattern.body, &words, &mut lines);
+    section(&mut out, "Key", lines);
     let mut steps = Steps { words, lines: Vec::new(), number: 0 };
     steps.sequence(&rule.pattern.body, 0, Level::Whole);
     section(&mut out, "Steps", steps.lines);
@@ -57,6 +55,34 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
 
 /// The reason why a rule with a `limit` is not in the compact form.
 const LIMIT_COUNTS: &str = "`limit` counts partial matches one by one";
+
+/// Says which fields are the key of each step, where an event can have several keys.
+fn step_keys(sequence: &Sequence, words: &Words<'_>, lines: &mut Vec<String>) {
+    let mut add = |step: StepId, condition: ConditionId, not: &str| {
+        if let Some(fields) = words.step_key(condition) {
+            lines.push(format!("of {not}`{}`: {fields}", words.step(step)));
+        }
+    };
+    for item in &sequence.items {
+        match &item.kind {
+            ItemKind::Step { step, condition, .. } => add(*step, *condition, ""),
+            ItemKind::Not { step, condition } => add(*step, *condition, "not "),
+            ItemKind::Group { .. } | ItemKind::Alternatives { .. } => {}
+        }
+    }
+    if let Some(Without { step, condition }) = &sequence.without {
+        add(*step, *condition, "without ");
+    }
+    for item in &sequence.items {
+        match &item.kind {
+            ItemKind::Group { body, .. } => step_keys(body, words, lines),
+            ItemKind::Alternatives { branches, .. } => {
+                branches.iter().for_each(|branch| step_keys(branch, words, lines));
+            }
+            ItemKind::Step { .. } | ItemKind::Not { .. } => {}
+        }
+    }
+}
 
 /// Describes the strategy, and why it was picked.
 fn strategy(of: &Explanation<'_>) -> String {

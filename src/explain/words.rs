@@ -104,11 +104,39 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// Returns the fields of the key that a condition asks for, where an event can have several.
+    pub(crate) fn step_key(&self, id: ConditionId) -> Option<&'a str> {
+        let key = |expr: &'a Expr| match expr {
+            Expr::StepKey(test) => Some(&*test.fields),
+            Expr::Binary(BinaryOp::And, own, _) => match &**own {
+                Expr::StepKey(test) => Some(&*test.fields),
+                _ => None,
+            },
+            _ => None,
+        };
+        match &self.pattern.conditions.get(id.index())?.test {
+            Test::Expr(expr) => key(expr),
+            Test::All(tests) => match tests.first()? {
+                Test::Expr(expr) => key(expr),
+                _ => None,
+            },
+            Test::OneOf(others) => self.step_key(*others.first()?),
+            Test::True | Test::Host { .. } => None,
+        }
+    }
+
     /// Spells the test of a condition, besides the type.
     fn test(&self, test: &Test, ty: Option<TypeId>, known: KnownValues<'_>) -> Option<String> {
         match test {
             // Each of several is a step of its own.
             Test::True | Test::OneOf(_) => None,
+            // The clause `key` has the keys of steps.
+            Test::Expr(Expr::StepKey(_)) => None,
+            Test::Expr(Expr::Binary(BinaryOp::And, own, rest))
+                if matches!(**own, Expr::StepKey(_)) =>
+            {
+                Some(self.expr(rest, ty, known))
+            }
             Test::Expr(expr) => Some(self.expr(expr, ty, known)),
             Test::Host { .. } => Some(String::from("a condition of the program")),
             Test::All(tests) => {
@@ -133,6 +161,12 @@ impl<'a> Words<'a> {
             return;
         }
         if eval::test(expr, scope) {
+            return;
+        }
+        if let Expr::StepKey(test) = expr {
+            let condition = format!("the key of this step is {}", test.fields);
+            let found = String::from("here that is another key");
+            failed.push(Failed { condition, found });
             return;
         }
         let condition = self.expr(expr, candidate, &|_| None);

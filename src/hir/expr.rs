@@ -31,6 +31,8 @@ pub enum Expr {
     Register(usize),
     /// A component of the key, in emits.
     Key(usize),
+    /// True if the step's own key of the candidate event is the key of the stream.
+    StepKey(StepKeyTest),
     /// A fact about the match, in emits.
     Match(MatchFact),
     /// A fact about the set of matches that are reported together, in emits.
@@ -78,6 +80,7 @@ impl Expr {
             | Expr::Aggregate(_)
             | Expr::Register(_)
             | Expr::Key(_)
+            | Expr::StepKey(_)
             | Expr::Match(_)
             | Expr::Matches(_)
             | Expr::Item => SmallVec::new(),
@@ -113,6 +116,7 @@ impl Expr {
             | Expr::Aggregate(_)
             | Expr::Register(_)
             | Expr::Key(_)
+            | Expr::StepKey(_)
             | Expr::Match(_)
             | Expr::Matches(_)
             | Expr::Item => self.clone(),
@@ -148,6 +152,16 @@ impl Expr {
             }
         })
     }
+}
+
+/// The test that the stream's key is the key that a step gives its event.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StepKeyTest {
+    /// The number of the step's key among those of the rule
+    /// ([`StepKey::variants`](crate::hir::StepKey::variants)).
+    pub variant: u8,
+    /// The fields of the step's key, by part, as rules spell them.
+    pub fields: Arc<str>,
 }
 
 /// A field of an event.

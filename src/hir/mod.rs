@@ -26,7 +26,7 @@ use expr::Aggregate;
 #[doc(hidden)]
 pub use expr::Expr;
 #[doc(hidden)]
-pub use rule::{Emit, Suppress};
+pub use rule::{Emit, StepKey, StepKeys, Suppress};
 pub use rule::{KeyPart, Limit, LimitPolicy, Meta, Once, Rule};
 pub use test_block::TestBlock;
 

@@ -20,6 +20,10 @@ pub struct Rule {
     pub types: Vec<TypeId>,
     /// The partition key; empty where the rule has one stream for all events.
     pub key: Vec<KeyPart>,
+    /// The keys of the events that have several, because steps of one type take their key from
+    /// different fields. Sorted by type; empty for most rules.
+    #[doc(hidden)]
+    pub step_keys: Vec<StepKeys>,
     /// The pattern that the rule matches.
     #[doc(hidden)]
     pub pattern: Pattern,
@@ -63,7 +67,8 @@ pub struct KeyPart {
     /// Its name.
     pub name: Arc<str>,
     /// The field that holds it, by event type, for each of [`Rule::types`]. Empty if a closure
-    /// computes the component.
+    /// computes the component. Of a type whose steps have different keys, the field of the first of
+    /// these.
     pub fields: Vec<(TypeId, FieldRef)>,
     /// True if a closure of the host computes the component
     /// ([`key_by`](crate::pattern::PatternBuilder::key_by)).
@@ -81,6 +86,26 @@ impl fmt::Debug for KeyPart {
         }
         part.finish()
     }
+}
+
+/// The keys that the steps of a rule give to the events of one type.
+#[derive(Clone, Debug, PartialEq)]
+#[doc(hidden)]
+pub struct StepKeys {
+    /// The event type.
+    pub ty: TypeId,
+    /// The different keys, at least two.
+    pub keys: Vec<StepKey>,
+}
+
+/// One of several keys of an event.
+#[derive(Clone, Debug, PartialEq)]
+#[doc(hidden)]
+pub struct StepKey {
+    /// The field of each part.
+    pub fields: Vec<FieldRef>,
+    /// A bit for each [variant](crate::hir::expr::StepKeyTest::variant) that has these fields.
+    pub variants: u64,
 }
 
 /// The record that a match or timeout emits.

@@ -137,6 +137,7 @@ impl<'r> HeapSize<'r> {
     fn add_expr(&mut self, expr: &'r Expr) {
         match expr {
             Expr::Register(_) | Expr::Key(_) | Expr::Match(_) | Expr::Matches(_) | Expr::Item => {}
+            Expr::StepKey(test) => self.bytes += test.fields.len(),
             Expr::Literal(value) => self.bytes += value.as_ref().heap_size(),
             Expr::Field(field) => self.add_field(field),
             Expr::Captured(captured) => self.add_field(&captured.field),

@@ -479,6 +479,44 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self.add_key(name, KeySource::Fields(fields))
     }
 
+    /// Partitions the stream by a field with a name for each step, where steps of one type take the
+    /// key from different fields: `key_by_step("id", [("parent", "id"), ("child", "parent_id")])`.
+    /// Steps that are not named use the field `name`.
+    ///
+    /// An event belongs to the stream of each key that one of the steps gives it. In the stream of a
+    /// key, a step takes an event only if the step's own key of the event is this key. A `not` and a
+    /// `without` are steps. [`until`](PatternBuilder::until) on a step has the key of the step.
+    ///
+    /// ```
+    /// use kleene::stream::Output;
+    /// use kleene::{Engine, Event, Pattern, Timestamp};
+    ///
+    /// #[derive(Clone, Event)]
+    /// struct Process { id: i64, parent_id: i64, at: Timestamp }
+    ///
+    /// let family = Pattern::<Process>::begin("parent")
+    ///     .followed_by("child")
+    ///     .key_by_step("id", [("child", "parent_id")])
+    ///     .build()?;
+    /// let mut engine = Engine::builder().pattern("family", &family).build()?;
+    /// let mut outputs: Vec<Output<Process>> = Vec::new();
+    /// for (id, parent_id) in [(7, 1), (8, 2), (9, 7)] {
+    ///     let at = Timestamp::from_millis(1000 * id);
+    ///     engine.push(&Process { id, parent_id, at }, &mut outputs)?;
+    /// }
+    /// let [Output::Match(found)] = &outputs[..] else { panic!("9 is the child of 7") };
+    /// assert_eq!(found.key, [("id".into(), 7.into())]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn key_by_step<'a>(
+        self,
+        name: &str,
+        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let fields = fields.into_iter().map(|(step, field)| (step.into(), field.into())).collect();
+        self.add_key(name, KeySource::Steps(fields))
+    }
+
     /// Partitions the stream by a value that `key` computes. `name` is the name of the part in
     /// [`Match::key`](crate::Match::key).
     ///

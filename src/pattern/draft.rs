@@ -161,13 +161,15 @@ pub(super) struct DraftKey<E> {
 pub(super) enum KeySource<E> {
     /// The field with the name of the part, or with another name for some event types.
     Fields(Vec<(Arc<str>, Arc<str>)>),
+    /// The same, with another name for some steps.
+    Steps(Vec<(Arc<str>, Arc<str>)>),
     Closure(HostKey<E>),
 }
 
 impl<E> KeySource<E> {
     pub(super) fn closure(&self) -> Option<&HostKey<E>> {
         match self {
-            KeySource::Fields(_) => None,
+            KeySource::Fields(_) | KeySource::Steps(_) => None,
             KeySource::Closure(closure) => Some(closure),
         }
     }

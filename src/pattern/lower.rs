@@ -10,7 +10,7 @@ use crate::hir::expr::FieldRef;
 use crate::hir::silence::SilenceRow;
 use crate::hir::{
     self, Condition, ConditionId, Contiguity, Gap, Item, ItemKind, KeyPart, Length, Limit,
-    LoopMode, Quantifier, Sequence, Skip, SkipStrategy, Step, StepId, Without,
+    LoopMode, Quantifier, Sequence, Skip, SkipStrategy, Step, StepId, StepKeys, Without,
 };
 use crate::nfa::{self, AutomatonError, Program, Reach, Refusal};
 use crate::pattern::Pattern;
@@ -20,6 +20,7 @@ use crate::pattern::draft::{
 };
 use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
 use crate::pattern::shapes::{self, SequenceExtent};
+use crate::pattern::step_keys::{KeyedCondition, add_step_keys};
 use crate::schema::{Schema, TypeId};
 use crate::time::duration_to_millis;
 use crate::util::fnv::Fnv;
@@ -43,6 +44,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
         steps: Vec::new(),
         conditions: Vec::new(),
         tests: Vec::new(),
+        keyed: Vec::new(),
         named: Vec::new(),
         any: false,
     };
@@ -52,6 +54,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     let key = whole.key.iter().map(|key| lowering.key(key, &types)).collect::<Result<Vec<_>>>()?;
     let key_closures = whole.key.iter().map(|key| key.source.closure().cloned()).collect();
     let skip = lowering.skip(&whole)?;
+    let step_keys = lowering.step_keys(&whole.key, &types)?;
     let Lowering { steps, conditions, tests, .. } = lowering;
 
     let names: Names = steps.iter().map(|step| step.name.clone()).collect();
@@ -89,7 +92,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
         };
         matcher = matcher.with_limits(limits);
     }
-    let version = version(&whole, (&hir, &types, &key), suppress);
+    let version = version(&whole, (&hir, &types, &key, &step_keys), suppress);
     let (once, limit) = (whole.once, whole.limit);
     Ok(Pattern {
         hir,
@@ -99,6 +102,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
         schema,
         types,
         key,
+        step_keys,
         key_closures,
         suppress,
         once,
@@ -165,12 +169,15 @@ fn check_repeat<E>(whole: &Whole<E>, body: &Sequence) -> Result<()> {
 /// Returns the version of a pattern: a hash of all that is known of it.
 fn version<E>(
     whole: &Whole<E>,
-    content: (&hir::Pattern, &[TypeId], &[KeyPart]),
+    content: (&hir::Pattern, &[TypeId], &[KeyPart], &[StepKeys]),
     suppress: Option<i64>,
 ) -> u64 {
-    let (hir, types, key) = content;
+    let (hir, types, key, step_keys) = content;
     let mut version = Fnv::new();
     version.write_str(&format!("{hir:?} {types:?} {key:?}"));
+    if !step_keys.is_empty() {
+        version.write_str(&format!("{step_keys:?}"));
+    }
     version.write(&whole.version.unwrap_or(0).to_le_bytes());
     if suppress.is_some() || whole.limit.is_some() {
         version.write_str(&format!("{suppress:?} {:?}", whole.limit));
@@ -208,6 +215,8 @@ struct Lowering<'s, E> {
     conditions: Vec<Condition>,
     /// The closures by number.
     tests: Vec<DraftTest<E>>,
+    /// The conditions by step, for the keys of steps.
+    keyed: Vec<KeyedCondition>,
     /// The types that steps name.
     named: Vec<TypeId>,
     /// True if a step takes events of any type.
@@ -263,7 +272,8 @@ impl<E: Event> Lowering<'_, E> {
             Some((name, condition)) => {
                 let ty = self.resolve(&condition.ty, Some(&name))?;
                 let step = self.negated_step(name, ty)?;
-                Some(Without { step, condition: self.condition(condition.tests, ty) })
+                let condition = self.step_condition(condition.tests, step, ty);
+                Some(Without { step, condition })
             }
             None => None,
         };
@@ -324,14 +334,14 @@ impl<E: Event> Lowering<'_, E> {
             DraftKind::Step(condition) => {
                 let ty = self.resolve(&condition.ty, Some(&item.name))?;
                 let step = self.step(item.name, ty)?;
-                let condition = self.condition(condition.tests, ty);
-                let quantifier = self.with_until(quantifier, until)?;
+                let condition = self.step_condition(condition.tests, step, ty);
+                let quantifier = self.with_until(quantifier, until, Some((step, ty)))?;
                 ItemKind::Step { step, condition, quantifier }
             }
             DraftKind::Not(condition) => {
                 let ty = self.resolve(&condition.ty, Some(&item.name))?;
                 let step = self.negated_step(item.name, ty)?;
-                ItemKind::Not { step, condition: self.condition(condition.tests, ty) }
+                ItemKind::Not { step, condition: self.step_condition(condition.tests, step, ty) }
             }
             DraftKind::Without(_) => {
                 let what = "nothing can follow it in the same sequence";
@@ -359,7 +369,7 @@ impl<E: Event> Lowering<'_, E> {
                     }
                     _ => (Sequence::default(), None),
                 };
-                let quantifier = self.with_until(quantifier, until)?;
+                let quantifier = self.with_until(quantifier, until, None)?;
                 let within = within.map(Length::Millis);
                 ItemKind::Group { body, quantifier, within, alias }
             }
@@ -371,10 +381,19 @@ impl<E: Event> Lowering<'_, E> {
         &mut self,
         quantifier: Quantifier,
         until: Option<DraftCondition<E>>,
+        of: Option<(StepId, Option<TypeId>)>,
     ) -> Result<Quantifier> {
         let Some(until) = until else { return Ok(quantifier) };
         let ty = self.resolve(&until.ty, None)?;
-        Ok(Quantifier { until: Some(self.condition(until.tests, ty)), ..quantifier })
+        let condition = match of {
+            Some((step, own)) if own == ty => self.step_condition(until.tests, step, ty),
+            _ => {
+                let condition = self.condition(until.tests, ty);
+                self.keyed.push(KeyedCondition { condition, step: None, ty });
+                condition
+            }
+        };
+        Ok(Quantifier { until: Some(condition), ..quantifier })
     }
 
     /// Adds the step of an event that must not come.
@@ -394,6 +413,19 @@ impl<E: Event> Lowering<'_, E> {
         }
         self.steps.push(Step { name, ty, negated: false });
         Ok(StepId::new(self.steps.len() - 1))
+    }
+
+    /// Adds the condition of a step.
+    fn step_condition(
+        &mut self,
+        tests: Vec<DraftTest<E>>,
+        step: StepId,
+        ty: Option<TypeId>,
+    ) -> ConditionId {
+        let condition = self.condition(tests, ty);
+        let step = Some(self.steps[step.index()].name.clone());
+        self.keyed.push(KeyedCondition { condition, step, ty });
+        condition
     }
 
     fn condition(&mut self, tests: Vec<DraftTest<E>>, ty: Option<TypeId>) -> ConditionId {
@@ -461,37 +493,83 @@ impl<E: Event> Lowering<'_, E> {
     }
 
     fn key(&self, key: &DraftKey<E>, types: &[TypeId]) -> Result<KeyPart> {
-        let KeySource::Fields(names) = &key.source else {
-            let (name, fields) = (key.name.clone(), Vec::new());
-            return Ok(KeyPart { name, fields, is_computed: true });
+        let named = match &key.source {
+            KeySource::Closure(_) => {
+                let (name, fields) = (key.name.clone(), Vec::new());
+                return Ok(KeyPart { name, fields, is_computed: true });
+            }
+            KeySource::Fields(types) => types,
+            KeySource::Steps(steps) => {
+                steps.iter().try_for_each(|(step, _)| self.check_keyed(step))?;
+                steps
+            }
         };
-        let Some(schema) = self.schema else {
-            let message = format!(
-                "there is no schema to look up the key `{}` in: give one with `schema`",
-                key.name
-            );
-            return Err(PatternError::new(Kind::UnknownField, None, message));
-        };
-        for (ty, _) in names {
-            self.type_id(ty, None)?;
+        if matches!(key.source, KeySource::Fields(_)) {
+            for (ty, _) in named {
+                self.type_id(ty, None)?;
+            }
+        }
+        if self.schema.is_none() {
+            return Err(no_schema(key));
         }
         let fields = types.iter().map(|&id| {
-            let ty = schema.ty(id);
-            let given = names.iter().find(|(of, _)| *of == ty.name);
-            let name = given.map_or(&key.name, |(_, field)| field);
-            if let Some(field) = ty.field_id(name) {
-                return Ok((id, FieldRef::Declared(field)));
-            }
-            if ty.open || ty.map_of(name).is_some() {
-                return Ok((id, FieldRef::Dynamic(name.clone())));
-            }
-            let near = nearest(name, ty.fields.iter().map(|field| &*field.name));
-            let help = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
-            let message = format!("`{}` has no field `{name}` for the key{help}", ty.name);
-            Err(PatternError::new(Kind::UnknownField, None, message))
+            // Of a type that named steps alone take, the type's own field need not exist.
+            let takes = |of: &&KeyedCondition| of.ty.is_none_or(|ty| ty == id);
+            let first = self.keyed.iter().find(takes).and_then(|of| of.step.as_ref());
+            let entry = match &key.source {
+                KeySource::Steps(steps) => steps.iter().position(|(name, _)| Some(name) == first),
+                _ => None,
+            };
+            Ok((id, self.key_field(key, id, entry)?))
         });
         let fields = fields.collect::<Result<_>>()?;
         Ok(KeyPart { name: key.name.clone(), fields, is_computed: false })
+    }
+
+    /// Checks the name of a step that has a key of its own.
+    fn check_keyed(&self, name: &Arc<str>) -> Result<()> {
+        let names = || self.keyed.iter().filter_map(|of| of.step.as_ref());
+        if names().any(|known| known == name) {
+            return Ok(());
+        }
+        let near = nearest(name, names().map(|name| &**name));
+        let help = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+        let message = format!("there is no step `{name}` with a key{help}");
+        Err(PatternError::new(Kind::BadName, Some(name), message))
+    }
+
+    /// Returns the field that holds a part of the key in events of a type. `entry` is the place of
+    /// the step among those that the part names.
+    fn key_field(&self, key: &DraftKey<E>, id: TypeId, entry: Option<usize>) -> Result<FieldRef> {
+        let Some(schema) = self.schema else { return Err(no_schema(key)) };
+        let ty = schema.ty(id);
+        let given = match (&key.source, entry) {
+            // A closure computes the part: the field is always null.
+            (KeySource::Closure(_), _) => return Ok(FieldRef::ByType(Arc::new([]))),
+            (KeySource::Fields(types), _) => types.iter().find(|(of, _)| *of == ty.name),
+            (KeySource::Steps(steps), Some(entry)) => steps.get(entry),
+            (KeySource::Steps(_), None) => None,
+        };
+        let name = given.map_or(&key.name, |(_, field)| field);
+        if let Some(field) = ty.field_id(name) {
+            return Ok(FieldRef::Declared(field));
+        }
+        if ty.open || ty.map_of(name).is_some() {
+            return Ok(FieldRef::Dynamic(name.clone()));
+        }
+        let near = nearest(name, ty.fields.iter().map(|field| &*field.name));
+        let help = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+        let message = format!("`{}` has no field `{name}` for the key{help}", ty.name);
+        Err(PatternError::new(Kind::UnknownField, None, message))
+    }
+
+    /// Finds the keys of steps, and adds their tests to the conditions.
+    fn step_keys(&mut self, keys: &[DraftKey<E>], types: &[TypeId]) -> Result<Vec<StepKeys>> {
+        let mut conditions = std::mem::take(&mut self.conditions);
+        let field = |key: &DraftKey<E>, ty, entry| self.key_field(key, ty, entry);
+        let step_keys = add_step_keys(keys, types, &self.keyed, &mut conditions, field);
+        self.conditions = conditions;
+        step_keys
     }
 
     fn skip(&self, whole: &Whole<E>) -> Result<Skip> {
@@ -515,6 +593,12 @@ impl<E: Event> Lowering<'_, E> {
         };
         Ok(Skip { strategy, ordered: whole.ordered })
     }
+}
+
+fn no_schema<E>(key: &DraftKey<E>) -> PatternError {
+    let message =
+        format!("there is no schema to look up the key `{}` in: give one with `schema`", key.name);
+    PatternError::new(Kind::UnknownField, None, message)
 }
 
 /// Alternatives with a `not` among them, where a group says nothing more than that they are

@@ -69,6 +69,7 @@
 //! | `not x for 10m repeat` | `.not_followed_by(..).lasting(..)` and `.repeat()` | - |
 //! | `once`, `once per rule` | `.once()`, `.once_per_rule()` | - |
 //! | `key user` | `.key("user")` | `keyBy` before the pattern |
+//! | `key id { child: parent_id }` | `.key_by_step("id", [("child", "parent_id")])` | - |
 //! | - | `.key_by("area", ..)` | `keyBy` with a `KeySelector` |
 //! | `limit 100 partials drop oldest` | `.limit_partials(100, LimitPolicy::DropOldest)` | - |
 
@@ -78,6 +79,7 @@ mod draft;
 mod error;
 mod lower;
 mod shapes;
+mod step_keys;
 
 use std::fmt;
 use std::sync::Arc;
@@ -92,7 +94,7 @@ pub use shapes::refused_shape;
 
 use crate::event::Event;
 use crate::exec::{HostCondition, Matcher, Outcome};
-use crate::hir::{self, KeyPart, Limit, Meta, Once, Rule, StepId, Suppress};
+use crate::hir::{self, KeyPart, Limit, Meta, Once, Rule, StepId, StepKeys, Suppress};
 pub use crate::hir::{LimitPolicy, Report};
 use crate::nfa::Program;
 use crate::schema::{Schema, TypeId};
@@ -129,6 +131,7 @@ pub struct Pattern<E> {
     schema: Option<Arc<Schema>>,
     types: Vec<TypeId>,
     key: Vec<KeyPart>,
+    step_keys: Vec<StepKeys>,
     /// The closures of the key's parts.
     key_closures: Vec<Option<HostKey<E>>>,
     /// In milliseconds.
@@ -202,6 +205,7 @@ impl<E: Event> Pattern<E> {
             meta: Meta::default(),
             types: self.types.clone(),
             key: self.key.clone(),
+            step_keys: self.step_keys.clone(),
             pattern: self.hir.clone(),
             emit: None,
             on_timeout: None,

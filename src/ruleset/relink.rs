@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::nearest;
 use crate::hir::expr::{Aggregate, CapturedField, Expr, FieldRef};
-use crate::hir::{Emit, KeyPart, Pattern, Rule, Step, Suppress, Test};
+use crate::hir::{Emit, KeyPart, Pattern, Rule, Step, StepKey, StepKeys, Suppress, Test};
 use crate::schema::{FieldId, Schema, TypeId};
 use crate::value::Kind;
 
@@ -53,6 +53,16 @@ pub(crate) fn relink(
             fields.map(|(ty, field)| Ok((linker.ty(*ty), linker.field(field, Some(*ty))?)));
         Ok(KeyPart { fields: fields.collect::<Result<_, SchemaMismatch>>()?, ..part.clone() })
     });
+    let step_keys = rule.step_keys.iter().filter(|keys| linker.exists(keys.ty)).map(|keys| {
+        let fields = |key: &StepKey| {
+            let fields = key.fields.iter().map(|field| linker.field(field, Some(keys.ty)));
+            Ok(StepKey { fields: fields.collect::<Result<_, SchemaMismatch>>()?, ..key.clone() })
+        };
+        let own = keys.keys.iter().map(fields).collect::<Result<_, SchemaMismatch>>()?;
+        Ok(StepKeys { ty: linker.ty(keys.ty), keys: own })
+    });
+    let mut step_keys: Vec<StepKeys> = step_keys.collect::<Result<_, SchemaMismatch>>()?;
+    step_keys.sort_unstable_by_key(|keys| keys.ty);
     let emit = |emit: &Emit| -> Result<Emit, SchemaMismatch> {
         let fields = emit
             .fields
@@ -72,6 +82,7 @@ pub(crate) fn relink(
     Ok(Rule {
         types,
         key: key.collect::<Result<_, SchemaMismatch>>()?,
+        step_keys,
         pattern: relinked,
         emit: rule.emit.as_ref().map(emit).transpose()?,
         on_timeout: rule.on_timeout.as_ref().map(emit).transpose()?,

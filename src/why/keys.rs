@@ -9,7 +9,7 @@ use crate::diagnostic::nearest;
 use crate::event::Event;
 use crate::exec::field_of;
 use crate::explain::is_written;
-use crate::hir::Rule;
+use crate::hir::{Rule, StepKey};
 use crate::schema::Schema;
 use crate::value::Value;
 
@@ -92,16 +92,37 @@ pub(super) fn parse(rule: &Rule, texts: &[String]) -> Result<Vec<String>, KeyErr
 
 /// Returns the key of an event for a rule; `None` if the rule does not see the event, or if a part
 /// of its key is null. The rule has to have the numbers of the event's types
-/// ([`Engine::rules`](crate::Engine::rules)).
+/// ([`Engine::rules`](crate::Engine::rules)). If the steps of the rule give the event several keys,
+/// this is the first of them.
 pub fn key_of<E: Event>(rule: &Rule, event: &E) -> Option<Vec<Value>> {
     let ty = event.type_id();
     rule.types.binary_search(&ty).ok()?;
+    if let Some(keys) = several(rule, event) {
+        return keys.into_iter().next().map(|(key, _)| key);
+    }
     let values = rule.key.iter().map(|part| {
         let (_, field) = part.fields.iter().find(|(of, _)| *of == ty)?;
         let value = field_of(event, field);
         (!value.is_null()).then(|| value.to_value().canonical())
     });
     values.collect()
+}
+
+/// Returns the different keys that the steps of a rule give an event, each with the variants of step
+/// keys that give it; `None` if all steps give events of the type the same key.
+fn several<E: Event>(rule: &Rule, event: &E) -> Option<Vec<(Vec<Value>, u64)>> {
+    let of = rule.step_keys.iter().find(|keys| keys.ty == event.type_id())?;
+    let mut keys: Vec<(Vec<Value>, u64)> = Vec::new();
+    for StepKey { fields, variants } in &of.keys {
+        let values = fields.iter().map(|field| field_of(event, field).to_value().canonical());
+        let values: Vec<Value> = values.collect();
+        match keys.iter_mut().find(|(known, _)| *known == values) {
+            _ if values.iter().any(Value::is_null) => {}
+            Some((_, known)) => *known |= variants,
+            None => keys.push((values, *variants)),
+        }
+    }
+    Some(keys)
 }
 
 /// The values of a key, as [`parse`] gives what is typed.
@@ -130,8 +151,31 @@ impl Wanted {
         Wanted { parts, others, known, more: false, occurred }
     }
 
-    /// Returns the relation of an event to the traced key, and the key if it is the traced one.
+    /// Returns the relation of an event to the traced key, with the key if it is the traced one and
+    /// the variants of step keys that give it.
     pub(super) fn whose<E: Event>(
+        &mut self,
+        rule: &Rule,
+        schema: &Schema,
+        event: &E,
+    ) -> (Whose, Vec<Value>, u64) {
+        let Some(keys) = several(rule, event) else {
+            let (whose, key) = self.whose_only(rule, schema, event);
+            return (whose, key, u64::MAX);
+        };
+        let whose = if keys.is_empty() { Whose::Keyless } else { Whose::Another };
+        for (key, variants) in keys {
+            if is_key(&self.parts, &key) {
+                self.occurred = true;
+                return (Whose::Ours, key, variants);
+            }
+            self.remember(&key);
+        }
+        (whose, Vec::new(), 0)
+    }
+
+    /// As [`whose`](Wanted::whose), of an event that has one key at most.
+    fn whose_only<E: Event>(
         &mut self,
         rule: &Rule,
         schema: &Schema,

@@ -269,7 +269,8 @@ pub(crate) struct InputArgs {
     #[arg(long)]
     pub(crate) sorted: bool,
 
-    /// The field that holds the event type; dotted for a field of a nested object
+    /// The field that holds the event type; dotted for a field of a nested object. Of a list, the
+    /// declared type in it
     #[arg(long, value_name = "FIELD", default_value = "type")]
     pub(crate) type_field: String,
 
@@ -289,8 +290,8 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
 
-    /// Reject JSON that writes numbers, `true` or `false` as text ("12"); without this option they
-    /// are read
+    /// Reject JSON that writes numbers, `true` or `false` as text ("12"), a list of one as its item,
+    /// or the event type as a list; without this option they are read
     #[arg(long)]
     pub(crate) strict: bool,
 

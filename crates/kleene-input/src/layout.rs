@@ -23,8 +23,10 @@ pub struct Reading {
     pub prefers_time_field: bool,
     /// The unit of epoch numbers.
     pub unit: TimeUnit,
-    /// True if JSON has to write numbers as numbers, and `true` and `false` without quotes.
-    /// Otherwise a text of JSON is read as a cell of CSV is, where a number or a bool is declared.
+    /// True if JSON has to write numbers as numbers, `true` and `false` without quotes, and a list
+    /// of one as a list. Otherwise a text of JSON is read as a cell of CSV is, where a number or a
+    /// bool is declared, and a single value is a list of one, where a list is declared. The event
+    /// type may be in a list if no other declared type is.
     pub is_strict: bool,
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn from_json(
 
 /// Returns the value that a JSON scalar of another type stands for. Many writers put numbers and
 /// bools in quotes: a text in JSON is then read like a cell of CSV. An empty text is no value in
-/// JSON.
+/// JSON. Many write a list of one as its only item.
 #[cold]
 fn from_other(ty: &FieldType, scalar: Scalar<'_>, spelling: Spelling) -> Result<Value, String> {
     match (ty, scalar) {
@@ -92,6 +92,11 @@ fn from_other(ty: &FieldType, scalar: Scalar<'_>, spelling: Spelling) -> Result<
             if !spelling.is_strict =>
         {
             from_text(ty, text, spelling)
+        }
+        (FieldType::List(item), scalar) if !spelling.is_strict => {
+            let item = from_json(item, scalar, spelling);
+            let list = |item| Value::List([item].into());
+            item.map(list).map_err(|_| format!("expected {ty}, found {scalar}"))
         }
         _ => Err(format!("expected {ty}, found {scalar}")),
     }

@@ -25,8 +25,12 @@ pub trait Engine {
 pub trait Session {
     /// Moves time.
     fn advance(&mut self, to: Timestamp) -> Vec<ReferenceOutput>;
+    /// Takes the next event, which has these variants of step keys in the stream of the key.
+    fn push_keyed(&mut self, event: &Record, step_keys: u64) -> Vec<ReferenceOutput>;
     /// Takes the next event.
-    fn push(&mut self, event: &Record) -> Vec<ReferenceOutput>;
+    fn push(&mut self, event: &Record) -> Vec<ReferenceOutput> {
+        self.push_keyed(event, u64::MAX)
+    }
     /// Ends the stream.
     fn finish(&mut self) -> Vec<ReferenceOutput>;
 }
@@ -51,8 +55,8 @@ impl Session for Reference<Record> {
         self.advance(to)
     }
 
-    fn push(&mut self, event: &Record) -> Vec<ReferenceOutput> {
-        self.push(event.clone())
+    fn push_keyed(&mut self, event: &Record, step_keys: u64) -> Vec<ReferenceOutput> {
+        self.push_keyed(event.clone(), step_keys)
     }
 
     fn finish(&mut self) -> Vec<ReferenceOutput> {
@@ -130,9 +134,10 @@ impl Session for MatcherSession {
         reported
     }
 
-    fn push(&mut self, event: &Record) -> Vec<ReferenceOutput> {
+    fn push_keyed(&mut self, event: &Record, step_keys: u64) -> Vec<ReferenceOutput> {
         let mut reported = Vec::new();
         let Self { matcher, store, key, seq } = self;
+        store.set_step_keys(step_keys);
         matcher.push(store, key, event, *seq, &mut |outcome| reported.push(report(&outcome)));
         *seq += 1;
         reported

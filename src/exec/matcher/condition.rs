@@ -8,7 +8,7 @@ use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::fields::{add_event, field_of};
 use crate::exec::registers::{RegisterFile, Registers, UNSET};
 use crate::exec::run::Run;
-use crate::exec::store::Store;
+use crate::exec::store::{StepKeyMask, Store};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, CapturedField, FieldRef};
 use crate::hir::{ConditionId, Test};
@@ -118,6 +118,7 @@ impl<E: Event> Walk<'_, E> {
             file,
             program: self.program,
             registers: run.registers,
+            step_keys: scratch.answers.step_keys,
         };
         let answer = holds(&condition.test, &self.matcher.host, &scope);
         scratch.answers.memo[id.index()] = epoch << 1 | u64::from(answer);
@@ -174,6 +175,7 @@ pub(in crate::exec) struct CandidateScope<'a, E> {
     pub(in crate::exec) file: &'a RegisterFile,
     pub(in crate::exec) program: &'a Program,
     pub(in crate::exec) registers: Registers,
+    pub(in crate::exec) step_keys: StepKeyMask,
 }
 
 impl<E: Event> Scope for CandidateScope<'_, E> {
@@ -200,6 +202,9 @@ impl<E: Event> Scope for CandidateScope<'_, E> {
             return eval::list_has(initial(&self.program.registers[index].kind), value);
         }
         self.file.has(self.registers, index, value)
+    }
+    fn has_step_key(&self, variant: u8) -> bool {
+        self.step_keys.has(variant)
     }
     fn divided_by_zero(&self) {
         self.captures.divided_by_zero();

@@ -88,6 +88,7 @@ impl<E: Event> Matcher<E> {
             file: &store.file,
             program: &self.program,
             registers: probed.run.registers,
+            step_keys: store.scratch.answers.step_keys,
         }
     }
 

@@ -123,7 +123,8 @@ impl<E: Event> Reference<E> {
     fn read(&self, expr: &Expr, captures: &Captures) -> Value {
         // There is no candidate; the expression does not ask for one.
         let Some(candidate) = self.events.last() else { return Value::Null };
-        eval::eval(expr, &View { candidate, captures, events: &self.events }).into_value()
+        let view = View { candidate, captures, events: &self.events, step_keys: u64::MAX };
+        eval::eval(expr, &view).into_value()
     }
 
     /// Returns the bound that closes all branches from a position, if their bounds are of the same

@@ -208,25 +208,28 @@ impl<E: Event> Reference<E> {
         if condition.ty.is_some_and(|ty| ty != event.type_id()) {
             return false;
         }
-        self.passes(&condition.test, event, captures)
+        self.passes(&condition.test, now, captures)
     }
 
-    fn passes(&self, test: &Test, event: &E, captures: &Captures) -> bool {
+    fn passes(&self, test: &Test, now: usize, captures: &Captures) -> bool {
+        let event = &self.events[now];
         match test {
             Test::True => true,
             Test::Expr(expr) => {
-                eval::test(expr, &View { candidate: event, captures, events: &self.events })
+                let step_keys = self.step_keys[now];
+                let events = &self.events;
+                eval::test(expr, &View { candidate: event, captures, events, step_keys })
             }
             Test::Host { index, .. } => {
                 let seen: Vec<_> =
                     captures.iter().map(|&(step, event)| (step, &self.events[event])).collect();
                 self.host.get(*index).is_some_and(|test| test(event, &seen))
             }
-            Test::All(tests) => tests.iter().all(|test| self.passes(test, event, captures)),
+            Test::All(tests) => tests.iter().all(|test| self.passes(test, now, captures)),
             Test::OneOf(of) => of.iter().any(|one| {
                 let one = &self.pattern.conditions[one.index()];
                 one.ty.is_none_or(|ty| ty == event.type_id())
-                    && self.passes(&one.test, event, captures)
+                    && self.passes(&one.test, now, captures)
             }),
         }
     }

@@ -95,6 +95,8 @@ pub struct Reference<E> {
     host: Vec<ReferenceCondition<E>>,
     /// Every event that was pushed.
     events: Vec<E>,
+    /// The variants of step keys that each event has.
+    step_keys: Vec<u64>,
     /// Partial matches, in no particular order and without duplicates.
     partials: Vec<Partial>,
     /// Complete matches that wait until no older partial match is alive (`ordered`).
@@ -118,6 +120,7 @@ impl<E: Event> Reference<E> {
             pattern: Rc::new(pattern.clone()),
             host,
             events: Vec::new(),
+            step_keys: Vec::new(),
             partials: Vec::new(),
             waiting: Vec::new(),
             known: Rc::default(),
@@ -127,9 +130,16 @@ impl<E: Event> Reference<E> {
     /// Matches the next event and returns its outputs. Its time must not be before the time of the
     /// event before, and [`advance`](Reference::advance) must have been called for its time.
     pub fn push(&mut self, event: E) -> Vec<ReferenceOutput> {
+        self.push_keyed(event, u64::MAX)
+    }
+
+    /// Matches the next event, as [`push`](Reference::push) does. The event has these variants of
+    /// step keys in the stream of the key, a bit for each.
+    pub fn push_keyed(&mut self, event: E, step_keys: u64) -> Vec<ReferenceOutput> {
         let now = self.events.len();
         let at = event.time();
         self.events.push(event);
+        self.step_keys.push(step_keys);
         self.known.forget();
 
         let (pattern, known) = (Rc::clone(&self.pattern), Rc::clone(&self.known));

@@ -47,7 +47,12 @@ impl<E: Event> Reference<E> {
         let mut values: Vec<Value> = Vec::new();
         for captures in set {
             for &(_, event) in captures.iter().filter(|(step, _)| *step == total.step) {
-                let view = View { candidate: &self.events[event], captures, events: &self.events };
+                let view = View {
+                    candidate: &self.events[event],
+                    captures,
+                    events: &self.events,
+                    step_keys: u64::MAX,
+                };
                 values.push(eval::eval(arg, &view).into_value());
             }
         }

@@ -13,6 +13,8 @@ pub(super) struct View<'a, E> {
     pub(super) candidate: &'a E,
     pub(super) captures: &'a Captures,
     pub(super) events: &'a [E],
+    /// The variants of step keys that the candidate has.
+    pub(super) step_keys: u64,
 }
 
 impl<'a, E: Event> View<'a, E> {
@@ -59,6 +61,10 @@ impl<E: Event> Scope for View<'_, E> {
 
     fn register(&self, _index: usize) -> ValueRef<'_> {
         ValueRef::Null
+    }
+
+    fn has_step_key(&self, variant: u8) -> bool {
+        self.step_keys >> variant & 1 == 1
     }
 
     fn key(&self, _index: usize) -> ValueRef<'_> {

@@ -54,6 +54,11 @@ pub(crate) trait Scope {
     fn key(&self, _: usize) -> ValueRef<'_> {
         ValueRef::Null
     }
+    /// True if the key of the stream is the key that steps with this variant give the candidate.
+    /// Without several keys, always.
+    fn has_step_key(&self, _variant: u8) -> bool {
+        true
+    }
     /// A fact about the match.
     fn fact(&self, _: MatchFact) -> Value {
         Value::Null
@@ -131,6 +136,7 @@ fn borrowed<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Option<ValueRef<'a>> 
         Expr::Literal(value) => value.as_ref(),
         Expr::Register(index) => scope.register(*index),
         Expr::Key(index) => scope.key(*index),
+        Expr::StepKey(test) => ValueRef::Bool(scope.has_step_key(test.variant)),
         _ => return None,
     })
 }
@@ -185,6 +191,7 @@ fn truth<S: Scope>(expr: &Expr, scope: &S) -> Option<bool> {
         | Expr::Aggregate(_)
         | Expr::Register(_)
         | Expr::Key(_)
+        | Expr::StepKey(_)
         | Expr::Match(_)
         | Expr::Matches(_)
         | Expr::Fold(_)
@@ -198,7 +205,7 @@ fn truth<S: Scope>(expr: &Expr, scope: &S) -> Option<bool> {
 
 fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
     Evaluated::Owned(match expr {
-        Expr::Literal(_) | Expr::Field(_) | Expr::Register(_) | Expr::Key(_) => {
+        Expr::Literal(_) | Expr::Field(_) | Expr::Register(_) | Expr::Key(_) | Expr::StepKey(_) => {
             return Evaluated::Ref(borrowed(expr, scope).unwrap_or_default());
         }
         Expr::Captured(captured) => scope.captured(captured),

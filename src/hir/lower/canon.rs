@@ -12,7 +12,7 @@ use crate::hir::expr::{
 use crate::hir::functions::Callee;
 use crate::hir::{
     Condition, ConditionId, Emit, Expr, Item, ItemKind, Limit, Pattern, Quantifier, Report, Rule,
-    Sequence, SkipStrategy, StepId, Suppress, Test,
+    Sequence, SkipStrategy, StepId, StepKey, StepKeys, Suppress, Test,
 };
 use crate::schema::{Schema, TypeId};
 use crate::time::format_millis_in_days;
@@ -161,6 +161,7 @@ impl<'a> Canon<'a> {
             meta: _,
             types,
             key,
+            step_keys,
             pattern,
             emit,
             on_timeout,
@@ -189,6 +190,14 @@ impl<'a> Canon<'a> {
             for (ty, field) in &fields {
                 self.ty(Some(*ty));
                 self.field(Some(*ty), field);
+            }
+        }
+        for StepKeys { ty, keys } in step_keys {
+            self.word("step keys");
+            self.ty(Some(*ty));
+            for StepKey { fields, variants } in keys {
+                self.debug(variants);
+                fields.iter().for_each(|field| self.field(Some(*ty), field));
             }
         }
         self.pattern(pattern);
@@ -399,6 +408,7 @@ impl<'a> Canon<'a> {
             Expr::Aggregate(aggregate) => self.aggregate(aggregate),
             Expr::Register(index) => self.debug(("register", index)),
             Expr::Key(index) => self.debug(("key", index)),
+            Expr::StepKey(test) => self.debug(("step key", test.variant, &test.fields)),
             Expr::Match(fact) => self.debug(fact),
             Expr::Matches(MatchesFact::Count) => self.word("matches"),
             Expr::Matches(MatchesFact::Total(total)) => self.debug(("matches", total.index())),

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use super::expr::StepGap;
 use super::names::Defines;
+use super::step_keys::KeyVariants;
 use super::terms::{Doubt, FedRecord, StepInfo};
 use super::{Env, OutputTypes, Param, canon, unknown};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
@@ -35,6 +36,7 @@ pub(super) struct RuleLowerer<'e, 'a> {
     pub(super) stream: StreamTypes<'a>,
     /// The parts of the key with their types.
     pub(super) key: Vec<(Arc<str>, Kind)>,
+    pub(super) step_keys: KeyVariants<'a>,
     pub(super) reporting: Reporting<'a>,
     /// Negations of values that may be null, reported once the key is known.
     pub(super) doubts: Vec<Doubt>,
@@ -161,6 +163,7 @@ impl<'e, 'a> RuleLowerer<'e, 'a> {
             lengths: Interner::default(),
             stream: StreamTypes::default(),
             key: Vec::new(),
+            step_keys: KeyVariants::default(),
             reporting: Reporting::default(),
             doubts: Vec::new(),
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::context::RuleLowerer;
 use super::names::{self, listed};
 use crate::diagnostic::{Code, Diagnostic, nearest};
-use crate::hir::KeyPart;
 use crate::hir::expr::FieldRef;
+use crate::hir::{KeyPart, StepKeys};
 use crate::schema::TypeId;
 use crate::syntax;
 use crate::syntax::ast::{self, Clause, Name, Spanned};
@@ -36,15 +36,20 @@ impl<'a> RuleLowerer<'_, 'a> {
             return (types, Vec::new());
         };
         let Clause::Key(parts) = &clause.node else { return (types, Vec::new()) };
+        self.find_variants(source, parts);
         let all = matches!(from, Some((_, clause)) if clause.node == Clause::From(None));
         if all {
             types.retain(|ty| {
-                self.stream.named.contains_key(ty)
-                    || parts.iter().all(|part| self.key_field(part, *ty).is_some())
+                let has = |(index, part): (usize, &ast::KeyPart)| {
+                    let entries = self.step_keys.entries_of(*ty, index);
+                    entries.into_iter().all(|entry| self.key_field(part, *ty, entry).is_some())
+                };
+                self.stream.named.contains_key(ty) || parts.iter().enumerate().all(has)
             });
         }
+        let errors = self.env.errors;
         let mut out: Vec<KeyPart> = Vec::new();
-        for part in parts {
+        for (index, part) in parts.iter().enumerate() {
             let name: Arc<str> = part.name.node.as_str().into();
             if self.is_misspelled_key(source, part, &types) {
                 self.key.push((name, Kind::NEVER));
@@ -56,9 +61,19 @@ impl<'a> RuleLowerer<'_, 'a> {
                 self.env.report(source, diagnostic);
                 continue;
             }
-            let (fields, kind) = self.at(source, |lowerer| lowerer.key_part(part, &types));
+            let (fields, kind) = self.at(source, |lowerer| lowerer.key_part(index, part, &types));
             self.key.push((name.clone(), kind));
             out.push(KeyPart { name, fields, is_computed: false });
+        }
+        if self.env.errors == errors {
+            self.find_step_keys(parts, &types);
+            for (part, own) in out.iter_mut().enumerate() {
+                for StepKeys { ty, keys } in &self.step_keys.several {
+                    if let Some((_, field)) = own.fields.iter_mut().find(|(of, _)| of == ty) {
+                        field.clone_from(&keys[0].fields[part]);
+                    }
+                }
+            }
         }
         (types, out)
     }
@@ -81,16 +96,24 @@ impl<'a> RuleLowerer<'_, 'a> {
         true
     }
 
-    /// The field that holds a part of the key in events of this type.
-    fn key_field(&self, part: &ast::KeyPart, ty: TypeId) -> Option<(FieldRef, Kind)> {
-        let name = &self.env.schema.ty(ty).name;
-        let own = part.paths.iter().find(|(owner, _)| *owner.node == **name);
-        let path = own.map_or_else(|| part.name.node.clone(), |(_, path)| path_text(path));
+    /// The field that holds a part of the key in events of this type: the field of an entry of the
+    /// braces for a step, or the type's own.
+    pub(super) fn key_field(
+        &self,
+        part: &ast::KeyPart,
+        ty: TypeId,
+        entry: Option<usize>,
+    ) -> Option<(FieldRef, Kind)> {
+        let path = match entry {
+            Some(entry) => path_text(&part.paths[entry].1),
+            None => self.own_field(part, ty),
+        };
         names::field(&self.env.schema, ty, &path)
     }
 
     fn key_part(
         &mut self,
+        index: usize,
         part: &'a ast::KeyPart,
         types: &[TypeId],
     ) -> (Vec<(TypeId, FieldRef)>, Kind) {
@@ -98,6 +121,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             let first = part.paths[..index].iter().find(|(other, _)| other.node == owner.node);
             if let Some(first) = first {
                 self.key_named_twice(first, owner, path);
+            }
+            if self.is_keyed_step(owner) != Some(false) {
+                continue;
             }
             let Some(ty) = names::event_type(self.env, None, self.source, owner) else { continue };
             if names::field(&self.env.schema, ty, &path_text(path)).is_none() {
@@ -109,13 +135,24 @@ impl<'a> RuleLowerer<'_, 'a> {
         let mut fields = Vec::new();
         let mut kind = Kind::NEVER;
         let mut first: Option<(TypeId, Kind)> = None;
-        for &ty in types {
-            let Some((field, field_kind)) = self.key_field(part, ty) else {
+        let entries = |&ty: &TypeId| {
+            self.step_keys.entries_of(ty, index).into_iter().map(move |entry| (ty, entry))
+        };
+        let wanted: Vec<(TypeId, Option<usize>)> = types.iter().flat_map(entries).collect();
+        for (ty, entry) in wanted {
+            let Some((field, field_kind)) = self.key_field(part, ty, entry) else {
+                if let Some(entry) = entry {
+                    let path = &part.paths[entry].1;
+                    let text = path_text(path);
+                    let schema = &self.env.schema;
+                    self.report(names::unknown_field(schema, ty, &text, path.span));
+                    continue;
+                }
                 let owner = self.env.schema.ty(ty).name.clone();
                 if part.paths.iter().any(|(name, _)| *name.node == *owner) {
                     continue;
                 }
-                self.missing_key(part, ty);
+                self.missing_key(index, part, ty);
                 continue;
             };
             let own = field_kind.without(Kind::NULL);
@@ -125,18 +162,29 @@ impl<'a> RuleLowerer<'_, 'a> {
                 && other_kind != Kind::ANY.without(Kind::NULL)
             {
                 let schema = &self.env.schema;
-                let message = format!(
-                    "`{}` is {other_kind} in `{}`, but {own} in `{}`: they never agree",
-                    part.name.node,
-                    schema.ty(other).name,
-                    schema.ty(ty).name
-                );
+                let (key, name) = (&part.name.node, &schema.ty(ty).name);
+                let message = if other == ty {
+                    format!(
+                        "`{key}` is {other_kind} in one step of `{name}`, but {own} in another: they \
+                         never agree"
+                    )
+                } else {
+                    let other = &schema.ty(other).name;
+                    format!(
+                        "`{key}` is {other_kind} in `{other}`, but {own} in `{name}`: they never agree"
+                    )
+                };
                 let help = "declare both fields with the same type";
                 self.error(Code::BadKey, part.name.span, message, help);
             }
+            if own == Kind::LIST && first.is_none() {
+                self.warn_of_list(part);
+            }
             first = first.or(Some((ty, own)));
             kind = kind.or(field_kind);
-            fields.push((ty, field));
+            if !fields.iter().any(|(of, _)| *of == ty) {
+                fields.push((ty, field));
+            }
         }
         (fields, kind)
     }
@@ -153,15 +201,28 @@ impl<'a> RuleLowerer<'_, 'a> {
         let diagnostic = Diagnostic::error(Code::DuplicateName, second.span, message)
             .context(first.span, "the first one")
             .help(format!(
-                "each event has one key, whatever its step; compare the other field in a condition: \
-                 `{ty} as a -> {ty}[{} == a.{}]`",
-                path_text(path),
-                path_text(first_path)
+                "name the steps where they differ: \
+                 `{ty} as one -> {ty} as other` with `key .. {{ one: {}, other: {} }}`",
+                path_text(first_path),
+                path_text(path)
             ));
         self.report(diagnostic);
     }
 
-    fn missing_key(&mut self, part: &ast::KeyPart, ty: TypeId) {
+    fn warn_of_list(&mut self, part: &ast::KeyPart) {
+        let message =
+            format!("the key `{}` is a list, which is compared as a whole", part.name.node);
+        self.report(
+            Diagnostic::warning(Code::ListAsKey, part.name.span, message)
+                .label("`[\"a\", \"b\"]` is another key than `[\"b\", \"a\"]` and `[\"a\"]`")
+                .help(
+                    "take a field with one value as the key, and ask for items in a condition: \
+                     `login[\"root\" in users]`",
+                ),
+        );
+    }
+
+    fn missing_key(&mut self, index: usize, part: &ast::KeyPart, ty: TypeId) {
         let schema = &self.env.schema;
         let event = schema.ty(ty);
         let key = &part.name.node;
@@ -177,7 +238,13 @@ impl<'a> RuleLowerer<'_, 'a> {
                 long.strip_prefix(short).is_some_and(|rest| rest.starts_with(['_', '.']))
             })
         });
+        let other_steps = self.step_keys.names_others(index, ty);
         diagnostic = diagnostic.help(match near {
+            _ if other_steps => format!(
+                "other steps of this type have a key of their own; name this one, too: \
+                 `{} as step` and `key {key} {{ step: ... }}`, or the type: `{0}: ...`",
+                event.name
+            ),
             Some(near) => format!(
                 "if it is called `{near}` there, write {}",
                 code(&format!("key {quoted} {{ {owner}: {} }}", written_path(near)))
@@ -216,7 +283,7 @@ fn code(text: &str) -> String {
     if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }
 
-fn path_text(path: &ast::Path) -> String {
+pub(super) fn path_text(path: &ast::Path) -> String {
     let mut text = path.root.node.clone();
     for part in &path.rest {
         match part {

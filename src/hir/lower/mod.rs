@@ -24,6 +24,7 @@ mod report;
 mod reported;
 mod rule;
 mod skip;
+mod step_keys;
 mod terms;
 mod test_block;
 #[cfg(test)]

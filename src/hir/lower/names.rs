@@ -37,6 +37,16 @@ pub(super) struct Resolved<'a> {
     pub(super) ty: Option<Takes>,
     /// The conditions of its defines and its own, innermost first, with their files.
     pub(super) conditions: Vec<(usize, &'a Spanned<ast::Expr>)>,
+    /// The names that it has in the braces of `key`, its event type aside: of its defines, and
+    /// before them the one that `as` gives it.
+    pub(super) names: Vec<&'a str>,
+}
+
+impl<'a> Resolved<'a> {
+    /// Gives the step the name that it has with `as`.
+    pub(super) fn rename(&mut self, alias: Option<&'a Name>) {
+        self.names.splice(..0, alias.map(|alias| alias.node.as_str()));
+    }
 }
 
 /// The defines of a rule.
@@ -64,7 +74,7 @@ pub(super) fn resolve_step<'a>(
             break event_type(env, Some(local), source, &step.name).map(Takes::One);
         };
         if path.contains(&name) {
-            report_circle(env, local, path, name);
+            report_circle(env, local, std::mem::take(&mut path), name);
             break None;
         }
         if path.len() >= MAX_NESTING as usize {
@@ -75,7 +85,7 @@ pub(super) fn resolve_step<'a>(
         (source, step) = (define_source, &define.step);
     };
     conditions.reverse();
-    Resolved { ty, conditions }
+    Resolved { ty, conditions, names: path }
 }
 
 /// Reports defines that build on each other too deeply: once, as every define above is too deep,

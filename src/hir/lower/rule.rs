@@ -147,6 +147,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             meta,
             types,
             key,
+            step_keys: std::mem::take(&mut self.step_keys.several),
             pattern,
             emit,
             on_timeout,

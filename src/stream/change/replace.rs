@@ -16,6 +16,7 @@ use crate::stream::dispatch::routes::Routes;
 use crate::stream::engine::Engine;
 use crate::stream::keys::cold::Which;
 use crate::stream::keys::groups::Groups;
+use crate::stream::keys::several::are_alike;
 use crate::stream::keys::table::{At, KeyTable};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::spec::{Preparation, Relink, RuleSpec, check_events};
@@ -494,7 +495,11 @@ fn incompatible(before: &Rule, after: &Rule, retyped: &[Retyped]) -> Option<Stri
                 .all(|(ty, field)| b.fields.iter().all(|(other, of)| other != ty || of == field))
     };
     let keys = (&before.key, &after.key);
-    if keys.0.len() != keys.1.len() || !keys.0.iter().zip(keys.1).all(|(a, b)| same(a, b)) {
+    let is_alike = are_alike((&before.step_keys, keys.0), (&after.step_keys, keys.1));
+    if keys.0.len() != keys.1.len()
+        || !keys.0.iter().zip(keys.1).all(|(a, b)| same(a, b))
+        || !is_alike
+    {
         return Some(String::from("its key is another one"));
     }
     let retyped = retyped.iter().find(|retyped| before.types.contains(&retyped.ty))?;

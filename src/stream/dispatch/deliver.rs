@@ -13,8 +13,10 @@ use crate::stream::keys::cursor::KeyCursor;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::key::{has_key, shard_hash};
 use crate::stream::keys::reader::KeyReader;
+use crate::stream::keys::several::OneKey;
 use crate::stream::output::receiver::Receiver;
 use crate::stream::rule::context::{KeyPlace, PushContext};
+use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::shard::context::ShardContext;
 
 impl<E: Event> Dispatcher<E> {
@@ -149,6 +151,7 @@ impl<E: Event> Dispatcher<E> {
         let Some(route) = routes.types.get(event.type_id().index()) else { return };
         if let Some(share) = &accounting.share
             && share.divides_all()
+            && route.several.is_empty()
             && let Some(is_keyless) = is_elsewhere(share, route, event)
         {
             accounting.stats.keyless += u64::from(is_keyless);
@@ -166,9 +169,9 @@ impl<E: Event> Dispatcher<E> {
             many = route.groups.iter().map(|one| new(one, None)).collect::<SmallVec<[_; 4]>>();
             &mut many
         };
-        if cursors.iter().any(Option::is_none) {
-            accounting.stats.keyless += 1;
-        }
+        let mut is_keyless = cursors.iter().any(Option::is_none);
+        // The number of sequence numbers that the event takes beyond its own.
+        let mut extra = 0;
         find_rules(route, event, groups, cursors, found);
         let owned: SmallVec<[bool; 1]> = match &accounting.share {
             Some(share) => {
@@ -178,7 +181,18 @@ impl<E: Event> Dispatcher<E> {
             None => SmallVec::new(),
         };
         for IndexHit { rule, place: at, for_else } in merged(&route.always, found) {
-            let Some(cursor) = &mut cursors[at as usize] else { continue };
+            if accounting.failure.is_some() {
+                break;
+            }
+            let Some(cursor) = cursors.get_mut(at as usize) else {
+                let prefilter = PrefilterOutcome::Unknown;
+                let cx = &mut PushContext { rule, event, prefilter, seq, timers, accounting, sink };
+                let keys = push_to_several(route, &mut rules[rule as usize], groups, cx);
+                is_keyless |= keys == 0;
+                extra = extra.max(keys.saturating_sub(1));
+                continue;
+            };
+            let Some(cursor) = cursor else { continue };
             let mut seq = seq;
             if let Some(share) = &mut accounting.share {
                 match share.enter(rule, owned[at as usize], seq) {
@@ -193,17 +207,54 @@ impl<E: Event> Dispatcher<E> {
             let prefilter = PrefilterOutcome::Unknown;
             let cx = &mut PushContext { rule, event, prefilter, seq, timers, accounting, sink };
             runtime.push(groups.keys_mut(cursor.group), cursor, cx);
-            if accounting.failure.is_some() {
-                break;
-            }
         }
+        accounting.stats.keyless += u64::from(is_keyless);
         for cursor in cursors.iter().flatten() {
             cursor.end(groups.keys_mut(cursor.group));
+        }
+        if extra > 0 {
+            self.skip_numbers(extra);
         }
         if self.accounting.has_ended_rules {
             self.end_rules();
         }
     }
+}
+
+/// Pushes an event to each of the keys that a rule's steps give it. Returns the number of keys,
+/// those of other shards included.
+#[inline(never)]
+fn push_to_several<E: Event, S: Receiver<E> + ?Sized>(
+    route: &Route<E>,
+    runtime: &mut RuleRuntime<E>,
+    groups: &mut Groups,
+    cx: &mut PushContext<'_, E, S>,
+) -> u64 {
+    let Some(of) = route.several(cx.rule) else { return 0 };
+    let (event, seq) = (cx.event, cx.seq);
+    let keys = of.keys(event, &groups.hasher);
+    let count = keys.len() as u64;
+    for (ordinal, OneKey { key, variants }) in keys.into_iter().enumerate() {
+        let mut own = seq;
+        if let Some(share) = &mut cx.accounting.share {
+            match share.enter(of.rule, share.owns(key.spread()), seq) {
+                Some(number) => own = number,
+                None => continue,
+            }
+            share.enter_key(ordinal);
+        }
+        cx.seq = own + ordinal as u64;
+        let mut cursor = KeyCursor::of_key(key, of.group, groups);
+        runtime.store.set_step_keys(variants);
+        runtime.push(groups.keys_mut(of.group), &mut cursor, cx);
+        cursor.end(groups.keys_mut(of.group));
+        if cx.accounting.failure.is_some() {
+            break;
+        }
+    }
+    // Events of other types have one key each, which is that of each of their steps.
+    runtime.store.set_step_keys(u64::MAX);
+    count
 }
 
 /// Returns `None` if this shard owns a key of the event. Otherwise returns true if a part of some

@@ -235,7 +235,7 @@ impl<E: Event> Dispatcher<E> {
     #[inline]
     pub(in crate::stream) fn is_named(&mut self, event: &E) -> bool {
         match self.routes.types.get(event.type_id().index()) {
-            Some(route) if route.declared => !route.groups.is_empty(),
+            Some(route) if route.declared => !route.groups.is_empty() || !route.several.is_empty(),
             _ => {
                 self.accounting.stats.unknown += 1;
                 false
@@ -274,6 +274,15 @@ impl<E: Event> Dispatcher<E> {
             self.tidy_up(seq..seq + 1, time);
         }
         seq
+    }
+
+    /// Skips sequence numbers that an event has taken beyond its own.
+    #[cold]
+    pub(in crate::stream) fn skip_numbers(&mut self, count: u64) {
+        self.released += count;
+        if let Some(share) = &mut self.accounting.share {
+            share.skip_numbers(count);
+        }
     }
 
     /// Drops outdated suppressions and timers if it is time to, after the events with these

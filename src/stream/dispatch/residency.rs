@@ -9,6 +9,7 @@ use crate::stream::keys::cold::entry::{ColdKey, EntryScratch};
 use crate::stream::keys::cold::index::NUMBERS;
 use crate::stream::keys::cold::{ColdError, MOST_IN_CHUNK, Which, failed, fingerprint, lost};
 use crate::stream::keys::key::KeyRef;
+use crate::stream::keys::several::OneKey;
 use crate::stream::keys::table::Slot;
 use crate::stream::rule::context::SweepContext;
 use crate::time::Timestamp;
@@ -30,8 +31,19 @@ impl<E: Event> Dispatcher<E> {
             Some((*group, KeyRef::read(event, reader, &engine.groups.hasher)))
         };
         for place in 0.. {
-            let Some((group, key)) = route(self, place) else { return };
+            let Some((group, key)) = route(self, place) else { break };
             if let Some(key) = key {
+                self.load(group, &key);
+            }
+        }
+        let several = |engine: &Self, place: usize| {
+            let route = engine.routes.types.get(event.type_id().index())?;
+            let of = route.several.get(place)?;
+            Some((of.group, of.keys(event, &engine.groups.hasher)))
+        };
+        for place in 0.. {
+            let Some((group, keys)) = several(self, place) else { return };
+            for OneKey { key, .. } in keys {
                 self.load(group, &key);
             }
         }

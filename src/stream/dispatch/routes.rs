@@ -22,7 +22,11 @@ use crate::schema::{Schema, TypeId};
 use crate::stream::dispatch::index::{Index, Subscription, When};
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::reader::KeyReader;
+use crate::stream::keys::several::SeveralKeys;
 use crate::stream::rule::runtime::RuleRuntime;
+
+/// Stands for the position of the group of a rule for which an event can have several keys.
+pub(in crate::stream) const SEVERAL: u32 = u32::MAX;
 
 /// The rules that read the events of each type.
 pub(crate) struct Routes<E> {
@@ -42,8 +46,11 @@ pub(in crate::stream) struct Route<E> {
     pub(in crate::stream) declared: bool,
     /// The groups with a rule that reads the type, each with the reader of its key.
     pub(in crate::stream) groups: Vec<(u32, KeyReader<E>)>,
-    /// The rules that read each event, in order, each with the position of its group in `groups`.
+    /// The rules that read each event, in order, each with the position of its group in `groups`;
+    /// [`SEVERAL`] stands for the position of a rule of `several`.
     pub(in crate::stream) always: Vec<Subscription>,
+    /// The rules for which an event can have several keys, in order.
+    pub(in crate::stream) several: Vec<SeveralKeys<E>>,
     /// The only rule that reads the type, with its group and the reader of its key.
     pub(in crate::stream) direct: Option<DirectRoute<E>>,
     /// The other rules. They read the events that can start them, and the events that can advance
@@ -90,6 +97,7 @@ impl<E: Event> Route<E> {
             declared: false,
             groups: Vec::new(),
             always: Vec::new(),
+            several: Vec::new(),
             direct: None,
             index: None,
             moves: None,
@@ -127,6 +135,21 @@ impl<E: Event> Route<E> {
         }
     }
 
+    /// Adds a rule if events of the type can have several keys in it. Returns true if they can.
+    fn has_several(&mut self, (index, rule): (u32, &RuleRuntime<E>), ty: TypeId) -> bool {
+        let keys = rule.info.rule.step_keys.iter().find(|keys| keys.ty == ty);
+        let Some(keys) = keys else { return false };
+        let closures = rule.key_closures.as_ref();
+        self.several.push(SeveralKeys::new((index, rule.group), keys, closures));
+        self.always.push((index, SEVERAL));
+        true
+    }
+
+    /// Returns the keys that a rule's steps give to events of the type, if there can be several.
+    pub(in crate::stream) fn several(&self, rule: u32) -> Option<&SeveralKeys<E>> {
+        self.several.iter().find(|of| of.rule == rule)
+    }
+
     /// True if any event may advance or end the open state of a rule of the `index`.
     #[inline]
     pub(in crate::stream) fn moves(&self, rule: u32) -> bool {
@@ -151,7 +174,12 @@ impl<E: Event> Route<E> {
         let all = self.always.clone();
         let program = |rule: u32| rules[rule as usize].matcher.program();
         let answered = &mut self.answered;
+        let several = &self.several;
         self.index = Index::new(&mut self.always, |rule| {
+            // Which steps an event can be depends on the key.
+            if several.iter().any(|of| of.rule == rule) {
+                return When::Always;
+            }
             let when = When::starts(program(rule), ty);
             answered.resize(rule as usize + 1, None);
             answered[rule as usize] = when.answered(program(rule), ty);
@@ -198,6 +226,9 @@ impl<E: Event> Routes<E> {
             last = Some(declared);
             for ty in &running.info.rule.types {
                 let Some(route) = routes.get_mut(ty.index()) else { continue };
+                if route.has_several((index, running), *ty) {
+                    continue;
+                }
                 let place = *places.entry((*ty, running.group)).or_insert_with(|| {
                     let fields = groups.fields(running.group, *ty);
                     let reader = KeyReader::new(fields, running.key_closures.clone());

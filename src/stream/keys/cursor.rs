@@ -40,6 +40,14 @@ impl<'e> KeyCursor<'e> {
         Some(KeyCursor { group, key, slot, sorted, next: 0, idle: SmallVec::new() })
     }
 
+    /// Returns the cursor of a key that was read before.
+    pub(in crate::stream) fn of_key(key: KeyRef<'e>, group: u32, groups: &Groups) -> KeyCursor<'e> {
+        let keys = groups.keys(group);
+        let slot = keys.find(&key);
+        let sorted = slot.map_or(0, |slot| keys.slot(slot).held().len());
+        KeyCursor { group, key, slot, sorted, next: 0, idle: SmallVec::new() }
+    }
+
     /// Returns the position of a rule's state in the slot. Call the function for rules in their
     /// order.
     #[inline]

@@ -21,7 +21,7 @@ pub(crate) struct Groups {
 
 /// Rules with the same key. The parts have the same names, and if two of the rules read the same
 /// type of event, the parts are in the same fields. A rule whose key closures compute is alone,
-/// because closures cannot be compared.
+/// because closures cannot be compared; so is a rule whose events have several keys.
 #[derive(Debug, Default)]
 struct KeyGroup {
     /// By event type, for types that some rule reads.
@@ -37,7 +37,7 @@ impl Groups {
 
     /// Returns the group of a rule. Makes a new group if the rule fits none.
     pub(in crate::stream) fn join(&mut self, rule: &Rule) -> u32 {
-        if rule.key.iter().any(|part| part.is_computed) {
+        if rule.key.iter().any(|part| part.is_computed) || !rule.step_keys.is_empty() {
             return self.add(rule);
         }
         let wanted: Vec<(TypeId, Box<[FieldRef]>)> =

@@ -313,6 +313,22 @@ impl<'a> KeyRef<'a> {
         }
     }
 
+    fn parts(&self) -> SmallVec<[ValueRef<'_>; 3]> {
+        match &self.values {
+            Values::One(one) => SmallVec::from_iter([*one]),
+            Values::Many(many) => many.iter().copied().collect(),
+            Values::Computed(key) => key.iter().map(Value::as_ref).collect(),
+        }
+    }
+
+    /// True if both are the same key.
+    pub(crate) fn is_same(&self, other: &KeyRef<'_>) -> bool {
+        let (own, others) = (self.parts(), other.parts());
+        self.hash == other.hash
+            && own.len() == others.len()
+            && own.iter().zip(&others).all(|(a, b)| a.is_same(*b))
+    }
+
     /// Returns the hash of lookups.
     pub(crate) fn hash(&self) -> u32 {
         self.hash

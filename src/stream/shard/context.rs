@@ -27,6 +27,8 @@ pub(in crate::stream) struct ShardContext {
     time: Timestamp,
     phase: Phase,
     rule: u32,
+    /// The number of the event's key, of those that it has in the rule.
+    ordinal: usize,
     /// The number of open partial matches after the last event.
     open: u64,
     pub(in crate::stream) changes: Option<Vec<i64>>,
@@ -62,6 +64,7 @@ impl ShardContext {
             time,
             phase,
             rule: 0,
+            ordinal: 0,
             open: 0,
             changes: None,
         }
@@ -170,6 +173,14 @@ impl ShardContext {
         self.phase = Phase::Deadline;
     }
 
+    /// Skips sequence numbers that an event has taken beyond its own. Derived events have numbers of
+    /// the first shard alone.
+    pub(in crate::stream) fn skip_numbers(&mut self, count: u64) {
+        if self.phase == Phase::Event {
+            self.released += count;
+        }
+    }
+
     /// Sets the position to the end of the stream.
     pub(in crate::stream) fn enter_end(&mut self) {
         self.time = Timestamp::MAX;
@@ -186,7 +197,14 @@ impl ShardContext {
             return None;
         }
         self.enter_rule(rule);
+        self.ordinal = 0;
         Some(self.number(rule, seq))
+    }
+
+    /// Sets the position to one of the keys that an event has in the rule, after
+    /// [`enter`](ShardContext::enter).
+    pub(in crate::stream) fn enter_key(&mut self, ordinal: usize) {
+        self.ordinal = ordinal;
     }
 
     /// Sets the position to outputs of this rule.
@@ -198,10 +216,13 @@ impl ShardContext {
     /// Returns the position of a match or timeout.
     pub(in crate::stream) fn position(&self, kind: OutcomeKind, start: u64) -> Position {
         let is_match = kind == OutcomeKind::Match;
-        let ShardContext { released, time, phase, rule, .. } = *self;
+        let ShardContext { released, time, phase, rule, ordinal, .. } = *self;
         match phase {
-            // One event has one key in a rule, so that one shard reports all that comes of it.
-            Phase::Event => Position { released, time, phase, rule, ..Position::default() },
+            // What comes of one event for one key is reported by one shard.
+            Phase::Event => {
+                let start = ordinal as u64;
+                Position { released, time, phase, rule, start, ..Position::default() }
+            }
             Phase::Derived => Position { released, time, phase, ..Position::default() },
             Phase::Deadline | Phase::End => {
                 Position { released, time, phase, rule, is_match, start }

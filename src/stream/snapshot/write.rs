@@ -205,13 +205,20 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
             return share == 0;
         };
         let mut has_key = false;
+        let hasher = &self.engine.dispatcher.groups.hasher;
         for (rule, group) in &route.always {
-            let (_, reader) = &route.groups[*group as usize];
-            if let Some(key) = KeyRef::read(event, reader, &self.engine.dispatcher.groups.hasher) {
-                has_key = true;
-                if filter(&self.engine.dispatcher.rules[*rule as usize].info.rule, &key.to_key()) {
-                    return true;
+            let keys: SmallVec<[Key; 2]> = match route.several(*rule) {
+                Some(of) => of.keys(event, hasher).iter().map(|one| one.key.to_key()).collect(),
+                None => {
+                    let (_, reader) = &route.groups[*group as usize];
+                    let key = KeyRef::read(event, reader, hasher);
+                    key.iter().map(KeyRef::to_key).collect()
                 }
+            };
+            has_key |= !keys.is_empty();
+            let rule = &self.engine.dispatcher.rules[*rule as usize].info.rule;
+            if keys.iter().any(|key| filter(rule, key)) {
+                return true;
             }
         }
         // It is counted once that it has none.

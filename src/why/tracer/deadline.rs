@@ -66,12 +66,14 @@ impl<E: Event> Tracer<E> {
                 break;
             };
             let Made { event, by } = made;
-            let (whose, key) = self.wanted.whose(&self.info.rule, &self.info.schema, &event);
+            let (whose, key, step_keys) =
+                self.wanted.whose(&self.info.rule, &self.info.schema, &event);
             if whose == Whose::Ours {
                 if self.key.is_empty() {
                     self.key = key;
                 }
-                self.take(&Arrived { event, line: None, is_seen: true, made_by: Some(by) });
+                let (line, is_seen, made_by) = (None, true, Some(by));
+                self.take(&Arrived { event, line, is_seen, made_by, step_keys });
             }
         }
     }

@@ -128,7 +128,7 @@ impl<E: Event> Tracer<E> {
 
     /// Gives the event to the rule. Deadlines before it have been handled.
     pub(super) fn take(&mut self, arrived: &Arrived<E>) {
-        let Arrived { event, line, is_seen, made_by } = arrived;
+        let Arrived { event, line, is_seen, made_by, step_keys } = arrived;
         let time = event.time();
         let seen = ShownEvent { made_by: made_by.clone(), ..self.seen(event, *line) };
         if !is_seen {
@@ -148,6 +148,7 @@ impl<E: Event> Tracer<E> {
         let seq = self.seq;
         self.seq += 1;
         let before = self.open.clone();
+        self.store.set_step_keys(*step_keys);
         let (runs, start) = self.matcher.probe(&mut self.store, &self.state, event, seq);
         let judged = self.judged(&before, &runs, &start, event);
         let (reported, dropped) = self

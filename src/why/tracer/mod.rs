@@ -251,7 +251,7 @@ impl<E: Event> Tracer<E> {
             // Fails where a limit says so (`fail`): what came up to there still counts.
             let _ = shadow.push(event);
         }
-        let (whose, key) = self.wanted.whose(&self.info.rule, &self.info.schema, event);
+        let (whose, key, step_keys) = self.wanted.whose(&self.info.rule, &self.info.schema, event);
         let is_ours = matches!(whose, Whose::Ours | Whose::Unseen);
         if whose == Whose::Ours && self.key.is_empty() {
             self.key = key;
@@ -278,7 +278,10 @@ impl<E: Event> Tracer<E> {
         self.time.newest = self.time.newest.max(Some(time));
         self.time.progress.observe(self.time.source, time);
         let is_seen = whose == Whose::Ours;
-        let arrived = || Arrived { event: event.clone(), line, is_seen, made_by: None };
+        let arrived = || {
+            let event = event.clone();
+            Arrived { event, line, is_seen, made_by: None, step_keys }
+        };
         if self.time.progress.is_sorted() {
             self.time.moved_by = Some((line, time));
             self.time.watermark = self.time.watermark.max(self.time.progress.watermark());
@@ -523,7 +526,10 @@ impl<E: Event> Tracer<E> {
             return ShownEvent { line, made_by: None, ty, fields };
         }
         let ty = schema.ty(ty);
-        let is_key = |name: &str| self.info.rule.key.iter().any(|part| *part.name == *name);
+        // What all events of the key have alike is not shown.
+        let is_one = !self.info.rule.step_keys.iter().any(|keys| keys.ty == event.type_id());
+        let is_key =
+            |name: &str| is_one && self.info.rule.key.iter().any(|part| *part.name == *name);
         let fields = ty.fields.iter().enumerate().filter(|(index, field)| {
             ty.time.is_none_or(|time| time.index() != *index) && !is_key(&field.name)
         });

@@ -25,6 +25,8 @@ pub(super) struct Arrived<E> {
     pub(super) line: Option<u64>,
     pub(super) is_seen: bool,
     pub(super) made_by: Option<Arc<str>>,
+    /// The variants of step keys that the event has in the stream of the key.
+    pub(super) step_keys: u64,
 }
 
 impl<E: Clone> TraceTime<E> {

@@ -668,3 +668,27 @@ fn the_names_of_rules_that_are_right_are_known() {
     // A construct that is new to the language may come here last; more would show.
     assert!(checked > 5000 && unknown.len() * 200 < checked, "{checked}, not {unknown:#?}");
 }
+
+#[test]
+fn the_braces_of_a_key_name_event_types_and_steps() {
+    let text = |braces: &str| {
+        format!(
+            "event process {{ id: string, parent_id: string, at: time }}\n\
+             define shell = process[id like \"s*\"]\n\
+             rule family {{ key id {{ {braces} }} match process as parent -> shell as child \
+             within 5s }}\n"
+        )
+    };
+    let offered = completions(&text(CURSOR));
+    for name in ["parent", "child", "shell", "process"] {
+        assert!(offered.iter().any(|label| label == name), "{name}: {offered:?}");
+    }
+    let offered = completions(&text(&format!("child: {CURSOR}")));
+    for name in ["parent_id", "id"] {
+        assert!(offered.iter().any(|label| label == name), "{name}: {offered:?}");
+    }
+    let reported = hover(&text(&format!("{CURSOR}child: parent_id")));
+    assert!(reported.contains("event process"), "{reported}");
+    let reported = hover(&text(&format!("child: par{CURSOR}ent_id")));
+    assert!(reported.contains("parent_id: string"), "{reported}");
+}

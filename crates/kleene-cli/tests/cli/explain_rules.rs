@@ -271,3 +271,16 @@ fn what_cannot_be_explained_is_reported() {
         assert_eq!(ran.stdout, "", "{args}");
     }
 }
+
+#[test]
+fn the_keys_of_steps_are_listed() {
+    let text = explain("testdata/why/step_keys.cep --rule shell_of_word");
+    for line in [
+        "Match      process[name == \"word\"] as word -> process[name == \"sh\"] as shell",
+        "Key        host and id: a stream of its own for each value",
+        "           of `word`: host, id",
+        "           of `shell`: host, parent",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}

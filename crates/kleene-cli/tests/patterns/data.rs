@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use kleene::Timestamp;
 
 /// Every file: its name and its text.
-pub(crate) fn files() -> [(&'static str, String); 15] {
+pub(crate) fn files() -> [(&'static str, String); 16] {
     [
         ("orders.jsonl", orders()),
         ("clicks.jsonl", clicks()),
@@ -18,6 +18,7 @@ pub(crate) fn files() -> [(&'static str, String); 15] {
         ("signins.jsonl", signins()),
         ("hosts.jsonl", hosts()),
         ("cloudtrail.jsonl", cloudtrail()),
+        ("processes.jsonl", processes()),
         ("payments.jsonl", payments()),
         ("ads.jsonl", ads()),
         ("sensors.jsonl", sensors()),
@@ -504,6 +505,68 @@ fn cloudtrail() -> String {
             time(at)
         )
         .expect("a string takes it");
+    }
+    text
+}
+
+/// Processes of three hosts, as the Elastic Common Schema has them, with some network events.
+/// - on web-1, the shell web-1/41 of php-fpm asks `whoami`, `id` and `netstat`;
+/// - on web-2, the shell web-2/41 of nginx asks twice the same and once another;
+/// - on app-1, a shell that sshd has started asks all three.
+fn processes() -> String {
+    let mut random = Random(16);
+    let mut starts: Vec<(i64, &str, u32, &str, u32, &str)> = Vec::new();
+    for number in 0..60 {
+        let at = 9 * HOUR + number * 40 * SECOND + random.within(0, 30) * SECOND;
+        let host = random.pick(&["web-1", "web-2", "app-1"]);
+        let name = random.pick(&["cron", "date", "logrotate", "sh", "hostname", "python3"]);
+        starts.push((
+            at,
+            host,
+            1000 + u32::try_from(number).expect("it is small"),
+            name,
+            7,
+            "cron",
+        ));
+    }
+    let at = |minute: i64, second: i64| 9 * HOUR + minute * MINUTE + second * SECOND;
+    starts.extend([
+        (at(12, 0), "web-1", 41, "sh", 11, "php-fpm"),
+        (at(12, 4), "web-1", 42, "whoami", 41, "sh"),
+        (at(12, 9), "web-1", 43, "id", 41, "sh"),
+        (at(12, 31), "web-1", 44, "netstat", 41, "sh"),
+        (at(20, 0), "web-2", 41, "bash", 11, "nginx"),
+        (at(20, 1), "web-2", 42, "hostname", 41, "bash"),
+        (at(20, 2), "web-2", 43, "hostname", 41, "bash"),
+        (at(20, 3), "web-2", 44, "id", 41, "bash"),
+        (at(25, 0), "app-1", 41, "bash", 12, "sshd"),
+        (at(25, 5), "app-1", 42, "whoami", 41, "bash"),
+        (at(25, 8), "app-1", 43, "id", 41, "bash"),
+        (at(25, 30), "app-1", 44, "netstat", 41, "bash"),
+    ]);
+    starts.sort_by_key(|start| start.0);
+    let mut text = String::new();
+    for (number, (at, host, id, name, parent, parent_name)) in (0..).zip(starts) {
+        // Elastic takes a list and a single value.
+        let ty = if number % 5 == 0 { "\"start\"" } else { "[\"start\"]" };
+        writeln!(
+            text,
+            "{{\"@timestamp\":\"{0}\",\"event\":{{\"category\":[\"process\"],\"type\":{ty}}},\
+             \"host\":{{\"id\":\"{host}\"}},\"process\":{{\"entity_id\":\"{host}/{id}\",\
+             \"name\":\"{name}\",\"parent\":{{\"entity_id\":\"{host}/{parent}\",\
+             \"name\":\"{parent_name}\"}}}}}}",
+            time(at)
+        )
+        .expect("a string takes it");
+        if number % 9 == 0 {
+            writeln!(
+                text,
+                "{{\"@timestamp\":\"{}\",\"event\":{{\"category\":[\"network\"],\"type\":\
+                 [\"connection\"]}},\"host\":{{\"id\":\"{host}\"}}}}",
+                time(at)
+            )
+            .expect("a string takes it");
+        }
     }
     text
 }

@@ -124,6 +124,7 @@ fn expected(file: &str) -> Vec<String> {
         "security/sudo_after_failures.cep" => {
             expect("sudo_after_failures", "match", &["web-2/svc-app"])
         }
+        "security/web_shell.cep" => expect("web_shell", "match", &["web-1/web-1/41"]),
         "security/cloud_escalation.cep" => {
             expect("cloud_escalation", "match", &["arn:aws:iam::111122223333:user/build"])
         }
@@ -224,7 +225,7 @@ fn expected(file: &str) -> Vec<String> {
 }
 
 /// Writes the streams anew where that is asked for, before any test reads one.
-fn streams() -> [(PathBuf, String); 15] {
+fn streams() -> [(PathBuf, String); 16] {
     static WRITTEN: Once = Once::new();
     let streams = data::files().map(|(name, text)| (root().join("examples/data").join(name), text));
     WRITTEN.call_once(|| {

@@ -143,12 +143,18 @@ fn planned_value(field: &Field, cell: &str, reading: &Reading) -> Option<Value> 
     common.or_else(|| from_cell(&field.ty, cell, reading.spelling()).ok())
 }
 
-/// Returns the value of type `ty` that a cell stands for. A list is given as JSON.
+/// Returns the value of type `ty` that a cell stands for. A list is given as JSON, and a list of one
+/// also as the text of its item, unless the text could be several.
 pub(super) fn from_cell(ty: &FieldType, cell: &str, spelling: Spelling) -> Result<Value, String> {
-    match ty {
-        FieldType::List(_) => list_from_text(ty, cell, spelling),
-        _ => from_text(ty, cell, spelling),
-    }
+    let FieldType::List(item) = ty else { return from_text(ty, cell, spelling) };
+    let is_one = !cell.starts_with(['[', '{']) && !cell.contains([',', ';', '|']) && cell != "null";
+    list_from_text(ty, cell, spelling).or_else(|reason| {
+        if !is_one || spelling.is_strict {
+            return Err(reason);
+        }
+        let item = from_text(item, cell, spelling).map_err(|_| reason)?;
+        Ok(Value::List([item].into()))
+    })
 }
 
 #[cfg(test)]
@@ -165,10 +171,24 @@ mod tests {
                 Err("expected list<int>, the 2nd element: expected int, found the text \"a\""),
             ),
             ("1;2", Err(r#"expected list<int> as JSON ([...]), found the text "1;2""#)),
+            ("7", Ok("[7]")),
+            ("x", Err(r#"expected list<int> as JSON ([...]), found the text "x""#)),
+            ("null", Err("expected list<int>, found null")),
         ];
         for (text, expected) in cases {
             let found = from_cell(&list, text, Spelling::default()).map(|value| value.to_string());
             assert_eq!(found.as_deref().map_err(String::as_str), expected, "{text:?}");
+        }
+        let list = FieldType::List(Box::new(FieldType::String));
+        let read = |text, is_strict| {
+            let spelling = Spelling { is_strict, ..Spelling::default() };
+            from_cell(&list, text, spelling).ok().map(|value| value.to_string())
+        };
+        assert_eq!(read("start", false).as_deref(), Some(r#"["start"]"#));
+        assert_eq!(read("start", true), None);
+        // These are several to somebody.
+        for text in ["a;b", "a|b", "a,b", "null", "{}"] {
+            assert_eq!(read(text, false), None, "{text}");
         }
     }
 }

@@ -84,16 +84,8 @@ impl JsonParser {
     /// The number of the type of a line, if it is declared.
     fn find_type(&mut self, line: &str) -> Result<Option<usize>, String> {
         let mut reader = Reader::new(line, &mut self.scratch);
-        let found = seek(&mut reader, &self.type_path, &mut |found| match found {
-            Scalar::Text(name) => {
-                let number = self.layouts.find(name);
-                if number.is_none() {
-                    name.clone_into(&mut self.unknown);
-                }
-                Ok(number)
-            }
-            other => Err(format!("expected the event type, found {other}")),
-        });
+        let mut types = TypeNames { layouts: &mut self.layouts, unknown: &mut self.unknown };
+        let found = seek(&mut reader, &self.type_path, &mut |reader| types.read(reader));
         match found {
             Ok(Some(Ok(number))) => Ok(number),
             Ok(Some(Err(reason))) => Err(format!("field `{}`: {reason}", self.type_path.join("."))),
@@ -109,8 +101,8 @@ impl JsonParser {
 fn seek<T>(
     reader: &mut Reader<'_>,
     path: &[String],
-    found: &mut impl FnMut(Scalar<'_>) -> Result<T, String>,
-) -> Result<Option<Result<T, String>>, Fault> {
+    found: &mut impl FnMut(&mut Reader<'_>) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
     let [first, rest @ ..] = path else { return reader.skip().map(|()| None) };
     if reader.peek() != Some(b'{') {
         return reader.fault(FaultKind::Syntax);
@@ -125,9 +117,8 @@ fn seek<T>(
             !rest.is_empty() && name.split('.').eq(path.iter().map(String::as_str))
         };
         let leads_deeper = !leads_there && name == first;
-        let next = reader.peek();
         if !leads_there {
-            if leads_deeper && next == Some(b'{') {
+            if leads_deeper && reader.peek() == Some(b'{') {
                 if let Some(value) = seek(reader, rest, found)? {
                     return Ok(Some(value));
                 }
@@ -136,13 +127,91 @@ fn seek<T>(
             }
             continue;
         }
-        return Ok(Some(match next {
-            Some(b'[') => Err(String::from("expected the event type, found a list")),
-            Some(b'{') => Err(String::from("expected the event type, found an object")),
-            _ => found(reader.scalar()?),
-        }));
+        return found(reader).map(Some);
     }
     Ok(None)
+}
+
+/// Reads the event type.
+struct TypeNames<'a> {
+    layouts: &'a mut Layouts,
+    /// The last type that is not declared.
+    unknown: &'a mut String,
+}
+
+impl TypeNames<'_> {
+    /// Reads the value of the field that holds the type. Returns the number of the type, if it is
+    /// declared, or why the value is no type.
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<Result<Option<usize>, String>, Fault> {
+        match reader.peek() {
+            Some(b'[') if !self.layouts.reading.is_strict => return self.list(reader),
+            Some(b'[') => return Ok(Err(String::from("expected the event type, found a list"))),
+            Some(b'{') => return Ok(Err(String::from("expected the event type, found an object"))),
+            _ => {}
+        }
+        Ok(match reader.scalar()? {
+            Scalar::Text(name) => Ok(self.find(name)),
+            other => Err(format!("expected the event type, found {other}")),
+        })
+    }
+
+    fn find(&mut self, name: &str) -> Option<usize> {
+        let number = self.layouts.find(name);
+        if number.is_none() {
+            name.clone_into(self.unknown);
+        }
+        number
+    }
+
+    /// Reads a list of names, of which one may be declared. Without one, the first is the unknown
+    /// type.
+    #[cold]
+    fn list(&mut self, reader: &mut Reader<'_>) -> Result<Result<Option<usize>, String>, Fault> {
+        reader.enter()?;
+        let mut known: Option<(usize, String)> = None;
+        let mut first: Option<String> = None;
+        let mut problem = None;
+        let mut is_first = true;
+        while reader.element(std::mem::take(&mut is_first))? {
+            let found = match reader.peek() {
+                Some(b'[' | b'{') => {
+                    reader.skip()?;
+                    Err(String::from("a list or an object"))
+                }
+                _ => match reader.scalar()? {
+                    Scalar::Text(name) => Ok(name.to_owned()),
+                    other => Err(other.to_string()),
+                },
+            };
+            let name = match found {
+                Ok(name) => name,
+                Err(found) => {
+                    problem
+                        .get_or_insert(format!("expected the event type, found {found} in a list"));
+                    continue;
+                }
+            };
+            match (self.layouts.find(&name), &known) {
+                (Some(number), None) => known = Some((number, name)),
+                (Some(number), Some((other, of))) if number != *other => {
+                    problem.get_or_insert(format!(
+                        "`{of}` and `{name}` are both declared, and an event has one type (with \
+                         `--type`, all events are of one type)"
+                    ));
+                }
+                _ => drop(first.get_or_insert(name)),
+            }
+        }
+        Ok(match (problem, known, first) {
+            (Some(problem), ..) => Err(problem),
+            (None, Some((number, _)), _) => Ok(Some(number)),
+            (None, None, Some(name)) => {
+                *self.unknown = name;
+                Ok(None)
+            }
+            (None, None, None) => Err(String::from("expected the event type, found an empty list")),
+        })
+    }
 }
 
 /// An event that is being read.

@@ -94,7 +94,7 @@ fn lines_become_events_or_reasons() {
         ("[1]", "not an event: found a list, expected an object at column 1"),
         (r#"{"a":1}"#, "no event type: missing field `type`"),
         (r#"{"type":5}"#, "field `type`: expected the event type, found the number 5"),
-        (r#"{"type":["x"]}"#, "field `type`: expected the event type, found a list"),
+        (r#"{"type":["x"]}"#, "unknown x"),
         (r#"{"type":"ping","type":"ping","ts":1}"#, "field `type` is given twice"),
         (r#"{"type":"ping","ts":1,"ts":1}"#, "field `ts` is given twice"),
         (r#"{"type":"order","at":1}"#, "missing field `id`"),
@@ -187,6 +187,76 @@ fn numbers_and_bools_in_quotes_are_read_unless_it_is_strict() {
     let found = |is_strict| list_from_text(&list, r#"[1,"2"]"#, spelling(is_strict));
     assert_eq!(found(false).unwrap().to_string(), "[1, 2]");
     assert!(found(true).is_err());
+}
+
+#[test]
+fn a_single_value_is_a_list_of_one_unless_it_is_strict() {
+    let schema = kleene::RuleSet::parse(
+        "event e { at: time, names: list<string>?, ns: list<int>?, rows: list<list<int>>? }",
+    )
+    .unwrap();
+    let reading = |is_strict| Reading { is_strict, ..Reading::default() };
+    let parser = |is_strict| JsonParser::new(Layouts::new(schema.schema(), reading(is_strict)));
+    let cases = [
+        (r#""names":"start""#, r#"["start"] null null"#),
+        (r#""names":["start"]"#, r#"["start"] null null"#),
+        (r#""names":null"#, "null null null"),
+        (r#""names":"""#, r#"[""] null null"#),
+        (r#""ns":7"#, "null [7] null"),
+        (r#""ns":"7""#, "null [7] null"),
+        (r#""rows":7"#, "null null [[7]]"),
+        (r#""rows":[7,[8]]"#, "null null [[7], [8]]"),
+        (r#""ns":"x""#, r#"field `ns`: expected list<int>, found the text "x""#),
+        (r#""names":{}"#, "field `names`: expected list<string>, found an object"),
+        (r#""names":true"#, "field `names`: expected list<string>, found true"),
+    ];
+    for (field, expected) in cases {
+        let line = format!(r#"{{"type":"e","at":1,{field}}}"#);
+        let read = read(&mut parser(false), &line);
+        let read = read.strip_prefix("1 1970-01-01T00:00:00.001Z ").unwrap_or(&read);
+        assert_eq!(read, expected, "{line}");
+    }
+    let line = r#"{"type":"e","at":1,"names":"start"}"#;
+    let refused = r#"field `names`: expected list<string>, found the text "start""#;
+    assert_eq!(read(&mut parser(true), line), refused);
+}
+
+#[test]
+fn the_type_can_be_in_a_list() {
+    let mut reading = parser().layouts.reading;
+    reading.type_field = String::from("event.category");
+    let cases = [
+        (r#"["ping"]"#, "2 "),
+        (r#"["ping","ping"]"#, "2 "),
+        (r#"["session","ping"]"#, "2 "),
+        (r#"["ping","session"]"#, "2 "),
+        (r#"["host","session"]"#, "unknown host"),
+        ("[]", "field `event.category`: expected the event type, found an empty list"),
+        ("[7]", "field `event.category`: expected the event type, found the number 7 in a list"),
+        (
+            r#"[["ping"]]"#,
+            "field `event.category`: expected the event type, found a list or an object in a list",
+        ),
+        (
+            r#"["ping","order"]"#,
+            "field `event.category`: `ping` and `order` are both declared, and an event has one \
+             type (with `--type`, all events are of one type)",
+        ),
+    ];
+    let mut lists = JsonParser::new(Layouts::new(&schema(), reading.clone()));
+    for (list, expected) in cases {
+        for line in [
+            format!(r#"{{"event":{{"category":{list}}},"ts":2}}"#),
+            format!(r#"{{"event.category":{list},"ts":2}}"#),
+        ] {
+            assert_eq!(read(&mut lists, &line), expected, "{line}");
+        }
+    }
+    reading.is_strict = true;
+    let mut strict = JsonParser::new(Layouts::new(&schema(), reading));
+    let line = r#"{"event":{"category":["ping"]},"ts":2}"#;
+    let refused = "field `event.category`: expected the event type, found a list";
+    assert_eq!(read(&mut strict, line), refused);
 }
 
 #[test]

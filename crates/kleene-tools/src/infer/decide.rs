@@ -273,6 +273,13 @@ fn plain(seen: &Observation, name: &str, unit: TimeUnit) -> Result<Type, String>
         // `1.2.3.4` may be a version as well.
         [Shape::Ip] if !name.to_ascii_lowercase().contains("version") => Type::Ip,
         [Shape::List] => return list(seen, name, unit),
+        // Many write a list of one as its only item.
+        [texts @ .., Shape::List] if seen.cells == 0 && texts.iter().all(is_text) => {
+            return match list(seen, name, unit) {
+                Ok(Type::List(item)) if item.node == Type::String => Ok(Type::List(item)),
+                _ => Err(mixed(seen).unwrap_or_default()),
+            };
+        }
         texts if texts.iter().all(is_text) || seen.cells > 0 => Type::String,
         _ => return Err(mixed(seen).unwrap_or_default()),
     })

@@ -81,7 +81,7 @@ impl Sample {
     pub fn add(&mut self, fields: Vec<(String, Raw)>) -> Result<(), String> {
         let name = match &self.wanted.fixed_type {
             Some(name) => name.clone(),
-            None => match find(&fields, &self.scope.type_path) {
+            None => match find(&fields, &self.scope.type_path).map(first_of) {
                 Some(Raw::Text(name) | Raw::Cell(name)) if !name.is_empty() => name.clone(),
                 found => {
                     let reason = match found {
@@ -213,6 +213,14 @@ pub fn argument(text: &str) -> String {
         text.to_owned()
     } else {
         format!("'{}'", text.escape_debug().to_string().replace('\'', "'\\''"))
+    }
+}
+
+/// Returns the first item of a list, or the value itself: the type can be in a list.
+fn first_of(value: &Raw) -> &Raw {
+    match value {
+        Raw::List(items) => items.first().unwrap_or(value),
+        value => value,
     }
 }
 
@@ -357,6 +365,25 @@ mod tests {
         assert!(sample.add(vec![(String::from("event"), text("c"))]).is_err());
         let names: Vec<&str> = sample.types.iter().map(|(name, _)| &**name).collect();
         assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn the_type_can_be_in_a_list_and_a_list_of_one_be_its_item() {
+        let mut sample = sample("kind");
+        let list = |items: &[&str]| Raw::List(items.iter().map(|item| text(item)).collect());
+        for (names, n) in [(text("one"), Raw::Int(1)), (list(&["one", "two"]), list(&["x"]))] {
+            let fields = vec![
+                (String::from("kind"), list(&["a"])),
+                (String::from("names"), names),
+                (String::from("n"), n),
+            ];
+            sample.add(fields).unwrap();
+        }
+        let declared = sample.declarations("x");
+        assert!(declared.contains("event a {"), "{declared}");
+        assert!(declared.contains("names: list<string>"), "{declared}");
+        // A number in one event and texts in another: nothing fits.
+        assert!(!declared.contains("  n: "), "{declared}");
     }
 
     #[test]

@@ -172,6 +172,10 @@ impl Offer<'_> {
             Slot::Type => self.words(TYPES),
             Slot::Rule => self.declared(ItemKind::Rule, CompletionKind::Rule),
             Slot::Event => {
+                if *kind == Kind::KeyPaths {
+                    self.captured();
+                    self.steps();
+                }
                 self.declared(ItemKind::Event, CompletionKind::Event);
                 if *kind == Kind::RuleBody && end.last == "from" {
                     self.words(&["*"]);

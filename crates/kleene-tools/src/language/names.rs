@@ -136,6 +136,20 @@ impl Set {
         rule: Option<&'s RuleScan>,
         step: &str,
     ) -> Option<(usize, &'s ItemScan)> {
+        self.event_of_own(rule, step).or_else(|| {
+            // The braces of a key name steps as they are captured.
+            let captured = self.captured(rule);
+            let (.., steps) = captured.iter().find(|(alias, ..)| *alias == step)?;
+            self.event_of_own(rule, steps.first()?)
+        })
+    }
+
+    /// As [`event_of`](Set::event_of), of the name of an event type or a define.
+    fn event_of_own<'s>(
+        &'s self,
+        rule: Option<&'s RuleScan>,
+        step: &str,
+    ) -> Option<(usize, &'s ItemScan)> {
         let mut name = step;
         for _ in 0..MAX_CHAIN {
             let local =
@@ -238,6 +252,11 @@ impl Set {
                 .or_else(|| self.of_item(ItemKind::Define, name))
                 .or_else(|| self.of_item(ItemKind::Event, name)),
             Role::Event => self.of_item(ItemKind::Event, name),
+            Role::Keyed => self
+                .of_item(ItemKind::Event, name)
+                .or_else(|| self.captured_as(rule?, name))
+                .or_else(|| self.of_local(rule, name, LocalKind::Define))
+                .or_else(|| self.of_item(ItemKind::Define, name)),
             Role::Alias(index) => {
                 let rule = rule?;
                 let alias = rule.names.get(*index)?;

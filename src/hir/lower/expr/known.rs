@@ -209,10 +209,12 @@ impl RuleLowerer<'_, '_> {
         (!kind.intersects(Kind::FLOAT)).then_some(part)
     }
 
+    /// The part of the key that a field is, whatever the step of its event.
     fn key_with(&self, field: &FieldRef, ty: Option<TypeId>) -> Option<usize> {
         self.stream.key.iter().position(|part| {
             let is_in = |ty: TypeId, field: &FieldRef| {
-                part.fields.iter().any(|(of, own)| *of == ty && own == field)
+                !self.step_keys.has_several(Takes::One(ty))
+                    && part.fields.iter().any(|(of, own)| *of == ty && own == field)
             };
             match field {
                 FieldRef::ByType(fields) => {

@@ -58,7 +58,9 @@ impl<'a> RuleLowerer<'_, 'a> {
     /// stream.
     pub(in crate::hir::lower) fn warn_of_doubts(&mut self, key: &[KeyPart]) {
         for Doubt { source, span, name, ty, field, instead } in std::mem::take(&mut self.doubts) {
-            if key.iter().any(|part| part.fields.iter().any(|of| of.0 == ty && of.1 == field)) {
+            let has_several = self.step_keys.several.iter().any(|keys| keys.ty == ty);
+            let is_key = |part: &KeyPart| part.fields.iter().any(|of| of.0 == ty && of.1 == field);
+            if !has_several && key.iter().any(is_key) {
                 continue;
             }
             let message = format!("an event without `{name}` does not fit");

@@ -87,7 +87,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let kind = match &item.kind {
             PlanKind::Step { step, resolved, quant } => {
                 let condition = self.step_condition(resolved, What::Step(*step));
-                let until = self.until(quant.until.as_ref(), *step, resolved.ty);
+                let of = (resolved.ty, resolved.names.clone());
+                let until = self.until(quant.until.as_ref(), *step, of);
                 let quantifier = Quantifier { until, ..quant.quantifier.clone() };
                 ItemKind::Step { step: StepId::new(*step), condition, quantifier }
             }
@@ -117,7 +118,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let own = own.and_then(|own| self.length(own, from + 1));
                 let ty = common_type(plan);
                 let last = self.last_step(plan);
-                let until = self.until(quant.until.as_ref(), last, ty);
+                let of = (ty, last_names(plan));
+                let until = self.until(quant.until.as_ref(), last, of);
                 let quantifier = Quantifier { until, ..quant.quantifier.clone() };
                 let alias = alias.map(StepId::new);
                 ItemKind::Group { body, quantifier, within: own, alias }
@@ -289,7 +291,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         &mut self,
         until: Option<&PlanUntil<'a>>,
         last: usize,
-        ty: Option<Takes>,
+        (ty, names): (Option<Takes>, Vec<&'a str>),
     ) -> Option<ConditionId> {
         match until? {
             PlanUntil::Steps(steps) => Some(self.one_of(steps, What::Until(last))),
@@ -304,7 +306,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                     return None;
                 };
                 let conditions = vec![(self.source, *condition)];
-                let resolved = Resolved { ty: Some(ty), conditions };
+                let resolved = Resolved { ty: Some(ty), conditions, names };
                 Some(self.step_condition(&resolved, What::Until(last)))
             }
         }
@@ -384,7 +386,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if let Some(ty) = of.one() {
             self.note_doubts(&step.conditions, ty);
         }
-        let test = all.map_or(Test::True, Test::Expr);
+        let test = self.with_step_key(all.map_or(Test::True, Test::Expr), step);
         let id = self.add_condition(Condition { ty: of.one(), test });
         if !step.conditions.iter().all(|(_, condition)| is_fixed(condition)) {
             self.note_not_fixed(id);
@@ -448,6 +450,18 @@ impl<'a> RuleLowerer<'_, 'a> {
             Diagnostic::warning(Code::AlwaysFalse, span, message)
         };
         self.env.report(source, diagnostic.label(why).help(help));
+    }
+}
+
+/// The names of the last step of a plan that an event can be.
+fn last_names<'a>(plan: &SequencePlan<'a>) -> Vec<&'a str> {
+    match plan.items.last().map(|item| &item.kind) {
+        Some(PlanKind::Step { resolved, .. }) => resolved.names.clone(),
+        Some(PlanKind::Group { plan, .. }) => last_names(plan),
+        Some(PlanKind::Alternatives { branches, .. }) => {
+            branches.last().map_or_else(Vec::new, last_names)
+        }
+        Some(PlanKind::Not { .. }) | None => Vec::new(),
     }
 }
 

@@ -61,6 +61,15 @@ impl<'a> SequencePlan<'a> {
     }
 }
 
+impl<'a> SequencePlan<'a> {
+    /// Gives the only step the name that it has with `as`.
+    fn rename(&mut self, alias: &'a Name) {
+        if let [PlanItem { kind: PlanKind::Step { resolved, .. }, .. }] = &mut self.items[..] {
+            resolved.rename(Some(alias));
+        }
+    }
+}
+
 struct PlanItem<'a> {
     arrow: &'a Arrow,
     span: Span,
@@ -175,6 +184,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.check_times(&plan, body.span, within);
         }
         self.check_names();
+        self.note_keyed(&plan);
+        self.step_keys.is_laid_out = true;
         Some(Planned { plan, bound })
     }
 
@@ -190,6 +201,36 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.at(source, |lowerer| lowerer.length(bound, lowerer.steps.len()))
         });
         (sequence, within)
+    }
+
+    /// Notes each step that an event can be, for the keys of steps.
+    fn note_keyed(&mut self, plan: &SequencePlan<'a>) {
+        for item in &plan.items {
+            let quant = match &item.kind {
+                PlanKind::Step { resolved, quant, .. } => {
+                    self.step_keys.add(resolved);
+                    Some(quant)
+                }
+                PlanKind::Not { steps, .. } => {
+                    steps.iter().for_each(|step| self.step_keys.add(step));
+                    None
+                }
+                PlanKind::Group { plan, quant, .. } => {
+                    self.note_keyed(plan);
+                    Some(quant)
+                }
+                PlanKind::Alternatives { branches, .. } => {
+                    branches.iter().for_each(|branch| self.note_keyed(branch));
+                    None
+                }
+            };
+            // A condition in brackets is about an event that the loop takes.
+            if let Some(PlanUntil::Steps(steps)) = quant.and_then(|quant| quant.until.as_ref()) {
+                steps.iter().for_each(|step| self.step_keys.add(step));
+            }
+        }
+        let without = plan.without.iter().flat_map(|(_, steps)| steps);
+        without.for_each(|step| self.step_keys.add(step));
     }
 
     fn plan_body(
@@ -309,7 +350,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                 if fine && self.traits.steps_written_out > MAX_STEPS {
                     self.too_many_steps(take.span);
                 }
-                let resolved = self.resolve(step);
+                let mut resolved = self.resolve(step);
+                resolved.rename(take.alias.as_ref());
                 let many = quant.can_repeat();
                 let name = take.alias.as_ref().unwrap_or(&step.name);
                 let step = self.add_step(&name.node, name.span, resolved.ty, loops);
@@ -449,7 +491,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                 }
                 self.steps[step].many |= merged.can_repeat();
                 let item = plan.items.pop()?;
-                let PlanKind::Step { step, resolved, .. } = item.kind else { return None };
+                let PlanKind::Step { step, mut resolved, .. } = item.kind else { return None };
+                resolved.rename(alias);
                 return Some(PlanKind::Step { step, resolved, quant: merged });
             }
             // `(x{3..} within 5s) as fails` names the events, not the one round.
@@ -458,6 +501,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 && outer.span.is_none()
             {
                 self.rename(step, alias);
+                plan.rename(alias);
                 return Some(PlanKind::Group { plan, quant: outer, within, alias: None });
             }
         }

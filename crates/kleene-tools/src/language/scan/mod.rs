@@ -54,6 +54,8 @@ pub enum Role {
     Used,
     /// A function.
     Function,
+    /// An event type or a step, in the braces behind a part of the key.
+    Keyed,
     /// A part of the key.
     Key,
     /// A rule.

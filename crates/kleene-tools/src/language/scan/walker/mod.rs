@@ -240,7 +240,7 @@ impl<'t> Walker<'t> {
             Kind::Gap => self.path(token, name),
             Kind::KeyPaths => {
                 if self.before == "{" || self.before == "," {
-                    self.mark(token.span, Role::Event);
+                    self.mark(token.span, Role::Keyed);
                     name.clone_into(&mut self.top().last);
                     self.top().slot = Slot::Free;
                 } else {
