@@ -235,7 +235,7 @@ impl<'s> Lexer<'s> {
         let Some(behind) = input.strip_prefix("--") else { return false };
         let before = &self.text[..self.text.len() - input.len()];
         (before.is_empty() || before.ends_with(char::is_whitespace))
-            && behind.chars().next().is_none_or(|c| c == '-' || c.is_whitespace())
+            && behind.trim_start_matches('-').chars().next().is_none_or(char::is_whitespace)
     }
 
     /// `// ...`, `-- ...` and `/* ... */`.
