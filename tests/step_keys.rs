@@ -86,7 +86,7 @@ fn texts(body: &str) -> (String, String) {
     // Of each type, `any event` has the key of the type.
     let body = body.replace("any event", "any event[m in [1, 3, 5, 7]]");
     let by_mask = format!(
-        "event p {{ at: time, k: int, m: int, v: int }} event q {{ at: time, k: int, m: int, v: int }}
+        "event p {{ at: time, k: int?, m: int, v: int }} event q {{ at: time, k: int, m: int, v: int }}
          {written} rule r {{ key k {body} }}"
     );
     (by_step, by_mask)
@@ -158,6 +158,11 @@ fn by_mask(rules: &RuleSet, raw: &RawEvent, body: &str) -> Vec<Record> {
             Some((_, mask)) => *mask |= STEPS[index].2,
             None => keys.push((key, STEPS[index].2)),
         }
+    }
+    if keys.is_empty() {
+        // Time moves with it, too.
+        let fields = [at(), ("k", Value::Null), ("m", 0.into()), ("v", raw.v.into())];
+        return vec![record(rules, "p", fields)];
     }
     let event = |(key, mask): (i64, i64)| {
         record(rules, "p", [at(), ("k", key.into()), ("m", mask.into()), ("v", raw.v.into())])
