@@ -53,6 +53,14 @@ impl<E: Event> Times<'_, E> {
         self.program.states[self.run.state.index()].accepts_at_deadline
     }
 
+    /// True if the partial match is complete at its deadline. A silence is reported when it is over,
+    /// or not at all: one that the pattern's own time cuts short is a timeout.
+    pub(super) fn completes(&self) -> bool {
+        let state = &self.program.states[self.run.state.index()];
+        state.accepts_at_deadline
+            && (!state.ends_in_silence || self.run.deadline < self.whole_deadline())
+    }
+
     /// Returns the number of the report of the silence that is due at the run's deadline, or 0 if
     /// no silence repeats. The second part is the time of the next report if the silence `goes_on`;
     /// the end of the stream passes one deadline of each silence.

@@ -226,6 +226,8 @@ fn resolve(
         edges,
         accept: (reach.accept != never).then_some(reach.accept),
         accepts_at_deadline: reach.pending.is_some() || reach.accepts_when_exhausted,
+        ends_in_silence: !reach.accepts_when_exhausted
+            && matches!(reach.pending, Some(Pending { bound: Some(_), .. })),
         accepts_when_exhausted: reach.accepts_when_exhausted,
         bounds: range(first_bound, flat.bounds.len()),
     })

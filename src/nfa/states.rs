@@ -26,6 +26,9 @@ pub(crate) struct State {
     pub(crate) accept: Option<GuardId>,
     /// True if a partial match that waits here is complete when its time runs out.
     pub(crate) accepts_at_deadline: bool,
+    /// True if what completes it is a silence with a time of its own: one that the time of the
+    /// whole pattern cuts short completes nothing.
+    pub(crate) ends_in_silence: bool,
     /// True if a partial match that waits here is complete when it can grow no more.
     pub(crate) accepts_when_exhausted: bool,
     /// The bounds that end the wait, besides the pattern's own.

@@ -485,21 +485,32 @@ impl Narrator<'_> {
             forbidden: forbidden.iter().map(|id| self.words.step_text_with(*id, &known)).collect(),
             until: bound.as_ref().map(|(_, until)| *until),
             bound: bound.map(|(bound, _)| bound),
-            then: self.then(&waiting.states),
+            then: self.then(waiting),
             is_complete: waiting.states.is_empty(),
         }
     }
 
-    pub(super) fn then(&self, states: &[StateId]) -> Then {
+    /// Returns what becomes of a partial match at its deadline.
+    pub(super) fn then(&self, waiting: &Waiting) -> Then {
         let program = self.program;
-        let mut states = states.iter();
-        if states.any(|state| program.states[state.index()].accepts_at_deadline) {
+        let is_cut_short = self.ends_with_the_pattern(waiting);
+        let completes = |state: &StateId| {
+            let state = &program.states[state.index()];
+            state.accepts_at_deadline && !(state.ends_in_silence && is_cut_short)
+        };
+        if waiting.states.iter().any(completes) {
             Then::Match
         } else if program.report_timeouts {
             Then::Timeout
         } else {
             Then::Nothing
         }
+    }
+
+    /// True if the deadline of a partial match is the end of the pattern's own time.
+    fn ends_with_the_pattern(&self, waiting: &Waiting) -> bool {
+        let within = self.program.timing.within.and_then(Length::as_millis);
+        within.is_some_and(|within| Some(waiting.start.plus_millis(within)) == waiting.deadline)
     }
 
     /// Returns the events that must not come while a partial match waits, as the rule spells them.
@@ -539,7 +550,7 @@ impl Narrator<'_> {
         let is_whole = program.timing.within.is_some_and(|within| ends(waiting.start, within, 0));
         let mut quiet = waiting.states.iter().filter_map(|state| self.quiet(*state));
         match (last, program.timing.within) {
-            (Some(after), _) if self.then(&waiting.states) == Then::Match => {
+            (Some(after), _) if self.then(waiting) == Then::Match => {
                 (format!("for {}", self.words.length(after)), deadline)
             }
             (_, Some(within)) if is_whole => {

@@ -35,6 +35,14 @@ pub const RULES: &[Rule] = &[
         name: "endless-empty-group",
         applies: |pattern| any(&pattern.stages, &endless_and_empty),
     },
+    Rule {
+        name: "open-greedy-loop",
+        applies: |pattern| any_run(&pattern.stages, &open_greedy_loop),
+    },
+    Rule {
+        name: "not-of-the-loop-before",
+        applies: |pattern| any_run(&pattern.stages, &not_of_the_loop_before),
+    },
     Rule { name: "gap-at-a-loop", applies: gap_at_a_loop },
     Rule { name: "gap-and-within", applies: gap_and_within },
     Rule { name: "skip-and-deadlines", applies: skip_and_deadlines },
@@ -97,6 +105,33 @@ fn next_not_after_loop(stages: &[CaseStage]) -> bool {
 /// True if a stage or group can take more where it may be complete.
 fn can_go_on(stage: &CaseStage) -> bool {
     varies(stage) || stage.group.as_ref().is_some_and(|group| group.last().is_some_and(can_go_on))
+}
+
+/// A greedy loop that is left out, or that ends by its `until` or by a break of its row, or that
+/// something optional follows or is around: in Flink it keeps its events from the one state behind
+/// it, in Kleene as long as it is open, and no longer.
+fn open_greedy_loop(stages: &[CaseStage]) -> bool {
+    stages.iter().enumerate().any(|(index, stage)| {
+        let ends = |stage: &CaseStage| {
+            let is_loop = stage.greedy && varies(stage);
+            let is_row = stage.inner.as_deref() == Some("consecutive");
+            is_loop && (may_be_empty(stage) || is_row || stage.until.is_some())
+        };
+        let group = stage.group.as_deref().unwrap_or_default();
+        let ends_greedily = |stage: &CaseStage| stage.greedy && varies(stage);
+        ends(stage)
+            || may_be_empty(stage) && group.last().is_some_and(ends_greedily)
+            || ends_greedily(stage) && stages.get(index + 1).is_some_and(may_be_empty)
+    })
+}
+
+/// A `not_followed_by` right after what repeats, whose events it forbids too: in Flink the loop's
+/// own events violate it, in Kleene what is captured does not.
+fn not_of_the_loop_before(stages: &[CaseStage]) -> bool {
+    stages.windows(2).any(|pair| {
+        let repeats = !matches!(pair[0].times, None | Some((_, Some(1))));
+        forbids(&pair[1]) && (repeats && pair[0].group.is_none() && may_both(&pair[1], &pair[0]))
+    })
 }
 
 /// The stages that can take the first event of a stage or group.

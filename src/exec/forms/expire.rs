@@ -137,7 +137,8 @@ impl<E: Event> Matcher<E> {
     /// Says whether a run whose deadline passes is complete, or has run out of time.
     #[inline]
     fn run_out(&self, store: &mut Store<E>, run: &Run, to: Timestamp) {
-        if self.program.states[run.state.index()].accepts_at_deadline {
+        let times = Times { program: &self.program, arena: &store.arena, file: &store.file, run };
+        if times.completes() {
             self.end_silence(store, *run, to);
         } else {
             store.file.release(run.registers);

@@ -1,5 +1,7 @@
 //! Moves of partial matches in a position with several branches.
 
+use std::collections::BTreeSet;
+
 use super::guard::{Guard, Move};
 use super::position::{CurrentBranch, Position, Side, Standing, Wait};
 use super::tree::Tree;
@@ -134,7 +136,9 @@ impl Tree<'_> {
                     }
                 }
                 let frames = outer.clone();
-                let position = Position { frames, side: Side::Whole, ..position.clone() };
+                let open_loops = BTreeSet::new();
+                let position =
+                    Position { frames, side: Side::Whole, open_loops, ..position.clone() };
                 (guard, self.with_branches(&position, branches))
             })
             .collect()
@@ -177,7 +181,7 @@ impl Tree<'_> {
         let open = branches.iter().any(|branch| matches!(branch, Standing::Begun(_)));
         if begun == self.count(frames, *index) && !open {
             let without = self.left_behind(frames, *index);
-            return Position { without, ..self.after(frames, *index) };
+            return Position { without, ..self.after(frames, *index, true) };
         }
         Position { wait: Wait::Alternatives(branches), ..position.clone() }
     }

@@ -56,16 +56,36 @@ impl<E: Event> Reference<E> {
         }
         let captures = &partial.captures;
         let whole = self.whole_deadline(captures);
-        let pending = tree.pending_bound(&partial.position);
-        let pending = pending.map(|bound| last.plus_millis(self.millis(bound, captures)));
-        let quiet = tree.end_of_silence(&partial.position);
-        let quiet = quiet.and_then(|(index, time)| {
-            Some(self.time_before(index, captures)?.plus_millis(self.millis(time, captures)))
-        });
+        let silences = self.ends_of_silences(tree, partial);
         let here = self.shared_bound(tree, &partial.position, captures, last);
-        let deadline = whole.into_iter().chain(pending).chain(quiet).chain(here).min()?;
+        let deadline = whole.into_iter().chain(silences).chain(here).min()?;
         // The time that an event says can be over already; deadlines never go back.
         Some(if self.pattern.lengths.is_empty() { deadline } else { deadline.max(last) })
+    }
+
+    /// When the silences are over that complete a partial match.
+    fn ends_of_silences(&self, tree: &Tree<'_>, partial: &Partial) -> Vec<Timestamp> {
+        let captures = &partial.captures;
+        let Some(&(_, last)) = captures.last() else { return Vec::new() };
+        let pending = tree.pending_bound(&partial.position);
+        let pending =
+            pending.map(|bound| self.events[last].time().plus_millis(self.millis(bound, captures)));
+        let branch = tree.end_of_silence(&partial.position).and_then(|(index, time)| {
+            Some(self.time_before(index, captures)?.plus_millis(self.millis(time, captures)))
+        });
+        pending.into_iter().chain(branch).collect()
+    }
+
+    /// True if a partial match whose deadline is `at` is a match then, and has not run out of time:
+    /// a silence of its own is over before the time of the whole pattern; a last `not` without a
+    /// time and a `longest` loop hold up to that time.
+    pub(super) fn completes(&self, tree: &Tree<'_>, partial: &Partial, at: Timestamp) -> bool {
+        let whole = self.whole_deadline(&partial.captures);
+        let is_over = |end: &Timestamp| *end <= at && whole.is_none_or(|whole| *end < whole);
+        partial.reported.is_some()
+            || tree.settles(&partial.position)
+            || tree.is_pending(&partial.position) && tree.pending_bound(&partial.position).is_none()
+            || self.ends_of_silences(tree, partial).iter().any(is_over)
     }
 
     /// When the time of the whole pattern is over; `None` too as long as it is not known.

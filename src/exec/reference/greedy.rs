@@ -1,10 +1,10 @@
-//! Greedy loops, which hold their events back from what follows them.
+//! Greedy loops, which keep the events that they can take from everything after them.
 
-use super::guard::{Guard, heads};
-use super::items::{forbids, is_greedy, quantifier};
-use super::position::{FIRST, Frame, Position, Reached, Turn, path};
+use super::guard::{Guard, Move, heads};
+use super::items::{is_greedy, quantifier, varies};
+use super::position::{FIRST, Frame, OpenLoop, Position};
 use super::tree::Tree;
-use crate::hir::ItemKind;
+use crate::hir::{Contiguity, ItemKind};
 
 impl Tree<'_> {
     /// True if the item is the first of a group's repetition that may be left out.
@@ -16,62 +16,84 @@ impl Tree<'_> {
                 || group.turn == FIRST && self.starts_optional_group(outer, group.index))
     }
 
-    /// The events that a greedy loop right before the position keeps from it.
-    pub(super) fn held_back(&self, position: &Position) -> Option<Guard> {
-        self.held_back_before(&position.frames, position.index, &position.reached)
+    /// The item as a loop that is open after it was left, if it is a greedy loop.
+    pub(super) fn open_loop(
+        &self,
+        frames: &[Frame],
+        index: usize,
+        has_begun: bool,
+    ) -> Option<OpenLoop> {
+        let quantifier = quantifier(self.item(frames, index));
+        let leads =
+            if has_begun { quantifier.inner } else { self.contiguity(frames, index, FIRST) };
+        (is_greedy(quantifier) && varies(quantifier)).then(|| OpenLoop {
+            frames: frames.to_vec(),
+            index,
+            has_begun,
+            is_next: leads == Contiguity::Next,
+        })
     }
 
-    fn held_back_before(&self, frames: &[Frame], index: usize, reached: &Reached) -> Option<Guard> {
-        if index > 0 {
-            let items = &self.sequence(frames).items;
-            let last = (0..index).rev().find(|&before| !forbids(&items[before]))?;
-            return self.wanted_by(frames, last, reached);
+    /// Closes the moves at a position to events that open loops before it can take. An event that
+    /// is skipped ends a loop that can take the very next event only, and one that its `until` names.
+    pub(super) fn keep_for_open_loops(&self, position: &Position, moves: &mut Vec<(Guard, Move)>) {
+        for open in &position.open_loops {
+            for (mut guard, a_move) in std::mem::take(moves) {
+                // An event that another branch takes is not kept for a loop before this one.
+                if !matches!(a_move, Move::Skip(_)) {
+                    guard = guard.and(Guard::not(self.takes(open)));
+                }
+                let target = match &a_move {
+                    Move::Proceed(target) | Move::Ignore(target) | Move::Skip(target) => target,
+                    Move::Take(..) | Move::Stop(..) => {
+                        moves.push((guard, a_move));
+                        continue;
+                    }
+                };
+                let mut kept = target.clone();
+                kept.open_loops.insert(open.clone());
+                let with = |target: Position| match &a_move {
+                    Move::Proceed(_) => Move::Proceed(target),
+                    Move::Ignore(_) => Move::Ignore(target),
+                    _ => Move::Skip(target),
+                };
+                let mut free = target.clone();
+                free.open_loops.remove(open);
+                let is_proceed = matches!(a_move, Move::Proceed(_));
+                match self.ends(open) {
+                    Some(ends) if !is_proceed => {
+                        moves.push((guard.clone().and(ends.clone()), with(free)));
+                        moves.push((guard.and(Guard::not(ends)), with(kept)));
+                    }
+                    _ => moves.push((guard, with(kept))),
+                }
+            }
         }
-        let (group, outer) = frames.split_last()?;
-        // Several branches that are entered are held back together.
-        if group.branch.is_some() {
-            return None;
+    }
+
+    /// The events, if there are any, that end an open loop where they are skipped.
+    fn ends(&self, open: &OpenLoop) -> Option<Guard> {
+        if open.is_next {
+            return Some(Guard::always());
         }
-        let previous = match group.turn {
-            FIRST => return self.held_back_before(outer, group.index, reached),
-            Turn::Nth(n) => Turn::Nth(n - 1),
-            Turn::Further => Turn::Nth(quantifier(self.item(outer, group.index)).min),
+        let until = quantifier(self.item(&open.frames, open.index)).until?;
+        open.has_begun.then_some(Guard::Fits(until))
+    }
+
+    /// The events that an open loop can take: also those that are one too many.
+    fn takes(&self, open: &OpenLoop) -> Guard {
+        let OpenLoop { frames, index, has_begun, .. } = open;
+        let item = self.item(frames, *index);
+        let fits = match &item.kind {
+            ItemKind::Step { condition, .. } => Guard::Fits(*condition),
+            ItemKind::Group { body, .. } => heads(body),
+            ItemKind::Not { .. } | ItemKind::Alternatives { .. } => Guard::Any(Vec::new()),
         };
-        let mut inside = frames.to_vec();
-        if let Some(frame) = inside.last_mut() {
-            frame.turn = previous;
+        let fits = fits.unless(self.group_until(frames)).unless(quantifier(item).until);
+        if *has_begun {
+            return fits;
         }
-        let last = self.sequence(&inside).items.len() - 1;
-        self.wanted_by(&inside, last, reached)
-    }
-
-    /// Returns the events that the item keeps from the item directly behind it, if it is or ends
-    /// with a greedy loop.
-    fn wanted_by(&self, frames: &[Frame], index: usize, reached: &Reached) -> Option<Guard> {
-        let item = self.item(frames, index);
-        let quantifier = quantifier(item);
-        let group_until = self.group_until(frames);
-        let is_free = *reached == Reached::AfterUntil(path(frames), index);
-        let wants = is_greedy(quantifier) && quantifier.max != Some(quantifier.min) && !is_free;
-        match &item.kind {
-            // A loop at the end of one of several branches keeps nothing from what follows them
-            // all.
-            ItemKind::Not { .. } | ItemKind::Alternatives { .. } => None,
-            ItemKind::Step { condition, .. } => {
-                wants.then(|| Guard::Fits(*condition).unless(group_until))
-            }
-            ItemKind::Group { body, .. } => {
-                let mut wanted = Vec::new();
-                if wants {
-                    wanted.push(heads(body).unless(group_until));
-                }
-                if let Some(max) = quantifier.max {
-                    let mut inside = frames.to_vec();
-                    inside.push(Frame { index, turn: Turn::Nth(max), begun: None, branch: None });
-                    wanted.extend(self.wanted_by(&inside, body.items.len() - 1, reached));
-                }
-                if wanted.is_empty() { None } else { Some(Guard::Any(wanted)) }
-            }
-        }
+        let entry = self.enter_turn(frames, *index, FIRST);
+        fits.and(Guard::At(Box::new(entry), Box::new(Guard::InGap)))
     }
 }

@@ -188,7 +188,7 @@ impl<E: Event> Reference<E> {
             {
                 if deadline != Some(at) {
                     alive.push(partial);
-                } else if tree.is_complete_in_time(&partial.position) {
+                } else if self.completes(&tree, &partial, at) {
                     matches.push(partial.captures.clone());
                     let next = Partial { reported: Some(at), ..partial };
                     // The end of the stream passes one deadline of each silence.

@@ -128,7 +128,7 @@ impl Tree<'_> {
                 let item = self.item(frames, *index);
                 let ItemKind::Not { step, condition } = item.kind else { return Vec::new() };
                 let violated = Guard::Fits(condition).unless(self.group_until(frames));
-                let next = self.after(frames, *index);
+                let next = self.after(frames, *index, true);
                 let is_end = next.wait == Wait::End;
                 let on = if is_end { Move::Ignore(next) } else { Move::Proceed(next) };
                 let respected = Guard::not(violated.clone()).and(Guard::InGap);
@@ -159,16 +159,7 @@ impl Tree<'_> {
             };
             *guard = guard.clone().and(Guard::KeptOut { from });
         }
-        if position.is_entry()
-            && let Some(held_back) = self.held_back(position)
-        {
-            for (guard, a_move) in &mut moves {
-                // From other branches nothing is held back.
-                if !matches!(a_move, Move::Skip(_)) {
-                    *guard = guard.clone().and(Guard::not(held_back.clone()));
-                }
-            }
-        }
+        self.keep_for_open_loops(position, &mut moves);
         // A copy that does without some nots goes on to copies that do without them.
         moves.retain(
             |(_, a_move)| !matches!(a_move, Move::Stop(step, _) if position.without.contains(step)),

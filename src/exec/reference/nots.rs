@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::guard::{Guard, violated};
-use super::items::{forbids, may_be_empty};
-use super::position::{FIRST, Frame};
+use super::items::{forbids, may_be_empty, quantifier};
+use super::position::{FIRST, Frame, Turn};
 use super::tree::Tree;
 use crate::hir::{ItemKind, StepId};
 
@@ -41,21 +41,52 @@ impl Tree<'_> {
         (nots, true)
     }
 
-    /// The not right after the item, or after the group that it ends.
-    pub(super) fn not_after(&self, frames: &[Frame], index: usize) -> Option<(StepId, Guard)> {
-        if let Some(item) = self.sequence(frames).items.get(index + 1) {
-            return match item.kind {
-                // One with its own time begins with the last event.
-                ItemKind::Not { .. } if item.gap.is_some_and(|gap| gap.max.is_some()) => None,
-                ItemKind::Not { step, .. } if forbids(item) => Some((step, violated(item))),
-                _ => None,
-            };
+    /// The violations of the `not`s after loops that have begun: the item itself, and the groups
+    /// around it; each with the depth of its loop. Such a `not` holds from the first event of its
+    /// loop on, for every event that the loop does not capture.
+    pub(super) fn nots_of_loops(
+        &self,
+        frames: &[Frame],
+        index: usize,
+        turn: Turn,
+    ) -> Vec<(usize, Guard)> {
+        let mut nots = Vec::new();
+        let mut extend = |depth: usize, after: Vec<Guard>| {
+            nots.extend(after.into_iter().map(|violated| (depth, violated)));
+        };
+        if turn != FIRST {
+            extend(frames.len(), self.nots_after(frames, index));
         }
-        let (group, outer) = frames.split_last()?;
-        if group.branch.is_some() && self.count(outer, group.index) > 1 {
-            return None;
+        for (depth, frame) in frames.iter().enumerate() {
+            let outer = &frames[..depth];
+            let repeats = quantifier(self.item(outer, frame.index)).max != Some(1);
+            if repeats && (frame.turn != FIRST || frame.begun.is_some()) {
+                extend(depth, self.nots_after(outer, frame.index));
+            }
         }
-        self.not_after(outer, group.index)
+        nots
+    }
+
+    /// The violations of the `not`s right after the item, or after the group that it ends.
+    fn nots_after(&self, frames: &[Frame], index: usize) -> Vec<Guard> {
+        let items = &self.sequence(frames).items;
+        if index + 1 < items.len() {
+            let nots = items[index + 1..].iter().take_while(|item| item.is_not());
+            // One with its own time begins with the last event.
+            let lasting = nots
+                .take_while(|item| item.gap.is_none_or(|gap| gap.max.is_none()))
+                .filter(|item| forbids(item));
+            let until = self.group_until(frames);
+            return lasting.map(|item| violated(item).unless(until)).collect();
+        }
+        match frames.split_last() {
+            Some((group, outer))
+                if group.branch.is_none() || self.count(outer, group.index) == 1 =>
+            {
+                self.nots_after(outer, group.index)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The nots that an item leaves behind when it captures something, where what may be left out,

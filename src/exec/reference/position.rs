@@ -16,9 +16,8 @@ pub(super) struct Position {
     /// The nots that are not asked for here though they stand before: an optional step behind them
     /// has captured an event.
     pub(super) without: BTreeSet<StepId>,
-    /// The way that led to the position: it decides whether a greedy loop before it keeps its
-    /// events.
-    pub(super) reached: Reached,
+    /// The greedy loops before it that are open: nothing was captured after them.
+    pub(super) open_loops: BTreeSet<OpenLoop>,
     pub(super) side: Side,
 }
 
@@ -124,13 +123,17 @@ pub(super) enum Wait {
     End,
 }
 
+/// A greedy loop that was left before the step that is waited for. Until something is captured
+/// after it, an event that it can take is the loop's.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) enum Reached {
-    /// As it is usual.
-    Plainly,
-    /// From a greedy loop, by its path and index, at the moment when its `until` came: the loop
-    /// holds nothing back. One around it still does.
-    AfterUntil(Path, usize),
+pub(super) struct OpenLoop {
+    /// The groups around it, outermost first, and its index in their sequence.
+    pub(super) frames: Vec<Frame>,
+    pub(super) index: usize,
+    /// False if it was left out: it has captured nothing.
+    pub(super) has_begun: bool,
+    /// True if the loop can take the very next event only.
+    pub(super) is_next: bool,
 }
 
 /// A place in the tree: for each group around it its place and the number of the branch in it.
@@ -143,7 +146,7 @@ impl Position {
             index,
             wait,
             without: BTreeSet::new(),
-            reached: Reached::Plainly,
+            open_loops: BTreeSet::new(),
             side: Side::Whole,
         }
     }

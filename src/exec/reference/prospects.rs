@@ -160,11 +160,4 @@ impl Tree<'_> {
         let bound = self.pattern.body.items.last().filter(|last| forbids(last))?.gap?.max?;
         self.is_pending(position).then_some(bound)
     }
-
-    /// True if a partial match that runs out of time here is a match.
-    pub(super) fn is_complete_in_time(&self, position: &Position) -> bool {
-        self.is_pending(position)
-            || self.settles(position)
-            || self.end_of_silence(position).is_some()
-    }
 }

@@ -1,8 +1,10 @@
 //! Moves where a step or the start of a group is waited for.
 
+use std::collections::BTreeSet;
+
 use super::guard::{Guard, Move};
-use super::items::{is_greedy, quantifier};
-use super::position::{FIRST, Frame, Position, Reached, Side, Turn, Wait, path};
+use super::items::quantifier;
+use super::position::{FIRST, Frame, Position, Side, Turn, Wait};
 use super::tree::Tree;
 use crate::hir::{Contiguity, ItemKind};
 use crate::time::Timestamp;
@@ -30,7 +32,7 @@ impl Tree<'_> {
 
         let optional = Self::may_be_left_out(quantifier, turn);
         if optional && !skipped && !self.is_settled(position) {
-            moves.extend(self.moves_past(frames, index, turn));
+            moves.push(self.move_past(frames, index, turn));
         }
 
         let ignore = match self.contiguity(frames, index, turn) {
@@ -39,6 +41,7 @@ impl Tree<'_> {
             Contiguity::Any => Some(Guard::always()),
         };
         if let Some(ignore) = ignore {
+            // `until` ends what has begun.
             let until = if turn == FIRST { None } else { quantifier.until };
             let waits_apart = optional || self.starts_optional_group(frames, index);
             let target = if waits_apart && !skipped {
@@ -50,21 +53,24 @@ impl Tree<'_> {
             } else {
                 position.clone()
             };
-            let skip = Guard::always().unless(group_until).unless(until);
+            let mut skip = Guard::always().unless(group_until).unless(until);
+            let mut ignore = ignore.unless(group_until).unless(until);
+            let branch = self.depth_of_branch(frames);
+            for (depth, violated) in self.nots_of_loops(frames, index, turn) {
+                ignore = ignore.and(Guard::not(violated.clone()));
+                // A loop around several branches captures what one of them does.
+                if branch.is_none_or(|branch| depth > branch) {
+                    skip = skip.and(Guard::not(violated));
+                }
+            }
             moves.push((skip, Move::Skip(target.clone())));
-            moves.push((ignore.unless(group_until).unless(until), Move::Ignore(target)));
+            moves.push((ignore, Move::Ignore(target)));
         }
 
-        let is_behind = turn == FIRST;
-        let nots = if is_behind {
-            self.nots_before(frames, index)
-        } else {
-            let after = self.not_after(frames, index).into_iter();
-            after.map(|(step, violated)| (step, violated.unless(group_until))).collect()
-        };
-        for (step, violated) in nots {
-            let behind = is_behind.then(|| position.clone());
-            moves.push((violated, Move::Stop(step, behind)));
+        if turn == FIRST {
+            for (step, violated) in self.nots_before(frames, index) {
+                moves.push((violated, Move::Stop(step, Some(position.clone()))));
+            }
         }
         if turn == FIRST && index == 0 && !skipped {
             self.group_moves(position, frames, &mut moves);
@@ -89,37 +95,27 @@ impl Tree<'_> {
                 frames: begun,
                 wait: Wait::Step { turn, skipped: false },
                 side: Side::Whole,
+                open_loops: BTreeSet::new(),
                 ..position.clone()
             },
             Some(next) => Position {
                 without: self.left_behind(frames, index),
                 ..Position::at(&begun, index, Wait::Step { turn: next, skipped: false })
             },
-            None => {
-                Position { without: self.left_behind(frames, index), ..self.after(&begun, index) }
-            }
+            None => Position {
+                without: self.left_behind(frames, index),
+                ..self.after(&begun, index, true)
+            },
         }
     }
 
-    /// The moves past an item that may be left out, or be left.
-    fn moves_past(&self, frames: &[Frame], index: usize, turn: Turn) -> Vec<(Guard, Move)> {
-        let until = quantifier(self.item(frames, index)).until;
-        let open = Guard::always().unless(self.group_until(frames));
-        let mut next = self.after(frames, index);
+    /// The move past an item that may be left out, or be left.
+    fn move_past(&self, frames: &[Frame], index: usize, turn: Turn) -> (Guard, Move) {
+        let mut next = self.after(frames, index, turn != FIRST);
         if turn == Turn::Further {
             next.without = self.left_behind(frames, index);
         }
-        match until {
-            Some(until) if is_greedy(quantifier(self.item(frames, index))) => {
-                let reached = Reached::AfterUntil(path(frames), index);
-                let free = Position { reached, ..next.clone() };
-                vec![
-                    (open.clone().and(Guard::Fits(until)), Move::Proceed(free)),
-                    (open.unless(Some(until)), Move::Proceed(next)),
-                ]
-            }
-            _ => vec![(open, Move::Proceed(next))],
-        }
+        (Guard::always().unless(self.group_until(frames)), Move::Proceed(next))
     }
 
     /// Returns the moves where a repetition of a group starts: it may be left out.
@@ -134,22 +130,14 @@ impl Tree<'_> {
         if group.branch.is_some() {
             return;
         }
-        let until = self.group_until(outer);
         let quantifier = quantifier(self.item(outer, group.index));
         if Self::may_be_left_out(quantifier, group.turn) {
-            moves.extend(self.moves_past(outer, group.index, group.turn));
+            moves.push(self.move_past(outer, group.index, group.turn));
         }
-        let nots = match group.turn {
-            FIRST => self.nots_before(outer, group.index),
-            Turn::Nth(_) => {
-                let after = self.not_after(outer, group.index).into_iter();
-                after.map(|(step, violated)| (step, violated.unless(until))).collect()
+        if group.turn == FIRST {
+            for (step, violated) in self.nots_before(outer, group.index) {
+                moves.push((violated, Move::Stop(step, Some(here.clone()))));
             }
-            Turn::Further => Vec::new(),
-        };
-        for (step, violated) in nots {
-            let behind = (group.turn == FIRST).then(|| here.clone());
-            moves.push((violated, Move::Stop(step, behind)));
         }
         if group.turn == FIRST && group.index == 0 {
             self.group_moves(here, outer, moves);

@@ -177,8 +177,14 @@ impl<'p> Tree<'p> {
         })
     }
 
-    /// The position after an item is done with.
-    pub(super) fn after(&self, frames: &[Frame], index: usize) -> Position {
+    /// The position after an item is done with. If it is a greedy loop, it is open there.
+    pub(super) fn after(&self, frames: &[Frame], index: usize, has_begun: bool) -> Position {
+        let mut after = self.after_item(frames, index);
+        after.open_loops.extend(self.open_loop(frames, index, has_begun));
+        after
+    }
+
+    fn after_item(&self, frames: &[Frame], index: usize) -> Position {
         let items = &self.sequence(frames).items;
         for next in index + 1..items.len() {
             match &items[next].kind {
@@ -200,7 +206,7 @@ impl<'p> Tree<'p> {
         match self.next_turn(outer, group.index, group.turn) {
             Some(_) if group.turn == Turn::Further => Position::at(outer, group.index, Wait::Joint),
             Some(turn) => self.enter_turn(outer, group.index, turn),
-            None => self.after(outer, group.index),
+            None => self.after(outer, group.index, true),
         }
     }
 

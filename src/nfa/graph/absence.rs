@@ -142,23 +142,17 @@ impl<'p> Builder {
         Ok(())
     }
 
-    /// While a loop right before a `not` repeats, the `not` applies already. A `not` with a time of
-    /// its own begins with the loop's last event.
-    pub(super) fn add_stop_to_loop(
-        &mut self,
-        cursor: ItemCursor<'p>,
-        state: StateId,
-    ) -> Result<(), AutomatonError> {
-        let Some(following) = cursor.following() else { return Ok(()) };
-        if let ItemKind::Not { step, condition } = following.kind
-            && following.contiguity != Contiguity::Next
-            && !has_time(following)
-        {
-            let violated = self.extend(cursor, condition);
-            let stop = self.stop(step)?;
-            self.add(state, Verb::Proceed, stop, violated);
-        }
-        Ok(())
+    /// Returns the violations of the `not`s without a time right after the item of `cursor`. Where
+    /// that item repeats, they hold from its first event on, for the events that it skips. A `not`
+    /// with a time of its own begins with the last event.
+    pub(super) fn nots_after(&mut self, cursor: ItemCursor<'p>) -> Vec<GuardId> {
+        let nots = cursor.following().iter().take_while(|item| item.is_not() && !has_time(item));
+        nots.filter(|item| item.contiguity != Contiguity::Next)
+            .filter_map(|item| match item.kind {
+                ItemKind::Not { condition, .. } => Some(self.extend(cursor, condition)),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Returns the target of an optional item's event: a copy of `state` in which the `not`s before

@@ -94,6 +94,12 @@ impl<'p> Builder {
         sink: StateId,
     ) -> Result<StateId, AutomatonError> {
         let end = self.state(Role::Normal)?;
+        if count == 1 {
+            // It leads on from the start, so that a greedy loop at the end of a branch keeps its
+            // events from what follows.
+            let always = self.graph.guards.always();
+            self.add(end, Verb::Proceed, sink, always);
+        }
         // The gap is measured at the first event, on whichever branch it is.
         let mut gap = Self::inherited_gap(cursor);
         let clocked = cursor.item().gap.is_some();
@@ -140,10 +146,6 @@ impl<'p> Builder {
         if clocked {
             self.inside.pop();
         }
-        if count == 1 {
-            let always = self.graph.guards.always();
-            self.add(end, Verb::Proceed, sink, always);
-        }
         Ok(start)
     }
 
@@ -180,7 +182,7 @@ impl<'p> Builder {
             context.since = own.or(context.since);
             self.branch_clocks.extend(own);
             clocks.push(own);
-            context.following = None;
+            context.following = &[];
             first.push(self.sequence(branch, end, context)?);
             context.group = context.group.map(|group| EnclosingGroup {
                 contiguity: Contiguity::Relaxed,

@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 
 use crate::hir::{Contiguity, Item, ItemKind, Length, LoopMode, Quantifier, StepId};
 use crate::nfa::error::{AutomatonError, Refusal};
+use crate::nfa::graph::greedy::OpenLoops;
 use crate::nfa::graph::raw::{ClockedRepetition, Graph, RawState, Role, Transition, Verb};
 use crate::nfa::graph::silence::Division;
 use crate::nfa::guard::GuardId;
@@ -19,8 +20,8 @@ pub(super) struct Context<'p> {
     /// The sequence.
     pub(super) node: NodeId,
     pub(super) group: Option<EnclosingGroup<'p>>,
-    /// The item that comes after the sequence.
-    pub(super) following: Option<&'p Item>,
+    /// The items that come after the sequence.
+    pub(super) following: &'p [Item],
     /// True if the sequence is the pattern's own, not a group's.
     pub(super) top: bool,
     /// The clock that has the time of the event captured last on this branch of alternatives.
@@ -58,8 +59,12 @@ impl<'p> ItemCursor<'p> {
         (self.index > 0).then(|| ItemCursor { index: self.index - 1, ..*self })
     }
 
-    pub(super) fn following(&self) -> Option<&'p Item> {
-        self.items.get(self.index + 1).or(self.context.following)
+    /// Returns the items after this one, or after the group that it ends.
+    pub(super) fn following(&self) -> &'p [Item] {
+        match self.items.get(self.index + 1..) {
+            Some(after) if !after.is_empty() => after,
+            _ => self.context.following,
+        }
     }
 
     /// Returns the group whose first item this is.
@@ -157,6 +162,8 @@ impl Nodes {
 pub(super) enum Clock {
     /// The time at which the repetition of an item began.
     Item,
+    /// The time at which a loop of a group began.
+    Loop,
     /// The time at which a sequence with `without` began.
     Without,
     /// The time of the last event of a branch.
@@ -178,11 +185,8 @@ pub(super) struct Builder {
     pub(super) graph: Graph,
     /// The stop state of each `not`.
     pub(super) stops: HashMap<StepId, StateId>,
-    /// For a greedy loop with `until`: the state behind the loop, before that state was made to
-    /// wait for the loop.
-    pub(super) originals: HashMap<StateId, StateId>,
-    /// The guards that greedy loops keep from the states behind them.
-    pub(super) kept: HashMap<StateId, Vec<GuardId>>,
+    /// The states after greedy loops, as they are while the loop is open.
+    pub(super) open_loops: OpenLoops,
     /// The clocks by purpose and node.
     pub(super) clock_of: HashMap<(Clock, NodeId), u32>,
     pub(super) nodes: Nodes,

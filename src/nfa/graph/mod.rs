@@ -8,6 +8,7 @@ mod absence;
 mod alternatives;
 mod builder;
 mod check;
+mod greedy;
 mod quiet;
 mod raw;
 mod repetition;
@@ -20,6 +21,7 @@ use hashbrown::HashMap;
 use crate::hir::Pattern;
 use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::{Builder, Context, NodeId, Nodes};
+use crate::nfa::graph::greedy::OpenLoops;
 use crate::nfa::graph::silence::Division;
 use crate::nfa::guard::Guards;
 use crate::nfa::states::StateId;
@@ -39,8 +41,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, AutomatonError> {
             named: Vec::new(),
         },
         stops: HashMap::new(),
-        originals: HashMap::new(),
-        kept: HashMap::new(),
+        open_loops: OpenLoops::default(),
         clock_of: HashMap::new(),
         nodes: Nodes::default(),
         inside: Vec::new(),
@@ -51,7 +52,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, AutomatonError> {
         repeats: pattern.repeats,
     };
     let end = builder.state(Role::Final)?;
-    let context = Context { node: NodeId(0), group: None, following: None, top: true, since: None };
+    let context = Context { node: NodeId(0), group: None, following: &[], top: true, since: None };
     let start = builder.sequence(&pattern.body, end, context)?;
     builder.divide(0)?;
     builder.start_silences();

@@ -1,11 +1,13 @@
 //! Steps and groups with their quantifiers: needed, optional and unbounded repetitions.
 
-use crate::hir::{Gap, ItemKind, LoopMode, Quantifier, Sequence};
+use crate::hir::{Contiguity, Gap, ItemKind, LoopMode, Quantifier, Sequence};
 use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::graph::builder::{
-    Builder, Clock, Context, EnclosingGroup, ItemCursor, Repetition, WaitGuards, is_greedy,
+    Builder, Clock, Context, EnclosingGroup, Ignoring, ItemCursor, Repetition, WaitGuards,
+    is_greedy,
 };
 use crate::nfa::graph::check::is_nullable;
+use crate::nfa::graph::greedy::OpenLoop;
 use crate::nfa::graph::raw::{Role, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
@@ -21,26 +23,27 @@ impl<'p> Builder {
         sink: StateId,
     ) -> Result<StateId, AutomatonError> {
         let quantifier = cursor.quantifier().expect("it is a step or a group");
+        let nots = if self.lasts_around(cursor) { self.nots_after(cursor) } else { Vec::new() };
+        let from = self.graph.states.len();
+        if !nots.is_empty() {
+            let node = self.nodes.item(cursor);
+            let clock = self.clock(Clock::Loop, node);
+            self.enter(clock, None);
+        }
         let first = if quantifier.is_unbounded() {
             let after_loop = self.without_earlier_nots(cursor, sink)?;
-            let earlier = self.kept.get(&after_loop).map_or(0, Vec::len);
             let looping = self.unbounded(cursor, quantifier, after_loop)?;
-            if after_loop != sink && quantifier.optional {
-                // A greedy loop keeps the events that it can take from the items behind it, even if
-                // the loop is left out, and whether a `not` is before it or not.
-                if quantifier.until.is_some() && is_greedy(quantifier) {
-                    let copy = self.copy(sink)?;
-                    self.originals.insert(sink, copy);
-                }
-                let kept = self.kept.get(&after_loop).cloned().unwrap_or_default();
-                for loop_take in kept.into_iter().skip(earlier) {
-                    self.make_wait(sink, loop_take);
-                }
-            }
             self.repeated(cursor, quantifier, looping, sink)?
         } else {
             self.repeated(cursor, quantifier, sink, sink)?
         };
+        if !nots.is_empty()
+            && let Some(instance) = self.inside.pop()
+        {
+            for violated in nots {
+                self.keep_out(from, violated, instance);
+            }
+        }
         self.add_stops(cursor, first)?;
         Ok(first)
     }
@@ -59,45 +62,36 @@ impl<'p> Builder {
         let until = if is_step { until } else { None };
         let step_take = self.take_guard(cursor);
         let take = self.unless(step_take, until);
-        let inner_ignore = self.ignoring(cursor, quantifier.inner, until);
+        let inner_ignore = self.repeating_ignore(cursor, quantifier, until);
         let min = quantifier.min;
         let max = quantifier.max.unwrap_or(min);
         let longest = Self::is_longest(cursor, quantifier) && !quantifier.is_unbounded();
-        // The states behind the loop are made to wait before they are copied for the repetitions,
-        // so that the copies wait, too.
-        if is_greedy(quantifier) && min != max {
-            if let ItemKind::Group { body, .. } = &cursor.item().kind {
-                let head = self.head_guard(cursor, body);
-                self.make_wait(sink, head);
-            } else {
-                if until.is_some() {
-                    let copy = self.copy(sink)?;
-                    self.originals.insert(sink, copy);
-                }
-                self.make_wait(sink, take);
-            }
-        }
-        let mut next = sink;
+        // A greedy loop keeps what it can take also when it is left out, or has its most repetitions.
+        let gap = self.gap_guard(cursor);
+        let left_out = self.after_left_out(cursor, quantifier, proceed, gap)?;
+        let done = if quantifier.is_unbounded() {
+            sink
+        } else {
+            self.after_begun(cursor, quantifier, sink)?
+        };
+        let mut next = done;
         let again = WaitGuards { take, ignore: inner_ignore, optional: true, gap: None };
         for _ in min..max {
-            next = self.single(cursor, next, proceed, again, Repetition::Optional)?;
+            next = self.single(cursor, next, done, again, Repetition::Optional)?;
             if longest {
                 self.accept_when_exhausted(next);
             }
-            self.add_stop_to_loop(cursor, next)?;
         }
         let again = WaitGuards { optional: false, ..again };
         for _ in 1..min {
-            next = self.single(cursor, next, proceed, again, Repetition::Needed)?;
-            self.add_stop_to_loop(cursor, next)?;
+            next = self.single(cursor, next, done, again, Repetition::Needed)?;
         }
         // The gap applies to the first repetition, and `until` does not apply to the events skipped
         // before it.
-        let gap = self.gap_guard(cursor);
         let take = gap.map_or(take, |gap| self.graph.guards.and(take, gap));
         let ignore = self.first_ignoring(cursor, gap);
         let first = WaitGuards { take, ignore, optional: quantifier.optional, gap };
-        let state = self.single(cursor, next, proceed, first, Repetition::First)?;
+        let state = self.single(cursor, next, left_out, first, Repetition::First)?;
         if Self::is_longest(cursor, quantifier) && quantifier.optional {
             self.accept_when_exhausted(state);
         }
@@ -113,22 +107,17 @@ impl<'p> Builder {
     ) -> Result<StateId, AutomatonError> {
         if let ItemKind::Group { body, .. } = &cursor.item().kind {
             let joint = self.state(Role::Normal)?;
-            if is_greedy(quantifier) {
-                if quantifier.until.is_some() {
-                    let copy = self.copy(sink)?;
-                    self.originals.insert(sink, copy);
-                }
-                let head = self.head_guard(cursor, body);
-                self.make_wait(sink, head);
-            }
+            self.begin_joint(joint);
+            let open = self.after_begun(cursor, quantifier, sink)?;
             let always = self.proceed_guard(cursor);
             let head = self.group_body(cursor, quantifier, body, joint, Repetition::Optional)?;
-            self.leave(head, sink, quantifier, always);
+            self.add(head, Verb::Proceed, open, always);
             self.add(joint, Verb::Proceed, head, always);
+            self.end_joint(joint)?;
             return Ok(head);
         }
         let until = quantifier.until.map(|until| self.graph.guards.condition(until));
-        let ignore = self.ignoring(cursor, quantifier.inner, until);
+        let ignore = self.repeating_ignore(cursor, quantifier, until);
         let step_take = self.take_guard(cursor);
         let take = self.unless(step_take, until);
         let always = self.proceed_guard(cursor);
@@ -136,21 +125,11 @@ impl<'p> Builder {
         let longest = Self::is_longest(cursor, quantifier);
         if longest {
             self.graph.states[state.index()].accepts_when_exhausted = true;
-        } else if is_greedy(quantifier) {
-            if let Some(until) = until {
-                let copy = self.copy(sink)?;
-                self.originals.insert(sink, copy);
-                let ended = self.graph.guards.and(always, until);
-                self.add(state, Verb::Proceed, copy, ended);
-            }
-            let open = self.unless(always, until);
-            self.add(state, Verb::Proceed, sink, open);
-            self.make_wait(sink, step_take);
         } else {
-            self.add(state, Verb::Proceed, sink, always);
+            let open = self.after_begun(cursor, quantifier, sink)?;
+            self.add(state, Verb::Proceed, open, always);
         }
         self.add_take(cursor, state, state, take, None);
-        self.add_stop_to_loop(cursor, state)?;
         if let Some(ignore) = ignore {
             // A separate state without the way out of the loop: otherwise each ignored event would
             // add a copy of the states behind the loop.
@@ -159,7 +138,6 @@ impl<'p> Builder {
             self.add_take(cursor, skipping, state, take, None);
             self.add_ignore(skipping, skipping, ignore);
             self.add_ignore(state, skipping, ignore);
-            self.add_stop_to_loop(cursor, skipping)?;
         }
         Ok(state)
     }
@@ -181,27 +159,18 @@ impl<'p> Builder {
             let can_be_empty = body.items.iter().all(is_nullable);
             let target = if can_be_empty { sink } else { self.without_earlier_nots(cursor, sink)? };
             let head = self.group_body(cursor, quantifier, body, target, repetition)?;
-            if target != sink {
-                // A greedy loop at the group's end keeps the events that it can take from the items
-                // behind the group, even if the group is left out, and whether a `not` is before
-                // the group or not.
-                for loop_take in self.kept.get(&target).cloned().unwrap_or_default() {
-                    self.make_wait(sink, loop_take);
-                }
-            }
             if waiting.optional {
-                self.leave(head, proceed, quantifier, always);
+                self.add(head, Verb::Proceed, proceed, always);
             }
             return Ok(head);
         }
-        let quantifier = cursor.quantifier().expect("it is a step");
         let state = self.state(Role::Normal)?;
         // Once the event is taken, the nots before an optional step no longer hold.
         let target = self.without_earlier_nots(cursor, sink)?;
         self.add_take(cursor, state, target, waiting.take, waiting.gap);
         if waiting.optional {
             let always = self.proceed_guard(cursor);
-            self.leave(state, proceed, quantifier, always);
+            self.add(state, Verb::Proceed, proceed, always);
         }
         if let Some(ignore) = waiting.ignore {
             if waiting.optional || cursor.heads_optional_group() {
@@ -211,7 +180,6 @@ impl<'p> Builder {
                 if first {
                     self.add_stops(cursor, skipping)?;
                 } else {
-                    self.add_stop_to_loop(cursor, skipping)?;
                 }
                 self.add_ignore(state, skipping, ignore);
             } else {
@@ -221,26 +189,70 @@ impl<'p> Builder {
         Ok(state)
     }
 
-    /// Lets an optional repetition be left out. Once its `until` has come, a greedy loop keeps no
-    /// events from the items behind it.
-    pub(super) fn leave(
+    /// Returns `state`, which follows a loop, as it is once the loop has begun.
+    fn after_begun(
         &mut self,
-        state: StateId,
-        to: StateId,
+        cursor: ItemCursor<'p>,
         quantifier: &Quantifier,
-        when: GuardId,
-    ) {
-        match quantifier.until {
-            Some(until) if is_greedy(quantifier) => {
-                let until = self.graph.guards.condition(until);
-                let original = self.originals.get(&to).copied().unwrap_or(to);
-                let ended = self.graph.guards.and(when, until);
-                self.add(state, Verb::Proceed, original, ended);
-                let open = self.unless(when, Some(until));
-                self.add(state, Verb::Proceed, to, open);
-            }
-            _ => self.add(state, Verb::Proceed, to, when),
+        state: StateId,
+    ) -> Result<StateId, AutomatonError> {
+        if !keeps(quantifier) {
+            return Ok(state);
         }
+        let takes = self.loop_guard(cursor, quantifier);
+        let never = self.graph.guards.never();
+        let until = quantifier.until.map_or(never, |until| self.graph.guards.condition(until));
+        let is_next = quantifier.inner == Contiguity::Next;
+        self.keep_for(state, OpenLoop { takes, until, is_next })
+    }
+
+    /// Returns `state`, which follows a loop, as it is where the loop is left out.
+    fn after_left_out(
+        &mut self,
+        cursor: ItemCursor<'p>,
+        quantifier: &Quantifier,
+        state: StateId,
+        gap: Option<GuardId>,
+    ) -> Result<StateId, AutomatonError> {
+        if !quantifier.optional || !keeps(quantifier) {
+            return Ok(state);
+        }
+        let fits = self.loop_guard(cursor, quantifier);
+        let takes = gap.map_or(fits, |gap| self.graph.guards.and(fits, gap));
+        let until = self.graph.guards.never();
+        let is_next = Self::entry_contiguity(cursor) == Contiguity::Next;
+        self.keep_for(state, OpenLoop { takes, until, is_next })
+    }
+
+    /// Returns the guard for an event that can begin a repetition of the loop.
+    fn loop_guard(&mut self, cursor: ItemCursor<'p>, quantifier: &Quantifier) -> GuardId {
+        let begins = match &cursor.item().kind {
+            ItemKind::Group { body, .. } => self.head_guard(cursor, body),
+            _ => self.take_guard(cursor),
+        };
+        let until = quantifier.until.map(|until| self.graph.guards.condition(until));
+        self.unless(begins, until)
+    }
+
+    /// Returns the guards for skipping between two repetitions. A `not` right after the loop holds
+    /// from its first event on.
+    fn repeating_ignore(
+        &mut self,
+        cursor: ItemCursor<'p>,
+        quantifier: &Quantifier,
+        until: Option<GuardId>,
+    ) -> Option<Ignoring> {
+        let mut ignoring = self.ignoring(cursor, quantifier.inner, until)?;
+        for violated in self.nots_after(cursor) {
+            ignoring.guard = self.unless(ignoring.guard, Some(violated));
+            ignoring.skip = self.unless(ignoring.skip, Some(violated));
+        }
+        Some(ignoring)
+    }
+
+    /// True if the item is a group that repeats: a `not` after it also holds inside of it.
+    fn lasts_around(&self, cursor: ItemCursor<'p>) -> bool {
+        matches!(&cursor.item().kind, ItemKind::Group { quantifier, .. } if quantifier.max != Some(1))
     }
 
     pub(super) fn group_body(
@@ -303,16 +315,6 @@ impl<'p> Builder {
         Ok(head)
     }
 
-    /// Makes the state behind a greedy loop wait: no event that the loop can take leads on from
-    /// `state`.
-    pub(super) fn make_wait(&mut self, state: StateId, loop_take: GuardId) {
-        self.kept.entry(state).or_default().push(loop_take);
-        let free = self.graph.guards.not(loop_take);
-        for transition in &mut self.graph.states[state.index()].transitions {
-            transition.guard = self.graph.guards.and(transition.guard, free);
-        }
-    }
-
     pub(super) fn is_longest(cursor: ItemCursor<'p>, quantifier: &Quantifier) -> bool {
         quantifier.mode == LoopMode::Longest
             && cursor.context.top
@@ -340,4 +342,10 @@ impl<'p> Builder {
             raw.transitions = transitions;
         }
     }
+}
+
+/// True if a loop keeps the events that it can take: it is greedy, and can repeat in more than one
+/// number.
+fn keeps(quantifier: &Quantifier) -> bool {
+    is_greedy(quantifier) && (quantifier.optional || quantifier.max != Some(quantifier.min))
 }

@@ -1,10 +1,10 @@
 //! A sequence of items, from its end to its start.
 
-use crate::hir::{ConditionId, ItemKind, Sequence};
+use crate::hir::{ItemKind, Sequence};
 use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::{Builder, Clock, Context, ItemCursor};
 use crate::nfa::graph::raw::{Graph, Verb};
-use crate::nfa::guard::Guard;
+use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
 
 impl<'p> Builder {
@@ -36,18 +36,18 @@ impl<'p> Builder {
         if let Some(without) = &sequence.without
             && let Some(instance) = self.inside.pop()
         {
-            self.keep_out(from, without.condition, instance);
+            let violated = self.graph.guards.condition(without.condition);
+            self.keep_out(from, violated, instance);
         }
         Ok(next)
     }
 
-    /// Stops on an event that fulfils the condition and that the states of `instance` skip, between
+    /// Stops on an event of `violated` that the states of `instance` skip, between
     /// the first event that they take and the last. An event that they take belongs to the match
     /// and is no violation. The states of the instance are among those from `from` on, between
     /// copies of the states behind them.
-    pub(super) fn keep_out(&mut self, from: usize, condition: ConditionId, instance: usize) {
+    pub(super) fn keep_out(&mut self, from: usize, violated: GuardId, instance: usize) {
         let clock = self.graph.instances[instance].clock;
-        let violated = self.graph.guards.condition(condition);
         let respected = self.graph.guards.not(violated);
         let begun = self.graph.guards.leaf(Guard::IsSet(clock));
         let not_begun = self.graph.guards.not(begun);

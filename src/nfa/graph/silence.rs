@@ -54,6 +54,13 @@ impl Builder {
         }
     }
 
+    /// Marks a copy of a state as the state is marked.
+    pub(super) fn set_like(&mut self, copy: StateId, state: StateId) {
+        if let Some(&time) = self.division.closing.get(&state) {
+            self.division.closing.insert(copy, time);
+        }
+    }
+
     /// Divides the states from `from` on, all of which are laid out.
     pub(super) fn divide(&mut self, from: usize) -> Result<(), AutomatonError> {
         if self.division.timed.is_empty() {

@@ -322,7 +322,7 @@ impl<E: Event> Tracer<E> {
         let EventVerdict { mismatches, stopped_by, goes_on, .. } = verdict;
         if !stopped_by.is_empty() {
             // An absence whose partial match would have matched in the end.
-            let is_pending = self.judge().then(&waiting.states) == Then::Match;
+            let is_pending = self.judge().then(waiting) == Then::Match;
             let deadline = waiting.deadline.filter(|_| is_pending);
             let left = deadline.map(|deadline| deadline.millis_since(now));
             return Some(Fate::Stopped { by: stopped_by, left });

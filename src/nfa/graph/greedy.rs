@@ -1,0 +1,134 @@
+//! Greedy loops: an event that an open loop can take is kept from everything after the loop.
+//!
+//! A greedy loop is open until something is captured after it. So it is not enough that the state
+//! right after the loop leaves the loop's events alone: where that state waits for a step that may be
+//! left out, or skips an event, the states that follow must do the same. Each state that can be
+//! reached from there without a capture is copied, and the guard of each of its transitions excludes
+//! the events that the loop can take. A capture leads to the states as they were.
+//!
+//! ```text
+//! a -> b+ -> c? -> d          b+ ----> c?' ----> d'       c?', d': as c?, d, but no b
+//!                                       |c        |d      (skipped or taken)
+//!                                       v         v
+//!                                       d        end
+//! ```
+//!
+//! A loop whose row is broken (`next`), or whose `until` has come, can take nothing any more: such an
+//! event that is skipped leads to the states as they were, too.
+
+use hashbrown::HashMap;
+
+use crate::nfa::error::AutomatonError;
+use crate::nfa::graph::builder::Builder;
+use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
+use crate::nfa::guard::GuardId;
+use crate::nfa::states::StateId;
+
+/// The events that an open loop can take.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct OpenLoop {
+    pub(super) takes: GuardId,
+    /// The events that end the loop: its `until`, once it has begun.
+    pub(super) until: GuardId,
+    /// True if the loop can take the very next event only.
+    pub(super) is_next: bool,
+}
+
+/// The copies of states that keep events for open loops.
+#[derive(Debug, Default)]
+pub(super) struct OpenLoops {
+    copies: HashMap<(StateId, OpenLoop), StateId>,
+    /// The joints of groups that are being laid out, with the copies that wait for them.
+    joints: HashMap<StateId, Vec<(OpenLoop, StateId)>>,
+}
+
+impl Builder {
+    /// Returns `state` as it is while `open` is open before it.
+    pub(super) fn keep_for(
+        &mut self,
+        state: StateId,
+        open: OpenLoop,
+    ) -> Result<StateId, AutomatonError> {
+        if let Some(&copy) = self.open_loops.copies.get(&(state, open)) {
+            return Ok(copy);
+        }
+        if open.takes == self.graph.guards.never() {
+            return Ok(state);
+        }
+        if self.open_loops.joints.contains_key(&state) {
+            let copy = self.like(state)?;
+            self.open_loops.copies.insert((state, open), copy);
+            self.open_loops.joints.entry(state).or_default().push((open, copy));
+            return Ok(copy);
+        }
+        if self.graph.states[state.index()].transitions.is_empty() {
+            return Ok(state);
+        }
+        let copy = self.like(state)?;
+        self.open_loops.copies.insert((state, open), copy);
+        self.fill_for(state, open, copy)?;
+        Ok(copy)
+    }
+
+    /// Marks the joint of a group that is laid out in front of it. Its transitions come last.
+    pub(super) fn begin_joint(&mut self, joint: StateId) {
+        self.open_loops.joints.insert(joint, Vec::new());
+    }
+
+    /// Completes the copies of a joint that has all of its transitions.
+    pub(super) fn end_joint(&mut self, joint: StateId) -> Result<(), AutomatonError> {
+        for (open, copy) in self.open_loops.joints.remove(&joint).unwrap_or_default() {
+            self.fill_for(joint, open, copy)?;
+        }
+        Ok(())
+    }
+
+    /// Returns a new state like another one, without its transitions.
+    fn like(&mut self, state: StateId) -> Result<StateId, AutomatonError> {
+        let raw = self.graph.states[state.index()].clone();
+        let copy = self.state(raw.role)?;
+        self.set_like(copy, state);
+        let transitions = Vec::new();
+        self.graph.states[copy.index()] = RawState { transitions, ..raw };
+        Ok(copy)
+    }
+
+    fn fill_for(
+        &mut self,
+        state: StateId,
+        open: OpenLoop,
+        copy: StateId,
+    ) -> Result<(), AutomatonError> {
+        let free = self.graph.guards.not(open.takes);
+        let ends = if open.is_next { self.graph.guards.always() } else { open.until };
+        let goes_on = self.graph.guards.not(ends);
+        for transition in self.graph.states[state.index()].transitions.clone() {
+            let guard = self.graph.guards.and(transition.guard, free);
+            let role = self.graph.states[transition.target.index()].role;
+            let is_end = matches!(role, Role::Stop | Role::Final);
+            if is_end || matches!(transition.verb, Verb::Take(_)) {
+                self.graph.states[copy.index()]
+                    .transitions
+                    .push(Transition { guard, ..transition });
+                continue;
+            }
+            let target = self.keep_for(transition.target, open)?;
+            if transition.verb == Verb::Proceed {
+                let proceed = Transition { guard, target, ..transition };
+                self.graph.states[copy.index()].transitions.push(proceed);
+                continue;
+            }
+            for (when, target) in [(ends, transition.target), (goes_on, target)] {
+                let (guard, skip) = (
+                    self.graph.guards.and(guard, when),
+                    self.graph.guards.and(transition.skip, when),
+                );
+                if when != self.graph.guards.never() {
+                    let ignore = Transition { guard, skip, target, ..transition.clone() };
+                    self.graph.states[copy.index()].transitions.push(ignore);
+                }
+            }
+        }
+        Ok(())
+    }
+}
