@@ -2,7 +2,7 @@
 
 use super::assign::{Node, events_of};
 use super::check::{Cursor, Judge, Lead, Place, Verdict, first_event, heads_of_items};
-use super::rule::{Arrow, Branch, Gap, Test};
+use super::rule::{Arrow, Branch, Gap, Item, Kind, Parts, Test};
 
 /// The branches, and what those that happen have.
 #[derive(Clone, Copy)]
@@ -52,7 +52,9 @@ impl<'a> Judge<'a> {
                 let relaxed = lead.arrow == Some(Arrow::Relaxed);
                 (cursor.clone(), if relaxed { Some(Arrow::Any) } else { lead.arrow })
             } else {
-                (cursor.without_pending(), cursor.last.map(|_| Arrow::Any))
+                // What it leaves out is open from the first event of the group on.
+                let begun = cursor.last.or(first);
+                (cursor.without_pending().begun_at(begun), cursor.last.map(|_| Arrow::Any))
             };
             let lead = Lead { arrow, gap: if is_first { lead.gap } else { Gap::NONE } };
             let followed = place.followed;
@@ -124,6 +126,7 @@ impl<'a> Judge<'a> {
             (Some(Arrow::Relaxed), Some(last)) => last + 1,
             _ => first.map_or(self.events.len(), |first| first + 1),
         };
+        let mut skipped = Vec::new();
         for event in start..self.events.len() {
             let begun = begins.iter().flatten().filter(|begin| **begin < event).count()
                 + ends.iter().flatten().filter(|end| **end <= self.time(event)).count();
@@ -135,15 +138,26 @@ impl<'a> Judge<'a> {
                 && cursor.last.is_some_and(|last| {
                     !self.in_time(event, last, cursor.min_time, lead.gap)
                 });
-            if self.is_captured(event) || too_early {
-                continue;
+            if !self.is_captured(event) && !too_early {
+                skipped.push(event);
             }
-            for (branch, begin) in choice.branches.iter().zip(&begins) {
-                let Branch::Sequence(items) = branch else { continue };
-                let waits = begin.is_none_or(|begin| begin > event);
-                if waits && self.fits_some(&heads_of_items(items), event) {
-                    return Err("a branch would have begun");
+        }
+        for (branch, begin) in choice.branches.iter().zip(&begins) {
+            let Branch::Sequence(items) = branch else { continue };
+            let skips = |test: &Test, end: usize| {
+                skipped.iter().any(|event| *event < end && self.fits_some(&[test], *event))
+            };
+            // A branch is written out: it begins with one of the steps that it can begin with.
+            let begins = match *begin {
+                Some(begin) => {
+                    let step = self.captures.iter().find(|(captured, _)| *captured == begin);
+                    step.and_then(|(_, step)| test_of(items, *step))
+                        .is_some_and(|test| skips(test, begin))
                 }
+                None => heads_of_items(items).iter().all(|test| skips(test, self.events.len())),
+            };
+            if begins {
+                return Err("a branch would have begun");
             }
         }
         Ok(())
@@ -160,4 +174,19 @@ impl Choice<'_, '_> {
         })
         .collect()
     }
+}
+
+/// Returns what a step of a sequence asks.
+fn test_of(items: &[Item], step: usize) -> Option<&Test> {
+    items.iter().find_map(|item| match &item.kind {
+        Kind::Step { id, test, .. } => (*id == step).then_some(test),
+        Kind::Group { body, .. } => match &body.parts {
+            Parts::Sequence(items) => test_of(items, step),
+            Parts::Branches { branches, .. } => branches.iter().find_map(|branch| match branch {
+                Branch::Sequence(items) => test_of(items, step),
+                Branch::Silence { .. } => None,
+            }),
+        },
+        Kind::Not { .. } => None,
+    })
 }

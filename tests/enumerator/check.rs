@@ -1,6 +1,6 @@
 //! What the page asks of an assignment.
 
-use super::assign::{Content, Node, captures_of, events_of, events_of_content};
+use super::assign::{Content, Node, captures_of, events_of, events_of_content, events_of_node};
 use super::branches::Choice;
 use super::evaluate::{Capture, Context};
 use super::rule::{
@@ -45,6 +45,8 @@ pub struct Place<'a> {
     pub until: &'a [Test],
     /// True if something of the pattern follows.
     pub followed: bool,
+    /// True if the group around it can come again.
+    pub repeats: bool,
     /// The time at which a group around it has run out of `within`.
     pub deadline: Option<i64>,
     /// The events of the innermost greedy group around it, which are the loop's own.
@@ -75,6 +77,7 @@ struct OpenLoop<'a> {
     min_time: Option<i64>,
     deadline: Option<i64>,
     followed: bool,
+    repeats: bool,
     /// The events of the loop that may come later: they are its own.
     own: Vec<usize>,
 }
@@ -83,6 +86,8 @@ struct OpenLoop<'a> {
 #[derive(Clone, Debug)]
 pub struct Cursor<'a> {
     pub last: Option<usize>,
+    /// The event from which on what is left out is open.
+    pub begun: Option<usize>,
     /// The moment from which a silence counts.
     pub base: i64,
     pub min_time: Option<i64>,
@@ -98,6 +103,7 @@ impl<'a> Cursor<'a> {
     pub fn start() -> Cursor<'a> {
         Cursor {
             last: None,
+            begun: None,
             base: i64::MIN,
             min_time: None,
             done_at: None,
@@ -113,8 +119,12 @@ impl<'a> Cursor<'a> {
         Cursor { nots: Vec::new(), open: Vec::new(), ..self.clone() }
     }
 
+    pub fn begun_at(self, begun: Option<usize>) -> Cursor<'a> {
+        Cursor { begun, ..self }
+    }
+
     pub fn after(last: usize, time: i64) -> Cursor<'a> {
-        Cursor { last: Some(last), base: time, not_from: Some(last), ..Cursor::start() }
+        Cursor { last: Some(last), begun: Some(last), base: time, not_from: Some(last), ..Cursor::start() }
     }
 }
 
@@ -132,7 +142,7 @@ pub fn judge(rule: &Rule, events: &[Event], content: &Content) -> Result<Match, 
         judge.leading(tests, *time, first)?;
     }
     let lead = Lead { arrow: None, gap: Gap::NONE };
-    let place = Place { until: &[], followed: false, deadline: None, own: &[] };
+    let place = Place { until: &[], followed: false, repeats: false, deadline: None, own: &[] };
     let cursor = judge.content(&rule.body, content, Cursor::start(), lead, place)?;
     let moment = judge.moment(rule, &cursor, first, last)?;
     judge.ending(&cursor, moment)?;
@@ -207,27 +217,23 @@ impl<'a> Judge<'a> {
         lead: Lead,
         place: Place<'_>,
     ) -> Result<Cursor<'a>, &'static str> {
-        // "The arrow before it says how its first event follows": of a group, of the pattern.
-        let mut first_lead = Some(lead);
         for (number, (item, node)) in items.iter().zip(nodes).enumerate() {
             let followed = place.followed || items[number + 1..].iter().any(|item| !item.is_not());
             let place = Place { followed, ..place };
-            let own = Lead { arrow: Some(item.arrow), gap: item.gap };
-            let lead = first_lead.unwrap_or(own);
+            // "The first step of a group follows as the outermost group that starts there."
+            // A gap bounds the first event.
+            let is_begun = nodes[..number].iter().any(|node| !events_of_node(node).is_empty());
+            let gap = if item.gap == Gap::NONE && !is_begun { lead.gap } else { item.gap };
+            let own = Lead { arrow: Some(item.arrow), gap };
+            let lead = if number == 0 { lead } else { own };
             cursor = match (&item.kind, node) {
                 (Kind::Not { tests, time, .. }, _) => {
                     self.not(item.arrow, tests, *time, cursor)?
                 }
                 (Kind::Step { test, quantifier, .. }, Node::Step(events)) => {
-                    if !events.is_empty() {
-                        first_lead = None;
-                    }
                     self.step(test, quantifier, events, cursor, lead, place)?
                 }
                 (Kind::Group { body, quantifier }, Node::Group(contents)) => {
-                    if !contents.is_empty() {
-                        first_lead = None;
-                    }
                     let group = Group { body, quantifier, contents };
                     self.group(group, cursor, lead, place)?
                 }
@@ -289,12 +295,11 @@ impl<'a> Judge<'a> {
         for (number, &event) in events.iter().enumerate() {
             let inner = Lead { arrow: Some(quantifier.inner), gap: Gap::NONE };
             let lead = if number == 0 { lead } else { inner };
-            cursor = self.take(test, event, cursor, lead, place)?;
-            // "The event that ends it is no part of it." "It is not tested before the first
-            // repetition."
-            let tested = events[0] + 1..event + 1;
-            if number > 0 && tested.into_iter().any(|event| self.fits_any(&quantifier.until, event))
-            {
+            let taken = Taken { test, until: &quantifier.until, event };
+            cursor = self.take(taken, cursor, lead, place)?;
+            // "`until` ends a loop that has begun. The event that ends it is no part of it."
+            // "The loop never takes it, not even as its first event."
+            if (events[0]..=event).any(|event| self.fits_any(&quantifier.until, event)) {
                 return Err("until");
             }
         }
@@ -310,14 +315,14 @@ impl<'a> Judge<'a> {
             is_group: false,
             lead,
             first: events.first().copied(),
-            last: cursor.last,
+            last: cursor.begun,
             min_time: before.1,
             deadline: place.deadline,
             followed: place.followed,
+            repeats: place.repeats,
             own: Vec::new(),
         };
-        // "For a loop at the start of the pattern or of nothing before: from its own first event."
-        if quantifier.is_greedy() && cursor.last.is_some() {
+        if quantifier.is_greedy() {
             cursor.open.push(open);
         }
         Ok(cursor)
@@ -326,22 +331,23 @@ impl<'a> Judge<'a> {
     /// Captures an event as a step.
     fn take(
         &self,
-        test: &'a Test,
-        event: usize,
+        taken: Taken<'_>,
         cursor: Cursor<'a>,
         lead: Lead,
         place: Place<'_>,
     ) -> Result<Cursor<'a>, &'static str> {
+        let Taken { test, event, .. } = taken;
         if !self.context().fits(test, event) {
             return Err("does not fit");
         }
-        self.arrow(&[test], event, &cursor, lead)?;
+        self.arrow(taken, &cursor, lead)?;
         self.nots(&cursor, event)?;
         self.group_until(event, &cursor, place)?;
         for open in &cursor.open {
             // "every event that it can take is the loop's: it is neither skipped nor taken by
             // anything that stands after the loop"
-            let start = open.last.map_or(0, |last| last + 1);
+            // At the start of the pattern there is nothing before the first event.
+            let start = open.last.map_or(event, |last| last + 1);
             let kept = (start..=event).any(|other| {
                 let is_own = open.own.contains(&other);
                 let elsewhere = other < event && self.is_captured(other);
@@ -355,13 +361,8 @@ impl<'a> Judge<'a> {
     }
 
     /// How an event follows the one before it.
-    fn arrow(
-        &self,
-        heads: &[&Test],
-        event: usize,
-        cursor: &Cursor<'_>,
-        lead: Lead,
-    ) -> Verdict {
+    fn arrow(&self, taken: Taken<'_>, cursor: &Cursor<'_>, lead: Lead) -> Verdict {
+        let Taken { test, until, event } = taken;
         let Some(last) = cursor.last else { return Ok(()) };
         if !self.in_time(event, last, cursor.min_time, lead.gap) {
             return Err("gap");
@@ -374,7 +375,9 @@ impl<'a> Judge<'a> {
                 let skipped = (last + 1..event).any(|other| {
                     !self.is_captured(other)
                         && self.in_time(other, last, cursor.min_time, lead.gap)
-                        && self.fits_some(heads, other)
+                        && self.context().fits(test, other)
+                        // "an event that fulfils `until` is skipped like any other"
+                        && !self.fits_any(until, other)
                 });
                 if skipped { Err("relaxed") } else { Ok(()) }
             }
@@ -419,7 +422,7 @@ impl<'a> Judge<'a> {
         if open.deadline.is_some_and(|deadline| self.time(event) >= deadline) {
             return false;
         }
-        let Some(last) = open.last else { return false };
+        let last = open.last.unwrap_or(event);
         if let Some(first) = open.first {
             // "a loop whose repetitions are `next` keeps nothing once its row is broken"
             if open.quantifier.inner == Arrow::Next && event != last + 1 {
@@ -432,14 +435,16 @@ impl<'a> Judge<'a> {
             }
         } else {
             // "a loop that is led to by `-> next` and was left out keeps only the very next event"
-            if open.lead.arrow == Some(Arrow::Next) && event != last + 1 {
+            let is_next = open.last.is_none_or(|last| event == last + 1);
+            if open.lead.arrow == Some(Arrow::Next) && !is_next {
                 return false;
             }
             // "an event outside the gap that leads to the loop cannot be its first event"
-            if !self.in_time(event, last, open.min_time, open.lead.gap) {
+            let in_time = |last| self.in_time(event, last, open.min_time, open.lead.gap);
+            if !open.last.is_none_or(in_time) {
                 return false;
             }
-            if open.is_group && self.fits_any(&open.quantifier.until, event) {
+            if self.fits_any(&open.quantifier.until, event) {
                 return false;
             }
         }
@@ -468,7 +473,8 @@ impl<'a> Judge<'a> {
                 return Err("within of a group");
             }
             let deadline = [own_deadline, place.deadline].into_iter().flatten().min();
-            let inside = Place { until: &quantifier.until, deadline, own: &all, ..place };
+            let repeats = place.repeats || quantifier.max != Some(1);
+            let inside = Place { until: &quantifier.until, deadline, own: &all, repeats, ..place };
             cursor = self.content(body, content, cursor, lead, inside)?;
             self.group_without(&body.without, &events)?;
         }
@@ -484,13 +490,14 @@ impl<'a> Judge<'a> {
             is_group: true,
             lead,
             first: all.iter().min().copied(),
-            last: cursor.last,
+            last: cursor.begun,
             min_time: before.1,
             deadline: place.deadline,
             followed: place.followed,
+            repeats: place.repeats,
             own: Vec::new(),
         };
-        if quantifier.is_greedy() && cursor.last.is_some() {
+        if quantifier.is_greedy() {
             cursor.open.push(open);
         }
         Ok(cursor)
@@ -569,13 +576,18 @@ impl<'a> Judge<'a> {
             if (start..end).any(|event| !self.is_captured(event) && self.could_take(open, event)) {
                 return Err("greedy at the end");
             }
-            if open.followed && moment.event.is_some() {
-                // "If everything after a greedy loop can be left out, then behind events of the
-                // loop no match is reported without one of those."
-                let edge = open.last.is_some_and(|last| self.fits_some(&open.heads, last));
-                if open.first.is_some() || edge {
-                    return Err("greedy before what can be left out");
-                }
+            if moment.event.is_none() {
+                continue;
+            }
+            // "Where all steps after a greedy loop can be left out, no match is reported after
+            // events of the loop without one of them."
+            if open.followed && open.first.is_some() {
+                return Err("greedy before what can be left out");
+            }
+            // Nor is one where the event before it could have been the loop's.
+            let fits = open.last.is_some_and(|last| self.fits_some(&open.heads, last));
+            if (open.followed || open.repeats) && open.first.is_none() && fits {
+                return Err("a loop that could have taken the last event");
             }
         }
         Ok(())
@@ -599,6 +611,14 @@ impl<'a> Judge<'a> {
             .any(|event| !self.is_captured(event) && self.fits_any(tests, event));
         if broken { Err("without") } else { Ok(()) }
     }
+}
+
+/// An event that a step captures.
+#[derive(Clone, Copy)]
+struct Taken<'t> {
+    test: &'t Test,
+    until: &'t [Test],
+    event: usize,
 }
 
 /// A group and its repetitions.

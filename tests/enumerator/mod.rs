@@ -14,6 +14,7 @@ mod branches;
 mod check;
 mod engines;
 mod evaluate;
+mod excluded;
 mod hunt;
 mod matches;
 mod random;

@@ -194,7 +194,9 @@ impl Maker<'_> {
             if self.random.one_in(5) {
                 branches.push(Branch::Silence { tests: self.tests(2), time: self.random.between(2, 7) });
             } else {
-                branches.push(Branch::Sequence(self.sequence(depth.min(1), false)));
+                let mut items = self.sequence(depth.min(1), false);
+                repair_branch(&mut items);
+                branches.push(Branch::Sequence(items));
             }
         }
         Parts::Branches { branches, need: 1 + self.random.below(count) }
@@ -222,7 +224,8 @@ impl Maker<'_> {
         let inner = self.random.pick(&[Arrow::Relaxed, Arrow::Relaxed, Arrow::Next, Arrow::Any]);
         let inner = if max == Some(1) { Arrow::Relaxed } else { inner };
         let varies = max != Some(min);
-        let mode = if varies && self.random.one_in(3) { Mode::Each } else { Mode::Greedy };
+        let each = self.random.one_in(3) || inner == Arrow::Any;
+        let mode = if varies && each { Mode::Each } else { Mode::Greedy };
         Quantifier { min, max, inner, mode, until: Vec::new() }
     }
 
@@ -307,5 +310,34 @@ impl Maker<'_> {
             4 => Operand::Sum(id),
             _ => Operand::Count(id),
         }
+    }
+}
+
+/// Leaves out what the page does not decide about a branch: how its first event follows where the
+/// first step is left out, and greed before what can be left out at its end.
+fn repair_branch(items: &mut [Item]) {
+    if let [first, second, ..] = items
+        && first.may_be_empty()
+    {
+        (second.arrow, second.gap) = (Arrow::Relaxed, Gap::NONE);
+    }
+    if let [_, .., last] = items {
+        require(last);
+    }
+}
+
+/// Makes an item one that cannot be left out.
+fn require(item: &mut Item) {
+    match &mut item.kind {
+        Kind::Step { quantifier, .. } => quantifier.min = quantifier.min.max(1),
+        Kind::Group { body, quantifier } => {
+            quantifier.min = quantifier.min.max(1);
+            if let Parts::Sequence(items) = &mut body.parts
+                && let Some(last) = items.last_mut()
+            {
+                require(last);
+            }
+        }
+        Kind::Not { .. } => {}
     }
 }
