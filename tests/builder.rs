@@ -502,15 +502,11 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
         ),
         (
             refused(
-                a().not_followed_by("b")
-                    .lasting(SECOND)
-                    .not_followed_by("c")
-                    .within(SECOND * 9)
-                    .build(),
+                a().not_next("b").not_followed_by("c").lasting(SECOND).within(SECOND * 9).build(),
             ),
             Kind::MisplacedNot,
             name,
-            "beside another `not`",
+            "a `next not` is beside it",
         ),
         (
             refused(a().not_followed_by("b").gap(SECOND..).build()),

@@ -105,22 +105,26 @@ fn a_set_is_listed_up_to_the_limit() {
 #[test]
 fn nodes_and_groups_are_limited() {
     let rules = rules("match a -> any b[v > prev.v]{1.. any each} -> any c within 1h skip none");
-    for policy in ["drop oldest", "drop newest"] {
-        let text = format!("limit 40 partials {policy}");
-        let rules = RuleSet::parse(&format!(
-            "{EVENTS}rule r {{ key k match a -> any b[v > prev.v]{{1.. any each}} -> any c \
-             within 1h skip none {text} }}"
-        ))
-        .expect("it is right");
-        let mut engine = builder(&rules).compact_strategy().build().expect("it can be run");
+    let of = |limited: fn(EngineBuilder<Record>) -> EngineBuilder<Record>| {
+        let mut engine = limited(builder(&rules).compact_strategy()).build().expect("it runs");
         let mut reported = Vec::new();
         for event in events(&rules, &format!("a {}", "b a ".repeat(40))) {
             engine.push(&event, &mut reported).expect("no limit fails");
         }
-        assert!(engine.stats().overflowed > 0 && engine.stats().partials <= 40, "{policy}");
-    }
-    // Without a limit of its own, the rule is as the others.
-    assert!(builder(&rules).compact_strategy().build().is_ok());
+        let is_graph =
+            |output: &&Output<Record>| matches!(output, Output::Overflowed(Overflow::Graph { .. }));
+        let is_steps =
+            |output: &&Output<Record>| matches!(output, Output::Overflowed(Overflow::Steps { .. }));
+        let of_graph = reported.iter().filter(is_graph).count() as u64;
+        let of_steps = reported.iter().filter(is_steps).count() as u64;
+        assert_eq!(of_graph + of_steps, engine.stats().overflowed);
+        (of_graph > 0, of_steps > 0)
+    };
+    assert_eq!(of(|builder| builder), (false, false));
+    assert_eq!(of(|builder| builder.limit_graph_nodes_per_key(40)), (true, false));
+    assert_eq!(of(|builder| builder.limit_steps_per_event(100)), (false, true));
+    // This limit is about partial matches that are listed.
+    assert_eq!(of(|builder| builder.limit_partials_per_key(4)), (false, false));
 }
 
 #[test]
@@ -207,7 +211,7 @@ fn counts_are_exact_up_to_the_largest_number_and_saturate_beyond() {
 fn totals_leave_out_nulls_and_what_was_not_captured() {
     let text = |clauses: &str| {
         format!(
-            "match a -> any b? as x -> any c within 1h skip none {clauses}
+            "match a -> any b{{0..1 each}} as x -> any c within 1h skip none {clauses}
              emit {{ n: matches.count, sum: matches.sum(x.v), avg: matches.avg(x.v),
                      min: matches.min(x.v), max: matches.max(x.v) }}"
         )

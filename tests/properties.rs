@@ -153,7 +153,7 @@ fn sets(matcher: &Matcher<Record>, events: &[Record]) -> (Vec<Set>, usize) {
             sets.push(set);
         });
         taken += 1;
-        if key.run_count() > MOST_PARTIALS {
+        if key.partial_count() > MOST_PARTIALS as u64 {
             break;
         }
     }

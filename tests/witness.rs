@@ -294,7 +294,7 @@ impl Search<'_> {
                 if self.push(&mut node, (STEPS[random.below(steps)], ty, v, w)) {
                     return Some(node.events);
                 }
-                if node.key.run_count() > SEARCHES[0].1 {
+                if node.key.partial_count() > SEARCHES[0].1 as u64 {
                     break;
                 }
             }
@@ -356,7 +356,10 @@ impl Search<'_> {
                         .open(&next)
                         .into_iter()
                         .fold(false, |new, open| seen.insert(open) | new);
-                    if is_new && next.key.run_count() <= most_open && next.events.len() < 30 {
+                    if is_new
+                        && next.key.partial_count() <= most_open as u64
+                        && next.events.len() < 30
+                    {
                         // Of two that have captured as much, the shorter stream, then the one
                         // that took less time.
                         let score = 40 * i64::try_from(most).unwrap_or(0)

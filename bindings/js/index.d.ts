@@ -184,7 +184,10 @@ export interface InputOptions {
   typeField?: string;
   /** The type of all events, where the input does not say. */
   type?: string;
-  /** The field that holds the event time where the type declares none, `ts` if not given. */
+  /**
+   * The field that holds the event time of every event: one without it is rejected. If not given, it
+   * is the declared field of type `time`, else `ts`.
+   */
   timeField?: string;
   /** What numbers that are moments count; `ms` if not given. */
   timeUnit?: "s" | "ms" | "us" | "ns";
@@ -210,6 +213,8 @@ export interface Limits {
   bufferedBytes?: number;
   stepsPerEvent?: number;
   matchesPerSet?: number;
+  /** Nodes of the graph of a key, where a rule is in the compact form. */
+  graphNodesPerKey?: number;
 }
 export interface EngineOptions extends RuleOptions, InputOptions {
   /** How late events may come: `"5s"`, or milliseconds. Without it they come in order. */

@@ -127,6 +127,9 @@ codes! {
     /// A pattern, or a step of it, that no stream of events reaches.
     Unreachable = "E0413",
 
+    /// A comparison with the word `null`.
+    NullCompared = "E0417",
+
     /// A rule without `match`.
     MissingMatch = "E0501",
     /// A clause that needs another one, such as `on timeout` without `within`.
@@ -190,6 +193,18 @@ codes! {
     NoWildcard = "W0015",
     /// A test without an expectation.
     NothingExpected = "W0016",
+    /// A greedy loop with an upper bound, which one repetition too many ends.
+    FullLoop = "W0017",
+    /// What can be left out at the end, where the match is reported before it.
+    NeverCaptured = "W0018",
+    /// A field of the last step in what a timeout reports.
+    NullInTimeout = "W0019",
+    /// A network without a prefix length: a single address.
+    OneAddress = "W0020",
+    /// An `of` that is an `or` or an `and`.
+    NeedlessOf = "W0021",
+    /// A function that reads a constant text which does not hold a value.
+    AlwaysNull = "W0022",
 }
 
 impl Code {

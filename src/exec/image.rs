@@ -31,6 +31,8 @@ pub(crate) struct Image<E> {
     pub(super) graph: Vec<ImagePart>,
     /// The groups of the compact form, each with its node and its configurations.
     pub(super) groups: Vec<(u32, Vec<ImageConfiguration>)>,
+    /// The time of the key in the compact form; `None` if an older version has written the image.
+    pub(super) now: Option<i64>,
 }
 
 /// A node of the compact form's graph.
@@ -86,15 +88,23 @@ impl<E> Default for Image<E> {
             form: FormKind::Runs,
             graph: Vec::new(),
             groups: Vec::new(),
+            now: None,
         }
     }
 }
 
 impl<E> Image<E> {
     /// Returns the number of partial matches, as
-    /// [`KeyState::run_count`](super::KeyState::run_count) does.
-    pub(crate) fn run_count(&self) -> usize {
+    /// [`KeyState::partial_count`](super::KeyState::partial_count) does.
+    pub(crate) fn partial_count(&self) -> u64 {
         self.form.count(self)
+    }
+
+    /// True if this is the number of partial matches that a snapshot has written for the image.
+    /// Older versions have counted a partial match once for each state in which it waits, and a
+    /// group of the compact form as one.
+    pub(crate) fn has_count(&self, written: u64) -> bool {
+        self.partial_count() == written || self.form.former_count(self) == written
     }
 
     /// Removes the contents of the image.
@@ -105,6 +115,7 @@ impl<E> Image<E> {
         self.completed.clear();
         self.graph.clear();
         self.groups.clear();
+        self.now = None;
         self.last_violation = None;
         self.form = FormKind::Runs;
     }
@@ -136,10 +147,10 @@ impl<E> Image<E> {
 impl<E: Clone> Image<&E> {
     /// Removes the contents of the image and returns them with owned events.
     pub(crate) fn take_owned(&mut self) -> Image<E> {
-        let Image { events, nodes, runs, completed, last_violation, form, graph, groups } =
+        let Image { events, nodes, runs, completed, last_violation, form, graph, groups, now } =
             std::mem::take(self);
         let events = events.into_iter().map(|(seq, event)| (seq, event.clone())).collect();
-        Image { events, nodes, runs, completed, last_violation, form, graph, groups }
+        Image { events, nodes, runs, completed, last_violation, form, graph, groups, now }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Migration of partial matches to another matcher after a rule was edited.
 
+use hashbrown::HashSet;
+
 use crate::event::Event;
 use crate::exec::captures::{CaptureArena, Starts};
 use crate::exec::forms::KeyState;
@@ -265,12 +267,10 @@ impl<E: Event> Matcher<E> {
         key: &KeyState,
         now: Timestamp,
     ) -> Carried {
-        let (millis, held) = (now.as_millis(), key.run_count() as u64);
+        let (millis, all) = (now.as_millis(), key.partial_count());
         if let Some(kept) = self.count_carried_groups(migration, (old, store), key, millis) {
-            return Carried { held, kept: kept as u64 };
+            return Carried { held: all, kept };
         }
-        // Groups that become runs count as many as these are.
-        let all = old.count_grouped(key, millis).unwrap_or(held);
         let program = self.program();
         let mut file = RegisterFile::new(program);
         let held = (&store.arena, &store.file);
@@ -283,10 +283,14 @@ impl<E: Event> Matcher<E> {
         };
         let mut arena = CaptureArena::counting_with(&store.arena);
         let counted = old.as_runs(store, key, &mut arena);
-        let counted = counted.iter().filter(|run| goes_on((&arena, &store.file), run)).count();
-        let carried = key.runs().iter().filter(|run| goes_on(held, run));
+        // A partial match that waits in several states is one.
+        let mut heads: HashSet<u32> = HashSet::new();
+        let counted = counted.iter().filter(|run| goes_on((&arena, &store.file), run));
+        heads.extend(counted.map(|run| run.head));
+        let counted = std::mem::take(&mut heads).len();
+        heads.extend(key.runs().iter().filter(|run| goes_on(held, run)).map(|run| run.head));
         let complete = if migration.same_body { key.completed().len() } else { 0 };
-        let kept = (carried.count() + counted).min(self.limits().partial_matches_per_key);
+        let kept = (heads.len() + counted).min(self.limits().partial_matches_per_key);
         Carried { held: all, kept: (kept + complete) as u64 }
     }
 
@@ -320,10 +324,11 @@ impl<E: Event> Matcher<E> {
                 }
                 carried.is_some()
             });
-            for run in self.take_excess(key) {
+            for run in self.take_excess(key).0 {
                 arena.release(run.head);
                 new.file.release(run.registers);
             }
+            self.count_duplicates(key);
             // A leading `not` was judged by the old rule when the match started.
             if self.program().leading_not.is_none() {
                 key.set_last_violation(None);

@@ -45,6 +45,7 @@ pub(crate) use migrate::{Carried, Extent, Migration};
 
 pub use captured::Captures;
 pub use forms::KeyState;
+pub(crate) use forms::OpenCount;
 pub(crate) use matcher::StrategyChoice;
 pub use matcher::{HostCondition, Limits, Matcher};
 pub use open::Open;

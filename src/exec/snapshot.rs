@@ -78,6 +78,9 @@ impl<E: Event> Image<&E> {
                 write_registers(&configuration.registers, out);
             }
         }
+        if let Some(now) = self.now {
+            put_i64(out, now);
+        }
     }
 }
 
@@ -225,6 +228,9 @@ impl<E: Event> Image<E> {
                 return None;
             }
             self.groups.push((root, configurations));
+        }
+        if !reader.is_at_end() {
+            self.now = Some(reader.i64()?);
         }
         Some(())
     }

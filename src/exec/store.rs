@@ -69,6 +69,12 @@ impl<E> Store<E> {
         std::mem::take(&mut self.counts.spent)
     }
 
+    /// Returns the number of partial matches that the limit on the nodes of a graph has dropped
+    /// since the last call.
+    pub(crate) fn take_pruned(&mut self) -> usize {
+        std::mem::take(&mut self.counts.pruned)
+    }
+
     /// Returns the number of matches that were not listed since the last call, at most `u64::MAX`.
     pub(crate) fn take_unlisted(&mut self) -> u64 {
         std::mem::take(&mut self.counts.unlisted)
@@ -96,6 +102,8 @@ pub(super) struct StoreCounts {
     pub(super) sets: u64,
     /// The number of runs that gave way because an event would have taken too many steps.
     pub(super) spent: usize,
+    /// The number of partial matches that gave way because the graph of a key had too many nodes.
+    pub(super) pruned: usize,
     /// The number of matches that were not listed because an event completed too many.
     pub(super) unlisted: u64,
     /// Silences that were reported so often that they end.

@@ -150,7 +150,7 @@ impl Painter<'_> {
     fn item(&mut self, item: &Item, how: &Item, from: Vec<Exit>) -> Vec<Exit> {
         match &item.kind {
             ItemKind::Not { condition, .. } => {
-                let bound = item.gap.and_then(|gap| gap.max);
+                let bound = item.gap.and_then(|gap| gap.silence());
                 let bound = bound.map(|max| format!(" for {}", self.words.length(max)));
                 let next = if item.contiguity == Contiguity::Next { "next is " } else { "" };
                 let step = self.words.step_text(*condition);

@@ -55,9 +55,15 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
     out
 }
 
+/// The reason why a rule with a `limit` is not in the compact form.
+const LIMIT_COUNTS: &str = "`limit` counts partial matches one by one";
+
 /// Describes the strategy, and why it was picked.
 fn strategy(of: &Explanation<'_>) -> String {
-    match of.program.strategy() {
+    let listed = of.rule.limit.is_some() && of.program.prefers_compact;
+    let picked = if listed { of.program.strategy_of_runs() } else { of.program.strategy() };
+    match picked {
+        _ if listed => format!("{picked}; not compact, as {LIMIT_COUNTS}"),
         Strategy::General => {
             let reason = of.program.why_general().unwrap_or("nothing else fits");
             let skip = &of.rule.pattern.skip.strategy;
@@ -173,7 +179,8 @@ impl Steps<'_> {
                 self.step(depth, &head, &notes);
             }
             ItemKind::Not { condition, .. } => {
-                let bound = item.gap.and_then(|gap| gap.max).map(|max| self.words.length(max));
+                let bound = item.gap.and_then(|gap| gap.silence());
+                let bound = bound.map(|time| self.words.length(time));
                 let step = self.words.step_text(*condition);
                 let span = bound.as_ref().map(|bound| format!(" for {bound}")).unwrap_or_default();
                 let next = if item.contiguity == Contiguity::Next { " right after" } else { "" };

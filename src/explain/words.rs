@@ -246,8 +246,8 @@ impl<'a> Words<'a> {
                 out
             }
             ItemKind::Not { condition, .. } => {
-                let bound = item.gap.and_then(|gap| gap.max);
-                let bound = bound.map(|max| format!(" for {}", self.length(max)));
+                let bound = item.gap.and_then(|gap| gap.silence());
+                let bound = bound.map(|time| format!(" for {}", self.length(time)));
                 let last = self.pattern.body.items.last();
                 let repeats =
                     self.pattern.repeats && last.is_some_and(|last| std::ptr::eq(last, item));

@@ -13,6 +13,7 @@ pub mod expr;
 pub mod functions;
 pub(crate) mod lower;
 mod rule;
+pub(crate) mod silence;
 pub(crate) mod size;
 pub mod test_block;
 

@@ -64,6 +64,8 @@ impl Timing {
 pub(crate) struct Meeting {
     /// True if two runs can meet.
     pub(crate) may_duplicate: bool,
+    /// True if a partial match can wait in several states at once, each with a run of its own.
+    pub(crate) waits_in_several: bool,
     /// True if a match of the last silence ends all runs that hold the same events: the greedy loop
     /// before the silence is over.
     pub(crate) closes_duplicates: bool,
@@ -103,6 +105,7 @@ impl Automaton {
     pub(super) fn new(pattern: &Pattern, outline: Outline) -> Result<Automaton, AutomatonError> {
         let flat = flatten::flatten(graph::build(pattern)?)?;
         let may_duplicate = flatten::may_duplicate(&pattern.body, &flat);
+        let waits_in_several = may_duplicate || flatten::waits_in_several(&flat);
         let start = StateId::new(flat.start);
         let decisions = decide::decide(&decide::Tables {
             conditions: &outline.conditions,
@@ -129,6 +132,7 @@ impl Automaton {
             report_timeouts: pattern.report_timeouts,
             meeting: Meeting {
                 may_duplicate,
+                waits_in_several,
                 closes_duplicates: may_duplicate && flat.closes,
                 ends_alone: !may_duplicate
                     && flat.named.is_empty()

@@ -65,7 +65,8 @@ impl fmt::Display for AutomatonError {
             ),
             Refusal::SilenceBesideNot(name) => write!(
                 f,
-                "`not {name}` stands beside another `not`, and one of the two has a time of its own"
+                "`not {name}` has a time of its own, and a `next not` is beside it, or it begins the \
+                 pattern and another `not` follows it"
             ),
             Refusal::MisplacedSilence(name) => write!(
                 f,

@@ -488,6 +488,15 @@ pub(super) fn may_duplicate(sequence: &Sequence, flat: &FlatTables) -> bool {
     repeats_group(sequence) || flat.states.iter().any(same_twice)
 }
 
+/// Returns true if a partial match can wait in several states at once: one event leads it along
+/// several branches that do not take the event.
+pub(super) fn waits_in_several(flat: &FlatTables) -> bool {
+    flat.states.iter().any(|state| {
+        let edges = &flat.edges[state.edges.start as usize..state.edges.end as usize];
+        edges.iter().filter(|edge| matches!(edge.action, Action::Ignore { .. })).count() > 1
+    })
+}
+
 fn repeats_group(sequence: &Sequence) -> bool {
     sequence.items.iter().any(|item| match &item.kind {
         ItemKind::Group { body, quantifier, .. } => {

@@ -7,6 +7,7 @@ use crate::diagnostic::nearest;
 use crate::event::Event;
 use crate::exec::{HostCondition, Limits, Matcher};
 use crate::hir::expr::FieldRef;
+use crate::hir::silence::SilenceRow;
 use crate::hir::{
     self, Condition, ConditionId, Contiguity, Gap, Item, ItemKind, KeyPart, Length, Limit,
     LoopMode, Quantifier, Sequence, Skip, SkipStrategy, Step, StepId, Without,
@@ -80,7 +81,12 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     let mut matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
     check_reach(&hir, matcher.program(), &types)?;
     if let Some(Limit { partials, policy }) = whole.limit {
-        let limits = Limits { partial_matches_per_key: partials, policy, ..matcher.limits() };
+        let limits = Limits {
+            partial_matches_per_key: partials,
+            is_of_rule: true,
+            policy,
+            ..matcher.limits()
+        };
         matcher = matcher.with_limits(limits);
     }
     let version = version(&whole, (&hir, &types, &key), suppress);
@@ -225,17 +231,21 @@ impl<E: Event> Lowering<'_, E> {
             }
         };
         let mut lowered: Vec<Item> = Vec::with_capacity(items.len());
-        // The length of a `not` before the item: the item comes no sooner.
-        let mut silence = 0;
+        // The `not`s before the item: it comes when their silences are over.
+        let mut row = SilenceRow::START;
         for (index, item) in items.into_iter().enumerate() {
             let position = ItemPosition { first: index == 0, depth };
             let label = item.label();
             let mut item = self.item(item, position)?;
             let own = item.gap.and_then(|gap| gap.max).and_then(Length::as_millis);
             match &item.kind {
-                ItemKind::Not { .. } if index > 0 => silence = silence.max(own.unwrap_or(0)),
+                ItemKind::Not { .. } if index > 0 => {
+                    let time = item.gap.and_then(|gap| gap.max);
+                    item.gap = row.add(time).unwrap_or(item.gap);
+                }
                 ItemKind::Not { .. } => {}
-                _ if silence > 0 => {
+                _ if row.passed != Length::ZERO => {
+                    let silence = row.passed.as_millis().unwrap_or(0);
                     if can_be_empty(&item) || own.is_some_and(|max| max < silence) {
                         let message = format!("{label}: it has to come after the `not` before it");
                         return Err(PatternError::new(Kind::MisplacedNot, None, message));
@@ -243,7 +253,7 @@ impl<E: Event> Lowering<'_, E> {
                     let gap = item.gap.unwrap_or(Gap { min: Length::ZERO, max: None });
                     let min = gap.min.as_millis().unwrap_or(0).max(silence);
                     item.gap = Some(Gap { min: Length::Millis(min), ..gap });
-                    silence = 0;
+                    row = SilenceRow::START;
                 }
                 _ => {}
             }
@@ -573,7 +583,8 @@ fn quantifier<E>(item: &DraftItem<E>) -> Result<Quantifier> {
         if item.mode.is_some() && !item.optional {
             return refuse("`greedy`, `each` and `longest` need `times` or `one_or_more`");
         }
-        let mode = item.mode.unwrap_or(LoopMode::Each);
+        let default = if item.optional { LoopMode::Greedy } else { LoopMode::Each };
+        let mode = item.mode.unwrap_or(default);
         return Ok(Quantifier { optional: item.optional, mode, ..Quantifier::ONCE });
     };
     if max == Some(0) {

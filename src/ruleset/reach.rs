@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::hir::lower::{Checked, Layout};
 use crate::hir::{
-    self, Condition, ConditionId, Item, ItemKind, LoopMode, Quantifier, Rule, Sequence,
+    self, Condition, ConditionId, Contiguity, Item, ItemKind, LoopMode, Quantifier, Rule, Sequence,
     SkipStrategy, StepId, Test,
 };
 use crate::nfa::{self, AutomatonError, CompileCache, Program, Reach};
@@ -45,10 +45,11 @@ pub(super) fn compile(
         if let Some((site, diagnostic)) = unreachable(rule, layout, &checked.schema, &reach) {
             reports.push(report(site, diagnostic, files));
         }
-        if let Some(diagnostic) = listed(&program) {
+        if let Some(diagnostic) = listed(rule, &program) {
             reports.push(report(layout.pattern, diagnostic, files));
         }
-        if program.prefers_compact && rule.pattern.report != hir::Report::All {
+        let is_compact = program.prefers_compact && rule.limit.is_none();
+        if is_compact && rule.pattern.report != hir::Report::All {
             let (file, span) = layout.pattern;
             let source = &files[file].0;
             reports.retain(|report| !is_of_loop(report, source, span));
@@ -59,10 +60,11 @@ pub(super) fn compile(
 }
 
 /// Returns the warning for a pattern whose matches multiply and are counted by listing them.
-fn listed(program: &Program) -> Option<Diagnostic> {
+fn listed(rule: &Rule, program: &Program) -> Option<Diagnostic> {
     let keeps_all = matches!(program.skip().strategy, SkipStrategy::None | SkipStrategy::ToNext);
     let is_explosive = program.is_explosive && program.report != hir::Report::All && keeps_all;
-    let reason = program.why_not_compact().filter(|_| is_explosive)?;
+    let limit = rule.limit.map(|_| "`limit` counts partial matches one by one");
+    let reason = program.why_not_compact().or(limit).filter(|_| is_explosive)?;
     let message = "the matches of this pattern multiply, and are listed one by one";
     Some(
         Diagnostic::warning(Code::ListedMatches, Span::default(), message)
@@ -133,30 +135,32 @@ fn unreachable(
     };
     let diagnostic = Diagnostic::error(Code::Unreachable, Span::default(), message);
     let (reason, help) = match reason {
-        Some(Obstacle::Loop(name)) => (
+        Some(Obstacle::Loop(name, each)) => (
             format!(
                 "the loop `{name}` before it takes all events that could be this step, and gives none back"
             ),
-            "write `each` in the braces of that loop, as in `{1.. each}`, or let the two ask for \
-             different events",
+            format!(
+                "write `each` in the braces of the loop, `{each}`, or let the two ask for different \
+                 events"
+            ),
         ),
         Some(Obstacle::Not(name)) => (
             format!("`not {name}` before it forbids all events that could be this step"),
-            "let the `not` ask for less, or leave it out",
+            "let the `not` ask for less, or leave it out".to_owned(),
         ),
-        Some(Obstacle::LoopNot(name)) => (
+        Some(Obstacle::LoopNot { looped, times, name }) => (
             format!(
                 "`not {name}` holds from the first event of the loop before it, and forbids the next"
             ),
-            "write the loop out: `a -> a -> not a -> b` for `a{2} -> not a -> b`",
+            written_out(rule, looped, times, &name, step),
         ),
         Some(Obstacle::Until) => (
             "`until` ends the loop before that".to_owned(),
-            "let `until` ask for an event that the loop does not take",
+            "let `until` ask for an event that the loop does not take".to_owned(),
         ),
         None => (
             "what stands before it leaves no event for it".to_owned(),
-            "look at the loops and at what must not come before this step",
+            "look at the loops and at what must not come before this step".to_owned(),
         ),
     };
     Some((layout.steps[step.index()], diagnostic.label(reason).help(help)))
@@ -164,12 +168,12 @@ fn unreachable(
 
 /// The reason why a step is unreachable.
 enum Obstacle {
-    /// A loop that takes all that the step could be.
-    Loop(String),
+    /// A loop that takes all that the step could be, and its braces with `each`.
+    Loop(String, String),
     /// A `not`.
     Not(String),
     /// A `not` that forbids a repetition of the loop before it.
-    LoopNot(String),
+    LoopNot { looped: StepId, times: u32, name: String },
     /// The `until` of its own loop, or of a group around it.
     Until,
 }
@@ -181,16 +185,22 @@ fn reason(rule: &Rule, layout: &Layout, schema: &Schema, step: StepId) -> Option
     let covers = |other: ConditionId| covers(rule, layout, schema, other, condition);
     let name = |step: StepId| rule.pattern.steps[step.index()].name.to_string();
     let nearest = path.before.iter().rev().find_map(|item| match &item.kind {
-        ItemKind::Not { step, condition } if covers(*condition) => Some(Obstacle::Not(name(*step))),
+        // What the step after a plain `not` takes is not between.
+        ItemKind::Not { step, condition }
+            if item.contiguity == Contiguity::Next && covers(*condition) =>
+        {
+            Some(Obstacle::Not(name(*step)))
+        }
         ItemKind::Step { step, condition, quantifier }
             if is_greedy(quantifier) && covers(*condition) =>
         {
-            Some(Obstacle::Loop(name(*step)))
+            Some(Obstacle::Loop(name(*step), with_each(quantifier)))
         }
         ItemKind::Group { body, quantifier, alias, .. }
             if is_greedy(quantifier) && begins_with(body).into_iter().any(covers) =>
         {
-            Some(Obstacle::Loop(alias.map_or_else(|| "(...)".to_owned(), name)))
+            let name = alias.map_or_else(|| "(...)".to_owned(), name);
+            Some(Obstacle::Loop(name, with_each(quantifier)))
         }
         _ => None,
     });
@@ -198,10 +208,11 @@ fn reason(rule: &Rule, layout: &Layout, schema: &Schema, step: StepId) -> Option
     let in_loop = || {
         path.before.windows(2).find_map(|items| match (&items[0].kind, &items[1].kind) {
             (
-                ItemKind::Step { condition: of, quantifier, .. },
+                ItemKind::Step { step: looped, condition: of, quantifier },
                 ItemKind::Not { step, condition },
             ) if quantifier.min > 1 && self::covers(rule, layout, schema, *condition, *of) => {
-                Some(Obstacle::LoopNot(name(*step)))
+                let (looped, times) = (*looped, quantifier.min);
+                Some(Obstacle::LoopNot { looped, times, name: name(*step) })
             }
             _ => None,
         })
@@ -209,6 +220,30 @@ fn reason(rule: &Rule, layout: &Layout, schema: &Schema, step: StepId) -> Option
     nearest
         .or_else(in_loop)
         .or_else(|| path.until.iter().any(|until| covers(*until)).then_some(Obstacle::Until))
+}
+
+/// The braces of a loop with `each`.
+fn with_each(quantifier: &Quantifier) -> String {
+    let min = if quantifier.optional { 0 } else { quantifier.min };
+    let max = quantifier.max.map_or_else(String::new, |max| max.to_string());
+    let word = match quantifier.inner {
+        Contiguity::Next => "next ",
+        Contiguity::Any => "any ",
+        Contiguity::Relaxed => "",
+    };
+    format!("{{{min}..{max} {word}each}}")
+}
+
+/// The help for a loop whose next repetition a `not` forbids: the loop, step by step.
+fn written_out(rule: &Rule, looped: StepId, times: u32, not: &str, next: StepId) -> String {
+    let name = |step: StepId| &*rule.pattern.steps[step.index()].name;
+    let (looped, next) = (name(looped), name(next));
+    let steps = if times <= 4 {
+        vec![looped; times as usize].join(" -> ")
+    } else {
+        format!("{looped} -> ... -> {looped}")
+    };
+    format!("write the loop out: `{steps} -> not {not} -> {next}`")
 }
 
 fn is_greedy(quantifier: &Quantifier) -> bool {

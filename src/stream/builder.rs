@@ -190,7 +190,9 @@ impl<E: Event> EngineBuilder<E> {
         self
     }
 
-    /// Limits the number of open partial matches over all rules and keys; 50 million by default.
+    /// Limits the number of open partial matches over all rules and keys, where they are held one by
+    /// one; 50 million by default. Those of the compact form count by the [bytes of their
+    /// graphs](EngineBuilder::limit_captured_bytes).
     ///
     /// If an event exceeds the limit, the partial matches of its key are dropped and the sink is
     /// notified. A key without a partial match that is remembered for the last violation of a
@@ -201,7 +203,7 @@ impl<E: Event> EngineBuilder<E> {
         self
     }
 
-    /// Limits the size of all captured events and the values that rules collect from them, in bytes
+    /// Limits the size of all captured events, the graphs of the compact form, and the values that rules collect from them, in bytes
     /// by [`Event::heap_size`](crate::Event::heap_size); 16 GiB by default.
     ///
     /// An event that several partial matches of a rule share counts once. If an event exceeds the
@@ -212,12 +214,26 @@ impl<E: Event> EngineBuilder<E> {
         self
     }
 
-    /// Limits the number of partial matches of one key in one rule; 4 million by default. A rule's
-    /// own `limit` overrides the number. At the limit no new partial match starts, and the sink is
-    /// notified.
+    /// Limits the number of partial matches of one key in one rule, where they are held one by one;
+    /// 4 million by default. A rule's own `limit` overrides the number. At the limit no new partial
+    /// match starts, and the sink is notified.
+    ///
+    /// The compact form stands for any number of partial matches, and has a limit of its own:
+    /// [`limit_graph_nodes_per_key`](EngineBuilder::limit_graph_nodes_per_key). A rule with a
+    /// `limit` is never in the compact form.
     #[must_use]
     pub fn limit_partials_per_key(mut self, partials: usize) -> Self {
         self.matching.per_key.partial_matches_per_key = partials;
+        self
+    }
+
+    /// Limits the number of nodes in the graph that holds the partial matches of one key in one
+    /// rule, where the rule is in the [compact form](crate::nfa::Strategy::Compact); about 4
+    /// million by default, 56 bytes each. At the limit the newest partial matches are dropped. The
+    /// sink receives [`Overflow::Graph`](crate::stream::Overflow::Graph).
+    #[must_use]
+    pub fn limit_graph_nodes_per_key(mut self, nodes: usize) -> Self {
+        self.matching.per_key.graph_nodes_per_key = nodes;
         self
     }
 

@@ -316,6 +316,17 @@ impl<E: Event> Engine<E> {
         Some((info, matcher))
     }
 
+    /// Drops the partial matches that are out of time and report nothing, so that
+    /// [`Stats::partials`](crate::stream::Stats::partials) counts only those that can still go on.
+    ///
+    /// Results are the same without this call: an engine drops them on its own, but later. The time
+    /// is in proportion to the keys with state. Keys in a [cold store](crate::stream::ColdStore) are
+    /// left out.
+    pub fn sweep(&mut self) {
+        let now = self.ingest.next_moment();
+        self.ingest.dispatcher.sweep(now);
+    }
+
     /// Returns counts since the engine was built, and the size of its current state.
     pub fn stats(&self) -> Stats {
         self.ingest.stats()

@@ -2,6 +2,8 @@
 
 use std::iter::Sum;
 
+use crate::exec::OpenCount;
+
 /// Counts since an engine was built, and the size of its current state. Reading them costs nothing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -36,10 +38,16 @@ pub struct Stats {
     pub values_too_large: u64,
     /// Limits that were reached; each time counts.
     pub overflowed: u64,
-    /// Partial matches that are open now. A rule that reports no timeouts may count partial matches
-    /// for a while after their deadline.
+    /// Partial matches that are open now, over all rules and keys. A partial match is a list of
+    /// captured events that could still go on. It counts once, however many ways it can go on, and
+    /// with every [strategy](crate::nfa::Strategy).
+    ///
+    /// `u64::MAX` stands for that many or more: the compact form holds any number. A rule that
+    /// reports no timeouts may count partial matches for a while after their deadline, until
+    /// [`Engine::sweep`](crate::Engine::sweep).
     pub partials: u64,
-    /// The greatest number of open partial matches after any event.
+    /// The greatest number of open partial matches after any event, counted as
+    /// [`partials`](Stats::partials).
     pub peak_partials: u64,
     /// Events that wait now: in the reorder buffer, or made by a rule (`emit as`) and not yet due.
     pub buffered: u64,
@@ -54,9 +62,36 @@ pub struct Stats {
     /// Keys in a [cold store](crate::stream::ColdStore) now. They are part of
     /// [`keys`](Stats::keys).
     pub cold: u64,
+    /// The partial matches that groups of the compact form stand for, which are in `partials` for
+    /// hosts only. A sum of counts of 64 bits fits.
+    pub(crate) grouped: u128,
 }
 
 impl Stats {
+    /// Returns the number of open partial matches, at most `u64::MAX`.
+    #[inline(always)]
+    pub(crate) fn open(&self) -> u64 {
+        if self.grouped == 0 {
+            return self.partials;
+        }
+        self.partials.saturating_add(u64::try_from(self.grouped).unwrap_or(u64::MAX))
+    }
+
+    /// Returns the counts for a host: `partials` counts what groups stand for, too.
+    pub(in crate::stream) fn shown(self) -> Stats {
+        Stats { partials: self.open(), grouped: 0, ..self }
+    }
+
+    /// Counts the change of a key's partial matches from `before` to `after`.
+    #[inline(always)]
+    pub(in crate::stream) fn count(&mut self, before: OpenCount, after: OpenCount) {
+        self.partials = self.partials + after.listed as u64 - before.listed as u64;
+        if before.grouped != after.grouped {
+            let grown = self.grouped + u128::from(after.grouped);
+            self.grouped = grown.saturating_sub(before.grouped.into());
+        }
+    }
+
     /// Returns the counters over time in the order of snapshots. The sizes of current state are not
     /// among them.
     pub(crate) fn counters_mut(&mut self) -> [&mut u64; 15] {
@@ -89,7 +124,7 @@ impl Sum for Stats {
             timeouts: sum.timeouts + stats.timeouts,
             filtered: sum.filtered + stats.filtered,
             suppressed: sum.suppressed + stats.suppressed,
-            ended: sum.ended + stats.ended,
+            ended: sum.ended.saturating_add(stats.ended),
             derived: sum.derived + stats.derived,
             late: sum.late + stats.late,
             rejected: sum.rejected + stats.rejected,
@@ -98,13 +133,14 @@ impl Sum for Stats {
             divided_by_zero: sum.divided_by_zero + stats.divided_by_zero,
             values_too_large: sum.values_too_large + stats.values_too_large,
             overflowed: sum.overflowed + stats.overflowed,
-            partials: sum.partials + stats.partials,
-            peak_partials: sum.peak_partials + stats.peak_partials,
+            partials: sum.partials.saturating_add(stats.partials),
+            peak_partials: sum.peak_partials.saturating_add(stats.peak_partials),
             buffered: sum.buffered + stats.buffered,
             buffered_bytes: sum.buffered_bytes + stats.buffered_bytes,
             captured_bytes: sum.captured_bytes + stats.captured_bytes,
             keys: sum.keys + stats.keys,
             cold: sum.cold + stats.cold,
+            grouped: sum.grouped + stats.grouped,
         })
     }
 }

@@ -133,7 +133,7 @@ struct Lexer<'s> {
 impl<'s> Lexer<'s> {
     /// The next token (none for what reads as blank) and the text behind it.
     fn token(&mut self, input: &'s str) -> (Option<LexemeKind>, &'s str) {
-        if input.starts_with("//") || input.starts_with("/*") {
+        if input.starts_with("//") || input.starts_with("/*") || self.at_dashes(input) {
             return (None, self.foreign_comment(input));
         }
         if let Ok((rest, _)) = word(input) {
@@ -230,13 +230,22 @@ impl<'s> Lexer<'s> {
         self.report(Diagnostic::error(Code::BadCharacter, span, message).help(help));
     }
 
-    /// `// ...` and `/* ... */`.
+    /// True at `-- ...`, the comment of SQL; `a --b` subtracts.
+    fn at_dashes(&self, input: &str) -> bool {
+        let Some(behind) = input.strip_prefix("--") else { return false };
+        let before = &self.text[..self.text.len() - input.len()];
+        (before.is_empty() || before.ends_with(char::is_whitespace))
+            && behind.chars().next().is_none_or(|c| c == '-' || c.is_whitespace())
+    }
+
+    /// `// ...`, `-- ...` and `/* ... */`.
     fn foreign_comment(&mut self, input: &'s str) -> &'s str {
         let line = input.find('\n').unwrap_or(input.len());
         let end = if input.starts_with("/*") {
             input.find("*/").map_or(line, |end| end + 2)
         } else {
-            line
+            let before = &self.text[..self.text.len() - input.len()];
+            closer_in_comment(before, &input[..line]).unwrap_or(line)
         };
         let span = self.span(input, &input[2..]);
         self.report(
@@ -363,6 +372,31 @@ impl<'s> Lexer<'s> {
         });
         (Some(LexemeKind::Str), rest)
     }
+}
+
+/// The place in a comment of the bracket that closes one which the same line opened `before` it:
+/// without that bracket, the rest of the file would look wrong.
+fn closer_in_comment(before: &str, comment: &str) -> Option<usize> {
+    let line = &before[before.rfind('\n').map_or(0, |end| end + 1)..];
+    let mut open = Vec::new();
+    let mut is_string = false;
+    for c in line.chars() {
+        match c {
+            '"' => is_string = !is_string,
+            _ if is_string => {}
+            '(' | '[' | '{' => open.push(c),
+            ')' | ']' | '}' => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    let closer = match open.last()? {
+        '(' => ')',
+        '[' => ']',
+        _ => '}',
+    };
+    comment.find(closer)
 }
 
 fn word(input: &str) -> IResult<&str, &str> {

@@ -82,6 +82,13 @@ pub(super) fn clause_elsewhere(word: &str) -> Option<&'static str> {
     })
 }
 
+/// True if `word` before a duration is a bound of the match in other languages.
+pub(super) fn is_bound_elsewhere(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    let bounds = ["maxspan", "timeframe", "timespan", "window", "duration", "span", "interval"];
+    bounds.contains(&lower.as_str())
+}
+
 /// True if a sentence of another language begins with `word`: what stands behind it on the line is
 /// no clause of this one.
 pub(super) fn starts_sentence(word: &str) -> bool {
@@ -119,7 +126,14 @@ pub(super) const JOINED: &str =
 
 /// Help: how a step is repeated.
 pub(super) const HOW_OFTEN: &str =
-    "how often a step comes stands behind it: `a{3}`, or `a{3..}` for three or more";
+    "the number of repetitions comes after the step: `a{3}`, or `a{3..}` for three or more";
+
+/// Help: a comment of another language.
+pub(super) const COMMENT: &str = "a comment starts with `#` and ends with its line";
+
+/// Help: a second quantifier.
+pub(super) const ONE_QUANTIFIER: &str =
+    "a step has one quantifier: one of `?`, `*`, `+` and `{2..5}`";
 
 /// For patterns that are put together by calls.
 pub(super) const CALLS: &str =
@@ -188,7 +202,8 @@ pub(super) fn operator_elsewhere(word: &str) -> Option<&'static str> {
         "contains" | "includes" | "has" => "this is a function: `contains(name, \"text\")`",
         "startswith" | "starts_with" => "this is a function: `starts_with(name, \"text\")`",
         "endswith" | "ends_with" => "this is a function: `ends_with(name, \"text\")`",
-        "matches" | "regex" | "regexp" | "rlike" | "ilike" => {
+        "ilike" => "write `lower(name) like \"a*\"`, the pattern in lower case",
+        "matches" | "regex" | "regexp" | "rlike" => {
             "a regular expression is asked for with `~`: `name ~ \"^a\"`"
         }
         "eq" | "equals" => "write `==`",
@@ -197,6 +212,25 @@ pub(super) fn operator_elsewhere(word: &str) -> Option<&'static str> {
         "div" => "write `/`",
         _ => return None,
     })
+}
+
+/// Returns what is written here for a modifier of Sigma, as in `name|contains: "a"`.
+pub(super) fn modifier_elsewhere(word: &str) -> &'static str {
+    match word {
+        "contains" => "write `contains(name, \"text\")`",
+        "startswith" => "write `starts_with(name, \"text\")`",
+        "endswith" => "write `ends_with(name, \"text\")`",
+        "re" => "write `name ~ \"^a\"`",
+        "cidr" => "write `ip in \"10.0.0.0/8\"`",
+        "gt" => "write `x > 3`",
+        "gte" => "write `x >= 3`",
+        "lt" => "write `x < 3`",
+        "lte" => "write `x <= 3`",
+        "exists" => "write `name is not null`",
+        _ => {
+            "there are no modifiers: compare with an operator or a function, such as `lower(name) like \"a*\"`"
+        }
+    }
 }
 
 /// The type that users of other languages mean by `word`.

@@ -87,6 +87,7 @@ struct Limits {
     buffered_bytes: Option<u64>,
     steps_per_event: Option<usize>,
     matches_per_set: Option<usize>,
+    graph_nodes_per_key: Option<usize>,
 }
 
 impl Options {
@@ -244,6 +245,11 @@ impl Options {
         builder = given(builder, buffered, EngineBuilder::limit_buffered);
         builder = given(builder, buffered_bytes, EngineBuilder::limit_buffered_bytes);
         builder = given(builder, steps_per_event, EngineBuilder::limit_steps_per_event);
+        builder = given(
+            builder,
+            self.limits.graph_nodes_per_key,
+            EngineBuilder::limit_graph_nodes_per_key,
+        );
         Ok(given(builder, matches_per_set, EngineBuilder::limit_matches_per_set))
     }
 }
@@ -258,6 +264,7 @@ impl Limits {
             buffered_bytes: self.buffered_bytes.or(other.buffered_bytes),
             steps_per_event: self.steps_per_event.or(other.steps_per_event),
             matches_per_set: self.matches_per_set.or(other.matches_per_set),
+            graph_nodes_per_key: self.graph_nodes_per_key.or(other.graph_nodes_per_key),
         }
     }
 }

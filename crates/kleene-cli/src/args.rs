@@ -164,6 +164,12 @@ pub(crate) struct MatchingArgs {
     #[arg(long, value_name = "NUMBER")]
     pub(crate) matches_per_set: Option<usize>,
 
+    /// Limit the nodes of the graph that holds the partial matches of a key, where a rule is in the
+    /// compact form; about 4 million by default. Beyond the limit the newest partial matches give
+    /// way. `limit` in a rule counts partial matches instead, and keeps the rule out of the form
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) graph_nodes_per_key: Option<usize>,
+
     /// Choose the strategy: the one that fits each rule, the general one for all, the compact form
     /// where it can be used, or never the compact form. Results are the same
     #[arg(long, value_enum, value_name = "STRATEGY", default_value_t = Strategy::Auto)]

@@ -76,16 +76,22 @@ pub(crate) fn summary(
         ("limits reached", stats.overflowed, String::new()),
         ("peak partial matches", stats.peak_partials, String::new()),
     ];
-    let width = rows.iter().map(|(_, count, _)| grouped(*count).len()).max().unwrap_or(1);
+    let width = rows.iter().map(|(_, count, _)| shown(*count).len()).max().unwrap_or(1);
     let mut text = String::new();
     for (name, count, note) in rows {
         let is_left_out = if is_brief { !MAIN.contains(&name) } else { RARE.contains(&name) };
         if count == 0 && is_left_out {
             continue;
         }
-        let line = format!("{name:<20}  {:>width$}  {note}", grouped(count));
+        let line = format!("{name:<20}  {:>width$}  {note}", shown(count));
         // Writing to memory does not fail.
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text
+}
+
+/// A count as it is printed. The largest one stands for that many or more: the compact form counts
+/// partial matches that it does not hold one by one.
+pub(crate) fn shown(count: u64) -> String {
+    if count == u64::MAX { format!("at least {}", grouped(count)) } else { grouped(count) }
 }

@@ -19,7 +19,7 @@ pub struct Reading {
     pub fixed_type: Option<String>,
     /// The field that holds the event time where the type declares none, or where it is missing.
     pub time_field: String,
-    /// True if `time_field` comes before the declared one.
+    /// True if `time_field` comes before the declared one: an event without it is rejected.
     pub prefers_time_field: bool,
     /// The unit of epoch numbers.
     pub unit: TimeUnit,
@@ -385,7 +385,7 @@ impl Assembly {
             _ => None,
         });
         let time = match (declared, self.named_time.take()) {
-            (Some(time), named) if named.is_none() || !reading.prefers_time_field => time,
+            (Some(time), _) if !reading.prefers_time_field => time,
             (_, Some(Ok(time))) => time,
             (_, Some(Err(reason))) => {
                 return Err(format!("field `{}`: {reason}", reading.time_field));
@@ -420,7 +420,7 @@ impl Assembly {
 fn no_time(layout: &Layout, reading: &Reading) -> String {
     let name = &reading.time_field;
     match layout.time.map(|index| &*layout.fields[index].name) {
-        Some(field) if field != name => {
+        Some(field) if field != name && !reading.prefers_time_field => {
             format!("no event time: neither `{field}` nor `{name}` is given")
         }
         _ => format!("no event time: missing field `{name}`"),

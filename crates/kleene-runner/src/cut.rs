@@ -33,6 +33,22 @@ where
         self.cut(Next::SameShards, |_| Box::new(|_| {}))
     }
 
+    /// Drops the partial matches that are out of time and report nothing, as
+    /// [`Engine::sweep`](kleene::Engine::sweep) does, after all batches that were sent. Returns the
+    /// counts of all shards together.
+    ///
+    /// # Errors
+    /// If a thread has ended; to [finish](Pipeline::finish) says why.
+    pub fn sweep(&mut self) -> Result<Stats, Stopped> {
+        self.cut(Next::SameShards, |_| {
+            Box::new(|shard: &mut Option<Shard<E>>| {
+                if let Some(shard) = shard {
+                    shard.sweep();
+                }
+            })
+        })
+    }
+
     /// Replaces the rules of all shards, between two batches, as
     /// [`Runner::replace_rules`](crate::Runner::replace_rules) does between two events. Batches
     /// that are sent after it have to have the numbers of [`schema`](Pipeline::schema).

@@ -43,7 +43,7 @@ pub(crate) struct Part<B, P> {
     pub(crate) page: P,
     /// One for each thing on the page.
     pub(crate) tags: Vec<Tag>,
-    pub(crate) changes: Vec<i32>,
+    pub(crate) changes: Vec<i64>,
     pub(crate) stats: Stats,
     pub(crate) failure: Option<PushError>,
     /// The number of steps taken.
@@ -211,26 +211,26 @@ fn report<B, P, C: Collector<B, P>>(
 
 /// The number of open partial matches of all shards together.
 struct Open {
-    now: i64,
-    peak: i64,
+    now: i128,
+    peak: i128,
 }
 
 impl Open {
     /// Begins with shards that report what they hold with their first changes.
     fn from_peak(peak: u64) -> Open {
-        Open { now: 0, peak: i64::try_from(peak).unwrap_or(i64::MAX) }
+        Open { now: 0, peak: peak.into() }
     }
 
     /// The most that were ever open after an event. All parts speak of the same events.
     fn peak<B, P>(&mut self, parts: &[Part<B, P>]) -> u64 {
         let (first, others) = parts.split_at(1);
         for (index, change) in first[0].changes.iter().enumerate() {
-            self.now += i64::from(*change);
+            self.now += i128::from(*change);
             for other in others {
-                self.now += i64::from(other.changes.get(index).copied().unwrap_or(0));
+                self.now += i128::from(other.changes.get(index).copied().unwrap_or(0));
             }
             self.peak = self.peak.max(self.now);
         }
-        u64::try_from(self.peak).unwrap_or(0)
+        u64::try_from(self.peak.max(0)).unwrap_or(u64::MAX)
     }
 }

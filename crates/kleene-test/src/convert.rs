@@ -249,7 +249,12 @@ impl Converter {
             max: to,
             optional: stage.optional || from == 0,
             inner: inner(stage)?,
-            mode: if stage.greedy { LoopMode::Greedy } else { LoopMode::Each },
+            // In Flink, `greedy` says nothing of a fixed number of times, optional or not.
+            mode: if stage.greedy && to != Some(from.max(1)) {
+                LoopMode::Greedy
+            } else {
+                LoopMode::Each
+            },
             until: stage.until.as_ref().map(|until| self.condition(until)).transpose()?,
         })
     }

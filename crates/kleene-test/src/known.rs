@@ -111,17 +111,16 @@ fn can_go_on(stage: &CaseStage) -> bool {
 /// something optional follows or is around: in Flink it keeps its events from the one state behind
 /// it, in Kleene as long as it is open, and no longer.
 fn open_greedy_loop(stages: &[CaseStage]) -> bool {
+    let is_loop = |stage: &CaseStage| {
+        stage.greedy && matches!(stage.times, Some((min, max)) if max != Some(min.max(1)))
+    };
     stages.iter().enumerate().any(|(index, stage)| {
-        let ends = |stage: &CaseStage| {
-            let is_loop = stage.greedy && varies(stage);
-            let is_row = stage.inner.as_deref() == Some("consecutive");
-            is_loop && (may_be_empty(stage) || is_row || stage.until.is_some())
-        };
+        let is_row = stage.inner.as_deref() == Some("consecutive");
+        let ends = may_be_empty(stage) || is_row || stage.until.is_some();
+        let follows = stages.get(index + 1).is_some_and(may_be_empty);
         let group = stage.group.as_deref().unwrap_or_default();
-        let ends_greedily = |stage: &CaseStage| stage.greedy && varies(stage);
-        ends(stage)
-            || may_be_empty(stage) && group.last().is_some_and(ends_greedily)
-            || ends_greedily(stage) && stages.get(index + 1).is_some_and(may_be_empty)
+        is_loop(stage) && (ends || follows)
+            || may_be_empty(stage) && group.last().is_some_and(is_loop)
     })
 }
 

@@ -152,9 +152,14 @@ impl Printer<'_> {
                 }
                 match item.gap {
                     None => {}
-                    Some(Gap { max: Some(max), .. }) if item.contiguity == Contiguity::Relaxed => {
+                    // One without a time after a silence.
+                    Some(Gap { max: None, .. }) if item.contiguity == Contiguity::Relaxed => {}
+                    Some(Gap { min, max: Some(max) }) if item.contiguity == Contiguity::Relaxed => {
                         self.text += " for ";
-                        self.length(max);
+                        self.length(match (min, max) {
+                            (Length::Millis(min), Length::Millis(max)) => Length::Millis(max - min),
+                            _ => max,
+                        });
                         let last = self.pattern.body.items.last();
                         if self.pattern.repeats && last.is_some_and(|last| std::ptr::eq(last, item))
                         {

@@ -37,7 +37,7 @@ impl<E: Event> Walk<'_, E> {
         let mut next = std::mem::take(&mut self.store.scratch.next);
         next.clear();
         // Runs stay where they are until the first that does not.
-        let mut kept = 0;
+        let (mut kept, before) = (0, key.runs().len());
         while kept < key.runs().len() && next.is_empty() {
             let run = key.runs()[kept];
             if self.advance_run(&run, event_epoch, &mut next) {
@@ -60,6 +60,7 @@ impl<E: Event> Walk<'_, E> {
             self.merge_equal(key, &mut next);
         }
         self.store.counts.steps += next.len() as u64;
+        self.has_changed = kept < before || !next.is_empty();
         let runs = key.runs_mut();
         runs.extend_from_slice(&next);
         key.free_if_empty();

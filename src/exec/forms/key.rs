@@ -15,6 +15,32 @@ pub struct KeyState {
     rest: Option<Box<Rest>>,
 }
 
+/// The number of open partial matches of a key, whatever its form.
+///
+/// A partial match is one list of captured events that could still go on. It counts once, however
+/// many ways it can go on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct OpenCount {
+    /// The number of those that are held one by one.
+    pub(crate) listed: usize,
+    /// The number of those that the groups of the compact form stand for, at most `u64::MAX`.
+    pub(crate) grouped: u64,
+}
+
+impl OpenCount {
+    /// True if there is no partial match.
+    #[inline(always)]
+    pub(crate) fn is_none(self) -> bool {
+        self.listed == 0 && self.grouped == 0
+    }
+
+    /// Returns the number of all of them, at most `u64::MAX`.
+    #[inline]
+    pub(crate) fn all(self) -> u64 {
+        self.grouped.saturating_add(self.listed as u64)
+    }
+}
+
 /// The number of runs up to which a key's runs are moved at once when the first of them go.
 const FEW: usize = 16;
 
@@ -42,15 +68,12 @@ pub(in crate::exec) struct Rest {
     pub(in crate::exec) last_violation: Option<i64>,
     /// The deadlines of all runs, the first of them last; empty if their order is not known.
     deadlines: Vec<i64>,
+    /// The number of runs that hold the same events as another run, in another state: a partial
+    /// match counts once.
+    duplicates: usize,
     /// The groups of the compact form, beside a form without runs. As a fourth variant of [`Form`]
     /// they made a jump of each look at the form, badly predicted, and a call of each drop.
     groups: Option<Box<MatchGroups>>,
-}
-
-impl Rest {
-    fn run_count(&self) -> usize {
-        self.completed.len() + self.groups.as_ref().map_or(0, |groups| groups.run_count())
-    }
 }
 
 impl Default for Form {
@@ -169,6 +192,9 @@ impl KeyState {
         *gone = 0;
         runs.clear();
         free_empty(runs);
+        if let Some(rest) = &mut self.rest {
+            rest.duplicates = 0;
+        }
     }
 
     /// Frees the list of runs if there are none.
@@ -211,7 +237,10 @@ impl KeyState {
     /// Asserts that no form holds a partial match, in builds with debug assertions.
     #[inline(always)]
     fn debug_assert_free(&self) {
-        debug_assert_eq!(self.run_count(), self.completed().len(), "a key has one form at a time");
+        debug_assert!(
+            self.open_count() == OpenCount { listed: self.completed().len(), grouped: 0 },
+            "a key has one form at a time"
+        );
     }
 
     /// Changes the form of the key. The state of the old form must have been removed before.
@@ -393,22 +422,43 @@ impl KeyState {
         }
     }
 
+    /// Sets the number of runs that hold the same events as another run.
+    pub(in crate::exec) fn set_duplicates(&mut self, duplicates: usize) {
+        if duplicates > 0 || self.rest.is_some() {
+            self.rest.get_or_insert_default().duplicates = duplicates;
+        }
+    }
+
     /// True if nothing is open, so that the host may drop the state.
     #[inline(always)]
     pub fn is_idle(&self) -> bool {
-        self.run_count() == 0 && self.last_violation().is_none()
+        self.open_count().is_none() && self.last_violation().is_none()
     }
 
-    /// Returns the number of open partial matches. A partial match with several branches counts
-    /// once for each.
+    /// Returns the number of open partial matches, at most `u64::MAX`. A partial match is a list of
+    /// captured events that could still go on, and counts once, however many ways it can go on.
+    ///
+    /// In the compact form, a partial match counts until it is dropped, which may be a while after
+    /// its deadline.
+    pub fn partial_count(&self) -> u64 {
+        self.open_count().all()
+    }
+
+    /// Returns the number of open partial matches.
     #[inline(always)]
-    pub fn run_count(&self) -> usize {
+    pub(crate) fn open_count(&self) -> OpenCount {
         let open = match &self.form {
             Form::Runs { gone, runs } => runs.len() - *gone as usize,
             Form::Window(window) => window.len as usize,
             Form::SharedSuffix { suffixes, .. } => 1 + *suffixes as usize,
         };
-        open + self.rest.as_ref().map_or(0, |rest| rest.run_count())
+        match &self.rest {
+            None => OpenCount { listed: open, grouped: 0 },
+            Some(rest) => OpenCount {
+                listed: (open + rest.completed.len()).saturating_sub(rest.duplicates),
+                grouped: rest.groups.as_ref().map_or(0, |groups| groups.open),
+            },
+        }
     }
 
     /// Returns the heap size of the state in bytes, without its events in the store.

@@ -45,6 +45,7 @@ use shared_suffix::SharedSuffixForm;
 use window::WindowForm;
 
 pub use key::KeyState;
+pub(crate) use key::OpenCount;
 pub(super) use kind::FormKind;
 pub(super) use queue::{Queue, Queues};
 
@@ -146,8 +147,14 @@ trait FormImage {
     /// The code in snapshots. See `docs/format.md`.
     const CODE: u8;
 
-    /// Returns the number of partial matches in an image of this form.
-    fn count<T>(image: &Image<T>) -> usize;
+    /// Returns the number of partial matches in an image of this form, at most `u64::MAX`.
+    fn count<T>(image: &Image<T>) -> u64;
+
+    /// Returns the number that older versions have written as the count: of runs in the form of
+    /// runs, and of the configurations of groups in the compact form.
+    fn former_count<T>(image: &Image<T>) -> u64 {
+        Self::count(image)
+    }
 
     /// True if a key of this program can have the state of the image.
     fn fits<T: Event>(image: &Image<T>, program: &Program) -> bool;
@@ -185,8 +192,13 @@ impl FormKind {
     }
 
     /// Returns the number of partial matches in an image.
-    pub(super) fn count<T>(self, image: &Image<T>) -> usize {
+    pub(super) fn count<T>(self, image: &Image<T>) -> u64 {
         of_form!(self, count(image))
+    }
+
+    /// Returns the number that older versions have written as the count.
+    pub(super) fn former_count<T>(self, image: &Image<T>) -> u64 {
+        of_form!(self, former_count(image))
     }
 
     /// True if a key of this program can have the state of the image.
@@ -255,6 +267,15 @@ impl<E: Event> Matcher<E> {
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         of_form!(key.kind(), advance(self, store, key, to, sink));
+    }
+
+    /// Drops the partial matches whose deadline is at or before `to`, if nothing is reported at
+    /// deadlines, so that [`KeyState::partial_count`] is exact.
+    pub(crate) fn sweep(&self, store: &mut Store<E>, key: &mut KeyState, to: Timestamp) {
+        if !self.program.reports_at_deadlines() {
+            self.advance(store, key, to, &mut |_| {});
+            self.sweep_groups(store, key, to);
+        }
     }
 
     /// Ends a key's stream. Time moves to its end, and the matches of unbounded `longest` loops and
@@ -338,7 +359,8 @@ impl<E: Event> Matcher<E> {
         image.clear();
         image.last_violation = key.last_violation();
         // Without partial matches all forms are the same.
-        let has_form = key.run_count() > key.completed().len();
+        let open = key.open_count();
+        let has_form = open.grouped > 0 || open.listed > key.completed().len();
         image.form = if has_form { key.kind() } else { FormKind::Runs };
         of_form!(image.form, export(self, store, key, image));
     }

@@ -4,7 +4,9 @@
 //! [`general`](super::general), the deterministic strategy advances them in place by
 //! [`deterministic`](super::deterministic).
 //!
-//! Why it is right: a run is what the semantics call a partial match, or one of its branches.
+//! Why it is right: a run is what the semantics call a partial match, or one of the states in which
+//! it waits. Where it can wait in several, the key remembers how many runs hold the same events as
+//! another one, so that each partial match is counted once.
 //!
 //! What it saves: nothing. It is the general way, and the other forms are held against it.
 //!
@@ -56,17 +58,19 @@ impl<E: Event> FormContract<E> for RunsForm {
         } else {
             walk.run(key);
         }
-        let overflow = walk.overflow;
+        let (overflow, has_changed) = (walk.overflow, walk.has_changed);
         if store.scratch.completed.is_empty() && !matcher.program.waits() {
+            if has_changed {
+                matcher.count_duplicates(key);
+            }
             return overflow;
         }
         if let [Completed { tail: Some(step), .. }] = store.scratch.completed[..] {
             matcher.report_at_once(store, key, (step, seq, event), sink);
-            return overflow;
-        }
-        if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
+        } else if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
             matcher.report_completed(store, key, time, sink);
         }
+        matcher.count_duplicates(key);
         overflow
     }
 
@@ -94,11 +98,13 @@ impl<E: Event> FormContract<E> for RunsForm {
     ) {
         if !matcher.program.reports_at_deadlines() && matcher.program.leading_not.is_none() {
             matcher.free(store, key, to);
+            matcher.count_duplicates(key);
             return;
         }
         while let Some(deadline) = matcher.deadline(key).filter(|&deadline| deadline <= to) {
             matcher.expire(store, key, deadline, to, sink);
         }
+        matcher.count_duplicates(key);
     }
 
     fn finish(matcher: &Matcher<E>, store: &mut Store<E>, key: &mut KeyState) -> i64 {
@@ -184,8 +190,10 @@ impl<E: Event> FormContract<E> for RunsForm {
         image.add_runs(&matcher.program, store, (key.runs(), key.completed()));
     }
 
-    fn import(_matcher: &Matcher<E>, store: &mut Store<E>, image: Image<E>) -> KeyState {
-        image.into_key(store)
+    fn import(matcher: &Matcher<E>, store: &mut Store<E>, image: Image<E>) -> KeyState {
+        let mut key = image.into_key(store);
+        matcher.count_duplicates(&mut key);
+        key
     }
 
     fn into_runs(_matcher: &Matcher<E>, _store: &mut Store<E>, _key: &mut KeyState) {}
@@ -203,8 +211,15 @@ impl<E: Event> FormContract<E> for RunsForm {
 impl FormImage for RunsForm {
     const CODE: u8 = 0;
 
-    fn count<T>(image: &Image<T>) -> usize {
-        image.runs.len() + image.completed.len()
+    fn count<T>(image: &Image<T>) -> u64 {
+        let mut heads: Vec<u32> = image.runs.iter().map(|run| run.head).collect();
+        heads.sort_unstable();
+        heads.dedup();
+        (heads.len() + image.completed.len()) as u64
+    }
+
+    fn former_count<T>(image: &Image<T>) -> u64 {
+        (image.runs.len() + image.completed.len()) as u64
     }
 
     fn fits<T: Event>(image: &Image<T>, program: &Program) -> bool {

@@ -230,8 +230,8 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
 impl FormImage for SharedSuffixForm {
     const CODE: u8 = 4;
 
-    fn count<T>(image: &Image<T>) -> usize {
-        1 + image.nodes.iter().filter(|node| node.starts & BEGINS != 0).count()
+    fn count<T>(image: &Image<T>) -> u64 {
+        1 + image.nodes.iter().filter(|node| node.starts & BEGINS != 0).count() as u64
     }
 
     fn fits<T: Event>(image: &Image<T>, program: &Program) -> bool {

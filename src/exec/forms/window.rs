@@ -213,8 +213,8 @@ impl<E: Event> FormContract<E> for WindowForm {
 impl FormImage for WindowForm {
     const CODE: u8 = 2;
 
-    fn count<T>(image: &Image<T>) -> usize {
-        image.nodes.len()
+    fn count<T>(image: &Image<T>) -> u64 {
+        image.nodes.len() as u64
     }
 
     fn fits<T: Event>(image: &Image<T>, program: &Program) -> bool {

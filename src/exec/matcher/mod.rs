@@ -11,6 +11,9 @@ mod walk;
 use std::fmt;
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+use smallvec::SmallVec;
+
 use crate::event::Event;
 use crate::exec::captured::Captures;
 use crate::exec::captures::CaptureArena;
@@ -53,15 +56,22 @@ pub type HostCondition<E> = Arc<dyn Fn(&E, &Captures<'_, E>) -> bool + Send + Sy
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The maximum number of partial matches of one key. A partial match with several branches
-    /// counts once for each.
+    /// The maximum number of partial matches of one key, where they are held one by one. A partial
+    /// match counts once, however many ways it can go on. The compact form has a limit of its own:
+    /// [`graph_nodes_per_key`](Limits::graph_nodes_per_key).
     pub partial_matches_per_key: usize,
+    /// True if a rule says the number of partial matches itself (`limit`). The compact form, which
+    /// stands for any number of partial matches, is not used then.
+    pub is_of_rule: bool,
+    /// The maximum number of nodes in the graph that holds the partial matches of a key in the
+    /// compact form. Beyond the limit, the newest partial matches are dropped.
+    pub graph_nodes_per_key: usize,
     /// The partial matches that are dropped at the limit. [`LimitPolicy::Fail`] drops the newest,
     /// like [`LimitPolicy::DropNewest`]; the caller of [`Matcher::push`] decides what fails.
     pub policy: LimitPolicy,
     /// The maximum number of steps that the partial matches of one key may take for the next event.
     ///
-    /// Each partial match takes one step, or 8 steps if an event can lead it along several branches
+    /// Each partial match takes one step for each state in which it waits, or 8 steps if an event can lead it along several branches
     /// and it has aggregates, clocks or groups. Conditions that walk captured events (`x[2]`,
     /// `collect`, closures of the host, the count of a group) add one step for each captured event.
     /// Beyond the limit, the oldest partial matches are dropped, whatever the policy. The limit is
@@ -80,8 +90,15 @@ impl Default for Limits {
     fn default() -> Limits {
         let (partial_matches_per_key, steps_per_event) = (1 << 22, 1 << 20);
         let (policy, repetitions) = (LimitPolicy::DropNewest, 100_000);
-        let matches_per_set = 1 << 20;
-        Limits { partial_matches_per_key, policy, steps_per_event, matches_per_set, repetitions }
+        Limits {
+            partial_matches_per_key,
+            is_of_rule: false,
+            graph_nodes_per_key: 1 << 22,
+            policy,
+            steps_per_event,
+            matches_per_set: 1 << 20,
+            repetitions,
+        }
     }
 }
 
@@ -252,6 +269,8 @@ impl<E: Event> Matcher<E> {
         let most_runs = partial_matches_per_key.min(steps_per_event / run_steps);
         let allowed = match self.choice {
             StrategyChoice::General => Strategy::General,
+            // A rule's own limit says how many partial matches there are: they are listed.
+            _ if self.limits.is_of_rule => program.strategy_of_runs(),
             StrategyChoice::Compact if program.compact.is_ok() => Strategy::Compact,
             StrategyChoice::Listed => program.strategy_of_runs(),
             StrategyChoice::Planned | StrategyChoice::Compact => program.strategy(),
@@ -270,18 +289,36 @@ impl<E: Event> Matcher<E> {
         self.limits
     }
 
-    /// Removes the runs that the limit drops. Runs are in the order of their start.
-    pub(super) fn take_excess<'k>(
-        &self,
-        key: &'k mut KeyState,
-    ) -> impl Iterator<Item = Run> + use<'k, E> {
+    /// Removes the runs that the limit drops. Runs are in the order of their start. Returns them
+    /// with the number of partial matches that they are.
+    pub(super) fn take_excess(&self, key: &mut KeyState) -> (SmallVec<[Run; 4]>, usize) {
+        let most = self.limits.partial_matches_per_key;
+        if key.runs().len() <= most {
+            return (SmallVec::new(), 0);
+        }
+        let drops_oldest = self.limits.policy == LimitPolicy::DropOldest;
+        if self.has_duplicates() {
+            return take_duplicated_excess(key, most, drops_oldest);
+        }
         let runs = key.runs_mut();
-        let excess = runs.len().saturating_sub(self.limits.partial_matches_per_key);
-        let first = match self.limits.policy {
-            LimitPolicy::DropOldest => 0,
-            LimitPolicy::DropNewest | LimitPolicy::Fail => runs.len() - excess,
-        };
-        runs.drain(first..first + excess)
+        let excess = runs.len() - most;
+        let first = if drops_oldest { 0 } else { most };
+        (runs.drain(first..first + excess).collect(), excess)
+    }
+
+    /// True if a partial match can have several runs, which wait in different states.
+    #[inline]
+    fn has_duplicates(&self) -> bool {
+        self.program.meeting.waits_in_several && !self.runs_in_place()
+    }
+
+    /// Counts the runs that hold the same events as another run, if the pattern can have any.
+    pub(super) fn count_duplicates(&self, key: &mut KeyState) {
+        if self.has_duplicates() {
+            let runs = key.runs();
+            let duplicates = if runs.len() < 2 { 0 } else { runs.len() - heads(runs).len() };
+            key.set_duplicates(duplicates);
+        }
     }
 
     /// Returns the number of oldest runs to drop because the next event would take too many steps.
@@ -296,6 +333,15 @@ impl<E: Event> Matcher<E> {
             steps <= budget
         };
         runs.len() - runs.iter().rev().take_while(is_within).count()
+    }
+
+    /// Returns the number of partial matches that are gone without the first runs, at least one.
+    pub(super) fn partials_before(&self, runs: &[Run], first: usize) -> usize {
+        if self.has_duplicates() {
+            (heads(runs).len() - heads(&runs[first..]).len()).max(1)
+        } else {
+            first
+        }
     }
 
     /// Returns the compiled pattern.
@@ -333,4 +379,47 @@ impl<E: Event> Matcher<E> {
     pub(super) fn in_order(&self) -> bool {
         self.program.bounds.is_empty() && self.program.lengths.is_empty()
     }
+}
+
+/// Returns the last nodes of runs, each once. Equal nodes are equal events.
+fn heads(runs: &[Run]) -> Vec<u32> {
+    let mut heads: Vec<u32> = runs.iter().map(|run| run.head).collect();
+    heads.sort_unstable();
+    heads.dedup();
+    heads
+}
+
+/// Removes the runs of all partial matches but the `most` oldest or newest, of which each can have
+/// several runs. Returns the runs with the number of partial matches that they are.
+#[cold]
+fn take_duplicated_excess(
+    key: &mut KeyState,
+    most: usize,
+    drops_oldest: bool,
+) -> (SmallVec<[Run; 4]>, usize) {
+    let runs = key.runs();
+    let (mut kept, mut gone) = (HashSet::new(), HashSet::new());
+    let mut sort = |run: &Run| {
+        if kept.len() < most {
+            kept.insert(run.head);
+        } else if !kept.contains(&run.head) {
+            gone.insert(run.head);
+        }
+    };
+    if drops_oldest {
+        runs.iter().rev().for_each(&mut sort);
+    } else {
+        runs.iter().for_each(&mut sort);
+    }
+    let mut taken = SmallVec::new();
+    if !gone.is_empty() {
+        key.runs_mut().retain(|run| {
+            let goes = gone.contains(&run.head);
+            if goes {
+                taken.push(*run);
+            }
+            !goes
+        });
+    }
+    (taken, gone.len())
 }

@@ -25,6 +25,8 @@ pub(in crate::exec) struct Walk<'a, E> {
     /// The event in the store, once something captured it.
     pub(in crate::exec) stored: u32,
     pub(in crate::exec) overflow: usize,
+    /// True if runs have come or gone, or stand in another state.
+    pub(in crate::exec) has_changed: bool,
 }
 
 impl<'a, E: Event> Walk<'a, E> {
@@ -37,8 +39,8 @@ impl<'a, E: Event> Walk<'a, E> {
         let program = &*matcher.program;
         let column = program.decisions.column(event.type_id());
         let time = event.time().as_millis();
-        let (stored, overflow) = (NIL, 0);
-        Walk { matcher, program, store, event, seq, time, column, stored, overflow }
+        let (stored, overflow, has_changed) = (NIL, 0, false);
+        Walk { matcher, program, store, event, seq, time, column, stored, overflow, has_changed }
     }
 
     /// The value of a field as a word; [`Registers::NOTHING`] where it does not fit.
@@ -100,14 +102,14 @@ impl<'a, E: Event> Walk<'a, E> {
     /// steps. All that goes is taken out at once: one by one, each would move all those behind it.
     #[inline(never)]
     fn cut(&mut self, key: &mut KeyState) {
-        for run in self.matcher.take_excess(key) {
-            self.overflow += 1;
-            self.give_up(&run);
-        }
+        let (excess, dropped) = self.matcher.take_excess(key);
+        self.overflow += dropped;
+        excess.iter().for_each(|run| self.give_up(run));
         let oldest = self.matcher.beyond_budget(&self.store.arena, key.runs());
         if oldest > 0 {
-            self.overflow += oldest;
-            self.store.counts.spent += oldest;
+            let dropped = self.matcher.partials_before(key.runs(), oldest);
+            self.overflow += dropped;
+            self.store.counts.spent += dropped;
             for index in 0..oldest {
                 self.give_up(&key.runs()[index]);
             }

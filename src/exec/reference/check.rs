@@ -101,10 +101,12 @@ fn check_not(
     let refuse = |text: String| Err(RefusedPattern(text));
     let name = &pattern.steps[step.index()].name;
     let (item, last) = (&items[index], index + 1 == items.len());
-    let timed = item.gap.is_some_and(|gap| gap.max.is_some());
+    let timed = item.gap.is_some();
+    let is_next = |item: &Item| item.contiguity == Contiguity::Next;
     if let Some(next) = items.get(index + 1)
         && next.is_not()
-        && (timed || next.gap.is_some_and(|gap| gap.max.is_some()))
+        && (timed || next.gap.is_some())
+        && (index == 0 || is_next(item) || is_next(next))
     {
         return refuse(format!("`not {name}` or the `not` behind it lasts for a time"));
     }

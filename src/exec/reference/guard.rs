@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::items::quantifier;
 use super::position::{Frame, Position};
-use crate::hir::{ConditionId, Item, ItemKind, Length, Sequence, StepId};
+use crate::hir::{ConditionId, Gap, Item, ItemKind, Length, Sequence, StepId};
 
 /// When a move is open.
 #[derive(Clone, Debug)]
@@ -92,12 +92,23 @@ pub(super) fn heads(sequence: &Sequence) -> Guard {
     Guard::Any(heads)
 }
 
-/// When an event violates a `not`: within its time, if it has its own.
+/// When an event violates a `not`: within its time, if it has its own, and once the silences before
+/// it are over.
 pub(super) fn violated(not: &Item) -> Guard {
     let ItemKind::Not { condition, .. } = not.kind else { return Guard::Any(Vec::new()) };
-    let violated = Guard::Fits(condition);
-    match not.gap.and_then(|gap| gap.max) {
-        Some(time) => violated.and(Guard::Sooner(time)),
-        None => violated,
+    let mut violated = Guard::Fits(condition);
+    let Some(Gap { min, max }) = not.gap else { return violated };
+    if let Some(time) = max {
+        violated = violated.and(Guard::Sooner(time));
     }
+    if min != Length::ZERO {
+        violated = violated.and(Guard::not(Guard::Sooner(min)));
+    }
+    violated
+}
+
+/// The `not` without the end of its time.
+pub(super) fn without_end(not: &Item) -> Item {
+    let gap = not.gap.map(|gap| Gap { max: None, ..gap });
+    Item { gap, kind: not.kind.clone(), ..*not }
 }

@@ -53,7 +53,7 @@ pub(super) fn forbids(item: &Item) -> bool {
 pub(super) fn has_time(sequence: &Sequence, not: StepId) -> bool {
     sequence.items.iter().any(|item| match &item.kind {
         ItemKind::Not { step, .. } => {
-            let begins = !forbids(item) || item.gap.is_some_and(|gap| gap.max.is_some());
+            let begins = !forbids(item) || item.gap.is_some();
             *step == not && begins
         }
         ItemKind::Group { body, .. } => has_time(body, not),

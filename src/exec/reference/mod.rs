@@ -42,7 +42,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::event::Event;
-use crate::hir::{Gap, ItemKind, Pattern, SkipStrategy, StepId};
+use crate::hir::{Gap, Item, ItemKind, Pattern, SkipStrategy, StepId};
 use crate::time::Timestamp;
 use crate::value::Value;
 use check::check;
@@ -255,14 +255,10 @@ impl<E: Event> Reference<E> {
 
     /// True if the pattern ends with a silence behind a loop that takes what it can.
     fn ends_greedily(&self) -> bool {
-        match &self.pattern.body.items[..] {
-            [.., before, last] => {
-                forbids(last)
-                    && last.gap.is_some_and(|gap| gap.max.is_some())
-                    && takes_what_it_can(before)
-            }
-            _ => false,
-        }
+        let items = &self.pattern.body.items;
+        let before = items.iter().rev().find(|item| !forbids(item));
+        let ends = |last: &Item| forbids(last) && last.gap.is_some_and(|gap| gap.max.is_some());
+        items.last().is_some_and(ends) && before.is_some_and(takes_what_it_can)
     }
 
     /// Returns the number of open partial matches.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::guard::{Guard, Move, Moves};
+use super::guard::{Guard, Move, Moves, violated, without_end};
 use super::position::{Position, Side, Standing, Turn, Wait};
 use super::tree::Tree;
 use crate::hir::ItemKind;
@@ -137,11 +137,17 @@ impl Tree<'_> {
             Wait::Pending => {
                 let mut moves = Vec::new();
                 let mut respected = Vec::new();
-                for item in &self.sequence(frames).items[*index..] {
-                    if let ItemKind::Not { step, condition } = item.kind {
-                        moves.push((Guard::Fits(condition), Move::Stop(step, None)));
-                        respected.push(Guard::not(Guard::Fits(condition)));
-                    }
+                let items = &self.sequence(frames).items;
+                for (place, item) in items.iter().enumerate().skip(*index) {
+                    let ItemKind::Not { step, .. } = item.kind else { continue };
+                    // The last one ends with the wait, and may be reported again and again.
+                    let violated = if place + 1 == items.len() {
+                        violated(&without_end(item))
+                    } else {
+                        violated(item)
+                    };
+                    moves.push((violated.clone(), Move::Stop(step, None)));
+                    respected.push(Guard::not(violated));
                 }
                 moves.push((Guard::All(respected), Move::Ignore(position.clone())));
                 moves

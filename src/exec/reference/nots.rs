@@ -6,7 +6,7 @@ use super::guard::{Guard, violated};
 use super::items::{forbids, may_be_empty, quantifier};
 use super::position::{FIRST, Frame, Turn};
 use super::tree::Tree;
-use crate::hir::{ItemKind, StepId};
+use crate::hir::{Item, ItemKind, StepId};
 
 impl Tree<'_> {
     /// The nots whose absence is asked for where the item is waited for: those right before it,
@@ -41,18 +41,18 @@ impl Tree<'_> {
         (nots, true)
     }
 
-    /// The violations of the `not`s after loops that have begun: the item itself, and the groups
-    /// around it; each with the depth of its loop. Such a `not` holds from the first event of its
-    /// loop on, for every event that the loop does not capture.
+    /// The `not`s after loops that have begun: the item itself, and the groups around it; each with
+    /// the depth of its loop. Such a `not` holds from the first event of its loop on, for every
+    /// event that the loop does not capture.
     pub(super) fn nots_of_loops(
         &self,
         frames: &[Frame],
         index: usize,
         turn: Turn,
-    ) -> Vec<(usize, Guard)> {
+    ) -> Vec<(usize, StepId, Guard)> {
         let mut nots = Vec::new();
-        let mut extend = |depth: usize, after: Vec<Guard>| {
-            nots.extend(after.into_iter().map(|violated| (depth, violated)));
+        let mut extend = |depth: usize, after: Vec<(StepId, Guard)>| {
+            nots.extend(after.into_iter().map(|(step, violated)| (depth, step, violated)));
         };
         if turn != FIRST {
             extend(frames.len(), self.nots_after(frames, index));
@@ -67,17 +67,19 @@ impl Tree<'_> {
         nots
     }
 
-    /// The violations of the `not`s right after the item, or after the group that it ends.
-    fn nots_after(&self, frames: &[Frame], index: usize) -> Vec<Guard> {
+    /// The `not`s right after the item, or after the group that it ends.
+    fn nots_after(&self, frames: &[Frame], index: usize) -> Vec<(StepId, Guard)> {
         let items = &self.sequence(frames).items;
         if index + 1 < items.len() {
-            let nots = items[index + 1..].iter().take_while(|item| item.is_not());
-            // One with its own time begins with the last event.
-            let lasting = nots
-                .take_while(|item| item.gap.is_none_or(|gap| gap.max.is_none()))
-                .filter(|item| forbids(item));
+            // One with its own time begins with the last event, and so does a `next not`.
+            let lasts = |item: &&Item| forbids(item) && item.gap.is_none();
+            let lasting = items[index + 1..].iter().take_while(lasts);
             let until = self.group_until(frames);
-            return lasting.map(|item| violated(item).unless(until)).collect();
+            let not = |item: &Item| match item.kind {
+                ItemKind::Not { step, .. } => Some((step, violated(item).unless(until))),
+                _ => None,
+            };
+            return lasting.filter_map(not).collect();
         }
         match frames.split_last() {
             Some((group, outer))

@@ -35,6 +35,7 @@ impl Tree<'_> {
             moves.push(self.move_past(frames, index, turn));
         }
 
+        let nots = self.nots_of_loops(frames, index, turn);
         let ignore = match self.contiguity(frames, index, turn) {
             Contiguity::Next => None,
             Contiguity::Relaxed => Some(Guard::not(fits)),
@@ -54,19 +55,21 @@ impl Tree<'_> {
                 position.clone()
             };
             let mut skip = Guard::always().unless(group_until).unless(until);
-            let mut ignore = ignore.unless(group_until).unless(until);
+            let ignore = ignore.unless(group_until).unless(until);
+            // A loop around several branches captures what one of them does.
             let branch = self.depth_of_branch(frames);
-            for (depth, violated) in self.nots_of_loops(frames, index, turn) {
-                ignore = ignore.and(Guard::not(violated.clone()));
-                // A loop around several branches captures what one of them does.
-                if branch.is_none_or(|branch| depth > branch) {
-                    skip = skip.and(Guard::not(violated));
-                }
+            for (_, _, violated) in
+                nots.iter().filter(|(depth, ..)| branch.is_none_or(|branch| *depth > branch))
+            {
+                skip = skip.and(Guard::not(violated.clone()));
             }
             moves.push((skip, Move::Skip(target.clone())));
             moves.push((ignore, Move::Ignore(target)));
         }
 
+        for (_, step, violated) in nots {
+            moves.push((violated, Move::Stop(step, Some(position.clone()))));
+        }
         if turn == FIRST {
             for (step, violated) in self.nots_before(frames, index) {
                 moves.push((violated, Move::Stop(step, Some(position.clone()))));

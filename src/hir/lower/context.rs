@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::expr::StepGap;
 use super::names::Defines;
 use super::terms::{Doubt, FedRecord, StepInfo};
 use super::{Env, OutputTypes, Param, canon, unknown};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::hir::expr::Aggregate;
-use crate::hir::{Condition, ConditionId, Expr};
+use crate::hir::{Condition, ConditionId, Expr, KeyPart};
 use crate::schema::TypeId;
 use crate::syntax::ast::Name;
 use crate::value::Kind;
@@ -46,6 +47,14 @@ pub(super) struct PatternTraits {
     pub(super) repeats: bool,
     /// True if the rule has `skip none`.
     pub(super) keeps_all: bool,
+    /// What becomes of a partial match when it is reported as a match.
+    pub(super) after_match: AfterMatch,
+    /// The rule's `within` in milliseconds, where it is known.
+    pub(super) within: Option<i64>,
+    /// The times between events that arrows and silences ask for, by the step that comes after.
+    pub(super) gaps: BTreeMap<usize, StepGap>,
+    /// The steps that complete a match.
+    pub(super) last_steps: Vec<usize>,
     /// The place of a pattern whose partial matches can wait for ever.
     pub(super) waits_forever: Option<(usize, Span)>,
     /// True if a gap bounds some wait.
@@ -56,6 +65,18 @@ pub(super) struct PatternTraits {
     pub(super) loop_count: usize,
 }
 
+/// The fate of a partial match that was reported as a match and could take more.
+#[derive(Clone, Copy, Default)]
+pub(super) enum AfterMatch {
+    /// It goes on.
+    #[default]
+    Continues,
+    /// `skip` drops it.
+    Drops,
+    /// Its key is over.
+    Ends,
+}
+
 /// The event types that a rule reads.
 #[derive(Default)]
 pub(super) struct StreamTypes<'a> {
@@ -63,6 +84,8 @@ pub(super) struct StreamTypes<'a> {
     pub(super) types: Vec<TypeId>,
     /// The event types that the pattern names, each with a place.
     pub(super) named: BTreeMap<TypeId, (usize, &'a Name)>,
+    /// The parts of the key, with the fields that hold them.
+    pub(super) key: Vec<KeyPart>,
     /// The first place at which the pattern says `any event`, with its file.
     pub(super) wildcard: Option<(usize, Span)>,
 }

@@ -8,6 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::hir::KeyPart;
 use crate::hir::expr::FieldRef;
 use crate::schema::TypeId;
+use crate::syntax;
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use crate::value::Kind;
 
@@ -93,7 +94,11 @@ impl<'a> RuleLowerer<'_, 'a> {
         part: &'a ast::KeyPart,
         types: &[TypeId],
     ) -> (Vec<(TypeId, FieldRef)>, Kind) {
-        for (owner, path) in &part.paths {
+        for (index, (owner, path)) in part.paths.iter().enumerate() {
+            let first = part.paths[..index].iter().find(|(other, _)| other.node == owner.node);
+            if let Some(first) = first {
+                self.key_named_twice(first, owner, path);
+            }
             let Some(ty) = names::event_type(self.env, None, self.source, owner) else { continue };
             if names::field(&self.env.schema, ty, &path_text(path)).is_none() {
                 let text = path_text(path);
@@ -136,10 +141,31 @@ impl<'a> RuleLowerer<'_, 'a> {
         (fields, kind)
     }
 
+    /// Reports a type that the braces of a key name twice: which field counts would be a guess.
+    fn key_named_twice(
+        &mut self,
+        (first, first_path): &(Name, ast::Path),
+        second: &Name,
+        path: &ast::Path,
+    ) {
+        let ty = &second.node;
+        let message = format!("the key has two fields for `{ty}`");
+        let diagnostic = Diagnostic::error(Code::DuplicateName, second.span, message)
+            .context(first.span, "the first one")
+            .help(format!(
+                "each event has one key, whatever its step; compare the other field in a condition: \
+                 `{ty} as a -> {ty}[{} == a.{}]`",
+                path_text(path),
+                path_text(first_path)
+            ));
+        self.report(diagnostic);
+    }
+
     fn missing_key(&mut self, part: &ast::KeyPart, ty: TypeId) {
         let schema = &self.env.schema;
         let event = schema.ty(ty);
         let key = &part.name.node;
+        let (quoted, owner) = (written_name(key), written_name(&event.name));
         let message = format!("`{}` has no field `{key}`, which is the rule's key", event.name);
         let mut diagnostic = Diagnostic::error(Code::BadKey, part.name.span, message);
         let fields = || event.fields.iter().map(|field| &*field.name);
@@ -152,12 +178,13 @@ impl<'a> RuleLowerer<'_, 'a> {
             })
         });
         diagnostic = diagnostic.help(match near {
-            Some(near) => {
-                format!("if it is called `{near}` there: `key {key} {{ {}: {near} }}`", event.name)
-            }
+            Some(near) => format!(
+                "if it is called `{near}` there, write {}",
+                code(&format!("key {quoted} {{ {owner}: {} }}", written_path(near)))
+            ),
             None => format!(
-                "say which of its fields it is: `key {key} {{ {}: ... }}`; it has {}",
-                event.name,
+                "say which of its fields it is: {}; it has {}",
+                code(&format!("key {quoted} {{ {owner}: ... }}")),
                 listed(fields())
             ),
         });
@@ -168,6 +195,25 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         self.report(diagnostic);
     }
+}
+
+/// A name as rules spell it: in back-quotes unless it is one word that the language does not use.
+fn written_name(name: &str) -> String {
+    if syntax::is_name(name) { name.to_owned() } else { format!("`{name}`") }
+}
+
+/// A field as rules spell it behind the name of a type: `host.id`, `` host.`user-agent` ``.
+fn written_path(field: &str) -> String {
+    let is_word = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let parts = field
+        .split('.')
+        .map(|part| if is_word(part) { part.to_owned() } else { format!("`{part}`") });
+    parts.collect::<Vec<_>>().join(".")
+}
+
+/// Rule text in a message: in two back-quotes each if it holds back-quotes itself.
+fn code(text: &str) -> String {
+    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }
 
 fn path_text(path: &ast::Path) -> String {

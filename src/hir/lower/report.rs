@@ -79,6 +79,13 @@ impl<'a> RuleLowerer<'_, 'a> {
                 .first()
                 .is_some_and(|ty| contradiction(expr, *ty, &self.env.schema)),
         };
+        let known = if never { None } else { self.never_holds(&typed.expr, context) };
+        if let Some(reason) = known.filter(|_| self.env.errors == errors) {
+            let (why, help) = reason.say();
+            let message = "this condition is always false";
+            let diagnostic = Diagnostic::warning(Code::AlwaysFalse, condition.span, message);
+            self.report(diagnostic.label(why).help(help));
+        }
         if never && !typed.kind.is_never() && self.env.errors == errors {
             let message = "this condition is always false";
             let help = "no match fulfils it, so that none is reported";
@@ -136,9 +143,13 @@ impl<'a> RuleLowerer<'_, 'a> {
             let help = "leave out `ordered`, or `repeat`";
             self.env.error(source, Code::BadRepeat, clause.span, message, help);
         }
-        if let Some((source, clause)) = clauses.get("once") {
+        // With `having`, the first reports can be left out.
+        if let Some((source, clause)) = clauses.get("once")
+            && clauses.get("having").is_none()
+        {
             let message = "nothing is repeated after the first match (`once`)";
-            let help = "leave out `once`, or `repeat`";
+            let help = "leave out `once`, or `repeat`; to report the second one only, add \
+                        `having match.repetition >= 2`";
             self.env.error(source, Code::BadRepeat, clause.span, message, help);
         }
     }

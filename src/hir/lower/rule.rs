@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::clauses::{Clauses, Gathered};
-use super::context::RuleLowerer;
+use super::context::{AfterMatch, RuleLowerer};
 use super::names::{self, Defines};
 use super::pattern::{Planned, Written};
 use super::terms::{ExprContext, What};
@@ -84,6 +84,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let types = self.types(get("from"));
         let (types, key) = self.key(name, get("key"), get("match").is_some(), types, get("from"));
         self.stream.types.clone_from(&types);
+        self.stream.key.clone_from(&key);
         self.check_wildcard(get("from"), errors);
         let body =
             planned.map(|(source, planned)| self.at(source, |lowerer| lowerer.build(&planned)));
@@ -174,6 +175,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             clauses.get("skip").map(|(_, clause)| &clause.node),
             Some(Clause::Skip(ast::Skip { strategy: ast::SkipStrategy::None, .. }))
         );
+        self.traits.after_match = after_match(clauses);
         let mut planned = None;
         if let Some((source, clause)) = clauses.get("match")
             && let Clause::Match(found) = &clause.node
@@ -303,5 +305,20 @@ impl<'a> RuleLowerer<'_, 'a> {
                 self.env.report(source, diagnostic);
             }
         }
+    }
+}
+
+/// Returns what becomes of a partial match when it is reported as a match. `ordered` lets matches
+/// wait, and of matches that `having` does not let pass nothing is over.
+fn after_match(clauses: &Clauses<'_>) -> AfterMatch {
+    let skip = match clauses.get("skip").map(|(_, clause)| &clause.node) {
+        Some(Clause::Skip(skip)) if skip.ordered => return AfterMatch::Continues,
+        Some(Clause::Skip(skip)) => Some(&skip.strategy),
+        _ => None,
+    };
+    match skip {
+        None | Some(ast::SkipStrategy::PastLast | ast::SkipStrategy::ToNext) => AfterMatch::Drops,
+        _ if clauses.get("once").is_some() && clauses.get("having").is_none() => AfterMatch::Ends,
+        _ => AfterMatch::Continues,
     }
 }

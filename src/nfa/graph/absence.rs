@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::hir::{ConditionId, Contiguity, Gap, ItemKind, StepId};
+use crate::hir::{ConditionId, Contiguity, Gap, Item, ItemKind, Length, StepId};
 use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::{Builder, EarlierNot, ItemCursor, has_time};
 use crate::nfa::graph::check::is_nullable;
@@ -24,6 +24,7 @@ impl<'p> Builder {
             return Ok(next);
         }
         let violated = self.extend(cursor, condition);
+        let violated = self.in_time(violated, Self::window_at_end(cursor), cursor.context.since);
         let respected = self.graph.guards.not(violated);
         let next_role = self.graph.states[next.index()].role;
         if cursor.item().contiguity == Contiguity::Next {
@@ -48,7 +49,11 @@ impl<'p> Builder {
                 let stop = self.stop(step)?;
                 if let Some(time) = bound {
                     self.set_timed(stop);
-                    if let Some(before) = cursor.previous() {
+                    let mut before = cursor.previous();
+                    while let Some(not) = before.filter(|before| before.item().is_not()) {
+                        before = not.previous();
+                    }
+                    if let Some(before) = before {
                         self.set_closing(state, before.item(), time);
                     }
                 }
@@ -59,6 +64,9 @@ impl<'p> Builder {
             Role::Pending(_) if cursor.context.top => {
                 // A second `not` at the end shares the state of the first.
                 let stop = self.stop(step)?;
+                if has_time(cursor.item()) {
+                    self.set_timed(stop);
+                }
                 self.add(next, Verb::Proceed, stop, violated);
                 for transition in &mut self.graph.states[next.index()].transitions {
                     if transition.verb == Verb::Ignore {
@@ -70,6 +78,15 @@ impl<'p> Builder {
             // A `not` between two steps becomes stop transitions of the states around it.
             _ => Ok(next),
         }
+    }
+
+    /// Returns the time in which a `not` at the end is violated. The last one of the pattern ends
+    /// with the wait.
+    fn window_at_end(cursor: ItemCursor<'p>) -> Option<Gap> {
+        let Gap { min, max } =
+            cursor.item().gap.filter(|_| cursor.item().contiguity != Contiguity::Next)?;
+        let is_last = cursor.following().is_empty();
+        Some(Gap { min, max: max.filter(|_| !is_last) })
     }
 
     /// Returns the `not`s that still apply where `cursor` waits: those right before it, those
@@ -108,16 +125,26 @@ impl<'p> Builder {
         self.in_time(violated, not.item().gap, cursor.context.since)
     }
 
-    /// A `not` with its own time is violated only within it.
+    /// A `not` with its own time is violated only within it, and one after a silence when that is
+    /// over.
     pub(super) fn in_time(
         &mut self,
         violated: GuardId,
         time: Option<Gap>,
         since: Option<u32>,
     ) -> GuardId {
-        let Some(than) = time.and_then(|time| time.max) else { return violated };
-        let sooner = self.graph.guards.leaf(Guard::Sooner { than, since });
-        self.graph.guards.and(violated, sooner)
+        let Some(Gap { min, max }) = time else { return violated };
+        let mut within = violated;
+        if let Some(than) = max {
+            let sooner = self.graph.guards.leaf(Guard::Sooner { than, since });
+            within = self.graph.guards.and(within, sooner);
+        }
+        if min != Length::ZERO {
+            let too_soon = self.graph.guards.leaf(Guard::Sooner { than: min, since });
+            let begun = self.graph.guards.not(too_soon);
+            within = self.graph.guards.and(within, begun);
+        }
+        within
     }
 
     pub(super) fn add_stops(
@@ -134,25 +161,50 @@ impl<'p> Builder {
             if asked.iter().any(|known| (known.target, known.guard) == (stop, violated)) {
                 continue;
             }
-            self.add(state, Verb::Proceed, stop, violated);
-            if let Some(added) = self.graph.states[state.index()].transitions.last_mut() {
-                added.is_behind = true;
-            }
+            self.add_stop_behind(state, step, violated)?;
         }
         Ok(())
     }
 
-    /// Returns the violations of the `not`s without a time right after the item of `cursor`. Where
-    /// that item repeats, they hold from its first event on, for the events that it skips. A `not`
-    /// with a time of its own begins with the last event.
-    pub(super) fn nots_after(&mut self, cursor: ItemCursor<'p>) -> Vec<GuardId> {
-        let nots = cursor.following().iter().take_while(|item| item.is_not() && !has_time(item));
-        nots.filter(|item| item.contiguity != Contiguity::Next)
-            .filter_map(|item| match item.kind {
-                ItemKind::Not { condition, .. } => Some(self.extend(cursor, condition)),
-                _ => None,
-            })
-            .collect()
+    /// Returns the `not`s without a time right after the item of `cursor`, with their violations.
+    /// Where that item repeats, they hold from its first event on, for the events that it does not
+    /// take. A `not` with a time of its own begins with the last event, and so does a `next not`.
+    pub(super) fn nots_after(&mut self, cursor: ItemCursor<'p>) -> Vec<(StepId, GuardId)> {
+        let lasts =
+            |item: &&Item| item.is_not() && item.contiguity != Contiguity::Next && !has_time(item);
+        let nots = cursor.following().iter().take_while(lasts);
+        nots.filter_map(|item| match item.kind {
+            ItemKind::Not { step, condition } => Some((step, self.extend(cursor, condition))),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// Adds the stops of the `not`s after a loop to a state in which the loop goes on. What the loop
+    /// takes there violates nothing.
+    pub(super) fn add_stops_to_loop(
+        &mut self,
+        cursor: ItemCursor<'p>,
+        state: StateId,
+    ) -> Result<(), AutomatonError> {
+        for (step, violated) in self.nots_after(cursor) {
+            self.add_stop_behind(state, step, violated)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_stop_behind(
+        &mut self,
+        state: StateId,
+        step: StepId,
+        violated: GuardId,
+    ) -> Result<(), AutomatonError> {
+        let stop = self.stop(step)?;
+        self.add(state, Verb::Proceed, stop, violated);
+        if let Some(added) = self.graph.states[state.index()].transitions.last_mut() {
+            added.is_behind = true;
+        }
+        Ok(())
     }
 
     /// Returns the target of an optional item's event: a copy of `state` in which the `not`s before

@@ -313,9 +313,9 @@ impl<'p> Builder {
     }
 }
 
-/// True if a `not` has a time of its own.
+/// True if a `not` has a time of its own, or begins when the time of one before it is over.
 pub(super) fn has_time(item: &Item) -> bool {
-    item.gap.is_some_and(|gap| gap.max.is_some())
+    item.gap.is_some()
 }
 
 pub(super) fn is_greedy(quantifier: &Quantifier) -> bool {

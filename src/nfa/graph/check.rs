@@ -114,7 +114,11 @@ fn check_not(
     };
     let timed = is_silence(item);
     let beside = items.get(index + 1).filter(|next| next.is_not());
-    if beside.is_some_and(|next| timed || is_silence(next)) {
+    // They follow each other, but for a `next not`, and before the first event.
+    let is_next_not = |item: &Item| item.contiguity == Contiguity::Next;
+    if beside.is_some_and(|next| {
+        (timed || is_silence(next)) && (index == 0 || is_next || is_next_not(next))
+    }) {
         return error(Refusal::SilenceBesideNot);
     }
     if index == 0 {
@@ -219,7 +223,7 @@ fn can_go_on(item: &Item) -> bool {
 
 /// True if the item is a `not` with a time of its own.
 fn is_silence(item: &Item) -> bool {
-    item.is_not() && item.gap.is_some_and(|gap| gap.max.is_some())
+    item.is_not() && item.gap.is_some()
 }
 
 fn is_bad_gap(gap: Gap) -> bool {

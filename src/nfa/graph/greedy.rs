@@ -102,8 +102,16 @@ impl Builder {
         let free = self.graph.guards.not(open.takes);
         let ends = if open.is_next { self.graph.guards.always() } else { open.until };
         let goes_on = self.graph.guards.not(ends);
-        for transition in self.graph.states[state.index()].transitions.clone() {
-            let guard = self.graph.guards.and(transition.guard, free);
+        let raw = &self.graph.states[state.index()];
+        // At a joint nothing is waited for: the states that it leads to keep the events.
+        let is_joint = raw.role == Role::Normal
+            && raw.transitions.iter().all(|transition| transition.verb == Verb::Proceed);
+        for transition in raw.transitions.clone() {
+            let guard = if is_joint {
+                transition.guard
+            } else {
+                self.graph.guards.and(transition.guard, free)
+            };
             let role = self.graph.states[transition.target.index()].role;
             let is_end = matches!(role, Role::Stop | Role::Final);
             if is_end || matches!(transition.verb, Verb::Take(_)) {

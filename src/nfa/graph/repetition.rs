@@ -1,6 +1,6 @@
 //! Steps and groups with their quantifiers: needed, optional and unbounded repetitions.
 
-use crate::hir::{Contiguity, Gap, ItemKind, LoopMode, Quantifier, Sequence};
+use crate::hir::{Contiguity, Gap, ItemKind, LoopMode, Quantifier, Sequence, StepId};
 use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::graph::builder::{
     Builder, Clock, Context, EnclosingGroup, Ignoring, ItemCursor, Repetition, WaitGuards,
@@ -40,8 +40,9 @@ impl<'p> Builder {
         if !nots.is_empty()
             && let Some(instance) = self.inside.pop()
         {
-            for violated in nots {
+            for (step, violated) in nots {
                 self.keep_out(from, violated, instance);
+                self.stop_inside(from, step, violated, instance)?;
             }
         }
         self.add_stops(cursor, first)?;
@@ -78,6 +79,9 @@ impl<'p> Builder {
         let again = WaitGuards { take, ignore: inner_ignore, optional: true, gap: None };
         for _ in min..max {
             next = self.single(cursor, next, done, again, Repetition::Optional)?;
+            if is_step {
+                self.add_stops_to_loop(cursor, next)?;
+            }
             if longest {
                 self.accept_when_exhausted(next);
             }
@@ -85,6 +89,9 @@ impl<'p> Builder {
         let again = WaitGuards { optional: false, ..again };
         for _ in 1..min {
             next = self.single(cursor, next, done, again, Repetition::Needed)?;
+            if is_step {
+                self.add_stops_to_loop(cursor, next)?;
+            }
         }
         // The gap applies to the first repetition, and `until` does not apply to the events skipped
         // before it.
@@ -130,6 +137,7 @@ impl<'p> Builder {
             self.add(state, Verb::Proceed, open, always);
         }
         self.add_take(cursor, state, state, take, None);
+        self.add_stops_to_loop(cursor, state)?;
         if let Some(ignore) = ignore {
             // A separate state without the way out of the loop: otherwise each ignored event would
             // add a copy of the states behind the loop.
@@ -138,6 +146,7 @@ impl<'p> Builder {
             self.add_take(cursor, skipping, state, take, None);
             self.add_ignore(skipping, skipping, ignore);
             self.add_ignore(state, skipping, ignore);
+            self.add_stops_to_loop(cursor, skipping)?;
         }
         Ok(state)
     }
@@ -243,11 +252,32 @@ impl<'p> Builder {
         until: Option<GuardId>,
     ) -> Option<Ignoring> {
         let mut ignoring = self.ignoring(cursor, quantifier.inner, until)?;
-        for violated in self.nots_after(cursor) {
-            ignoring.guard = self.unless(ignoring.guard, Some(violated));
+        for (_, violated) in self.nots_after(cursor) {
             ignoring.skip = self.unless(ignoring.skip, Some(violated));
         }
         Some(ignoring)
+    }
+
+    /// Stops on an event that violates a `not` after the loop of `instance`, where the loop waits and
+    /// has begun. What it takes there violates nothing.
+    fn stop_inside(
+        &mut self,
+        from: usize,
+        step: StepId,
+        violated: GuardId,
+        instance: usize,
+    ) -> Result<(), AutomatonError> {
+        let begun = Guard::IsSet(self.graph.instances[instance].clock);
+        let begun = self.graph.guards.leaf(begun);
+        let violated = self.graph.guards.and(violated, begun);
+        for state in from..self.graph.states.len() {
+            let raw = &self.graph.states[state];
+            let takes = raw.transitions.iter().any(|next| matches!(next.verb, Verb::Take(_)));
+            if takes && raw.instances.contains(&instance) {
+                self.add_stop_behind(StateId::new(state), step, violated)?;
+            }
+        }
+        Ok(())
     }
 
     /// True if the item is a group that repeats: a `not` after it also holds inside of it.

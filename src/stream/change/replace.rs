@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 
 use crate::event::Event;
-use crate::exec::{Carried, Extent, KeyState, Migration};
+use crate::exec::{Carried, Extent, KeyState, Migration, OpenCount};
 use crate::hir::{KeyPart, Rule};
 use crate::ruleset::RuleSet;
 use crate::schema::{Schema, TypeId};
@@ -164,11 +164,6 @@ impl<E: Event> Dispatcher<E> {
         slots: &[Vec<u32>],
         now: Timestamp,
     ) -> (Vec<Option<u32>>, Vec<u32>) {
-        let partials: Vec<u64> = slots
-            .iter()
-            .enumerate()
-            .map(|(index, slots)| self.count_partials(index, slots))
-            .collect();
         let mut old: Vec<Option<RuleRuntime<E>>> =
             std::mem::take(&mut self.rules).into_iter().map(Some).collect();
         // The position of the first of them; the host's own rules keep their order.
@@ -207,9 +202,7 @@ impl<E: Event> Dispatcher<E> {
                     if let Some(held) = old[index].take() {
                         let keys = self.groups.keys_mut(held.group);
                         let states = take_states(keys, &slots[index], index);
-                        let after = carry_over(&mut new, &migration, held, (keys, states), now);
-                        let stats = &mut self.accounting.stats;
-                        stats.partials = (stats.partials + after).saturating_sub(partials[index]);
+                        carry_over(&mut new, &migration, held, (keys, states), now);
                     }
                     changed.push(u32::try_from(rules.len()).unwrap_or(u32::MAX));
                     add(&mut rules, new, Some(index));
@@ -220,14 +213,24 @@ impl<E: Event> Dispatcher<E> {
             add(&mut rules, rule, Some(index));
         }
         let stats = &mut self.accounting.stats;
-        for (gone, partials) in old.iter().zip(partials) {
-            let Some(gone) = gone else { continue };
-            stats.partials = stats.partials.saturating_sub(partials);
+        for gone in old.iter().flatten() {
             stats.divided_by_zero += gone.store.divisions_by_zero();
             stats.values_too_large += gone.store.values_too_large();
         }
         self.rules = rules;
         (numbers, changed)
+    }
+
+    /// Counts the partial matches of all rules anew, which are in these slots.
+    fn recount(&mut self, slots: &[Vec<u32>]) {
+        let mut stats = self.accounting.stats;
+        (stats.partials, stats.grouped) = (0, 0);
+        for (rule, slots) in slots.iter().enumerate() {
+            for state in self.states(rule, slots) {
+                stats.count(OpenCount::default(), state.open_count());
+            }
+        }
+        self.accounting.stats = stats;
     }
 
     /// Reschedules the timers of all state of these rules.
@@ -241,6 +244,7 @@ impl<E: Event> Dispatcher<E> {
         self.timers.note(sweeps.map(Sweeps::len).sum());
         let slots = self.groups.slots_by_rule(self.rules.len());
         self.accounting.stats.keys = slots.iter().map(|slots| slots.len() as u64).sum();
+        self.recount(&slots);
         for &index in changed {
             let rule = &mut self.rules[index as usize];
             let keys = self.groups.keys_mut(rule.group);
@@ -394,10 +398,10 @@ impl<E: Event> Dispatcher<E> {
         let to = (&after.pattern, &**new.matcher.program());
         let migration = Migration::new(from, to);
         let held = (&old.matcher, &old.store);
-        let mut all = 0;
+        let mut all: u64 = 0;
         let mut count = |carried: Carried| {
-            all += carried.held;
-            change.kept += carried.kept;
+            all = carried.held.saturating_add(all);
+            change.kept = carried.kept.saturating_add(change.kept);
         };
         for state in self.states(index, slots) {
             count(new.matcher.count_carried(&migration, held, state, now));
@@ -431,30 +435,29 @@ impl<E: Event> Dispatcher<E> {
     }
 
     fn count_partials(&self, rule: usize, slots: &[u32]) -> u64 {
-        let here: u64 = self.states(rule, slots).map(|state| state.run_count() as u64).sum();
-        here + self.cold.as_ref().map_or(0, |cold| cold.partials(rule))
+        let counts = self.states(rule, slots).map(KeyState::partial_count);
+        let cold = self.cold.as_ref().map_or(0, |cold| cold.partials(rule));
+        counts.fold(cold, u64::saturating_add)
     }
 }
 
-/// Moves the migrated state of an old rule to the new rule, and returns the number of its partial
-/// matches. The states were removed from these keys.
+/// Moves the migrated state of an old rule to the new rule. The states were removed from these
+/// keys.
 fn carry_over<E: Event>(
     new: &mut RuleRuntime<E>,
     migration: &Migration,
     old: RuleRuntime<E>,
     (keys, mut states): (&mut KeyTable, States),
     now: Timestamp,
-) -> u64 {
+) {
     if is_suppressed_alike(&old.info.rule, &new.info.rule) {
         new.emitter.suppression = old.emitter.suppression;
     }
     let carried = states.iter_mut().map(|(_, state)| state);
     new.store = new.matcher.carry_over(migration, (&old.matcher, old.store), carried, now);
-    let count = states.iter().map(|(_, state)| state.run_count() as u64).sum();
     for ((slot, place), state) in states {
         keys.at_mut(slot, place).held.state = state;
     }
-    count
 }
 
 /// The state of a rule: each key's state with the slot and position from which it was removed.

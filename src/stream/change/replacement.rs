@@ -26,12 +26,12 @@ pub struct RuleChange {
     pub old_version: Option<u64>,
     /// The rule's version after; `None` if the rule is gone.
     pub new_version: Option<u64>,
-    /// The number of partial matches that continue. A partial match with several branches counts
-    /// once for each, as in [`Stats::partials`](crate::stream::Stats::partials).
+    /// The number of partial matches that continue, counted as
+    /// [`Stats::partials`](crate::stream::Stats::partials).
     pub kept: u64,
     /// The number of partial matches that are dropped. They are reported neither as matches nor as
-    /// timeouts. A group of the compact form counts once for each of its states; where an edit ends
-    /// the form, each partial match of a group counts.
+    /// timeouts. `u64::MAX` stands for that many or more. Those whose time is over may be among them,
+    /// unless [`Engine::sweep`](crate::Engine::sweep) has dropped them before.
     pub dropped: u64,
 }
 
@@ -75,11 +75,17 @@ impl fmt::Display for RuleChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.rule, self.verdict)?;
         let matches = |count| if count == 1 { "partial match" } else { "partial matches" };
+        let shown = |count: u64| {
+            let more = if count == u64::MAX { "at least " } else { "" };
+            format!("{more}{count}")
+        };
         match (self.kept, self.dropped) {
             (0, 0) => Ok(()),
-            (kept, 0) => write!(f, " ({kept} {})", matches(kept)),
-            (0, dropped) => write!(f, " ({dropped} {} dropped)", matches(dropped)),
-            (kept, dropped) => write!(f, " ({kept} {}, {dropped} dropped)", matches(kept)),
+            (kept, 0) => write!(f, " ({} {})", shown(kept), matches(kept)),
+            (0, dropped) => write!(f, " ({} {} dropped)", shown(dropped), matches(dropped)),
+            (kept, dropped) => {
+                write!(f, " ({} {}, {} dropped)", shown(kept), matches(kept), shown(dropped))
+            }
         }
     }
 }
@@ -109,7 +115,7 @@ impl Replacement {
 
     /// Returns the number of partial matches that are dropped, over all rules.
     pub fn dropped(&self) -> u64 {
-        self.rules.iter().map(|change| change.dropped).sum()
+        self.rules.iter().map(|change| change.dropped).fold(0, u64::saturating_add)
     }
 }
 

@@ -8,7 +8,7 @@
 use hashbrown::HashMap;
 
 use crate::event::{Event, bytes_of};
-use crate::exec::Image;
+use crate::exec::{Image, OpenCount};
 use crate::hir::{Expr, Rule};
 use crate::ruleset::RuleSet;
 use crate::stream::change::replacement::{Refused, Replacement};
@@ -249,7 +249,7 @@ impl<E: Event> Dispatcher<E> {
         if state.is_idle() {
             return true;
         }
-        accounting.stats.partials += state.run_count() as u64;
+        accounting.stats.count(OpenCount::default(), state.open_count());
         accounting.stats.keys += 1;
         let slot = if let Some(slot) = slot {
             keys.add(slot, index, state);

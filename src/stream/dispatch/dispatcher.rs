@@ -159,10 +159,21 @@ impl<E: Event> Dispatcher<E> {
         }
         groups.clear();
         accounting.stats.partials = 0;
+        accounting.stats.grouped = 0;
         accounting.stats.captured_bytes = 0;
         accounting.stats.keys = 0;
         accounting.stats.cold = 0;
         (self.cold, self.wake) = (None, Timestamp::MAX);
+    }
+
+    /// Drops what is out of time at `now` and reports nothing, so that the counts of partial matches
+    /// are exact. Keys in a cold store stay as they are.
+    pub(in crate::stream) fn sweep(&mut self, now: Timestamp) {
+        let Dispatcher { rules, groups, accounting, .. } = self;
+        for (index, rule) in (0..).zip(rules) {
+            let keys = groups.keys_mut(rule.group);
+            rule.drop_expired(index, keys, now, &mut accounting.stats);
+        }
     }
 
     /// Returns the open partial matches of the rules with this name, by their first events.

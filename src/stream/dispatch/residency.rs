@@ -153,7 +153,7 @@ impl<E: Event> Dispatcher<E> {
                 cold.unsaved.push(number);
             }
             for held in content.held_mut() {
-                *cold.partials_mut(held.rule) += held.state.run_count() as u64;
+                *cold.partials_mut(held.rule) += u128::from(held.state.partial_count());
                 let running = &mut rules[held.rule as usize];
                 running.matcher.clear(&mut running.store, &mut held.state);
                 running.account(&mut accounting.stats);
@@ -184,7 +184,7 @@ impl<E: Event> Dispatcher<E> {
         let mut armed = Vec::with_capacity(held.len());
         for (rule, at, image) in held {
             let partials = cold.partials_mut(rule);
-            *partials = partials.saturating_sub(image.run_count() as u64);
+            *partials = partials.saturating_sub(image.partial_count().into());
             accounting.stats.cold = accounting.stats.cold.saturating_sub(1);
             let running = &mut rules[rule as usize];
             let state = running.matcher.import(&mut running.store, image);

@@ -157,7 +157,7 @@ impl<E: Event> Ingest<E> {
             buffered_bytes: self.buffer_bytes + accounting.derived.bytes(),
             divided_by_zero: accounting.stats.divided_by_zero + divisions,
             values_too_large: accounting.stats.values_too_large + too_large,
-            ..accounting.stats
+            ..accounting.stats.shown()
         }
     }
 

@@ -54,7 +54,7 @@ impl Keys {
         if held.armed < Timestamp::MAX {
             put_i64(out, held.armed.as_millis().wrapping_sub(self.watermark));
         }
-        put_len(out, image.run_count());
+        put_u64(out, image.partial_count());
         put_len(out, image.events.len());
         for (seq, event) in &image.events {
             if self.shares {

@@ -150,6 +150,16 @@ pub enum Overflow {
         /// The number of partial matches that were dropped.
         dropped: usize,
     },
+    /// The graph that holds the partial matches of a key in the compact form had too many
+    /// [nodes](crate::stream::EngineBuilder::limit_graph_nodes_per_key). The newest partial matches
+    /// of the key were dropped.
+    #[non_exhaustive]
+    Graph {
+        /// The name of the rule of the partial matches.
+        rule: Arc<str>,
+        /// The number of partial matches that were dropped, at most `usize::MAX`.
+        dropped: usize,
+    },
     /// The events that partial matches have captured took too many bytes. The partial matches of
     /// the key that exceeded the limit were dropped.
     #[non_exhaustive]
@@ -208,6 +218,11 @@ impl fmt::Display for Overflow {
                 f,
                 "an event would take too many steps: {dropped} of the oldest partial matches of the \
                  rule `{rule}` were dropped"
+            ),
+            Overflow::Graph { rule, dropped } => write!(
+                f,
+                "the graph of a key has too many nodes: {dropped} of the newest partial matches of \
+                 the rule `{rule}` were dropped"
             ),
             Overflow::Captured { rule, dropped } => write!(
                 f,

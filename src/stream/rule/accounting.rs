@@ -33,7 +33,8 @@ impl<E: Event> Accounting<E> {
     /// True if a limit over all rules and keys is exceeded.
     #[inline]
     pub(in crate::stream) fn hold_too_much(&self) -> bool {
-        // A key can have no partial match and only the last violation of a leading `not`.
+        // A key can have no partial match and only the last violation of a leading `not`. What the
+        // groups of the compact form stand for takes no memory; their graphs are among the bytes.
         self.stats.partials.max(self.stats.keys) > self.limits.partials
             || self.stats.captured_bytes > self.limits.captured_bytes
     }
@@ -64,9 +65,10 @@ impl<E: Event> Accounting<E> {
     /// Records the number of open partial matches after an event went to all rules.
     #[inline]
     pub(in crate::stream) fn note_open(&mut self) {
-        self.stats.peak_partials = self.stats.peak_partials.max(self.stats.partials);
+        let open = self.stats.open();
+        self.stats.peak_partials = self.stats.peak_partials.max(open);
         if let Some(share) = &mut self.share {
-            share.leave_event(self.stats.partials);
+            share.leave_event(open);
         }
     }
 }

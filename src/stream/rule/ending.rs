@@ -1,11 +1,12 @@
 //! The end of a key or of a whole rule with its first match: `once`.
 
 use crate::event::Event;
-use crate::exec::{KeyState, Matcher, Store};
+use crate::exec::{KeyState, Matcher, OpenCount, Store};
 use crate::stream::keys::cursor::KeyCursor;
 use crate::stream::keys::table::{KeyTable, RuleState};
-use crate::stream::rule::runtime::{RuleRuntime, count};
+use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::stats::Stats;
+use crate::time::Timestamp;
 
 impl<E: Event> RuleRuntime<E> {
     /// Drops the state of an event's key for which the rule is over (`once`). A cold store has kept
@@ -40,11 +41,43 @@ impl<E: Event> RuleRuntime<E> {
         self.account(stats);
     }
 
+    /// Drops what is out of time at `now`, if the rule reports nothing at deadlines.
+    pub(in crate::stream) fn drop_expired(
+        &mut self,
+        index: u32,
+        keys: &mut KeyTable,
+        now: Timestamp,
+        stats: &mut Stats,
+    ) {
+        if self.matcher.program().reports_at_deadlines() {
+            return;
+        }
+        let has_rule = |held: &[RuleState]| held.iter().any(|held| held.rule == index);
+        let slots = keys.slots().filter(|(_, slot)| has_rule(slot.held()));
+        let slots: Vec<u32> = slots.map(|(slot, _)| slot).collect();
+        for slot in slots {
+            let Some(place) = keys.place(slot, index) else { continue };
+            let RuleState { state, .. } = keys.at_mut(slot, place).held;
+            // The slot of a key without state is kept for its next event.
+            if state.is_idle() {
+                continue;
+            }
+            let before = state.open_count();
+            self.matcher.sweep(&mut self.store, state, now);
+            stats.count(before, state.open_count());
+            if state.is_idle() {
+                stats.keys -= 1;
+                keys.drop_at(slot, place);
+            }
+        }
+        self.account(stats);
+    }
+
     fn end_at(&mut self, keys: &mut KeyTable, slot: u32, place: usize, stats: &mut Stats) {
         let RuleState { state, .. } = keys.at_mut(slot, place).held;
-        let before = state.run_count();
+        let before = state.open_count();
         give_up(&self.matcher, &mut self.store, state, stats);
-        count(stats, before, 0);
+        stats.count(before, OpenCount::default());
         stats.keys -= 1;
     }
 }
@@ -57,6 +90,6 @@ pub(super) fn give_up<E: Event>(
     state: &mut KeyState,
     stats: &mut Stats,
 ) {
-    stats.ended += state.run_count() as u64;
+    stats.ended = stats.ended.saturating_add(state.partial_count());
     matcher.clear(store, state);
 }

@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 
 use crate::event::Event;
-use crate::exec::{FETCHES, KeyState, LastSet, Matcher, Outcome, OutcomeKind, Store};
+use crate::exec::{FETCHES, KeyState, LastSet, Matcher, OpenCount, Outcome, OutcomeKind, Store};
 use crate::stream::keys::table::{At, KeyTable, RuleState};
 use crate::stream::keys::{GROUP_SIZE, MIN_OPEN_RUNS};
 use crate::stream::output::matched::Match;
@@ -13,7 +13,7 @@ use crate::stream::output::sink::{Overflow, Sink};
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::SweepContext;
 use crate::stream::rule::ending::give_up;
-use crate::stream::rule::runtime::{RuleRuntime, count};
+use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::sweeps::{Noted, Sweeps};
 use crate::stream::rule::timers::{Timer, Timers};
 use crate::stream::stats::Stats;
@@ -168,9 +168,9 @@ impl<E: Event> RuleRuntime<E> {
                 self.schedule_sweep(cx.rule, (slot, generation), held, Some(last), cx.timers);
             }
             Some(_) => {
-                let before = held.state.run_count();
+                let before = held.state.open_count();
                 self.matcher.advance(&mut self.store, &mut held.state, cx.now, &mut |_| {});
-                count(cx.stats, before, held.state.run_count());
+                cx.stats.count(before, held.state.open_count());
                 if held.state.is_idle() {
                     cx.stats.keys -= 1;
                     keys.drop_at(slot, place);
@@ -242,7 +242,7 @@ impl<E: Event> RuleRuntime<E> {
         let schema = &*info.schema;
         if let [(slot, place)] = *places {
             let At { key, held: RuleState { state, .. }, .. } = keys.at_mut(slot, place);
-            let before = state.run_count();
+            let before = state.open_count();
             move_on(matcher, store, state, now, &mut |outcome| {
                 emitter.report(
                     Match::new(info, key, outcome),
@@ -255,7 +255,7 @@ impl<E: Event> RuleRuntime<E> {
             if emitter.take_ended_key() {
                 give_up(matcher, store, state, &mut accounting.stats);
             }
-            count(&mut accounting.stats, before, state.run_count());
+            accounting.stats.count(before, state.open_count());
             self.account(&mut accounting.stats);
             return;
         }
@@ -264,12 +264,12 @@ impl<E: Event> RuleRuntime<E> {
         let mut sets = LastSet::default();
         for &(slot, place) in places {
             let RuleState { state, .. } = keys.at_mut(slot, place).held;
-            let before = state.run_count();
+            let before = state.open_count();
             move_on(matcher, store, state, now, &mut |outcome| {
                 let order = (outcome.kind() == OutcomeKind::Match, outcome.start_seq());
                 held.push((order, slot, outcome.hold(&mut sets)));
             });
-            count(&mut accounting.stats, before, state.run_count());
+            accounting.stats.count(before, state.open_count());
         }
         held.sort_by_key(|(order, ..)| *order);
         let mut ended: Vec<u32> = Vec::new();
@@ -284,9 +284,9 @@ impl<E: Event> RuleRuntime<E> {
         drop(held);
         for &(slot, place) in places.iter().filter(|(slot, _)| ended.contains(slot)) {
             let RuleState { state, .. } = keys.at_mut(slot, place).held;
-            let before = state.run_count();
+            let before = state.open_count();
             give_up(matcher, store, state, &mut accounting.stats);
-            count(&mut accounting.stats, before, 0);
+            accounting.stats.count(before, OpenCount::default());
         }
         self.account(&mut accounting.stats);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use crate::event::Event;
-use crate::exec::{KeyState, Matcher, Outcome, PrefilterOutcome, PushedEvent, Store};
+use crate::exec::{KeyState, Matcher, OpenCount, Outcome, PrefilterOutcome, PushedEvent, Store};
 use crate::hir::{Length, LimitPolicy};
 use crate::nfa::Program;
 use crate::ruleset::RuleSet;
@@ -131,14 +131,14 @@ impl<E: Event> RuleRuntime<E> {
         }
         let (place, idle) = if let Some((slot, place)) = cursor.place(keys, cx.rule) {
             let at = keys.at_mut(slot, place);
-            let runs = (at.held.state.run_count(), false);
+            let runs = (at.held.state.open_count(), false);
             (place, self.push_open(at, runs, cx))
         } else if self.matcher.can_start(cx.event)
             && let Some((state, dropped)) = self.push_unkept(&cursor.key, cx)
         {
             let (slot, place) = cursor.add(keys, cx.rule, state);
             let at = keys.at_mut(slot, place);
-            let runs = (at.held.state.run_count(), false);
+            let runs = (at.held.state.open_count(), false);
             (place, self.enforce_limits(at, runs, dropped, cx))
         } else {
             return;
@@ -184,8 +184,8 @@ impl<E: Event> RuleRuntime<E> {
                     return;
                 }
             }
-            let before = at.held.state.run_count();
-            let reactivates = before == 0 && retains && at.held.state.is_idle();
+            let before = at.held.state.open_count();
+            let reactivates = before.is_none() && retains && at.held.state.is_idle();
             if reactivates {
                 if !self.matcher.can_start(cx.event) {
                     return;
@@ -221,7 +221,7 @@ impl<E: Event> RuleRuntime<E> {
                 let slot = keys.insert_idle(key, cx.rule);
                 cx.accounting.stats.keys += 1;
                 let at = keys.at_mut(slot, 0);
-                if self.push_open(at, (0, false), cx) {
+                if self.push_open(at, (OpenCount::default(), false), cx) {
                     keys.drop_at(slot, 0);
                 }
             }
@@ -238,7 +238,7 @@ impl<E: Event> RuleRuntime<E> {
             None => (keys.insert(key, cx.rule, state), 0),
         };
         let at = keys.at_mut(slot, place);
-        let runs = (at.held.state.run_count(), false);
+        let runs = (at.held.state.open_count(), false);
         if self.enforce_limits(at, runs, dropped, cx) {
             keys.drop_at(slot, place);
         }
@@ -250,7 +250,7 @@ impl<E: Event> RuleRuntime<E> {
     fn push_open<S: Receiver<E> + ?Sized>(
         &mut self,
         at: At<'_>,
-        (before, reactivates): (usize, bool),
+        (before, reactivates): (OpenCount, bool),
         cx: &mut PushContext<'_, E, S>,
     ) -> bool {
         let RuleRuntime { info, matcher, store, emitter, .. } = self;
@@ -271,8 +271,8 @@ impl<E: Event> RuleRuntime<E> {
         if emitter.take_ended_key() {
             give_up(matcher, store, state, &mut cx.accounting.stats);
         }
-        let after = state.run_count();
-        count(&mut cx.accounting.stats, before, after);
+        let after = state.open_count();
+        cx.accounting.stats.count(before, after);
         self.enforce_limits(at, (after, reactivates), dropped, cx)
     }
 
@@ -309,7 +309,7 @@ impl<E: Event> RuleRuntime<E> {
         if state.is_idle() {
             return None;
         }
-        count(&mut cx.accounting.stats, 0, state.run_count());
+        cx.accounting.stats.count(OpenCount::default(), state.open_count());
         cx.accounting.stats.keys += 1;
         Some((state, dropped))
     }
@@ -322,7 +322,7 @@ impl<E: Event> RuleRuntime<E> {
     fn enforce_limits<S: Receiver<E> + ?Sized>(
         &mut self,
         at: At<'_>,
-        (count, reactivates): (usize, bool),
+        (count, reactivates): (OpenCount, bool),
         dropped: usize,
         cx: &mut PushContext<'_, E, S>,
     ) -> bool {
@@ -330,7 +330,7 @@ impl<E: Event> RuleRuntime<E> {
             self.dropped(at.key, dropped, cx.event, cx.accounting, cx.sink);
         }
         let At { slot, generation, held, .. } = at;
-        let is_idle = count == 0 && held.state.is_idle();
+        let is_idle = count.is_none() && held.state.is_idle();
         if is_idle {
             cx.accounting.stats.keys -= 1;
         } else if reactivates {
@@ -376,6 +376,13 @@ impl<E: Event> RuleRuntime<E> {
             sink.outputs()
                 .overflowed(Overflow::Steps { rule: info.rule.name.clone(), dropped: spent });
         }
+        let pruned = store.take_pruned();
+        if pruned > 0 {
+            accounting.stats.overflowed += 1;
+            accounting.set_position_of_event(sink);
+            sink.outputs()
+                .overflowed(Overflow::Graph { rule: info.rule.name.clone(), dropped: pruned });
+        }
         let unlisted = store.take_unlisted();
         if unlisted > 0 {
             accounting.stats.overflowed += 1;
@@ -384,7 +391,7 @@ impl<E: Event> RuleRuntime<E> {
             sink.outputs().overflowed(Overflow::Unlisted { rule, matches: unlisted });
         }
         let unlisted = usize::try_from(unlisted).unwrap_or(usize::MAX);
-        let dropped = dropped.saturating_sub(spent).saturating_sub(unlisted);
+        let dropped = dropped.saturating_sub(spent.saturating_add(pruned)).saturating_sub(unlisted);
         if dropped == 0 {
             return;
         }
@@ -422,24 +429,19 @@ impl<E: Event> RuleRuntime<E> {
             return;
         }
         let rule = self.info.rule.name.clone();
-        let dropped = held.state.run_count();
+        let open = held.state.open_count();
+        let dropped = usize::try_from(open.all()).unwrap_or(usize::MAX);
         let overflow = if accounting.stats.captured_bytes > accounting.limits.captured_bytes {
             Overflow::Captured { rule, dropped }
         } else {
             Overflow::Partials { rule, dropped: dropped.max(1) }
         };
         self.matcher.clear(&mut self.store, &mut held.state);
-        count(&mut accounting.stats, dropped, 0);
+        accounting.stats.count(open, OpenCount::default());
         accounting.stats.keys -= 1;
         accounting.stats.overflowed += 1;
         accounting.set_position_of_event(sink);
         sink.outputs().overflowed(overflow);
         self.account(&mut accounting.stats);
     }
-}
-
-/// Counts the change of a key's partial matches from `before` to `after`.
-#[inline]
-pub(super) fn count(stats: &mut Stats, before: usize, after: usize) {
-    stats.partials = stats.partials + after as u64 - before as u64;
 }

@@ -128,6 +128,7 @@ impl<E: Event> RuleSpec<E> {
         let Matching { per_key, choice } = matching;
         let matcher = matcher.with_limits(rule.limit.map_or(per_key, |limit| exec::Limits {
             partial_matches_per_key: limit.partials,
+            is_of_rule: true,
             policy: limit.policy,
             ..per_key
         }));

@@ -29,7 +29,7 @@ pub(in crate::stream) struct ShardContext {
     rule: u32,
     /// The number of open partial matches after the last event.
     open: u64,
-    pub(in crate::stream) changes: Option<Vec<i32>>,
+    pub(in crate::stream) changes: Option<Vec<i64>>,
 }
 
 /// The placement of a rule's keys.
@@ -158,10 +158,11 @@ impl ShardContext {
     #[inline]
     pub(in crate::stream) fn leave_event(&mut self, open: u64) {
         if let Some(changes) = &mut self.changes {
-            let change = open.cast_signed() - self.open.cast_signed();
-            let change = change.clamp(i32::MIN.into(), i32::MAX.into());
+            let change = i128::from(open) - i128::from(self.open);
+            let change = change.clamp(i64::MIN.into(), i64::MAX.into());
             #[expect(clippy::cast_possible_truncation, reason = "clamped")]
-            changes.push(change as i32);
+            let change = change as i64;
+            changes.push(change);
             self.open = self.open.saturating_add_signed(change);
         }
         self.released += 1;

@@ -175,6 +175,12 @@ impl<E: Event> Shard<E> {
         self.0.memory_usage()
     }
 
+    /// Drops the partial matches that are out of time and report nothing, as
+    /// [`Engine::sweep`](crate::Engine::sweep) does.
+    pub fn sweep(&mut self) {
+        self.0.sweep();
+    }
+
     /// Returns the counts of this shard. The counts of all shards add up to those of one engine,
     /// except [`Stats::peak_partials`], which is the peak of this shard alone.
     pub fn stats(&self) -> Stats {
@@ -200,7 +206,7 @@ impl<E: Event> Shard<E> {
     /// Changes are recorded from the first call on. All shards record changes for the same events,
     /// and the running sum over all shards gives the peak that one engine would count. The result
     /// is always empty if there is only one shard.
-    pub fn take_changes(&mut self) -> Vec<i32> {
+    pub fn take_changes(&mut self) -> Vec<i64> {
         let Some(share) = &mut self.0.ingest_mut().dispatcher.accounting.share else {
             return Vec::new();
         };

@@ -134,12 +134,13 @@ fn partials<E: Event>(dispatcher: &Dispatcher<E>) -> Vec<u64> {
     for group in 0..u32::try_from(dispatcher.groups.len()).unwrap_or(u32::MAX) {
         let slots = dispatcher.groups.keys(group).slots();
         for held in slots.flat_map(|(_, slot)| slot.held()) {
-            partials[held.rule as usize] += held.state.run_count() as u64;
+            let partials: &mut u64 = &mut partials[held.rule as usize];
+            *partials = partials.saturating_add(held.state.partial_count());
         }
     }
     if let Some(cold) = &dispatcher.cold {
         let all = partials.iter_mut().enumerate();
-        all.for_each(|(rule, partials)| *partials += cold.partials(rule));
+        all.for_each(|(rule, partials)| *partials = partials.saturating_add(cold.partials(rule)));
     }
     partials
 }
@@ -227,7 +228,7 @@ impl<'a, E: Portable> Saved<'a, E> {
             let counters = stats.counters_mut().into_iter();
             counters
                 .zip(ingest.dispatcher.accounting.stats.counters_mut())
-                .for_each(|(one, all)| *all += *one);
+                .for_each(|(one, all)| *all = all.saturating_add(*one));
             if saved.failure.is_some() {
                 ingest.dispatcher.set_failure(saved.failure.as_ref());
             }
@@ -327,7 +328,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         // If events are numbered alike, the counts are those of one ingest.
         if !self.is_one_numbering {
             let stats = &mut ingest.dispatcher.accounting.stats;
-            stats.peak_partials = stats.peak_partials.max(stats.partials);
+            stats.peak_partials = stats.peak_partials.max(stats.open());
         }
         Ok(())
     }
@@ -389,7 +390,7 @@ fn give_key<E: Portable>(
     let running = &ingest.dispatcher.rules[place];
     let name = running.info.rule.name.clone();
     let image = Image::read(&mut held.body, running.matcher.program(), held.events)
-        .filter(|image| held.body.is_at_end() && image.run_count() as u64 == held.partials)
+        .filter(|image| held.body.is_at_end() && image.has_count(held.partials))
         .ok_or(RestoreError::Malformed { section: "keys" })?;
     let is_new = ingest.dispatcher.admit(place, key, held.armed, image);
     if is_new { Ok(()) } else { Err(RestoreError::Overlap(name)) }

@@ -172,8 +172,15 @@ fn read_engine(reader: &mut Reader<'_>) -> Option<SavedEngine> {
     let mut stats = Stats::default();
     let counters = reader.count().filter(|counters| (12..=COUNTERS).contains(counters))?;
     for counter in stats.counters_mut().into_iter().take(counters) {
-        *counter = reader.u64().filter(|counter| *counter < MOST)?;
+        *counter = reader.u64()?;
     }
+    // What the compact form stands for has no bound; these counts saturate.
+    let (peak, ended) = (stats.peak_partials, stats.ended);
+    (stats.peak_partials, stats.ended) = (0, 0);
+    if stats.counters_mut().into_iter().any(|counter| *counter >= MOST) {
+        return None;
+    }
+    (stats.peak_partials, stats.ended) = (peak, ended);
     let failure = if reader.bool()? {
         Some(PushError(PushFailure::Limit(Arc::new(read_failure(reader)?))))
     } else {

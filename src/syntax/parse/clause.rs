@@ -13,8 +13,6 @@ use super::{AlreadyReported, Parsed, Parser};
 const BOUND_OF_PART: &str =
     "the pattern ended before this; a bound on a part of it is written `(a within 5m) -> b`";
 
-const ONE_QUANTIFIER: &str = "a step has one quantifier: one of `?`, `*`, `+` and `{2..5}`";
-
 /// The content of `{ ... }` in `emit`, `meta` and tests.
 pub(super) type RecordFields = Vec<(Name, Option<Spanned<Expr>>)>;
 
@@ -120,6 +118,9 @@ impl Parser<'_> {
 
     /// A word that starts no clause. If one is near, it is read as that.
     fn unknown_clause(&mut self) -> Parsed<Clause> {
+        if self.foreign_bound() {
+            return self.clause_behind("within");
+        }
         let word = self.word();
         let stray = word.is_empty()
             || !self.peek().first_on_line && self.misspelled(&words::CLAUSES).is_none();
@@ -136,35 +137,7 @@ impl Parser<'_> {
             let message = format!("no clause starts with `{word}`");
             Diagnostic::error(Code::UnexpectedToken, self.peek().span, message)
         };
-        let help = match self.kind() {
-            LexemeKind::Arrow | LexemeKind::FatArrow => BOUND_OF_PART,
-            LexemeKind::Tilde | LexemeKind::Gt | LexemeKind::Minus
-                if matches!(
-                    self.nth(1).kind,
-                    LexemeKind::Gt | LexemeKind::Minus | LexemeKind::Arrow
-                ) =>
-            {
-                words::JOINED
-            }
-            LexemeKind::Comma => words::JOINED,
-            LexemeKind::Question if self.follows_quantifier() => {
-                "a loop that takes as little as it can is `a{1.. each}`: a match for each length"
-            }
-            LexemeKind::Lt => "how often a step comes stands in braces: `a{2..5}`",
-            LexemeKind::Word if matches!(word, "where" | "filter" | "if" | "when") => {
-                "a condition stands in brackets behind its step, one on several steps behind the last \
-                 of them: `login[not ok] as x -> pay[amount > x.amount]`"
-            }
-            LexemeKind::Star | LexemeKind::Plus | LexemeKind::Question => ONE_QUANTIFIER,
-            LexemeKind::Word if word == "as" => "a step has one name",
-            LexemeKind::Word if word == "then" => "steps are joined with `->`",
-            LexemeKind::OpenBracket => {
-                "a condition stands behind the step's name, before its quantifier: `login[not ok]{3}`"
-            }
-            LexemeKind::OpenBrace if self.follows_braces() => ONE_QUANTIFIER,
-            LexemeKind::OpenBrace => "braces stand after `emit`, `meta`, or a step that repeats",
-            _ => "",
-        };
+        let help = self.help_for_stray(word);
         if !help.is_empty() {
             return self.fail(diagnostic.help(help));
         }
@@ -196,6 +169,58 @@ impl Parser<'_> {
             diagnostic.help(format!("the clauses are {}", words::CLAUSES.join(", ")))
         };
         self.fail(diagnostic)
+    }
+
+    /// The help for something that no clause starts with; empty if there is none.
+    fn help_for_stray(&self, word: &str) -> &'static str {
+        match self.kind() {
+            LexemeKind::Arrow | LexemeKind::FatArrow => BOUND_OF_PART,
+            LexemeKind::Minus if self.at_adjacent(LexemeKind::Minus) => words::COMMENT,
+            LexemeKind::Tilde | LexemeKind::Gt | LexemeKind::Minus
+                if matches!(
+                    self.nth(1).kind,
+                    LexemeKind::Gt | LexemeKind::Minus | LexemeKind::Arrow
+                ) =>
+            {
+                words::JOINED
+            }
+            LexemeKind::Comma | LexemeKind::DotDot => words::JOINED,
+            LexemeKind::Int if self.follows_quantifier() => words::HOW_OFTEN,
+            LexemeKind::Question if self.follows_quantifier() => {
+                "a loop that takes as little as it can is `a{1.. each}`: a match for each length"
+            }
+            LexemeKind::Lt => "how often a step comes stands in braces: `a{2..5}`",
+            LexemeKind::Word if matches!(word, "where" | "filter" | "if" | "when") => {
+                "a condition stands in brackets behind its step, one on several steps behind the last \
+                 of them: `login[not ok] as x -> pay[amount > x.amount]`"
+            }
+            LexemeKind::Star | LexemeKind::Plus | LexemeKind::Question => words::ONE_QUANTIFIER,
+            LexemeKind::Word if word == "as" => "a step has one name",
+            LexemeKind::Word if word == "for" => {
+                "`for` is the time of a `not`: `a -> not b for 5m`; the bound of the match is `within`"
+            }
+            LexemeKind::Word if word == "without" => {
+                "`without` belongs to the pattern, before `within`: `match a -> b without c  within 5m`"
+            }
+            LexemeKind::OpenParen if self.follows_key() => {
+                "a key is a field, not a computed value: `key user`"
+            }
+            LexemeKind::Eq | LexemeKind::Assign if self.follows_key() => {
+                "events with the same value belong together: `key user`"
+            }
+            LexemeKind::Word if word == "then" => "steps are joined with `->`",
+            LexemeKind::OpenBracket => {
+                "a condition stands behind the step's name, before its quantifier: `login[not ok]{3}`"
+            }
+            LexemeKind::OpenBrace if self.follows_braces() => words::ONE_QUANTIFIER,
+            LexemeKind::OpenBrace => "braces stand after `emit`, `meta`, or a step that repeats",
+            _ => "",
+        }
+    }
+
+    /// True if the two tokens before are `key` and a name.
+    fn follows_key(&self) -> bool {
+        self.at.checked_sub(2).is_some_and(|at| self.text_of(self.tokens[at]) == "key")
     }
 
     /// The clause whose first word is taken already.
@@ -230,6 +255,8 @@ impl Parser<'_> {
                 if matches!(self.kind(), LexemeKind::Arrow | LexemeKind::FatArrow) {
                     return self.pattern_behind_bound();
                 }
+                let bound = self.shown(dur.span()).unwrap_or("10m");
+                self.behind_bound(bound);
                 Clause::Within(dur)
             }
             "skip" => Clause::Skip(self.skip()?),
@@ -244,7 +271,11 @@ impl Parser<'_> {
             "having" => Clause::Having(self.expr()?),
             "suppress" => {
                 let dur = self.dur("a duration such as `1m`")?;
-                let by = if self.eat_word("by") { self.names("a name")? } else { Vec::new() };
+                let by = if self.foreign_by() || self.eat_word("by") {
+                    self.names("a name")?
+                } else {
+                    Vec::new()
+                };
                 Clause::Suppress(dur, by)
             }
             "once" => Clause::Once(self.once()?),
@@ -252,9 +283,25 @@ impl Parser<'_> {
         })
     }
 
+    /// Reports the `per` of `suppress 10m per user`, and goes on as behind `by`.
+    fn foreign_by(&mut self) -> bool {
+        let name = self.word_at(1);
+        let is_name = !name.is_empty() && !words::is_reserved(name);
+        if self.peek().first_on_line || !is_name || !matches!(self.word(), "per" | "for" | "each") {
+            return false;
+        }
+        self.report_unexpected("`by` or the next clause", format!("write `by {name}`"));
+        self.bump();
+        true
+    }
+
     fn once(&mut self) -> Parsed<Once> {
         if !self.eat_word("per") {
             return Ok(Once::Key);
+        }
+        if !self.is_word("rule") && !self.peek().first_on_line {
+            let help = "`once` alone is once for each key, `once per rule` once for the whole rule";
+            return self.fail_unexpected("`rule`", help);
         }
         self.expect_word_of("rule", Some("once"))?;
         Ok(Once::Rule)
@@ -345,8 +392,19 @@ impl Parser<'_> {
                 self.bump();
             }
         }
+        if matches!(
+            self.kind(),
+            LexemeKind::OpenParen | LexemeKind::OpenBracket | LexemeKind::OpenBrace
+        ) {
+            let help = "write `key user, ip`; where a type calls the field differently, \
+                        `key user { login: user_id }`";
+            return self.fail_unexpected(EXPECTED, help);
+        }
         loop {
-            let name = self.name(EXPECTED)?;
+            let mut name = self.name(EXPECTED)?;
+            if self.is(LexemeKind::Dot) {
+                self.dotted_key(&mut name);
+            }
             let mut paths = Vec::new();
             if self.is(LexemeKind::OpenBrace) {
                 let open = self.bump_open();
@@ -359,17 +417,6 @@ impl Parser<'_> {
                         Ok(())
                     })
                 })?;
-            } else if self.is(LexemeKind::Dot) {
-                let field = match self.word_at(1) {
-                    "" => "user",
-                    field => field,
-                };
-                let diagnostic = self.not_expected("`,` or the next clause").help(format!(
-                    "`key {field}` is the field `{field}` of every event; a nested field is named per \
-                     event type: `key {0} {{ login: {0}.{field} }}`",
-                    name.node
-                ));
-                return self.fail(diagnostic);
             }
             parts.push(KeyPart { name, paths });
             if !self.another_name() {
@@ -378,8 +425,29 @@ impl Parser<'_> {
         }
     }
 
+    /// Takes the rest of `process.entity_id`, which is reported and read as one name.
+    fn dotted_key(&mut self, name: &mut Name) {
+        let place = self.peek().span;
+        while self.is(LexemeKind::Dot)
+            && matches!(self.nth(1).kind, LexemeKind::Word | LexemeKind::Quoted)
+        {
+            self.bump();
+            name.node = format!("{}.{}", name.node, self.any_name().node);
+        }
+        name.span = self.since(name.span);
+        let nested = &name.node;
+        let message = "a name with a dot needs back-quotes in a key";
+        let (root, field) = nested.split_once('.').unwrap_or((nested, "user"));
+        let help = format!(
+            "write `` key `{nested}` `` if that is a nested field, `key {field}` if `{root}` is an \
+             event type"
+        );
+        self.report_at(place, message, help);
+    }
+
     fn skip(&mut self) -> Parsed<Skip> {
         const EXPECTED: &str = "`none`, `past last`, `to next`, `to first NAME` or `to last NAME`";
+        let start = self.peek().span;
         let strategy = if self.eat_word("none") {
             SkipStrategy::None
         } else if self.eat_word("past") {
@@ -412,8 +480,21 @@ impl Parser<'_> {
                 None => diagnostic,
             });
         };
+        let strategy_text = self.shown(self.since(start)).unwrap_or("past last");
+        self.noun_behind(&format!("skip {strategy_text}"));
         let ordered = self.eat_word("ordered");
         Ok(Skip { strategy, ordered })
+    }
+
+    /// Takes the `row` of `skip past last row`, which is reported. `clause` is what is before it.
+    fn noun_behind(&mut self, clause: &str) {
+        let nouns = ["event", "events", "row", "rows", "matches", "step", "steps", "element"];
+        if self.peek().first_on_line || !nouns.contains(&self.word()) {
+            return;
+        }
+        let message = format!("leave {} out here", self.found());
+        self.report_at(self.peek().span, message, format!("write `{clause}`"));
+        self.bump();
     }
 
     /// Parses the word behind `report`.
@@ -433,6 +514,7 @@ impl Parser<'_> {
                 let help = match word {
                     "each" | "every" | "any" => "write `report all`",
                     "one" | "once" | "any_one" => "write `report first 1`",
+                    "top" | "limit" | "only" => return self.top(),
                     "number" | "total" | "sum" => "write `report count`",
                     "max" | "maximal" => "write `report longest`",
                     "min" | "minimal" => "write `report shortest`",
@@ -442,7 +524,25 @@ impl Parser<'_> {
             }
         };
         self.bump();
+        self.noun_behind(&format!("report {word}"));
         Ok(report)
+    }
+
+    /// `report top 3`, which is reported and read as `report first 3`.
+    fn top(&mut self) -> Parsed<Report> {
+        let number = self.nth(1);
+        let is_number = number.kind == LexemeKind::Int && !number.first_on_line;
+        let shown = if is_number { self.text_of(number) } else { "3" };
+        let expected = "`all`, `count`, `first N`, `last N`, `longest` or `shortest`";
+        let help = format!(
+            "write `report first {shown}`: the matches that began first; by the number of events \
+             there are `longest` and `shortest`, by a value `having`"
+        );
+        self.report_unexpected(expected, help);
+        if is_number {
+            return self.counted("first").map(Report::First);
+        }
+        Err(AlreadyReported)
     }
 
     /// The number behind `first` or `last`.
@@ -454,6 +554,7 @@ impl Parser<'_> {
         }
         let number = Spanned { node: lex::int(self.text_of(token)).unwrap_or(0), span: token.span };
         self.bump();
+        self.noun_behind(&format!("report {word} {}", self.text_of(token)));
         Ok(number)
     }
 
@@ -473,6 +574,14 @@ impl Parser<'_> {
         }
         let number = Spanned { node: lex::int(self.text_of(token)).unwrap_or(0), span: token.span };
         self.bump();
+        if !self.is_word("partials") && self.misspelled(&["partials"]).is_none() {
+            let shown = self.text_of(token);
+            let help = format!(
+                "`limit {shown} partials drop oldest` bounds the partial matches of a key; of the \
+                 matches that one event completes, `report first {shown}` reports the first"
+            );
+            return self.fail_unexpected("`partials`", help);
+        }
         self.expect_word_of("partials", Some("limit 1000 partials drop oldest"))?;
         let policy = if self.eat_word("fail") {
             LimitPolicy::Fail
@@ -564,10 +673,7 @@ impl Parser<'_> {
                 } else if self.is(LexemeKind::Dot) && !last.is_empty() {
                     format!("a value needs a name here: `{last}: {root}.{last}`")
                 } else {
-                    format!(
-                        "a value needs a name here: `name: {root}{}...`",
-                        self.text_of(self.peek())
-                    )
+                    format!("a value needs a name here: `{}`", self.named_value(start))
                 };
                 self.fail(diagnostic.help(help))
             }
@@ -575,11 +681,28 @@ impl Parser<'_> {
         }
     }
 
+    /// The text of `count(a) as n`, which begins at the token `start`, as it is written here.
+    fn named_value(&self, start: usize) -> String {
+        let close = self.brackets.partner(self.at).unwrap_or(self.at);
+        let value = self.shown(self.tokens[start].span.to(self.tokens[close].span));
+        let next = |n: usize| self.text_of(self.tokens[(close + n).min(self.tokens.len() - 1)]);
+        match value {
+            Some(value) if next(1) == "as" && words::is_word(next(2)) => {
+                format!("{}: {value}", next(2))
+            }
+            Some(value) if close > self.at => format!("name: {value}"),
+            _ => {
+                let root = self.text_of(self.tokens[start]);
+                format!("name: {root}{}...", self.text_of(self.peek()))
+            }
+        }
+    }
+
     /// Takes the words of `at least 5m`, `last 5m`, which are reported.
     fn words_before_duration(&mut self, expected: &str) {
         let width = match (self.word(), self.word_at(1)) {
             ("at", "least" | "most") | ("more" | "less", "than") | ("up", "to") => 2,
-            ("last" | "exactly" | "about" | "max" | "next", _) => 1,
+            ("last" | "exactly" | "about" | "max" | "next" | "for" | "every", _) => 1,
             _ => return,
         };
         let number = self.nth(width);
@@ -613,6 +736,17 @@ impl Parser<'_> {
     /// A duration, a parameter or a path to one.
     pub(super) fn dur(&mut self, expected: &str) -> Parsed<Dur> {
         self.words_before_duration(expected);
+        if let Some(written) = iso_duration(self.word()) {
+            let place = self.peek().span;
+            self.report_at(
+                place,
+                "a duration is a number with its unit",
+                format!("write `{written}`"),
+            );
+            self.bump();
+            // Any length will do: nothing runs with this mistake in it.
+            return Ok(Dur::Literal(Spanned { node: 60_000, span: place }));
+        }
         match self.kind() {
             LexemeKind::Duration => {
                 let span = self.peek().span;
@@ -662,6 +796,22 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+/// Returns the spelling of a duration such as `PT5M` or `P1DT2H`.
+fn iso_duration(word: &str) -> Option<String> {
+    let rest = word.strip_prefix('P')?;
+    let (days, time) = rest.split_once('T').unwrap_or((rest, ""));
+    let digits = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    let fits = |text: &str, units: &str| {
+        text.is_empty()
+            || digits(text)
+                && text.ends_with(|c| units.contains(c))
+                && text.chars().all(|c| c.is_ascii_digit() || units.contains(c))
+    };
+    let is_duration =
+        !(days.is_empty() && time.is_empty()) && fits(days, "DW") && fits(time, "HMS");
+    is_duration.then(|| format!("{days}{time}").to_ascii_lowercase())
 }
 
 /// True if a rule may have several clauses of this kind.

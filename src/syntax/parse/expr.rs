@@ -121,6 +121,7 @@ impl Parser<'_> {
             LexemeKind::Slash => BinaryOp::Div,
             LexemeKind::Percent => BinaryOp::Rem,
             LexemeKind::AndAnd => BinaryOp::And,
+            LexemeKind::OrOr if self.at_modifier() => return None,
             LexemeKind::OrOr => BinaryOp::Or,
             LexemeKind::Word => {
                 let word = self.word();
@@ -380,6 +381,12 @@ impl Parser<'_> {
                 }
                 self.path_operand()
             }
+            LexemeKind::Question
+                if self.at_adjacent(LexemeKind::Word) || self.at_adjacent(LexemeKind::Quoted) =>
+            {
+                self.optional_field();
+                self.operand()
+            }
             LexemeKind::Dot if self.nth(1).kind == LexemeKind::Int => {
                 let digits = self.text_of(self.nth(1));
                 self.fail_unexpected(EXPECTED, format!("write `0.{digits}`"))
@@ -387,6 +394,11 @@ impl Parser<'_> {
             _ => {
                 if let Some(literal) = self.plain_literal(Sign::Plus)? {
                     return self.grow(token.span, Expr::Literal(literal), 0);
+                }
+                if self.last_kind() == Some(LexemeKind::Percent) {
+                    let help =
+                        "`%` is the remainder of a division; ten percent of `x` is `0.1 * x`";
+                    return self.fail_unexpected(EXPECTED, help);
                 }
                 self.unexpected(EXPECTED)
             }
@@ -412,11 +424,35 @@ impl Parser<'_> {
         if self.is_word("not") && self.word_at(1).eq_ignore_ascii_case("null") {
             return self.fail_unexpected("an operator", "write `is not null`");
         }
+        if self.at_modifier() {
+            let help = words::modifier_elsewhere(self.word_at(1));
+            return self.fail_unexpected("an operator", help);
+        }
         if self.is(LexemeKind::Colon) {
             let help = "write `==`, or `like` for text with `*`: `name like \"cmd*\"`";
             return self.fail_unexpected("an operator", help);
         }
         self.close(open, "an operator")
+    }
+
+    /// Takes the `?` of `?process.name`, which is reported.
+    fn optional_field(&mut self) {
+        let place = self.bump().span;
+        let mut last = self.at;
+        while self.tokens[last + 1].kind == LexemeKind::Dot
+            && matches!(
+                self.tokens.get(last + 2).map(|token| token.kind),
+                Some(LexemeKind::Word | LexemeKind::Quoted)
+            )
+        {
+            last += 2;
+        }
+        let path = self.shown(self.peek().span.to(self.tokens[last].span)).unwrap_or("x");
+        let field = self.text_of(self.tokens[last]);
+        let message = "the declaration says that a field may be missing, not the condition";
+        let help =
+            format!("write `{path}`, and in its `event` the type with `?`: `{field}: string?`");
+        self.report_at(place, message, help);
     }
 
     fn path_operand(&mut self) -> Parsed<ExprTree> {
@@ -427,7 +463,18 @@ impl Parser<'_> {
     fn call(&mut self) -> Parsed<ExprTree> {
         let name = self.any_name();
         let open = self.bump_open();
+        if self.is(LexemeKind::Star) && self.nth(1).kind == LexemeKind::CloseParen {
+            let help = "`count(step)` is the number of events of a step, `matches.count` that of the \
+                        matches";
+            return self.fail_unexpected("a step", help);
+        }
         let (arguments, height) = self.arguments(open, LexemeKind::CloseParen, "an argument")?;
+        if self.is(LexemeKind::Dot) && self.at_adjacent(LexemeKind::Word) {
+            let inner = self.shown(self.tokens[open + 1].span.to(self.tokens[self.at - 2].span));
+            let (function, inner) = (&name.node, inner.unwrap_or("x"));
+            let help = format!("write `{function}({inner}.{})`", self.word_at(1));
+            return self.fail_unexpected("an operator", help);
+        }
         self.grow(self.since(name.span), Expr::Call(name, arguments), height)
     }
 

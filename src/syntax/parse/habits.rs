@@ -3,7 +3,7 @@
 
 use crate::diagnostic::{Span, nearest};
 
-use super::super::ast::{Name, Spanned, Step};
+use super::super::ast::{ANY_EVENT, Name, Spanned, Step};
 use super::super::lex::{self, LexemeKind};
 use super::super::words;
 use super::brackets::starts_clause;
@@ -59,9 +59,10 @@ impl Parser<'_> {
     /// Signs of regular expressions before a step.
     fn foreign_sign(&mut self) -> Parsed<()> {
         let help = match self.kind() {
-            LexemeKind::Dot => {
+            LexemeKind::Dot | LexemeKind::Star => {
                 "other events may come between two steps: write `a -> b`; `any event` is a step of any type"
             }
+            LexemeKind::OpenBrace => words::HOW_OFTEN,
             LexemeKind::Arrow | LexemeKind::FatArrow => {
                 "put a step before this arrow, or leave it out"
             }
@@ -190,12 +191,15 @@ impl Parser<'_> {
         let condition = if short { condition } else { "..." };
         let message = "the event type stands before its condition";
         let place = start.to(self.nth(2).span);
-        self.report_at(place, message, format!("write `{name}[{condition}]`"));
+        let wildcard = name == "any";
+        let shown = if wildcard { ANY_EVENT } else { name };
+        self.report_at(place, message, format!("write `{shown}[{condition}]`"));
         self.bump();
-        let name = self.any_name();
+        let mut name = self.any_name();
+        shown.clone_into(&mut name.node);
         self.bump();
         let condition = self.recover_in(open, |this| this.closed_expr(open))?;
-        Ok(Step { name, wildcard: false, condition, span: self.since(start) })
+        Ok(Step { name, wildcard, condition, span: self.since(start) })
     }
 
     /// Parses parentheses behind `name`: a condition, which is reported and read as one, or the
@@ -297,6 +301,88 @@ impl Parser<'_> {
         self.report_at(place, message, "steps are joined with `->`: `a -> b`");
         self.jump(self.at + width);
         true
+    }
+
+    /// True at `name|contains: "a"`, a modifier of Sigma.
+    pub(super) fn at_modifier(&self) -> bool {
+        self.is(LexemeKind::OrOr)
+            && self.text_of(self.peek()) == "|"
+            && self.at_adjacent(LexemeKind::Word)
+            && matches!(self.nth(2).kind, LexemeKind::Colon | LexemeKind::OrOr)
+    }
+
+    /// True at `with runs=3`.
+    pub(super) fn at_runs(&self) -> bool {
+        self.is_word("with") && self.word_at(1).eq_ignore_ascii_case("runs")
+    }
+
+    /// The number of tokens before the duration of `maxspan 1m`, `with maxspan=1m`.
+    pub(super) fn at_foreign_bound(&self) -> Option<usize> {
+        let word = usize::from(self.is_word("with"));
+        if !words::is_bound_elsewhere(self.word_at(word)) {
+            return None;
+        }
+        let sign = matches!(self.nth(word + 1).kind, LexemeKind::Assign | LexemeKind::Colon);
+        let width = word + 1 + usize::from(sign);
+        let duration = self.nth(width);
+        let is_duration = matches!(
+            duration.kind,
+            LexemeKind::Duration | LexemeKind::Int | LexemeKind::Dollar | LexemeKind::Str
+        );
+        (is_duration && !duration.first_on_line).then_some(width)
+    }
+
+    /// Takes the words of `maxspan = 1m` before the duration, which are reported.
+    pub(super) fn foreign_bound(&mut self) -> bool {
+        let Some(width) = self.at_foreign_bound() else { return false };
+        let place = self.peek().span.to(self.nth(width - 1).span);
+        let duration = self.nth(width);
+        let shown = match duration.kind {
+            LexemeKind::Duration => self.text_of(duration).to_owned(),
+            LexemeKind::Dollar => format!("${}", self.word_at(width + 1)),
+            _ => "10m".to_owned(),
+        };
+        let message = "the time bound of a match is `within`";
+        self.report_at(place, message, format!("write `within {shown}`"));
+        self.jump(self.at + width);
+        true
+    }
+
+    /// Takes what others write after the duration of a `within`, which is reported.
+    pub(super) fn behind_bound(&mut self, bound: &str) {
+        if self.peek().first_on_line {
+            return;
+        }
+        let place = self.peek().span;
+        match self.word() {
+            "every" | "sliding" | "slide" | "hop" | "hopping" | "tumbling" => {
+                let message = "a bound has no interval";
+                let help = format!(
+                    "`within {bound}` counts from the first event of each match; `suppress 10m` \
+                     reports a key at most once in ten minutes, and `a -> not b for 10m repeat` \
+                     reports a silence again and again"
+                );
+                self.report_at(place, message, help);
+                self.bump();
+                self.eat_word("by");
+                self.skip_interval();
+            }
+            "of" | "after" | "from" | "since" => {
+                let message = "a bound counts from the first event of the match to its last";
+                let help = format!(
+                    "write `within {bound}` alone; a bound between two steps is `a ->[..{bound}] b`"
+                );
+                self.report_at(place, message, help);
+                self.bump();
+                while !self.peek().first_on_line
+                    && self.is(LexemeKind::Word)
+                    && !words::CLAUSES.contains(&self.word())
+                {
+                    self.bump();
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Takes the `$` of a regular expression behind a step, and reports it.

@@ -123,6 +123,8 @@ impl Parser<'_> {
         let word = self.word();
         let diagnostic = if words::CLAUSES.contains(&word) {
             diagnostic.help(format!("`{word}` is a clause: it stands inside `rule name {{ ... }}`"))
+        } else if self.is(LexemeKind::Minus) && self.at_adjacent(LexemeKind::Minus) {
+            diagnostic.help(words::COMMENT)
         } else if self.is(LexemeKind::CloseBrace) {
             diagnostic.help("there is no `{` that this closes")
         } else if self.is(LexemeKind::OpenBrace) || words::starts_rule_elsewhere(word) {
@@ -635,8 +637,8 @@ impl Parser<'_> {
         match unit {
             Some(unit) => {
                 let span: Span = self.peek().span.to(next.span);
-                let mut diagnostic = diagnostic;
-                diagnostic.primary.span = span;
+                let message = "a number and its unit are one word";
+                let diagnostic = Diagnostic::error(Code::UnexpectedToken, span, message);
                 diagnostic.help(format!("write `{number}{unit}`"))
             }
             None if number == "0" => diagnostic.help("write `0s`"),

@@ -143,6 +143,12 @@ impl<'s> Parser<'s> {
         self.kind() == kind
     }
 
+    /// True if a token of this kind follows without a space.
+    fn at_adjacent(&self, kind: LexemeKind) -> bool {
+        let next = self.nth(1);
+        next.kind == kind && next.span.start == self.peek().span.end
+    }
+
     fn is_word(&self, word: &str) -> bool {
         self.word() == word
     }
@@ -150,6 +156,11 @@ impl<'s> Parser<'s> {
     /// The place of the token before this one.
     fn last_end(&self) -> Span {
         self.at.checked_sub(1).map_or(Span::default(), |last| self.tokens[last].span)
+    }
+
+    /// The kind of the token before this one.
+    fn last_kind(&self) -> Option<LexemeKind> {
+        self.at.checked_sub(1).map(|last| self.tokens[last].kind)
     }
 
     /// From `start` to the last token that was taken.
@@ -370,11 +381,26 @@ impl<'s> Parser<'s> {
         let (_, closer) = closer_of(self.tokens[open].kind);
         let message = format!("this `{shown}` is never closed");
         let diagnostic = Diagnostic::error(Code::UnclosedBracket, opener, message);
+        if let Some(comment) = self.commented_out(open, closer) {
+            let help = format!("the `{closer}` on this line is part of the comment");
+            return diagnostic.context(comment, "the comment begins here").help(help);
+        }
         if self.is(LexemeKind::End) {
             diagnostic.help(format!("the file ends without a `{closer}` for it"))
         } else {
             diagnostic.context(self.peek().span, format!("expected `{closer}` before this"))
         }
+    }
+
+    /// The `#` of a comment with a `closer` in it, on the line of the bracket at the index `open`.
+    fn commented_out(&self, open: usize, closer: &str) -> Option<Span> {
+        let behind = self.tokens[open].span.end as usize;
+        let end = self.text[behind..].find('\n').map_or(self.text.len(), |n| behind + n);
+        let tokens = self.tokens[open..].iter();
+        let last = tokens.take_while(|token| token.span.end as usize <= end).last()?;
+        let comment = self.text.get(last.span.end as usize..end)?.trim_start();
+        let start = end - comment.len();
+        (comment.starts_with('#') && comment.contains(closer)).then(|| Span::new(start, start + 1))
     }
 
     /// Runs `inner` behind the bracket at the index `open`. If it fails, goes on behind the

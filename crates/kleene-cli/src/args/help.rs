@@ -30,7 +30,8 @@ Each result is one JSON object a line on standard output, or a short line for pe
 summary on standard error counts events, matches, timeouts, late, rejected and unknown events.
 
 Times are RFC 3339 or epoch numbers (--time-unit). The event time is the declared field of type
-`time`; where a type declares none, or an event lacks it, it is the field `ts` (--time-field).
+`time`; where a type declares none, or an event lacks it, it is the field `ts`. With --time-field it
+is that field of every event.
 
 The end of the input is not the end of time: partial matches that are open there stay open and are
 counted, unless --end-of-time says that nothing comes after the input.

@@ -24,9 +24,9 @@ use kleene_runner::{
 use super::run::{Outlets, Stop, stopped, takeable};
 use crate::args::RunArgs;
 use crate::byte_budget::{ByteBudget, Permit};
-use crate::input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser};
+use crate::input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser, TimeUnit};
 use crate::interrupt::Interrupt;
-use crate::review::{EventCounts, TimeSource};
+use crate::review::EventCounts;
 use crate::tally::Tally;
 use kleene_tools::counts::Counts;
 use kleene_tools::output::Shapes;
@@ -61,7 +61,7 @@ pub(super) fn run(
     interrupt: &Interrupt,
 ) -> Result<Finished> {
     let threads: usize = args.matching.threads.into();
-    let source = outlets.review.time_source().clone();
+    let unit = outlets.review.unit();
     // The header of CSV comes first: all parsers need it.
     let (mut is_empty, mut stop, mut first) = (true, None, Vec::new());
     while stop.is_none() && !parser.is_ready() {
@@ -69,8 +69,7 @@ pub(super) fn run(
             Ok(block) => {
                 is_empty = false;
                 // There is nobody yet who could use its memory again.
-                let parsed =
-                    Parsed::new(&mut parser, &source, block, Vec::new(), mpsc::channel().0);
+                let parsed = Parsed::new(&mut parser, unit, block, Vec::new(), mpsc::channel().0);
                 stop = parsed.unreadable.clone().map(|reason| Stop::CannotRead(anyhow!(reason)));
                 first.push(parsed);
             }
@@ -86,13 +85,13 @@ pub(super) fn run(
     if first.into_iter().all(|parsed| crew.send(parsed).is_ok()) && stop.is_none() {
         let budget = ByteBudget::new(IN_FLIGHT + threads * IN_FLIGHT_PER_THREAD);
         let (mut inlet, outlet) = in_order(threads, 1, || {
-            let (mut parser, source) = (parser.clone(), source.clone());
+            let mut parser = parser.clone();
             let (home, spent) = mpsc::channel();
             move |(block, permit)| {
                 // Memory that was allocated by this thread is freed by this thread, which
                 // allocators handle best.
                 let entries = spent.try_iter().map(cleared).last().unwrap_or_default();
-                let mut parsed = Parsed::new(&mut parser, &source, block, entries, home.clone());
+                let mut parsed = Parsed::new(&mut parser, unit, block, entries, home.clone());
                 parsed.permit = Some(permit);
                 parsed
             }
@@ -122,6 +121,8 @@ pub(super) fn run(
         (Stop::End, Some(newest)) => {
             // The moment of the last event is over. Where this fails, to stop says why.
             let _ = crew.send(Parsed::end(newest));
+            // The summary counts what can still go on.
+            let _ = crew.sweep();
             crew.stop()?
         }
         _ => crew.stop()?,
@@ -212,7 +213,7 @@ impl Parsed {
     /// Parses a block; `entries` has no more than space.
     fn new(
         parser: &mut Parser,
-        source: &TimeSource,
+        unit: TimeUnit,
         block: Block,
         mut entries: Vec<Entry>,
         home: Sender<Vec<Entry>>,
@@ -230,7 +231,7 @@ impl Parsed {
             let start = cursor;
             entries.push(match parser.next_item(&block, &mut cursor) {
                 Some(Item::Event(event, origin)) => {
-                    seen.event(&event, &origin, source);
+                    seen.event(&event, &origin, unit);
                     newest = newest.max(takeable(&event));
                     Entry::Event(event, start)
                 }

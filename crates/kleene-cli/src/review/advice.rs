@@ -37,7 +37,6 @@ pub(super) fn findings(review: &Review, facts: &Facts<'_>) -> Findings {
     }
     let unusable = advice.unusable();
     hints.extend(advice.rejected());
-    hints.extend(advice.no_named_time());
     hints.extend(advice.misdated());
     hints.extend(advice.late());
     hints.extend(advice.types());
@@ -254,20 +253,6 @@ impl Advice<'_> {
                 self.facts.loaded.declared()
             ),
         }
-    }
-
-    /// A field of `--time-field` that no event has: other fields gave the times.
-    fn no_named_time(&self) -> Option<String> {
-        let name = self.facts.args.time_field.as_deref()?;
-        let is_there = match self.facts.args.format() {
-            Format::Csv => self.facts.header.iter().any(|column| column == name),
-            Format::Jsonl => self.review.seen.has_named_time,
-        };
-        (self.events() > 0 && !is_there).then(|| {
-            format!(
-                "no event has the field `{name}` (--time-field): their declared times were used"
-            )
-        })
     }
 
     /// Times that hardly any log has.

@@ -13,10 +13,9 @@ use std::sync::Arc;
 use kleene::hir::Rule;
 use kleene::schema::{Schema, TypeId};
 use kleene::{Event as _, Record, Timestamp};
-use memchr::memmem::Finder;
 
 use crate::args::InputArgs;
-use crate::input::{Format, Origin, TimeUnit};
+use crate::input::{Origin, TimeUnit};
 use crate::rules::Loaded;
 use kleene_tools::counts::Counts;
 use reasons::Reasons;
@@ -32,7 +31,8 @@ const SAMPLE: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Review {
     schema: Arc<Schema>,
-    source: TimeSource,
+    /// The unit of times that are numbers.
+    unit: TimeUnit,
     seen: EventCounts,
     /// Events of each type that came too late.
     late_of_type: Vec<u64>,
@@ -41,26 +41,6 @@ pub(crate) struct Review {
     reasons: Reasons,
     /// True if the input was read in part before.
     is_partial: bool,
-}
-
-/// The source of event times in the input, as the options name it.
-#[derive(Clone, Debug)]
-pub(crate) struct TimeSource {
-    unit: TimeUnit,
-    /// The field of `--time-field` in JSON, where it is given. The header of CSV says by itself which
-    /// fields there are.
-    named: Option<Finder<'static>>,
-}
-
-impl TimeSource {
-    fn of(args: &InputArgs) -> TimeSource {
-        let name = args.time_field.as_deref().filter(|_| args.format() == Format::Jsonl);
-        let named = name.map(|name| {
-            let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
-            Finder::new(&format!("\"{last}\"")).into_owned()
-        });
-        TimeSource { unit: args.time_unit, named }
-    }
 }
 
 /// Counts of the events that could be read, of a whole input or of a block.
@@ -74,8 +54,6 @@ pub(crate) struct EventCounts {
     misdated: u64,
     /// The first of them.
     first_misdated: Option<Misdated>,
-    /// True if the field of `--time-field` came in an event.
-    has_named_time: bool,
 }
 
 /// An event with a time that hardly any log has.
@@ -135,7 +113,7 @@ impl Findings {
 impl EventCounts {
     /// Takes in an event, which is on a line.
     #[inline]
-    pub(crate) fn event(&mut self, event: &Record, origin: &Origin<'_>, source: &TimeSource) {
+    pub(crate) fn event(&mut self, event: &Record, origin: &Origin<'_>, unit: TimeUnit) {
         let (ty, time) = (event.type_id().index(), event.time());
         match self.of_type.get_mut(ty) {
             Some(count) => *count += 1,
@@ -145,12 +123,7 @@ impl EventCounts {
             self.newest = Some((time, origin.line));
         }
         if !(YEAR_1971..YEAR_2100).contains(&time.as_millis()) {
-            self.odd_time(time, origin, source.unit);
-        }
-        if let Some(field) = &source.named
-            && !self.has_named_time
-        {
-            self.has_named_time = field.find(origin.text).is_some();
+            self.odd_time(time, origin, unit);
         }
     }
 
@@ -194,7 +167,6 @@ impl EventCounts {
             self.newest = later.newest;
         }
         self.misdated += later.misdated;
-        self.has_named_time |= later.has_named_time;
         if self.first_misdated.is_none() {
             self.first_misdated.clone_from(&later.first_misdated);
         }
@@ -206,7 +178,7 @@ impl Review {
     pub(crate) fn new(schema: &Arc<Schema>, args: &InputArgs) -> Review {
         Review {
             schema: schema.clone(),
-            source: TimeSource::of(args),
+            unit: args.time_unit,
             seen: EventCounts::default(),
             late_of_type: Vec::new(),
             most_late: 0,
@@ -220,9 +192,9 @@ impl Review {
         self.is_partial = true;
     }
 
-    /// Returns the source of event times.
-    pub(crate) fn time_source(&self) -> &TimeSource {
-        &self.source
+    /// Returns the unit of times that are numbers.
+    pub(crate) fn unit(&self) -> TimeUnit {
+        self.unit
     }
 
     /// Goes on with events of the types of `schema`, in which those of before have their numbers.
@@ -233,7 +205,7 @@ impl Review {
     /// Takes in an event, whatever becomes of it.
     #[inline]
     pub(crate) fn event(&mut self, event: &Record, origin: &Origin<'_>) {
-        self.seen.event(event, origin, &self.source);
+        self.seen.event(event, origin, self.unit);
     }
 
     /// Takes in what was seen of a block.

@@ -71,7 +71,22 @@ pub(crate) struct Moment<'a> {
     pub(crate) has_ended: bool,
 }
 
+/// A checkpoint that is not written yet.
+pub(crate) struct HeldCheckpoint {
+    head: Value,
+    snapshot: Vec<u8>,
+    is_whole: bool,
+}
+
 impl State {
+    /// Adds the length of the output with what the end of the input brought. A run that goes on
+    /// cuts the output back to the checkpoint.
+    pub(crate) fn with_end(&self, mut held: HeldCheckpoint, output: Option<u64>) -> HeldCheckpoint {
+        held.head["output_whole"] = json!(output);
+        held.head["output_whole_end"] = written::probe(Some(&self.output), output);
+        held
+    }
+
     /// Opens the directory of a run's state, and finds what it goes on from.
     pub(crate) fn open(path: &Path, args: &RunArgs) -> Result<(State, Option<Resumed>)> {
         let input = Input::open(&args.events.input)?;
@@ -81,6 +96,8 @@ impl State {
         let resumed = newest.map(|checkpoint| {
             same_setting(&checkpoint.head["run"], &setting)?;
             let ends = ["output_end", "rejects_end"].map(|name| checkpoint.head[name].clone());
+            let whole = checkpoint.head["output_whole"].as_u64();
+            let whole_end = checkpoint.head["output_whole_end"].clone();
             let (probed, mut resumed) = read(checkpoint)?;
             if let Some(input) = &input {
                 let has_grown = input.expect(&probed, resumed.position)?;
@@ -100,7 +117,12 @@ impl State {
             }
             let Resumed { output, rejects, .. } = resumed;
             let is_done = resumed.is_finished || resumed.is_at_end;
-            written::expect("the output", Some(&args.output), output, &ends[0], is_done)?;
+            // What the end of the input brought is in the output, and not in the checkpoint.
+            let (output, end) = match whole.filter(|_| is_done) {
+                Some(whole) => (Some(whole), &whole_end),
+                None => (output, &ends[0]),
+            };
+            written::expect("the output", Some(&args.output), output, end, is_done)?;
             let path = args.rejects.as_deref();
             written::expect("the file of rejects", path, rejects, &ends[1], is_done)?;
             Ok::<_, anyhow::Error>(resumed)
@@ -136,9 +158,13 @@ impl State {
         matches!(self.every, Every::Time(every) if self.last.elapsed() >= every)
     }
 
-    /// Keeps where the run is, and what `engine` holds. What the checkpoint says of output has to
-    /// be written before.
-    pub(crate) fn keep(&mut self, moment: &Moment<'_>, engine: &mut Engine<Record>) -> Result<()> {
+    /// Makes a checkpoint of where the run is and what `engine` holds, which
+    /// [`write`](State::write) keeps. What it says of output has to be written before.
+    pub(crate) fn hold(
+        &mut self,
+        moment: &Moment<'_>,
+        engine: &mut Engine<Record>,
+    ) -> Result<HeldCheckpoint> {
         let Moment { position, output, rejects, counts, tally, has_ended } = *moment;
         let head = json!({
             "run": self.setting,
@@ -165,7 +191,12 @@ impl State {
         if let Some(failure) = engine.failure() {
             return Err(failure.clone()).context("there is no checkpoint of what is held now");
         }
-        self.directory.write(head, &snapshot, is_whole)?;
+        Ok(HeldCheckpoint { head, snapshot, is_whole })
+    }
+
+    /// Keeps a checkpoint.
+    pub(crate) fn write(&mut self, held: HeldCheckpoint) -> Result<()> {
+        self.directory.write(held.head, &held.snapshot, held.is_whole)?;
         self.last = Instant::now();
         self.events = 0;
         Ok(())
@@ -195,12 +226,14 @@ fn setting(args: &RunArgs) -> Value {
         "strict": reading.is_strict.then_some(true),
         "steps-per-event": args.matching.steps_per_event,
         "matches-per-set": args.matching.matches_per_set,
+        "graph-nodes-per-key": args.matching.graph_nodes_per_key,
         "out-of-order": args.events.out_of_order.map(|bound| bound.as_millis().to_string()),
     })
 }
 
 /// Options that checkpoints of older versions do not have.
-const ADDED: [&str; 5] = ["max-line", "param", "steps-per-event", "matches-per-set", "strict"];
+const ADDED: [&str; 6] =
+    ["max-line", "param", "steps-per-event", "matches-per-set", "graph-nodes-per-key", "strict"];
 
 fn same_setting(before: &Value, now: &Value) -> Result<()> {
     let Some(fields) = now.as_object() else { return Ok(()) };

@@ -362,6 +362,71 @@ fn a_daily_batch_carries_over() {
     assert!(ran.stderr.contains("grown since it was read to its end with"), "{}", ran.stderr);
 }
 
+/// Rules that feed others with matches of events and of deadlines.
+const FED: &str = "event hit { user: string, v: int, at: time }
+rule low { key user match hit[v > 0] as h emit as seen { user, v: h.v } }
+rule high { key user match seen as s emit { user, v: s.v } }
+rule twice { key user match seen as s -> next hit as h within 1h emit { user, v: [s.v, h.v] } }
+rule quiet { key user match hit as h -> not hit for 1s emit as calm { user } }
+rule after { key user match calm as c emit { user } }
+";
+
+#[test]
+fn what_rules_feed_at_the_last_moment_is_reported_once_wherever_the_input_is_cut() {
+    let times = [0, 5000, 5000, 5000, 6000, 6000, 9000, 10_000];
+    let line = |(v, at): (usize, &u64)| {
+        let user = if v % 3 == 2 { "b" } else { "a" };
+        format!(
+            "{{\"type\":\"hit\",\"user\":\"{user}\",\"v\":{v},\"at\":{}}}\n",
+            at + 1_714_557_600_000
+        )
+    };
+    let lines: Vec<String> = times.iter().enumerate().map(line).collect();
+    let dir = Dir::new(&[("rules.cep", FED.as_bytes())]);
+    let plain = |lines: &[String]| {
+        dir.write("plain.jsonl", lines.concat().as_bytes());
+        dir.run("run rules.cep -i plain.jsonl --quiet").stdout
+    };
+    assert!(plain(&lines).contains("\"rule\":\"after\""), "the test tests nothing");
+    for cut in 1..lines.len() {
+        for then in cut..=lines.len().min(cut + 1) {
+            let _ = std::fs::remove_dir_all(dir.path("state"));
+            for until in [cut, then, lines.len()] {
+                dir.write("in.jsonl", lines[..until].concat().as_bytes());
+                let ran = dir.run("run rules.cep -i in.jsonl -o out.jsonl --state state");
+                assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+                assert_eq!(dir.read("out.jsonl"), plain(&lines[..until]), "{cut} {then} {until}");
+                if !ran.stderr.starts_with("nothing new") {
+                    let found = plain(&lines[..until]).lines().count();
+                    assert_eq!(ran.count("matches"), u64::try_from(found).unwrap());
+                }
+            }
+        }
+    }
+    // The end of time follows what the end of the input brought.
+    let args = "run rules.cep -i in.jsonl -o out.jsonl --state state --end-of-time";
+    assert_eq!(dir.run(args).code, Some(0));
+    let whole = dir.run("run rules.cep -i in.jsonl --end-of-time --quiet").stdout;
+    assert_eq!(dir.read("out.jsonl"), whole);
+}
+
+#[test]
+fn an_output_that_was_changed_behind_the_checkpoint_is_refused() {
+    let dir = Dir::new(&[("rules.cep", FED.as_bytes())]);
+    let hit = r#"{"type":"hit","user":"a","v":1,"at":1714557600000}"#;
+    dir.write("in.jsonl", format!("{hit}\n").as_bytes());
+    let args = "run rules.cep -i in.jsonl -o out.jsonl --state state";
+    assert_eq!(dir.run(args).count("matches"), 2);
+    let output = dir.read("out.jsonl");
+    for changed in [format!("{output}x"), output.replace("high", "hugh")] {
+        dir.write("out.jsonl", changed.as_bytes());
+        let ran = dir.run(args);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains("the output out.jsonl was changed"), "{}", ran.stderr);
+        assert_eq!(dir.read("out.jsonl"), changed);
+    }
+}
+
 #[test]
 fn events_within_the_bound_wait_for_the_next_batch() {
     let args = "run rules.cep -i in.csv -o out.jsonl --out-of-order 5s --state state";

@@ -217,6 +217,13 @@ fn type_and_time_can_be_nested_or_given() {
         read(&mut nested, r#"{"event":5,"ts":1}"#),
         "no event type: missing field `event.kind`"
     );
+    // The declared field does not take its place.
+    for line in [
+        r#"{"event":{"kind":"order"},"id":"a","at":9}"#,
+        r#"{"event":{"at":null,"kind":"order"},"id":"a","at":9}"#,
+    ] {
+        assert_eq!(read(&mut nested, line), "no event time: missing field `event.at`");
+    }
     reading.fixed_type = Some(String::from("ping"));
     let mut fixed = JsonParser::new(Layouts::new(&schema(), reading));
     assert_eq!(read(&mut fixed, r#"{"type":"order","event.at":3}"#), "3 ");

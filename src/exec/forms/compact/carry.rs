@@ -14,7 +14,7 @@
 
 use super::groups::{Configuration, Configurations, MatchGroups, RunGroup, Successor};
 use crate::event::Event;
-use crate::exec::dag::NONE;
+use crate::exec::dag::{Dag, DagEvent, NONE};
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::Matcher;
 use crate::exec::migrate::Migration;
@@ -71,15 +71,15 @@ impl<E: Event> Matcher<E> {
         Some(successors)
     }
 
-    /// Returns the number of groups of a key of another matcher that would go on in this one; `None`
-    /// if the key has to become runs.
+    /// Returns the number of partial matches that the groups of a key of another matcher stand for
+    /// and that would go on in this one; `None` if the key has to become runs.
     pub(in crate::exec) fn count_carried_groups(
         &self,
         migration: &Migration,
         (old, store): (&Matcher<E>, &Store<E>),
         key: &KeyState,
         now: i64,
-    ) -> Option<usize> {
+    ) -> Option<u64> {
         let mut file = RegisterFile::new(&self.program);
         let groups = key.groups()?;
         let carried = self.carried_groups(migration, (old, store), groups, (&mut file, now))?;
@@ -87,22 +87,11 @@ impl<E: Event> Matcher<E> {
             let newest = groups.dag.newest(one.root);
             old.end(newest) > now && self.end(newest) > now
         };
-        Some(carried.iter().filter(is_open).map(|one| one.configurations.len()).sum())
-    }
-
-    /// Returns the number of partial matches that the groups of a key stand for at `now`; `None` if
-    /// the key has no groups.
-    pub(in crate::exec) fn count_grouped(&self, key: &KeyState, now: i64) -> Option<u64> {
-        let groups = key.groups()?;
         let mut dag = groups.dag.clone();
-        let mut roots: Vec<u32> = groups.all.iter().map(|group| group.root).collect();
-        dag.collect(roots.iter_mut(), |start| self.end(start) > now, |_| ());
-        let count = |(group, root): (&RunGroup, u32)| {
-            let open = group.configurations.iter().filter(|one| one.deadline > now).count();
-            dag.count(root).0.saturating_mul(open as u64)
-        };
-        let open = groups.all.iter().zip(roots).filter(|(_, root)| *root != NONE);
-        Some(open.map(count).fold(0, u64::saturating_add))
+        let mut roots: Vec<u32> = carried.iter().filter(is_open).map(|one| one.root).collect();
+        let keeps = |start: &DagEvent| old.end(start) > now && self.end(start) > now;
+        dag.collect(roots.iter_mut(), keeps, |_| ());
+        Some(count_of(&dag, roots.into_iter()))
     }
 
     /// Takes over the groups of a key of another matcher. Returns false if the key has to become
@@ -133,14 +122,20 @@ impl<E: Event> Matcher<E> {
         std::mem::swap(&mut store.arena, &mut new.arena);
         next.add(new, &to.live, carried.into_iter());
         next.collect(new, &mut { NONE }, |start| old.end(start) > now && self.end(start) > now);
-        next.set_deadline(self.span());
-        if next.run_count() > self.most_runs || next.dag.len() > self.most_nodes() {
+        if self.are_too_large(&next) {
             self.cut_groups(new, &mut next);
         }
+        next.settle(self.span());
         Matcher::put_back(new, key, next, 0);
         std::mem::swap(&mut store.arena, &mut new.arena);
         true
     }
+}
+
+/// Returns the number of chains of nodes, at most `u64::MAX`.
+fn count_of(dag: &Dag, roots: impl Iterator<Item = u32>) -> u64 {
+    let counts = roots.filter(|root| *root != NONE).map(|root| dag.count(root).0);
+    counts.fold(0, u64::saturating_add)
 }
 
 /// True if what the new state reads was read in the old state, so that a group has it.

@@ -60,6 +60,12 @@ pub(in crate::exec) struct RunGroup {
 pub(in crate::exec) struct MatchGroups {
     pub(in crate::exec) dag: Dag,
     pub(in crate::exec) all: Vec<RunGroup>,
+    /// The number of partial matches that the groups stand for, at most `u64::MAX`. Those whose
+    /// time is over count until their nodes are dropped.
+    pub(in crate::exec::forms) open: u64,
+    /// The time at which the oldest partial match has been over for half of the pattern's own
+    /// bound, so that what is over is dropped.
+    pub(super) stale: i64,
     /// The first time at which a group or a configuration is over.
     pub(super) deadline: i64,
     /// The time of the key: what is over then is gone, or will be without a report.
@@ -78,14 +84,22 @@ impl MatchGroups {
         MatchGroups {
             dag: Dag::new(preference),
             all: Vec::new(),
+            open: 0,
+            stale: i64::MAX,
             deadline: i64::MAX,
             now: i64::MIN,
         }
     }
 
-    /// Returns the number of groups. A group counts once for each of its configurations.
-    pub(in crate::exec::forms) fn run_count(&self) -> usize {
+    /// Returns the number of configurations of all groups: an event takes a step for each.
+    pub(super) fn configuration_count(&self) -> usize {
         self.all.iter().map(|group| group.configurations.len()).sum()
+    }
+
+    /// Returns the number of partial matches that the groups stand for, at most `u64::MAX`. No two
+    /// groups have partial matches with the same events.
+    pub(super) fn count(&self) -> u64 {
+        self.all.iter().fold(0, |sum: u64, group| sum.saturating_add(self.dag.count(group.root).0))
     }
 
     /// Returns the size of the graph in bytes.
@@ -107,13 +121,23 @@ impl MatchGroups {
             + self.all.iter().map(of).sum::<usize>()
     }
 
-    /// Sets the first deadline. `within` is the pattern's own bound.
-    pub(super) fn set_deadline(&mut self, within: Option<i64>) {
-        let groups = &self.all;
-        let ends = groups.iter().map(|group| self.end_of(group, within));
-        let waits = groups.iter().flat_map(|group| &group.configurations);
-        let deadlines = waits.map(|configuration| configuration.deadline);
-        self.deadline = ends.chain(deadlines).min().unwrap_or(i64::MAX);
+    /// Sets what follows from the groups: the number of partial matches, the first deadline, and
+    /// the time at which what is over is dropped. `within` is the pattern's own bound.
+    ///
+    /// All of these are the same after a restart, which keeps no node that nothing needs.
+    pub(super) fn settle(&mut self, within: Option<i64>) {
+        let (mut open, mut deadline, mut oldest) = (0_u64, i64::MAX, i64::MAX);
+        for group in &self.all {
+            open = open.saturating_add(self.dag.count(group.root).0);
+            oldest = oldest.min(self.dag.oldest(group.root).time);
+            deadline = deadline.min(self.end_of(group, within));
+            for configuration in &group.configurations {
+                deadline = deadline.min(configuration.deadline);
+            }
+        }
+        (self.open, self.deadline) = (open, deadline);
+        self.stale = within
+            .map_or(i64::MAX, |within| oldest.saturating_add(within).saturating_add(within / 2));
     }
 
     /// Returns the time at which the newest partial match of a group is over.
@@ -167,7 +191,7 @@ impl MatchGroups {
             }
         }
         self.add(store, live, changed.drain(..));
-        self.set_deadline(within);
+        self.settle(within);
     }
 
     /// Adds groups. Those with the same configurations as another become one with it.

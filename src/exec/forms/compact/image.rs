@@ -13,8 +13,21 @@ use crate::nfa::Program;
 impl FormImage for CompactForm {
     const CODE: u8 = 6;
 
-    fn count<T>(image: &Image<T>) -> usize {
-        image.groups.iter().map(|(_, configurations)| configurations.len()).sum()
+    fn count<T>(image: &Image<T>) -> u64 {
+        let mut counts: Vec<u64> = Vec::with_capacity(image.graph.len());
+        for part in &image.graph {
+            let of = |node: u32| counts.get(node as usize).copied().unwrap_or(0);
+            counts.push(match *part {
+                ImagePart::Union(one, other) => of(one).saturating_add(of(other)),
+                ImagePart::Event { below, .. } => below.map_or(1, of),
+            });
+        }
+        let of = |(root, _): &(u32, _)| counts.get(*root as usize).copied().unwrap_or(0);
+        image.groups.iter().map(of).fold(0, u64::saturating_add)
+    }
+
+    fn former_count<T>(image: &Image<T>) -> u64 {
+        image.groups.iter().map(|(_, configurations)| configurations.len() as u64).sum()
     }
 
     fn fits<T: Event>(image: &Image<T>, program: &Program) -> bool {
@@ -27,7 +40,8 @@ impl FormImage for CompactForm {
 }
 
 impl<E: Event> Matcher<E> {
-    /// Adds the groups of a key to an empty image, without what is out of time.
+    /// Adds the groups of a key to an empty image, without nodes that nothing needs. What is out of
+    /// time stays until it would have gone: a restart changes no count.
     pub(super) fn export_groups<'s>(
         &self,
         store: &'s Store<E>,
@@ -37,7 +51,8 @@ impl<E: Event> Matcher<E> {
         let Some(groups) = key.groups() else { return };
         let mut dag = groups.dag.clone();
         let mut roots: Vec<u32> = groups.all.iter().map(|group| group.root).collect();
-        dag.collect(roots.iter_mut(), |start| self.end(start) > groups.now, |_| ());
+        dag.collect(roots.iter_mut(), |_| true, |_| ());
+        image.now = Some(groups.now);
         image.events.extend(dag.moments().iter().map(|moment| store.arena.stored(moment.event)));
         image.graph.extend(dag.parts().map(|part| match part {
             DagPart::Union(one, other) => ImagePart::Union(one, other),
@@ -55,7 +70,7 @@ impl<E: Event> Matcher<E> {
                 registers: (0..count).map(|index| file.register(registers, index)).collect(),
             }
         };
-        let groups = groups.all.iter().zip(roots).filter(|(_, root)| *root != NONE);
+        let groups = groups.all.iter().zip(roots);
         image.groups.extend(
             groups.map(|(group, root)| (root, group.configurations.iter().map(saved).collect())),
         );
@@ -98,7 +113,8 @@ impl<E: Event> Matcher<E> {
             successors.push(Successor { configurations, root });
         }
         groups.add(store, &compact.live, successors.into_iter());
-        groups.set_deadline(self.span());
+        groups.now = image.now.unwrap_or(i64::MIN);
+        groups.settle(self.span());
         store.arena.graphs += groups.bytes();
         key.set_groups(Box::new(groups));
         debug_assert_eq!(key.kind(), FormKind::Compact, "it was set");

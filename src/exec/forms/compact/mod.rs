@@ -68,6 +68,9 @@ impl<E: Event> FormContract<E> for CompactForm {
         let mut groups = key.take_groups().unwrap_or_else(|| Box::new(matcher.create_groups()));
         let before = groups.bytes();
         groups.now = time.as_millis();
+        if groups.stale <= groups.now {
+            matcher.collect_groups(walk.store, &mut groups, &mut { NONE }, time);
+        }
         let completed = walk.advance_groups(key, &mut groups, compact);
         let mut overflow = 0;
         if completed != NONE {
@@ -75,13 +78,13 @@ impl<E: Event> FormContract<E> for CompactForm {
             store.counts.unlisted = store.counts.unlisted.saturating_add(unlisted);
             overflow = usize::try_from(unlisted).unwrap_or(usize::MAX);
         }
-        if groups.run_count() > matcher.most_runs || groups.dag.len() > matcher.most_nodes() {
+        if matcher.are_too_large(&groups) {
             overflow = overflow.saturating_add(matcher.cut_groups(store, &mut groups));
         }
         if groups.dag.wants_collection() {
-            matcher.collect_groups(store, &mut groups, &mut { NONE }, time);
+            groups.collect(store, &mut { NONE }, |_| true);
         }
-        groups.set_deadline(matcher.span());
+        groups.settle(matcher.span());
         Matcher::put_back(store, key, groups, before);
         overflow
     }
@@ -184,6 +187,18 @@ impl<E: Event> Matcher<E> {
         self.program.timing.span
     }
 
+    /// Drops what is out of time at `now` from the groups of a key, so that each partial match that
+    /// is counted can still go on.
+    pub(super) fn sweep_groups(&self, store: &mut Store<E>, key: &mut KeyState, now: Timestamp) {
+        if let Some(mut groups) = key.take_groups() {
+            let before = groups.bytes();
+            groups.now = groups.now.max(now.as_millis());
+            self.collect_groups(store, &mut groups, &mut { NONE }, now);
+            groups.settle(self.span());
+            Matcher::put_back(store, key, groups, before);
+        }
+    }
+
     fn create_groups(&self) -> MatchGroups {
         MatchGroups::new(match self.program.report {
             Report::Longest => Preference::Longest,
@@ -214,29 +229,63 @@ impl<E: Event> Matcher<E> {
         groups.collect(store, completed, |start| self.end(start) > time.as_millis());
     }
 
-    /// The maximum number of nodes of a key.
-    fn most_nodes(&self) -> usize {
-        self.limits.partial_matches_per_key
+    /// True if the next event would take too many steps.
+    fn take_too_many_steps(&self, groups: &MatchGroups) -> bool {
+        groups.configuration_count() > self.limits.steps_per_event / self.run_steps
     }
 
-    /// Drops partial matches by their starts until a key is within its limits. Returns the number
-    /// of groups and nodes that have gone.
+    /// True if a key is beyond a limit of its graph, or of the steps of the next event.
+    fn are_too_large(&self, groups: &MatchGroups) -> bool {
+        groups.dag.len() > self.limits.graph_nodes_per_key || self.take_too_many_steps(groups)
+    }
+
+    /// Drops partial matches by their starts until a key is within its limits: the oldest if the
+    /// next event would take too many steps, the newest if the graph has too many nodes. Returns
+    /// the number of partial matches that have gone.
     #[cold]
     fn cut_groups(&self, store: &mut Store<E>, groups: &mut MatchGroups) -> usize {
-        let size = |groups: &MatchGroups| groups.run_count() + groups.dag.len();
+        groups.collect(store, &mut { NONE }, |_| true);
+        if !self.are_too_large(groups) {
+            return 0;
+        }
         let now = Timestamp::from_millis(groups.now);
         self.collect_groups(store, groups, &mut { NONE }, now);
-        let before = size(groups);
-        while !groups.all.is_empty()
-            && (groups.run_count() > self.most_runs || groups.dag.len() > self.most_nodes())
-        {
+        let open = groups.count();
+        self.halve_while(store, groups, LimitPolicy::DropOldest, Matcher::take_too_many_steps);
+        let within_steps = groups.count();
+        let spent = dropped(open, within_steps);
+        let has_too_many = |matcher: &Self, groups: &MatchGroups| {
+            groups.dag.len() > matcher.limits.graph_nodes_per_key
+        };
+        let before = groups.dag.len();
+        self.halve_while(store, groups, LimitPolicy::DropNewest, has_too_many);
+        let pruned = if groups.dag.len() < before {
+            dropped(within_steps, groups.count()).max(1)
+        } else {
+            0
+        };
+        store.counts.spent = store.counts.spent.saturating_add(spent);
+        store.counts.pruned = store.counts.pruned.saturating_add(pruned);
+        spent.saturating_add(pruned)
+    }
+
+    /// Drops partial matches by their starts, the older or newer half of the rest at a time, while
+    /// the condition holds.
+    fn halve_while(
+        &self,
+        store: &mut Store<E>,
+        groups: &mut MatchGroups,
+        policy: LimitPolicy,
+        goes_on: impl Fn(&Self, &MatchGroups) -> bool,
+    ) {
+        while !groups.all.is_empty() && goes_on(self, groups) {
             let starts = groups.all.iter().flat_map(|group| {
                 [groups.dag.oldest(group.root).seq, groups.dag.newest(group.root).seq]
             });
             let (least, most) =
                 starts.fold((u64::MAX, 0), |(least, most), seq| (least.min(seq), most.max(seq)));
             let middle = least + (most - least) / 2;
-            match self.limits.policy {
+            match policy {
                 LimitPolicy::DropOldest => {
                     groups.collect(store, &mut { NONE }, |start| start.seq > middle);
                 }
@@ -246,6 +295,10 @@ impl<E: Event> Matcher<E> {
                 }
             }
         }
-        before - size(groups)
     }
+}
+
+/// Returns the number of partial matches that are gone, of so many before.
+fn dropped(before: u64, after: u64) -> usize {
+    usize::try_from(before.saturating_sub(after)).unwrap_or(usize::MAX)
 }

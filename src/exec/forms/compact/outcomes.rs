@@ -203,9 +203,16 @@ impl<E: Event> Matcher<E> {
         for (path, group) in self.chains(groups, self.most_runs) {
             let (Some(first), Some(last)) = (path.last(), path.first()) else { continue };
             let (first, last) = (moments[unpacked(*first).0], moments[unpacked(*last).0]);
+            let mut head = NIL;
             for configuration in &group.configurations {
                 if runs.len() >= self.most_runs {
                     return runs;
+                }
+                // Runs with the same events have the same node.
+                if head == NIL {
+                    head = chain(&path, moments, arena);
+                } else {
+                    arena.retain(head);
                 }
                 let mut registers = file.create();
                 let mut times = file.times(configuration.registers).to_vec();
@@ -219,7 +226,7 @@ impl<E: Event> Matcher<E> {
                 self.replay(&path, moments, (file, &mut registers), arena);
                 runs.push(Run {
                     state: configuration.state,
-                    head: chain(&path, moments, arena),
+                    head,
                     registers,
                     start_seq: first.seq,
                     start: first.time,

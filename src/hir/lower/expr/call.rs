@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::foreign::{foreign_call, is_foreign_aggregate};
+use super::matches::TOTALS;
 use super::path::StepLookup;
 use super::{COMPARABLE, ExprContext, TimeBound, Typed, compare, fold, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
@@ -9,10 +11,12 @@ use crate::hir::expr::{Aggregate, AggregateOp, Pick};
 use crate::hir::functions::net::parse_network;
 use crate::hir::functions::{self, Callee, Zone, time_text};
 use crate::hir::lower::context::RuleLowerer;
+use crate::hir::lower::terms::StepInfo;
 use crate::hir::lower::{names, unknown};
 use crate::hir::{Expr, StepId};
+use crate::syntax::MATCHES;
 use crate::syntax::ast;
-use crate::syntax::ast::{Name, Path, Spanned};
+use crate::syntax::ast::{Name, Path, PathPart, Spanned};
 use crate::value::{Kind, Value};
 
 impl<'a> RuleLowerer<'_, 'a> {
@@ -45,15 +49,28 @@ impl<'a> RuleLowerer<'_, 'a> {
         let Some(function) = built_in.or_else(|| self.env.host_function(&name.node)) else {
             let near = nearest(&name.node, self.env.function_names());
             let mut diagnostic = unknown(Code::UnknownFunction, "function", name, near);
-            if let Some(help) = foreign_function(&name.node) {
+            let texts: Vec<&str> = args.iter().map(|arg| self.text_at(arg.span)).collect();
+            if let Some(help) = foreign_call(&name.node, &texts) {
                 diagnostic = diagnostic.help(help);
             }
             self.report(diagnostic);
+            // Without an aggregate around them, its arguments would have to say which event.
+            let args = if is_foreign_aggregate(&name.node) { &[] } else { args };
             for arg in args {
                 self.expr(arg, context);
             }
             return refused(span);
         };
+        if let [Spanned { node: ast::Expr::Path(path), .. }] = args
+            && function.name() == "len"
+            && context.candidate.is_none()
+            && path.rest.is_empty()
+            && matches!(self.find_step(&path.root.node), StepLookup::One(_))
+        {
+            let message = format!("`{}` is a step, not a text or a list", path.root.node);
+            let help = format!("write `count({})`", path.root.node);
+            return self.refuse(Code::NotAllowedHere, span, message, help);
+        }
         let (fewest, most) = function.arguments();
         if args.len() < fewest || args.len() > most {
             return self.wrong_count(name, &function.signature(), args.len(), span);
@@ -107,6 +124,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             return refused(span);
         }
         let kind = kind.or(Kind::NULL);
+        let text = args.first().map(|arg| Typed { expr: arg.expr.clone(), ..*arg });
         let args: Vec<Expr> = args.into_iter().map(|arg| arg.expr).collect();
         let zone = function.zoned.and_then(|(at, _)| match args.get(at) {
             Some(Expr::Literal(Value::String(zone))) => Zone::parse(zone),
@@ -116,7 +134,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             Some(zone) => Callee::InZone(function, Arc::new(zone)),
             None => callee,
         };
-        fold(Typed { expr: Expr::Call(callee, args), kind, span })
+        let typed = fold(Typed { expr: Expr::Call(callee, args), kind, span });
+        self.warn_of_conversion(function.name, text, &typed);
+        typed
     }
 
     /// Time zones and networks that are constants are checked now.
@@ -135,6 +155,10 @@ impl<'a> RuleLowerer<'_, 'a> {
             "network" if parse_network(text).is_none() => {
                 Diagnostic::error(Code::BadLiteral, arg.span, format!("{text:?} is no network"))
                     .help("a network is written as \"10.0.0.0/8\" or \"fe80::/10\"")
+            }
+            "network" => {
+                self.warn_of_one_address(text, arg.span);
+                return true;
             }
             _ => return true,
         };
@@ -181,6 +205,10 @@ impl<'a> RuleLowerer<'_, 'a> {
         let spelled = name.node.as_str();
         let [arg] = args else {
             let of = if op == AggregateOp::Count { "step" } else { "step.field" };
+            if let Some(help) = self.offset_from_end(op, args) {
+                let message = format!("`{spelled}` does not take 2 arguments");
+                return self.refuse(Code::WrongArgumentCount, span, message, help);
+            }
             let signature = format!("{spelled}({of})");
             return self.wrong_count(name, &signature, args.len(), span);
         };
@@ -215,6 +243,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if !self.expect_visible(context, step, span) {
             return refused(span);
         }
+        self.warn_of_last_step(step, span, context);
         let id = StepId::new(step);
         if whole && op == AggregateOp::Count {
             let aggregate = Aggregate { op, step: id, arg: None };
@@ -253,6 +282,46 @@ impl<'a> RuleLowerer<'_, 'a> {
         Typed { expr: Expr::Aggregate(Box::new(aggregate)), kind, span }
     }
 
+    /// The help for `last(p.amount, 1)`, as SQL has it.
+    fn offset_from_end(&self, op: AggregateOp, args: &[Spanned<ast::Expr>]) -> Option<String> {
+        let [Spanned { node: ast::Expr::Path(path), .. }, offset] = args else { return None };
+        let ast::Expr::Literal(ast::Literal::Int(offset)) = offset.node else { return None };
+        let index = match op {
+            AggregateOp::First => offset,
+            AggregateOp::Last => -1 - offset,
+            _ => return None,
+        };
+        let step = &path.root.node;
+        let text = self.text_at(path.span);
+        let field = text.strip_prefix(step.as_str()).unwrap_or(".field");
+        Some(format!(
+            "an index counts from 0, a negative one from the end: `{step}[{index}]{field}`"
+        ))
+    }
+
+    /// The steps whose events have a field.
+    fn owners_of(&self, field: &str) -> Vec<&StepInfo> {
+        let is_owner = |step: &&StepInfo| !step.negated && self.has_field(step.ty, field);
+        self.steps.iter().filter(is_owner).collect()
+    }
+
+    /// The help for `count(matches)`, `sum(matches.amount)`, `count(match)`.
+    fn aggregate_of_set(&self, op: AggregateOp, path: &Path) -> Option<String> {
+        if !matches!(path.root.node.as_str(), MATCHES | "match")
+            || !matches!(self.find_step(&path.root.node), StepLookup::Nothing)
+        {
+            return None;
+        }
+        if op == AggregateOp::Count {
+            return Some("the number of matches is `matches.count`".to_owned());
+        }
+        let [PathPart::Field(field)] = path.rest.as_slice() else { return None };
+        let owners = self.owners_of(&field.node);
+        let owner = owners.first().map_or("step", |owner| &*owner.name);
+        let (name, field) = (op.name(), &field.node);
+        TOTALS.contains(&op).then(|| format!("write `matches.{name}({owner}.{field})`"))
+    }
+
     /// `sum(amount)`: of whose events?
     pub(super) fn aggregate_of_nothing(
         &mut self,
@@ -263,6 +332,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     ) -> Typed {
         if let ast::Expr::Path(path) = &arg.node
             && !path.rest.is_empty()
+            && self.aggregate_of_set(op, path).is_none()
         {
             // The root is no step: say so.
             return self.path(path, context);
@@ -270,14 +340,16 @@ impl<'a> RuleLowerer<'_, 'a> {
         let mut help = format!("write `{spelled}(step.field)`");
         if let ast::Expr::Path(path) = &arg.node {
             let field = path.root.node.as_str();
-            let mut owners: Vec<_> = self
-                .steps
-                .iter()
-                .filter(|step| !step.negated && self.has_field(step.ty, field))
-                .collect();
-            owners.sort_by_key(|step| !step.many);
-            if let Some(owner) = owners.first() {
-                help = format!("write `{spelled}({}.{field})`", owner.name);
+            let mut owners = self.owners_of(field);
+            if spelled == op.name() && owners.iter().any(|owner| owner.many) {
+                owners.retain(|owner| owner.many);
+            }
+            if let Some(text) = self.aggregate_of_set(op, path) {
+                help = text;
+            } else if !owners.is_empty() {
+                let calls =
+                    owners.iter().map(|owner| format!("`{spelled}({}.{field})`", owner.name));
+                help = format!("write {}", calls.collect::<Vec<_>>().join(" or "));
             } else {
                 let steps = || self.steps.iter().filter(|step| !step.negated);
                 if let Some(near) = nearest(field, steps().map(|step| &*step.name)) {
@@ -306,21 +378,6 @@ fn step_roots(expr: &Spanned<ast::Expr>) -> Vec<&Path> {
         }
     }
     roots
-}
-
-/// Returns the replacement for a function that other languages have.
-fn foreign_function(name: &str) -> Option<&'static str> {
-    Some(match name.to_ascii_lowercase().as_str() {
-        "now" | "current_timestamp" | "current_time" | "today" | "eventtimestamp" => {
-            "rules have no clock, only the times of events: compare fields of type time, `at - order.at > 5m`; \
-             `not x for 5m` waits"
-        }
-        "prev" | "lag" => "the event before is `prev`: `prev.price`",
-        "next" | "lead" => "write a step for the event that comes later, and compare there",
-        "if" | "iif" | "ifthenelse" | "case" => "a choice is written `if c then a else b`",
-        "ifnull" | "nvl" | "isnull" | "is_null" => "write `coalesce(a, b)`, or ask `a is null`",
-        _ => return None,
-    })
 }
 
 /// Returns the types that an aggregate takes, and the types of its result beside null.

@@ -229,6 +229,11 @@ impl<'e> Facts<'e> {
     /// Takes a comparison that has to hold.
     fn compared(&mut self, op: BinaryOp, a: &'e Expr, b: &'e Expr) -> Chance {
         match (a, b) {
+            (Expr::Literal(Value::Null), _) | (_, Expr::Literal(Value::Null))
+                if orders(op).is_some() =>
+            {
+                return Chance::Impossible;
+            }
             (subject, Expr::Literal(value)) => self.note(subject, Fact::Is(op, value.as_ref())),
             (Expr::Literal(value), subject) => {
                 self.note(subject, Fact::Is(op.mirrored(), value.as_ref()));
@@ -307,7 +312,7 @@ fn any_exclude_each_other(facts: &[(String, Fact<'_>)]) -> bool {
 }
 
 /// The comparison that holds where this one is false.
-fn opposite(op: BinaryOp) -> Option<BinaryOp> {
+pub(super) fn opposite(op: BinaryOp) -> Option<BinaryOp> {
     Some(match op {
         BinaryOp::Eq => BinaryOp::Ne,
         BinaryOp::Ne => BinaryOp::Eq,

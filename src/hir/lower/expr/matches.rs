@@ -12,7 +12,7 @@ use crate::syntax::ast::{self, Name, Path, PathPart, Spanned};
 use crate::value::Kind;
 
 /// The totals over all matches of a set.
-const TOTALS: [AggregateOp; 4] =
+pub(super) const TOTALS: [AggregateOp; 4] =
     [AggregateOp::Sum, AggregateOp::Avg, AggregateOp::Min, AggregateOp::Max];
 
 /// The help for a name that a set of matches does not have.

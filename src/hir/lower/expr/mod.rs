@@ -3,12 +3,16 @@
 mod bounds;
 mod call;
 mod contradiction;
+mod foreign;
+mod known;
 mod matches;
 mod negation;
+mod nothing;
 mod path;
 mod set;
 
 pub(in crate::hir::lower) use contradiction::{contradiction, exclude};
+pub(in crate::hir::lower) use known::{NeverHolds, StepGap};
 
 use std::sync::Arc;
 
@@ -102,6 +106,9 @@ impl<'a> RuleLowerer<'_, 'a> {
     ) -> Typed {
         let span = expr.span;
         if self.env.has_too_many_errors() {
+            return refused(span);
+        }
+        if self.refuses_null(expr) {
             return refused(span);
         }
         let (result, kind) = match &expr.node {
@@ -313,9 +320,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             return false;
         }
         if non_null(a.kind).is_never() || non_null(b.kind).is_never() {
-            let message = "a comparison with null is never true";
-            let asked = if op == BinaryOp::Ne { "is not null" } else { "is null" };
-            self.warn(Code::AlwaysFalse, span, message, format!("write `{asked}`"));
+            let null = if non_null(a.kind).is_never() { &*a } else { &*b };
+            self.warn_of_null(null, span);
             return true;
         }
         let (left, right) = (non_null(a.kind), non_null(b.kind));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{ExprContext, TimeBound, Typed, What, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
-use crate::hir::expr::{CapturedField, FieldRef, MatchFact, Pick};
+use crate::hir::expr::{AggregateOp, CapturedField, FieldRef, MatchFact, Pick};
 use crate::hir::functions::{self, Callee};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::names;
@@ -162,6 +162,11 @@ impl RuleLowerer<'_, '_> {
             self.report(diagnostic.help("how many matches there are is `matches.count`"));
             return refused(span);
         }
+        if owners.is_empty()
+            && let Some((message, help)) = self.function_as_name(root)
+        {
+            return self.refuse(Code::NotAllowedHere, span, message, help);
+        }
         let emitted = self.reporting.emitted.iter().map(|(name, ..)| &**name);
         let known = emitted.chain(self.key.iter().map(|(key, _)| &**key));
         self.report(if let Some(near) = nearest(root, known) {
@@ -175,6 +180,26 @@ impl RuleLowerer<'_, '_> {
             ))
         });
         refused(span)
+    }
+
+    /// The report of `count` or `sum` without parentheses, if it is no emitted field.
+    fn function_as_name(&self, name: &str) -> Option<(String, String)> {
+        let message = format!("`{name}` is a function, and needs its parentheses");
+        if let Some(op) = AggregateOp::ALL.into_iter().find(|op| op.name() == name) {
+            let steps = || self.steps.iter().filter(|step| !step.negated);
+            let step = steps().find(|step| step.many).or_else(|| steps().next());
+            let step = step.map_or("step", |step| &*step.name);
+            let help = match op {
+                AggregateOp::Count => format!(
+                    "`count({step})` is the number of events of a step, `matches.count` that of \
+                     the matches"
+                ),
+                _ => format!("write `{name}({step}.field)`"),
+            };
+            return Some((message, help));
+        }
+        let function = functions::lookup(name)?;
+        Some((message, format!("write `{}`", function.signature())))
     }
 
     /// True if the name stands for nested fields.
@@ -328,6 +353,7 @@ impl RuleLowerer<'_, '_> {
             Some((PathPart::Index(number), rest)) => (Some(nth(number.node)), rest),
             _ => (None, path.rest.as_slice()),
         };
+        self.warn_of_last_step(index, span, context);
         let name = self.steps[index].name.clone();
         if self.steps[index].group {
             let message = format!("`{name}` is a group, which has no fields");
@@ -335,6 +361,10 @@ impl RuleLowerer<'_, '_> {
             return self.refuse(Code::NotAllowedHere, span, message, help);
         }
         let Some(ty) = self.steps[index].ty else { return refused(span) };
+        if let Some(help) = self.aggregate_as_field(ty, &name, rest) {
+            let message = format!("`{name}` is a step, and has no such field");
+            return self.refuse(Code::UnknownField, span, message, help);
+        }
         let Some((field, kind, element_index)) = self.field_at(ty, rest, span, &name) else {
             return refused(span);
         };
@@ -364,6 +394,33 @@ impl RuleLowerer<'_, '_> {
         let captured = CapturedField { step: Some(StepId::new(index)), pick, field };
         let expr = Expr::Captured(captured);
         element(Typed { expr, kind: kind.or(Kind::NULL), span }, element_index)
+    }
+
+    /// The help for `p.count`, `p.last.amount` and `p.amount.sum`, if there is no such field.
+    fn aggregate_as_field(&self, of: Takes, step: &str, rest: &[PathPart]) -> Option<String> {
+        let names: Option<Vec<&str>> = rest
+            .iter()
+            .map(|part| match part {
+                PathPart::Field(name) => Some(name.node.as_str()),
+                PathPart::Index(_) => None,
+            })
+            .collect();
+        let names = names?;
+        if self.field_of(of, &names.join(".")).is_some() {
+            return None;
+        }
+        let op =
+            |name: &str| AggregateOp::ALL.into_iter().map(AggregateOp::name).find(|op| *op == name);
+        match names.as_slice() {
+            ["count" | "size" | "length" | "len"] => Some(format!("write `count({step})`")),
+            [first, field @ ..] if !field.is_empty() && op(first).is_some() => {
+                Some(format!("write `{first}({step}.{})`", field.join(".")))
+            }
+            [field @ .., last] if !field.is_empty() && op(last).is_some() => {
+                Some(format!("write `{last}({step}.{})`", field.join(".")))
+            }
+            _ => None,
+        }
     }
 
     /// The field that the rest of a path names, and the index of a list's item behind it.
@@ -398,6 +455,19 @@ impl RuleLowerer<'_, '_> {
             return None;
         }
         Some((field, kind, index))
+    }
+
+    /// Warns of a step that no timeout holds: with it, the partial match would be a match.
+    pub(super) fn warn_of_last_step(&mut self, index: usize, span: Span, context: ExprContext) {
+        if context.what != What::Timeout || !self.traits.last_steps.contains(&index) {
+            return;
+        }
+        let name = &self.steps[index].name;
+        let message = format!("a timeout never holds a `{name}`");
+        let label = "with this step the match is complete, and does not time out";
+        let help = "leave the field out; `match.step` is the step that was reached";
+        let diagnostic = Diagnostic::warning(Code::NullInTimeout, span, message);
+        self.report(diagnostic.label(label).help(help));
     }
 
     /// Inside of an aggregate.
@@ -494,10 +564,13 @@ impl RuleLowerer<'_, '_> {
         let Some((_, fact, kind)) = FACTS.iter().find(|(fact, ..)| *fact == name) else {
             let message = format!("there is no `match.{name}`");
             let near = nearest(name, FACTS.iter().map(|(fact, ..)| *fact));
-            let help = near.map_or_else(
-                || format!("there are {}", listed(FACTS.iter().map(|(fact, ..)| *fact))),
-                |near| format!("did you mean `match.{near}`?"),
-            );
+            let help = match (fact_elsewhere(name), near) {
+                (Some(help), _) => help.to_owned(),
+                (None, Some(near)) => format!("did you mean `match.{near}`?"),
+                (None, None) => {
+                    format!("there are {}", listed(FACTS.iter().map(|(fact, ..)| *fact)))
+                }
+            };
             return self.refuse(Code::UnknownField, span, message, help);
         };
         if *fact == MatchFact::Repetition
@@ -523,6 +596,24 @@ impl RuleLowerer<'_, '_> {
         }
         Typed { expr: Expr::Match(*fact), kind: *kind, span }
     }
+}
+
+/// Returns what is written here for a fact that `match` does not have.
+fn fact_elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "count" | "number" | "size" => {
+            "the number of matches is `matches.count`, that of the events of a step `count(step)`"
+        }
+        "sum" | "avg" | "min" | "max" => {
+            "over all matches of a set it is `matches.sum(step.field)`, over the events of a step \
+             `sum(step.field)`"
+        }
+        "duration" | "took" | "length" | "elapsed" => "write `match.end - match.start`",
+        "time" | "at" | "timestamp" => "the time of a match is `match.end`",
+        "key" => "a part of the key is a bare name: `emit { user }`",
+        "repetitions" | "report" | "n" => "the number of a report is `match.repetition`",
+        _ => return None,
+    })
 }
 
 /// True if the types of the events do not declare the field.

@@ -1,5 +1,6 @@
 //! The right side of `in`: lists, ranges and networks.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{ExprContext, Typed, UNSURE, compare, fold, non_null, truth_of};
@@ -91,7 +92,11 @@ impl<'a> RuleLowerer<'_, 'a> {
                 if failed || list.kind.is_never() {
                     return None;
                 }
-                if matches!(list.expr, Expr::Literal(Value::String(_))) {
+                if let Expr::Literal(Value::String(text)) = &list.expr {
+                    // A parameter is there to be changed.
+                    if let ast::Expr::Literal(_) = set.node {
+                        self.warn_of_one_address(text, list.span);
+                    }
                     return self.network(value, &list);
                 }
                 if !non_null(list.kind).intersects(Kind::LIST) {
@@ -233,6 +238,34 @@ impl<'a> RuleLowerer<'_, 'a> {
             return None;
         }
         Some(Set::Values(Arc::new(set)))
+    }
+
+    /// Warns of a network that is a single address, as it has no length of a prefix.
+    pub(super) fn warn_of_one_address(&mut self, text: &str, span: Span) {
+        let Ok(address) = text.parse::<IpAddr>() else { return };
+        let message = "this network has no prefix length: it is this one address";
+        let prefix = match address {
+            IpAddr::V4(address) => match address.octets() {
+                [_, 0, 0, 0] => Some(8),
+                [.., 0, 0] => Some(16),
+                [.., 0] => Some(24),
+                _ => None,
+            },
+            IpAddr::V6(address) => match address.segments() {
+                [_, _, 0, 0, 0, 0, 0, 0] => Some(32),
+                [_, _, _, 0, 0, 0, 0, 0] => Some(48),
+                [_, _, _, _, 0, 0, 0, 0] => Some(64),
+                _ => None,
+            },
+        };
+        let one = "one address is compared with `==` or `!=`";
+        let help = match prefix {
+            Some(prefix) => {
+                format!("a network has a prefix length: \"{text}/{prefix}\"; {one}")
+            }
+            None => format!("{one}; a network has a prefix length, as in \"10.0.0.0/8\""),
+        };
+        self.warn(Code::OneAddress, span, message, help);
     }
 
     /// True if a bare name behind `in` is a declared list: a field of that name comes first.

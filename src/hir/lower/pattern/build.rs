@@ -4,9 +4,10 @@ use super::{PlanItem, PlanKind, PlanUntil, SequencePlan, Silence, Written, conti
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::BinaryOp;
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::expr::contradiction;
+use crate::hir::lower::expr::{NeverHolds, contradiction};
 use crate::hir::lower::names::{Resolved, Takes};
 use crate::hir::lower::terms::{ExprContext, What};
+use crate::hir::silence::SilenceRow;
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, Quantifier,
     Sequence, StepId, Test, Without,
@@ -19,17 +20,21 @@ use crate::value::{Kind, Value};
 impl<'a> RuleLowerer<'_, 'a> {
     pub(super) fn sequence(&mut self, plan: &SequencePlan<'a>, within: Option<i64>) -> Sequence {
         let mut items = Vec::new();
-        // The length of a `not` before the item: the item comes no sooner.
-        let mut silence = Length::ZERO;
+        // The `not`s before the item: it comes when their silences are over.
+        let mut row = SilenceRow::START;
         for (index, item) in plan.items.iter().enumerate() {
             let mut lowered = self.item(item, index == 0, within);
             match lowered.kind {
                 ItemKind::Not { .. } if index > 0 => {
-                    let own = lowered.gap.and_then(|gap| gap.max).unwrap_or(Length::ZERO);
-                    silence = self.longer(silence, own, item.span);
+                    let own = lowered.gap.and_then(|gap| gap.max);
+                    match row.add(own) {
+                        Ok(window) => lowered.gap = window,
+                        Err(()) => self.two_read_times(item.span),
+                    }
                 }
                 ItemKind::Not { .. } => {}
-                _ if silence != Length::ZERO => {
+                _ if row.passed != Length::ZERO => {
+                    let silence = row.passed;
                     let nothing = Gap { min: Length::ZERO, max: None };
                     let Gap { min, max } = lowered.gap.unwrap_or(nothing);
                     let least = silence.as_millis();
@@ -37,7 +42,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                         self.gap_too_short(item, silence);
                     }
                     lowered.gap = Some(Gap { min: self.longer(min, silence, item.span), max });
-                    silence = Length::ZERO;
+                    row = SilenceRow::START;
                 }
                 _ => {}
             }
@@ -57,12 +62,16 @@ impl<'a> RuleLowerer<'_, 'a> {
             (one, other) if one == other || other == Length::ZERO => one,
             (Length::ZERO, other) => other,
             (one, _) => {
-                let message = "only one of the times before an event can depend on other events";
-                let help = "let the others be fixed, or write two rules";
-                self.error(Code::BadBound, span, message, help);
+                self.two_read_times(span);
                 one
             }
         }
+    }
+
+    fn two_read_times(&mut self, span: Span) {
+        let message = "only one of the times before an event can depend on other events";
+        let help = "let the others be fixed, or write two rules";
+        self.error(Code::BadBound, span, message, help);
     }
 
     fn gap_too_short(&mut self, item: &PlanItem<'a>, silence: Length) {
@@ -348,6 +357,13 @@ impl<'a> RuleLowerer<'_, 'a> {
                 never = Some((*source, condition));
             }
         }
+        if let (None, Some(all)) = (never, &all)
+            && self.env.errors == errors
+            && let Some((source, last)) = step.conditions.last()
+        {
+            let context = ExprContext { candidate: Some(of), what, bound: None };
+            self.report_never(all, context, (*source, last.span), &step.conditions);
+        }
         // If a part was refused, the rest may look impossible for that reason alone.
         if let Some((source, condition)) = never.filter(|_| self.env.errors == errors) {
             self.source = source;
@@ -357,7 +373,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.report(if is_captured && is_fixed {
                 let message = "no event fulfils this condition, so the step can never come";
                 Diagnostic::error(Code::ImpossibleStep, condition.span, message)
-                    .help("its parts contradict each other or a `define`; do you mean `or`?")
+                    .help(why_impossible(all.as_ref(), step.conditions.len() > 1))
             } else {
                 let message = "this condition is always false";
                 Diagnostic::warning(Code::AlwaysFalse, condition.span, message)
@@ -374,6 +390,64 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.note_not_fixed(id);
         }
         id
+    }
+}
+
+/// The help for a condition that no event fulfils, which is `all` conditions of a step together.
+fn why_impossible(all: Option<&Expr>, are_several: bool) -> &'static str {
+    match all {
+        Some(Expr::Literal(Value::Null)) => {
+            "it compares with a value that is always null, and null is not true"
+        }
+        Some(Expr::Literal(_)) => {
+            "it does not depend on the event: leave it out, or compare a field"
+        }
+        Some(expr) if compares_null(expr) => {
+            "a part of it compares with a value that is always null, and null is not true"
+        }
+        Some(Expr::Binary(BinaryOp::And, ..)) => {
+            "its parts contradict each other or a `define`; do you mean `or`?"
+        }
+        _ if are_several => "its parts contradict each other or a `define`",
+        _ => "it contradicts itself",
+    }
+}
+
+/// True if a part that has to hold is a comparison with null.
+fn compares_null(expr: &Expr) -> bool {
+    match expr {
+        Expr::Binary(BinaryOp::And, a, b) => compares_null(a) || compares_null(b),
+        Expr::Literal(value) => value.is_null(),
+        Expr::Binary(op, a, b) if *op != BinaryOp::Or => {
+            [a, b].iter().any(|side| matches!(***side, Expr::Literal(Value::Null)))
+        }
+        _ => false,
+    }
+}
+
+impl<'a> RuleLowerer<'_, 'a> {
+    /// Reports a condition that the key, or the order of time, rules out. The times of fields can
+    /// be others than event times (`--time-field`), so that these are warnings.
+    fn report_never(
+        &mut self,
+        expr: &Expr,
+        context: ExprContext,
+        (source, span): (usize, Span),
+        conditions: &[(usize, &'a Spanned<ast::Expr>)],
+    ) {
+        let Some(reason) = self.never_holds(expr, context) else { return };
+        let is_captured = matches!(context.what, What::Step(index) if !self.steps[index].negated);
+        let is_fixed = conditions.iter().all(|(_, condition)| is_fixed(condition));
+        let is_of_key = matches!(reason, NeverHolds::Key(_));
+        let (why, help) = reason.say();
+        let diagnostic = if is_of_key && is_captured && is_fixed {
+            let message = "no event fulfils this condition, so the step can never come";
+            Diagnostic::error(Code::ImpossibleStep, span, message)
+        } else {
+            let message = "this condition is always false";
+            Diagnostic::warning(Code::AlwaysFalse, span, message)
+        };
+        self.env.report(source, diagnostic.label(why).help(help));
     }
 }
 

@@ -85,8 +85,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// A `not` with a time of its own, beside another `not`: the one would speak of another time
-    /// than the other.
+    /// Reports a `not` with a time of its own beside another one that cannot follow it.
     fn silence_beside_not(items: &[PlanItem<'_>], index: usize) -> Option<Diagnostic> {
         let time = |item: &PlanItem<'_>| match &item.kind {
             PlanKind::Not { duration, .. } => Some(duration.is_some()),
@@ -94,15 +93,27 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         let (item, next) = (&items[index], items.get(index + 1)?);
         let (timed, next_timed) = (time(item)?, time(next)?);
-        (timed || next_timed).then(|| {
-            let message = "a `not` with `for` does not go with another `not` beside it";
-            Diagnostic::error(Code::MisplacedNot, item.span, message)
-                .context(next.span, "the other one")
-                .help(
-                    "if neither may come for one time, say both in one: `not (b or c) for 5m`; \
-                     otherwise write two rules",
-                )
-        })
+        let refuse = |message: &str, help: &str| {
+            let diagnostic = Diagnostic::error(Code::MisplacedNot, item.span, message);
+            Some(diagnostic.context(next.span, "the other one").help(help))
+        };
+        if index == 0 && timed {
+            return refuse(
+                "before the first step there can be one `not` only",
+                "nothing says when the one is over and the other begins: if neither may come for \
+                 one time, say both in one, `not (b or c) for 5m`; otherwise write two rules, of \
+                 which the one makes an event by `emit as` that the other begins with",
+            );
+        }
+        let is_next = |item: &PlanItem<'_>| item.arrow.contiguity == ast::Contiguity::Next;
+        if (timed || next_timed) && (is_next(item) || is_next(next)) {
+            return refuse(
+                "a `next not` does not go with a `not` that lasts for a time",
+                "the one is about the very next event, the other about a time: write `-> not` for \
+                 both, or write two rules",
+            );
+        }
+        None
     }
 
     /// The step of a `not` as it is written, condition included.
@@ -178,9 +189,13 @@ impl<'a> RuleLowerer<'_, 'a> {
             let help = "the step before it can be left out: let it be required".to_owned();
             return refuse(message, help);
         }
+        let is_timed =
+            |item: &PlanItem<'_>| matches!(&item.kind, PlanKind::Not { duration: Some(_), .. });
         if let [next] = rest
             && let PlanKind::Not { .. } = next.kind
             && top
+            && !is_timed(item)
+            && !is_timed(next)
         {
             let message = "only the last `not` of a pattern would count";
             let help = if is_next {

@@ -3,11 +3,14 @@
 
 mod build;
 mod check;
+mod full;
 mod loops;
+mod optional;
 mod repeats;
 mod silences;
 
 use self::check::SequenceScope;
+use self::full::Surroundings;
 use self::loops::PlanExtent;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::Site;
@@ -112,6 +115,8 @@ struct QuantPlan<'a> {
     quantifier: Quantifier,
     /// The place of the quantifier, if it is written.
     span: Option<Span>,
+    /// True if the mode is written: `{2..3 greedy}`.
+    is_mode_written: bool,
     until: Option<PlanUntil<'a>>,
 }
 
@@ -152,11 +157,19 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         self.check_absences(&plan, SequenceScope::Pattern, within);
         self.check_longest(&plan, PlanExtent::Whole, within);
-        if let Some(last) = plan.items.last() {
+        // A loop that is never captured does not end early, either.
+        if !(self.env.errors == errors && self.warn_never_captured(&plan))
+            && let Some(last) = plan.items.last()
+        {
             self.warn_last_loop(last);
         }
         if self.env.errors == errors {
             self.warn_optional_end(&plan, None);
+            let around = Surroundings { has_begun: false, waits_after: false };
+            self.warn_full_loops(&plan, around, &[]);
+            self.note_last_steps(&plan);
+            self.note_gaps(&plan);
+            self.traits.within = bound.and_then(|(_, bound)| bound.known());
             self.warn_loops(&plan, PlanExtent::Whole, within.is_some());
             self.note_waits(&plan, body.span, within);
             self.check_times(&plan, body.span, within);
@@ -336,6 +349,9 @@ impl<'a> RuleLowerer<'_, 'a> {
                             .label(format!("between 1 and {of}")),
                     );
                 }
+                if needed == 1 || needed == of {
+                    self.warn_of_all(count, sequences, needed);
+                }
                 let needed = needed.clamp(1, of.max(1));
                 let plan = self.inside_of(&quant, loops, |lowerer, loops| {
                     lowerer.plan_alternatives(sequences, needed, take.span, times, loops)
@@ -343,6 +359,30 @@ impl<'a> RuleLowerer<'_, 'a> {
                 self.plan_group(take, plan, quant, within, bound.as_ref().map(Dur::span))
             }
         }
+    }
+
+    /// Warns of an `of` that is an `or` or an `and`.
+    fn warn_of_all(&mut self, count: &Spanned<u64>, sequences: &'a [ast::Sequence], needed: usize) {
+        let text = &self.env.sources[self.source].text;
+        let parts: Vec<&str> = sequences
+            .iter()
+            .filter_map(|sequence| {
+                text.get(sequence.span.start as usize..sequence.span.end as usize)
+            })
+            .collect();
+        let (message, word) = if needed == 1 {
+            (format!("`1 of {}` is `or`", sequences.len()), " or ")
+        } else {
+            (format!("`{needed} of {needed}` is `and`"), " and ")
+        };
+        let joined = parts.join(word);
+        let is_short = joined.len() < 60 && !joined.contains(['\n', '#']);
+        let help = if is_short {
+            format!("write `({joined})`, or another number")
+        } else {
+            "write it so, or another number".to_owned()
+        };
+        self.warn(Code::NeedlessOf, count.span, message, help);
     }
 
     /// Lays out the inside of a group with this quantifier: one that repeats is a loop around it.
@@ -513,10 +553,10 @@ impl<'a> RuleLowerer<'_, 'a> {
         let until = take.until.as_ref();
         let Some(quant) = &take.quant else {
             if let Some(until) = until {
-                self.until_without_loop(until_span(until), "this is no loop");
+                self.until_without_loop(take, until, "this is no loop");
             }
             let quantifier = Quantifier::ONCE;
-            return QuantPlan { quantifier, span: None, until: None };
+            return QuantPlan { quantifier, span: None, is_mode_written: false, until: None };
         };
         let span = quant.span;
         let mut refuse = |code, message: String, help: &str| {
@@ -552,7 +592,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if let Some(until) = until
             && max.is_some()
         {
-            self.until_without_loop(until_span(until), "this loop ends by itself");
+            self.until_without_loop(take, until, "this loop ends by itself");
         }
         let quantifier = Quantifier { min, max, optional, inner, mode, until: None };
         let until = until.filter(|_| max.is_none()).map(|until| match until {
@@ -561,15 +601,31 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             Until::Condition(condition) => PlanUntil::Condition(condition),
         });
-        QuantPlan { quantifier, span: Some(span), until }
+        QuantPlan { quantifier, span: Some(span), is_mode_written: quant.mode.is_some(), until }
     }
 
-    fn until_without_loop(&mut self, span: Span, label: &str) {
+    fn until_without_loop(&mut self, take: &Take, until: &Until, label: &str) {
+        let span = until_span(until);
+        let text = |span: Span, other: &'static str| match self.text_at(span) {
+            "..." | "" => other,
+            text => text,
+        };
+        let unit = match &take.unit {
+            Unit::Step(step) => text(step.span, "x"),
+            _ => "(...)",
+        };
+        let (end, forbidden) = match until {
+            Until::Step(choice) => (text(choice.span, "y").to_owned(), text(choice.span, "y")),
+            Until::Condition(test) => (format!("[{}]", text(test.span, "...")), "x[...]"),
+        };
+        let least = take.quant.as_ref().map_or(1, |quant| quant.min);
         let message = "`until` ends a loop without an upper bound";
+        let help = format!(
+            "to forbid it from the first event of the match to the last, write `without {forbidden}` \
+             after the pattern; `{unit}{{{least}..}} until {end}` repeats the step until then"
+        );
         self.report(
-            Diagnostic::error(Code::UntilWithoutLoop, span, message).label(label).help(
-                "write `x{1..} until y`; what ends the whole pattern is `(a -> b) without y`",
-            ),
+            Diagnostic::error(Code::UntilWithoutLoop, span, message).label(label).help(help),
         );
     }
 }

@@ -38,6 +38,13 @@ impl<'a> RuleLowerer<'_, 'a> {
                 last.map(|last| &last.kind)
             && let Some(millis) = time.known()
         {
+            if let [.., before, _] = planned.plan.items.as_slice()
+                && matches!(before.kind, PlanKind::Not { .. })
+            {
+                let message = "a silence that follows another `not` cannot be repeated";
+                let help = "put a step between them, or leave `repeat` out";
+                self.error(Code::BadRepeat, word, message, help);
+            }
             let within = planned.bound.and_then(|(_, within)| within.known());
             self.check_repeated(word, millis, within);
         }

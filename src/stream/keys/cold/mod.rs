@@ -82,8 +82,8 @@ pub(in crate::stream) struct Cold<E: Event> {
     pub(in crate::stream) touched: Vec<Bits>,
     /// The group and slot at which the hand continues.
     pub(in crate::stream) hand: (u32, u32),
-    /// By rule: the number of partial matches in entries.
-    pub(in crate::stream) partials: Vec<u64>,
+    /// By rule: the number of partial matches in entries. A sum of counts of 64 bits fits.
+    pub(in crate::stream) partials: Vec<u128>,
     /// The entries that no snapshot has, if changes are recorded.
     pub(in crate::stream) unsaved: Vec<u64>,
     /// A failure during a call that only reads.
@@ -162,9 +162,10 @@ impl<E: Event> Cold<E> {
         self.chunks.peek().map_or(Timestamp::MAX, |Reverse((at, ..))| *at)
     }
 
-    /// Returns the number of a rule's partial matches in entries.
+    /// Returns the number of a rule's partial matches in entries, at most `u64::MAX`.
     pub(in crate::stream) fn partials(&self, rule: usize) -> u64 {
-        self.partials.get(rule).copied().unwrap_or_default()
+        let partials = self.partials.get(rule).copied().unwrap_or_default();
+        u64::try_from(partials).unwrap_or(u64::MAX)
     }
 
     /// Returns the failure of a call that only read.
@@ -177,7 +178,7 @@ impl<E: Event> Cold<E> {
         self.unsaved.clear();
     }
 
-    pub(in crate::stream) fn partials_mut(&mut self, rule: u32) -> &mut u64 {
+    pub(in crate::stream) fn partials_mut(&mut self, rule: u32) -> &mut u128 {
         let rule = rule as usize;
         if self.partials.len() <= rule {
             self.partials.resize(rule + 1, 0);

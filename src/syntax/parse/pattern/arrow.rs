@@ -19,6 +19,10 @@ impl Parser<'_> {
                 return self.fail_unexpected("`->` or the end of the pattern", help);
             }
             _ if self.foreign_arrow() => return Ok(Some(Arrow::default())),
+            _ if self.at_foreign_bound().is_some() => return Ok(None),
+            LexemeKind::Semicolon if self.arrow_is_meant() => {
+                return self.fail_unexpected("`->` or the end of the pattern", words::JOINED);
+            }
             LexemeKind::Minus if self.nth(1).kind == LexemeKind::Gt => {
                 let place = start.to(self.nth(1).span);
                 let message = "an arrow is written without a space in it";
@@ -42,6 +46,8 @@ impl Parser<'_> {
                     let timer = self.word_at(1) == "timer";
                     let help = foreign
                         .filter(|_| !timer)
+                        .filter(|_| !self.at_runs())
+                        .or_else(|| self.at_runs().then_some(words::HOW_OFTEN))
                         .or_else(|| {
                             words::clause_elsewhere(if timer { "window" } else { self.word() })
                         })
@@ -58,7 +64,8 @@ impl Parser<'_> {
                 // `a next b`, `a next -> b`
                 let word = self.word();
                 self.report_unexpected("`->`", format!("write `-> {word}`"));
-                let contiguity = self.contiguity();
+                let contiguity = if word == "next" { Contiguity::Next } else { Contiguity::Any };
+                self.bump();
                 if matches!(self.kind(), LexemeKind::Arrow | LexemeKind::FatArrow) {
                     self.bump();
                 }
@@ -74,6 +81,17 @@ impl Parser<'_> {
         };
         let contiguity = self.contiguity();
         Ok(Some(Arrow { contiguity, gap, span: Some(self.since(start)) }))
+    }
+
+    /// True at a `;` between two steps.
+    fn arrow_is_meant(&self) -> bool {
+        let next = self.nth(1);
+        let is_step = match next.kind {
+            LexemeKind::Word => !words::CLAUSES.contains(&self.word_at(1)),
+            LexemeKind::Quoted | LexemeKind::OpenParen => true,
+            _ => false,
+        };
+        is_step && !next.first_on_line
     }
 
     /// True if another part stands here without arrow.
@@ -126,7 +144,7 @@ impl Parser<'_> {
     }
 
     fn contiguity(&mut self) -> Contiguity {
-        if self.is_any_event() {
+        if self.is_any_event() || self.at_bare_any() {
             return Contiguity::Relaxed;
         }
         if self.eat_word("next") {
@@ -138,12 +156,27 @@ impl Parser<'_> {
         }
     }
 
+    /// The help for `[< 5m]`.
+    fn help_for_compared_gap(&self) -> Option<String> {
+        let bound = self.nth(1);
+        let text = self.text_of(bound);
+        let is_duration = bound.kind == LexemeKind::Duration;
+        match self.kind() {
+            LexemeKind::Lt | LexemeKind::Le if is_duration => Some(format!("write `[..{text}]`")),
+            LexemeKind::Gt | LexemeKind::Ge if is_duration => Some(format!("write `[{text}..]`")),
+            _ => None,
+        }
+    }
+
     /// `[ dur? .. dur? ]`
     fn gap(&mut self) -> Parsed<Gap> {
         let open = self.at;
         let start = self.bump().span;
         let gap = self.recover_in(open, |this| {
             let expected = "a duration or `..`";
+            if let Some(help) = this.help_for_compared_gap() {
+                return this.fail_unexpected(expected, help);
+            }
             let min = if this.is(LexemeKind::DotDot) { None } else { Some(this.dur(expected)?) };
             if !this.is(LexemeKind::DotDot) {
                 let diagnostic = this.not_expected("`..` between the ends of a gap");

@@ -1,6 +1,7 @@
 //! The pattern of a rule: sequences and how they are joined.
 
 mod arrow;
+mod misplaced;
 mod quant;
 mod unit;
 

@@ -109,6 +109,18 @@ impl Parser<'_> {
                 let help = format!("write `{{0..{most}}}`, or `{{1..{most}}}` for at least one");
                 return self.fail(diagnostic.help(help));
             }
+            let bound = lex::int(self.text_of(next)).filter(|_| next.kind == LexemeKind::Int);
+            let range = bound.and_then(|bound| match start.kind {
+                LexemeKind::Ge => Some(format!("{{{bound}..}}")),
+                LexemeKind::Gt => Some(format!("{{{}..}}", bound.saturating_add(1))),
+                LexemeKind::Le => Some(format!("{{1..{bound}}}")),
+                LexemeKind::Lt if bound > 1 => Some(format!("{{1..{}}}", bound - 1)),
+                LexemeKind::Eq | LexemeKind::Assign => Some(format!("{{{bound}}}")),
+                _ => None,
+            });
+            if let Some(range) = range {
+                return self.fail(diagnostic.help(format!("write `{range}`")));
+            }
             let help = "write `{3}`, `{3..}` or `{3..5}`";
             return self.fail(diagnostic.help(help));
         }

@@ -25,6 +25,7 @@ impl Parser<'_> {
     /// Parses the step behind `not`.
     fn negated(&mut self, start: Span) -> Parsed<Part> {
         let what = self.choice(EXPECTED_STEP)?;
+        let early = self.repeat_before_time(start);
         let duration = if self.eat_joint("for") {
             Some(self.dur("a duration such as `10m`")?)
         } else if matches!(self.kind(), LexemeKind::Duration | LexemeKind::Dollar) {
@@ -42,12 +43,14 @@ impl Parser<'_> {
             let help = "what must not come has no number";
             return self.fail_unexpected("the end of the `not` step", help);
         }
-        let word = self.peek().span;
-        let repeat = (duration.is_some() && self.eat_joint("repeat")).then_some(word);
+        let repeat = match &duration {
+            Some(time) => self.repeat(start, time).or(early),
+            None => None,
+        };
         Ok(Part::Not { what, duration, repeat, span: self.since(start) })
     }
 
-    fn at_quantifier(&self) -> bool {
+    pub(super) fn at_quantifier(&self) -> bool {
         matches!(
             self.kind(),
             LexemeKind::OpenBrace | LexemeKind::Plus | LexemeKind::Star | LexemeKind::Question
@@ -62,22 +65,13 @@ impl Parser<'_> {
         self.end_anchor();
         let until = self.until()?;
         let alias = if self.eat_joint("as") { Some(self.name("a name")?) } else { None };
-        if alias.is_some() {
-            let what = if self.at_quantifier() {
-                Some("a quantifier")
-            } else {
-                self.is_word("until").then_some("`until`")
-            };
-            if let Some(what) = what {
-                let help = format!("{what} stands before `as`: `login{{3}} until logout as fails`");
-                return self.fail_unexpected("`->` or the end of the step", help);
-            }
-        }
+        let mut take = Take { unit, quant, until, alias, span: start };
+        self.misplaced_parts(&mut take)?;
         if self.is_word("for") {
             let help = "only `not` steps have `for`; for a bound write `(a -> b within 10m)` or `a ->[..10m] b`";
             return self.fail_unexpected("`->` or the end of the step", help);
         }
-        Ok(Take { unit, quant, until, alias, span: self.since(start) })
+        Ok(Take { span: self.since(start), ..take })
     }
 
     fn unit(&mut self) -> Parsed<Unit> {
@@ -116,7 +110,7 @@ impl Parser<'_> {
     }
 
     fn group_within(&mut self) -> Parsed<Option<ast::Dur>> {
-        if !self.eat_joint("within") {
+        if !self.foreign_bound() && !self.eat_joint("within") {
             return Ok(None);
         }
         Ok(Some(self.dur("a duration such as `10m`")?))
@@ -182,6 +176,9 @@ impl Parser<'_> {
             let name = Spanned { node: ANY_EVENT.to_owned(), span: self.since(start) };
             let condition = if self.is(LexemeKind::OpenBracket) { self.condition()? } else { None };
             return Ok(Step { name, wildcard: true, condition, span: self.since(start) });
+        }
+        if self.at_bare_any() {
+            return self.bare_any();
         }
         if matches!(self.word(), "next" | "any") {
             let word = self.word();

@@ -15,7 +15,7 @@ use crate::input::Feed;
 use crate::paths;
 use crate::progress::Progress;
 use crate::rules::{self, Listing, Loaded};
-use crate::state::{Moment, State};
+use crate::state::{HeldCheckpoint, Moment, State};
 use crate::watch::{Files, Watch};
 use kleene_tools::counts::{Counts, counted};
 
@@ -35,20 +35,59 @@ pub(super) struct Current<'a> {
 }
 
 impl Current<'_> {
-    /// Does what is due where the input ends, and says how the run ends.
-    pub(super) fn end(&mut self, engine: &mut Engine<Record>, outlets: &mut Outlets) -> Stop {
+    /// Does what is due where the input ends, keeps where the run is, and says how the run ends.
+    pub(super) fn end(
+        &mut self,
+        feed: &Feed,
+        engine: &mut Engine<Record>,
+        outlets: &mut Outlets,
+        counts: &Counts,
+    ) -> Stop {
         self.has_ended = true;
-        let mut sink = Printer { outlets, origin: None };
         let ended = if self.args.events.end_of_time {
-            engine.finish(&mut sink)
-        } else if let (Some(newest), None) = (self.newest, &self.state) {
-            // The moment of the last event is over. With a state it is not: the input may go on in
-            // it.
-            engine.advance(newest, &mut sink)
+            let ended = engine.finish(&mut Printer { outlets, origin: None }).map_err(stopped);
+            ended.and_then(|()| self.keep(feed, engine, outlets, counts))
+        } else if self.state.is_some() {
+            self.end_for_now(feed, engine, outlets, counts)
+        } else if let Some(newest) = self.newest {
+            // The moment of the last event is over.
+            engine.advance(newest, &mut Printer { outlets, origin: None }).map_err(stopped)
         } else {
             Ok(())
         };
-        ended.map_or_else(|error| Stop::Failed(stopped(error)), |()| Stop::End)
+        ended.map_or_else(Stop::Failed, |()| Stop::End)
+    }
+
+    /// Reports what a run without a state reports where the input ends. The checkpoint is of before
+    /// that: the input can go on at the moment of its last event, and what rules feed to others at
+    /// that moment comes after its last event. A run that goes on cuts the output back to the
+    /// checkpoint.
+    fn end_for_now(
+        &mut self,
+        feed: &Feed,
+        engine: &mut Engine<Record>,
+        outlets: &mut Outlets,
+        counts: &Counts,
+    ) -> Result<()> {
+        let held = self.hold(feed, engine, outlets, counts)?;
+        if self.args.events.out_of_order.is_none() {
+            // The engine's time is just before the last event, also of a run before, unless a clock
+            // has moved it.
+            let last = match self.idle {
+                Some(_) => self.newest,
+                None => Some(engine.watermark().plus_millis(1)),
+            };
+            if let Some(last) = last.filter(|_| engine.watermark() > Timestamp::MIN) {
+                engine.advance(last, &mut Printer { outlets, origin: None }).map_err(stopped)?;
+            }
+        }
+        let output = outlets.output.settle();
+        let (Some(held), Some(state)) = (held, &mut self.state) else { return Ok(()) };
+        if outlets.output.has_failed() {
+            return Ok(());
+        }
+        let held = state.with_end(held, output);
+        state.write(held)
     }
 
     /// Moves time on with the clock where no event comes for long.
@@ -102,14 +141,30 @@ impl Current<'_> {
         outlets: &mut Outlets,
         counts: &Counts,
     ) -> Result<()> {
-        let Some(state) = &mut self.state else { return Ok(()) };
+        let held = self.hold(feed, engine, outlets, counts)?;
+        match (&mut self.state, held) {
+            (Some(state), Some(held)) => state.write(held),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes a checkpoint, if one is to be kept.
+    fn hold(
+        &mut self,
+        feed: &Feed,
+        engine: &mut Engine<Record>,
+        outlets: &mut Outlets,
+        counts: &Counts,
+    ) -> Result<Option<HeldCheckpoint>> {
+        let Some(state) = &mut self.state else { return Ok(None) };
         let (output, rejects) = (outlets.output.settle(), outlets.rejects.settle());
         // A failed output is reported as an error; the checkpoint before it stays the newest.
         if outlets.output.has_failed() || outlets.rejects.has_failed() {
-            return Ok(());
+            return Ok(None);
         }
         let (position, tally, has_ended) = (feed.position(), &outlets.tally, self.has_ended);
-        state.keep(&Moment { position, output, rejects, counts, tally, has_ended }, engine)
+        let moment = Moment { position, output, rejects, counts, tally, has_ended };
+        state.hold(&moment, engine).map(Some)
     }
 
     fn replace(
@@ -121,6 +176,8 @@ impl Current<'_> {
     ) -> Result<()> {
         let loaded = read?.map_err(|refused| anyhow!(refused.text))?;
         suits(self.args, &loaded)?;
+        // The verdicts count what can still go on.
+        engine.sweep();
         let replacement = engine.replace_rules(&loaded.set)?;
         feed.renew(engine.schema(), &loaded.schema);
         outlets.output.renew(engine.schema());

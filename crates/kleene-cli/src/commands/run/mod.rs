@@ -38,9 +38,9 @@ use crate::review::{Facts, Review};
 use crate::rules::{self, Listing, Loaded};
 use crate::spill::Spill;
 use crate::state::State;
-use crate::summary::summary;
+use crate::summary::{shown, summary};
 use crate::watch::{Files, Watch};
-use kleene_tools::counts::{Counts, grouped};
+use kleene_tools::counts::Counts;
 
 /// Runs rules over an input.
 pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
@@ -141,13 +141,14 @@ fn run_alone(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
     let mut stop =
         pump(&mut feed, &mut engine, &mut outlets, &mut counts, &interrupt, &mut current);
     if matches!(stop, Stop::End) {
-        stop = current.end(&mut engine, &mut outlets);
-    }
-    if matches!(stop, Stop::End | Stop::Interrupted)
+        stop = current.end(&feed, &mut engine, &mut outlets, &counts);
+    } else if matches!(stop, Stop::Interrupted)
         && let Err(error) = current.keep(&feed, &mut engine, &mut outlets, &counts)
     {
         stop = Stop::Failed(error);
     }
+    // The summary counts what can still go on.
+    engine.sweep();
     let (is_empty, header) = (feed.is_empty(), feed.header());
     let ran = Finished { stop, stats: engine.stats(), outlets, counts, is_empty, header };
     conclude(args, &current.loaded, ran, started)
@@ -186,7 +187,7 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) ->
     rejects.finish()?;
     if !args.quiet {
         if matches!(stop, Stop::Interrupted) {
-            let partials = grouped(stats.partials);
+            let partials = shown(stats.partials);
             crate::say(&if args.state.directory.is_some() {
                 format!(
                     "interrupted: this is what was found so far; {partials} partial matches are \

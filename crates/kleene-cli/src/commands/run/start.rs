@@ -11,6 +11,7 @@ use crate::input::Position;
 use crate::rules::Loaded;
 use crate::spill::Spill;
 use crate::state::Resumed;
+use crate::summary::shown;
 use kleene_tools::counts::grouped;
 
 /// The engine, new or as it was when the run ended before.
@@ -39,7 +40,7 @@ pub(super) fn build(
             format!("going on at line {}", grouped(line))
         };
         let stats = engine.stats();
-        let (events, partials) = (grouped(stats.events), grouped(stats.partials));
+        let (events, partials) = (grouped(stats.events), shown(stats.partials));
         crate::say(&format!(
             "{origin}, after {events} events and with {partials} partial matches open"
         ));
@@ -62,6 +63,10 @@ pub(super) fn builder(args: &RunArgs, loaded: &Loaded) -> EngineBuilder<Record> 
     };
     let builder = match args.matching.matches_per_set {
         Some(matches) => builder.limit_matches_per_set(matches),
+        None => builder,
+    };
+    let builder = match args.matching.graph_nodes_per_key {
+        Some(nodes) => builder.limit_graph_nodes_per_key(nodes),
         None => builder,
     };
     let builder = match args.matching.steps_per_event {

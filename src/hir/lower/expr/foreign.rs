@@ -1,0 +1,250 @@
+//! Functions that rules of other languages call, and what is written here in their place.
+
+use crate::hir::expr::AggregateOp;
+use crate::hir::functions;
+
+/// Returns what is written here for a call of another language's function. `args` are the texts of
+/// the arguments.
+pub(super) fn foreign_call(name: &str, args: &[&str]) -> Option<String> {
+    let name = name.to_ascii_lowercase().replace('_', "");
+    if let Some(here) = same_arguments(&name) {
+        return Some(format!("write `{}`", call(here, args)));
+    }
+    text_call(&name, args)
+        .or_else(|| aggregate_call(&name, args))
+        .or_else(|| time_call(&name, args))
+        .or_else(|| plain_help(&name).map(str::to_owned))
+}
+
+/// True if another language's function is over the events of a step.
+pub(super) fn is_foreign_aggregate(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('_', "");
+    let here = same_arguments(&name);
+    aggregate_call(&name, &[]).is_some()
+        || AggregateOp::ALL.into_iter().any(|op| Some(op.name()) == here)
+}
+
+/// `name(a, b)`
+fn call(name: &str, args: &[&str]) -> String {
+    if args.is_empty() { format!("{name}(...)") } else { format!("{name}({})", args.join(", ")) }
+}
+
+/// The argument with this index, or what stands for it.
+fn arg<'a>(args: &[&'a str], index: usize, else_: &'a str) -> &'a str {
+    args.get(index).copied().unwrap_or(else_)
+}
+
+/// The function that takes the same arguments under another name.
+fn same_arguments(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "length" | "strlen" | "charlength" | "characterlength" | "stringlength" | "size"
+        | "cardinality" | "arraylength" | "arraysize" | "listlength" => "len",
+        "lcase" | "tolower" | "tolowercase" | "lowercase" => "lower",
+        "ucase" | "toupper" | "touppercase" | "uppercase" => "upper",
+        "strip" | "btrim" | "ltrim" | "rtrim" => "trim",
+        "stringcontains" | "strcontains" | "includes" | "has" | "arraycontains"
+        | "listcontains" => "contains",
+        "startswith" | "stringstartswith" | "hasprefix" => "starts_with",
+        "endswith" | "stringendswith" | "hassuffix" => "ends_with",
+        "ceiling" => "ceil",
+        "tostring" | "str" | "text" => "string",
+        "toint" | "tolong" | "integer" | "parseint" | "bigint" | "long" => "int",
+        "tofloat" | "todouble" | "toreal" | "double" | "real" | "decimal" | "parsefloat" => "float",
+        "tobool" | "toboolean" | "boolean" => "bool",
+        "greatest" => "max",
+        "least" => "min",
+        "dayofweek" => "weekday",
+        "dayofmonth" => "day",
+        "hourofday" => "hour",
+        "todate" => "date",
+        "dateformat" | "formatdatetime" | "formattime" | "strftime" | "tochar" => "format",
+        "totimestamp" | "parsetime" | "strptime" | "strtodate" | "todatetime" | "timestamp"
+        | "datetime" => "time",
+        "collectlist" | "arrayagg" | "makelist" | "groupconcat" | "stringagg" | "listagg" => {
+            "collect"
+        }
+        "collectset" | "makeset" => "distinct",
+        "mean" | "average" => "avg",
+        "stdev" | "std" | "stddevpop" | "stddevsamp" => "stddev",
+        "firstvalue" => "first",
+        "lastvalue" => "last",
+        "haversine" | "geodistance" | "stdistance" => "distance_km",
+        _ => return None,
+    })
+}
+
+/// Functions of texts, addresses and numbers, and conversions.
+fn text_call(name: &str, args: &[&str]) -> Option<String> {
+    let text = arg(args, 0, "name");
+    Some(match name {
+        "number" | "tonumber" | "cast" | "trycast" | "convert" => {
+            let text = text.split_whitespace().next().unwrap_or(text);
+            format!("write `int({text})` or `float({text})`")
+        }
+        "concat" | "strcat" | "concatws" => {
+            let parts = if args.len() < 2 { "a + b".to_owned() } else { args.join(" + ") };
+            format!("texts are joined with `+`: `{parts}`")
+        }
+        "wildcard" | "matchwildcard" | "globmatch" | "glob" | "fnmatch" => {
+            format!("write `{}`", each_of(text, "like", args.get(1..), "\"cmd*\""))
+        }
+        "match" | "regexplike" | "regexpmatches" | "regexmatch" | "regexpmatch" | "rlike"
+        | "matchesregex" | "regex" | "regexp" => {
+            format!("write `{}`", each_of(text, "~", args.get(1..), "\"^cmd\""))
+        }
+        "cidrmatch" | "incidr" | "ipv4isinrange" | "ipv6isinrange" | "ipv4ismatch" => {
+            match args.get(1..) {
+                Some([]) | None => "write `ip in \"10.0.0.0/8\"`".to_owned(),
+                Some([network]) => format!("write `{text} in {network}`"),
+                Some(networks) => format!("write `{text} in [{}]`", networks.join(", ")),
+            }
+        }
+        "substring" | "substr" | "left" | "right" | "mid" | "slice" => {
+            if functions::lookup("substring").is_some() {
+                "a part of a text is `substring`".to_owned()
+            } else {
+                format!(
+                    "no function cuts a text at a position; ask `starts_with({text}, ...)`, \
+                     `ends_with({text}, ...)` or `{text} like \"*...*\"`, or take `split` apart"
+                )
+            }
+        }
+        "indexof" | "instr" | "strpos" | "locate" | "charindex" | "position" => {
+            let part = arg(args, 1, "\"x\"");
+            format!("to ask if the text is in there, write `contains({text}, {part})`")
+        }
+        "between" => format!("a range is asked for with `in`: `{text} in 1..5`"),
+        "modulo" | "mod" => operator(args, "%"),
+        "add" | "plus" => operator(args, "+"),
+        "subtract" | "minus" => operator(args, "-"),
+        "multiply" | "times" => operator(args, "*"),
+        "divide" | "div" => operator(args, "/"),
+        "trunc" | "truncate" => format!("write `floor({text})` or `int({text})`"),
+        "ifnull" | "nvl" | "isnull" if args.len() == 2 => {
+            format!("write `{}`", call("coalesce", args))
+        }
+        "ifnull" | "nvl" => "write `coalesce(a, b)`".to_owned(),
+        "isnull" => format!("write `{text} is null`"),
+        "isnotnull" | "exists" | "isdefined" | "defined" | "hasfield" => {
+            format!("write `{text} is not null`")
+        }
+        "isempty" => format!("write `{text} is null`, or `len({text}) == 0`"),
+        "isnotempty" => format!("write `len({text}) > 0`"),
+        "if" | "iif" | "ifthenelse" | "case" | "ifelse" => match args {
+            [condition, then, other] => {
+                format!("a choice is written `if {condition} then {then} else {other}`")
+            }
+            _ => "a choice is written `if c then a else b`".to_owned(),
+        },
+        _ => return None,
+    })
+}
+
+/// `name like "a*" or name like "b*"`
+fn each_of(text: &str, operator: &str, patterns: Option<&[&str]>, none: &str) -> String {
+    let patterns = match patterns {
+        Some(patterns) if !patterns.is_empty() => patterns,
+        _ => &[none],
+    };
+    let tests: Vec<String> =
+        patterns.iter().map(|pattern| format!("{text} {operator} {pattern}")).collect();
+    tests.join(" or ")
+}
+
+fn operator(args: &[&str], operator: &str) -> String {
+    format!("write `{} {operator} {}`", arg(args, 0, "a"), arg(args, 1, "b"))
+}
+
+/// Aggregates.
+fn aggregate_call(name: &str, args: &[&str]) -> Option<String> {
+    let of = arg(args, 0, "step.field");
+    Some(match name {
+        "countdistinct" | "distinctcount" | "dcount" | "approxcountdistinct" | "uniq" => {
+            format!("write `len(distinct({of}))`")
+        }
+        "countif" | "sumif" | "avgif" => "give the condition to the step, and count what it \
+            captured: `pay[ok]{2..} as good`, `count(good)`"
+            .to_owned(),
+        "median" | "percentile" | "quantile" | "percentilecont" | "approxpercentile" => format!(
+            "there are `avg({of})`, `min({of})`, `max({of})` and `stddev({of})`; `collect({of})` \
+             gives all values to the host"
+        ),
+        "variance" | "var" | "varpop" | "varsamp" => {
+            format!("write `stddev({of}) * stddev({of})`")
+        }
+        "nth" | "nthvalue" => "the events of a step are counted from 0: `step[1].field`".to_owned(),
+        "matchnumber" | "rownumber" => "the id of a match is `match.id`".to_owned(),
+        "classifier" => "`match.step` is the step that a timeout reached; in a match each step \
+            has its own name"
+            .to_owned(),
+        "matchrowtime" | "matchproctime" => "the time of a match is `match.end`".to_owned(),
+        _ => return None,
+    })
+}
+
+/// Functions of time.
+fn time_call(name: &str, args: &[&str]) -> Option<String> {
+    let at = arg(args, 0, "at");
+    let part = |letter: &str| format!("write `int(format({at}, \"%{letter}\"))`");
+    Some(match name {
+        "year" => part("Y"),
+        "month" => part("m"),
+        "minute" => part("M"),
+        "second" => part("S"),
+        "dayofyear" => part("j"),
+        "extract" | "datepart" => {
+            "parts of a time are `hour(at)`, `day(at)`, `weekday(at)`; `format(at, \"%Y\")` gives \
+             the others as text"
+                .to_owned()
+        }
+        "datetrunc" | "bin" | "tumble" | "hop" | "floordate" => {
+            "`date(at)` is the day; rules have no windows: `within` counts from the first event of \
+             each match"
+                .to_owned()
+        }
+        "datediff" | "timestampdiff" | "timediff" => {
+            "the time between two events is their difference: `pay.at - order.at > 5m`".to_owned()
+        }
+        "dateadd" | "dateadds" | "timestampadd" | "addtime" => {
+            "a duration is added to a time: `at + 5m`".to_owned()
+        }
+        "now" | "currenttimestamp" | "currenttime" | "today" | "eventtimestamp" | "ago"
+        | "getdate" | "sysdate" | "localtimestamp" | "unixtimestamp" | "currenttimemillis"
+        | "currentdate" => {
+            "rules have no clock, only the times of events: compare fields of type time, \
+             `at - order.at > 5m`; `not x for 5m` waits"
+                .to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// What has no function here, or another form.
+fn plain_help(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "prev" | "lag" | "previous" => "the event before is `prev`: `prev.price`",
+        "next" | "lead" => {
+            "write a step for the event that comes later, and put the condition there"
+        }
+        "rand" | "random" | "uuid" | "newid" => {
+            "rules give the same result for the same events; `hash(user) % 100 < 5` takes a sample"
+        }
+        "md5" | "sha1" | "sha256" | "sha2" | "crc32" => "write `hash(x)`, which gives a number",
+        "regexpreplace" | "regexreplace" => {
+            "`replace(text, from, to)` replaces a text; regular expressions only ask, with `~`"
+        }
+        "regexpextract" | "regexpsubstr" | "regexextract" | "parse" | "grok" => {
+            "regular expressions only ask, with `name ~ \"^a\"`; `split(text, \",\")` takes a text apart"
+        }
+        "jsonextract" | "jsonvalue" | "getjsonobject" | "jsonquery" => {
+            "declare the nested fields, `server: { id: string }`, and write `server.id`"
+        }
+        "pow" | "power" | "sqrt" | "exp" | "log" | "ln" | "log10" | "sin" | "cos" => {
+            "there are `+`, `-`, `*`, `/`, `%`, `abs`, `round`, `floor` and `ceil`; a host can \
+             register functions of its own"
+        }
+        "nullif" => "write `if a == b then null else a`",
+        "typeof" => "each field has the type of its declaration",
+        _ => return None,
+    })
+}
