@@ -295,7 +295,7 @@ impl<'a> Judge<'a> {
         for (number, &event) in events.iter().enumerate() {
             let inner = Lead { arrow: Some(quantifier.inner), gap: Gap::NONE };
             let lead = if number == 0 { lead } else { inner };
-            let taken = Taken { test, until: &quantifier.until, event };
+            let taken = Taken { test, event };
             cursor = self.take(taken, cursor, lead, place)?;
             // "`until` ends a loop that has begun. The event that ends it is no part of it."
             // "The loop never takes it, not even as its first event."
@@ -336,7 +336,7 @@ impl<'a> Judge<'a> {
         lead: Lead,
         place: Place<'_>,
     ) -> Result<Cursor<'a>, &'static str> {
-        let Taken { test, event, .. } = taken;
+        let Taken { test, event } = taken;
         if !self.context().fits(test, event) {
             return Err("does not fit");
         }
@@ -362,7 +362,7 @@ impl<'a> Judge<'a> {
 
     /// How an event follows the one before it.
     fn arrow(&self, taken: Taken<'_>, cursor: &Cursor<'_>, lead: Lead) -> Verdict {
-        let Taken { test, until, event } = taken;
+        let Taken { test, event } = taken;
         let Some(last) = cursor.last else { return Ok(()) };
         if !self.in_time(event, last, cursor.min_time, lead.gap) {
             return Err("gap");
@@ -375,9 +375,9 @@ impl<'a> Judge<'a> {
                 let skipped = (last + 1..event).any(|other| {
                     !self.is_captured(other)
                         && self.in_time(other, last, cursor.min_time, lead.gap)
+                        // "An event that fits both [the loop and its `until`] .. can be skipped
+                        // neither."
                         && self.context().fits(test, other)
-                        // "an event that fulfils `until` is skipped like any other"
-                        && !self.fits_any(until, other)
                 });
                 if skipped { Err("relaxed") } else { Ok(()) }
             }
@@ -617,7 +617,6 @@ impl<'a> Judge<'a> {
 #[derive(Clone, Copy)]
 struct Taken<'t> {
     test: &'t Test,
-    until: &'t [Test],
     event: usize,
 }
 
