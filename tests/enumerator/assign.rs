@@ -144,7 +144,8 @@ impl Assigner<'_> {
                 for nodes in &sequences {
                     let events = events_of(nodes);
                     let is_silence = matches!(branch, Branch::Silence { .. });
-                    let taken: Vec<usize> = chosen.iter().flatten().flat_map(|n| events_of(n)).collect();
+                    let taken: Vec<usize> =
+                        chosen.iter().flatten().flat_map(|n| events_of(n)).collect();
                     if (is_silence || !events.is_empty())
                         && !events.iter().any(|event| taken.contains(event))
                     {

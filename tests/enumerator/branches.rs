@@ -104,8 +104,8 @@ impl<'a> Judge<'a> {
             let mut during = self.until_time(cursor.last, end);
             let broken = during.any(|event| self.fits_any(tests, event));
             // "Once enough have begun, by an event or by time, the others are not needed."
-            let would_count = by_event.is_some_and(|time| end <= time)
-                || by_time.is_some_and(|time| end < time);
+            let would_count =
+                by_event.is_some_and(|time| end <= time) || by_time.is_some_and(|time| end < time);
             if chosen.is_some() && broken {
                 return Err("a silence is broken");
             }
@@ -135,9 +135,9 @@ impl<'a> Judge<'a> {
             }
             let before_first = first.is_none_or(|first| event < first);
             let too_early = before_first
-                && cursor.last.is_some_and(|last| {
-                    !self.in_time(event, last, cursor.min_time, lead.gap)
-                });
+                && cursor
+                    .last
+                    .is_some_and(|last| !self.in_time(event, last, cursor.min_time, lead.gap));
             if !self.is_captured(event) && !too_early {
                 skipped.push(event);
             }
@@ -151,10 +151,12 @@ impl<'a> Judge<'a> {
             let begins = match *begin {
                 Some(begin) => {
                     let step = self.captures.iter().find(|(captured, _)| *captured == begin);
-                    step.and_then(|(_, step)| test_of(items, *step))
-                        .is_some_and(|test| skips(test, begin))
+                    let heads = step.map(|(_, step)| heads_with(items, *step));
+                    heads.iter().flatten().any(|test| skips(test, begin))
                 }
-                None => heads_of_items(items).iter().all(|test| skips(test, self.events.len())),
+                None => head_sets(items)
+                    .iter()
+                    .all(|heads| heads.iter().any(|test| skips(test, self.events.len()))),
             };
             if begins {
                 return Err("a branch would have begun");
@@ -176,17 +178,42 @@ impl Choice<'_, '_> {
     }
 }
 
-/// Returns what a step of a sequence asks.
-fn test_of(items: &[Item], step: usize) -> Option<&Test> {
-    items.iter().find_map(|item| match &item.kind {
-        Kind::Step { id, test, .. } => (*id == step).then_some(test),
+/// Returns the steps that a sequence can begin with, for each way to leave out what stands first;
+/// alternatives wait together.
+fn head_sets(items: &[Item]) -> Vec<Vec<&Test>> {
+    let mut found = Vec::new();
+    for item in items {
+        match &item.kind {
+            Kind::Step { test, .. } => found.push(vec![test]),
+            Kind::Group { body, .. } => match &body.parts {
+                Parts::Sequence(items) => found.extend(head_sets(items)),
+                Parts::Branches { branches, .. } => found.push(heads(branches)),
+            },
+            Kind::Not { .. } => {}
+        }
+        if !item.may_be_empty() {
+            break;
+        }
+    }
+    found
+}
+
+/// Returns the steps that wait together with the step that begins a sequence: itself, or all that
+/// the alternatives can begin with.
+fn heads_with(items: &[Item], step: usize) -> Vec<&Test> {
+    let found = items.iter().map(|item| match &item.kind {
+        Kind::Step { id, test, .. } if *id == step => vec![test],
         Kind::Group { body, .. } => match &body.parts {
-            Parts::Sequence(items) => test_of(items, step),
-            Parts::Branches { branches, .. } => branches.iter().find_map(|branch| match branch {
-                Branch::Sequence(items) => test_of(items, step),
-                Branch::Silence { .. } => None,
-            }),
+            Parts::Sequence(items) => heads_with(items, step),
+            Parts::Branches { branches, .. } => {
+                let has = branches.iter().any(|branch| match branch {
+                    Branch::Sequence(items) => !heads_with(items, step).is_empty(),
+                    Branch::Silence { .. } => false,
+                });
+                if has { heads(branches) } else { Vec::new() }
+            }
         },
-        Kind::Not { .. } => None,
-    })
+        Kind::Step { .. } | Kind::Not { .. } => Vec::new(),
+    });
+    found.flatten().collect()
 }

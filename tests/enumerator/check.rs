@@ -3,9 +3,7 @@
 use super::assign::{Content, Node, captures_of, events_of, events_of_content, events_of_node};
 use super::branches::Choice;
 use super::evaluate::{Capture, Context};
-use super::rule::{
-    Arrow, Body, Event, Gap, Item, Kind, Parts, Quantifier, Rule, Test,
-};
+use super::rule::{Arrow, Body, Event, Gap, Item, Kind, Parts, Quantifier, Rule, Test};
 
 /// The first broken condition.
 pub type Verdict = Result<(), &'static str>;
@@ -124,7 +122,13 @@ impl<'a> Cursor<'a> {
     }
 
     pub fn after(last: usize, time: i64) -> Cursor<'a> {
-        Cursor { last: Some(last), begun: Some(last), base: time, not_from: Some(last), ..Cursor::start() }
+        Cursor {
+            last: Some(last),
+            begun: Some(last),
+            base: time,
+            not_from: Some(last),
+            ..Cursor::start()
+        }
     }
 }
 
@@ -227,9 +231,7 @@ impl<'a> Judge<'a> {
             let own = Lead { arrow: Some(item.arrow), gap };
             let lead = if number == 0 { lead } else { own };
             cursor = match (&item.kind, node) {
-                (Kind::Not { tests, time, .. }, _) => {
-                    self.not(item.arrow, tests, *time, cursor)?
-                }
+                (Kind::Not { tests, time, .. }, _) => self.not(item.arrow, tests, *time, cursor)?,
                 (Kind::Step { test, quantifier, .. }, Node::Step(events)) => {
                     self.step(test, quantifier, events, cursor, lead, place)?
                 }
@@ -411,10 +413,11 @@ impl<'a> Judge<'a> {
     fn group_until(&self, event: usize, cursor: &Cursor<'_>, place: Place<'_>) -> Verdict {
         let begun = cursor.last.filter(|last| place.own.first().is_some_and(|first| first <= last));
         let start = begun.map_or(event, |last| last + 1);
-        let ends = (start..=event).any(|other| {
-            (other == event || !self.is_captured(other)) && self.fits_any(place.until, other)
-        });
-        if ends { Err("until of the group") } else { Ok(()) }
+        if (start..=event).any(|other| self.fits_any(place.until, other)) {
+            Err("until of the group")
+        } else {
+            Ok(())
+        }
     }
 
     /// True if a greedy loop can take an event at this moment.
@@ -509,8 +512,8 @@ impl<'a> Judge<'a> {
         let (Some(&first), Some(&last)) = (events.iter().min(), events.iter().max()) else {
             return Ok(());
         };
-        let broken = (first..last)
-            .any(|event| !events.contains(&event) && self.fits_any(tests, event));
+        let broken =
+            (first..last).any(|event| !events.contains(&event) && self.fits_any(tests, event));
         if broken { Err("without of a group") } else { Ok(()) }
     }
 
@@ -540,9 +543,7 @@ impl<'a> Judge<'a> {
                 at_event(last + 1)
             }
             // "`not b for 10s` at the end is reported when the ten seconds are over"
-            Some((_, Kind::Not { time: Some(_), .. })) => {
-                Moment { time: cursor.base, event: None }
-            }
+            Some((_, Kind::Not { time: Some(_), .. })) => Moment { time: cursor.base, event: None },
             // "Without `for`, it needs `within`, and is reported when that runs out."
             Some((_, Kind::Not { time: None, .. })) => {
                 return Ok(Moment { time: expiry.ok_or("no within")?, event: None });
@@ -607,8 +608,8 @@ impl<'a> Judge<'a> {
             Some(event) => event.max(last) + 1,
             None => self.events.iter().take_while(|event| event.time < moment.time).count(),
         };
-        let broken = (first..end)
-            .any(|event| !self.is_captured(event) && self.fits_any(tests, event));
+        let broken =
+            (first..end).any(|event| !self.is_captured(event) && self.fits_any(tests, event));
         if broken { Err("without") } else { Ok(()) }
     }
 }

@@ -27,8 +27,7 @@ pub fn text(rule: &Rule) -> String {
 pub fn parse(rule: &Rule) -> Result<RuleSet, Vec<String>> {
     RuleSet::parse(&text(rule)).map_err(|error| {
         let diagnostics = error.diagnostics().iter().map(|report| &report.diagnostic);
-        let errors =
-            diagnostics.filter(|one| one.severity == kleene::diagnostic::Severity::Error);
+        let errors = diagnostics.filter(|one| one.severity == kleene::diagnostic::Severity::Error);
         errors.map(|one| format!("{:?}", one.code)).collect()
     })
 }
@@ -65,9 +64,7 @@ pub fn run(
         engine.push(record, &mut outputs).map_err(|error| error.to_string())?;
     }
     // The watermark lags a millisecond behind what it has passed.
-    engine
-        .advance(Timestamp::from_millis(end), &mut outputs)
-        .map_err(|error| error.to_string())?;
+    engine.advance(Timestamp::from_millis(end), &mut outputs).map_err(|error| error.to_string())?;
     outputs.into_iter().map(reported).collect()
 }
 
@@ -89,8 +86,8 @@ fn reported(output: Output<Record>) -> Result<Reported, String> {
 /// Returns what the reference reports up to a time.
 pub fn reference(rules: &RuleSet, records: &[Record], end: i64) -> Result<Vec<Reported>, String> {
     let rule = &rules.rules()[0];
-    let mut reference = Reference::<Record>::new(&rule.pattern, Vec::new())
-        .map_err(|error| error.to_string())?;
+    let mut reference =
+        Reference::<Record>::new(&rule.pattern, Vec::new()).map_err(|error| error.to_string())?;
     let mut outputs = Vec::new();
     for record in records {
         outputs.extend(reference.advance(record.time()));

@@ -66,13 +66,17 @@ impl Context<'_> {
     fn value(&self, operand: &Operand, event: usize) -> Option<i64> {
         let before = || self.captures.iter().filter(move |(captured, _)| *captured < event);
         let values = |step: usize| {
-            before().filter(move |(_, of)| *of == step).map(|(captured, _)| self.events[*captured].v)
+            before()
+                .filter(move |(_, of)| *of == step)
+                .map(|(captured, _)| self.events[*captured].v)
         };
         match *operand {
             Operand::Literal(value) => Some(value),
             Operand::Own => self.events[event].v,
             // "a field of the event captured last in this partial match"
-            Operand::Prev => before().next_back().and_then(|(captured, _)| self.events[*captured].v),
+            Operand::Prev => {
+                before().next_back().and_then(|(captured, _)| self.events[*captured].v)
+            }
             Operand::Field(step) => values(step).next_back().flatten(),
             Operand::First(step) => values(step).next().flatten(),
             Operand::Last(step) => values(step).next_back().flatten(),

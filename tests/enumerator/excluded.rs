@@ -3,9 +3,12 @@
 
 use super::rule::{Body, Branch, Condition, Item, Kind, Mode, Operand, Parts, Rule, Test};
 
-/// Returns the name of the first shape that a rule has.
+/// Returns the name of the first shape that a rule has. `KLEENE_HUNT_INCLUDE` names shapes that are
+/// not left out, or is `all`.
 pub fn reason(rule: &Rule) -> Option<&'static str> {
+    let included = std::env::var("KLEENE_HUNT_INCLUDE").unwrap_or_default();
     in_body(&rule.body, Around { branches: false, repeats: false })
+        .filter(|name| included != "all" && !included.split(',').any(|one| one == *name))
 }
 
 /// What stands around a body.
@@ -28,6 +31,13 @@ fn in_body(body: &Body, around: Around) -> Option<&'static str> {
             if several && items.first().is_some_and(Item::may_be_empty) {
                 return Some("left-out-head-of-a-branch");
             }
+            // Is a match reported without what can be left out after a greedy loop?
+            if let [_, .., last] = &items[..]
+                && several
+                && ends_open(last)
+            {
+                return Some("what-may-be-left-out-at-the-end-of-a-branch");
+            }
             in_items(items, around)
         }),
     }
@@ -39,21 +49,26 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
         let found = match &item.kind {
             Kind::Step { test, quantifier, .. } => {
                 // Is `prev` the last event of the branch, or of the partial match?
-                let reads_prev =
-                    around.branches && (reads_prev(test) || quantifier.until.iter().any(reads_prev));
+                let reads_prev = around.branches
+                    && (reads_prev(test) || quantifier.until.iter().any(reads_prev));
                 // Does an event that fits the step and its `until` end it before it has begun?
                 let until = quantifier.min == 0 && !quantifier.until.is_empty();
                 // Is a further repetition of the group a step that follows?
                 let ends = around.repeats
                     && quantifier.is_greedy()
                     && after.iter().all(Item::may_be_empty);
+                // Does `prev` in what a full loop keeps read the loop's last event?
+                let full =
+                    quantifier.is_greedy() && quantifier.max.is_some() && self::reads_prev(test);
                 reads_prev
                     .then_some("prev-in-branches")
+                    .or(full.then_some("prev-in-a-full-greedy-loop"))
                     .or(until.then_some("until-of-what-may-be-left-out"))
                     .or(ends.then_some("greedy-end-of-a-repeated-group"))
             }
             Kind::Group { body, quantifier } => {
-                let inner = Around { repeats: around.repeats || quantifier.max != Some(1), ..around };
+                let inner =
+                    Around { repeats: around.repeats || quantifier.max != Some(1), ..around };
                 let optional_after = !after.is_empty() && after.iter().all(Item::may_be_empty);
                 let until = quantifier.min == 0 && !quantifier.until.is_empty();
                 let is_nested = matches!(&body.parts, Parts::Sequence(items)
@@ -61,21 +76,31 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
                 let ends = around.repeats
                     && quantifier.is_greedy()
                     && after.iter().all(Item::may_be_empty);
+                // Flink's `greedy` has no effect on what comes a fixed number of times or not at all.
+                let fixed = quantifier.is_greedy()
+                    && matches!(&body.parts, Parts::Sequence(items)
+                        if items.len() == 1 && !matches!(&items[0].kind, Kind::Step { quantifier, .. }
+                            if quantifier.is_once()));
                 // A group loop before what can be left out: is a match reported without it?
                 (quantifier.is_greedy() && optional_after)
                     .then_some("group-loop-before-what-may-be-left-out")
                     .or(until.then_some("until-of-what-may-be-left-out"))
+                    .or(fixed.then_some("loop-of-a-loop"))
                     // Is `((a)){1..} until b` the loop of a step, or of a group inside?
-                    .or((is_nested && !quantifier.until.is_empty()).then_some("until-of-a-nested-group"))
+                    .or((is_nested && !quantifier.until.is_empty())
+                        .then_some("until-of-a-nested-group"))
                     .or(ends.then_some("greedy-end-of-a-repeated-group"))
                     .or_else(|| in_body(body, inner))
             }
             Kind::Not { tests, time, .. } => {
                 let each = before.last().is_some_and(|before| ends_with_each(&before.kind));
+                // Does the `not` hold while the loop at the group's end has not begun?
+                let open = before.last().is_some_and(ends_open);
                 let reads = around.branches && tests.iter().any(reads_prev);
                 // What a loop with `each` takes violates the `not` after it.
                 (each && time.is_none())
                     .then_some("not-after-an-each-loop")
+                    .or((open && time.is_none()).then_some("not-after-what-may-be-left-out"))
                     .or(reads.then_some("prev-in-branches"))
             }
         };
@@ -86,12 +111,29 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
     None
 }
 
+/// True if what ends an item can be left out.
+fn ends_open(item: &Item) -> bool {
+    let inner = match &item.kind {
+        Kind::Group { body, .. } => match &body.parts {
+            Parts::Sequence(items) => items.last().is_some_and(ends_open),
+            Parts::Branches { branches, .. } => branches.iter().any(|branch| match branch {
+                Branch::Sequence(items) => items.last().is_some_and(ends_open),
+                Branch::Silence { .. } => false,
+            }),
+        },
+        Kind::Step { .. } | Kind::Not { .. } => false,
+    };
+    item.may_be_empty() || inner
+}
+
 fn ends_with_each(kind: &Kind) -> bool {
     match kind {
         Kind::Step { quantifier, .. } => quantifier.varies() && quantifier.mode == Mode::Each,
         Kind::Group { body, quantifier } => {
             let inner = match &body.parts {
-                Parts::Sequence(items) => items.last().is_some_and(|item| ends_with_each(&item.kind)),
+                Parts::Sequence(items) => {
+                    items.last().is_some_and(|item| ends_with_each(&item.kind))
+                }
                 Parts::Branches { branches, .. } => branches.iter().any(|branch| match branch {
                     Branch::Sequence(items) => {
                         items.last().is_some_and(|item| ends_with_each(&item.kind))

@@ -108,10 +108,41 @@ fn described(case: &Case) -> String {
 fn kind(case: &Case) -> String {
     let text = case.rule.to_string();
     let parts = [
-        "until", "{0..1}", "{0..1 each}", "{0..", "{1..", "{2..", "{2}", "each", " next}", " any}",
-        " next each}", " any each}", "-> not", "-> next not", "for ", "within", "without", "(", " and ",
-        " or ", " of (", "->[", "-> next", "-> any", "any event", "from", "=", "<", ">", "count(", "sum(",
-        "prev", "last(", "first(", "is null",
+        "until",
+        "{0..1}",
+        "{0..1 each}",
+        "{0..",
+        "{1..",
+        "{2..",
+        "{2}",
+        "each",
+        " next}",
+        " any}",
+        " next each}",
+        " any each}",
+        "-> not",
+        "-> next not",
+        "for ",
+        "within",
+        "without",
+        "(",
+        " and ",
+        " or ",
+        " of (",
+        "->[",
+        "-> next",
+        "-> any",
+        "any event",
+        "from",
+        "=",
+        "<",
+        ">",
+        "count(",
+        "sum(",
+        "prev",
+        "last(",
+        "first(",
+        "is null",
     ];
     let has: Vec<&str> = parts.into_iter().filter(|part| text.contains(part)).collect();
     has.join(" + ")
@@ -119,7 +150,7 @@ fn kind(case: &Case) -> String {
 
 #[test]
 fn everyone_reports_what_is_enumerated() {
-    let cases = number("KLEENE_HUNT_CASES").unwrap_or(3000);
+    let cases = number("KLEENE_HUNT_CASES").unwrap_or(6000);
     let seed = number("KLEENE_HUNT_SEED").unwrap_or(1);
     let most = number("KLEENE_HUNT_FAILURES").unwrap_or(5);
     let mut refused: BTreeMap<String, u64> = BTreeMap::new();
@@ -161,7 +192,11 @@ fn everyone_reports_what_is_enumerated() {
                         *times += 1;
                         if *times <= 2 {
                             let text = described(&small);
-                            let _ = writeln!(found, "\n#{number} {}\n{text}\n{difference}", kind(&small));
+                            let _ = writeln!(
+                                found,
+                                "\n#{number} {}\n{text}\n{difference}",
+                                kind(&small)
+                            );
                         }
                     }
                     break;
@@ -172,9 +207,7 @@ fn everyone_reports_what_is_enumerated() {
             break;
         }
     }
-    println!(
-        "{judged} cases, {matching} with matches, {too_many} too large; refused: {refused:?}"
-    );
+    println!("{judged} cases, {matching} with matches, {too_many} too large; refused: {refused:?}");
     println!("{kinds:#?}");
     assert!(failures == 0, "{failures} rules of {number} differ:{found}");
     assert!(matching * 4 > judged, "only {matching} of {judged} cases have matches");

@@ -141,7 +141,8 @@ impl Maker<'_> {
     fn not(&mut self, is_last: bool) -> Item {
         let tests = self.tests(2);
         let time = self.random.one_in(3).then(|| self.random.between(1, 6));
-        let arrow = if time.is_none() && self.random.one_in(4) { Arrow::Next } else { Arrow::Relaxed };
+        let arrow =
+            if time.is_none() && self.random.one_in(4) { Arrow::Next } else { Arrow::Relaxed };
         let _ = is_last;
         Item { arrow, gap: Gap::NONE, kind: Kind::Not { tests, time, repeat: false } }
     }
@@ -178,8 +179,11 @@ impl Maker<'_> {
         let quantifier = if self.random.one_in(2) { Quantifier::once() } else { self.quantifier() };
         let outside = self.repeats;
         self.repeats |= !quantifier.is_once();
-        let parts =
-            if branches { self.branches(depth) } else { Parts::Sequence(self.sequence(depth, false)) };
+        let parts = if branches {
+            self.branches(depth)
+        } else {
+            Parts::Sequence(self.sequence(depth, false))
+        };
         self.repeats = outside;
         let quantifier = self.with_until(quantifier);
         let without = if self.random.one_in(10) { self.tests(2) } else { Vec::new() };
@@ -192,7 +196,10 @@ impl Maker<'_> {
         let mut branches = Vec::new();
         for _ in 0..count {
             if self.random.one_in(5) {
-                branches.push(Branch::Silence { tests: self.tests(2), time: self.random.between(2, 7) });
+                branches.push(Branch::Silence {
+                    tests: self.tests(2),
+                    time: self.random.between(2, 7),
+                });
             } else {
                 let mut items = self.sequence(depth.min(1), false);
                 repair_branch(&mut items);
@@ -241,7 +248,10 @@ impl Maker<'_> {
         let mut tests: Vec<Test> = Vec::new();
         for _ in 0..count {
             let test = self.test(depth);
-            if tests.iter().all(|other| other.ty != test.ty && other.ty.is_some() && test.ty.is_some()) {
+            if tests
+                .iter()
+                .all(|other| other.ty != test.ty && other.ty.is_some() && test.ty.is_some())
+            {
                 tests.push(test);
             }
         }

@@ -124,10 +124,21 @@ pub struct Item {
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Kind {
-    Step { id: usize, test: Test, quantifier: Quantifier },
+    Step {
+        id: usize,
+        test: Test,
+        quantifier: Quantifier,
+    },
     /// With the arrow `next`, it concerns the next event only.
-    Not { tests: Vec<Test>, time: Option<i64>, repeat: bool },
-    Group { body: Body, quantifier: Quantifier },
+    Not {
+        tests: Vec<Test>,
+        time: Option<i64>,
+        repeat: bool,
+    },
+    Group {
+        body: Body,
+        quantifier: Quantifier,
+    },
 }
 
 /// What stands in parentheses, and the pattern as a whole.
@@ -142,7 +153,10 @@ pub struct Body {
 pub enum Parts {
     Sequence(Vec<Item>),
     /// As many of the branches have to happen.
-    Branches { branches: Vec<Branch>, need: usize },
+    Branches {
+        branches: Vec<Branch>,
+        need: usize,
+    },
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
