@@ -32,10 +32,7 @@ fn in_body(body: &Body, around: Around) -> Option<&'static str> {
                 return Some("left-out-head-of-a-branch");
             }
             // Is a match reported without what can be left out after a greedy loop?
-            if let [_, .., last] = &items[..]
-                && several
-                && ends_open(last)
-            {
+            if several && items.last().is_some_and(ends_open) {
                 return Some("what-may-be-left-out-at-the-end-of-a-branch");
             }
             in_items(items, around)
