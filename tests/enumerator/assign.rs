@@ -74,13 +74,15 @@ impl Assigner<'_> {
             }
             Kind::Group { body, quantifier } => {
                 // Repetitions without an event are not listed.
-                let min = if body.parts.may_be_empty() { 0 } else { quantifier.min };
+                let once = quantifier.is_once();
+                let open = body.parts.may_be_empty() && !once;
+                let min = if open { 0 } else { quantifier.min };
                 let quantifier = &Quantifier { min, ..quantifier.clone() };
                 let found = self.repeated(quantifier, after, &mut |this, last| {
                     let contents = this.bodies(body, last).into_iter();
                     // A repetition without events would be none.
                     let is_something = |content: &Content| {
-                        matches!(content, Content::Branches(_))
+                        once || matches!(content, Content::Branches(_))
                             || !events_of_content(content).is_empty()
                     };
                     contents.filter(|(content, _)| is_something(content)).collect()
