@@ -14,6 +14,7 @@ mod compact;
 mod compact_constructs;
 mod conformance;
 mod engines_random;
+mod enumerator;
 mod properties;
 mod regressions;
 mod sets;

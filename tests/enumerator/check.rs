@@ -1,0 +1,657 @@
+//! What the page asks of an assignment.
+
+use super::assign::{Content, Node, captures_of, events_of, events_of_content, events_of_node};
+use super::branches::Choice;
+use super::evaluate::{Capture, Context};
+use super::rule::{Arrow, Body, Event, Gap, Item, Kind, Parts, Quantifier, Rule, Test};
+
+/// The first broken condition.
+pub type Verdict = Result<(), &'static str>;
+
+/// When a match is reported.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Moment {
+    pub time: i64,
+    /// The event that completes it; none for a deadline, which comes before the events of its time.
+    pub event: Option<usize>,
+}
+
+/// A match: the captured events in order, and the moment.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Match {
+    pub captures: Vec<Capture>,
+    pub moment: Moment,
+}
+
+/// An assignment with what it is judged by.
+pub struct Judge<'a> {
+    pub events: &'a [Event],
+    pub captures: &'a [Capture],
+}
+
+/// How the first event of a part follows; no arrow where the pattern begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Lead {
+    pub arrow: Option<Arrow>,
+    pub gap: Gap,
+}
+
+/// What encloses a part.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The `until` of the group that the part stands in.
+    pub until: &'a [Test],
+    /// True if something of the pattern follows.
+    pub followed: bool,
+    /// True if the group around it can come again.
+    pub repeats: bool,
+    /// The time at which a group around it has run out of `within`.
+    pub deadline: Option<i64>,
+    /// The events of the innermost greedy group around it, which are the loop's own.
+    pub own: &'a [usize],
+}
+
+/// A `not` without a time that holds up to the next captured event.
+#[derive(Clone, Debug)]
+struct PendingNot<'a> {
+    tests: &'a [Test],
+    from: usize,
+    own: Vec<usize>,
+    from_time: i64,
+}
+
+/// A greedy loop that is open until the next captured event.
+#[derive(Clone, Debug)]
+struct OpenLoop<'a> {
+    /// What could be taken: the step, or what a repetition of the group can begin with.
+    heads: Vec<&'a Test>,
+    quantifier: &'a Quantifier,
+    is_group: bool,
+    lead: Lead,
+    /// The loop's first event.
+    first: Option<usize>,
+    /// The last event of the loop, or before it.
+    last: Option<usize>,
+    min_time: Option<i64>,
+    deadline: Option<i64>,
+    followed: bool,
+    repeats: bool,
+    /// The events of the loop that may come later: they are its own.
+    own: Vec<usize>,
+}
+
+/// How far a sequence has come.
+#[derive(Clone, Debug)]
+pub struct Cursor<'a> {
+    pub last: Option<usize>,
+    /// The event from which on what is left out is open.
+    pub begun: Option<usize>,
+    /// The moment from which a silence counts.
+    pub base: i64,
+    pub min_time: Option<i64>,
+    /// The moment at which a group of silences is done.
+    pub done_at: Option<i64>,
+    not_from: Option<usize>,
+    not_own: Vec<usize>,
+    nots: Vec<PendingNot<'a>>,
+    open: Vec<OpenLoop<'a>>,
+}
+
+impl<'a> Cursor<'a> {
+    pub fn start() -> Cursor<'a> {
+        Cursor {
+            last: None,
+            begun: None,
+            base: i64::MIN,
+            min_time: None,
+            done_at: None,
+            not_from: None,
+            not_own: Vec::new(),
+            nots: Vec::new(),
+            open: Vec::new(),
+        }
+    }
+
+    /// Returns the cursor without what the next captured event decides.
+    pub fn without_pending(&self) -> Cursor<'a> {
+        Cursor { nots: Vec::new(), open: Vec::new(), ..self.clone() }
+    }
+
+    pub fn begun_at(self, begun: Option<usize>) -> Cursor<'a> {
+        Cursor { begun, ..self }
+    }
+
+    pub fn after(last: usize, time: i64) -> Cursor<'a> {
+        Cursor {
+            last: Some(last),
+            begun: Some(last),
+            base: time,
+            not_from: Some(last),
+            ..Cursor::start()
+        }
+    }
+}
+
+/// Judges an assignment to the whole pattern.
+pub fn judge(rule: &Rule, events: &[Event], content: &Content) -> Result<Match, &'static str> {
+    let mut captures = Vec::new();
+    captures_of(&rule.body, content, &mut captures);
+    captures.sort_unstable();
+    let judge = Judge { events, captures: &captures };
+    let (Some(first), Some(last)) = (captures.first(), captures.last()) else {
+        return Err("nothing is captured");
+    };
+    let (first, last) = (first.0, last.0);
+    if let Some((tests, time)) = &rule.leading {
+        judge.leading(tests, *time, first)?;
+    }
+    let lead = Lead { arrow: None, gap: Gap::NONE };
+    let place = Place { until: &[], followed: false, repeats: false, deadline: None, own: &[] };
+    let cursor = judge.content(&rule.body, content, Cursor::start(), lead, place)?;
+    let moment = judge.moment(rule, &cursor, first, last)?;
+    judge.ending(&cursor, moment)?;
+    judge.pattern_without(&rule.body.without, first, last, moment)?;
+    Ok(Match { captures: captures.clone(), moment })
+}
+
+impl<'a> Judge<'a> {
+    fn context(&self) -> Context<'a> {
+        Context { events: self.events, captures: self.captures }
+    }
+
+    pub fn fits_any(&self, tests: &[Test], event: usize) -> bool {
+        self.context().fits_any(tests, event)
+    }
+
+    pub fn fits_some(&self, tests: &[&Test], event: usize) -> bool {
+        tests.iter().any(|test| self.context().fits(test, event))
+    }
+
+    pub fn is_captured(&self, event: usize) -> bool {
+        self.captures.iter().any(|(captured, _)| *captured == event)
+    }
+
+    pub fn time(&self, event: usize) -> i64 {
+        self.events[event].time
+    }
+
+    /// Returns the events after one, up to but not at a time.
+    pub fn until_time(&self, after: Option<usize>, time: i64) -> impl Iterator<Item = usize> {
+        let start = after.map_or(0, |after| after + 1);
+        let events = self.events;
+        (start..events.len()).take_while(move |event| events[*event].time < time)
+    }
+
+    /// "First, it asks for a silence before the first event: no `b` less than five seconds before
+    /// it."
+    fn leading(&self, tests: &[Test], time: i64, first: usize) -> Verdict {
+        let context = Context { events: self.events, captures: &[] };
+        let broken = (0..first).any(|event| {
+            self.time(first) - self.time(event) < time && context.fits_any(tests, event)
+        });
+        if broken { Err("leading silence") } else { Ok(()) }
+    }
+
+    /// Follows a body: the pattern, or what a group has in one repetition.
+    fn content(
+        &self,
+        body: &'a Body,
+        content: &Content,
+        cursor: Cursor<'a>,
+        lead: Lead,
+        place: Place<'_>,
+    ) -> Result<Cursor<'a>, &'static str> {
+        match (&body.parts, content) {
+            (Parts::Sequence(items), Content::Sequence(nodes)) => {
+                self.sequence(items, nodes, cursor, lead, place)
+            }
+            (Parts::Branches { branches, need }, Content::Branches(chosen)) => {
+                let choice = Choice { branches, chosen, need: *need };
+                self.branches(choice, cursor, lead, place)
+            }
+            _ => unreachable!("the assignment is one of this body"),
+        }
+    }
+
+    pub fn sequence(
+        &self,
+        items: &'a [Item],
+        nodes: &[Node],
+        mut cursor: Cursor<'a>,
+        lead: Lead,
+        place: Place<'_>,
+    ) -> Result<Cursor<'a>, &'static str> {
+        for (number, (item, node)) in items.iter().zip(nodes).enumerate() {
+            let followed = place.followed || items[number + 1..].iter().any(|item| !item.is_not());
+            let place = Place { followed, ..place };
+            // "The first step of a group follows as the outermost group that starts there."
+            // A gap bounds the first event.
+            let is_begun = nodes[..number].iter().any(|node| !events_of_node(node).is_empty());
+            let gap = if item.gap == Gap::NONE && !is_begun { lead.gap } else { item.gap };
+            let own = Lead { arrow: Some(item.arrow), gap };
+            let lead = if number == 0 { lead } else { own };
+            cursor = match (&item.kind, node) {
+                (Kind::Not { tests, time, .. }, _) => self.not(item.arrow, tests, *time, cursor)?,
+                (Kind::Step { test, quantifier, .. }, Node::Step(events)) => {
+                    self.step(test, quantifier, events, cursor, lead, place)?
+                }
+                (Kind::Group { body, quantifier }, Node::Group(contents)) => {
+                    let group = Group { body, quantifier, contents };
+                    self.group(group, cursor, lead, place)?
+                }
+                _ => unreachable!("the assignment is one of these items"),
+            };
+        }
+        Ok(cursor)
+    }
+
+    fn not(
+        &self,
+        arrow: Arrow,
+        tests: &'a [Test],
+        time: Option<i64>,
+        mut cursor: Cursor<'a>,
+    ) -> Result<Cursor<'a>, &'static str> {
+        let Some(last) = cursor.last else { return Err("a `not` with nothing before it") };
+        if arrow == Arrow::Next {
+            // "`next not` concerns the very next event, whatever step that event would be taken
+            // as."
+            let next = last + 1;
+            if next < self.events.len() && self.fits_any(tests, next) {
+                return Err("next not");
+            }
+        } else if let Some(time) = time {
+            // "Between two steps, `not b for 5s` asks for a silence of that length: the next step
+            // comes five seconds after the event before it, or later, and no `b` in those five
+            // seconds." "The silence begins with the last event before it." Several follow each
+            // other.
+            let (from, end) = (cursor.base, cursor.base + time);
+            let broken = self
+                .until_time(Some(last), end)
+                .any(|event| self.time(event) >= from && self.fits_any(tests, event));
+            if broken {
+                return Err("silence");
+            }
+            cursor.base = end;
+            cursor.min_time = Some(end);
+        } else {
+            // "forbids any event that fits it after the event before it"; after a loop "from the
+            // loop's first event on".
+            let (from, own) = (cursor.not_from.unwrap_or(last), cursor.not_own.clone());
+            let from_time = if cursor.base > self.time(last) { cursor.base } else { i64::MIN };
+            cursor.nots.push(PendingNot { tests, from, own, from_time });
+        }
+        Ok(cursor)
+    }
+
+    fn step(
+        &self,
+        test: &'a Test,
+        quantifier: &'a Quantifier,
+        events: &[usize],
+        mut cursor: Cursor<'a>,
+        lead: Lead,
+        place: Place<'_>,
+    ) -> Result<Cursor<'a>, &'static str> {
+        let before = (cursor.last, cursor.min_time);
+        for (number, &event) in events.iter().enumerate() {
+            let inner = Lead { arrow: Some(quantifier.inner), gap: Gap::NONE };
+            let lead = if number == 0 { lead } else { inner };
+            let taken = Taken { test, event };
+            cursor = self.take(taken, cursor, lead, place)?;
+            // "`until` ends a loop that has begun. The event that ends it is no part of it."
+            // "The loop never takes it, not even as its first event."
+            if (events[0]..=event).any(|event| self.fits_any(&quantifier.until, event)) {
+                return Err("until");
+            }
+        }
+        if let Some(first) = events.first() {
+            cursor.not_from = Some(*first);
+            cursor.not_own = events.to_vec();
+        } else {
+            (cursor.not_from, cursor.not_own) = (cursor.last, Vec::new());
+        }
+        let open = OpenLoop {
+            heads: vec![test],
+            quantifier,
+            is_group: false,
+            lead,
+            first: events.first().copied(),
+            last: cursor.begun,
+            min_time: before.1,
+            deadline: place.deadline,
+            followed: place.followed,
+            repeats: place.repeats,
+            own: Vec::new(),
+        };
+        if quantifier.is_greedy() {
+            cursor.open.push(open);
+        }
+        Ok(cursor)
+    }
+
+    /// Captures an event as a step.
+    fn take(
+        &self,
+        taken: Taken<'_>,
+        cursor: Cursor<'a>,
+        lead: Lead,
+        place: Place<'_>,
+    ) -> Result<Cursor<'a>, &'static str> {
+        let Taken { test, event } = taken;
+        if !self.context().fits(test, event) {
+            return Err("does not fit");
+        }
+        self.arrow(taken, &cursor, lead)?;
+        self.nots(&cursor, event)?;
+        self.group_until(event, &cursor, place)?;
+        for open in &cursor.open {
+            // "every event that it can take is the loop's: it is neither skipped nor taken by
+            // anything that stands after the loop"
+            // At the start of the pattern there is nothing before the first event.
+            let start = open.last.map_or(event, |last| last + 1);
+            let kept = (start..=event).any(|other| {
+                let is_own = open.own.contains(&other);
+                let elsewhere = other < event && self.is_captured(other);
+                !is_own && !elsewhere && self.could_take(open, other)
+            });
+            if kept {
+                return Err("greedy");
+            }
+        }
+        Ok(Cursor::after(event, self.time(event)))
+    }
+
+    /// How an event follows the one before it.
+    fn arrow(&self, taken: Taken<'_>, cursor: &Cursor<'_>, lead: Lead) -> Verdict {
+        let Taken { test, event } = taken;
+        let Some(last) = cursor.last else { return Ok(()) };
+        if !self.in_time(event, last, cursor.min_time, lead.gap) {
+            return Err("gap");
+        }
+        match lead.arrow {
+            // "nothing: the very next event of the stream has to be a `b`"
+            Some(Arrow::Next) if event != last + 1 => Err("next"),
+            // "events that do not fit are skipped, up to the first that does"
+            Some(Arrow::Relaxed) => {
+                let skipped = (last + 1..event).any(|other| {
+                    !self.is_captured(other)
+                        && self.in_time(other, last, cursor.min_time, lead.gap)
+                        // "An event that fits both [the loop and its `until`] .. can be skipped
+                        // neither."
+                        && self.context().fits(test, other)
+                });
+                if skipped { Err("relaxed") } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// "`->[1m..5m]` bounds the time from the event before to the event after, both ends included."
+    /// "An event of the next step that comes too early is skipped."
+    pub fn in_time(&self, event: usize, last: usize, min_time: Option<i64>, gap: Gap) -> bool {
+        let passed = self.time(event) - self.time(last);
+        min_time.is_none_or(|time| self.time(event) >= time)
+            && gap.least.is_none_or(|least| passed >= least)
+            && gap.most.is_none_or(|most| passed <= most)
+    }
+
+    /// "up to the first event captured after it, except that event itself"
+    fn nots(&self, cursor: &Cursor<'_>, event: usize) -> Verdict {
+        let broken = |not: &PendingNot<'_>| {
+            (not.from + 1..event).any(|other| {
+                !not.own.contains(&other)
+                    && self.time(other) >= not.from_time
+                    && self.fits_any(not.tests, other)
+            })
+        };
+        if cursor.nots.iter().any(broken) { Err("not") } else { Ok(()) }
+    }
+
+    /// "The `until` of a group is tested with each step of the group, from the first one on,
+    /// alternatives included. It is not tested with the steps of a group inside."
+    fn group_until(&self, event: usize, cursor: &Cursor<'_>, place: Place<'_>) -> Verdict {
+        let begun = cursor.last.filter(|last| place.own.first().is_some_and(|first| first <= last));
+        let start = begun.map_or(event, |last| last + 1);
+        if (start..=event).any(|other| self.fits_any(place.until, other)) {
+            Err("until of the group")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// True if a greedy loop can take an event at this moment.
+    fn could_take(&self, open: &OpenLoop<'_>, event: usize) -> bool {
+        if open.deadline.is_some_and(|deadline| self.time(event) >= deadline) {
+            return false;
+        }
+        let last = open.last.unwrap_or(event);
+        if let Some(first) = open.first {
+            // "a loop whose repetitions are `next` keeps nothing once its row is broken"
+            if open.quantifier.inner == Arrow::Next && event != last + 1 {
+                return false;
+            }
+            // "after its `until` has come (once it has begun) it keeps nothing"
+            let mut tested = first + usize::from(!open.is_group)..=event;
+            if tested.any(|event| self.fits_any(&open.quantifier.until, event)) {
+                return false;
+            }
+        } else {
+            // "a loop that is led to by `-> next` and was left out keeps only the very next event"
+            let is_next = open.last.is_none_or(|last| event == last + 1);
+            if open.lead.arrow == Some(Arrow::Next) && !is_next {
+                return false;
+            }
+            // "an event outside the gap that leads to the loop cannot be its first event"
+            let in_time = |last| self.in_time(event, last, open.min_time, open.lead.gap);
+            if !open.last.is_none_or(in_time) {
+                return false;
+            }
+            if self.fits_any(&open.quantifier.until, event) {
+                return false;
+            }
+        }
+        self.fits_some(&open.heads, event)
+    }
+
+    fn group(
+        &self,
+        group: Group<'a, '_>,
+        mut cursor: Cursor<'a>,
+        lead: Lead,
+        place: Place<'_>,
+    ) -> Result<Cursor<'a>, &'static str> {
+        let Group { body, quantifier, contents } = group;
+        let before = (cursor.last, cursor.min_time);
+        let all: Vec<usize> = contents.iter().flat_map(events_of_content).collect();
+        for (number, content) in contents.iter().enumerate() {
+            let events = events_of_content(content);
+            let inner = Lead { arrow: Some(quantifier.inner), gap: Gap::NONE };
+            let lead = if number == 0 { lead } else { inner };
+            // "`within` behind its content bounds each repetition."
+            let first = events.iter().min();
+            let own_deadline = body.within.and_then(|within| Some(self.time(*first?) + within));
+            let last = events.iter().max().map_or(i64::MIN, |last| self.time(*last));
+            if own_deadline.is_some_and(|deadline| last >= deadline) {
+                return Err("within of a group");
+            }
+            let deadline = [own_deadline, place.deadline].into_iter().flatten().min();
+            let repeats = place.repeats || quantifier.max != Some(1);
+            let inside = Place { until: &quantifier.until, deadline, own: &all, repeats, ..place };
+            cursor = self.content(body, content, cursor, lead, inside)?;
+            self.group_without(&body.without, &events)?;
+        }
+        if !all.is_empty() && !quantifier.is_once() {
+            cursor.not_from = all.first().copied();
+            cursor.not_own = all.clone();
+        } else if all.is_empty() {
+            (cursor.not_from, cursor.not_own) = (cursor.last, Vec::new());
+        }
+        let open = OpenLoop {
+            heads: heads_of(&body.parts),
+            quantifier,
+            is_group: true,
+            lead,
+            first: all.iter().min().copied(),
+            last: cursor.begun,
+            min_time: before.1,
+            deadline: place.deadline,
+            followed: place.followed,
+            repeats: place.repeats,
+            own: Vec::new(),
+        };
+        if quantifier.is_greedy() {
+            cursor.open.push(open);
+        }
+        Ok(cursor)
+    }
+
+    /// "`without x` forbids an `x` from the first event of a match to its last." "A group's
+    /// `without` asks what the group itself captures."
+    fn group_without(&self, tests: &[Test], events: &[usize]) -> Verdict {
+        let (Some(&first), Some(&last)) = (events.iter().min(), events.iter().max()) else {
+            return Ok(());
+        };
+        let broken =
+            (first..last).any(|event| !events.contains(&event) && self.fits_any(tests, event));
+        if broken { Err("without of a group") } else { Ok(()) }
+    }
+
+    /// When the match is reported.
+    fn moment(
+        &self,
+        rule: &Rule,
+        cursor: &Cursor<'_>,
+        first: usize,
+        last: usize,
+    ) -> Result<Moment, &'static str> {
+        let expiry = rule.body.within.map(|within| self.time(first) + within);
+        // "An event exactly `within` after the first is too late."
+        if expiry.is_some_and(|expiry| self.time(last) >= expiry) {
+            return Err("within");
+        }
+        let at_event = |event: usize| Moment { time: self.time(event), event: Some(event) };
+        let not = match &rule.body.parts {
+            Parts::Sequence(items) => items.last().map(|item| (item.arrow, &item.kind)),
+            Parts::Branches { .. } => None,
+        };
+        let moment = match not {
+            Some((Arrow::Next, Kind::Not { .. })) => {
+                if last + 1 >= self.events.len() {
+                    return Err("no next event");
+                }
+                at_event(last + 1)
+            }
+            // "`not b for 10s` at the end is reported when the ten seconds are over"
+            Some((_, Kind::Not { time: Some(_), .. })) => Moment { time: cursor.base, event: None },
+            // "Without `for`, it needs `within`, and is reported when that runs out."
+            Some((_, Kind::Not { time: None, .. })) => {
+                return Ok(Moment { time: expiry.ok_or("no within")?, event: None });
+            }
+            // "The match is reported at that time if nothing else is waited for."
+            _ => match cursor.done_at {
+                Some(time) if time > self.time(last) => Moment { time, event: None },
+                _ => at_event(last),
+            },
+        };
+        // "If `within` runs out at or before the moment at which the silence is over, the partial
+        // match times out."
+        if expiry.is_some_and(|expiry| moment.time >= expiry) {
+            return Err("timeout");
+        }
+        Ok(moment)
+    }
+
+    /// What is open when the match is reported.
+    fn ending(&self, cursor: &Cursor<'_>, moment: Moment) -> Verdict {
+        let end = match moment.event {
+            Some(event) => event + 1,
+            None => self.events.iter().take_while(|event| event.time < moment.time).count(),
+        };
+        if moment.event.is_none() {
+            self.nots(cursor, end)?;
+        }
+        for open in &cursor.open {
+            let start = open.last.map_or(0, |last| last + 1);
+            // A match that waits for a silence has taken what its loop can take.
+            if (start..end).any(|event| !self.is_captured(event) && self.could_take(open, event)) {
+                return Err("greedy at the end");
+            }
+            if moment.event.is_none() {
+                continue;
+            }
+            // "Where all steps after a greedy loop can be left out, no match is reported after
+            // events of the loop without one of them."
+            if open.followed && open.first.is_some() {
+                return Err("greedy before what can be left out");
+            }
+            // Nor is one where the event before it could have been the loop's.
+            let fits = open.last.is_some_and(|last| self.fits_some(&open.heads, last));
+            if (open.followed || open.repeats) && open.first.is_none() && fits {
+                return Err("a loop that could have taken the last event");
+            }
+        }
+        Ok(())
+    }
+
+    /// "`without x` forbids an `x` from the first event of a match to its last ..; where a `not` is
+    /// last, it holds up to the moment at which the match is reported." "An event that the match
+    /// captures is no violation."
+    fn pattern_without(
+        &self,
+        tests: &[Test],
+        first: usize,
+        last: usize,
+        moment: Moment,
+    ) -> Verdict {
+        let end = match moment.event {
+            Some(event) => event.max(last) + 1,
+            None => self.events.iter().take_while(|event| event.time < moment.time).count(),
+        };
+        let broken =
+            (first..end).any(|event| !self.is_captured(event) && self.fits_any(tests, event));
+        if broken { Err("without") } else { Ok(()) }
+    }
+}
+
+/// An event that a step captures.
+#[derive(Clone, Copy)]
+struct Taken<'t> {
+    test: &'t Test,
+    event: usize,
+}
+
+/// A group and its repetitions.
+struct Group<'a, 'n> {
+    body: &'a Body,
+    quantifier: &'a Quantifier,
+    contents: &'n [Content],
+}
+
+/// Returns the steps that can take the first event of a body.
+pub fn heads_of(parts: &Parts) -> Vec<&Test> {
+    match parts {
+        Parts::Sequence(items) => heads_of_items(items),
+        Parts::Branches { branches, .. } => super::branches::heads(branches),
+    }
+}
+
+pub fn heads_of_items(items: &[Item]) -> Vec<&Test> {
+    let mut heads = Vec::new();
+    for item in items {
+        match &item.kind {
+            Kind::Step { test, .. } => heads.push(test),
+            Kind::Group { body, .. } => heads.extend(heads_of(&body.parts)),
+            Kind::Not { .. } => {}
+        }
+        if !item.may_be_empty() {
+            break;
+        }
+    }
+    heads
+}
+
+/// Returns the first event of a sequence.
+pub fn first_event(nodes: &[Node]) -> Option<usize> {
+    events_of(nodes).into_iter().min()
+}

@@ -1,0 +1,115 @@
+//! What the engine and the reference report.
+
+use kleene::exec::reference::Reference;
+use kleene::stream::{EngineBuilder, Output};
+use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
+
+use super::rule::{Event, Rule, TYPES};
+
+/// An output: true for a timeout, the captured events with the names of their steps, and its time.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Reported {
+    pub is_timeout: bool,
+    pub captures: Vec<(usize, String)>,
+    pub time: i64,
+}
+
+/// Returns the rule as a file.
+pub fn text(rule: &Rule) -> String {
+    let mut text = String::new();
+    for name in TYPES {
+        text += &format!("event {name} {{ id: int, v: int?, at: time }}\n");
+    }
+    text + &format!("rule r {{ {rule} }}\n")
+}
+
+/// Returns the checked rule, or the codes of what the checker refuses.
+pub fn parse(rule: &Rule) -> Result<RuleSet, Vec<String>> {
+    RuleSet::parse(&text(rule)).map_err(|error| {
+        let diagnostics = error.diagnostics().iter().map(|report| &report.diagnostic);
+        let errors = diagnostics.filter(|one| one.severity == kleene::diagnostic::Severity::Error);
+        errors.map(|one| format!("{:?}", one.code)).collect()
+    })
+}
+
+/// The ways in which the engine matches.
+pub const STRATEGIES: [(&str, fn(EngineBuilder<Record>) -> EngineBuilder<Record>); 3] = [
+    ("default", |builder| builder),
+    ("general", EngineBuilder::general_strategy),
+    ("compact", EngineBuilder::compact_strategy),
+];
+
+/// Returns the events as the engine takes them.
+pub fn records(rules: &RuleSet, events: &[Event]) -> Vec<Record> {
+    let record = |(number, event): (usize, &Event)| {
+        let ty = rules.schema().type_id(TYPES[event.ty]).expect("it is declared");
+        let at = Timestamp::from_millis(event.time);
+        let id = Value::Int(i64::try_from(number).expect("streams are short"));
+        Record::new(ty, at, [id, event.v.map_or(Value::Null, Value::Int), Value::Time(at)])
+    };
+    events.iter().enumerate().map(record).collect()
+}
+
+/// Returns what an engine reports up to a time.
+pub fn run(
+    rules: &RuleSet,
+    configure: fn(EngineBuilder<Record>) -> EngineBuilder<Record>,
+    records: &[Record],
+    end: i64,
+) -> Result<Vec<Reported>, String> {
+    let builder = configure(Engine::builder().rules(rules.clone()));
+    let mut engine = builder.build().map_err(|error| error.to_string())?;
+    let mut outputs: Vec<Output<Record>> = Vec::new();
+    for record in records {
+        engine.push(record, &mut outputs).map_err(|error| error.to_string())?;
+    }
+    // The watermark lags a millisecond behind what it has passed.
+    engine.advance(Timestamp::from_millis(end), &mut outputs).map_err(|error| error.to_string())?;
+    outputs.into_iter().map(reported).collect()
+}
+
+fn reported(output: Output<Record>) -> Result<Reported, String> {
+    let (is_timeout, found) = match output {
+        Output::Match(found) => (false, found),
+        Output::Timeout(timeout) => (true, timeout.found),
+        other => return Err(format!("{other:?}")),
+    };
+    let capture = |(name, event): &(std::sync::Arc<str>, Record)| match event.values()[0] {
+        Value::Int(id) => (usize::try_from(id).unwrap_or_default(), name.to_string()),
+        _ => (usize::MAX, name.to_string()),
+    };
+    let mut captures: Vec<_> = found.events.iter().map(capture).collect();
+    captures.sort();
+    Ok(Reported { is_timeout, captures, time: found.end.as_millis() })
+}
+
+/// Returns what the reference reports up to a time.
+pub fn reference(rules: &RuleSet, records: &[Record], end: i64) -> Result<Vec<Reported>, String> {
+    let rule = &rules.rules()[0];
+    let mut reference =
+        Reference::<Record>::new(&rule.pattern, Vec::new()).map_err(|error| error.to_string())?;
+    let mut outputs = Vec::new();
+    for record in records {
+        outputs.extend(reference.advance(record.time()));
+        outputs.extend(reference.push(record.clone()));
+    }
+    outputs.extend(reference.advance(Timestamp::from_millis(end)));
+    let reported = |output: kleene::exec::reference::ReferenceOutput| {
+        let capture = |(step, seq): &(kleene::hir::StepId, usize)| {
+            let name = &rule.pattern.steps[step.index()].name;
+            (numbers(records)[*seq], name.to_string())
+        };
+        let mut captures: Vec<_> = output.captures.iter().map(capture).collect();
+        captures.sort();
+        Reported { is_timeout: !output.is_match, captures, time: output.at.as_millis() }
+    };
+    Ok(outputs.into_iter().map(reported).collect())
+}
+
+fn numbers(records: &[Record]) -> Vec<usize> {
+    let number = |record: &Record| match record.values()[0] {
+        Value::Int(id) => usize::try_from(id).unwrap_or_default(),
+        _ => usize::MAX,
+    };
+    records.iter().map(number).collect()
+}

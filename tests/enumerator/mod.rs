@@ -1,0 +1,23 @@
+//! An enumerator of all matches, written from `docs/semantics.md` and `docs/language.md`: the third
+//! opinion beside the matcher and the reference.
+//!
+//! It knows no automaton and no partial match. `assign` lists every assignment of events to the
+//! steps of a pattern, `check` and `branches` ask of each whether it is a match: each condition is
+//! one function that quotes the page. It shares no code with the library, which only reads the
+//! text of the rules.
+//!
+//! `KLEENE_HUNT_CASES=1000000 KLEENE_HUNT_SEED=7 cargo test --test matching enumerator` looks
+//! longer; a failure prints the smallest case and its seed.
+
+mod assign;
+mod branches;
+mod check;
+mod engines;
+mod evaluate;
+mod excluded;
+mod hunt;
+mod matches;
+mod random;
+#[expect(dead_code, reason = "`skip`, `report` and `longest` are printed, and not generated yet")]
+mod rule;
+mod shrink;
