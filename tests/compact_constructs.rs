@@ -196,7 +196,7 @@ fn most_groups(rules: &RuleSet, n: i64) -> usize {
     let mut most = 0;
     for (event, seq) in events(rules, n, 10).into_iter().zip(0..) {
         matcher.advance(&mut store, &mut key, event.time(), &mut |_| {});
-        matcher.push(&mut store, &mut key, event, seq, &mut |_| {});
+        matcher.push(&mut store, &mut key, &event, seq, &mut |_| {});
         most = most.max(key.part_count());
     }
     most

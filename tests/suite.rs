@@ -308,9 +308,11 @@ fn keys_of(rule: &Rule, event: &Record) -> BTreeMap<String, u64> {
         }
         return keys;
     }
-    let field =
-        |part: &KeyPart| part.fields.iter().find(|(of, _)| *of == ty).map(|(_, field)| field);
-    let fields: Option<Vec<_>> = rule.key.iter().map(|part| field(part).cloned()).collect();
+    let field = |part: &KeyPart| {
+        let own = part.fields.iter().find(|(of, _)| *of == ty);
+        own.map(|(_, field)| field.clone())
+    };
+    let fields: Option<Vec<_>> = rule.key.iter().map(field).collect();
     let text = fields.and_then(|fields| key_text(event, fields.iter()));
     keys.extend(text.map(|text| (text, u64::MAX)));
     keys

@@ -65,6 +65,7 @@ fn rule(pattern: &Pattern, has_key: bool) -> Rule {
         meta: Meta::default(),
         types: vec![convert::event_type()],
         key: if has_key { vec![part] } else { Vec::new() },
+        step_keys: Vec::new(),
         pattern: pattern.clone(),
         emit: None,
         on_timeout: pattern.report_timeouts.then(|| Emit { fields: Vec::new(), feeds: None }),
