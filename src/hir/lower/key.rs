@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::RuleLowerer;
-use super::names::{self, listed};
+use super::names::{self, listed, path_text};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::hir::expr::FieldRef;
 use crate::hir::{KeyPart, StepKeys};
@@ -281,18 +281,4 @@ fn written_path(field: &str) -> String {
 /// Rule text in a message: in two back-quotes each if it holds back-quotes itself.
 fn code(text: &str) -> String {
     if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
-}
-
-pub(super) fn path_text(path: &ast::Path) -> String {
-    let mut text = path.root.node.clone();
-    for part in &path.rest {
-        match part {
-            ast::PathPart::Field(name) => {
-                text.push('.');
-                text.push_str(&name.node);
-            }
-            ast::PathPart::Index(index) => text = format!("{text}[{}]", index.node),
-        }
-    }
-    text
 }

@@ -260,3 +260,18 @@ pub(super) fn unknown_field(schema: &Schema, ty: TypeId, path: &str, span: Span)
         None => diagnostic.help(format!("its fields are {}", listed(names()))),
     }
 }
+
+/// Returns a path as rules spell it.
+pub(super) fn path_text(path: &ast::Path) -> String {
+    let mut text = path.root.node.clone();
+    for part in &path.rest {
+        match part {
+            ast::PathPart::Field(name) => {
+                text.push('.');
+                text.push_str(&name.node);
+            }
+            ast::PathPart::Index(index) => text = format!("{text}[{}]", index.node),
+        }
+    }
+    text
+}

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 
 use super::context::RuleLowerer;
-use super::key::path_text;
-use super::names::{Resolved, Takes};
+use super::names::{Resolved, Takes, path_text};
 use super::unknown;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::hir::expr::{BinaryOp, FieldRef, StepKeyTest};

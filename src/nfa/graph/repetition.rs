@@ -189,6 +189,7 @@ impl<'p> Builder {
                 if first {
                     self.add_stops(cursor, skipping)?;
                 } else {
+                    self.add_stops_to_loop(cursor, skipping)?;
                 }
                 self.add_ignore(state, skipping, ignore);
             } else {

@@ -111,6 +111,21 @@ fn count_rounds(expr: &mut Expr, steps: &[Step]) {
     }
 }
 
+/// Returns the part of the time after the event before a row of `not`s in which the next `not` of
+/// the row must not come. The silences before it have `passed`; it lasts for `time`, if it has one.
+fn window(passed: &mut Length, time: Option<Length>) -> Option<Gap> {
+    let min = *passed;
+    match (min, time) {
+        (Length::Millis(before), Some(Length::Millis(time))) => {
+            *passed = Length::Millis(before + time);
+        }
+        (Length::ZERO, Some(time)) => *passed = time,
+        // Two lengths that events say cannot be added.
+        (min, _) => return (min != Length::ZERO).then_some(Gap { min, max: None }),
+    }
+    Some(Gap { min, max: Some(*passed) })
+}
+
 /// The longer of two lengths; of one that is read from an event and another, the former.
 fn longer(one: Length, other: Length) -> Length {
     match (one, other) {
@@ -149,8 +164,7 @@ impl Builder {
             let mut item = self.item(item);
             match (&item.kind, item.gap) {
                 (ItemKind::Not { .. }, gap) if item.contiguity != Contiguity::Next => {
-                    let own = gap.and_then(|gap| gap.max).unwrap_or(Length::ZERO);
-                    silence = longer(silence, own);
+                    item.gap = window(&mut silence, gap.and_then(|gap| gap.max));
                 }
                 (_, gap) if silence != Length::ZERO => {
                     let Gap { min, max } = gap.unwrap_or(Gap { min: Length::ZERO, max: None });

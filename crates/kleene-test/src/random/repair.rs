@@ -32,9 +32,11 @@ pub(super) fn repair(items: &mut Vec<RandomItem>, top: bool) {
                 if kept.last().is_none_or(may_be_empty) {
                     continue;
                 }
-                // A silence does not go with another `not` beside it.
+                // A silence does not go with a `next not` beside it.
+                let is_next = |item: &RandomItem| item.contiguity == Contiguity::Next;
                 if let Some(before) = kept.last_mut()
                     && matches!(before.kind, RandomKind::Not(_))
+                    && (is_next(before) || is_next(&item))
                 {
                     (before.gap, item.gap) = (None, None);
                 }
