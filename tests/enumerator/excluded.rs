@@ -90,14 +90,11 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
                     .or_else(|| in_body(body, inner))
             }
             Kind::Not { tests, time, .. } => {
-                let each = before.last().is_some_and(|before| ends_with_each(&before.kind));
                 // Does the `not` hold while the loop at the group's end has not begun?
                 let open = before.last().is_some_and(ends_open);
                 let reads = around.branches && tests.iter().any(reads_prev);
-                // What a loop with `each` takes violates the `not` after it.
-                (each && time.is_none())
-                    .then_some("not-after-an-each-loop")
-                    .or((open && time.is_none()).then_some("not-after-what-may-be-left-out"))
+                (open && time.is_none())
+                    .then_some("not-after-what-may-be-left-out")
                     .or(reads.then_some("prev-in-branches"))
             }
         };
@@ -121,27 +118,6 @@ fn ends_open(item: &Item) -> bool {
         Kind::Step { .. } | Kind::Not { .. } => false,
     };
     item.may_be_empty() || inner
-}
-
-fn ends_with_each(kind: &Kind) -> bool {
-    match kind {
-        Kind::Step { quantifier, .. } => quantifier.varies() && quantifier.mode == Mode::Each,
-        Kind::Group { body, quantifier } => {
-            let inner = match &body.parts {
-                Parts::Sequence(items) => {
-                    items.last().is_some_and(|item| ends_with_each(&item.kind))
-                }
-                Parts::Branches { branches, .. } => branches.iter().any(|branch| match branch {
-                    Branch::Sequence(items) => {
-                        items.last().is_some_and(|item| ends_with_each(&item.kind))
-                    }
-                    Branch::Silence { .. } => false,
-                }),
-            };
-            (quantifier.varies() && quantifier.mode == Mode::Each) || inner
-        }
-        Kind::Not { .. } => false,
-    }
 }
 
 fn reads_prev(test: &Test) -> bool {
