@@ -180,8 +180,9 @@ impl<'a, 'k> PhraseWriter<'a, 'k> {
         self.shown_members(texts.map(|text| format!("{text:?}")).collect());
         if patterns.case() == TextCase::Ignored {
             self.out.push_str(" nocase");
+        } else {
+            self.case_of(&[x]);
         }
-        self.case_of(&[x]);
     }
 
     fn items(&mut self, of: ItemQuantifier, list: &Expr, test: &Expr) {
