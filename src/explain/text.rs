@@ -77,7 +77,9 @@ fn step_keys(sequence: &Sequence, words: &Words<'_>, lines: &mut Vec<String>) {
         match &item.kind {
             ItemKind::Group { body, .. } => step_keys(body, words, lines),
             ItemKind::Alternatives { branches, .. } => {
-                branches.iter().for_each(|branch| step_keys(branch, words, lines));
+                for branch in branches {
+                    step_keys(branch, words, lines);
+                }
             }
             ItemKind::Step { .. } | ItemKind::Not { .. } => {}
         }

@@ -128,10 +128,8 @@ impl<'a> Words<'a> {
     /// Spells the test of a condition, besides the type.
     fn test(&self, test: &Test, ty: Option<TypeId>, known: KnownValues<'_>) -> Option<String> {
         match test {
-            // Each of several is a step of its own.
-            Test::True | Test::OneOf(_) => None,
-            // The clause `key` has the keys of steps.
-            Test::Expr(Expr::StepKey(_)) => None,
+            // Each of several is a step of its own. The clause `key` has the keys of steps.
+            Test::True | Test::OneOf(_) | Test::Expr(Expr::StepKey(_)) => None,
             Test::Expr(Expr::Binary(BinaryOp::And, own, rest))
                 if matches!(**own, Expr::StepKey(_)) =>
             {

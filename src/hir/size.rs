@@ -163,7 +163,8 @@ impl<'r> HeapSize<'r> {
                 self.add_boxed(inner);
             }
             Expr::Binary(_, a, b) | Expr::Items(_, a, b) => {
-                [a, b].into_iter().for_each(|part| self.add_boxed(part))
+                self.add_boxed(a);
+                self.add_boxed(b);
             }
             Expr::In(inner, set) => {
                 self.bytes += size_of::<Set>();

@@ -61,6 +61,7 @@ impl Timing {
 
 /// The facts about runs of a pattern that meet: that hold the same events in the same state.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each fact is asked by itself")]
 pub(crate) struct Meeting {
     /// True if two runs can meet.
     pub(crate) may_duplicate: bool,

@@ -18,6 +18,7 @@ pub(super) fn index_range(range: &Range) -> std::ops::Range<usize> {
 
 /// A state in which a partial match waits.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each fact is asked by itself")]
 pub(crate) struct State {
     /// The edges of the state: stops first, then takes and ignores.
     pub(crate) edges: Range,

@@ -4,7 +4,7 @@ use super::rule::{Body, Branch, Event, Item, Kind, Parts, Quantifier, Test};
 
 /// The events that an item has, as the pattern's tree.
 #[derive(Clone, Debug)]
-pub enum Node {
+pub(super) enum Node {
     Not,
     /// The event of each repetition.
     Step(Vec<usize>),
@@ -14,7 +14,7 @@ pub enum Node {
 
 /// The events of a body.
 #[derive(Clone, Debug)]
-pub enum Content {
+pub(super) enum Content {
     Sequence(Vec<Node>),
     /// For each branch that happens what it has. A silence has nothing.
     Branches(Vec<Option<Vec<Node>>>),
@@ -24,16 +24,16 @@ pub enum Content {
 type Ending<T> = (T, Option<usize>);
 
 /// The stream, and a bound on the assignments.
-pub struct Assigner<'a> {
-    pub events: &'a [Event],
+pub(super) struct Assigner<'a> {
+    pub(super) events: &'a [Event],
     /// The rule is given up where there are more.
-    pub most: usize,
-    pub too_many: bool,
+    pub(super) most: usize,
+    pub(super) too_many: bool,
 }
 
 impl Assigner<'_> {
     /// Returns every assignment to a body after the event `after`.
-    pub fn bodies(&mut self, body: &Body, after: Option<usize>) -> Vec<Ending<Content>> {
+    pub(super) fn bodies(&mut self, body: &Body, after: Option<usize>) -> Vec<Ending<Content>> {
         match &body.parts {
             Parts::Sequence(items) => {
                 let sequences = self.sequences(items, after).into_iter();
@@ -183,11 +183,11 @@ impl Assigner<'_> {
 }
 
 /// Returns the numbers of the events, in the order of the pattern.
-pub fn events_of(nodes: &[Node]) -> Vec<usize> {
+pub(super) fn events_of(nodes: &[Node]) -> Vec<usize> {
     nodes.iter().flat_map(events_of_node).collect()
 }
 
-pub fn events_of_node(node: &Node) -> Vec<usize> {
+pub(super) fn events_of_node(node: &Node) -> Vec<usize> {
     match node {
         Node::Not => Vec::new(),
         Node::Step(events) => events.clone(),
@@ -195,7 +195,7 @@ pub fn events_of_node(node: &Node) -> Vec<usize> {
     }
 }
 
-pub fn events_of_content(content: &Content) -> Vec<usize> {
+pub(super) fn events_of_content(content: &Content) -> Vec<usize> {
     match content {
         Content::Sequence(nodes) => events_of(nodes),
         Content::Branches(branches) => {
@@ -208,7 +208,7 @@ pub fn events_of_content(content: &Content) -> Vec<usize> {
 }
 
 /// Adds the captured events with their steps.
-pub fn captures_of(body: &Body, content: &Content, into: &mut Vec<(usize, usize)>) {
+pub(super) fn captures_of(body: &Body, content: &Content, into: &mut Vec<(usize, usize)>) {
     match (&body.parts, content) {
         (Parts::Sequence(items), Content::Sequence(nodes)) => captures_of_items(items, nodes, into),
         (Parts::Branches { branches, .. }, Content::Branches(chosen)) => {

@@ -6,10 +6,10 @@ use super::rule::{Arrow, Branch, Gap, Item, Kind, Parts, Test};
 
 /// The branches, and what those that happen have.
 #[derive(Clone, Copy)]
-pub struct Choice<'a, 'n> {
-    pub branches: &'a [Branch],
-    pub chosen: &'n [Option<Vec<Node>>],
-    pub need: usize,
+pub(super) struct Choice<'a, 'n> {
+    pub(super) branches: &'a [Branch],
+    pub(super) chosen: &'n [Option<Vec<Node>>],
+    pub(super) need: usize,
 }
 
 impl Choice<'_, '_> {
@@ -20,7 +20,7 @@ impl Choice<'_, '_> {
 }
 
 /// Returns the steps that can begin a branch.
-pub fn heads(branches: &[Branch]) -> Vec<&Test> {
+pub(super) fn heads(branches: &[Branch]) -> Vec<&Test> {
     let sequences = branches.iter().filter_map(|branch| match branch {
         Branch::Sequence(items) => Some(items),
         Branch::Silence { .. } => None,
@@ -29,7 +29,7 @@ pub fn heads(branches: &[Branch]) -> Vec<&Test> {
 }
 
 impl<'a> Judge<'a> {
-    pub fn branches(
+    pub(super) fn branches(
         &self,
         choice: Choice<'a, '_>,
         cursor: Cursor<'a>,

@@ -6,49 +6,49 @@ use super::evaluate::{Capture, Context};
 use super::rule::{Arrow, Body, Event, Gap, Item, Kind, Parts, Quantifier, Rule, Test};
 
 /// The first broken condition.
-pub type Verdict = Result<(), &'static str>;
+pub(super) type Verdict = Result<(), &'static str>;
 
 /// When a match is reported.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Moment {
-    pub time: i64,
+pub(super) struct Moment {
+    pub(super) time: i64,
     /// The event that completes it; none for a deadline, which comes before the events of its time.
-    pub event: Option<usize>,
+    pub(super) event: Option<usize>,
 }
 
 /// A match: the captured events in order, and the moment.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Match {
-    pub captures: Vec<Capture>,
-    pub moment: Moment,
+pub(super) struct Match {
+    pub(super) captures: Vec<Capture>,
+    pub(super) moment: Moment,
 }
 
 /// An assignment with what it is judged by.
-pub struct Judge<'a> {
-    pub events: &'a [Event],
-    pub captures: &'a [Capture],
+pub(super) struct Judge<'a> {
+    pub(super) events: &'a [Event],
+    pub(super) captures: &'a [Capture],
 }
 
 /// How the first event of a part follows; no arrow where the pattern begins.
 #[derive(Clone, Copy, Debug)]
-pub struct Lead {
-    pub arrow: Option<Arrow>,
-    pub gap: Gap,
+pub(super) struct Lead {
+    pub(super) arrow: Option<Arrow>,
+    pub(super) gap: Gap,
 }
 
 /// What encloses a part.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub(super) struct Place<'a> {
     /// The `until` of the group that the part stands in.
-    pub until: &'a [Test],
+    pub(super) until: &'a [Test],
     /// True if something of the pattern follows.
-    pub followed: bool,
+    pub(super) followed: bool,
     /// True if the group around it can come again.
-    pub repeats: bool,
+    pub(super) repeats: bool,
     /// The time at which a group around it has run out of `within`.
-    pub deadline: Option<i64>,
+    pub(super) deadline: Option<i64>,
     /// The events of the innermost greedy group around it, which are the loop's own.
-    pub own: &'a [usize],
+    pub(super) own: &'a [usize],
 }
 
 /// A `not` without a time that holds up to the next captured event.
@@ -82,15 +82,15 @@ struct OpenLoop<'a> {
 
 /// How far a sequence has come.
 #[derive(Clone, Debug)]
-pub struct Cursor<'a> {
-    pub last: Option<usize>,
+pub(super) struct Cursor<'a> {
+    pub(super) last: Option<usize>,
     /// The event from which on what is left out is open.
-    pub begun: Option<usize>,
+    pub(super) begun: Option<usize>,
     /// The moment from which a silence counts.
-    pub base: i64,
-    pub min_time: Option<i64>,
+    pub(super) base: i64,
+    pub(super) min_time: Option<i64>,
     /// The moment at which a group of silences is done.
-    pub done_at: Option<i64>,
+    pub(super) done_at: Option<i64>,
     not_from: Option<usize>,
     not_own: Vec<usize>,
     nots: Vec<PendingNot<'a>>,
@@ -98,7 +98,7 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub fn start() -> Cursor<'a> {
+    pub(super) fn start() -> Cursor<'a> {
         Cursor {
             last: None,
             begun: None,
@@ -113,15 +113,15 @@ impl<'a> Cursor<'a> {
     }
 
     /// Returns the cursor without what the next captured event decides.
-    pub fn without_pending(&self) -> Cursor<'a> {
+    pub(super) fn without_pending(&self) -> Cursor<'a> {
         Cursor { nots: Vec::new(), open: Vec::new(), ..self.clone() }
     }
 
-    pub fn begun_at(self, begun: Option<usize>) -> Cursor<'a> {
+    pub(super) fn begun_at(self, begun: Option<usize>) -> Cursor<'a> {
         Cursor { begun, ..self }
     }
 
-    pub fn after(last: usize, time: i64) -> Cursor<'a> {
+    pub(super) fn after(last: usize, time: i64) -> Cursor<'a> {
         Cursor {
             last: Some(last),
             begun: Some(last),
@@ -133,7 +133,11 @@ impl<'a> Cursor<'a> {
 }
 
 /// Judges an assignment to the whole pattern.
-pub fn judge(rule: &Rule, events: &[Event], content: &Content) -> Result<Match, &'static str> {
+pub(super) fn judge(
+    rule: &Rule,
+    events: &[Event],
+    content: &Content,
+) -> Result<Match, &'static str> {
     let mut captures = Vec::new();
     captures_of(&rule.body, content, &mut captures);
     captures.sort_unstable();
@@ -159,24 +163,28 @@ impl<'a> Judge<'a> {
         Context { events: self.events, captures: self.captures }
     }
 
-    pub fn fits_any(&self, tests: &[Test], event: usize) -> bool {
+    pub(super) fn fits_any(&self, tests: &[Test], event: usize) -> bool {
         self.context().fits_any(tests, event)
     }
 
-    pub fn fits_some(&self, tests: &[&Test], event: usize) -> bool {
+    pub(super) fn fits_some(&self, tests: &[&Test], event: usize) -> bool {
         tests.iter().any(|test| self.context().fits(test, event))
     }
 
-    pub fn is_captured(&self, event: usize) -> bool {
+    pub(super) fn is_captured(&self, event: usize) -> bool {
         self.captures.iter().any(|(captured, _)| *captured == event)
     }
 
-    pub fn time(&self, event: usize) -> i64 {
+    pub(super) fn time(&self, event: usize) -> i64 {
         self.events[event].time
     }
 
     /// Returns the events after one, up to but not at a time.
-    pub fn until_time(&self, after: Option<usize>, time: i64) -> impl Iterator<Item = usize> {
+    pub(super) fn until_time(
+        &self,
+        after: Option<usize>,
+        time: i64,
+    ) -> impl Iterator<Item = usize> {
         let start = after.map_or(0, |after| after + 1);
         let events = self.events;
         (start..events.len()).take_while(move |event| events[*event].time < time)
@@ -213,7 +221,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    pub fn sequence(
+    pub(super) fn sequence(
         &self,
         items: &'a [Item],
         nodes: &[Node],
@@ -389,7 +397,13 @@ impl<'a> Judge<'a> {
 
     /// "`->[1m..5m]` bounds the time from the event before to the event after, both ends included."
     /// "An event of the next step that comes too early is skipped."
-    pub fn in_time(&self, event: usize, last: usize, min_time: Option<i64>, gap: Gap) -> bool {
+    pub(super) fn in_time(
+        &self,
+        event: usize,
+        last: usize,
+        min_time: Option<i64>,
+        gap: Gap,
+    ) -> bool {
         let passed = self.time(event) - self.time(last);
         min_time.is_none_or(|time| self.time(event) >= time)
             && gap.least.is_none_or(|least| passed >= least)
@@ -629,14 +643,14 @@ struct Group<'a, 'n> {
 }
 
 /// Returns the steps that can take the first event of a body.
-pub fn heads_of(parts: &Parts) -> Vec<&Test> {
+pub(super) fn heads_of(parts: &Parts) -> Vec<&Test> {
     match parts {
         Parts::Sequence(items) => heads_of_items(items),
         Parts::Branches { branches, .. } => super::branches::heads(branches),
     }
 }
 
-pub fn heads_of_items(items: &[Item]) -> Vec<&Test> {
+pub(super) fn heads_of_items(items: &[Item]) -> Vec<&Test> {
     let mut heads = Vec::new();
     for item in items {
         match &item.kind {
@@ -652,6 +666,6 @@ pub fn heads_of_items(items: &[Item]) -> Vec<&Test> {
 }
 
 /// Returns the first event of a sequence.
-pub fn first_event(nodes: &[Node]) -> Option<usize> {
+pub(super) fn first_event(nodes: &[Node]) -> Option<usize> {
     events_of(nodes).into_iter().min()
 }

@@ -8,14 +8,14 @@ use super::rule::{Event, Rule, TYPES};
 
 /// An output: true for a timeout, the captured events with the names of their steps, and its time.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Reported {
-    pub is_timeout: bool,
-    pub captures: Vec<(usize, String)>,
-    pub time: i64,
+pub(super) struct Reported {
+    pub(super) is_timeout: bool,
+    pub(super) captures: Vec<(usize, String)>,
+    pub(super) time: i64,
 }
 
 /// Returns the rule as a file.
-pub fn text(rule: &Rule) -> String {
+pub(super) fn text(rule: &Rule) -> String {
     let mut text = String::new();
     for name in TYPES {
         text += &format!("event {name} {{ id: int, v: int?, at: time }}\n");
@@ -24,7 +24,7 @@ pub fn text(rule: &Rule) -> String {
 }
 
 /// Returns the checked rule, or the codes of what the checker refuses.
-pub fn parse(rule: &Rule) -> Result<RuleSet, Vec<String>> {
+pub(super) fn parse(rule: &Rule) -> Result<RuleSet, Vec<String>> {
     RuleSet::parse(&text(rule)).map_err(|error| {
         let diagnostics = error.diagnostics().iter().map(|report| &report.diagnostic);
         let errors = diagnostics.filter(|one| one.severity == kleene::diagnostic::Severity::Error);
@@ -33,14 +33,14 @@ pub fn parse(rule: &Rule) -> Result<RuleSet, Vec<String>> {
 }
 
 /// The ways in which the engine matches.
-pub const STRATEGIES: [(&str, fn(EngineBuilder<Record>) -> EngineBuilder<Record>); 3] = [
+pub(super) const STRATEGIES: [(&str, fn(EngineBuilder<Record>) -> EngineBuilder<Record>); 3] = [
     ("default", |builder| builder),
     ("general", EngineBuilder::general_strategy),
     ("compact", EngineBuilder::compact_strategy),
 ];
 
 /// Returns the events as the engine takes them.
-pub fn records(rules: &RuleSet, events: &[Event]) -> Vec<Record> {
+pub(super) fn records(rules: &RuleSet, events: &[Event]) -> Vec<Record> {
     let record = |(number, event): (usize, &Event)| {
         let ty = rules.schema().type_id(TYPES[event.ty]).expect("it is declared");
         let at = Timestamp::from_millis(event.time);
@@ -51,7 +51,7 @@ pub fn records(rules: &RuleSet, events: &[Event]) -> Vec<Record> {
 }
 
 /// Returns what an engine reports up to a time.
-pub fn run(
+pub(super) fn run(
     rules: &RuleSet,
     configure: fn(EngineBuilder<Record>) -> EngineBuilder<Record>,
     records: &[Record],
@@ -84,7 +84,11 @@ fn reported(output: Output<Record>) -> Result<Reported, String> {
 }
 
 /// Returns what the reference reports up to a time.
-pub fn reference(rules: &RuleSet, records: &[Record], end: i64) -> Result<Vec<Reported>, String> {
+pub(super) fn reference(
+    rules: &RuleSet,
+    records: &[Record],
+    end: i64,
+) -> Result<Vec<Reported>, String> {
     let rule = &rules.rules()[0];
     let mut reference =
         Reference::<Record>::new(&rule.pattern, Vec::new()).map_err(|error| error.to_string())?;

@@ -3,25 +3,25 @@
 use super::rule::{Comparison, Condition, Event, Operand, Test};
 
 /// A captured event: its number, and the step.
-pub type Capture = (usize, usize);
+pub(super) type Capture = (usize, usize);
 
 /// The events of the stream, and what a match has captured, in order.
 #[derive(Clone, Copy)]
-pub struct Context<'a> {
-    pub events: &'a [Event],
-    pub captures: &'a [Capture],
+pub(super) struct Context<'a> {
+    pub(super) events: &'a [Event],
+    pub(super) captures: &'a [Capture],
 }
 
 impl Context<'_> {
     /// "An event fits if it has the step's type and its condition holds. A condition that is null
     /// does not hold." The condition sees what was captured before the event.
-    pub fn fits(&self, test: &Test, event: usize) -> bool {
+    pub(super) fn fits(&self, test: &Test, event: usize) -> bool {
         let has_type = test.ty.is_none_or(|ty| self.events[event].ty == ty);
         let holds = |condition| self.truth(condition, event) == Some(true);
         has_type && test.condition.as_ref().is_none_or(holds)
     }
 
-    pub fn fits_any(&self, tests: &[Test], event: usize) -> bool {
+    pub(super) fn fits_any(&self, tests: &[Test], event: usize) -> bool {
         tests.iter().any(|test| self.fits(test, event))
     }
 

@@ -1,11 +1,11 @@
 //! Shapes of rules that are left out: questions that the page does not decide, and differences that
 //! are not settled yet. Each has a name and a reason; an entry goes when it is settled.
 
-use super::rule::{Body, Branch, Condition, Item, Kind, Mode, Operand, Parts, Rule, Test};
+use super::rule::{Body, Branch, Condition, Item, Kind, Operand, Parts, Rule, Test};
 
 /// Returns the name of the first shape that a rule has. `KLEENE_HUNT_INCLUDE` names shapes that are
 /// not left out, or is `all`.
-pub fn reason(rule: &Rule) -> Option<&'static str> {
+pub(super) fn reason(rule: &Rule) -> Option<&'static str> {
     let included = std::env::var("KLEENE_HUNT_INCLUDE").unwrap_or_default();
     in_body(&rule.body, Around { branches: false, repeats: false })
         .filter(|name| included != "all" && !included.split(',').any(|one| one == *name))

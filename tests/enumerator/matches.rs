@@ -9,7 +9,7 @@ const MOST_ASSIGNMENTS: usize = 20_000;
 
 /// Returns every match that `skip none` reports up to a time; none if there are too many
 /// assignments to look at.
-pub fn all_matches(rule: &Rule, events: &[Event], end: i64) -> Option<Vec<Match>> {
+pub(super) fn all_matches(rule: &Rule, events: &[Event], end: i64) -> Option<Vec<Match>> {
     let mut assigner = Assigner { events, most: MOST_ASSIGNMENTS, too_many: false };
     let contents = assigner.bodies(&rule.body, None);
     if assigner.too_many {

@@ -6,14 +6,14 @@ use super::rule::{
 };
 
 /// A generator of numbers (splitmix64): the same seed gives the same case.
-pub struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Random {
+    pub(super) fn new(seed: u64) -> Random {
         Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,22 +22,22 @@ impl Random {
     }
 
     /// A number below another one.
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end.max(1) as u64).unwrap_or_default()
     }
 
     /// A number from the range, both ends included.
-    pub fn between(&mut self, least: i64, most: i64) -> i64 {
+    pub(super) fn between(&mut self, least: i64, most: i64) -> i64 {
         let range = usize::try_from(most - least + 1).unwrap_or(1);
         least + i64::try_from(self.below(range)).unwrap_or_default()
     }
 
     /// True once in so many times.
-    pub fn one_in(&mut self, times: usize) -> bool {
+    pub(super) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())]
     }
 }
@@ -61,7 +61,7 @@ struct Maker<'r> {
 }
 
 /// Returns a random rule without the clauses that choose among matches.
-pub fn rule(random: &mut Random) -> Rule {
+pub(super) fn rule(random: &mut Random) -> Rule {
     let types = 2 + random.below(3);
     let mut maker = Maker { random, steps: 0, known: Vec::new(), types, repeats: false };
     let leading = maker.random.one_in(12).then(|| maker.tests(3)).map(|tests| (tests, 0));
@@ -91,7 +91,7 @@ pub fn rule(random: &mut Random) -> Rule {
 }
 
 /// Returns a random stream.
-pub fn stream(random: &mut Random, types: &[usize]) -> Vec<Event> {
+pub(super) fn stream(random: &mut Random, types: &[usize]) -> Vec<Event> {
     let length = 2 + random.below(6);
     let mut time = 0;
     let events = (0..length).map(|_| {

@@ -3,32 +3,32 @@
 use std::fmt::{self, Display, Write as _};
 
 /// The names of the event types, by number.
-pub const TYPES: [&str; 4] = ["a", "b", "c", "d"];
+pub(super) const TYPES: [&str; 4] = ["a", "b", "c", "d"];
 
 /// An event: its number is its place in the stream.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Event {
-    pub ty: usize,
-    pub v: Option<i64>,
-    pub time: i64,
+pub(super) struct Event {
+    pub(super) ty: usize,
+    pub(super) v: Option<i64>,
+    pub(super) time: i64,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Arrow {
+pub(super) enum Arrow {
     Relaxed,
     Next,
     Any,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Mode {
+pub(super) enum Mode {
     Greedy,
     Each,
     Longest,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Comparison {
+pub(super) enum Comparison {
     Less,
     AtMost,
     Greater,
@@ -39,7 +39,7 @@ pub enum Comparison {
 
 /// What a condition compares. Steps are named by number.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Operand {
+pub(super) enum Operand {
     Literal(i64),
     Own,
     Prev,
@@ -54,7 +54,7 @@ pub enum Operand {
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Condition {
+pub(super) enum Condition {
     Compare(Comparison, Operand, Operand),
     OwnIsNull,
     Not(Box<Condition>),
@@ -64,22 +64,22 @@ pub enum Condition {
 
 /// An event type (none for `any event`) and a condition.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Test {
-    pub ty: Option<usize>,
-    pub condition: Option<Condition>,
+pub(super) struct Test {
+    pub(super) ty: Option<usize>,
+    pub(super) condition: Option<Condition>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Quantifier {
-    pub min: usize,
-    pub max: Option<usize>,
-    pub inner: Arrow,
-    pub mode: Mode,
-    pub until: Vec<Test>,
+pub(super) struct Quantifier {
+    pub(super) min: usize,
+    pub(super) max: Option<usize>,
+    pub(super) inner: Arrow,
+    pub(super) mode: Mode,
+    pub(super) until: Vec<Test>,
 }
 
 impl Quantifier {
-    pub fn once() -> Quantifier {
+    pub(super) fn once() -> Quantifier {
         Quantifier {
             min: 1,
             max: Some(1),
@@ -89,41 +89,41 @@ impl Quantifier {
         }
     }
 
-    pub fn is_once(&self) -> bool {
+    pub(super) fn is_once(&self) -> bool {
         (self.min, self.max) == (1, Some(1))
     }
 
     /// True if more than one number of repetitions is possible.
-    pub fn varies(&self) -> bool {
+    pub(super) fn varies(&self) -> bool {
         self.max != Some(self.min)
     }
 
-    pub fn is_greedy(&self) -> bool {
+    pub(super) fn is_greedy(&self) -> bool {
         self.varies() && self.mode != Mode::Each
     }
 }
 
 /// The bound on the time from the event before, both ends included.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Gap {
-    pub least: Option<i64>,
-    pub most: Option<i64>,
+pub(super) struct Gap {
+    pub(super) least: Option<i64>,
+    pub(super) most: Option<i64>,
 }
 
 impl Gap {
-    pub const NONE: Gap = Gap { least: None, most: None };
+    pub(super) const NONE: Gap = Gap { least: None, most: None };
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Item {
+pub(super) struct Item {
     /// Without meaning for the first item of a sequence.
-    pub arrow: Arrow,
-    pub gap: Gap,
-    pub kind: Kind,
+    pub(super) arrow: Arrow,
+    pub(super) gap: Gap,
+    pub(super) kind: Kind,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub(super) enum Kind {
     Step {
         id: usize,
         test: Test,
@@ -143,14 +143,14 @@ pub enum Kind {
 
 /// What stands in parentheses, and the pattern as a whole.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Body {
-    pub parts: Parts,
-    pub without: Vec<Test>,
-    pub within: Option<i64>,
+pub(super) struct Body {
+    pub(super) parts: Parts,
+    pub(super) without: Vec<Test>,
+    pub(super) within: Option<i64>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Parts {
+pub(super) enum Parts {
     Sequence(Vec<Item>),
     /// As many of the branches have to happen.
     Branches {
@@ -160,13 +160,13 @@ pub enum Parts {
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Branch {
+pub(super) enum Branch {
     Sequence(Vec<Item>),
     Silence { tests: Vec<Test>, time: i64 },
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Skip {
+pub(super) enum Skip {
     None,
     PastLast,
     ToNext,
@@ -175,7 +175,7 @@ pub enum Skip {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Report {
+pub(super) enum Report {
     All,
     Count,
     First(usize),
@@ -185,25 +185,25 @@ pub enum Report {
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Rule {
+pub(super) struct Rule {
     /// The types of `from`, if it is written.
-    pub from: Option<Vec<usize>>,
+    pub(super) from: Option<Vec<usize>>,
     /// `not tests for time ->` before the first event.
-    pub leading: Option<(Vec<Test>, i64)>,
-    pub body: Body,
-    pub skip: Skip,
-    pub ordered: bool,
-    pub report: Report,
-    pub timeouts: bool,
+    pub(super) leading: Option<(Vec<Test>, i64)>,
+    pub(super) body: Body,
+    pub(super) skip: Skip,
+    pub(super) ordered: bool,
+    pub(super) report: Report,
+    pub(super) timeouts: bool,
 }
 
 impl Item {
-    pub fn is_not(&self) -> bool {
+    pub(super) fn is_not(&self) -> bool {
         matches!(self.kind, Kind::Not { .. })
     }
 
     /// True if it can happen without an event.
-    pub fn may_be_empty(&self) -> bool {
+    pub(super) fn may_be_empty(&self) -> bool {
         match &self.kind {
             Kind::Step { quantifier, .. } => quantifier.min == 0,
             Kind::Not { .. } => true,
@@ -213,7 +213,7 @@ impl Item {
 }
 
 impl Parts {
-    pub fn may_be_empty(&self) -> bool {
+    pub(super) fn may_be_empty(&self) -> bool {
         match self {
             Parts::Sequence(items) => items.iter().all(Item::may_be_empty),
             Parts::Branches { .. } => false,
@@ -223,7 +223,7 @@ impl Parts {
 
 impl Rule {
     /// The types of the rule's stream.
-    pub fn stream(&self) -> Vec<usize> {
+    pub(super) fn stream(&self) -> Vec<usize> {
         if let Some(types) = &self.from {
             return types.clone();
         }
@@ -234,7 +234,7 @@ impl Rule {
         types
     }
 
-    pub fn visit_tests(&self, visit: &mut dyn FnMut(&Test)) {
+    pub(super) fn visit_tests(&self, visit: &mut dyn FnMut(&Test)) {
         self.leading.iter().flat_map(|(tests, _)| tests).for_each(&mut *visit);
         visit_body(&self.body, visit);
     }

@@ -4,13 +4,13 @@ use super::rule::{Arrow, Body, Branch, Event, Gap, Item, Kind, Parts, Quantifier
 
 /// A rule and a stream.
 #[derive(Clone, Debug)]
-pub struct Case {
-    pub rule: Rule,
-    pub events: Vec<Event>,
+pub(super) struct Case {
+    pub(super) rule: Rule,
+    pub(super) events: Vec<Event>,
 }
 
 /// Returns a case that fails still and of which no part can be left out.
-pub fn shrink(mut case: Case, fails: &mut dyn FnMut(&Case) -> bool) -> Case {
+pub(super) fn shrink(mut case: Case, fails: &mut dyn FnMut(&Case) -> bool) -> Case {
     loop {
         let smaller = smaller_cases(&case).into_iter().find(|smaller| fails(smaller));
         match smaller {

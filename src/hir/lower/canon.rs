@@ -197,7 +197,9 @@ impl<'a> Canon<'a> {
             self.ty(Some(*ty));
             for StepKey { fields, variants } in keys {
                 self.debug(variants);
-                fields.iter().for_each(|field| self.field(Some(*ty), field));
+                for field in fields {
+                    self.field(Some(*ty), field);
+                }
             }
         }
         self.pattern(pattern);

@@ -108,10 +108,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             _ => None,
         });
-        let once = get("once").and_then(|(_, clause)| match clause.node {
-            Clause::Once(once) => Some(once),
-            _ => None,
-        });
+        let once = once(clauses);
         self.check_once(clauses);
         self.check_ordered_repeat(clauses);
         let limit = get("limit").and_then(|(source, clause)| match &clause.node {
@@ -321,5 +318,12 @@ fn after_match(clauses: &Clauses<'_>) -> AfterMatch {
         None | Some(ast::SkipStrategy::PastLast | ast::SkipStrategy::ToNext) => AfterMatch::Drops,
         _ if clauses.get("once").is_some() && clauses.get("having").is_none() => AfterMatch::Ends,
         _ => AfterMatch::Continues,
+    }
+}
+
+fn once(clauses: &Clauses<'_>) -> Option<ast::Once> {
+    match clauses.get("once")?.1.node {
+        Clause::Once(once) => Some(once),
+        _ => None,
     }
 }

@@ -122,7 +122,7 @@ impl Builder {
             }
             let target = self.keep_for(transition.target, open)?;
             if transition.verb == Verb::Proceed {
-                let proceed = Transition { guard, target, ..transition };
+                let proceed = Transition { target, guard, ..transition };
                 self.graph.states[copy.index()].transitions.push(proceed);
                 continue;
             }
@@ -132,7 +132,7 @@ impl Builder {
                     self.graph.guards.and(transition.skip, when),
                 );
                 if when != self.graph.guards.never() {
-                    let ignore = Transition { guard, skip, target, ..transition.clone() };
+                    let ignore = Transition { target, guard, skip, ..transition.clone() };
                     self.graph.states[copy.index()].transitions.push(ignore);
                 }
             }

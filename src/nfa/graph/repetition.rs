@@ -23,7 +23,7 @@ impl<'p> Builder {
         sink: StateId,
     ) -> Result<StateId, AutomatonError> {
         let quantifier = cursor.quantifier().expect("it is a step or a group");
-        let nots = if self.lasts_around(cursor) { self.nots_after(cursor) } else { Vec::new() };
+        let nots = if lasts_around(cursor) { self.nots_after(cursor) } else { Vec::new() };
         let from = self.graph.states.len();
         if !nots.is_empty() {
             let node = self.nodes.item(cursor);
@@ -281,11 +281,6 @@ impl<'p> Builder {
         Ok(())
     }
 
-    /// True if the item is a group that repeats: a `not` after it also holds inside of it.
-    fn lasts_around(&self, cursor: ItemCursor<'p>) -> bool {
-        matches!(&cursor.item().kind, ItemKind::Group { quantifier, .. } if quantifier.max != Some(1))
-    }
-
     pub(super) fn group_body(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -379,4 +374,10 @@ impl<'p> Builder {
 /// number.
 fn keeps(quantifier: &Quantifier) -> bool {
     is_greedy(quantifier) && (quantifier.optional || quantifier.max != Some(quantifier.min))
+}
+
+/// True if the item is a group that repeats: a `not` after it also holds inside of it.
+fn lasts_around(cursor: ItemCursor<'_>) -> bool {
+    let of_group = matches!(cursor.item().kind, ItemKind::Group { .. });
+    of_group && cursor.quantifier().is_some_and(|quantifier| quantifier.max != Some(1))
 }

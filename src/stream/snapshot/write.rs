@@ -207,13 +207,12 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         let mut has_key = false;
         let hasher = &self.engine.dispatcher.groups.hasher;
         for (rule, group) in &route.always {
-            let keys: SmallVec<[Key; 2]> = match route.several(*rule) {
-                Some(of) => of.keys(event, hasher).iter().map(|one| one.key.to_key()).collect(),
-                None => {
-                    let (_, reader) = &route.groups[*group as usize];
-                    let key = KeyRef::read(event, reader, hasher);
-                    key.iter().map(KeyRef::to_key).collect()
-                }
+            let keys: SmallVec<[Key; 2]> = if let Some(of) = route.several(*rule) {
+                of.keys(event, hasher).iter().map(|one| one.key.to_key()).collect()
+            } else {
+                let (_, reader) = &route.groups[*group as usize];
+                let key = KeyRef::read(event, reader, hasher);
+                key.iter().map(KeyRef::to_key).collect()
             };
             has_key |= !keys.is_empty();
             let rule = &self.engine.dispatcher.rules[*rule as usize].info.rule;

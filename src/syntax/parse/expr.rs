@@ -99,7 +99,7 @@ impl Parser<'_> {
                     self.membership(left, negated)?
                 }
                 Infix::Is => self.is_value(left)?,
-                Infix::Foreign(width) => return self.foreign_comparison(left, width),
+                Infix::Foreign(width) => return self.foreign_comparison(&left, width),
             };
             if level == level::COMPARE {
                 left = self.without_case(left)?;

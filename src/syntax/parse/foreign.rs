@@ -29,7 +29,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Reports an operator of EQL of `width` tokens, with what it compares.
-    pub(super) fn foreign_comparison(&mut self, left: ExprTree, width: usize) -> Parsed<ExprTree> {
+    pub(super) fn foreign_comparison(&mut self, left: &ExprTree, width: usize) -> Parsed<ExprTree> {
         let place = self.peek().span.to(self.nth(width - 1).span);
         let operator = self.slice(place.start, place.end);
         self.jump(self.at + width);

@@ -8,6 +8,7 @@ use crate::hir::expr::{Aggregate, AggregateOp, CapturedField, FieldRef, ItemQuan
 use crate::hir::functions::Callee;
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::names::Takes;
+use crate::hir::lower::terms::StepInfo;
 use crate::schema::{FieldType, TypeId};
 use crate::syntax::ast::{self, Spanned};
 use crate::value::Kind;
@@ -42,13 +43,12 @@ impl<'a> RuleLowerer<'_, 'a> {
         let ast::Expr::Quantified(quantifier, list) = &left.node else {
             return (self.expr(left, context), None);
         };
-        let (list, item) = match &list.node {
-            ast::Expr::List(entries) => self.entries(entries, list, context),
-            _ => {
-                let list = self.expr(list, context);
-                let item = self.item_kind(&list.expr, context);
-                (list, item)
-            }
+        let (list, item) = if let ast::Expr::List(entries) = &list.node {
+            self.entries(entries, list, context)
+        } else {
+            let list = self.expr(list, context);
+            let item = self.item_kind(&list.expr, context);
+            (list, item)
         };
         if list.kind.is_never() {
             return (refused(left.span), None);
@@ -83,7 +83,7 @@ impl<'a> RuleLowerer<'_, 'a> {
 
     /// The types that the items of a list can have, as far as the list says.
     fn item_kind(&self, list: &Expr, context: ExprContext) -> Kind {
-        let of_step = |step: usize| self.steps.get(step).and_then(|step| step.one_type());
+        let of_step = |step: usize| self.steps.get(step).and_then(StepInfo::one_type);
         match list {
             Expr::Field(field) => self.item_of_field(field, context.candidate.and_then(Takes::one)),
             Expr::Captured(CapturedField { step, field, .. }) => {

@@ -156,7 +156,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             ast::Expr::Binary(op, left, right) => {
                 let case = TextCase::Exact;
-                return self.binary(Compared { op: *op, case, left, right, span }, context);
+                return self.binary(&Compared { op: *op, case, left, right, span }, context);
             }
             ast::Expr::List(items) => {
                 let items: Vec<_> = items.iter().map(|i| self.expr(i, context).expr).collect();
@@ -250,10 +250,10 @@ impl<'a> RuleLowerer<'_, 'a> {
         Typed { expr: balanced(op, parts), kind, span }
     }
 
-    fn binary(&mut self, of: Compared<'a>, context: ExprContext) -> Typed {
+    fn binary(&mut self, of: &Compared<'a>, context: ExprContext) -> Typed {
         let (left, items) = self.subject(of.left, context);
         let (op, span) = (of.op, of.span);
-        let plain = Compared { op: op.without_not().unwrap_or(op), ..of };
+        let plain = Compared { op: op.without_not().unwrap_or(op), ..*of };
         let mut test = self.comparison_of(left, &plain, context);
         if op != plain.op && !test.kind.is_never() {
             test = fold(Typed { expr: Expr::Not(Box::new(test.expr)), kind: test.kind, span });

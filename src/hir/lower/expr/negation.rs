@@ -118,8 +118,6 @@ impl Said {
             }
             Expr::Not(x) => self.condition(source, x, Sense::Negated),
             Expr::NoCase(inner) => self.condition(source, inner, sense),
-            // The answer is never null.
-            Expr::Is { .. } => {}
             Expr::IsNull { value, .. } => self.asked.extend(field_of(value)),
             // That nothing differs from null was reported, with what to write.
             Expr::Binary(BinaryOp::Eq | BinaryOp::Ne, a, b) if is_null(a) || is_null(b) => {}
@@ -150,7 +148,8 @@ impl Said {
                     });
                 }
             }
-            Expr::Binary(..) | Expr::In { .. } => {}
+            // The answer of `is` is never null.
+            Expr::Is { .. } | Expr::Binary(..) | Expr::In { .. } => {}
             Expr::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
                 // A condition that is null selects the second value, as one that is false.

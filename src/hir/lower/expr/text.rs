@@ -26,7 +26,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let case = TextCase::Ignored;
         match &inner.node {
             ast::Expr::Binary(op, left, right) => {
-                self.binary(Compared { op: *op, case, left, right, span }, context)
+                self.binary(&Compared { op: *op, case, left, right, span }, context)
             }
             ast::Expr::In { negated, value, set } => {
                 self.membership(*negated, (value, set), case, span, context)

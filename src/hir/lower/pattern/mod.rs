@@ -212,7 +212,9 @@ impl<'a> RuleLowerer<'_, 'a> {
                     Some(quant)
                 }
                 PlanKind::Not { steps, .. } => {
-                    steps.iter().for_each(|step| self.step_keys.add(step));
+                    for step in steps {
+                        self.step_keys.add(step);
+                    }
                     None
                 }
                 PlanKind::Group { plan, quant, .. } => {
@@ -220,13 +222,17 @@ impl<'a> RuleLowerer<'_, 'a> {
                     Some(quant)
                 }
                 PlanKind::Alternatives { branches, .. } => {
-                    branches.iter().for_each(|branch| self.note_keyed(branch));
+                    for branch in branches {
+                        self.note_keyed(branch);
+                    }
                     None
                 }
             };
             // A condition in brackets is about an event that the loop takes.
             if let Some(PlanUntil::Steps(steps)) = quant.and_then(|quant| quant.until.as_ref()) {
-                steps.iter().for_each(|step| self.step_keys.add(step));
+                for step in steps {
+                    self.step_keys.add(step);
+                }
             }
         }
         let without = plan.without.iter().flat_map(|(_, steps)| steps);
