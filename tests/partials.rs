@@ -19,8 +19,11 @@ event b { at: time, v: int }
 event c { at: time, v: int }
 ";
 
+/// Sets the strategy of an engine.
+type SetStrategy = fn(EngineBuilder<Record>) -> EngineBuilder<Record>;
+
 /// The strategies that can match any rule, by name.
-const STRATEGIES: [(&str, fn(EngineBuilder<Record>) -> EngineBuilder<Record>); 4] = [
+const STRATEGIES: [(&str, SetStrategy); 4] = [
     ("general", EngineBuilder::general_strategy),
     ("default", |builder| builder),
     ("compact", EngineBuilder::compact_strategy),

@@ -145,12 +145,12 @@ fn what_is_too_large_is_refused_early() {
     });
     assert_eq!(code(&format!("{EVENTS}{large}")), Some(Code::LimitExceeded));
     // The automata, too, are looked at where rules are read: one, and all together.
-    let optional = list(500, " -> ", |_| "a?".into());
+    let optional = list(500, " -> ", |_| "a{0..1 each}".into());
     assert_eq!(code(&rule(&format!("a -> {optional} -> a"))), Some(Code::LimitExceeded));
     let large = list(45, "\n", |i| {
         format!(
             "rule r{i} {{ key k match a -> {} -> b{{{}}} within 1m }}",
-            &optional[..6 * 430 - 4],
+            &optional[..16 * 430 - 4],
             i + 1
         )
     });

@@ -23,6 +23,9 @@ pub(super) enum Content {
 /// Something with the number of its last event; none if it has no event and none came before.
 type Ending<T> = (T, Option<usize>);
 
+/// Returns every way in which one repetition can capture events.
+type Once<'o, A, T> = dyn FnMut(&mut A, Option<usize>) -> Vec<Ending<T>> + 'o;
+
 /// The stream, and a bound on the assignments.
 pub(super) struct Assigner<'a> {
     pub(super) events: &'a [Event],
@@ -97,7 +100,7 @@ impl Assigner<'_> {
         &mut self,
         quantifier: &Quantifier,
         after: Option<usize>,
-        once: &mut dyn FnMut(&mut Self, Option<usize>) -> Vec<Ending<T>>,
+        once: &mut Once<'_, Self, T>,
     ) -> Vec<Ending<Vec<T>>> {
         let mut found = Vec::new();
         let mut lists = vec![(Vec::new(), after)];

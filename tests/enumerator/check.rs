@@ -241,7 +241,7 @@ impl<'a> Judge<'a> {
             cursor = match (&item.kind, node) {
                 (Kind::Not { tests, time, .. }, _) => self.not(item.arrow, tests, *time, cursor)?,
                 (Kind::Step { test, quantifier, .. }, Node::Step(events)) => {
-                    self.step(test, quantifier, events, cursor, lead, place)?
+                    self.step((test, quantifier), events, cursor, lead, place)?
                 }
                 (Kind::Group { body, quantifier }, Node::Group(contents)) => {
                     let group = Group { body, quantifier, contents };
@@ -294,8 +294,7 @@ impl<'a> Judge<'a> {
 
     fn step(
         &self,
-        test: &'a Test,
-        quantifier: &'a Quantifier,
+        (test, quantifier): (&'a Test, &'a Quantifier),
         events: &[usize],
         mut cursor: Cursor<'a>,
         lead: Lead,
@@ -306,7 +305,7 @@ impl<'a> Judge<'a> {
             let inner = Lead { arrow: Some(quantifier.inner), gap: Gap::NONE };
             let lead = if number == 0 { lead } else { inner };
             let taken = Taken { test, event };
-            cursor = self.take(taken, cursor, lead, place)?;
+            cursor = self.take(taken, &cursor, lead, place)?;
             // "`until` ends a loop that has begun. The event that ends it is no part of it."
             // "The loop never takes it, not even as its first event."
             if (events[0]..=event).any(|event| self.fits_any(&quantifier.until, event)) {
@@ -342,7 +341,7 @@ impl<'a> Judge<'a> {
     fn take(
         &self,
         taken: Taken<'_>,
-        cursor: Cursor<'a>,
+        cursor: &Cursor<'a>,
         lead: Lead,
         place: Place<'_>,
     ) -> Result<Cursor<'a>, &'static str> {
@@ -350,9 +349,9 @@ impl<'a> Judge<'a> {
         if !self.context().fits(test, event) {
             return Err("does not fit");
         }
-        self.arrow(taken, &cursor, lead)?;
-        self.nots(&cursor, event)?;
-        self.group_until(event, &cursor, place)?;
+        self.arrow(taken, cursor, lead)?;
+        self.nots(cursor, event)?;
+        self.group_until(event, cursor, place)?;
         for open in &cursor.open {
             // "every event that it can take is the loop's: it is neither skipped nor taken by
             // anything that stands after the loop"
@@ -497,7 +496,7 @@ impl<'a> Judge<'a> {
         }
         if !all.is_empty() && !quantifier.is_once() {
             cursor.not_from = all.first().copied();
-            cursor.not_own = all.clone();
+            cursor.not_own.clone_from(&all);
         } else if all.is_empty() {
             (cursor.not_from, cursor.not_own) = (cursor.last, Vec::new());
         }
@@ -636,6 +635,7 @@ struct Taken<'t> {
 }
 
 /// A group and its repetitions.
+#[derive(Clone, Copy)]
 struct Group<'a, 'n> {
     body: &'a Body,
     quantifier: &'a Quantifier,

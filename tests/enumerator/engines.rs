@@ -1,5 +1,7 @@
 //! What the engine and the reference report.
 
+use std::fmt::Write as _;
+
 use kleene::exec::reference::Reference;
 use kleene::stream::{EngineBuilder, Output};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
@@ -18,7 +20,7 @@ pub(super) struct Reported {
 pub(super) fn text(rule: &Rule) -> String {
     let mut text = String::new();
     for name in TYPES {
-        text += &format!("event {name} {{ id: int, v: int?, at: time }}\n");
+        let _ = writeln!(text, "event {name} {{ id: int, v: int?, at: time }}");
     }
     text + &format!("rule r {{ {rule} }}\n")
 }
@@ -32,8 +34,11 @@ pub(super) fn parse(rule: &Rule) -> Result<RuleSet, Vec<String>> {
     })
 }
 
+/// Sets the way in which an engine matches.
+type Strategy = fn(EngineBuilder<Record>) -> EngineBuilder<Record>;
+
 /// The ways in which the engine matches.
-pub(super) const STRATEGIES: [(&str, fn(EngineBuilder<Record>) -> EngineBuilder<Record>); 3] = [
+pub(super) const STRATEGIES: [(&str, Strategy); 3] = [
     ("default", |builder| builder),
     ("general", EngineBuilder::general_strategy),
     ("compact", EngineBuilder::compact_strategy),

@@ -77,9 +77,8 @@ impl Context<'_> {
             Operand::Prev => {
                 before().next_back().and_then(|(captured, _)| self.events[*captured].v)
             }
-            Operand::Field(step) => values(step).next_back().flatten(),
             Operand::First(step) => values(step).next().flatten(),
-            Operand::Last(step) => values(step).next_back().flatten(),
+            Operand::Field(step) | Operand::Last(step) => values(step).next_back().flatten(),
             Operand::Min(step) => values(step).flatten().min(),
             Operand::Max(step) => values(step).flatten().max(),
             Operand::Sum(step) => Some(values(step).flatten().sum()),

@@ -31,10 +31,7 @@ fn judge(case: &Case) -> Outcome {
     if excluded::reason(&case.rule).is_some() {
         return Outcome::TooMany;
     }
-    let rules = match engines::parse(&case.rule) {
-        Ok(rules) => rules,
-        Err(_) => return Outcome::Refused,
-    };
+    let Ok(rules) = engines::parse(&case.rule) else { return Outcome::Refused };
     judge_with(case, &rules)
 }
 

@@ -57,5 +57,6 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, AutomatonError> {
     builder.divide(0)?;
     builder.start_silences();
     builder.graph.start = start;
+    builder.graph.drop_unreachable();
     Ok(builder.graph)
 }

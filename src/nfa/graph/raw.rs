@@ -17,6 +17,41 @@ pub(in crate::nfa) struct Graph {
     pub(in crate::nfa) named: Vec<(StepId, u32)>,
 }
 
+impl Graph {
+    /// Drops the states that nothing leads to: a state after a greedy loop, for example, of which
+    /// only the copy is waited in that leaves the loop its events.
+    pub(super) fn drop_unreachable(&mut self) {
+        let mut is_reached = vec![false; self.states.len()];
+        let mut open = vec![self.start];
+        while let Some(state) = open.pop() {
+            if std::mem::replace(&mut is_reached[state.index()], true) {
+                continue;
+            }
+            let raw = &self.states[state.index()];
+            open.extend(raw.transitions.iter().map(|transition| transition.target));
+            open.extend(&raw.required);
+        }
+        let mut kept = 0;
+        let number = |reached: &bool| {
+            kept += usize::from(*reached);
+            StateId::new(kept.saturating_sub(1))
+        };
+        let numbers: Vec<StateId> = is_reached.iter().map(number).collect();
+        let mut reached = is_reached.iter();
+        self.states.retain(|_| reached.next().copied().unwrap_or(false));
+        for raw in &mut self.states {
+            for transition in &mut raw.transitions {
+                // The ends in `branches` are names of groups only.
+                transition.target = numbers[transition.target.index()];
+            }
+            for state in &mut raw.required {
+                *state = numbers[state.index()];
+            }
+        }
+        self.start = numbers[self.start.index()];
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(in crate::nfa) struct RawState {
     pub(in crate::nfa) role: Role,

@@ -125,7 +125,10 @@ pub(super) fn run(
             let _ = crew.sweep();
             crew.stop()?
         }
-        _ => crew.stop()?,
+        _ => {
+            let _ = crew.sweep();
+            crew.stop()?
+        }
     };
     let header = parser.header();
     let Printer { outlets, counts, .. } = ended.collector;

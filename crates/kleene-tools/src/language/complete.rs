@@ -97,6 +97,8 @@ pub fn complete(set: &Set, at: usize) -> Vec<Completion> {
     let kind = end.kinds.last().unwrap_or(&Kind::File);
     let candidate = end.kinds.iter().rev().find_map(|kind| match kind {
         Kind::Condition(step) => Some(step.as_str()),
+        // In the braces of a key, the name before the colon.
+        Kind::KeyPaths => Some(end.last.as_str()),
         _ => None,
     });
     // The typed text is replaced, with the back-quotes around it.
