@@ -142,8 +142,9 @@ fn an_exploding_rule_at_its_limits() {
                 let before = engine.steps();
                 engine.push(&event(0, at, 1, at), &mut Ignore).expect("it fits");
                 let spent = engine.steps() - before;
-                // Those that are there, what each becomes, and the one that begins.
-                assert!(spent <= 4 * 1000 + 4, "{rule}: {spent} steps");
+                // Those that are there, what each becomes, and the one that begins: a partial match
+                // can be at two places, and takes a step for each.
+                assert!(spent <= 6 * 1000 + 4, "{rule}: {spent} steps");
                 assert!(is_full(engine.stats().partials), "{rule}: {}", engine.stats().partials);
             }
             assert!(engine.stats().overflowed >= 100, "{rule}");

@@ -94,10 +94,10 @@ mod tests {
         let both = tables.iter().rfind(|table| table.next(2, 1) != table.next(1, 1)).unwrap();
         let ends = [both.next(1, 2), both.next(1, 1), both.next(2, 1), both.next(f64::NAN, 1.0)];
         let ends = ends.map(|node| program.decisions.node(node));
-        assert!(matches!(
-            ends,
-            [Decision::One(_), Decision::Gone, Decision::One(_), Decision::Gone]
-        ));
+        assert!(
+            matches!(ends, [Decision::One(_), Decision::Gone, Decision::One(_), Decision::Gone]),
+            "{ends:?}"
+        );
         assert_ne!(ends[0], ends[2]);
     }
 

@@ -16,7 +16,7 @@
 //! A loop whose row is broken (`next`), or whose `until` has come, can take nothing any more: such an
 //! event that is skipped leads to the states as they were, too.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::Builder;
@@ -40,6 +40,13 @@ pub(super) struct OpenLoops {
     copies: HashMap<(StateId, OpenLoop), StateId>,
     /// The joints of groups that are being laid out, with the copies that wait for them.
     joints: HashMap<StateId, Vec<(OpenLoop, StateId)>>,
+}
+
+impl OpenLoops {
+    /// Returns the states that have a copy.
+    pub(super) fn originals(&self) -> HashSet<StateId> {
+        self.copies.keys().map(|(state, _)| *state).collect()
+    }
 }
 
 impl Builder {

@@ -57,6 +57,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, AutomatonError> {
     builder.divide(0)?;
     builder.start_silences();
     builder.graph.start = start;
-    builder.graph.drop_unreachable();
+    let originals = builder.open_loops.originals();
+    builder.graph.drop_unreachable(&originals);
     Ok(builder.graph)
 }

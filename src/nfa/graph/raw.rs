@@ -1,5 +1,7 @@
 //! The graph of a pattern: states with take, ignore and proceed transitions.
 
+use hashbrown::HashSet;
+
 use crate::hir::{Length, StepId};
 use crate::nfa::guard::{GuardId, Guards};
 use crate::nfa::states::StateId;
@@ -18,13 +20,15 @@ pub(in crate::nfa) struct Graph {
 }
 
 impl Graph {
-    /// Drops the states that nothing leads to: a state after a greedy loop, for example, of which
-    /// only the copy is waited in that leaves the loop its events.
-    pub(super) fn drop_unreachable(&mut self) {
-        let mut is_reached = vec![false; self.states.len()];
-        let mut open = vec![self.start];
+    /// Drops those of the `originals` that no other state leads to: states after a greedy loop, of
+    /// which only the copies are waited in that leave the loop its events.
+    pub(super) fn drop_unreachable(&mut self, originals: &HashSet<StateId>) {
+        let mut is_kept = vec![false; self.states.len()];
+        let all = (0..self.states.len()).map(StateId::new);
+        let mut open: Vec<StateId> = all.filter(|state| !originals.contains(state)).collect();
+        open.push(self.start);
         while let Some(state) = open.pop() {
-            if std::mem::replace(&mut is_reached[state.index()], true) {
+            if std::mem::replace(&mut is_kept[state.index()], true) {
                 continue;
             }
             let raw = &self.states[state.index()];
@@ -32,13 +36,13 @@ impl Graph {
             open.extend(&raw.required);
         }
         let mut kept = 0;
-        let number = |reached: &bool| {
-            kept += usize::from(*reached);
+        let number = |is_kept: &bool| {
+            kept += usize::from(*is_kept);
             StateId::new(kept.saturating_sub(1))
         };
-        let numbers: Vec<StateId> = is_reached.iter().map(number).collect();
-        let mut reached = is_reached.iter();
-        self.states.retain(|_| reached.next().copied().unwrap_or(false));
+        let numbers: Vec<StateId> = is_kept.iter().map(number).collect();
+        let mut keeps = is_kept.iter();
+        self.states.retain(|_| keeps.next().copied().unwrap_or(false));
         for raw in &mut self.states {
             for transition in &mut raw.transitions {
                 // The ends in `branches` are names of groups only.

@@ -113,9 +113,9 @@ impl<'p> Builder {
         sink: StateId,
     ) -> Result<StateId, AutomatonError> {
         if let ItemKind::Group { body, .. } = &cursor.item().kind {
+            let open = self.after_begun(cursor, quantifier, sink)?;
             let joint = self.state(Role::Normal)?;
             self.begin_joint(joint);
-            let open = self.after_begun(cursor, quantifier, sink)?;
             let always = self.proceed_guard(cursor);
             let head = self.group_body(cursor, quantifier, body, joint, Repetition::Optional)?;
             self.add(head, Verb::Proceed, open, always);
@@ -128,12 +128,12 @@ impl<'p> Builder {
         let step_take = self.take_guard(cursor);
         let take = self.unless(step_take, until);
         let always = self.proceed_guard(cursor);
-        let state = self.state(Role::Normal)?;
         let longest = Self::is_longest(cursor, quantifier);
+        let open = if longest { sink } else { self.after_begun(cursor, quantifier, sink)? };
+        let state = self.state(Role::Normal)?;
         if longest {
             self.graph.states[state.index()].accepts_when_exhausted = true;
         } else {
-            let open = self.after_begun(cursor, quantifier, sink)?;
             self.add(state, Verb::Proceed, open, always);
         }
         self.add_take(cursor, state, state, take, None);
