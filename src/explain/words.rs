@@ -393,7 +393,8 @@ pub(super) fn counted(count: usize, what: &str) -> String {
 pub(crate) fn quantity(quantifier: &Quantifier) -> String {
     let Quantifier { min, max, optional, inner, mode, until: _ } = quantifier;
     let once = *min == 1 && *max == Some(1);
-    if once {
+    let is_plain = *mode == LoopMode::Greedy && *inner == Contiguity::Relaxed;
+    if once && (is_plain || !optional) {
         return String::from(if *optional { "?" } else { "" });
     }
     let mut out = String::from("{");
@@ -417,7 +418,7 @@ pub(crate) fn quantity(quantifier: &Quantifier) -> String {
         Contiguity::Relaxed => "",
         Contiguity::Any => " any",
     });
-    let fixed = *max == Some(*min);
+    let fixed = *max == Some(*min) && !once;
     out.push_str(match mode {
         _ if fixed => "",
         LoopMode::Greedy => "",
