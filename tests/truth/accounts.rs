@@ -270,9 +270,8 @@ fn story(rules: &RuleSet, events: &[Record], key: i64, bound: Option<u8>) -> Str
 #[test]
 fn why_says_what_happened() {
     let bound = option::weighted(0.3, 0..4_u8);
-    let arrivals = (inputs(), bound, vec(0..5_i64, 14), 0..6_i64).prop_map(
-        |(inputs, bound, delays, rest)| Arrivals { inputs, bound, delays, rest },
-    );
+    let arrivals = (inputs(), bound, vec(0..5_i64, 14), 0..6_i64)
+        .prop_map(|(inputs, bound, delays, rest)| Arrivals { inputs, bound, delays, rest });
     hunt(800, &arrivals, |of| {
         let Some((rules, events)) = of.inputs.ready() else { return Ok(None) };
         let events = of.in_order(events);

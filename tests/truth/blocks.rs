@@ -112,9 +112,9 @@ fn blocks(of: &Inputs, events: &[Record], outputs: &[Output<Record>], which: usi
     for hidden in &hidden {
         let mut shown = Expected { kind: "match", ..hidden.clone() };
         shown.count = None;
-        let is_reported = reported.iter().any(|one| {
-            (one.kind, &one.fields, one.at) == (shown.kind, &shown.fields, shown.at)
-        });
+        let is_reported = reported
+            .iter()
+            .any(|one| (one.kind, &one.fields, one.at) == (shown.kind, &shown.fields, shown.at));
         if !is_reported {
             blocks.add("what is not reported", &format!("{all}{}", shown.line("no ")), 0);
             blocks.add("as if it were reported", &format!("{all}{}", shown.line("")), 1);
