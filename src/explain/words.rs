@@ -66,11 +66,9 @@ impl<'a> Words<'a> {
     fn arrow(&self, item: &Item) -> String {
         let mut out = String::from(" ->");
         if let (Some(gap), false) = (item.gap, item.is_not()) {
-            let bound = |length: Length| match length {
-                Length::ZERO => String::new(),
-                length => self.length(length),
-            };
-            let _ = write!(out, "[{}..{}]", bound(gap.min), gap.max.map_or(String::new(), bound));
+            let min = Some(gap.min).filter(|min| *min != Length::ZERO);
+            let bound = |length: Option<Length>| length.map_or(String::new(), |of| self.length(of));
+            let _ = write!(out, "[{}..{}]", bound(min), bound(gap.max));
         }
         out.push_str(match item.contiguity {
             Contiguity::Next => " next ",
