@@ -4,13 +4,9 @@
 //! `KLEENE_TRUTH=100000` looks at as many cases for each property, and `KLEENE_RANDOM_SEED`
 //! elsewhere.
 
-#[path = "truth/accounts.rs"]
 mod accounts;
-#[path = "truth/blocks.rs"]
 mod blocks;
-#[path = "truth/edits.rs"]
 mod edits;
-#[path = "truth/listings.rs"]
 mod listings;
 
 use std::cell::Cell;

@@ -185,8 +185,8 @@ fn check(of: &Inputs) -> Result<Option<()>, String> {
     // Of several events that a `not` names, equal ones are said once.
     let is_shorter = text.contains("(e[") && text.contains(" or e[");
     if !is_shorter {
-        let version = |rules: &RuleSet| rules.rule("r").map(|rule| rule.version);
-        same("the version of the pattern that it says", &version(&read), &version(&rules))
+        let body = |rules: &RuleSet| rules.rule("r").map(|rule| format!("{:?}", rule.pattern.body));
+        same("the steps that it says", &body(&read), &body(&rules))
             .map_err(|different| format!("{different}\n{again}"))?;
     }
     same("the results of it", &results(&read, &events)?, &results(&rules, &events)?)
