@@ -21,6 +21,7 @@ mod sets;
 mod steps;
 mod strategies;
 mod suite;
+mod truth;
 mod why;
 mod workloads;
 mod written_out;

@@ -46,6 +46,8 @@ fn reach(program: &Program) -> Vec<StateId> {
         order.push(state);
         for edge in program.edges(state) {
             let target = match edge.action {
+                // A partial match begins with an event that is taken: the start skips none.
+                Action::Ignore { .. } if state == program.start => continue,
                 Action::Take { target, .. } | Action::Ignore { target } => target,
                 Action::Stop | Action::Complete => continue,
             };

@@ -66,11 +66,9 @@ impl<'a> Words<'a> {
     fn arrow(&self, item: &Item) -> String {
         let mut out = String::from(" ->");
         if let (Some(gap), false) = (item.gap, item.is_not()) {
-            let bound = |length: Length| match length {
-                Length::ZERO => String::new(),
-                length => self.length(length),
-            };
-            let _ = write!(out, "[{}..{}]", bound(gap.min), gap.max.map_or(String::new(), bound));
+            let min = Some(gap.min).filter(|min| *min != Length::ZERO);
+            let bound = |length: Option<Length>| length.map_or(String::new(), |of| self.length(of));
+            let _ = write!(out, "[{}..{}]", bound(min), bound(gap.max));
         }
         out.push_str(match item.contiguity {
             Contiguity::Next => " next ",
@@ -391,7 +389,8 @@ pub(super) fn counted(count: usize, what: &str) -> String {
 pub(crate) fn quantity(quantifier: &Quantifier) -> String {
     let Quantifier { min, max, optional, inner, mode, until: _ } = quantifier;
     let once = *min == 1 && *max == Some(1);
-    if once {
+    let is_plain = *mode == LoopMode::Greedy && *inner == Contiguity::Relaxed;
+    if once && (is_plain || !optional) {
         return String::from(if *optional { "?" } else { "" });
     }
     let mut out = String::from("{");
@@ -415,7 +414,7 @@ pub(crate) fn quantity(quantifier: &Quantifier) -> String {
         Contiguity::Relaxed => "",
         Contiguity::Any => " any",
     });
-    let fixed = *max == Some(*min);
+    let fixed = *max == Some(*min) && !once;
     out.push_str(match mode {
         _ if fixed => "",
         LoopMode::Greedy => "",

@@ -47,6 +47,7 @@ impl<E: Event> Tracer<E> {
             self.release(&arrived);
         }
         self.catch_up(to, TimeMove::Through);
+        self.end_at_once(to);
     }
 
     /// Handles the deadlines up to `to`, and the events that other rules have made before it, in

@@ -270,8 +270,10 @@ impl<E: Event> Tracer<E> {
                 (_, true) => Fate::Completed,
                 _ => Fate::Exhausted,
             };
+            // Another branch with the same events may go on.
+            let waits = same.as_ref().map(|same| self.waits(same));
             let reported = Some(heard.reported);
-            account.effects.push(Effect { reported, ..effect(Some(number), fate) });
+            account.effects.push(Effect { reported, waits, ..effect(Some(number), fate) });
         } else if let Some(same) = &same {
             let fate = if same.states.is_empty() && !waiting.states.is_empty() {
                 Fate::Completed

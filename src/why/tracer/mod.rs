@@ -289,6 +289,7 @@ impl<E: Event> Tracer<E> {
                 self.release(&arrived());
             } else {
                 self.catch_up(time, TimeMove::Before);
+                self.end_at_once(time);
             }
             return;
         }
@@ -443,6 +444,15 @@ impl<E: Event> Tracer<E> {
         let fate = Fate::Over { since, by_other_key: true };
         let open = std::mem::take(&mut self.open).into_iter();
         open.map(|(number, _)| effect(Some(number), fate.clone())).collect()
+    }
+
+    /// Ends the key up to `now` as [`end_by_other_key`](Tracer::end_by_other_key) does, with an entry
+    /// of its own: no event of the key need come for that.
+    pub(super) fn end_at_once(&mut self, now: Timestamp) {
+        let effects = self.end_by_other_key(now);
+        if let Some(Over { since, .. }) = self.over.filter(|_| !effects.is_empty()) {
+            self.add(since, Cause::Time { moved_by: self.time.moved_by }, effects);
+        }
     }
 
     /// Runs `step` on the key and gives what it reported, and how many partial matches it did not
