@@ -160,7 +160,9 @@ fn captured<'p>(pattern: &'p Pattern, sequence: &Sequence, names: &mut Vec<&'p s
             ItemKind::Not { .. } => {}
             ItemKind::Group { body, .. } => captured(pattern, body, names),
             ItemKind::Alternatives { branches, .. } => {
-                branches.iter().for_each(|branch| captured(pattern, branch, names));
+                for branch in branches {
+                    captured(pattern, branch, names);
+                }
             }
         }
     }

@@ -116,8 +116,12 @@ impl<'t> Walker<'t> {
     pub(super) fn finish(mut self) -> Scan {
         let kinds = self.frames.iter().map(|frame| frame.kind.clone()).collect();
         let rule = self.rule;
-        let last = self.before.to_owned();
-        let slot = self.top().slot.clone();
+        let before = self.before.to_owned();
+        let top = self.top();
+        // After the colon in the braces of a key, the name before it says whose fields are meant.
+        let last =
+            if top.kind == Kind::KeyPaths && before == ":" { top.last.clone() } else { before };
+        let slot = top.slot.clone();
         self.scan.end = End { slot, kinds, rule, last };
         self.scan
     }
