@@ -369,35 +369,30 @@ impl<E: Event> RuleRuntime<E> {
         sink: &mut S,
     ) {
         let RuleRuntime { info, matcher, store, .. } = self;
-        let spent = store.take_spent();
-        if spent > 0 {
+        let name = &info.rule.name;
+        let mut report = |accounting: &mut Accounting<E>, overflow: Overflow| {
             accounting.stats.overflowed += 1;
             accounting.set_position_of_event(sink);
-            sink.outputs()
-                .overflowed(Overflow::Steps { rule: info.rule.name.clone(), dropped: spent });
+            sink.outputs().overflowed(overflow);
+        };
+        let spent = store.take_spent();
+        if spent > 0 {
+            report(accounting, Overflow::Steps { rule: name.clone(), dropped: spent });
         }
         let pruned = store.take_pruned();
         if pruned > 0 {
-            accounting.stats.overflowed += 1;
-            accounting.set_position_of_event(sink);
-            sink.outputs()
-                .overflowed(Overflow::Graph { rule: info.rule.name.clone(), dropped: pruned });
+            report(accounting, Overflow::Graph { rule: name.clone(), dropped: pruned });
         }
         let unlisted = store.take_unlisted();
         if unlisted > 0 {
-            accounting.stats.overflowed += 1;
-            accounting.set_position_of_event(sink);
-            let rule = info.rule.name.clone();
-            sink.outputs().overflowed(Overflow::Unlisted { rule, matches: unlisted });
+            report(accounting, Overflow::Unlisted { rule: name.clone(), matches: unlisted });
         }
         let unlisted = usize::try_from(unlisted).unwrap_or(usize::MAX);
         let dropped = dropped.saturating_sub(spent.saturating_add(pruned)).saturating_sub(unlisted);
         if dropped == 0 {
             return;
         }
-        accounting.stats.overflowed += 1;
-        accounting.set_position_of_event(sink);
-        sink.outputs().overflowed(Overflow::Partials { rule: info.rule.name.clone(), dropped });
+        report(accounting, Overflow::Partials { rule: name.clone(), dropped });
         let limits = matcher.limits();
         if limits.policy == LimitPolicy::Fail {
             let names = info.rule.key.iter().map(|part| part.name.clone());
