@@ -1,7 +1,7 @@
 //! Greedy loops, which keep the events that they can take from everything after them.
 
 use super::guard::{Guard, Move, heads};
-use super::items::{is_greedy, quantifier, varies};
+use super::items::{is_greedy, quantifier};
 use super::position::{FIRST, Frame, Leaving, LeftLoop, Position};
 use super::tree::Tree;
 use crate::hir::{Contiguity, ItemKind};
@@ -28,7 +28,7 @@ impl Tree<'_> {
             Leaving::Begun => quantifier.inner,
             Leaving::LeftOut => self.contiguity(frames, index, FIRST),
         };
-        (is_greedy(quantifier) && varies(quantifier)).then(|| LeftLoop {
+        (is_greedy(quantifier) && quantifier.varies()).then(|| LeftLoop {
             frames: frames.to_vec(),
             index,
             how,

@@ -77,11 +77,6 @@ pub(super) fn takes_what_it_can(item: &Item) -> bool {
     }
 }
 
-/// True if an item can repeat in more than one number.
-pub(super) fn varies(quantifier: &Quantifier) -> bool {
-    quantifier.optional || quantifier.max != Some(quantifier.min)
-}
-
 pub(super) fn is_greedy(quantifier: &Quantifier) -> bool {
     matches!(quantifier.mode, LoopMode::Greedy | LoopMode::Longest)
 }

@@ -373,7 +373,7 @@ impl<'p> Builder {
 /// True if a loop keeps the events that it can take: it is greedy, and can repeat in more than one
 /// number.
 fn keeps(quantifier: &Quantifier) -> bool {
-    is_greedy(quantifier) && (quantifier.optional || quantifier.max != Some(quantifier.min))
+    is_greedy(quantifier) && quantifier.varies()
 }
 
 /// True if the item is a group that repeats: a `not` after it also holds inside of it.
