@@ -17,7 +17,7 @@ use super::{Capture, Inputs, KEYS, captures, hunt, inputs, millis, number, resul
 
 /// A result of one key.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Told {
+struct Reported {
     kind: &'static str,
     at: i64,
     captured: Vec<Capture>,
@@ -30,7 +30,7 @@ struct Account {
     /// The entries that were read.
     read: usize,
     open: BTreeMap<u64, Vec<Capture>>,
-    told: Vec<Told>,
+    reported: Vec<Reported>,
 }
 
 /// The reason why a story is not followed to its end.
@@ -97,7 +97,7 @@ impl Account {
             let Some(partial) = effect.partial else { continue };
             spoken_of.push(partial);
             if let Some(reported) = effect.reported.as_ref().filter(|it| it.not_chosen.is_none()) {
-                self.told.push(Told {
+                self.reported.push(Reported {
                     kind: match (reported.is_timeout, reported.is_suppressed) {
                         _ if reported.is_filtered => "filtered",
                         (true, _) => "timeout",
@@ -150,9 +150,9 @@ fn compare_open(
             (events.collect(), why::waits_of(partial))
         })
         .collect();
-    let told: Vec<Vec<Capture>> = account.open.values().cloned().collect();
+    let reported: Vec<Vec<Capture>> = account.open.values().cloned().collect();
     let captured = open.iter().map(|(captured, _)| captured.clone()).collect();
-    same("open, as the story says", &as_set(told), &as_set(captured))?;
+    same("open, as the story says", &as_set(reported), &as_set(captured))?;
     let listed = tracer.collect_open();
     let numbers = listed.iter().map(|open| open.partial).collect();
     same("open, as the list says", &as_set(numbers), &account.open.keys().copied().collect())?;
@@ -231,19 +231,20 @@ fn is_told_as_it_was(
     if !account.open.is_empty() {
         return wrong(format!("still open after the end: {:?}", account.open));
     }
-    same("results", &sorted(account.told), &sorted(told(&outputs, key))).map_err(Stop::Wrong)
+    same("results", &sorted(account.reported), &sorted(reported(&outputs, key)))
+        .map_err(Stop::Wrong)
 }
 
-fn sorted(mut told: Vec<Told>) -> Vec<Told> {
-    told.sort();
-    told
+fn sorted(mut reported: Vec<Reported>) -> Vec<Reported> {
+    reported.sort();
+    reported
 }
 
 /// The results of a key.
-fn told(outputs: &[Output<Record>], key: i64) -> Vec<Told> {
+fn reported(outputs: &[Output<Record>], key: i64) -> Vec<Reported> {
     let own = outputs.iter().filter_map(result);
     let own = own.filter(|(_, found)| found.key[0].1 == kleene::Value::Int(key));
-    own.map(|(kind, found)| Told {
+    own.map(|(kind, found)| Reported {
         kind,
         at: millis(found.end),
         captured: captures(found),
