@@ -28,7 +28,7 @@ use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 /// The rest of a stream with more open partial matches is left out.
 const MOST_PARTIALS: u64 = 80;
 
-/// The type of all events: `k` is the key, and `n` tells the events apart.
+/// The type of all events: `k` is the key, and `n` is the number of the event.
 const SCHEMA: &str = "event e { type: string, v: int, k: int, n: int }";
 
 /// The keys of random streams.

@@ -101,7 +101,7 @@ fn described(case: &Case) -> String {
     text
 }
 
-/// Returns what the rule of a case is made of, to tell kinds of differences apart.
+/// Returns the constructs of a case, by which differences are grouped.
 fn kind(case: &Case) -> String {
     let text = case.rule.to_string();
     let parts = [

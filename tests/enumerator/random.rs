@@ -32,7 +32,7 @@ impl Random {
         least + i64::try_from(self.below(range)).unwrap_or_default()
     }
 
-    /// True once in so many times.
+    /// True in one of `times` cases, at random.
     pub(super) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

@@ -218,7 +218,7 @@ impl ShardContext {
         let is_match = kind == OutcomeKind::Match;
         let ShardContext { released, time, phase, rule, ordinal, .. } = *self;
         match phase {
-            // What comes of one event for one key is reported by one shard.
+            // One shard reports all outputs of one event for one key.
             Phase::Event => {
                 let start = ordinal as u64;
                 Position { released, time, phase, rule, start, ..Position::default() }

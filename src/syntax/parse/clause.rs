@@ -171,7 +171,7 @@ impl Parser<'_> {
         self.fail(diagnostic)
     }
 
-    /// The help for something that no clause starts with; empty if there is none.
+    /// Returns the help for a word or sign that begins no clause; empty if there is no help.
     fn help_for_stray(&self, word: &str) -> &'static str {
         match self.kind() {
             LexemeKind::Arrow | LexemeKind::FatArrow => BOUND_OF_PART,

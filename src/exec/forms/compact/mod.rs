@@ -298,7 +298,7 @@ impl<E: Event> Matcher<E> {
     }
 }
 
-/// Returns the number of partial matches that are gone, of so many before.
+/// Returns the difference between the numbers of partial matches before and after.
 fn dropped(before: u64, after: u64) -> usize {
     usize::try_from(before.saturating_sub(after)).unwrap_or(usize::MAX)
 }

@@ -50,7 +50,8 @@ pub(in crate::hir::lower) struct StepGap {
 enum TimePoint {
     /// Of the event that is tested.
     Candidate,
-    /// Of a captured event; `None` is the one captured last. The text tells them apart.
+    /// Of a captured event; `None` is the one captured last. Other events of the same step have
+    /// another text.
     Captured(Option<StepId>, String),
     /// The beginning of the match.
     Start,
