@@ -6,7 +6,7 @@ use crate::nfa::decide::{self, Decisions};
 use crate::nfa::error::AutomatonError;
 use crate::nfa::guard::Guard;
 use crate::nfa::states::{Action, Bound, ClockOp, Edge, LeadingNot, State, StateId, index_range};
-use crate::nfa::{flatten, graph};
+use crate::nfa::{duplicates, flatten, graph};
 use crate::schema::TypeId;
 
 /// The states of a pattern and what leads from one to another: the same for all patterns that
@@ -105,8 +105,8 @@ impl Outline {
 impl Automaton {
     pub(super) fn new(pattern: &Pattern, outline: Outline) -> Result<Automaton, AutomatonError> {
         let flat = flatten::flatten(graph::build(pattern)?)?;
-        let may_duplicate = flatten::may_duplicate(&pattern.body, &flat);
-        let waits_in_several = may_duplicate || flatten::waits_in_several(&flat);
+        let may_duplicate = flat.duplicates.may_come || duplicates::repeats_group(&pattern.body);
+        let waits_in_several = may_duplicate || flat.duplicates.waits_in_several;
         let start = StateId::new(flat.start);
         let decisions = decide::decide(&decide::Tables {
             conditions: &outline.conditions,

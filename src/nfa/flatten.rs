@@ -1,6 +1,7 @@
 //! A graph without its proceed transitions: what an event can do in each state, as a flat list.
 
-use crate::hir::{ItemKind, Length, Sequence, StepId};
+use crate::hir::{Length, StepId};
+use crate::nfa::duplicates::Duplicates;
 use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::graph::{ClockedRepetition, Graph, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
@@ -22,6 +23,7 @@ pub(super) struct FlatTables {
     pub(super) start: usize,
     /// True if the end of the last silence ends the greedy loop before it.
     pub(super) closes: bool,
+    pub(super) duplicates: Duplicates,
 }
 
 pub(super) fn flatten(mut graph: Graph) -> Result<FlatTables, AutomatonError> {
@@ -34,6 +36,7 @@ pub(super) fn flatten(mut graph: Graph) -> Result<FlatTables, AutomatonError> {
             return Err(AutomatonError::new(Refusal::TooLarge));
         }
     }
+    flat.duplicates = Duplicates::of(&flat, &graph.guards);
     flat.closes = graph.states.iter().any(|raw| raw.closes.is_some());
     flat.named = graph.named;
     flat.guards = graph.guards.into_vec();
@@ -462,47 +465,4 @@ fn same_ops(flat: &FlatTables, a: &Range, b: &Range) -> bool {
 fn range(start: usize, end: usize) -> Range {
     let id = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     id(start)..id(end)
-}
-
-/// Returns true if two partial matches can come to hold the same events.
-///
-/// Partial matches come to hold the same events if a state can be reached along several paths. This
-/// is so for branches beside each other; for groups that repeat, where an ignored event, or content
-/// that can be left out, leads on along several paths; for steps that can be left out along several
-/// paths; and for states beside a silence or a `next not`.
-pub(super) fn may_duplicate(sequence: &Sequence, flat: &FlatTables) -> bool {
-    let same_twice = |state: &State| {
-        let edges = &flat.edges[state.edges.start as usize..state.edges.end as usize];
-        let mut steps: Vec<(Option<StepId>, Option<StateId>)> = edges
-            .iter()
-            .filter_map(|edge| match edge.action {
-                Action::Take { step, .. } => Some((Some(step), None)),
-                Action::Ignore { target } => Some((None, Some(target))),
-                Action::Complete => Some((None, None)),
-                Action::Stop => None,
-            })
-            .collect();
-        steps.sort_unstable();
-        steps.windows(2).any(|pair| pair[0] == pair[1])
-    };
-    repeats_group(sequence) || flat.states.iter().any(same_twice)
-}
-
-/// Returns true if a partial match can wait in several states at once: one event leads it along
-/// several branches that do not take the event.
-pub(super) fn waits_in_several(flat: &FlatTables) -> bool {
-    flat.states.iter().any(|state| {
-        let edges = &flat.edges[state.edges.start as usize..state.edges.end as usize];
-        edges.iter().filter(|edge| matches!(edge.action, Action::Ignore { .. })).count() > 1
-    })
-}
-
-fn repeats_group(sequence: &Sequence) -> bool {
-    sequence.items.iter().any(|item| match &item.kind {
-        ItemKind::Group { body, quantifier, .. } => {
-            quantifier.max != Some(1) || repeats_group(body)
-        }
-        ItemKind::Alternatives { .. } => true,
-        _ => false,
-    })
 }

@@ -187,6 +187,23 @@ impl Guards {
         !is_over && self.types(guard).is_none_or(|types| !types.is_empty())
     }
 
+    /// Returns true if one guard asks for the opposite of a part of the other. So no event fulfils
+    /// both.
+    pub(crate) fn exclude_each_other(&self, a: GuardId, b: GuardId) -> bool {
+        let parts = |guard: GuardId| match self.get(guard) {
+            Guard::And(parts) => parts.to_vec(),
+            _ => vec![guard],
+        };
+        let (some, others) = (parts(a), parts(b));
+        let denies = |some: &[GuardId], others: &[GuardId]| {
+            some.iter().any(|&part| match self.get(part) {
+                Guard::Not(inner) => others.contains(inner),
+                _ => false,
+            })
+        };
+        denies(&some, &others) || denies(&others, &some)
+    }
+
     /// Returns true if the guard asks for at least this time since the previous event.
     fn is_later(&self, guard: GuardId, than: Length, of: Option<u32>) -> bool {
         match *self.get(guard) {

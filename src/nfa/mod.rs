@@ -9,6 +9,7 @@
 //!   matcher never walks back.
 //! * `flatten` removes the proceed transitions: each state gets the list of what an event can do
 //!   there, with one guard for each.
+//! * `duplicates` says whether partial matches can come to hold the same events.
 //! * `comparison` finds conditions that only compare fields, so that no expression is walked.
 //! * `decide` works the guards of a state out together: for each event type a tree of tests.
 //! * `comparison_table` answers tests that compare one field with the only register together.
@@ -33,6 +34,7 @@ mod comparison_table;
 mod compile;
 pub(crate) mod correspondence;
 mod decide;
+mod duplicates;
 mod edge_effect;
 mod error;
 mod flatten;
