@@ -2,7 +2,7 @@
 
 use super::guard::{Guard, Move, heads};
 use super::items::{is_greedy, quantifier};
-use super::position::{FIRST, Frame, Leaving, LeftLoop, Position};
+use super::position::{FIRST, Frame, Leaving, LeftLoop, Position, Wait};
 use super::tree::Tree;
 use crate::hir::{Contiguity, ItemKind};
 
@@ -41,8 +41,14 @@ impl Tree<'_> {
     pub(super) fn keep_for_open_loops(&self, position: &Position, moves: &mut Vec<(Guard, Move)>) {
         for open in &position.open_loops {
             for (mut guard, a_move) in std::mem::take(moves) {
-                // An event that another branch takes is not kept for a loop before this one.
-                if !matches!(a_move, Move::Skip(_)) {
+                // An event that another branch takes is not kept for a loop before this one. Where a
+                // position follows, it keeps the events by itself.
+                let is_kept_behind = match &a_move {
+                    Move::Proceed(target) => !matches!(target.wait, Wait::End | Wait::EndOfWay),
+                    Move::Skip(_) => true,
+                    Move::Take(..) | Move::Ignore(_) | Move::Stop(..) => false,
+                };
+                if !is_kept_behind {
                     guard = guard.and(Guard::not(self.takes(open)));
                 }
                 let target = match &a_move {

@@ -109,18 +109,20 @@ impl Builder {
         let free = self.graph.guards.not(open.takes);
         let ends = if open.is_next { self.graph.guards.always() } else { open.until };
         let goes_on = self.graph.guards.not(ends);
-        let raw = &self.graph.states[state.index()];
-        // At a joint nothing is waited for: the states that it leads to keep the events.
-        let is_joint = raw.role == Role::Normal
-            && raw.transitions.iter().all(|transition| transition.verb == Verb::Proceed);
-        for transition in raw.transitions.clone() {
-            let guard = if is_joint {
-                transition.guard
-            } else {
-                self.graph.guards.and(transition.guard, free)
-            };
-            let role = self.graph.states[transition.target.index()].role;
-            let is_end = matches!(role, Role::Stop | Role::Final);
+        let is_joint = self.is_joint(state);
+        for transition in self.graph.states[state.index()].transitions.clone() {
+            let guard = self.graph.guards.and(transition.guard, free);
+            let is_end = self.is_end(transition.target);
+            if transition.verb == Verb::Proceed {
+                // What is waited for behind it keeps the events by itself. There, an event that
+                // another branch captures passes.
+                let is_free = is_joint || !is_end;
+                let guard = if is_free { transition.guard } else { guard };
+                let target = self.keep_for(transition.target, open)?;
+                let proceed = Transition { target, guard, ..transition };
+                self.graph.states[copy.index()].transitions.push(proceed);
+                continue;
+            }
             if is_end || matches!(transition.verb, Verb::Take(_)) {
                 self.graph.states[copy.index()]
                     .transitions
@@ -128,11 +130,6 @@ impl Builder {
                 continue;
             }
             let target = self.keep_for(transition.target, open)?;
-            if transition.verb == Verb::Proceed {
-                let proceed = Transition { target, guard, ..transition };
-                self.graph.states[copy.index()].transitions.push(proceed);
-                continue;
-            }
             for (when, target) in [(ends, transition.target), (goes_on, target)] {
                 let (guard, skip) = (
                     self.graph.guards.and(guard, when),
@@ -145,5 +142,24 @@ impl Builder {
             }
         }
         Ok(())
+    }
+
+    /// True if nothing is waited for in the state: it only leads on.
+    fn is_joint(&self, state: StateId) -> bool {
+        let raw = &self.graph.states[state.index()];
+        raw.role == Role::Normal
+            && raw.transitions.iter().all(|transition| transition.verb == Verb::Proceed)
+    }
+
+    /// True if nothing is waited for any more in the state, or behind it.
+    fn is_end(&self, state: StateId) -> bool {
+        let raw = &self.graph.states[state.index()];
+        let mut targets = raw.transitions.iter().map(|transition| transition.target);
+        match raw.role {
+            Role::Stop | Role::Final => true,
+            // A group that is laid out leads on to its first step.
+            _ if self.open_loops.joints.contains_key(&state) => false,
+            _ => self.is_joint(state) && targets.all(|target| self.is_end(target)),
+        }
     }
 }
