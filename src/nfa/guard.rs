@@ -141,6 +141,23 @@ impl Guards {
         })
     }
 
+    /// The guard as it is where the clock is known to be set.
+    pub(crate) fn where_set(&mut self, guard: GuardId, clock: u32) -> GuardId {
+        self.map(guard, &|leaf| match *leaf {
+            Guard::Gap { unless_set: Some(of), .. } if of == clock => Guard::True,
+            ref other => other.clone(),
+        })
+    }
+
+    /// Returns a clock on which it depends whether the gap holds.
+    pub(crate) fn clock_of_gap(&self, gap: GuardId) -> Option<u32> {
+        match self.get(gap) {
+            Guard::Gap { unless_set, .. } => *unless_set,
+            Guard::And(parts) => parts.iter().find_map(|&part| self.clock_of_gap(part)),
+            _ => None,
+        }
+    }
+
     /// The guard with the time of the event before taken from `to` where it was from `clock`.
     pub(crate) fn rebased(&mut self, guard: GuardId, clock: u32, to: Option<u32>) -> GuardId {
         self.map(guard, &|leaf| match *leaf {

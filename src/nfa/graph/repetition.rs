@@ -227,11 +227,36 @@ impl<'p> Builder {
         if !quantifier.optional || !keeps(quantifier) {
             return Ok(state);
         }
-        let fits = self.loop_guard(cursor, quantifier);
-        let takes = gap.map_or(fits, |gap| self.graph.guards.and(fits, gap));
+        let takes = self.loop_guard(cursor, quantifier);
         let until = self.graph.guards.never();
         let is_next = Self::entry_contiguity(cursor) == Contiguity::Next;
-        self.keep_for(state, OpenLoop { takes, until, is_next })
+        self.keep_in_gap(state, OpenLoop { takes, until, is_next }, gap)
+    }
+
+    /// Returns `state` as it is behind a loop that was left out, and could begin within `gap`. The gap
+    /// of a group around it applies as long as the group has not begun, which nobody knows once the
+    /// group is left: there is a state for each.
+    fn keep_in_gap(
+        &mut self,
+        state: StateId,
+        open: OpenLoop,
+        gap: Option<GuardId>,
+    ) -> Result<StateId, AutomatonError> {
+        let Some(gap) = gap else { return self.keep_for(state, open) };
+        let guards = &mut self.graph.guards;
+        let Some(clock) = guards.clock_of_gap(gap) else {
+            let takes = guards.and(open.takes, gap);
+            return self.keep_for(state, OpenLoop { takes, ..open });
+        };
+        let has_begun = guards.leaf(Guard::IsSet(clock));
+        let not_begun = guards.not(has_begun);
+        let (inside, before) = (guards.where_set(gap, clock), guards.where_unset(gap, clock));
+        let either = self.state(Role::Normal)?;
+        for (when, gap) in [(has_begun, inside), (not_begun, before)] {
+            let kept = self.keep_in_gap(state, open, Some(gap))?;
+            self.add(either, Verb::Proceed, kept, when);
+        }
+        Ok(either)
     }
 
     /// Returns the guard for an event that can begin a repetition of the loop.
