@@ -485,9 +485,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             } else if inner.span.is_none() {
                 Some(outer.clone())
             } else if outer.quantifier.max == Some(1) && within.is_none() {
-                let optional = inner.quantifier.optional || outer.quantifier.optional;
-                let quantifier = Quantifier { optional, ..inner.quantifier.clone() };
-                Some(QuantPlan { quantifier, ..inner.clone() })
+                left_out_together(&inner.quantifier, &outer.quantifier)
+                    .map(|quantifier| QuantPlan { quantifier, ..inner.clone() })
             } else {
                 None
             };
@@ -708,6 +707,16 @@ impl PlanItem<'_> {
             PlanKind::Not { .. } | PlanKind::Alternatives { .. } => false,
         }
     }
+}
+
+/// Returns a loop in parentheses that may be left out as one loop. There is none if one of them is
+/// greedy, and the other gives back.
+fn left_out_together(inner: &Quantifier, outer: &Quantifier) -> Option<Quantifier> {
+    let is_fixed = !inner.varies();
+    let mode = if is_fixed && outer.optional { outer.mode } else { inner.mode };
+    let is_same = is_fixed || !outer.optional || inner.mode == outer.mode;
+    let optional = inner.optional || outer.optional;
+    is_same.then(|| Quantifier { optional, mode, ..inner.clone() })
 }
 
 /// Returns about how many combinations of states `count` of the branches have.
