@@ -95,6 +95,18 @@ impl FoundTransition {
                 asked.target == stop && asked.is_behind && !asked.branches.iter().any(elsewhere)
             })
     }
+
+    /// True if the edge takes the event where it stands before the `not` of a stop: each way to that
+    /// `not` leads past it. An event that is captured is no violation.
+    fn is_before_stops(&self, found: &[FoundTransition], stop: StateId) -> bool {
+        // Behind the state that asks for it stands the stop itself.
+        let leads_past = |stops: &FoundTransition| {
+            let before = stops.path.len().saturating_sub(2);
+            stops.path[..before].contains(&self.leaving())
+        };
+        matches!(self.action, Action::Take { .. })
+            && found.iter().filter(|edge| edge.stop() == Some(stop)).all(leads_past)
+    }
 }
 
 /// Adds the bounds of the groups around the edge. A group that the path enters has not begun,
@@ -129,7 +141,10 @@ fn let_steps_win(graph: &mut Graph, found: &mut [FoundTransition]) {
     stops.dedup();
     for stop in stops {
         let (mut violated, mut taken) = (graph.guards.never(), graph.guards.never());
-        let behind: Vec<bool> = found.iter().map(|edge| edge.is_behind(graph, stop)).collect();
+        let is_free = |edge: &FoundTransition| {
+            edge.is_behind(graph, stop) || edge.is_before_stops(found, stop)
+        };
+        let behind: Vec<bool> = found.iter().map(is_free).collect();
         for stops in found.iter().filter(|edge| edge.stop() == Some(stop)) {
             violated = graph.guards.or(violated, stops.guard);
             for (takes, _) in found.iter().zip(&behind).filter(|(_, is_behind)| **is_behind) {
@@ -204,6 +219,10 @@ fn resolve(
         if !known {
             flat.edges.push(new);
         }
+    }
+    // A last `not` without a time waits until the time of the pattern is over.
+    if matches!(reach.pending, Some(Pending { bound: None, .. })) {
+        bounds = None;
     }
     let mut bounds = bounds.unwrap_or_default();
     // If several branches have to go on, the bound of one is enough. Each branch was laid out and

@@ -137,6 +137,7 @@ impl Guards {
                 Guard::Gap { min, max, unless_set: None, since }
             }
             Guard::IsSet(of) if of == clock => Guard::False,
+            Guard::Within { clock: of, .. } if of == clock => Guard::True,
             ref other => other.clone(),
         })
     }

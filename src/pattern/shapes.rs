@@ -7,6 +7,8 @@ use crate::pattern::lower::can_be_empty;
 
 const EMPTY_LOOP: &str = "a group that can be empty is repeated: let a step inside be required";
 
+const EARLY_GAP: &str = "nothing comes before the gap: a gap before a group stands before it";
+
 /// Refuses each `not` of a sequence that reads no events or that depends on events that may not
 /// come, and each repeated group that can be empty.
 pub(super) fn check(
@@ -46,7 +48,8 @@ impl SequenceExtent {
 pub fn refused_shape(pattern: &Pattern) -> Option<&'static str> {
     fn within(sequence: &Sequence, extent: SequenceExtent) -> Option<&'static str> {
         let own = misplaced_of(&sequence.items, extent).map(|(_, what)| what);
-        own.or_else(|| sequence.items.iter().find_map(below))
+        let starts = extent == SequenceExtent::Group && starts_in_gap(&sequence.items);
+        own.or(starts.then_some(EARLY_GAP)).or_else(|| sequence.items.iter().find_map(below))
     }
     fn below(item: &Item) -> Option<&'static str> {
         match &item.kind {
@@ -59,6 +62,11 @@ pub fn refused_shape(pattern: &Pattern) -> Option<&'static str> {
         }
     }
     within(&pattern.body, SequenceExtent::Whole)
+}
+
+/// True if a gap leads to the first item, which has nothing before it in its group.
+fn starts_in_gap(items: &[Item]) -> bool {
+    items.first().is_some_and(|first| first.gap.is_some() && !first.is_not())
 }
 
 fn is_empty_loop(item: &Item) -> bool {

@@ -1,7 +1,7 @@
 //! What the page asks of `and`, `or` and `of`.
 
 use super::assign::{Node, events_of};
-use super::check::{Cursor, Judge, Lead, Place, Verdict, first_event, heads_of_items};
+use super::check::{Cursor, Judge, Lead, OpenLoop, Place, Verdict, first_event, heads_of_items};
 use super::rule::{Arrow, Branch, Gap, Item, Kind, Parts, Test};
 
 /// The branches, and what those that happen have.
@@ -116,53 +116,162 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// As long as more branches have to begin, an event that one of them can begin with is not
-    /// skipped: "up to the first that fits".
-    fn unbegun(&self, choice: Choice<'_, '_>, cursor: &Cursor<'_>, lead: Lead) -> Verdict {
+    /// "Until enough have begun, an event is skipped only where each of the others skips it."
+    fn unbegun(&self, choice: Choice<'a, '_>, cursor: &Cursor<'a>, lead: Lead) -> Verdict {
         let begins = choice.begins();
-        let ends = choice.silence_ends(cursor.base);
         let first = begins.iter().flatten().min().copied();
-        let start = match (lead.arrow, cursor.last) {
-            (Some(Arrow::Relaxed), Some(last)) => last + 1,
-            _ => first.map_or(self.events.len(), |first| first + 1),
-        };
-        let mut skipped = Vec::new();
-        for event in start..self.events.len() {
-            let begun = begins.iter().flatten().filter(|begin| **begin < event).count()
-                + ends.iter().flatten().filter(|end| **end <= self.time(event)).count();
-            if begun >= choice.need {
-                break;
-            }
-            let before_first = first.is_none_or(|first| event < first);
-            let too_early = before_first
-                && cursor
-                    .last
-                    .is_some_and(|last| !self.in_time(event, last, cursor.min_time, lead.gap));
-            if !self.is_captured(event) && !too_early {
-                skipped.push(event);
-            }
-        }
+        let skipped = self.skipped_before(choice, cursor);
+        let is_before = |event: &&usize| first.is_none_or(|first| **event < first);
+        let before: Vec<usize> = skipped.iter().filter(is_before).copied().collect();
+        let later: Vec<usize> = skipped.iter().filter(|event| !is_before(event)).copied().collect();
+        // "The arrow says how the first event of the group follows."
+        let begun = cursor.without_pending().begun_at(cursor.last.or(first));
+        let relaxed = Lead { arrow: Some(Arrow::Relaxed), gap: Gap::NONE };
         for (branch, begin) in choice.branches.iter().zip(&begins) {
             let Branch::Sequence(items) = branch else { continue };
-            let skips = |test: &Test, end: usize| {
-                skipped.iter().any(|event| *event < end && self.fits_some(&[test], *event))
-            };
-            // A branch is written out: it begins with one of the steps that it can begin with.
-            let begins = match *begin {
+            let is_first = begin.is_some() && *begin == first;
+            let is_free = match *begin {
+                Some(begin) if is_first => self.begins_after(items, begin, &before, (cursor, lead)),
                 Some(begin) => {
-                    let step = self.captures.iter().find(|(captured, _)| *captured == begin);
-                    let heads = step.map(|(_, step)| heads_with(items, *step));
-                    heads.iter().flatten().any(|test| skips(test, begin))
+                    let later: Vec<usize> =
+                        later.iter().filter(|event| **event < begin).copied().collect();
+                    self.waits_past(items, &before, (cursor, lead))
+                        && self.begins_after(items, begin, &later, (&begun, relaxed))
                 }
-                None => head_sets(items)
-                    .iter()
-                    .all(|heads| heads.iter().any(|test| skips(test, self.events.len()))),
+                None => {
+                    self.waits_past(items, &before, (cursor, lead))
+                        && self.waits_past(items, &later, (&begun, relaxed))
+                }
             };
-            if begins {
+            if !is_free {
                 return Err("a branch would have begun");
             }
         }
         Ok(())
+    }
+
+    /// Returns the events that are skipped while more branches have to begin.
+    fn skipped_before(&self, choice: Choice<'_, '_>, cursor: &Cursor<'_>) -> Vec<usize> {
+        let (begins, ends) = (choice.begins(), choice.silence_ends(cursor.base));
+        let first = begins.iter().flatten().min().copied();
+        // At the start of the pattern, there is nothing before the first event.
+        let start = match cursor.last {
+            Some(last) => last + 1,
+            None => first.map_or(self.events.len(), |first| first + 1),
+        };
+        let is_open = |event: &usize| {
+            let begun = begins.iter().flatten().filter(|begin| *begin < event).count()
+                + ends.iter().flatten().filter(|end| **end <= self.time(*event)).count();
+            begun < choice.need
+        };
+        let events = (start..self.events.len()).take_while(is_open);
+        events.filter(|event| !self.is_captured(*event)).collect()
+    }
+
+    /// True if a branch that begins with an event skips those before: it begins with one of the
+    /// steps that it can begin with, which waits together with its alternatives.
+    fn begins_after(
+        &self,
+        items: &'a [Item],
+        begin: usize,
+        skipped: &[usize],
+        (cursor, lead): (&Cursor<'a>, Lead),
+    ) -> bool {
+        let step = self.captures.iter().find(|(captured, _)| *captured == begin);
+        let Some(&(_, step)) = step else { return true };
+        for (number, item) in items.iter().enumerate() {
+            let lead = self.own_lead(items, number, lead);
+            match &item.kind {
+                Kind::Step { id, test, .. } if *id == step => {
+                    return skipped.iter().all(|event| self.skips(test, *event, (cursor, lead)));
+                }
+                Kind::Group { body, .. } if body.has(step) => match &body.parts {
+                    Parts::Sequence(items) => {
+                        return self.begins_after(items, begin, skipped, (cursor, lead));
+                    }
+                    Parts::Branches { branches, .. } => {
+                        return branches.iter().all(|branch| match branch {
+                            Branch::Sequence(items) if items.iter().any(|item| item.has(step)) => {
+                                self.begins_after(items, begin, skipped, (cursor, lead))
+                            }
+                            Branch::Sequence(items) => {
+                                self.waits_past(items, skipped, (cursor, lead))
+                            }
+                            Branch::Silence { .. } => true,
+                        });
+                    }
+                },
+                _ => {}
+            }
+        }
+        true
+    }
+
+    /// True if a branch that has not begun skips the events in one of the ways in which it can wait:
+    /// for its first step, or for one behind what can be left out.
+    fn waits_past(
+        &self,
+        items: &'a [Item],
+        skipped: &[usize],
+        (cursor, lead): (&Cursor<'a>, Lead),
+    ) -> bool {
+        let mut left_out: Vec<OpenLoop<'a>> = Vec::new();
+        for (number, item) in items.iter().enumerate() {
+            let lead = self.own_lead(items, number, lead);
+            let skips = match &item.kind {
+                Kind::Step { test, .. } => {
+                    skipped.iter().all(|event| self.skips(test, *event, (cursor, lead)))
+                }
+                Kind::Group { body, .. } => match &body.parts {
+                    Parts::Sequence(items) => self.waits_past(items, skipped, (cursor, lead)),
+                    Parts::Branches { branches, .. } => {
+                        branches.iter().all(|branch| match branch {
+                            Branch::Sequence(items) => {
+                                self.waits_past(items, skipped, (cursor, lead))
+                            }
+                            Branch::Silence { .. } => true,
+                        })
+                    }
+                },
+                Kind::Not { .. } => false,
+            };
+            let keeps =
+                |open: &OpenLoop<'_>| skipped.iter().any(|event| self.could_take(open, *event));
+            if skips && !left_out.iter().any(keeps) {
+                return true;
+            }
+            if !item.may_be_empty() {
+                return false;
+            }
+            left_out.extend(OpenLoop::left_out(item, cursor, lead));
+        }
+        false
+    }
+
+    /// Returns how an item of a branch follows what is before the group.
+    fn own_lead(&self, items: &[Item], number: usize, lead: Lead) -> Lead {
+        let item = &items[number];
+        match number {
+            0 => lead,
+            _ => Lead {
+                arrow: Some(item.arrow),
+                gap: if item.gap == Gap::NONE { lead.gap } else { item.gap },
+            },
+        }
+    }
+
+    /// True if an event can be skipped while a step is waited for as the first of a branch.
+    fn skips(&self, test: &Test, event: usize, (cursor, lead): (&Cursor<'_>, Lead)) -> bool {
+        match lead.arrow {
+            Some(Arrow::Next) => false,
+            Some(Arrow::Any) | None => true,
+            Some(Arrow::Relaxed) => {
+                let is_early = cursor
+                    .last
+                    .is_some_and(|last| !self.in_time(event, last, cursor.min_time, lead.gap));
+                is_early || !self.fits_some(&[test], event)
+            }
+        }
     }
 }
 
@@ -176,44 +285,4 @@ impl Choice<'_, '_> {
         })
         .collect()
     }
-}
-
-/// Returns the steps that a sequence can begin with, for each way to leave out what stands first;
-/// alternatives wait together.
-fn head_sets(items: &[Item]) -> Vec<Vec<&Test>> {
-    let mut found = Vec::new();
-    for item in items {
-        match &item.kind {
-            Kind::Step { test, .. } => found.push(vec![test]),
-            Kind::Group { body, .. } => match &body.parts {
-                Parts::Sequence(items) => found.extend(head_sets(items)),
-                Parts::Branches { branches, .. } => found.push(heads(branches)),
-            },
-            Kind::Not { .. } => {}
-        }
-        if !item.may_be_empty() {
-            break;
-        }
-    }
-    found
-}
-
-/// Returns the steps that wait together with the step that begins a sequence: itself, or all that
-/// the alternatives can begin with.
-fn heads_with(items: &[Item], step: usize) -> Vec<&Test> {
-    let found = items.iter().map(|item| match &item.kind {
-        Kind::Step { id, test, .. } if *id == step => vec![test],
-        Kind::Group { body, .. } => match &body.parts {
-            Parts::Sequence(items) => heads_with(items, step),
-            Parts::Branches { branches, .. } => {
-                let has = branches.iter().any(|branch| match branch {
-                    Branch::Sequence(items) => !heads_with(items, step).is_empty(),
-                    Branch::Silence { .. } => false,
-                });
-                if has { heads(branches) } else { Vec::new() }
-            }
-        },
-        Kind::Step { .. } | Kind::Not { .. } => Vec::new(),
-    });
-    found.flatten().collect()
 }

@@ -62,7 +62,7 @@ struct PendingNot<'a> {
 
 /// A greedy loop that is open until the next captured event.
 #[derive(Clone, Debug)]
-struct OpenLoop<'a> {
+pub(super) struct OpenLoop<'a> {
     /// What could be taken: the step, or what a repetition of the group can begin with.
     heads: Vec<&'a Test>,
     quantifier: &'a Quantifier,
@@ -78,6 +78,34 @@ struct OpenLoop<'a> {
     repeats: bool,
     /// The events of the loop that may come later: they are its own.
     own: Vec<usize>,
+}
+
+impl<'a> OpenLoop<'a> {
+    /// Returns a greedy loop that is left out at the cursor.
+    pub(super) fn left_out(
+        item: &'a Item,
+        cursor: &Cursor<'a>,
+        lead: Lead,
+    ) -> Option<OpenLoop<'a>> {
+        let (heads, quantifier, is_group) = match &item.kind {
+            Kind::Step { test, quantifier, .. } => (vec![test], quantifier, false),
+            Kind::Group { body, quantifier } => (heads_of(&body.parts), quantifier, true),
+            Kind::Not { .. } => return None,
+        };
+        quantifier.is_greedy().then(|| OpenLoop {
+            heads,
+            quantifier,
+            is_group,
+            lead,
+            first: None,
+            last: cursor.begun,
+            min_time: cursor.min_time,
+            deadline: None,
+            followed: true,
+            repeats: false,
+            own: Vec::new(),
+        })
+    }
 }
 
 /// How far a sequence has come.
@@ -434,7 +462,7 @@ impl<'a> Judge<'a> {
     }
 
     /// True if a greedy loop can take an event at this moment.
-    fn could_take(&self, open: &OpenLoop<'_>, event: usize) -> bool {
+    pub(super) fn could_take(&self, open: &OpenLoop<'_>, event: usize) -> bool {
         if open.deadline.is_some_and(|deadline| self.time(event) >= deadline) {
             return false;
         }

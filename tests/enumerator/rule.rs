@@ -197,7 +197,29 @@ pub(super) struct Rule {
     pub(super) timeouts: bool,
 }
 
+impl Body {
+    /// True if the step stands in it.
+    pub(super) fn has(&self, step: usize) -> bool {
+        match &self.parts {
+            Parts::Sequence(items) => items.iter().any(|item| item.has(step)),
+            Parts::Branches { branches, .. } => branches.iter().any(|branch| match branch {
+                Branch::Sequence(items) => items.iter().any(|item| item.has(step)),
+                Branch::Silence { .. } => false,
+            }),
+        }
+    }
+}
+
 impl Item {
+    /// True if the step stands in it.
+    pub(super) fn has(&self, step: usize) -> bool {
+        match &self.kind {
+            Kind::Step { id, .. } => *id == step,
+            Kind::Group { body, .. } => body.has(step),
+            Kind::Not { .. } => false,
+        }
+    }
+
     pub(super) fn is_not(&self) -> bool {
         matches!(self.kind, Kind::Not { .. })
     }

@@ -155,6 +155,10 @@ impl<E: Event> Reference<E> {
         captures: &Captures,
         last: Timestamp,
     ) -> Option<Timestamp> {
+        // A last `not` without a time waits until the time of the pattern is over.
+        if tree.is_pending(position) && tree.pending_bound(position).is_none() {
+            return None;
+        }
         let mut shared: Option<BTreeMap<(Base, Option<LengthId>), Timestamp>> = None;
         for (position, gaps) in tree.ways_on(position) {
             let mut bounds = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use super::guard::{Guard, Move, heads};
 use super::items::{is_greedy, quantifier};
-use super::position::{FIRST, Frame, Leaving, LeftLoop, Position, Wait};
+use super::position::{FIRST, Frame, Leaving, LeftLoop, Position, Standing, Wait};
 use super::tree::Tree;
 use crate::hir::{Contiguity, ItemKind};
 
@@ -42,14 +42,14 @@ impl Tree<'_> {
         for open in &position.open_loops {
             for (mut guard, a_move) in std::mem::take(moves) {
                 // An event that another branch takes is not kept for a loop before this one. Where a
-                // position follows, it keeps the events by itself.
-                let is_kept_behind = match &a_move {
-                    Move::Proceed(target) => !matches!(target.wait, Wait::End | Wait::EndOfWay),
-                    Move::Skip(_) => true,
-                    Move::Take(..) | Move::Ignore(_) | Move::Stop(..) => false,
-                };
-                if !is_kept_behind {
-                    guard = guard.and(Guard::not(self.takes(open)));
+                // position follows, it keeps the events by itself; an event that fits the loop
+                // completes nothing.
+                match &a_move {
+                    Move::Skip(_) => {}
+                    Move::Proceed(target) if !matches!(target.wait, Wait::End | Wait::EndOfWay) => {
+                    }
+                    Move::Proceed(_) => guard = guard.and(Guard::not(self.fits_loop(open))),
+                    _ => guard = guard.and(Guard::not(self.takes(open))),
                 }
                 let target = match &a_move {
                     Move::Proceed(target) | Move::Ignore(target) | Move::Skip(target) => target,
@@ -88,20 +88,34 @@ impl Tree<'_> {
         (open.how == Leaving::Begun).then_some(Guard::Fits(until))
     }
 
-    /// The events that an open loop can take: also those that are one too many.
+    /// The events that an open loop can take: also those that are one too many, but none once the
+    /// time of a group is over that the loop ends.
     fn takes(&self, open: &LeftLoop) -> Guard {
         let LeftLoop { frames, index, how, .. } = open;
+        let here = Position::at(frames, *index, Wait::End);
+        let takes = self.fits_loop(open).and(Guard::At(Box::new(here), Box::new(Guard::InGroups)));
+        if *how == Leaving::Begun {
+            return takes;
+        }
+        let entry = self.enter_turn(frames, *index, FIRST);
+        let first = match &entry.wait {
+            // The gap is that of the group, whatever its branch.
+            Wait::Alternatives(branches) => branches.iter().find_map(Standing::position),
+            _ => None,
+        };
+        let first = first.unwrap_or(&entry).clone();
+        takes.and(Guard::At(Box::new(first), Box::new(Guard::InGap)))
+    }
+
+    /// The events that fit an open loop.
+    fn fits_loop(&self, open: &LeftLoop) -> Guard {
+        let LeftLoop { frames, index, .. } = open;
         let item = self.item(frames, *index);
         let fits = match &item.kind {
             ItemKind::Step { condition, .. } => Guard::Fits(*condition),
             ItemKind::Group { body, .. } => heads(body),
             ItemKind::Not { .. } | ItemKind::Alternatives { .. } => Guard::Any(Vec::new()),
         };
-        let fits = fits.unless(self.group_until(frames)).unless(quantifier(item).until);
-        if *how == Leaving::Begun {
-            return fits;
-        }
-        let entry = self.enter_turn(frames, *index, FIRST);
-        fits.and(Guard::At(Box::new(entry), Box::new(Guard::InGap)))
+        fits.unless(self.group_until(frames)).unless(quantifier(item).until)
     }
 }

@@ -21,19 +21,43 @@ pub(super) struct EventEffect {
     survives: bool,
 }
 
+/// A move that is open, with the `not`s on the way to it, and the position that it leaves.
+struct Opened {
+    a_move: Move,
+    asked: Asked,
+    from: Position,
+}
+
+/// A `not` that is violated, with the positions on the way to where it is asked for.
+struct Violation {
+    not: StepId,
+    way: Vec<Position>,
+}
+
+impl Violation {
+    /// True if the `not` is asked for behind a position.
+    fn is_past(&self, position: &Position) -> bool {
+        self.way.split_last().is_some_and(|(_, before)| before.contains(position))
+    }
+}
+
 impl<E: Event> Reference<E> {
     /// All that the event does to one partial match.
     pub(super) fn meet(&self, tree: &Tree<'_>, partial: &Partial, now: usize) -> EventEffect {
         let (moves, violated) = self.open_moves(tree, partial, now);
         let mut outcome = EventEffect::default();
-        for (a_move, asked) in moves {
-            let is_behind = |not: &StepId| match &a_move {
-                Move::Take(.., origin) => asked.iter().any(|(step, frames)| {
-                    step == not && !Tree::is_another_way(frames, &origin.frames)
-                }),
+        for Opened { a_move, asked, from } in moves {
+            // What a step captures is no violation of a `not` behind which it stands, or before which.
+            let is_free = |violation: &Violation| match &a_move {
+                Move::Take(.., origin) => {
+                    let behind = asked.iter().any(|(step, frames)| {
+                        *step == violation.not && !Tree::is_another_way(frames, &origin.frames)
+                    });
+                    behind || violation.is_past(&from)
+                }
                 _ => false,
             };
-            if violated.iter().all(is_behind) {
+            if violated.iter().all(is_free) {
                 self.make(tree, partial, a_move, now, &mut outcome);
                 outcome.survives = true;
             }
@@ -46,38 +70,40 @@ impl<E: Event> Reference<E> {
         outcome
     }
 
-    /// The moves that are open for a partial match, other than proceeds, with the `not`s on the way
-    /// to each; and the `not`s that are violated.
+    /// The moves that are open for a partial match, other than proceeds, and the violations of
+    /// `not`s.
     fn open_moves(
         &self,
         tree: &Tree<'_>,
         partial: &Partial,
         now: usize,
-    ) -> (Vec<(Move, Asked)>, BTreeSet<StepId>) {
+    ) -> (Vec<Opened>, Vec<Violation>) {
         let time = self.events[now].time();
-        let (mut found, mut violated) = (Vec::new(), BTreeSet::new());
-        let mut open = vec![(partial.position.clone(), Asked::new())];
-        let mut seen = BTreeSet::new();
-        while let Some((position, mut asked)) = open.pop() {
-            let moves = tree.moves(&position, time);
+        let (mut found, mut violated) = (Vec::new(), Vec::new());
+        let mut open = vec![(vec![partial.position.clone()], Asked::new())];
+        while let Some((way, mut asked)) = open.pop() {
+            let Some(position) = way.last() else { continue };
+            let moves = tree.moves(position, time);
             asked.extend(moves.iter().filter_map(|(_, a_move)| match a_move {
                 Move::Stop(step, Some(behind)) => Some((*step, behind.frames.clone())),
                 _ => None,
             }));
-            if !seen.insert((position.clone(), asked.clone())) {
-                continue;
-            }
             for (guard, a_move) in &*moves {
-                if !self.holds(tree, guard, &position, &partial.captures, now) {
+                if !self.holds(tree, guard, position, &partial.captures, now) {
                     continue;
                 }
                 match a_move {
-                    Move::Stop(step, _) => {
-                        violated.insert(*step);
+                    Move::Stop(not, _) => violated.push(Violation { not: *not, way: way.clone() }),
+                    Move::Proceed(target) if way.contains(target) => {}
+                    Move::Proceed(target) => {
+                        open.push(([&way[..], &[target.clone()]].concat(), asked.clone()));
                     }
-                    Move::Proceed(target) => open.push((target.clone(), asked.clone())),
                     Move::Skip(_) => {}
-                    other => found.push((other.clone(), asked.clone())),
+                    other => {
+                        let (a_move, asked, from) =
+                            (other.clone(), asked.clone(), position.clone());
+                        found.push(Opened { a_move, asked, from });
+                    }
                 }
             }
         }

@@ -170,6 +170,8 @@ pub(super) enum Clock {
     Branch,
     /// The time of the last event before alternatives.
     Quiet,
+    /// The time at which a group began whose last loop is open behind it.
+    Kept,
 }
 
 /// A `not` that applies while a later item is waited for.

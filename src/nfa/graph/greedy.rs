@@ -18,20 +18,38 @@
 
 use hashbrown::{HashMap, HashSet};
 
+use crate::hir::Length;
 use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::Builder;
 use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
-use crate::nfa::guard::GuardId;
+use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
 
 /// The events that an open loop can take.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct OpenLoop {
+    /// The events that fit it. One that completes a match is none of them, whenever it comes.
+    pub(super) fits: GuardId,
+    /// Those of them that it can take, as time has it.
     pub(super) takes: GuardId,
     /// The events that end the loop: its `until`, once it has begun.
     pub(super) until: GuardId,
     /// True if the loop can take the very next event only.
     pub(super) is_next: bool,
+    /// The innermost group with a `within` that it ends, by [`OpenLoops::bounded`].
+    pub(super) bounded: Option<usize>,
+}
+
+/// A group with a `within` that a greedy loop ends: the loop can take nothing once that is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BoundedGroup {
+    pub(super) within: Length,
+    pub(super) clock: u32,
+    /// The repetition of the clock. The states behind the group are part of it as long as the loop
+    /// is open.
+    pub(super) instance: usize,
+    /// The group around it.
+    pub(super) outer: Option<usize>,
 }
 
 /// The copies of states that keep events for open loops.
@@ -40,6 +58,9 @@ pub(super) struct OpenLoops {
     copies: HashMap<(StateId, OpenLoop), StateId>,
     /// The joints of groups that are being laid out, with the copies that wait for them.
     joints: HashMap<StateId, Vec<(OpenLoop, StateId)>>,
+    pub(super) bounded: Vec<BoundedGroup>,
+    /// The innermost of them that is being laid out.
+    pub(super) inside: Option<usize>,
 }
 
 impl OpenLoops {
@@ -47,9 +68,27 @@ impl OpenLoops {
     pub(super) fn originals(&self) -> HashSet<StateId> {
         self.copies.keys().map(|(state, _)| *state).collect()
     }
+
+    /// Returns the groups around a loop that it ends, innermost first.
+    fn around(&self, innermost: Option<usize>) -> impl Iterator<Item = BoundedGroup> {
+        let group = |number: usize| self.bounded[number];
+        std::iter::successors(innermost.map(group), move |one| one.outer.map(group))
+    }
 }
 
 impl Builder {
+    /// Returns a loop that can take the events that fit it, as long as the groups that it ends have
+    /// time.
+    pub(super) fn open_loop(&mut self, fits: GuardId, until: GuardId, is_next: bool) -> OpenLoop {
+        let bounded = self.open_loops.inside;
+        let mut takes = fits;
+        for BoundedGroup { within, clock, .. } in self.open_loops.around(bounded) {
+            let in_time = self.graph.guards.leaf(Guard::Within { clock, within });
+            takes = self.graph.guards.and(takes, in_time);
+        }
+        OpenLoop { fits, takes, until, is_next, bounded }
+    }
+
     /// Returns `state` as it is while `open` is open before it.
     pub(super) fn keep_for(
         &mut self,
@@ -63,7 +102,7 @@ impl Builder {
             return Ok(state);
         }
         if self.open_loops.joints.contains_key(&state) {
-            let copy = self.like(state)?;
+            let copy = self.like(state, open)?;
             self.open_loops.copies.insert((state, open), copy);
             self.open_loops.joints.entry(state).or_default().push((open, copy));
             return Ok(copy);
@@ -71,7 +110,7 @@ impl Builder {
         if self.graph.states[state.index()].transitions.is_empty() {
             return Ok(state);
         }
-        let copy = self.like(state)?;
+        let copy = self.like(state, open)?;
         self.open_loops.copies.insert((state, open), copy);
         self.fill_for(state, open, copy)?;
         Ok(copy)
@@ -90,9 +129,14 @@ impl Builder {
         Ok(())
     }
 
-    /// Returns a new state like another one, without its transitions.
-    fn like(&mut self, state: StateId) -> Result<StateId, AutomatonError> {
-        let raw = self.graph.states[state.index()].clone();
+    /// Returns a new state like another one behind an open loop, without its transitions.
+    fn like(&mut self, state: StateId, open: OpenLoop) -> Result<StateId, AutomatonError> {
+        let mut raw = self.graph.states[state.index()].clone();
+        for group in self.open_loops.around(open.bounded) {
+            if !raw.instances.contains(&group.instance) {
+                raw.instances.push(group.instance);
+            }
+        }
         let copy = self.state(raw.role)?;
         self.set_like(copy, state);
         let transitions = Vec::new();
@@ -117,7 +161,9 @@ impl Builder {
                 // What is waited for behind it keeps the events by itself. There, an event that
                 // another branch captures passes.
                 let is_free = is_joint || !is_end;
-                let guard = if is_free { transition.guard } else { guard };
+                let free = self.graph.guards.not(open.fits);
+                let kept = self.graph.guards.and(transition.guard, free);
+                let guard = if is_free { transition.guard } else { kept };
                 let target = self.keep_for(transition.target, open)?;
                 let proceed = Transition { target, guard, ..transition };
                 self.graph.states[copy.index()].transitions.push(proceed);

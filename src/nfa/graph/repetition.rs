@@ -7,7 +7,7 @@ use crate::nfa::graph::builder::{
     is_greedy,
 };
 use crate::nfa::graph::check::is_nullable;
-use crate::nfa::graph::greedy::OpenLoop;
+use crate::nfa::graph::greedy::{BoundedGroup, OpenLoop};
 use crate::nfa::graph::raw::{Role, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
@@ -209,11 +209,11 @@ impl<'p> Builder {
         if !keeps(quantifier) {
             return Ok(state);
         }
-        let takes = self.loop_guard(cursor, quantifier);
+        let fits = self.loop_guard(cursor, quantifier);
         let never = self.graph.guards.never();
         let until = quantifier.until.map_or(never, |until| self.graph.guards.condition(until));
-        let is_next = quantifier.inner == Contiguity::Next;
-        self.keep_for(state, OpenLoop { takes, until, is_next })
+        let open = self.open_loop(fits, until, quantifier.inner == Contiguity::Next);
+        self.keep_for(state, open)
     }
 
     /// Returns `state`, which follows a loop, as it is where the loop is left out.
@@ -227,10 +227,11 @@ impl<'p> Builder {
         if !quantifier.optional || !keeps(quantifier) {
             return Ok(state);
         }
-        let takes = self.loop_guard(cursor, quantifier);
-        let until = self.graph.guards.never();
+        let fits = self.loop_guard(cursor, quantifier);
+        let never = self.graph.guards.never();
         let is_next = Self::entry_contiguity(cursor) == Contiguity::Next;
-        self.keep_in_gap(state, OpenLoop { takes, until, is_next }, gap)
+        let open = self.open_loop(fits, never, is_next);
+        self.keep_in_gap(state, open, gap)
     }
 
     /// Returns `state` as it is behind a loop that was left out, and could begin within `gap`. The gap
@@ -319,6 +320,8 @@ impl<'p> Builder {
             unreachable!("only groups have a body")
         };
         let clocked = within.is_some() || cursor.item().gap.is_some() || alias.is_some();
+        let outer = self.open_loops.inside;
+        let kept_within = within.filter(|_| ends_in_greedy_loop(body));
         // If a repetition can be empty, the first event can belong to the next one.
         let can_start = first || body.items.iter().all(is_nullable);
         let mut gap = if can_start { Self::inherited_gap(cursor) } else { None };
@@ -359,7 +362,18 @@ impl<'p> Builder {
             top: false,
             since: cursor.context.since,
         };
+        if let Some(within) = kept_within {
+            let clock = self.clock(Clock::Kept, item);
+            self.enter(clock, None);
+            let instance = self.graph.instances.len() - 1;
+            self.open_loops.inside = Some(self.open_loops.bounded.len());
+            self.open_loops.bounded.push(BoundedGroup { within, clock, instance, outer });
+        }
         let head = self.sequence(body, sink, context)?;
+        if kept_within.is_some() {
+            self.open_loops.inside = outer;
+            self.inside.pop();
+        }
         if clocked {
             self.inside.pop();
         }
@@ -393,6 +407,26 @@ impl<'p> Builder {
             raw.transitions = transitions;
         }
     }
+}
+
+/// True if a greedy loop can be the last that a sequence captures.
+fn ends_in_greedy_loop(sequence: &Sequence) -> bool {
+    for item in sequence.items.iter().rev() {
+        let ends = match &item.kind {
+            ItemKind::Step { quantifier, .. } => keeps(quantifier),
+            ItemKind::Group { quantifier, body, .. } => {
+                keeps(quantifier) || ends_in_greedy_loop(body)
+            }
+            ItemKind::Alternatives { branches, count } => {
+                *count == 1 && branches.iter().any(ends_in_greedy_loop)
+            }
+            ItemKind::Not { .. } => false,
+        };
+        if ends || !is_nullable(item) {
+            return ends;
+        }
+    }
+    false
 }
 
 /// True if a loop keeps the events that it can take: it is greedy, and can repeat in more than one
