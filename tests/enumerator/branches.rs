@@ -52,9 +52,7 @@ impl<'a> Judge<'a> {
                 let relaxed = lead.arrow == Some(Arrow::Relaxed);
                 (cursor.clone(), if relaxed { Some(Arrow::Any) } else { lead.arrow })
             } else {
-                // What it leaves out is open from the first event of the group on.
-                let begun = cursor.last.or(first);
-                (cursor.without_pending().begun_at(begun), cursor.last.map(|_| Arrow::Any))
+                (cursor.clone().in_later_branch(first), cursor.last.map(|_| Arrow::Any))
             };
             let lead = Lead { arrow, gap: if is_first { lead.gap } else { Gap::NONE } };
             let followed = place.followed;
@@ -125,7 +123,7 @@ impl<'a> Judge<'a> {
         let before: Vec<usize> = skipped.iter().filter(is_before).copied().collect();
         let later: Vec<usize> = skipped.iter().filter(|event| !is_before(event)).copied().collect();
         // "The arrow says how the first event of the group follows."
-        let begun = cursor.without_pending().begun_at(cursor.last.or(first));
+        let begun = cursor.clone().in_later_branch(first);
         let relaxed = Lead { arrow: Some(Arrow::Relaxed), gap: Gap::NONE };
         for (branch, begin) in choice.branches.iter().zip(&begins) {
             let Branch::Sequence(items) = branch else { continue };
@@ -266,9 +264,9 @@ impl<'a> Judge<'a> {
             Some(Arrow::Next) => false,
             Some(Arrow::Any) | None => true,
             Some(Arrow::Relaxed) => {
-                let is_early = cursor
-                    .last
-                    .is_some_and(|last| !self.in_time(event, last, cursor.min_time, lead.gap));
+                let from = self.gap_from(cursor, event);
+                let is_early =
+                    from.is_some_and(|from| !self.in_time(event, from, cursor.min_time, lead.gap));
                 is_early || !self.fits_some(&[test], event)
             }
         }

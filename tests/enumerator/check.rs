@@ -112,6 +112,8 @@ impl<'a> OpenLoop<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Cursor<'a> {
     pub(super) last: Option<usize>,
+    /// The first event of the group, in a branch that begins behind others.
+    pub(super) group_from: Option<usize>,
     /// The event from which on what is left out is open.
     pub(super) begun: Option<usize>,
     /// The moment from which a silence counts.
@@ -129,6 +131,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn start() -> Cursor<'a> {
         Cursor {
             last: None,
+            group_from: None,
             begun: None,
             base: i64::MIN,
             min_time: None,
@@ -141,12 +144,15 @@ impl<'a> Cursor<'a> {
     }
 
     /// Returns the cursor without what the next captured event decides.
-    pub(super) fn without_pending(&self) -> Cursor<'a> {
+    fn without_pending(&self) -> Cursor<'a> {
         Cursor { nots: Vec::new(), open: Vec::new(), ..self.clone() }
     }
 
-    pub(super) fn begun_at(self, begun: Option<usize>) -> Cursor<'a> {
-        Cursor { begun, ..self }
+    /// Returns the cursor for a branch that begins behind others: what it leaves out is open from
+    /// the event before the group on, or from the group's first.
+    pub(super) fn in_later_branch(self, first: Option<usize>) -> Cursor<'a> {
+        let begun = self.last.or(first);
+        Cursor { begun, group_from: first, ..self.without_pending() }
     }
 
     pub(super) fn after(last: usize, time: i64) -> Cursor<'a> {
@@ -379,7 +385,7 @@ impl<'a> Judge<'a> {
         }
         self.arrow(taken, cursor, lead)?;
         self.nots(cursor, event)?;
-        self.group_until(event, cursor, place)?;
+        self.group_until(event, place)?;
         for open in &cursor.open {
             // "every event that it can take is the loop's: it is neither skipped nor taken by
             // anything that stands after the loop"
@@ -400,10 +406,15 @@ impl<'a> Judge<'a> {
     /// How an event follows the one before it.
     fn arrow(&self, taken: Taken<'_>, cursor: &Cursor<'_>, lead: Lead) -> Verdict {
         let Taken { test, event } = taken;
-        let Some(last) = cursor.last else { return Ok(()) };
-        if !self.in_time(event, last, cursor.min_time, lead.gap) {
+        let before = |event| self.gap_from(cursor, event);
+        let is_in_time = |event| {
+            before(event).is_none_or(|from| self.in_time(event, from, cursor.min_time, lead.gap))
+        };
+        if !is_in_time(event) {
             return Err("gap");
         }
+        // "`next` asks for the event right after the first of the group"
+        let Some(last) = cursor.group_from.or(cursor.last) else { return Ok(()) };
         match lead.arrow {
             // "nothing: the very next event of the stream has to be a `b`"
             Some(Arrow::Next) if event != last + 1 => Err("next"),
@@ -411,7 +422,7 @@ impl<'a> Judge<'a> {
             Some(Arrow::Relaxed) => {
                 let skipped = (last + 1..event).any(|other| {
                     !self.is_captured(other)
-                        && self.in_time(other, last, cursor.min_time, lead.gap)
+                        && is_in_time(other)
                         // "An event that fits both [the loop and its `until`] .. can be skipped
                         // neither."
                         && self.context().fits(test, other)
@@ -420,6 +431,21 @@ impl<'a> Judge<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Returns the event from which a gap counts: "the branch's own last event. Where the branch has
+    /// none yet, it counts from the event captured last, on whichever branch."
+    pub(super) fn gap_from(&self, cursor: &Cursor<'_>, event: usize) -> Option<usize> {
+        match cursor.group_from {
+            Some(_) => self.captured_before(event),
+            None => cursor.last,
+        }
+    }
+
+    /// Returns the event captured last before another one.
+    fn captured_before(&self, event: usize) -> Option<usize> {
+        let captured = self.captures.iter().map(|(captured, _)| *captured);
+        captured.filter(|captured| *captured < event).max()
     }
 
     /// "`->[1m..5m]` bounds the time from the event before to the event after, both ends included."
@@ -450,10 +476,11 @@ impl<'a> Judge<'a> {
     }
 
     /// "The `until` of a group is tested with each step of the group, from the first one on,
-    /// alternatives included. It is not tested with the steps of a group inside."
-    fn group_until(&self, event: usize, cursor: &Cursor<'_>, place: Place<'_>) -> Verdict {
-        let begun = cursor.last.filter(|last| place.own.first().is_some_and(|first| first <= last));
-        let start = begun.map_or(event, |last| last + 1);
+    /// alternatives included. It is not tested with the steps of a group inside." Before the first
+    /// event of the group there is nothing to end.
+    fn group_until(&self, event: usize, place: Place<'_>) -> Verdict {
+        let before = place.own.iter().filter(|own| **own < event).max();
+        let start = before.map_or(event, |before| before + 1);
         if (start..=event).any(|other| self.fits_any(place.until, other)) {
             Err("until of the group")
         } else {
@@ -518,7 +545,13 @@ impl<'a> Judge<'a> {
             }
             let deadline = [own_deadline, place.deadline].into_iter().flatten().min();
             let repeats = place.repeats || quantifier.max != Some(1);
-            let inside = Place { until: &quantifier.until, deadline, own: &all, repeats, ..place };
+            // A step in parentheses is that step, and so are alternatives.
+            let (until, own) = if group.is_step() {
+                (place.until, place.own)
+            } else {
+                (&quantifier.until[..], &all[..])
+            };
+            let inside = Place { until, deadline, own, repeats, ..place };
             cursor = self.content(body, content, cursor, lead, inside)?;
             self.group_without(&body.without, &events)?;
         }
@@ -668,6 +701,20 @@ struct Group<'a, 'n> {
     body: &'a Body,
     quantifier: &'a Quantifier,
     contents: &'n [Content],
+}
+
+impl Group<'_, '_> {
+    /// True if it says nothing more than its step does, or its alternatives.
+    fn is_step(&self) -> bool {
+        let Body { parts, without, within } = self.body;
+        let is_one = match parts {
+            Parts::Sequence(items) => {
+                matches!(items[..], [Item { kind: Kind::Step { .. }, .. }])
+            }
+            Parts::Branches { .. } => true,
+        };
+        is_one && self.quantifier.is_once() && without.is_empty() && within.is_none()
+    }
 }
 
 /// Returns the steps that can take the first event of a body.

@@ -7,15 +7,13 @@ use super::rule::{Body, Branch, Condition, Item, Kind, Operand, Parts, Rule, Tes
 /// not left out, or is `all`.
 pub(super) fn reason(rule: &Rule) -> Option<&'static str> {
     let included = std::env::var("KLEENE_HUNT_INCLUDE").unwrap_or_default();
-    in_body(&rule.body, Around { branches: false, repeats: false })
+    in_body(&rule.body, Around { repeats: false })
         .filter(|name| included != "all" && !included.split(',').any(|one| one == *name))
 }
 
 /// What stands around a body.
 #[derive(Clone, Copy)]
 struct Around {
-    /// True in a branch of `and` or `of`.
-    branches: bool,
     /// True in a group that can come again.
     repeats: bool,
 }
@@ -25,12 +23,7 @@ fn in_body(body: &Body, around: Around) -> Option<&'static str> {
         Parts::Sequence(items) => in_items(items, around),
         Parts::Branches { branches, need } => branches.iter().find_map(|branch| {
             let several = *need > 1;
-            let around = Around { branches: around.branches || several, ..around };
             let Branch::Sequence(items) = branch else { return None };
-            // Does the step after a first step that is left out skip what fits it?
-            if several && items.first().is_some_and(Item::may_be_empty) {
-                return Some("left-out-head-of-a-branch");
-            }
             // Is a match reported without what can be left out after a greedy loop?
             if several && items.last().is_some_and(ends_open) {
                 return Some("what-may-be-left-out-at-the-end-of-a-branch");
@@ -45,9 +38,6 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
         let (before, after) = (&items[..number], &items[number + 1..]);
         let found = match &item.kind {
             Kind::Step { test, quantifier, .. } => {
-                // Is `prev` the last event of the branch, or of the partial match?
-                let reads_prev = around.branches
-                    && (reads_prev(test) || quantifier.until.iter().any(reads_prev));
                 // Does an event that fits the step and its `until` end it before it has begun?
                 let until = quantifier.min == 0 && !quantifier.until.is_empty();
                 // Is a further repetition of the group a step that follows?
@@ -55,21 +45,15 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
                     && quantifier.is_greedy()
                     && after.iter().all(Item::may_be_empty);
                 // Does `prev` in what a full loop keeps read the loop's last event?
-                let full =
-                    quantifier.is_greedy() && quantifier.max.is_some() && self::reads_prev(test);
-                reads_prev
-                    .then_some("prev-in-branches")
-                    .or(full.then_some("prev-in-a-full-greedy-loop"))
+                let full = quantifier.is_greedy() && quantifier.max.is_some() && reads_prev(test);
+                full.then_some("prev-in-a-full-greedy-loop")
                     .or(until.then_some("until-of-what-may-be-left-out"))
                     .or(ends.then_some("greedy-end-of-a-repeated-group"))
             }
             Kind::Group { body, quantifier } => {
-                let inner =
-                    Around { repeats: around.repeats || quantifier.max != Some(1), ..around };
+                let inner = Around { repeats: around.repeats || quantifier.max != Some(1) };
                 let optional_after = !after.is_empty() && after.iter().all(Item::may_be_empty);
                 let until = quantifier.min == 0 && !quantifier.until.is_empty();
-                let is_nested = matches!(&body.parts, Parts::Sequence(items)
-                    if matches!(items[..], [Item { kind: Kind::Group { .. }, .. }]));
                 let ends = around.repeats
                     && quantifier.is_greedy()
                     && after.iter().all(Item::may_be_empty);
@@ -83,19 +67,17 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
                     .then_some("group-loop-before-what-may-be-left-out")
                     .or(until.then_some("until-of-what-may-be-left-out"))
                     .or(fixed.then_some("loop-of-a-loop"))
-                    // Is `((a)){1..} until b` the loop of a step, or of a group inside?
-                    .or((is_nested && !quantifier.until.is_empty())
-                        .then_some("until-of-a-nested-group"))
                     .or(ends.then_some("greedy-end-of-a-repeated-group"))
                     .or_else(|| in_body(body, inner))
             }
-            Kind::Not { tests, time, .. } => {
+            Kind::Not { time, .. } => {
                 // Does the `not` hold while the loop at the group's end has not begun?
                 let open = before.last().is_some_and(ends_open);
-                let reads = around.branches && tests.iter().any(reads_prev);
-                (open && time.is_none())
+                // Does it hold from the first moment on at which all branches are complete?
+                let goes_on = before.last().is_some_and(has_branch_that_goes_on);
+                (time.is_none() && open)
                     .then_some("not-after-what-may-be-left-out")
-                    .or(reads.then_some("prev-in-branches"))
+                    .or((time.is_none() && goes_on).then_some("not-after-a-loop-of-a-branch"))
             }
         };
         if found.is_some() {
@@ -103,6 +85,28 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// True if an item has branches beside each other, of which one ends with a loop.
+fn has_branch_that_goes_on(item: &Item) -> bool {
+    let Kind::Group { body, .. } = &item.kind else { return false };
+    let ends_in_loop = |items: &[Item]| {
+        items.last().is_some_and(|item| match &item.kind {
+            Kind::Step { quantifier, .. } => quantifier.varies(),
+            Kind::Group { .. } => true,
+            Kind::Not { .. } => false,
+        })
+    };
+    match &body.parts {
+        Parts::Sequence(items) => items.last().is_some_and(has_branch_that_goes_on),
+        Parts::Branches { branches, need } => {
+            *need > 1
+                && branches.iter().any(|branch| match branch {
+                    Branch::Sequence(items) => ends_in_loop(items),
+                    Branch::Silence { .. } => false,
+                })
+        }
+    }
 }
 
 /// True if what ends an item can be left out.

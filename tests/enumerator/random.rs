@@ -323,14 +323,9 @@ impl Maker<'_> {
     }
 }
 
-/// Leaves out what the page does not decide about a branch: how its first event follows where the
-/// first step is left out, and greed before what can be left out at its end.
+/// Leaves out what the page does not decide about a branch: greed before what can be left out at its
+/// end.
 fn repair_branch(items: &mut [Item]) {
-    if let [first, second, ..] = items
-        && first.may_be_empty()
-    {
-        (second.arrow, second.gap) = (Arrow::Relaxed, Gap::NONE);
-    }
     if let [_, .., last] = items {
         require(last);
     }

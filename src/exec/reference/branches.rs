@@ -100,6 +100,7 @@ impl Tree<'_> {
             return vec![(Guard::always(), target)];
         }
         let outer = target.frames[..frames.len()].to_vec();
+        let is_first = !branches.iter().any(Standing::has_begun);
         let mut branches = branches.to_vec();
         branches[number] = Standing::Begun(Position::at(&[], 0, Wait::End)).moved(target);
         let begun = branches.iter().filter(|branch| branch.has_begun()).count();
@@ -108,7 +109,8 @@ impl Tree<'_> {
                 Standing::Ready(_) | Standing::Quiet if begun == count => {
                     *branch = Standing::Unneeded;
                 }
-                Standing::Ready(_) => {
+                // From the first event of the group on, the others wait anew.
+                Standing::Ready(_) if is_first => {
                     *branch = Standing::Ready(self.enter_branch(
                         &outer,
                         *index,
@@ -119,7 +121,11 @@ impl Tree<'_> {
             }
         }
         let others: Vec<usize> = (0..branches.len())
-            .filter(|&other| other != number && matches!(branches[other], Standing::Begun(_)))
+            .filter(|&other| match branches[other] {
+                Standing::Begun(_) => other != number,
+                Standing::Ready(_) => !is_first,
+                _ => false,
+            })
             .collect();
         let after = self.pass_over(&branches, &others, Passed::Captured).into_iter();
         after

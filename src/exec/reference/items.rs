@@ -67,9 +67,8 @@ pub(super) fn has_time(sequence: &Sequence, not: StepId) -> bool {
 
 /// True if what the item ends with is a greedy loop.
 pub(super) fn takes_what_it_can(item: &Item) -> bool {
-    let Quantifier { min, max, .. } = *quantifier(item);
     match &item.kind {
-        ItemKind::Step { .. } | ItemKind::Group { .. } if max != Some(min) => {
+        ItemKind::Step { .. } | ItemKind::Group { .. } if quantifier(item).varies() => {
             is_greedy(quantifier(item))
         }
         ItemKind::Group { body, .. } => body.items.last().is_some_and(takes_what_it_can),

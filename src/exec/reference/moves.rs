@@ -122,7 +122,7 @@ impl Tree<'_> {
             }
             Wait::Joint => {
                 let start = self.enter_turn(frames, *index, Turn::Further);
-                vec![(Guard::always().unless(self.group_until(frames)), Move::Proceed(start))]
+                vec![(Guard::always(), Move::Proceed(start))]
             }
             Wait::NotNext => {
                 let item = self.item(frames, *index);

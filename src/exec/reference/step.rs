@@ -23,7 +23,7 @@ impl Tree<'_> {
             return Vec::new();
         };
         let mut moves = Vec::new();
-        let group_until = self.group_until(frames);
+        let (group_until, ending) = (self.group_until(frames), self.ending_until(frames));
         let fits = Guard::Fits(*condition).and(Guard::InGap);
 
         let take = fits.clone().and(Guard::InGroups).unless(group_until).unless(quantifier.until);
@@ -54,8 +54,8 @@ impl Tree<'_> {
             } else {
                 position.clone()
             };
-            let mut skip = Guard::always().unless(group_until).unless(until);
-            let ignore = ignore.unless(group_until).unless(until);
+            let mut skip = Guard::always().unless(ending).unless(until);
+            let ignore = ignore.unless(ending).unless(until);
             // A loop around several branches captures what one of them does.
             let branch = self.depth_of_branch(frames);
             for (_, _, violated) in
@@ -118,7 +118,7 @@ impl Tree<'_> {
         if turn == Turn::Further {
             next.without = self.left_behind(frames, index);
         }
-        (Guard::always().unless(self.group_until(frames)), Move::Proceed(next))
+        (Guard::always(), Move::Proceed(next))
     }
 
     /// Returns the moves where a repetition of a group starts: it may be left out.

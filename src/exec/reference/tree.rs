@@ -65,6 +65,16 @@ impl<'p> Tree<'p> {
         quantifier(self.item(outer, last.index)).until
     }
 
+    /// The `until` of the innermost group, where it ends that group: it has begun.
+    pub(super) fn ending_until(&self, frames: &[Frame]) -> Option<ConditionId> {
+        let (last, outer) = frames.split_last()?;
+        if last.branch.is_some() {
+            return self.ending_until(outer);
+        }
+        let has_begun = last.turn != FIRST || last.begun.is_some();
+        has_begun.then(|| self.group_until(frames)).flatten()
+    }
+
     /// The first position of an item's first repetition.
     fn enter(&self, frames: &[Frame], index: usize) -> Position {
         self.enter_turn(frames, index, FIRST)

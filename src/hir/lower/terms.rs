@@ -79,6 +79,9 @@ pub(super) struct StepInfo {
     pub(super) most: Option<u32>,
     /// The repeated groups around it.
     pub(super) loops: Vec<usize>,
+    /// The steps of the outermost `and` or `of` around it: what each of them captures can come right
+    /// before it.
+    pub(super) beside: std::ops::Range<usize>,
 }
 
 impl StepInfo {

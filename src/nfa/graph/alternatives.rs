@@ -213,7 +213,8 @@ impl<'p> Builder {
         let around = cursor.context.group;
         let quantifier = around.map_or(&Quantifier::ONCE, |group| group.quantifier);
         let optional = cursor.heads_optional_group();
-        let group = EnclosingGroup { contiguity, quantifier, optional, gap, nots: 0 };
+        let loop_clock = around.and_then(|group| group.loop_clock);
+        let group = EnclosingGroup { contiguity, quantifier, loop_clock, optional, gap, nots: 0 };
         let following = cursor.following();
         let item = self.nodes.item(cursor);
         let node = self.nodes.child(item, number);
@@ -397,17 +398,23 @@ impl<'p> Builder {
         after[index] =
             if take.target == group.end { Standing::Done } else { Standing::Begun(take.target) };
         let begun = after.iter().filter(|cursor| cursor.has_begun()).count();
+        let is_first = !places.iter().any(|cursor| cursor.has_begun());
         for (other, cursor) in after.iter_mut().enumerate() {
             match cursor {
                 Standing::Ready(_) | Standing::Quiet if begun == group.count => {
                     *cursor = Standing::Unneeded;
                 }
-                Standing::Ready(_) => *cursor = Standing::Ready(group.later[other]),
+                // From the first event of the group on, the others wait anew.
+                Standing::Ready(_) if is_first => *cursor = Standing::Ready(group.later[other]),
                 _ => {}
             }
         }
         let others: Vec<usize> = (0..after.len())
-            .filter(|&other| other != index && matches!(after[other], Standing::Begun(_)))
+            .filter(|&other| match after[other] {
+                Standing::Begun(_) => other != index,
+                Standing::Ready(_) => !is_first,
+                _ => false,
+            })
             .collect();
         let instances = self.graph.states[here.index()].instances.clone();
         for (guard, _, places) in self.skips(group, &after, &others, |ignore| ignore.skip) {

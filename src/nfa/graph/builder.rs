@@ -34,6 +34,8 @@ pub(super) struct EnclosingGroup<'p> {
     /// The contiguity between this repetition and the event before it.
     pub(super) contiguity: Contiguity,
     pub(super) quantifier: &'p Quantifier,
+    /// The clock that is set once the loop has begun, if an `until` can end it.
+    pub(super) loop_clock: Option<u32>,
     /// True if this repetition may be left out together with the group.
     pub(super) optional: bool,
     /// The guard on time for the group's first event; true once that event was taken.

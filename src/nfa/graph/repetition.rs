@@ -25,7 +25,9 @@ impl<'p> Builder {
         let quantifier = cursor.quantifier().expect("it is a step or a group");
         let nots = if lasts_around(cursor) { self.nots_after(cursor) } else { Vec::new() };
         let from = self.graph.states.len();
-        if !nots.is_empty() {
+        let is_group = matches!(cursor.item().kind, ItemKind::Group { .. });
+        let knows_begin = !nots.is_empty() || is_group && quantifier.until.is_some();
+        if knows_begin {
             let node = self.nodes.item(cursor);
             let clock = self.clock(Clock::Loop, node);
             self.enter(clock, None);
@@ -37,9 +39,7 @@ impl<'p> Builder {
         } else {
             self.repeated(cursor, quantifier, sink, sink)?
         };
-        if !nots.is_empty()
-            && let Some(instance) = self.inside.pop()
-        {
+        if knows_begin && let Some(instance) = self.inside.pop() {
             for (step, violated) in nots {
                 self.keep_out(from, violated, instance);
                 self.stop_inside(from, step, violated, instance)?;
@@ -116,7 +116,7 @@ impl<'p> Builder {
             let open = self.after_begun(cursor, quantifier, sink)?;
             let joint = self.state(Role::Normal)?;
             self.begin_joint(joint);
-            let always = self.proceed_guard(cursor);
+            let always = self.graph.guards.always();
             let head = self.group_body(cursor, quantifier, body, joint, Repetition::Optional)?;
             self.add(head, Verb::Proceed, open, always);
             self.add(joint, Verb::Proceed, head, always);
@@ -127,7 +127,7 @@ impl<'p> Builder {
         let ignore = self.repeating_ignore(cursor, quantifier, until);
         let step_take = self.take_guard(cursor);
         let take = self.unless(step_take, until);
-        let always = self.proceed_guard(cursor);
+        let always = self.graph.guards.always();
         let longest = Self::is_longest(cursor, quantifier);
         let open = if longest { sink } else { self.after_begun(cursor, quantifier, sink)? };
         let state = self.state(Role::Normal)?;
@@ -162,7 +162,7 @@ impl<'p> Builder {
     ) -> Result<StateId, AutomatonError> {
         let first = repetition == Repetition::First;
         if let ItemKind::Group { body, quantifier, .. } = &cursor.item().kind {
-            let always = self.proceed_guard(cursor);
+            let always = self.graph.guards.always();
             // If the whole content can be left out, an event that it takes is the sign that the
             // repetition happened.
             let can_be_empty = body.items.iter().all(is_nullable);
@@ -178,7 +178,7 @@ impl<'p> Builder {
         let target = self.without_earlier_nots(cursor, sink)?;
         self.add_take(cursor, state, target, waiting.take, waiting.gap);
         if waiting.optional {
-            let always = self.proceed_guard(cursor);
+            let always = self.graph.guards.always();
             self.add(state, Verb::Proceed, proceed, always);
         }
         if let Some(ignore) = waiting.ignore {
@@ -231,7 +231,7 @@ impl<'p> Builder {
         let never = self.graph.guards.never();
         let is_next = Self::entry_contiguity(cursor) == Contiguity::Next;
         let open = self.open_loop(fits, never, is_next);
-        self.keep_in_gap(state, open, gap)
+        self.keep_in_gap(cursor, state, open, gap)
     }
 
     /// Returns `state` as it is behind a loop that was left out, and could begin within `gap`. The gap
@@ -239,6 +239,7 @@ impl<'p> Builder {
     /// group is left: there is a state for each.
     fn keep_in_gap(
         &mut self,
+        cursor: ItemCursor<'p>,
         state: StateId,
         open: OpenLoop,
         gap: Option<GuardId>,
@@ -254,9 +255,11 @@ impl<'p> Builder {
         let (inside, before) = (guards.where_set(gap, clock), guards.where_unset(gap, clock));
         let either = self.state(Role::Normal)?;
         for (when, gap) in [(has_begun, inside), (not_begun, before)] {
-            let kept = self.keep_in_gap(state, open, Some(gap))?;
+            let kept = self.keep_in_gap(cursor, state, open, Some(gap))?;
             self.add(either, Verb::Proceed, kept, when);
         }
+        // It stands where the loop does: before, or behind, the same silences.
+        self.add_stops(cursor, either)?;
         Ok(either)
     }
 
@@ -353,8 +356,9 @@ impl<'p> Builder {
         let nots = if can_start { self.earlier_nots(cursor) } else { Vec::new() };
         self.before_groups.push(nots);
         let nots = self.before_groups.len() - 1;
-        let group = EnclosingGroup { contiguity, quantifier, optional, gap, nots };
         let item = self.nodes.item(cursor);
+        let loop_clock = quantifier.until.map(|_| self.clock(Clock::Loop, item));
+        let group = EnclosingGroup { contiguity, quantifier, loop_clock, optional, gap, nots };
         let context = Context {
             node: self.nodes.child(item, 0),
             group: Some(group),
@@ -431,7 +435,7 @@ fn ends_in_greedy_loop(sequence: &Sequence) -> bool {
 
 /// True if a loop keeps the events that it can take: it is greedy, and can repeat in more than one
 /// number.
-fn keeps(quantifier: &Quantifier) -> bool {
+pub(super) fn keeps(quantifier: &Quantifier) -> bool {
     is_greedy(quantifier) && quantifier.varies()
 }
 

@@ -13,8 +13,9 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::hir::{Item, ItemKind, Length};
 use crate::nfa::error::AutomatonError;
-use crate::nfa::graph::builder::{Builder, is_greedy};
+use crate::nfa::graph::builder::Builder;
 use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
+use crate::nfa::graph::repetition::keeps;
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
 
@@ -363,13 +364,9 @@ impl Builder {
 /// True if the item can go on at its end, and takes every event that it can.
 fn ends_greedy(item: &Item) -> bool {
     match &item.kind {
-        ItemKind::Step { quantifier, .. } => {
-            is_greedy(quantifier) && quantifier.max != Some(quantifier.min)
-        }
-        ItemKind::Group { quantifier, body, .. } if quantifier.max == Some(quantifier.min) => {
-            body.items.last().is_some_and(ends_greedy)
-        }
-        ItemKind::Group { quantifier, .. } => is_greedy(quantifier),
+        ItemKind::Step { quantifier, .. } => keeps(quantifier),
+        ItemKind::Group { quantifier, .. } if quantifier.varies() => keeps(quantifier),
+        ItemKind::Group { body, .. } => body.items.last().is_some_and(ends_greedy),
         ItemKind::Not { .. } | ItemKind::Alternatives { .. } => false,
     }
 }

@@ -46,7 +46,7 @@ impl<'p> Builder {
         let ignore = self.ignoring(cursor, contiguity, None)?;
         let Some(gap) = gap else { return Some(ignore) };
         let outside = self.graph.guards.not(gap);
-        let until = self.group_until(cursor);
+        let until = self.ending_until(cursor);
         let outside = self.unless(outside, until);
         Some(Ignoring { guard: self.graph.guards.or(ignore.guard, outside), ..ignore })
     }
@@ -81,7 +81,7 @@ impl<'p> Builder {
             }
             Contiguity::Any => self.graph.guards.always(),
         };
-        let until = self.group_until(cursor);
+        let until = self.ending_until(cursor);
         Some(self.unless(guard, until))
     }
 
@@ -105,15 +105,18 @@ impl<'p> Builder {
         self.unless(guard, until)
     }
 
-    pub(super) fn proceed_guard(&mut self, cursor: ItemCursor<'p>) -> GuardId {
-        let until = self.group_until(cursor);
-        let always = self.graph.guards.always();
-        self.unless(always, until)
-    }
-
     pub(super) fn group_until(&mut self, cursor: ItemCursor<'p>) -> Option<GuardId> {
         let until = cursor.context.group?.quantifier.until?;
         Some(self.graph.guards.condition(until))
+    }
+
+    /// Returns the guard under which an event ends the loop of the group around `cursor`: its `until`,
+    /// once the loop has begun.
+    fn ending_until(&mut self, cursor: ItemCursor<'p>) -> Option<GuardId> {
+        let until = self.group_until(cursor)?;
+        let clock = cursor.context.group?.loop_clock?;
+        let has_begun = self.graph.guards.leaf(Guard::IsSet(clock));
+        Some(self.graph.guards.and(until, has_begun))
     }
 
     pub(super) fn unless(&mut self, guard: GuardId, until: Option<GuardId>) -> GuardId {

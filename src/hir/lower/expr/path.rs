@@ -521,8 +521,12 @@ impl RuleLowerer<'_, '_> {
             let message = "`prev` is one event, it has no index";
             return self.refuse(Code::NotAllowedHere, span, message, "write `prev.field`");
         };
+        let beside = match context.what {
+            What::Step(own) | What::Until(own) => self.steps[own].beside.clone(),
+            _ => 0..0,
+        };
         let visible: Vec<_> = (0..self.steps.len())
-            .filter(|index| self.sees(context, *index))
+            .filter(|index| self.sees(context, *index) || beside.contains(index))
             .filter(|index| !self.steps[*index].negated && !self.steps[*index].group)
             .collect();
         if visible.is_empty() {

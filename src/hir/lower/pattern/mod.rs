@@ -270,8 +270,13 @@ impl<'a> RuleLowerer<'_, 'a> {
         times: u64,
         loops: &mut Vec<usize>,
     ) -> Option<SequencePlan<'a>> {
+        let before = self.steps.len();
         let branches: Vec<SequencePlan<'a>> =
             sequences.iter().map(|sequence| self.plan_sequence(sequence, times, loops)).collect();
+        if count > 1 {
+            let beside = before..self.steps.len();
+            self.steps[before..].iter_mut().for_each(|step| step.beside = beside.clone());
+        }
         if branches.len() > MAX_ALTERNATIVES {
             let message = format!("{} alternatives in one group", branches.len());
             self.report(
@@ -528,6 +533,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 many: true,
                 most: None,
                 loops: Vec::new(),
+                beside: 0..0,
             });
             self.steps.len() - 1
         });
@@ -584,6 +590,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             many: !loops.is_empty(),
             most: loops.is_empty().then_some(1),
             loops: loops.to_vec(),
+            beside: 0..0,
         });
         self.steps.len() - 1
     }
