@@ -148,7 +148,8 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// Returns the events that are skipped while more branches have to begin.
+    /// Returns the events that are skipped while more branches have to begin: by all of them, or by
+    /// all but the one that captures the event.
     fn skipped_before(&self, choice: Choice<'_, '_>, cursor: &Cursor<'_>) -> Vec<usize> {
         let (begins, ends) = (choice.begins(), choice.silence_ends(cursor.base));
         let first = begins.iter().flatten().min().copied();
@@ -163,7 +164,7 @@ impl<'a> Judge<'a> {
             begun < choice.need
         };
         let events = (start..self.events.len()).take_while(is_open);
-        events.filter(|event| !self.is_captured(*event)).collect()
+        events.filter(|event| Some(*event) != first).collect()
     }
 
     /// True if a branch that begins with an event skips those before: it begins with one of the
@@ -261,7 +262,9 @@ impl<'a> Judge<'a> {
     /// True if an event can be skipped while a step is waited for as the first of a branch.
     fn skips(&self, test: &Test, event: usize, (cursor, lead): (&Cursor<'_>, Lead)) -> bool {
         match lead.arrow {
+            // "an event that another sequence takes comes in between"
             Some(Arrow::Next) => false,
+            _ if self.is_captured(event) => true,
             Some(Arrow::Any) | None => true,
             Some(Arrow::Relaxed) => {
                 let from = self.gap_from(cursor, event);

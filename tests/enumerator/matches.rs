@@ -78,7 +78,8 @@ fn without_ended_loops(matches: &[Match], events: &[Event]) -> Vec<Match> {
     let ended = |found: &&Match| {
         matches.iter().any(|earlier| {
             let length = earlier.captures.len();
-            found.captures.len() > length
+            earlier.moment.event.is_none()
+                && found.captures.len() > length
                 && found.captures[..length] == earlier.captures[..]
                 && events[found.captures[length].0].time >= earlier.moment.time
         })

@@ -89,11 +89,17 @@ impl Tree<'_> {
     }
 
     /// The events that an open loop can take: also those that are one too many, but none once the
-    /// time of a group is over that the loop ends.
+    /// time of a group is over that the loop ends, and that comes once.
     fn takes(&self, open: &LeftLoop) -> Guard {
         let LeftLoop { frames, index, how, .. } = open;
-        let here = Position::at(frames, *index, Wait::End);
-        let takes = self.fits_loop(open).and(Guard::At(Box::new(here), Box::new(Guard::InGroups)));
+        let mut takes = self.fits_loop(open);
+        let repeats = |depth: usize| {
+            quantifier(self.item(&frames[..depth], frames[depth].index)).max != Some(1)
+        };
+        if !(0..frames.len()).any(repeats) {
+            let here = Position::at(frames, *index, Wait::End);
+            takes = takes.and(Guard::At(Box::new(here), Box::new(Guard::InGroups)));
+        }
         if *how == Leaving::Begun {
             return takes;
         }

@@ -40,7 +40,8 @@ pub(super) struct OpenLoop {
     pub(super) bounded: Option<usize>,
 }
 
-/// A group with a `within` that a greedy loop ends: the loop can take nothing once that is over.
+/// A group with a `within` that a greedy loop ends: the loop can take nothing once that is over. Only
+/// groups that come once: of others, the time of the next repetition is on the same clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BoundedGroup {
     pub(super) within: Length,
@@ -61,6 +62,8 @@ pub(super) struct OpenLoops {
     pub(super) bounded: Vec<BoundedGroup>,
     /// The innermost of them that is being laid out.
     pub(super) inside: Option<usize>,
+    /// The number of groups that come again around what is being laid out.
+    pub(super) repeating: usize,
 }
 
 impl OpenLoops {
@@ -160,10 +163,15 @@ impl Builder {
             if transition.verb == Verb::Proceed {
                 // What is waited for behind it keeps the events by itself. There, an event that
                 // another branch captures passes.
-                let is_free = is_joint || !is_end;
-                let free = self.graph.guards.not(open.fits);
-                let kept = self.graph.guards.and(transition.guard, free);
-                let guard = if is_free { transition.guard } else { kept };
+                let role = self.graph.states[transition.target.index()].role;
+                let guard = if is_joint || !is_end {
+                    transition.guard
+                } else if role == Role::Stop {
+                    guard
+                } else {
+                    let free = self.graph.guards.not(open.fits);
+                    self.graph.guards.and(transition.guard, free)
+                };
                 let target = self.keep_for(transition.target, open)?;
                 let proceed = Transition { target, guard, ..transition };
                 self.graph.states[copy.index()].transitions.push(proceed);

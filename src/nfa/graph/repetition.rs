@@ -324,7 +324,10 @@ impl<'p> Builder {
         };
         let clocked = within.is_some() || cursor.item().gap.is_some() || alias.is_some();
         let outer = self.open_loops.inside;
-        let kept_within = within.filter(|_| ends_in_greedy_loop(body));
+        let repeats = usize::from(quantifier.max != Some(1));
+        self.open_loops.repeating += repeats;
+        let comes_once = self.open_loops.repeating == 0;
+        let kept_within = within.filter(|_| comes_once && ends_in_greedy_loop(body));
         // If a repetition can be empty, the first event can belong to the next one.
         let can_start = first || body.items.iter().all(is_nullable);
         let mut gap = if can_start { Self::inherited_gap(cursor) } else { None };
@@ -374,6 +377,7 @@ impl<'p> Builder {
             self.open_loops.bounded.push(BoundedGroup { within, clock, instance, outer });
         }
         let head = self.sequence(body, sink, context)?;
+        self.open_loops.repeating -= repeats;
         if kept_within.is_some() {
             self.open_loops.inside = outer;
             self.inside.pop();
