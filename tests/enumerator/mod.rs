@@ -12,11 +12,16 @@
 mod assign;
 mod branches;
 mod check;
+mod clause_engines;
+mod clause_hunt;
+mod clause_random;
+mod clauses;
 mod engines;
 mod evaluate;
 mod excluded;
 mod hunt;
 mod matches;
+mod partials;
 mod random;
 #[expect(dead_code, reason = "`skip`, `report` and `longest` are printed, and not generated yet")]
 mod rule;

@@ -97,7 +97,7 @@ pub(super) fn stream(random: &mut Random, types: &[usize]) -> Vec<Event> {
     let events = (0..length).map(|_| {
         time += random.pick(&[0, 1, 1, 1, 1, 2, 2, 3, 5]);
         let v = if random.one_in(12) { None } else { Some(random.between(0, 4)) };
-        Event { ty: random.pick(types), v, time }
+        Event { ty: random.pick(types), v, time, key: None }
     });
     events.collect()
 }

@@ -11,6 +11,8 @@ pub(super) struct Event {
     pub(super) ty: usize,
     pub(super) v: Option<i64>,
     pub(super) time: i64,
+    /// The value of its key; a rule without `key` reads none.
+    pub(super) key: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
