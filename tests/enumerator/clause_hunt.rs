@@ -271,3 +271,8 @@ fn assert_same(tally: &Tally) {
 fn clauses_choose_what_the_page_says() {
     assert_same(&hunt(2000, cases::rules));
 }
+
+#[test]
+fn partial_matches_time_out_and_give_way_as_the_page_says() {
+    assert_same(&hunt(2000, cases::rules_with_partials));
+}

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::clauses::{ClauseRule, Emitted, GiveWay, Having, Once, Suppress, steps, streams};
 use super::excluded;
+use super::partials;
 use super::random::{self, Random};
 use super::rule::{Comparison, Event, Report, Rule, Skip, TYPES};
 use super::shrink::{Case, shrink};
@@ -147,6 +148,24 @@ pub(super) fn rules(random: &mut Random) -> Vec<ClauseRule> {
         let rule = pattern(random, &|_| true);
         vec![with_clauses(random, rule, None)]
     }
+}
+
+/// Returns a random rule whose partial matches are enumerated: with timeouts, a limit, or both.
+pub(super) fn rules_with_partials(random: &mut Random) -> Vec<ClauseRule> {
+    let within = random.between(3, 12);
+    let pattern = loop {
+        let pattern = partials::plain(&pattern(random, &|_| true), within);
+        if let Some(pattern) = pattern.filter(|pattern| !pattern.stream().is_empty()) {
+            break pattern;
+        }
+    };
+    let mut rule = with_clauses(random, pattern, None);
+    if random.one_in(2) {
+        let gives_way = random.pick(&[GiveWay::Oldest, GiveWay::Newest]);
+        rule.limit = Some((1 + random.below(4), gives_way));
+    }
+    rule.rule.timeouts = rule.limit.is_none() || random.one_in(2);
+    vec![rule]
 }
 
 /// Returns a random pattern of a stream that fits.
