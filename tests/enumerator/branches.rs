@@ -179,7 +179,7 @@ impl<'a> Judge<'a> {
         let step = self.captures.iter().find(|(captured, _)| *captured == begin);
         let Some(&(_, step)) = step else { return true };
         for (number, item) in items.iter().enumerate() {
-            let lead = self.own_lead(items, number, lead);
+            let lead = own_lead(items, number, lead);
             match &item.kind {
                 Kind::Step { id, test, .. } if *id == step => {
                     return skipped.iter().all(|event| self.skips(test, *event, (cursor, lead)));
@@ -216,7 +216,7 @@ impl<'a> Judge<'a> {
     ) -> bool {
         let mut left_out: Vec<OpenLoop<'a>> = Vec::new();
         for (number, item) in items.iter().enumerate() {
-            let lead = self.own_lead(items, number, lead);
+            let lead = own_lead(items, number, lead);
             let skips = match &item.kind {
                 Kind::Step { test, .. } => {
                     skipped.iter().all(|event| self.skips(test, *event, (cursor, lead)))
@@ -247,18 +247,6 @@ impl<'a> Judge<'a> {
         false
     }
 
-    /// Returns how an item of a branch follows what is before the group.
-    fn own_lead(&self, items: &[Item], number: usize, lead: Lead) -> Lead {
-        let item = &items[number];
-        match number {
-            0 => lead,
-            _ => Lead {
-                arrow: Some(item.arrow),
-                gap: if item.gap == Gap::NONE { lead.gap } else { item.gap },
-            },
-        }
-    }
-
     /// True if an event can be skipped while a step is waited for as the first of a branch.
     fn skips(&self, test: &Test, event: usize, (cursor, lead): (&Cursor<'_>, Lead)) -> bool {
         match lead.arrow {
@@ -273,6 +261,18 @@ impl<'a> Judge<'a> {
                 is_early || !self.fits_some(&[test], event)
             }
         }
+    }
+}
+
+/// Returns how an item of a branch follows what is before the group.
+fn own_lead(items: &[Item], number: usize, lead: Lead) -> Lead {
+    let item = &items[number];
+    match number {
+        0 => lead,
+        _ => Lead {
+            arrow: Some(item.arrow),
+            gap: if item.gap == Gap::NONE { lead.gap } else { item.gap },
+        },
     }
 }
 

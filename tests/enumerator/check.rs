@@ -551,7 +551,7 @@ impl<'a> Judge<'a> {
             } else {
                 (&quantifier.until[..], &all[..])
             };
-            let inside = Place { until, deadline, own, repeats, ..place };
+            let inside = Place { until, repeats, deadline, own, ..place };
             cursor = self.content(body, content, cursor, lead, inside)?;
             self.group_without(&body.without, &events)?;
         }

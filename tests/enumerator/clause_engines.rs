@@ -104,13 +104,16 @@ fn text_of(value: &Value) -> String {
     }
 }
 
-/// Returns what the reference reports of the stream of one key, up to a time: the captured events,
-/// the time, the number of matches of the set, and true for a timeout.
+/// An output of the reference: the captured events, the time, the number of matches of the set, and
+/// true for a timeout.
+pub(super) type OfReference = (Vec<(i64, String)>, i64, usize, bool);
+
+/// Returns what the reference reports of the stream of one key, up to a time.
 pub(super) fn reference(
     rules: &RuleSet,
     records: &[Record],
     end: i64,
-) -> Result<Vec<(Vec<(i64, String)>, i64, usize, bool)>, String> {
+) -> Result<Vec<OfReference>, String> {
     let rule = &rules.rules()[0];
     let mut reference =
         Reference::<Record>::new(&rule.pattern, Vec::new()).map_err(|error| error.to_string())?;

@@ -31,8 +31,8 @@ fn number(name: &str) -> Option<u64> {
 
 /// Compares what everyone reports of a case.
 fn judge(case: &ClauseCase) -> Outcome {
-    let patterns = case.rules.iter().map(|rule| &rule.rule);
-    if let Some(name) = patterns.filter_map(super::excluded::reason).next() {
+    let mut patterns = case.rules.iter().map(|rule| &rule.rule);
+    if let Some(name) = patterns.find_map(super::excluded::reason) {
         return Outcome::Refused(name.to_string());
     }
     let rules = match RuleSet::parse(&case.text()) {
@@ -184,16 +184,13 @@ struct Tally {
     reporting: u64,
     too_many: u64,
     failures: u64,
-    /// The cases that differ in the pattern alone.
-    patterns: u64,
     refused: BTreeMap<String, u64>,
     kinds: BTreeMap<String, u64>,
     found: String,
 }
 
 impl Tally {
-    /// Records a failure with its smallest case. What differs in the pattern alone is counted, and
-    /// left to the hunt for patterns.
+    /// Records a failure with its smallest case, and whether a pattern differs without its clauses.
     fn fail(&mut self, seed: u64, case: ClauseCase) {
         let is_of_pattern = differs_in_pattern(&case);
         let fails = &mut |case: &ClauseCase| {
@@ -203,16 +200,13 @@ impl Tally {
         let small = cases::smallest(case, fails);
         let Outcome::Different(difference) = judge(&small) else { return };
         let text = described(&small);
-        if is_of_pattern {
-            self.patterns += 1;
-            println!("\n#{seed} in the pattern\n{text}\n{difference}");
-            return;
-        }
         self.failures += 1;
+        let place = if is_of_pattern { "in a pattern" } else { "in the clauses" };
         let times = self.kinds.entry(kind(&small)).or_default();
         *times += 1;
         if *times <= 2 {
-            let _ = writeln!(self.found, "\n#{seed} {}\n{text}\n{difference}", kind(&small));
+            let of = kind(&small);
+            let _ = writeln!(self.found, "\n#{seed} {place}: {of}\n{text}\n{difference}");
         }
     }
 }
@@ -256,23 +250,20 @@ fn hunt(cases: u64, make: fn(&mut Random) -> Vec<super::clauses::ClauseRule>) ->
     tally
 }
 
-fn assert_same(tally: &Tally) {
-    let Tally { judged, reporting, too_many, failures, patterns, refused, kinds, found } = tally;
-    println!(
-        "{judged} cases, {reporting} with outputs, {too_many} too large, {patterns} patterns differ; \
-         refused: {refused:?}"
-    );
-    println!("{kinds:#?}");
-    assert!(*failures == 0, "{failures} rules differ:{found}");
+/// Checks a hunt, and returns what it says of itself.
+fn summary(tally: &Tally) -> String {
+    let Tally { judged, reporting, too_many, failures, refused, kinds, found } = tally;
+    assert!(*failures == 0, "{failures} rules differ:{found}\n{kinds:#?}");
     assert!(reporting * 4 > *judged, "only {reporting} of {judged} cases report something");
+    format!("{judged} cases, {reporting} with outputs, {too_many} too large; refused: {refused:?}")
 }
 
 #[test]
 fn clauses_choose_what_the_page_says() {
-    assert_same(&hunt(2000, cases::rules));
+    println!("{}", summary(&hunt(2000, cases::rules)));
 }
 
 #[test]
 fn partial_matches_time_out_and_give_way_as_the_page_says() {
-    assert_same(&hunt(2000, cases::rules_with_partials));
+    println!("{}", summary(&hunt(2000, cases::rules_with_partials)));
 }

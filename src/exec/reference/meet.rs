@@ -96,7 +96,10 @@ impl<E: Event> Reference<E> {
                     Move::Stop(not, _) => violated.push(Violation { not: *not, way: way.clone() }),
                     Move::Proceed(target) if way.contains(target) => {}
                     Move::Proceed(target) => {
-                        open.push(([&way[..], &[target.clone()]].concat(), asked.clone()));
+                        open.push((
+                            [&way[..], std::slice::from_ref(target)].concat(),
+                            asked.clone(),
+                        ));
                     }
                     Move::Skip(_) => {}
                     other => {
