@@ -269,10 +269,7 @@ fn own_lead(items: &[Item], number: usize, lead: Lead) -> Lead {
     let item = &items[number];
     match number {
         0 => lead,
-        _ => Lead {
-            arrow: Some(item.arrow),
-            gap: if item.gap == Gap::NONE { lead.gap } else { item.gap },
-        },
+        _ => Lead { arrow: Some(item.arrow), gap: item.gap.and(lead.gap) },
     }
 }
 

@@ -269,7 +269,7 @@ impl<'a> Judge<'a> {
             // "The first step of a group follows as the outermost group that starts there."
             // A gap bounds the first event.
             let is_begun = nodes[..number].iter().any(|node| !events_of_node(node).is_empty());
-            let gap = if item.gap == Gap::NONE && !is_begun { lead.gap } else { item.gap };
+            let gap = if is_begun { item.gap } else { item.gap.and(lead.gap) };
             let own = Lead { arrow: Some(item.arrow), gap };
             let lead = if number == 0 { lead } else { own };
             cursor = match (&item.kind, node) {
@@ -654,15 +654,11 @@ impl<'a> Judge<'a> {
             if moment.event.is_none() {
                 continue;
             }
-            // "Where all steps after a greedy loop can be left out, no match is reported after
-            // events of the loop without one of them."
-            if open.followed && open.first.is_some() {
-                return Err("greedy before what can be left out");
-            }
-            // Nor is one where the event before it could have been the loop's.
+            // "Where everything after a greedy loop can be left out, a further repetition of a group
+            // around it included, an event that fits the loop completes no match."
             let fits = open.last.is_some_and(|last| self.fits_some(&open.heads, last));
-            if (open.followed || open.repeats) && open.first.is_none() && fits {
-                return Err("a loop that could have taken the last event");
+            if (open.followed || open.repeats) && fits {
+                return Err("an event that fits the loop completes nothing");
             }
         }
         Ok(())

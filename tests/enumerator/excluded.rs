@@ -1,7 +1,7 @@
 //! Shapes of rules that are left out: questions that the page does not decide, and differences that
 //! are not settled yet. Each has a name and a reason; an entry goes when it is settled.
 
-use super::rule::{Body, Branch, Condition, Item, Kind, Operand, Parts, Rule, Test};
+use super::rule::{Arrow, Body, Branch, Condition, Item, Kind, Operand, Parts, Rule, Test};
 
 /// Returns the name of the first shape that a rule has. `KLEENE_HUNT_INCLUDE` names shapes that are
 /// not left out, or is `all`.
@@ -24,6 +24,10 @@ fn in_body(body: &Body, around: Around) -> Option<&'static str> {
         Parts::Branches { branches, need } => branches.iter().find_map(|branch| {
             let several = *need > 1;
             let Branch::Sequence(items) = branch else { return None };
+            // What is kept for a loop that is left out before its branch has begun?
+            if several && items.first().is_some_and(heads_may_be_left_out) {
+                return Some("left-out-head-of-a-branch");
+            }
             // Is a match reported without what can be left out after a greedy loop?
             if several && items.last().is_some_and(ends_open) {
                 return Some("what-may-be-left-out-at-the-end-of-a-branch");
@@ -36,6 +40,10 @@ fn in_body(body: &Body, around: Around) -> Option<&'static str> {
 fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
     for (number, item) in items.iter().enumerate() {
         let (before, after) = (&items[..number], &items[number + 1..]);
+        // After which event does it come, where a silence that is a branch was over?
+        if item.arrow == Arrow::Next && follows_silence(before) {
+            return Some("next-behind-a-silence-of-branches");
+        }
         let found = match &item.kind {
             Kind::Step { test, quantifier, .. } => {
                 // Does an event that fits the step and its `until` end it before it has begun?
@@ -57,6 +65,9 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
                 let ends = around.repeats
                     && quantifier.is_greedy()
                     && after.iter().all(Item::may_be_empty);
+                let full = quantifier.is_greedy()
+                    && quantifier.max.is_some()
+                    && super::check::heads_of(&body.parts).into_iter().any(reads_prev);
                 // Flink's `greedy` has no effect on what comes a fixed number of times or not at all.
                 let fixed = quantifier.is_greedy()
                     && matches!(&body.parts, Parts::Sequence(items)
@@ -65,6 +76,7 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
                 // A group loop before what can be left out: is a match reported without it?
                 (quantifier.is_greedy() && optional_after)
                     .then_some("group-loop-before-what-may-be-left-out")
+                    .or(full.then_some("prev-in-a-full-greedy-loop"))
                     .or(until.then_some("until-of-what-may-be-left-out"))
                     .or(fixed.then_some("loop-of-a-loop"))
                     .or(ends.then_some("greedy-end-of-a-repeated-group"))
@@ -85,6 +97,41 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// True if what an item begins with can be left out.
+fn heads_may_be_left_out(item: &Item) -> bool {
+    let inner = match &item.kind {
+        Kind::Group { body, .. } => match &body.parts {
+            Parts::Sequence(items) => items.first().is_some_and(heads_may_be_left_out),
+            Parts::Branches { branches, .. } => branches.iter().any(|branch| match branch {
+                Branch::Sequence(items) => items.first().is_some_and(heads_may_be_left_out),
+                Branch::Silence { .. } => false,
+            }),
+        },
+        Kind::Step { .. } | Kind::Not { .. } => false,
+    };
+    inner || item.may_be_empty()
+}
+
+/// True if a silence that is a branch can be right before what follows the items.
+fn follows_silence(items: &[Item]) -> bool {
+    for item in items.iter().rev() {
+        let ends_in_silence = match &item.kind {
+            Kind::Group { body, .. } => match &body.parts {
+                Parts::Sequence(items) => follows_silence(items),
+                Parts::Branches { branches, .. } => branches.iter().any(|branch| match branch {
+                    Branch::Sequence(items) => follows_silence(items),
+                    Branch::Silence { .. } => true,
+                }),
+            },
+            Kind::Step { .. } | Kind::Not { .. } => false,
+        };
+        if ends_in_silence || !item.may_be_empty() {
+            return ends_in_silence;
+        }
+    }
+    false
 }
 
 /// True if an item has branches beside each other, of which one ends with a loop.

@@ -114,6 +114,12 @@ pub(super) struct Gap {
 
 impl Gap {
     pub(super) const NONE: Gap = Gap { least: None, most: None };
+
+    /// Returns the gap that keeps both bounds.
+    pub(super) fn and(self, other: Gap) -> Gap {
+        let most = [self.most, other.most].into_iter().flatten().min();
+        Gap { least: self.least.max(other.least), most }
+    }
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]

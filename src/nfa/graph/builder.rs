@@ -322,6 +322,8 @@ pub(super) fn has_time(item: &Item) -> bool {
     item.gap.is_some()
 }
 
-pub(super) fn is_greedy(quantifier: &Quantifier) -> bool {
-    matches!(quantifier.mode, LoopMode::Greedy | LoopMode::Longest)
+/// True if a loop keeps the events that it can take: it is greedy, and can repeat in more than one
+/// number.
+pub(super) fn keeps(quantifier: &Quantifier) -> bool {
+    matches!(quantifier.mode, LoopMode::Greedy | LoopMode::Longest) && quantifier.varies()
 }

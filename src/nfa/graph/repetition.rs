@@ -3,8 +3,7 @@
 use crate::hir::{Contiguity, Gap, ItemKind, LoopMode, Quantifier, Sequence, StepId};
 use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::graph::builder::{
-    Builder, Clock, Context, EnclosingGroup, Ignoring, ItemCursor, Repetition, WaitGuards,
-    is_greedy,
+    Builder, Clock, Context, EnclosingGroup, Ignoring, ItemCursor, Repetition, WaitGuards, keeps,
 };
 use crate::nfa::graph::check::is_nullable;
 use crate::nfa::graph::greedy::{BoundedGroup, OpenLoop};
@@ -435,12 +434,6 @@ fn ends_in_greedy_loop(sequence: &Sequence) -> bool {
         }
     }
     false
-}
-
-/// True if a loop keeps the events that it can take: it is greedy, and can repeat in more than one
-/// number.
-pub(super) fn keeps(quantifier: &Quantifier) -> bool {
-    is_greedy(quantifier) && quantifier.varies()
 }
 
 /// True if the item is a group that repeats: a `not` after it also holds inside of it.

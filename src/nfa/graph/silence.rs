@@ -13,9 +13,8 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::hir::{Item, ItemKind, Length};
 use crate::nfa::error::AutomatonError;
-use crate::nfa::graph::builder::Builder;
+use crate::nfa::graph::builder::{Builder, keeps};
 use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
-use crate::nfa::graph::repetition::keeps;
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
 
