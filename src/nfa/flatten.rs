@@ -220,8 +220,12 @@ fn resolve(
             flat.edges.push(new);
         }
     }
-    // A last `not` without a time waits until the time of the pattern is over.
-    if matches!(reach.pending, Some(Pending { bound: None, .. })) {
+    // A last `not` without a time waits until the time of the pattern is over, and a silence that is
+    // a branch until its own is: whatever bounds the other ways on.
+    if matches!(
+        reach.pending,
+        Some(Pending { bound: None, .. } | Pending { since: Since::Clock(_), .. })
+    ) {
         bounds = None;
     }
     let mut bounds = bounds.unwrap_or_default();
