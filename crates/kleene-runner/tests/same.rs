@@ -161,9 +161,10 @@ fn made_up(rules: &RuleSet, length: usize, jitter: usize, random: &mut Random) -
 
 #[test]
 fn all_rules_report_the_same_of_many_keys_in_any_order() {
-    let mut random = Random(7);
     let (mut outputs, mut divided) = (0, 0);
     for file in files("testdata/suite").into_iter().chain(files("patterns")) {
+        // A file's events do not depend on the other files: some rules explode on some streams.
+        let mut random = Random(7);
         let rules = RuleSet::from_path(&file).unwrap_or_else(|error| panic!("{error}"));
         for (bound, jitter) in [(None, 1), (Some(2), 4000), (Some(600), 700_000)] {
             let steps = made_up(&rules, 300, jitter, &mut random);
