@@ -21,6 +21,10 @@ struct Around {
 fn in_body(body: &Body, around: Around) -> Option<&'static str> {
     match &body.parts {
         Parts::Sequence(items) => in_items(items, around),
+        // Does the loop go on once the silence beside it is over, and the match is reported?
+        Parts::Branches { branches, need } if *need > 1 && has_silence_beside_loop(branches) => {
+            Some("loop-beside-a-silence")
+        }
         Parts::Branches { branches, need } => branches.iter().find_map(|branch| {
             let several = *need > 1;
             let Branch::Sequence(items) = branch else { return None };
@@ -97,6 +101,20 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// True if one of the branches is a silence, and another ends with what can go on.
+fn has_silence_beside_loop(branches: &[Branch]) -> bool {
+    let goes_on = |branch: &Branch| match branch {
+        Branch::Sequence(items) => items.last().is_some_and(|item| match &item.kind {
+            Kind::Step { quantifier, .. } => quantifier.varies(),
+            Kind::Group { .. } => true,
+            Kind::Not { .. } => false,
+        }),
+        Branch::Silence { .. } => false,
+    };
+    let is_silence = |branch: &Branch| matches!(branch, Branch::Silence { .. });
+    branches.iter().any(is_silence) && branches.iter().any(goes_on)
 }
 
 /// True if what an item begins with can be left out.

@@ -2,7 +2,7 @@
 
 use super::assign::Assigner;
 use super::check::{Match, judge};
-use super::rule::{Branch, Event, Item, Kind, Mode, Parts, Rule};
+use super::rule::{Event, Kind, Mode, Parts, Rule};
 
 /// The most assignments that are judged.
 const MOST_ASSIGNMENTS: usize = 20_000;
@@ -39,24 +39,11 @@ fn in_order(one: &Match, other: &Match) -> std::cmp::Ordering {
         .then_with(|| backwards(one).cmp(&backwards(other)))
 }
 
-/// True for a greedy loop before a silence that is last, or beside one: "its end is the end of the
-/// loop".
+/// True for a greedy loop before a silence that is last: "its end is the end of the loop".
 fn ends_with_its_silence(rule: &Rule) -> bool {
-    match &rule.body.parts {
-        Parts::Sequence(items) => match &items[..] {
-            [.., before, Item { kind: Kind::Not { time: Some(_), .. }, .. }] => {
-                ends_greedy(&before.kind)
-            }
-            [.., Item { kind: Kind::Group { body, .. }, .. }] => has_silence(&body.parts),
-            _ => false,
-        },
-        branches @ Parts::Branches { .. } => has_silence(branches),
-    }
-}
-
-fn has_silence(parts: &Parts) -> bool {
-    let is_silence = |branch: &Branch| matches!(branch, Branch::Silence { .. });
-    matches!(parts, Parts::Branches { branches, .. } if branches.iter().any(is_silence))
+    let Parts::Sequence(items) = &rule.body.parts else { return false };
+    let [.., before, last] = &items[..] else { return false };
+    matches!(last.kind, Kind::Not { time: Some(_), .. }) && ends_greedy(&before.kind)
 }
 
 fn ends_greedy(kind: &Kind) -> bool {
