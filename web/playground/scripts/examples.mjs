@@ -18,6 +18,7 @@ const FIELDS = {
 const OPTIONS = {
   "--out-of-order": (settings, value) => ({ ...settings, outOfOrder: value }),
   "--type": (settings, value) => ({ ...settings, type: value }),
+  "--type-field": (settings, value) => ({ ...settings, typeField: value }),
   "--end-of-time": (settings) => ({ ...settings, endOfTime: true }),
 };
 const FLAGS = ["--end-of-time"];
