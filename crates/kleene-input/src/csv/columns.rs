@@ -143,10 +143,22 @@ fn planned_value(field: &Field, cell: &str, reading: &Reading) -> Option<Value> 
     common.or_else(|| from_cell(&field.ty, cell, reading.spelling()).ok())
 }
 
-/// Returns the value of type `ty` that a cell stands for. A list is given as JSON, and a list of one
-/// also as the text of its item, unless the text could be several.
+/// Returns the value of type `ty` that a cell stands for.
 pub(super) fn from_cell(ty: &FieldType, cell: &str, spelling: Spelling) -> Result<Value, String> {
-    let FieldType::List(item) = ty else { return from_text(ty, cell, spelling) };
+    match ty {
+        FieldType::List(item) => list_from_cell(ty, item, cell, spelling),
+        _ => from_text(ty, cell, spelling),
+    }
+}
+
+/// Returns the list that a cell stands for. It is given as JSON, and a list of one also as the text of
+/// its item, unless the text could be several.
+fn list_from_cell(
+    ty: &FieldType,
+    item: &FieldType,
+    cell: &str,
+    spelling: Spelling,
+) -> Result<Value, String> {
     let is_one = !cell.starts_with(['[', '{']) && !cell.contains([',', ';', '|']) && cell != "null";
     list_from_text(ty, cell, spelling).or_else(|reason| {
         if !is_one || spelling.is_strict {
