@@ -79,8 +79,8 @@ pub(super) struct StepInfo {
     pub(super) most: Option<u32>,
     /// The repeated groups around it.
     pub(super) loops: Vec<usize>,
-    /// The steps of the outermost `and` or `of` around it: what each of them captures can come right
-    /// before it.
+    /// The steps of the outermost `and`, `of` or greedy `?` around it: what each of them captures can
+    /// come right before it, or before what it keeps.
     pub(super) beside: std::ops::Range<usize>,
 }
 

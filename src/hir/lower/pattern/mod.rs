@@ -370,13 +370,16 @@ impl<'a> RuleLowerer<'_, 'a> {
                 info.many |= many;
                 info.most = info.most.and(quant.quantifier.max);
                 info.explicit = take.alias.is_some();
+                self.note_kept(step, &quant);
                 Some(PlanKind::Step { step, resolved, quant })
             }
             Unit::Group(body, bound) => {
                 let within = bound.as_ref().and_then(|bound| self.bound(bound));
+                let first = self.steps.len();
                 let plan = self.inside_of(&quant, loops, |lowerer, loops| {
                     lowerer.plan_body(body, times, loops)
                 })?;
+                self.note_kept(first, &quant);
                 if quant.can_repeat() && plan.items.iter().all(PlanItem::can_be_empty) {
                     let message = "a group that can be empty is repeated";
                     self.report(
@@ -411,6 +414,16 @@ impl<'a> RuleLowerer<'_, 'a> {
                 })?;
                 self.plan_group(take, plan, quant, within, bound.as_ref().map(Dur::span))
             }
+        }
+    }
+
+    /// Notes that the steps from `first` on are greedy and come once or not at all: they keep the
+    /// events that fit them behind what they have captured.
+    fn note_kept(&mut self, first: usize, quant: &QuantPlan<'_>) {
+        let Quantifier { optional, mode, .. } = quant.quantifier;
+        if optional && mode == LoopMode::Greedy && !quant.can_repeat() {
+            let kept = first..self.steps.len();
+            self.steps[first..].iter_mut().for_each(|step| step.beside = kept.clone());
         }
     }
 
