@@ -46,8 +46,7 @@ impl Tree<'_> {
                 // completes nothing.
                 match &a_move {
                     Move::Skip(_) => {}
-                    Move::Proceed(target) if !matches!(target.wait, Wait::End | Wait::EndOfWay) => {
-                    }
+                    Move::Proceed(target) if target.wait != Wait::End => {}
                     Move::Proceed(_) => guard = guard.and(Guard::not(self.fits_loop(open))),
                     _ => guard = guard.and(Guard::not(self.takes(open))),
                 }
@@ -96,8 +95,10 @@ impl Tree<'_> {
         let repeats = |depth: usize| {
             quantifier(self.item(&frames[..depth], frames[depth].index)).max != Some(1)
         };
-        if !(0..frames.len()).any(repeats) {
-            let here = Position::at(frames, *index, Wait::End);
+        let once = (0..frames.len()).take_while(|depth| !repeats(*depth)).count();
+        if once > 0 {
+            let index = frames.get(once).map_or(*index, |frame| frame.index);
+            let here = Position::at(&frames[..once], index, Wait::End);
             takes = takes.and(Guard::At(Box::new(here), Box::new(Guard::InGroups)));
         }
         if *how == Leaving::Begun {

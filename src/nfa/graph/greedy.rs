@@ -108,6 +108,8 @@ impl Builder {
             let copy = self.like(state, open)?;
             self.open_loops.copies.insert((state, open), copy);
             self.open_loops.joints.entry(state).or_default().push((open, copy));
+            // A loop before this one may be open, too.
+            self.begin_joint(copy);
             return Ok(copy);
         }
         if self.graph.states[state.index()].transitions.is_empty() {
@@ -128,6 +130,7 @@ impl Builder {
     pub(super) fn end_joint(&mut self, joint: StateId) -> Result<(), AutomatonError> {
         for (open, copy) in self.open_loops.joints.remove(&joint).unwrap_or_default() {
             self.fill_for(joint, open, copy)?;
+            self.end_joint(copy)?;
         }
         Ok(())
     }
@@ -162,15 +165,16 @@ impl Builder {
             let is_end = self.is_end(transition.target);
             if transition.verb == Verb::Proceed {
                 // What is waited for behind it keeps the events by itself. There, an event that
-                // another branch captures passes.
+                // another branch captures passes. The end of a branch of `and` or `of` is not yet
+                // the end.
                 let role = self.graph.states[transition.target.index()].role;
-                let guard = if is_joint || !is_end {
-                    transition.guard
-                } else if role == Role::Stop {
+                let guard = if role == Role::Stop && !is_joint {
                     guard
-                } else {
+                } else if !is_joint && self.completes(transition.target) {
                     let free = self.graph.guards.not(open.fits);
                     self.graph.guards.and(transition.guard, free)
+                } else {
+                    transition.guard
                 };
                 let target = self.keep_for(transition.target, open)?;
                 let proceed = Transition { target, guard, ..transition };
@@ -203,6 +207,13 @@ impl Builder {
         let raw = &self.graph.states[state.index()];
         raw.role == Role::Normal
             && raw.transitions.iter().all(|transition| transition.verb == Verb::Proceed)
+    }
+
+    /// True if nothing but the end of the pattern is behind the state.
+    fn completes(&self, state: StateId) -> bool {
+        let raw = &self.graph.states[state.index()];
+        let is_final = raw.role == Role::Final;
+        is_final || !raw.transitions.is_empty() && self.is_end(state)
     }
 
     /// True if nothing is waited for any more in the state, or behind it.
