@@ -1,8 +1,8 @@
 //! What the page asks of `and`, `or` and `of`.
 
-use super::assign::{Node, events_of};
+use super::assign::{Content, Node, events_of, events_of_content, events_of_node};
 use super::check::{Cursor, Judge, Lead, OpenLoop, Place, Verdict, first_event, heads_of_items};
-use super::rule::{Arrow, Branch, Gap, Item, Kind, Parts, Test};
+use super::rule::{Arrow, Body, Branch, Gap, Item, Kind, Parts, Test};
 
 /// The branches, and what those that happen have.
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ impl<'a> Judge<'a> {
         choice: Choice<'a, '_>,
         cursor: Cursor<'a>,
         lead: Lead,
-        place: Place<'_>,
+        place: Place<'a, '_>,
     ) -> Result<Cursor<'a>, &'static str> {
         self.silences(choice, &cursor)?;
         self.unbegun(choice, &cursor, lead)?;
@@ -55,10 +55,9 @@ impl<'a> Judge<'a> {
                 (cursor.clone().in_later_branch(first), cursor.last.map(|_| Arrow::Any))
             };
             let lead = Lead { arrow, gap: if is_first { lead.gap } else { Gap::NONE } };
-            let followed = place.followed;
-            let place = Place { followed, ..place };
             ended = Some(self.sequence(items, nodes, cursor, lead, place)?);
         }
+        self.goes_on_no_more(choice, &cursor, place)?;
         Ok(self.joined(choice, cursor, ended))
     }
 
@@ -112,6 +111,75 @@ impl<'a> Judge<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A silence whose end reports the match ends it: "a loop beside it goes on no more."
+    fn goes_on_no_more(
+        &self,
+        choice: Choice<'_, '_>,
+        cursor: &Cursor<'_>,
+        place: Place<'a, '_>,
+    ) -> Verdict {
+        let Some(over) = choice.silence_ends(cursor.base).into_iter().flatten().max() else {
+            return Ok(());
+        };
+        let events = choice.chosen.iter().flatten().flat_map(|nodes| events_of(nodes));
+        let goes_on = events.into_iter().any(|event| self.time(event) >= over);
+        let mut branches = choice.branches.iter().zip(choice.chosen);
+        let was_complete = branches.all(|(branch, nodes)| match (branch, nodes) {
+            (Branch::Sequence(items), Some(nodes)) => self.is_complete_at(items, nodes, over),
+            _ => true,
+        });
+        if !place.followed && goes_on && was_complete {
+            return Err("the end of the silence ended the match");
+        }
+        Ok(())
+    }
+
+    /// True if a branch could have ended before a time.
+    fn is_complete_at(&self, items: &[Item], nodes: &[Node], time: i64) -> bool {
+        let is_before =
+            |events: Vec<usize>| events.into_iter().all(|event| self.time(event) < time);
+        let mut is_cut = false;
+        items.iter().zip(nodes).all(|(item, node)| {
+            if is_before(events_of_node(node)) && !is_cut {
+                return true;
+            }
+            let was_cut = std::mem::replace(&mut is_cut, true);
+            match (&item.kind, node) {
+                _ if was_cut => item.may_be_empty(),
+                (Kind::Step { quantifier, .. }, Node::Step(events)) => {
+                    events.iter().filter(|event| self.time(**event) < time).count()
+                        >= quantifier.min
+                }
+                (Kind::Group { body, quantifier }, Node::Group(contents)) => {
+                    let whole = |content: &&Content| is_before(events_of_content(content));
+                    let count = contents.iter().take_while(whole).count();
+                    count >= quantifier.min
+                        || count + 1 == quantifier.min
+                            && self.was_content_complete(body, &contents[count], time)
+                }
+                _ => true,
+            }
+        })
+    }
+
+    /// The same of one repetition of a group.
+    fn was_content_complete(&self, body: &Body, content: &Content, time: i64) -> bool {
+        match (&body.parts, content) {
+            (Parts::Sequence(items), Content::Sequence(nodes)) => {
+                self.is_complete_at(items, nodes, time)
+            }
+            (Parts::Branches { branches, .. }, Content::Branches(chosen)) => {
+                branches.iter().zip(chosen).all(|(branch, nodes)| match (branch, nodes) {
+                    (Branch::Sequence(items), Some(nodes)) => {
+                        self.is_complete_at(items, nodes, time)
+                    }
+                    _ => true,
+                })
+            }
+            _ => unreachable!("the assignment is one of this body"),
+        }
     }
 
     /// "Until enough have begun, an event is skipped only where each of the others skips it."

@@ -38,17 +38,29 @@ pub(super) struct Lead {
 
 /// What encloses a part.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct Place<'a, 'o> {
     /// The `until` of the group that the part stands in.
     pub(super) until: &'a [Test],
     /// True if something of the pattern follows.
     pub(super) followed: bool,
-    /// True if the group around it can come again.
+    /// True if the group around it can come more than once.
     pub(super) repeats: bool,
+    /// True if a further repetition of the group around it can follow.
+    pub(super) comes_again: bool,
     /// The time at which a group around it has run out of `within`.
     pub(super) deadline: Option<i64>,
+    /// The same of groups that come once.
+    pub(super) deadline_once: Option<i64>,
     /// The events of the innermost greedy group around it, which are the loop's own.
-    pub(super) own: &'a [usize],
+    pub(super) own: &'o [usize],
+}
+
+impl<'a> Place<'a, '_> {
+    /// Returns the `until` of the group around, if the group has begun.
+    fn until_once_begun(&self, cursor: &Cursor<'_>) -> &'a [Test] {
+        let has_begun = self.own.iter().any(|own| Some(*own) <= cursor.last);
+        if has_begun { self.until } else { &[] }
+    }
 }
 
 /// A `not` without a time that holds up to the next captured event.
@@ -66,6 +78,8 @@ pub(super) struct OpenLoop<'a> {
     /// What could be taken: the step, or what a repetition of the group can begin with.
     heads: Vec<&'a Test>,
     quantifier: &'a Quantifier,
+    /// The `until` of the group around it, which has begun.
+    group_until: &'a [Test],
     is_group: bool,
     lead: Lead,
     /// The loop's first event.
@@ -74,8 +88,8 @@ pub(super) struct OpenLoop<'a> {
     last: Option<usize>,
     min_time: Option<i64>,
     deadline: Option<i64>,
+    /// True if something of the pattern can follow, a further repetition of a group included.
     followed: bool,
-    repeats: bool,
     /// The events of the loop that may come later: they are its own.
     own: Vec<usize>,
 }
@@ -95,6 +109,7 @@ impl<'a> OpenLoop<'a> {
         quantifier.is_greedy().then(|| OpenLoop {
             heads,
             quantifier,
+            group_until: &[],
             is_group,
             lead,
             first: None,
@@ -102,7 +117,6 @@ impl<'a> OpenLoop<'a> {
             min_time: cursor.min_time,
             deadline: None,
             followed: true,
-            repeats: false,
             own: Vec::new(),
         })
     }
@@ -184,7 +198,15 @@ pub(super) fn judge(
         judge.leading(tests, *time, first)?;
     }
     let lead = Lead { arrow: None, gap: Gap::NONE };
-    let place = Place { until: &[], followed: false, repeats: false, deadline: None, own: &[] };
+    let place = Place {
+        until: &[],
+        followed: false,
+        repeats: false,
+        comes_again: false,
+        deadline: None,
+        deadline_once: None,
+        own: &[],
+    };
     let cursor = judge.content(&rule.body, content, Cursor::start(), lead, place)?;
     let moment = judge.moment(rule, &cursor, first, last)?;
     judge.ending(&cursor, moment)?;
@@ -241,7 +263,7 @@ impl<'a> Judge<'a> {
         content: &Content,
         cursor: Cursor<'a>,
         lead: Lead,
-        place: Place<'_>,
+        place: Place<'a, '_>,
     ) -> Result<Cursor<'a>, &'static str> {
         match (&body.parts, content) {
             (Parts::Sequence(items), Content::Sequence(nodes)) => {
@@ -261,7 +283,7 @@ impl<'a> Judge<'a> {
         nodes: &[Node],
         mut cursor: Cursor<'a>,
         lead: Lead,
-        place: Place<'_>,
+        place: Place<'a, '_>,
     ) -> Result<Cursor<'a>, &'static str> {
         for (number, (item, node)) in items.iter().zip(nodes).enumerate() {
             let followed = place.followed || items[number + 1..].iter().any(|item| !item.is_not());
@@ -332,7 +354,7 @@ impl<'a> Judge<'a> {
         events: &[usize],
         mut cursor: Cursor<'a>,
         lead: Lead,
-        place: Place<'_>,
+        place: Place<'a, '_>,
     ) -> Result<Cursor<'a>, &'static str> {
         let before = (cursor.last, cursor.min_time);
         for (number, &event) in events.iter().enumerate() {
@@ -355,14 +377,14 @@ impl<'a> Judge<'a> {
         let open = OpenLoop {
             heads: vec![test],
             quantifier,
+            group_until: place.until_once_begun(&cursor),
             is_group: false,
             lead,
             first: events.first().copied(),
             last: cursor.begun,
             min_time: before.1,
-            deadline: place.deadline.filter(|_| !place.repeats),
-            followed: place.followed,
-            repeats: place.repeats,
+            deadline: place.deadline_once,
+            followed: place.followed || place.comes_again,
             own: Vec::new(),
         };
         if quantifier.is_greedy() {
@@ -377,7 +399,7 @@ impl<'a> Judge<'a> {
         taken: Taken<'_>,
         cursor: &Cursor<'a>,
         lead: Lead,
-        place: Place<'_>,
+        place: Place<'a, '_>,
     ) -> Result<Cursor<'a>, &'static str> {
         let Taken { test, event } = taken;
         if !self.context().fits(test, event) {
@@ -478,7 +500,7 @@ impl<'a> Judge<'a> {
     /// "The `until` of a group is tested with each step of the group, from the first one on,
     /// alternatives included. It is not tested with the steps of a group inside." Before the first
     /// event of the group there is nothing to end.
-    fn group_until(&self, event: usize, place: Place<'_>) -> Verdict {
+    fn group_until(&self, event: usize, place: Place<'a, '_>) -> Verdict {
         let before = place.own.iter().filter(|own| **own < event).max();
         let start = before.map_or(event, |before| before + 1);
         if (start..=event).any(|other| self.fits_any(place.until, other)) {
@@ -491,6 +513,9 @@ impl<'a> Judge<'a> {
     /// True if a greedy loop can take an event at this moment.
     pub(super) fn could_take(&self, open: &OpenLoop<'_>, event: usize) -> bool {
         if open.deadline.is_some_and(|deadline| self.time(event) >= deadline) {
+            return false;
+        }
+        if self.fits_any(open.group_until, event) {
             return false;
         }
         let last = open.last.unwrap_or(event);
@@ -527,7 +552,7 @@ impl<'a> Judge<'a> {
         group: Group<'a, '_>,
         mut cursor: Cursor<'a>,
         lead: Lead,
-        place: Place<'_>,
+        place: Place<'a, '_>,
     ) -> Result<Cursor<'a>, &'static str> {
         let Group { body, quantifier, contents } = group;
         let before = (cursor.last, cursor.min_time);
@@ -543,15 +568,21 @@ impl<'a> Judge<'a> {
             if own_deadline.is_some_and(|deadline| last >= deadline) {
                 return Err("within of a group");
             }
-            let deadline = [own_deadline, place.deadline].into_iter().flatten().min();
+            let earliest = |other| [own_deadline, other].into_iter().flatten().min();
+            let deadline = earliest(place.deadline);
             let repeats = place.repeats || quantifier.max != Some(1);
+            let deadline_once =
+                if repeats { place.deadline_once } else { earliest(place.deadline_once) };
             // A step in parentheses is that step, and so are alternatives.
             let (until, own) = if group.is_step() {
                 (place.until, place.own)
             } else {
                 (&quantifier.until[..], &all[..])
             };
-            let inside = Place { until, repeats, deadline, own, ..place };
+            let is_last = quantifier.max.is_some_and(|max| number + 1 >= max);
+            let comes_again = place.comes_again || !is_last;
+            let inside =
+                Place { until, repeats, comes_again, deadline, deadline_once, own, ..place };
             cursor = self.content(body, content, cursor, lead, inside)?;
             self.group_without(&body.without, &events)?;
         }
@@ -564,14 +595,14 @@ impl<'a> Judge<'a> {
         let open = OpenLoop {
             heads: heads_of(&body.parts),
             quantifier,
+            group_until: place.until_once_begun(&cursor),
             is_group: true,
             lead,
             first: all.iter().min().copied(),
             last: cursor.begun,
             min_time: before.1,
-            deadline: place.deadline.filter(|_| !place.repeats),
-            followed: place.followed,
-            repeats: place.repeats,
+            deadline: place.deadline_once,
+            followed: place.followed || place.comes_again,
             own: Vec::new(),
         };
         if quantifier.is_greedy() {
@@ -651,15 +682,17 @@ impl<'a> Judge<'a> {
             if (start..end).any(|event| !self.is_captured(event) && self.could_take(open, event)) {
                 return Err("greedy at the end");
             }
-            if moment.event.is_none() {
-                continue;
-            }
-            // "Where everything after a greedy loop can be left out, a further repetition of a group
-            // around it included, an event that fits the loop completes no match."
-            let fits = open.last.is_some_and(|last| self.fits_some(&open.heads, last));
-            if (open.followed || open.repeats) && fits {
-                return Err("an event that fits the loop completes nothing");
-            }
+        }
+        // "Where everything after a greedy loop can be left out, a further repetition of a group
+        // around it included, an event that fits the loop completes no match."
+        let Some(event) = moment.event else { return Ok(()) };
+        let fits = |open: &OpenLoop<'_>| {
+            self.fits_some(&open.heads, event)
+                && !self.fits_any(&open.quantifier.until, event)
+                && !self.fits_any(open.group_until, event)
+        };
+        if cursor.open.iter().any(|open| open.followed && fits(open)) {
+            return Err("an event that fits the loop completes nothing");
         }
         Ok(())
     }

@@ -54,7 +54,8 @@ fn ends_greedy(kind: &Kind) -> bool {
                 Parts::Sequence(items) => items.last().is_some_and(|item| ends_greedy(&item.kind)),
                 Parts::Branches { .. } => false,
             };
-            (quantifier.varies() && quantifier.mode == Mode::Greedy) || inner
+            // In a group that is `each`, the loop goes on as the group does.
+            if quantifier.varies() { quantifier.mode == Mode::Greedy } else { inner }
         }
         Kind::Not { .. } => false,
     }
