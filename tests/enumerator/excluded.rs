@@ -26,10 +26,10 @@ fn in_body(body: &Body, around: Around) -> Option<&'static str> {
         Parts::Branches { branches, need } => branches.iter().find_map(|branch| {
             let several = *need > 1;
             let Branch::Sequence(items) = branch else { return None };
-            // From which event on is it open, or does a gap behind it count, if the branch is one of
-            // an `and` in an `and`, or of one that `any` leads to?
-            let unclear = around.branches || around.any;
-            if several && unclear && items.first().is_some_and(heads_may_be_left_out) {
+            // From which event on is it open, or does a gap or `next` behind it count, if the branch
+            // is one of alternatives in an `and`, or of an `and` that `any` leads to?
+            let unclear = around.branches || several && around.any;
+            if unclear && items.first().is_some_and(heads_may_be_left_out) {
                 return Some("left-out-head-of-a-branch");
             }
             in_items(items, Around { branches: around.branches || several, ..around })
@@ -54,7 +54,9 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
                             if quantifier.is_once()));
                 // Is the `until` tested while a step of a group in another branch is waited for?
                 let until = !quantifier.until.is_empty() && has_group_in_branch(&body.parts);
-                let any = item.arrow == Arrow::Any || number == 0 && around.any;
+                let any = item.arrow == Arrow::Any
+                    || quantifier.inner == Arrow::Any
+                    || number == 0 && around.any;
                 fixed
                     .then_some("loop-of-a-loop")
                     .or(until.then_some("until-of-branches-with-a-group"))
