@@ -159,8 +159,9 @@ fn list_from_cell(
     cell: &str,
     spelling: Spelling,
 ) -> Result<Value, String> {
-    let is_one = !cell.starts_with(['[', '{']) && !cell.contains([',', ';', '|']) && cell != "null";
     list_from_text(ty, cell, spelling).or_else(|reason| {
+        let is_one =
+            !cell.starts_with(['[', '{']) && !cell.contains([',', ';', '|']) && cell != "null";
         if !is_one || spelling.is_strict {
             return Err(reason);
         }
