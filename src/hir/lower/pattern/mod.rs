@@ -274,8 +274,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let branches: Vec<SequencePlan<'a>> =
             sequences.iter().map(|sequence| self.plan_sequence(sequence, times, loops)).collect();
         if count > 1 {
-            let beside = before..self.steps.len();
-            self.steps[before..].iter_mut().for_each(|step| step.beside = beside.clone());
+            self.note_beside(before);
         }
         if branches.len() > MAX_ALTERNATIVES {
             let message = format!("{} alternatives in one group", branches.len());
@@ -375,11 +374,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             Unit::Group(body, bound) => {
                 let within = bound.as_ref().and_then(|bound| self.bound(bound));
-                let first = self.steps.len();
                 let plan = self.inside_of(&quant, loops, |lowerer, loops| {
                     lowerer.plan_body(body, times, loops)
                 })?;
-                self.note_kept(first, &quant);
                 if quant.can_repeat() && plan.items.iter().all(PlanItem::can_be_empty) {
                     let message = "a group that can be empty is repeated";
                     self.report(
@@ -422,9 +419,14 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn note_kept(&mut self, first: usize, quant: &QuantPlan<'_>) {
         let Quantifier { optional, mode, .. } = quant.quantifier;
         if optional && mode == LoopMode::Greedy && !quant.can_repeat() {
-            let kept = first..self.steps.len();
-            self.steps[first..].iter_mut().for_each(|step| step.beside = kept.clone());
+            self.note_beside(first);
         }
+    }
+
+    /// Notes that each of the steps from `first` on can come right before each other.
+    fn note_beside(&mut self, first: usize) {
+        let beside = first..self.steps.len();
+        self.steps[first..].iter_mut().for_each(|step| step.beside = beside.clone());
     }
 
     /// Warns of an `of` that is an `or` or an `and`.
@@ -459,7 +461,10 @@ impl<'a> RuleLowerer<'_, 'a> {
         plan: impl FnOnce(&mut Self, &mut Vec<usize>) -> T,
     ) -> T {
         if !quant.can_repeat() {
-            return plan(self, loops);
+            let first = self.steps.len();
+            let planned = plan(self, loops);
+            self.note_kept(first, quant);
+            return planned;
         }
         self.traits.loop_count += 1;
         loops.push(self.traits.loop_count);
