@@ -209,11 +209,13 @@ impl Builder {
             && raw.transitions.iter().all(|transition| transition.verb == Verb::Proceed)
     }
 
-    /// True if nothing but the end of the pattern is behind the state.
+    /// True if nothing is waited for any more, and the pattern is complete: the end of a branch of
+    /// `and` or `of` leads nowhere by itself.
     fn completes(&self, state: StateId) -> bool {
         let raw = &self.graph.states[state.index()];
-        let is_final = raw.role == Role::Final;
-        is_final || !raw.transitions.is_empty() && self.is_end(state)
+        let mut targets = raw.transitions.iter().map(|transition| transition.target);
+        let mut leads_on = || self.is_end(state) && targets.any(|target| self.completes(target));
+        raw.role == Role::Final || leads_on()
     }
 
     /// True if nothing is waited for any more in the state, or behind it.
