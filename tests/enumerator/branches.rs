@@ -21,11 +21,7 @@ impl Choice<'_, '_> {
 
 /// Returns the steps that can begin a branch.
 pub(super) fn heads(branches: &[Branch]) -> Vec<&Test> {
-    let sequences = branches.iter().filter_map(|branch| match branch {
-        Branch::Sequence(items) => Some(items),
-        Branch::Silence { .. } => None,
-    });
-    sequences.flat_map(|items| heads_of_items(items)).collect()
+    branches.iter().flat_map(|branch| heads_of_items(branch.items())).collect()
 }
 
 impl<'a> Judge<'a> {
@@ -123,45 +119,49 @@ impl<'a> Judge<'a> {
         let Some(over) = choice.silence_ends(cursor.base).into_iter().flatten().max() else {
             return Ok(());
         };
-        let events = choice.chosen.iter().flatten().flat_map(|nodes| events_of(nodes));
-        let goes_on = events.into_iter().any(|event| self.time(event) >= over);
-        let mut branches = choice.branches.iter().zip(choice.chosen);
-        let was_complete = branches.all(|(branch, nodes)| match (branch, nodes) {
-            (Branch::Sequence(items), Some(nodes)) => self.is_complete_at(items, nodes, over),
-            _ => true,
-        });
+        let mut events = choice.chosen.iter().flatten().flat_map(|nodes| events_of(nodes));
+        let goes_on = events.any(|event| self.time(event) >= over);
+        let was_complete = self.are_complete_at(choice.branches, choice.chosen, over);
         if !place.followed && goes_on && was_complete {
             return Err("the end of the silence ended the match");
         }
         Ok(())
     }
 
-    /// True if a branch could have ended before a time.
+    /// True if each branch that happens could have ended before a time.
+    fn are_complete_at(
+        &self,
+        branches: &[Branch],
+        chosen: &[Option<Vec<Node>>],
+        time: i64,
+    ) -> bool {
+        branches.iter().zip(chosen).all(|(branch, nodes)| {
+            nodes.as_ref().is_none_or(|nodes| self.is_complete_at(branch.items(), nodes, time))
+        })
+    }
+
+    /// True if a sequence could have ended before a time: what comes later is more of a loop, and
+    /// what may be left out behind it.
     fn is_complete_at(&self, items: &[Item], nodes: &[Node], time: i64) -> bool {
         let is_before =
             |events: Vec<usize>| events.into_iter().all(|event| self.time(event) < time);
-        let mut is_cut = false;
-        items.iter().zip(nodes).all(|(item, node)| {
-            if is_before(events_of_node(node)) && !is_cut {
-                return true;
+        let Some(cut) = nodes.iter().position(|node| !is_before(events_of_node(node))) else {
+            return true;
+        };
+        let has_enough = match (&items[cut].kind, &nodes[cut]) {
+            (Kind::Step { quantifier, .. }, Node::Step(events)) => {
+                events.iter().filter(|event| self.time(**event) < time).count() >= quantifier.min
             }
-            let was_cut = std::mem::replace(&mut is_cut, true);
-            match (&item.kind, node) {
-                _ if was_cut => item.may_be_empty(),
-                (Kind::Step { quantifier, .. }, Node::Step(events)) => {
-                    events.iter().filter(|event| self.time(**event) < time).count()
-                        >= quantifier.min
-                }
-                (Kind::Group { body, quantifier }, Node::Group(contents)) => {
-                    let whole = |content: &&Content| is_before(events_of_content(content));
-                    let count = contents.iter().take_while(whole).count();
-                    count >= quantifier.min
-                        || count + 1 == quantifier.min
-                            && self.was_content_complete(body, &contents[count], time)
-                }
-                _ => true,
+            (Kind::Group { body, quantifier }, Node::Group(contents)) => {
+                let whole = |content: &&Content| is_before(events_of_content(content));
+                let count = contents.iter().take_while(whole).count();
+                count >= quantifier.min
+                    || count + 1 == quantifier.min
+                        && self.was_content_complete(body, &contents[count], time)
             }
-        })
+            _ => true,
+        };
+        has_enough && items[cut + 1..].iter().all(Item::may_be_empty)
     }
 
     /// The same of one repetition of a group.
@@ -171,12 +171,7 @@ impl<'a> Judge<'a> {
                 self.is_complete_at(items, nodes, time)
             }
             (Parts::Branches { branches, .. }, Content::Branches(chosen)) => {
-                branches.iter().zip(chosen).all(|(branch, nodes)| match (branch, nodes) {
-                    (Branch::Sequence(items), Some(nodes)) => {
-                        self.is_complete_at(items, nodes, time)
-                    }
-                    _ => true,
-                })
+                self.are_complete_at(branches, chosen, time)
             }
             _ => unreachable!("the assignment is one of this body"),
         }

@@ -82,10 +82,8 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
 /// True if a branch has a group inside.
 fn has_group_in_branch(parts: &Parts) -> bool {
     let Parts::Branches { branches, .. } = parts else { return false };
-    branches.iter().any(|branch| match branch {
-        Branch::Sequence(items) => items.iter().any(|item| matches!(item.kind, Kind::Group { .. })),
-        Branch::Silence { .. } => false,
-    })
+    let mut items = branches.iter().flat_map(Branch::items);
+    items.any(|item| matches!(item.kind, Kind::Group { .. }))
 }
 
 /// True if what an item begins with can be left out.
@@ -93,10 +91,10 @@ fn heads_may_be_left_out(item: &Item) -> bool {
     let inner = match &item.kind {
         Kind::Group { body, .. } => match &body.parts {
             Parts::Sequence(items) => items.first().is_some_and(heads_may_be_left_out),
-            Parts::Branches { branches, .. } => branches.iter().any(|branch| match branch {
-                Branch::Sequence(items) => items.first().is_some_and(heads_may_be_left_out),
-                Branch::Silence { .. } => false,
-            }),
+            Parts::Branches { branches, .. } => branches
+                .iter()
+                .filter_map(|branch| branch.items().first())
+                .any(heads_may_be_left_out),
         },
         Kind::Step { .. } | Kind::Not { .. } => false,
     };
@@ -150,10 +148,9 @@ fn ends_open(item: &Item) -> bool {
     let inner = match &item.kind {
         Kind::Group { body, .. } => match &body.parts {
             Parts::Sequence(items) => items.last().is_some_and(ends_open),
-            Parts::Branches { branches, .. } => branches.iter().any(|branch| match branch {
-                Branch::Sequence(items) => items.last().is_some_and(ends_open),
-                Branch::Silence { .. } => false,
-            }),
+            Parts::Branches { branches, .. } => {
+                branches.iter().filter_map(|branch| branch.items().last()).any(ends_open)
+            }
         },
         Kind::Step { .. } | Kind::Not { .. } => false,
     };

@@ -210,10 +210,19 @@ impl Body {
     pub(super) fn has(&self, step: usize) -> bool {
         match &self.parts {
             Parts::Sequence(items) => items.iter().any(|item| item.has(step)),
-            Parts::Branches { branches, .. } => branches.iter().any(|branch| match branch {
-                Branch::Sequence(items) => items.iter().any(|item| item.has(step)),
-                Branch::Silence { .. } => false,
-            }),
+            Parts::Branches { branches, .. } => {
+                branches.iter().flat_map(Branch::items).any(|item| item.has(step))
+            }
+        }
+    }
+}
+
+impl Branch {
+    /// The items of a sequence; a silence has none.
+    pub(super) fn items(&self) -> &[Item] {
+        match self {
+            Branch::Sequence(items) => items,
+            Branch::Silence { .. } => &[],
         }
     }
 }
