@@ -217,7 +217,7 @@ impl<'a> Judge<'a> {
         let (begins, ends) = (choice.begins(), choice.silence_ends(cursor.base));
         let first = begins.iter().flatten().min().copied();
         // At the start of the pattern, there is nothing before the first event.
-        let start = match cursor.last {
+        let start = match cursor.group_from.or(cursor.last) {
             Some(last) => last + 1,
             None => first.map_or(self.events.len(), |first| first + 1),
         };

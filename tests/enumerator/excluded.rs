@@ -4,11 +4,14 @@
 use super::rule::{Arrow, Body, Branch, Item, Kind, Parts, Rule};
 
 /// Returns the name of the first shape that a rule has. `KLEENE_HUNT_INCLUDE` names shapes that are
-/// not left out, or is `all`.
+/// not left out, or is `all`; with `KLEENE_HUNT_ONLY` all rules without these are left out.
 pub(super) fn reason(rule: &Rule) -> Option<&'static str> {
     let included = std::env::var("KLEENE_HUNT_INCLUDE").unwrap_or_default();
-    in_body(&rule.body, Around { branches: false, any: false })
-        .filter(|name| included != "all" && !included.split(',').any(|one| one == *name))
+    let is_included = |name: &str| included == "all" || included.split(',').any(|one| one == name);
+    match in_body(&rule.body, Around { branches: false, any: false }) {
+        Some(name) => (!is_included(name)).then_some(name),
+        None => std::env::var_os("KLEENE_HUNT_ONLY").map(|_| "none-of-the-shapes"),
+    }
 }
 
 /// What stands around a body.
