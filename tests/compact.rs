@@ -72,6 +72,35 @@ fn what_a_match_skips_leaves_no_group_that_is_over() {
     assert_eq!(restored.expect("it is whole").0.stats().partials, 0);
 }
 
+/// As many `a` as `b` and `c`: all triples are complete with the last `a`.
+#[test]
+fn what_multiplies_is_never_made_whatever_a_match_drops() {
+    let n = 300;
+    for (skip, due) in [
+        ("skip past last", 1),
+        ("skip to next report first 3", 3),
+        ("skip to first y", 1),
+        ("skip to last x", 1),
+        ("skip none report first 3", 3),
+    ] {
+        let rules = rules(&format!(
+            "match a as w -> any b as x -> any c as y -> a as z  within 1h  {skip}"
+        ));
+        let mut engine = builder(&rules).sorted().build().expect("it can be run");
+        let mut reported = Vec::new();
+        for at in 0..=3 * n {
+            let ty = ["a", "b", "c", "a"][usize::try_from(at / n).expect("it is small")];
+            engine.push(&event(&rules, ty, at, at), &mut reported).expect("no limit fails");
+        }
+        let values = shown(&reported);
+        assert_eq!(values.len(), due, "{skip}: {values:?}");
+        assert_eq!(values[0], [0, n, 2 * n, 3 * n], "{skip}: the first in the defined order");
+        assert_eq!(engine.stats().overflowed, 0, "{skip}");
+        let most = 100 * n.unsigned_abs();
+        assert!(engine.steps() < most, "{skip}: {} steps", engine.steps());
+    }
+}
+
 #[test]
 fn a_set_is_listed_up_to_the_limit() {
     let rules = rules(SETS);

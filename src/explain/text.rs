@@ -94,10 +94,7 @@ fn strategy(of: &Explanation<'_>) -> String {
         _ if listed => format!("{picked}; not compact, as {LIMIT_COUNTS}"),
         Strategy::General => {
             let reason = of.program.why_general().unwrap_or("nothing else fits");
-            let skip = &of.rule.pattern.skip.strategy;
-            let multiplies = of.program.is_explosive
-                && matches!(skip, SkipStrategy::None | SkipStrategy::ToNext);
-            match of.program.why_not_compact().filter(|_| multiplies) {
+            match of.program.why_not_compact().filter(|_| of.program.is_explosive) {
                 Some(why) => format!("general, as {reason}; not compact, as {why}"),
                 None => format!("general, as {reason}"),
             }

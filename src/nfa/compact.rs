@@ -1,8 +1,8 @@
 //! The compact form: which patterns can be held in it, and which ought to be.
 //!
-//! A pattern is explosive if an event can be skipped and captured by the same partial match, and
-//! matches drop nothing but what has the same start. Its partial matches then multiply with the
-//! events of a key. The compact form holds those that have the same future as one group.
+//! A pattern is explosive if an event can be skipped and captured by the same partial match. Its
+//! partial matches then multiply with the events of a key, whatever a match drops. The compact form
+//! holds those that have the same future as one group.
 
 use std::sync::Arc;
 
@@ -24,12 +24,8 @@ impl Parts<'_> {
     /// Returns what the compact form needs. The error says in words why a pattern cannot be held in
     /// it.
     pub(super) fn as_compact(&self, reads_back: bool) -> Result<Compact, &'static str> {
-        match self.skip.strategy {
-            SkipStrategy::None | SkipStrategy::ToNext if !self.waits() => {}
-            SkipStrategy::None | SkipStrategy::ToNext => {
-                return Err("`ordered` makes matches wait for older partial matches");
-            }
-            _ => return Err("a match drops partial matches that started with other events"),
+        if self.waits() {
+            return Err("`ordered` makes matches wait for older partial matches");
         }
         if self.report_timeouts {
             return Err("`on timeout` reports each partial match");
@@ -57,14 +53,19 @@ impl Parts<'_> {
     }
 
     /// True if the partial matches of a key can multiply: one event leads a partial match along
-    /// several branches, and one of these captures the event.
+    /// several branches, and one of these captures the event. With `skip past last`, a branch that
+    /// completes the match drops the others.
     pub(super) fn is_explosive(&self) -> bool {
+        let drops_all = self.skip.strategy == SkipStrategy::PastLast;
+        let goes_on = |action: Action| match action {
+            Action::Take { target, .. } => !drops_all || self.states[target.index()].live,
+            _ => false,
+        };
         (0..self.decisions.node_count()).any(|node| match self.decisions.node(node) {
             Decision::Several(edges) => {
                 let actions = self.decisions.edges(edges).iter();
                 let actions = actions.map(|edge| self.automaton.edges[*edge as usize].action);
-                let captures = actions.clone().filter(|one| matches!(one, Action::Take { .. }));
-                captures.count() > 0 && actions.count() > 1
+                actions.clone().any(goes_on) && actions.count() > 1
             }
             Decision::Ask => true,
             _ => false,

@@ -1,6 +1,6 @@
 //! A pattern compiled to a program.
 
-use crate::hir::{Pattern, Report};
+use crate::hir::{Pattern, Report, SkipStrategy};
 use crate::nfa::cache::CompileCache;
 use crate::nfa::comparison::{FieldComparison, field_comparison};
 use crate::nfa::error::AutomatonError;
@@ -55,9 +55,10 @@ impl Program {
             matches!(plan, Plan::General(_)) && shared.registers.iter().any(Register::holds_values);
         let compact = parts.as_compact(extracted.reads_back);
         let is_explosive = parts.is_explosive();
-        let prefers_compact = compact.is_ok()
-            && !matches!(plan, Plan::Window(_))
-            && (is_explosive || pattern.report != Report::All);
+        let lists_matches =
+            pattern.report != Report::All && pattern.skip.strategy != SkipStrategy::PastLast;
+        let prefers_compact =
+            compact.is_ok() && !matches!(plan, Plan::Window(_)) && (is_explosive || lists_matches);
         let program = Program {
             shared,
             conditions: extracted.conditions.into(),

@@ -49,7 +49,10 @@ pub(super) fn compile(
             reports.push(report(layout.pattern, diagnostic, files));
         }
         let is_compact = program.prefers_compact && rule.limit.is_none();
-        if is_compact && rule.pattern.report != hir::Report::All {
+        // With `skip past last`, a set gives a match or two, however large it is.
+        let drops_all = program.skip().strategy == SkipStrategy::PastLast;
+        let is_bounded = program.timing.within.is_some();
+        if is_compact && (rule.pattern.report != hir::Report::All || drops_all && is_bounded) {
             let (file, span) = layout.pattern;
             let source = &files[file].0;
             reports.retain(|report| !is_of_loop(report, source, span));

@@ -18,7 +18,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Dag, DagNode, NONE, Preference, index, marked};
+use super::{Dag, DagEvent, DagNode, NONE, Preference, index, marked};
 use crate::hir::StepId;
 
 /// An event with its step: the event's index in the upper half, so that numbers have the order of
@@ -149,6 +149,36 @@ pub(in crate::exec) fn firsts(dag: &Dag, root: u32) -> Vec<Vec<Packed>> {
         parts.extend(restricted(&dag, root, |event| event <= middle));
     }
     found
+}
+
+/// The chains of a node that have one start.
+pub(in crate::exec) struct OfStart {
+    pub(in crate::exec) start: DagEvent,
+    dag: Dag,
+    root: u32,
+}
+
+impl OfStart {
+    /// Returns the chains of the oldest start among those with this sequence number or a later one.
+    pub(in crate::exec) fn oldest_from(dag: &Dag, root: u32, seq: u64) -> Option<OfStart> {
+        let (later, root) = restricted(dag, root, |event| dag.moments[event as usize].seq >= seq)?;
+        let oldest = later.nodes[root as usize].oldest;
+        let (part, root) = restricted(&later, root, |event| event == oldest)?;
+        Some(OfStart { start: dag.moments[oldest as usize], dag: part, root })
+    }
+
+    /// The first chain in the defined order.
+    pub(in crate::exec) fn first(&self) -> Vec<Packed> {
+        self.dag.best_nodes(self.root).map(packed).collect()
+    }
+
+    pub(in crate::exec) fn count(&self) -> u64 {
+        self.dag.count(self.root).0
+    }
+
+    pub(in crate::exec) fn listing(&self) -> ChainListing {
+        ChainListing::new(&self.dag, self.root, Direction::Forward)
+    }
 }
 
 /// True if the chains have few events in all.

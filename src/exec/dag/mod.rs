@@ -25,7 +25,7 @@ use std::cmp::Ordering;
 use crate::hir::StepId;
 
 use listing::packed;
-pub(super) use listing::{ChainListing, Direction, Packed, firsts, renumbered, unpacked};
+pub(super) use listing::{ChainListing, Direction, OfStart, Packed, firsts, renumbered, unpacked};
 
 /// Stands for no node, and for the step of a union.
 pub(super) const NONE: u32 = u32::MAX;

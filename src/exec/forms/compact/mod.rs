@@ -1,6 +1,6 @@
 //! The compact form: groups of partial matches with the same future, and a graph of their events.
 //!
-//! When it applies: `skip none` and `skip to next`, if nothing is reported at deadlines, no
+//! When it applies: every `skip` without `ordered`, if nothing is reported at deadlines, no
 //! condition reads captured events except through registers, and no event says how long a match may
 //! take. [`nfa::compact`](crate::nfa::Compact) has the whole list, and `kleene explain` says what
 //! holds for a pattern. The planner picks the form if one partial match can both skip and capture

@@ -4,7 +4,9 @@ use super::groups::{MatchGroups, RunGroup};
 use crate::event::Event;
 use crate::exec::captured::Captures;
 use crate::exec::captures::{CaptureArena, NIL};
-use crate::exec::dag::{ChainListing, Dag, DagEvent, Direction, NONE, Packed, firsts, unpacked};
+use crate::exec::dag::{
+    ChainListing, Dag, DagEvent, Direction, NONE, OfStart, Packed, firsts, unpacked,
+};
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::{Matcher, update_register};
 use crate::exec::open::Open;
@@ -13,11 +15,20 @@ use crate::exec::registers::{RegisterFile, Registers, UNSET};
 use crate::exec::run::{Completed, Run};
 use crate::exec::set::{self, GraphSet, SetRef};
 use crate::exec::store::Store;
-use crate::hir::{Report, SkipStrategy};
+use crate::hir::{Report, SkipStrategy, StepId};
 use crate::time::Timestamp;
 
 /// The maximum number of open partial matches of a key that are listed.
 const MOST_OPEN: usize = 1000;
+
+/// What a skip strategy leaves of a set of matches.
+struct Chosen {
+    matches: Vec<Vec<Packed>>,
+    /// The number of matches that are left and were not listed.
+    unlisted: u64,
+    /// The partial matches that started before this sequence number are dropped.
+    dropped: u64,
+}
 
 impl<E: Event> Matcher<E> {
     /// Reports the matches of a node, and drops partial matches by the skip strategy. Returns the
@@ -36,12 +47,68 @@ impl<E: Event> Matcher<E> {
         if completed == NONE {
             return 0;
         }
-        if self.program.skip.strategy == SkipStrategy::ToNext {
-            let firsts = firsts(&groups.dag, completed);
-            self.report_firsts(store, key, (groups, &firsts), at, sink);
-            return 0;
+        let chosen = match self.program.skip.strategy {
+            SkipStrategy::None => {
+                return self.report_graph(store, (&groups.dag, completed), at, sink);
+            }
+            SkipStrategy::ToNext => {
+                Chosen { matches: firsts(&groups.dag, completed), unlisted: 0, dropped: 0 }
+            }
+            _ => self.chosen(&groups.dag, completed),
+        };
+        self.report_chosen(store, key, (groups, &chosen), at, sink);
+        chosen.unlisted
+    }
+
+    /// Returns what a skip strategy that drops older starts leaves of the matches of a node, in the
+    /// defined order.
+    ///
+    /// The first match of the oldest start is left. If it drops its own start, as it always does
+    /// with `skip past last`, the next one is the first of the oldest start that is left. Otherwise
+    /// all matches of the start are left, up to one that drops it.
+    fn chosen(&self, dag: &Dag, completed: u32) -> Chosen {
+        let mut chosen = Chosen { matches: Vec::new(), unlisted: 0, dropped: 0 };
+        let mut from = 0;
+        while let Some(of_start) = OfStart::oldest_from(dag, completed, from) {
+            let seq = of_start.start.seq;
+            let first = of_start.first();
+            chosen.dropped = chosen.dropped.max(self.dropped_up_to(&first, dag.moments()));
+            if chosen.dropped > seq {
+                chosen.matches.push(first);
+            } else {
+                self.list_of_start(&of_start, dag.moments(), &mut chosen);
+            }
+            from = chosen.dropped.max(seq + 1);
         }
-        self.report_graph(store, (&groups.dag, completed), at, sink)
+        chosen
+    }
+
+    /// Adds the matches of a start up to one that drops it, as many as are listed of a set.
+    fn list_of_start(&self, of_start: &OfStart, moments: &[DagEvent], chosen: &mut Chosen) {
+        let (mut listing, mut listed) = (of_start.listing(), 0);
+        while chosen.dropped <= of_start.start.seq
+            && chosen.matches.len() < self.limits.matches_per_set
+            && let Some(path) = listing.next()
+        {
+            listed += 1;
+            chosen.dropped = chosen.dropped.max(self.dropped_up_to(path, moments));
+            chosen.matches.push(path.to_vec());
+        }
+        if chosen.dropped <= of_start.start.seq {
+            chosen.unlisted = chosen.unlisted.saturating_add(of_start.count() - listed);
+        }
+    }
+
+    /// Returns the sequence number up to which a match drops what has started, this one excluded.
+    fn dropped_up_to(&self, path: &[Packed], moments: &[DagEvent]) -> u64 {
+        let of_step = |step: StepId| move |item: &&Packed| unpacked(**item).1 == step;
+        let seq = |item: &Packed| moments[unpacked(*item).0].seq;
+        match self.program.skip.strategy {
+            SkipStrategy::None | SkipStrategy::ToNext => 0,
+            SkipStrategy::PastLast => path.first().map_or(0, |last| seq(last) + 1),
+            SkipStrategy::ToFirst(step) => path.iter().rev().find(of_step(step)).map_or(0, seq),
+            SkipStrategy::ToLast(step) => path.iter().find(of_step(step)).map_or(0, seq),
+        }
     }
 
     /// Reports what the pattern's `report` chooses of a set. Returns the number of matches that it
@@ -106,18 +173,19 @@ impl<E: Event> Matcher<E> {
         wanted - listed
     }
 
-    /// Reports the first match of each start, and drops all that started with the same events.
-    fn report_firsts(
+    /// Reports the matches that the skip strategy leaves of a set, and drops the partial matches
+    /// that they drop: all that started with the same events, or before an event of a match.
+    fn report_chosen(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
-        (groups, firsts): (&mut MatchGroups, &[Vec<Packed>]),
+        (groups, chosen): (&mut MatchGroups, &Chosen),
         at: Timestamp,
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         let moments = groups.dag.moments();
-        let mut starts = Vec::with_capacity(firsts.len());
-        for path in firsts {
+        let mut starts = Vec::with_capacity(chosen.matches.len());
+        for path in &chosen.matches {
             let head = chain(path, moments, &mut store.arena);
             let (Some(first), Some(last)) = (path.last(), path.first()) else { continue };
             let (first, last) = (moments[unpacked(*first).0], moments[unpacked(*last).0]);
@@ -133,9 +201,12 @@ impl<E: Event> Matcher<E> {
         }
         self.report_completed(store, key, at, sink);
         // Of a group whose newest start goes, what is out of time goes, too.
-        groups.collect(store, &mut { NONE }, |start| {
-            starts.binary_search(&start.seq).is_err() && self.end(start) > at.as_millis()
-        });
+        let goes_on = |start: &DagEvent| match self.program.skip.strategy {
+            SkipStrategy::ToNext => starts.binary_search(&start.seq).is_err(),
+            _ => start.seq >= chosen.dropped,
+        };
+        let is_open = |start: &DagEvent| goes_on(start) && self.end(start) > at.as_millis();
+        groups.collect(store, &mut { NONE }, is_open);
     }
 
     /// Returns the open partial matches in their order, the first of them if there are many.
