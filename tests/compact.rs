@@ -101,6 +101,38 @@ fn what_multiplies_is_never_made_whatever_a_match_drops() {
     }
 }
 
+/// The runs of a busy key become groups, which hold each event once.
+#[test]
+fn a_busy_key_reports_what_a_quiet_one_does() {
+    for body in [
+        "match a{1..} as x -> b within 1h",
+        "match a{3..} as x -> b within 1h skip to next",
+        "match a{2..} -> any b as y -> c within 1h skip none",
+        "match (a -> c?){2..} as x -> b within 1h",
+        "match a{3} -> c{2..} -> b within 1h skip past last",
+        "match a -> a[v < 0] or b within 1h skip none",
+    ] {
+        let rules = rules(body);
+        let run = |builder: EngineBuilder<Record>| {
+            let (mut reported, mut most) = (Vec::new(), 0);
+            let mut engine = builder.sorted().build().expect("it can be run");
+            for at in 0..120 {
+                let ty = if at % 40 == 39 { "b" } else { ["a", "a", "a", "c"][at % 4] };
+                let at = i64::try_from(at).expect("it is small");
+                engine.push(&event(&rules, ty, at, at), &mut reported).expect("no limit fails");
+                most = most.max(engine.stats().captured_bytes);
+            }
+            (shown(&reported), engine.stats().partials, most)
+        };
+        let (grouped, listed) = (run(builder(&rules)), run(builder(&rules).general_strategy()));
+        assert_eq!(grouped.0, listed.0, "{body}");
+        assert!(!grouped.0.is_empty(), "{body} matches nothing here");
+        assert_eq!(grouped.1, listed.1, "{body}: open partial matches");
+        // Each event once, and a node or two for each.
+        assert!(grouped.2 < 120 * 400, "{body}: {} bytes, {} listed", grouped.2, listed.2);
+    }
+}
+
 #[test]
 fn a_set_is_listed_up_to_the_limit() {
     let rules = rules(SETS);

@@ -86,8 +86,14 @@ fn step_keys(sequence: &Sequence, words: &Words<'_>, lines: &mut Vec<String>) {
     }
 }
 
+/// What becomes of a key with many partial matches.
+const BUSY: &str =
+    "; a key with many of them holds those with the same future as one group, as the compact form";
+
 /// Describes the strategy, and why it was picked.
 fn strategy(of: &Explanation<'_>) -> String {
+    let groups = of.program.groups_busy_keys() && of.rule.limit.is_none();
+    let busy = if groups { BUSY } else { "" };
     let listed = of.rule.limit.is_some() && of.program.prefers_compact;
     let picked = if listed { of.program.strategy_of_runs() } else { of.program.strategy() };
     match picked {
@@ -96,11 +102,11 @@ fn strategy(of: &Explanation<'_>) -> String {
             let reason = of.program.why_general().unwrap_or("nothing else fits");
             match of.program.why_not_compact().filter(|_| of.program.is_explosive) {
                 Some(why) => format!("general, as {reason}; not compact, as {why}"),
-                None => format!("general, as {reason}"),
+                None => format!("general, as {reason}{busy}"),
             }
         }
-        Strategy::Deterministic => String::from(
-            "deterministic, as an event leads a partial match along one branch at most",
+        Strategy::Deterministic => format!(
+            "deterministic, as an event leads a partial match along one branch at most{busy}"
         ),
         Strategy::SharedSuffix => String::from(
             "shared suffix, as each later partial match is a suffix of the oldest, which alone is kept",

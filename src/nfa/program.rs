@@ -76,6 +76,16 @@ impl Program {
         self.automaton.timing.within
     }
 
+    /// True if the partial matches of a busy key, which are runs at first, become groups of the
+    /// compact form: later events read nothing of what was captured, so that many of them have the
+    /// same future.
+    pub(crate) fn groups_busy_keys(&self) -> bool {
+        matches!(self.strategy(), Strategy::General | Strategy::Deterministic)
+            && self.compact.is_ok()
+            && self.registers.is_empty()
+            && self.clocks == 0
+    }
+
     /// Returns the strategy that the shape of the automaton allows.
     pub fn strategy(&self) -> Strategy {
         if self.prefers_compact { Strategy::Compact } else { self.strategy_of_runs() }

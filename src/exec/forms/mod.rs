@@ -248,6 +248,8 @@ impl<E: Event> Matcher<E> {
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> usize {
         let kind = match self.form() {
+            // A busy key has groups until nothing is open.
+            FormKind::Runs if self.can_group() => key.kind(),
             FormKind::Runs => FormKind::Runs,
             // A key whose partial matches were carried over from another rule goes on with them.
             _ if key.has_runs() => FormKind::Runs,
@@ -369,7 +371,7 @@ impl<E: Event> Matcher<E> {
     pub(crate) fn import(&self, store: &mut Store<E>, image: Image<E>) -> KeyState {
         let kind = image.form;
         let mut key = of_form!(kind, import(self, store, image));
-        if kind != self.form() {
+        if kind != self.form() && !(kind == FormKind::Compact && self.can_group()) {
             self.convert_to_runs(store, &mut key);
         }
         key

@@ -13,6 +13,7 @@
 //! Which test holds it: `tests/conformance.rs` against Flink CEP, and `tests/properties.rs` against
 //! the reference matcher.
 
+use super::compact::CompactForm;
 use super::{FormContract, FormImage, KeyState};
 use crate::event::Event;
 use crate::exec::captured::Captures;
@@ -38,10 +39,15 @@ impl<E: Event> FormContract<E> for RunsForm {
         matcher: &Matcher<E>,
         store: &mut Store<E>,
         key: &mut KeyState,
-        PushedEvent { event, seq, .. }: PushedEvent<'_, E>,
+        arrival: PushedEvent<'_, E>,
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> usize {
+        let PushedEvent { event, seq, .. } = arrival;
         let time = event.time();
+        if key.runs().len() >= matcher.grouped_runs {
+            matcher.group_runs(store, key, time);
+            return CompactForm::push(matcher, store, key, arrival, sink);
+        }
         let in_place = matcher.runs_in_place();
         let is_due = if in_place {
             // Runs are in the order of their start, and nothing else has deadlines.

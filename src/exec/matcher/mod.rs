@@ -109,6 +109,10 @@ impl Default for Limits {
 /// or equal runs to merge, the test takes 0.6 to 1.2 us.
 const SEVERAL_BRANCHES: usize = 8;
 
+/// The number of runs from which a key is busy. In builds with debug assertions few are enough, so
+/// that tests see both forms.
+const BUSY: usize = if cfg!(debug_assertions) { 4 } else { 32 };
+
 /// A compiled pattern, ready to match.
 ///
 /// A matcher is immutable and cheap to clone. The changing state is in the [`Store`] and the
@@ -153,6 +157,8 @@ pub struct Matcher<E> {
     /// The number of runs up to which a key is certainly within the limits; 0 if the steps of a run
     /// depend on its captured events.
     pub(super) unchecked_runs: usize,
+    /// The number of runs from which a key's runs become groups of the compact form.
+    pub(super) grouped_runs: usize,
 }
 
 /// The strategies that a matcher may use.
@@ -180,6 +186,7 @@ impl<E> Clone for Matcher<E> {
             most_runs: self.most_runs,
             run_steps: self.run_steps,
             unchecked_runs: self.unchecked_runs,
+            grouped_runs: self.grouped_runs,
         }
     }
 }
@@ -223,6 +230,7 @@ impl<E: Event> Matcher<E> {
             most_runs: 0,
             run_steps: 1,
             unchecked_runs: 0,
+            grouped_runs: usize::MAX,
         };
         matcher.decided()
     }
@@ -281,7 +289,23 @@ impl<E: Event> Matcher<E> {
             strategy => strategy,
         };
         let unchecked_runs = if self.program.reads_back { 0 } else { most_runs };
-        Matcher { strategy, most_runs, run_steps, unchecked_runs, ..self }
+        let grouped_runs = if self.groups_busy_keys(strategy) { BUSY } else { usize::MAX };
+        Matcher { strategy, most_runs, run_steps, unchecked_runs, grouped_runs, ..self }
+    }
+
+    /// True if the runs of a busy key become groups. A limit of partial matches that is set counts
+    /// them one by one: they stay runs.
+    fn groups_busy_keys(&self, strategy: Strategy) -> bool {
+        self.program.groups_busy_keys()
+            && strategy == self.program.strategy()
+            && self.choice == StrategyChoice::Planned
+            && !self.limits.is_of_rule
+            && self.limits.partial_matches_per_key >= Limits::default().partial_matches_per_key
+    }
+
+    /// True if a key can have groups.
+    pub(super) fn can_group(&self) -> bool {
+        self.strategy == Strategy::Compact || self.grouped_runs < usize::MAX
     }
 
     /// Returns the limits of the matcher.

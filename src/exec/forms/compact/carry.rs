@@ -21,7 +21,7 @@ use crate::exec::migrate::Migration;
 use crate::exec::registers::RegisterFile;
 use crate::exec::store::Store;
 use crate::exec::times::Times;
-use crate::nfa::{Compact, StateId, Strategy};
+use crate::nfa::{Compact, StateId};
 
 impl<E: Event> Matcher<E> {
     /// Returns the groups of a key of another matcher as they go on from `now`, with registers in
@@ -36,7 +36,7 @@ impl<E: Event> Matcher<E> {
         let (Ok(from), Ok(to)) = (&old.program.compact, &self.program.compact) else {
             return None;
         };
-        let is_compact = self.strategy == Strategy::Compact && migration.keeps_steps();
+        let is_compact = self.can_group() && migration.keeps_steps();
         let all = || groups.all.iter().flat_map(|group| &group.configurations);
         if !is_compact || !all().all(|one| is_known(migration, (from, to), one.state)) {
             return None;

@@ -21,6 +21,7 @@
 
 mod advance;
 mod carry;
+mod grouping;
 mod groups;
 mod image;
 mod outcomes;
