@@ -12,7 +12,7 @@
 //!
 //! Which test holds it: `a_rule_among_many_reports_what_it_reports_alone` in `tests/many_rules.rs`.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::event::Event;
 use crate::exec::PrefilterOutcome;
@@ -58,12 +58,14 @@ pub(in crate::stream) struct Route<E> {
     pub(in crate::stream) index: Option<Index>,
     /// The events that can advance the open state of some of the other rules.
     pub(in crate::stream) moves: Option<Index>,
-    /// A bit for each rule, set if it is one of the other rules and any event can advance its open
-    /// state.
-    movable: Vec<u64>,
+    /// The other rules whose open state any event can advance.
+    ///
+    /// This and `answered` are no tables by the number of the rule: each type would have tables as
+    /// long as all rules, which are gigabytes for 100,000 rules over 25,000 types.
+    movable: HashSet<u32>,
     /// By rule: the condition that need not be tested again for an event that finds the rule in
     /// `index`.
-    answered: Vec<Option<ConditionId>>,
+    answered: HashMap<u32, ConditionId>,
 }
 
 /// A rule that is alone in reading the events of a type.
@@ -101,8 +103,8 @@ impl<E: Event> Route<E> {
             direct: None,
             index: None,
             moves: None,
-            movable: Vec::new(),
-            answered: Vec::new(),
+            movable: HashSet::new(),
+            answered: HashMap::new(),
         }
     }
 
@@ -153,14 +155,14 @@ impl<E: Event> Route<E> {
     /// True if any event may advance or end the open state of a rule of the `index`.
     #[inline]
     pub(in crate::stream) fn moves(&self, rule: u32) -> bool {
-        self.movable.get(rule as usize / 64).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
+        self.movable.contains(&rule)
     }
 
     /// Returns the condition that need not be tested again for an event that finds the rule in
     /// `index`.
     #[inline]
     pub(in crate::stream) fn answered(&self, rule: u32) -> Option<ConditionId> {
-        self.answered.get(rule as usize).copied().flatten()
+        self.answered.get(&rule).copied()
     }
 
     /// True if there is a rule of the `index` whose open state any event may advance or end.
@@ -181,8 +183,7 @@ impl<E: Event> Route<E> {
                 return When::Always;
             }
             let when = When::starts(program(rule), ty);
-            answered.resize(rule as usize + 1, None);
-            answered[rule as usize] = when.answered(program(rule), ty);
+            answered.extend(when.answered(program(rule), ty).map(|condition| (rule, condition)));
             when
         });
         let mut always = self.always.iter().peekable();
@@ -191,11 +192,7 @@ impl<E: Event> Route<E> {
             .filter(|subscription| always.next_if_eq(&subscription).is_none())
             .collect();
         self.moves = Index::new(&mut others, |rule| When::moves(program(rule), ty));
-        for (rule, _) in others {
-            let word = rule as usize / 64;
-            self.movable.resize(self.movable.len().max(word + 1), 0);
-            self.movable[word] |= 1 << (rule % 64);
-        }
+        self.movable.extend(others.into_iter().map(|(rule, _)| rule));
     }
 }
 
