@@ -24,7 +24,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     ) -> (Vec<TypeId>, Vec<KeyPart>) {
         let Some((source, clause)) = key else {
             // Of a single event it does not matter what it belongs to.
-            let is_one_event = matches!(self.steps.as_slice(), [one] if !one.many && !one.negated);
+            let is_one_event = matches!(&*self.steps, [one] if !one.many && !one.negated);
             if has_match && !is_one_event {
                 let message = format!("the rule `{}` has no `key`", rule.node);
                 self.report(

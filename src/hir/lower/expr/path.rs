@@ -268,18 +268,10 @@ impl RuleLowerer<'_, '_> {
     }
 
     pub(super) fn find_step(&self, name: &str) -> StepLookup {
-        let named = || {
-            let steps = self.steps.iter().enumerate();
-            steps.filter(|(_, step)| !step.negated && *step.name == *name)
-        };
-        // A name that someone chose goes before one that a type gave.
-        let is_chosen = named().any(|(_, step)| step.explicit);
-        let chosen = named().filter(|(_, step)| step.explicit || !is_chosen);
-        let mut found = chosen.map(|(index, _)| index);
-        match (found.next(), found.next()) {
-            (None, _) => StepLookup::Nothing,
-            (Some(step), None) => StepLookup::One(step),
-            (Some(first), Some(second)) => StepLookup::Several(first, second),
+        match *self.steps.named(name) {
+            [] => StepLookup::Nothing,
+            [step] => StepLookup::One(step),
+            [first, second, ..] => StepLookup::Several(first, second),
         }
     }
 
