@@ -5,6 +5,8 @@
 //! at most once, as a lexer's table does for characters. Conditions that the type alone decides are
 //! not tested at all.
 
+use std::borrow::Cow;
+
 use hashbrown::HashMap;
 
 use crate::hir::ConditionId;
@@ -18,6 +20,9 @@ const MAX_TESTS: usize = 64;
 
 /// The largest number of looks at guards in all, so that large automata compile quickly.
 const MAX_WORK: usize = 4_000_000;
+
+/// The number of parts from which the parts of a guard are looked up by the type of the event.
+const MANY_PARTS: usize = 16;
 
 /// The decision trees, by state and event type.
 #[derive(Debug, Default)]
@@ -146,6 +151,7 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
         ids: HashMap::new(),
         edges: Vec::new(),
         lists: HashMap::new(),
+        many: HashMap::new(),
         tests: 0,
         work: 0,
     };
@@ -210,6 +216,38 @@ pub(super) enum RunPhase {
     Waits,
 }
 
+/// The parts of a guard by the type of the events that they are about.
+///
+/// `until`, `not` and `without` can have thousands of types, and then each of these types has a
+/// column: with a look at all parts for each type, 96,000 types took 12 seconds.
+#[derive(Default)]
+struct PartsByType {
+    /// The parts that are neutral for events of all other types.
+    of_type: HashMap<TypeId, Vec<GuardId>>,
+    /// The parts that can decide for events of any type.
+    of_any_type: Vec<GuardId>,
+}
+
+impl PartsByType {
+    fn new(tables: &Tables<'_>, parts: &[GuardId], decisive: Decisive) -> PartsByType {
+        let type_of = |guard: &Guard| tables.conditions[guard.condition()?.index()].0;
+        let mut by_type = PartsByType::default();
+        for part in parts {
+            // A condition is false for events of other types, and its negation true.
+            let ty = match (&tables.guards[part.index()], decisive) {
+                (guard, Decisive::True) => type_of(guard),
+                (Guard::Not(inner), Decisive::False) => type_of(&tables.guards[inner.index()]),
+                _ => None,
+            };
+            match ty {
+                Some(ty) => by_type.of_type.entry(ty).or_default().push(*part),
+                None => by_type.of_any_type.push(*part),
+            }
+        }
+        by_type
+    }
+}
+
 struct Trees<'a> {
     tables: &'a Tables<'a>,
     /// The type of the event; `None` for a type that no condition names.
@@ -221,6 +259,8 @@ struct Trees<'a> {
     ids: HashMap<Decision, u32>,
     edges: Vec<u32>,
     lists: HashMap<Box<[u32]>, Range>,
+    /// The guards of many parts, by type.
+    many: HashMap<GuardId, PartsByType>,
     /// The number of tests in the tree so far.
     tests: usize,
     work: usize,
@@ -314,8 +354,14 @@ impl Trees<'_> {
                 Truth::False => Truth::True,
                 ask @ Truth::Ask(_) => ask,
             },
-            Guard::And(parts) => self.look_at_all(parts, known, Decisive::False),
-            Guard::Or(parts) => self.look_at_all(parts, known, Decisive::True),
+            Guard::And(parts) => {
+                let parts = self.parts_to_look_at(guard, parts, Decisive::False);
+                self.look_at_all(&parts, known, Decisive::False)
+            }
+            Guard::Or(parts) => {
+                let parts = self.parts_to_look_at(guard, parts, Decisive::True);
+                self.look_at_all(&parts, known, Decisive::True)
+            }
             Guard::Condition(condition) => {
                 let (ty, is_always) = self.tables.conditions[condition.index()];
                 if ty.is_some() && ty != self.ty {
@@ -330,6 +376,28 @@ impl Trees<'_> {
                 Self::answer(guard, known)
             }
         }
+    }
+
+    /// Returns the parts of a guard without those that the type of the event makes neutral, if the
+    /// parts are many.
+    fn parts_to_look_at<'p>(
+        &mut self,
+        guard: GuardId,
+        parts: &'p [GuardId],
+        decisive: Decisive,
+    ) -> Cow<'p, [GuardId]> {
+        if parts.len() < MANY_PARTS {
+            return Cow::Borrowed(parts);
+        }
+        let tables = self.tables;
+        let by_type =
+            self.many.entry(guard).or_insert_with(|| PartsByType::new(tables, parts, decisive));
+        let own = self.ty.and_then(|ty| by_type.of_type.get(&ty));
+        let mut parts = by_type.of_any_type.clone();
+        parts.extend(own.into_iter().flatten());
+        // Guards have their parts in the order of ids.
+        parts.sort_unstable();
+        Cow::Owned(parts)
     }
 
     /// Returns the value of several guards together. One `decisive` guard decides all.
