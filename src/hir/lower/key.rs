@@ -182,7 +182,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             first = first.or(Some((ty, own)));
             kind = kind.or(field_kind);
-            if !fields.iter().any(|(of, _)| *of == ty) {
+            // The entries of one type are next to each other.
+            if fields.last().is_none_or(|(of, _)| *of != ty) {
                 fields.push((ty, field));
             }
         }
