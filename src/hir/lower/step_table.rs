@@ -1,18 +1,20 @@
 //! The steps of a pattern while its rule is checked, by number and by name.
 
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
 use super::Site;
+use super::names::Takes;
 use super::terms::StepInfo;
 
 /// The steps of a pattern. Conditions name steps, and both can be many: a name is found without a
 /// look at all steps.
 ///
-/// The other facts of a step can be changed in place. Its name, `explicit` and `negated` only
-/// change by [`StepTable::rename`].
+/// Only [`StepTable::rename`] changes the name of a step. Its type, `negated` and `group` never
+/// change. Its other facts can be changed in place.
 #[derive(Default)]
 pub(super) struct StepTable {
     all: Vec<StepInfo>,
@@ -20,6 +22,8 @@ pub(super) struct StepTable {
     chosen: HashMap<Arc<str>, Vec<usize>>,
     /// By name: the other steps that capture events, in order.
     given: HashMap<Arc<str>, Vec<usize>>,
+    /// By what they take: the steps that capture events, in order.
+    capturing: BTreeMap<Option<Takes>, Vec<usize>>,
 }
 
 impl StepTable {
@@ -29,6 +33,9 @@ impl StepTable {
         if !step.negated {
             let names = if step.explicit { &mut self.chosen } else { &mut self.given };
             names.entry(step.name.clone()).or_default().push(number);
+            if !step.group {
+                self.capturing.entry(step.ty).or_default().push(number);
+            }
         }
         self.all.push(step);
         number
@@ -55,6 +62,11 @@ impl StepTable {
     pub(super) fn named(&self, name: &str) -> &[usize] {
         let chosen = self.chosen(name);
         if chosen.is_empty() { self.given.get(name).map_or(&[], Vec::as_slice) } else { chosen }
+    }
+
+    /// Returns the steps that capture events by what they take, in order.
+    pub(super) fn capturing(&self) -> impl Iterator<Item = (Option<Takes>, &[usize])> {
+        self.capturing.iter().map(|(takes, steps)| (*takes, &**steps))
     }
 
     /// Returns the steps for which someone chose this name, in order.
