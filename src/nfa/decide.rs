@@ -13,6 +13,7 @@ use crate::hir::ConditionId;
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::{Action, Edge, Range, State, StateId, index_range};
 use crate::schema::TypeId;
+use crate::util::sparse::SparseTable;
 
 /// The largest number of tests in one tree. A state that needs more is tested transition by
 /// transition.
@@ -27,11 +28,9 @@ const MANY_PARTS: usize = 16;
 /// The decision trees, by state and event type.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
-    /// The types that conditions name, sorted. A table by the number of the type would be faster by
-    /// a comparison or two, and as long as the schema: 100,000 rules over 100,000 types would have
-    /// 20 GB of them.
-    types: Box<[TypeId]>,
-    /// A column for each of `types`, and the last for all other types.
+    /// The column of each type that a condition names.
+    by_type: SparseTable<u32>,
+    /// The columns. The last is for types that no condition names.
     columns: Box<[Column]>,
     nodes: Box<[Decision]>,
     edges: Box<[u32]>,
@@ -74,8 +73,7 @@ impl Decisions {
     /// The column of an event type.
     #[inline]
     pub(crate) fn column(&self, ty: TypeId) -> &Column {
-        let column = self.types.binary_search(&ty).unwrap_or(self.types.len());
-        &self.columns[column]
+        &self.columns[self.by_type.get(ty.index()) as usize]
     }
 
     /// Returns the tree for a partial match that waits in `state`.
@@ -98,7 +96,7 @@ impl Decisions {
     /// Returns the heap size in bytes.
     pub(super) fn heap_size(&self) -> usize {
         let of_column = |column: &Column| size_of_val(&*column.roots);
-        size_of_val(&*self.types)
+        self.by_type.heap_size()
             + size_of_val(&*self.columns)
             + self.columns.iter().map(of_column).sum::<usize>()
             + size_of_val(&*self.nodes)
@@ -142,6 +140,8 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
     types.sort_unstable();
     types.dedup();
     let width = types.len() + 1;
+    let last = u32::try_from(types.len()).unwrap_or(u32::MAX);
+    let by_type: Vec<(usize, u32)> = types.iter().map(|ty| ty.index()).zip(0..).collect();
     let mut trees = Trees {
         tables,
         ty: None,
@@ -174,7 +174,12 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
         Column { roots, begins, is_still }
     });
     let columns = columns.collect();
-    Decisions { types: types.into(), columns, nodes: trees.nodes.into(), edges: trees.edges.into() }
+    Decisions {
+        by_type: SparseTable::new(&by_type, last),
+        columns,
+        nodes: trees.nodes.into(),
+        edges: trees.edges.into(),
+    }
 }
 
 /// Returns the states that a partial match can wait in. If the start leads back to itself, nothing
