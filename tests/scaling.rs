@@ -56,6 +56,16 @@ fn costs_in_proportion(what: &str, n: usize, text: impl Fn(usize) -> String) {
     panic!("{what} of {n}, {} and {} parts took {seen:?}", 2 * n, 4 * n);
 }
 
+/// Four times the text may make rules and automata that take a little more than four times the
+/// memory. Sizes are counted, so that a busy machine changes nothing.
+fn takes_memory_in_proportion(what: &str, n: usize, text: impl Fn(usize) -> String) {
+    let [small, large] = [n, 4 * n].map(|n| {
+        let rules = RuleSet::parse(&text(n)).unwrap_or_else(|error| panic!("{what}: {error}"));
+        rules.memory_usage()
+    });
+    assert!(large <= 5 * small, "{what} of {n} and {} parts: {small} and {large} bytes", 4 * n);
+}
+
 #[test]
 fn steps() {
     costs_in_proportion("steps", 2000, |n| rule(&list(n, " -> ", |_| "a".into())));
@@ -70,6 +80,13 @@ fn steps_that_ask_what_others_captured() {
     costs_in_proportion("captured values", 500, |n| {
         let rest = list(n, " -> ", |i| format!("a[v > s{i}.v] as s{}", i + 1));
         rule(&format!("a as s0 -> {rest}"))
+    });
+    costs_in_proportion("values of the step before", 5000, |n| {
+        let rest = list(n, " -> ", |i| format!("a[v > s{i}.v] as s{}", i + 1));
+        rule(&format!("a as s0 -> {rest}"))
+    });
+    costs_in_proportion("values of the event before", 3000, |n| {
+        rule(&format!("a -> {}", list(n, " -> ", |_| "a[v > prev.v]".into())))
     });
     costs_in_proportion("aggregates", 300, |n| {
         let all = list(n, " and ", |i| format!("sum(y.v + {i}) > 0"));
@@ -124,6 +141,60 @@ fn defines_and_rules() {
     });
     costs_in_proportion("rules with mistakes", 8000, |n| {
         list(n, "\n", |i| format!("rule r{i} {{ match }}"))
+    });
+}
+
+#[test]
+fn alternatives_that_must_not_come() {
+    let alternatives = |n| list(n, " or ", |i| format!("b[v == {i}]"));
+    let until = |n| rule(&format!("a -> a+ until ({}) -> a", alternatives(n)));
+    let not = |n| rule(&format!("a -> not ({}) -> a", alternatives(n)));
+    let without = |n| rule(&format!("(a -> a) without ({})", alternatives(n)));
+    let not_of_types = |n| {
+        let events = list(n, "\n", |i| format!("event t{i} {{ k: string, at: time }}"));
+        format!(
+            "{events}\n{}",
+            rule(&format!("a -> not ({}) -> a", list(n, " or ", |i| format!("t{i}"))))
+        )
+    };
+    costs_in_proportion("alternatives of `until`", 1000, until);
+    costs_in_proportion("alternatives of `not`", 1000, not);
+    costs_in_proportion("alternatives of `without`", 1000, without);
+    costs_in_proportion("types of `not`", 3000, not_of_types);
+    takes_memory_in_proportion("alternatives of `until`", 500, until);
+    takes_memory_in_proportion("alternatives of `not`", 500, not);
+    takes_memory_in_proportion("alternatives of `without`", 500, without);
+    takes_memory_in_proportion("types of `not`", 500, not_of_types);
+}
+
+#[test]
+fn rules_of_as_many_types() {
+    let events = |n| list(n, "\n", |i| format!("event t{i} {{ k: string, v: int, at: time }}"));
+    let own = |n| {
+        let rule = |i| format!("rule r{i} {{ key k  match t{i}[v == {i}] -> t{i}  within 1m }}");
+        format!("{}\n{}", events(n), list(n, "\n", rule))
+    };
+    let shared = |n| {
+        let rule = |i| format!("rule r{i} {{ key k  match a[v == {i}] -> t{i}  within 1m }}");
+        format!("{EVENTS}{}\n{}", events(n), list(n, "\n", rule))
+    };
+    let four_each = |n| {
+        let rule = |i| format!("rule r{i} {{ match t{0}[v == {i}] -> t{0}  within 1m }}", i % n);
+        format!("{}\n{}", events(n), list(4 * n, "\n", rule))
+    };
+    costs_in_proportion("rules of one type each", 1000, own);
+    costs_in_proportion("rules of a shared type", 1000, shared);
+    costs_in_proportion("rules of which four read a type", 1000, four_each);
+    takes_memory_in_proportion("rules of one type each", 500, own);
+    takes_memory_in_proportion("rules of a shared type", 500, shared);
+    takes_memory_in_proportion("rules of which four read a type", 500, four_each);
+    costs_in_proportion("types with a field of their own for the key", 3000, |n| {
+        let events = list(n, "\n", |i| format!("event t{i} {{ k{i}: string, at: time }}"));
+        let fields = list(n, ", ", |i| format!("t{i}: k{i}"));
+        let types = list(n, " or ", |i| format!("t{i}"));
+        format!(
+            "{EVENTS}{events}\nrule r {{ key k {{ {fields} }}  match a -> not ({types}) -> a  within 1m }}"
+        )
     });
 }
 

@@ -5,12 +5,15 @@
 //! at most once, as a lexer's table does for characters. Conditions that the type alone decides are
 //! not tested at all.
 
+use std::borrow::Cow;
+
 use hashbrown::HashMap;
 
 use crate::hir::ConditionId;
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::{Action, Edge, Range, State, StateId, index_range};
 use crate::schema::TypeId;
+use crate::util::sparse::SparseTable;
 
 /// The largest number of tests in one tree. A state that needs more is tested transition by
 /// transition.
@@ -19,12 +22,15 @@ const MAX_TESTS: usize = 64;
 /// The largest number of looks at guards in all, so that large automata compile quickly.
 const MAX_WORK: usize = 4_000_000;
 
+/// The number of parts from which the parts of a guard are looked up by the type of the event.
+const MANY_PARTS: usize = 16;
+
 /// The decision trees, by state and event type.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
-    /// The column of each type. Types beyond the end use the last column, which is for types that
-    /// no condition names.
-    by_type: Box<[u32]>,
+    /// The column of each type that a condition names.
+    by_type: SparseTable<u32>,
+    /// The columns. The last is for types that no condition names.
     columns: Box<[Column]>,
     nodes: Box<[Decision]>,
     edges: Box<[u32]>,
@@ -67,9 +73,7 @@ impl Decisions {
     /// The column of an event type.
     #[inline]
     pub(crate) fn column(&self, ty: TypeId) -> &Column {
-        let last = self.columns.len() - 1;
-        let column = self.by_type.get(ty.index()).map_or(last, |column| *column as usize);
-        &self.columns[column]
+        &self.columns[self.by_type.get(ty.index()) as usize]
     }
 
     /// Returns the tree for a partial match that waits in `state`.
@@ -92,7 +96,7 @@ impl Decisions {
     /// Returns the heap size in bytes.
     pub(super) fn heap_size(&self) -> usize {
         let of_column = |column: &Column| size_of_val(&*column.roots);
-        size_of_val(&*self.by_type)
+        self.by_type.heap_size()
             + size_of_val(&*self.columns)
             + self.columns.iter().map(of_column).sum::<usize>()
             + size_of_val(&*self.nodes)
@@ -136,11 +140,8 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
     types.sort_unstable();
     types.dedup();
     let width = types.len() + 1;
-    let count = types.last().map_or(0, |last| last.index() + 1);
-    let mut by_type = vec![u32::try_from(types.len()).unwrap_or(u32::MAX); count];
-    for (column, ty) in (0..).zip(&types) {
-        by_type[ty.index()] = column;
-    }
+    let last = u32::try_from(types.len()).unwrap_or(u32::MAX);
+    let by_type: Vec<(usize, u32)> = types.iter().map(|ty| ty.index()).zip(0..).collect();
     let mut trees = Trees {
         tables,
         ty: None,
@@ -150,6 +151,7 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
         ids: HashMap::new(),
         edges: Vec::new(),
         lists: HashMap::new(),
+        many: HashMap::new(),
         tests: 0,
         work: 0,
     };
@@ -173,7 +175,7 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
     });
     let columns = columns.collect();
     Decisions {
-        by_type: by_type.into(),
+        by_type: SparseTable::new(&by_type, last),
         columns,
         nodes: trees.nodes.into(),
         edges: trees.edges.into(),
@@ -219,6 +221,38 @@ pub(super) enum RunPhase {
     Waits,
 }
 
+/// The parts of a guard by the type of the events that they are about.
+///
+/// `until`, `not` and `without` can have thousands of types, and then each of these types has a
+/// column: with a look at all parts for each type, 96,000 types took 12 seconds.
+#[derive(Default)]
+struct PartsByType {
+    /// The parts that are neutral for events of all other types.
+    of_type: HashMap<TypeId, Vec<GuardId>>,
+    /// The parts that can decide for events of any type.
+    of_any_type: Vec<GuardId>,
+}
+
+impl PartsByType {
+    fn new(tables: &Tables<'_>, parts: &[GuardId], decisive: Decisive) -> PartsByType {
+        let type_of = |guard: &Guard| tables.conditions[guard.condition()?.index()].0;
+        let mut by_type = PartsByType::default();
+        for part in parts {
+            // A condition is false for events of other types, and its negation true.
+            let ty = match (&tables.guards[part.index()], decisive) {
+                (guard, Decisive::True) => type_of(guard),
+                (Guard::Not(inner), Decisive::False) => type_of(&tables.guards[inner.index()]),
+                _ => None,
+            };
+            match ty {
+                Some(ty) => by_type.of_type.entry(ty).or_default().push(*part),
+                None => by_type.of_any_type.push(*part),
+            }
+        }
+        by_type
+    }
+}
+
 struct Trees<'a> {
     tables: &'a Tables<'a>,
     /// The type of the event; `None` for a type that no condition names.
@@ -230,6 +264,8 @@ struct Trees<'a> {
     ids: HashMap<Decision, u32>,
     edges: Vec<u32>,
     lists: HashMap<Box<[u32]>, Range>,
+    /// The guards of many parts, by type.
+    many: HashMap<GuardId, PartsByType>,
     /// The number of tests in the tree so far.
     tests: usize,
     work: usize,
@@ -323,8 +359,14 @@ impl Trees<'_> {
                 Truth::False => Truth::True,
                 ask @ Truth::Ask(_) => ask,
             },
-            Guard::And(parts) => self.look_at_all(parts, known, Decisive::False),
-            Guard::Or(parts) => self.look_at_all(parts, known, Decisive::True),
+            Guard::And(parts) => {
+                let parts = self.parts_to_look_at(guard, parts, Decisive::False);
+                self.look_at_all(&parts, known, Decisive::False)
+            }
+            Guard::Or(parts) => {
+                let parts = self.parts_to_look_at(guard, parts, Decisive::True);
+                self.look_at_all(&parts, known, Decisive::True)
+            }
             Guard::Condition(condition) => {
                 let (ty, is_always) = self.tables.conditions[condition.index()];
                 if ty.is_some() && ty != self.ty {
@@ -339,6 +381,28 @@ impl Trees<'_> {
                 Self::answer(guard, known)
             }
         }
+    }
+
+    /// Returns the parts of a guard without those that the type of the event makes neutral, if the
+    /// parts are many.
+    fn parts_to_look_at<'p>(
+        &mut self,
+        guard: GuardId,
+        parts: &'p [GuardId],
+        decisive: Decisive,
+    ) -> Cow<'p, [GuardId]> {
+        if parts.len() < MANY_PARTS {
+            return Cow::Borrowed(parts);
+        }
+        let tables = self.tables;
+        let by_type =
+            self.many.entry(guard).or_insert_with(|| PartsByType::new(tables, parts, decisive));
+        let own = self.ty.and_then(|ty| by_type.of_type.get(&ty));
+        let mut parts = by_type.of_any_type.clone();
+        parts.extend(own.into_iter().flatten());
+        // Guards have their parts in the order of ids.
+        parts.sort_unstable();
+        Cow::Owned(parts)
     }
 
     /// Returns the value of several guards together. One `decisive` guard decides all.

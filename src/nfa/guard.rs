@@ -102,10 +102,9 @@ impl Guards {
         let Some(others) = self.one_of.get(&condition).cloned() else {
             return self.leaf(Guard::Condition(condition));
         };
-        others.into_iter().fold(self.never(), |any, other| {
-            let other = self.leaf(Guard::Condition(other));
-            self.or(any, other)
-        })
+        let leaves = others.into_iter().map(|other| self.leaf(Guard::Condition(other)));
+        let leaves = leaves.collect();
+        self.any(leaves)
     }
 
     pub(crate) fn get(&self, id: GuardId) -> &Guard {
@@ -118,14 +117,14 @@ impl Guards {
             Guard::True => self.never(),
             Guard::False => self.always(),
             Guard::Not(inner) => inner,
-            Guard::And(parts) => parts.iter().fold(self.never(), |any, &part| {
-                let not = self.not(part);
-                self.or(any, not)
-            }),
-            Guard::Or(parts) => parts.iter().fold(self.always(), |all, &part| {
-                let not = self.not(part);
-                self.and(all, not)
-            }),
+            Guard::And(parts) => {
+                let parts = parts.iter().map(|&part| self.not(part)).collect();
+                self.any(parts)
+            }
+            Guard::Or(parts) => {
+                let parts = parts.iter().map(|&part| self.not(part)).collect();
+                self.all(parts)
+            }
             _ => self.intern(Guard::Not(guard)),
         }
     }
@@ -179,14 +178,14 @@ impl Guards {
                 let inner = self.map(inner, leaf);
                 self.not(inner)
             }
-            Guard::And(parts) => parts.iter().fold(self.always(), |all, &part| {
-                let part = self.map(part, leaf);
-                self.and(all, part)
-            }),
-            Guard::Or(parts) => parts.iter().fold(self.never(), |any, &part| {
-                let part = self.map(part, leaf);
-                self.or(any, part)
-            }),
+            Guard::And(parts) => {
+                let parts = parts.iter().map(|&part| self.map(part, leaf)).collect();
+                self.all(parts)
+            }
+            Guard::Or(parts) => {
+                let parts = parts.iter().map(|&part| self.map(part, leaf)).collect();
+                self.any(parts)
+            }
             here => self.intern(leaf(&here)),
         }
     }
@@ -257,27 +256,38 @@ impl Guards {
     }
 
     pub(crate) fn and(&mut self, a: GuardId, b: GuardId) -> GuardId {
-        let (always, never) = (self.always(), self.never());
-        self.join(a, b, always, never, Guard::And)
+        self.all(vec![a, b])
     }
 
     pub(crate) fn or(&mut self, a: GuardId, b: GuardId) -> GuardId {
-        let (always, never) = (self.always(), self.never());
-        self.join(a, b, never, always, Guard::Or)
+        self.any(vec![a, b])
     }
 
-    /// `a and b` or `a or b`, flat and sorted: `unit` changes nothing, `zero` decides.
+    /// The guard that holds if all parts hold. Many parts are joined at once: a fold with
+    /// [`Guards::and`] would make and keep a list of the parts so far for each part.
+    pub(crate) fn all(&mut self, parts: Vec<GuardId>) -> GuardId {
+        let (always, never) = (self.always(), self.never());
+        self.join(parts, always, never, Guard::And)
+    }
+
+    /// The guard that holds if at least one part holds.
+    pub(crate) fn any(&mut self, parts: Vec<GuardId>) -> GuardId {
+        let (always, never) = (self.always(), self.never());
+        self.join(parts, never, always, Guard::Or)
+    }
+
+    /// All parts joined by `and` or by `or`, flat and sorted: `unit` changes nothing, `zero`
+    /// decides.
     fn join(
         &mut self,
-        a: GuardId,
-        b: GuardId,
+        joined: Vec<GuardId>,
         unit: GuardId,
         zero: GuardId,
         make: fn(Box<[GuardId]>) -> Guard,
     ) -> GuardId {
         let same = std::mem::discriminant(&make(Box::default()));
-        let mut parts = Vec::new();
-        for id in [a, b] {
+        let mut parts = Vec::with_capacity(joined.len());
+        for id in joined {
             match &self.all[id.index()] {
                 guard @ (Guard::And(inner) | Guard::Or(inner))
                     if std::mem::discriminant(guard) == same =>

@@ -5,6 +5,7 @@ pub(crate) mod fnv;
 pub(crate) mod ids;
 pub(crate) mod lines;
 pub(crate) mod slab;
+pub(crate) mod sparse;
 pub(crate) mod spread;
 pub(crate) mod wire;
 

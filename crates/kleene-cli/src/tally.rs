@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use kleene_tools::counts::{counted, grouped};
@@ -67,8 +67,9 @@ impl Tally {
     /// not in `rules` any more are shown where they have found something.
     pub(crate) fn table<'a>(&'a self, rules: impl IntoIterator<Item = &'a Arc<str>>) -> String {
         let mut rows: Vec<(&str, [u64; 2])> = Vec::new();
+        let mut known: HashSet<&str> = HashSet::new();
         for rule in rules.into_iter().chain(self.0.keys()) {
-            if !rows.iter().any(|(name, _)| *name == &**rule) {
+            if known.insert(rule) {
                 rows.push((rule, self.0.get(&**rule).copied().unwrap_or_default()));
             }
         }

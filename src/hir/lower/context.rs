@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use super::expr::StepGap;
 use super::names::Defines;
 use super::step_keys::KeyVariants;
+use super::step_table::StepTable;
 use super::terms::{Doubt, FedRecord, StepInfo};
 use super::{Env, OutputTypes, Param, canon, unknown};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
@@ -28,7 +29,7 @@ pub(super) struct RuleLowerer<'e, 'a> {
     pub(super) used_defines: BTreeSet<&'a str>,
     pub(super) used_params: BTreeSet<&'a str>,
     /// The steps of the pattern, by index.
-    pub(super) steps: Vec<StepInfo>,
+    pub(super) steps: StepTable,
     pub(super) traits: PatternTraits,
     pub(super) conditions: ConditionTable,
     /// The lengths of time that are read from events.
@@ -157,7 +158,7 @@ impl<'e, 'a> RuleLowerer<'e, 'a> {
             defines,
             used_defines: BTreeSet::new(),
             used_params: BTreeSet::new(),
-            steps: Vec::new(),
+            steps: StepTable::default(),
             traits: PatternTraits::default(),
             conditions: ConditionTable::default(),
             lengths: Interner::default(),

@@ -24,7 +24,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     ) -> (Vec<TypeId>, Vec<KeyPart>) {
         let Some((source, clause)) = key else {
             // Of a single event it does not matter what it belongs to.
-            let is_one_event = matches!(self.steps.as_slice(), [one] if !one.many && !one.negated);
+            let is_one_event = matches!(&*self.steps, [one] if !one.many && !one.negated);
             if has_match && !is_one_event {
                 let message = format!("the rule `{}` has no `key`", rule.node);
                 self.report(
@@ -40,8 +40,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let all = matches!(from, Some((_, clause)) if clause.node == Clause::From(None));
         if all {
             types.retain(|ty| {
-                let has = |(index, part): (usize, &ast::KeyPart)| {
-                    let entries = self.step_keys.entries_of(*ty, index);
+                let has = |part: (usize, &ast::KeyPart)| {
+                    let entries = self.step_keys.entries_of(*ty, part.0);
                     entries.into_iter().all(|entry| self.key_field(part, *ty, entry).is_some())
                 };
                 self.stream.named.contains_key(ty) || parts.iter().enumerate().all(has)
@@ -97,15 +97,15 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// The field that holds a part of the key in events of this type: the field of an entry of the
-    /// braces for a step, or the type's own.
+    /// braces for a step, or the type's own. The part is given with its number.
     pub(super) fn key_field(
         &self,
-        part: &ast::KeyPart,
+        part: (usize, &ast::KeyPart),
         ty: TypeId,
         entry: Option<usize>,
     ) -> Option<(FieldRef, Kind)> {
         let path = match entry {
-            Some(entry) => path_text(&part.paths[entry].1),
+            Some(entry) => path_text(&part.1.paths[entry].1),
             None => self.own_field(part, ty),
         };
         names::field(&self.env.schema, ty, &path)
@@ -117,10 +117,10 @@ impl<'a> RuleLowerer<'_, 'a> {
         part: &'a ast::KeyPart,
         types: &[TypeId],
     ) -> (Vec<(TypeId, FieldRef)>, Kind) {
-        for (index, (owner, path)) in part.paths.iter().enumerate() {
-            let first = part.paths[..index].iter().find(|(other, _)| other.node == owner.node);
-            if let Some(first) = first {
-                self.key_named_twice(first, owner, path);
+        for (entry, (owner, path)) in part.paths.iter().enumerate() {
+            let first = self.step_keys.by_name[index].get(owner.node.as_str()).copied();
+            if let Some(first) = first.filter(|first| *first < entry) {
+                self.key_named_twice(&part.paths[first], owner, path);
             }
             if self.is_keyed_step(owner) != Some(false) {
                 continue;
@@ -140,7 +140,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         let wanted: Vec<(TypeId, Option<usize>)> = types.iter().flat_map(entries).collect();
         for (ty, entry) in wanted {
-            let Some((field, field_kind)) = self.key_field(part, ty, entry) else {
+            let Some((field, field_kind)) = self.key_field((index, part), ty, entry) else {
                 if let Some(entry) = entry {
                     let path = &part.paths[entry].1;
                     let text = path_text(path);
@@ -148,8 +148,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                     self.report(names::unknown_field(schema, ty, &text, path.span));
                     continue;
                 }
-                let owner = self.env.schema.ty(ty).name.clone();
-                if part.paths.iter().any(|(name, _)| *name.node == *owner) {
+                if self.step_keys.by_name[index].contains_key(&*self.env.schema.ty(ty).name) {
                     continue;
                 }
                 self.missing_key(index, part, ty);
@@ -182,7 +181,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             first = first.or(Some((ty, own)));
             kind = kind.or(field_kind);
-            if !fields.iter().any(|(of, _)| *of == ty) {
+            // The entries of one type are next to each other.
+            if fields.last().is_none_or(|(of, _)| *of != ty) {
                 fields.push((ty, field));
             }
         }

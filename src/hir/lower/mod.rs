@@ -25,6 +25,7 @@ mod reported;
 mod rule;
 mod skip;
 mod step_keys;
+mod step_table;
 mod terms;
 mod test_block;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::syntax::ast::{self, Name, Spanned};
 use crate::value::Kind;
 
 /// The event types that a step takes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Takes {
     /// The one that it names.
     One(TypeId),

@@ -39,7 +39,7 @@ pub(super) struct KeyVariants<'a> {
     variants: Vec<Vec<Option<usize>>>,
     /// The parts of the key, and the entries of each by name.
     parts: &'a [ast::KeyPart],
-    by_name: Vec<HashMap<&'a str, usize>>,
+    pub(super) by_name: Vec<HashMap<&'a str, usize>>,
     /// The names of all steps.
     names: HashSet<&'a str>,
     /// True if the pattern was laid out, so that its steps are known.
@@ -204,7 +204,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             for variant in self.step_keys.of_type(ty) {
                 let field = |(index, part): (usize, &ast::KeyPart)| {
                     let entry = self.step_keys.entry(variant, index);
-                    self.key_field(part, ty, entry).map(|(field, _)| field)
+                    self.key_field((index, part), ty, entry).map(|(field, _)| field)
                 };
                 let fields: Option<Vec<FieldRef>> = parts.iter().enumerate().map(field).collect();
                 let Some(fields) = fields else { continue };
@@ -226,10 +226,11 @@ impl<'a> RuleLowerer<'_, 'a> {
         let entries = self.step_keys.entries(&step.names);
         let variant = self.step_keys.variants.iter().position(|known| *known == entries);
         let variant = u8::try_from(variant.unwrap_or(0)).unwrap_or(0);
-        let fields = self.step_keys.parts.iter().zip(&entries).map(|(part, entry)| match entry {
+        let parts = self.step_keys.parts.iter().enumerate();
+        let fields = parts.zip(&entries).map(|((index, part), entry)| match entry {
             Some(entry) => path_text(&part.paths[*entry].1),
             None => match of {
-                Takes::One(ty) => self.own_field(part, ty),
+                Takes::One(ty) => self.own_field((index, part), ty),
                 Takes::Stream => part.name.node.clone(),
             },
         });
@@ -244,10 +245,9 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// Returns the text of the field that holds a part of the key in events of a type, where no step
-    /// is named.
-    pub(super) fn own_field(&self, part: &ast::KeyPart, ty: TypeId) -> String {
-        let name = &self.env.schema.ty(ty).name;
-        let own = part.paths.iter().find(|(owner, _)| *owner.node == **name);
-        own.map_or_else(|| part.name.node.clone(), |(_, path)| path_text(path))
+    /// is named. The part is given with its number.
+    pub(super) fn own_field(&self, (index, part): (usize, &ast::KeyPart), ty: TypeId) -> String {
+        let own = self.step_keys.by_name[index].get(&*self.env.schema.ty(ty).name);
+        own.map_or_else(|| part.name.node.clone(), |entry| path_text(&part.paths[*entry].1))
     }
 }

@@ -24,6 +24,7 @@ use crate::stream::keys::groups::Groups;
 use crate::stream::keys::reader::KeyReader;
 use crate::stream::keys::several::SeveralKeys;
 use crate::stream::rule::runtime::RuleRuntime;
+use crate::util::sparse::SparseTable;
 
 /// Stands for the position of the group of a rule for which an event can have several keys.
 pub(in crate::stream) const SEVERAL: u32 = u32::MAX;
@@ -58,12 +59,11 @@ pub(in crate::stream) struct Route<E> {
     pub(in crate::stream) index: Option<Index>,
     /// The events that can advance the open state of some of the other rules.
     pub(in crate::stream) moves: Option<Index>,
-    /// A bit for each rule, set if it is one of the other rules and any event can advance its open
-    /// state.
-    movable: Vec<u64>,
+    /// The other rules whose open state any event can advance.
+    movable: SparseTable<bool>,
     /// By rule: the condition that need not be tested again for an event that finds the rule in
     /// `index`.
-    answered: Vec<Option<ConditionId>>,
+    answered: SparseTable<Option<ConditionId>>,
 }
 
 /// A rule that is alone in reading the events of a type.
@@ -101,8 +101,8 @@ impl<E: Event> Route<E> {
             direct: None,
             index: None,
             moves: None,
-            movable: Vec::new(),
-            answered: Vec::new(),
+            movable: SparseTable::default(),
+            answered: SparseTable::default(),
         }
     }
 
@@ -147,20 +147,21 @@ impl<E: Event> Route<E> {
 
     /// Returns the keys that a rule's steps give to events of the type, if there can be several.
     pub(in crate::stream) fn several(&self, rule: u32) -> Option<&SeveralKeys<E>> {
-        self.several.iter().find(|of| of.rule == rule)
+        let position = self.several.binary_search_by_key(&rule, |of| of.rule).ok()?;
+        self.several.get(position)
     }
 
     /// True if any event may advance or end the open state of a rule of the `index`.
     #[inline]
     pub(in crate::stream) fn moves(&self, rule: u32) -> bool {
-        self.movable.get(rule as usize / 64).is_some_and(|bits| bits >> (rule % 64) & 1 == 1)
+        self.movable.get(rule as usize)
     }
 
     /// Returns the condition that need not be tested again for an event that finds the rule in
     /// `index`.
     #[inline]
     pub(in crate::stream) fn answered(&self, rule: u32) -> Option<ConditionId> {
-        self.answered.get(rule as usize).copied().flatten()
+        self.answered.get(rule as usize)
     }
 
     /// True if there is a rule of the `index` whose open state any event may advance or end.
@@ -173,29 +174,29 @@ impl<E: Event> Route<E> {
     fn index(&mut self, ty: TypeId, rules: &[RuleRuntime<E>]) {
         let all = self.always.clone();
         let program = |rule: u32| rules[rule as usize].matcher.program();
-        let answered = &mut self.answered;
+        let mut answered = Vec::new();
         let several = &self.several;
         self.index = Index::new(&mut self.always, |rule| {
             // Which steps an event can be depends on the key.
-            if several.iter().any(|of| of.rule == rule) {
+            if several.binary_search_by_key(&rule, |of| of.rule).is_ok() {
                 return When::Always;
             }
             let when = When::starts(program(rule), ty);
-            answered.resize(rule as usize + 1, None);
-            answered[rule as usize] = when.answered(program(rule), ty);
+            let condition = when.answered(program(rule), ty);
+            if condition.is_some() {
+                answered.push((rule as usize, condition));
+            }
             when
         });
+        self.answered = SparseTable::of(&answered);
         let mut always = self.always.iter().peekable();
         let mut others: Vec<Subscription> = all
             .into_iter()
             .filter(|subscription| always.next_if_eq(&subscription).is_none())
             .collect();
         self.moves = Index::new(&mut others, |rule| When::moves(program(rule), ty));
-        for (rule, _) in others {
-            let word = rule as usize / 64;
-            self.movable.resize(self.movable.len().max(word + 1), 0);
-            self.movable[word] |= 1 << (rule % 64);
-        }
+        let movable: Vec<_> = others.into_iter().map(|(rule, _)| (rule as usize, true)).collect();
+        self.movable = SparseTable::of(&movable);
     }
 }
 

@@ -38,10 +38,9 @@ impl Groups {
     /// Returns the group of a rule. Makes a new group if the rule fits none.
     pub(in crate::stream) fn join(&mut self, rule: &Rule) -> u32 {
         if rule.key.iter().any(|part| part.is_computed) || !rule.step_keys.is_empty() {
-            return self.add(rule);
+            return self.add(key_fields(rule));
         }
-        let wanted: Vec<(TypeId, Box<[FieldRef]>)> =
-            rule.types.iter().map(|ty| (*ty, key_fields(&rule.key, *ty))).collect();
+        let wanted = key_fields(rule);
         let parts: Box<[Arc<str>]> = rule.key.iter().map(|part| part.name.clone()).collect();
         let alike = self.by_parts.entry(parts).or_default();
         let fits = |group: &u32| {
@@ -53,12 +52,12 @@ impl Groups {
             return found;
         }
         alike.push(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
-        self.add(rule)
+        self.add(wanted)
     }
 
-    /// Adds a group for a rule.
-    fn add(&mut self, rule: &Rule) -> u32 {
-        let fields = rule.types.iter().map(|ty| (*ty, key_fields(&rule.key, *ty))).collect();
+    /// Adds a group of a rule with these fields.
+    fn add(&mut self, fields: Vec<(TypeId, Box<[FieldRef]>)>) -> u32 {
+        let fields = fields.into_iter().collect();
         self.all.push(KeyGroup { fields, keys: KeyTable::default() });
         u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
     }
@@ -118,12 +117,22 @@ impl Groups {
     }
 }
 
-/// Returns the fields of the key parts in events of type `ty`. A missing part gets a field that is
-/// always null.
-fn key_fields(key: &[KeyPart], ty: TypeId) -> Box<[FieldRef]> {
-    let field = |part: &KeyPart| {
-        let field = part.fields.iter().find(|(id, _)| *id == ty).map(|(_, field)| field.clone());
-        field.unwrap_or_else(|| FieldRef::ByType(Arc::new([])))
+/// Returns the fields of the key parts in events of each type that a rule reads. A missing part gets
+/// a field that is always null.
+fn key_fields(rule: &Rule) -> Vec<(TypeId, Box<[FieldRef]>)> {
+    // Both the types and the fields of a part can be many.
+    let by_type = |part: &KeyPart| {
+        let mut fields = part.fields.clone();
+        fields.sort_by_key(|(ty, _)| *ty);
+        fields
     };
-    key.iter().map(field).collect()
+    let parts: Vec<Vec<(TypeId, FieldRef)>> = rule.key.iter().map(by_type).collect();
+    let fields_of = |ty: &TypeId| {
+        let field = |part: &Vec<(TypeId, FieldRef)>| {
+            let field = part.binary_search_by_key(ty, |(id, _)| *id).ok();
+            field.map_or_else(|| FieldRef::ByType(Arc::new([])), |field| part[field].1.clone())
+        };
+        (*ty, parts.iter().map(field).collect())
+    };
+    rule.types.iter().map(fields_of).collect()
 }

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use hashbrown::{HashMap, HashSet};
+
 use kleene::Value;
 use kleene::hir::Rule;
+use kleene::schema::TypeId;
 use kleene::value::ValueRef;
 
 use super::reasons::Kind;
@@ -25,7 +28,7 @@ const DAY: i64 = 86_400_000;
 
 /// Returns the findings of a review.
 pub(super) fn findings(review: &Review, facts: &Facts<'_>) -> Findings {
-    let advice = Advice { review, facts };
+    let advice = Advice { review, facts, read_types: read_types(facts) };
     let mut hints = Vec::new();
     if review.is_partial {
         hints.extend(advice.late());
@@ -47,9 +50,34 @@ pub(super) fn findings(review: &Review, facts: &Facts<'_>) -> Findings {
 struct Advice<'a> {
     review: &'a Review,
     facts: &'a Facts<'a>,
+    /// The types that rules read, without those that rules make.
+    read_types: Vec<ReadType<'a>>,
 }
 
-impl Advice<'_> {
+/// The name of a type with the rules that read it.
+type ReadType<'a> = (&'a str, Vec<&'a Rule>);
+
+/// Returns the types that rules read, without those that rules make, in the order of rules.
+fn read_types<'a>(facts: &Facts<'a>) -> Vec<ReadType<'a>> {
+    let schema = &facts.loaded.schema;
+    let emits = facts.loaded.rules.iter().flat_map(|rule| [&rule.emit, &rule.on_timeout]);
+    let made: HashSet<TypeId> = emits.flatten().filter_map(|emit| emit.feeds).collect();
+    let mut types: Vec<ReadType<'a>> = Vec::new();
+    let mut positions: HashMap<&str, usize> = HashMap::new();
+    for rule in facts.rules {
+        for ty in rule.types.iter().filter(|ty| !made.contains(*ty)) {
+            let name = &*schema.ty(*ty).name;
+            let position = *positions.entry(name).or_insert(types.len());
+            match types.get_mut(position) {
+                Some((_, rules)) => rules.push(rule),
+                None => types.push((name, vec![rule])),
+            }
+        }
+    }
+    types
+}
+
+impl<'a> Advice<'a> {
     /// Events of declared types, whatever became of them.
     fn events(&self) -> u64 {
         self.review.seen.of_type.iter().sum()
@@ -64,38 +92,17 @@ impl Advice<'_> {
         self.events() + self.facts.counts.rejected + self.facts.counts.unknown
     }
 
-    /// The names of the types that rules read, without those that rules make.
-    fn read_types(&self) -> Vec<(&str, Vec<&Rule>)> {
-        let schema = &self.facts.loaded.schema;
-        let is_made = |ty| {
-            let emits =
-                self.facts.loaded.rules.iter().flat_map(|rule| [&rule.emit, &rule.on_timeout]);
-            emits.flatten().any(|emit| emit.feeds == Some(ty))
-        };
-        let mut types: Vec<(&str, Vec<&Rule>)> = Vec::new();
-        for rule in self.facts.rules {
-            for ty in rule.types.iter().filter(|ty| !is_made(**ty)) {
-                let name = &*schema.ty(*ty).name;
-                match types.iter_mut().find(|(known, _)| *known == name) {
-                    Some((_, rules)) => rules.push(rule),
-                    None => types.push((name, vec![rule])),
-                }
-            }
-        }
-        types
-    }
-
     /// Events that came in time, of types that rules read.
     fn in_time(&self) -> u64 {
-        self.read_types().iter().map(|(name, _)| self.review.of_type(name).1).sum()
+        self.read_types.iter().map(|(name, _)| self.review.of_type(name).1).sum()
     }
 
     /// True if all these events lack the key. Where rules have different keys, it is not known.
     fn all_lack_the_key(&self) -> bool {
-        let parts = |rule: &Rule| rule.key.iter().map(|part| part.name.clone()).collect::<Vec<_>>();
-        let keys: Vec<_> = self.facts.rules.iter().map(|rule| parts(rule)).collect();
+        let parts = |rule: &'a Rule| rule.key.iter().map(|part| &part.name);
+        let have_same_key = |two: &[&'a Rule]| parts(two[0]).eq(parts(two[1]));
         let (keyless, in_time) = (self.facts.keyless, self.in_time());
-        keyless > 0 && keyless >= in_time && keys.windows(2).all(|two| two[0] == two[1])
+        keyless > 0 && keyless >= in_time && self.facts.rules.windows(2).all(have_same_key)
     }
 
     fn all_are_misdated(&self) -> bool {
@@ -156,7 +163,7 @@ impl Advice<'_> {
 
     /// Events of types that rules read, late or not.
     fn read_events(&self) -> u64 {
-        self.read_types().iter().map(|(name, _)| self.review.of_type(name).0).sum()
+        self.read_types.iter().map(|(name, _)| self.review.of_type(name).0).sum()
     }
 
     /// Returns the note on an input without a line.
@@ -312,7 +319,7 @@ impl Advice<'_> {
         let counts = self.facts.counts;
         let mut hints = Vec::new();
         let mut absent = Vec::new();
-        for (name, rules) in self.read_types() {
+        for (name, rules) in &self.read_types {
             if self.review.of_type(name).0 > 0 {
                 continue;
             }
@@ -326,7 +333,7 @@ impl Advice<'_> {
                         near.escape_debug()
                     ));
                 }
-                None => absent.push((name, rules)),
+                None => absent.push((*name, &**rules)),
             }
         }
         let more = hints.len().saturating_sub(TYPES);
@@ -394,7 +401,7 @@ fn other_format(kind: &Kind) -> Option<String> {
 }
 
 /// A type with the rules that read it: `` `refund` (rule `x`)``.
-fn of_rules((name, rules): &(&str, Vec<&Rule>)) -> String {
+fn of_rules((name, rules): &(&str, &[&Rule])) -> String {
     let first = rules.first().map_or("", |rule| &*rule.name);
     match rules.len() {
         0 | 1 => format!("`{name}` (rule `{first}`)"),

@@ -1,5 +1,6 @@
 //! Paths: fields of the candidate, of captured events, of the match.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{ExprContext, TimeBound, Typed, What, non_null, refused};
@@ -268,18 +269,10 @@ impl RuleLowerer<'_, '_> {
     }
 
     pub(super) fn find_step(&self, name: &str) -> StepLookup {
-        let named = || {
-            let steps = self.steps.iter().enumerate();
-            steps.filter(|(_, step)| !step.negated && *step.name == *name)
-        };
-        // A name that someone chose goes before one that a type gave.
-        let is_chosen = named().any(|(_, step)| step.explicit);
-        let chosen = named().filter(|(_, step)| step.explicit || !is_chosen);
-        let mut found = chosen.map(|(index, _)| index);
-        match (found.next(), found.next()) {
-            (None, _) => StepLookup::Nothing,
-            (Some(step), None) => StepLookup::One(step),
-            (Some(first), Some(second)) => StepLookup::Several(first, second),
+        match *self.steps.named(name) {
+            [] => StepLookup::Nothing,
+            [step] => StepLookup::One(step),
+            [first, second, ..] => StepLookup::Several(first, second),
         }
     }
 
@@ -314,6 +307,21 @@ impl RuleLowerer<'_, '_> {
                     || self.steps[own].loops.iter().any(|one| step.loops.contains(one))
             }
         }
+    }
+
+    /// Returns those of some steps, which are in order, that an expression at `context` can see, and
+    /// perhaps more: outside of loops, a step sees no later one but those in `beside`.
+    fn may_see<'s>(
+        &self,
+        context: ExprContext,
+        beside: &Range<usize>,
+        steps: &'s [usize],
+    ) -> impl Iterator<Item = &'s usize> + use<'s> {
+        let end = match context.what {
+            What::Step(own) if self.steps[own].loops.is_empty() => beside.end.max(own + 1),
+            _ => self.steps.len(),
+        };
+        steps.iter().take_while(move |step| **step < end)
     }
 
     /// Reports if an expression at `context` can't see step `index` yet.
@@ -525,17 +533,20 @@ impl RuleLowerer<'_, '_> {
             What::Step(own) | What::Until(own) => self.steps[own].beside.clone(),
             _ => 0..0,
         };
-        let visible: Vec<_> = (0..self.steps.len())
-            .filter(|index| self.sees(context, *index) || beside.contains(index))
-            .filter(|index| !self.steps[*index].negated && !self.steps[*index].group)
+        let is_visible = |index: &usize| self.sees(context, *index) || beside.contains(index);
+        let taken: Vec<_> = self
+            .steps
+            .capturing()
+            .filter(|(_, steps)| self.may_see(context, &beside, steps).any(is_visible))
+            .map(|(takes, _)| takes)
             .collect();
-        if visible.is_empty() {
+        if taken.is_empty() {
             let message = "there is no event before the first step";
             let help = "begin with a step without `prev`: `tick -> next down{2..}`";
             return self.refuse(Code::AliasNotYetCaptured, span, message, help);
         }
-        let taken = visible.iter().filter_map(|index| self.steps[*index].ty);
-        let mut types: Vec<_> = taken.flat_map(|of| self.types_of(&of).to_vec()).collect();
+        let taken = taken.iter().flatten();
+        let mut types: Vec<_> = taken.flat_map(|of| self.types_of(of).to_vec()).collect();
         types.sort_unstable();
         types.dedup();
         let mut fields = Vec::new();

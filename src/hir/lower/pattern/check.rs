@@ -22,11 +22,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let message = format!("`{name}` has a meaning of its own");
                 self.error(Code::DuplicateName, site.span, message, "give the step another name");
             }
-            let first = self.steps[..index]
-                .iter()
-                .find(|other| other.explicit && other.name == name)
-                .map(|other| other.site);
-            if let Some(first) = first {
+            let first = self.steps.chosen(&name).first().filter(|first| **first < index);
+            if let Some(first) = first.map(|first| self.steps[*first].site) {
                 let message = format!("two steps are named `{name}`");
                 let diagnostic = Diagnostic::error(Code::DuplicateName, site.span, message)
                     .context(first.span, "named here first")

@@ -364,11 +364,11 @@ impl<'a> RuleLowerer<'_, 'a> {
                 resolved.rename(take.alias.as_ref());
                 let many = quant.can_repeat();
                 let name = take.alias.as_ref().unwrap_or(&step.name);
-                let step = self.add_step(&name.node, name.span, resolved.ty, loops);
-                let info = &mut self.steps[step];
+                let mut info = self.step_info(&name.node, name.span, resolved.ty, loops);
                 info.many |= many;
                 info.most = info.most.and(quant.quantifier.max);
                 info.explicit = take.alias.is_some();
+                let step = self.steps.add(info);
                 self.note_kept(step, &quant);
                 Some(PlanKind::Step { step, resolved, quant })
             }
@@ -541,7 +541,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         let alias = alias.map(|alias| {
             let site = Site { source: self.source, span: alias.span };
-            self.steps.push(StepInfo {
+            self.steps.add(StepInfo {
                 name: alias.node.as_str().into(),
                 explicit: true,
                 site,
@@ -552,17 +552,14 @@ impl<'a> RuleLowerer<'_, 'a> {
                 most: None,
                 loops: Vec::new(),
                 beside: 0..0,
-            });
-            self.steps.len() - 1
+            })
         });
         Some(PlanKind::Group { plan, quant: outer, within, alias })
     }
 
     fn rename(&mut self, step: usize, alias: &Name) {
-        let info = &mut self.steps[step];
-        info.name = alias.node.as_str().into();
-        info.explicit = true;
-        info.site = Site { source: self.source, span: alias.span };
+        let site = Site { source: self.source, span: alias.span };
+        self.steps.rename(step, &alias.node, site);
     }
 
     /// Adds the step that must not come; it captures nothing. Returns its index and its
@@ -570,12 +567,9 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn negated(&mut self, what: &'a ast::Choice, loops: &[usize]) -> (usize, Vec<Resolved<'a>>) {
         let steps: Vec<Resolved<'a>> = what.steps.iter().map(|step| self.resolve(step)).collect();
         let ty = if let [one] = steps.as_slice() { one.ty } else { None };
-        let step = self.add_step(&what.name(), what.span, ty, loops);
-        if let [one] = what.steps.as_slice() {
-            self.steps[step].site.span = one.name.span;
-        }
-        self.steps[step].negated = true;
-        (step, steps)
+        let span = if let [one] = what.steps.as_slice() { one.name.span } else { what.span };
+        let info = self.step_info(&what.name(), span, ty, loops);
+        (self.steps.add(StepInfo { negated: true, ..info }), steps)
     }
 
     fn resolve(&mut self, step: &'a ast::Step) -> Resolved<'a> {
@@ -597,8 +591,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         resolved
     }
 
-    fn add_step(&mut self, name: &str, span: Span, ty: Option<Takes>, loops: &[usize]) -> usize {
-        self.steps.push(StepInfo {
+    /// Returns the facts about a step whose name comes from its type.
+    fn step_info(&self, name: &str, span: Span, ty: Option<Takes>, loops: &[usize]) -> StepInfo {
+        StepInfo {
             name: name.into(),
             explicit: false,
             site: Site { source: self.source, span },
@@ -609,8 +604,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             most: loops.is_empty().then_some(1),
             loops: loops.to_vec(),
             beside: 0..0,
-        });
-        self.steps.len() - 1
+        }
     }
 
     fn too_many_steps(&mut self, span: Span) {

@@ -178,3 +178,30 @@ rule alarm { key ip  match alert as a  emit { code: a.code } }
     assert_eq!((ran.count("rejected"), ran.count("matches")), (3, 3));
     assert_eq!(dir.read("rejects.jsonl"), "", "no line is to blame");
 }
+
+/// Four times the rules may take ten times as long, as in `tests/scaling.rs` of the library: what is
+/// quadratic takes sixteen times as long. A machine that is busy for a moment is no finding.
+#[test]
+fn a_run_of_many_rules_takes_time_in_proportion() {
+    let dir = Dir::new(&[("in.jsonl", b"{\"type\":\"a\",\"v\":1,\"ts\":1}\n")]);
+    let time = |count: usize| {
+        let mut rules = String::from("event a { v: int, ts: time }\n");
+        for i in 0..count {
+            let _ = writeln!(rules, "rule r{i} {{ match a[v == {i}] -> a within 1m }}");
+        }
+        dir.write("r.cep", rules.as_bytes());
+        let started = std::time::Instant::now();
+        let ran = dir.run("run r.cep -i in.jsonl");
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        started.elapsed()
+    };
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let [small, large] = [4000, 16_000].map(time);
+        if large <= 10 * small {
+            return;
+        }
+        seen.push((small, large));
+    }
+    panic!("4000 and 16,000 rules took {seen:?}");
+}
