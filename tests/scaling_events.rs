@@ -170,6 +170,22 @@ fn a_condition_that_is_false() {
     }
 }
 
+/// Many partial matches that no event can move, by its type or by a condition on the event alone.
+#[test]
+fn what_cannot_move_is_not_visited() {
+    for rule in [
+        "match a -> not b for 1h",
+        "match a{3} -> not b for 1h",
+        "match a as x -> a[v < 0 and v < x.v]  skip none",
+        "match a as x -> b[v > x.v]  within 1h  on timeout emit { k }",
+        // One partial match ends with each event.
+        "match a -> not b for 100ms",
+        "match a as x -> b[v > x.v]  within 100ms  on timeout emit { k }",
+    ] {
+        costs_in_proportion(rule, 1000, |n| after(builder(rule), n, |_| 1).steps());
+    }
+}
+
 /// Rules whose partial matches end at different moments, and what each of them reports.
 const ENDING: [(&str, i64, i64); 6] = [
     ("match a -> b  within 1h  skip none", 0, 0),

@@ -19,6 +19,7 @@
 //! `keys_with_many_partial_matches_report_the_same` in `tests/strategies.rs` holds them.
 
 use super::KeyState;
+use super::census::CROWDED;
 use crate::event::Event;
 use crate::exec::captures::NIL;
 use crate::exec::matcher::Walk;
@@ -60,25 +61,44 @@ impl<'a, E: Event> Walk<'a, E> {
         self.store.counts.steps += 1;
         if !self.column.is_still {
             let count = key.runs().len();
+            if count >= CROWDED {
+                return self.run_crowded(key, event_epoch);
+            }
             self.store.counts.steps += count as u64;
             match count {
                 0 => {}
-                1..MANY => self.advance_all::<false>(key, event_epoch),
-                _ => self.advance_all::<true>(key, event_epoch),
+                1..MANY => self.advance_all::<false>(key, 0, event_epoch),
+                _ => self.advance_all::<true>(key, 0, event_epoch),
             }
         }
         self.begin(key, event_epoch);
         self.end(key);
     }
 
-    /// Advances all runs.
+    /// Does the same for a key with many runs: those that the event cannot move are not visited.
+    #[inline(never)]
+    fn run_crowded(&mut self, key: &mut KeyState, event_epoch: u64) {
+        let (first, census) = self.first_that_moves(key, event_epoch);
+        self.store.counts.steps += (key.runs().len() - first) as u64;
+        self.advance_all::<true>(key, first, event_epoch);
+        self.begin(key, event_epoch);
+        Self::count_again(key, census);
+        self.end(key);
+    }
+
+    /// Advances the runs from the first that may move on.
     #[inline(always)]
-    fn advance_all<const ARE_MANY: bool>(&mut self, key: &mut KeyState, event_epoch: u64) {
+    fn advance_all<const ARE_MANY: bool>(
+        &mut self,
+        key: &mut KeyState,
+        first: usize,
+        event_epoch: u64,
+    ) {
         let runs = key.runs_in_place();
         let roots = &*self.column.roots;
         let mut asked = SharedTest::NOTHING;
         let count = runs.len();
-        let (mut kept, mut index) = (0, 0);
+        let (mut kept, mut index) = (first, first);
         while index < count {
             if ARE_MANY {
                 let stays = |run: &Run| {

@@ -17,6 +17,7 @@ use hashbrown::hash_table::Entry;
 use smallvec::SmallVec;
 
 use super::KeyState;
+use super::census::CROWDED;
 use crate::event::Event;
 use crate::exec::captures::Starts;
 use crate::exec::matcher::Walk;
@@ -32,12 +33,14 @@ impl<E: Event> Walk<'_, E> {
         // for each run after it.
         self.store.scratch.answers.epoch += 1;
         let event_epoch = self.store.scratch.answers.epoch;
-        self.store.counts.steps += 1 + key.runs().len() as u64;
         key.forget_deadlines();
+        let census = (key.runs().len() >= CROWDED).then(|| self.first_that_moves(key, event_epoch));
+        let first = census.as_ref().map_or(0, |(first, _)| *first);
+        self.store.counts.steps += 1 + (key.runs().len() - first) as u64;
         let mut next = std::mem::take(&mut self.store.scratch.next);
         next.clear();
         // Runs stay where they are until the first that does not.
-        let (mut kept, before) = (0, key.runs().len());
+        let (mut kept, before) = (first, key.runs().len());
         while kept < key.runs().len() && next.is_empty() {
             let run = key.runs()[kept];
             if self.advance_run(&run, event_epoch, &mut next) {
@@ -50,7 +53,7 @@ impl<E: Event> Walk<'_, E> {
                     next.push(run);
                 }
             }
-            key.runs_mut().truncate(kept);
+            key.keep_first(kept);
             break;
         }
         if self.program.leading_not.is_none() || self.is_silent(key, event_epoch) {
@@ -61,9 +64,10 @@ impl<E: Event> Walk<'_, E> {
         }
         self.store.counts.steps += next.len() as u64;
         self.has_changed = kept < before || !next.is_empty();
-        let runs = key.runs_mut();
-        runs.extend_from_slice(&next);
-        key.free_if_empty();
+        key.add_runs(&next);
+        if let Some((_, census)) = census {
+            Self::count_again(key, census);
+        }
         next.clear();
         self.store.scratch.next = next;
         self.end(key);

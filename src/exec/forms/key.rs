@@ -1,5 +1,6 @@
 //! The partial matches of one key.
 
+use super::census::{CROWDED, Census};
 use super::compact::MatchGroups;
 use super::{Form, FormKind, Queue};
 use crate::exec::run::{Completed, Run, Runs};
@@ -71,6 +72,8 @@ pub(in crate::exec) struct Rest {
     /// The number of runs that hold the same events as another run, in another state: a partial
     /// match counts once.
     duplicates: usize,
+    /// The states of the runs, if there are many.
+    census: Option<Census>,
     /// The groups of the compact form, beside a form without runs. As a fourth variant of [`Form`]
     /// they made a jump of each look at the form, badly predicted, and a call of each drop.
     groups: Option<Box<MatchGroups>>,
@@ -108,6 +111,7 @@ impl KeyState {
     #[inline(never)]
     pub(in crate::exec) fn first_deadline(&self) -> i64 {
         let first = match self.deadlines() {
+            _ if self.has_deadlines_in_order() => self.runs().first().map(|run| run.deadline),
             Some(sorted) => sorted.last().copied(),
             None => self.runs().iter().map(|run| run.deadline).min(),
         };
@@ -141,6 +145,23 @@ impl KeyState {
         }
     }
 
+    /// Removes and returns the census of the runs.
+    pub(super) fn take_census(&mut self) -> Option<Census> {
+        self.rest.as_mut()?.census.take()
+    }
+
+    /// Sets the census, unless there are too few runs for one: what moves few runs counts none.
+    pub(super) fn set_census(&mut self, census: Census) {
+        let is_crowded = census.count() >= CROWDED;
+        self.rest.get_or_insert_default().census = Some(census).filter(|_| is_crowded);
+    }
+
+    /// True if it is known that no run has an earlier deadline than the one before it.
+    pub(super) fn has_deadlines_in_order(&self) -> bool {
+        let census = self.rest.as_ref().and_then(|rest| rest.census.as_ref());
+        census.is_some_and(|one| one.count() == self.runs().len() && one.is_in_order())
+    }
+
     #[inline(always)]
     pub(in crate::exec) fn runs(&self) -> &[Run] {
         match &self.form {
@@ -170,6 +191,11 @@ impl KeyState {
     /// Removes the first `count` runs. With many runs, the time is in proportion to `count` on
     /// average.
     pub(in crate::exec) fn drop_first(&mut self, count: usize) {
+        if let Some(mut census) = self.take_census().filter(|one| one.count() == self.runs().len())
+        {
+            census.remove(&self.runs()[..count]);
+            self.set_census(census);
+        }
         let Form::Runs { gone, runs } = &mut self.form else { return };
         let first = *gone as usize + count;
         match u32::try_from(first) {
@@ -178,7 +204,15 @@ impl KeyState {
         }
     }
 
-    /// Removes all runs but the first `count`; `count` is at least one.
+    /// Adds runs behind all others, and frees their list if there are none.
+    pub(super) fn add_runs(&mut self, new: &[Run]) {
+        new.iter().for_each(|run| self.add_run(*run));
+        if !self.has_runs() {
+            self.clear_runs();
+        }
+    }
+
+    /// Removes all runs but the first `count`.
     #[inline]
     pub(in crate::exec) fn keep_first(&mut self, count: usize) {
         let Form::Runs { gone, runs } = &mut self.form else { return };
@@ -193,7 +227,7 @@ impl KeyState {
         runs.clear();
         free_empty(runs);
         if let Some(rest) = &mut self.rest {
-            rest.duplicates = 0;
+            (rest.duplicates, rest.census) = (0, None);
         }
     }
 
@@ -256,6 +290,9 @@ impl KeyState {
     pub(in crate::exec) fn runs_mut(&mut self) -> &mut Runs {
         if !matches!(self.form, Form::Runs { .. }) {
             self.change_to(Form::default());
+        }
+        if let Some(rest) = &mut self.rest {
+            rest.census = None;
         }
         match &mut self.form {
             Form::Runs { gone, runs } => {

@@ -6,7 +6,7 @@
 //!
 //! | form | what is stored | files |
 //! |---|---|---|
-//! | runs | a run for each partial match | `runs`; `general` and `deterministic` (in place) advance them, `expire` is what time does |
+//! | runs | a run for each partial match | `runs`; `general` and `deterministic` (in place) advance them, `crowded` finds those that an event can move by their `census`, `expire` is what time does |
 //! | window | the last events, in a queue | `window`, `queue` |
 //! | shared suffix | the oldest run, with marks where others start | `shared_suffix` |
 //! | compact | groups of partial matches with the same future, and a graph of events | `compact/` |
@@ -17,7 +17,9 @@
 //! The choice is one branch for each event of a key, and every form is called directly: there are
 //! no function pointers and no boxes.
 
+mod census;
 mod compact;
+mod crowded;
 mod deterministic;
 mod expire;
 mod general;
