@@ -7,7 +7,7 @@ use crate::nfa::StateId;
 
 /// The number of runs from which a key has a census. In builds with debug assertions few are
 /// enough, so that all tests have one.
-pub(super) const CROWDED: usize = if cfg!(debug_assertions) { 4 } else { 64 };
+pub(super) const CROWDED: usize = if cfg!(debug_assertions) { 4 } else { 256 };
 
 /// How many runs of a key wait in which state.
 #[derive(Clone, Debug, Default)]
@@ -22,33 +22,48 @@ pub(super) struct Census {
 impl Census {
     pub(super) fn of(runs: &[Run]) -> Census {
         let mut census = Census { is_in_order: true, ..Census::default() };
-        census.add(runs, None);
+        census.add(runs, 0);
         census
     }
 
-    /// Counts the runs that have come behind all others.
-    pub(super) fn add(&mut self, runs: &[Run], before: Option<&Run>) {
-        for run in runs {
-            match self.states.iter_mut().find(|(state, _)| *state == run.state) {
-                Some((_, count)) => *count += 1,
-                None => self.states.push((run.state, 1)),
-            }
+    /// Counts the runs from the first that have come behind all others.
+    pub(super) fn add(&mut self, runs: &[Run], first: usize) {
+        for run in &runs[first..] {
+            self.come(run.state);
         }
-        self.count += runs.len();
-        let deadlines = before.into_iter().chain(runs).map(|run| run.deadline);
-        self.is_in_order &= deadlines.is_sorted();
+        let last = &runs[first.saturating_sub(1)..];
+        self.is_in_order &= last.is_sorted_by_key(|run| run.deadline);
     }
 
-    /// Leaves out runs that go, or that an event may move.
+    /// Leaves out runs that go.
     pub(super) fn remove(&mut self, runs: &[Run]) {
-        for run in runs {
-            if let Some((_, count)) = self.states.iter_mut().find(|(state, _)| *state == run.state)
-            {
-                *count -= 1;
+        runs.iter().for_each(|run| self.go(run.state));
+    }
+
+    /// Notes that a run has moved from one state to another, or is gone.
+    pub(super) fn note(&mut self, from: StateId, to: Option<StateId>) {
+        self.go(from);
+        if let Some(to) = to {
+            self.come(to);
+        }
+    }
+
+    fn come(&mut self, state: StateId) {
+        self.count += 1;
+        match self.states.iter_mut().find(|(known, _)| *known == state) {
+            Some((_, count)) => *count += 1,
+            None => self.states.push((state, 1)),
+        }
+    }
+
+    fn go(&mut self, state: StateId) {
+        self.count -= 1;
+        if let Some(at) = self.states.iter().position(|(known, _)| *known == state) {
+            self.states[at].1 -= 1;
+            if self.states[at].1 == 0 {
+                self.states.swap_remove(at);
             }
         }
-        self.states.retain(|(_, count)| *count > 0);
-        self.count -= runs.len();
     }
 
     /// Returns the number of runs that it is about.

@@ -24,19 +24,16 @@ use crate::hir::ConditionId;
 use crate::nfa::{Decision, FieldComparison, Operand, StateId};
 
 impl<E: Event> Walk<'_, E> {
-    /// Returns the number of the oldest runs that the event certainly leaves as they are, and a
-    /// census of them, for [`count_again`](Self::count_again).
+    /// Returns the number of the oldest runs that the event certainly leaves as they are, and the
+    /// census of all runs, to be given back when it is true again.
     pub(super) fn first_that_moves(
         &mut self,
         key: &mut KeyState,
         event_epoch: u64,
     ) -> (usize, Census) {
-        let mut census = match key.take_census() {
+        let census = match key.take_census() {
             Some(census) if census.count() == key.runs().len() => census,
-            _ => {
-                self.store.counts.steps += key.runs().len() as u64;
-                Census::of(key.runs())
-            }
+            _ => Census::of(key.runs()),
         };
         let mut left = 0;
         let mut moving: SmallVec<[StateId; 4]> = SmallVec::new();
@@ -47,22 +44,16 @@ impl<E: Event> Walk<'_, E> {
             }
         }
         let runs = key.runs();
+        // Where most may move, a search saves little.
+        if 2 * left > runs.len() {
+            return (0, census);
+        }
         let mut first = runs.len();
         while left > 0 && first > 0 {
             first -= 1;
             left -= usize::from(moving.contains(&runs[first].state));
         }
-        census.remove(&runs[first..]);
         (first, census)
-    }
-
-    /// Adds the runs that are behind the first ones now.
-    pub(super) fn count_again(key: &mut KeyState, mut census: Census) {
-        let first = census.count();
-        let runs = key.runs();
-        let before = first.checked_sub(1).map(|last| &runs[last]);
-        census.add(&runs[first..], before);
-        key.set_census(census);
     }
 
     /// True unless the event leaves every run in this state as it is.

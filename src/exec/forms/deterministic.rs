@@ -67,8 +67,8 @@ impl<'a, E: Event> Walk<'a, E> {
             self.store.counts.steps += count as u64;
             match count {
                 0 => {}
-                1..MANY => self.advance_all::<false>(key, 0, event_epoch),
-                _ => self.advance_all::<true>(key, 0, event_epoch),
+                1..MANY => self.advance_all::<false>(key, 0, event_epoch, |_, _| {}),
+                _ => self.advance_all::<true>(key, 0, event_epoch, |_, _| {}),
             }
         }
         self.begin(key, event_epoch);
@@ -78,21 +78,25 @@ impl<'a, E: Event> Walk<'a, E> {
     /// Does the same for a key with many runs: those that the event cannot move are not visited.
     #[inline(never)]
     fn run_crowded(&mut self, key: &mut KeyState, event_epoch: u64) {
-        let (first, census) = self.first_that_moves(key, event_epoch);
+        let (first, mut census) = self.first_that_moves(key, event_epoch);
         self.store.counts.steps += (key.runs().len() - first) as u64;
-        self.advance_all::<true>(key, first, event_epoch);
+        self.advance_all::<true>(key, first, event_epoch, |from, to| census.note(from, to));
+        let before = key.runs().len();
         self.begin(key, event_epoch);
-        Self::count_again(key, census);
+        census.add(key.runs(), before);
+        key.set_census(census);
         self.end(key);
     }
 
-    /// Advances the runs from the first that may move on.
+    /// Advances the runs from the first that may move on. Calls `moved` with the state of each that
+    /// moves, and with its new state, unless it is gone.
     #[inline(always)]
     fn advance_all<const ARE_MANY: bool>(
         &mut self,
         key: &mut KeyState,
         first: usize,
         event_epoch: u64,
+        mut moved: impl FnMut(StateId, Option<StateId>),
     ) {
         let runs = key.runs_in_place();
         let roots = &*self.column.roots;
@@ -121,9 +125,14 @@ impl<'a, E: Event> Walk<'a, E> {
                 asked = self.asked(root);
                 continue;
             }
+            let from = run.state;
             if !self.goes_on(run, root, event_epoch) {
+                moved(from, None);
                 index += 1;
                 continue;
+            }
+            if run.state != from {
+                moved(from, Some(run.state));
             }
             if kept < index {
                 runs[kept] = runs[index];

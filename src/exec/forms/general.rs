@@ -17,7 +17,7 @@ use hashbrown::hash_table::Entry;
 use smallvec::SmallVec;
 
 use super::KeyState;
-use super::census::CROWDED;
+use super::census::{CROWDED, Census};
 use crate::event::Event;
 use crate::exec::captures::Starts;
 use crate::exec::matcher::Walk;
@@ -34,8 +34,12 @@ impl<E: Event> Walk<'_, E> {
         self.store.scratch.answers.epoch += 1;
         let event_epoch = self.store.scratch.answers.epoch;
         key.forget_deadlines();
-        let census = (key.runs().len() >= CROWDED).then(|| self.first_that_moves(key, event_epoch));
-        let first = census.as_ref().map_or(0, |(first, _)| *first);
+        let crowd = (key.runs().len() >= CROWDED).then(|| {
+            let (first, mut census) = self.first_that_moves(key, event_epoch);
+            census.remove(&key.runs()[first..]);
+            census
+        });
+        let first = crowd.as_ref().map_or(0, Census::count);
         self.store.counts.steps += 1 + (key.runs().len() - first) as u64;
         let mut next = std::mem::take(&mut self.store.scratch.next);
         next.clear();
@@ -65,8 +69,9 @@ impl<E: Event> Walk<'_, E> {
         self.store.counts.steps += next.len() as u64;
         self.has_changed = kept < before || !next.is_empty();
         key.add_runs(&next);
-        if let Some((_, census)) = census {
-            Self::count_again(key, census);
+        if let Some(mut census) = crowd {
+            census.add(key.runs(), first);
+            key.set_census(census);
         }
         next.clear();
         self.store.scratch.next = next;
