@@ -21,9 +21,9 @@ use crate::hir::{Contiguity, Length, LoopMode, Quantifier, Sequence};
 use crate::syntax::MAX_REPETITIONS;
 use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Path, Spanned, Take, Unit, Until};
 
-/// The most branches of one `and`, `or` or `of`: what has happened so far is one of two to that
+/// The most operands of one `and` or `of`: what has happened so far is one of two to that
 /// power.
-const MAX_ALTERNATIVES: usize = 12;
+const MAX_OPERANDS: usize = 12;
 /// The most places in which the branches of one group may stand together, about.
 const MAX_COMBINED: u64 = 5_000;
 /// The most steps that a pattern may come to when its repetitions are written out.
@@ -276,12 +276,14 @@ impl<'a> RuleLowerer<'_, 'a> {
         if count > 1 {
             self.note_beside(before);
         }
-        if branches.len() > MAX_ALTERNATIVES {
-            let message = format!("{} alternatives in one group", branches.len());
+        if count > 1 && branches.len() > MAX_OPERANDS {
+            let message = format!("{} operands of one `and` or `of`", branches.len());
             self.report(
                 Diagnostic::error(Code::LimitExceeded, span, message)
-                    .label(format!("at most {MAX_ALTERNATIVES} can be distinguished"))
-                    .help("say it by a condition: `x[kind in [\"a\", \"b\"]]`"),
+                    .label(format!(
+                        "at most {MAX_OPERANDS}: which of them have come makes a state each"
+                    ))
+                    .help("ask for fewer, or count them with a loop: `x[kind in [..]]{3}`"),
             );
             return None;
         }
