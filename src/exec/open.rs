@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::captured::Captures;
+use crate::exec::captures::NIL;
 use crate::exec::dag::{DagEvent, Packed, renumbered, unpacked};
 use crate::exec::outcome::awaits;
 use crate::hir::StepId;
@@ -114,6 +115,8 @@ impl<'a, E> Open<'a, E> {
 pub(crate) struct Waiting {
     /// The captured events by their numbers, with their steps.
     pub(crate) captured: Vec<(StepId, u64)>,
+    /// The node of its last event in the store that it was read from, while nothing changes there.
+    pub(super) head: u32,
     /// The states in which it waits; none if it is complete and waits to be reported.
     pub(crate) states: SmallVec<[StateId; 2]>,
     /// The times of its first event and of its last.
@@ -128,6 +131,7 @@ impl<E: Event> Open<'_, E> {
         let time = |event: Option<&E>| event.map_or(Timestamp::MIN, Event::time);
         Waiting {
             captured: self.captures().numbered().map(|(step, seq, _)| (step, seq)).collect(),
+            head: NIL,
             states: self.states.clone(),
             start: time(self.captures().iter().next().map(|(_, event)| event)),
             last: time(self.captures().latest()),

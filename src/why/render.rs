@@ -181,6 +181,14 @@ impl<E: Event> Story<'_, E> {
         let tracer = self.0;
         let counts = tracer.counts();
         let of = if tracer.rule().key.is_empty() { "for the rule" } else { "of this key" };
+        if let Some(limit) = tracer.not_followed {
+            let (limit, at) = (grouped(limit as u64), tracer.watermark());
+            writeln!(
+                f,
+                "\nThe story ends at {at}: {limit} partial matches are open, and more are too many to \
+                 follow. Give it a shorter part of the stream."
+            )?;
+        }
         write!(
             f,
             "\nIn all: {} of the {} read {} {of}; {}, {}, {}",
@@ -412,7 +420,7 @@ fn fate_text(effect: &Effect, at: Timestamp) -> String {
             format!("{number}is dropped: there are too many partial matches (`limit`)")
         }
         Fate::NotFollowed { limit } => format!(
-            "more than {} partial matches: that is too many to follow, the story ends here",
+            "{} partial matches are open: more are too many to follow, the story ends here",
             grouped(*limit as u64)
         ),
         Fate::Failed => {

@@ -221,10 +221,10 @@ pub enum Fate {
     },
     /// There were too many partial matches: this one was dropped, or not begun if it has no number.
     Overflow,
-    /// There were more partial matches than are followed: the story ends with this event.
+    /// There are as many partial matches as are followed: the story ends with this event.
     #[non_exhaustive]
     NotFollowed {
-        /// The largest number of partial matches that are followed.
+        /// The number of partial matches that are followed.
         limit: usize,
     },
     /// There were too many partial matches, and the rule says that the run then ends.

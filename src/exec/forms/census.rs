@@ -37,7 +37,9 @@ impl Census {
 
     /// Leaves out runs that go.
     pub(super) fn remove(&mut self, runs: &[Run]) {
-        runs.iter().for_each(|run| self.go(run.state));
+        for run in runs {
+            self.go(run.state);
+        }
     }
 
     /// Notes that a run has moved from one state to another, or is gone.

@@ -206,7 +206,9 @@ impl KeyState {
 
     /// Adds runs behind all others, and frees their list if there are none.
     pub(super) fn add_runs(&mut self, new: &[Run]) {
-        new.iter().for_each(|run| self.add_run(*run));
+        for run in new {
+            self.add_run(*run);
+        }
         if !self.has_runs() {
             self.clear_runs();
         }

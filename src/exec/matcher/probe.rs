@@ -100,8 +100,20 @@ impl<E: Event> Matcher<E> {
     ) -> Option<Captures<'a, E>> {
         let runs = key.runs().iter().map(|run| run.head);
         let mut heads = runs.chain(key.completed().iter().map(|match_| match_.head));
-        let head = heads.find(|head| numbers(store, *head) == captured)?;
+        let last = captured.last().map(|(_, seq)| *seq);
+        // Most chains differ in their lengths or their last events.
+        let head = heads.find(|head| {
+            let captures = Captures::new(&store.arena, *head);
+            store.arena.depth(*head) as usize == captured.len()
+                && captures.latest_first().next().map(|(_, seq, _)| seq) == last
+                && numbers(store, *head) == captured
+        })?;
         Some(Captures::new(&store.arena, head))
+    }
+
+    /// Returns the captures of a partial match that was read from the store as it is now.
+    pub(crate) fn captures_now<'a>(store: &'a Store<E>, waiting: &Waiting) -> Captures<'a, E> {
+        Captures::new(&store.arena, waiting.head)
     }
 
     /// Returns the captured events of a probed run, by their sequence numbers.
@@ -120,6 +132,7 @@ impl<E: Event> Matcher<E> {
                 *by_captured.entry((captured.clone(), waits.is_some())).or_insert_with(|| {
                     all.push(Waiting {
                         captured,
+                        head,
                         states: SmallVec::new(),
                         start: Timestamp::from_millis(start),
                         last: Timestamp::from_millis(last),

@@ -1,7 +1,7 @@
 //! Traces the effects of an event of the key: on each partial match, and as the start of one.
 
 use super::deadline::TimeMove;
-use super::{Arrived, MAX_PARTIALS, Over, ReportedOutcome, Tracer, effect};
+use super::{Arrived, MAX_COMPARED, MAX_PARTIALS, Over, ReportedOutcome, Tracer, effect};
 use crate::event::Event;
 use crate::exec::{Matcher, ProbedRun, Waiting};
 use crate::hir::{LimitPolicy, SkipStrategy, StepId};
@@ -162,11 +162,14 @@ impl<E: Event> Tracer<E> {
         };
         let mut effects = self.after_event(account, &before, judged, event);
         let own = self.info.rule.limit.map_or(usize::MAX, |limit| limit.partials);
-        let gives_up = dropped > 0 && own > MAX_PARTIALS;
+        self.compared += self.open.iter().map(|(_, open)| open.captured.len()).sum::<usize>();
+        let is_dropped = dropped > 0 && own > MAX_PARTIALS;
+        let gives_up = is_dropped || self.compared > MAX_COMPARED;
         if gives_up {
+            let limit = if is_dropped { MAX_PARTIALS } else { self.open.len() };
             effects.retain(|effect| effect.fate != Fate::Overflow);
-            let fate = Fate::NotFollowed { limit: MAX_PARTIALS };
-            effects.push(effect(None, fate));
+            effects.push(effect(None, Fate::NotFollowed { limit }));
+            self.not_followed = Some(limit);
         }
         let fails = dropped > 0 && self.matcher.limits().policy == LimitPolicy::Fail;
         if fails {
@@ -445,9 +448,8 @@ impl<E: Event> Tracer<E> {
         }
     }
 
-    /// Returns what a partial match waits for.
+    /// Returns what a partial match waits for that is open after the event of now.
     fn waits(&self, waiting: &Waiting) -> Waits {
-        let captures = Matcher::captures_of(&self.store, &self.state, &waiting.captured);
-        self.judge().waits(waiting, captures)
+        self.judge().waits(waiting, Some(Matcher::captures_now(&self.store, waiting)))
     }
 }

@@ -36,6 +36,9 @@ use crate::value::Value;
 
 /// The largest number of partial matches that are followed at once.
 const MAX_PARTIALS: usize = 2_000;
+/// The largest number of captured events, of all partial matches at all events, that are compared.
+/// A second or two, whatever the rule.
+const MAX_COMPARED: usize = 20_000_000;
 /// The largest number of an event's fields that are shown.
 const SHOWN_FIELDS: usize = 8;
 
@@ -60,6 +63,10 @@ pub struct Tracer<E: Event> {
     over: Option<Over>,
     pub(super) journal: Journal,
     finished: bool,
+    /// The number of captured events that were compared so far.
+    compared: usize,
+    /// The number of partial matches that were too many to follow, once the story has ended there.
+    pub(super) not_followed: Option<usize>,
     /// The partial matches that were open when the stream ended.
     pub(super) open_at_end: Option<Vec<OpenPartial>>,
 }
@@ -178,6 +185,8 @@ impl<E: Event> Tracer<E> {
             over: None,
             journal: Journal::new(),
             finished: false,
+            compared: 0,
+            not_followed: None,
             open_at_end: None,
             info,
             matcher,
