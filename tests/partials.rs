@@ -224,8 +224,19 @@ fn what_is_out_of_time_is_counted_until_it_is_swept() {
     }
 }
 
+/// True if a group of the pattern has a name. Partial matches that divide the same events into its
+/// repetitions in different ways are different.
+fn has_named_group(pattern: &Built) -> bool {
+    let text = format!("{pattern:?}");
+    text.split(')').skip(1).any(|rest| {
+        let behind =
+            if rest.starts_with('{') { rest.split_once('}').map_or("", |of| of.1) } else { rest };
+        behind.starts_with(" as ")
+    })
+}
+
 /// The captured events of each open partial match of a key, in the general form.
-fn open(matcher: &Matcher<Record>, events: &[Record]) -> Vec<(usize, u64)> {
+fn open(matcher: &Matcher<Record>, events: &[Record], named: bool) -> Vec<(usize, u64)> {
     let (mut store, mut key) = (matcher.create_store(), KeyState::default());
     let mut counts = Vec::new();
     for (seq, event) in (0..).zip(events) {
@@ -238,7 +249,7 @@ fn open(matcher: &Matcher<Record>, events: &[Record]) -> Vec<(usize, u64)> {
                 (open.is_complete(), captured.collect())
             })
             .collect();
-        assert_eq!(contents.len(), open.len(), "none is listed twice");
+        assert!(contents.len() == open.len() || named, "none is listed twice: {contents:?}");
         counts.push((open.len(), key.partial_count()));
         if open.len() > 200 {
             break;
@@ -287,10 +298,11 @@ proptest! {
         Stream(events) in random::stream(),
     ) {
         if let Ok(matcher) = Matcher::new(&pattern.0, []) {
-            for (listed, counted) in open(&matcher.clone().generalized(), &events) {
+            let named = has_named_group(&pattern);
+            for (listed, counted) in open(&matcher.clone().generalized(), &events, named) {
                 prop_assert_eq!(listed as u64, counted);
             }
-            for (listed, counted) in open(&matcher, &events) {
+            for (listed, counted) in open(&matcher, &events, named) {
                 prop_assert!(listed as u64 <= counted);
             }
         }

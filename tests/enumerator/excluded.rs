@@ -56,13 +56,17 @@ fn in_items(items: &[Item], around: Around) -> Option<&'static str> {
                         if items.len() == 1 && !matches!(&items[0].kind, Kind::Step { quantifier, .. }
                             if quantifier.is_once()));
                 // Is the `until` tested while a step of a group in another branch is waited for?
-                let until = !quantifier.until.is_empty() && has_group_in_branch(&body.parts);
+                let has_until = !quantifier.until.is_empty();
+                let until = has_until && has_group_in_branch(&body.parts);
+                // Can a loop that is left out at the front take an event that ends the group?
+                let left_out = has_until && begins_open_before_a_group(&body.parts);
                 let any = item.arrow == Arrow::Any
                     || quantifier.inner == Arrow::Any
                     || number == 0 && around.any;
                 fixed
                     .then_some("loop-of-a-loop")
                     .or(until.then_some("until-of-branches-with-a-group"))
+                    .or(left_out.then_some("until-of-a-loop-before-a-group"))
                     .or_else(|| in_body(body, Around { any, ..around }))
             }
             Kind::Not { time, .. } => {
@@ -87,6 +91,13 @@ fn has_group_in_branch(parts: &Parts) -> bool {
     let Parts::Branches { branches, .. } = parts else { return false };
     let mut items = branches.iter().flat_map(Branch::items);
     items.any(|item| matches!(item.kind, Kind::Group { .. }))
+}
+
+/// True if what may be left out is before a group at the front.
+fn begins_open_before_a_group(parts: &Parts) -> bool {
+    let Parts::Sequence(items) = parts else { return false };
+    let open = items.iter().take_while(|item| item.may_be_empty()).count();
+    open > 0 && matches!(items.get(open), Some(Item { kind: Kind::Group { .. }, .. }))
 }
 
 /// True if what an item begins with can be left out.
