@@ -159,8 +159,13 @@ impl<E: Event> Reference<E> {
         if tree.is_pending(position) && tree.pending_bound(position).is_none() {
             return None;
         }
+        let mut ways_on = tree.ways_on(position);
+        if tree.end_of_silence(position).is_some() {
+            // It is a match when the silence is over, whatever it could still capture until then.
+            ways_on.push((position.clone(), Vec::new()));
+        }
         let mut shared: Option<BTreeMap<(Base, Option<LengthId>), Timestamp>> = None;
-        for (position, gaps) in tree.ways_on(position) {
+        for (position, gaps) in ways_on {
             let mut bounds = BTreeMap::new();
             let (base, last) = match tree.last_of_branch(&position) {
                 Some((path, last)) => (Base::LastOfBranch(path), last),
