@@ -15,6 +15,7 @@ mod compact_constructs;
 mod conformance;
 mod engines_random;
 mod enumerator;
+mod joined;
 mod properties;
 mod regressions;
 mod sets;

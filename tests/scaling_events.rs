@@ -186,6 +186,51 @@ fn what_cannot_move_is_not_visited() {
     }
 }
 
+/// Of `n` partial matches that wait for a value, and as many events: the number of matches, and the
+/// steps.
+fn joined(rule: &str, n: i64, value: impl Fn(i64) -> i64) -> (u64, u64) {
+    let mut engine = after(builder(rule), n, |_| 1);
+    for at in 0..n {
+        engine.push(&event(1, n + at, 1, value(at)), &mut Ignore).expect("it fits");
+    }
+    (engine.stats().matches, engine.steps())
+}
+
+/// Many partial matches that wait for a value: an event costs a step for each that it finds.
+#[test]
+fn what_waits_for_a_value_is_found_by_it() {
+    // One is found by each event.
+    for rule in [
+        "match a as x -> b[v == x.v]  within 1h  skip none",
+        "match a as x -> b[v == x.v]  within 1h  skip to next",
+        "match a as x -> b[v == x.v and k == x.k]  within 1h  skip none",
+        "match a as x -> b[v <= x.v and v >= x.v]  within 1h  skip none",
+        "match a as x ->[1ms..] b[v == x.v]  within 1h  skip none  on timeout emit { k }",
+    ] {
+        costs_in_proportion(rule, 1000, |n| {
+            let (matches, steps) = joined(rule, n, |at| at);
+            assert_eq!(matches, n.unsigned_abs(), "{rule}");
+            steps
+        });
+    }
+    // None is found: each event is above all of them.
+    for rule in [
+        "match a as x -> b[v < x.v]  within 1h",
+        "match a as x -> b[v == x.v] -> b[v < x.v]  within 1h",
+        "match a as x -> any b[v <= x.v] -> b[v < x.v]  within 1h  on timeout emit { k }",
+        "match a as x -> not b[v <= x.v] -> b[v < x.v]  within 1h  skip none",
+    ] {
+        costs_in_proportion(rule, 1000, |n| {
+            let (matches, steps) = joined(rule, n, |at| 1_000_000 + at);
+            assert_eq!(matches, 0, "{rule}");
+            steps
+        });
+    }
+    // What is worked out from a captured value is asked for each.
+    let (matches, steps) = joined("match a as x -> b[v < x.v + 1]  within 1h", 1000, |_| 1_000_000);
+    assert!((matches, steps > 1_000_000) == (0, true), "{steps}");
+}
+
 /// Rules whose partial matches end at different moments, and what each of them reports.
 const ENDING: [(&str, i64, i64); 6] = [
     ("match a -> b  within 1h  skip none", 0, 0),

@@ -288,7 +288,7 @@ impl<E: Event> Matcher<E> {
         let counted = counted.iter().filter(|run| goes_on((&arena, &store.file), run));
         heads.extend(counted.map(|run| run.head));
         let counted = std::mem::take(&mut heads).len();
-        heads.extend(key.runs().iter().filter(|run| goes_on(held, run)).map(|run| run.head));
+        heads.extend(key.all_runs().filter(|run| goes_on(held, run)).map(|run| run.head));
         let complete = if migration.same_body { key.completed().len() } else { 0 };
         let kept = (heads.len() + counted).min(self.limits().partial_matches_per_key);
         Carried { held: all, kept: (kept + complete) as u64 }

@@ -8,7 +8,6 @@ use crate::exec::captures::CaptureArena;
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::Matcher;
 use crate::exec::outcome::{Outcome, OutcomeKind};
-use crate::exec::registers::RegisterFile;
 use crate::exec::run::Completed;
 use crate::exec::set::{self, Listed, SetRef};
 use crate::exec::store::Store;
@@ -43,11 +42,11 @@ impl<E: Event> Matcher<E> {
             repetition: 0,
             set: SetRef::Alone,
         });
-        if !key.runs().is_empty()
+        if (key.has_runs() || key.has_joined())
             && let Some(dropped) =
                 dropped_starts(&captures, &program.skip.strategy, match_.start_seq)
         {
-            counts.steps += drop_runs(key, arena, file, &dropped);
+            counts.steps += key.drop_starts(arena, file, &dropped);
         }
         arena.release(match_.head);
     }
@@ -99,7 +98,7 @@ impl<E: Event> Matcher<E> {
                 for (run, is_reported) in &mut scratch.silences.repeating {
                     *is_reported &= run.head == match_.head || !dropped.contains(&run.start_seq);
                 }
-                counts.steps += drop_runs(key, arena, file, &dropped);
+                counts.steps += key.drop_starts(arena, file, &dropped);
                 let mut kept = reported;
                 for i in reported..dropped_from {
                     if dropped.contains(&new[i].start_seq) {
@@ -156,35 +155,6 @@ impl<E: Event> Matcher<E> {
         set.matches.clear();
         set.matches
     }
-}
-
-/// Drops the partial matches that started with an event of these numbers, and returns their number.
-/// Runs are in the order of their start, so the dropped ones are next to each other, in most cases
-/// first.
-fn drop_runs<E: Event>(
-    key: &mut KeyState,
-    arena: &mut CaptureArena<E>,
-    file: &mut RegisterFile,
-    dropped: &Range<u64>,
-) -> u64 {
-    let runs = key.runs();
-    let from = runs.partition_point(|run| run.start_seq < dropped.start);
-    let to = runs.partition_point(|run| run.start_seq < dropped.end);
-    if from == to {
-        return 0;
-    }
-    for run in &runs[from..to] {
-        arena.release(run.head);
-        file.release(run.registers);
-    }
-    if to - from == runs.len() {
-        key.clear_runs();
-    } else if from == 0 {
-        key.drop_first(to);
-    } else {
-        key.runs_mut().drain(from..to);
-    }
-    (to - from) as u64
 }
 
 /// True if two partial matches hold the same events. Named groups can divide the same events into

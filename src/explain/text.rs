@@ -86,14 +86,21 @@ fn step_keys(sequence: &Sequence, words: &Words<'_>, lines: &mut Vec<String>) {
     }
 }
 
-/// What becomes of a key with many partial matches.
-const BUSY: &str =
+/// What becomes of a key with many partial matches that have the same future.
+const GROUPED: &str =
     "; a key with many of them holds those with the same future as one group, as the compact form";
+
+/// What becomes of a key with many partial matches that wait for a captured value.
+const JOINED: &str =
+    "; a key with many of them finds those that an event can move by the value that they wait for";
 
 /// Describes the strategy, and why it was picked.
 fn strategy(of: &Explanation<'_>) -> String {
-    let groups = of.program.groups_busy_keys() && of.rule.limit.is_none();
-    let busy = if groups { BUSY } else { "" };
+    let busy = match of.rule.limit {
+        None if of.program.groups_busy_keys() => GROUPED,
+        None if of.program.joins_busy_keys() => JOINED,
+        _ => "",
+    };
     let listed = of.rule.limit.is_some() && of.program.prefers_compact;
     let picked = if listed { of.program.strategy_of_runs() } else { of.program.strategy() };
     match picked {

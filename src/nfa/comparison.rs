@@ -67,6 +67,23 @@ impl ComparedValue {
 }
 
 impl FieldComparison {
+    /// Returns the comparisons that all have to hold; none where the condition asks for more.
+    pub(crate) fn all(&self) -> &[Comparison] {
+        match self {
+            FieldComparison::One(one) => std::slice::from_ref(one),
+            FieldComparison::All(all) => all,
+            FieldComparison::Other => &[],
+        }
+    }
+
+    /// True if it says in which order a field and a captured value have to be.
+    pub(super) fn is_join(&self) -> bool {
+        self.all().iter().any(|one| {
+            matches!(one.with, Operand::Register(_))
+                && !matches!(one.relation, Relation::Ne | Relation::Like)
+        })
+    }
+
     /// True if all operands are literals.
     pub(super) fn is_of_event_alone(&self) -> bool {
         let is_literal = |one: &Comparison| matches!(one.with, Operand::Literal(_));

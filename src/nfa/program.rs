@@ -86,6 +86,18 @@ impl Program {
             && self.clocks == 0
     }
 
+    /// True if the partial matches of a busy key can be found by the values that they wait for: a
+    /// condition compares a field with a captured value, and each partial match is one run.
+    pub(crate) fn joins_busy_keys(&self) -> bool {
+        matches!(self.strategy(), Strategy::General | Strategy::Deterministic)
+            && self.comparisons.iter().any(|one| one.is_join())
+            && self.leading_not.is_none()
+            && self.timing.repeat.is_none()
+            && !self.waits()
+            && !self.reads_back
+            && !self.meeting.waits_in_several
+    }
+
     /// Returns the strategy that the shape of the automaton allows.
     pub fn strategy(&self) -> Strategy {
         if self.prefers_compact { Strategy::Compact } else { self.strategy_of_runs() }

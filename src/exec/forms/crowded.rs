@@ -74,7 +74,7 @@ impl<E: Event> Walk<'_, E> {
     }
 
     /// True if a condition holds for no run, because of what it asks of the event alone.
-    fn refuses_event(&self, condition: ConditionId) -> bool {
+    pub(super) fn refuses_event(&self, condition: ConditionId) -> bool {
         let FieldComparison::All(all) = &self.program.comparisons[condition.index()] else {
             return false;
         };

@@ -139,7 +139,7 @@ impl<E: Event> Matcher<E> {
 
     /// Says whether a run whose deadline passes is complete, or has run out of time.
     #[inline]
-    fn run_out(&self, store: &mut Store<E>, run: &Run, to: Timestamp) {
+    pub(super) fn run_out(&self, store: &mut Store<E>, run: &Run, to: Timestamp) {
         let times = Times { program: &self.program, arena: &store.arena, file: &store.file, run };
         if times.completes() {
             self.end_silence(store, *run, to);
@@ -207,7 +207,7 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Reports the runs that have run out of time at `deadline`, and what is complete with it.
-    fn report_expired(
+    pub(super) fn report_expired(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,

@@ -99,7 +99,7 @@ impl<E: Event> Walk<'_, E> {
     /// Moves one run. Returns true if the run stays as it is. Otherwise its successors are in
     /// `next`, and its hold on the store is released.
     #[inline]
-    fn advance_run(&mut self, run: &Run, event_epoch: u64, next: &mut Vec<Run>) -> bool {
+    pub(super) fn advance_run(&mut self, run: &Run, event_epoch: u64, next: &mut Vec<Run>) -> bool {
         let program = self.program;
         let tree = program.decisions.of(run.state, self.column);
         match self.decide(tree, run, event_epoch) {
@@ -170,7 +170,7 @@ impl<E: Event> Walk<'_, E> {
         self.give_up(run);
     }
 
-    fn start(&mut self, event_epoch: u64, next: &mut Vec<Run>) {
+    pub(super) fn start(&mut self, event_epoch: u64, next: &mut Vec<Run>) {
         let program = self.program;
         let tree = program.decisions.of_start(self.column);
         if *tree == Decision::Gone {

@@ -1,8 +1,14 @@
 //! The partial matches of one key.
 
+use std::ops::Range;
+
 use super::census::{CROWDED, Census};
 use super::compact::MatchGroups;
+use super::joined::JoinedRuns;
 use super::{Form, FormKind, Queue};
+use crate::event::Event;
+use crate::exec::captures::CaptureArena;
+use crate::exec::registers::RegisterFile;
 use crate::exec::run::{Completed, Run, Runs};
 
 /// The partial matches of one key. A key's state is valid only with its
@@ -77,6 +83,16 @@ pub(in crate::exec) struct Rest {
     /// The groups of the compact form, beside a form without runs. As a fourth variant of [`Form`]
     /// they made a jump of each look at the form, badly predicted, and a call of each drop.
     groups: Option<Box<MatchGroups>>,
+    /// The runs of the joined form, beside a form without runs.
+    joined: Option<Box<JoinedRuns>>,
+    /// True if the joined form did not pay for the runs that there are.
+    lists_joined: bool,
+}
+
+impl Rest {
+    fn joined_count(&self) -> usize {
+        self.joined.as_ref().map_or(0, |joined| joined.len())
+    }
 }
 
 impl Default for Form {
@@ -92,6 +108,7 @@ impl KeyState {
     pub(super) fn kind(&self) -> FormKind {
         match &self.form {
             Form::Runs { .. } if self.groups().is_some() => FormKind::Compact,
+            Form::Runs { .. } if self.joined().is_some() => FormKind::Joined,
             Form::Runs { .. } => FormKind::Runs,
             Form::Window(_) => FormKind::Window,
             Form::SharedSuffix { .. } => FormKind::SharedSuffix,
@@ -229,7 +246,7 @@ impl KeyState {
         runs.clear();
         free_empty(runs);
         if let Some(rest) = &mut self.rest {
-            (rest.duplicates, rest.census) = (0, None);
+            (rest.duplicates, rest.census, rest.lists_joined) = (0, None, false);
         }
     }
 
@@ -436,6 +453,74 @@ impl KeyState {
         self.rest.get_or_insert_default().groups = Some(groups);
     }
 
+    /// Returns the runs of the joined form.
+    #[inline]
+    pub(super) fn joined(&self) -> Option<&JoinedRuns> {
+        self.rest.as_ref()?.joined.as_deref()
+    }
+
+    /// True if there are runs in the joined form.
+    #[inline]
+    pub(in crate::exec) fn has_joined(&self) -> bool {
+        self.joined().is_some()
+    }
+
+    /// Removes and returns the runs of the joined form.
+    pub(super) fn take_joined(&mut self) -> Option<Box<JoinedRuns>> {
+        self.rest.as_mut()?.joined.take()
+    }
+
+    /// Sets the runs of the joined form. There must be no other state.
+    pub(super) fn set_joined(&mut self, joined: Box<JoinedRuns>) {
+        self.debug_assert_free();
+        self.rest.get_or_insert_default().joined = Some(joined);
+    }
+
+    /// True if the joined form did not pay for the runs that there are.
+    pub(super) fn lists_joined(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| rest.lists_joined)
+    }
+
+    /// Notes that the joined form did not pay, until there are no runs.
+    pub(super) fn set_lists_joined(&mut self) {
+        self.rest.get_or_insert_default().lists_joined = true;
+    }
+
+    /// Returns the runs in the form of runs or the joined form, by their beginning.
+    pub(in crate::exec) fn all_runs(&self) -> impl Iterator<Item = &Run> {
+        self.runs().iter().chain(self.joined().into_iter().flat_map(JoinedRuns::runs))
+    }
+
+    /// Drops the runs that began with these events. Runs are in the order of their beginning, so
+    /// the dropped ones are next to each other, in most cases first. Returns their number.
+    pub(in crate::exec) fn drop_starts<E: Event>(
+        &mut self,
+        arena: &mut CaptureArena<E>,
+        file: &mut RegisterFile,
+        dropped: &Range<u64>,
+    ) -> u64 {
+        let joined = self.rest.as_mut().and_then(|rest| rest.joined.as_mut());
+        let of_joined = joined.map_or(0, |joined| joined.drop_starts(arena, file, dropped));
+        let runs = self.runs();
+        let from = runs.partition_point(|run| run.start_seq < dropped.start);
+        let to = runs.partition_point(|run| run.start_seq < dropped.end);
+        if from == to {
+            return of_joined;
+        }
+        for run in &runs[from..to] {
+            arena.release(run.head);
+            file.release(run.registers);
+        }
+        if to - from == runs.len() {
+            self.clear_runs();
+        } else if from == 0 {
+            self.drop_first(to);
+        } else {
+            self.runs_mut().drain(from..to);
+        }
+        of_joined + (to - from) as u64
+    }
+
     #[inline]
     pub(in crate::exec) fn completed(&self) -> &[Completed] {
         self.rest.as_ref().map_or(&[], |rest| &rest.completed)
@@ -488,7 +573,7 @@ impl KeyState {
     pub fn part_count(&self) -> usize {
         match self.groups() {
             Some(groups) => groups.configuration_count(),
-            None => self.runs().len(),
+            None => self.all_runs().count(),
         }
     }
 
@@ -503,7 +588,8 @@ impl KeyState {
         match &self.rest {
             None => OpenCount { listed: open, grouped: 0 },
             Some(rest) => OpenCount {
-                listed: (open + rest.completed.len()).saturating_sub(rest.duplicates),
+                listed: (open + rest.joined_count() + rest.completed.len())
+                    .saturating_sub(rest.duplicates),
                 grouped: rest.groups.as_ref().map_or(0, |groups| groups.open),
             },
         }
@@ -516,8 +602,10 @@ impl KeyState {
             _ => 0,
         };
         let groups = self.groups().map_or(0, MatchGroups::memory_usage);
+        let joined = self.joined().map_or(0, JoinedRuns::memory_usage);
         spilled * size_of::<Run>()
             + groups
+            + joined
             + self.rest.as_ref().map_or(0, |rest| {
                 size_of::<Rest>()
                     + rest.completed.capacity() * size_of::<Completed>()

@@ -10,6 +10,8 @@ pub(in crate::exec) enum FormKind {
     Window,
     /// One run, whose suffixes are the other partial matches.
     SharedSuffix,
+    /// A run for each partial match, found by what it waits for.
+    Joined,
     /// Groups of partial matches with the same future, with their events in a graph.
     Compact,
 }

@@ -7,6 +7,7 @@
 //! | form | what is stored | files |
 //! |---|---|---|
 //! | runs | a run for each partial match | `runs`; `general` and `deterministic` (in place) advance them, `crowded` finds those that an event can move by their `census`, `expire` is what time does |
+//! | joined | the runs of a busy key, with an index by the values that events ask for | `joined/` |
 //! | window | the last events, in a queue | `window`, `queue` |
 //! | shared suffix | the oldest run, with marks where others start | `shared_suffix` |
 //! | compact | groups of partial matches with the same future, and a graph of events | `compact/` |
@@ -23,6 +24,7 @@ mod crowded;
 mod deterministic;
 mod expire;
 mod general;
+mod joined;
 mod key;
 mod kind;
 mod queue;
@@ -42,10 +44,12 @@ use crate::nfa::{Program, Strategy};
 use crate::time::Timestamp;
 
 use compact::CompactForm;
+use joined::JoinedForm;
 use runs::RunsForm;
 use shared_suffix::SharedSuffixForm;
 use window::WindowForm;
 
+pub(super) use census::CROWDED;
 pub use key::KeyState;
 pub(crate) use key::OpenCount;
 pub(super) use kind::FormKind;
@@ -170,11 +174,13 @@ macro_rules! of_form {
             FormKind::Window => WindowForm::$function($($argument),*),
             FormKind::SharedSuffix => SharedSuffixForm::$function($($argument),*),
             FormKind::Compact => CompactForm::$function($($argument),*),
+            FormKind::Joined => JoinedForm::$function($($argument),*),
         }
     };
 }
 
 impl FormKind {
+    /// The forms that snapshots tell apart.
     const ALL: [FormKind; 4] =
         [FormKind::Runs, FormKind::Window, FormKind::SharedSuffix, FormKind::Compact];
 
@@ -185,6 +191,7 @@ impl FormKind {
             FormKind::Window => WindowForm::CODE,
             FormKind::SharedSuffix => SharedSuffixForm::CODE,
             FormKind::Compact => CompactForm::CODE,
+            FormKind::Joined => JoinedForm::CODE,
         }
     }
 
@@ -250,8 +257,8 @@ impl<E: Event> Matcher<E> {
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> usize {
         let kind = match self.form() {
-            // A busy key has groups until nothing is open.
-            FormKind::Runs if self.can_group() => key.kind(),
+            // A busy key can have another form.
+            FormKind::Runs if self.busy_runs < usize::MAX => key.kind(),
             FormKind::Runs => FormKind::Runs,
             // A key whose partial matches were carried over from another rule goes on with them.
             _ if key.has_runs() => FormKind::Runs,
@@ -365,8 +372,9 @@ impl<E: Event> Matcher<E> {
         // Without partial matches all forms are the same.
         let open = key.open_count();
         let has_form = open.grouped > 0 || open.listed > key.completed().len();
-        image.form = if has_form { key.kind() } else { FormKind::Runs };
-        of_form!(image.form, export(self, store, key, image));
+        let kind = if has_form { key.kind() } else { FormKind::Runs };
+        image.form = if kind == FormKind::Joined { FormKind::Runs } else { kind };
+        of_form!(kind, export(self, store, key, image));
     }
 
     /// Restores the state of a key from an image that was read for the same program.

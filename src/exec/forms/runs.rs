@@ -14,7 +14,8 @@
 //! the reference matcher.
 
 use super::compact::CompactForm;
-use super::{FormContract, FormImage, KeyState};
+use super::joined::JoinedForm;
+use super::{FormContract, FormImage, FormKind, KeyState};
 use crate::event::Event;
 use crate::exec::captured::Captures;
 use crate::exec::captures::CaptureArena;
@@ -44,9 +45,18 @@ impl<E: Event> FormContract<E> for RunsForm {
     ) -> usize {
         let PushedEvent { event, seq, .. } = arrival;
         let time = event.time();
-        if key.runs().len() >= matcher.grouped_runs {
-            matcher.group_runs(store, key, time);
-            return CompactForm::push(matcher, store, key, arrival, sink);
+        if key.runs().len() >= matcher.busy_runs {
+            match matcher.busy_form {
+                FormKind::Compact => {
+                    matcher.group_runs(store, key, time);
+                    return CompactForm::push(matcher, store, key, arrival, sink);
+                }
+                FormKind::Joined if matcher.can_join(key) => {
+                    matcher.join_runs(store, key);
+                    return JoinedForm::push(matcher, store, key, arrival, sink);
+                }
+                _ => {}
+            }
         }
         let in_place = matcher.runs_in_place();
         let is_due = if in_place {
@@ -71,11 +81,7 @@ impl<E: Event> FormContract<E> for RunsForm {
             }
             return overflow;
         }
-        if let [Completed { tail: Some(step), .. }] = store.scratch.completed[..] {
-            matcher.report_at_once(store, key, (step, seq, event), sink);
-        } else if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
-            matcher.report_completed(store, key, time, sink);
-        }
+        matcher.report_pushed(store, key, (event, seq), sink);
         matcher.count_duplicates(key);
         overflow
     }
@@ -147,7 +153,7 @@ impl<E: Event> FormContract<E> for RunsForm {
 
     fn open<'a>(matcher: &'a Matcher<E>, store: &'a Store<E>, key: &KeyState) -> Vec<Open<'a, E>> {
         let complete = key.completed().iter().map(|match_| (match_.head, match_.start_seq, None));
-        let runs = key.runs().iter().map(|run| (run.head, run.start_seq, Some(run)));
+        let runs = key.all_runs().map(|run| (run.head, run.start_seq, Some(run)));
         let mut branches: Vec<_> = complete.chain(runs).collect();
         branches.sort_by(|a, b| {
             a.1.cmp(&b.1).then_with(|| store.arena.compare(a.0, b.0)).then(a.0.cmp(&b.0))
@@ -211,6 +217,24 @@ impl<E: Event> FormContract<E> for RunsForm {
         _arena: &mut CaptureArena<E>,
     ) -> Vec<Run> {
         Vec::new()
+    }
+}
+
+impl<E: Event> Matcher<E> {
+    /// Reports what an event has completed.
+    #[inline(always)]
+    pub(super) fn report_pushed(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        (event, seq): (&E, u64),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) {
+        if let [Completed { tail: Some(step), .. }] = store.scratch.completed[..] {
+            self.report_at_once(store, key, (step, seq, event), sink);
+        } else if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
+            self.report_completed(store, key, event.time(), sink);
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::exec::captured::Captures;
 use crate::exec::captures::CaptureArena;
-use crate::exec::forms::KeyState;
+use crate::exec::forms::{CROWDED, FormKind, KeyState};
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Run;
 use crate::exec::store::{Scratch, Store, StoreCounts};
@@ -157,8 +157,10 @@ pub struct Matcher<E> {
     /// The number of runs up to which a key is certainly within the limits; 0 if the steps of a run
     /// depend on its captured events.
     pub(super) unchecked_runs: usize,
-    /// The number of runs from which a key's runs become groups of the compact form.
-    pub(super) grouped_runs: usize,
+    /// The number of runs from which a key is busy, and has another form.
+    pub(super) busy_runs: usize,
+    /// The form of a busy key.
+    pub(super) busy_form: FormKind,
 }
 
 /// The strategies that a matcher may use.
@@ -186,7 +188,8 @@ impl<E> Clone for Matcher<E> {
             most_runs: self.most_runs,
             run_steps: self.run_steps,
             unchecked_runs: self.unchecked_runs,
-            grouped_runs: self.grouped_runs,
+            busy_runs: self.busy_runs,
+            busy_form: self.busy_form,
         }
     }
 }
@@ -230,7 +233,8 @@ impl<E: Event> Matcher<E> {
             most_runs: 0,
             run_steps: 1,
             unchecked_runs: 0,
-            grouped_runs: usize::MAX,
+            busy_runs: usize::MAX,
+            busy_form: FormKind::Runs,
         };
         matcher.decided()
     }
@@ -289,23 +293,36 @@ impl<E: Event> Matcher<E> {
             strategy => strategy,
         };
         let unchecked_runs = if self.program.reads_back { 0 } else { most_runs };
-        let grouped_runs = if self.groups_busy_keys(strategy) { BUSY } else { usize::MAX };
-        Matcher { strategy, most_runs, run_steps, unchecked_runs, grouped_runs, ..self }
+        let busy_form = self.form_of_busy_keys(strategy);
+        let busy_runs = match busy_form {
+            FormKind::Compact => BUSY,
+            FormKind::Joined => CROWDED,
+            _ => usize::MAX,
+        };
+        Matcher { strategy, most_runs, run_steps, unchecked_runs, busy_runs, busy_form, ..self }
     }
 
-    /// True if the runs of a busy key become groups. A limit of partial matches that is set counts
-    /// them one by one: they stay runs.
-    fn groups_busy_keys(&self, strategy: Strategy) -> bool {
-        self.program.groups_busy_keys()
-            && strategy == self.program.strategy()
+    /// Returns the form of a busy key. A limit of partial matches that is set counts them one by
+    /// one: they stay runs.
+    fn form_of_busy_keys(&self, strategy: Strategy) -> FormKind {
+        let can_change = strategy == self.program.strategy()
             && self.choice == StrategyChoice::Planned
             && !self.limits.is_of_rule
-            && self.limits.partial_matches_per_key >= Limits::default().partial_matches_per_key
+            && self.limits.partial_matches_per_key >= Limits::default().partial_matches_per_key;
+        if !can_change {
+            FormKind::Runs
+        } else if self.program.groups_busy_keys() {
+            FormKind::Compact
+        } else if self.program.joins_busy_keys() {
+            FormKind::Joined
+        } else {
+            FormKind::Runs
+        }
     }
 
     /// True if a key can have groups.
     pub(super) fn can_group(&self) -> bool {
-        self.strategy == Strategy::Compact || self.grouped_runs < usize::MAX
+        self.strategy == Strategy::Compact || self.busy_form == FormKind::Compact
     }
 
     /// Returns the limits of the matcher.

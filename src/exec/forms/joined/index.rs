@@ -1,0 +1,179 @@
+//! An index of runs by a value that they have captured.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::RangeInclusive;
+
+use super::held::RunId;
+use crate::exec::registers::RegisterFile;
+use crate::exec::run::Run;
+use crate::value::ValueRef;
+
+/// The place of a value in an index: where values are equal, their places are, and where values are
+/// in order, their places are. Different values can have the same place.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Coarse {
+    class: Class,
+    number: u64,
+}
+
+/// Values of different classes do not compare.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Class {
+    Bool,
+    Number,
+    Time,
+    Duration,
+    Text,
+    /// Compared with all: nothing is known of the order of these.
+    Other,
+}
+
+/// What an index is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Order {
+    /// Equal values.
+    Equal,
+    /// Values below, or above.
+    Sorted,
+}
+
+/// The runs of a state, by the value of one register.
+#[derive(Clone, Debug)]
+pub(super) struct ValueIndex {
+    pub(super) register: usize,
+    pub(super) order: Order,
+    entries: BTreeSet<(Coarse, RunId)>,
+}
+
+impl Coarse {
+    /// Returns the place of a value; `None` for what compares with nothing, as null.
+    pub(super) fn of(value: ValueRef<'_>, order: Order) -> Option<Coarse> {
+        let (class, number) = match value {
+            ValueRef::Null => return None,
+            ValueRef::Bool(value) => (Class::Bool, u64::from(value)),
+            #[expect(clippy::cast_precision_loss, reason = "rounding keeps the order")]
+            ValueRef::Int(value) => (Class::Number, of_float(value as f64)),
+            ValueRef::Float(value) if value.is_nan() => return None,
+            ValueRef::Float(value) => (Class::Number, of_float(value)),
+            ValueRef::Time(value) => (Class::Time, of_int(value.as_millis())),
+            ValueRef::Duration(value) => (Class::Duration, of_int(value)),
+            ValueRef::String(text) => (Class::Text, of_text(text, order)),
+            _ => (Class::Other, 0),
+        };
+        Some(Coarse { class, number })
+    }
+
+    /// True if the values there can be told apart from others.
+    pub(super) fn is_known(self) -> bool {
+        self.class != Class::Other
+    }
+
+    /// Returns the places up to this one.
+    pub(super) fn and_below(self) -> RangeInclusive<Coarse> {
+        Coarse { number: 0, ..self }..=self
+    }
+
+    /// Returns the places from this one on.
+    pub(super) fn and_above(self) -> RangeInclusive<Coarse> {
+        self..=Coarse { number: u64::MAX, ..self }
+    }
+}
+
+/// The bits of a float, in its order; both zeros are one.
+fn of_float(value: f64) -> u64 {
+    let bits = (value + 0.0).to_bits();
+    if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
+}
+
+fn of_int(value: i64) -> u64 {
+    value.cast_unsigned() ^ 1 << 63
+}
+
+/// The first bytes of a text, where the order counts.
+fn of_text(text: &str, order: Order) -> u64 {
+    match order {
+        Order::Equal => {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            hasher.finish()
+        }
+        Order::Sorted => {
+            let mut first = [0; 8];
+            let count = text.len().min(first.len());
+            first[..count].copy_from_slice(&text.as_bytes()[..count]);
+            u64::from_be_bytes(first)
+        }
+    }
+}
+
+impl ValueIndex {
+    pub(super) fn new(register: usize, order: Order) -> ValueIndex {
+        ValueIndex { register, order, entries: BTreeSet::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns the place of a run; `None` where its value compares with nothing.
+    pub(super) fn place(&self, file: &RegisterFile, run: &Run) -> Option<Coarse> {
+        Coarse::of(file.value(run.registers, self.register), self.order)
+    }
+
+    pub(super) fn add(&mut self, place: Option<Coarse>, id: RunId) {
+        if let Some(place) = place {
+            self.entries.insert((place, id));
+        }
+    }
+
+    pub(super) fn remove(&mut self, place: Option<Coarse>, id: RunId) {
+        if let Some(place) = place {
+            self.entries.remove(&(place, id));
+        }
+    }
+
+    /// Adds the runs in these places to `out`, and those whose places are not known.
+    pub(super) fn find(&self, places: &RangeInclusive<Coarse>, out: &mut Vec<RunId>) {
+        let first = RunId { start_seq: 0, made: 0 };
+        let last = RunId { start_seq: u64::MAX, made: u64::MAX };
+        let found = self.entries.range((*places.start(), first)..=(*places.end(), last));
+        out.extend(found.map(|(_, id)| *id));
+        let others = self.entries.range((Coarse { class: Class::Other, number: 0 }, first)..);
+        out.extend(others.map(|(_, id)| *id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hir::eval::Relation;
+    use crate::time::Timestamp;
+    use crate::value::Value;
+
+    #[test]
+    fn places_are_in_the_order_of_the_values() {
+        let ints = [i64::MIN, -(1 << 53) - 1, -1, 0, 1, (1 << 53) + 1, i64::MAX - 1, i64::MAX];
+        let floats = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, 0.5, 9_007_199_254_740_992.0];
+        let texts = ["", "a", "ab", "order-1", "order-12345", "order-12346", "\u{f6}", "\0"];
+        let mut values: Vec<Value> = vec![Value::Null, Value::Bool(false), Value::Bool(true)];
+        values.extend(ints.map(Value::Int));
+        values.extend(ints.map(Value::Duration));
+        values.extend(ints.map(|millis| Value::Time(Timestamp::from_millis(millis))));
+        values.extend(floats.map(Value::Float));
+        values.extend([f64::INFINITY, f64::NAN].map(Value::Float));
+        values.extend(texts.map(|text| Value::String(text.into())));
+        let place = |value: &Value, order| Coarse::of(value.as_ref(), order);
+        for (a, b) in values.iter().flat_map(|a| values.iter().map(move |b| (a, b))) {
+            if Relation::Eq.holds(a.as_ref(), b.as_ref()) {
+                assert_eq!(place(a, Order::Equal), place(b, Order::Equal), "{a:?} {b:?}");
+                assert!(place(a, Order::Equal).is_some(), "{a:?}");
+            }
+            if Relation::Le.holds(a.as_ref(), b.as_ref()) {
+                let (a, b) = (place(a, Order::Sorted), place(b, Order::Sorted));
+                assert!(a.is_some() && a <= b, "{a:?} {b:?}");
+                assert_eq!(a.map(|a| a.class), b.map(|b| b.class));
+            }
+        }
+    }
+}

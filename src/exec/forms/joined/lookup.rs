@@ -1,0 +1,177 @@
+//! Which runs of the joined form an event can move.
+
+use std::ops::RangeInclusive;
+
+use smallvec::{SmallVec, smallvec};
+
+use super::held::{InState, JoinedRuns, RunId};
+use super::index::{Coarse, Order, ValueIndex};
+use crate::event::Event;
+use crate::exec::matcher::Walk;
+use crate::hir::ConditionId;
+use crate::hir::eval::Relation;
+use crate::nfa::{Comparison, Decision, Operand};
+
+/// Of the runs in one state, those that an event can move.
+#[derive(Clone, Debug, PartialEq)]
+enum Movable {
+    All,
+    /// Those that one of these finds.
+    Found(SmallVec<[Lookup; 2]>),
+}
+
+impl Movable {
+    /// Returns none.
+    fn nothing() -> Movable {
+        Movable::Found(SmallVec::new())
+    }
+
+    /// Returns the runs of either.
+    fn or(self, other: Movable) -> Movable {
+        match (self, other) {
+            (Movable::Found(mut found), Movable::Found(others)) => {
+                for other in others {
+                    if !found.contains(&other) {
+                        found.push(other);
+                    }
+                }
+                Movable::Found(found)
+            }
+            _ => Movable::All,
+        }
+    }
+}
+
+/// The runs whose register has a value in these places.
+#[derive(Clone, Debug, PartialEq)]
+struct Lookup {
+    register: usize,
+    order: Order,
+    places: RangeInclusive<Coarse>,
+}
+
+impl<E: Event> Walk<'_, E> {
+    /// Returns the runs that the event can move, in the order of their beginnings.
+    pub(super) fn asked_runs(&mut self, joined: &mut JoinedRuns, event_epoch: u64) -> Vec<RunId> {
+        let mut ids = Vec::new();
+        let JoinedRuns { runs, waiting, .. } = joined;
+        for waiting in waiting.iter_mut().filter(|waiting| !waiting.runs.is_empty()) {
+            let tree = self.program.decisions.of(waiting.state, self.column);
+            match self.movable(tree, event_epoch) {
+                Movable::All => ids.extend(&waiting.runs),
+                Movable::Found(lookups) => {
+                    let file = &self.store.file;
+                    let place_of = |index: &ValueIndex, id: &RunId| index.place(file, &runs[id]);
+                    for lookup in &lookups {
+                        waiting.index(lookup, place_of).find(&lookup.places, &mut ids);
+                    }
+                }
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Returns the runs for which the event goes another way down a tree than to
+    /// [`Decision::Stay`]; some others can be among them.
+    fn movable(&mut self, tree: &Decision, event_epoch: u64) -> Movable {
+        let program = self.program;
+        let node = |number: u32| program.decisions.node(number);
+        match tree {
+            Decision::Stay => Movable::nothing(),
+            Decision::Condition { condition, yes, no } => {
+                if !program.correlated[condition.index()] {
+                    let nothing = self.nothing();
+                    let holds = self.test(*condition, &nothing, event_epoch);
+                    return self.movable(node(if holds { *yes } else { *no }), event_epoch);
+                }
+                let otherwise = self.movable(node(*no), event_epoch);
+                if otherwise == Movable::All || self.refuses_event(*condition) {
+                    return otherwise;
+                }
+                let movable = self.movable(node(*yes), event_epoch);
+                self.narrowed(*condition, movable).or(otherwise)
+            }
+            Decision::Time { yes, no, .. } => {
+                let one = self.movable(node(*yes), event_epoch);
+                one.or(self.movable(node(*no), event_epoch))
+            }
+            _ => Movable::All,
+        }
+    }
+
+    /// Returns those of `movable` for which a condition can hold.
+    fn narrowed(&self, condition: ConditionId, movable: Movable) -> Movable {
+        if movable == Movable::nothing() {
+            return movable;
+        }
+        let comparisons = self.program.comparisons[condition.index()].all();
+        let mut found: Option<Lookup> = None;
+        for one in comparisons {
+            let (Operand::Register(register), Some(order)) = (&one.with, order_of(one)) else {
+                continue;
+            };
+            // What compares with nothing is in no relation.
+            let Some(place) = Coarse::of(self.event.field(one.field), order) else {
+                return Movable::nothing();
+            };
+            if !place.is_known() {
+                continue;
+            }
+            let places = places_of(one.relation, place);
+            match &mut found {
+                Some(other) if (other.register, other.order) == (*register, order) => {
+                    let from = *other.places.start().max(places.start());
+                    let to = *other.places.end().min(places.end());
+                    if from > to {
+                        return Movable::nothing();
+                    }
+                    other.places = from..=to;
+                }
+                Some(other) if other.order == Order::Equal || order == Order::Sorted => {}
+                _ => found = Some(Lookup { register: *register, order, places }),
+            }
+        }
+        found.map_or(movable, |lookup| Movable::Found(smallvec![lookup]))
+    }
+}
+
+/// Returns the index that finds what a field is compared with, if there is one.
+fn order_of(comparison: &Comparison) -> Option<Order> {
+    match comparison.relation {
+        Relation::Eq => Some(Order::Equal),
+        Relation::Lt | Relation::Le | Relation::Gt | Relation::Ge => Some(Order::Sorted),
+        Relation::Ne | Relation::Like => None,
+    }
+}
+
+/// The places of the values to which a field with a value at `place` can be in the relation.
+fn places_of(relation: Relation, place: Coarse) -> RangeInclusive<Coarse> {
+    match relation {
+        Relation::Lt | Relation::Le => place.and_above(),
+        Relation::Gt | Relation::Ge => place.and_below(),
+        Relation::Eq | Relation::Ne | Relation::Like => place..=place,
+    }
+}
+
+impl InState {
+    /// Returns the index that a lookup asks. It is made when it is asked for the first time.
+    fn index(
+        &mut self,
+        lookup: &Lookup,
+        place_of: impl Fn(&ValueIndex, &RunId) -> Option<Coarse>,
+    ) -> &ValueIndex {
+        let is_asked =
+            |one: &ValueIndex| (one.register, one.order) == (lookup.register, lookup.order);
+        let known = self.indexes.iter().position(is_asked).unwrap_or_else(|| {
+            let mut index = ValueIndex::new(lookup.register, lookup.order);
+            for id in &self.runs {
+                index.add(place_of(&index, id), *id);
+            }
+            self.indexes.push(index);
+            self.indexes.len() - 1
+        });
+        &self.indexes[known]
+    }
+}

@@ -1,0 +1,105 @@
+//! Runs that wait for a value: a busy key, which finds them by it, reports what a key that lists
+//! them does.
+
+use std::fmt::Write as _;
+
+use kleene::stream::{EngineBuilder, Output};
+use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+use proptest::prelude::*;
+
+const EVENTS: &str = "event a { at: time, n: int, f: float?, s: string?, d: duration }
+event b { at: time, n: int, f: float?, s: string?, d: duration }
+event c { at: time, n: int, f: float?, s: string?, d: duration }
+";
+
+const STEPS: [&str; 14] = [
+    "a as x -> b[n == x.n] as y",
+    "a as x -> b[n > x.n] as y -> c[s == x.s] as z",
+    "a as x -> b[f <= x.f] as y -> c[n != y.n] as z",
+    "a as x -> b[n == x.f and s == x.s] as y",
+    "a as x -> not b[s == x.s] -> c[d >= x.d] as z",
+    "a as x -> not b[n == x.n] for 3s",
+    "a as x -> b[f == x.n]{2} as y -> c[s <= x.s] as z",
+    "a as x ->[1s..4s] b[n < x.n] as y -> c as z",
+    "a as x -> next b[n == x.n] as y -> c[at > y.at] as z",
+    "a as x -> (b[n == x.n] as y or c[s > x.s] as z)",
+    "a as x -> b[n < x.n] as y -> a[n == y.n] as z -> c[n == z.n]",
+    "a as x -> a[x.n < n and n <= x.f] as y",
+    "a{2} as x -> b[n > last(x.n)] as y",
+    "a as x -> not c[n == x.n] for 2s -> b[s == x.s] as y",
+];
+
+const SKIPS: [&str; 5] = ["", "skip none", "skip to next", "skip to last x", "skip to first x"];
+
+fn rules(steps: &str, skip: &str, timeouts: bool) -> RuleSet {
+    let timeouts = if timeouts { "on timeout emit { x: count(x) }" } else { "" };
+    let text = format!("{EVENTS}rule r {{ match {steps}  within 6s  {skip}  {timeouts} }}");
+    RuleSet::parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"))
+}
+
+/// The type, the seconds since the event before, and a number that says its fields.
+type Made = (u8, u8, u8);
+
+fn event(rules: &RuleSet, (ty, _, number): Made, at: i64) -> Record {
+    let ty = ["a", "a", "b", "c"][usize::from(ty % 4)];
+    let at = Timestamp::from_millis(at);
+    let n = i64::from(number % 5);
+    let float = [Some(0.5), Some(2.0), None, Some(f64::from(number % 4)), Some(f64::NAN)];
+    let text = [Some("order-1"), Some("order-12"), None, Some("order-123456789")];
+    let fields = [
+        ("at", Value::Time(at)),
+        ("n", Value::Int(n)),
+        ("f", float[usize::from(number / 5) % 5].map_or(Value::Null, Value::Float)),
+        ("s", text[usize::from(number / 3) % 4].map_or(Value::Null, |text| text.into())),
+        ("d", Value::Duration(i64::from(number % 3))),
+    ];
+    Record::from_fields(rules.schema(), ty, fields).expect("it is declared so")
+}
+
+/// What an engine reports; it is stopped and restored after the event `stop`.
+fn reported(
+    rules: &RuleSet,
+    with: impl Fn(EngineBuilder<Record>) -> EngineBuilder<Record>,
+    made: &[Made],
+    stop: usize,
+) -> (String, u64) {
+    let builder = || with(Engine::builder().rules(rules.clone()).sorted());
+    let mut engine = builder().build().expect("it can be run");
+    let (mut outputs, mut text) = (Vec::new(), String::new());
+    let mut at = 0;
+    for (number, made) in made.iter().enumerate() {
+        at += 1000 * i64::from(made.1 % 3) / 2;
+        engine.push(&event(rules, *made, at), &mut outputs).expect("no limit fails");
+        if number == stop {
+            let bytes = engine.snapshot();
+            engine = builder().restore(&[&bytes]).expect("it was written by the same rules").0;
+        }
+    }
+    let open = engine.stats().partials;
+    engine.finish(&mut outputs).expect("no limit fails");
+    for output in &outputs {
+        let (kind, found) = match output {
+            Output::Match(found) => ("match", found),
+            Output::Timeout(timeout) => ("timeout", &timeout.found),
+            _ => continue,
+        };
+        let _ = writeln!(text, "{kind} {:?} {:?}", found.end, found.events);
+    }
+    (text, open)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    #[test]
+    fn a_busy_key_finds_what_a_list_does(
+        (steps, skip, timeouts) in (0..STEPS.len(), 0..SKIPS.len(), any::<bool>()),
+        made in prop::collection::vec(any::<Made>(), 1..60),
+        stop in 0_usize..60,
+    ) {
+        let rules = rules(STEPS[steps], SKIPS[skip], timeouts);
+        let joined = reported(&rules, |builder| builder, &made, stop);
+        let listed = reported(&rules, EngineBuilder::general_strategy, &made, usize::MAX);
+        prop_assert_eq!(joined, listed, "{} {}", STEPS[steps], SKIPS[skip]);
+    }
+}
