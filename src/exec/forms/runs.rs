@@ -64,7 +64,7 @@ impl<E: Event> FormContract<E> for RunsForm {
         } else {
             walk.run(key);
         }
-        let (overflow, has_changed) = (walk.overflow, walk.has_changed);
+        let (mut overflow, has_changed) = (walk.overflow, walk.has_changed);
         if store.scratch.completed.is_empty() && !matcher.program.waits() {
             if has_changed {
                 matcher.count_duplicates(key);
@@ -74,7 +74,10 @@ impl<E: Event> FormContract<E> for RunsForm {
         if let [Completed { tail: Some(step), .. }] = store.scratch.completed[..] {
             matcher.report_at_once(store, key, (step, seq, event), sink);
         } else if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
+            let unlisted = store.counts.unlisted;
             matcher.report_completed(store, key, time, sink);
+            let unlisted = store.counts.unlisted.saturating_sub(unlisted);
+            overflow = overflow.saturating_add(usize::try_from(unlisted).unwrap_or(usize::MAX));
         }
         matcher.count_duplicates(key);
         overflow

@@ -139,6 +139,8 @@ pub enum Overflow {
         rule: Arc<str>,
         /// The number of partial matches that were dropped or not started.
         dropped: usize,
+        /// True at the limit of one key, false at the limit of the engine.
+        of_key: bool,
     },
     /// The next event of a key would have taken more matching steps than [one event
     /// may](crate::stream::EngineBuilder::limit_steps_per_event). The oldest partial matches of the
@@ -205,14 +207,39 @@ pub enum Overflow {
     },
 }
 
+impl Overflow {
+    /// Returns the name of the limit: that of the function of
+    /// [`EngineBuilder`](crate::stream::EngineBuilder) which sets it, without `limit_`.
+    ///
+    /// A rule sets `partials_per_key` with its `limit`. The name `buffered` also stands for the
+    /// limit in bytes.
+    pub fn limit(&self) -> &'static str {
+        match self {
+            Overflow::Reorder { .. } | Overflow::Derived { .. } => "buffered",
+            Overflow::Partials { of_key: true, .. } => "partials_per_key",
+            Overflow::Partials { of_key: false, .. } => "partials",
+            Overflow::Steps { .. } => "steps_per_event",
+            Overflow::Graph { .. } => "graph_nodes_per_key",
+            Overflow::Captured { .. } => "captured_bytes",
+            Overflow::Suppressed { .. } => "suppressed",
+            Overflow::Repetitions { .. } => "repetitions",
+            Overflow::Unlisted { .. } => "matches_per_set",
+        }
+    }
+}
+
 impl fmt::Display for Overflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Overflow::Reorder { watermark } => {
                 write!(f, "the reorder buffer is full: time was moved on to {watermark}")
             }
-            Overflow::Partials { rule, dropped } => {
-                write!(f, "too many partial matches: {dropped} of the rule `{rule}` were dropped")
+            Overflow::Partials { rule, dropped, of_key } => {
+                let of = if *of_key { "" } else { " in all" };
+                write!(
+                    f,
+                    "too many partial matches{of}: {dropped} of the rule `{rule}` were dropped"
+                )
             }
             Overflow::Steps { rule, dropped } => write!(
                 f,

@@ -392,7 +392,7 @@ impl<E: Event> RuleRuntime<E> {
         if dropped == 0 {
             return;
         }
-        report(accounting, Overflow::Partials { rule: name.clone(), dropped });
+        report(accounting, Overflow::Partials { rule: name.clone(), dropped, of_key: true });
         let limits = matcher.limits();
         if limits.policy == LimitPolicy::Fail {
             let names = info.rule.key.iter().map(|part| part.name.clone());
@@ -429,7 +429,7 @@ impl<E: Event> RuleRuntime<E> {
         let overflow = if accounting.stats.captured_bytes > accounting.limits.captured_bytes {
             Overflow::Captured { rule, dropped }
         } else {
-            Overflow::Partials { rule, dropped: dropped.max(1) }
+            Overflow::Partials { rule, dropped: dropped.max(1), of_key: false }
         };
         self.matcher.clear(&mut self.store, &mut held.state);
         accounting.stats.count(open, OpenCount::default());

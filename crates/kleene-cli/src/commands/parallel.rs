@@ -355,7 +355,7 @@ impl Sink<Record> for Page {
     }
 
     fn overflowed(&mut self, overflow: Overflow) {
-        self.notes.push(Note::Limit(Outlets::limit_text(overflow)));
+        self.notes.push(Note::Limit(Outlets::limit_text(&overflow)));
     }
 }
 
