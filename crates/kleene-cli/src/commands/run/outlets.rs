@@ -142,6 +142,7 @@ impl Sink<Record> for Printer<'_> {
     }
 
     fn overflowed(&mut self, overflow: Overflow) {
+        self.outlets.output.limited(&overflow);
         if !self.outlets.reported_of_limit {
             let line = self.origin.map_or(0, |origin| origin.line);
             self.outlets.report_limit(line, &Outlets::limit_text(&overflow));
