@@ -192,6 +192,7 @@ fn nodes_and_groups_are_limited() {
 /// the key goes on.
 #[test]
 fn partial_matches_of_one_start_give_way_in_part() {
+    type Limited = fn(EngineBuilder<Record>) -> EngineBuilder<Record>;
     let rules = rules(
         "match a -> any b[sum(x.v) + v < 100000]{1.. any each} as x -> any c within 1h skip none \
          report longest",
@@ -199,7 +200,6 @@ fn partial_matches_of_one_start_give_way_in_part() {
     let mut all = vec![event(&rules, "a", 0, 0)];
     all.extend((0..12).map(|at| event(&rules, "b", 1 + at, 1 << at)));
     all.push(event(&rules, "c", 20, 0));
-    type Limited = fn(EngineBuilder<Record>) -> EngineBuilder<Record>;
     let limits: [(Limited, &str); 3] = [
         (|builder| builder, ""),
         (|builder| builder.limit_steps_per_event(800), "steps_per_event"),
