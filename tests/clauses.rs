@@ -197,6 +197,36 @@ fn a_silence_is_repeated_so_often_and_reports_what_is_beyond() {
     assert_eq!((stats.matches, stats.overflowed, stats.partials, stats.keys), (3, 1, 0, 0));
 }
 
+/// Two keys reach the limit at one deadline: each has a report of its own, after its last match.
+#[test]
+fn a_limit_names_the_key_that_it_touches() {
+    let rules = rules("rule r { key k  match a -> not b for 1s repeat }");
+    let builder = Engine::builder().rules(rules.clone()).limit_repetitions(2);
+    let mut engine = builder.build().expect("it fits");
+    let mut out = Vec::new();
+    for key in [1, 2] {
+        engine.push(&event(&rules, "a", 0, key, 0), &mut out).unwrap();
+    }
+    engine.advance(Timestamp::from_millis(60_000), &mut out).unwrap();
+    let limited = out.iter().filter_map(|output| match output {
+        Output::Overflowed(overflow) => Some(overflow),
+        _ => None,
+    });
+    let limited: Vec<_> = limited.collect();
+    let version = rules.rules()[0].version;
+    for (overflow, k) in limited.iter().zip([1, 2]) {
+        let key = overflow.key().expect("a rule has reached it");
+        assert_eq!(
+            (overflow.rule().map(|name| &**name), overflow.limit()),
+            (Some("r"), "repetitions")
+        );
+        assert_eq!((overflow.dropped(), key.version), (1, version));
+        assert_eq!(key.time, Timestamp::from_millis(2000));
+        assert_eq!(key.parts, [("k".into(), Value::Int(k))]);
+    }
+    assert_eq!((limited.len(), out.len()), (2, 6));
+}
+
 #[test]
 fn a_year_of_silence_is_bounded_by_default() {
     let rules = rules("rule r { key k  match a -> not b for 1s repeat }");

@@ -188,6 +188,65 @@ fn nodes_and_groups_are_limited() {
     assert_eq!(of(|builder| builder.limit_partials_per_key(4)), (false, false));
 }
 
+/// Each sum is a group, and all partial matches have the same start: half of the groups give way, and
+/// the key goes on.
+#[test]
+fn partial_matches_of_one_start_give_way_in_part() {
+    type Limited = fn(EngineBuilder<Record>) -> EngineBuilder<Record>;
+    let rules = rules(
+        "match a -> any b[sum(x.v) + v < 100000]{1.. any each} as x -> any c within 1h skip none \
+         report longest",
+    );
+    let mut all = vec![event(&rules, "a", 0, 0)];
+    all.extend((0..12).map(|at| event(&rules, "b", 1 + at, 1 << at)));
+    all.push(event(&rules, "c", 20, 0));
+    let limits: [(Limited, &str); 3] = [
+        (|builder| builder, ""),
+        (|builder| builder.limit_steps_per_event(800), "steps_per_event"),
+        (|builder| builder.limit_graph_nodes_per_key(300), "graph_nodes_per_key"),
+    ];
+    for (limited, name) in limits {
+        let mut engine = limited(builder(&rules).compact_strategy()).build().expect("it runs");
+        let mut reported = Vec::new();
+        engine.push_batch(&all, &mut reported).expect("no limit fails");
+        assert_eq!(engine.stats().matches, 1, "{name}");
+        for output in &reported {
+            let Output::Overflowed(overflow) = output else { continue };
+            assert_eq!(overflow.limit(), name);
+        }
+        assert_eq!(reported.len() > 1, !name.is_empty(), "{reported:?}");
+    }
+}
+
+/// The limit on what is listed of a set is the same in every strategy.
+#[test]
+fn every_strategy_lists_up_to_the_limit() {
+    for report in ["all", "first 6", "last 6"] {
+        let rules = rules(&format!(
+            "match a -> any b{{1.. any each}} -> any c within 1h skip none report {report}"
+        ));
+        let of = |builder: EngineBuilder<Record>| {
+            let mut engine = builder.limit_matches_per_set(4).build().expect("it runs");
+            let mut reported = Vec::new();
+            engine
+                .push_batch(&events(&rules, "a b b b b c"), &mut reported)
+                .expect("no limit fails");
+            let unlisted: Vec<u64> = reported
+                .iter()
+                .filter_map(|output| match output {
+                    Output::Overflowed(Overflow::Unlisted { matches, .. }) => Some(*matches),
+                    _ => None,
+                })
+                .collect();
+            (shown(&reported), unlisted, engine.stats().matches)
+        };
+        let grouped = of(builder(&rules).compact_strategy());
+        assert_eq!(grouped, of(builder(&rules).general_strategy()), "{report}");
+        let wanted = if report == "all" { 15 } else { 6 };
+        assert_eq!((grouped.1.as_slice(), grouped.2), (&[wanted - 4][..], 4), "{report}");
+    }
+}
+
 #[test]
 fn a_group_is_forgotten_with_its_last_start() {
     let rules = rules("match a -> any b{1.. any each} -> any c within 10s skip none");

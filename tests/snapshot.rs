@@ -347,6 +347,47 @@ fn changes_follow_a_base_and_are_as_big_as_what_changed() {
     assert!(engine.snapshot_changes().is_none(), "the end of time needs another base");
 }
 
+/// What `once` remembers never ends: changes hold what is new, and a chain of them all of it. What
+/// `suppress` remembers is in each of them as a whole, as it ends.
+#[test]
+fn changes_hold_the_keys_that_once_has_ended_since() {
+    let text = "event paid { order: int, at: time }
+        event sent { order: int, at: time }
+        rule first { key order  match paid -> sent within 2d  once }
+        rule special { match paid[order == 9999] once per rule }
+        rule rare { match sent  suppress 20s }";
+    let rules = RuleSet::parse(text).expect("it has no mistake");
+    let build = || Engine::<Record>::builder().rules(rules.clone());
+    let mut engine = build().build().expect("it can be run");
+    let end = |engine: &mut Engine<Record>, order: i64, second: i64| {
+        let mut reported = Vec::new();
+        for (ty, second) in [("paid", second), ("sent", second + 1)] {
+            engine.push(&shop(ty, order, second, &rules), &mut reported).unwrap();
+        }
+        shown(&reported)
+    };
+    (0..10_000).for_each(|order| drop(end(&mut engine, order, 2 * order)));
+    let base = engine.snapshot_base();
+    assert!(base.len() > 10_000 * 3, "{} bytes", base.len());
+    let mut parts = vec![base];
+    for order in 10_000..10_020 {
+        end(&mut engine, order, 2 * order);
+        parts.push(engine.snapshot_changes().expect("it follows the base"));
+    }
+    let largest = parts[1..].iter().map(Vec::len).max();
+    assert!(largest < Some(600), "{largest:?} bytes of {}", parts[0].len());
+    let refs: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let (mut restored, _) = build().restore(&refs).unwrap();
+    assert_eq!(restored.stats(), engine.stats());
+    assert_eq!(restored.snapshot(), engine.snapshot());
+    // Over before the base, since then, in the last changes; and one that is new.
+    for (order, second) in [0, 9_999, 10_000, 10_019, 10_020].into_iter().zip(30_000..) {
+        let expected = end(&mut engine, order, 2 * second);
+        assert_eq!(end(&mut restored, order, 2 * second), expected, "{order}");
+        assert_eq!(expected.contains("match first"), order == 10_020, "{order}");
+    }
+}
+
 #[test]
 fn what_does_not_belong_together_is_refused() {
     let (rules, one) = with_payments(0..10);

@@ -106,6 +106,61 @@ fn what_is_read_again_counts() {
     }
 }
 
+/// After a skipped event a partial match waits in two places. It gives way whole or not at all: a
+/// half would run out of time without a match.
+#[test]
+fn a_partial_match_gives_way_whole() {
+    let text = "match a as z -> a[v not in distinct(x.v) and v > 0]{1..} as x -> b  within 1h  \
+                skip past last";
+    let first = event(0, 1, 0);
+    let loops = (1..=20).map(|v| event(0, 1 + v, v));
+    // A value that the loop has already, so that it is skipped.
+    let events: Vec<Record> =
+        [first].into_iter().chain(loops).chain([event(0, 30, 7), event(1, 50, 1)]).collect();
+    let rules = rules(text);
+    let lone =
+        [format!("[{}, 50]", (1..=21).map(|at| at.to_string()).collect::<Vec<_>>().join(", "))];
+    let whole = |lines: &[String]| lines.iter().any(|line| lone.contains(line));
+    let mut seen = [false, false];
+    for budget in 20..800 {
+        let builder = || Engine::builder().rules(rules.clone()).limit_steps_per_event(budget);
+        let (lines, engine) = reported(builder(), &events);
+        let is_reported = whole(&lines);
+        seen[usize::from(is_reported)] = true;
+        let dropped = lines.iter().filter(|line| line.starts_with('!')).count();
+        assert!(is_reported || dropped > 0, "{budget}: {lines:?}");
+        // What matched has used up what is open; what has given way leaves no other half.
+        assert!(engine.stats().partials <= u64::from(!is_reported) * 21, "{budget}");
+        assert_eq!(lines, reported(builder().general_strategy(), &events).0, "{budget}");
+    }
+    assert_eq!(seen, [true, true]);
+}
+
+/// A single partial match is reported, or has given way with a message: with one key and one start,
+/// nothing is left of it.
+#[test]
+fn a_single_partial_match_leaves_no_half() {
+    let rules = rules(
+        "match b as z -> a[v not in distinct(x.v)]{1..} as x -> b  within 1h  skip past last",
+    );
+    let loops = (1..=20).map(|v| event(0, 1 + v, v));
+    let events: Vec<Record> =
+        [event(1, 1, 0)].into_iter().chain(loops).chain([event(0, 30, 7)]).collect();
+    for (budget, open) in [(28, 0), (29, 0), (36, 0), (37, 1), (38, 1), (58, 1)] {
+        let builder = Engine::builder().rules(rules.clone()).limit_steps_per_event(budget);
+        let (lines, mut engine) = reported(builder, &events);
+        assert_eq!(
+            (engine.stats().partials, lines.len()),
+            (open, usize::from(open == 0)),
+            "{budget}"
+        );
+        let mut outputs: Vec<Output<Record>> = Vec::new();
+        engine.push(&event(1, 50, 1), &mut outputs).expect("it fits");
+        let matches = outputs.iter().filter(|output| matches!(output, Output::Match(_))).count();
+        assert_eq!(matches as u64, open, "{budget}: {lines:?}");
+    }
+}
+
 /// A hundredth of the default.
 const FEW: usize = (1 << 20) / 100;
 

@@ -364,6 +364,19 @@ export interface Output {
   events: Record<string, Record<string, unknown>[]>;
   emit: Record<string, unknown>;
 }
+/** A limit that was reached: from `end` on, results of the rule for this key may be missing. */
+export interface LimitReached {
+  rule: string;
+  version: string;
+  kind: "limit";
+  key: Record<string, unknown>;
+  /** RFC 3339. */
+  end: string;
+  /** Its name, such as `steps_per_event`. */
+  limit: string;
+  /** How many partial matches, matches, silences or events gave way. */
+  dropped: number;
+}
 export interface Verdict {
   rule: string;
   verdict: "unchanged" | "kept" | "kept in part" | "reset" | "added" | "removed";
@@ -391,13 +404,13 @@ export interface Stats {
 export class Engine {
   constructor(rules: string, options?: EngineOptions);
   /** Takes an event. What is wrong with it is counted, and kept for `takeRejects`. */
-  push(event: object): Output[];
+  push(event: object): (Output | LimitReached)[];
   /** Takes many, and is faster. */
-  pushAll(events: Events): Output[];
+  pushAll(events: Events): (Output | LimitReached)[];
   /** No event at or before this moment comes any more: a time in ms, or a `Date`. */
-  advance(to: number | Date): Output[];
+  advance(to: number | Date): (Output | LimitReached)[];
   /** No event comes any more: what waits for time is reported. Then only reading is left. */
-  finish(): Output[];
+  finish(): (Output | LimitReached)[];
   snapshot(): Uint8Array;
   /** An engine that goes on where the snapshot was taken. The rules may have changed since. */
   static restore(rules: string, snapshot: Uint8Array | ArrayBuffer, options?: EngineOptions): Engine;

@@ -120,7 +120,8 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Reports what the pattern wants to know of a set of matches, and releases them. Returns the
-    /// empty buffer.
+    /// empty buffer. Matches beyond the [limit](super::matcher::Limits::matches_per_set) are
+    /// counted.
     fn report_set(
         &self,
         store: &mut Store<E>,
@@ -135,7 +136,11 @@ impl<E: Event> Matcher<E> {
         if set.matches.len() > 1 {
             set.totals = set::totals_of(&program.totals, arena, &set.matches);
         }
-        for match_ in &set.matches[set::selected(program.report, arena, &set.matches)] {
+        let wanted = set::selected(program.report, arena, &set.matches);
+        let listed = set::listed(program.report, wanted.clone(), self.limits.matches_per_set);
+        let unlisted = (wanted.len() - listed.len()) as u64;
+        counts.unlisted = counts.unlisted.saturating_add(unlisted);
+        for match_ in &set.matches[listed] {
             sink(Outcome {
                 kind: OutcomeKind::Match,
                 program,

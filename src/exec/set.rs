@@ -98,6 +98,20 @@ pub(super) fn selected<E>(
     }
 }
 
+/// Returns the positions of those `wanted` matches that are listed if at most `most` may be: the
+/// first of them, or the last if the pattern reports the last. One match is always listed.
+pub(super) fn listed(
+    report: Report,
+    wanted: std::ops::Range<usize>,
+    most: usize,
+) -> std::ops::Range<usize> {
+    let count = wanted.len().min(most.max(1));
+    match report {
+        Report::Last(_) => wanted.end - count..wanted.end,
+        _ => wanted.start..wanted.start + count,
+    }
+}
+
 /// Returns the totals over a set of `matches`, in the order of `totals`.
 pub(super) fn totals_of<E: Event>(
     totals: &[Aggregate],

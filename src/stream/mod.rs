@@ -104,7 +104,9 @@ pub use output::matched::{
 #[doc(hidden)]
 pub use output::order::Position;
 pub use output::reason::RejectReason;
-pub use output::sink::{Ignore, Late, OnMatch, Overflow, Rejected, ShardSink, Sink, on_match};
+pub use output::sink::{
+    Ignore, Late, LimitedKey, OnMatch, Overflow, Rejected, ShardSink, Sink, on_match,
+};
 pub use shard::Shard;
 pub use snapshot::RestoreError;
 pub use stats::Stats;

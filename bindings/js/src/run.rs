@@ -220,5 +220,6 @@ impl Sink<Indexed> for Printer {
 
     fn overflowed(&mut self, overflow: Overflow) {
         self.tally.overflowed(&overflow);
+        self.shapes.limited(&mut self.lines, &overflow);
     }
 }

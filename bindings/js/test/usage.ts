@@ -3,7 +3,7 @@
 import init, {
   check, complete, Engine, explain, explainCode, Explorer, format, hover, infer, KleeneError,
   memorySize, run, test, testEvents, version, why,
-  type Diagnostic, type OpenAt, type Output, type RunResult, type Verdict, type WhyStory,
+  type Diagnostic, type LimitReached, type OpenAt, type Output, type RunResult, type Verdict, type WhyStory,
 } from "kleene";
 
 const rules = "event a { ts: time }";
@@ -23,7 +23,7 @@ export async function usage(file: Blob): Promise<void> {
   console.log(story.entries[0]?.effects[0]?.mismatches, test(rules).passed, testEvents(rules, 0).text);
   {
     const engine = new Engine(rules, { limits: { partials: 10 }, timeUnit: "s" });
-    const outputs: Output[] = engine.push({ type: "a", ts: 1 });
+    const outputs: (Output | LimitReached)[] = engine.push({ type: "a", ts: 1 });
     const verdicts: Verdict[] = engine.replace(rules);
     const again = Engine.restore(rules, engine.snapshot());
     console.log(outputs, verdicts, again.restored, engine.advance(new Date()), engine.watermark());

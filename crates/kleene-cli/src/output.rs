@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use kleene::schema::Schema;
+use kleene::stream::Overflow;
 use kleene::{Match, Record, Timeout};
 use kleene_tools::output::{LineForm, Shapes};
 
 use crate::disk::{self, Written};
 
-/// Writes matches and timeouts.
+/// Writes matches, timeouts, and limits that were reached.
 pub(crate) struct Output {
     writer: BufWriter<Box<dyn Write + Send>>,
     /// The file, if it is a regular one.
@@ -116,6 +117,13 @@ impl Output {
     /// Writes a timeout.
     pub(crate) fn timed_out(&mut self, timeout: &Timeout<'_, Record>) {
         self.write(|shapes, line| shapes.timed_out(line, timeout));
+    }
+
+    /// Writes a limit that was reached for a key of a rule.
+    pub(crate) fn limited(&mut self, overflow: &Overflow) {
+        if overflow.rule().is_some() {
+            self.write(|shapes, line| shapes.limited(line, overflow));
+        }
     }
 
     /// Hands over what was written so far, if someone may be waiting for it.

@@ -288,6 +288,27 @@ fn limits_give_way_in_the_same_place() {
     };
     assert!(one(make(), &steps).1.overflowed > 100);
     compare(&make, &steps, "steps");
+    // Limits that deadlines reach: each key reports its own.
+    let text = "event created { order: int, user: int, at: time }
+        event paid { order: int, at: time }
+        event alert { user: int, order: int, at: time }
+        rule nagging { key order  match created -> not paid for 20s repeat  within 5m }
+        rule pairs {
+          key user
+          match created{1..2 any each} as c -> not created[order < 0] for 20s
+          within 1m
+          skip none
+        }";
+    let make = || {
+        let builder = Engine::builder().rules(RuleSet::parse(text).unwrap()).out_of_order(wait);
+        builder.limit_repetitions(2).limit_matches_per_set(1)
+    };
+    let reported = one(make(), &steps).0;
+    for limit in ["repetitions", "matches_per_set"] {
+        let is_of = |output: &&Output<Record>| matches!(output, Output::Overflowed(one) if one.limit() == limit);
+        assert!(reported.iter().filter(is_of).count() > 10, "{limit}");
+    }
+    compare(&make, &steps, "deadlines");
     let text = limited("fail");
     let make = || Engine::builder().rules(RuleSet::parse(&text).unwrap()).out_of_order(wait);
     let (reported, _, failure) = one(make(), &steps);

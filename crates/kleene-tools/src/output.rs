@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kleene::hir::Report;
 use kleene::schema::{EventType, FieldId, Schema};
-use kleene::stream::MatchSet;
+use kleene::stream::{MatchSet, Overflow};
 use kleene::value::{Value, ValueRef};
 use kleene::{Event, Match, Record, Timeout};
 use smallvec::SmallVec;
@@ -115,6 +115,35 @@ impl Shapes {
             return write_brief(line, "timeout  ", timeout.as_match());
         }
         self.write(line, "timeout", timeout.as_match(), Some(timeout));
+    }
+
+    /// Adds the line of a limit that was reached for a key of a rule. Other limits have no line.
+    pub fn limited(&self, line: &mut Vec<u8>, overflow: &Overflow) {
+        let (Some(rule), Some(of)) = (overflow.rule(), overflow.key()) else { return };
+        let key = || of.parts.iter().map(|(name, value)| (name, value.as_ref()));
+        if self.form == LineForm::Brief {
+            // Writing to memory does not fail.
+            let _ =
+                write!(line, "{}  {rule}  limit  {}  ", ValueRef::Time(of.time), overflow.limit());
+            key().for_each(|(name, value)| write_pair(line, name, value));
+            let _ = writeln!(line, "dropped={}", overflow.dropped());
+            return;
+        }
+        line.extend_from_slice(b"{\"rule\":");
+        write_text(line, rule);
+        line.extend_from_slice(b",\"version\":");
+        write_hex(line, of.version);
+        line.extend_from_slice(b",\"kind\":\"limit\",\"key\":{");
+        let mut comma = Comma::default();
+        for (name, value) in key() {
+            comma.name(line, name);
+            write_value(line, value);
+        }
+        line.extend_from_slice(b"},\"end\":");
+        write_value(line, ValueRef::Time(of.time));
+        line.extend_from_slice(b",\"limit\":");
+        write_text(line, overflow.limit());
+        let _ = writeln!(line, ",\"dropped\":{}}}", overflow.dropped());
     }
 
     fn write<E: Event + Borrow<Record>>(

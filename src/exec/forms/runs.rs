@@ -74,14 +74,15 @@ impl<E: Event> FormContract<E> for RunsForm {
         } else {
             walk.run(key);
         }
-        let (overflow, has_changed) = (walk.overflow, walk.has_changed);
+        let (mut overflow, has_changed) = (walk.overflow, walk.has_changed);
         if store.scratch.completed.is_empty() && !matcher.program.waits() {
             if has_changed {
                 matcher.count_duplicates(key);
             }
             return overflow;
         }
-        matcher.report_pushed(store, key, (event, seq), sink);
+        let unlisted = matcher.report_pushed(store, key, (event, seq), sink);
+        overflow = overflow.saturating_add(unlisted);
         matcher.count_duplicates(key);
         overflow
     }
@@ -221,7 +222,8 @@ impl<E: Event> FormContract<E> for RunsForm {
 }
 
 impl<E: Event> Matcher<E> {
-    /// Reports what an event has completed.
+    /// Reports what an event has completed. Returns the number of matches beyond the limit on those
+    /// that are listed of a set.
     #[inline(always)]
     pub(super) fn report_pushed(
         &self,
@@ -229,12 +231,16 @@ impl<E: Event> Matcher<E> {
         key: &mut KeyState,
         (event, seq): (&E, u64),
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
-    ) {
+    ) -> usize {
         if let [Completed { tail: Some(step), .. }] = store.scratch.completed[..] {
             self.report_at_once(store, key, (step, seq, event), sink);
         } else if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
+            let unlisted = store.counts.unlisted;
             self.report_completed(store, key, event.time(), sink);
+            let unlisted = store.counts.unlisted.saturating_sub(unlisted);
+            return usize::try_from(unlisted).unwrap_or(usize::MAX);
         }
+        0
     }
 }
 

@@ -11,7 +11,7 @@ mod walk;
 use std::fmt;
 use std::sync::Arc;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use crate::event::Event;
@@ -71,15 +71,14 @@ pub struct Limits {
     pub policy: LimitPolicy,
     /// The maximum number of steps that the partial matches of one key may take for the next event.
     ///
-    /// Each partial match takes one step for each state in which it waits, or 8 steps if an event can lead it along several branches
-    /// and it has aggregates, clocks or groups. Conditions that walk captured events (`x[2]`,
-    /// `collect`, closures of the host, the count of a group) add one step for each captured event.
-    /// Beyond the limit, the oldest partial matches are dropped, whatever the policy. The limit is
-    /// the same for every strategy.
+    /// Each partial match takes one step for each state in which it waits, or 8 steps if an event
+    /// can lead it along several branches and it has aggregates, clocks or groups. Conditions that
+    /// walk captured events (`x[2]`, `collect`, closures of the host, the count of a group) add one
+    /// step for each captured event. Beyond the limit, the oldest partial matches are dropped with
+    /// all states in which they wait, whatever the policy. The limit is the same for every strategy.
     pub steps_per_event: usize,
-    /// The maximum number of matches of one set that are listed. The compact form reports the first
-    /// ones in their order, and the number of the others. Strategies that store each match are
-    /// bounded by the other limits.
+    /// The maximum number of matches of one set that are listed, with every strategy. The first ones
+    /// in their order are reported (the last ones with `report last`), and the number of the others.
     pub matches_per_set: usize,
     /// The maximum number of reports of one repeating silence. The partial match ends after the
     /// last.
@@ -362,8 +361,32 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// Returns the number of oldest runs to drop because the next event would take too many steps.
-    pub(super) fn beyond_budget(&self, arena: &CaptureArena<E>, runs: &[Run]) -> usize {
+    /// Removes the runs of the oldest partial matches if the next event would take too many steps.
+    /// Returns them with the number of partial matches that they are.
+    ///
+    /// A partial match takes [`run_steps`](Matcher::run_steps) for each of its runs, and one more
+    /// for each captured event if conditions walk them. All runs of a partial match go together: one
+    /// that lost a run would go on, and report a timeout, without the matches of that run.
+    pub(super) fn take_beyond_budget(
+        &self,
+        arena: &CaptureArena<E>,
+        key: &mut KeyState,
+    ) -> (SmallVec<[Run; 4]>, usize) {
+        let oldest = self.beyond_budget(arena, key.runs());
+        if oldest == 0 {
+            return (SmallVec::new(), 0);
+        }
+        if self.has_duplicates() {
+            return self.take_duplicated_beyond_budget(arena, key);
+        }
+        let taken = SmallVec::from_slice(&key.runs()[..oldest]);
+        key.drop_first(oldest);
+        (taken, oldest)
+    }
+
+    /// Returns the number of oldest runs without which the next event takes no more steps than it
+    /// may, if each run is a partial match.
+    fn beyond_budget(&self, arena: &CaptureArena<E>, runs: &[Run]) -> usize {
         let budget = self.limits.steps_per_event;
         if !self.program.reads_back {
             return runs.len().saturating_sub(budget / self.run_steps);
@@ -376,13 +399,35 @@ impl<E: Event> Matcher<E> {
         runs.len() - runs.iter().rev().take_while(is_within).count()
     }
 
-    /// Returns the number of partial matches that are gone without the first runs, at least one.
-    pub(super) fn partials_before(&self, runs: &[Run], first: usize) -> usize {
-        if self.has_duplicates() {
-            (heads(runs).len() - heads(&runs[first..]).len()).max(1)
-        } else {
-            first
+    /// Removes the oldest partial matches, of which each can have several runs, until the next event
+    /// takes no more steps than it may. A partial match is as old as its first run.
+    #[cold]
+    fn take_duplicated_beyond_budget(
+        &self,
+        arena: &CaptureArena<E>,
+        key: &mut KeyState,
+    ) -> (SmallVec<[Run; 4]>, usize) {
+        let (mut by_age, mut steps_of) = (Vec::new(), HashMap::new());
+        let mut total: usize = 0;
+        for run in key.runs() {
+            let depth = if self.program.reads_back { arena.depth(run.head) as usize } else { 0 };
+            let steps = steps_of.entry(run.head).or_insert_with(|| {
+                by_age.push(run.head);
+                total = total.saturating_add(depth);
+                depth
+            });
+            *steps += self.run_steps;
+            total = total.saturating_add(self.run_steps);
         }
+        let mut gone = HashSet::new();
+        for head in by_age {
+            if total <= self.limits.steps_per_event {
+                break;
+            }
+            total -= steps_of.get(&head).copied().unwrap_or(0).min(total);
+            gone.insert(head);
+        }
+        (take_heads(key, &gone), gone.len())
     }
 
     /// Returns the compiled pattern.
@@ -452,15 +497,21 @@ fn take_duplicated_excess(
     } else {
         runs.iter().for_each(&mut sort);
     }
+    (take_heads(key, &gone), gone.len())
+}
+
+/// Removes the runs with these last nodes, and returns them.
+fn take_heads(key: &mut KeyState, heads: &HashSet<u32>) -> SmallVec<[Run; 4]> {
     let mut taken = SmallVec::new();
-    if !gone.is_empty() {
+    if !heads.is_empty() {
         key.runs_mut().retain(|run| {
-            let goes = gone.contains(&run.head);
+            let goes = heads.contains(&run.head);
             if goes {
                 taken.push(*run);
             }
             !goes
         });
+        key.free_if_empty();
     }
-    (taken, gone.len())
+    taken
 }

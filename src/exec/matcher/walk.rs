@@ -105,16 +105,10 @@ impl<'a, E: Event> Walk<'a, E> {
         let (excess, dropped) = self.matcher.take_excess(key);
         self.overflow += dropped;
         excess.iter().for_each(|run| self.give_up(run));
-        let oldest = self.matcher.beyond_budget(&self.store.arena, key.runs());
-        if oldest > 0 {
-            let dropped = self.matcher.partials_before(key.runs(), oldest);
-            self.overflow += dropped;
-            self.store.counts.spent += dropped;
-            for index in 0..oldest {
-                self.give_up(&key.runs()[index]);
-            }
-            key.drop_first(oldest);
-        }
+        let (oldest, dropped) = self.matcher.take_beyond_budget(&self.store.arena, key);
+        self.overflow += dropped;
+        self.store.counts.spent += dropped;
+        oldest.iter().for_each(|run| self.give_up(run));
     }
 
     /// True if a condition on the event alone holds.

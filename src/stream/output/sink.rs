@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::event::Event;
+use crate::hir::Rule;
 use crate::stream::output::matched::{Match, Output, Timeout};
 use crate::stream::output::order::Position;
 use crate::stream::output::reason::RejectReason;
 use crate::time::Timestamp;
+use crate::value::Value;
 
 /// Receives the outputs of an engine as borrowed views. Values that a sink does not read are not
 /// computed.
@@ -119,6 +121,32 @@ pub struct Rejected<'a, E> {
     pub reason: RejectReason,
 }
 
+/// The key that a limit was reached for: from its time on, results of the rule for the key may be
+/// missing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct LimitedKey {
+    /// The rule's [version](crate::hir::Rule::version).
+    pub version: u64,
+    /// The key: names and values; empty if the rule has no key.
+    pub parts: Vec<(Arc<str>, Value)>,
+    /// The time of the event, or the deadline, at which the limit was reached.
+    pub time: Timestamp,
+}
+
+impl LimitedKey {
+    pub(in crate::stream) fn new(rule: &Rule, key: &[Value], time: Timestamp) -> LimitedKey {
+        let names = rule.key.iter().map(|part| part.name.clone());
+        let parts = names.zip(key.iter().cloned()).collect();
+        LimitedKey { version: rule.version, parts, time }
+    }
+
+    /// Returns the key of a match, at the time of its report.
+    pub(in crate::stream) fn of_match<E: Event>(found: &Match<'_, E>) -> LimitedKey {
+        LimitedKey::new(found.rule(), found.key_values(), found.end())
+    }
+}
+
 /// A limit that was reached. `Display` says it in a sentence.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -137,8 +165,12 @@ pub enum Overflow {
     Partials {
         /// The name of the rule of the partial matches.
         rule: Arc<str>,
+        /// The key whose results the limit has changed.
+        key: Box<LimitedKey>,
         /// The number of partial matches that were dropped or not started.
         dropped: usize,
+        /// True at the limit of one key, false at the limit of the engine.
+        of_key: bool,
     },
     /// The next event of a key would have taken more matching steps than [one event
     /// may](crate::stream::EngineBuilder::limit_steps_per_event). The oldest partial matches of the
@@ -147,6 +179,8 @@ pub enum Overflow {
     Steps {
         /// The name of the rule of the partial matches.
         rule: Arc<str>,
+        /// The key whose results the limit has changed.
+        key: Box<LimitedKey>,
         /// The number of partial matches that were dropped.
         dropped: usize,
     },
@@ -157,6 +191,8 @@ pub enum Overflow {
     Graph {
         /// The name of the rule of the partial matches.
         rule: Arc<str>,
+        /// The key whose results the limit has changed.
+        key: Box<LimitedKey>,
         /// The number of partial matches that were dropped, at most `usize::MAX`.
         dropped: usize,
     },
@@ -166,6 +202,8 @@ pub enum Overflow {
     Captured {
         /// The name of the rule of the partial matches.
         rule: Arc<str>,
+        /// The key whose results the limit has changed.
+        key: Box<LimitedKey>,
         /// The number of partial matches that were dropped.
         dropped: usize,
     },
@@ -175,6 +213,8 @@ pub enum Overflow {
     Suppressed {
         /// The name of the rule.
         rule: Arc<str>,
+        /// The key whose results the limit has changed.
+        key: Box<LimitedKey>,
         /// True if the rule has `once`, false if it has `suppress`.
         by_once: bool,
     },
@@ -184,6 +224,8 @@ pub enum Overflow {
     Repetitions {
         /// The name of the rule of the silences.
         rule: Arc<str>,
+        /// The key whose results the limit has changed.
+        key: Box<LimitedKey>,
         /// The number of silences that ended.
         silences: u64,
     },
@@ -194,6 +236,8 @@ pub enum Overflow {
     Unlisted {
         /// The name of the rule of the matches.
         rule: Arc<str>,
+        /// The key whose results the limit has changed.
+        key: Box<LimitedKey>,
         /// The number of matches that were not reported, at most `u64::MAX`.
         matches: u64,
     },
@@ -202,7 +246,72 @@ pub enum Overflow {
     Derived {
         /// The name of the rule of the dropped event.
         rule: Arc<str>,
+        /// The key whose results the limit has changed.
+        key: Box<LimitedKey>,
     },
+}
+
+impl Overflow {
+    /// Returns the name of the limit: that of the function of
+    /// [`EngineBuilder`](crate::stream::EngineBuilder) which sets it, without `limit_`.
+    ///
+    /// A rule sets `partials_per_key` with its `limit`. The name `buffered` also stands for the
+    /// limit in bytes.
+    pub fn limit(&self) -> &'static str {
+        match self {
+            Overflow::Reorder { .. } | Overflow::Derived { .. } => "buffered",
+            Overflow::Partials { of_key: true, .. } => "partials_per_key",
+            Overflow::Partials { of_key: false, .. } => "partials",
+            Overflow::Steps { .. } => "steps_per_event",
+            Overflow::Graph { .. } => "graph_nodes_per_key",
+            Overflow::Captured { .. } => "captured_bytes",
+            Overflow::Suppressed { .. } => "suppressed",
+            Overflow::Repetitions { .. } => "repetitions",
+            Overflow::Unlisted { .. } => "matches_per_set",
+        }
+    }
+}
+
+impl Overflow {
+    /// Returns the name of the rule; `None` for [`Overflow::Reorder`], which concerns all rules.
+    pub fn rule(&self) -> Option<&Arc<str>> {
+        self.of_rule().map(|(rule, _)| rule)
+    }
+
+    /// Returns the key that the limit was reached for; `None` for [`Overflow::Reorder`].
+    pub fn key(&self) -> Option<&LimitedKey> {
+        self.of_rule().map(|(_, key)| key)
+    }
+
+    fn of_rule(&self) -> Option<(&Arc<str>, &LimitedKey)> {
+        match self {
+            Overflow::Reorder { .. } => None,
+            Overflow::Partials { rule, key, .. }
+            | Overflow::Steps { rule, key, .. }
+            | Overflow::Graph { rule, key, .. }
+            | Overflow::Captured { rule, key, .. }
+            | Overflow::Suppressed { rule, key, .. }
+            | Overflow::Repetitions { rule, key, .. }
+            | Overflow::Unlisted { rule, key, .. }
+            | Overflow::Derived { rule, key, .. } => Some((rule, key)),
+        }
+    }
+
+    /// Returns the number of partial matches, matches, silences or events that gave way, at most
+    /// `u64::MAX`. It is 0 where nothing gave way, but later matches are reported that are not due
+    /// ([`Overflow::Suppressed`]), and for [`Overflow::Reorder`].
+    pub fn dropped(&self) -> u64 {
+        match self {
+            Overflow::Reorder { .. } | Overflow::Suppressed { .. } => 0,
+            Overflow::Partials { dropped, .. }
+            | Overflow::Steps { dropped, .. }
+            | Overflow::Graph { dropped, .. }
+            | Overflow::Captured { dropped, .. } => *dropped as u64,
+            Overflow::Repetitions { silences, .. } => *silences,
+            Overflow::Unlisted { matches, .. } => *matches,
+            Overflow::Derived { .. } => 1,
+        }
+    }
 }
 
 impl fmt::Display for Overflow {
@@ -211,44 +320,48 @@ impl fmt::Display for Overflow {
             Overflow::Reorder { watermark } => {
                 write!(f, "the reorder buffer is full: time was moved on to {watermark}")
             }
-            Overflow::Partials { rule, dropped } => {
-                write!(f, "too many partial matches: {dropped} of the rule `{rule}` were dropped")
+            Overflow::Partials { rule, dropped, of_key, .. } => {
+                let of = if *of_key { "" } else { " in all" };
+                write!(
+                    f,
+                    "too many partial matches{of}: {dropped} of the rule `{rule}` were dropped"
+                )
             }
-            Overflow::Steps { rule, dropped } => write!(
+            Overflow::Steps { rule, dropped, .. } => write!(
                 f,
                 "an event would take too many steps: {dropped} of the oldest partial matches of the \
                  rule `{rule}` were dropped"
             ),
-            Overflow::Graph { rule, dropped } => write!(
+            Overflow::Graph { rule, dropped, .. } => write!(
                 f,
                 "the graph of a key has too many nodes: {dropped} of the newest partial matches of \
                  the rule `{rule}` were dropped"
             ),
-            Overflow::Captured { rule, dropped } => write!(
+            Overflow::Captured { rule, dropped, .. } => write!(
                 f,
                 "captured events take too much memory: {dropped} partial matches of the rule `{rule}` \
                  were dropped"
             ),
-            Overflow::Suppressed { rule, by_once: true } => write!(
+            Overflow::Suppressed { rule, by_once: true, .. } => write!(
                 f,
                 "`once` of the rule `{rule}` remembers too many keys: a match was reported without ending \
                  its key"
             ),
-            Overflow::Suppressed { rule, by_once: false } => write!(
+            Overflow::Suppressed { rule, by_once: false, .. } => write!(
                 f,
                 "`suppress` of the rule `{rule}` remembers too many keys: a match was reported without \
                  silencing others"
             ),
-            Overflow::Repetitions { rule, silences } => write!(
+            Overflow::Repetitions { rule, silences, .. } => write!(
                 f,
                 "a silence has lasted too long: {silences} of the rule `{rule}` will not be repeated any \
                  more (`repeat`)"
             ),
-            Overflow::Unlisted { rule, matches } => write!(
+            Overflow::Unlisted { rule, matches, .. } => write!(
                 f,
                 "an event completed too many matches: {matches} of the rule `{rule}` were not listed"
             ),
-            Overflow::Derived { rule } => write!(
+            Overflow::Derived { rule, .. } => write!(
                 f,
                 "too many events that rules made wait: one of the rule `{rule}` was dropped"
             ),

@@ -11,7 +11,7 @@ use crate::stream::keys::key::KeyRef;
 use crate::stream::limits::EngineLimits;
 use crate::stream::output::matched::{Match, RuleInfo, Timeout};
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{Overflow, Rejected, Sink};
+use crate::stream::output::sink::{LimitedKey, Overflow, Rejected, Sink};
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::derived::Feeder;
 use crate::stream::rule::suppress::{SuppressVerdict, SuppressionTable};
@@ -110,7 +110,7 @@ impl Emitter {
         let Some(suppression) = &mut self.suppression else { return };
         if !suppression.mark_over(once, found, accounting.limits.suppressed) {
             accounting.stats.overflowed += 1;
-            sink.outputs().overflowed(not_remembered(found.rule()));
+            sink.outputs().overflowed(not_remembered(found));
             return;
         }
         self.has_ended_key = true;
@@ -171,8 +171,9 @@ impl Emitter {
     }
 }
 
-fn not_remembered(rule: &Rule) -> Overflow {
-    Overflow::Suppressed { rule: rule.name.clone(), by_once: rule.once.is_some() }
+fn not_remembered<E: Event>(found: &Match<'_, E>) -> Overflow {
+    let (rule, key) = (found.rule(), Box::new(LimitedKey::of_match(found)));
+    Overflow::Suppressed { rule: rule.name.clone(), key, by_once: rule.once.is_some() }
 }
 
 fn is_suppressed<E: Event, S: Receiver<E> + ?Sized>(
@@ -191,7 +192,7 @@ fn is_suppressed<E: Event, S: Receiver<E> + ?Sized>(
         }
         SuppressVerdict::NotRemembered => {
             accounting.stats.overflowed += 1;
-            sink.outputs().overflowed(not_remembered(found.rule()));
+            sink.outputs().overflowed(not_remembered(&found));
         }
     }
     verdict == SuppressVerdict::Suppressed
@@ -211,7 +212,9 @@ fn feed<E: Event, S: Receiver<E> + ?Sized>(
             let EngineLimits { buffered, buffered_bytes, .. } = accounting.limits;
             if accounting.derived.len() >= buffered || bytes > buffered_bytes {
                 accounting.stats.overflowed += 1;
-                sink.outputs().overflowed(Overflow::Derived { rule: reported.rule().name.clone() });
+                let (rule, key) =
+                    (reported.rule().name.clone(), Box::new(LimitedKey::of_match(&reported)));
+                sink.outputs().overflowed(Overflow::Derived { rule, key });
                 return;
             }
             accounting.stats.derived += 1;

@@ -1,15 +1,16 @@
 //! Expiry of a rule's keys: timers of deadlines that report something, and sweeps of those that merely
 //! free memory.
 
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::event::Event;
 use crate::exec::{FETCHES, KeyState, LastSet, Matcher, OpenCount, Outcome, OutcomeKind, Store};
 use crate::stream::keys::table::{At, KeyTable, RuleState};
 use crate::stream::keys::{GROUP_SIZE, MIN_OPEN_RUNS};
-use crate::stream::output::matched::Match;
+use crate::stream::output::matched::{Match, RuleInfo};
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{Overflow, Sink};
+use crate::stream::output::sink::{LimitedKey, Overflow, Sink};
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::SweepContext;
 use crate::stream::rule::ending::give_up;
@@ -209,6 +210,32 @@ impl<E: Event> RuleRuntime<E> {
         sweeps.len()
     }
 
+    /// Advances one state to `now`, and reports its outputs.
+    fn expire_one<S: Receiver<E> + ?Sized>(
+        &mut self,
+        At { key, held: RuleState { state, .. }, .. }: At<'_>,
+        now: Timestamp,
+        accounting: &mut Accounting<E>,
+        sink: &mut S,
+    ) {
+        let RuleRuntime { info, matcher, store, emitter, .. } = self;
+        let schema = &*info.schema;
+        let (before, mut last) = (state.open_count(), now);
+        move_on(matcher, store, state, now, &mut |outcome| {
+            last = outcome.at();
+            let reported = Match::new(info, key, outcome);
+            emitter.report(reported, outcome.kind(), schema, accounting, sink);
+        });
+        if let Some(reached) = ReachedLimits::take(store) {
+            reached.report(LimitedKey::new(&info.rule, key, last), info, accounting, sink);
+        }
+        if emitter.take_ended_key() {
+            give_up(matcher, store, state, &mut accounting.stats);
+        }
+        accounting.stats.count(before, state.open_count());
+        self.account(&mut accounting.stats);
+    }
+
     /// Advances the states at these positions of slots to `now`, and reports their outputs by
     /// start.
     pub(in crate::stream) fn expire<S: Receiver<E> + ?Sized>(
@@ -219,49 +246,16 @@ impl<E: Event> RuleRuntime<E> {
         accounting: &mut Accounting<E>,
         sink: &mut S,
     ) {
-        self.move_places(keys, places, now, accounting, sink);
-        let cut_off = self.store.take_cut_off();
-        if cut_off > 0 {
-            accounting.stats.overflowed += cut_off;
-            sink.outputs().overflowed(Overflow::Repetitions {
-                rule: self.info.rule.name.clone(),
-                silences: cut_off,
-            });
-        }
-    }
-
-    fn move_places<S: Receiver<E> + ?Sized>(
-        &mut self,
-        keys: &mut KeyTable,
-        places: &[(u32, usize)],
-        now: Timestamp,
-        accounting: &mut Accounting<E>,
-        sink: &mut S,
-    ) {
-        let RuleRuntime { info, matcher, store, emitter, .. } = self;
-        let schema = &*info.schema;
         if let [(slot, place)] = *places {
-            let At { key, held: RuleState { state, .. }, .. } = keys.at_mut(slot, place);
-            let before = state.open_count();
-            move_on(matcher, store, state, now, &mut |outcome| {
-                emitter.report(
-                    Match::new(info, key, outcome),
-                    outcome.kind(),
-                    schema,
-                    accounting,
-                    sink,
-                );
-            });
-            if emitter.take_ended_key() {
-                give_up(matcher, store, state, &mut accounting.stats);
-            }
-            accounting.stats.count(before, state.open_count());
-            self.account(&mut accounting.stats);
+            self.expire_one(keys.at_mut(slot, place), now, accounting, sink);
             return;
         }
+        let RuleRuntime { info, matcher, store, emitter, .. } = self;
+        let schema = &*info.schema;
         // Keys are independent, but their outputs at one moment have one order.
         let mut held = Vec::new();
         let mut sets = LastSet::default();
+        let mut limited: HashMap<u32, ReachedLimits> = HashMap::new();
         for &(slot, place) in places {
             let RuleState { state, .. } = keys.at_mut(slot, place).held;
             let before = state.open_count();
@@ -269,14 +263,30 @@ impl<E: Event> RuleRuntime<E> {
                 let order = (outcome.kind() == OutcomeKind::Match, outcome.start_seq());
                 held.push((order, slot, outcome.hold(&mut sets)));
             });
+            if let Some(reached) = ReachedLimits::take(store) {
+                limited.insert(slot, reached);
+            }
             accounting.stats.count(before, state.open_count());
         }
         held.sort_by_key(|(order, ..)| *order);
         let mut ended: Vec<u32> = Vec::new();
-        for (_, slot, held) in &held {
+        // A limit is reported after the last output of its key: shards order both alike.
+        let last_of: HashMap<u32, usize> = if limited.is_empty() {
+            HashMap::new()
+        } else {
+            held.iter().enumerate().map(|(index, (_, slot, _))| (*slot, index)).collect()
+        };
+        for (index, (_, slot, held)) in held.iter().enumerate() {
             let outcome = held.outcome(matcher.program());
-            let reported = Match::new(info, &keys.slot(*slot).key, outcome);
+            let key = &keys.slot(*slot).key;
+            let reported = Match::new(info, key, outcome);
             emitter.report(reported, outcome.kind(), schema, accounting, sink);
+            if last_of.get(slot) == Some(&index)
+                && let Some(reached) = limited.remove(slot)
+            {
+                let key = LimitedKey::new(&info.rule, key, outcome.at());
+                reached.report(key, info, accounting, sink);
+            }
             if emitter.take_ended_key() {
                 ended.push(*slot);
             }
@@ -289,6 +299,47 @@ impl<E: Event> RuleRuntime<E> {
             accounting.stats.count(before, OpenCount::default());
         }
         self.account(&mut accounting.stats);
+    }
+}
+
+/// The limits that a key has reached at a deadline.
+struct ReachedLimits {
+    /// The number of silences that end.
+    silences: u64,
+    /// The number of matches that were not listed.
+    unlisted: u64,
+}
+
+impl ReachedLimits {
+    /// Returns the limits that were reached since the last call, if there are any.
+    #[inline]
+    fn take<E>(store: &mut Store<E>) -> Option<ReachedLimits> {
+        let reached =
+            ReachedLimits { silences: store.take_cut_off(), unlisted: store.take_unlisted() };
+        (reached.silences > 0 || reached.unlisted > 0).then_some(reached)
+    }
+
+    #[cold]
+    fn report<E: Event, S: Receiver<E> + ?Sized>(
+        self,
+        key: LimitedKey,
+        info: &RuleInfo,
+        accounting: &mut Accounting<E>,
+        sink: &mut S,
+    ) {
+        let ReachedLimits { silences, unlisted } = self;
+        let key = Box::new(key);
+        let rule = &info.rule.name;
+        if silences > 0 {
+            accounting.stats.overflowed += silences;
+            let (rule, key) = (rule.clone(), key.clone());
+            sink.outputs().overflowed(Overflow::Repetitions { rule, key, silences });
+        }
+        if unlisted > 0 {
+            accounting.stats.overflowed += 1;
+            let rule = rule.clone();
+            sink.outputs().overflowed(Overflow::Unlisted { rule, key, matches: unlisted });
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::stream::keys::reader::KeyClosures;
 use crate::stream::keys::table::{At, KeyTable, RuleState};
 use crate::stream::output::matched::{Match, RuleInfo};
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{Overflow, Sink};
+use crate::stream::output::sink::{LimitedKey, Overflow, Sink};
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::{KeyPlace, PushContext};
 use crate::stream::rule::emitter::Emitter;
@@ -174,7 +174,7 @@ impl<E: Event> RuleRuntime<E> {
                         self.schedule_reactivated(cx.rule, slot, at.held, cx.timers);
                     }
                     self.account(&mut cx.accounting.stats);
-                    let is_over = self.gives_way(at.held, cx.accounting, cx.sink);
+                    let is_over = self.gives_way(at.key, at.held, cx);
                     if reactivates {
                         keys.reactivate();
                     }
@@ -327,9 +327,9 @@ impl<E: Event> RuleRuntime<E> {
         cx: &mut PushContext<'_, E, S>,
     ) -> bool {
         if dropped > 0 {
-            self.dropped(at.key, dropped, cx.event, cx.accounting, cx.sink);
+            self.dropped(at.key, dropped, cx);
         }
-        let At { slot, generation, held, .. } = at;
+        let At { slot, generation, held, key, .. } = at;
         let is_idle = count.is_none() && held.state.is_idle();
         if is_idle {
             cx.accounting.stats.keys -= 1;
@@ -339,20 +339,20 @@ impl<E: Event> RuleRuntime<E> {
             self.schedule_open(cx.rule, (slot, generation), held, cx.timers);
         }
         self.account(&mut cx.accounting.stats);
-        is_idle || self.gives_way(held, cx.accounting, cx.sink)
+        is_idle || self.gives_way(key, held, cx)
     }
 
     /// True if a limit over all rules and keys is exceeded, so that the key's state was dropped.
     #[inline(always)]
     fn gives_way<S: Receiver<E> + ?Sized>(
         &mut self,
+        key: &[Value],
         held: &mut RuleState,
-        accounting: &mut Accounting<E>,
-        sink: &mut S,
+        cx: &mut PushContext<'_, E, S>,
     ) -> bool {
-        let is_too_much = accounting.hold_too_much();
+        let is_too_much = cx.accounting.hold_too_much();
         if is_too_much {
-            self.overflow(held, accounting, sink);
+            self.overflow(key, held, cx);
         }
         is_too_much
     }
@@ -364,12 +364,13 @@ impl<E: Event> RuleRuntime<E> {
         &mut self,
         key: &[Value],
         dropped: usize,
-        event: &E,
-        accounting: &mut Accounting<E>,
-        sink: &mut S,
+        cx: &mut PushContext<'_, E, S>,
     ) {
         let RuleRuntime { info, matcher, store, .. } = self;
         let name = &info.rule.name;
+        let at = cx.event.time();
+        let limited = || Box::new(LimitedKey::new(&info.rule, key, at));
+        let (accounting, sink) = (&mut *cx.accounting, &mut *cx.sink);
         let mut report = |accounting: &mut Accounting<E>, overflow: Overflow| {
             accounting.stats.overflowed += 1;
             accounting.set_position_of_event(sink);
@@ -377,28 +378,40 @@ impl<E: Event> RuleRuntime<E> {
         };
         let spent = store.take_spent();
         if spent > 0 {
-            report(accounting, Overflow::Steps { rule: name.clone(), dropped: spent });
+            report(
+                accounting,
+                Overflow::Steps { rule: name.clone(), key: limited(), dropped: spent },
+            );
         }
         let pruned = store.take_pruned();
         if pruned > 0 {
-            report(accounting, Overflow::Graph { rule: name.clone(), dropped: pruned });
+            report(
+                accounting,
+                Overflow::Graph { rule: name.clone(), key: limited(), dropped: pruned },
+            );
         }
         let unlisted = store.take_unlisted();
         if unlisted > 0 {
-            report(accounting, Overflow::Unlisted { rule: name.clone(), matches: unlisted });
+            report(
+                accounting,
+                Overflow::Unlisted { rule: name.clone(), key: limited(), matches: unlisted },
+            );
         }
         let unlisted = usize::try_from(unlisted).unwrap_or(usize::MAX);
         let dropped = dropped.saturating_sub(spent.saturating_add(pruned)).saturating_sub(unlisted);
         if dropped == 0 {
             return;
         }
-        report(accounting, Overflow::Partials { rule: name.clone(), dropped });
+        report(
+            accounting,
+            Overflow::Partials { rule: name.clone(), key: limited(), dropped, of_key: true },
+        );
         let limits = matcher.limits();
         if limits.policy == LimitPolicy::Fail {
             let names = info.rule.key.iter().map(|part| part.name.clone());
             let key = names.zip(key.iter().cloned()).collect();
             let (rule, limit) = (info.rule.name.clone(), limits.partial_matches_per_key);
-            let failure = LimitFailure { rule, key, limit, at: event.time() };
+            let failure = LimitFailure { rule, key, limit, at };
             accounting.failure = Some(PushError(PushFailure::Limit(Arc::new(failure))));
         }
     }
@@ -416,20 +429,22 @@ impl<E: Event> RuleRuntime<E> {
     #[cold]
     fn overflow<S: Receiver<E> + ?Sized>(
         &mut self,
+        key: &[Value],
         held: &mut RuleState,
-        accounting: &mut Accounting<E>,
-        sink: &mut S,
+        cx: &mut PushContext<'_, E, S>,
     ) {
         if held.state.is_idle() {
             return;
         }
+        let (accounting, sink) = (&mut *cx.accounting, &mut *cx.sink);
+        let key = Box::new(LimitedKey::new(&self.info.rule, key, cx.event.time()));
         let rule = self.info.rule.name.clone();
         let open = held.state.open_count();
         let dropped = usize::try_from(open.all()).unwrap_or(usize::MAX);
         let overflow = if accounting.stats.captured_bytes > accounting.limits.captured_bytes {
-            Overflow::Captured { rule, dropped }
+            Overflow::Captured { rule, key, dropped }
         } else {
-            Overflow::Partials { rule, dropped: dropped.max(1) }
+            Overflow::Partials { rule, key, dropped: dropped.max(1), of_key: false }
         };
         self.matcher.clear(&mut self.store, &mut held.state);
         accounting.stats.count(open, OpenCount::default());

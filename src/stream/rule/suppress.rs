@@ -28,6 +28,8 @@ pub(crate) struct SuppressionTable {
     /// The ends in their order, each with the hash of its key. What never ends is not here. The end
     /// of a key that was suppressed anew in between is out of date.
     ends: BinaryHeap<Reverse<(Timestamp, u64)>>,
+    /// The hashes of the keys that never end and are in no snapshot yet, if changes are recorded.
+    unsaved: Option<Vec<u64>>,
     hasher: DefaultHashBuilder,
 }
 
@@ -105,6 +107,38 @@ impl SuppressionTable {
         self.reported.iter().map(|(key, until)| (*until, key))
     }
 
+    /// Returns the entries that changes since the last snapshot have to hold, in any order: those
+    /// that end, as a whole, and those that never end and are new.
+    ///
+    /// What never ends is never removed, so that a snapshot and its changes together have all of it.
+    /// Two keys with one hash can be among the new ones although one of them was saved.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = (Timestamp, &Key)> {
+        let unsaved = self.unsaved.as_deref().unwrap_or_default();
+        let is_of = move |hash: u64| {
+            move |(key, until): &&(Key, Timestamp)| {
+                *until == Timestamp::MAX && self.hasher.hash_one(key) == hash
+            }
+        };
+        let new = unsaved.iter().flat_map(move |&hash| {
+            self.reported.iter_hash(hash).filter(is_of(hash)).map(|(key, until)| (*until, key))
+        });
+        // Nothing ends in a rule with `once`: no entry is looked at.
+        let all = if self.ends.is_empty() { None } else { Some(self.entries()) };
+        new.chain(all.into_iter().flatten().filter(|(until, _)| *until < Timestamp::MAX))
+    }
+
+    /// Starts to record the entries that are new from now on.
+    pub(crate) fn begin_changes(&mut self) {
+        self.unsaved = Some(Vec::new());
+    }
+
+    /// Starts anew after a snapshot, if changes are recorded.
+    pub(crate) fn saved_changes(&mut self) {
+        if let Some(unsaved) = &mut self.unsaved {
+            *unsaved = Vec::new();
+        }
+    }
+
     /// Restores an entry of a snapshot.
     pub(crate) fn restore(&mut self, key: Key, until: Timestamp) {
         if self.end_of(&key).is_none() {
@@ -123,6 +157,8 @@ impl SuppressionTable {
         let hash = self.hasher.hash_one(&key);
         if until < Timestamp::MAX {
             self.ends.push(Reverse((until, hash)));
+        } else if let Some(unsaved) = &mut self.unsaved {
+            unsaved.push(hash);
         }
         if let Some(entry) = self.reported.find_mut(hash, |entry| entry.0 == key) {
             entry.1 = until;
@@ -153,7 +189,10 @@ impl SuppressionTable {
 
     /// Returns the approximate heap size in bytes, without heap that values own.
     pub(crate) fn memory_usage(&self) -> usize {
-        self.reported.allocation_size() + self.ends.capacity() * size_of::<(Timestamp, u64)>()
+        let unsaved = self.unsaved.as_ref().map_or(0, Vec::capacity);
+        self.reported.allocation_size()
+            + self.ends.capacity() * size_of::<(Timestamp, u64)>()
+            + unsaved * size_of::<u64>()
     }
 }
 
@@ -178,6 +217,34 @@ mod tests {
             let each = suppression.memory_usage() / 100_000;
             assert!(each <= most, "{each} bytes for a key until {until:?}");
         }
+    }
+
+    #[test]
+    fn changes_have_what_is_new_and_what_ends() {
+        let at = Timestamp::from_millis;
+        let key = |number: i64| -> Key { [Value::Int(number)].into_iter().collect() };
+        let mut suppression = SuppressionTable::default();
+        suppression.remember(key(1), Timestamp::MAX);
+        suppression.begin_changes();
+        let changed = |suppression: &SuppressionTable| {
+            let mut all: Vec<_> =
+                suppression.changed().map(|(until, key)| (until, key[0].clone())).collect();
+            all.sort_by_key(|(until, key)| (*until, key.to_string()));
+            all
+        };
+        assert_eq!(changed(&suppression), []);
+        suppression.remember(key(2), Timestamp::MAX);
+        suppression.remember(key(3), Timestamp::MAX);
+        let new = [(Timestamp::MAX, Value::Int(2)), (Timestamp::MAX, Value::Int(3))];
+        assert_eq!(changed(&suppression), new);
+        suppression.saved_changes();
+        assert_eq!(changed(&suppression), []);
+        suppression.remember(key(4), at(7));
+        for _ in 0..2 {
+            assert_eq!(changed(&suppression), [(at(7), Value::Int(4))]);
+            suppression.saved_changes();
+        }
+        assert_eq!(suppression.entries().count(), 4);
     }
 
     #[test]

@@ -70,9 +70,12 @@ impl<E: Portable> Engine<E> {
     pub fn snapshot_base(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         *self.base_mut() = write::whole(self.ingest(), &mut bytes);
-        let Dispatcher { groups, cold, .. } = &mut self.ingest_mut().dispatcher;
+        let Dispatcher { groups, cold, rules, .. } = &mut self.ingest_mut().dispatcher;
         for group in 0..u32::try_from(groups.len()).unwrap_or(u32::MAX) {
             groups.keys_mut(group).begin_changes();
+        }
+        for suppression in rules.iter_mut().filter_map(|rule| rule.emitter.suppression.as_mut()) {
+            suppression.begin_changes();
         }
         if let Some(cold) = cold {
             cold.saved();
@@ -85,7 +88,8 @@ impl<E: Portable> Engine<E> {
     /// snapshots.
     ///
     /// The call takes time and bytes in proportion to the keys with an event or a deadline since
-    /// then. Buffered events and suppressed keys are written as a whole.
+    /// then, and to the keys that `once` has ended since then. Buffered events and the keys that
+    /// `suppress` remembers are written as a whole.
     ///
     /// Returns `None` if no base was taken, or if rules were replaced or the stream was finished
     /// since: take another base. Returns `None` as well if a [cold store](crate::stream::ColdStore)
@@ -118,9 +122,12 @@ impl<E: Portable> Engine<E> {
         let mut bytes = Vec::new();
         let base = self.base_mut().take()?;
         *self.base_mut() = Some(write::changes(self.ingest(), base, &mut bytes)?);
-        let Dispatcher { groups, cold, .. } = &mut self.ingest_mut().dispatcher;
+        let Dispatcher { groups, cold, rules, .. } = &mut self.ingest_mut().dispatcher;
         for group in 0..u32::try_from(groups.len()).unwrap_or(u32::MAX) {
             groups.keys_mut(group).saved_changes();
+        }
+        for suppression in rules.iter_mut().filter_map(|rule| rule.emitter.suppression.as_mut()) {
+            suppression.saved_changes();
         }
         if let Some(cold) = cold {
             cold.saved();

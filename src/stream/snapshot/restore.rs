@@ -275,9 +275,15 @@ impl<'a, E: Portable> Saved<'a, E> {
         lost: &mut [Option<Lost>],
     ) -> Result<(), RestoreError> {
         let mut suppressed: Vec<Vec<(Timestamp, Key)>> = vec![Vec::new(); self.rules.len()];
-        for head in self.heads() {
-            for (all, of_rule) in suppressed.iter_mut().zip(head.suppressed(&self.rules)?) {
-                all.extend(of_rule);
+        for chain in &self.chains {
+            for (index, part) in chain.iter().enumerate() {
+                // Changes hold what ends as a whole, and of what never ends what is new.
+                let is_head = index + 1 == chain.len();
+                let of_part = self.parts[*part].suppressed(&self.rules)?;
+                for (all, of_rule) in suppressed.iter_mut().zip(of_part) {
+                    let counts = |until: Timestamp| is_head || until == Timestamp::MAX;
+                    all.extend(of_rule.into_iter().filter(|(until, _)| counts(*until)));
+                }
             }
         }
         for (place, mut entries) in places.iter().zip(suppressed) {

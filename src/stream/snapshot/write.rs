@@ -258,7 +258,10 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
             // A suppression that is not by the key is the same in all shares.
             let is_by_key = rule.info.rule.suppress.as_ref().is_some_and(|by| by.by.is_none())
                 || rule.emitter.once == Some(Once::Key);
-            let mut entries: Vec<_> = suppression.entries().collect();
+            let mut entries: Vec<_> = match self.base {
+                Some(_) => suppression.changed().collect(),
+                None => suppression.entries().collect(),
+            };
             if let Some(filter) = self.filter.as_mut().filter(|_| is_by_key) {
                 entries.retain(|(_, key)| filter(&rule.info.rule, key));
             }

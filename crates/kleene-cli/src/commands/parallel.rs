@@ -307,8 +307,8 @@ enum Note {
     Late(TypeId, Timestamp, Timestamp),
     /// A rule feeds others what does not fit.
     Mismatch(String),
-    /// A limit was reached.
-    Limit(String),
+    /// A limit was reached: the message, and where the line of its key ends, if there is one.
+    Limit(String, usize),
     /// Not for users.
     Nothing,
 }
@@ -355,7 +355,8 @@ impl Sink<Record> for Page {
     }
 
     fn overflowed(&mut self, overflow: Overflow) {
-        self.notes.push(Note::Limit(Outlets::limit_text(overflow)));
+        self.shapes.limited(&mut self.lines, &overflow);
+        self.notes.push(Note::Limit(Outlets::limit_text(&overflow), self.lines.len()));
     }
 }
 
@@ -440,9 +441,15 @@ impl Collector<Parsed, Page> for Printer {
                 });
             }
             Note::Mismatch(text) => self.outlets.report_mismatch(&text),
-            Note::Limit(text) => self.at_event(reported.batch, reported.step, |outlets, origin| {
-                outlets.report_limit(origin.map_or(0, |origin| origin.line), &text);
-            }),
+            Note::Limit(text, end) => {
+                if end > page.at {
+                    self.outlets.output.write_line(&page.lines[page.at..end]);
+                    page.at = end;
+                }
+                self.at_event(reported.batch, reported.step, |outlets, origin| {
+                    outlets.report_limit(origin.map_or(0, |origin| origin.line), &text);
+                });
+            }
         }
     }
 

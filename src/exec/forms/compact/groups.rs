@@ -1,6 +1,7 @@
 //! The groups of a key: partial matches with the same future.
 
 use std::hash::BuildHasher as _;
+use std::ops::Range;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
@@ -235,6 +236,14 @@ impl MatchGroups {
             }
             group.root != NONE
         });
+    }
+
+    /// Drops the groups at these positions, and every node that nothing needs then.
+    pub(super) fn drop_groups<E: Event>(&mut self, store: &mut Store<E>, positions: Range<usize>) {
+        for group in self.all.drain(positions) {
+            group.configurations.iter().for_each(|one| store.file.release(one.registers));
+        }
+        self.collect(store, &mut { NONE }, |_| true);
     }
 
     /// Releases everything.

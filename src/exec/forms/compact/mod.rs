@@ -75,8 +75,10 @@ impl<E: Event> FormContract<E> for CompactForm {
         let completed = walk.advance_groups(key, &mut groups, compact);
         let mut overflow = 0;
         if completed != NONE {
+            let before = store.counts.unlisted;
             let unlisted = matcher.report_groups(store, key, (&mut groups, completed), time, sink);
             store.counts.unlisted = store.counts.unlisted.saturating_add(unlisted);
+            let unlisted = store.counts.unlisted.saturating_sub(before);
             overflow = usize::try_from(unlisted).unwrap_or(usize::MAX);
         }
         if matcher.are_too_large(&groups) {
@@ -270,8 +272,9 @@ impl<E: Event> Matcher<E> {
         spent.saturating_add(pruned)
     }
 
-    /// Drops partial matches by their starts, the older or newer half of the rest at a time, while
-    /// the condition holds.
+    /// Drops the older or newer half of the starts at a time while the condition holds. If all
+    /// partial matches have the same start, half of the groups go instead: dropping the start would
+    /// leave nothing. A group goes with all states in which its partial matches wait.
     fn halve_while(
         &self,
         store: &mut Store<E>,
@@ -279,6 +282,7 @@ impl<E: Event> Matcher<E> {
         policy: LimitPolicy,
         goes_on: impl Fn(&Self, &MatchGroups) -> bool,
     ) {
+        let is_oldest = policy == LimitPolicy::DropOldest;
         while !groups.all.is_empty() && goes_on(self, groups) {
             let starts = groups.all.iter().flat_map(|group| {
                 [groups.dag.oldest(group.root).seq, groups.dag.newest(group.root).seq]
@@ -286,14 +290,14 @@ impl<E: Event> Matcher<E> {
             let (least, most) =
                 starts.fold((u64::MAX, 0), |(least, most), seq| (least.min(seq), most.max(seq)));
             let middle = least + (most - least) / 2;
-            match policy {
-                LimitPolicy::DropOldest => {
-                    groups.collect(store, &mut { NONE }, |start| start.seq > middle);
-                }
-                LimitPolicy::DropNewest | LimitPolicy::Fail => {
-                    let end = if least == most { least } else { middle + 1 };
-                    groups.collect(store, &mut { NONE }, |start| start.seq < end);
-                }
+            if least == most {
+                let half = groups.all.len().div_ceil(2);
+                let first = if is_oldest { 0 } else { groups.all.len() - half };
+                groups.drop_groups(store, first..first + half);
+            } else if is_oldest {
+                groups.collect(store, &mut { NONE }, |start| start.seq > middle);
+            } else {
+                groups.collect(store, &mut { NONE }, |start| start.seq <= middle);
             }
         }
     }

@@ -274,11 +274,12 @@ impl<E: Event> Matcher<E> {
         for (path, group) in self.chains(groups, self.most_runs) {
             let (Some(first), Some(last)) = (path.last(), path.first()) else { continue };
             let (first, last) = (moments[unpacked(*first).0], moments[unpacked(*last).0]);
+            // A partial match that waits in several states is carried over whole.
+            if runs.len() + group.configurations.len() > self.most_runs {
+                return runs;
+            }
             let mut head = NIL;
             for configuration in &group.configurations {
-                if runs.len() >= self.most_runs {
-                    return runs;
-                }
                 // Runs with the same events have the same node.
                 if head == NIL {
                     head = chain(&path, moments, arena);
@@ -323,6 +324,9 @@ impl<E: Event> Matcher<E> {
         for (path, group) in self.chains(groups, self.most_runs) {
             let (Some(first), Some(last)) = (path.last(), path.first()) else { continue };
             let (first, last) = (moments[unpacked(*first).0], moments[unpacked(*last).0]);
+            if runs.len() + group.configurations.len() > self.most_runs {
+                return runs;
+            }
             let head = path.iter().rev().fold(NIL, |head, item| {
                 let (at, step) = unpacked(*item);
                 let (seq, event) = store.arena.stored(moments[at].event);
@@ -338,7 +342,6 @@ impl<E: Event> Matcher<E> {
                 deadline: one.deadline.min(self.end(&first)),
             }));
         }
-        runs.truncate(self.most_runs);
         runs
     }
 

@@ -121,8 +121,7 @@ impl<E: Event> FormContract<E> for JoinedForm {
         let mut walk = Walk::new(matcher, store, event, seq);
         walk.run_joined(key, joined);
         let overflow = walk.overflow;
-        matcher.report_pushed(store, key, (event, seq), sink);
-        overflow
+        overflow.saturating_add(matcher.report_pushed(store, key, (event, seq), sink))
     }
 
     fn begins(matcher: &Matcher<E>, event: &E, prefilter: PrefilterOutcome) -> Option<bool> {

@@ -66,13 +66,20 @@ impl Outlets {
         }
     }
 
-    /// Returns the message about a limit.
-    pub(in crate::commands) fn limit_text(overflow: Overflow) -> String {
-        match overflow {
+    /// Returns the message about a limit, with what sets the limit.
+    pub(in crate::commands) fn limit_text(overflow: &Overflow) -> String {
+        let text = match overflow {
             Overflow::Reorder { watermark, .. } => {
                 format!("too many events wait to be sorted: time was moved on to {watermark}")
             }
             other => other.to_string(),
+        };
+        match overflow.limit() {
+            name @ ("steps_per_event" | "graph_nodes_per_key" | "matches_per_set") => {
+                format!("{text} (`--{}` sets the limit)", name.replace('_', "-"))
+            }
+            "partials_per_key" => format!("{text} (`limit` in the rule sets the limit)"),
+            _ => text,
         }
     }
 
@@ -135,9 +142,10 @@ impl Sink<Record> for Printer<'_> {
     }
 
     fn overflowed(&mut self, overflow: Overflow) {
+        self.outlets.output.limited(&overflow);
         if !self.outlets.reported_of_limit {
             let line = self.origin.map_or(0, |origin| origin.line);
-            self.outlets.report_limit(line, &Outlets::limit_text(overflow));
+            self.outlets.report_limit(line, &Outlets::limit_text(&overflow));
         }
     }
 }

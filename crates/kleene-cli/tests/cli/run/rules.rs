@@ -148,16 +148,23 @@ fn an_event_takes_no_more_steps_than_it_may() {
     let run = |more: &str| {
         let ran = dir.run_with(&format!("run r.cep --time-unit ms {more}"), input.as_bytes());
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        (ran.results().len(), ran.stderr)
+        (ran.results(), ran.stderr)
     };
     let (found, said) = run("--steps-per-event 2");
-    assert_eq!(found, 2, "{said}");
+    assert_eq!(found.len(), 3, "{said}");
+    // The limit is reported among the results, at its event.
+    let kinds: Vec<_> = found.iter().map(|line| line["kind"].as_str().unwrap_or("")).collect();
+    assert_eq!(kinds, ["limit", "match", "match"]);
+    let limit = &found[0];
+    assert_eq!((&limit["rule"], &limit["limit"]), (&"r".into(), &"steps_per_event".into()));
+    assert_eq!((&limit["end"], &limit["dropped"]), (&"1970-01-01T00:00:00.002Z".into(), &1.into()));
+    assert_eq!((&limit["key"], &limit["version"]), (&serde_json::json!({}), &found[1]["version"]));
     let reason = "line 3: limit reached: an event would take too many steps: 1 of the oldest partial \
-                  matches of the rule `r` were dropped";
+                  matches of the rule `r` were dropped (`--steps-per-event` sets the limit)";
     assert!(said.contains(reason), "{said}");
-    assert_eq!(run("--steps-per-event 2 --threads 2").0, 2);
-    assert_eq!(run("--steps-per-event 3").0, 3);
-    assert_eq!(run("").0, 3);
+    assert_eq!(run("--steps-per-event 2 --threads 2").0, found);
+    assert_eq!(run("--steps-per-event 3").0.len(), 3);
+    assert_eq!(run("").0.len(), 3);
 }
 
 #[test]
