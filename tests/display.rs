@@ -67,6 +67,7 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     show("ParseTimestampError", &"noon".parse::<Timestamp>().unwrap_err());
     show("RecordError", &Record::from_fields(done.schema(), "payd", []).unwrap_err());
     show("Strategy", &nfa::Strategy::General);
+    show("Growth", &nfa::Growth::LinearInGroups);
     show("Code", &Code::UnknownType);
     show("UnknownCode", &"E9999".parse::<Code>().unwrap_err());
     show("Severity", &Severity::Error);

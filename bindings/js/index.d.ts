@@ -282,7 +282,7 @@ export interface RuleSummary {
   rule: string;
   matches: number;
   timeouts: number;
-  /** What the rule keeps and may cost, as `kleene explain` says it; a line each. */
+  /** How the time of an event and the memory of a key grow, and why, as `kleene explain` says it; a line each. */
   cost: string[];
 }
 /** Runs rules over events, as `kleene run` does. */

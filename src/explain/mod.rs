@@ -16,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cost;
 mod draw;
 mod phrase;
 mod picture;
@@ -24,12 +25,14 @@ mod svg;
 mod text;
 mod words;
 
+pub use self::cost::RuleCost;
 pub use picture::{Node, Picture, PictureEdge, Shape};
 pub use words::Failed;
 
 pub(crate) use words::{Words, is_written, shown};
 
 use crate::hir::Rule;
+pub use crate::nfa::Growth;
 use crate::nfa::{AutomatonError, Program, StateId};
 use crate::schema::Schema;
 
@@ -56,9 +59,29 @@ impl<'a> Explanation<'a> {
         text::text(self)
     }
 
-    /// Returns the costs of a rule in words, a line each; none if its cost is bounded.
+    /// Returns the cost of the rule in words, a line each.
     pub fn cost(&self) -> Vec<String> {
-        text::costs(self)
+        cost::lines(self)
+    }
+
+    /// Returns how the cost of the rule grows.
+    ///
+    /// ```
+    /// use kleene::RuleSet;
+    /// use kleene::explain::{Explanation, Growth};
+    ///
+    /// let rules = RuleSet::parse(
+    ///     "event paid { order_id: string, at: time }
+    ///      event sent { order_id: string, at: time }
+    ///      rule not_sent { key order_id  match paid -> not sent for 2d }",
+    /// )?;
+    /// let cost = Explanation::new(&rules.rules()[0], rules.schema())?.rule_cost();
+    /// assert_eq!((cost.event, cost.memory), (Growth::Constant, Growth::Linear));
+    /// assert_eq!(cost.n, "the `paid` events of the last 2d");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn rule_cost(&self) -> RuleCost {
+        cost::of_rule(self)
     }
 
     /// The automaton in words: its states, and what events do there. Several lines of plain text.

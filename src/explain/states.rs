@@ -76,16 +76,6 @@ pub(super) fn count(of: &Explanation<'_>) -> usize {
     reach(&of.program).len()
 }
 
-/// True if nothing bounds some wait.
-pub(super) fn can_wait_for_ever(of: &Explanation<'_>) -> bool {
-    let program = &of.program;
-    program.timing.within.is_none()
-        && reach(program).into_iter().any(|state| {
-            state != program.start
-                && program.bounds(state).iter().all(|bound| bound.unless_set.is_some())
-        })
-}
-
 fn seen(of: &Explanation<'_>) -> (Vec<NumberedState>, usize) {
     let program = &of.program;
     let mut order = reach(program);

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use super::Explanation;
+use super::cost::LIMIT_COUNTS;
 use super::words::{Words, counted};
 use crate::hir::expr::MatchesFact;
 use crate::hir::{
     ConditionId, Contiguity, Emit, Expr, Gap, Item, ItemKind, Length, LimitPolicy, LoopMode, Once,
-    Quantifier, Report, Sequence, SkipStrategy, StepId, TotalId, Without,
+    Quantifier, Report, Sequence, StepId, TotalId, Without,
 };
 use crate::nfa::Strategy;
 
@@ -46,15 +47,12 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
     section(&mut out, "Then", [then(of)]);
     section(&mut out, "Reports", reports(of));
     section(&mut out, "Keeps", keeps(of));
-    section(&mut out, "Cost", costs(of));
+    section(&mut out, "Cost", super::cost::lines(of));
     let states = super::states::count(of);
     section(&mut out, "Automaton", [format!("{}; --states lists them", counted(states, "state"))]);
     section(&mut out, "Strategy", [strategy(of)]);
     out
 }
-
-/// The reason why a rule with a `limit` is not in the compact form.
-const LIMIT_COUNTS: &str = "`limit` counts partial matches one by one";
 
 /// Says which fields are the key of each step, where an event can have several keys.
 fn step_keys(sequence: &Sequence, words: &Words<'_>, lines: &mut Vec<String>) {
@@ -368,7 +366,7 @@ fn time(of: &Explanation<'_>) -> Vec<String> {
             "within {}: from the first event to the last it takes less",
             of.words().length(within)
         ));
-    } else if super::states::can_wait_for_ever(of) {
+    } else if of.program.can_wait_for_ever() {
         lines.push(String::from("no `within`: a partial match can wait for ever"));
     } else {
         lines.push(String::from("no `within`; each wait has a bound of its own"));
@@ -555,113 +553,4 @@ fn most_events(
         }
     }
     most
-}
-
-/// Lists the parts of a pattern that make many partial matches, or keep them for long.
-pub(super) fn costs(of: &Explanation<'_>) -> Vec<String> {
-    let rule = of.rule;
-    let mut notes = Vec::new();
-    if rule.key.is_empty() {
-        notes.push(String::from("no `key`: every event meets every open partial match"));
-    }
-    if super::states::can_wait_for_ever(of) {
-        notes.push(String::from("no bound on time: partial matches that never end pile up"));
-    }
-    let skips = rule.pattern.skip.strategy != SkipStrategy::None;
-    if of.program.strategy() == Strategy::Compact {
-        return compact_costs(of, notes);
-    }
-    multiplies(&rule.pattern.body, &of.words(), skips, &mut notes);
-    if !skips {
-        notes.push(String::from(
-            "`skip none`: partial matches that overlap all go on, and each can match",
-        ));
-    }
-    let mut items = rule.pattern.body.items.iter();
-    let first = items.find(|item| !item.is_not());
-    if let Some(ItemKind::Step { step, quantifier, .. }) = first.map(|item| &item.kind)
-        && quantifier.max != Some(1)
-    {
-        let name = of.words().step(*step);
-        notes.push(format!("each `{name}` also begins a partial match of its own"));
-    }
-    if notes.is_empty() {
-        notes.push(String::from("one partial match for each event that begins one, and no more"));
-    }
-    notes
-}
-
-/// Returns the costs of the compact form. Partial matches do not multiply there.
-fn compact_costs(of: &Explanation<'_>, mut notes: Vec<String>) -> Vec<String> {
-    notes.push(match of.program.registers.len() {
-        0 => String::from(
-            "a group of partial matches for each state, however many partial matches there are",
-        ),
-        registers => format!(
-            "a group of partial matches for each state and each different {}",
-            if registers == 1 { "value that is kept" } else { "combination of kept values" }
-        ),
-    });
-    if of.program.clocks > 0 {
-        notes.push(String::from("a group for each time from which a gap or a bound counts"));
-    }
-    notes.push(String::from(
-        "an event costs a step for each group, and each event that is captured is kept once",
-    ));
-    notes.push(match of.rule.pattern.report {
-        Report::All => String::from("each match that is reported costs its length"),
-        Report::First(_) | Report::Last(_) => {
-            String::from("a match is made for each that is reported, and for no other")
-        }
-        Report::Count | Report::Longest | Report::Shortest => {
-            String::from("one match is made for all that one event completes")
-        }
-    });
-    notes
-}
-
-fn multiplies(sequence: &Sequence, words: &Words<'_>, skips: bool, notes: &mut Vec<String>) {
-    for (index, item) in sequence.items.iter().enumerate() {
-        let name = match &item.kind {
-            ItemKind::Step { step, .. } => format!("`{}`", words.step(*step)),
-            ItemKind::Not { .. } => continue,
-            ItemKind::Group { .. } => String::from("a group"),
-            ItemKind::Alternatives { .. } => String::from("several alternatives"),
-        };
-        if index > 0 && item.contiguity == Contiguity::Any {
-            notes.push(format!("`any` before {name}: one more partial match for each that fits"));
-        }
-        let quantifier = match &item.kind {
-            ItemKind::Step { quantifier, .. } => Some(quantifier),
-            ItemKind::Group { body, quantifier, .. } => {
-                multiplies(body, words, skips, notes);
-                Some(quantifier)
-            }
-            ItemKind::Alternatives { branches, .. } => {
-                for branch in branches {
-                    multiplies(branch, words, skips, notes);
-                }
-                None
-            }
-            ItemKind::Not { .. } => None,
-        };
-        let Some(quantifier) = quantifier.filter(|quantifier| quantifier.max != Some(1)) else {
-            continue;
-        };
-        let endless = quantifier.max.is_none();
-        match (quantifier.inner, quantifier.mode) {
-            (Contiguity::Any, _) if endless => notes.push(format!(
-                "the loop {name} is `any` without bound: partial matches can double with each event"
-            )),
-            (Contiguity::Any, _) => notes.push(format!(
-                "the loop {name} is `any`: a partial match for each choice of its events"
-            )),
-            (_, LoopMode::Each) if quantifier.max != Some(quantifier.min) => {
-                let limit = if endless && !skips { ", without bound" } else { "" };
-                notes.push(format!("the loop {name} is `each`: a match for every length{limit}"));
-            }
-            _ if endless => notes.push(format!("the loop {name} has no bound on its length")),
-            _ => {}
-        }
-    }
 }

@@ -8,10 +8,10 @@
 //! reads, and those that are live in a next state and not overwritten on the way. It is repeated
 //! until nothing changes.
 
-use crate::hir::{ConditionId, Expr, StepId, Test};
+use crate::hir::{ConditionId, StepId};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::parts::Parts;
-use crate::nfa::registers::RegisterKind;
+use crate::nfa::registers::{self, RegisterKind};
 use crate::nfa::states::{Action, ClockOp, Edge, Since, StateId};
 
 /// The most registers and the most clocks that the analysis knows of.
@@ -29,7 +29,7 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    fn union(self, other: Live) -> Live {
+    pub(super) fn union(self, other: Live) -> Live {
         Live {
             registers: self.registers | other.registers,
             clocks: self.clocks | other.clocks,
@@ -143,28 +143,7 @@ impl Parts<'_> {
     /// Returns the registers that a condition reads.
     fn registers_of(&self, condition: ConditionId) -> u64 {
         let mut bits = 0;
-        self.add_test(&self.conditions[condition.index()].test, &mut bits);
+        registers::read_by(self.conditions, condition, &mut |index| bits |= 1 << index);
         bits
     }
-
-    fn add_test(&self, test: &Test, bits: &mut u64) {
-        match test {
-            Test::True | Test::Host { .. } => {}
-            Test::Expr(expr) => add_expr(expr, bits),
-            Test::OneOf(others) => {
-                for other in others {
-                    self.add_test(&self.conditions[other.index()].test, bits);
-                }
-            }
-            Test::All(tests) => tests.iter().for_each(|test| self.add_test(test, bits)),
-        }
-    }
-}
-
-/// Adds the registers that an expression reads.
-fn add_expr(expr: &Expr, bits: &mut u64) {
-    if let Expr::Register(index) = expr {
-        *bits |= 1 << index;
-    }
-    expr.parts().into_iter().for_each(|part| add_expr(part, bits));
 }

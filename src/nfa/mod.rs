@@ -33,6 +33,7 @@ mod comparison;
 mod comparison_table;
 mod compile;
 pub(crate) mod correspondence;
+mod cost;
 mod decide;
 mod duplicates;
 mod edge_effect;
@@ -53,6 +54,7 @@ mod states;
 
 #[doc(hidden)]
 pub use automaton::Automaton;
+pub use cost::Growth;
 pub use error::AutomatonError;
 #[doc(hidden)]
 pub use parts::SharedParts;
@@ -63,6 +65,7 @@ pub use program::Program;
 pub(crate) use cache::CompileCache;
 pub(crate) use compact::Compact;
 pub(crate) use comparison::{Comparison, FieldComparison, Operand};
+pub(crate) use cost::{Cost, Reason, StateForm};
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
 pub(crate) use edge_effect::{EdgeEffect, RegisterUpdate};
 pub(crate) use error::Refusal;

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use hashbrown::HashMap;
 
 use crate::hir::expr::{Aggregate, AggregateOp, CapturedField, FieldRef, Pick, Set};
-use crate::hir::{Condition, Expr, StepId, Test};
+use crate::hir::{Condition, ConditionId, Expr, StepId, Test};
 
 /// A value that a run keeps for later conditions.
 #[derive(Clone, Debug, PartialEq)]
@@ -180,6 +180,37 @@ pub(super) fn is_one_value(clocks: usize, registers: &[Register]) -> bool {
         matches!(register.kind, RegisterKind::First(_) | RegisterKind::Last(_))
     };
     clocks == 0 && matches!(registers, [register] if is_value(register))
+}
+
+/// Calls `read` with each register that a condition reads.
+pub(super) fn read_by(
+    conditions: &[Condition],
+    condition: ConditionId,
+    read: &mut dyn FnMut(usize),
+) {
+    fn of_test(conditions: &[Condition], test: &Test, read: &mut dyn FnMut(usize)) {
+        match test {
+            Test::True | Test::Host { .. } => {}
+            Test::Expr(expr) => of_expr(expr, read),
+            Test::OneOf(others) => {
+                for other in others {
+                    of_test(conditions, &conditions[other.index()].test, read);
+                }
+            }
+            Test::All(tests) => {
+                for test in tests {
+                    of_test(conditions, test, read);
+                }
+            }
+        }
+    }
+    fn of_expr(expr: &Expr, read: &mut dyn FnMut(usize)) {
+        if let Expr::Register(index) = expr {
+            read(*index);
+        }
+        expr.parts().into_iter().for_each(|part| of_expr(part, read));
+    }
+    of_test(conditions, &conditions[condition.index()].test, read);
 }
 
 /// Returns by step the registers that its events update, in order: its own, and those of any step.

@@ -9,7 +9,7 @@ use crate::hir::{
     self, Condition, ConditionId, Contiguity, Item, ItemKind, LoopMode, Quantifier, Rule, Sequence,
     SkipStrategy, StepId, Test,
 };
-use crate::nfa::{self, AutomatonError, CompileCache, Program, Reach};
+use crate::nfa::{self, AutomatonError, CompileCache, Cost, Growth, Program, Reach, StateForm};
 use crate::ruleset::RuleDiagnostic;
 use crate::schema::Schema;
 use crate::syntax::ast;
@@ -45,29 +45,35 @@ pub(super) fn compile(
         if let Some((site, diagnostic)) = unreachable(rule, layout, &checked.schema, &reach) {
             reports.push(report(site, diagnostic, files));
         }
-        if let Some(diagnostic) = listed(rule, &program) {
-            reports.push(report(layout.pattern, diagnostic, files));
-        }
-        let is_compact = program.prefers_compact && rule.limit.is_none();
-        // With `skip past last`, a set gives a match or two, however large it is.
-        let drops_all = program.skip().strategy == SkipStrategy::PastLast;
-        let is_bounded = program.timing.within.is_some();
-        if is_compact && (rule.pattern.report != hir::Report::All || drops_all && is_bounded) {
+        let cost = program.cost(rule.limit.as_ref());
+        if !grows_without_end(rule, &program, &cost) {
             let (file, span) = layout.pattern;
             let source = &files[file].0;
             reports.retain(|report| !is_of_loop(report, source, span));
+        }
+        if let Some(diagnostic) = listed(rule, &program, &cost) {
+            reports.push(report(layout.pattern, diagnostic, files));
         }
         programs.push(Arc::new(program));
     }
     programs
 }
 
+/// True if a loop that can branch at each event is worth a warning: the time of an event, or the
+/// matches that it reports, grow with the events of the loop, or nothing bounds their number.
+fn grows_without_end(rule: &Rule, program: &Program, cost: &Cost) -> bool {
+    let is_bounded = program.timing.within.is_some();
+    let lists_all = rule.pattern.report == hir::Report::All;
+    cost.event >= Growth::Linear || cost.matches >= Growth::Linear || lists_all && !is_bounded
+}
+
 /// Returns the warning for a pattern whose matches multiply and are counted by listing them.
-fn listed(rule: &Rule, program: &Program) -> Option<Diagnostic> {
+fn listed(rule: &Rule, program: &Program, cost: &Cost) -> Option<Diagnostic> {
     let keeps_all = matches!(program.skip().strategy, SkipStrategy::None | SkipStrategy::ToNext);
-    let is_explosive = program.is_explosive && program.report != hir::Report::All && keeps_all;
+    let counts = program.report != hir::Report::All && keeps_all;
+    let multiplies = cost.form == StateForm::Listed && cost.event == Growth::Combinations;
     let limit = rule.limit.map(|_| "`limit` counts partial matches one by one");
-    let reason = program.why_not_compact().or(limit).filter(|_| is_explosive)?;
+    let reason = program.why_not_compact().or(limit).filter(|_| multiplies && counts)?;
     let message = "the matches of this pattern multiply, and are listed one by one";
     Some(
         Diagnostic::warning(Code::ListedMatches, Span::default(), message)
@@ -76,7 +82,7 @@ fn listed(rule: &Rule, program: &Program) -> Option<Diagnostic> {
     )
 }
 
-/// True for the warning that partial matches of a loop multiply: the compact form has none of them.
+/// True for the warning that partial matches of a loop multiply.
 fn is_of_loop(report: &RuleDiagnostic, source: &Source, pattern: Span) -> bool {
     let place = report.diagnostic.primary.span;
     report.diagnostic.code == Code::ExponentialLoop

@@ -376,6 +376,10 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(crate) all: bool,
 
+    /// Print what each rule costs: how the time of an event and the memory of a key grow
+    #[arg(long)]
+    pub(crate) cost: bool,
+
     #[command(flatten)]
     pub(crate) allowed: AllowedArgs,
 }

@@ -46,6 +46,7 @@ pub(super) const CHECK_HELP: &str = "\
 Examples:
   kleene check shop.cep                                  one file, and the files that it uses
   kleene check rules/ --deny warnings                    every *.cep below it, as one set of rules
+  kleene check --cost shop.cep                           how time and memory of each rule grow
 
 `kleene explain CODE` explains an error or a warning.
 

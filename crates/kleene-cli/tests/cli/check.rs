@@ -22,6 +22,26 @@ fn warnings_are_reported_and_can_be_denied() {
 }
 
 #[test]
+fn the_cost_of_each_rule_is_a_row() {
+    let rules = b"event a { k: int, v: int }\nevent b { k: int, v: int }\n\
+        rule short { key k match a as x -> b within 1h }\n\
+        rule compared { key k match a as x -> b[v > x.v] within 1h skip none }\n";
+    let dir = Dir::new(&[("r.cep", rules), ("none.cep", b"event a { k: int }\n")]);
+    let ran = dir.run("check --cost r.cep");
+    let table = "\
+rule      event       match       memory      n
+short     constant    constant    n           the `x` events of the last 1h
+            groups: one for each state, however many partial matches there are
+compared  n           constant    n           the `x` events of the last 1h
+            an event is compared with `x.v` of each partial match
+
+2 rules, 0 warnings
+";
+    assert_eq!((ran.code, &*ran.stdout, &*ran.stderr), (Some(0), table, ""));
+    assert_eq!(dir.run("check --cost none.cep").stdout, "0 rules, 0 warnings\n");
+}
+
+#[test]
 fn how_to_learn_more_is_said_once() {
     let dir = Dir::new(&[("r.cep", NO_KEY), ("wrong.cep", b"rule r { match a -> b }\n")]);
     for (args, code) in [("check r.cep", "W0001"), ("check wrong.cep", "E0201")] {

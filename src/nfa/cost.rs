@@ -1,0 +1,370 @@
+//! The cost of a program: how the time of an event and the memory of a key grow.
+//!
+//! The analysis reads the automaton and the strategy, not the text. It gives an upper bound for the
+//! worst stream, amortized over the stream: an event that moves many partial matches once is paid
+//! by the events that started them. `docs/cost.md` says what the classes mean for users,
+//! `ARCHITECTURE.md` why they hold, and `tests/cost_classes.rs` counts steps and bytes on the worst
+//! streams of many rules and compares.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::hir::expr::AggregateOp;
+use crate::hir::{Limit, Report, SkipStrategy};
+use crate::nfa::decide::{Decision, waiting};
+use crate::nfa::liveness::Live;
+use crate::nfa::plan::Strategy;
+use crate::nfa::program::Program;
+use crate::nfa::registers::{self, RegisterKind};
+use crate::nfa::states::{Action, StateId};
+
+/// The growth of a cost with n: the number of partial matches of a key or, where these share their
+/// events, of the events that they hold.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Growth {
+    /// The cost does not depend on n.
+    Constant,
+    /// The cost grows with the logarithm of n.
+    Logarithmic,
+    /// The cost grows with the number of groups: partial matches that wait in the same state, and
+    /// of which later conditions read the same values, are one group.
+    Groups,
+    /// The cost grows in proportion to n.
+    Linear,
+    /// The cost grows in proportion to the number of groups and to n.
+    LinearInGroups,
+    /// The cost grows with the square of n.
+    Quadratic,
+    /// The cost grows with the number of combinations of events, up to the limits of the engine.
+    Combinations,
+}
+
+impl fmt::Display for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Growth::Constant => "constant",
+            Growth::Logarithmic => "log n",
+            Growth::Groups => "groups",
+            Growth::Linear => "n",
+            Growth::LinearInGroups => "groups x n",
+            Growth::Quadratic => "n x n",
+            Growth::Combinations => "multiplies",
+        })
+    }
+}
+
+/// The growth of each cost of a program, with the facts that it follows from.
+#[derive(Clone, Debug)]
+pub(crate) struct Cost {
+    /// The steps of an event, without the matches that it completes.
+    pub(crate) event: Growth,
+    /// The steps of an event that completes matches, besides those of any event and those of the
+    /// matches that are reported.
+    pub(crate) completion: Growth,
+    /// The memory of a key.
+    pub(crate) memory: Growth,
+    /// The matches that one event reports.
+    pub(crate) matches: Growth,
+    pub(crate) form: StateForm,
+    pub(crate) reasons: Vec<Reason>,
+}
+
+/// The way in which the partial matches of a busy key are held.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum StateForm {
+    /// As the last events, of which there is a fixed number.
+    Window,
+    /// As the oldest partial match.
+    Oldest,
+    /// As groups. The values tell apart groups that wait in the same state.
+    Groups(Live),
+    /// One by one.
+    Listed,
+}
+
+/// A reason why an event costs more than a constant.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Reason {
+    /// A condition reads these registers of each partial match that waits.
+    Reads(Vec<usize>),
+    /// A gap or a bound of a part is measured for each partial match that waits.
+    Measures,
+    /// A loop captures the same event for each partial match.
+    Loops,
+    /// A partial match waits in several states at once, or two come to hold the same events.
+    Meets,
+    /// Waits have bounds of several lengths: the next deadline is searched.
+    Deadlines,
+    /// Matches wait for older partial matches.
+    Ordered,
+    /// A condition goes through all captured events.
+    Walks,
+    /// The matches of an event are made together, before the first is reported.
+    Collects,
+    /// Sums differ for most combinations of events.
+    Sums,
+    /// An event can be skipped and captured by the same partial match, and nothing groups them.
+    Multiplies,
+}
+
+/// The cost of finding the partial matches that an event moves, among those of one state.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum WaitCost {
+    /// The event alone decides: either all of them move or none.
+    Together,
+    /// Each of them is asked.
+    Scanned,
+}
+
+impl WaitCost {
+    /// Returns the growth of the time that finds those that move.
+    fn growth(self) -> Growth {
+        match self {
+            WaitCost::Together => Growth::Constant,
+            WaitCost::Scanned => Growth::Linear,
+        }
+    }
+}
+
+impl Program {
+    /// Returns the cost of the program under a rule's `limit`, which is counted one by one.
+    pub(crate) fn cost(&self, limit: Option<&Limit>) -> Cost {
+        let form = self.form(limit);
+        let mut reasons = Vec::new();
+        let event = match form {
+            StateForm::Window | StateForm::Oldest => Growth::Constant,
+            StateForm::Groups(apart) => self.event_of_groups(apart, &mut reasons),
+            StateForm::Listed => self.event_of_listed(&mut reasons),
+        };
+        let memory = self.memory(form, event).max(self.collected(form));
+        if matches!(form, StateForm::Groups(_)) && self.collected(form) >= Growth::Quadratic {
+            reasons.push(Reason::Collects);
+        }
+        let matches = self.matches(form);
+        let completion = self.completion(form, memory);
+        Cost { event, completion, memory, matches, form, reasons }
+    }
+
+    /// True if nothing bounds some wait: a partial match can stay open without end.
+    pub(crate) fn can_wait_for_ever(&self) -> bool {
+        let has_no_end = |state| self.bounds(state).iter().all(|bound| bound.unless_set.is_some());
+        self.timing.within.is_none() && self.waiting().any(has_no_end)
+    }
+
+    /// Returns how the partial matches of a busy key are held.
+    fn form(&self, limit: Option<&Limit>) -> StateForm {
+        let strategy = match limit {
+            Some(_) => self.strategy_of_runs(),
+            None => self.strategy(),
+        };
+        let groups = strategy == Strategy::Compact || limit.is_none() && self.groups_busy_keys();
+        match (strategy, &self.compact) {
+            (Strategy::CountingWindow { .. }, _) => StateForm::Window,
+            (Strategy::SharedSuffix, _) => StateForm::Oldest,
+            (_, Ok(compact)) if groups => {
+                let live = self.waiting().map(|state| compact.live[state.index()]);
+                StateForm::Groups(live.fold(Live::default(), Live::union))
+            }
+            _ => StateForm::Listed,
+        }
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = StateId> + '_ {
+        waiting(&self.states, &self.edges, self.start)
+    }
+
+    /// Returns the growth of an event's time with the groups of a key.
+    fn event_of_groups(&self, apart: Live, reasons: &mut Vec<Reason>) -> Growth {
+        if apart == Live::default() {
+            return Growth::Constant;
+        }
+        let differs = |index: usize| match &self.registers[index].kind {
+            RegisterKind::Aggregate(aggregate) => {
+                matches!(aggregate.op, AggregateOp::Sum | AggregateOp::Avg | AggregateOp::Stddev)
+            }
+            RegisterKind::First(_) | RegisterKind::Last(_) => false,
+        };
+        let mut live = (0..self.registers.len()).filter(|index| apart.registers >> index & 1 == 1);
+        if self.is_explosive && live.any(differs) {
+            reasons.push(Reason::Sums);
+            return Growth::Combinations;
+        }
+        Growth::Groups
+    }
+
+    /// Returns the growth of an event's time with partial matches that are listed one by one.
+    fn event_of_listed(&self, reasons: &mut Vec<Reason>) -> Growth {
+        if self.is_explosive {
+            reasons.push(Reason::Multiplies);
+            return Growth::Combinations;
+        }
+        let mut growth = self.wait(reasons).growth();
+        let is_general = self.strategy_of_runs() == Strategy::General;
+        let repeats = self.has_loop();
+        // Runs of one state with one bound run out of time in the order of their starts.
+        let differ = !self.bounds.is_empty() && self.waiting().count() > 1;
+        let facts = [
+            (Reason::Loops, repeats),
+            (Reason::Meets, is_general && self.meeting.waits_in_several),
+            (Reason::Deadlines, !self.lengths.is_empty() || differ),
+            (Reason::Ordered, self.waits()),
+        ];
+        for (reason, _) in facts.into_iter().filter(|(_, holds)| *holds) {
+            reasons.push(reason);
+            growth = growth.max(Growth::Linear);
+        }
+        if self.reads_back {
+            reasons.push(Reason::Walks);
+            growth = growth.max(if repeats { Growth::Quadratic } else { Growth::Linear });
+        }
+        growth
+    }
+
+    /// Returns the most expensive wait of all states: what an event costs that looks for the
+    /// partial matches that it moves.
+    ///
+    /// The matcher counts the partial matches of a key by state and visits only those in states
+    /// that the event may move (`src/exec/forms/crowded.rs`). If the decision asks a captured value
+    /// or the time, it visits each of them. This function alone decides that.
+    fn wait(&self, reasons: &mut Vec<Reason>) -> WaitCost {
+        let (mut cost, mut read, mut measures) = (WaitCost::Together, BTreeSet::new(), false);
+        let mut seen = vec![false; self.decisions.node_count() as usize];
+        let mut open: Vec<u32> = Vec::new();
+        for column in self.decisions.columns() {
+            open.extend(self.waiting().map(|state| column.roots[state.index()]));
+            while let Some(node) = open.pop() {
+                if std::mem::replace(&mut seen[node as usize], true) {
+                    continue;
+                }
+                match self.decisions.node(node) {
+                    Decision::Condition { condition, yes, no } => {
+                        if self.correlated[condition.index()] {
+                            cost = cost.max(WaitCost::Scanned);
+                        }
+                        registers::read_by(&self.conditions, *condition, &mut |register| {
+                            read.insert(register);
+                        });
+                        open.extend([*yes, *no]);
+                    }
+                    Decision::Time { yes, no, .. } => {
+                        measures = true;
+                        open.extend([*yes, *no]);
+                    }
+                    Decision::Ask => measures = true,
+                    Decision::Stay | Decision::Gone | Decision::One(_) | Decision::Several(_) => {}
+                }
+            }
+        }
+        if !read.is_empty() {
+            reasons.push(Reason::Reads(read.into_iter().collect()));
+        }
+        if measures {
+            reasons.push(Reason::Measures);
+        }
+        if measures { WaitCost::Scanned } else { cost }
+    }
+
+    /// True if a partial match can move without bound: a state leads back to itself.
+    fn has_loop(&self) -> bool {
+        let targets = |state: StateId| {
+            self.edges(state).iter().filter_map(move |edge| match edge.action {
+                Action::Take { target, .. } if self.states[target.index()].live => Some(target),
+                Action::Ignore { target } if target != state => {
+                    Some(target).filter(|target| self.states[target.index()].live)
+                }
+                _ => None,
+            })
+        };
+        // States are taken away once nothing leads to them. Those of a loop are left.
+        let mut before = vec![0_usize; self.states.len()];
+        self.waiting().flat_map(targets).for_each(|target| before[target.index()] += 1);
+        let mut open: Vec<StateId> =
+            self.waiting().filter(|state| before[state.index()] == 0).collect();
+        let mut left = self.waiting().count();
+        while let Some(state) = open.pop() {
+            left -= 1;
+            for target in targets(state) {
+                before[target.index()] -= 1;
+                if before[target.index()] == 0 {
+                    open.push(target);
+                }
+            }
+        }
+        left > 0
+    }
+
+    /// Returns the growth of a key's memory.
+    fn memory(&self, form: StateForm, event: Growth) -> Growth {
+        if event == Growth::Combinations {
+            return Growth::Combinations;
+        }
+        let (without_loop, with_loop) = match form {
+            StateForm::Window => (Growth::Constant, Growth::Constant),
+            StateForm::Oldest => (Growth::Constant, Growth::Linear),
+            StateForm::Groups(_) if self.captures_in_groups() => {
+                (Growth::LinearInGroups, Growth::LinearInGroups)
+            }
+            StateForm::Groups(_) => (Growth::Linear, Growth::Linear),
+            StateForm::Listed => (Growth::Linear, Growth::Quadratic),
+        };
+        if self.has_loop() { with_loop } else { without_loop }
+    }
+
+    /// Returns the growth of the memory for the matches of one event, if groups make all of them
+    /// before the first is reported. The store keeps this memory for later events.
+    fn collected(&self, form: StateForm) -> Growth {
+        match (form, &self.skip.strategy) {
+            (StateForm::Window | StateForm::Oldest | StateForm::Listed, _)
+            | (_, SkipStrategy::None | SkipStrategy::PastLast) => Growth::Constant,
+            (_, SkipStrategy::ToFirst(_) | SkipStrategy::ToLast(_)) if self.is_explosive => {
+                Growth::Combinations
+            }
+            _ if self.has_loop() => Growth::Quadratic,
+            _ => Growth::Linear,
+        }
+    }
+
+    /// True if groups that differ in values each capture the same event: each keeps a node of it.
+    fn captures_in_groups(&self) -> bool {
+        let Ok(compact) = &self.compact else { return false };
+        self.waiting().filter(|state| compact.live[state.index()] != Live::default()).any(|state| {
+            self.edges(state).iter().any(|edge| match edge.action {
+                Action::Take { target, .. } => self.states[target.index()].live,
+                _ => false,
+            })
+        })
+    }
+
+    /// Returns the growth of the number of matches that one event reports.
+    fn matches(&self, form: StateForm) -> Growth {
+        match (self.report, &self.skip.strategy) {
+            (Report::All, SkipStrategy::PastLast) | (Report::Count, _) => Growth::Constant,
+            (Report::All, SkipStrategy::ToNext) => Growth::Linear,
+            (Report::All, _) if form == StateForm::Window => Growth::Constant,
+            (Report::All, _) if self.is_explosive => Growth::Combinations,
+            (Report::All, _) => Growth::Linear,
+            _ => Growth::Constant,
+        }
+    }
+
+    /// Returns the growth of what a match costs besides its own length.
+    fn completion(&self, form: StateForm, memory: Growth) -> Growth {
+        let skip = &self.skip.strategy;
+        match form {
+            StateForm::Listed if self.is_explosive => Growth::Combinations,
+            StateForm::Listed if *skip == SkipStrategy::ToNext || self.waits() => Growth::Linear,
+            StateForm::Window | StateForm::Oldest | StateForm::Listed => Growth::Constant,
+            StateForm::Groups(_) => {
+                // A match drops everything: the events that came pay for it.
+                let drops_all = *skip == SkipStrategy::PastLast;
+                // Nothing is dropped, and there are no totals: a look at the node.
+                let keeps_all = *skip == SkipStrategy::None
+                    && self.timing.span.is_none()
+                    && self.totals.is_empty();
+                // Else a pass over the graph: starts that are dropped or out of time, and totals.
+                if drops_all || keeps_all { Growth::Constant } else { memory }
+            }
+        }
+    }
+}
