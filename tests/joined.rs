@@ -50,7 +50,7 @@ fn event(rules: &RuleSet, (ty, _, number): Made, at: i64) -> Record {
         ("at", Value::Time(at)),
         ("n", Value::Int(n)),
         ("f", float[usize::from(number / 5) % 5].map_or(Value::Null, Value::Float)),
-        ("s", text[usize::from(number / 3) % 4].map_or(Value::Null, |text| text.into())),
+        ("s", text[usize::from(number / 3) % 4].map_or(Value::Null, Into::into)),
         ("d", Value::Duration(i64::from(number % 3))),
     ];
     Record::from_fields(rules.schema(), ty, fields).expect("it is declared so")

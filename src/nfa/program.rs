@@ -7,6 +7,7 @@ use crate::hir::expr::Aggregate;
 use crate::hir::{Condition, Expr, Length, Report, Skip, Step};
 use crate::nfa::automaton::Automaton;
 use crate::nfa::compact::Compact;
+use crate::nfa::comparison::FieldComparison;
 use crate::nfa::parts::SharedParts;
 use crate::nfa::plan::{Plan, Strategy, Window};
 use crate::nfa::registers;
@@ -90,7 +91,7 @@ impl Program {
     /// condition compares a field with a captured value, and each partial match is one run.
     pub(crate) fn joins_busy_keys(&self) -> bool {
         matches!(self.strategy(), Strategy::General | Strategy::Deterministic)
-            && self.comparisons.iter().any(|one| one.is_join())
+            && self.comparisons.iter().any(FieldComparison::is_join)
             && self.leading_not.is_none()
             && self.timing.repeat.is_none()
             && !self.waits()

@@ -104,15 +104,13 @@ impl JoinedRuns {
         if let Some(deadlines) = &mut self.deadlines {
             deadlines.insert((run.deadline, id));
         }
-        let waiting = match self.waiting.iter_mut().position(|one| one.state == run.state) {
-            Some(known) => &mut self.waiting[known],
-            None => {
-                let (runs, indexes) = (BTreeSet::new(), SmallVec::new());
-                self.waiting.push(InState { state: run.state, runs, indexes });
-                let last = self.waiting.len() - 1;
-                &mut self.waiting[last]
-            }
-        };
+        let known = self.waiting.iter().position(|one| one.state == run.state);
+        let known = known.unwrap_or_else(|| {
+            let (runs, indexes) = (BTreeSet::new(), SmallVec::new());
+            self.waiting.push(InState { state: run.state, runs, indexes });
+            self.waiting.len() - 1
+        });
+        let waiting = &mut self.waiting[known];
         waiting.runs.insert(id);
         for index in &mut waiting.indexes {
             index.add(index.place(file, &run), id);
