@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::exec::matcher::Walk;
 use crate::hir::ConditionId;
 use crate::hir::eval::Relation;
-use crate::nfa::{Comparison, Decision, Operand};
+use crate::nfa::{Comparison, Decision, Operand, StateId};
 
 /// Of the runs in one state, those that an event can move.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +73,12 @@ impl<E: Event> Walk<'_, E> {
         ids
     }
 
+    /// True unless the event leaves every run in this state as it is.
+    pub(in crate::exec::forms) fn can_move(&mut self, state: StateId, event_epoch: u64) -> bool {
+        let tree = self.program.decisions.of(state, self.column);
+        self.movable(tree, event_epoch) != Movable::nothing()
+    }
+
     /// Returns the runs for which the event goes another way down a tree than to
     /// [`Decision::Stay`]; some others can be among them.
     fn movable(&mut self, tree: &Decision, event_epoch: u64) -> Movable {
@@ -87,7 +93,7 @@ impl<E: Event> Walk<'_, E> {
                     return self.movable(node(if holds { *yes } else { *no }), event_epoch);
                 }
                 let otherwise = self.movable(node(*no), event_epoch);
-                if otherwise == Movable::All || self.refuses_event(*condition) {
+                if otherwise == Movable::All {
                     return otherwise;
                 }
                 let movable = self.movable(node(*yes), event_epoch);
@@ -101,18 +107,25 @@ impl<E: Event> Walk<'_, E> {
         }
     }
 
-    /// Returns those of `movable` for which a condition can hold.
+    /// Returns those of `movable` for which a condition can hold: none if it cannot hold for the
+    /// event.
     fn narrowed(&self, condition: ConditionId, movable: Movable) -> Movable {
         if movable == Movable::nothing() {
             return movable;
         }
-        let comparisons = self.program.comparisons[condition.index()].all();
         let mut found: Option<Lookup> = None;
-        for one in comparisons {
-            let (Operand::Register(register), Some(order)) = (&one.with, order_of(one)) else {
-                continue;
+        for one in self.program.comparisons[condition.index()].all() {
+            let register = match &one.with {
+                Operand::Literal(literal) => {
+                    if !one.holds_of(|field| self.event.field(field), literal) {
+                        return Movable::nothing();
+                    }
+                    continue;
+                }
+                Operand::Register(register) => *register,
             };
-            // What compares with nothing is in no relation.
+            let Some(order) = order_of(one) else { continue };
+            // A value such as null is in no relation to any value.
             let Some(place) = Coarse::of(self.event.field(one.field), order) else {
                 return Movable::nothing();
             };
@@ -121,7 +134,7 @@ impl<E: Event> Walk<'_, E> {
             }
             let places = places_of(one.relation, place);
             match &mut found {
-                Some(other) if (other.register, other.order) == (*register, order) => {
+                Some(other) if (other.register, other.order) == (register, order) => {
                     let from = *other.places.start().max(places.start());
                     let to = *other.places.end().min(places.end());
                     if from > to {
@@ -130,7 +143,7 @@ impl<E: Event> Walk<'_, E> {
                     other.places = from..=to;
                 }
                 Some(other) if other.order == Order::Equal || order == Order::Sorted => {}
-                _ => found = Some(Lookup { register: *register, order, places }),
+                _ => found = Some(Lookup { register, order, places }),
             }
         }
         found.map_or(movable, |lookup| Movable::Found(smallvec![lookup]))
