@@ -573,7 +573,7 @@ impl KeyState {
     pub fn part_count(&self) -> usize {
         match self.groups() {
             Some(groups) => groups.configuration_count(),
-            None => self.all_runs().count(),
+            None => self.runs().len() + self.joined().map_or(0, JoinedRuns::len),
         }
     }
 

@@ -180,7 +180,7 @@ macro_rules! of_form {
 }
 
 impl FormKind {
-    /// The forms that snapshots tell apart.
+    /// The forms that have a code of their own in snapshots.
     const ALL: [FormKind; 4] =
         [FormKind::Runs, FormKind::Window, FormKind::SharedSuffix, FormKind::Compact];
 

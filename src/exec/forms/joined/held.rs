@@ -34,7 +34,7 @@ pub(in crate::exec::forms) struct JoinedRuns {
     savings: Savings,
 }
 
-/// A run: the number of its first event, and a number that tells it from others that began there.
+/// A run: the number of its first event, and a number that is different for each run.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct RunId {
     pub(super) start_seq: u64,
@@ -50,8 +50,8 @@ pub(super) struct InState {
     pub(super) indexes: SmallVec<[ValueIndex; 1]>,
 }
 
-/// What the index has saved: the looks at runs that a list would have taken, and those that were
-/// found.
+/// The work that the index saves: the number of events, of looks at runs in a list, and of runs
+/// that the index has found.
 #[derive(Clone, Copy, Debug, Default)]
 struct Savings {
     events: u64,
@@ -65,8 +65,8 @@ impl JoinedRuns {
         JoinedRuns { deadlines: Some(BTreeSet::new()), ..JoinedRuns::default() }
     }
 
-    /// Notes that an event has asked for so many runs.
-    pub(super) fn note_found(&mut self, found: usize) {
+    /// Counts an event for which the index has found this number of runs.
+    pub(super) fn record_found(&mut self, found: usize) {
         let savings = &mut self.savings;
         savings.events += 1;
         savings.listed += self.runs.len() as u64;
@@ -154,6 +154,14 @@ impl JoinedRuns {
         }
     }
 
+    /// Returns the deadline of the run that runs out of time last.
+    pub(super) fn last_deadline(&self) -> Option<i64> {
+        match &self.deadlines {
+            Some(deadlines) => deadlines.last().map(|(deadline, _)| *deadline),
+            None => self.runs.last_key_value().map(|(_, run)| run.deadline),
+        }
+    }
+
     /// Removes and returns a run that is over at `to`.
     pub(super) fn take_over(&mut self, file: &RegisterFile, to: i64) -> Option<Run> {
         let (_, id) = self.first_over().filter(|(deadline, _)| *deadline <= to)?;
@@ -180,9 +188,9 @@ impl JoinedRuns {
         ids.len() as u64
     }
 
-    /// True if a list of the runs would take less time.
-    pub(super) fn is_dear(&self) -> bool {
+    /// True if the index takes less time than a list of the runs.
+    pub(super) fn pays(&self) -> bool {
         let Savings { events, listed, found } = self.savings;
-        self.len() < FEW || events >= TRIAL && found.saturating_mul(FOUND) > listed
+        events < TRIAL || found.saturating_mul(FOUND) <= listed
     }
 }

@@ -64,7 +64,7 @@ impl Coarse {
         Some(Coarse { class, number })
     }
 
-    /// True if the values there can be told apart from others.
+    /// True if the values at this place are in an order that the index knows.
     pub(super) fn is_known(self) -> bool {
         self.class != Class::Other
     }
