@@ -138,8 +138,7 @@ impl<E: Event> Matcher<E> {
         }
         let wanted = set::selected(program.report, arena, &set.matches);
         let listed = set::listed(program.report, wanted.clone(), self.limits.matches_per_set);
-        let unlisted = (wanted.len() - listed.len()) as u64;
-        counts.unlisted = counts.unlisted.saturating_add(unlisted);
+        counts.add_unlisted((wanted.len() - listed.len()) as u64);
         for match_ in &set.matches[listed] {
             sink(Outcome {
                 kind: OutcomeKind::Match,

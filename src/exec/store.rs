@@ -117,6 +117,19 @@ pub(super) struct StoreCounts {
     pub(super) cut_off: u64,
 }
 
+impl StoreCounts {
+    /// Counts matches that were not listed.
+    pub(super) fn add_unlisted(&mut self, matches: u64) {
+        self.unlisted = self.unlisted.saturating_add(matches);
+    }
+
+    /// Returns the number of matches that were not listed since there were `before`, at most
+    /// `usize::MAX`.
+    pub(super) fn unlisted_since(&self, before: u64) -> usize {
+        usize::try_from(self.unlisted.saturating_sub(before)).unwrap_or(usize::MAX)
+    }
+}
+
 /// Buffers that are reused from event to event. They carry no meaning between events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {

@@ -235,10 +235,9 @@ impl<E: Event> Matcher<E> {
         if let [Completed { tail: Some(step), .. }] = store.scratch.completed[..] {
             self.report_at_once(store, key, (step, seq, event), sink);
         } else if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
-            let unlisted = store.counts.unlisted;
+            let before = store.counts.unlisted;
             self.report_completed(store, key, event.time(), sink);
-            let unlisted = store.counts.unlisted.saturating_sub(unlisted);
-            return usize::try_from(unlisted).unwrap_or(usize::MAX);
+            return store.counts.unlisted_since(before);
         }
         0
     }

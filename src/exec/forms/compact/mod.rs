@@ -76,10 +76,8 @@ impl<E: Event> FormContract<E> for CompactForm {
         let mut overflow = 0;
         if completed != NONE {
             let before = store.counts.unlisted;
-            let unlisted = matcher.report_groups(store, key, (&mut groups, completed), time, sink);
-            store.counts.unlisted = store.counts.unlisted.saturating_add(unlisted);
-            let unlisted = store.counts.unlisted.saturating_sub(before);
-            overflow = usize::try_from(unlisted).unwrap_or(usize::MAX);
+            matcher.report_groups(store, key, (&mut groups, completed), time, sink);
+            overflow = store.counts.unlisted_since(before);
         }
         if matcher.are_too_large(&groups) {
             overflow = overflow.saturating_add(matcher.cut_groups(store, &mut groups));

@@ -31,8 +31,7 @@ struct Chosen {
 }
 
 impl<E: Event> Matcher<E> {
-    /// Reports the matches of a node, and drops partial matches by the skip strategy. Returns the
-    /// number of matches that were not listed.
+    /// Reports the matches of a node, and drops partial matches by the skip strategy.
     pub(super) fn report_groups(
         &self,
         store: &mut Store<E>,
@@ -40,24 +39,25 @@ impl<E: Event> Matcher<E> {
         (groups, mut completed): (&mut MatchGroups, u32),
         at: Timestamp,
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
-    ) -> u64 {
+    ) {
         if self.end(groups.dag.oldest(completed)) <= at.as_millis() {
             self.collect_groups(store, groups, &mut completed, at);
         }
         if completed == NONE {
-            return 0;
+            return;
         }
         let chosen = match self.program.skip.strategy {
             SkipStrategy::None => {
-                return self.report_graph(store, (&groups.dag, completed), at, sink);
+                let unlisted = self.report_graph(store, (&groups.dag, completed), at, sink);
+                return store.counts.add_unlisted(unlisted);
             }
             SkipStrategy::ToNext => {
                 Chosen { matches: firsts(&groups.dag, completed), unlisted: 0, dropped: 0 }
             }
             _ => self.chosen(&groups.dag, completed),
         };
+        store.counts.add_unlisted(chosen.unlisted);
         self.report_chosen(store, key, (groups, &chosen), at, sink);
-        chosen.unlisted
     }
 
     /// Returns what a skip strategy that drops older starts leaves of the matches of a node, in the
