@@ -6,14 +6,13 @@ use crate::hir::expr::{CapturedField, Pick};
 use crate::hir::{
     Contiguity, Expr, ItemKind, Length, LoopMode, Report, Sequence, SkipStrategy, StepId,
 };
-use crate::nfa::{Action, Cost, Growth, Live, Reason, RegisterKind, StateForm, Strategy};
+use crate::nfa::{
+    Action, Cost, Edge, Growth, LIMIT_COUNTS, Live, Reason, RegisterKind, StateForm, Strategy,
+};
 use crate::time::format_millis;
 
 /// The largest number of names in a list of steps or values.
 const MOST_NAMES: usize = 4;
-
-/// The reason why a rule with a `limit` is not in the compact form.
-pub(super) const LIMIT_COUNTS: &str = "`limit` counts partial matches one by one";
 
 /// The cost of a rule for one key: how the work of an event and the memory grow with n.
 ///
@@ -32,7 +31,7 @@ pub struct RuleCost {
     pub matches: Growth,
     /// The meaning of n: "the `paid` events of the last 1h".
     pub n: String,
-    /// The values that tell groups apart; `None` if partial matches are not held in groups.
+    /// The values in which groups differ; `None` if partial matches are not held in groups.
     pub groups: Option<String>,
     /// The reasons why the time of an event grows, a sentence each.
     pub reasons: Vec<String>,
@@ -81,7 +80,7 @@ fn meaning_of_n(of: &Explanation<'_>, cost: &Cost) -> String {
     {
         return format!("the last {}", counted(count, "event"));
     }
-    let captures = |edge: &crate::nfa::Edge| match edge.action {
+    let captures = |edge: &Edge| match edge.action {
         Action::Take { step, target } if program.states[target.index()].live => Some(step),
         _ => None,
     };
@@ -103,7 +102,7 @@ fn meaning_of_n(of: &Explanation<'_>, cost: &Cost) -> String {
     }
     let events = match names.len() {
         0 => String::from("no events: a match has one"),
-        1..=MOST_NAMES => format!("the {} events{}", listed(&names, "and"), period(of)),
+        1..=MOST_NAMES => format!("the {} events{}", listed(&names), period(of)),
         _ => format!("the captured events{}", period(of)),
     };
     let key = if of.rule.key.is_empty() { ", all as one key" } else { "" };
@@ -135,15 +134,9 @@ fn period(of: &Explanation<'_>) -> String {
     }
 }
 
-/// Says what tells groups apart.
+/// Says in which values groups differ.
 fn groups(of: &Explanation<'_>, apart: Live) -> String {
-    let mut values = values(
-        of,
-        (0..of.program.registers.len()).filter(|index| {
-            apart.registers.checked_shr(u32::try_from(*index).unwrap_or(u32::MAX)).unwrap_or(0) & 1
-                == 1
-        }),
-    );
+    let mut values = values(of, apart.register_numbers());
     if apart.clocks != 0 {
         values.push(String::from("time from which a gap or a bound counts"));
     }
@@ -154,7 +147,7 @@ fn groups(of: &Explanation<'_>, apart: Live) -> String {
     match &values[..] {
         [] => format!("{states}, however many partial matches there are"),
         [value] => format!("{states} and each different {value}"),
-        values => format!("{states} and each combination of {}", listed(values, "and")),
+        values => format!("{states} and each combination of {}", listed(values)),
     }
 }
 
@@ -182,7 +175,7 @@ fn because(of: &Explanation<'_>, cost: &Cost, reason: &Reason) -> String {
     match reason {
         Reason::Reads(registers) => {
             let values = values(of, registers.iter().copied());
-            format!("an event is compared with {} of each partial match", listed(&values, "and"))
+            format!("an event is compared with {} of each partial match", listed(&values))
         }
         Reason::Measures => String::from("a time is measured for each partial match"),
         Reason::Loops => {
@@ -213,11 +206,11 @@ fn because(of: &Explanation<'_>, cost: &Cost, reason: &Reason) -> String {
 }
 
 /// Joins names: `a`, `b` and `c`.
-fn listed(names: &[String], word: &str) -> String {
+fn listed(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [only] => only.clone(),
-        [names @ .., last] => format!("{} {word} {last}", names.join(", ")),
+        [names @ .., last] => format!("{} and {last}", names.join(", ")),
     }
 }
 

@@ -3,14 +3,13 @@
 use std::fmt::Write as _;
 
 use super::Explanation;
-use super::cost::LIMIT_COUNTS;
 use super::words::{Words, counted};
 use crate::hir::expr::MatchesFact;
 use crate::hir::{
     ConditionId, Contiguity, Emit, Expr, Gap, Item, ItemKind, Length, LimitPolicy, LoopMode, Once,
     Quantifier, Report, Sequence, StepId, TotalId, Without,
 };
-use crate::nfa::Strategy;
+use crate::nfa::{LIMIT_COUNTS, Strategy};
 
 /// The width of the first column.
 const MARGIN: usize = 10;

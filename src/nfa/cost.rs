@@ -18,6 +18,9 @@ use crate::nfa::program::Program;
 use crate::nfa::registers::{self, RegisterKind};
 use crate::nfa::states::{Action, StateId};
 
+/// The reason why a rule with a `limit` is not in the compact form.
+pub(crate) const LIMIT_COUNTS: &str = "`limit` counts partial matches one by one";
+
 /// The growth of a cost with n: the number of partial matches of a key or, where these share their
 /// events, of the events that they hold.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -77,7 +80,7 @@ pub(crate) enum StateForm {
     Window,
     /// As the oldest partial match.
     Oldest,
-    /// As groups. The values tell apart groups that wait in the same state.
+    /// As groups. Groups that wait in the same state differ in these values.
     Groups(Live),
     /// One by one.
     Listed,
@@ -185,8 +188,7 @@ impl Program {
             }
             RegisterKind::First(_) | RegisterKind::Last(_) => false,
         };
-        let mut live = (0..self.registers.len()).filter(|index| apart.registers >> index & 1 == 1);
-        if self.is_explosive && live.any(differs) {
+        if self.is_explosive && apart.register_numbers().any(differs) {
             reasons.push(Reason::Sums);
             return Growth::Combinations;
         }

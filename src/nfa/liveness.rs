@@ -37,6 +37,17 @@ impl Live {
         }
     }
 
+    /// Returns the numbers of the registers that are read.
+    #[inline]
+    pub(crate) fn register_numbers(self) -> impl Iterator<Item = usize> {
+        let mut left = self.registers;
+        std::iter::from_fn(move || {
+            let next = (left != 0).then(|| left.trailing_zeros() as usize);
+            left &= left.wrapping_sub(1);
+            next
+        })
+    }
+
     /// True if the clock is read.
     pub(crate) fn has_clock(self, clock: usize) -> bool {
         self.clocks >> clock & 1 == 1

@@ -65,7 +65,7 @@ pub use program::Program;
 pub(crate) use cache::CompileCache;
 pub(crate) use compact::Compact;
 pub(crate) use comparison::{Comparison, FieldComparison, Operand};
-pub(crate) use cost::{Cost, Reason, StateForm};
+pub(crate) use cost::{Cost, LIMIT_COUNTS, Reason, StateForm};
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
 pub(crate) use edge_effect::{EdgeEffect, RegisterUpdate};
 pub(crate) use error::Refusal;

@@ -72,7 +72,7 @@ fn listed(rule: &Rule, program: &Program, cost: &Cost) -> Option<Diagnostic> {
     let keeps_all = matches!(program.skip().strategy, SkipStrategy::None | SkipStrategy::ToNext);
     let counts = program.report != hir::Report::All && keeps_all;
     let multiplies = cost.form == StateForm::Listed && cost.event == Growth::Combinations;
-    let limit = rule.limit.map(|_| "`limit` counts partial matches one by one");
+    let limit = rule.limit.map(|_| nfa::LIMIT_COUNTS);
     let reason = program.why_not_compact().or(limit).filter(|_| multiplies && counts)?;
     let message = "the matches of this pattern multiply, and are listed one by one";
     Some(

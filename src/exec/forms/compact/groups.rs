@@ -302,11 +302,8 @@ fn write_identity(
             out.extend_from_slice(&time.to_le_bytes());
         }
     }
-    let mut registers = live[state].registers;
-    while registers != 0 {
-        let index = registers.trailing_zeros() as usize;
+    for index in live[state].register_numbers() {
         file.write_identity(configuration.registers, index, out);
-        registers &= registers - 1;
     }
 }
 
