@@ -177,7 +177,7 @@ const STEPS: usize = 500;
 
 /// The power of n in a class; `None` if only limits bound the cost.
 fn power(growth: Growth, cost: &RuleCost) -> Option<u32> {
-    // The text lists the values that tell groups apart: `x`, `y` and `z`.
+    // The text lists the values in which groups differ: `x`, `y` and `z`.
     let values = cost.groups.as_ref().map_or(0, |groups| match groups.split_once("combination") {
         Some((_, values)) => 2 + u32::try_from(values.matches(", ").count()).unwrap_or(u32::MAX),
         None => 1,

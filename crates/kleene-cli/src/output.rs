@@ -119,11 +119,9 @@ impl Output {
         self.write(|shapes, line| shapes.timed_out(line, timeout));
     }
 
-    /// Writes a limit that was reached for a key of a rule.
+    /// Writes a limit that was reached for a key of a rule. Other limits have no line.
     pub(crate) fn limited(&mut self, overflow: &Overflow) {
-        if overflow.rule().is_some() {
-            self.write(|shapes, line| shapes.limited(line, overflow));
-        }
+        self.write(|shapes, line| shapes.limited(line, overflow));
     }
 
     /// Hands over what was written so far, if someone may be waiting for it.

@@ -270,9 +270,7 @@ impl Overflow {
             Overflow::Unlisted { .. } => "matches_per_set",
         }
     }
-}
 
-impl Overflow {
     /// Returns the name of the rule; `None` for [`Overflow::Reorder`], which concerns all rules.
     pub fn rule(&self) -> Option<&Arc<str>> {
         self.of_rule().map(|(rule, _)| rule)

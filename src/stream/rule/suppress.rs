@@ -127,16 +127,9 @@ impl SuppressionTable {
         new.chain(all.into_iter().flatten().filter(|(until, _)| *until < Timestamp::MAX))
     }
 
-    /// Starts to record the entries that are new from now on.
-    pub(crate) fn begin_changes(&mut self) {
+    /// Records the entries that are new from now on: a snapshot has all others.
+    pub(crate) fn record_changes(&mut self) {
         self.unsaved = Some(Vec::new());
-    }
-
-    /// Starts anew after a snapshot, if changes are recorded.
-    pub(crate) fn saved_changes(&mut self) {
-        if let Some(unsaved) = &mut self.unsaved {
-            *unsaved = Vec::new();
-        }
     }
 
     /// Restores an entry of a snapshot.
@@ -225,7 +218,7 @@ mod tests {
         let key = |number: i64| -> Key { [Value::Int(number)].into_iter().collect() };
         let mut suppression = SuppressionTable::default();
         suppression.remember(key(1), Timestamp::MAX);
-        suppression.begin_changes();
+        suppression.record_changes();
         let changed = |suppression: &SuppressionTable| {
             let mut all: Vec<_> =
                 suppression.changed().map(|(until, key)| (until, key[0].clone())).collect();
@@ -237,12 +230,12 @@ mod tests {
         suppression.remember(key(3), Timestamp::MAX);
         let new = [(Timestamp::MAX, Value::Int(2)), (Timestamp::MAX, Value::Int(3))];
         assert_eq!(changed(&suppression), new);
-        suppression.saved_changes();
+        suppression.record_changes();
         assert_eq!(changed(&suppression), []);
         suppression.remember(key(4), at(7));
         for _ in 0..2 {
             assert_eq!(changed(&suppression), [(at(7), Value::Int(4))]);
-            suppression.saved_changes();
+            suppression.record_changes();
         }
         assert_eq!(suppression.entries().count(), 4);
     }

@@ -23,6 +23,7 @@ use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;
 use crate::stream::error::BuildError;
 use crate::stream::error::PushError;
+use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::shard::Shard;
 use crate::stream::stats::Stats;
 use crate::value::Value;
@@ -74,9 +75,7 @@ impl<E: Portable> Engine<E> {
         for group in 0..u32::try_from(groups.len()).unwrap_or(u32::MAX) {
             groups.keys_mut(group).begin_changes();
         }
-        for suppression in rules.iter_mut().filter_map(|rule| rule.emitter.suppression.as_mut()) {
-            suppression.begin_changes();
-        }
+        record_suppressed(rules);
         if let Some(cold) = cold {
             cold.saved();
         }
@@ -126,9 +125,7 @@ impl<E: Portable> Engine<E> {
         for group in 0..u32::try_from(groups.len()).unwrap_or(u32::MAX) {
             groups.keys_mut(group).saved_changes();
         }
-        for suppression in rules.iter_mut().filter_map(|rule| rule.emitter.suppression.as_mut()) {
-            suppression.saved_changes();
-        }
+        record_suppressed(rules);
         if let Some(cold) = cold {
             cold.saved();
         }
@@ -153,6 +150,13 @@ impl<E: Portable> Engine<E> {
             write::shard(self.ingest(), index, &mut is_in, bytes);
         }
         shards
+    }
+}
+
+/// Records the keys that `once` ends from now on: a snapshot has all others.
+fn record_suppressed<E: Portable>(rules: &mut [RuleRuntime<E>]) {
+    for suppression in rules.iter_mut().filter_map(|rule| rule.emitter.suppression.as_mut()) {
+        suppression.record_changes();
     }
 }
 
