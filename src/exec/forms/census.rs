@@ -7,7 +7,7 @@ use crate::nfa::StateId;
 
 /// The number of runs from which a key has a census. In builds with debug assertions few are
 /// enough, so that all tests have one.
-pub(in crate::exec) const CROWDED: usize = if cfg!(debug_assertions) { 4 } else { 256 };
+pub(super) const CROWDED: usize = if cfg!(debug_assertions) { 4 } else { 256 };
 
 /// How many runs of a key wait in which state.
 #[derive(Clone, Debug, Default)]

@@ -49,7 +49,7 @@ use runs::RunsForm;
 use shared_suffix::SharedSuffixForm;
 use window::WindowForm;
 
-pub(super) use census::CROWDED;
+pub(super) use joined::MANY as MANY_JOINED;
 pub use key::KeyState;
 pub(crate) use key::OpenCount;
 pub(super) use kind::FormKind;

@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::exec::captured::Captures;
 use crate::exec::captures::CaptureArena;
-use crate::exec::forms::{CROWDED, FormKind, KeyState};
+use crate::exec::forms::{FormKind, KeyState, MANY_JOINED};
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Run;
 use crate::exec::store::{Scratch, Store, StoreCounts};
@@ -295,7 +295,7 @@ impl<E: Event> Matcher<E> {
         let busy_form = self.form_of_busy_keys(strategy);
         let busy_runs = match busy_form {
             FormKind::Compact => BUSY,
-            FormKind::Joined => CROWDED,
+            FormKind::Joined => MANY_JOINED,
             _ => usize::MAX,
         };
         Matcher { strategy, most_runs, run_steps, unchecked_runs, busy_runs, busy_form, ..self }

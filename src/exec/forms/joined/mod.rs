@@ -12,8 +12,8 @@
 //! What it saves: an event that asks `n` runs for a value takes `log n` steps and one for each run
 //! that is found. 40,000 runs and as many events took 12 s.
 //!
-//! Which test holds it: `tests/enumerator`, where four runs are many, and
-//! `what_waits_for_a_value_is_found_by_it` in `tests/scaling_events.rs` for the steps.
+//! Which test holds it: `a_busy_key_finds_what_a_list_does` in `tests/joined.rs`, where sixteen runs
+//! are many, and `what_waits_for_a_value_is_found_by_it` in `tests/scaling_events.rs` for the steps.
 
 mod held;
 mod index;
@@ -35,6 +35,7 @@ use crate::time::Timestamp;
 use held::FEW;
 
 pub(super) use held::JoinedRuns;
+pub(in crate::exec) use held::MANY;
 
 impl KeyState {
     /// Moves the runs of the joined form into the form of runs.
