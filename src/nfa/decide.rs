@@ -110,7 +110,12 @@ impl Decisions {
 
     /// True if no event can lead a partial match along two branches.
     pub(crate) fn are_deterministic(&self) -> bool {
-        !self.nodes.iter().any(|node| matches!(node, Decision::Several(_) | Decision::Ask))
+        !self.any(|node| matches!(node, Decision::Several(_) | Decision::Ask))
+    }
+
+    /// True if one of the nodes is as `is` says.
+    pub(crate) fn any(&self, is: impl FnMut(&Decision) -> bool) -> bool {
+        self.nodes.iter().any(is)
     }
 
     /// Returns all columns.

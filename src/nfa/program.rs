@@ -8,6 +8,7 @@ use crate::hir::{Condition, Expr, Length, Report, Skip, Step};
 use crate::nfa::automaton::Automaton;
 use crate::nfa::compact::Compact;
 use crate::nfa::comparison::FieldComparison;
+use crate::nfa::decide::{Decision, Decisions};
 use crate::nfa::parts::SharedParts;
 use crate::nfa::plan::{Plan, Strategy, Window};
 use crate::nfa::registers;
@@ -87,11 +88,17 @@ impl Program {
             && self.clocks == 0
     }
 
-    /// True if the partial matches of a busy key can be found by the values that they wait for: a
-    /// condition compares a field with a captured value, and each partial match is one run.
+    /// True if the partial matches of a busy key can be found by the values that they wait for: they
+    /// stay as they are unless a field compares with a captured value, and each is one run.
     pub(crate) fn joins_busy_keys(&self) -> bool {
         matches!(self.strategy(), Strategy::General | Strategy::Deterministic)
             && self.comparisons.iter().any(FieldComparison::is_join)
+            && self.decisions.any(|node| match node {
+                Decision::Condition { condition, no, .. } => {
+                    *no == Decisions::STAY && self.comparisons[condition.index()].is_join()
+                }
+                _ => false,
+            })
             && self.leading_not.is_none()
             && self.timing.repeat.is_none()
             && !self.waits()
