@@ -461,7 +461,10 @@ export class Explorer {
   output(rule: string, index: number): OutputItem;
   /** Several, from the one at `from` on. */
   outputs(rule: string, from: number, count: number): OutputItem[];
-  /** How many outputs there are of all rules, their lines as `kleene run` prints them, and which. */
+  /**
+   * How many outputs there are of all rules, their lines as `kleene run` prints them, and which. The lines have
+   * those of limits that were reached among them.
+   */
   outputCount(): number;
   outputLines(from: number, count: number): string[];
   outputAt(place: number): { rule: string; index: number };

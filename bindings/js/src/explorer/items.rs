@@ -225,7 +225,8 @@ impl Explorer {
         Ok(json!({ "rule": &*run.rules[*rule as usize].name, "index": index }))
     }
 
-    /// The lines of outputs of all rules, from the one at this place on, as they were reported.
+    /// The lines of outputs of all rules, from the one at this place on, as they were reported. Those
+    /// of limits that were reached are among them.
     ///
     /// # Errors
     /// There is no run.
@@ -244,11 +245,16 @@ impl Explorer {
         for (rule, (range, lines)) in &mut of_rules {
             *lines = run.output_lines(decoded, *rule as usize, range.clone())?;
         }
+        let limits_after = |outputs| run.recorder.limits_after(outputs).flatten();
         let mut all = Vec::new();
-        for (rule, index) in wanted {
+        if from == 0 {
+            all.extend(limits_after(0));
+        }
+        for (place, (rule, index)) in (from..end).zip(wanted) {
             let Some((range, lines)) = of_rules.get(rule) else { continue };
             let line = lines.get(*index as usize - range.start);
             all.extend_from_slice(line.map_or(&b"\n"[..], Vec::as_slice));
+            all.extend(limits_after(place + 1));
         }
         Ok(String::from_utf8(all).unwrap_or_default())
     }

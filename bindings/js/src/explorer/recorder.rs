@@ -96,6 +96,8 @@ pub(super) struct Recorder {
     pub(super) rejects: Rejects,
     /// The rule and the number of each output, as they were reported.
     pub(super) order: Vec<(u32, u32)>,
+    /// The limits that were reached: the number of outputs that were reported before, and the line.
+    limits: Vec<(usize, Vec<u8>)>,
     /// Late and rejected events by number.
     pub(super) refused: BTreeMap<u32, Refused>,
     pub(super) max_outputs: usize,
@@ -127,6 +129,7 @@ impl Recorder {
             counts: Counts::default(),
             rejects: Rejects::default(),
             order: Vec::new(),
+            limits: Vec::new(),
             refused: BTreeMap::new(),
             max_outputs,
             not_kept: 0,
@@ -191,6 +194,23 @@ impl Recorder {
         }
     }
 
+    fn record_limit(&mut self, overflow: &Overflow) {
+        if self.text < MAX_TEXT {
+            let mut line = Vec::new();
+            self.shapes.limited(&mut line, overflow);
+            self.text += line.len();
+            self.limits.push((self.order.len(), line));
+        }
+    }
+
+    /// Returns the lines of the limits that were reached after this number of outputs, and before
+    /// the next output.
+    pub(super) fn limits_after(&self, outputs: usize) -> impl Iterator<Item = &[u8]> {
+        let first = self.limits.partition_point(|(before, _)| *before < outputs);
+        let found = self.limits[first..].iter().take_while(move |(before, _)| *before == outputs);
+        found.map(|(_, line)| line.as_slice())
+    }
+
     fn refuse(&mut self, index: Option<u32>, kind: &'static str, reason: String) {
         let line = if index.is_some() { self.line } else { 0 };
         self.rejects.add(Reject::of(Origin { line, text: b"" }, kind, &reason));
@@ -204,7 +224,9 @@ impl Recorder {
 
     /// The bytes that it holds, about.
     pub(super) fn memory_usage(&self) -> usize {
-        self.outputs.iter().map(Outputs::memory_usage).sum::<usize>() + self.refused.len() * 100
+        let limits = self.limits.iter().map(|(_, line)| line.capacity() + size_of::<Vec<u8>>());
+        let outputs = self.outputs.iter().map(Outputs::memory_usage);
+        outputs.chain(limits).sum::<usize>() + self.refused.len() * 100
     }
 }
 
@@ -230,5 +252,6 @@ impl Sink<Indexed> for Recorder {
 
     fn overflowed(&mut self, overflow: Overflow) {
         self.tally.overflowed(&overflow);
+        self.record_limit(&overflow);
     }
 }

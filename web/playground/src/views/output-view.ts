@@ -54,11 +54,12 @@ export class OutputView {
     const nodes = lines.map((line) => document.createTextNode(`${brief(line, WIDTH)}\n`));
     if (from === 0) this.#list.replaceChildren(...nodes);
     else this.#list.append(...nodes);
-    [this.#shown, this.#total] = [from + lines.length, total];
+    // Lines of limits that were reached are more than outputs.
+    [this.#shown, this.#total] = [Math.min(from + limit, total), total];
     this.#more.hidden = this.#shown >= total;
-    this.#list.hidden = total === 0;
+    this.#list.hidden = lines.length === 0;
     this.#say(
-      total === 0
+      lines.length === 0
         ? "No matches or timeouts: kleene run prints nothing."
         : `${count(total)} ${total === 1 ? "line" : "lines"}, as kleene run prints them` +
             (this.#shown < total ? `; the first ${count(this.#shown)} are shown` : ""),

@@ -50,9 +50,12 @@ serve<EngineCalls>(globalThis as unknown as Port, {
   }),
   linesFile() {
     const parts: string[] = [];
-    for (let from = 0; from < explorer.outputCount(); from += 10_000) {
-      parts.push(`${explorer.outputLines(from, 10_000).join("\n")}\n`);
-    }
+    let from = 0;
+    do {
+      // Limits that were reached have lines, too, also without an output.
+      parts.push(...explorer.outputLines(from, 10_000).map((line) => `${line}\n`));
+      from += 10_000;
+    } while (from < explorer.outputCount());
     return new Blob(parts, { type: "application/x-ndjson" });
   },
   async infer() {
