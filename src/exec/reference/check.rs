@@ -167,7 +167,7 @@ fn check_silences(
     let follows = items.get(index + 1);
     if is_next(&items[index])
         || items[index].gap.is_some()
-        || follows.is_some_and(|next| is_next(next) || has_silence(next))
+        || follows.is_some_and(has_silence)
         || follows.is_some() && items[index + 1..].iter().all(may_be_empty)
     {
         return refuse(

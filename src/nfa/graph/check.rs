@@ -177,7 +177,6 @@ fn check_silences(
         || !can_be_last
         || is_next(item)
         || item.gap.is_some()
-        || after.first().is_some_and(is_next)
         || silences.len() > 1 && !has_end
     {
         return Err(AutomatonError::new(Refusal::MisplacedSilence(name)));

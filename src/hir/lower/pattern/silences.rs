@@ -142,12 +142,12 @@ impl Operands<'_, '_> {
         let item = &self.items[self.index];
         let rest = &self.items[self.index + 1..];
         let is_next = |item: &PlanItem<'_>| item.arrow.contiguity == ast::Contiguity::Next;
-        if self.index > 0 && is_next(item) || rest.first().is_some_and(is_next) {
+        if self.index > 0 && is_next(item) {
             return Some(
                 self.refuse(
                     "`next` does not go with an absence beside other steps",
-                    "no event says that it is over",
-                    "write `->` alone before and behind the operands, or write two rules; \
+                    "an absence has no event that could come next",
+                    "write `->` alone before the operands, or write two rules; \
                  `(...) without any event` asks that nothing else comes"
                         .to_owned(),
                 ),
