@@ -96,15 +96,16 @@ impl FoundTransition {
             })
     }
 
-    /// True if the edge takes the event where it stands before the `not` of a stop: each way to that
-    /// `not` leads past it. An event that is captured is no violation.
+    /// True if the edge takes or skips the event before the `not` of a stop: each way to that `not`
+    /// leads past the edge. An event that is captured is no violation. Where it is skipped, the
+    /// violation ends what was complete without more events, and what waits for them goes on.
     fn is_before_stops(&self, found: &[FoundTransition], stop: StateId) -> bool {
         // Behind the state that asks for it stands the stop itself.
         let leads_past = |stops: &FoundTransition| {
             let before = stops.path.len().saturating_sub(2);
             stops.path[..before].contains(&self.leaving())
         };
-        matches!(self.action, Action::Take { .. })
+        matches!(self.action, Action::Take { .. } | Action::Ignore { .. })
             && found.iter().filter(|edge| edge.stop() == Some(stop)).all(leads_past)
     }
 }

@@ -55,6 +55,8 @@ impl<E: Event> Reference<E> {
                     });
                     behind || violation.is_past(&from)
                 }
+                // What waits before the `not` for more events goes on.
+                Move::Ignore(_) => violation.is_past(&from),
                 _ => false,
             };
             if violated.iter().all(is_free) {
