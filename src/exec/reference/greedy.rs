@@ -105,13 +105,14 @@ impl Tree<'_> {
             return takes;
         }
         let entry = self.enter_turn(frames, *index, FIRST);
-        let first = match &entry.wait {
-            // The gap is that of the group, whatever its branch.
-            Wait::Alternatives(branches) => branches.iter().find_map(Standing::position),
-            _ => None,
-        };
-        let first = first.unwrap_or(&entry).clone();
-        takes.and(Guard::At(Box::new(first), Box::new(Guard::InGap)))
+        // The gap is that of the group, whatever its branch.
+        let mut first = &entry;
+        while let Wait::Alternatives(branches) = &first.wait
+            && let Some(position) = branches.iter().find_map(Standing::position)
+        {
+            first = position;
+        }
+        takes.and(Guard::At(Box::new(first.clone()), Box::new(Guard::InGap)))
     }
 
     /// The events that fit an open loop.
