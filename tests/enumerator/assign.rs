@@ -106,7 +106,7 @@ impl Assigner<'_> {
         let mut lists = vec![(Vec::new(), after)];
         let mut length = 0;
         while !lists.is_empty() {
-            if length >= quantifier.min {
+            if length >= quantifier.min || length == 0 && quantifier.or_none {
                 found.extend(lists.iter().cloned());
             }
             if quantifier.max == Some(length) {

@@ -1,8 +1,10 @@
 //! What the page asks of `and`, `or` and `of`.
 
 use super::assign::{Content, Node, events_of, events_of_content, events_of_node};
-use super::check::{Cursor, Judge, Lead, OpenLoop, Place, Verdict, first_event, heads_of_items};
-use super::rule::{Arrow, Body, Branch, Gap, Item, Kind, Parts, Test};
+use super::check::{
+    Cursor, Judge, Lead, OpenLoop, Place, Verdict, first_event, heads_of_items, is_just_branches,
+};
+use super::rule::{Arrow, Body, Branch, Gap, Item, Kind, Parts, Quantifier, Test};
 
 /// The branches, and what those that happen have.
 #[derive(Clone, Copy)]
@@ -33,7 +35,7 @@ impl<'a> Judge<'a> {
         place: Place<'a, '_>,
     ) -> Result<Cursor<'a>, &'static str> {
         self.silences(choice, &cursor)?;
-        self.unbegun(choice, &cursor, lead)?;
+        self.unbegun(choice, &cursor, lead, place)?;
         let begins = choice.begins();
         let first = begins.iter().flatten().min().copied();
         let mut ended = None;
@@ -48,8 +50,12 @@ impl<'a> Judge<'a> {
                 let relaxed = lead.arrow == Some(Arrow::Relaxed);
                 (cursor.clone(), if relaxed { Some(Arrow::Any) } else { lead.arrow })
             } else {
-                (cursor.clone().in_later_branch(first), cursor.last.map(|_| Arrow::Any))
+                let later = cursor.clone().in_later_branch(first, place.branch);
+                (later, cursor.last.map(|_| Arrow::Any))
             };
+            let events = events_of(nodes);
+            let branch = if choice.need > 1 { Some(&events[..]) } else { place.branch };
+            let place = Place { branch, ..place };
             let lead = Lead { arrow, gap: if is_first { lead.gap } else { Gap::NONE } };
             ended = Some(self.sequence(items, nodes, cursor, lead, place)?);
         }
@@ -150,7 +156,8 @@ impl<'a> Judge<'a> {
         };
         let has_enough = match (&items[cut].kind, &nodes[cut]) {
             (Kind::Step { quantifier, .. }, Node::Step(events)) => {
-                events.iter().filter(|event| self.time(**event) < time).count() >= quantifier.min
+                let count = events.iter().filter(|event| self.time(**event) < time).count();
+                count >= quantifier.min || count == 0 && quantifier.or_none
             }
             (Kind::Group { body, quantifier }, Node::Group(contents)) => {
                 let whole = |content: &&Content| is_before(events_of_content(content));
@@ -178,7 +185,13 @@ impl<'a> Judge<'a> {
     }
 
     /// "Until enough have begun, an event is skipped only where each of the others skips it."
-    fn unbegun(&self, choice: Choice<'a, '_>, cursor: &Cursor<'a>, lead: Lead) -> Verdict {
+    fn unbegun(
+        &self,
+        choice: Choice<'a, '_>,
+        cursor: &Cursor<'a>,
+        lead: Lead,
+        place: Place<'a, '_>,
+    ) -> Verdict {
         let begins = choice.begins();
         let first = begins.iter().flatten().min().copied();
         let skipped = self.skipped_before(choice, cursor);
@@ -186,22 +199,24 @@ impl<'a> Judge<'a> {
         let before: Vec<usize> = skipped.iter().filter(is_before).copied().collect();
         let later: Vec<usize> = skipped.iter().filter(|event| !is_before(event)).copied().collect();
         // "The arrow says how the first event of the group follows."
-        let begun = cursor.clone().in_later_branch(first);
+        let later_cursor = cursor.clone().in_later_branch(first, place.branch);
         let relaxed = Lead { arrow: Some(Arrow::Relaxed), gap: Gap::NONE };
+        let waits = Waiting { cursor, lead, place };
+        let waits_anew = Waiting { cursor: &later_cursor, lead: relaxed, place };
         for (branch, begin) in choice.branches.iter().zip(&begins) {
             let Branch::Sequence(items) = branch else { continue };
             let is_first = begin.is_some() && *begin == first;
             let is_free = match *begin {
-                Some(begin) if is_first => self.begins_after(items, begin, &before, (cursor, lead)),
+                Some(begin) if is_first => self.begins_after(items, begin, &before, waits),
                 Some(begin) => {
                     let later: Vec<usize> =
                         later.iter().filter(|event| **event < begin).copied().collect();
-                    self.waits_past(items, &before, (cursor, lead))
-                        && self.begins_after(items, begin, &later, (&begun, relaxed))
+                    self.waits_past(items, &before, waits)
+                        && self.begins_after(items, begin, &later, waits_anew)
                 }
                 None => {
-                    self.waits_past(items, &before, (cursor, lead))
-                        && self.waits_past(items, &later, (&begun, relaxed))
+                    self.waits_past(items, &before, waits)
+                        && self.waits_past(items, &later, waits_anew)
                 }
             };
             if !is_free {
@@ -237,32 +252,35 @@ impl<'a> Judge<'a> {
         items: &'a [Item],
         begin: usize,
         skipped: &[usize],
-        (cursor, lead): (&Cursor<'a>, Lead),
+        waiting: Waiting<'a, '_>,
     ) -> bool {
         let step = self.captures.iter().find(|(captured, _)| *captured == begin);
         let Some(&(_, step)) = step else { return true };
         for (number, item) in items.iter().enumerate() {
-            let lead = own_lead(items, number, lead);
+            let waiting = waiting.at(items, number);
             match &item.kind {
                 Kind::Step { id, test, .. } if *id == step => {
-                    return skipped.iter().all(|event| self.skips(test, *event, (cursor, lead)));
+                    return skipped.iter().all(|event| self.skips(test, *event, waiting));
                 }
-                Kind::Group { body, .. } if body.has(step) => match &body.parts {
-                    Parts::Sequence(items) => {
-                        return self.begins_after(items, begin, skipped, (cursor, lead));
+                Kind::Group { body, quantifier } if body.has(step) => {
+                    let waiting = waiting.inside(body, quantifier);
+                    match &body.parts {
+                        Parts::Sequence(items) => {
+                            return self.begins_after(items, begin, skipped, waiting);
+                        }
+                        Parts::Branches { branches, .. } => {
+                            return branches.iter().all(|branch| match branch {
+                                Branch::Sequence(items)
+                                    if items.iter().any(|item| item.has(step)) =>
+                                {
+                                    self.begins_after(items, begin, skipped, waiting)
+                                }
+                                Branch::Sequence(items) => self.waits_past(items, skipped, waiting),
+                                Branch::Silence { .. } => true,
+                            });
+                        }
                     }
-                    Parts::Branches { branches, .. } => {
-                        return branches.iter().all(|branch| match branch {
-                            Branch::Sequence(items) if items.iter().any(|item| item.has(step)) => {
-                                self.begins_after(items, begin, skipped, (cursor, lead))
-                            }
-                            Branch::Sequence(items) => {
-                                self.waits_past(items, skipped, (cursor, lead))
-                            }
-                            Branch::Silence { .. } => true,
-                        });
-                    }
-                },
+                }
                 _ => {}
             }
         }
@@ -271,30 +289,26 @@ impl<'a> Judge<'a> {
 
     /// True if a branch that has not begun skips the events in one of the ways in which it can wait:
     /// for its first step, or for one behind what can be left out.
-    fn waits_past(
-        &self,
-        items: &'a [Item],
-        skipped: &[usize],
-        (cursor, lead): (&Cursor<'a>, Lead),
-    ) -> bool {
+    fn waits_past(&self, items: &'a [Item], skipped: &[usize], waiting: Waiting<'a, '_>) -> bool {
         let mut left_out: Vec<OpenLoop<'a>> = Vec::new();
         for (number, item) in items.iter().enumerate() {
-            let lead = own_lead(items, number, lead);
+            let waiting = waiting.at(items, number);
             let skips = match &item.kind {
                 Kind::Step { test, .. } => {
-                    skipped.iter().all(|event| self.skips(test, *event, (cursor, lead)))
+                    skipped.iter().all(|event| self.skips(test, *event, waiting))
                 }
-                Kind::Group { body, .. } => match &body.parts {
-                    Parts::Sequence(items) => self.waits_past(items, skipped, (cursor, lead)),
-                    Parts::Branches { branches, .. } => {
-                        branches.iter().all(|branch| match branch {
-                            Branch::Sequence(items) => {
-                                self.waits_past(items, skipped, (cursor, lead))
-                            }
-                            Branch::Silence { .. } => true,
-                        })
+                Kind::Group { body, quantifier } => {
+                    let waiting = waiting.inside(body, quantifier);
+                    match &body.parts {
+                        Parts::Sequence(items) => self.waits_past(items, skipped, waiting),
+                        Parts::Branches { branches, .. } => {
+                            branches.iter().all(|branch| match branch {
+                                Branch::Sequence(items) => self.waits_past(items, skipped, waiting),
+                                Branch::Silence { .. } => true,
+                            })
+                        }
                     }
-                },
+                }
                 Kind::Not { .. } => false,
             };
             let keeps =
@@ -305,13 +319,23 @@ impl<'a> Judge<'a> {
             if !item.may_be_empty() {
                 return false;
             }
-            left_out.extend(OpenLoop::left_out(item, cursor, lead));
+            let Waiting { cursor, lead, place } = waiting;
+            left_out.extend(OpenLoop::left_out(item, cursor, lead, place.until));
         }
         false
     }
 
     /// True if an event can be skipped while a step is waited for as the first of a branch.
-    fn skips(&self, test: &Test, event: usize, (cursor, lead): (&Cursor<'_>, Lead)) -> bool {
+    fn skips(&self, test: &Test, event: usize, waiting: Waiting<'_, '_>) -> bool {
+        let Waiting { cursor, lead, place } = waiting;
+        // "What comes before the end of a silence that is needed is skipped."
+        if cursor.done_at.is_some_and(|done_at| self.time(event) < done_at) {
+            return true;
+        }
+        // "The `until` of a group is tested with each step of the group, alternatives included."
+        if place.has_begun_before(event) && self.fits_any(place.until, event) {
+            return false;
+        }
         match lead.arrow {
             // "an event that another sequence takes comes in between"
             Some(Arrow::Next) => false,
@@ -327,12 +351,29 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Returns how an item of a branch follows what is before the group.
-fn own_lead(items: &[Item], number: usize, lead: Lead) -> Lead {
-    let item = &items[number];
-    match number {
-        0 => lead,
-        _ => Lead { arrow: Some(item.arrow), gap: item.gap.and(lead.gap) },
+/// How a branch waits for its first event.
+#[derive(Clone, Copy)]
+struct Waiting<'a, 'c> {
+    cursor: &'c Cursor<'a>,
+    lead: Lead,
+    place: Place<'a, 'c>,
+}
+
+impl Waiting<'_, '_> {
+    /// Returns how an item of the branch follows what is before the group.
+    fn at(self, items: &[Item], number: usize) -> Self {
+        let Some(item) = items.get(number).filter(|_| number > 0) else { return self };
+        let lead = Lead { arrow: Some(item.arrow), gap: item.gap.and(self.lead.gap) };
+        Waiting { lead, ..self }
+    }
+
+    /// Returns how what is inside of a group waits: `until` "is not tested with the steps of a group
+    /// inside", and the group's own does not end what has not begun.
+    fn inside(self, body: &Body, quantifier: &Quantifier) -> Self {
+        if is_just_branches(body, quantifier) {
+            return self;
+        }
+        Waiting { place: Place { until: &[], ..self.place }, ..self }
     }
 }
 

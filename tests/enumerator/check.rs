@@ -51,15 +51,16 @@ pub(super) struct Place<'a, 'o> {
     pub(super) deadline: Option<i64>,
     /// The same of groups that come once.
     pub(super) deadline_once: Option<i64>,
-    /// The events of the innermost greedy group around it, which are the loop's own.
+    /// The events of the innermost group around it.
     pub(super) own: &'o [usize],
+    /// The events of the innermost branch around it that happens beside others.
+    pub(super) branch: Option<&'o [usize]>,
 }
 
-impl<'a> Place<'a, '_> {
-    /// Returns the `until` of the group around, if the group has begun.
-    fn until_once_begun(&self, cursor: &Cursor<'_>) -> &'a [Test] {
-        let has_begun = self.own.iter().any(|own| Some(*own) <= cursor.last);
-        if has_begun { self.until } else { &[] }
+impl Place<'_, '_> {
+    /// True if the group around it has begun before an event.
+    pub(super) fn has_begun_before(&self, event: usize) -> bool {
+        self.own.iter().any(|own| *own < event)
     }
 }
 
@@ -78,15 +79,16 @@ pub(super) struct OpenLoop<'a> {
     /// What could be taken: the step, or what a repetition of the group can begin with.
     heads: Vec<&'a Test>,
     quantifier: &'a Quantifier,
-    /// The `until` of the group around it, which has begun.
+    /// The `until` of the group around it.
     group_until: &'a [Test],
-    is_group: bool,
     lead: Lead,
     /// The loop's first event.
     first: Option<usize>,
     /// The last event of the loop, or before it.
     last: Option<usize>,
     min_time: Option<i64>,
+    /// The end of a silence beside other branches: what comes before it is skipped.
+    done_at: Option<i64>,
     deadline: Option<i64>,
     /// True if something of the pattern can follow, a further repetition of a group included.
     followed: bool,
@@ -100,21 +102,22 @@ impl<'a> OpenLoop<'a> {
         item: &'a Item,
         cursor: &Cursor<'a>,
         lead: Lead,
+        group_until: &'a [Test],
     ) -> Option<OpenLoop<'a>> {
-        let (heads, quantifier, is_group) = match &item.kind {
-            Kind::Step { test, quantifier, .. } => (vec![test], quantifier, false),
-            Kind::Group { body, quantifier } => (heads_of(&body.parts), quantifier, true),
+        let (heads, quantifier) = match &item.kind {
+            Kind::Step { test, quantifier, .. } => (vec![test], quantifier),
+            Kind::Group { body, quantifier } => (heads_of(&body.parts), quantifier),
             Kind::Not { .. } => return None,
         };
         quantifier.is_greedy().then(|| OpenLoop {
             heads,
             quantifier,
-            group_until: &[],
-            is_group,
+            group_until,
             lead,
             first: None,
             last: cursor.begun,
             min_time: cursor.min_time,
+            done_at: cursor.done_at,
             deadline: None,
             followed: true,
             own: Vec::new(),
@@ -128,6 +131,8 @@ pub(super) struct Cursor<'a> {
     pub(super) last: Option<usize>,
     /// The first event of the group, in a branch that begins behind others.
     pub(super) group_from: Option<usize>,
+    /// The events of the branch that the group stands in, for a branch that begins behind others.
+    pub(super) around: Option<Vec<usize>>,
     /// The event from which on what is left out is open.
     pub(super) begun: Option<usize>,
     /// The moment from which a silence counts.
@@ -146,6 +151,7 @@ impl<'a> Cursor<'a> {
         Cursor {
             last: None,
             group_from: None,
+            around: None,
             begun: None,
             base: i64::MIN,
             min_time: None,
@@ -162,11 +168,15 @@ impl<'a> Cursor<'a> {
         Cursor { nots: Vec::new(), open: Vec::new(), ..self.clone() }
     }
 
-    /// Returns the cursor for a branch that begins behind others: what it leaves out is open from
-    /// the event before the group on, or from the group's first.
-    pub(super) fn in_later_branch(self, first: Option<usize>) -> Cursor<'a> {
-        let begun = self.last.or(first);
-        Cursor { begun, group_from: first, ..self.without_pending() }
+    /// Returns the cursor for a branch that begins behind others: from the first event of the group
+    /// on, the others wait anew.
+    pub(super) fn in_later_branch(
+        self,
+        first: Option<usize>,
+        around: Option<&[usize]>,
+    ) -> Cursor<'a> {
+        let around = around.map(<[usize]>::to_vec);
+        Cursor { begun: first, group_from: first, around, ..self.without_pending() }
     }
 
     pub(super) fn after(last: usize, time: i64) -> Cursor<'a> {
@@ -206,6 +216,7 @@ pub(super) fn judge(
         deadline: None,
         deadline_once: None,
         own: &[],
+        branch: None,
     };
     let cursor = judge.content(&rule.body, content, Cursor::start(), lead, place)?;
     let moment = judge.moment(rule, &cursor, first, last)?;
@@ -343,6 +354,8 @@ impl<'a> Judge<'a> {
             // loop's first event on".
             let (from, own) = (cursor.not_from.unwrap_or(last), cursor.not_own.clone());
             let from_time = if cursor.base > self.time(last) { cursor.base } else { i64::MIN };
+            // Before the end of a silence beside them, the branches are not complete.
+            let from_time = from_time.max(cursor.done_at.unwrap_or(i64::MIN));
             cursor.nots.push(PendingNot { tests, from, own, from_time });
         }
         Ok(cursor)
@@ -356,7 +369,7 @@ impl<'a> Judge<'a> {
         lead: Lead,
         place: Place<'a, '_>,
     ) -> Result<Cursor<'a>, &'static str> {
-        let before = (cursor.last, cursor.min_time);
+        let before = (cursor.min_time, cursor.done_at);
         for (number, &event) in events.iter().enumerate() {
             let inner = Lead { arrow: Some(quantifier.inner), gap: Gap::NONE };
             let lead = if number == 0 { lead } else { inner };
@@ -377,12 +390,12 @@ impl<'a> Judge<'a> {
         let open = OpenLoop {
             heads: vec![test],
             quantifier,
-            group_until: place.until_once_begun(&cursor),
-            is_group: false,
+            group_until: place.until,
             lead,
             first: events.first().copied(),
             last: cursor.begun,
-            min_time: before.1,
+            min_time: before.0,
+            done_at: before.1,
             deadline: place.deadline_once,
             followed: place.followed || place.comes_again,
             own: Vec::new(),
@@ -407,7 +420,7 @@ impl<'a> Judge<'a> {
         }
         self.arrow(taken, cursor, lead)?;
         self.nots(cursor, event)?;
-        self.group_until(event, place)?;
+        self.group_until(event, cursor, place)?;
         for open in &cursor.open {
             // "every event that it can take is the loop's: it is neither skipped nor taken by
             // anything that stands after the loop"
@@ -439,7 +452,7 @@ impl<'a> Judge<'a> {
         let Some(last) = cursor.group_from.or(cursor.last) else { return Ok(()) };
         match lead.arrow {
             // "nothing: the very next event of the stream has to be a `b`"
-            Some(Arrow::Next) if event != last + 1 => Err("next"),
+            Some(Arrow::Next) if !self.is_next(event, last, cursor.done_at) => Err("next"),
             // "events that do not fit are skipped, up to the first that does"
             Some(Arrow::Relaxed) => {
                 let skipped = (last + 1..event).any(|other| {
@@ -455,19 +468,25 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Returns the event from which a gap counts: "the branch's own last event. Where the branch has
-    /// none yet, it counts from the event captured last, on whichever branch."
-    pub(super) fn gap_from(&self, cursor: &Cursor<'_>, event: usize) -> Option<usize> {
-        match cursor.group_from {
-            Some(_) => self.captured_before(event),
-            None => cursor.last,
-        }
+    /// True if nothing comes between two events. Behind a silence beside other branches, "what comes
+    /// before the end of a silence that is needed is skipped".
+    fn is_next(&self, event: usize, last: usize, done_at: Option<i64>) -> bool {
+        let done_at = done_at.unwrap_or(i64::MIN);
+        event > last && (last + 1..event).all(|between| self.time(between) < done_at)
     }
 
-    /// Returns the event captured last before another one.
-    fn captured_before(&self, event: usize) -> Option<usize> {
+    /// Returns the event from which a gap counts: "the branch's own last event. Where the branch has
+    /// none yet, it counts from the event captured last in the branch around it that has begun,
+    /// without one from the event captured last."
+    pub(super) fn gap_from(&self, cursor: &Cursor<'_>, event: usize) -> Option<usize> {
+        if cursor.group_from.is_none() {
+            return cursor.last;
+        }
+        let is_around = |captured: &usize| {
+            cursor.around.as_ref().is_none_or(|around| around.contains(captured))
+        };
         let captured = self.captures.iter().map(|(captured, _)| *captured);
-        captured.filter(|captured| *captured < event).max()
+        captured.filter(|captured| *captured < event && is_around(captured)).max()
     }
 
     /// "`->[1m..5m]` bounds the time from the event before to the event after, both ends included."
@@ -500,9 +519,10 @@ impl<'a> Judge<'a> {
     /// "The `until` of a group is tested with each step of the group, from the first one on,
     /// alternatives included. It is not tested with the steps of a group inside." Before the first
     /// event of the group there is nothing to end.
-    fn group_until(&self, event: usize, place: Place<'a, '_>) -> Verdict {
-        let before = place.own.iter().filter(|own| **own < event).max();
-        let start = before.map_or(event, |before| before + 1);
+    fn group_until(&self, event: usize, cursor: &Cursor<'_>, place: Place<'a, '_>) -> Verdict {
+        let last = cursor.group_from.or(cursor.last);
+        let begun = last.filter(|last| place.own.contains(last));
+        let start = begun.map_or(event, |last| last + 1);
         if (start..=event).any(|other| self.fits_any(place.until, other)) {
             Err("until of the group")
         } else {
@@ -519,19 +539,20 @@ impl<'a> Judge<'a> {
             return false;
         }
         let last = open.last.unwrap_or(event);
-        if let Some(first) = open.first {
+        if open.first.is_some() {
             // "a loop whose repetitions are `next` keeps nothing once its row is broken"
             if open.quantifier.inner == Arrow::Next && event != last + 1 {
                 return false;
             }
-            // "after its `until` has come (once it has begun) it keeps nothing"
-            let mut tested = first + usize::from(!open.is_group)..=event;
+            // "after its `until` has come (once it has begun) it keeps nothing"; an event that it
+            // took or skipped before its last event has not ended it.
+            let mut tested = last + 1..=event;
             if tested.any(|event| self.fits_any(&open.quantifier.until, event)) {
                 return false;
             }
         } else {
             // "a loop that is led to by `-> next` and was left out keeps only the very next event"
-            let is_next = open.last.is_none_or(|last| event == last + 1);
+            let is_next = open.last.is_none_or(|last| self.is_next(event, last, open.done_at));
             if open.lead.arrow == Some(Arrow::Next) && !is_next {
                 return false;
             }
@@ -555,7 +576,7 @@ impl<'a> Judge<'a> {
         place: Place<'a, '_>,
     ) -> Result<Cursor<'a>, &'static str> {
         let Group { body, quantifier, contents } = group;
-        let before = (cursor.last, cursor.min_time);
+        let before = (cursor.min_time, cursor.done_at);
         let all: Vec<usize> = contents.iter().flat_map(events_of_content).collect();
         for (number, content) in contents.iter().enumerate() {
             let events = events_of_content(content);
@@ -573,8 +594,8 @@ impl<'a> Judge<'a> {
             let repeats = place.repeats || quantifier.max != Some(1);
             let deadline_once =
                 if repeats { place.deadline_once } else { earliest(place.deadline_once) };
-            // A step in parentheses is that step, and so are alternatives.
-            let (until, own) = if group.is_step() {
+            // Alternatives in parentheses are these.
+            let (until, own) = if is_just_branches(body, quantifier) {
                 (place.until, place.own)
             } else {
                 (&quantifier.until[..], &all[..])
@@ -595,12 +616,12 @@ impl<'a> Judge<'a> {
         let open = OpenLoop {
             heads: heads_of(&body.parts),
             quantifier,
-            group_until: place.until_once_begun(&cursor),
-            is_group: true,
+            group_until: place.until,
             lead,
             first: all.iter().min().copied(),
             last: cursor.begun,
-            min_time: before.1,
+            min_time: before.0,
+            done_at: before.1,
             deadline: place.deadline_once,
             followed: place.followed || place.comes_again,
             own: Vec::new(),
@@ -685,7 +706,9 @@ impl<'a> Judge<'a> {
         }
         // "Where everything after a greedy loop can be left out, a further repetition of a group
         // around it included, an event that fits the loop completes no match."
-        let Some(event) = moment.event else { return Ok(()) };
+        let Some(event) = moment.event.filter(|event| self.is_captured(*event)) else {
+            return Ok(());
+        };
         let fits = |open: &OpenLoop<'_>| {
             self.fits_some(&open.heads, event)
                 && !self.fits_any(&open.quantifier.until, event)
@@ -732,18 +755,11 @@ struct Group<'a, 'n> {
     contents: &'n [Content],
 }
 
-impl Group<'_, '_> {
-    /// True if it says nothing more than its step does, or its alternatives.
-    fn is_step(&self) -> bool {
-        let Body { parts, without, within } = self.body;
-        let is_one = match parts {
-            Parts::Sequence(items) => {
-                matches!(items[..], [Item { kind: Kind::Step { .. }, .. }])
-            }
-            Parts::Branches { .. } => true,
-        };
-        is_one && self.quantifier.is_once() && without.is_empty() && within.is_none()
-    }
+/// True for alternatives in parentheses that add nothing.
+pub(super) fn is_just_branches(body: &Body, quantifier: &Quantifier) -> bool {
+    let Body { parts, without, within } = body;
+    let has_branches = matches!(parts, Parts::Branches { .. });
+    has_branches && quantifier.is_once() && without.is_empty() && within.is_none()
 }
 
 /// Returns the steps that can take the first event of a body.

@@ -2,6 +2,7 @@
 
 use super::assign::Assigner;
 use super::check::{Match, judge};
+use super::plain::plain;
 use super::rule::{Event, Kind, Mode, Parts, Rule};
 
 /// The most assignments that are judged.
@@ -10,6 +11,7 @@ const MOST_ASSIGNMENTS: usize = 20_000;
 /// Returns every match that `skip none` reports up to a time; none if there are too many
 /// assignments to look at.
 pub(super) fn all_matches(rule: &Rule, events: &[Event], end: i64) -> Option<Vec<Match>> {
+    let rule = &plain(rule);
     let mut assigner = Assigner { events, most: MOST_ASSIGNMENTS, too_many: false };
     let contents = assigner.bodies(&rule.body, None);
     if assigner.too_many {

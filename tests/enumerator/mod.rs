@@ -27,6 +27,7 @@ mod excluded;
 mod hunt;
 mod matches;
 mod partials;
+mod plain;
 mod random;
 #[expect(dead_code, reason = "`longest` is printed, and not generated yet")]
 mod rule;

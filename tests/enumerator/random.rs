@@ -233,7 +233,7 @@ impl Maker<'_> {
         let varies = max != Some(min);
         let each = self.random.one_in(3) || inner == Arrow::Any;
         let mode = if varies && each { Mode::Each } else { Mode::Greedy };
-        Quantifier { min, max, inner, mode, until: Vec::new() }
+        Quantifier { min, max, inner, mode, until: Vec::new(), or_none: false }
     }
 
     fn with_until(&mut self, quantifier: Quantifier) -> Quantifier {

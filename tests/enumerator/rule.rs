@@ -78,6 +78,8 @@ pub(super) struct Quantifier {
     pub(super) inner: Arrow,
     pub(super) mode: Mode,
     pub(super) until: Vec<Test>,
+    /// True if it can also be left out, whatever the least number is: `(a{2}){0..1}`.
+    pub(super) or_none: bool,
 }
 
 impl Quantifier {
@@ -88,16 +90,21 @@ impl Quantifier {
             inner: Arrow::Relaxed,
             mode: Mode::Greedy,
             until: Vec::new(),
+            or_none: false,
         }
     }
 
     pub(super) fn is_once(&self) -> bool {
-        (self.min, self.max) == (1, Some(1))
+        (self.min, self.max) == (1, Some(1)) && !self.or_none
+    }
+
+    pub(super) fn may_be_none(&self) -> bool {
+        self.min == 0 || self.or_none
     }
 
     /// True if more than one number of repetitions is possible.
     pub(super) fn varies(&self) -> bool {
-        self.max != Some(self.min)
+        self.or_none || self.max != Some(self.min)
     }
 
     pub(super) fn is_greedy(&self) -> bool {
@@ -244,9 +251,11 @@ impl Item {
     /// True if it can happen without an event.
     pub(super) fn may_be_empty(&self) -> bool {
         match &self.kind {
-            Kind::Step { quantifier, .. } => quantifier.min == 0,
+            Kind::Step { quantifier, .. } => quantifier.may_be_none(),
             Kind::Not { .. } => true,
-            Kind::Group { body, quantifier } => quantifier.min == 0 || body.parts.may_be_empty(),
+            Kind::Group { body, quantifier } => {
+                quantifier.may_be_none() || body.parts.may_be_empty()
+            }
         }
     }
 }
