@@ -237,7 +237,7 @@ impl<'a> Judge<'a> {
             None => first.map_or(self.events.len(), |first| first + 1),
         };
         let is_open = |event: &usize| {
-            let begun = begins.iter().flatten().filter(|begin| *begin < event).count()
+            let begun = begins.iter().flatten().filter(|begin| *begin <= event).count()
                 + ends.iter().flatten().filter(|end| **end <= self.time(*event)).count();
             begun < choice.need
         };
