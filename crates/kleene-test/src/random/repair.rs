@@ -32,13 +32,17 @@ pub(super) fn repair(items: &mut Vec<RandomItem>, top: bool) {
                 if kept.last().is_none_or(may_be_empty) {
                     continue;
                 }
-                // A silence does not go with a `next not` beside it.
+                // A silence does not go with a `next not` behind it in the row, nor right after one.
                 let is_next = |item: &RandomItem| item.contiguity == Contiguity::Next;
-                if let Some(before) = kept.last_mut()
-                    && matches!(before.kind, RandomKind::Not(_))
-                    && (is_next(before) || is_next(&item))
+                let is_not = |item: &&mut RandomItem| matches!(item.kind, RandomKind::Not(_));
+                let is_behind_next = kept.last().is_some_and(|before| {
+                    matches!(before.kind, RandomKind::Not(_)) && is_next(before)
+                });
+                let row = kept.iter_mut().rev().take_while(is_not);
+                if is_next(&item) && row.map(|before| before.gap = None).count() > 0
+                    || is_behind_next
                 {
-                    (before.gap, item.gap) = (None, None);
+                    item.gap = None;
                 }
             }
             RandomKind::Alternatives(branches, _) => {
