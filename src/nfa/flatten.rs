@@ -96,17 +96,22 @@ impl FoundTransition {
             })
     }
 
-    /// True if the edge takes or skips the event before the `not` of a stop: each way to that `not`
-    /// leads past the edge. An event that is captured is no violation. Where it is skipped, the
-    /// violation ends what was complete without more events, and what waits for them goes on.
-    fn is_before_stops(&self, found: &[FoundTransition], stop: StateId) -> bool {
+    /// True if the edge takes or skips the event before the `not` of the edge `stops`, which leads
+    /// past it: where the ways part, what may be left out comes before what follows it. An event that
+    /// is captured is no violation. Where it is skipped, the violation ends what was complete without
+    /// more events, and what waits for them goes on.
+    fn is_before(&self, graph: &Graph, stops: &FoundTransition) -> bool {
+        if !matches!(self.action, Action::Take { .. } | Action::Ignore { .. }) {
+            return false;
+        }
         // Behind the state that asks for it stands the stop itself.
-        let leads_past = |stops: &FoundTransition| {
-            let before = stops.path.len().saturating_sub(2);
-            stops.path[..before].contains(&self.leaving())
-        };
-        matches!(self.action, Action::Take { .. } | Action::Ignore { .. })
-            && found.iter().filter(|edge| edge.stop() == Some(stop)).all(leads_past)
+        let past = &stops.path[..stops.path.len().saturating_sub(1)];
+        let common = self.path.iter().zip(past).take_while(|(own, other)| own == other).count();
+        let Some(&other) = past.get(common) else { return false };
+        let Some(&own) = self.path.get(common) else { return true };
+        let parting = &graph.states[past[common - 1].index()].transitions;
+        let place = |target| parting.iter().position(|next| next.target == target);
+        place(own) < place(other)
     }
 }
 
@@ -137,22 +142,19 @@ fn close(graph: &mut Graph, edge: &mut FoundTransition) {
 /// event violates the `not` as well, it is only taken where the step waits for it; elsewhere it
 /// ends the partial match.
 fn let_steps_win(graph: &mut Graph, found: &mut [FoundTransition]) {
-    let mut stops: Vec<StateId> = found.iter().filter_map(FoundTransition::stop).collect();
-    stops.sort_unstable();
-    stops.dedup();
-    for stop in stops {
-        let (mut violated, mut taken) = (graph.guards.never(), graph.guards.never());
+    let asked: Vec<GuardId> = found.iter().map(|edge| edge.guard).collect();
+    for stops in 0..found.len() {
+        let Some(stop) = found[stops].stop() else { continue };
         let is_free = |edge: &FoundTransition| {
-            edge.is_behind(graph, stop) || edge.is_before_stops(found, stop)
+            edge.is_behind(graph, stop) || edge.is_before(graph, &found[stops])
         };
-        let behind: Vec<bool> = found.iter().map(is_free).collect();
-        for stops in found.iter().filter(|edge| edge.stop() == Some(stop)) {
-            violated = graph.guards.or(violated, stops.guard);
-            for (takes, _) in found.iter().zip(&behind).filter(|(_, is_behind)| **is_behind) {
-                let both = graph.guards.and(stops.guard, takes.guard);
-                if graph.guards.may_hold(both) {
-                    taken = graph.guards.or(taken, takes.guard);
-                }
+        let free: Vec<bool> = found.iter().map(is_free).collect();
+        let violated = asked[stops];
+        let mut taken = graph.guards.never();
+        for (takes, _) in asked.iter().zip(&free).filter(|(_, is_free)| **is_free) {
+            let both = graph.guards.and(violated, *takes);
+            if graph.guards.may_hold(both) {
+                taken = graph.guards.or(taken, *takes);
             }
         }
         if taken == graph.guards.never() {
@@ -160,12 +162,11 @@ fn let_steps_win(graph: &mut Graph, found: &mut [FoundTransition]) {
         }
         let not_taken = graph.guards.not(taken);
         let taken = graph.guards.and(violated, taken);
-        let free = graph.guards.not(taken);
-        for (edge, is_behind) in found.iter_mut().zip(behind) {
-            if edge.stop() == Some(stop) {
-                edge.guard = graph.guards.and(edge.guard, not_taken);
-            } else if !is_behind {
-                edge.guard = graph.guards.and(edge.guard, free);
+        let not_here = graph.guards.not(taken);
+        found[stops].guard = graph.guards.and(found[stops].guard, not_taken);
+        for (edge, is_free) in found.iter_mut().zip(free) {
+            if !is_free && edge.stop() != Some(stop) {
+                edge.guard = graph.guards.and(edge.guard, not_here);
             }
         }
     }

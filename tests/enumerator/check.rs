@@ -607,7 +607,8 @@ impl<'a> Judge<'a> {
             cursor = self.content(body, content, cursor, lead, inside)?;
             self.group_without(&body.without, &events)?;
         }
-        if !all.is_empty() && !quantifier.is_once() {
+        // What comes once at most does not repeat.
+        if !all.is_empty() && quantifier.max != Some(1) {
             cursor.not_from = all.first().copied();
             cursor.not_own.clone_from(&all);
         } else if all.is_empty() {

@@ -21,11 +21,12 @@ pub(super) struct EventEffect {
     survives: bool,
 }
 
-/// A move that is open, with the `not`s on the way to it, and the position that it leaves.
+/// A move that is open, with the `not`s on the way to it, and the positions up to the one that it
+/// leaves.
 struct Opened {
     a_move: Move,
     asked: Asked,
-    from: Position,
+    way: Vec<Position>,
 }
 
 /// A `not` that is violated, with the positions on the way to where it is asked for.
@@ -35,9 +36,19 @@ struct Violation {
 }
 
 impl Violation {
-    /// True if the `not` is asked for behind a position.
-    fn is_past(&self, position: &Position) -> bool {
-        self.way.split_last().is_some_and(|(_, before)| before.contains(position))
+    /// True if the `not` is asked for behind what the move waits for: where the ways part, what may
+    /// be left out comes before what follows it.
+    fn is_past(&self, tree: &Tree<'_>, opened: &Opened, time: Timestamp) -> bool {
+        let ways = opened.way.iter().zip(&self.way);
+        let common = ways.take_while(|(own, other)| own == other).count();
+        let Some(other) = self.way.get(common) else { return false };
+        let Some(own) = opened.way.get(common) else { return true };
+        let parting = tree.moves(&self.way[common - 1], time);
+        let place = |position: &Position| {
+            let leads = |a_move: &Move| matches!(a_move, Move::Proceed(to) if to == position);
+            parting.iter().position(|(_, a_move)| leads(a_move))
+        };
+        place(own) < place(other)
     }
 }
 
@@ -46,21 +57,22 @@ impl<E: Event> Reference<E> {
     pub(super) fn meet(&self, tree: &Tree<'_>, partial: &Partial, now: usize) -> EventEffect {
         let (moves, violated) = self.open_moves(tree, partial, now);
         let mut outcome = EventEffect::default();
-        for Opened { a_move, asked, from } in moves {
+        let time = self.events[now].time();
+        for opened in moves {
             // What a step captures is no violation of a `not` behind which it stands, or before which.
-            let is_free = |violation: &Violation| match &a_move {
+            let is_free = |violation: &Violation| match &opened.a_move {
                 Move::Take(.., origin) => {
-                    let behind = asked.iter().any(|(step, frames)| {
+                    let behind = opened.asked.iter().any(|(step, frames)| {
                         *step == violation.not && !Tree::is_another_way(frames, &origin.frames)
                     });
-                    behind || violation.is_past(&from)
+                    behind || violation.is_past(tree, &opened, time)
                 }
                 // What waits before the `not` for more events goes on.
-                Move::Ignore(_) => violation.is_past(&from),
+                Move::Ignore(_) => violation.is_past(tree, &opened, time),
                 _ => false,
             };
             if violated.iter().all(is_free) {
-                self.make(tree, partial, a_move, now, &mut outcome);
+                self.make(tree, partial, opened.a_move, now, &mut outcome);
                 outcome.survives = true;
             }
         }
@@ -105,9 +117,8 @@ impl<E: Event> Reference<E> {
                     }
                     Move::Skip(_) => {}
                     other => {
-                        let (a_move, asked, from) =
-                            (other.clone(), asked.clone(), position.clone());
-                        found.push(Opened { a_move, asked, from });
+                        let (a_move, asked, way) = (other.clone(), asked.clone(), way.clone());
+                        found.push(Opened { a_move, asked, way });
                     }
                 }
             }
