@@ -296,16 +296,15 @@ impl RuleLowerer<'_, '_> {
     /// True if an expression at `context` can see what step `index` captured.
     pub(super) fn sees(&self, context: ExprContext, index: usize) -> bool {
         let step = &self.steps[index];
+        // In a loop around both, it captures in an earlier repetition.
+        let loops_with =
+            |own: usize| self.steps[own].loops.iter().any(|one| step.loops.contains(one));
         match context.what {
             What::Emit | What::Timeout => true,
             What::Constant => false,
-            What::Until(last) => index <= last,
+            What::Until(last) => index <= last || loops_with(last),
             What::Length(from) => index < from,
-            What::Step(own) => {
-                index < own
-                    || index == own && step.many
-                    || self.steps[own].loops.iter().any(|one| step.loops.contains(one))
-            }
+            What::Step(own) => index < own || index == own && step.many || loops_with(own),
         }
     }
 
