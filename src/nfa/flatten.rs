@@ -165,7 +165,7 @@ fn let_steps_win(graph: &mut Graph, found: &mut [FoundTransition]) {
         let not_here = graph.guards.not(taken);
         found[stops].guard = graph.guards.and(found[stops].guard, not_taken);
         for (edge, is_free) in found.iter_mut().zip(free) {
-            if !is_free && edge.stop() != Some(stop) {
+            if !is_free && edge.stop().is_none() {
                 edge.guard = graph.guards.and(edge.guard, not_here);
             }
         }

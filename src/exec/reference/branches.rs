@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::guard::{Guard, Move};
+use super::items::silence;
 use super::position::{CurrentBranch, Leaving, Position, Side, Standing, Wait};
 use super::tree::Tree;
+use crate::hir::{ItemKind, Sequence};
 use crate::time::Timestamp;
 
 /// The result of an event that branches let pass.
@@ -85,6 +87,16 @@ impl Tree<'_> {
         can.count() >= self.count(&position.frames, position.index)
     }
 
+    /// True if one of the branches has captured an event: a silence that is over has brought none.
+    fn has_event(&self, position: &Position, branches: &[Standing]) -> bool {
+        let item = self.item(&position.frames, position.index);
+        let ItemKind::Alternatives { branches: sequences, .. } = &item.kind else { return false };
+        let captures = |(branch, sequence): (&Standing, &Sequence)| {
+            branch.has_begun() && silence(sequence).is_none()
+        };
+        branches.iter().zip(sequences).any(captures)
+    }
+
     /// Returns the positions after the event is captured on one of several branches, which it leads
     /// to `target`, with the conditions on which the other branches skip it.
     fn take_on(
@@ -100,7 +112,7 @@ impl Tree<'_> {
             return vec![(Guard::always(), target)];
         }
         let outer = target.frames[..frames.len()].to_vec();
-        let is_first = !branches.iter().any(Standing::has_begun);
+        let is_first = !self.has_event(position, branches);
         let mut branches = branches.to_vec();
         branches[number] = Standing::Begun(Position::at(&[], 0, Wait::End)).moved(target);
         let begun = branches.iter().filter(|branch| branch.has_begun()).count();

@@ -398,7 +398,10 @@ impl<'p> Builder {
         after[index] =
             if take.target == group.end { Standing::Done } else { Standing::Begun(take.target) };
         let begun = after.iter().filter(|cursor| cursor.has_begun()).count();
-        let is_first = !places.iter().any(|cursor| cursor.has_begun());
+        // A silence that is over has brought no event.
+        let has_event =
+            |(cursor, quiet): (&Standing, &Option<Quiet>)| cursor.has_begun() && quiet.is_none();
+        let is_first = !places.iter().zip(&group.quiet).any(has_event);
         for (other, cursor) in after.iter_mut().enumerate() {
             match cursor {
                 Standing::Ready(_) | Standing::Quiet if begun == group.count => {

@@ -32,17 +32,15 @@ pub(super) fn repair(items: &mut Vec<RandomItem>, top: bool) {
                 if kept.last().is_none_or(may_be_empty) {
                     continue;
                 }
-                // A silence does not go with a `next not` behind it in the row, nor right after one.
+                // No `not` of a row has a time where a `next not` is in it.
                 let is_next = |item: &RandomItem| item.contiguity == Contiguity::Next;
-                let is_not = |item: &&mut RandomItem| matches!(item.kind, RandomKind::Not(_));
-                let is_behind_next = kept.last().is_some_and(|before| {
-                    matches!(before.kind, RandomKind::Not(_)) && is_next(before)
-                });
-                let row = kept.iter_mut().rev().take_while(is_not);
-                if is_next(&item) && row.map(|before| before.gap = None).count() > 0
-                    || is_behind_next
-                {
+                let nots = kept.iter().rev();
+                let nots = nots.take_while(|item| matches!(item.kind, RandomKind::Not(_)));
+                let (length, any_next) = (nots.clone().count(), nots.clone().any(is_next));
+                if length > 0 && (is_next(&item) || any_next) {
                     item.gap = None;
+                    let first = kept.len() - length;
+                    kept[first..].iter_mut().for_each(|not| not.gap = None);
                 }
             }
             RandomKind::Alternatives(branches, _) => {
