@@ -110,7 +110,8 @@ impl FoundTransition {
         let Some(&other) = past.get(common) else { return false };
         let Some(&own) = self.path.get(common) else { return true };
         let parting = &graph.states[past[common - 1].index()].transitions;
-        let place = |target| parting.iter().position(|next| next.target == target);
+        let leads = |next: &Transition, to| next.verb == Verb::Proceed && next.target == to;
+        let place = |to| parting.iter().position(|next| leads(next, to));
         place(own) < place(other)
     }
 }
