@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::event::Event;
+use crate::exec::Outcome;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::error::PushError;
 use crate::stream::keys::cold::entry::{ColdKey, EntryScratch};
@@ -281,7 +282,8 @@ impl<E: Event> Dispatcher<E> {
             for held in &mut held {
                 let matcher = &self.rules[held.rule as usize].matcher;
                 if let Some(store) = scratch.store_mut(held.rule) {
-                    matcher.finish(store, &mut held.state, &mut |_| reports = true);
+                    let report: &mut dyn FnMut(Outcome<'_, E>) = &mut |_| reports = true;
+                    matcher.finish(store, &mut held.state, report);
                 }
             }
             if reports {

@@ -170,7 +170,8 @@ impl<E: Event> RuleRuntime<E> {
             }
             Some(_) => {
                 let before = held.state.open_count();
-                self.matcher.advance(&mut self.store, &mut held.state, cx.now, &mut |_| {});
+                let report: &mut dyn FnMut(Outcome<'_, E>) = &mut |_| {};
+                self.matcher.advance(&mut self.store, &mut held.state, cx.now, report);
                 cx.stats.count(before, held.state.open_count());
                 if held.state.is_idle() {
                     cx.stats.keys -= 1;

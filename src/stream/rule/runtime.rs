@@ -266,8 +266,13 @@ impl<E: Event> RuleRuntime<E> {
                 sink,
             );
         };
+        // As in `push_unkept`. Natively the copy is worth it.
+        #[cfg(target_family = "wasm")]
+        let report: &mut dyn FnMut(Outcome<'_, E>) = &mut report;
+        #[cfg(not(target_family = "wasm"))]
+        let report = &mut report;
         let arrival = PushedEvent { event: cx.event, seq: cx.seq, prefilter: cx.prefilter };
-        let dropped = matcher.push_prefiltered(store, state, arrival, &mut report);
+        let dropped = matcher.push_prefiltered(store, state, arrival, report);
         if emitter.take_ended_key() {
             give_up(matcher, store, state, &mut cx.accounting.stats);
         }
