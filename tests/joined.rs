@@ -12,7 +12,7 @@ event b { at: time, n: int, f: float?, s: string?, d: duration }
 event c { at: time, n: int, f: float?, s: string?, d: duration }
 ";
 
-const STEPS: [&str; 14] = [
+const STEPS: [&str; 16] = [
     "a as x -> b[n == x.n] as y",
     "a as x -> b[n > x.n] as y -> c[s == x.s] as z",
     "a as x -> b[f <= x.f] as y -> c[n != y.n] as z",
@@ -26,6 +26,8 @@ const STEPS: [&str; 14] = [
     "a as x -> b[n < x.n] as y -> a[n == y.n] as z -> c[n == z.n]",
     "a as x -> a[x.n < n and n <= x.f] as y",
     "a{2} as x -> b[n > last(x.n)] as y",
+    "a as x -> b[n == x.n and f == x.f] as y",
+    "a as x -> b[n == x.n and s == x.s and d >= x.d] as y -> c[n == y.n and f == x.f] as z",
     "a as x -> not c[n == x.n] for 2s -> b[s == x.s] as y",
 ];
 

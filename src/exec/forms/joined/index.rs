@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::RangeInclusive;
 
+use smallvec::SmallVec;
+
 use super::held::RunId;
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Run;
@@ -11,25 +13,27 @@ use crate::value::ValueRef;
 
 /// The place of a value in an index: where values are equal, their places are, and where values are
 /// in order, their places are. Different values can have the same place.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct Coarse {
     class: Class,
     number: u64,
 }
 
 /// Values of different classes do not compare.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Class {
     Bool,
     Number,
     Time,
     Duration,
     Text,
+    /// Several values together.
+    Several,
     /// Compared with all: nothing is known of the order of these.
     Other,
 }
 
-/// What an index is asked for.
+/// The order of the places of values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Order {
     /// Equal values.
@@ -38,11 +42,19 @@ pub(super) enum Order {
     Sorted,
 }
 
-/// The runs of a state, by the value of one register.
+/// What an index orders runs by.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum By {
+    /// The values of registers that have to be equal to those of the event.
+    Equal(SmallVec<[usize; 2]>),
+    /// The value of a register.
+    Sorted(usize),
+}
+
+/// The runs of a state, by values that they have captured.
 #[derive(Clone, Debug)]
 pub(super) struct ValueIndex {
-    pub(super) register: usize,
-    pub(super) order: Order,
+    pub(super) by: By,
     entries: BTreeSet<(Coarse, RunId)>,
 }
 
@@ -62,6 +74,25 @@ impl Coarse {
             _ => (Class::Other, 0),
         };
         Some(Coarse { class, number })
+    }
+
+    /// Returns the place of several values together, from the place of each: `None` if one compares
+    /// with nothing, or if there are none.
+    pub(super) fn of_several(places: impl Iterator<Item = Option<Coarse>>) -> Option<Coarse> {
+        let mut hasher = DefaultHasher::new();
+        let (mut only, mut count, mut is_known) = (None, 0_u32, true);
+        for place in places {
+            let place = place?;
+            is_known &= place.is_known();
+            place.hash(&mut hasher);
+            (only, count) = (Some(place), count + 1);
+        }
+        let only = only?;
+        Some(match count {
+            _ if !is_known => Coarse { class: Class::Other, number: 0 },
+            1 => only,
+            _ => Coarse { class: Class::Several, number: hasher.finish() },
+        })
     }
 
     /// True if the values at this place are in an order that the index knows.
@@ -108,8 +139,8 @@ fn of_text(text: &str, order: Order) -> u64 {
 }
 
 impl ValueIndex {
-    pub(super) fn new(register: usize, order: Order) -> ValueIndex {
-        ValueIndex { register, order, entries: BTreeSet::new() }
+    pub(super) fn new(by: By) -> ValueIndex {
+        ValueIndex { by, entries: BTreeSet::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -118,7 +149,13 @@ impl ValueIndex {
 
     /// Returns the place of a run; `None` where its value compares with nothing.
     pub(super) fn place(&self, file: &RegisterFile, run: &Run) -> Option<Coarse> {
-        Coarse::of(file.value(run.registers, self.register), self.order)
+        let place = |register, order| Coarse::of(file.value(run.registers, register), order);
+        match &self.by {
+            By::Equal(registers) => {
+                Coarse::of_several(registers.iter().map(|one| place(*one, Order::Equal)))
+            }
+            By::Sorted(register) => place(*register, Order::Sorted),
+        }
     }
 
     pub(super) fn add(&mut self, place: Option<Coarse>, id: RunId) {

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use smallvec::{SmallVec, smallvec};
 
 use super::held::{InState, JoinedRuns, RunId};
-use super::index::{Coarse, Order, ValueIndex};
+use super::index::{By, Coarse, Order, ValueIndex};
 use crate::event::Event;
 use crate::exec::matcher::Walk;
 use crate::hir::ConditionId;
@@ -42,11 +42,10 @@ impl Movable {
     }
 }
 
-/// The runs whose register has a value in these places.
+/// The runs whose registers have values in these places.
 #[derive(Clone, Debug, PartialEq)]
 struct Lookup {
-    register: usize,
-    order: Order,
+    by: By,
     places: RangeInclusive<Coarse>,
 }
 
@@ -113,7 +112,8 @@ impl<E: Event> Walk<'_, E> {
         if movable == Movable::nothing() {
             return movable;
         }
-        let mut found: Option<Lookup> = None;
+        let mut equal: SmallVec<[(usize, Coarse); 2]> = SmallVec::new();
+        let mut range: Option<(usize, RangeInclusive<Coarse>)> = None;
         for one in self.program.comparisons[condition.index()].all() {
             let register = match &one.with {
                 Operand::Literal(literal) => {
@@ -132,21 +132,33 @@ impl<E: Event> Walk<'_, E> {
             if !place.is_known() {
                 continue;
             }
+            if order == Order::Equal {
+                equal.push((register, place));
+                continue;
+            }
             let places = places_of(one.relation, place);
-            match &mut found {
-                Some(other) if (other.register, other.order) == (register, order) => {
-                    let from = *other.places.start().max(places.start());
-                    let to = *other.places.end().min(places.end());
+            match &mut range {
+                Some((other, known)) if *other == register => {
+                    let from = *known.start().max(places.start());
+                    let to = *known.end().min(places.end());
                     if from > to {
                         return Movable::nothing();
                     }
-                    other.places = from..=to;
+                    *known = from..=to;
                 }
-                Some(other) if other.order == Order::Equal || order == Order::Sorted => {}
-                _ => found = Some(Lookup { register, order, places }),
+                Some(_) => {}
+                None => range = Some((register, places)),
             }
         }
-        found.map_or(movable, |lookup| Movable::Found(smallvec![lookup]))
+        // Equal values are the fewest.
+        let lookup = match Coarse::of_several(equal.iter().map(|(_, place)| Some(*place))) {
+            Some(place) => {
+                let registers = equal.iter().map(|(register, _)| *register).collect();
+                Some(Lookup { by: By::Equal(registers), places: place..=place })
+            }
+            None => range.map(|(register, places)| Lookup { by: By::Sorted(register), places }),
+        };
+        lookup.map_or(movable, |lookup| Movable::Found(smallvec![lookup]))
     }
 }
 
@@ -175,10 +187,9 @@ impl InState {
         lookup: &Lookup,
         place_of: impl Fn(&ValueIndex, &RunId) -> Option<Coarse>,
     ) -> &ValueIndex {
-        let is_asked =
-            |one: &ValueIndex| (one.register, one.order) == (lookup.register, lookup.order);
-        let known = self.indexes.iter().position(is_asked).unwrap_or_else(|| {
-            let mut index = ValueIndex::new(lookup.register, lookup.order);
+        let known = self.indexes.iter().position(|one| one.by == lookup.by);
+        let known = known.unwrap_or_else(|| {
+            let mut index = ValueIndex::new(lookup.by.clone());
             for id in &self.runs {
                 index.add(place_of(&index, id), *id);
             }
