@@ -177,6 +177,10 @@ fn because(of: &Explanation<'_>, cost: &Cost, reason: &Reason) -> String {
             let values = values(of, registers.iter().copied());
             format!("an event is compared with {} of each partial match", listed(&values))
         }
+        Reason::Finds(registers) => {
+            let values = values(of, registers.iter().copied());
+            format!("an event finds the partial matches that wait for it by {}", listed(&values))
+        }
         Reason::Measures => String::from("a time is measured for each partial match"),
         Reason::Loops => {
             String::from("a loop takes one event into each partial match that waits there")

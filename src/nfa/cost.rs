@@ -11,7 +11,7 @@ use std::fmt;
 
 use crate::hir::expr::AggregateOp;
 use crate::hir::{Limit, Report, SkipStrategy};
-use crate::nfa::decide::{Decision, waiting};
+use crate::nfa::decide::{Decision, Decisions, waiting};
 use crate::nfa::liveness::Live;
 use crate::nfa::plan::Strategy;
 use crate::nfa::program::Program;
@@ -91,6 +91,8 @@ pub(crate) enum StateForm {
 pub(crate) enum Reason {
     /// A condition reads these registers of each partial match that waits.
     Reads(Vec<usize>),
+    /// The partial matches of a busy key are found by these registers.
+    Finds(Vec<usize>),
     /// A gap or a bound of a part is measured for each partial match that waits.
     Measures,
     /// A loop captures the same event for each partial match.
@@ -116,6 +118,8 @@ pub(crate) enum Reason {
 enum WaitCost {
     /// The event alone decides: either all of them move or none.
     Together,
+    /// The index of a busy key finds them by a value that they wait for.
+    Found,
     /// Each of them is asked.
     Scanned,
 }
@@ -125,6 +129,7 @@ impl WaitCost {
     fn growth(self) -> Growth {
         match self {
             WaitCost::Together => Growth::Constant,
+            WaitCost::Found => Growth::Logarithmic,
             WaitCost::Scanned => Growth::Linear,
         }
     }
@@ -138,7 +143,11 @@ impl Program {
         let event = match form {
             StateForm::Window | StateForm::Oldest => Growth::Constant,
             StateForm::Groups(apart) => self.event_of_groups(apart, &mut reasons),
-            StateForm::Listed => self.event_of_listed(&mut reasons),
+            StateForm::Listed => {
+                let has_index = limit.is_none() && self.joins_busy_keys();
+                let by_index = if has_index { WaitCost::Found } else { WaitCost::Scanned };
+                self.event_of_listed(by_index, &mut reasons)
+            }
         };
         let memory = self.memory(form, event).max(self.collected(form));
         if matches!(form, StateForm::Groups(_)) && self.collected(form) >= Growth::Quadratic {
@@ -195,13 +204,14 @@ impl Program {
         Growth::Groups
     }
 
-    /// Returns the growth of an event's time with partial matches that are listed one by one.
-    fn event_of_listed(&self, reasons: &mut Vec<Reason>) -> Growth {
+    /// Returns the growth of an event's time with partial matches that are listed one by one. Those
+    /// that an index can find cost `by_index`.
+    fn event_of_listed(&self, by_index: WaitCost, reasons: &mut Vec<Reason>) -> Growth {
         if self.is_explosive {
             reasons.push(Reason::Multiplies);
             return Growth::Combinations;
         }
-        let mut growth = self.wait(reasons).growth();
+        let mut growth = self.wait(by_index, reasons).growth();
         let is_general = self.strategy_of_runs() == Strategy::General;
         let repeats = self.has_loop();
         // Runs of one state with one bound run out of time in the order of their starts.
@@ -228,8 +238,9 @@ impl Program {
     ///
     /// The matcher counts the partial matches of a key by state and visits only those in states
     /// that the event may move (`src/exec/forms/crowded.rs`). If the decision asks a captured value
-    /// or the time, it visits each of them. This function alone decides that.
-    fn wait(&self, reasons: &mut Vec<Reason>) -> WaitCost {
+    /// or the time, it visits each of them, unless an index finds exactly those that move
+    /// (`src/exec/forms/joined/`): that costs `by_index`. This function alone decides that.
+    fn wait(&self, by_index: WaitCost, reasons: &mut Vec<Reason>) -> WaitCost {
         let (mut cost, mut read, mut measures) = (WaitCost::Together, BTreeSet::new(), false);
         let mut seen = vec![false; self.decisions.node_count() as usize];
         let mut open: Vec<u32> = Vec::new();
@@ -242,7 +253,10 @@ impl Program {
                 match self.decisions.node(node) {
                     Decision::Condition { condition, yes, no } => {
                         if self.correlated[condition.index()] {
-                            cost = cost.max(WaitCost::Scanned);
+                            let found = *no == Decisions::STAY
+                                && self.comparisons[condition.index()].is_found_exactly()
+                                && self.asks_the_event_alone(*yes);
+                            cost = cost.max(if found { by_index } else { WaitCost::Scanned });
                         }
                         registers::read_by(&self.conditions, *condition, &mut |register| {
                             read.insert(register);
@@ -258,13 +272,31 @@ impl Program {
                 }
             }
         }
+        let cost = if measures { WaitCost::Scanned } else { cost };
         if !read.is_empty() {
-            reasons.push(Reason::Reads(read.into_iter().collect()));
+            let read = read.into_iter().collect();
+            reasons.push(match cost {
+                WaitCost::Found => Reason::Finds(read),
+                _ => Reason::Reads(read),
+            });
         }
         if measures {
             reasons.push(Reason::Measures);
         }
-        if measures { WaitCost::Scanned } else { cost }
+        cost
+    }
+
+    /// True if no captured value and no time is asked for from a decision on.
+    fn asks_the_event_alone(&self, node: u32) -> bool {
+        match self.decisions.node(node) {
+            Decision::Condition { condition, yes, no } => {
+                !self.correlated[condition.index()]
+                    && self.asks_the_event_alone(*yes)
+                    && self.asks_the_event_alone(*no)
+            }
+            Decision::Time { .. } | Decision::Ask => false,
+            Decision::Stay | Decision::Gone | Decision::One(_) | Decision::Several(_) => true,
+        }
     }
 
     /// True if a partial match can move without bound: a state leads back to itself.
