@@ -90,12 +90,15 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         let (item, next) = (&items[index], items.get(index + 1)?);
         let (timed, next_timed) = (time(item)?, time(next)?);
-        let refuse = |message: &str, help: &str| {
+        // The `not`s of the row up to this one: `next not a -> not b -> not c for 5s`.
+        let mut row = items[..=index].iter().rev().map_while(|item| Some((item, time(item)?)));
+        let refuse = |item: &PlanItem<'_>, message: &str, help: &str| {
             let diagnostic = Diagnostic::error(Code::MisplacedNot, item.span, message);
             Some(diagnostic.context(next.span, "the other one").help(help))
         };
         if index == 0 && timed {
             return refuse(
+                item,
                 "before the first step there can be one `not` only",
                 "nothing says when the one is over and the other begins: if neither may come for \
                  one time, say both in one, `not (b or c) for 5m`; otherwise write two rules, of \
@@ -103,8 +106,12 @@ impl<'a> RuleLowerer<'_, 'a> {
             );
         }
         let is_next = |item: &PlanItem<'_>| item.arrow.contiguity == ast::Contiguity::Next;
-        if (timed || next_timed) && (is_next(item) || is_next(next)) {
+        let clash = row.find(|(item, timed)| {
+            *timed && is_next(next) || next_timed && (is_next(item) || is_next(next))
+        });
+        if let Some((item, _)) = clash {
             return refuse(
+                item,
                 "a `next not` does not go with a `not` that lasts for a time",
                 "the one is about the very next event, the other about a time: write `-> not` for \
                  both, or write two rules",
