@@ -1,7 +1,7 @@
 //! The automaton of a pattern: the same for all patterns that differ in names and constants.
 
 use crate::hir::size::HeapSize;
-use crate::hir::{Length, Pattern, Sequence, Skip, SkipStrategy, StepId, Test};
+use crate::hir::{ItemKind, Length, Pattern, Sequence, Skip, SkipStrategy, StepId, Test};
 use crate::nfa::decide::{self, Decisions};
 use crate::nfa::error::AutomatonError;
 use crate::nfa::guard::Guard;
@@ -68,7 +68,7 @@ pub(crate) struct Meeting {
     /// True if a partial match can wait in several states at once, each with a run of its own.
     pub(crate) waits_in_several: bool,
     /// True if a match of the last silence ends all runs that hold the same events: the greedy loop
-    /// before the silence is over.
+    /// before the silence is over, and so is a loop beside it.
     pub(crate) closes_duplicates: bool,
     /// True if an event that completes a match, and nothing else, need not be in the store for it.
     pub(crate) ends_alone: bool,
@@ -107,6 +107,15 @@ impl Automaton {
         let flat = flatten::flatten(graph::build(pattern)?)?;
         let may_duplicate = flat.duplicates.may_come || duplicates::repeats_group(&pattern.body);
         let waits_in_several = may_duplicate || flat.duplicates.waits_in_several;
+/// True if the pattern ends with a silence beside other branches: `(b+ and not c for 5s)`.
+fn ends_beside_silence(body: &Sequence) -> bool {
+    let Some(ItemKind::Alternatives { branches, .. }) = body.items.last().map(|item| &item.kind)
+    else {
+        return false;
+    };
+    branches.iter().any(|branch| matches!(branch.items.as_slice(), [item] if item.is_not()))
+}
+
         let start = StateId::new(flat.start);
         let decisions = decide::decide(&decide::Tables {
             conditions: &outline.conditions,
@@ -134,7 +143,8 @@ impl Automaton {
             meeting: Meeting {
                 may_duplicate,
                 waits_in_several,
-                closes_duplicates: may_duplicate && flat.closes,
+                closes_duplicates: may_duplicate && flat.closes
+                    || waits_in_several && ends_beside_silence(&pattern.body),
                 ends_alone: !may_duplicate
                     && flat.named.is_empty()
                     && !matches!(pattern.within, Some(Length::Read(_))),

@@ -194,12 +194,15 @@ impl<E: Event> Reference<E> {
             }
             let (mut matches, mut timeouts, mut alive) = (Vec::new(), Vec::new(), Vec::new());
             let mut again = Vec::new();
+            let mut closes = self.ends_greedily();
             for (partial, deadline) in std::mem::take(&mut self.partials).into_iter().zip(deadlines)
             {
                 if deadline != Some(at) {
                     alive.push(partial);
                 } else if self.completes(&tree, &partial, at) {
                     matches.push(partial.captures.clone());
+                    // A silence whose end reports the match ends it, a loop beside it included.
+                    closes |= tree.end_of_silence(&partial.position).is_some();
                     let next = Partial { reported: Some(at), ..partial };
                     // The end of the stream passes one deadline of each silence.
                     if to < Timestamp::MAX && self.is_repeated(&next) {
@@ -209,7 +212,7 @@ impl<E: Event> Reference<E> {
                     timeouts.push(partial.captures);
                 }
             }
-            if self.ends_greedily() {
+            if closes {
                 // The silence is over, and with it what the loop before it waits for.
                 let is_over = |partial: &Partial| {
                     matches.iter().any(|one| one.events == partial.captures.events)
