@@ -54,11 +54,15 @@ impl<E: Event> Times<'_, E> {
     }
 
     /// True if the partial match is complete at its deadline. A silence is reported when it is over,
-    /// or not at all: one that the pattern's own time cuts short is a timeout.
+    /// or not at all: one that the pattern's own time cuts short is a timeout. So is an event that
+    /// says itself that it comes too late.
     pub(super) fn completes(&self) -> bool {
         let state = &self.program.states[self.run.state.index()];
+        let whole = self.whole_deadline();
+        let begins = self.program.timing.before_last_not.map_or(0, |length| self.millis(length));
         state.accepts_at_deadline
-            && (!state.ends_in_silence || self.run.deadline < self.whole_deadline())
+            && (!state.ends_in_silence || self.run.deadline < whole)
+            && self.run.last.saturating_add(begins) < whole
     }
 
     /// Returns the number of the report of the silence that is due at the run's deadline, or 0 if

@@ -44,16 +44,21 @@ pub(crate) struct Timing {
     /// The length of the silence that ends the pattern, if it is reported again each time it has
     /// passed.
     pub(crate) repeat: Option<Length>,
+    /// The silence after the last event that is over before a last `not` without a time begins:
+    /// `not a for 5s -> not b`.
+    pub(crate) before_last_not: Option<Length>,
     reports_at_deadlines: bool,
 }
 
 impl Timing {
     fn of(pattern: &Pattern, reports_at_deadlines: bool) -> Timing {
-        let last = pattern.body.items.last().filter(|_| pattern.repeats);
+        let last = pattern.body.items.last();
+        let last_not = last.filter(|last| last.is_not()).and_then(|last| last.gap);
         Timing {
             within: pattern.within,
             span: pattern.within.and_then(Length::as_millis),
-            repeat: last.and_then(|last| last.gap?.max),
+            repeat: last_not.filter(|_| pattern.repeats).and_then(|not| not.max),
+            before_last_not: last_not.filter(|not| not.max.is_none()).map(|not| not.min),
             reports_at_deadlines,
         }
     }
@@ -102,11 +107,6 @@ impl Outline {
     }
 }
 
-impl Automaton {
-    pub(super) fn new(pattern: &Pattern, outline: Outline) -> Result<Automaton, AutomatonError> {
-        let flat = flatten::flatten(graph::build(pattern)?)?;
-        let may_duplicate = flat.duplicates.may_come || duplicates::repeats_group(&pattern.body);
-        let waits_in_several = may_duplicate || flat.duplicates.waits_in_several;
 /// True if the pattern ends with a silence beside other branches: `(b+ and not c for 5s)`.
 fn ends_beside_silence(body: &Sequence) -> bool {
     let Some(ItemKind::Alternatives { branches, .. }) = body.items.last().map(|item| &item.kind)
@@ -116,6 +116,11 @@ fn ends_beside_silence(body: &Sequence) -> bool {
     branches.iter().any(|branch| matches!(branch.items.as_slice(), [item] if item.is_not()))
 }
 
+impl Automaton {
+    pub(super) fn new(pattern: &Pattern, outline: Outline) -> Result<Automaton, AutomatonError> {
+        let flat = flatten::flatten(graph::build(pattern)?)?;
+        let may_duplicate = flat.duplicates.may_come || duplicates::repeats_group(&pattern.body);
+        let waits_in_several = may_duplicate || flat.duplicates.waits_in_several;
         let start = StateId::new(flat.start);
         let decisions = decide::decide(&decide::Tables {
             conditions: &outline.conditions,

@@ -494,9 +494,14 @@ impl Narrator<'_> {
     pub(super) fn then(&self, waiting: &Waiting) -> Then {
         let program = self.program;
         let is_cut_short = self.ends_with_the_pattern(waiting);
+        let before_not = program.timing.before_last_not.and_then(Length::as_millis);
+        let has_begun = before_not.is_none_or(|time| {
+            waiting.deadline.is_none_or(|deadline| waiting.last.plus_millis(time) < deadline)
+        });
         let completes = |state: &StateId| {
             let state = &program.states[state.index()];
-            state.accepts_at_deadline && !(state.ends_in_silence && is_cut_short)
+            let is_silent = !state.ends_in_silence && has_begun;
+            state.accepts_at_deadline && (is_silent || !is_cut_short)
         };
         if waiting.states.iter().any(completes) {
             Then::Match

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Reference;
-use super::items::steps_of;
+use super::items::{forbids, steps_of};
 use super::partial::{Captures, Partial};
 use super::position::{Path, Position, Standing, Wait};
 use super::tree::{Running, Tree};
@@ -78,9 +78,19 @@ impl<E: Event> Reference<E> {
 
     /// True if a partial match whose deadline is `at` is a match then, and has not run out of time:
     /// a silence of its own is over before the time of the whole pattern; a last `not` without a
-    /// time and a `longest` loop hold up to that time.
+    /// time and a `longest` loop hold up to that time. An event that says itself that it comes too
+    /// late completes nothing, and neither does a last `not` that has not begun by then.
     pub(super) fn completes(&self, tree: &Tree<'_>, partial: &Partial, at: Timestamp) -> bool {
         let whole = self.whole_deadline(&partial.captures);
+        let last = partial.captures.last().map(|&(_, event)| self.events[event].time());
+        let item = self.pattern.body.items.last().filter(|item| forbids(item));
+        let begins = item.and_then(|not| not.gap.filter(|gap| gap.max.is_none()));
+        let begins = begins.map_or(0, |gap| self.millis(gap.min, &partial.captures));
+        if let (Some(last), Some(whole)) = (last, whole)
+            && last.plus_millis(begins) >= whole
+        {
+            return false;
+        }
         let is_over = |end: &Timestamp| *end <= at && whole.is_none_or(|whole| *end < whole);
         partial.reported.is_some()
             || tree.settles(&partial.position)
