@@ -2,9 +2,10 @@
 
 use super::assign::{Content, Node, events_of, events_of_content, events_of_node};
 use super::check::{
-    Cursor, Judge, Lead, OpenLoop, Place, Verdict, first_event, heads_of_items, is_just_branches,
+    Bounds, Cursor, Judge, Lead, OpenLoop, Place, Verdict, first_event, heads_of_items,
+    is_just_branches,
 };
-use super::rule::{Arrow, Body, Branch, Gap, Item, Kind, Parts, Quantifier, Test};
+use super::rule::{Arrow, Body, Branch, Item, Kind, Parts, Quantifier, Test};
 
 /// The branches, and what those that happen have.
 #[derive(Clone, Copy)]
@@ -56,7 +57,7 @@ impl<'a> Judge<'a> {
             let events = events_of(nodes);
             let branch = if choice.need > 1 { Some(&events[..]) } else { place.branch };
             let place = Place { branch, ..place };
-            let lead = Lead { arrow, gap: if is_first { lead.gap } else { Gap::NONE } };
+            let lead = Lead { arrow, gap: if is_first { lead.gap } else { Bounds::NONE } };
             ended = Some(self.sequence(items, nodes, cursor, lead, place)?);
         }
         self.goes_on_no_more(choice, &cursor, place)?;
@@ -70,7 +71,7 @@ impl<'a> Judge<'a> {
         mut before: Cursor<'a>,
         ended: Option<Cursor<'a>>,
     ) -> Cursor<'a> {
-        let done_at = choice.silence_ends(before.base).into_iter().flatten().max();
+        let done_at = self.silence_ends(choice, before.base).into_iter().flatten().max();
         let last = choice.chosen.iter().flatten().flat_map(|nodes| events_of(nodes)).max();
         let mut after = match (last, ended) {
             // "In `or`, it does keep from what comes after."
@@ -81,6 +82,7 @@ impl<'a> Judge<'a> {
             (None, _) => {
                 before.min_time = done_at.max(before.min_time);
                 before.done_at = done_at;
+                before.is_silent = true;
                 return before;
             }
         };
@@ -96,10 +98,10 @@ impl<'a> Judge<'a> {
         let begins = choice.begins();
         // The moments at which those that happen begin: by an event, or by time.
         let by_event = begins.iter().flatten().map(|event| self.time(*event)).max();
-        let by_time = choice.silence_ends(cursor.base).into_iter().flatten().max();
+        let by_time = self.silence_ends(choice, cursor.base).into_iter().flatten().max();
         for (branch, chosen) in choice.branches.iter().zip(choice.chosen) {
             let Branch::Silence { tests, time } = branch else { continue };
-            let end = cursor.base + time;
+            let end = cursor.base + self.length(*time);
             let mut during = self.until_time(cursor.last, end);
             let broken = during.any(|event| self.fits_any(tests, event));
             // "Once enough have begun, by an event or by time, the others are not needed."
@@ -122,7 +124,7 @@ impl<'a> Judge<'a> {
         cursor: &Cursor<'_>,
         place: Place<'a, '_>,
     ) -> Verdict {
-        let Some(over) = choice.silence_ends(cursor.base).into_iter().flatten().max() else {
+        let Some(over) = self.silence_ends(choice, cursor.base).into_iter().flatten().max() else {
             return Ok(());
         };
         let mut events = choice.chosen.iter().flatten().flat_map(|nodes| events_of(nodes));
@@ -200,7 +202,7 @@ impl<'a> Judge<'a> {
         let later: Vec<usize> = skipped.iter().filter(|event| !is_before(event)).copied().collect();
         // "The arrow says how the first event of the group follows."
         let later_cursor = cursor.clone().in_later_branch(first, place.branch);
-        let relaxed = Lead { arrow: Some(Arrow::Relaxed), gap: Gap::NONE };
+        let relaxed = Lead { arrow: Some(Arrow::Relaxed), gap: Bounds::NONE };
         let waits = Waiting { cursor, lead, place };
         let waits_anew = Waiting { cursor: &later_cursor, lead: relaxed, place };
         for (branch, begin) in choice.branches.iter().zip(&begins) {
@@ -229,7 +231,7 @@ impl<'a> Judge<'a> {
     /// Returns the events that are skipped while more branches have to begin: by all of them, or by
     /// all but the one that captures the event.
     fn skipped_before(&self, choice: Choice<'_, '_>, cursor: &Cursor<'_>) -> Vec<usize> {
-        let (begins, ends) = (choice.begins(), choice.silence_ends(cursor.base));
+        let (begins, ends) = (choice.begins(), self.silence_ends(choice, cursor.base));
         let first = begins.iter().flatten().min().copied();
         // At the start of the pattern, there is nothing before the first event.
         let start = match cursor.group_from.or(cursor.last) {
@@ -257,7 +259,7 @@ impl<'a> Judge<'a> {
         let step = self.captures.iter().find(|(captured, _)| *captured == begin);
         let Some(&(_, step)) = step else { return true };
         for (number, item) in items.iter().enumerate() {
-            let waiting = waiting.at(items, number);
+            let waiting = self.at_item(items, number, waiting);
             match &item.kind {
                 Kind::Step { id, test, .. } if *id == step => {
                     return skipped.iter().all(|event| self.skips(test, *event, waiting));
@@ -292,7 +294,7 @@ impl<'a> Judge<'a> {
     fn waits_past(&self, items: &'a [Item], skipped: &[usize], waiting: Waiting<'a, '_>) -> bool {
         let mut left_out: Vec<OpenLoop<'a>> = Vec::new();
         for (number, item) in items.iter().enumerate() {
-            let waiting = waiting.at(items, number);
+            let waiting = self.at_item(items, number, waiting);
             let skips = match &item.kind {
                 Kind::Step { test, .. } => {
                     skipped.iter().all(|event| self.skips(test, *event, waiting))
@@ -323,6 +325,28 @@ impl<'a> Judge<'a> {
             left_out.extend(OpenLoop::left_out(item, cursor, lead, place.until));
         }
         false
+    }
+
+    /// Returns when each silence that happens is over.
+    fn silence_ends(&self, choice: Choice<'_, '_>, base: i64) -> Vec<Option<i64>> {
+        let both = choice.branches.iter().zip(choice.chosen);
+        both.map(|(branch, chosen)| match (branch, chosen) {
+            (Branch::Silence { time, .. }, Some(_)) => Some(base + self.length(*time)),
+            _ => None,
+        })
+        .collect()
+    }
+
+    /// Returns how an item of a branch follows what is before the group.
+    fn at_item<'c>(
+        &self,
+        items: &[Item],
+        number: usize,
+        waiting: Waiting<'a, 'c>,
+    ) -> Waiting<'a, 'c> {
+        let Some(item) = items.get(number).filter(|_| number > 0) else { return waiting };
+        let gap = self.bounds(item.gap).and(waiting.lead.gap);
+        Waiting { lead: Lead { arrow: Some(item.arrow), gap }, ..waiting }
     }
 
     /// True if an event can be skipped while a step is waited for as the first of a branch.
@@ -360,13 +384,6 @@ struct Waiting<'a, 'c> {
 }
 
 impl Waiting<'_, '_> {
-    /// Returns how an item of the branch follows what is before the group.
-    fn at(self, items: &[Item], number: usize) -> Self {
-        let Some(item) = items.get(number).filter(|_| number > 0) else { return self };
-        let lead = Lead { arrow: Some(item.arrow), gap: item.gap.and(self.lead.gap) };
-        Waiting { lead, ..self }
-    }
-
     /// Returns how what is inside of a group waits: `until` "is not tested with the steps of a group
     /// inside", and the group's own does not end what has not begun.
     fn inside(self, body: &Body, quantifier: &Quantifier) -> Self {
@@ -374,17 +391,5 @@ impl Waiting<'_, '_> {
             return self;
         }
         Waiting { place: Place { until: &[], ..self.place }, ..self }
-    }
-}
-
-impl Choice<'_, '_> {
-    /// Returns when each silence that happens is over.
-    fn silence_ends(&self, base: i64) -> Vec<Option<i64>> {
-        let both = self.branches.iter().zip(self.chosen);
-        both.map(|(branch, chosen)| match (branch, chosen) {
-            (Branch::Silence { time, .. }, Some(_)) => Some(base + time),
-            _ => None,
-        })
-        .collect()
     }
 }

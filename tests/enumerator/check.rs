@@ -3,7 +3,7 @@
 use super::assign::{Content, Node, captures_of, events_of, events_of_content, events_of_node};
 use super::branches::Choice;
 use super::evaluate::{Capture, Context};
-use super::rule::{Arrow, Body, Event, Gap, Item, Kind, Parts, Quantifier, Rule, Test};
+use super::rule::{Arrow, Body, Event, Gap, Item, Kind, Length, Parts, Quantifier, Rule, Test};
 
 /// The first broken condition.
 pub(super) type Verdict = Result<(), &'static str>;
@@ -12,8 +12,20 @@ pub(super) type Verdict = Result<(), &'static str>;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Moment {
     pub(super) time: i64,
-    /// The event that completes it; none for a deadline, which comes before the events of its time.
+    /// For a deadline that has passed already when an event says it, that event: it comes right
+    /// after the event. Other deadlines come before the events of their time.
+    pub(super) after: Option<usize>,
+    /// The event that completes it; none for a deadline.
     pub(super) event: Option<usize>,
+}
+
+impl Moment {
+    /// Returns what orders moments: the time, and the place among the events of that time.
+    pub(super) fn place(self) -> (i64, usize) {
+        let after = |event: usize| 2 * event + 1;
+        let place = self.event.map(after).or(self.after.map(|event| after(event) + 1));
+        (self.time, place.unwrap_or(0))
+    }
 }
 
 /// A match: the captured events in order, and the moment.
@@ -33,7 +45,39 @@ pub(super) struct Judge<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lead {
     pub(super) arrow: Option<Arrow>,
-    pub(super) gap: Gap,
+    pub(super) gap: Bounds,
+}
+
+/// A gap in milliseconds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Bounds {
+    least: Option<i64>,
+    most: Option<i64>,
+}
+
+impl Bounds {
+    pub(super) const NONE: Bounds = Bounds { least: None, most: None };
+
+    /// Returns the bounds that keep both.
+    pub(super) fn and(self, other: Bounds) -> Bounds {
+        let most = [self.most, other.most].into_iter().flatten().min();
+        Bounds { least: self.least.max(other.least), most }
+    }
+}
+
+/// The time at which `within` runs out.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Deadline {
+    time: i64,
+    /// The event that says how long: "It holds from that event on."
+    said_by: Option<usize>,
+}
+
+impl Deadline {
+    /// True if an event comes too late.
+    fn is_over(self, event: usize, time: i64) -> bool {
+        time >= self.time && self.said_by.is_none_or(|said_by| said_by <= event)
+    }
 }
 
 /// What encloses a part.
@@ -48,9 +92,9 @@ pub(super) struct Place<'a, 'o> {
     /// True if a further repetition of the group around it can follow.
     pub(super) comes_again: bool,
     /// The time at which a group around it has run out of `within`.
-    pub(super) deadline: Option<i64>,
+    pub(super) deadline: Option<Deadline>,
     /// The same of groups that come once.
-    pub(super) deadline_once: Option<i64>,
+    pub(super) deadline_once: Option<Deadline>,
     /// The events of the innermost group around it.
     pub(super) own: &'o [usize],
     /// The events of the innermost branch around it that happens beside others.
@@ -89,7 +133,7 @@ pub(super) struct OpenLoop<'a> {
     min_time: Option<i64>,
     /// The end of a silence beside other branches: what comes before it is skipped.
     done_at: Option<i64>,
-    deadline: Option<i64>,
+    deadline: Option<Deadline>,
     /// True if something of the pattern can follow, a further repetition of a group included.
     followed: bool,
     /// The events of the loop that may come later: they are its own.
@@ -140,6 +184,8 @@ pub(super) struct Cursor<'a> {
     pub(super) min_time: Option<i64>,
     /// The moment at which a group of silences is done.
     pub(super) done_at: Option<i64>,
+    /// True after a group of which only silences have happened.
+    pub(super) is_silent: bool,
     not_from: Option<usize>,
     not_own: Vec<usize>,
     nots: Vec<PendingNot<'a>>,
@@ -156,6 +202,7 @@ impl<'a> Cursor<'a> {
             base: i64::MIN,
             min_time: None,
             done_at: None,
+            is_silent: false,
             not_from: None,
             not_own: Vec::new(),
             nots: Vec::new(),
@@ -207,7 +254,7 @@ pub(super) fn judge(
     if let Some((tests, time)) = &rule.leading {
         judge.leading(tests, *time, first)?;
     }
-    let lead = Lead { arrow: None, gap: Gap::NONE };
+    let lead = Lead { arrow: None, gap: Bounds::NONE };
     let place = Place {
         until: &[],
         followed: false,
@@ -257,6 +304,46 @@ impl<'a> Judge<'a> {
         (start..events.len()).take_while(move |event| events[*event].time < time)
     }
 
+    /// Returns a length of time: "Each of these can be a duration that a captured event holds."
+    /// "Null and what is negative are no time at all."
+    pub(super) fn length(&self, length: Length) -> i64 {
+        match length {
+            Length::Millis(millis) => millis,
+            Length::Said(step) => {
+                let wait = self.captured_as(step).and_then(|event| self.events[event].wait());
+                wait.unwrap_or(0).max(0)
+            }
+        }
+    }
+
+    /// Returns the event of a step that comes once.
+    fn captured_as(&self, step: usize) -> Option<usize> {
+        let captured = self.captures.iter().find(|(_, of)| *of == step);
+        captured.map(|(event, _)| *event)
+    }
+
+    /// Returns the end of `within` from an event on.
+    fn deadline(&self, first: usize, within: Length) -> Deadline {
+        let said_by = match within {
+            Length::Millis(_) => None,
+            Length::Said(step) => self.captured_as(step),
+        };
+        Deadline { time: self.time(first) + self.length(within), said_by }
+    }
+
+    /// True if `within` bounds the pattern: "nothing where that step captured nothing".
+    fn is_known(&self, within: Length) -> bool {
+        match within {
+            Length::Millis(_) => true,
+            Length::Said(step) => self.captured_as(step).is_some(),
+        }
+    }
+
+    pub(super) fn bounds(&self, gap: Gap) -> Bounds {
+        let length = |end: Option<Length>| end.map(|end| self.length(end));
+        Bounds { least: length(gap.least), most: length(gap.most) }
+    }
+
     /// "First, it asks for a silence before the first event: no `b` less than five seconds before
     /// it."
     fn leading(&self, tests: &[Test], time: i64, first: usize) -> Verdict {
@@ -302,7 +389,8 @@ impl<'a> Judge<'a> {
             // "The first step of a group follows as the outermost group that starts there."
             // A gap bounds the first event.
             let is_begun = nodes[..number].iter().any(|node| !events_of_node(node).is_empty());
-            let gap = if is_begun { item.gap } else { item.gap.and(lead.gap) };
+            let gap = self.bounds(item.gap);
+            let gap = if is_begun { gap } else { gap.and(lead.gap) };
             let own = Lead { arrow: Some(item.arrow), gap };
             let lead = if number == 0 { lead } else { own };
             cursor = match (&item.kind, node) {
@@ -324,7 +412,7 @@ impl<'a> Judge<'a> {
         &self,
         arrow: Arrow,
         tests: &'a [Test],
-        time: Option<i64>,
+        time: Option<Length>,
         mut cursor: Cursor<'a>,
     ) -> Result<Cursor<'a>, &'static str> {
         let Some(last) = cursor.last else { return Err("a `not` with nothing before it") };
@@ -335,12 +423,14 @@ impl<'a> Judge<'a> {
             if next < self.events.len() && self.fits_any(tests, next) {
                 return Err("next not");
             }
+            // "Behind a `next not` of the row, it holds from the last event before the row on."
+            (cursor.not_from, cursor.not_own) = (Some(last), Vec::new());
         } else if let Some(time) = time {
             // "Between two steps, `not b for 5s` asks for a silence of that length: the next step
             // comes five seconds after the event before it, or later, and no `b` in those five
             // seconds." "The silence begins with the last event before it." Several follow each
             // other.
-            let (from, end) = (cursor.base, cursor.base + time);
+            let (from, end) = (cursor.base, cursor.base + self.length(time));
             let broken = self
                 .until_time(Some(last), end)
                 .any(|event| self.time(event) >= from && self.fits_any(tests, event));
@@ -371,7 +461,7 @@ impl<'a> Judge<'a> {
     ) -> Result<Cursor<'a>, &'static str> {
         let before = (cursor.min_time, cursor.done_at);
         for (number, &event) in events.iter().enumerate() {
-            let inner = Lead { arrow: Some(quantifier.inner), gap: Gap::NONE };
+            let inner = Lead { arrow: Some(quantifier.inner), gap: Bounds::NONE };
             let lead = if number == 0 { lead } else { inner };
             let taken = Taken { test, event };
             cursor = self.take(taken, &cursor, lead, place)?;
@@ -496,7 +586,7 @@ impl<'a> Judge<'a> {
         event: usize,
         last: usize,
         min_time: Option<i64>,
-        gap: Gap,
+        gap: Bounds,
     ) -> bool {
         let passed = self.time(event) - self.time(last);
         min_time.is_none_or(|time| self.time(event) >= time)
@@ -532,7 +622,7 @@ impl<'a> Judge<'a> {
 
     /// True if a greedy loop can take an event at this moment.
     pub(super) fn could_take(&self, open: &OpenLoop<'_>, event: usize) -> bool {
-        if open.deadline.is_some_and(|deadline| self.time(event) >= deadline) {
+        if open.deadline.is_some_and(|deadline| deadline.is_over(event, self.time(event))) {
             return false;
         }
         if self.fits_any(open.group_until, event) {
@@ -580,13 +670,16 @@ impl<'a> Judge<'a> {
         let all: Vec<usize> = contents.iter().flat_map(events_of_content).collect();
         for (number, content) in contents.iter().enumerate() {
             let events = events_of_content(content);
-            let inner = Lead { arrow: Some(quantifier.inner), gap: Gap::NONE };
+            let inner = Lead { arrow: Some(quantifier.inner), gap: Bounds::NONE };
             let lead = if number == 0 { lead } else { inner };
             // "`within` behind its content bounds each repetition."
             let first = events.iter().min();
-            let own_deadline = body.within.and_then(|within| Some(self.time(*first?) + within));
-            let last = events.iter().max().map_or(i64::MIN, |last| self.time(*last));
-            if own_deadline.is_some_and(|deadline| last >= deadline) {
+            let own_deadline = first.and_then(|first| Some(self.deadline(*first, body.within?)));
+            // "The first event of a group is never too late for the group's own `within`."
+            let last = events.iter().max().filter(|last| Some(*last) != first);
+            if let (Some(deadline), Some(last)) = (own_deadline, last)
+                && deadline.is_over(*last, self.time(*last))
+            {
                 return Err("within of a group");
             }
             let earliest = |other| [own_deadline, other].into_iter().flatten().min();
@@ -652,12 +745,18 @@ impl<'a> Judge<'a> {
         first: usize,
         last: usize,
     ) -> Result<Moment, &'static str> {
-        let expiry = rule.body.within.map(|within| self.time(first) + within);
+        let within = rule.body.within.filter(|within| self.is_known(*within));
+        let expiry = within.map(|within| self.deadline(first, within).time);
         // "An event exactly `within` after the first is too late."
         if expiry.is_some_and(|expiry| self.time(last) >= expiry) {
             return Err("within");
         }
-        let at_event = |event: usize| Moment { time: self.time(event), event: Some(event) };
+        let at_event =
+            |event: usize| Moment { time: self.time(event), after: None, event: Some(event) };
+        let at_deadline = |time: i64| {
+            let after = (time == self.time(last)).then_some(last);
+            Moment { time, after, event: None }
+        };
         let not = match &rule.body.parts {
             Parts::Sequence(items) => items.last().map(|item| (item.arrow, &item.kind)),
             Parts::Branches { .. } => None,
@@ -670,14 +769,20 @@ impl<'a> Judge<'a> {
                 at_event(last + 1)
             }
             // "`not b for 10s` at the end is reported when the ten seconds are over"
-            Some((_, Kind::Not { time: Some(_), .. })) => Moment { time: cursor.base, event: None },
+            Some((_, Kind::Not { time: Some(_), .. })) => at_deadline(cursor.base),
             // "Without `for`, it needs `within`, and is reported when that runs out."
             Some((_, Kind::Not { time: None, .. })) => {
-                return Ok(Moment { time: expiry.ok_or("no within")?, event: None });
+                let time = expiry.ok_or("no within")?;
+                // "A silence is reported when it is over, or not at all." In a row, this one begins
+                // when those before it are over.
+                if cursor.min_time.is_some_and(|over| over >= time) {
+                    return Err("timeout");
+                }
+                return Ok(at_deadline(time));
             }
             // "The match is reported at that time if nothing else is waited for."
             _ => match cursor.done_at {
-                Some(time) if time > self.time(last) => Moment { time, event: None },
+                Some(time) if cursor.is_silent || time > self.time(last) => at_deadline(time),
                 _ => at_event(last),
             },
         };
@@ -689,12 +794,15 @@ impl<'a> Judge<'a> {
         Ok(moment)
     }
 
+    /// Returns the end of the events that come up to a moment.
+    fn end_of(&self, moment: Moment) -> usize {
+        let before = || self.events.iter().take_while(|event| event.time < moment.time).count();
+        moment.event.or(moment.after).map_or_else(before, |event| event + 1)
+    }
+
     /// What is open when the match is reported.
     fn ending(&self, cursor: &Cursor<'_>, moment: Moment) -> Verdict {
-        let end = match moment.event {
-            Some(event) => event + 1,
-            None => self.events.iter().take_while(|event| event.time < moment.time).count(),
-        };
+        let end = self.end_of(moment);
         if moment.event.is_none() {
             self.nots(cursor, end)?;
         }
@@ -731,10 +839,7 @@ impl<'a> Judge<'a> {
         last: usize,
         moment: Moment,
     ) -> Verdict {
-        let end = match moment.event {
-            Some(event) => event.max(last) + 1,
-            None => self.events.iter().take_while(|event| event.time < moment.time).count(),
-        };
+        let end = self.end_of(moment).max(last + 1);
         let broken =
             (first..end).any(|event| !self.is_captured(event) && self.fits_any(tests, event));
         if broken { Err("without") } else { Ok(()) }

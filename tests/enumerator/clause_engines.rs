@@ -16,7 +16,8 @@ pub(super) fn records(rules: &RuleSet, events: &[Event]) -> Vec<Record> {
         let ty = rules.schema().type_id(TYPES[event.ty]).expect("it is declared");
         let at = Timestamp::from_millis(event.time);
         let id = Value::Int(i64::try_from(number).expect("streams are short"));
-        Record::new(ty, at, [id, or_null(event.v), or_null(event.key), Value::Time(at)])
+        let wait = event.wait().map_or(Value::Null, Value::Duration);
+        Record::new(ty, at, [id, or_null(event.v), wait, or_null(event.key), Value::Time(at)])
     };
     events.iter().enumerate().map(record).collect()
 }
@@ -72,7 +73,9 @@ fn rule_output(
     let captures: Vec<(i64, String)> = captures.collect();
     let mut emit = match &found.emit {
         Value::Record(fields) => {
-            fields.iter().map(|(name, value)| (name.to_string(), text_of(value))).collect()
+            // The enumerator has `wait` from `v`.
+            let fields = fields.iter().filter(|(name, _)| **name != *"wait");
+            fields.map(|(name, value)| (name.to_string(), text_of(value))).collect()
         }
         _ => Vec::new(),
     };

@@ -57,7 +57,10 @@ impl ClauseCase {
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         for name in TYPES {
-            let _ = writeln!(text, "event {name} {{ id: int, v: int?, k: int?, at: time }}");
+            let _ = writeln!(
+                text,
+                "event {name} {{ id: int, v: int?, wait: duration?, k: int?, at: time }}"
+            );
         }
         for (number, rule) in self.rules.iter().enumerate() {
             let _ = writeln!(text, "rule {} {{ {} }}", RULES[number], rule.text());
@@ -88,7 +91,12 @@ impl ClauseRule {
         if !self.emit.is_empty() {
             let of_type = self.feeds.map_or(String::new(), |ty| format!("as {} ", TYPES[ty]));
             let fields = self.emit.iter().map(|(name, value)| self.field(name, *value));
-            let _ = write!(text, " emit {of_type}{{ {} }}", fields.collect::<Vec<_>>().join(", "));
+            let mut fields: Vec<String> = fields.collect();
+            if self.feeds.is_some() {
+                // The event says what any event of its `v` says.
+                fields.push(format!("wait: 1ms * (2 * ({}) - 2)", self.value(self.emit[1].1)));
+            }
+            let _ = write!(text, " emit {of_type}{{ {} }}", fields.join(", "));
         }
         if let Some(Having { field, comparison, value }) = self.having {
             let sign = match comparison {
@@ -121,9 +129,15 @@ impl ClauseRule {
     }
 
     fn field(&self, name: &str, value: Emitted) -> String {
+        if value == Emitted::Key && self.keyed {
+            return String::from("k");
+        }
+        format!("{name}: {}", self.value(value))
+    }
+
+    fn value(&self, value: Emitted) -> String {
         let step = self.subject;
-        let value = match value {
-            Emitted::Key if self.keyed => return String::from("k"),
+        match value {
             Emitted::Key => format!("min(s{step}.k)"),
             Emitted::Id => format!("100 + sum(s{step}.id)"),
             Emitted::Min => format!("min(s{step}.v)"),
@@ -131,8 +145,7 @@ impl ClauseRule {
             Emitted::Count => format!("count(s{step})"),
             Emitted::SetCount => String::from("matches.count"),
             Emitted::SetSum => format!("matches.sum(s{step}.v)"),
-        };
-        format!("{name}: {value}")
+        }
     }
 }
 

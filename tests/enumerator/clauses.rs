@@ -102,8 +102,9 @@ pub(super) struct RuleOutput {
     pub(super) emit: Vec<(String, String)>,
 }
 
-/// When an output comes; none for a deadline, which comes before the events of its time.
-type When = (i64, Option<Position>);
+/// When an output comes: at an event, or, if true, right after it; none for a deadline, which comes
+/// before the events of its time.
+type When = (i64, Option<(Position, bool)>);
 
 /// An output with what orders it.
 #[derive(Clone, Debug)]
@@ -121,6 +122,8 @@ pub(super) struct Found {
     pub(super) is_timeout: bool,
     pub(super) captures: Vec<Capture>,
     pub(super) time: i64,
+    /// The event that it comes right after, if that is a deadline which has passed already.
+    pub(super) after: Option<usize>,
     pub(super) event: Option<usize>,
 }
 
@@ -187,6 +190,7 @@ fn outputs_of_key(
             is_timeout: false,
             captures: one.captures,
             time: one.moment.time,
+            after: one.moment.after,
             event: one.moment.event,
         });
         skipped(rule.rule.skip, matches.collect())
@@ -195,7 +199,8 @@ fn outputs_of_key(
     // "The matches of one key that are reported together are a set: those that one event, or one
     // deadline, completes and that `skip` leaves."
     for set in found.chunk_by(|one, other| {
-        (one.time, one.event, one.is_timeout) == (other.time, other.event, other.is_timeout)
+        let moment = |found: &Found| (found.time, found.after, found.event, found.is_timeout);
+        moment(one) == moment(other)
     }) {
         let of_set = SetOfMatches { rule, number, key, stream, set };
         // "Timeouts are no matches: they belong to no set, and each is reported."
@@ -272,8 +277,10 @@ impl SetOfMatches<'_> {
         let step = found.captures.last().map_or(0, |(_, step)| *step);
         let capture = |(event, step): &Capture| (self.stream[*event].id, format!("s{step}"));
         let position = |event: usize| self.stream[event].position;
+        let at = found.event.map(|event| (position(event), false));
+        let after = found.after.map(|event| (position(event), true));
         Placed {
-            when: (found.time, found.event.map(position)),
+            when: (found.time, at.or(after)),
             begin: position(found.captures[0].0),
             output: RuleOutput {
                 rule: self.number,

@@ -20,7 +20,7 @@ pub(super) struct Reported {
 pub(super) fn text(rule: &Rule) -> String {
     let mut text = String::new();
     for name in TYPES {
-        let _ = writeln!(text, "event {name} {{ id: int, v: int?, at: time }}");
+        let _ = writeln!(text, "event {name} {{ id: int, v: int?, wait: duration?, at: time }}");
     }
     text + &format!("rule r {{ {rule} }}\n")
 }
@@ -50,7 +50,9 @@ pub(super) fn records(rules: &RuleSet, events: &[Event]) -> Vec<Record> {
         let ty = rules.schema().type_id(TYPES[event.ty]).expect("it is declared");
         let at = Timestamp::from_millis(event.time);
         let id = Value::Int(i64::try_from(number).expect("streams are short"));
-        Record::new(ty, at, [id, event.v.map_or(Value::Null, Value::Int), Value::Time(at)])
+        let v = event.v.map_or(Value::Null, Value::Int);
+        let wait = event.wait().map_or(Value::Null, Value::Duration);
+        Record::new(ty, at, [id, v, wait, Value::Time(at)])
     };
     events.iter().enumerate().map(record).collect()
 }

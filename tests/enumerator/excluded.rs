@@ -1,7 +1,7 @@
 //! Shapes of rules that are left out: questions that the page does not decide, and differences that
 //! are not settled yet. Each has a name and a reason; an entry goes when it is settled.
 
-use super::rule::{Body, Branch, Item, Kind, Parts, Rule};
+use super::rule::{Body, Branch, Item, Kind, Length, Parts, Rule};
 
 /// Returns the name of the first shape that a rule has. `KLEENE_HUNT_INCLUDE` names shapes that are
 /// not left out, or is `all`; with `KLEENE_HUNT_ONLY` all rules without these are left out.
@@ -26,6 +26,9 @@ fn in_body(body: &Body) -> Option<&'static str> {
 fn in_items(items: &[Item]) -> Option<&'static str> {
     items.iter().enumerate().find_map(|(number, item)| match &item.kind {
         Kind::Step { .. } => None,
+        // "It holds from that event on." The engine and the reference let no time pass before that
+        // event, where another event of the group comes first.
+        Kind::Group { body, .. } if says_itself_late(body) => Some("within-that-a-branch-says"),
         Kind::Group { body, .. } => in_body(body),
         // The reference lets a group that has not begun go on where the `not` is violated, as the
         // page says. The engine gives it up: the states of the group ask for the `not` themselves,
@@ -34,6 +37,24 @@ fn in_items(items: &[Item]) -> Option<&'static str> {
             let open = items[..number].last().is_some_and(ends_with_open_group);
             (time.is_none() && open).then_some("not-after-a-group-that-may-be-left-out")
         }
+    })
+}
+
+/// True for a group whose `within` is said by one of its own steps that need not come first.
+fn says_itself_late(body: &Body) -> bool {
+    let Some(Length::Said(step)) = body.within else { return false };
+    body.has(step) && !begins_with(&body.parts, step)
+}
+
+/// True if the first event is always one of the step.
+fn begins_with(parts: &Parts, step: usize) -> bool {
+    let Parts::Sequence(items) = parts else { return false };
+    items.first().is_some_and(|item| match &item.kind {
+        Kind::Step { id, quantifier, .. } => *id == step && !quantifier.may_be_none(),
+        Kind::Group { body, quantifier } => {
+            !quantifier.may_be_none() && begins_with(&body.parts, step)
+        }
+        Kind::Not { .. } => false,
     })
 }
 

@@ -34,8 +34,8 @@ pub(super) fn all_matches(rule: &Rule, events: &[Event], end: i64) -> Option<Vec
 /// one event was captured as two steps, the one with the earlier step."
 fn in_order(one: &Match, other: &Match) -> std::cmp::Ordering {
     let backwards = |found: &Match| found.captures.iter().rev().copied().collect::<Vec<_>>();
-    one.moment
-        .cmp(&other.moment)
+    let moments = one.moment.place().cmp(&other.moment.place());
+    moments
         .then(one.captures[0].0.cmp(&other.captures[0].0))
         .then(other.captures.len().cmp(&one.captures.len()))
         .then_with(|| backwards(one).cmp(&backwards(other)))
@@ -44,8 +44,10 @@ fn in_order(one: &Match, other: &Match) -> std::cmp::Ordering {
 /// True for a greedy loop before a silence that is last: "its end is the end of the loop".
 fn ends_with_its_silence(rule: &Rule) -> bool {
     let Parts::Sequence(items) = &rule.body.parts else { return false };
-    let [.., before, last] = &items[..] else { return false };
-    matches!(last.kind, Kind::Not { time: Some(_), .. }) && ends_greedy(&before.kind)
+    let Some(last) = items.last() else { return false };
+    let before = items.iter().rev().find(|item| !item.is_not());
+    matches!(last.kind, Kind::Not { time: Some(_), .. })
+        && before.is_some_and(|before| ends_greedy(&before.kind))
 }
 
 fn ends_greedy(kind: &Kind) -> bool {

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use super::clauses::{ClauseRule, Found, GiveWay, drops};
 use super::evaluate::{Capture, Context};
 use super::matches::all_matches;
-use super::rule::{Arrow, Event, Gap, Item, Kind, Parts, Quantifier, Rule, Skip, Test};
+use super::rule::{Arrow, Event, Gap, Item, Kind, Length, Parts, Quantifier, Rule, Skip, Test};
 
 /// The most lists that are made.
 const MOST_LISTS: usize = 2_000;
@@ -27,7 +27,7 @@ struct Step<'a> {
     id: usize,
     arrow: Arrow,
     test: &'a Test,
-    nots: Vec<(Arrow, &'a [Test], Option<i64>)>,
+    nots: Vec<(Arrow, &'a [Test], Option<Length>)>,
 }
 
 /// A list of captured events, one for each of the first steps.
@@ -66,7 +66,7 @@ pub(super) fn plain(rule: &Rule, within: i64) -> Option<Rule> {
     }
     let mut rule = Rule { leading: None, ..rule.clone() };
     rule.body.parts = Parts::Sequence(left);
-    rule.body.within = Some(within);
+    rule.body.within = Some(Length::Millis(within));
     of_rule(&rule, &[]).filter(|plain| plain.steps.len() > 1)?;
     Some(rule)
 }
@@ -91,7 +91,8 @@ fn of_rule<'a>(rule: &'a Rule, events: &'a [Event]) -> Option<Plain<'a>> {
         }
     }
     let is_plain = nots.is_empty() && !steps.is_empty() && rule.leading.is_none();
-    let plain = Plain { steps, without: &rule.body.without, within: rule.body.within?, events };
+    let Length::Millis(within) = rule.body.within? else { return None };
+    let plain = Plain { steps, without: &rule.body.without, within, events };
     is_plain.then_some(plain)
 }
 
@@ -113,11 +114,23 @@ impl Plain<'_> {
         Context { events: self.events, captures: &list.captures }.fits_any(tests, event)
     }
 
+    /// Returns a length of time: "Null and what is negative are no time at all."
+    fn length(&self, list: &List, length: Length) -> i64 {
+        match length {
+            Length::Millis(millis) => millis,
+            Length::Said(step) => {
+                let event = list.captures.iter().find(|(_, of)| *of == step);
+                event.and_then(|(event, _)| self.events[*event].wait()).unwrap_or(0).max(0)
+            }
+        }
+    }
+
     /// Returns the end of the silences before the next step: "Several `not` in a row follow each
     /// other. One with a time begins when the silences before it in the row are over."
     fn silences_end(&self, list: &List) -> i64 {
         let nots = self.steps[list.captures.len()].nots.iter();
-        self.time(list.last()) + nots.filter_map(|(_, _, time)| *time).sum::<i64>()
+        let lengths = nots.filter_map(|(_, _, time)| *time);
+        self.time(list.last()) + lengths.map(|time| self.length(list, time)).sum::<i64>()
     }
 
     /// True if the next step can take the event, which comes while the list is open.
@@ -157,6 +170,7 @@ impl Plain<'_> {
             let comes = match (arrow, time) {
                 (Arrow::Next, _) => event == list.last() + 1,
                 (_, Some(time)) => {
+                    let time = self.length(list, *time);
                     begin += time;
                     (begin - time..begin).contains(&self.time(event))
                 }
@@ -241,7 +255,13 @@ pub(super) fn found(rule: &ClauseRule, events: &[Event], end: i64) -> Option<Vec
             reported.push(&list.captures);
             open.retain(|other| !drops(rule.rule.skip, &list.captures, lists[*other].begin()));
             let (captures, time) = (list.captures.clone(), plain.time(event));
-            found.push(Found { is_timeout: false, captures, time, event: Some(event) });
+            found.push(Found {
+                is_timeout: false,
+                captures,
+                time,
+                after: None,
+                event: Some(event),
+            });
         }
         if let Some((most, gives_way)) = rule.limit {
             // `limit-before-skip`: the page does not say if what a match drops counts at the event
@@ -274,7 +294,7 @@ fn time_out(plain: &Plain<'_>, lists: &[List], open: &mut Vec<usize>, time: i64)
     let timeout = |number: usize| {
         let list = &lists[number];
         let (captures, time) = (list.captures.clone(), plain.deadline(list));
-        Found { is_timeout: true, captures, time, event: None }
+        Found { is_timeout: true, captures, time, after: None, event: None }
     };
     over.into_iter().map(timeout).collect()
 }

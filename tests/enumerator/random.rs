@@ -1,8 +1,8 @@
 //! Random rules and streams.
 
 use super::rule::{
-    Arrow, Body, Branch, Comparison, Condition, Event, Gap, Item, Kind, Mode, Operand, Parts,
-    Quantifier, Report, Rule, Skip, Test,
+    Arrow, Body, Branch, Comparison, Condition, Event, Gap, Item, Kind, Length, Mode, Operand,
+    Parts, Quantifier, Report, Rule, Skip, Test,
 };
 
 /// A generator of numbers (splitmix64): the same seed gives the same case.
@@ -55,6 +55,8 @@ struct Maker<'r> {
     random: &'r mut Random,
     steps: usize,
     known: Vec<Known>,
+    /// The steps that come once, before what is made: their events can say how long something is.
+    once: Vec<usize>,
     types: usize,
     /// True inside of what repeats.
     repeats: bool,
@@ -63,7 +65,8 @@ struct Maker<'r> {
 /// Returns a random rule without the clauses that choose among matches.
 pub(super) fn rule(random: &mut Random) -> Rule {
     let types = 2 + random.below(3);
-    let mut maker = Maker { random, steps: 0, known: Vec::new(), types, repeats: false };
+    let mut maker =
+        Maker { random, steps: 0, known: Vec::new(), once: Vec::new(), types, repeats: false };
     let leading = maker.random.one_in(12).then(|| maker.tests(3)).map(|tests| (tests, 0));
     let parts = if maker.random.one_in(8) && leading.is_none() {
         maker.branches(2)
@@ -72,11 +75,11 @@ pub(super) fn rule(random: &mut Random) -> Rule {
     };
     let leading = leading.map(|(tests, _)| (tests, maker.random.between(1, 4)));
     let without = if maker.random.one_in(8) { maker.tests(2) } else { Vec::new() };
-    let mut within = maker.random.one_in(2).then(|| maker.random.between(2, 14));
+    let mut within = maker.random.one_in(2).then(|| maker.length(2, 14));
     if let Parts::Sequence(items) = &parts
         && let Some(Kind::Not { time: None, .. }) = items.last().map(|item| &item.kind)
     {
-        within = within.or(Some(9));
+        within = within.or(Some(Length::Millis(9)));
     }
     let from = maker.random.one_in(3).then(|| (0..types).collect());
     Rule {
@@ -110,7 +113,7 @@ impl Maker<'_> {
             let follows = items.last().is_some_and(|item| !item.is_not() && !item.may_be_empty());
             let is_last = number + 1 == count;
             if follows && self.random.one_in(4) && (top || !is_last) {
-                items.push(self.not(top && is_last));
+                items.extend(self.row_of_nots());
             } else {
                 items.push(self.item(depth));
             }
@@ -133,17 +136,34 @@ impl Maker<'_> {
         if !self.random.one_in(8) {
             return Gap::NONE;
         }
-        let least = self.random.one_in(2).then(|| self.random.between(1, 3));
-        let most = self.random.one_in(2).then(|| least.unwrap_or(0) + self.random.between(0, 4));
+        let least = self.random.one_in(2).then(|| self.length(1, 3));
+        let from = if let Some(Length::Millis(least)) = least { least } else { 0 };
+        let most = self.random.one_in(2).then(|| self.length(from, from + 4));
         Gap { least, most }
     }
 
-    fn not(&mut self, is_last: bool) -> Item {
+    /// A length of time from a range, or one that an event says.
+    fn length(&mut self, least: i64, most: i64) -> Length {
+        if !self.once.is_empty() && self.random.one_in(5) {
+            return Length::Said(self.random.pick(&self.once));
+        }
+        Length::Millis(self.random.between(least, most))
+    }
+
+    /// A `not`, or up to three in a row.
+    fn row_of_nots(&mut self) -> Vec<Item> {
+        let mut row = vec![self.not()];
+        while row.len() < 3 && self.random.one_in(4) {
+            row.push(self.not());
+        }
+        row
+    }
+
+    fn not(&mut self) -> Item {
         let tests = self.tests(2);
-        let time = self.random.one_in(3).then(|| self.random.between(1, 6));
+        let time = self.random.one_in(3).then(|| self.length(1, 6));
         let arrow =
             if time.is_none() && self.random.one_in(4) { Arrow::Next } else { Arrow::Relaxed };
-        let _ = is_last;
         Item { arrow, gap: Gap::NONE, kind: Kind::Not { tests, time, repeat: false } }
     }
 
@@ -187,25 +207,26 @@ impl Maker<'_> {
         self.repeats = outside;
         let quantifier = self.with_until(quantifier);
         let without = if self.random.one_in(10) { self.tests(2) } else { Vec::new() };
-        let within = self.random.one_in(8).then(|| self.random.between(2, 6));
+        let within = self.random.one_in(8).then(|| self.length(2, 6));
         Kind::Group { body: Body { parts, without, within }, quantifier }
     }
 
     fn branches(&mut self, depth: usize) -> Parts {
         let count = if self.random.one_in(3) { 3 } else { 2 };
         let mut branches = Vec::new();
+        let before = self.once.len();
+        let mut inside = Vec::new();
         for _ in 0..count {
             if self.random.one_in(5) {
-                branches.push(Branch::Silence {
-                    tests: self.tests(2),
-                    time: self.random.between(2, 7),
-                });
+                branches.push(Branch::Silence { tests: self.tests(2), time: self.length(2, 7) });
             } else {
                 let mut items = self.sequence(depth.min(1), false);
                 repair_branch(&mut items);
                 branches.push(Branch::Sequence(items));
             }
+            inside.extend(self.once.drain(before..));
         }
+        self.once.extend(inside);
         Parts::Branches { branches, need: 1 + self.random.below(count) }
     }
 
@@ -213,6 +234,9 @@ impl Maker<'_> {
         let id = self.steps;
         self.steps += 1;
         self.known.push(Known { id, several });
+        if !several {
+            self.once.push(id);
+        }
         id
     }
 

@@ -15,6 +15,20 @@ pub(super) struct Event {
     pub(super) key: Option<i64>,
 }
 
+impl Event {
+    /// Returns the value of its field `wait`, in milliseconds: some are null, negative or zero.
+    pub(super) fn wait(&self) -> Option<i64> {
+        self.v.map(|v| 2 * v - 2)
+    }
+}
+
+/// A length of time: in milliseconds, or what the event of a step says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Length {
+    Millis(i64),
+    Said(usize),
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Arrow {
     Relaxed,
@@ -115,18 +129,12 @@ impl Quantifier {
 /// The bound on the time from the event before, both ends included.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Gap {
-    pub(super) least: Option<i64>,
-    pub(super) most: Option<i64>,
+    pub(super) least: Option<Length>,
+    pub(super) most: Option<Length>,
 }
 
 impl Gap {
     pub(super) const NONE: Gap = Gap { least: None, most: None };
-
-    /// Returns the gap that keeps both bounds.
-    pub(super) fn and(self, other: Gap) -> Gap {
-        let most = [self.most, other.most].into_iter().flatten().min();
-        Gap { least: self.least.max(other.least), most }
-    }
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -147,7 +155,7 @@ pub(super) enum Kind {
     /// With the arrow `next`, it concerns the next event only.
     Not {
         tests: Vec<Test>,
-        time: Option<i64>,
+        time: Option<Length>,
         repeat: bool,
     },
     Group {
@@ -161,7 +169,7 @@ pub(super) enum Kind {
 pub(super) struct Body {
     pub(super) parts: Parts,
     pub(super) without: Vec<Test>,
-    pub(super) within: Option<i64>,
+    pub(super) within: Option<Length>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -177,7 +185,7 @@ pub(super) enum Parts {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Branch {
     Sequence(Vec<Item>),
-    Silence { tests: Vec<Test>, time: i64 },
+    Silence { tests: Vec<Test>, time: Length },
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -331,7 +339,7 @@ impl Display for Rule {
         }
         write!(f, "{}", inside(&self.body))?;
         if let Some(within) = self.body.within {
-            write!(f, " within {within}ms")?;
+            write!(f, " within {within}")?;
         }
         match self.skip {
             Skip::None => write!(f, " skip none")?,
@@ -380,7 +388,7 @@ fn inside(body: &Body) -> String {
 fn branch(branch: &Branch) -> String {
     match branch {
         Branch::Sequence(items) => sequence(items),
-        Branch::Silence { tests, time } => format!("not {} for {time}ms", choice(tests)),
+        Branch::Silence { tests, time } => format!("not {} for {time}", choice(tests)),
     }
 }
 
@@ -389,7 +397,7 @@ fn sequence(items: &[Item]) -> String {
     for (number, item) in items.iter().enumerate() {
         if number > 0 {
             text += " ->";
-            let end = |end: Option<i64>| end.map(|end| format!("{end}ms")).unwrap_or_default();
+            let end = |end: Option<Length>| end.map(|end| end.to_string()).unwrap_or_default();
             if item.gap != Gap::NONE {
                 let _ = write!(text, "[{}..{}]", end(item.gap.least), end(item.gap.most));
             }
@@ -411,17 +419,26 @@ impl Display for Item {
             Kind::Not { tests, time, repeat } => {
                 write!(f, "not {}", choice(tests))?;
                 if let Some(time) = time {
-                    write!(f, " for {time}ms")?;
+                    write!(f, " for {time}")?;
                 }
                 f.write_str(if *repeat { " repeat" } else { "" })
             }
             Kind::Group { body, quantifier } => {
                 write!(f, "({}", inside(body))?;
                 if let Some(within) = body.within {
-                    write!(f, " within {within}ms")?;
+                    write!(f, " within {within}")?;
                 }
                 write!(f, "){quantifier}")
             }
+        }
+    }
+}
+
+impl Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Length::Millis(millis) => write!(f, "{millis}ms"),
+            Length::Said(step) => write!(f, "s{step}.wait"),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Smaller cases.
 
-use super::rule::{Arrow, Body, Branch, Event, Gap, Item, Kind, Parts, Quantifier, Rule, Test};
+use super::rule::{
+    Arrow, Body, Branch, Event, Gap, Item, Kind, Length, Parts, Quantifier, Rule, Test,
+};
 
 /// A rule and a stream.
 #[derive(Clone, Debug)]
@@ -75,6 +77,9 @@ fn smaller_bodies(body: &Body) -> Vec<Body> {
     if body.within.is_some() {
         found.push(Body { within: None, ..body.clone() });
     }
+    for within in smaller_lengths(body.within) {
+        found.push(Body { within: Some(within), ..body.clone() });
+    }
     match &body.parts {
         Parts::Sequence(items) => {
             for items in smaller_sequences(items) {
@@ -111,10 +116,13 @@ fn smaller_branches(branches: &[Branch], need: usize) -> Vec<Parts> {
             Branch::Sequence(items) => {
                 smaller_sequences(items).into_iter().map(Branch::Sequence).collect()
             }
-            Branch::Silence { tests, time } => smaller_tests(tests)
-                .into_iter()
-                .map(|tests| Branch::Silence { tests, time: *time })
-                .collect(),
+            Branch::Silence { tests, time } => {
+                let tests_of = smaller_tests(tests).into_iter();
+                let with_tests = tests_of.map(|tests| Branch::Silence { tests, time: *time });
+                let times = smaller_lengths(Some(*time)).into_iter();
+                let with_time = times.map(|time| Branch::Silence { tests: tests.clone(), time });
+                with_tests.chain(with_time).collect()
+            }
         };
         for branch in smaller {
             let mut branches = branches.to_vec();
@@ -148,6 +156,14 @@ fn smaller_items(item: &Item) -> Vec<Vec<Item>> {
     let mut found = Vec::new();
     if item.gap != Gap::NONE {
         found.push(vec![Item { gap: Gap::NONE, ..item.clone() }]);
+        for least in smaller_lengths(item.gap.least) {
+            let gap = Gap { least: Some(least), ..item.gap };
+            found.push(vec![Item { gap, ..item.clone() }]);
+        }
+        for most in smaller_lengths(item.gap.most) {
+            let gap = Gap { most: Some(most), ..item.gap };
+            found.push(vec![Item { gap, ..item.clone() }]);
+        }
     }
     if item.arrow != Arrow::Relaxed {
         found.push(vec![Item { arrow: Arrow::Relaxed, ..item.clone() }]);
@@ -167,6 +183,10 @@ fn smaller_items(item: &Item) -> Vec<Vec<Item>> {
             if time.is_some() {
                 let tests = tests.clone();
                 found.push(with(Kind::Not { tests, time: None, repeat: false }));
+            }
+            for time in smaller_lengths(*time) {
+                let (tests, time) = (tests.clone(), Some(time));
+                found.push(with(Kind::Not { tests, time, repeat: *repeat }));
             }
             for tests in smaller_tests(tests) {
                 found.push(with(Kind::Not { tests, time: *time, repeat: *repeat }));
@@ -208,6 +228,12 @@ fn smaller_quantifiers(quantifier: &Quantifier) -> Vec<Quantifier> {
         found.push(Quantifier { min: quantifier.min - 1, ..quantifier.clone() });
     }
     found
+}
+
+/// Returns a length that no event says, in the place of one that an event says.
+fn smaller_lengths(length: Option<Length>) -> Vec<Length> {
+    let said = length.filter(|length| matches!(length, Length::Said(_)));
+    said.map(|_| vec![Length::Millis(2)]).unwrap_or_default()
 }
 
 fn smaller_tests(tests: &[Test]) -> Vec<Vec<Test>> {
