@@ -3,42 +3,27 @@
 use super::assign::{Content, Node, captures_of, events_of, events_of_content, events_of_node};
 use super::branches::Choice;
 use super::evaluate::{Capture, Context};
+use super::moment::Moment;
 use super::rule::{Arrow, Body, Event, Gap, Item, Kind, Length, Parts, Quantifier, Rule, Test};
 
 /// The first broken condition.
 pub(super) type Verdict = Result<(), &'static str>;
-
-/// When a match is reported.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Moment {
-    pub(super) time: i64,
-    /// For a deadline that has passed already when an event says it, that event: it comes right
-    /// after the event. Other deadlines come before the events of their time.
-    pub(super) after: Option<usize>,
-    /// The event that completes it; none for a deadline.
-    pub(super) event: Option<usize>,
-}
-
-impl Moment {
-    /// Returns what orders moments: the time, and the place among the events of that time.
-    pub(super) fn place(self) -> (i64, usize) {
-        let after = |event: usize| 2 * event + 1;
-        let place = self.event.map(after).or(self.after.map(|event| after(event) + 1));
-        (self.time, place.unwrap_or(0))
-    }
-}
 
 /// A match: the captured events in order, and the moment.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Match {
     pub(super) captures: Vec<Capture>,
     pub(super) moment: Moment,
+    /// The number of the report of a silence that repeats, or 1.
+    pub(super) repetition: i64,
 }
 
 /// An assignment with what it is judged by.
 pub(super) struct Judge<'a> {
     pub(super) events: &'a [Event],
     pub(super) captures: &'a [Capture],
+    /// The number of the report of a silence that repeats, or 1.
+    pub(super) repetition: i64,
 }
 
 /// How the first event of a part follows; no arrow where the pattern begins.
@@ -52,7 +37,7 @@ pub(super) struct Lead {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Bounds {
     least: Option<i64>,
-    most: Option<i64>,
+    pub(super) most: Option<i64>,
 }
 
 impl Bounds {
@@ -68,7 +53,7 @@ impl Bounds {
 /// The time at which `within` runs out.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Deadline {
-    time: i64,
+    pub(super) time: i64,
     /// The event that says how long: "It holds from that event on."
     said_by: Option<usize>,
 }
@@ -121,21 +106,21 @@ struct PendingNot<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct OpenLoop<'a> {
     /// What could be taken: the step, or what a repetition of the group can begin with.
-    heads: Vec<&'a Test>,
-    quantifier: &'a Quantifier,
+    pub(super) heads: Vec<&'a Test>,
+    pub(super) quantifier: &'a Quantifier,
     /// The `until` of the group around it.
-    group_until: &'a [Test],
-    lead: Lead,
+    pub(super) group_until: &'a [Test],
+    pub(super) lead: Lead,
     /// The loop's first event.
-    first: Option<usize>,
+    pub(super) first: Option<usize>,
     /// The last event of the loop, or before it.
-    last: Option<usize>,
+    pub(super) last: Option<usize>,
     min_time: Option<i64>,
     /// The end of a silence beside other branches: what comes before it is skipped.
     done_at: Option<i64>,
     deadline: Option<Deadline>,
     /// True if something of the pattern can follow, a further repetition of a group included.
-    followed: bool,
+    pub(super) followed: bool,
     /// The events of the loop that may come later: they are its own.
     own: Vec<usize>,
 }
@@ -189,7 +174,7 @@ pub(super) struct Cursor<'a> {
     not_from: Option<usize>,
     not_own: Vec<usize>,
     nots: Vec<PendingNot<'a>>,
-    open: Vec<OpenLoop<'a>>,
+    pub(super) open: Vec<OpenLoop<'a>>,
 }
 
 impl<'a> Cursor<'a> {
@@ -237,16 +222,17 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Judges an assignment to the whole pattern.
+/// Judges an assignment to the whole pattern, at a report of a silence that repeats.
 pub(super) fn judge(
     rule: &Rule,
     events: &[Event],
     content: &Content,
+    repetition: i64,
 ) -> Result<Match, &'static str> {
     let mut captures = Vec::new();
     captures_of(&rule.body, content, &mut captures);
     captures.sort_unstable();
-    let judge = Judge { events, captures: &captures };
+    let judge = Judge { events, captures: &captures, repetition };
     let (Some(first), Some(last)) = (captures.first(), captures.last()) else {
         return Err("nothing is captured");
     };
@@ -267,9 +253,9 @@ pub(super) fn judge(
     };
     let cursor = judge.content(&rule.body, content, Cursor::start(), lead, place)?;
     let moment = judge.moment(rule, &cursor, first, last)?;
-    judge.ending(&cursor, moment)?;
-    judge.pattern_without(&rule.body.without, first, last, moment)?;
-    Ok(Match { captures: captures.clone(), moment })
+    judge.ending(rule, &cursor, moment)?;
+    judge.pattern_without(rule, (first, last), moment)?;
+    Ok(Match { captures: captures.clone(), moment, repetition })
 }
 
 impl<'a> Judge<'a> {
@@ -323,7 +309,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Returns the end of `within` from an event on.
-    fn deadline(&self, first: usize, within: Length) -> Deadline {
+    pub(super) fn deadline(&self, first: usize, within: Length) -> Deadline {
         let said_by = match within {
             Length::Millis(_) => None,
             Length::Said(step) => self.captured_as(step),
@@ -332,7 +318,7 @@ impl<'a> Judge<'a> {
     }
 
     /// True if `within` bounds the pattern: "nothing where that step captured nothing".
-    fn is_known(&self, within: Length) -> bool {
+    pub(super) fn is_known(&self, within: Length) -> bool {
         match within {
             Length::Millis(_) => true,
             Length::Said(step) => self.captured_as(step).is_some(),
@@ -394,7 +380,10 @@ impl<'a> Judge<'a> {
             let own = Lead { arrow: Some(item.arrow), gap };
             let lead = if number == 0 { lead } else { own };
             cursor = match (&item.kind, node) {
-                (Kind::Not { tests, time, .. }, _) => self.not(item.arrow, tests, *time, cursor)?,
+                (Kind::Not { tests, time, repeat }, _) => {
+                    let time = time.map(|time| self.silence(time, *repeat)).transpose()?;
+                    self.not(item.arrow, tests, time, cursor)?
+                }
                 (Kind::Step { test, quantifier, .. }, Node::Step(events)) => {
                     self.step((test, quantifier), events, cursor, lead, place)?
                 }
@@ -408,11 +397,21 @@ impl<'a> Judge<'a> {
         Ok(cursor)
     }
 
+    /// "It reports what `not b for 5s`, `for 10s`, `for 15s` and so on would report one after the
+    /// other." "Where an event says that it is no time at all, it is reported once."
+    fn silence(&self, time: Length, repeat: bool) -> Result<i64, &'static str> {
+        let time = self.length(time);
+        if self.repetition > 1 && repeat && time == 0 {
+            return Err("no time at all");
+        }
+        Ok(if repeat { time * self.repetition } else { time })
+    }
+
     fn not(
         &self,
         arrow: Arrow,
         tests: &'a [Test],
-        time: Option<Length>,
+        time: Option<i64>,
         mut cursor: Cursor<'a>,
     ) -> Result<Cursor<'a>, &'static str> {
         let Some(last) = cursor.last else { return Err("a `not` with nothing before it") };
@@ -430,7 +429,7 @@ impl<'a> Judge<'a> {
             // comes five seconds after the event before it, or later, and no `b` in those five
             // seconds." "The silence begins with the last event before it." Several follow each
             // other.
-            let (from, end) = (cursor.base, cursor.base + self.length(time));
+            let (from, end) = (cursor.base, cursor.base + time);
             let broken = self
                 .until_time(Some(last), end)
                 .any(|event| self.time(event) >= from && self.fits_any(tests, event));
@@ -439,6 +438,8 @@ impl<'a> Judge<'a> {
             }
             cursor.base = end;
             cursor.min_time = Some(end);
+            // A `not` without a time behind it begins when it is over.
+            (cursor.not_from, cursor.not_own) = (Some(last), Vec::new());
         } else {
             // "forbids any event that fits it after the event before it"; after a loop "from the
             // loop's first event on".
@@ -595,7 +596,7 @@ impl<'a> Judge<'a> {
     }
 
     /// "up to the first event captured after it, except that event itself"
-    fn nots(&self, cursor: &Cursor<'_>, event: usize) -> Verdict {
+    pub(super) fn nots(&self, cursor: &Cursor<'_>, event: usize) -> Verdict {
         let broken = |not: &PendingNot<'_>| {
             (not.from + 1..event).any(|other| {
                 !not.own.contains(&other)
@@ -735,114 +736,6 @@ impl<'a> Judge<'a> {
         let broken =
             (first..last).any(|event| !events.contains(&event) && self.fits_any(tests, event));
         if broken { Err("without of a group") } else { Ok(()) }
-    }
-
-    /// When the match is reported.
-    fn moment(
-        &self,
-        rule: &Rule,
-        cursor: &Cursor<'_>,
-        first: usize,
-        last: usize,
-    ) -> Result<Moment, &'static str> {
-        let within = rule.body.within.filter(|within| self.is_known(*within));
-        let expiry = within.map(|within| self.deadline(first, within).time);
-        // "An event exactly `within` after the first is too late."
-        if expiry.is_some_and(|expiry| self.time(last) >= expiry) {
-            return Err("within");
-        }
-        let at_event =
-            |event: usize| Moment { time: self.time(event), after: None, event: Some(event) };
-        let at_deadline = |time: i64| {
-            let after = (time == self.time(last)).then_some(last);
-            Moment { time, after, event: None }
-        };
-        let not = match &rule.body.parts {
-            Parts::Sequence(items) => items.last().map(|item| (item.arrow, &item.kind)),
-            Parts::Branches { .. } => None,
-        };
-        let moment = match not {
-            Some((Arrow::Next, Kind::Not { .. })) => {
-                if last + 1 >= self.events.len() {
-                    return Err("no next event");
-                }
-                at_event(last + 1)
-            }
-            // "`not b for 10s` at the end is reported when the ten seconds are over"
-            Some((_, Kind::Not { time: Some(_), .. })) => at_deadline(cursor.base),
-            // "Without `for`, it needs `within`, and is reported when that runs out."
-            Some((_, Kind::Not { time: None, .. })) => {
-                let time = expiry.ok_or("no within")?;
-                // "A silence is reported when it is over, or not at all." In a row, this one begins
-                // when those before it are over.
-                if cursor.min_time.is_some_and(|over| over >= time) {
-                    return Err("timeout");
-                }
-                return Ok(at_deadline(time));
-            }
-            // "The match is reported at that time if nothing else is waited for."
-            _ => match cursor.done_at {
-                Some(time) if cursor.is_silent || time > self.time(last) => at_deadline(time),
-                _ => at_event(last),
-            },
-        };
-        // "If `within` runs out at or before the moment at which the silence is over, the partial
-        // match times out."
-        if expiry.is_some_and(|expiry| moment.time >= expiry) {
-            return Err("timeout");
-        }
-        Ok(moment)
-    }
-
-    /// Returns the end of the events that come up to a moment.
-    fn end_of(&self, moment: Moment) -> usize {
-        let before = || self.events.iter().take_while(|event| event.time < moment.time).count();
-        moment.event.or(moment.after).map_or_else(before, |event| event + 1)
-    }
-
-    /// What is open when the match is reported.
-    fn ending(&self, cursor: &Cursor<'_>, moment: Moment) -> Verdict {
-        let end = self.end_of(moment);
-        if moment.event.is_none() {
-            self.nots(cursor, end)?;
-        }
-        for open in &cursor.open {
-            let start = open.last.map_or(0, |last| last + 1);
-            // A match that waits for a silence has taken what its loop can take.
-            if (start..end).any(|event| !self.is_captured(event) && self.could_take(open, event)) {
-                return Err("greedy at the end");
-            }
-        }
-        // "Where everything after a greedy loop can be left out, a further repetition of a group
-        // around it included, an event that fits the loop completes no match."
-        let Some(event) = moment.event.filter(|event| self.is_captured(*event)) else {
-            return Ok(());
-        };
-        let fits = |open: &OpenLoop<'_>| {
-            self.fits_some(&open.heads, event)
-                && !self.fits_any(&open.quantifier.until, event)
-                && !self.fits_any(open.group_until, event)
-        };
-        if cursor.open.iter().any(|open| open.followed && fits(open)) {
-            return Err("an event that fits the loop completes nothing");
-        }
-        Ok(())
-    }
-
-    /// "`without x` forbids an `x` from the first event of a match to its last ..; where a `not` is
-    /// last, it holds up to the moment at which the match is reported." "An event that the match
-    /// captures is no violation."
-    fn pattern_without(
-        &self,
-        tests: &[Test],
-        first: usize,
-        last: usize,
-        moment: Moment,
-    ) -> Verdict {
-        let end = self.end_of(moment).max(last + 1);
-        let broken =
-            (first..end).any(|event| !self.is_captured(event) && self.fits_any(tests, event));
-        if broken { Err("without") } else { Ok(()) }
     }
 }
 

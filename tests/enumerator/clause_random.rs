@@ -145,6 +145,7 @@ impl ClauseRule {
             Emitted::Count => format!("count(s{step})"),
             Emitted::SetCount => String::from("matches.count"),
             Emitted::SetSum => format!("matches.sum(s{step}.v)"),
+            Emitted::Repetition => String::from("match.repetition"),
         }
     }
 }
@@ -178,6 +179,10 @@ pub(super) fn rules_with_partials(random: &mut Random) -> Vec<ClauseRule> {
         rule.limit = Some((1 + random.below(4), gives_way));
     }
     rule.rule.timeouts = rule.limit.is_none() || random.one_in(2);
+    if rule.limit.is_none() && rule.rule.skip != Skip::None && random.one_in(2) {
+        rule.rule.ordered = true;
+        rule.rule.timeouts = random.one_in(2);
+    }
     vec![rule]
 }
 
@@ -221,8 +226,10 @@ fn with_clauses(random: &mut Random, mut rule: Rule, feeds: Option<usize>) -> Cl
             ("size", Emitted::SetCount),
             ("sums", Emitted::SetSum),
             ("k", Emitted::Key),
+            ("number", Emitted::Repetition),
         ];
-        all.to_vec()
+        let count = if rule.to_string().contains(" repeat") { all.len() } else { all.len() - 1 };
+        all[..count].to_vec()
     };
     let (fields, last) = (emit.len(), ClauseRule::new(rule));
     let mut made = ClauseRule { subject: random.pick(&steps), emit, feeds, ..last };
@@ -339,7 +346,9 @@ fn smaller_clauses(rule: &ClauseRule) -> Vec<ClauseRule> {
     with(rule.once.is_some(), &|rule| rule.once = None);
     with(rule.limit.is_some(), &|rule| rule.limit = None);
     with(rule.rule.report != Report::All, &|rule| rule.rule.report = Report::All);
-    with(rule.rule.skip != Skip::None, &|rule| rule.rule.skip = Skip::None);
+    let has_skip = rule.rule.skip != Skip::None && !rule.rule.ordered;
+    with(has_skip, &|rule| rule.rule.skip = Skip::None);
+    with(rule.rule.ordered, &|rule| rule.rule.ordered = false);
     let is_read = rule.having.is_some() || rule.suppress.is_some() || rule.feeds.is_some();
     with(!rule.emit.is_empty() && !is_read, &|rule| rule.emit.clear());
     found

@@ -33,6 +33,7 @@ pub(super) enum Emitted {
     Count,
     SetCount,
     SetSum,
+    Repetition,
 }
 
 /// `having FIELD < VALUE`.
@@ -116,6 +117,14 @@ pub(super) struct Placed {
     pub(super) values: Vec<Option<i64>>,
 }
 
+impl Placed {
+    /// Returns what orders the outputs of one rule and moment: "first the timeouts, then the
+    /// matches", "by the beginning of the match".
+    fn turn(&self) -> (bool, Position) {
+        (self.output.fate != Fate::Timeout, self.begin)
+    }
+}
+
 /// A match, or a timeout, of the stream of one key.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
@@ -125,6 +134,8 @@ pub(super) struct Found {
     /// The event that it comes right after, if that is a deadline which has passed already.
     pub(super) after: Option<usize>,
     pub(super) event: Option<usize>,
+    /// The number of the report of a silence that repeats, or 1.
+    pub(super) repetition: i64,
 }
 
 /// Returns all outputs of a rule up to a time; none if there are too many assignments to look at,
@@ -152,10 +163,10 @@ pub(super) fn outputs(
         let of_key: Vec<StreamEvent> = of_key.map(|one| (*one).clone()).collect();
         placed.extend(outputs_of_key((number, rule), key, &of_key, end)?);
     }
-    // "At one time, results of deadlines come first, .. by the beginning of the match. Next come the
-    // matches that events complete, in the order in which the events arrived, .. and then by the
-    // beginning of the match."
-    placed.sort_by_key(|one| (one.when, one.begin));
+    // "At one time, results of deadlines come first, .. first the timeouts, then the matches, each by
+    // the beginning of the match. Next come the matches that events complete, in the order in which
+    // the events arrived, .. and then by the beginning of the match."
+    placed.sort_by_key(|one| (one.when, one.turn()));
     Some(decide(rule, placed))
 }
 
@@ -171,7 +182,7 @@ pub(super) fn chosen_of_key(
     stream.retain(|one| types.contains(&one.event.ty));
     stream.retain(|one| !rule.keyed || one.event.key == key);
     let mut placed = outputs_of_key((0, rule), key, &stream, end)?;
-    placed.sort_by_key(|one| (one.when, one.begin));
+    placed.sort_by_key(|one| (one.when, one.turn()));
     Some(placed.into_iter().map(|one| one.output).collect())
 }
 
@@ -183,7 +194,7 @@ fn outputs_of_key(
     end: i64,
 ) -> Option<Vec<Placed>> {
     let events: Vec<Event> = stream.iter().map(|one| one.event.clone()).collect();
-    let found = if rule.rule.timeouts || rule.limit.is_some() {
+    let found = if rule.rule.timeouts || rule.rule.ordered || rule.limit.is_some() {
         partials::found(rule, &events, end)?
     } else {
         let matches = all_matches(&rule.rule, &events, end)?.into_iter().map(|one| Found {
@@ -192,6 +203,7 @@ fn outputs_of_key(
             time: one.moment.time,
             after: one.moment.after,
             event: one.moment.event,
+            repetition: one.repetition,
         });
         skipped(rule.rule.skip, matches.collect())
     };
@@ -216,7 +228,11 @@ fn skipped(skip: Skip, matches: Vec<Found>) -> Vec<Found> {
     let mut left: Vec<Found> = Vec::new();
     for one in matches {
         let begin = one.captures[0].0;
-        if !left.iter().any(|earlier| drops(skip, &earlier.captures, begin)) {
+        // "A match does not drop its own repetition. That of another one goes where `skip` says so."
+        let drops_it = |earlier: &Found| {
+            earlier.captures != one.captures && drops(skip, &earlier.captures, begin)
+        };
+        if !left.iter().any(drops_it) {
             left.push(one);
         }
     }
@@ -317,6 +333,8 @@ impl SetOfMatches<'_> {
             // "`matches.count`, `matches.sum(X.f)` .. are over the whole set. Each match of the set
             // adds each event that it captured as X."
             Emitted::SetCount => i64::try_from(self.set.len()).ok(),
+            // "`match.repetition` is its number, from 1."
+            Emitted::Repetition => Some(found.repetition),
             Emitted::SetSum => Some(self.set.iter().flat_map(values).sum()),
         }
     }
@@ -399,7 +417,7 @@ pub(super) fn all_outputs(
         all.extend(outputs((number, &rules[number]), &stream, end)?);
     }
     // "by rule and then by the beginning of the match"
-    all.sort_by_key(|one| (one.when, one.output.rule, one.begin));
+    all.sort_by_key(|one| (one.when, one.output.rule, one.turn()));
     Some(all.into_iter().map(|one| one.output).collect())
 }
 

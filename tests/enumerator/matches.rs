@@ -1,6 +1,6 @@
 //! All matches of a rule over a stream, in order.
 
-use super::assign::Assigner;
+use super::assign::{Assigner, Content};
 use super::check::{Match, judge};
 use super::plain::plain;
 use super::rule::{Event, Kind, Mode, Parts, Rule};
@@ -17,8 +17,15 @@ pub(super) fn all_matches(rule: &Rule, events: &[Event], end: i64) -> Option<Vec
     if assigner.too_many {
         return None;
     }
-    let judged = contents.iter().filter_map(|(content, _)| judge(rule, events, content).ok());
-    let mut matches: Vec<Match> = judged.filter(|found| found.moment.time <= end).collect();
+    let reports = |content: &Content| {
+        let all = (1..).map_while(|number| judge(rule, events, content, number).ok());
+        let repeats = repeats(rule);
+        all.take(if repeats { usize::MAX } else { 1 })
+            .take_while(|found| found.moment.time <= end)
+            .collect::<Vec<_>>()
+    };
+    let mut matches: Vec<Match> =
+        contents.iter().flat_map(|(content, _)| reports(content)).collect();
     matches.sort_by(in_order);
     // "Nothing is reported twice."
     matches.dedup();
@@ -26,6 +33,12 @@ pub(super) fn all_matches(rule: &Rule, events: &[Event], end: i64) -> Option<Vec
         matches = without_ended_loops(&matches, events);
     }
     Some(matches)
+}
+
+/// True for a last silence that is reported again and again.
+fn repeats(rule: &Rule) -> bool {
+    let Parts::Sequence(items) = &rule.body.parts else { return false };
+    matches!(items.last().map(|item| &item.kind), Some(Kind::Not { repeat: true, .. }))
 }
 
 /// "Results are ordered by event time. At one time, results of deadlines come first .. Next come

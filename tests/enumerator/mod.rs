@@ -8,8 +8,7 @@
 //!
 //! `clauses` chooses among all matches as `skip`, `report`, `having`, `suppress` and `once` say, for
 //! each key, and lets rules feed rules. `partials` lists the partial matches of plain patterns, for
-//! timeouts and `limit`. `ordered` is left out: the page does not say at which time a match is
-//! reported that an event of another one releases.
+//! timeouts, `limit` and `ordered`. `excluded` names the shapes that are left out.
 //!
 //! `KLEENE_HUNT_CASES=1000000 KLEENE_HUNT_SEED=7 cargo test --test matching enumerator` looks
 //! longer; a failure prints the smallest case and its seed.
@@ -26,9 +25,9 @@ mod evaluate;
 mod excluded;
 mod hunt;
 mod matches;
+mod moment;
 mod partials;
 mod plain;
 mod random;
-#[expect(dead_code, reason = "`longest` is printed, and not generated yet")]
 mod rule;
 mod shrink;

@@ -230,73 +230,110 @@ fn in_order(list: &List) -> (usize, Reverse<usize>, Vec<Capture>) {
 /// the page does not say which of them gives way.
 pub(super) fn found(rule: &ClauseRule, events: &[Event], end: i64) -> Option<Vec<Found>> {
     let plain = of_rule(&rule.rule, events)?;
-    let lists = plain.lists()?;
-    // The lists that are open.
-    let mut open: Vec<usize> = Vec::new();
-    let mut found = Vec::new();
+    let lists = &plain.lists()?;
+    let (open, waiting) = (Vec::new(), Vec::new());
+    let mut course = Course { rule, plain: &plain, lists, open, waiting, found: Vec::new() };
     for event in 0..events.len() {
-        let timeouts = time_out(&plain, &lists, &mut open, plain.time(event));
-        found.extend(timeouts.into_iter().filter(|_| rule.rule.timeouts));
+        course.time_out(plain.time(event));
+        course.meet(event)?;
+    }
+    course.time_out(end);
+    assert_same_matches(rule, events, end, &course.found);
+    Some(course.found)
+}
+
+/// The lists in the course of the stream.
+struct Course<'a> {
+    rule: &'a ClauseRule,
+    plain: &'a Plain<'a>,
+    lists: &'a [List],
+    /// The lists that are open.
+    open: Vec<usize>,
+    /// The complete lists that wait for older ones (`ordered`).
+    waiting: Vec<usize>,
+    found: Vec<Found>,
+}
+
+impl Course<'_> {
+    /// Lets an event come.
+    fn meet(&mut self, event: usize) -> Option<()> {
+        let Course { plain, lists, .. } = *self;
         let born = |list: &List| {
-            list.last() == event && list.parent.is_none_or(|parent| open.contains(&parent))
+            list.last() == event && list.parent.is_none_or(|parent| self.open.contains(&parent))
         };
         let numbers = 0..lists.len();
         let mut born: Vec<usize> = numbers.filter(|number| born(&lists[*number])).collect();
-        open.retain(|number| plain.waits_on(&lists[*number], event));
+        self.open.retain(|number| plain.waits_on(&lists[*number], event));
         born.sort_by_key(|number| in_order(&lists[*number]));
-        open.extend(born.iter().filter(|number| !plain.is_complete(&lists[**number])));
-        let before_skip = open.len();
-        let mut reported: Vec<&[Capture]> = Vec::new();
-        for number in born.into_iter().filter(|number| plain.is_complete(&lists[*number])) {
-            let list = &lists[number];
-            if reported.iter().any(|earlier| drops(rule.rule.skip, earlier, list.begin())) {
-                continue;
-            }
-            reported.push(&list.captures);
-            open.retain(|other| !drops(rule.rule.skip, &list.captures, lists[*other].begin()));
-            let (captures, time) = (list.captures.clone(), plain.time(event));
-            found.push(Found {
-                is_timeout: false,
-                captures,
-                time,
-                after: None,
-                event: Some(event),
-            });
-        }
-        if let Some((most, gives_way)) = rule.limit {
+        let (complete, begun): (Vec<usize>, Vec<usize>) =
+            born.into_iter().partition(|number| plain.is_complete(&lists[*number]));
+        self.open.extend(begun);
+        let before_skip = self.open.len();
+        self.report(complete, plain.time(event), Some(event));
+        if let Some((most, gives_way)) = self.rule.limit {
             // `limit-before-skip`: the page does not say if what a match drops counts at the event
             // that completes the match. The engine counts it.
-            if open.len() < before_skip && before_skip > most && !includes("limit-before-skip") {
+            let is_less = self.open.len() < before_skip;
+            if is_less && before_skip > most && !includes("limit-before-skip") {
                 return None;
             }
-            give_way(&lists, &mut open, most, gives_way)?;
+            give_way(lists, &mut self.open, most, gives_way)?;
+        }
+        Some(())
+    }
+
+    /// Lets time pass: "each partial match that runs out of time is reported. It is reported when
+    /// time passes the deadline, and carries the deadline as its time."
+    fn time_out(&mut self, time: i64) {
+        let Course { plain, lists, .. } = *self;
+        let deadline = |number: &usize| plain.deadline(&lists[*number]);
+        while let Some(next) = self.open.iter().map(deadline).min().filter(|next| *next <= time) {
+            let is_over = |number: &usize| deadline(number) == next;
+            let mut over: Vec<usize> = self.open.iter().copied().filter(is_over).collect();
+            self.open.retain(|number| !is_over(number));
+            over.sort_by_key(|number| in_order(&lists[*number]));
+            if self.rule.rule.timeouts {
+                let output = |number: &usize| self.output(*number, next, None, true);
+                let outputs: Vec<Found> = over.iter().map(output).collect();
+                self.found.extend(outputs);
+            }
+            self.report(Vec::new(), next, None);
         }
     }
-    let timeouts = time_out(&plain, &lists, &mut open, end);
-    found.extend(timeouts.into_iter().filter(|_| rule.rule.timeouts));
-    assert_same_matches(rule, events, end, &found);
-    Some(found)
+
+    /// Reports what is complete, but for what waits: "With `ordered` a match waits while an older
+    /// partial match lives." It is reported by what ends the last of these, at that time.
+    fn report(&mut self, complete: Vec<usize>, time: i64, event: Option<usize>) {
+        let Course { rule, lists, .. } = *self;
+        let skip = rule.rule.skip;
+        let mut left = std::mem::take(&mut self.waiting);
+        left.extend(complete);
+        left.sort_by_key(|number| in_order(&lists[*number]));
+        while let Some(number) = left.first().copied() {
+            let list = &lists[number];
+            let is_older = |other: &usize| lists[*other].begin() < list.begin();
+            if rule.rule.ordered && self.open.iter().any(is_older) {
+                break;
+            }
+            left.remove(0);
+            let stays = |other: &usize| !drops(skip, &list.captures, lists[*other].begin());
+            left.retain(stays);
+            self.open.retain(stays);
+            self.found.push(self.output(number, time, event, false));
+        }
+        self.waiting = left;
+    }
+
+    fn output(&self, number: usize, time: i64, event: Option<usize>, is_timeout: bool) -> Found {
+        let captures = self.lists[number].captures.clone();
+        Found { is_timeout, captures, time, after: None, event, repetition: 1 }
+    }
 }
 
 /// True if `KLEENE_HUNT_INCLUDE` names what is left out.
 fn includes(name: &str) -> bool {
     let included = std::env::var("KLEENE_HUNT_INCLUDE").unwrap_or_default();
     included == "all" || included.split(',').any(|one| one == name)
-}
-
-/// Removes what runs out of time up to a time: "each partial match that runs out of time is
-/// reported. It is reported when time passes the deadline, and carries the deadline as its time."
-fn time_out(plain: &Plain<'_>, lists: &[List], open: &mut Vec<usize>, time: i64) -> Vec<Found> {
-    let is_over = |number: &usize| plain.deadline(&lists[*number]) <= time;
-    let mut over: Vec<usize> = open.iter().copied().filter(is_over).collect();
-    open.retain(|number| !is_over(number));
-    over.sort_by_key(|number| (plain.deadline(&lists[*number]), in_order(&lists[*number])));
-    let timeout = |number: usize| {
-        let list = &lists[number];
-        let (captures, time) = (list.captures.clone(), plain.deadline(list));
-        Found { is_timeout: true, captures, time, after: None, event: None }
-    };
-    over.into_iter().map(timeout).collect()
 }
 
 /// "`drop oldest` gives up the one that began first, `drop newest` the one that began last." Returns

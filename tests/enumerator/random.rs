@@ -71,7 +71,9 @@ pub(super) fn rule(random: &mut Random) -> Rule {
     let parts = if maker.random.one_in(8) && leading.is_none() {
         maker.branches(2)
     } else {
-        Parts::Sequence(maker.sequence(2, true))
+        let mut items = maker.sequence(2, true);
+        maker.end(&mut items);
+        Parts::Sequence(items)
     };
     let leading = leading.map(|(tests, _)| (tests, maker.random.between(1, 4)));
     let without = if maker.random.one_in(8) { maker.tests(2) } else { Vec::new() };
@@ -126,6 +128,25 @@ impl Maker<'_> {
             (*arrow, *gap) = (Arrow::Relaxed, Gap::NONE);
         }
         items
+    }
+
+    /// Makes the last loop `longest` in some rules, and lets a last silence repeat.
+    fn end(&mut self, items: &mut [Item]) {
+        let [before @ .., last] = items else { return };
+        let is_behind_not = before.last().is_some_and(Item::is_not);
+        match &mut last.kind {
+            Kind::Step { quantifier, .. }
+                if quantifier.varies()
+                    && quantifier.inner != Arrow::Any
+                    && self.random.one_in(3) =>
+            {
+                quantifier.mode = Mode::Longest;
+            }
+            Kind::Not { time: Some(_), repeat, .. } if !is_behind_not => {
+                *repeat = self.random.one_in(3);
+            }
+            _ => {}
+        }
     }
 
     fn arrow(&mut self) -> Arrow {

@@ -1,7 +1,7 @@
 //! Smaller cases.
 
 use super::rule::{
-    Arrow, Body, Branch, Event, Gap, Item, Kind, Length, Parts, Quantifier, Rule, Test,
+    Arrow, Body, Branch, Event, Gap, Item, Kind, Length, Mode, Parts, Quantifier, Rule, Test,
 };
 
 /// A rule and a stream.
@@ -184,6 +184,10 @@ fn smaller_items(item: &Item) -> Vec<Vec<Item>> {
                 let tests = tests.clone();
                 found.push(with(Kind::Not { tests, time: None, repeat: false }));
             }
+            if *repeat {
+                let tests = tests.clone();
+                found.push(with(Kind::Not { tests, time: *time, repeat: false }));
+            }
             for time in smaller_lengths(*time) {
                 let (tests, time) = (tests.clone(), Some(time));
                 found.push(with(Kind::Not { tests, time, repeat: *repeat }));
@@ -215,6 +219,9 @@ fn smaller_quantifiers(quantifier: &Quantifier) -> Vec<Quantifier> {
         return found;
     }
     found.push(Quantifier::once());
+    if quantifier.mode == Mode::Longest {
+        found.push(Quantifier { mode: Mode::Greedy, ..quantifier.clone() });
+    }
     if !quantifier.until.is_empty() {
         found.push(Quantifier { until: Vec::new(), ..quantifier.clone() });
         for until in smaller_tests(&quantifier.until) {
