@@ -55,19 +55,12 @@ fn in_body(body: &Body) -> Option<&'static str> {
 }
 
 fn in_items(items: &[Item]) -> Option<&'static str> {
-    items.iter().enumerate().find_map(|(number, item)| match &item.kind {
-        Kind::Step { .. } => None,
+    items.iter().find_map(|item| match &item.kind {
         // "It holds from that event on." The engine and the reference let no time pass before that
         // event, where another event of the group comes first.
         Kind::Group { body, .. } if says_itself_late(body) => Some("within-that-a-branch-says"),
         Kind::Group { body, .. } => in_body(body),
-        // The reference lets a group that has not begun go on where the `not` is violated, as the
-        // page says. The engine gives it up: the states of the group ask for the `not` themselves,
-        // in case the group has begun.
-        Kind::Not { time, .. } => {
-            let open = items[..number].last().is_some_and(ends_with_open_group);
-            (time.is_none() && open).then_some("not-after-a-group-that-may-be-left-out")
-        }
+        Kind::Step { .. } | Kind::Not { .. } => None,
     })
 }
 
@@ -87,18 +80,4 @@ fn begins_with(parts: &Parts, step: usize) -> bool {
         }
         Kind::Not { .. } => false,
     })
-}
-
-/// True if a group that can be left out is at the end of an item.
-fn ends_with_open_group(item: &Item) -> bool {
-    let Kind::Group { body, .. } = &item.kind else { return false };
-    let ends = |items: &[Item]| {
-        let mut open = items.iter().rev().take_while(|item| item.may_be_empty());
-        open.any(|item| matches!(item.kind, Kind::Group { .. }))
-            || items.last().is_some_and(ends_with_open_group)
-    };
-    match &body.parts {
-        Parts::Sequence(items) => ends(items),
-        Parts::Branches { branches, .. } => branches.iter().map(Branch::items).any(ends),
-    }
 }
