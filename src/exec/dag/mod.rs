@@ -298,44 +298,69 @@ impl Dag {
         release: impl FnMut(u32),
     ) {
         let roots: Vec<&mut u32> = roots.collect();
-        let old = std::mem::take(&mut self.nodes);
-        let mut map = marked(&old, roots.iter().map(|root| **root));
-        let moments = std::mem::take(&mut self.moments);
-        self.copy_from(&old, &mut map, |event| keeps(&moments[event as usize]));
-        drop(old);
-        self.moments = moments;
+        let mut map = marked(&self.nodes, roots.iter().map(|root| **root));
+        // A node comes behind those below it, so none is overwritten before it is read.
+        let mut kept = 0;
+        for at in 0..self.nodes.len() {
+            if map[at] == NONE {
+                continue;
+            }
+            let keeps = |event: u32| keeps(&self.moments[event as usize]);
+            map[at] = match self.renewed(&self.nodes[at], &map, index(kept), keeps) {
+                Renewed::Known(known) => known,
+                Renewed::Made(node) => {
+                    self.nodes[kept] = node;
+                    kept += 1;
+                    index(kept - 1)
+                }
+            };
+        }
+        self.nodes.truncate(kept);
+        if self.nodes.capacity() > 4 * kept.max(FEW) {
+            self.nodes.shrink_to(2 * kept);
+        }
         for root in roots {
             *root = map.get(*root as usize).copied().unwrap_or(NONE);
         }
         self.drop_unused_moments(release);
-        self.live = self.nodes.len();
+        self.live = kept;
     }
 
-    /// Copies the marked nodes of another graph, if they have a chain whose start is kept. If one
-    /// part of a union is left, that part replaces the union. Afterwards, `map` has the new index
-    /// of each node.
+    /// Copies the marked nodes of another graph, if they have a chain whose start is kept.
+    /// Afterwards, `map` has the new index of each node.
     fn copy_from(&mut self, old: &[DagNode], map: &mut [u32], keeps: impl Fn(u32) -> bool) {
         for (at, node) in old.iter().enumerate() {
-            if map[at] == NONE {
-                continue;
+            if map[at] != NONE {
+                map[at] = match self.renewed(node, map, index(self.nodes.len()), &keeps) {
+                    Renewed::Known(known) => known,
+                    Renewed::Made(node) => self.add(node),
+                };
             }
-            // The nodes below come before this one, so they are copied already.
-            map[at] = if node.is_union() {
-                self.union(map[node.below as usize], map[node.other as usize])
-            } else if node.is_start() {
-                if keeps(node.other) { self.copied(node, NONE) } else { NONE }
-            } else {
-                match map[node.below as usize] {
-                    NONE => NONE,
-                    below => self.copied(node, below),
-                }
-            };
         }
     }
 
-    fn copied(&mut self, node: &DagNode, below: u32) -> u32 {
-        let node = self.event_node(node.other, node.step, below, index(self.nodes.len()));
-        self.add(node)
+    /// Returns a node as it is once those below it have the numbers in `map`, and itself the number
+    /// `at`. If one part of a union is left, that part replaces the union.
+    fn renewed(
+        &self,
+        node: &DagNode,
+        map: &[u32],
+        at: u32,
+        keeps: impl Fn(u32) -> bool,
+    ) -> Renewed {
+        if node.is_union() {
+            return match (map[node.below as usize], map[node.other as usize]) {
+                (NONE, left) | (left, NONE) => Renewed::Known(left),
+                (one, other) => Renewed::Made(self.union_node(one, other)),
+            };
+        }
+        let below = if node.is_start() { NONE } else { map[node.below as usize] };
+        let is_left = if node.is_start() { keeps(node.other) } else { below != NONE };
+        if is_left {
+            Renewed::Made(self.event_node(node.other, node.step, below, at))
+        } else {
+            Renewed::Known(NONE)
+        }
     }
 
     /// Renumbers the events after nodes have gone.
@@ -365,6 +390,13 @@ impl Dag {
             }
         }
     }
+}
+
+/// What becomes of a node when others go.
+enum Renewed {
+    /// Another node has its chains; [`NONE`] if there are none.
+    Known(u32),
+    Made(DagNode),
 }
 
 /// Returns a number for each node: [`NONE`] for those that the roots do not need.
