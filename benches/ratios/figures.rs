@@ -9,7 +9,7 @@ use crate::measure::{self, median, peak, ratio, time, time_engine};
 use crate::report::{Bound, Figure, Report, mib};
 use crate::sizes;
 use crate::suite::{Counts, Workload, run};
-use crate::{Options, explosive};
+use crate::{Options, busy, explosive};
 
 /// The longest time of one run of W8, whatever the number of rules: the stream is cut to fit.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,6 +32,7 @@ pub(crate) fn all(options: &Options, report: &mut Report) -> Result<(), String> 
             figure(options, report)?;
         }
     }
+    busy::all(options, report);
     Ok(())
 }
 

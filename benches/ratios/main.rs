@@ -17,6 +17,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports")]
 
+mod busy;
 mod explosive;
 mod figures;
 mod machine;
@@ -98,7 +99,11 @@ fn options() -> Result<Options, String> {
             _ => options.dir = Some(arg.into()),
         }
     }
-    if let Some(unknown) = options.only.iter().find(|id| suite::Workload::of(id).is_none()) {
+    let is_known = |id: &str| {
+        suite::Workload::of(id).is_some()
+            || busy::IDS.iter().any(|known| known.eq_ignore_ascii_case(id))
+    };
+    if let Some(unknown) = options.only.iter().find(|id| !is_known(id)) {
         return Err(format!("no workload `{unknown}`; {USAGE}"));
     }
     if options.test {
