@@ -170,26 +170,41 @@ impl Tree<'_> {
         who: &[usize],
         passed: Passed,
     ) -> Vec<(Guard, Vec<Standing>)> {
-        let mut found = vec![(Guard::always(), branches.to_vec())];
+        let mut found = vec![(Vec::new(), branches.to_vec())];
         for &number in who {
             let Some(here) = branches[number].position() else { continue };
-            let mut longer = Vec::new();
-            for (guard, a_move) in &*self.moves(here, Timestamp::MIN) {
-                let target = match a_move {
-                    Move::Skip(target) if passed == Passed::Captured => target,
-                    Move::Ignore(target) if passed == Passed::Ignored => target,
-                    _ => continue,
-                };
-                for (others, branches) in &found {
-                    let mut branches = branches.clone();
-                    branches[number] = branches[number].moved(target.clone());
+            let passes = self.moves(here, Timestamp::MIN);
+            let passes = passes.iter().filter_map(|(guard, a_move)| match a_move {
+                Move::Skip(target) if passed == Passed::Captured => Some((guard, target)),
+                Move::Ignore(target) if passed == Passed::Ignored => Some((guard, target)),
+                _ => None,
+            });
+            let passes: Vec<_> = passes
+                .map(|(guard, target)| {
                     let guard = Guard::At(Box::new(here.clone()), Box::new(guard.clone()));
-                    longer.push((others.clone().and(guard), branches));
+                    (guard, branches[number].moved(target.clone()))
+                })
+                .collect();
+            // Most branches have one such move: nothing is copied for them.
+            if let [(guard, standing)] = &passes[..] {
+                for (guards, branches) in &mut found {
+                    guards.push(guard.clone());
+                    branches[number] = standing.clone();
+                }
+                continue;
+            }
+            let mut longer = Vec::new();
+            for (guard, standing) in passes {
+                for (guards, branches) in &found {
+                    let (mut guards, mut branches) = (guards.clone(), branches.clone());
+                    guards.push(guard.clone());
+                    branches[number] = standing.clone();
+                    longer.push((guards, branches));
                 }
             }
             found = longer;
         }
-        found
+        found.into_iter().map(|(guards, branches)| (Guard::All(guards), branches)).collect()
     }
 
     /// The position with the branches as they stand; behind them, if enough of them are done.
