@@ -16,6 +16,7 @@ mod conformance;
 mod engines_random;
 mod enumerator;
 mod joined;
+mod operands;
 mod properties;
 mod regressions;
 mod sets;

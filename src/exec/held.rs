@@ -32,6 +32,7 @@ pub(crate) struct HeldOutcome<E> {
     at: Timestamp,
     start_seq: u64,
     states: Box<[StateId]>,
+    clocks: Box<[i64]>,
     repetition: u64,
 }
 
@@ -53,6 +54,7 @@ impl<E> HeldOutcome<E> {
             start_seq: self.start_seq,
             repetition: self.repetition,
             states: &self.states,
+            clocks: &self.clocks,
         }
     }
 }
@@ -82,6 +84,7 @@ impl<E: Event> Outcome<'_, E> {
             at: self.at,
             start_seq: self.start_seq,
             states: self.states.into(),
+            clocks: self.clocks.into(),
             repetition: self.repetition,
         }
     }

@@ -26,6 +26,9 @@ pub struct Open<'a, E> {
     pub(super) deadline: i64,
     /// The states in which it waits; none if it is complete and waits to be reported.
     pub(super) states: SmallVec<[StateId; 2]>,
+    /// The clocks of each of its runs, one after the other; none if the states alone say what is
+    /// waited for.
+    clocks: Vec<i64>,
 }
 
 impl<E> fmt::Debug for Open<'_, E> {
@@ -46,7 +49,17 @@ impl<'a, E> Open<'a, E> {
         (start_seq, deadline): (u64, i64),
         states: SmallVec<[StateId; 2]>,
     ) -> Open<'a, E> {
-        Open { program, captures, path: None, start_seq, deadline, states }
+        let clocks = Vec::new();
+        Open { program, captures, path: None, start_seq, deadline, states, clocks }
+    }
+
+    /// Returns the same partial match with the clocks of each of its runs, if they say what is
+    /// waited for.
+    pub(super) fn with_clocks<'c>(mut self, clocks: impl Iterator<Item = &'c [i64]>) -> Self {
+        if self.program.has_operand_sets() {
+            self.clocks = clocks.flatten().copied().collect();
+        }
+        self
     }
 
     /// Returns the same partial match with the events of a path in a graph.
@@ -106,7 +119,7 @@ impl<'a, E> Open<'a, E> {
     /// Returns the steps that would advance the partial match, each once, in the order of the
     /// pattern.
     pub fn awaits(&self) -> impl Iterator<Item = StepId> + use<E> {
-        awaits(self.program, &self.states)
+        awaits(self.program, &self.states, &self.clocks)
     }
 }
 
@@ -119,6 +132,8 @@ pub(crate) struct Waiting {
     pub(super) head: u32,
     /// The states in which it waits; none if it is complete and waits to be reported.
     pub(crate) states: SmallVec<[StateId; 2]>,
+    /// The steps that would advance it, each once, in the order of the pattern.
+    pub(crate) awaits: Vec<StepId>,
     /// The times of its first event and of its last.
     pub(crate) start: Timestamp,
     pub(crate) last: Timestamp,
@@ -133,6 +148,7 @@ impl<E: Event> Open<'_, E> {
             captured: self.captures().numbered().map(|(step, seq, _)| (step, seq)).collect(),
             head: NIL,
             states: self.states.clone(),
+            awaits: self.awaits().collect(),
             start: time(self.captures().iter().next().map(|(_, event)| event)),
             last: time(self.captures().latest()),
             deadline: self.deadline(),

@@ -35,6 +35,9 @@ pub struct Outcome<'a, E> {
     pub(super) start_seq: u64,
     /// The states in which a partial match waited; it can wait in several at once.
     pub(super) states: &'a [StateId],
+    /// The clocks of each of its runs, one after the other; none if the states alone say what is
+    /// waited for.
+    pub(super) clocks: &'a [i64],
     /// The number of this report of a repeating silence, from 1; 0 where none repeats.
     pub(super) repetition: u64,
     /// The set of matches that it belongs to.
@@ -112,7 +115,7 @@ impl<'a, E> Outcome<'a, E> {
     /// Returns the steps that would have advanced a partial match, each once, in the order of the
     /// pattern. Empty for a match.
     pub fn awaits(&self) -> impl Iterator<Item = StepId> + use<E> {
-        awaits(self.program, self.states)
+        awaits(self.program, self.states, self.clocks)
     }
 }
 
@@ -141,13 +144,20 @@ impl<E: Event> Outcome<'_, E> {
     }
 }
 
-/// Returns the steps that would advance a partial match in these states, each once.
+/// Returns the steps that would advance a partial match in these states, each once. `clocks` are
+/// those of each of its runs, one after the other, or none.
 pub(super) fn awaits(
     program: &Program,
     states: &[StateId],
+    clocks: &[i64],
 ) -> impl Iterator<Item = StepId> + use<> {
+    let of_run = |run: usize| {
+        let from = run * program.clocks;
+        clocks.get(from..from + program.clocks).unwrap_or_default()
+    };
+    let all = states.iter().enumerate();
     let mut steps: SmallVec<[StepId; 8]> =
-        states.iter().flat_map(|&state| program.awaits(state)).collect();
+        all.flat_map(|(run, &state)| program.awaits(state, of_run(run))).collect();
     steps.sort_unstable();
     steps.dedup();
     steps.into_iter()

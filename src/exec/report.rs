@@ -39,6 +39,7 @@ impl<E: Event> Matcher<E> {
             at: event.time(),
             start_seq: match_.start_seq,
             states: &[],
+            clocks: &[],
             repetition: 0,
             set: SetRef::Alone,
         });
@@ -149,6 +150,7 @@ impl<E: Event> Matcher<E> {
                 at,
                 start_seq: match_.start_seq,
                 states: &[],
+                clocks: &[],
                 repetition: match_.repetition,
                 set: if set.matches.len() > 1 { SetRef::Listed(&set) } else { SetRef::Alone },
             });

@@ -203,6 +203,8 @@ pub(super) struct Silences {
 pub(super) struct Expiry {
     pub(super) expired: Vec<Run>,
     pub(super) states: Vec<StateId>,
+    /// The clocks of each run of the partial match that is reported, one after the other.
+    pub(super) clocks: Vec<i64>,
     /// The last nodes of what is complete at that deadline.
     pub(super) heads: HashSet<u32>,
 }

@@ -7,7 +7,7 @@ use super::Explanation;
 use super::picture::{Node, Picture, PictureEdge, Shape};
 use super::text::span;
 use crate::hir::{Gap, ItemKind};
-use crate::nfa::{Action, Guard, GuardId, Program, Since, StateId};
+use crate::nfa::{Action, ClockOp, Edge, Guard, GuardId, Program, Since, StateId};
 
 /// The largest number of states in a listing or a picture.
 const SHOWN: usize = 500;
@@ -178,14 +178,33 @@ fn guard(of: &Explanation<'_>, id: GuardId, depth: usize) -> String {
         Guard::Sooner { than, .. } => format!("less than {} later", words.length(*than)),
         Guard::Within { within, .. } => format!("within {}", words.length(*within)),
         Guard::IsSet(_) => String::from("once its group has begun"),
+        Guard::HasCome { set, operand } => {
+            format!("once {} has come", operand_of(of, *set, *operand))
+        }
+        Guard::HaveCome { count, .. } => format!("once {count} of its group have come"),
         Guard::Not(inner) => match of.program.guards[inner.index()] {
             Guard::IsSet(_) => String::from("before its group has begun"),
+            Guard::HasCome { set, operand } => {
+                format!("before {} has come", operand_of(of, set, operand))
+            }
+            Guard::HaveCome { count, .. } => format!("before {count} of its group have come"),
             Guard::Sooner { than, .. } => format!("{} later or more", words.length(than)),
             _ => format!("not {}", guard(of, *inner, depth + 1)),
         },
         Guard::And(parts) => joined(of, parts, " and ", depth),
         Guard::Or(parts) => joined(of, parts, " or ", depth),
     }
+}
+
+/// Returns the step of an operand of `and` or `of`.
+fn operand_of(of: &Explanation<'_>, set: u32, operand: u8) -> String {
+    let wanted = ClockOp::Add { set, operand };
+    let adds = |edge: &&Edge| of.program.clock_ops(edge).contains(&wanted);
+    let step = of.program.edges.iter().find(adds).and_then(|edge| match edge.action {
+        Action::Take { step, .. } => Some(step),
+        _ => None,
+    });
+    step.map_or_else(String::new, |step| format!("`{}`", of.words().step(step)))
 }
 
 fn joined(of: &Explanation<'_>, parts: &[GuardId], word: &str, depth: usize) -> String {

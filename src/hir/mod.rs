@@ -275,6 +275,13 @@ impl Quantifier {
     }
 }
 
+/// The most operands of one `and` or `of`, if each is one event: a set of them is a word.
+pub(crate) const MAX_OPERANDS: usize = 64;
+
+/// The most operands of one `and` or `of`, whatever they are: each set of them can be a state, and 12
+/// operands have 4096 sets.
+pub(crate) const MAX_OPERANDS_IN_STATES: usize = 12;
+
 /// The most absences of one `and`, `or` or `of`: an event can break any of them.
 pub(crate) const MAX_SILENCES: usize = 4;
 

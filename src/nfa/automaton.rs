@@ -4,7 +4,8 @@ use crate::hir::size::HeapSize;
 use crate::hir::{ItemKind, Length, Pattern, Sequence, Skip, SkipStrategy, StepId, Test};
 use crate::nfa::decide::{self, Decisions};
 use crate::nfa::error::AutomatonError;
-use crate::nfa::guard::Guard;
+use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::operands::OperandSet;
 use crate::nfa::states::{Action, Bound, ClockOp, Edge, LeadingNot, State, StateId, index_range};
 use crate::nfa::{duplicates, flatten, graph};
 use crate::schema::TypeId;
@@ -29,6 +30,7 @@ pub struct Automaton {
     pub(crate) skip: Skip,
     pub(crate) report_timeouts: bool,
     pub(crate) meeting: Meeting,
+    has_operand_sets: bool,
     /// The effect of an event, by its type and the state in which a partial match waits.
     pub(crate) decisions: Decisions,
     pub(super) outline: Outline,
@@ -117,8 +119,13 @@ fn ends_beside_silence(body: &Sequence) -> bool {
 }
 
 impl Automaton {
-    pub(super) fn new(pattern: &Pattern, outline: Outline) -> Result<Automaton, AutomatonError> {
-        let flat = flatten::flatten(graph::build(pattern)?)?;
+    /// Builds the automaton. Groups of more than `most_in_states` plain operands wait in one state.
+    pub(super) fn new(
+        pattern: &Pattern,
+        outline: Outline,
+        most_in_states: usize,
+    ) -> Result<Automaton, AutomatonError> {
+        let flat = flatten::flatten(graph::build(pattern, most_in_states)?)?;
         let may_duplicate = flat.duplicates.may_come || duplicates::repeats_group(&pattern.body);
         let waits_in_several = may_duplicate || flat.duplicates.waits_in_several;
         let start = StateId::new(flat.start);
@@ -129,6 +136,8 @@ impl Automaton {
             edges: &flat.edges,
             start,
         });
+        let has_operand_sets =
+            flat.clock_ops.iter().any(|operation| matches!(operation, ClockOp::Add { .. }));
         let may_complete =
             |state: &State| state.accepts_at_deadline || state.accepts_when_exhausted;
         let reports_at_deadlines =
@@ -155,6 +164,7 @@ impl Automaton {
                     && !matches!(pattern.within, Some(Length::Read(_))),
             },
             named: flat.named.into(),
+            has_operand_sets,
             decisions,
             outline,
         })
@@ -173,11 +183,36 @@ impl Automaton {
     }
 
     /// The steps that would move a partial match on from `state`, in the order of the pattern.
-    pub(crate) fn awaits(&self, state: StateId) -> impl Iterator<Item = StepId> + '_ {
-        self.edges(state).iter().filter_map(|edge| match edge.action {
-            Action::Take { step, .. } => Some(step),
+    /// `clocks` are those of the partial match; operands of `and` and `of` that have come are not
+    /// waited for.
+    pub(crate) fn awaits<'a>(
+        &'a self,
+        state: StateId,
+        clocks: &'a [i64],
+    ) -> impl Iterator<Item = StepId> + 'a {
+        self.edges(state).iter().filter_map(move |edge| match edge.action {
+            Action::Take { step, .. } if !self.has_come(edge.guard, clocks) => Some(step),
             _ => None,
         })
+    }
+
+    /// True if a group waits in one state for operands that a set tells apart.
+    pub(crate) fn has_operand_sets(&self) -> bool {
+        self.has_operand_sets
+    }
+
+    /// True if the guard asks for an operand of `and` or `of` that has come.
+    fn has_come(&self, guard: GuardId, clocks: &[i64]) -> bool {
+        match &self.guards[guard.index()] {
+            Guard::And(parts) => parts.iter().any(|part| self.has_come(*part, clocks)),
+            Guard::Not(inner) => match self.guards[inner.index()] {
+                Guard::HasCome { set, operand } => clocks
+                    .get(set as usize)
+                    .is_some_and(|clock| OperandSet::of_clock(*clock).has(operand)),
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     /// True if matches wait for older partial matches, which could still win.

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::hir::Pattern;
 use crate::hir::size::HeapSize;
+use crate::hir::{MAX_OPERANDS_IN_STATES, Pattern};
 use crate::nfa::automaton::{Automaton, Outline};
 use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::parts::SharedParts;
@@ -22,7 +22,7 @@ use crate::nfa::program::Program;
 const MAX_EDGES_TOGETHER: usize = 4_000_000;
 
 /// The automata of the patterns that were compiled.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CompileCache {
     /// The parts of the first program with each automaton. Later programs share the equal ones.
     models: HashTable<SharedParts>,
@@ -31,6 +31,20 @@ pub(crate) struct CompileCache {
     /// The heap size of all programs that were made known, in bytes. What they share counts once.
     bytes: usize,
     hasher: DefaultHashBuilder,
+    /// The largest number of operands whose sets have a state each.
+    most_in_states: usize,
+}
+
+impl Default for CompileCache {
+    fn default() -> CompileCache {
+        CompileCache {
+            models: HashTable::new(),
+            edges: 0,
+            bytes: 0,
+            hasher: DefaultHashBuilder::default(),
+            most_in_states: MAX_OPERANDS_IN_STATES,
+        }
+    }
 }
 
 impl CompileCache {
@@ -39,6 +53,13 @@ impl CompileCache {
         let mut known = CompileCache::default();
         programs.into_iter().for_each(|program| known.add(program));
         known
+    }
+
+    /// Returns an empty cache for automata in which groups of more than so many plain operands wait
+    /// in one state.
+    #[cfg(any(test, feature = "reference"))]
+    pub(super) fn with_most_in_states(most_in_states: usize) -> CompileCache {
+        CompileCache { most_in_states, ..CompileCache::default() }
     }
 
     /// Returns the parts of the first program whose pattern has this outline.
@@ -57,7 +78,7 @@ impl CompileCache {
         if let Some(model) = self.find(&outline) {
             Ok((model.automaton.clone(), Some(model)))
         } else {
-            let automaton = Automaton::new(pattern, outline)?;
+            let automaton = Automaton::new(pattern, outline, self.most_in_states)?;
             if self.edges + automaton.edges.len() > MAX_EDGES_TOGETHER {
                 return Err(AutomatonError::new(Refusal::TooLargeTogether));
             }
@@ -86,7 +107,7 @@ impl CompileCache {
 
     /// Makes a program known, if it is the first with its automaton.
     pub(super) fn add(&mut self, program: &Program) {
-        let CompileCache { models, edges, bytes, hasher } = self;
+        let CompileCache { models, edges, bytes, hasher, .. } = self;
         let hash = |model: &SharedParts| hasher.hash_one(&model.automaton.outline);
         let outline = &program.automaton.outline;
         let own = hasher.hash_one(outline);

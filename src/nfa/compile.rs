@@ -19,6 +19,19 @@ impl Program {
         Program::sharing(pattern, &mut CompileCache::default())
     }
 
+    /// Compiles `pattern` with the layout of large `and` and `of` from one operand more than
+    /// `most_in_states` on. Results are identical: for tests.
+    ///
+    /// # Errors
+    /// [`AutomatonError`] as in [`Program::new`].
+    #[cfg(any(test, feature = "reference"))]
+    pub fn with_most_in_states(
+        pattern: &Pattern,
+        most_in_states: usize,
+    ) -> Result<Program, AutomatonError> {
+        Program::sharing(pattern, &mut CompileCache::with_most_in_states(most_in_states))
+    }
+
     /// Compiles `pattern`. It shares with those that are `known` what it has in common with them,
     /// and is known after it.
     pub(crate) fn sharing(

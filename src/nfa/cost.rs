@@ -16,7 +16,7 @@ use crate::nfa::liveness::Live;
 use crate::nfa::plan::Strategy;
 use crate::nfa::program::Program;
 use crate::nfa::registers::{self, RegisterKind};
-use crate::nfa::states::{Action, StateId};
+use crate::nfa::states::{Action, ClockOp, Edge, StateId};
 
 /// The reason why a rule with a `limit` is not in the compact form.
 pub(crate) const LIMIT_COUNTS: &str = "`limit` counts partial matches one by one";
@@ -299,10 +299,15 @@ impl Program {
         }
     }
 
-    /// True if a partial match can move without bound: a state leads back to itself.
+    /// True if a partial match can move without bound: a state leads back to itself. A set of
+    /// operands only grows.
     fn has_loop(&self) -> bool {
+        let adds = |edge: &Edge| {
+            self.clock_ops(edge).iter().any(|operation| matches!(operation, ClockOp::Add { .. }))
+        };
         let targets = |state: StateId| {
             self.edges(state).iter().filter_map(move |edge| match edge.action {
+                Action::Take { target, .. } if target == state && adds(edge) => None,
                 Action::Take { target, .. } if self.states[target.index()].live => Some(target),
                 Action::Ignore { target } if target != state => {
                     Some(target).filter(|target| self.states[target.index()].live)

@@ -382,9 +382,12 @@ impl Trees<'_> {
                 }
                 Self::answer(guard, known)
             }
-            Guard::Gap { .. } | Guard::Within { .. } | Guard::Sooner { .. } | Guard::IsSet(_) => {
-                Self::answer(guard, known)
-            }
+            Guard::Gap { .. }
+            | Guard::Within { .. }
+            | Guard::Sooner { .. }
+            | Guard::IsSet(_)
+            | Guard::HasCome { .. }
+            | Guard::HaveCome { .. } => Self::answer(guard, known),
         }
     }
 

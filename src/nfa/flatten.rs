@@ -54,8 +54,8 @@ struct FoundTransition {
     /// For a take on one of several branches: the repetitions of clocked groups that it takes part
     /// in.
     instances: Option<Vec<usize>>,
-    /// For a take: the clocks that it sets.
-    marks: Vec<u32>,
+    /// For a take: its operations on the clocks that no group has.
+    marks: Vec<ClockOp>,
     /// The branches that the transition belongs to.
     branches: Vec<(StateId, usize)>,
 }
@@ -294,7 +294,7 @@ fn add_clock_ops(
                 });
             }
             leave_groups(graph, &edge.path, target, first, operations);
-            operations.extend(edge.marks.iter().copied().map(ClockOp::Set));
+            operations.extend(&edge.marks);
         }
         Action::Ignore { target } => {
             for &instance in &graph.states[target.index()].instances {

@@ -39,6 +39,16 @@ pub(crate) enum Guard {
     },
     /// The clock is set.
     IsSet(u32),
+    /// The operand has come: it is in the set that the clock holds.
+    HasCome {
+        set: u32,
+        operand: u8,
+    },
+    /// At least so many operands are in the set that the clock holds.
+    HaveCome {
+        set: u32,
+        count: u8,
+    },
     Not(GuardId),
     /// All of them; sorted, at least two.
     And(Box<[GuardId]>),

@@ -37,6 +37,9 @@ impl Program {
         for op in &self.clock_ops {
             number(op.kind().into());
             number(op.clock() as usize);
+            if op.operand() != 0 {
+                number(op.operand().into());
+            }
         }
         number(self.clocks);
         for (step, clock) in &self.named {

@@ -112,7 +112,7 @@ impl Parts<'_> {
         };
         let mut live = all[target.index()];
         for op in self.clock_ops(edge) {
-            if !matches!(op, ClockOp::SetIfUnset(_)) {
+            if !matches!(op, ClockOp::SetIfUnset(_) | ClockOp::Add { .. }) {
                 live.clocks &= !(1 << op.clock());
             }
         }
@@ -142,7 +142,10 @@ impl Parts<'_> {
                 since.union(unless_set.map_or(Live::default(), Live::clock))
             }
             Guard::Sooner { since, .. } => since.map_or(Live::LAST, Live::clock),
-            Guard::Within { clock, .. } | Guard::IsSet(clock) => Live::clock(*clock),
+            Guard::Within { clock, .. }
+            | Guard::IsSet(clock)
+            | Guard::HasCome { set: clock, .. }
+            | Guard::HaveCome { set: clock, .. } => Live::clock(*clock),
             Guard::Not(inner) => self.read_by(*inner),
             Guard::And(parts) | Guard::Or(parts) => {
                 let parts = parts.iter().map(|part| self.read_by(*part));

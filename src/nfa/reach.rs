@@ -339,9 +339,12 @@ impl Search<'_> {
                 }
             }
             Guard::IsSet(_) if self.has_begun => Answer::True,
-            Guard::Gap { .. } | Guard::Within { .. } | Guard::Sooner { .. } | Guard::IsSet(_) => {
-                Answer::Open(None)
-            }
+            Guard::Gap { .. }
+            | Guard::Within { .. }
+            | Guard::Sooner { .. }
+            | Guard::IsSet(_)
+            | Guard::HasCome { .. }
+            | Guard::HaveCome { .. } => Answer::Open(None),
         }
     }
 }

@@ -73,6 +73,8 @@ pub(crate) enum ClockOp {
     Pass(u32),
     /// To nothing: the repetition has ended before this event.
     Clear(u32),
+    /// Adds an operand to the set that the clock holds.
+    Add { set: u32, operand: u8 },
 }
 
 impl ClockOp {
@@ -84,6 +86,16 @@ impl ClockOp {
             ClockOp::Unset(_) => 2,
             ClockOp::Pass(_) => 3,
             ClockOp::Clear(_) => 4,
+            ClockOp::Add { .. } => 5,
+        }
+    }
+
+    /// Returns the number of the operand that it adds, from 1; 0 for other operations. Hashes of
+    /// automata hold it.
+    pub(crate) fn operand(self) -> u8 {
+        match self {
+            ClockOp::Add { operand, .. } => operand + 1,
+            _ => 0,
         }
     }
 
@@ -94,7 +106,8 @@ impl ClockOp {
             | ClockOp::SetIfUnset(clock)
             | ClockOp::Unset(clock)
             | ClockOp::Pass(clock)
-            | ClockOp::Clear(clock) => clock,
+            | ClockOp::Clear(clock)
+            | ClockOp::Add { set: clock, .. } => clock,
         }
     }
 }

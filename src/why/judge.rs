@@ -140,6 +140,9 @@ impl<E: Event> Judge<'_, E> {
             let scope = self.matcher.scope(self.store, run, event);
             for edge in &run.edges {
                 let Action::Take { step, .. } = edge.action else { continue };
+                if self.has_come(&edge.judged) {
+                    continue;
+                }
                 let mut reasons = Vec::new();
                 if !edge.judged.holds {
                     self.reasons(&edge.judged, run, event, &scope, &mut reasons);
@@ -172,6 +175,17 @@ impl<E: Event> Judge<'_, E> {
         mismatches.into_iter().filter_map(|(_, mismatch)| mismatch).collect()
     }
 
+    /// True if the guard asks for an operand of `and` or `of` that has come: it is not waited for.
+    fn has_come(&self, judged: &Judged) -> bool {
+        match &self.program.guards[judged.guard.index()] {
+            Guard::And(_) => judged.parts.iter().any(|part| self.has_come(part)),
+            Guard::Not(inner) => {
+                !judged.holds && matches!(self.program.guards[inner.index()], Guard::HasCome { .. })
+            }
+            _ => false,
+        }
+    }
+
     /// Collects the reasons why a guard does not hold.
     fn reasons<S: Scope>(
         &self,
@@ -187,7 +201,11 @@ impl<E: Event> Judge<'_, E> {
             }
         };
         match &self.program.guards[judged.guard.index()] {
-            Guard::True | Guard::False | Guard::IsSet(_) => {}
+            Guard::True
+            | Guard::False
+            | Guard::IsSet(_)
+            | Guard::HasCome { .. }
+            | Guard::HaveCome { .. } => {}
             Guard::Condition(id) => {
                 self.of_condition(*id, event, scope).into_iter().for_each(&mut add);
             }
@@ -197,6 +215,7 @@ impl<E: Event> Judge<'_, E> {
                         Guard::Condition(id) => {
                             add(MismatchReason::Order(self.taken_otherwise(id)));
                         }
+                        Guard::HasCome { .. } | Guard::HaveCome { .. } => {}
                         _ => add(MismatchReason::Time(String::from(
                             "its time has not come, or is over",
                         ))),
@@ -435,9 +454,8 @@ impl Narrator<'_> {
 
     /// The types of the events that a partial match waits for, or that would end it.
     pub(super) fn types_of_interest(&self, waiting: &Waiting) -> Vec<TypeId> {
-        let states = waiting.states.iter();
-        let awaited = states.flat_map(|state| self.program.awaits(*state));
-        let awaited = awaited.filter_map(|step| self.roles.steps.get(&step)).map(|(id, _)| *id);
+        let awaited = waiting.awaits.iter();
+        let awaited = awaited.filter_map(|step| self.roles.steps.get(step)).map(|(id, _)| *id);
         let ids = awaited.chain(self.forbidden(&waiting.states));
         let mut types: Vec<TypeId> = ids.filter_map(|id| self.words.condition(id)?.ty).collect();
         types.sort_unstable();
@@ -452,10 +470,7 @@ impl Narrator<'_> {
         captures: Option<Captures<'_, E>>,
     ) -> Waits {
         let known = |expr: &Expr| captures?.known(expr, self.program);
-        let mut steps: Vec<StepId> =
-            waiting.states.iter().flat_map(|state| self.program.awaits(*state)).collect();
-        steps.sort_unstable();
-        steps.dedup();
+        let steps = &waiting.awaits;
         let awaited = steps.iter().map(|step| {
             let condition = self.roles.steps.get(step).map(|(condition, _)| *condition);
             Awaited {

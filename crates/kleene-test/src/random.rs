@@ -5,6 +5,7 @@
 
 mod build;
 mod choices;
+mod operands;
 mod repair;
 pub mod report;
 
@@ -19,6 +20,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 pub use self::choices::Choices;
+pub use self::operands::with_operands;
 use self::repair::{may_be_empty, repair, require};
 use crate::{convert, text};
 

@@ -144,7 +144,7 @@ impl<E: Event> Matcher<E> {
         if times.completes() {
             self.end_silence(store, *run, to);
         } else {
-            store.file.release(run.registers);
+            // The clocks are read when it is reported.
             store.scratch.expiry.expired.push(*run);
         }
     }
@@ -215,8 +215,8 @@ impl<E: Event> Matcher<E> {
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         let program = &*self.program;
-        let Store { arena, scratch, .. } = store;
-        let Scratch { completed, expiry: Expiry { expired, states, heads }, .. } = scratch;
+        let Store { arena, file, scratch, .. } = store;
+        let Scratch { completed, expiry: Expiry { expired, states, clocks, heads }, .. } = scratch;
         // A partial match can wait in several states; it is one all the same, and it is no timeout
         // if one of the states completes it.
         if program.report_timeouts {
@@ -241,6 +241,10 @@ impl<E: Event> Matcher<E> {
                 }
                 states.clear();
                 states.extend(group.iter().map(|run| run.state));
+                clocks.clear();
+                if program.has_operand_sets() {
+                    clocks.extend(group.iter().flat_map(|run| file.times(run.registers)));
+                }
                 sink(Outcome {
                     kind: OutcomeKind::Timeout,
                     program,
@@ -250,6 +254,7 @@ impl<E: Event> Matcher<E> {
                     at: deadline,
                     start_seq: first.start_seq,
                     states,
+                    clocks,
                     repetition: 0,
                     set: SetRef::Alone,
                 });
@@ -257,6 +262,7 @@ impl<E: Event> Matcher<E> {
         }
         for run in expired.drain(..) {
             arena.release(run.head);
+            file.release(run.registers);
         }
         if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
             self.report_completed(store, key, deadline, sink);

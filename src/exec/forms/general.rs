@@ -25,7 +25,7 @@ use crate::exec::registers::{RegisterFile, UNSET};
 use crate::exec::run::{Completed, Run, completed};
 use crate::exec::store::Store;
 use crate::hir::{Length, StepId};
-use crate::nfa::{Action, ClockOp, Decision, Edge, LeadingNot, StateId};
+use crate::nfa::{Action, ClockOp, Decision, Edge, LeadingNot, OperandSet, StateId};
 
 impl<E: Event> Walk<'_, E> {
     pub(super) fn run(&mut self, key: &mut KeyState) {
@@ -316,7 +316,10 @@ impl<E: Event> Walk<'_, E> {
                 {
                     clock
                 }
-                ClockOp::SetIfUnset(_) | ClockOp::Unset(_) | ClockOp::Clear(_) => continue,
+                ClockOp::SetIfUnset(_)
+                | ClockOp::Unset(_)
+                | ClockOp::Clear(_)
+                | ClockOp::Add { .. } => continue,
             };
             for ((_, named), bit) in self.program.named.iter().zip(0..) {
                 if *named == clock {
@@ -386,6 +389,10 @@ impl<E: Event> Walk<'_, E> {
                 ClockOp::SetIfUnset(_) => {}
                 ClockOp::Unset(clock) | ClockOp::Pass(clock) | ClockOp::Clear(clock) => {
                     times[clock as usize] = UNSET;
+                }
+                ClockOp::Add { set, operand } => {
+                    let come = OperandSet::of_clock(times[set as usize]);
+                    times[set as usize] = come.with(operand).to_clock();
                 }
             }
         }

@@ -166,8 +166,10 @@ impl<E: Event> FormContract<E> for RunsForm {
             let runs = of_one.iter().filter_map(|(.., run)| *run);
             let deadline = runs.clone().map(|run| run.deadline).min().unwrap_or(i64::MAX);
             let (captures, states) =
-                (Captures::new(&store.arena, head), runs.map(|run| run.state).collect());
-            open.push(Open::new(&matcher.program, captures, (start_seq, deadline), states));
+                (Captures::new(&store.arena, head), runs.clone().map(|run| run.state).collect());
+            let clocks = runs.map(|run| store.file.times(run.registers));
+            let one = Open::new(&matcher.program, captures, (start_seq, deadline), states);
+            open.push(one.with_clocks(clocks));
         }
         open
     }

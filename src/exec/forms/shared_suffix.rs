@@ -108,6 +108,7 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
                     at: Timestamp::from_millis(program.deadline_of(start)),
                     start_seq,
                     states: &[shared.state(len as usize)],
+                    clocks: &[],
                     repetition: 0,
                     set: SetRef::Alone,
                 });

@@ -288,6 +288,7 @@ impl<E: Event> Matcher<E> {
             at: event.time(),
             start_seq,
             states: &[],
+            clocks: &[],
             repetition: 0,
             set: SetRef::Alone,
         });
@@ -389,6 +390,7 @@ impl<E: Event> Matcher<E> {
                 at: deadline,
                 start_seq: first.map_or(0, |(seq, _)| seq),
                 states: std::slice::from_ref(&window.states[queue.len as usize - 1]),
+                clocks: &[],
                 repetition: 0,
                 set: SetRef::Alone,
             });

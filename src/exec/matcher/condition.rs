@@ -12,7 +12,9 @@ use crate::exec::store::{StepKeyMask, Store};
 use crate::hir::eval::{self, Scope};
 use crate::hir::expr::{Aggregate, CapturedField, FieldRef};
 use crate::hir::{ConditionId, Test};
-use crate::nfa::{Comparison, FieldComparison, Guard, GuardId, Operand, Program, RegisterKind};
+use crate::nfa::{
+    Comparison, FieldComparison, Guard, GuardId, Operand, OperandSet, Program, RegisterKind,
+};
 use crate::value::{Value, ValueRef};
 
 impl<E: Event> Walk<'_, E> {
@@ -36,6 +38,8 @@ impl<E: Event> Walk<'_, E> {
                 run.head == NIL || passed < self.millis(*than, run)
             }
             Guard::IsSet(clock) => self.store.file.time(run.registers, *clock) != UNSET,
+            Guard::HasCome { set, operand } => self.operands(run, *set).has(*operand),
+            Guard::HaveCome { set, count } => self.operands(run, *set).len() >= usize::from(*count),
             Guard::Within { clock, within } => match self.store.file.time(run.registers, *clock) {
                 UNSET => true,
                 time => self.time.saturating_sub(time) < self.millis(*within, run),
@@ -44,6 +48,11 @@ impl<E: Event> Walk<'_, E> {
             Guard::And(parts) => parts.iter().all(|&part| self.guard(part, run, event_epoch)),
             Guard::Or(parts) => parts.iter().any(|&part| self.guard(part, run, event_epoch)),
         }
+    }
+
+    /// Returns the operands of a group that have come.
+    fn operands(&self, run: &Run, set: u32) -> OperandSet {
+        OperandSet::of_clock(self.store.file.time(run.registers, set))
     }
 
     /// True if the event fulfils the condition, or one of several.

@@ -219,6 +219,22 @@ impl<E: Event> Matcher<E> {
         Ok(Matcher::of(Arc::new(Program::new(pattern)?), host))
     }
 
+    /// Compiles `pattern` with the layout of large `and` and `of` from one operand more than
+    /// `most_in_states` on. Results are identical: for tests.
+    ///
+    /// # Errors
+    /// [`AutomatonError`] as in [`Matcher::new`].
+    #[cfg(any(test, feature = "reference"))]
+    #[doc(hidden)]
+    pub fn with_most_in_states(
+        pattern: &Pattern,
+        host: impl Into<Arc<[HostCondition<E>]>>,
+        most_in_states: usize,
+    ) -> Result<Matcher<E>, AutomatonError> {
+        let program = Program::with_most_in_states(pattern, most_in_states)?;
+        Ok(Matcher::of(Arc::new(program), host))
+    }
+
     /// Returns the matcher of a compiled pattern. `host` are the closures that its conditions refer
     /// to by number.
     pub(crate) fn of(program: Arc<Program>, host: impl Into<Arc<[HostCondition<E>]>>) -> Self {

@@ -123,10 +123,10 @@ impl<E: Event> Matcher<E> {
 
     /// Returns the partial matches of a key by their captured events. A partial match in several
     /// states counts as one.
-    pub(crate) fn waiting(store: &Store<E>, key: &KeyState) -> Vec<Waiting> {
+    pub(crate) fn waiting(&self, store: &Store<E>, key: &KeyState) -> Vec<Waiting> {
         let mut all: Vec<Waiting> = Vec::new();
         let mut by_captured = hashbrown::HashMap::new();
-        let mut add = |head: u32, start: i64, last: i64, waits: Option<(StateId, i64)>| {
+        let mut add = |head: u32, start: i64, last: i64, waits: Option<&Run>| {
             let captured = numbers(store, head);
             let index =
                 *by_captured.entry((captured.clone(), waits.is_some())).or_insert_with(|| {
@@ -134,17 +134,20 @@ impl<E: Event> Matcher<E> {
                         captured,
                         head,
                         states: SmallVec::new(),
+                        awaits: Vec::new(),
                         start: Timestamp::from_millis(start),
                         last: Timestamp::from_millis(last),
                         deadline: None,
                     });
                     all.len() - 1
                 });
-            if let Some((state, deadline)) = waits {
+            if let Some(run) = waits {
+                let Run { state, deadline, registers, .. } = *run;
                 let waiting = &mut all[index];
                 if !waiting.states.contains(&state) {
                     waiting.states.push(state);
                 }
+                waiting.awaits.extend(self.program.awaits(state, store.file.times(registers)));
                 let deadline = (deadline < i64::MAX).then_some(Timestamp::from_millis(deadline));
                 waiting.deadline = match (waiting.deadline, deadline) {
                     (Some(a), Some(b)) => Some(a.min(b)),
@@ -153,10 +156,14 @@ impl<E: Event> Matcher<E> {
             }
         };
         for run in key.runs() {
-            add(run.head, run.start, run.last, Some((run.state, run.deadline)));
+            add(run.head, run.start, run.last, Some(run));
         }
         for match_ in key.completed() {
             add(match_.head, match_.start, match_.last, None);
+        }
+        for waiting in &mut all {
+            waiting.awaits.sort_unstable();
+            waiting.awaits.dedup();
         }
         all
     }

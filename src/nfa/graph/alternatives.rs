@@ -4,13 +4,15 @@
 //! same time are combined, as in a product of automata. An event goes to one branch, and the others
 //! skip it like an event that does not fit. An event is ignored if all branches ignore it.
 //!
-//! A branch can be a silence, `not x for 5s`: see [`quiet`](super::quiet).
+//! A branch can be a silence, `not x for 5s`: see [`quiet`](super::quiet). Many branches that are
+//! one event each wait in one state: see [`operands`](super::operands).
 
 use hashbrown::HashMap;
 
 use crate::hir::{Contiguity, Gap, ItemKind, Quantifier, Sequence};
 use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::graph::builder::{Builder, Clock, Context, EnclosingGroup, ItemCursor};
+use crate::nfa::graph::operands::SetWait;
 use crate::nfa::graph::quiet::Quiet;
 use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
@@ -60,15 +62,17 @@ pub(super) struct Alternatives {
     since: Option<u32>,
     /// For each branch the state in which it waits for its first event once another branch has
     /// begun.
-    later: Vec<StateId>,
+    pub(super) later: Vec<StateId>,
     /// The state at which each branch ends.
-    end: StateId,
+    pub(super) end: StateId,
     /// The state that follows the group.
     pub(super) sink: StateId,
     /// The branches that are silences.
     pub(super) quiet: Vec<Option<Quiet>>,
     /// True if the group ends the pattern.
     pub(super) is_last: bool,
+    /// The wait in one state, if there are too many operands for a state for each set of them.
+    wait: Option<SetWait>,
     made: HashMap<Places, StateId>,
     open: Vec<(Places, StateId)>,
 }
@@ -113,6 +117,7 @@ impl<'p> Builder {
             gap = self.both(gap, Some(own));
         }
         let quiet = self.quiet_branches(cursor, branches);
+        let wait = self.set_wait(node, branches, count);
         let laid_out = self.lay_out_branches((cursor, gap), (branches, &quiet), count, end)?;
         let LaidOut { first, later, clocks } = laid_out;
         let mut group = Alternatives {
@@ -124,6 +129,7 @@ impl<'p> Builder {
             sink,
             is_last: self.graph.states[sink.index()].role == Role::Final,
             quiet,
+            wait,
             made: HashMap::new(),
             open: Vec::new(),
         };
@@ -393,6 +399,12 @@ impl<'p> Builder {
         state: StateId,
         take: &Transition,
     ) -> Result<(), AutomatonError> {
+        if let Some(mut wait) = group.wait.take() {
+            let first = self.first_of_set(group, &mut wait, (index, take));
+            group.wait = Some(wait);
+            self.graph.states[state.index()].transitions.push(first?);
+            return Ok(());
+        }
         let here = places[index].state().expect("something is taken there");
         let mut after = places.clone();
         after[index] =

@@ -9,7 +9,7 @@ use crate::nfa::graph::greedy::OpenLoops;
 use crate::nfa::graph::raw::{ClockedRepetition, Graph, RawState, Role, Transition, Verb};
 use crate::nfa::graph::silence::Division;
 use crate::nfa::guard::GuardId;
-use crate::nfa::states::StateId;
+use crate::nfa::states::{ClockOp, StateId};
 
 /// The largest number of states of a pattern.
 pub(super) const MAX_STATES: usize = 100_000;
@@ -172,6 +172,8 @@ pub(super) enum Clock {
     Branch,
     /// The time of the last event before alternatives.
     Quiet,
+    /// The set of the operands of alternatives that have come.
+    Operands,
     /// The time at which a group began whose last loop is open behind it.
     Kept,
 }
@@ -206,6 +208,8 @@ pub(super) struct Builder {
     pub(super) quiet_from: Vec<(StateId, u32)>,
     /// True if the silence at the end is reported again and again.
     pub(super) repeats: bool,
+    /// The largest number of operands whose sets have a state each.
+    pub(super) most_in_states: usize,
 }
 
 impl<'p> Builder {
@@ -305,7 +309,7 @@ impl<'p> Builder {
     ) {
         self.add_in_gap(state, Verb::Take(cursor.step()), target, guard, gap);
         if let Some(take) = self.graph.states[state.index()].transitions.last_mut() {
-            take.marks.clone_from(&self.branch_clocks);
+            take.marks = self.branch_clocks.iter().copied().map(ClockOp::Set).collect();
         }
     }
 

@@ -9,6 +9,7 @@ mod alternatives;
 mod builder;
 mod check;
 mod greedy;
+mod operands;
 mod quiet;
 mod raw;
 mod repetition;
@@ -28,8 +29,9 @@ use crate::nfa::states::StateId;
 
 pub(super) use raw::{ClockedRepetition, Graph, Role, Transition, Verb};
 
-/// Lays a pattern out.
-pub(super) fn build(pattern: &Pattern) -> Result<Graph, AutomatonError> {
+/// Lays a pattern out. Groups of plain operands, more than `most_in_states` of them, wait in one
+/// state.
+pub(super) fn build(pattern: &Pattern, most_in_states: usize) -> Result<Graph, AutomatonError> {
     check::check(pattern)?;
     let mut builder = Builder {
         graph: Graph {
@@ -50,6 +52,7 @@ pub(super) fn build(pattern: &Pattern) -> Result<Graph, AutomatonError> {
         division: Division::default(),
         quiet_from: Vec::new(),
         repeats: pattern.repeats,
+        most_in_states,
     };
     let end = builder.state(Role::Final)?;
     let context = Context { node: NodeId(0), group: None, following: &[], top: true, since: None };

@@ -14,7 +14,7 @@ use crate::nfa::graph::alternatives::{Alternatives, Places, Standing};
 use crate::nfa::graph::builder::{Builder, Clock, ItemCursor};
 use crate::nfa::graph::raw::{Role, Verb};
 use crate::nfa::guard::{Guard, GuardId};
-use crate::nfa::states::StateId;
+use crate::nfa::states::{ClockOp, StateId};
 
 /// A branch that is a silence.
 #[derive(Clone, Copy, Debug)]
@@ -164,7 +164,7 @@ impl<'p> Builder {
             for transition in self.graph.states.iter_mut().flat_map(|raw| &mut raw.transitions) {
                 if matches!(transition.verb, Verb::Take(_)) && entries.contains(&transition.target)
                 {
-                    transition.marks.push(clock);
+                    transition.marks.push(ClockOp::Set(clock));
                 }
             }
         }

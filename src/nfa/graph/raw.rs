@@ -4,7 +4,7 @@ use hashbrown::HashSet;
 
 use crate::hir::{Length, StepId};
 use crate::nfa::guard::{GuardId, Guards};
-use crate::nfa::states::StateId;
+use crate::nfa::states::{ClockOp, StateId};
 
 /// A pattern laid out.
 #[derive(Debug)]
@@ -111,8 +111,8 @@ pub(in crate::nfa) struct Transition {
     /// For a take on one of several branches: the repetitions of clocked groups that it takes part
     /// in.
     pub(in crate::nfa) instances: Option<Vec<usize>>,
-    /// For a take: the clocks that it sets to the event's time.
-    pub(in crate::nfa) marks: Vec<u32>,
+    /// For a take: its operations on the clocks that no group has.
+    pub(in crate::nfa) marks: Vec<ClockOp>,
     /// For a transition to the stop of a `not`: true if the step that waits in the same state is
     /// behind that `not`. An event that this step takes is not between.
     pub(in crate::nfa) is_behind: bool,

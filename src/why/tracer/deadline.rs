@@ -2,7 +2,7 @@
 
 use super::{Arrived, ReportedOutcome, Tracer};
 use crate::event::Event;
-use crate::exec::{Matcher, Waiting};
+use crate::exec::Waiting;
 use crate::schema::TypeId;
 use crate::stream::Lent;
 use crate::time::Timestamp;
@@ -106,7 +106,7 @@ impl<E: Event> Tracer<E> {
         reported: &[ReportedOutcome],
         deadline: Timestamp,
     ) -> Vec<Effect> {
-        let after = Matcher::waiting(&self.store, &self.state);
+        let after = self.matcher.waiting(&self.store, &self.state);
         let mut effects = Vec::new();
         let mut winner = None;
         let mut ended = Vec::new();

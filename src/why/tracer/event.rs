@@ -155,7 +155,7 @@ impl<E: Event> Tracer<E> {
             .collect(|matcher, store, state, sink| matcher.push(store, state, event, seq, sink));
         let account = Account {
             seq,
-            after: Matcher::waiting(&self.store, &self.state),
+            after: self.matcher.waiting(&self.store, &self.state),
             reported,
             overflow: dropped > 0,
             ..Account::default()

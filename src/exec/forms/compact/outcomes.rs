@@ -137,6 +137,7 @@ impl<E: Event> Matcher<E> {
             at,
             start_seq: 0,
             states: &[],
+            clocks: &[],
             repetition: 0,
             set,
         };
@@ -225,7 +226,9 @@ impl<E: Event> Matcher<E> {
             let deadline = deadlines.min().unwrap_or(i64::MAX).min(self.end(start));
             let states = group.configurations.iter().map(|one| one.state).collect();
             let captures = Captures::new(&store.arena, NIL);
+            let clocks = group.configurations.iter().map(|one| store.file.times(one.registers));
             Open::new(&self.program, captures, (start.seq, deadline), states)
+                .with_clocks(clocks)
                 .with_path(path, moments)
         });
         open.collect()

@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod full;
 mod loops;
+mod operands;
 mod optional;
 mod repeats;
 mod silences;
@@ -12,6 +13,7 @@ mod silences;
 use self::check::SequenceScope;
 use self::full::Surroundings;
 use self::loops::PlanExtent;
+use self::operands::wait_in_one_state;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::Site;
 use crate::hir::lower::context::RuleLowerer;
@@ -21,9 +23,6 @@ use crate::hir::{Contiguity, Length, LoopMode, Quantifier, Sequence};
 use crate::syntax::MAX_REPETITIONS;
 use crate::syntax::ast::{self, Arrow, Dur, Name, Part, Path, Spanned, Take, Unit, Until};
 
-/// The most operands of one `and` or `of`: what has happened so far is one of two to that
-/// power.
-const MAX_OPERANDS: usize = 12;
 /// The most places in which the branches of one group may stand together, about.
 const MAX_COMBINED: u64 = 5_000;
 /// The most steps that a pattern may come to when its repetitions are written out.
@@ -276,15 +275,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if count > 1 {
             self.note_beside(before);
         }
-        if count > 1 && branches.len() > MAX_OPERANDS {
-            let message = format!("{} operands of one `and` or `of`", branches.len());
-            self.report(
-                Diagnostic::error(Code::LimitExceeded, span, message)
-                    .label(format!(
-                        "at most {MAX_OPERANDS}: which of them have come makes a state each"
-                    ))
-                    .help("ask for fewer, or count them with a loop: `x[kind in [..]]{3}`"),
-            );
+        if count > 1 && !self.check_operands(&branches, span) {
             return None;
         }
         let mut fine = true;
@@ -742,6 +733,10 @@ fn left_out_together(inner: &Quantifier, outer: &Quantifier) -> Option<Quantifie
 
 /// Returns about how many combinations of states `count` of the branches have.
 fn combined(branches: &[SequencePlan<'_>], count: usize) -> u64 {
+    if wait_in_one_state(branches, count) {
+        // It has about as many edges as so many states with a few each.
+        return branches.len() as u64 / 2;
+    }
     // The combinations by the number of branches that have begun; the others wait for their first
     // event.
     let mut by_begun = vec![0_u64; count + 1];
