@@ -227,6 +227,39 @@ fn a_change_in_the_middle_keeps_what_waits_before_it() {
         if Some(found.version) == change.new_version)));
 }
 
+/// A pattern with a large `and`: `b1`, `b2`, up to `b13`, but for the last one, which is `last`.
+fn large(before: &str, last: &str, after: &str) -> String {
+    let operands: Vec<String> = (1..13).map(|n| format!("b[n == {n}] as b{n}")).collect();
+    format!("match {before}({} and {last} as last) {after}", operands.join(" and "))
+}
+
+#[test]
+fn a_large_group_goes_on_with_the_operands_that_have_come() {
+    let last = "b[n == 13]";
+    let edits = [
+        (large("a -> ", last, "-> d"), large("a -> ", last, "-> d[n > 1]")),
+        (large("a -> ", last, "-> d"), large("a -> ", last, "-> (c -> d within 1h)")),
+        (large("a -> ", last, ""), large("a -> ", last, "-> c -> d")),
+        (large("a -> ", last, "-> d within 1h"), large("a -> ", last, "-> d within 2h")),
+    ];
+    for (old, new) in edits {
+        let (change, mut engine) = replaced(&old, "a1 b3 b1", &new);
+        assert_eq!((change.kept, change.dropped), (1, 0), "{new}: {change}");
+        let mut reported = Vec::new();
+        push(&mut engine, 3, "b2 b4 b5 b6 b7 b8 b9 b10 b11 b12 b3 b1 c1 d2", &mut reported);
+        assert_eq!(shown(&reported), [""; 0], "{new}");
+        push(&mut engine, 20, "b13 c1 d2", &mut reported);
+        assert_eq!(shown(&reported).len(), 1, "{new}");
+    }
+    // What has come may have been another one under the new condition.
+    let (old, new) = (large("a -> ", last, "-> d"), large("a -> ", "b[n > 13]", "-> d"));
+    let (change, _) = replaced(&old, "a1 b3 b1", &new);
+    assert_eq!((change.kept, change.dropped), (0, 1), "{change}");
+    // Before the first of them, everything may change.
+    let (change, _) = replaced(&old, "a1", &new);
+    assert_eq!((change.kept, change.dropped), (1, 0), "{change}");
+}
+
 #[test]
 fn each_verdict_is_reported_with_its_reason() {
     let old = rules(
