@@ -54,14 +54,19 @@ impl Bounds {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Deadline {
     pub(super) time: i64,
+    /// The event from which it runs.
+    first: usize,
     /// The event that says how long: "It holds from that event on."
     said_by: Option<usize>,
 }
 
 impl Deadline {
-    /// True if an event comes too late.
+    /// True if an event comes too late. "The first event of a group is never too late for the
+    /// group's own `within`", nor is one that would begin the group before it.
     fn is_over(self, event: usize, time: i64) -> bool {
-        time >= self.time && self.said_by.is_none_or(|said_by| said_by <= event)
+        time >= self.time
+            && event > self.first
+            && self.said_by.is_none_or(|said_by| said_by <= event)
     }
 }
 
@@ -314,7 +319,7 @@ impl<'a> Judge<'a> {
             Length::Millis(_) => None,
             Length::Said(step) => self.captured_as(step),
         };
-        Deadline { time: self.time(first) + self.length(within), said_by }
+        Deadline { time: self.time(first) + self.length(within), first, said_by }
     }
 
     /// True if `within` bounds the pattern: "nothing where that step captured nothing".
@@ -676,8 +681,7 @@ impl<'a> Judge<'a> {
             // "`within` behind its content bounds each repetition."
             let first = events.iter().min();
             let own_deadline = first.and_then(|first| Some(self.deadline(*first, body.within?)));
-            // "The first event of a group is never too late for the group's own `within`."
-            let last = events.iter().max().filter(|last| Some(*last) != first);
+            let last = events.iter().max();
             if let (Some(deadline), Some(last)) = (own_deadline, last)
                 && deadline.is_over(*last, self.time(*last))
             {

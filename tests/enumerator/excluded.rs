@@ -1,7 +1,7 @@
 //! Shapes of rules that are left out: questions that the page does not decide, and differences that
 //! are not settled yet. Each has a name and a reason; an entry goes when it is settled.
 
-use super::rule::{Arrow, Body, Branch, Item, Kind, Length, Mode, Parts, Rule};
+use super::rule::{Arrow, Body, Item, Kind, Length, Mode, Parts, Rule};
 
 /// Returns the name of the first shape that a rule has. `KLEENE_HUNT_INCLUDE` names shapes that are
 /// not left out, or is `all`; with `KLEENE_HUNT_ONLY` all rules without these are left out.
