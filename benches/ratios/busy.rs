@@ -142,7 +142,7 @@ fn hot_key(seconds: i64, report: &mut Report) {
 /// W10: a join of two types without a key, beside the same rule with one. Nine of ten are joined,
 /// after five minutes.
 fn join(pairs: i64, report: &mut Report) {
-    const BATCH: i64 = 1000;
+    const BATCH: u16 = 1000;
     const LATER: i64 = 30_000;
     let due = (0..pairs).filter(|id| id % 10 != 0).count() as u64;
     let due = (due, pairs.unsigned_abs() - due);
@@ -152,7 +152,7 @@ fn join(pairs: i64, report: &mut Report) {
     {
         let rules = rules(body);
         let batch = |first: i64| {
-            (first..first + BATCH)
+            (first..first + i64::from(BATCH))
                 .flat_map(|number| {
                     let joined = number - LATER;
                     let ends = joined >= 0 && joined % 10 != 0 && joined < pairs;
@@ -163,7 +163,7 @@ fn join(pairs: i64, report: &mut Report) {
                 .flatten()
                 .collect()
         };
-        let starts = (0..pairs + LATER + BATCH).step_by(BATCH.unsigned_abs() as usize);
+        let starts = (0..pairs + LATER + i64::from(BATCH)).step_by(usize::from(BATCH));
         *each = measure(name, &rules, starts.map(batch), due, report);
     }
     report.figures.push(Figure {
