@@ -92,6 +92,22 @@ struct RandomQuantifier {
     until: Option<RandomTest>,
 }
 
+impl RandomItem {
+    /// Returns a step that comes once.
+    fn plain(test: RandomTest) -> RandomItem {
+        let once = RandomQuantifier {
+            min: 1,
+            more: Some(0),
+            optional: false,
+            inner: Contiguity::Relaxed,
+            greedy: false,
+            until: None,
+        };
+        let kind = RandomKind::Step(test, once);
+        RandomItem { contiguity: Contiguity::Relaxed, gap: None, kind }
+    }
+}
+
 /// A condition; steps are named by number, taken around.
 #[derive(Clone, Debug)]
 enum RandomTest {

@@ -1,12 +1,9 @@
 //! Random patterns with an `and` or `of` of operands that are one event each.
 
-use kleene::hir::Contiguity;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{
-    RandomGroup, RandomItem, RandomKind, RandomPattern, RandomQuantifier, RandomTest, pattern, test,
-};
+use super::{RandomGroup, RandomItem, RandomKind, RandomPattern, RandomTest, pattern, test};
 
 /// Patterns in which any of the items is an `and` or `of` of 2 to 5 plain operands. Some have two.
 pub fn with_operands() -> impl Strategy<Value = RandomPattern> {
@@ -23,21 +20,10 @@ pub fn with_operands() -> impl Strategy<Value = RandomPattern> {
     )
 }
 
-/// So many of these, taken around; at least 2.
+/// Returns an `and` or `of` of these tests, of which at least 2 have to hold.
 fn operands(tests: Vec<RandomTest>, count: usize) -> RandomKind {
     let count = count % (tests.len() - 1) + 1;
-    let once = RandomQuantifier {
-        min: 1,
-        more: Some(0),
-        optional: false,
-        inner: Contiguity::Relaxed,
-        greedy: false,
-        until: None,
-    };
-    let plain = |test| {
-        let kind = RandomKind::Step(test, once.clone());
-        vec![RandomItem { contiguity: Contiguity::Relaxed, gap: None, kind }]
-    };
+    let plain = |test| vec![RandomItem::plain(test)];
     RandomKind::Alternatives(tests.into_iter().map(plain).collect(), count)
 }
 

@@ -1,8 +1,6 @@
 //! Repairs of random patterns, so that fewer are refused.
 
-use super::{
-    RandomGroup, RandomItem, RandomKind, RandomLength, RandomPattern, RandomQuantifier, RandomTest,
-};
+use super::{RandomGroup, RandomItem, RandomKind, RandomLength, RandomPattern, RandomTest};
 use kleene::hir::Contiguity;
 
 impl RandomPattern {
@@ -73,16 +71,7 @@ pub(super) fn repair(items: &mut Vec<RandomItem>, top: bool) {
             Some(RandomItem { kind: RandomKind::Not(test), .. }) => test,
             _ => RandomTest::Type(0),
         };
-        let once = RandomQuantifier {
-            min: 1,
-            more: Some(0),
-            optional: false,
-            inner: Contiguity::Relaxed,
-            greedy: false,
-            until: None,
-        };
-        let kind = RandomKind::Step(test, once);
-        kept.push(RandomItem { contiguity: Contiguity::Relaxed, gap: None, kind });
+        kept.push(RandomItem::plain(test));
     }
     // Before the first there is nothing to be far from.
     if let Some(first) = kept.first_mut() {
