@@ -78,21 +78,19 @@ impl Coarse {
 
     /// Returns the place of several values together, from the place of each: `None` if one compares
     /// with nothing, or if there are none.
-    pub(super) fn of_several(places: impl Iterator<Item = Option<Coarse>>) -> Option<Coarse> {
-        let mut hasher = DefaultHasher::new();
-        let (mut only, mut count, mut is_known) = (None, 0_u32, true);
-        for place in places {
-            let place = place?;
-            is_known &= place.is_known();
-            place.hash(&mut hasher);
-            (only, count) = (Some(place), count + 1);
+    pub(super) fn of_several(mut places: impl Iterator<Item = Option<Coarse>>) -> Option<Coarse> {
+        let first = places.next()??;
+        places.try_fold(first, |several, place| Some(several.and(place?)))
+    }
+
+    /// Returns the place of two values together.
+    fn and(self, other: Coarse) -> Coarse {
+        if !self.is_known() || !other.is_known() {
+            return Coarse { class: Class::Other, number: 0 };
         }
-        let only = only?;
-        Some(match count {
-            _ if !is_known => Coarse { class: Class::Other, number: 0 },
-            1 => only,
-            _ => Coarse { class: Class::Several, number: hasher.finish() },
-        })
+        let mut hasher = DefaultHasher::new();
+        (self, other).hash(&mut hasher);
+        Coarse { class: Class::Several, number: hasher.finish() }
     }
 
     /// True if the values at this place are in an order that the index knows.
