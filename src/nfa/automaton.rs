@@ -196,13 +196,13 @@ impl Automaton {
         })
     }
 
-    /// True if a group waits in one state for operands that a set tells apart.
+    /// True if the operands of a group wait in one state, with a set of those that have come.
     pub(crate) fn has_operand_sets(&self) -> bool {
         self.has_operand_sets
     }
 
     /// True if the guard asks for an operand of `and` or `of` that has come.
-    fn has_come(&self, guard: GuardId, clocks: &[i64]) -> bool {
+    pub(crate) fn has_come(&self, guard: GuardId, clocks: &[i64]) -> bool {
         match &self.guards[guard.index()] {
             Guard::And(parts) => parts.iter().any(|part| self.has_come(*part, clocks)),
             Guard::Not(inner) => match self.guards[inner.index()] {

@@ -140,7 +140,7 @@ impl<E: Event> Judge<'_, E> {
             let scope = self.matcher.scope(self.store, run, event);
             for edge in &run.edges {
                 let Action::Take { step, .. } = edge.action else { continue };
-                if self.has_come(&edge.judged) {
+                if self.matcher.has_come(self.store, run, edge) {
                     continue;
                 }
                 let mut reasons = Vec::new();
@@ -173,17 +173,6 @@ impl<E: Event> Judge<'_, E> {
         }
         mismatches.sort_by_key(|(step, _)| *step);
         mismatches.into_iter().filter_map(|(_, mismatch)| mismatch).collect()
-    }
-
-    /// True if the guard asks for an operand of `and` or `of` that has come: it is not waited for.
-    fn has_come(&self, judged: &Judged) -> bool {
-        match &self.program.guards[judged.guard.index()] {
-            Guard::And(_) => judged.parts.iter().any(|part| self.has_come(part)),
-            Guard::Not(inner) => {
-                !judged.holds && matches!(self.program.guards[inner.index()], Guard::HasCome { .. })
-            }
-            _ => false,
-        }
     }
 
     /// Collects the reasons why a guard does not hold.

@@ -92,6 +92,11 @@ impl<E: Event> Matcher<E> {
         }
     }
 
+    /// True if the edge asks for an operand of `and` or `of` that has come: it is not waited for.
+    pub(crate) fn has_come(&self, store: &Store<E>, probed: &ProbedRun, edge: &ProbedEdge) -> bool {
+        self.program.has_come(edge.judged.guard, store.file.times(probed.run.registers))
+    }
+
     /// Returns the captures of the open partial match with these events, if there is one.
     pub(crate) fn captures_of<'a>(
         store: &'a Store<E>,
