@@ -55,8 +55,8 @@ impl CompileCache {
         known
     }
 
-    /// Returns an empty cache for automata in which groups of more than so many plain operands wait
-    /// in one state.
+    /// Returns an empty cache for automata in which groups of more than `most_in_states` plain
+    /// operands wait in one state.
     #[cfg(any(test, feature = "reference"))]
     pub(super) fn with_most_in_states(most_in_states: usize) -> CompileCache {
         CompileCache { most_in_states, ..CompileCache::default() }

@@ -44,7 +44,7 @@ pub(crate) enum Guard {
         set: u32,
         operand: u8,
     },
-    /// At least so many operands are in the set that the clock holds.
+    /// The set that the clock holds has at least `count` operands.
     HaveCome {
         set: u32,
         count: u8,

@@ -237,7 +237,7 @@ fn smaller_quantifiers(quantifier: &Quantifier) -> Vec<Quantifier> {
     found
 }
 
-/// Returns a length that no event says, in the place of one that an event says.
+/// Returns a fixed length for a length that an event says.
 fn smaller_lengths(length: Option<Length>) -> Vec<Length> {
     let said = length.filter(|length| matches!(length, Length::Said(_)));
     said.map(|_| vec![Length::Millis(2)]).unwrap_or_default()

@@ -734,7 +734,7 @@ fn left_out_together(inner: &Quantifier, outer: &Quantifier) -> Option<Quantifie
 /// Returns about how many combinations of states `count` of the branches have.
 fn combined(branches: &[SequencePlan<'_>], count: usize) -> u64 {
     if wait_in_one_state(branches, count) {
-        // It has about as many edges as so many states with a few each.
+        // The one state has about as many edges as this number of states with a few edges each.
         return branches.len() as u64 / 2;
     }
     // The combinations by the number of branches that have begun; the others wait for their first
