@@ -114,6 +114,10 @@ impl Parser<'_> {
                 {
                     return false;
                 }
+                // No step has a time after it: this is a clause, or `for`, that is misspelled.
+                if next.kind == LexemeKind::Duration {
+                    return false;
+                }
                 if !token.first_on_line {
                     return true;
                 }

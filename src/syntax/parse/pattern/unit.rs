@@ -26,7 +26,7 @@ impl Parser<'_> {
     fn negated(&mut self, start: Span) -> Parsed<Part> {
         let what = self.choice(EXPECTED_STEP)?;
         let early = self.repeat_before_time(start);
-        let duration = if self.eat_joint("for") {
+        let duration = if self.eat_joint("for") || self.misspelled_for() {
             Some(self.dur("a duration such as `10m`")?)
         } else if matches!(self.kind(), LexemeKind::Duration | LexemeKind::Dollar) {
             let shown = self.text_of(self.peek());
@@ -48,6 +48,17 @@ impl Parser<'_> {
             None => None,
         };
         Ok(Part::Not { what, duration, repeat, span: self.since(start) })
+    }
+
+    /// Takes a misspelled `for` before a duration, and reports it.
+    fn misspelled_for(&mut self) -> bool {
+        let is_meant = self.nth(1).kind == LexemeKind::Duration
+            && self.misspelled(&["for", "within"]) == Some("for");
+        if is_meant {
+            self.report_unexpected("`for`", "did you mean `for`?".to_owned());
+            self.bump();
+        }
+        is_meant
     }
 
     pub(super) fn at_quantifier(&self) -> bool {
