@@ -324,20 +324,12 @@ impl Trees<'_> {
     }
 
     fn leaf(&mut self, open: &[u32]) -> Decision {
-        let accepts_when_exhausted =
-            !self.begins && self.tables.states[self.state.index()].accepts_when_exhausted;
         match *open {
-            [] if !accepts_when_exhausted => Decision::Gone,
+            [] => Decision::Gone,
             [one] => {
                 let edge = &self.tables.edges[one as usize];
                 let stays = edge.action == Action::Ignore { target: self.state };
-                if stays && edge.clocks.is_empty() {
-                    Decision::Stay
-                } else if accepts_when_exhausted {
-                    self.several(open)
-                } else {
-                    Decision::One(one)
-                }
+                if stays && edge.clocks.is_empty() { Decision::Stay } else { Decision::One(one) }
             }
             _ => self.several(open),
         }

@@ -402,6 +402,7 @@ fn walk(
             Verb::Ignore if graph.states[transition.target.index()].role == Role::Final => {
                 Action::Complete
             }
+            Verb::Complete => Action::Complete,
             Verb::Ignore => Action::Ignore { target: transition.target },
             Verb::Proceed => {
                 if path.contains(&transition.target) {

@@ -150,22 +150,17 @@ impl<E: Event> Walk<'_, E> {
     /// Takes all of several branches, or none.
     fn branch(&mut self, run: &Run, open: &[u32], event_epoch: u64, next: &mut Vec<Run>) {
         let program = self.program;
-        let accepts_when_exhausted = program.states[run.state.index()].accepts_when_exhausted;
-        let before = (next.len(), self.store.scratch.completed.len());
         for (index, &edge) in open.iter().enumerate() {
             let edge = &program.edges[edge as usize];
             // The last branch takes over what the run holds, where nothing is asked of it after
             // that.
-            if index + 1 == open.len() && !accepts_when_exhausted {
+            if index + 1 == open.len() {
                 self.follow(edge, *run, event_epoch, next);
                 return;
             }
             self.store.arena.retain(run.head);
             let registers = self.store.file.duplicate(run.registers);
             self.follow(edge, Run { registers, ..*run }, event_epoch, next);
-        }
-        if accepts_when_exhausted && before == (next.len(), self.store.scratch.completed.len()) {
-            self.complete(completed(run));
         }
         self.give_up(run);
     }

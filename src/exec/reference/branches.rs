@@ -49,7 +49,7 @@ impl Tree<'_> {
                         ));
                     }
                     stop @ Move::Stop(..) => moves.push((at(guard), stop)),
-                    Move::Ignore(_) | Move::Skip(_) => {}
+                    Move::Ignore(_) | Move::Skip(_) | Move::Complete => {}
                 }
             }
         }

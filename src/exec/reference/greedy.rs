@@ -52,7 +52,7 @@ impl Tree<'_> {
                 }
                 let target = match &a_move {
                     Move::Proceed(target) | Move::Ignore(target) | Move::Skip(target) => target,
-                    Move::Take(..) | Move::Stop(..) => {
+                    Move::Take(..) | Move::Stop(..) | Move::Complete => {
                         moves.push((guard, a_move));
                         continue;
                     }

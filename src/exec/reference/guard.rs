@@ -65,6 +65,8 @@ pub(super) enum Move {
     /// As it is ignored, though it may fit: another branch captures it.
     Skip(Position),
     Proceed(Position),
+    /// The pattern is complete without the event.
+    Complete,
     /// With where it is made, if what is waited for there stands behind the `not`.
     Stop(StepId, Option<Position>),
 }

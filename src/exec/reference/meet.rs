@@ -17,8 +17,6 @@ use crate::time::Timestamp;
 pub(super) struct EventEffect {
     pub(super) partials: Vec<Partial>,
     pub(super) matches: Vec<Captures>,
-    /// True if a move was left to make.
-    survives: bool,
 }
 
 /// A move that is open, with the `not`s on the way to it, and the positions up to the one that it
@@ -73,13 +71,7 @@ impl<E: Event> Reference<E> {
             };
             if violated.iter().all(is_free) {
                 self.make(tree, partial, opened.a_move, now, &mut outcome);
-                outcome.survives = true;
             }
-        }
-        let ends = outcome.partials.is_empty() && outcome.matches.is_empty();
-        let stopped = !violated.is_empty() && !outcome.survives;
-        if ends && !stopped && !partial.captures.is_empty() && tree.settles(&partial.position) {
-            outcome.matches.push(partial.captures.clone());
         }
         outcome
     }
@@ -138,9 +130,8 @@ impl<E: Event> Reference<E> {
         let time = self.events[now].time();
         match a_move {
             Move::Stop(..) | Move::Skip(_) | Move::Proceed(_) => {}
-            Move::Ignore(target) if target.wait == Wait::End => {
-                outcome.matches.push(partial.captures.clone());
-            }
+            Move::Complete if partial.captures.is_empty() => {}
+            Move::Complete => outcome.matches.push(partial.captures.clone()),
             Move::Ignore(target) => {
                 let waits = Partial {
                     captures: partial.captures.clone(),

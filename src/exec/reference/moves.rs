@@ -81,7 +81,9 @@ impl Tree<'_> {
             Move::Proceed(target) if tree.begins_silence(position, target) => side == Side::Behind,
             Move::Proceed(target) => side == Side::Before || tree.leads_over_silence(target),
             Move::Stop(..) => true,
-            Move::Take(..) | Move::Ignore(_) | Move::Skip(_) => side == Side::Before,
+            Move::Take(..) | Move::Ignore(_) | Move::Skip(_) | Move::Complete => {
+                side == Side::Before
+            }
         });
         for (_, a_move) in &mut moves {
             match a_move {
@@ -89,7 +91,7 @@ impl Tree<'_> {
                 Move::Proceed(target) | Move::Ignore(target) | Move::Skip(target) => {
                     target.side = side;
                 }
-                Move::Take(..) | Move::Stop(..) => {}
+                Move::Take(..) | Move::Stop(..) | Move::Complete => {}
             }
         }
         moves
@@ -130,8 +132,12 @@ impl Tree<'_> {
                 let violated = Guard::Fits(condition).unless(self.group_until(frames));
                 let next = self.after(frames, *index, Leaving::Begun);
                 let is_end = next.wait == Wait::End;
-                let on = if is_end { Move::Ignore(next) } else { Move::Proceed(next) };
                 let respected = Guard::not(violated.clone()).and(Guard::InGap);
+                let (respected, on) = if is_end {
+                    (respected.and(Guard::KeptOut { from: None }), Move::Complete)
+                } else {
+                    (respected, Move::Proceed(next))
+                };
                 vec![(respected, on), (violated, Move::Stop(step, None))]
             }
             Wait::Pending => {
@@ -161,7 +167,7 @@ impl Tree<'_> {
                 Move::Ignore(_) => None,
                 Move::Skip(_) => Some(self.depth_of_branch(frames).unwrap_or(frames.len())),
                 // An event that is captured violates nothing.
-                Move::Take(..) | Move::Proceed(_) | Move::Stop(..) => continue,
+                Move::Take(..) | Move::Proceed(_) | Move::Stop(..) | Move::Complete => continue,
             };
             *guard = guard.clone().and(Guard::KeptOut { from });
         }

@@ -98,8 +98,7 @@ impl Tree<'_> {
     /// `position` without an event; each with the gaps that its event has to keep.
     pub(super) fn ways_on(&self, position: &Position) -> Vec<(Position, Vec<Gap>)> {
         let needs_one = |(_, _, a_move): &&Prospect| match a_move {
-            Move::Take(..) => true,
-            Move::Ignore(target) => target.wait == Wait::End,
+            Move::Take(..) | Move::Complete => true,
             _ => false,
         };
         let prospects = self.prospects(position);

@@ -28,7 +28,7 @@ impl Tree<'_> {
 
         let take = fits.clone().and(Guard::InGroups).unless(group_until).unless(quantifier.until);
         let taken = self.after_take(position, turn, time);
-        moves.push((take, Move::Take(*step, taken, position.clone())));
+        moves.push((take.clone(), Move::Take(*step, taken, position.clone())));
 
         let optional = Self::may_be_left_out(quantifier, turn);
         if optional && !skipped && !self.is_settled(position) {
@@ -36,7 +36,9 @@ impl Tree<'_> {
         }
 
         let nots = self.nots_of_loops(frames, index, turn);
-        let ignore = match self.contiguity(frames, index, turn) {
+        let contiguity = self.contiguity(frames, index, turn);
+        let mut skips = Guard::Any(Vec::new());
+        let ignore = match contiguity {
             Contiguity::Next => None,
             Contiguity::Relaxed => Some(Guard::not(fits)),
             Contiguity::Any => Some(Guard::always()),
@@ -56,6 +58,7 @@ impl Tree<'_> {
             };
             let mut skip = Guard::always().unless(ending).unless(until);
             let ignore = ignore.unless(ending).unless(until);
+            skips = ignore.clone().and(Guard::KeptOut { from: None });
             // A loop around several branches captures what one of them does.
             let branch = self.depth_of_branch(frames);
             for (_, _, violated) in
@@ -65,6 +68,15 @@ impl Tree<'_> {
             }
             moves.push((skip, Move::Skip(target.clone())));
             moves.push((ignore, Move::Ignore(target)));
+        }
+
+        if self.is_settled(position) {
+            // It can grow no more. One that `any` leads to could skip also what it takes.
+            let goes_on = match contiguity {
+                Contiguity::Any => skips,
+                _ => Guard::Any(vec![skips, take]),
+            };
+            moves.push((Guard::not(goes_on), Move::Complete));
         }
 
         for (_, step, violated) in nots {

@@ -328,7 +328,7 @@ impl<'p> Builder {
                         self.graph.states[state.index()].transitions.push(added);
                     }
                     // An event is ignored by all branches or by none.
-                    Verb::Ignore => {}
+                    Verb::Ignore | Verb::Complete => {}
                 }
             }
         }

@@ -202,6 +202,8 @@ pub(super) struct Builder {
     pub(super) branch_clocks: Vec<u32>,
     /// The `not`s before groups, by [`EnclosingGroup::nots`]; the first list is empty.
     pub(super) before_groups: Vec<Vec<EarlierNot>>,
+    /// The events that the pattern's own `without` forbids.
+    pub(super) forbidden: Option<GuardId>,
     /// The states that belong to silences behind loops.
     pub(super) division: Division,
     /// The states in which silences begin that are branches, each with the clock that has the time.

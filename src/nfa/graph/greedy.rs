@@ -181,7 +181,7 @@ impl Builder {
                 self.graph.states[copy.index()].transitions.push(proceed);
                 continue;
             }
-            if is_end || matches!(transition.verb, Verb::Take(_)) {
+            if is_end || matches!(transition.verb, Verb::Take(_) | Verb::Complete) {
                 self.graph.states[copy.index()]
                     .transitions
                     .push(Transition { guard, ..transition });

@@ -33,10 +33,13 @@ pub(super) use raw::{ClockedRepetition, Graph, Role, Transition, Verb};
 /// state.
 pub(super) fn build(pattern: &Pattern, most_in_states: usize) -> Result<Graph, AutomatonError> {
     check::check(pattern)?;
+    let mut guards = Guards::new(&pattern.conditions);
+    let without = pattern.body.without.as_ref();
+    let forbidden = without.map(|without| guards.condition(without.condition));
     let mut builder = Builder {
         graph: Graph {
             states: Vec::new(),
-            guards: Guards::new(&pattern.conditions),
+            guards,
             start: StateId::new(0),
             instances: Vec::new(),
             clocks: 0,
@@ -49,6 +52,7 @@ pub(super) fn build(pattern: &Pattern, most_in_states: usize) -> Result<Graph, A
         inside: Vec::new(),
         branch_clocks: Vec::new(),
         before_groups: vec![Vec::new()],
+        forbidden,
         division: Division::default(),
         quiet_from: Vec::new(),
         repeats: pattern.repeats,

@@ -101,7 +101,9 @@ impl Builder {
                         skips.push(self.graph.guards.or(transition.skip, has_come));
                     }
                     // Nothing is between the operands of a set: the group would be refused.
-                    Verb::Proceed => return Err(AutomatonError::new(Refusal::TooLarge)),
+                    Verb::Proceed | Verb::Complete => {
+                        return Err(AutomatonError::new(Refusal::TooLarge));
+                    }
                 }
             }
         }

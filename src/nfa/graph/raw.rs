@@ -96,6 +96,8 @@ pub(in crate::nfa) enum Verb {
     Ignore,
     /// Goes on to the target with the same event.
     Proceed,
+    /// Ends the match before the event, which a `longest` loop cannot take.
+    Complete,
 }
 
 #[derive(Clone, Debug)]

@@ -82,7 +82,7 @@ impl<'p> Builder {
                 self.add_stops_to_loop(cursor, next)?;
             }
             if longest {
-                self.accept_when_exhausted(next);
+                self.accept_when_exhausted(next, again, quantifier.inner, proceed);
             }
         }
         let again = WaitGuards { optional: false, ..again };
@@ -99,7 +99,8 @@ impl<'p> Builder {
         let first = WaitGuards { take, ignore, optional: quantifier.optional, gap };
         let state = self.single(cursor, next, left_out, first, Repetition::First)?;
         if Self::is_longest(cursor, quantifier) && quantifier.optional {
-            self.accept_when_exhausted(state);
+            let leads = Self::entry_contiguity(cursor);
+            self.accept_when_exhausted(state, first, leads, proceed);
         }
         Ok(state)
     }
@@ -130,9 +131,7 @@ impl<'p> Builder {
         let longest = Self::is_longest(cursor, quantifier);
         let open = if longest { sink } else { self.after_begun(cursor, quantifier, sink)? };
         let state = self.state(Role::Normal)?;
-        if longest {
-            self.graph.states[state.index()].accepts_when_exhausted = true;
-        } else {
+        if !longest {
             self.add(state, Verb::Proceed, open, always);
         }
         self.add_take(cursor, state, state, take, None);
@@ -141,11 +140,14 @@ impl<'p> Builder {
             // A separate state without the way out of the loop: otherwise each ignored event would
             // add a copy of the states behind the loop.
             let skipping = self.state(Role::Normal)?;
-            self.graph.states[skipping.index()].accepts_when_exhausted = longest;
             self.add_take(cursor, skipping, state, take, None);
             self.add_ignore(skipping, skipping, ignore);
             self.add_ignore(state, skipping, ignore);
             self.add_stops_to_loop(cursor, skipping)?;
+        }
+        if longest {
+            let waiting = WaitGuards { take, ignore, optional: true, gap: None };
+            self.accept_when_exhausted(state, waiting, quantifier.inner, sink);
         }
         Ok(state)
     }
@@ -394,16 +396,33 @@ impl<'p> Builder {
             && matches!(cursor.item().kind, ItemKind::Step { .. })
     }
 
-    /// Makes an optional repetition of a bounded `longest` loop complete only when it can grow no
-    /// more, not at once.
-    pub(super) fn accept_when_exhausted(&mut self, state: StateId) {
-        let mut waiting = vec![state];
+    /// Makes an optional repetition of a `longest` loop complete only when it can grow no more, not
+    /// at once: at an event that it can neither take nor skip. One that `any` leads to could skip
+    /// also what it takes.
+    fn accept_when_exhausted(
+        &mut self,
+        state: StateId,
+        waiting: WaitGuards,
+        leads: Contiguity,
+        end: StateId,
+    ) {
+        let mut states = vec![state];
         for transition in &self.graph.states[state.index()].transitions {
             if transition.verb == Verb::Ignore {
-                waiting.push(transition.target);
+                states.push(transition.target);
             }
         }
-        for id in waiting {
+        states.dedup();
+        let guards = &mut self.graph.guards;
+        let never = guards.never();
+        let skips = waiting.ignore.map_or(never, |ignore| ignore.guard);
+        let mut exhausted = guards.not(skips);
+        exhausted = guards.or(exhausted, self.forbidden.unwrap_or(never));
+        if leads != Contiguity::Any {
+            let taken = guards.not(waiting.take);
+            exhausted = guards.and(exhausted, taken);
+        }
+        for id in states {
             let mut transitions = std::mem::take(&mut self.graph.states[id.index()].transitions);
             transitions.retain(|transition| {
                 transition.verb != Verb::Proceed
@@ -412,6 +431,7 @@ impl<'p> Builder {
             let raw = &mut self.graph.states[id.index()];
             raw.accepts_when_exhausted = true;
             raw.transitions = transitions;
+            self.add_in_gap(id, Verb::Complete, end, exhausted, waiting.gap);
         }
     }
 }

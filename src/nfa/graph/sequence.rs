@@ -60,7 +60,7 @@ impl<'p> Builder {
                     transition.guard = guards.and(transition.guard, skipped);
                     transition.skip = guards.and(transition.skip, skipped);
                 }
-                Verb::Take(_) | Verb::Proceed => {}
+                Verb::Take(_) | Verb::Proceed | Verb::Complete => {}
             }
         }
     }

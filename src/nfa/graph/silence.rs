@@ -77,7 +77,7 @@ impl Builder {
             for transition in self.graph.states[state].transitions.clone() {
                 let parts = match transition.verb {
                     Verb::Take(_) => self.parts(transition.target)?,
-                    Verb::Ignore | Verb::Proceed => vec![transition.target],
+                    Verb::Ignore | Verb::Proceed | Verb::Complete => vec![transition.target],
                 };
                 for target in parts {
                     divided.push(Transition { target, ..transition.clone() });
@@ -175,7 +175,7 @@ impl Builder {
                 Verb::Proceed | Verb::Ignore => {
                     transition.target = self.before(transition.target)?;
                 }
-                Verb::Take(_) => {}
+                Verb::Take(_) | Verb::Complete => {}
             }
             kept.push(transition);
         }
@@ -267,7 +267,7 @@ impl Builder {
         let mut kept = Vec::with_capacity(raw.transitions.len() + 1);
         for transition in raw.transitions {
             match transition.verb {
-                Verb::Take(_) => kept.push(transition),
+                Verb::Take(_) | Verb::Complete => kept.push(transition),
                 Verb::Proceed => {
                     let target = transition.target;
                     if self.is_crossing(state, target) {
@@ -327,6 +327,7 @@ impl Builder {
         raw.role == Role::Normal
             && raw.instances.iter().all(|at| self.graph.instances[*at].within.is_none())
             && raw.transitions.iter().all(|transition| match transition.verb {
+                Verb::Complete => false,
                 Verb::Take(_) => excludes(transition.guard),
                 Verb::Ignore => {
                     ignores += 1;
@@ -339,6 +340,7 @@ impl Builder {
                                 later.target == transition.target && implies(later.guard)
                             }
                             Verb::Proceed => transition.target == state,
+                            Verb::Complete => false,
                         })
                 }
                 Verb::Proceed => {
