@@ -36,7 +36,7 @@ pub(super) struct Lead {
 /// A gap in milliseconds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Bounds {
-    least: Option<i64>,
+    pub(super) least: Option<i64>,
     pub(super) most: Option<i64>,
 }
 

@@ -1,47 +1,16 @@
 //! Shapes of rules that are left out: questions that the page does not decide, and differences that
 //! are not settled yet. Each has a name and a reason; an entry goes when it is settled.
 
-use super::rule::{Arrow, Body, Item, Kind, Length, Mode, Parts, Rule};
+use super::rule::{Body, Item, Kind, Length, Parts, Rule};
 
 /// Returns the name of the first shape that a rule has. `KLEENE_HUNT_INCLUDE` names shapes that are
 /// not left out, or is `all`; with `KLEENE_HUNT_ONLY` all rules without these are left out.
 pub(super) fn reason(rule: &Rule) -> Option<&'static str> {
     let included = std::env::var("KLEENE_HUNT_INCLUDE").unwrap_or_default();
     let is_included = |name: &str| included == "all" || included.split(',').any(|one| one == name);
-    match in_end(&rule.body).or_else(|| in_body(&rule.body)) {
+    match in_body(&rule.body) {
         Some(name) => (!is_included(name)).then_some(name),
         None => std::env::var_os("KLEENE_HUNT_ONLY").map(|_| "none-of-the-shapes"),
-    }
-}
-
-/// A `longest` loop that is left out where the same event leads on in another way: behind a loop, or
-/// by `any` beside `without`. The engine and the reference take that for growth, and report nothing
-/// when `without` ends it; behind a greedy loop, they report what that loop still takes from.
-fn in_end(body: &Body) -> Option<&'static str> {
-    let Parts::Sequence(items) = &body.parts else { return None };
-    let (last, before) = items.split_last()?;
-    let Kind::Step { quantifier, .. } = &last.kind else { return None };
-    let is_longest = quantifier.mode == Mode::Longest && quantifier.may_be_none();
-    let before = before.iter().rfind(|item| !item.is_not());
-    let leads_on =
-        before.is_some_and(can_go_on) || last.arrow == Arrow::Any && !body.without.is_empty();
-    (is_longest && leads_on).then_some("longest-left-out")
-}
-
-/// True if an item can have more than one number of events.
-fn can_go_on(item: &Item) -> bool {
-    match &item.kind {
-        Kind::Step { quantifier, .. } => quantifier.varies(),
-        Kind::Not { .. } => false,
-        Kind::Group { body, quantifier } => {
-            quantifier.varies()
-                || match &body.parts {
-                    Parts::Sequence(items) => items.last().is_some_and(can_go_on),
-                    Parts::Branches { branches, .. } => {
-                        branches.iter().any(|branch| branch.items().last().is_some_and(can_go_on))
-                    }
-                }
-        }
     }
 }
 

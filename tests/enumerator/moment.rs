@@ -1,6 +1,6 @@
 //! When a match is reported, and what is asked up to that moment.
 
-use super::check::{Cursor, Judge, OpenLoop, Verdict};
+use super::check::{Cursor, Judge, Lead, OpenLoop, Verdict};
 use super::rule::{Arrow, Kind, Mode, Parts, Quantifier, Rule};
 
 /// When a match is reported.
@@ -62,9 +62,11 @@ impl Judge<'_> {
         let has_begun = count > 0;
         let lead = cursor.open.last().map(|open| open.lead);
         // "An event that fits both is never the loop's. Where it would be the first repetition, it
-        // can be skipped neither, unless the arrow is `any`."
+        // can be skipped neither, unless the arrow is `any`." Before the gap it is none.
         let fits_both = |event: usize| {
-            let skips = lead.is_some_and(|lead| lead.arrow == Some(Arrow::Any));
+            let passed = self.time(event) - self.time(last);
+            let early = |lead: Lead| lead.gap.least.is_some_and(|least| passed < least);
+            let skips = lead.is_some_and(|lead| lead.arrow == Some(Arrow::Any) || early(lead));
             let fits = |open: &OpenLoop<'_>| self.fits_some(&open.heads, event);
             !skips
                 && cursor.open.last().is_some_and(fits)

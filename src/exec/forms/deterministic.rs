@@ -342,6 +342,8 @@ impl<'a, E: Event> Walk<'a, E> {
     /// Captures the event, and moves the run as the guards of the next state say.
     fn asks(&mut self, step: StepId, target: StateId, run: &mut Run, event_epoch: u64) -> bool {
         let state = &self.program.states[target.index()];
+        // What has been answered for another run does not hold for this one.
+        self.store.scratch.answers.epoch += 1;
         let accepted = state.accept.is_some_and(|guard| self.guard(guard, run, event_epoch));
         if accepted && !state.live {
             self.ends(step, run);

@@ -3,16 +3,22 @@
 use std::collections::BTreeSet;
 
 use super::guard::{Guard, Move};
-use super::items::{has_time, silence};
-use super::position::{Position, Side, Standing, Wait};
+use super::items::{has_time, quantifier, silence};
+use super::position::{FIRST, Position, Side, Standing, Wait};
 use super::tree::Tree;
-use crate::hir::{ConditionId, ItemKind, Length, StepId};
+use crate::hir::{ConditionId, ItemKind, Length, LoopMode, StepId};
 use crate::time::Timestamp;
 
 impl Tree<'_> {
-    /// True if a `not` of the pattern has a time of its own.
+    /// True if a `not` of the pattern has a time of its own, or the end of a gap completes it.
     pub(super) fn has_silence(&self) -> bool {
-        (0..self.pattern.steps.len()).any(|not| has_time(&self.pattern.body, StepId::new(not)))
+        let last = self.pattern.body.items.last();
+        let ends = last.is_some_and(|last| {
+            quantifier(last).mode == LoopMode::Longest
+                && last.gap.is_some_and(|gap| gap.max.is_some())
+        });
+        ends || (0..self.pattern.steps.len())
+            .any(|not| has_time(&self.pattern.body, StepId::new(not)))
     }
 
     pub(super) fn leads_over_silence(&self, position: &Position) -> bool {
@@ -30,7 +36,8 @@ impl Tree<'_> {
         })
     }
 
-    /// True if a silence is asked for at `to` that is not asked for at `from`.
+    /// True if a silence is asked for at `to` that is not asked for at `from`, or the end of a gap
+    /// completes the match there alone.
     pub(super) fn begins_silence(&self, from: &Position, to: &Position) -> bool {
         let asked = |position: &Position| -> BTreeSet<StepId> {
             let moves = self.whole_moves(position, Timestamp::MIN);
@@ -40,7 +47,13 @@ impl Tree<'_> {
             });
             stops.collect()
         };
-        !asked(to).is_subset(&asked(from))
+        let ends = |position: &Position| {
+            let gap = || self.item(&position.frames, position.index).gap;
+            matches!(position.wait, Wait::Step { turn: FIRST, .. })
+                && self.is_settled(position)
+                && gap().is_some_and(|gap| gap.max.is_some())
+        };
+        !asked(to).is_subset(&asked(from)) || ends(to) && !ends(from)
     }
 
     /// The moves of silences that are branches: one is over, or too few are left because the others

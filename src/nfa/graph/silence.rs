@@ -5,6 +5,9 @@
 //! silence that has begun, but not the loop, whose next event begins another silence. Here each
 //! state that waits for both is divided in two, and events that led to it lead to both parts.
 //!
+//! A `longest` loop that may be left out and that a gap leads to is such an item, too: when the gap is
+//! over, the match is reported without it, and a loop before it goes on.
+//!
 //! A greedy loop before a silence at the end ends with the silence: events of the loop that come
 //! later begin another match. So the loop's part waits no longer than the silence can hold, as long
 //! as nothing has violated it.
@@ -63,7 +66,8 @@ impl Builder {
 
     /// Divides the states from `from` on, all of which are laid out.
     pub(super) fn divide(&mut self, from: usize) -> Result<(), AutomatonError> {
-        if self.division.timed.is_empty() {
+        let mut laid_out = (from..self.graph.states.len()).map(StateId::new);
+        if self.division.timed.is_empty() && !laid_out.any(|state| self.ends_with_gap(state)) {
             return Ok(());
         }
         let division = &mut self.division;
@@ -116,9 +120,17 @@ impl Builder {
         targets.filter(|target| self.division.timed.contains(target)).collect()
     }
 
-    /// True if the path from one state to the other goes over a silence.
+    /// True if the path from one state to the other goes over a silence, or to where a gap ends the match.
     fn is_crossing(&self, from: StateId, to: StateId) -> bool {
         !self.asked(to).is_subset(&self.asked(from))
+            || self.ends_with_gap(to) && !self.ends_with_gap(from)
+    }
+
+    /// True if the match is complete in a state when the gap before its `longest` loop is over.
+    fn ends_with_gap(&self, state: StateId) -> bool {
+        let bounds = |gap| matches!(self.graph.guards.get(gap), Guard::Gap { max: Some(_), .. });
+        let mut transitions = self.graph.states[state.index()].transitions.iter();
+        transitions.any(|one| one.verb == Verb::Complete && one.gap.is_some_and(bounds))
     }
 
     fn proceeds(&self, state: StateId) -> impl Iterator<Item = &Transition> {
