@@ -97,10 +97,8 @@ impl Tree<'_> {
     /// The positions that take an event, or need one more, among those that can be reached from
     /// `position` without an event; each with the gaps that its event has to keep.
     pub(super) fn ways_on(&self, position: &Position) -> Vec<(Position, Vec<Gap>)> {
-        let needs_one = |(_, _, a_move): &&Prospect| match a_move {
-            Move::Take(..) | Move::Complete => true,
-            _ => false,
-        };
+        let needs_one =
+            |(_, _, a_move): &&Prospect| matches!(a_move, Move::Take(..) | Move::Complete);
         let prospects = self.prospects(position);
         let ways_on = prospects.iter().filter(needs_one);
         ways_on.map(|(position, gaps, _)| (position.clone(), gaps.clone())).collect()
