@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::clauses::{ClauseRule, Emitted, GiveWay, Having, Once, Suppress, steps, streams};
-use super::excluded;
 use super::partials;
 use super::random::{self, Random};
 use super::rule::{Comparison, Event, Report, Rule, Skip, TYPES};
@@ -191,7 +190,7 @@ fn pattern(random: &mut Random, fits: &dyn Fn(&[usize]) -> bool) -> Rule {
     loop {
         let rule = random::rule(random);
         let has_steps = !steps(&rule.body).is_empty() && !rule.stream().is_empty();
-        if has_steps && fits(&rule.stream()) && excluded::reason(&rule).is_none() {
+        if has_steps && fits(&rule.stream()) {
             return rule;
         }
     }

@@ -8,7 +8,7 @@
 //!
 //! `clauses` chooses among all matches as `skip`, `report`, `having`, `suppress` and `once` say, for
 //! each key, and lets rules feed rules. `partials` lists the partial matches of plain patterns, for
-//! timeouts, `limit` and `ordered`. `excluded` names the shapes that are left out.
+//! timeouts, `limit` and `ordered`.
 //!
 //! `KLEENE_HUNT_CASES=1000000 KLEENE_HUNT_SEED=7 cargo test --test matching enumerator` looks
 //! longer; a failure prints the smallest case and its seed.
@@ -22,7 +22,6 @@ mod clause_random;
 mod clauses;
 mod engines;
 mod evaluate;
-mod excluded;
 mod hunt;
 mod matches;
 mod moment;

@@ -115,7 +115,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                     self.error(Code::BadBound, item.span, message, help);
                 }
                 let body = self.sequence(plan, known.or(within));
-                let own = own.and_then(|own| self.length(own, from + 1));
+                let own = own.and_then(|own| self.length_of_group(own, plan, from));
                 let ty = common_type(plan);
                 let last = self.last_step(plan);
                 let of = (ty, last_names(plan));
@@ -235,6 +235,45 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         let id = self.lengths.add(format!("{:?}", typed.expr), typed.expr);
         Some(Length::Read(LengthId::new(id)))
+    }
+
+    /// The `within` of a group, whose steps are those from `from` on. It counts from the group's
+    /// first event, so that a step of its own that says it has to be the first.
+    fn length_of_group(
+        &mut self,
+        written: Written<'a>,
+        plan: &SequencePlan<'a>,
+        from: usize,
+    ) -> Option<Length> {
+        if let Written::Path(path) = written
+            && self.steps[from..].iter().any(|step| *step.name == *path.root.node)
+            && !self.begins_with(plan, &path.root.node)
+        {
+            let name = &path.root.node;
+            let message = format!("`{name}` need not be the first event of its group");
+            let help = "a group's `within` counts from its first event: let that say how long, or a \
+                        step before the group";
+            self.error(Code::AliasNotYetCaptured, path.span, message, help);
+            return None;
+        }
+        self.length(written, from + 1)
+    }
+
+    /// True if the first event of the sequence is always captured as a step of that name.
+    fn begins_with(&self, plan: &SequencePlan<'a>, name: &str) -> bool {
+        let first = plan.items.iter().find(|item| !matches!(item.kind, PlanKind::Not { .. }));
+        match first.map(|item| &item.kind) {
+            Some(PlanKind::Step { step, quant, .. }) => {
+                *self.steps[*step].name == *name && !quant.quantifier.optional
+            }
+            Some(PlanKind::Group { plan, quant, .. }) => {
+                !quant.quantifier.optional && self.begins_with(plan, name)
+            }
+            Some(PlanKind::Alternatives { branches, count }) => {
+                *count == 1 && branches.iter().all(|branch| self.begins_with(branch, name))
+            }
+            Some(PlanKind::Not { .. }) | None => false,
+        }
     }
 
     /// A duration that bounds something has to be positive.
