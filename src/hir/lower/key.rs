@@ -130,6 +130,15 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let text = path_text(path);
                 let diagnostic = names::unknown_field(&self.env.schema, ty, &text, path.span);
                 self.report(diagnostic);
+            } else if !types.is_empty() && !types.contains(&ty) {
+                let message = format!(
+                    "the rule reads no `{}`: this entry of its `key` does nothing",
+                    owner.node
+                );
+                let diagnostic = Diagnostic::warning(Code::Unused, owner.span, message);
+                let help =
+                    format!("leave it out, or let the rule see it: `from .., {}`", owner.node);
+                self.report(diagnostic.help(help));
             }
         }
         let mut fields = Vec::new();
