@@ -24,9 +24,9 @@ struct JudgedEvent {
 struct EventVerdict {
     mismatches: Vec<Mismatch>,
     stopped_by: Vec<String>,
-    /// True if there is a branch, or it is complete as it can grow no more.
+    /// True if there is a branch.
     goes_on: bool,
-    /// True if it is complete without the event.
+    /// True if it is complete without the event, as a `next not` held.
     completes: bool,
     /// True if it is taken.
     takes: bool,
@@ -194,6 +194,10 @@ impl<E: Event> Tracer<E> {
             let captured = Matcher::captured(&self.store, run);
             by_captured.entry(captured).or_default().push(run);
         }
+        let completes = |run: &&ProbedRun| {
+            let mut open = run.edges.iter().filter(|edge| edge.judged.holds);
+            open.any(|edge| edge.action == Action::Complete) && !judge.accepts_when_exhausted(run)
+        };
         let has = |runs: &[&ProbedRun], of: &dyn Fn(Action) -> bool| {
             let mut edges = runs.iter().flat_map(|run| &run.edges);
             edges.any(|edge| edge.judged.holds && of(edge.action))
@@ -201,10 +205,9 @@ impl<E: Event> Tracer<E> {
         let of_one = |runs: &[&ProbedRun]| EventVerdict {
             mismatches: judge.mismatches(runs, event),
             stopped_by: judge.stopped_by(runs),
-            goes_on: has(runs, &|action| action != Action::Stop)
-                || runs.iter().any(|run| judge.accepts_when_exhausted(run)),
+            goes_on: has(runs, &|action| action != Action::Stop),
             takes: has(runs, &|action| matches!(action, Action::Take { .. })),
-            completes: has(runs, &|action| action == Action::Complete),
+            completes: runs.iter().any(completes),
         };
         let partials = before.iter().map(|(_, waiting)| {
             of_one(by_captured.get(&waiting.captured).map_or(&[], Vec::as_slice))
