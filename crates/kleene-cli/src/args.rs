@@ -380,6 +380,10 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(crate) cost: bool,
 
+    /// Print the costs as one JSON object for each rule, for programs
+    #[arg(long, requires = "cost")]
+    pub(crate) json: bool,
+
     #[command(flatten)]
     pub(crate) allowed: AllowedArgs,
 }

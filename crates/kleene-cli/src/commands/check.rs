@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
 use kleene::explain::{Explanation, RuleCost};
+use serde_json::json;
 
 use crate::Ending;
 use crate::args::CheckArgs;
@@ -22,25 +23,54 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Ending> {
     if number > 0 {
         crate::say(&loaded.warnings);
     }
-    if args.cost {
-        let table = costs(&loaded)?;
-        let _ = std::io::stdout().write_all(table.as_bytes());
+    let mut out = String::new();
+    if args.json {
+        out = json_lines(&costs(&loaded)?);
+    } else {
+        if args.cost {
+            out = table(&costs(&loaded)?);
+        }
+        let rules = counted(loaded.rules.len(), "rule");
+        let warnings = counted(number, "warning");
+        let _ = writeln!(out, "{rules}, {warnings}");
     }
-    let rules = counted(loaded.rules.len(), "rule");
-    let warnings = counted(number, "warning");
     // A closed pipe has heard enough.
-    let _ = writeln!(std::io::stdout(), "{rules}, {warnings}");
+    let _ = std::io::stdout().write_all(out.as_bytes());
     Ok(if args.deny.is_some() && number > 0 { Ending::WrongRules } else { Ending::Fine })
 }
 
-/// Returns a table of what rules cost: a row for each, with the reasons below it.
-fn costs(loaded: &Loaded) -> Result<String> {
-    let mut rows = Vec::new();
+/// Returns the name and the cost of each rule.
+fn costs(loaded: &Loaded) -> Result<Vec<(&str, RuleCost)>> {
+    let mut costs = Vec::new();
     for rule in &loaded.rules {
         let explanation = Explanation::new(rule, &loaded.schema)
             .with_context(|| format!("the rule `{}` cannot be run", rule.name))?;
-        rows.push((&*rule.name, explanation.rule_cost()));
+        costs.push((&*rule.name, explanation.rule_cost()));
     }
+    Ok(costs)
+}
+
+/// Returns what rules cost for programs: a line for each.
+fn json_lines(rows: &[(&str, RuleCost)]) -> String {
+    let line = |(name, cost): &(&str, RuleCost)| {
+        let RuleCost { event, completion, memory, matches, n, groups, reasons, .. } = cost;
+        let line = json!({
+            "rule": name,
+            "event": event.to_string(),
+            "match": completion.to_string(),
+            "memory": memory.to_string(),
+            "matches": matches.to_string(),
+            "n": n,
+            "groups": groups,
+            "reasons": reasons,
+        });
+        format!("{line}\n")
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Returns a table of what rules cost: a row for each, with the reasons below it.
+fn table(rows: &[(&str, RuleCost)]) -> String {
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(4);
     let mut out = String::new();
     if !rows.is_empty() {
@@ -48,13 +78,13 @@ fn costs(loaded: &Loaded) -> Result<String> {
     }
     for (name, RuleCost { event, completion, memory, n, groups, reasons, .. }) in rows {
         let _ = writeln!(out, "{name:<width$}  {event:<10}  {completion:<10}  {memory:<10}  {n}");
-        let groups = groups.map(|groups| format!("groups: {groups}"));
-        for line in groups.into_iter().chain(reasons) {
+        let groups = groups.as_ref().map(|groups| format!("groups: {groups}"));
+        for line in groups.iter().chain(reasons) {
             let _ = writeln!(out, "{:width$}    {line}", "");
         }
     }
     if !out.is_empty() {
         out.push('\n');
     }
-    Ok(out)
+    out
 }

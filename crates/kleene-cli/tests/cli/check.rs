@@ -39,6 +39,12 @@ compared  n           constant    n           the `x` events of the last 1h
 ";
     assert_eq!((ran.code, &*ran.stdout, &*ran.stderr), (Some(0), table, ""));
     assert_eq!(dir.run("check --cost none.cep").stdout, "0 rules, 0 warnings\n");
+    let ran = dir.run("check --cost --json r.cep");
+    let lines = r#"{"event":"constant","groups":"one for each state, however many partial matches there are","match":"constant","matches":"constant","memory":"n","n":"the `x` events of the last 1h","reasons":[],"rule":"short"}
+{"event":"n","groups":null,"match":"constant","matches":"n","memory":"n","n":"the `x` events of the last 1h","reasons":["an event is compared with `x.v` of each partial match"],"rule":"compared"}
+"#;
+    assert_eq!((ran.code, &*ran.stdout, &*ran.stderr), (Some(0), lines, ""));
+    assert_eq!(dir.run("check --json r.cep").code, Some(2));
 }
 
 #[test]
