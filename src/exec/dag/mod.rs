@@ -63,6 +63,20 @@ impl DagNode {
     fn is_start(&self) -> bool {
         self.below == NONE && !self.is_union()
     }
+
+    /// Renumbers the node, none of whose chains is gone: it has the number `at`, and those below it
+    /// have the numbers in `map`. No other node is read, as the best of two chains stays the best.
+    fn renumber(&mut self, map: &[u32], at: u32) {
+        if self.is_union() {
+            self.other = map[self.other as usize];
+            self.best = map[self.best as usize];
+        } else {
+            self.best = at;
+        }
+        if self.below != NONE {
+            self.below = map[self.below as usize];
+        }
+    }
 }
 
 /// A node for those who write graphs down.
@@ -301,12 +315,23 @@ impl Dag {
         let mut map = marked(&self.nodes, roots.iter().map(|root| **root));
         // A node comes behind those below it, so none is overwritten before it is read.
         let mut kept = 0;
+        // Up to the first start that is dropped, every node keeps its chains and the best of them.
+        let mut is_whole = true;
         for at in 0..self.nodes.len() {
             if map[at] == NONE {
                 continue;
             }
             let keeps = |event: u32| keeps(&self.moments[event as usize]);
-            map[at] = match self.renewed(&self.nodes[at], &map, index(kept), keeps) {
+            let node = &self.nodes[at];
+            is_whole &= !node.is_start() || keeps(node.other);
+            if is_whole {
+                map[at] = index(kept);
+                self.nodes.copy_within(at..=at, kept);
+                self.nodes[kept].renumber(&map, index(kept));
+                kept += 1;
+                continue;
+            }
+            map[at] = match self.renewed(node, &map, index(kept), keeps) {
                 Renewed::Known(known) => known,
                 Renewed::Made(node) => {
                     self.nodes[kept] = node;
