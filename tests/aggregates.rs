@@ -75,6 +75,32 @@ fn pushed(
     found(&outputs)
 }
 
+/// Checks that each way to match finds what the reference finds.
+fn agrees(rule: &str, steps: &[(usize, Value)]) -> Result<(), TestCaseError> {
+    let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ {rule} }}")).expect("it fits");
+    let events: Vec<Record> = (0..).zip(steps).map(|(at, step)| event(step, at)).collect();
+    let builder = || Engine::builder().rules(rules.clone());
+    let expected = pushed(&builder, &events, false);
+    prop_assert_eq!(&pushed(&builder, &events, true), &expected, "restored: {}", rule);
+    let general = || builder().general_strategy();
+    prop_assert_eq!(&pushed(&general, &events, false), &expected, "general: {}", rule);
+    let pattern = &rules.rules()[0].pattern;
+    let mut reference = Reference::new(pattern, Vec::new()).expect("it fits");
+    let mut reported = Vec::new();
+    for event in events {
+        reported.extend(reference.advance(event.time()));
+        reported.extend(reference.push(event));
+    }
+    reported.extend(reference.finish());
+    let time = |at: usize| i64::try_from(at).expect("it fits");
+    let reported: Vec<Vec<i64>> = reported
+        .iter()
+        .map(|reported| reported.captures.iter().map(|(_, at)| time(*at)).collect())
+        .collect();
+    prop_assert_eq!(&reported, &expected, "reference: {}", rule);
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn all_ways_to_match_agree(
@@ -83,20 +109,41 @@ proptest! {
         of in prop::sample::select(LOOPS.to_vec()),
     ) {
         let pattern = of.replace("..]", &format!("{condition}]"));
-        let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ match {pattern}  skip none }}")).expect("it fits");
-        let events: Vec<Record> = (0..).zip(&steps).map(|(at, step)| event(step, at)).collect();
-        let builder = || Engine::builder().rules(rules.clone());
-        let expected = pushed(&builder, &events, false);
-        prop_assert_eq!(&pushed(&builder, &events, true), &expected, "restored: {}", pattern);
-        let general = || builder().general_strategy();
-        prop_assert_eq!(&pushed(&general, &events, false), &expected, "general: {}", pattern);
-        let mut reference = Reference::new(&rules.rules()[0].pattern, Vec::new()).expect("it fits");
-        let mut reported: Vec<_> = events.into_iter().flat_map(|event| reference.push(event)).collect();
-        reported.extend(reference.finish());
-        let reported: Vec<Vec<i64>> = reported
-            .iter()
-            .map(|reported| reported.captures.iter().map(|(_, at)| i64::try_from(*at).expect("it fits")).collect())
-            .collect();
-        prop_assert_eq!(&reported, &expected, "reference: {}", pattern);
+        agrees(&format!("match {pattern}  skip none"), &steps)?;
+    }
+
+    /// In loops that take each value once, the runs without a value are found by bisection if many
+    /// are open. `values` says how often an odd value comes that ends this.
+    #[test]
+    fn values_that_many_have_are_found_by_bisection(
+        steps in prop::collection::vec((prop::sample::select(vec![0, 0, 0, 0, 1_usize]), 0..5_i64), 0..40),
+        are_floats in prop::bool::ANY,
+        odd in prop::option::of((0..40_usize, values())),
+        rule in prop::sample::select(vec![
+            "match a[v not in distinct(x.v)]{3} as x",
+            "match a[v > 0 and v not in distinct(x.v)]{4} as x",
+            "match b -> a[v not in distinct(x.v)]{3} as x",
+            "match a[v not in distinct(x.v)]{4} as x -> b",
+            "match a[v not in distinct(x.v)]{3} as x -> b[v > 1] -> b",
+            "match a[v not in distinct(x.v) and v > 0]{4} as x  within 20ms",
+            "match b as y -> b[v > y.v] -> a[v not in distinct(x.v)]{3} as x",
+            "match a[v not in distinct(x.v)]{1..} as x -> b[v < 2]",
+            "match (a[v not in distinct(x.v)] as x -> b){2}",
+        ]),
+        skip in prop::sample::select(vec!["skip none", "skip past last", "skip to next"]),
+    ) {
+        let value = |v: i64| match v {
+            4 => Value::Null,
+            3 if are_floats => Value::Float(-0.0),
+            _ if are_floats => Value::Float(i32::try_from(v).expect("it is small").into()),
+            _ => Value::Int(v),
+        };
+        let mut steps: Vec<_> = steps.into_iter().map(|(ty, v)| (ty, value(v))).collect();
+        if let Some((at, odd)) = odd
+            && let Some(step) = steps.get_mut(at)
+        {
+            *step = (0, odd);
+        }
+        agrees(&format!("{rule}  {skip}"), &steps)?;
     }
 }

@@ -22,8 +22,15 @@ const EVENTS: &str = "event a { ts: time, k: int, v: int }\n\
 const HOUR: i64 = 3_600_000;
 
 /// First steps. All of them capture something as `x`, which later steps can read.
-const FIRST: [&str; 6] =
-    ["a as x", "a{2} as x", "a{1..} as x", "a{1.. each} as x", "(a as x or b)", "a as x -> any a"];
+const FIRST: [&str; 7] = [
+    "a as x",
+    "a{2} as x",
+    "a{1..} as x",
+    "a{1.. each} as x",
+    "(a as x or b)",
+    "a as x -> any a",
+    "a[v not in distinct(x.v)]{4} as x",
+];
 
 const MIDDLE: [&str; 18] = [
     "",

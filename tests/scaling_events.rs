@@ -186,6 +186,26 @@ fn what_cannot_move_is_not_visited() {
     }
 }
 
+/// Many partial matches in a loop that takes each value once: few are asked for a value that all of
+/// them have.
+#[test]
+fn a_value_that_all_have_is_asked_of_few() {
+    for rule in [
+        "match a[v not in distinct(x.v)]{10} as x",
+        "match a[v >= 0 and v not in distinct(x.v)]{10} as x  within 1h  skip none",
+        "match a[v not in distinct(x.v)]{10} as x -> b  within 1h  skip none",
+        "match a[v not in distinct(x.v)]{10} as x  limit 100000 partials drop oldest",
+    ] {
+        costs_in_proportion(rule, 2000, |n| {
+            let mut engine = builder(rule).build().expect("it fits");
+            for at in 0..n {
+                engine.push(&event(0, at, 1, at % 3), &mut Ignore).expect("it fits");
+            }
+            engine.steps()
+        });
+    }
+}
+
 /// Of `n` partial matches that wait for a value, and as many events: the number of matches, and the
 /// steps.
 fn joined(rule: &str, n: i64, value: impl Fn(i64) -> i64) -> (u64, u64) {

@@ -192,6 +192,14 @@ impl Accumulator {
         }
     }
 
+    /// Returns the different values, if the aggregate is `distinct`.
+    pub(super) fn distinct(&self) -> Option<&Distinct> {
+        match &self.0 {
+            AggregateState::Distinct(values) => Some(values),
+            _ => None,
+        }
+    }
+
     /// True if more was added than can be kept: the aggregate is null.
     pub(crate) fn is_too_large(&self) -> bool {
         self.kept().is_some_and(KeptValues::is_too_large)

@@ -43,6 +43,21 @@ impl Distinct {
         self.find(value).is_some()
     }
 
+    /// True if the values of another set are among these.
+    pub(super) fn contains(&self, other: &Distinct) -> bool {
+        other.kept.values().iter().all(|value| self.has_same(value.as_ref()))
+    }
+
+    /// Returns the types of the values; `None` if there are no values.
+    pub(super) fn kinds(&self) -> Option<Kind> {
+        self.kinds
+    }
+
+    /// True if a value is NaN.
+    pub(super) fn has_nan(&self) -> bool {
+        self.has_nan
+    }
+
     /// Adds a value.
     pub(super) fn push(&mut self, value: Value) {
         self.kinds = Some(self.kinds.map_or(value.kind(), |kinds| kinds.or(value.kind())));

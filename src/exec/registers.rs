@@ -11,6 +11,7 @@
 //! Which test holds it: `values_are_the_same_in_runs_and_in_rows` below.
 
 use crate::exec::aggregate::Accumulator;
+use crate::exec::distinct::Distinct;
 use crate::hir::eval;
 use crate::nfa::Program;
 use crate::time::Timestamp;
@@ -298,6 +299,14 @@ impl RegisterFile {
             return accumulator.has(value);
         }
         eval::list_has(self.value(registers, register), value)
+    }
+
+    /// Returns the values of `distinct` in a register; `None` if no captured event has changed it.
+    pub(super) fn distinct(&self, registers: Registers, register: usize) -> Option<&Distinct> {
+        match &self.cells[self.cell(registers.row()?, register)].state {
+            RegisterState::Aggregate(accumulator) => accumulator.distinct(),
+            RegisterState::Unset | RegisterState::Set => None,
+        }
     }
 
     /// True if no captured event has changed the register.

@@ -136,6 +136,7 @@ impl Program {
             compact: self.compact.clone(),
             prefers_compact: self.prefers_compact,
             is_explosive: self.is_explosive,
+            distinct_loop: self.distinct_loop.clone(),
             reads_back: self.reads_back,
         }
     }

@@ -67,7 +67,7 @@ impl Program {
         let copies =
             matches!(plan, Plan::General(_)) && shared.registers.iter().any(Register::holds_values);
         let compact = parts.as_compact(extracted.reads_back);
-        let is_explosive = parts.is_explosive();
+        let (is_explosive, distinct_loop) = (parts.is_explosive(), parts.distinct_loop());
         let lists_matches =
             pattern.report != Report::All && pattern.skip.strategy != SkipStrategy::PastLast;
         let prefers_compact =
@@ -82,6 +82,7 @@ impl Program {
             compact,
             prefers_compact,
             is_explosive,
+            distinct_loop,
             reads_back: extracted.reads_back || copies,
         };
         known.add(&program);

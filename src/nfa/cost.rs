@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::hir::expr::AggregateOp;
-use crate::hir::{Limit, Report, SkipStrategy};
+use crate::hir::{ConditionId, Limit, Report, SkipStrategy};
 use crate::nfa::decide::{Decision, Decisions, waiting};
 use crate::nfa::liveness::Live;
 use crate::nfa::plan::Strategy;
@@ -239,7 +239,8 @@ impl Program {
     /// The matcher counts the partial matches of a key by state and visits only those in states
     /// that the event may move (`src/exec/forms/crowded.rs`). If the decision asks a captured value
     /// or the time, it visits each of them, unless an index finds exactly those that move
-    /// (`src/exec/forms/joined/`): that costs `by_index`. This function alone decides that.
+    /// (`src/exec/forms/joined/`): that costs `by_index`. In a loop that takes each value once they
+    /// are found by bisection. This function alone decides that.
     fn wait(&self, by_index: WaitCost, reasons: &mut Vec<Reason>) -> WaitCost {
         let (mut cost, mut read, mut measures) = (WaitCost::Together, BTreeSet::new(), false);
         let mut seen = vec![false; self.decisions.node_count() as usize];
@@ -252,7 +253,9 @@ impl Program {
                 }
                 match self.decisions.node(node) {
                     Decision::Condition { condition, yes, no } => {
-                        if self.correlated[condition.index()] {
+                        if self.is_bisected(*condition) {
+                            cost = cost.max(WaitCost::Found);
+                        } else if self.correlated[condition.index()] {
                             let found = *no == Decisions::STAY
                                 && self.comparisons[condition.index()].is_found_exactly()
                                 && self.asks_the_event_alone(*yes);
@@ -284,6 +287,13 @@ impl Program {
             reasons.push(Reason::Measures);
         }
         cost
+    }
+
+    /// True if the runs that an event moves are found by bisection: all of them are in a loop that
+    /// takes each value once, and this is its condition.
+    fn is_bisected(&self, condition: ConditionId) -> bool {
+        let of_loop = self.distinct_loop.as_ref().filter(|of_loop| of_loop.is_alone);
+        of_loop.is_some_and(|of_loop| of_loop.condition == condition)
     }
 
     /// True if no captured value and no time is asked for from a decision on.

@@ -14,6 +14,7 @@
 //! * `decide` works the guards of a state out together: for each event type a tree of tests.
 //! * `comparison_table` answers tests that compare one field with the only register together.
 //! * `edge_effect` finds the effect of each edge, for deterministic patterns.
+//! * `distinct_loop` finds a loop that takes each value once.
 //! * `prefilter` finds what an event must fulfil to do anything, so that others cost one test.
 //!
 //! The result is an [`Automaton`], which patterns that differ in constants share (`cache`), and a
@@ -35,6 +36,7 @@ mod compile;
 pub(crate) mod correspondence;
 mod cost;
 mod decide;
+mod distinct_loop;
 mod duplicates;
 mod edge_effect;
 mod error;
@@ -68,6 +70,7 @@ pub(crate) use compact::Compact;
 pub(crate) use comparison::{Comparison, FieldComparison, Operand};
 pub(crate) use cost::{Cost, LIMIT_COUNTS, Reason, StateForm};
 pub(crate) use decide::{Column, Decision, Decisions, waiting};
+pub(crate) use distinct_loop::DistinctLoop;
 pub(crate) use edge_effect::{EdgeEffect, RegisterUpdate};
 pub(crate) use error::Refusal;
 pub(crate) use guard::{Guard, GuardId};

@@ -9,6 +9,7 @@ use crate::nfa::automaton::Automaton;
 use crate::nfa::compact::Compact;
 use crate::nfa::comparison::FieldComparison;
 use crate::nfa::decide::{Decision, Decisions};
+use crate::nfa::distinct_loop::DistinctLoop;
 use crate::nfa::parts::SharedParts;
 use crate::nfa::plan::{Plan, Strategy, Window};
 use crate::nfa::registers;
@@ -38,6 +39,8 @@ pub struct Program {
     pub(crate) prefers_compact: bool,
     /// True if partial matches can multiply with the events of a key.
     pub(crate) is_explosive: bool,
+    /// The loop that takes each value once, if the pattern has one.
+    pub(crate) distinct_loop: Option<DistinctLoop>,
     /// True if what an event costs a partial match grows with what that has captured: a condition
     /// goes through it, or it is copied.
     pub(crate) reads_back: bool,

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use crate::exec::run::Run;
 use crate::nfa::StateId;
+use crate::value::Kind;
 
 /// The number of runs from which a key has a census. In builds with debug assertions few are
 /// enough, so that all tests have one.
@@ -17,6 +18,43 @@ pub(super) struct Census {
     count: usize,
     /// True if no run has an earlier deadline than the one before it.
     is_in_order: bool,
+    pub(super) nesting: ValueNesting,
+}
+
+/// The order of the values that the runs in a [loop](crate::nfa::DistinctLoop) have taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ValueNesting {
+    /// It is not known; this number of events has come since the runs were counted.
+    Unknown(usize),
+    /// The values of a run contain those of every newer run, and all are of one type. If there are
+    /// no values, they are of [`Kind::NEVER`].
+    Nested(Kind),
+    /// The values are of several types, or of one in which equal values can differ, or one is NaN.
+    Mixed,
+}
+
+impl Default for ValueNesting {
+    fn default() -> ValueNesting {
+        ValueNesting::Unknown(0)
+    }
+}
+
+impl ValueNesting {
+    /// The types of which two values compare, except NaN, and are equal only if they are the same.
+    const EXACT: [Kind; 7] =
+        [Kind::BOOL, Kind::INT, Kind::FLOAT, Kind::STRING, Kind::TIME, Kind::DURATION, Kind::IP];
+
+    /// Returns the nesting of runs that may take values of these types, too. No run keeps a null.
+    pub(super) fn and(self, kind: Kind) -> ValueNesting {
+        match self {
+            ValueNesting::Nested(known) if kind == Kind::NULL || kind == known => self,
+            ValueNesting::Nested(Kind::NEVER) if ValueNesting::EXACT.contains(&kind) => {
+                ValueNesting::Nested(kind)
+            }
+            ValueNesting::Nested(_) | ValueNesting::Mixed => ValueNesting::Mixed,
+            ValueNesting::Unknown(events) => ValueNesting::Unknown(events + 1),
+        }
+    }
 }
 
 impl Census {
