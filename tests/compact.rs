@@ -13,6 +13,8 @@ use kleene_test::steps::{as_rules, shuffled};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 
+use crate::properties::STRATEGIES;
+
 const EVENTS: &str = "event a { at: time, k: int, v: int }
 event b { at: time, k: int, v: int }
 event c { at: time, k: int, v: int }
@@ -98,6 +100,44 @@ fn what_multiplies_is_never_made_whatever_a_match_drops() {
         assert_eq!(engine.stats().overflowed, 0, "{skip}");
         let most = 100 * n.unsigned_abs();
         assert!(engine.steps() < most, "{skip}: {} steps", engine.steps());
+    }
+}
+
+/// What multiplies is counted when time has passed, too: 40 `b` are 2^40 - 1 sets. The outputs of two
+/// keys with one deadline are held until both have reported.
+#[test]
+fn what_multiplies_is_counted_at_a_deadline() {
+    let all = (1_u64 << 40) - 1;
+    // A silence begins with the last event: each `b` ends sets of its own.
+    for (end, due) in [
+        ("-> not c for 1m", vec![(99, 1 << 38), (99, 1 << 38), (100, 1 << 39), (100, 1 << 39)]),
+        ("-> not c", vec![(600, all), (600, all)]),
+        ("-> c{1.. longest}", vec![(600, all)]),
+    ] {
+        let body = format!("match a -> any b{{1.. any each}} as x {end}  within 10m  skip none");
+        let rules = rules(&format!("{body}  report count"));
+        let mut engine = builder(&rules).sorted().build().expect("it can be run");
+        let mut found = Vec::new();
+        let mut sink = on_match(|one: Match<'_, Record>| {
+            found.push((one.end().as_millis() / 1000, one.set().count()));
+        });
+        for second in 0..=40 {
+            let ty = if second == 0 { "a" } else { "b" };
+            for key in [1, 2] {
+                let at = Timestamp::from_millis(1000 * second);
+                let fields = [("at", Value::Time(at)), ("k", Value::Int(key)), ("v", 0.into())];
+                let event = Record::from_fields(rules.schema(), ty, fields).expect("it is known");
+                engine.push(&event, &mut sink).expect("no limit fails");
+            }
+        }
+        if end.contains("longest") {
+            engine.push(&event(&rules, "c", 41, 0), &mut sink).expect("no limit fails");
+        }
+        engine.advance(Timestamp::from_millis(3_600_000), &mut sink).expect("no limit fails");
+        assert_eq!(engine.stats().overflowed, 0, "{end}");
+        assert!(engine.steps() < 20_000, "{end}: {} steps", engine.steps());
+        drop(engine);
+        assert_eq!(found[found.len() - due.len()..], due, "{end}");
     }
 }
 
@@ -424,18 +464,18 @@ fn an_edit_carries_groups_over() {
     assert_eq!(shown(&reported).len(), 0);
 }
 
-/// Returns the pattern without what the compact form never has: timeouts, and skipped starts.
-fn compactable(mut pattern: Built, to_next: bool) -> Built {
+/// Returns the pattern without what the compact form never has: timeouts, and `ordered`.
+fn compactable(mut pattern: Built, strategy: SkipStrategy) -> Built {
     pattern.0.report_timeouts = false;
-    let strategy = if to_next { SkipStrategy::ToNext } else { SkipStrategy::None };
     pattern.0.skip = Skip { strategy, ordered: false };
     pattern
 }
 
 /// Random patterns that can be held in the compact form.
 fn pattern() -> impl proptest::strategy::Strategy<Value = Built> {
-    (random::pattern(), any::<bool>()).prop_filter_map("not compact", |(pattern, to_next)| {
-        let pattern = compactable(pattern.repaired().build(), to_next);
+    let strategy = prop::sample::select(STRATEGIES);
+    (random::pattern(), strategy).prop_filter_map("not compact", |(pattern, strategy)| {
+        let pattern = compactable(pattern.repaired().build(), strategy);
         let program = Program::new(&pattern.0).ok()?;
         program.why_not_compact().is_none().then_some(pattern)
     })

@@ -54,6 +54,14 @@ const HELD: &[(&str, &str, Groups)] = &[
     ("next not", "a -> any b{1.. any each} as x -> next not d -> any c", Constant),
     ("silence at the start", "not d for 2s -> a -> any b{1.. any each} as x -> any c", Constant),
     ("silence between steps", "a -> any b{1.. any each} as x -> not d for 2s -> any c", Linear),
+    ("silence at the end", "a -> any b{1.. any each} as x -> not d for 2s", Linear),
+    ("not at the end", "a -> any b{1.. any each} as x -> not d[v == 0]", Constant),
+    ("loop, then a silence", "a -> any b{1.. any} as x -> not d for 2s", Linear),
+    ("two at the end", "a -> any b{1.. any each} as x -> not c for 1s -> not d[v == 99]", Linear),
+    ("longest loop", "a -> any b{1.. longest} as x", Constant),
+    ("longest loop until an event", "a -> any b{1.. longest} until d as x", Constant),
+    ("longest loop with next", "a -> any b{1.. next longest} as x", Constant),
+    ("longest loop behind a loop", "a -> any b{1.. any each} as x -> c{1.. longest}", Constant),
     ("gap before a loop", "a ->[1s..9s] any b{1.. any each} as x -> any c", Linear),
     ("gap behind a loop", "a -> any b{1.. any each} as x ->[1s..9s] any c", Linear),
     ("gap in a loop", "a -> any (b as x ->[..3s] c){1.. any each} -> any d", Linear),
@@ -88,8 +96,11 @@ const HELD: &[(&str, &str, Groups)] = &[
 
 /// Patterns that are listed one by one: pattern, clauses, and the reason in words.
 const LISTED: &[(&str, &str, &str)] = &[
-    ("a -> any b{1.. any each} as x -> not c for 2s", "skip none", "a `not` at its end is decided"),
-    ("a -> b{1.. next longest} as x", "skip none", "a loop at its end is reported"),
+    (
+        "a -> any b{1.. any each} as x -> not c for 2s repeat",
+        "skip none",
+        "a `not` at its end is reported again",
+    ),
     (
         "a -> any b{1.. any each} as x -> any c",
         "skip past last ordered",
@@ -188,6 +199,7 @@ fn sets(builder: EngineBuilder<Record>, events: &[Record]) -> Vec<String> {
     for event in events {
         engine.push(event, &mut sink).expect("no limit fails");
     }
+    engine.finish(&mut sink).expect("no limit fails");
     sets
 }
 

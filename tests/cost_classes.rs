@@ -65,7 +65,7 @@ const AMBIGUOUS: [&str; 8] = [
     "-> any b{0..1 each} -> any a{0..1 each}",
 ];
 
-const LAST: [&str; 12] = [
+const LAST: [&str; 14] = [
     "-> c",
     "-> any c",
     "-> next c",
@@ -76,6 +76,8 @@ const LAST: [&str; 12] = [
     "-> any c[v > count(x)]",
     "-> any c[v > sum(x.v)]",
     "-> not c for 10m",
+    "-> not c",
+    "-> c{1.. longest}",
     "-> c{2}",
     "-> c{1..}",
 ];

@@ -107,6 +107,14 @@ impl<'a, E> Captures<'a, E> {
         }
     }
 
+    /// Returns the path and the events of its graph, if the events are a path.
+    pub(super) fn as_path(&self) -> Option<(&'a [Packed], &'a [DagEvent])> {
+        match self.held {
+            Held::Path(path, moments) => Some((path, moments)),
+            Held::Chain(_) | Held::Queue(..) | Held::Suffix(..) => None,
+        }
+    }
+
     /// Returns the number of captured events.
     pub fn len(&self) -> usize {
         let held = match self.held {

@@ -7,8 +7,9 @@ use smallvec::SmallVec;
 use crate::event::Event;
 use crate::exec::captured::Captures;
 use crate::exec::captures::{CaptureArena, NIL};
+use crate::exec::dag::Packed;
 use crate::exec::outcome::{Outcome, OutcomeKind};
-use crate::exec::set::{HeldSet, LastSet, SetRef};
+use crate::exec::set::{HeldGraph, HeldSet, LastSet, SetRef};
 use crate::nfa::{Program, StateId};
 use crate::time::Timestamp;
 
@@ -19,6 +20,8 @@ enum HeldEvents<E> {
     Alone(CaptureArena<E>),
     /// Those of all matches of its set.
     Set(Rc<HeldSet<E>>),
+    /// Those of all matches of its set, which is a graph, and its own path there.
+    Graph(Rc<HeldGraph<E>>, Box<[Packed]>),
 }
 
 /// An outcome that owns what it has captured.
@@ -39,15 +42,21 @@ pub(crate) struct HeldOutcome<E> {
 impl<E> HeldOutcome<E> {
     /// Returns the outcome. `program` must be the program of the original outcome.
     pub(crate) fn outcome<'a>(&'a self, program: &'a Program) -> Outcome<'a, E> {
-        let (arena, set) = match &self.events {
-            HeldEvents::Alone(arena) => (arena, SetRef::Alone),
-            HeldEvents::Set(set) => (&set.arena, SetRef::Listed(&set.listed)),
+        let (captures, set) = match &self.events {
+            HeldEvents::Alone(arena) => (Captures::new(arena, self.head), SetRef::Alone),
+            HeldEvents::Set(set) => {
+                (Captures::new(&set.arena, self.head), SetRef::Listed(&set.listed))
+            }
+            HeldEvents::Graph(held, path) => {
+                let captures = Captures::path(&held.arena, path, held.set.dag.moments());
+                (captures, SetRef::Graph(&held.set))
+            }
         };
         Outcome {
             kind: self.kind,
             program,
             set,
-            captures: Captures::new(arena, self.head),
+            captures,
             start: self.start,
             last: self.last,
             at: self.at,
@@ -64,10 +73,15 @@ impl<E: Event> Outcome<'_, E> {
     /// share a copy of it, the last one of `sets`.
     pub(crate) fn hold(&self, sets: &mut LastSet<E>) -> HeldOutcome<E> {
         let (events, head) = match self.set {
-            // Only deadlines make outcomes that have to be held, and they complete no graph.
-            SetRef::Alone | SetRef::Graph(_) => {
+            SetRef::Alone => {
                 let (arena, head) = self.copy();
                 (HeldEvents::Alone(arena), head)
+            }
+            SetRef::Graph(set) => {
+                let held = sets.copy_of_graph(set, self.captures.arena());
+                let path = self.captures.as_path();
+                let path = path.map(|(path, moments)| held.path_of(path, moments));
+                (HeldEvents::Graph(held, path.unwrap_or_default()), NIL)
             }
             SetRef::Listed(listed) => {
                 let set = sets.copy_of(listed, self.captures.arena());

@@ -2,6 +2,7 @@
 //!
 //! The clause `report` chooses the outcomes of a set; each of them knows the whole set.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
@@ -9,7 +10,7 @@ use hashbrown::HashMap;
 use crate::event::Event;
 use crate::exec::captured::Captures;
 use crate::exec::captures::{CaptureArena, NIL};
-use crate::exec::dag::{ChainListing, Dag, Direction};
+use crate::exec::dag::{ChainListing, Dag, DagEvent, Direction, Packed, renumbered, unpacked};
 use crate::exec::fields::value_of;
 use crate::exec::outcome::{Outcome, OutcomeKind};
 use crate::exec::run::Completed;
@@ -31,12 +32,15 @@ pub(super) enum SetRef<'a> {
 }
 
 /// A set of matches in a graph.
+#[derive(Debug)]
 pub(super) struct GraphSet<'a> {
-    pub(super) dag: &'a Dag,
+    pub(super) dag: Cow<'a, Dag>,
     /// The node whose chains are the matches.
     pub(super) root: u32,
     /// The totals that the pattern asks for, by number.
     pub(super) totals: Vec<Value>,
+    /// Sets of one store that are reported one after the other have different numbers.
+    pub(super) number: u64,
 }
 
 /// Returns the totals over the matches of a node of a graph, in the order of `totals`. The time is
@@ -185,7 +189,7 @@ impl<'a, E> OutcomeSet<'a, E> {
     /// Returns the matches in their order, one at a time.
     pub fn listing(&self) -> OutcomeListing<'a, E> {
         let listing = match self.0.set {
-            SetRef::Graph(set) => Some(ChainListing::new(set.dag, set.root, Direction::Forward)),
+            SetRef::Graph(set) => Some(ChainListing::new(&set.dag, set.root, Direction::Forward)),
             SetRef::Alone | SetRef::Listed(_) => None,
         };
         OutcomeListing { outcome: self.0, next: 0, listing }
@@ -295,24 +299,76 @@ impl<E> HeldSet<E> {
     }
 }
 
+/// A set of matches in a graph that owns its graph and what that has captured.
+#[derive(Debug)]
+pub(super) struct HeldGraph<E> {
+    pub(super) arena: CaptureArena<E>,
+    pub(super) set: GraphSet<'static>,
+}
+
+impl<E: Event> HeldGraph<E> {
+    /// Copies a set, without nodes and events that it does not need.
+    fn of(set: &GraphSet<'_>, arena: &CaptureArena<E>) -> HeldGraph<E> {
+        let mut copy = CaptureArena::counting_with(arena);
+        let (mut dag, mut root) = (set.dag.as_ref().clone(), set.root);
+        dag.collect(std::iter::once(&mut root), |_| true, |_| ());
+        dag.move_events(|event| {
+            let (seq, event) = arena.stored(event);
+            copy.keep(event.clone(), seq)
+        });
+        let (dag, totals) = (Cow::Owned(dag), set.totals.clone());
+        HeldGraph { arena: copy, set: GraphSet { dag, root, totals, number: set.number } }
+    }
+}
+
+impl<E> HeldGraph<E> {
+    /// Returns a path in the original graph as a path in the copy.
+    pub(super) fn path_of(&self, path: &[Packed], original: &[DagEvent]) -> Box<[Packed]> {
+        let moments = self.set.dag.moments();
+        let moved = |item: &Packed| {
+            let seq = original[unpacked(*item).0].seq;
+            let at = moments.partition_point(|moment| moment.seq < seq);
+            renumbered(*item, u32::try_from(at).unwrap_or(u32::MAX))
+        };
+        path.iter().map(moved).collect()
+    }
+}
+
 /// The set that was copied last: the results of one set share a copy.
 #[derive(Debug)]
-pub(crate) struct LastSet<E>(Option<Rc<HeldSet<E>>>);
+pub(crate) struct LastSet<E> {
+    listed: Option<Rc<HeldSet<E>>>,
+    graph: Option<Rc<HeldGraph<E>>>,
+}
 
 impl<E> Default for LastSet<E> {
     fn default() -> LastSet<E> {
-        LastSet(None)
+        LastSet { listed: None, graph: None }
     }
 }
 
 impl<E: Event> LastSet<E> {
     /// Returns the copy of a set of one store.
     pub(super) fn copy_of(&mut self, listed: &Listed, arena: &CaptureArena<E>) -> Rc<HeldSet<E>> {
-        if let Some(set) = self.0.as_ref().filter(|set| set.listed.number == listed.number) {
+        if let Some(set) = self.listed.as_ref().filter(|set| set.listed.number == listed.number) {
             return Rc::clone(set);
         }
         let set = Rc::new(HeldSet::of(listed, arena));
-        self.0 = Some(Rc::clone(&set));
+        self.listed = Some(Rc::clone(&set));
         set
+    }
+
+    /// Returns the copy of a set in a graph of one store.
+    pub(super) fn copy_of_graph(
+        &mut self,
+        set: &GraphSet<'_>,
+        arena: &CaptureArena<E>,
+    ) -> Rc<HeldGraph<E>> {
+        if let Some(held) = self.graph.as_ref().filter(|held| held.set.number == set.number) {
+            return Rc::clone(held);
+        }
+        let held = Rc::new(HeldGraph::of(set, arena));
+        self.graph = Some(Rc::clone(&held));
+        held
     }
 }

@@ -198,6 +198,9 @@ fn because(of: &Explanation<'_>, cost: &Cost, reason: &Reason) -> String {
         Reason::Collects => {
             String::from("the matches of an event are made together, before the first is reported")
         }
+        Reason::Starts => {
+            String::from("each start has a deadline of its own, which is a pass over the events")
+        }
         Reason::Sums => {
             String::from("sums differ for most combinations of events, and so do the groups")
         }

@@ -18,6 +18,9 @@ use crate::nfa::states::Action;
 pub(crate) struct Compact {
     /// By state: the values that are still read there.
     pub(crate) live: Arc<[Live]>,
+    /// True if the end of the pattern's own time can complete a partial match: each start has a
+    /// deadline of its own.
+    pub(crate) completes_by_start: bool,
 }
 
 impl Parts<'_> {
@@ -30,11 +33,8 @@ impl Parts<'_> {
         if self.report_timeouts {
             return Err("`on timeout` reports each partial match");
         }
-        if self.states.iter().any(|state| state.accepts_when_exhausted) {
-            return Err("a loop at its end is reported when it can grow no more");
-        }
-        if self.states.iter().any(|state| state.accepts_at_deadline) {
-            return Err("a `not` at its end is decided when time has passed");
+        if self.timing.repeat.is_some() {
+            return Err("a `not` at its end is reported again and again");
         }
         if reads_back || self.registers.iter().any(Register::holds_values) {
             return Err("a condition reads all captured events, not a few values of them");
@@ -49,7 +49,9 @@ impl Parts<'_> {
             return Err("it has no time");
         }
         let live = self.liveness().ok_or("its conditions read too many values")?;
-        Ok(Compact { live: live.into() })
+        let completes_by_start =
+            self.states.iter().any(|state| state.accepts_at_deadline && !state.ends_in_silence);
+        Ok(Compact { live: live.into(), completes_by_start })
     }
 
     /// True if the partial matches of a key can multiply: one event leads a partial match along

@@ -70,8 +70,9 @@ impl Program {
         let (is_explosive, distinct_loop) = (parts.is_explosive(), parts.distinct_loop());
         let lists_matches =
             pattern.report != Report::All && pattern.skip.strategy != SkipStrategy::PastLast;
-        let prefers_compact =
-            compact.is_ok() && !matches!(plan, Plan::Window(_)) && (is_explosive || lists_matches);
+        // A deadline costs a pass over the graph, which only partial matches that multiply are worth.
+        let gains = is_explosive || lists_matches && !shared.reports_at_deadlines();
+        let prefers_compact = compact.is_ok() && !matches!(plan, Plan::Window(_)) && gains;
         let program = Program {
             shared,
             conditions: extracted.conditions.into(),

@@ -107,6 +107,8 @@ pub(crate) enum Reason {
     Walks,
     /// The matches of an event are made together, before the first is reported.
     Collects,
+    /// The end of the pattern's own time can complete a match: a deadline for each start.
+    Starts,
     /// Sums differ for most combinations of events.
     Sums,
     /// An event can be skipped and captured by the same partial match, and nothing groups them.
@@ -142,7 +144,7 @@ impl Program {
         let mut reasons = Vec::new();
         let event = match form {
             StateForm::Window | StateForm::Oldest => Growth::Constant,
-            StateForm::Groups(apart) => self.event_of_groups(apart, &mut reasons),
+            StateForm::Groups(apart) => self.event_of_groups(form, apart, &mut reasons),
             StateForm::Listed => {
                 let has_index = limit.is_none() && self.joins_busy_keys();
                 let by_index = if has_index { WaitCost::Found } else { WaitCost::Scanned };
@@ -187,7 +189,18 @@ impl Program {
     }
 
     /// Returns the growth of an event's time with the groups of a key.
-    fn event_of_groups(&self, apart: Live, reasons: &mut Vec<Reason>) -> Growth {
+    fn event_of_groups(&self, form: StateForm, apart: Live, reasons: &mut Vec<Reason>) -> Growth {
+        let growth = self.groups_of(apart, reasons);
+        // The deadline of a start is a pass over the graph.
+        if self.compact.as_ref().is_ok_and(|compact| compact.completes_by_start) {
+            reasons.push(Reason::Starts);
+            return growth.max(self.memory(form, growth));
+        }
+        growth
+    }
+
+    /// Returns the growth of the number of groups that an event is tried against.
+    fn groups_of(&self, apart: Live, reasons: &mut Vec<Reason>) -> Growth {
         if apart == Live::default() {
             return Growth::Constant;
         }

@@ -93,6 +93,9 @@ impl Parts<'_> {
                 live = live.union(self.read_by(accept));
             }
         }
+        if self.states[state.index()].accepts_at_deadline && self.timing.before_last_not.is_some() {
+            live = live.union(Live::LAST);
+        }
         for bound in self.bounds(state) {
             live = live.union(match bound.since {
                 Since::Last => Live::LAST,

@@ -87,6 +87,7 @@ impl Program {
     pub(crate) fn groups_busy_keys(&self) -> bool {
         matches!(self.strategy(), Strategy::General | Strategy::Deterministic)
             && self.compact.is_ok()
+            && !self.reports_at_deadlines()
             && self.registers.is_empty()
             && self.clocks == 0
     }

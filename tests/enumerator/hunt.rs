@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use kleene::nfa::Program;
+
 use super::engines::{self, Reported};
 use super::matches::all_matches;
 use super::random::{self, Random};
 use super::rule::TYPES;
 use super::shrink::{Case, shrink};
+use crate::properties::completes_at_deadlines;
 
 /// The number of streams for each rule.
 const STREAMS: u64 = 6;
@@ -153,7 +156,7 @@ fn everyone_reports_what_is_enumerated() {
     let (mut failures, mut found) = (0, String::new());
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     let (mut judged, mut matching, mut too_many) = (0_u64, 0_u64, 0_u64);
-    let mut number = 0;
+    let (mut number, mut at_deadlines) = (0, 0_u64);
     while judged < cases {
         number += 1;
         let mut random = Random::new(seed.wrapping_mul(1 << 32).wrapping_add(number));
@@ -167,6 +170,9 @@ fn everyone_reports_what_is_enumerated() {
                 continue;
             }
         };
+        let pattern = &rules.rules()[0].pattern;
+        let is_held = Program::new(pattern).is_ok_and(|one| one.why_not_compact().is_none());
+        at_deadlines += u64::from(is_held && completes_at_deadlines(pattern));
         let stream = rule.stream();
         for _ in 0..STREAMS {
             judged += 1;
@@ -201,6 +207,8 @@ fn everyone_reports_what_is_enumerated() {
     }
     println!("{judged} cases, {matching} with matches, {too_many} too large; refused: {refused:?}");
     println!("{kinds:#?}");
+    println!("{at_deadlines} of {number} rules have groups with deadlines");
     assert!(failures == 0, "{failures} rules of {number} differ:{found}");
+    assert!(at_deadlines * 40 > number, "only {at_deadlines} have groups with deadlines");
     assert!(matching * 4 > judged, "only {matching} of {judged} cases have matches");
 }

@@ -162,6 +162,11 @@ impl Dag {
         })
     }
 
+    /// Replaces the index of each captured event in the store.
+    pub(super) fn move_events(&mut self, mut moved: impl FnMut(u32) -> u32) {
+        self.moments.iter_mut().for_each(|moment| moment.event = moved(moment.event));
+    }
+
     /// Adds an event behind all others.
     pub(super) fn add_moment(&mut self, moment: DagEvent) -> u32 {
         self.moments.push(moment);
@@ -349,6 +354,34 @@ impl Dag {
         }
         self.drop_unused_moments(release);
         self.live = kept;
+    }
+
+    /// Returns for each of `roots` a node with the chains whose start is kept, or [`NONE`] if there
+    /// are none.
+    pub(super) fn restrict(
+        &mut self,
+        roots: &[u32],
+        keeps: impl Fn(&DagEvent) -> bool,
+    ) -> Vec<u32> {
+        let nodes = self.nodes.clone();
+        let mut map = marked(&nodes, roots.iter().copied());
+        let kept: Vec<bool> = self.moments.iter().map(keeps).collect();
+        self.copy_from(&nodes, &mut map, |event| kept[event as usize]);
+        roots.iter().map(|root| map[*root as usize]).collect()
+    }
+
+    /// Returns the latest of the events that end a chain of a node.
+    pub(super) fn latest(&self, node: u32) -> &DagEvent {
+        let (mut latest, mut open) = (0, vec![node]);
+        while let Some(at) = open.pop() {
+            let node = &self.nodes[at as usize];
+            if node.is_union() {
+                open.extend([node.below, node.other]);
+            } else {
+                latest = latest.max(node.other);
+            }
+        }
+        &self.moments[latest as usize]
     }
 
     /// Copies the marked nodes of another graph, if they have a chain whose start is kept.

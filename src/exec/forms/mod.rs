@@ -97,9 +97,15 @@ trait FormContract<E: Event>: FormImage {
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     );
 
-    /// Completes what the end of the stream completes, to be reported by the caller, and drops
-    /// everything else. Returns the time of the last event of what is complete, or `i64::MIN`.
-    fn finish(matcher: &Matcher<E>, store: &mut Store<E>, key: &mut KeyState) -> i64;
+    /// Reports what the end of the stream completes, or leaves it to the caller, and drops
+    /// everything else. Returns the time of the last event of what is left to the caller, or
+    /// `i64::MIN`.
+    fn finish(
+        matcher: &Matcher<E>,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) -> i64;
 
     /// Returns the first deadline of the partial matches, or `i64::MAX`.
     fn deadline(matcher: &Matcher<E>, key: &KeyState) -> i64;
@@ -300,7 +306,7 @@ impl<E: Event> Matcher<E> {
         self.advance(store, key, Timestamp::MAX, sink);
         key.set_last_violation(None);
         let waiting = key.completed().iter().map(|match_| match_.last).max();
-        let last = waiting.max(Some(of_form!(key.kind(), finish(self, store, key))));
+        let last = waiting.max(Some(of_form!(key.kind(), finish(self, store, key, sink))));
         if !store.scratch.completed.is_empty() || !key.completed().is_empty() {
             let last = last.unwrap_or(i64::MIN);
             self.report_completed(store, key, Timestamp::from_millis(last), sink);

@@ -120,7 +120,12 @@ impl<E: Event> FormContract<E> for RunsForm {
         matcher.count_duplicates(key);
     }
 
-    fn finish(matcher: &Matcher<E>, store: &mut Store<E>, key: &mut KeyState) -> i64 {
+    fn finish(
+        matcher: &Matcher<E>,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        _sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) -> i64 {
         let mut last = i64::MIN;
         for run in key.runs() {
             if matcher.program.states[run.state.index()].accepts_when_exhausted {

@@ -123,7 +123,12 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
         set_members(key, Run { state, start_seq, start, deadline, ..representative }, rest);
     }
 
-    fn finish(_matcher: &Matcher<E>, store: &mut Store<E>, key: &mut KeyState) -> i64 {
+    fn finish(
+        _matcher: &Matcher<E>,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        _sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) -> i64 {
         Self::clear(store, key);
         i64::MIN
     }

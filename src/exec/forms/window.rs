@@ -99,7 +99,12 @@ impl<E: Event> FormContract<E> for WindowForm {
         }
     }
 
-    fn finish(_matcher: &Matcher<E>, store: &mut Store<E>, key: &mut KeyState) -> i64 {
+    fn finish(
+        _matcher: &Matcher<E>,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        _sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) -> i64 {
         Self::clear(store, key);
         i64::MIN
     }

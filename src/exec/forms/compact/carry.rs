@@ -41,6 +41,15 @@ impl<E: Event> Matcher<E> {
         if !is_compact || !all().all(|one| is_known(migration, (from, to), one.state)) {
             return None;
         }
+        // What is due in the past by the new rule is looked at one by one.
+        let ends = |span: Option<i64>| span.unwrap_or(i64::MAX);
+        let is_shorter = ends(self.program.timing.span) < ends(old.program.timing.span);
+        let is_due = |one: &Configuration| one.deadline <= now;
+        let (old_reports, new_reports) =
+            (old.program.reports_at_deadlines(), self.program.reports_at_deadlines());
+        if new_reports && is_shorter || old_reports && all().any(is_due) {
+            return None;
+        }
         let mut successors = Vec::new();
         for RunGroup { configurations, root, .. } in &groups.all {
             let mut next = Configurations::new();
@@ -62,6 +71,12 @@ impl<E: Event> Matcher<E> {
                     next.push(Configuration::of_run(&run));
                 } else {
                     file.release(registers);
+                    if new_reports {
+                        let made =
+                            successors.iter().flat_map(|one: &Successor| &one.configurations);
+                        made.chain(&next).for_each(|one| file.release(one.registers));
+                        return None;
+                    }
                 }
             }
             if !next.is_empty() {
@@ -125,7 +140,7 @@ impl<E: Event> Matcher<E> {
         if self.are_too_large(&next) {
             self.cut_groups(new, &mut next);
         }
-        next.settle(self.span());
+        next.settle(self.whole_bound());
         Matcher::put_back(new, key, next, 0);
         std::mem::swap(&mut store.arena, &mut new.arena);
         true

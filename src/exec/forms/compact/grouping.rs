@@ -93,7 +93,7 @@ impl<E: Event> Matcher<E> {
         let successors =
             by_root.into_iter().map(|(root, configurations)| Successor { configurations, root });
         groups.add(store, &compact.live, successors);
-        groups.settle(self.span());
+        groups.settle(self.whole_bound());
         Matcher::put_back(store, key, Box::new(groups), 0);
     }
 

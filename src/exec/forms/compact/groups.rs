@@ -73,6 +73,22 @@ pub(in crate::exec) struct MatchGroups {
     pub(super) now: i64,
 }
 
+/// The pattern's own bound in time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WholeBound {
+    pub(super) millis: Option<i64>,
+    pub(super) notice: Notice,
+}
+
+/// When a start that is out of time is noticed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Notice {
+    /// Nothing is reported of it, so it is dropped later, together with others.
+    Later,
+    /// Its partial matches can be complete at that moment.
+    AtOnce,
+}
+
 /// A group that an event makes, or adds to a group with the same configurations.
 #[derive(Debug)]
 pub(super) struct Successor {
@@ -123,18 +139,26 @@ impl MatchGroups {
     }
 
     /// Sets what follows from the groups: the number of partial matches, the first deadline, and
-    /// the time at which what is over is dropped. `within` is the pattern's own bound.
+    /// the time at which what is over is dropped. `bound` is the pattern's own bound.
     ///
     /// All of these are the same after a restart, which keeps no node that nothing needs.
-    pub(super) fn settle(&mut self, within: Option<i64>) {
+    pub(super) fn settle(&mut self, bound: WholeBound) {
         let (mut open, mut deadline, mut oldest) = (0_u64, i64::MAX, i64::MAX);
         for group in &self.all {
             open = open.saturating_add(self.dag.count(group.root).0);
             oldest = oldest.min(self.dag.oldest(group.root).time);
-            deadline = deadline.min(self.end_of(group, within));
+            deadline = deadline.min(match bound.notice {
+                Notice::Later => self.end_of(group, bound),
+                Notice::AtOnce => i64::MAX,
+            });
             for configuration in &group.configurations {
                 deadline = deadline.min(configuration.deadline);
             }
+        }
+        let within = bound.millis;
+        if bound.notice == Notice::AtOnce {
+            deadline =
+                deadline.min(within.map_or(i64::MAX, |within| oldest.saturating_add(within)));
         }
         (self.open, self.deadline) = (open, deadline);
         self.stale = within
@@ -142,16 +166,16 @@ impl MatchGroups {
     }
 
     /// Returns the time at which the newest partial match of a group is over.
-    pub(super) fn end_of(&self, group: &RunGroup, within: Option<i64>) -> i64 {
+    pub(super) fn end_of(&self, group: &RunGroup, bound: WholeBound) -> i64 {
         let newest = self.dag.newest(group.root).time;
-        within.map_or(i64::MAX, |within| newest.saturating_add(within))
+        bound.millis.map_or(i64::MAX, |within| newest.saturating_add(within))
     }
 
     /// Returns the last time at which a group is over.
-    pub(super) fn last_deadline(&self, within: Option<i64>) -> i64 {
+    pub(super) fn last_deadline(&self, bound: WholeBound) -> i64 {
         let end = |group: &RunGroup| {
             let waits = group.configurations.iter().map(|configuration| configuration.deadline);
-            waits.max().unwrap_or(i64::MIN).min(self.end_of(group, within))
+            waits.max().unwrap_or(i64::MIN).min(self.end_of(group, bound))
         };
         self.all.iter().map(end).max().unwrap_or(i64::MIN)
     }
@@ -161,7 +185,7 @@ impl MatchGroups {
         &mut self,
         store: &mut Store<E>,
         live: &[Live],
-        within: Option<i64>,
+        bound: WholeBound,
         time: i64,
     ) {
         self.now = self.now.max(time);
@@ -173,7 +197,7 @@ impl MatchGroups {
         let mut at = 0;
         while at < self.all.len() {
             let group = &self.all[at];
-            let is_over = self.end_of(group, within) <= time;
+            let is_over = self.end_of(group, bound) <= time;
             let ends = |configuration: &Configuration| is_over || configuration.deadline <= time;
             if !group.configurations.iter().any(ends) {
                 at += 1;
@@ -192,7 +216,7 @@ impl MatchGroups {
             }
         }
         self.add(store, live, changed.drain(..));
-        self.settle(within);
+        self.settle(bound);
     }
 
     /// Adds groups. Those with the same configurations as another become one with it.
@@ -229,7 +253,11 @@ impl MatchGroups {
         let arena = &mut store.arena;
         store.counts.steps += self.dag.len() as u64 / 8;
         self.dag.collect(roots.chain([completed]), keeps, |event| arena.release_event(event));
-        let file = &mut store.file;
+        self.drop_empty(&mut store.file);
+    }
+
+    /// Drops the groups that have no partial matches any more.
+    pub(super) fn drop_empty(&mut self, file: &mut RegisterFile) {
         self.all.retain(|group| {
             if group.root == NONE {
                 group.configurations.iter().for_each(|one| file.release(one.registers));

@@ -114,7 +114,7 @@ impl<E: Event> Matcher<E> {
         }
         groups.add(store, &compact.live, successors.into_iter());
         groups.now = image.now.unwrap_or(i64::MIN);
-        groups.settle(self.span());
+        groups.settle(self.whole_bound());
         store.arena.graphs += groups.bytes();
         key.set_groups(Box::new(groups));
         debug_assert_eq!(key.kind(), FormKind::Compact, "it was set");

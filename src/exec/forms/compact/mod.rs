@@ -1,10 +1,10 @@
 //! The compact form: groups of partial matches with the same future, and a graph of their events.
 //!
-//! When it applies: every `skip` without `ordered`, if nothing is reported at deadlines, no
-//! condition reads captured events except through registers, and no event says how long a match may
-//! take. [`nfa::compact`](crate::nfa::Compact) has the whole list, and `kleene explain` says what
-//! holds for a pattern. The planner picks the form if one partial match can both skip and capture
-//! the same event, so that partial matches multiply.
+//! When it applies: every `skip` without `ordered`, if no timeouts are reported and no silence
+//! repeats, no condition reads captured events except through registers, and no event says how long
+//! a match may take. [`nfa::compact`](crate::nfa::Compact) has the whole list, and `kleene explain`
+//! says what holds for a pattern. The planner picks the form if one partial match can both skip and
+//! capture the same event, so that partial matches multiply. `due` handles deadlines.
 //!
 //! Why it is right: the future of a partial match is decided by its state, the registers and clocks
 //! that can still be read, and the time of its last event. Only the pattern's own bound follows
@@ -21,6 +21,7 @@
 
 mod advance;
 mod carry;
+mod due;
 mod grouping;
 mod groups;
 mod image;
@@ -41,6 +42,7 @@ use crate::nfa::Decision;
 use crate::time::Timestamp;
 
 pub(super) use groups::MatchGroups;
+use groups::{Notice, WholeBound};
 
 /// The compact form.
 pub(super) struct CompactForm;
@@ -85,7 +87,7 @@ impl<E: Event> FormContract<E> for CompactForm {
         if groups.dag.wants_collection() {
             groups.collect(store, &mut { NONE }, |_| true);
         }
-        groups.settle(matcher.span());
+        groups.settle(matcher.whole_bound());
         Matcher::put_back(store, key, groups, before);
         overflow
     }
@@ -100,7 +102,7 @@ impl<E: Event> FormContract<E> for CompactForm {
         store: &mut Store<E>,
         key: &mut KeyState,
         to: Timestamp,
-        _sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         if let Some(not) = &matcher.program.leading_not
             && not.ends(key.last_violation()) <= to.as_millis()
@@ -110,14 +112,26 @@ impl<E: Event> FormContract<E> for CompactForm {
         let Ok(compact) = &matcher.program.compact else { return };
         // The greatest deadline is none.
         let to = to.min(Timestamp::MAX.plus_millis(-1)).as_millis();
+        if matcher.program.reports_at_deadlines() {
+            while let Some(at) = key.groups().map(|groups| groups.deadline).filter(|at| *at <= to) {
+                matcher.expire_groups(store, key, (compact, at), sink);
+            }
+            return;
+        }
         if let Some(mut groups) = key.take_groups() {
             let before = groups.bytes();
-            groups.expire(store, &compact.live, matcher.span(), to);
+            groups.expire(store, &compact.live, matcher.whole_bound(), to);
             Matcher::put_back(store, key, groups, before);
         }
     }
 
-    fn finish(_matcher: &Matcher<E>, store: &mut Store<E>, key: &mut KeyState) -> i64 {
+    fn finish(
+        matcher: &Matcher<E>,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) -> i64 {
+        matcher.finish_groups(store, key, sink);
         <CompactForm as FormContract<E>>::clear(store, key);
         i64::MIN
     }
@@ -128,7 +142,7 @@ impl<E: Event> FormContract<E> for CompactForm {
     }
 
     fn last_deadline(matcher: &Matcher<E>, key: &KeyState) -> i64 {
-        key.groups().map_or(i64::MIN, |groups| groups.last_deadline(matcher.span()))
+        key.groups().map_or(i64::MIN, |groups| groups.last_deadline(matcher.whole_bound()))
     }
 
     fn open<'a>(matcher: &'a Matcher<E>, store: &'a Store<E>, key: &KeyState) -> Vec<Open<'a, E>> {
@@ -183,9 +197,11 @@ impl<E: Event> FormContract<E> for CompactForm {
 }
 
 impl<E: Event> Matcher<E> {
-    /// Returns the pattern's own bound in milliseconds.
-    fn span(&self) -> Option<i64> {
-        self.program.timing.span
+    /// Returns the pattern's own bound.
+    fn whole_bound(&self) -> WholeBound {
+        let by_start = self.program.compact.as_ref().is_ok_and(|one| one.completes_by_start);
+        let notice = if by_start { Notice::AtOnce } else { Notice::Later };
+        WholeBound { millis: self.program.timing.span, notice }
     }
 
     /// Drops what is out of time at `now` from the groups of a key, so that each partial match that
@@ -195,7 +211,7 @@ impl<E: Event> Matcher<E> {
             let before = groups.bytes();
             groups.now = groups.now.max(now.as_millis());
             self.collect_groups(store, &mut groups, &mut { NONE }, now);
-            groups.settle(self.span());
+            groups.settle(self.whole_bound());
             Matcher::put_back(store, key, groups, before);
         }
     }

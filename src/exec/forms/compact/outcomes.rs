@@ -1,5 +1,7 @@
 //! Outcomes of the compact form: matches, open partial matches, and runs for another form.
 
+use std::borrow::Cow;
+
 use super::groups::{MatchGroups, RunGroup};
 use crate::event::Event;
 use crate::exec::captured::Captures;
@@ -43,11 +45,24 @@ impl<E: Event> Matcher<E> {
         if self.end(groups.dag.oldest(completed)) <= at.as_millis() {
             self.collect_groups(store, groups, &mut completed, at);
         }
-        if completed == NONE {
-            return;
+        if completed != NONE {
+            self.report_in_time(store, key, (groups, completed), at, sink);
         }
+    }
+
+    /// Reports the matches of a node, all of which are in time, and drops partial matches by the
+    /// skip strategy.
+    pub(super) fn report_in_time(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        (groups, completed): (&mut MatchGroups, u32),
+        at: Timestamp,
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) {
         let chosen = match self.program.skip.strategy {
             SkipStrategy::None => {
+                store.counts.sets += 1;
                 let unlisted = self.report_graph(store, (&groups.dag, completed), at, sink);
                 return store.counts.add_unlisted(unlisted);
             }
@@ -126,7 +141,8 @@ impl<E: Event> Matcher<E> {
         } else {
             Vec::new()
         };
-        let graph = GraphSet { dag, root, totals };
+        let number = store.counts.sets;
+        let graph = GraphSet { dag: Cow::Borrowed(dag), root, totals, number };
         let set = if count == 1 { SetRef::Alone } else { SetRef::Graph(&graph) };
         let of_set = Outcome {
             kind: OutcomeKind::Match,

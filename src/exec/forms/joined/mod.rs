@@ -153,9 +153,14 @@ impl<E: Event> FormContract<E> for JoinedForm {
         }
     }
 
-    fn finish(matcher: &Matcher<E>, store: &mut Store<E>, key: &mut KeyState) -> i64 {
+    fn finish(
+        matcher: &Matcher<E>,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) -> i64 {
         key.list_joined();
-        RunsForm::finish(matcher, store, key)
+        RunsForm::finish(matcher, store, key, sink)
     }
 
     fn deadline(_matcher: &Matcher<E>, key: &KeyState) -> i64 {
