@@ -38,8 +38,6 @@ struct Results {
     taken: SmallVec<[Taken; 2]>,
     /// True if the partial matches are complete without the event.
     is_complete: bool,
-    /// The number of edges that have led to one of these.
-    followed: usize,
 }
 
 #[derive(Debug)]
@@ -172,20 +170,12 @@ impl<E: Event> Walk<'_, E> {
             Decision::Gone => return false,
             Decision::One(edge) => [*edge].into_iter().collect(),
             Decision::Several(edges) => program.decisions.edges(edges).iter().copied().collect(),
-            _ => match self.ask(&run, now.event_epoch) {
-                Some(open) => open,
-                None => return false,
-            },
+            _ => self.ask(&run, now.event_epoch).unwrap_or_default(),
         };
-        let followed = results.followed;
         let mut stays = false;
         for edge in open {
             stays |= self.follow_group(edge, &run, now, results);
         }
-        // A loop at the end that can grow no more.
-        let is_exhausted = results.followed == followed && !stays;
-        results.is_complete |=
-            is_exhausted && program.states[configuration.state.index()].accepts_when_exhausted;
         stays
     }
 
@@ -216,10 +206,7 @@ impl<E: Event> Walk<'_, E> {
         let edge = &self.program.edges[edge as usize];
         match edge.action {
             Action::Stop => {}
-            Action::Complete => {
-                results.is_complete = true;
-                results.followed += 1;
-            }
+            Action::Complete => results.is_complete = true,
             Action::Ignore { target } if target == run.state && edge.clocks.is_empty() => {
                 return true;
             }
@@ -227,10 +214,7 @@ impl<E: Event> Walk<'_, E> {
                 let registers = self.store.file.duplicate(run.registers);
                 let run = Run { state: target, registers, ..*run };
                 self.set_clocks(edge, &run);
-                if let Some(configuration) = self.waiting(run, now.compact) {
-                    results.ignored.push(configuration);
-                    results.followed += 1;
-                }
+                results.ignored.extend(self.waiting(run, now.compact));
             }
             Action::Take { step, target } => {
                 self.take_edge(edge, (step, target), run, now, results);
@@ -250,7 +234,6 @@ impl<E: Event> Walk<'_, E> {
         let state = &self.program.states[target.index()];
         let accepted = state.accept.is_some_and(|guard| self.guard(guard, run, now.event_epoch));
         results.taken(step).is_complete |= accepted;
-        results.followed += usize::from(accepted);
         if !state.live {
             return;
         }
@@ -258,10 +241,8 @@ impl<E: Event> Walk<'_, E> {
         let mut run = Run { state: target, registers, last: self.time, ..*run };
         self.set_clocks(edge, &run);
         self.update_registers(step, &mut run);
-        if let Some(configuration) = self.waiting_behind(run, now.compact) {
-            results.taken(step).configurations.push(configuration);
-            results.followed += 1;
-        }
+        let waiting = self.waiting_behind(run, now.compact);
+        results.taken(step).configurations.extend(waiting);
     }
 
     /// Returns the configuration of a run that comes to its state now, with its deadline; `None` if
