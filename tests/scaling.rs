@@ -226,6 +226,13 @@ fn what_is_too_large_is_refused_early() {
         )
     });
     assert_eq!(code(&format!("{EVENTS}{large}")), Some(Code::LimitExceeded));
+    // Each state has a tree for each type.
+    let types = list(5000, "\n", |i| format!("event t{i} {{ k: int, at: time }}"));
+    let steps = list(5000, " -> ", |i| format!("t{i}"));
+    assert_eq!(
+        code(&format!("{types}\nrule r {{ key k match {steps} within 1m }}")),
+        Some(Code::LimitExceeded)
+    );
     let fields = list(20_000, ", ", |i| format!("f{i}: int"));
     assert_eq!(code(&format!("event e {{ {fields} }}")), Some(Code::LimitExceeded));
 }

@@ -135,7 +135,7 @@ impl Automaton {
             states: &flat.states,
             edges: &flat.edges,
             start,
-        });
+        })?;
         let has_operand_sets =
             flat.clock_ops.iter().any(|operation| matches!(operation, ClockOp::Add { .. }));
         let may_complete =

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use hashbrown::HashMap;
 
 use crate::hir::ConditionId;
+use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::{Action, Edge, Range, State, StateId, index_range};
 use crate::schema::TypeId;
@@ -21,6 +22,10 @@ const MAX_TESTS: usize = 64;
 
 /// The largest number of looks at guards in all, so that large automata compile quickly.
 const MAX_WORK: usize = 4_000_000;
+
+/// The largest number of states times event types: each of them has a tree. A pattern of 4,000 steps
+/// of 4,000 types compiles in half a second and takes 85 MB; beyond that both grow with the square.
+const MAX_ROOTS: usize = 16_000_000;
 
 /// The number of parts from which the parts of a guard are looked up by the type of the event.
 const MANY_PARTS: usize = 16;
@@ -140,11 +145,14 @@ pub(super) struct Tables<'a> {
     pub(super) start: StateId,
 }
 
-pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
+pub(super) fn decide(tables: &Tables<'_>) -> Result<Decisions, AutomatonError> {
     let mut types: Vec<TypeId> = tables.conditions.iter().filter_map(|(ty, _)| *ty).collect();
     types.sort_unstable();
     types.dedup();
     let width = types.len() + 1;
+    if tables.states.len().saturating_mul(width) > MAX_ROOTS {
+        return Err(AutomatonError::new(Refusal::TooManyTypes));
+    }
     let last = u32::try_from(types.len()).unwrap_or(u32::MAX);
     let by_type: Vec<(usize, u32)> = types.iter().map(|ty| ty.index()).zip(0..).collect();
     let mut trees = Trees {
@@ -179,12 +187,12 @@ pub(super) fn decide(tables: &Tables<'_>) -> Decisions {
         Column { roots, begins, is_still }
     });
     let columns = columns.collect();
-    Decisions {
+    Ok(Decisions {
         by_type: SparseTable::new(&by_type, last),
         columns,
         nodes: trees.nodes.into(),
         edges: trees.edges.into(),
-    }
+    })
 }
 
 /// Returns the states that a partial match can wait in. If the start leads back to itself, nothing

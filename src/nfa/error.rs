@@ -28,6 +28,7 @@ pub(crate) enum Refusal {
     UnknownSkipTarget,
     TooLarge,
     TooLargeTogether,
+    TooManyTypes,
 }
 
 impl AutomatonError {
@@ -41,7 +42,12 @@ impl AutomatonError {
 
     /// True if the pattern, alone or with those before it, is beyond the limits on size or nesting.
     pub fn is_too_large(&self) -> bool {
-        matches!(self.0, Refusal::TooLarge | Refusal::TooLargeTogether)
+        matches!(self.0, Refusal::TooLarge | Refusal::TooLargeTogether | Refusal::TooManyTypes)
+    }
+
+    /// True if the pattern names too many event types for its size.
+    pub fn has_too_many_types(&self) -> bool {
+        self.0 == Refusal::TooManyTypes
     }
 }
 
@@ -89,6 +95,10 @@ impl fmt::Display for AutomatonError {
             }
             Refusal::UnknownSkipTarget => f.write_str("`skip to` names a step that does not exist"),
             Refusal::TooLarge => f.write_str("the pattern is beyond the limits on size or nesting"),
+            Refusal::TooManyTypes => f.write_str(
+                "the pattern names too many event types: its states times its types are more than \
+                 16 million",
+            ),
             Refusal::TooLargeTogether => f.write_str(
                 "with the patterns of the rules before it, the pattern is beyond the limit on size: \
                  4 million transitions in all",

@@ -750,7 +750,9 @@ fn refused(error: &AutomatonError) -> PatternError {
         Refusal::BadCount | Refusal::EmptyAlternative => (Kind::BadQuantifier, None),
         Refusal::BadBound => (Kind::BadBound, None),
         Refusal::UnknownSkipTarget => (Kind::UnknownSkipTarget, None),
-        Refusal::TooLarge | Refusal::TooLargeTogether => (Kind::TooLarge, None),
+        Refusal::TooLarge | Refusal::TooLargeTogether | Refusal::TooManyTypes => {
+            (Kind::TooLarge, None)
+        }
     };
     PatternError::new(kind, step, error.to_string())
 }

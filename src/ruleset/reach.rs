@@ -110,9 +110,14 @@ fn refused(error: &AutomatonError) -> Diagnostic {
 }
 
 fn too_large(error: &AutomatonError) -> Diagnostic {
+    let help = if error.has_too_many_types() {
+        "use fewer event types: one type, with a field that tells its kinds apart"
+    } else {
+        "use smaller counts, fewer steps that can be left out, or loops without upper bound"
+    };
     Diagnostic::error(Code::LimitExceeded, Span::default(), "this pattern is too large to run")
         .label(error.to_string())
-        .help("use smaller counts, fewer steps that can be left out, or loops without upper bound")
+        .help(help)
 }
 
 /// Returns the diagnostic for a pattern with an unreachable part, and its place.
