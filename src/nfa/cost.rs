@@ -417,16 +417,35 @@ impl Program {
             StateForm::Listed if self.is_explosive => Growth::Combinations,
             StateForm::Listed if *skip == SkipStrategy::ToNext || self.waits() => Growth::Linear,
             StateForm::Window | StateForm::Oldest | StateForm::Listed => Growth::Constant,
-            StateForm::Groups(_) => {
+            StateForm::Groups(apart) => {
                 // A match drops everything: the events that came pay for it.
                 let drops_all = *skip == SkipStrategy::PastLast;
                 // Nothing is dropped, and there are no totals: a look at the node.
-                let keeps_all = *skip == SkipStrategy::None
-                    && self.timing.span.is_none()
-                    && self.totals.is_empty();
-                // Else a pass over the graph: starts that are dropped or out of time, and totals.
-                if drops_all || keeps_all { Growth::Constant } else { memory }
+                let keeps_all = *skip == SkipStrategy::None && self.totals.is_empty();
+                if drops_all || keeps_all && self.timing.span.is_none() {
+                    Growth::Constant
+                } else if keeps_all && apart == Live::default() && self.holds_starts_only() {
+                    // Starts that are out of time are left out on one path (`src/exec/dag/starts.rs`).
+                    Growth::Logarithmic
+                } else {
+                    // A pass over the graph: starts that are dropped or out of time, and totals.
+                    memory
+                }
             }
         }
+    }
+
+    /// True if a partial match has captured its first event and no other, and is complete with the
+    /// next one.
+    fn holds_starts_only(&self) -> bool {
+        self.waiting().all(|state| {
+            let is_last = |target: StateId| !self.states[target.index()].live;
+            let leads_to_end = |edge: &Edge| match edge.action {
+                Action::Take { target, .. } => is_last(target),
+                _ => true,
+            };
+            !self.states[state.index()].accepts_at_deadline
+                && self.edges(state).iter().all(leads_to_end)
+        })
     }
 }

@@ -13,9 +13,10 @@
 //! drops starts that are out of time, too, so no node is touched when time moves.
 //!
 //! [`listing`] goes through the chains in the defined order, [`weights`] says in how many of them
-//! each event is.
+//! each event is, and [`starts`] keeps many starts in a balanced tree.
 
 mod listing;
+mod starts;
 #[cfg(test)]
 mod tests;
 mod weights;
@@ -26,6 +27,7 @@ use crate::hir::StepId;
 
 use listing::packed;
 pub(super) use listing::{ChainListing, Direction, OfStart, Packed, firsts, renumbered, unpacked};
+use starts::Rank;
 
 /// Stands for no node, and for the step of a union.
 pub(super) const NONE: u32 = u32::MAX;
@@ -51,6 +53,8 @@ pub(super) struct DagNode {
     count: u64,
     /// True if there are more chains than that.
     saturated: bool,
+    /// The place of a union in a tree of starts.
+    rank: Rank,
 }
 
 impl DagNode {
@@ -191,8 +195,12 @@ impl Dag {
 
     /// Returns the node of an event behind the chains of `below`, or of a start.
     pub(super) fn event(&mut self, event: u32, step: StepId, below: u32) -> u32 {
-        let node = self.event_node(event, index(step.index()), below, index(self.nodes.len()));
+        let node = self.event_node(event, index(step.index()), below, self.next_index());
         self.add(node)
+    }
+
+    fn next_index(&self) -> u32 {
+        index(self.nodes.len())
     }
 
     /// Returns the node with the chains of two others, which have none in common. [`NONE`] has no
@@ -202,6 +210,11 @@ impl Dag {
             return if one == NONE { other } else { one };
         }
         let node = self.union_node(one, other);
+        self.add(node)
+    }
+
+    fn add_ranked_union(&mut self, one: u32, other: u32, rank: Rank) -> u32 {
+        let node = DagNode { rank, ..self.union_node(one, other) };
         self.add(node)
     }
 
@@ -225,6 +238,7 @@ impl Dag {
             len: child.map_or(0, |child| child.len).saturating_add(1),
             count: child.map_or(1, |child| child.count),
             saturated: child.is_some_and(|child| child.saturated),
+            rank: Rank::LEAF,
         }
     }
 
@@ -244,6 +258,7 @@ impl Dag {
             len: best.len,
             count: if saturated { u64::MAX } else { count },
             saturated,
+            rank: Rank::NONE,
         }
     }
 
@@ -409,7 +424,9 @@ impl Dag {
         if node.is_union() {
             return match (map[node.below as usize], map[node.other as usize]) {
                 (NONE, left) | (left, NONE) => Renewed::Known(left),
-                (one, other) => Renewed::Made(self.union_node(one, other)),
+                (one, other) => {
+                    Renewed::Made(DagNode { rank: node.rank, ..self.union_node(one, other) })
+                }
             };
         }
         let below = if node.is_start() { NONE } else { map[node.below as usize] };

@@ -46,7 +46,7 @@ fn model(seed: u64, preference: Preference, events: u64) -> Model {
                 continue;
             }
             let node = dag.event(event, StepId::new(step as usize), below);
-            groups[to].0 = dag.union(node, groups[to].0);
+            groups[to].0 = dag.with_newer(node, groups[to].0);
             groups[to].1.extend(chains.into_iter().map(|mut chain| {
                 chain.insert(0, item);
                 chain
@@ -118,8 +118,17 @@ fn graphs_have_the_chains_that_were_put_in() {
         for (root, chains) in &groups {
             check(&dag, *root, chains, preference);
         }
-        let before = dag.moments().len();
         let oldest = seed % 5;
+        for (root, chains) in groups.iter().filter(|(root, _)| *root != NONE) {
+            let (left, _) = dag.without_oldest(*root, |start| start.seq < oldest);
+            let is_left =
+                |chain: &&Vec<Packed>| chain.last().is_some_and(|start| start >> 32 >= oldest);
+            let chains: Vec<_> = chains.iter().filter(is_left).cloned().collect();
+            if let Some(left) = left {
+                check(&dag, left, &chains, preference);
+            }
+        }
+        let before = dag.moments().len();
         let mut released = 0;
         let roots = groups.iter_mut().map(|(root, _)| root);
         dag.collect(roots, |start| start.seq >= oldest, |_| released += 1);
@@ -141,6 +150,26 @@ fn graphs_have_the_chains_that_were_put_in() {
                 .collect();
             check(&dag, root, &chains, preference);
         }
+    }
+}
+
+#[test]
+fn starts_that_are_out_of_time_are_left_out_on_one_path() {
+    let mut dag = Dag::new(Preference::First);
+    let mut root = NONE;
+    for at in 0..5000_u32 {
+        let time = i64::from(at);
+        let event = dag.add_moment(DagEvent { event: at, seq: u64::from(at), time });
+        let start = dag.event(event, StepId::new(0), NONE);
+        root = dag.with_newer(start, root);
+        if at % 1000 == 999 {
+            dag.collect([&mut root].into_iter(), |start| start.time > time - 2500, |_| {});
+        }
+        let before = dag.len();
+        let (left, looks) = dag.without_oldest(root, |start| start.time <= time - 100);
+        let left = left.expect("there is one path");
+        assert_eq!(dag.count(left).0, u64::from(at + 1).min(100));
+        assert!(looks < 60 && dag.len() < before + 30, "{looks} looks at {at}");
     }
 }
 

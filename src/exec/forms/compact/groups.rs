@@ -231,7 +231,7 @@ impl MatchGroups {
             let Store { file, scratch, .. } = &mut *store;
             let group = group(file, live, (configurations, root), &scratch.meeting.hasher);
             if let Some(same) = table.find(&self.all, &group) {
-                self.all[same].root = self.dag.union(root, self.all[same].root);
+                self.all[same].root = self.dag.with_newer(root, self.all[same].root);
                 for configuration in group.configurations {
                     store.file.release(configuration.registers);
                 }

@@ -43,7 +43,13 @@ impl<E: Event> Matcher<E> {
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
         if self.end(groups.dag.oldest(completed)) <= at.as_millis() {
-            self.collect_groups(store, groups, &mut completed, at);
+            let is_over = |start: &DagEvent| self.end(start) <= at.as_millis();
+            let (in_time, looks) = groups.dag.without_oldest(completed, is_over);
+            store.counts.steps += u64::from(looks);
+            match in_time {
+                Some(in_time) => completed = in_time,
+                None => self.collect_groups(store, groups, &mut completed, at),
+            }
         }
         if completed != NONE {
             self.report_in_time(store, key, (groups, completed), at, sink);
