@@ -12,7 +12,7 @@ event b { at: time, n: int, f: float?, s: string?, d: duration }
 event c { at: time, n: int, f: float?, s: string?, d: duration }
 ";
 
-const STEPS: [&str; 16] = [
+const STEPS: [&str; 24] = [
     "a as x -> b[n == x.n] as y",
     "a as x -> b[n > x.n] as y -> c[s == x.s] as z",
     "a as x -> b[f <= x.f] as y -> c[n != y.n] as z",
@@ -29,6 +29,14 @@ const STEPS: [&str; 16] = [
     "a as x -> b[n == x.n and f == x.f] as y",
     "a as x -> b[n == x.n and s == x.s and d >= x.d] as y -> c[n == y.n and f == x.f] as z",
     "a as x -> not c[n == x.n] for 2s -> b[s == x.s] as y",
+    "a as x -> b[at - x.at > 1500ms] as y",
+    "a as x -> b[at - x.at < 1s and at - x.at >= 250ms] as y -> c[x.at + 3s <= at] as z",
+    "a as x -> b[n > x.n + 1] as y -> c[n - 2 <= y.n] as z",
+    "a as x -> b[n == x.f + 2] as y -> c[f - 1 == y.n] as z",
+    "a as x -> b[n - x.f >= 2] as y -> c[1 - y.n <= n] as z",
+    "a as x -> b[n >= x.n + 9223372036854775800 or s is null] as y",
+    "a as x -> b[n > x.n and len(s) > 7] as y -> c[d - 1ms == y.d] as z",
+    "a as x -> b[n == x.n and f > count(x)] as y -> c[n + n == y.n] as z",
 ];
 
 const SKIPS: [&str; 5] = ["", "skip none", "skip to next", "skip to last x", "skip to first x"];
@@ -92,7 +100,7 @@ fn reported(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) })]
 
     #[test]
     fn a_busy_key_finds_what_a_list_does(

@@ -76,29 +76,6 @@ impl FieldComparison {
         }
     }
 
-    /// True if it says in which order a field and a captured value have to be.
-    pub(super) fn is_join(&self) -> bool {
-        self.all().iter().any(|one| {
-            matches!(one.with, Operand::Register(_))
-                && !matches!(one.relation, Relation::Ne | Relation::Like)
-        })
-    }
-
-    /// True if an index finds exactly those for which it holds: by values that are equal, or by one
-    /// value in a range. Literals are asked of the event alone.
-    pub(super) fn is_found_exactly(&self) -> bool {
-        let joins = self.all().iter().filter_map(|one| match one.with {
-            Operand::Literal(_) => None,
-            Operand::Register(register) => Some((register, one.relation)),
-        });
-        let is_ordered = |relation| {
-            matches!(relation, Relation::Lt | Relation::Le | Relation::Gt | Relation::Ge)
-        };
-        let Some((first, _)) = joins.clone().next() else { return false };
-        joins.clone().all(|(_, relation)| matches!(relation, Relation::Eq))
-            || joins.clone().all(|(register, relation)| register == first && is_ordered(relation))
-    }
-
     /// True if all operands are literals.
     pub(super) fn is_of_event_alone(&self) -> bool {
         let is_literal = |one: &Comparison| matches!(one.with, Operand::Literal(_));

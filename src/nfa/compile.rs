@@ -4,6 +4,7 @@ use crate::hir::{Pattern, Report, SkipStrategy};
 use crate::nfa::cache::CompileCache;
 use crate::nfa::comparison::{FieldComparison, field_comparison};
 use crate::nfa::error::AutomatonError;
+use crate::nfa::join::Joins;
 use crate::nfa::parts::{Parts, SharedParts};
 use crate::nfa::plan::Plan;
 use crate::nfa::program::Program;
@@ -46,6 +47,8 @@ impl Program {
         let comparison = |condition| field_comparison(condition, registers);
         let comparisons: Vec<FieldComparison> =
             extracted.conditions.iter().map(comparison).collect();
+        let joins: Vec<Joins> =
+            extracted.conditions.iter().map(|one| Joins::of(one, registers)).collect();
         let effects = edge_effect::edge_effects(&automaton, &pattern.steps, registers, &by_step);
         let tables = comparison_table::comparison_tables(&automaton, registers, &comparisons);
         let mut shared = SharedParts {
@@ -55,6 +58,7 @@ impl Program {
             registers: extracted.registers.into(),
             registers_by_step: by_step.into(),
             comparisons: comparisons.into(),
+            joins: joins.into(),
             effects: effects.into(),
             comparison_tables: tables.into(),
         };

@@ -270,7 +270,7 @@ impl Program {
                             cost = cost.max(WaitCost::Found);
                         } else if self.correlated[condition.index()] {
                             let found = *no == Decisions::STAY
-                                && self.comparisons[condition.index()].is_found_exactly()
+                                && self.joins[condition.index()].are_found_exactly()
                                 && self.asks_the_event_alone(*yes);
                             cost = cost.max(if found { by_index } else { WaitCost::Scanned });
                         }

@@ -8,7 +8,7 @@ use crate::hir::expr::{AggregateOp, BinaryOp, FieldRef, Set};
 use crate::hir::{Condition, ConditionId, Expr, StepId, Test};
 use crate::nfa::decide::{Decision, Decisions, waiting};
 use crate::nfa::parts::{Parts, SharedParts};
-use crate::nfa::registers::{Register, RegisterKind};
+use crate::nfa::registers::{Register, RegisterKind, reads_captures};
 use crate::nfa::states::{Action, StateId};
 
 /// A loop that takes each value once.
@@ -144,10 +144,4 @@ fn not_in<'c>(expr: &'c Expr, registers: &[Register]) -> Option<(usize, &'c Fiel
     let RegisterKind::Aggregate(aggregate) = &registers[*register].kind else { return None };
     let is_same = matches!(&aggregate.arg, Some(Expr::Field(of)) if of == field);
     (aggregate.op == AggregateOp::Distinct && is_same).then_some((*register, field))
-}
-
-/// True if an expression reads captured events.
-fn reads_captures(expr: &Expr) -> bool {
-    matches!(expr, Expr::Register(_) | Expr::Captured(_) | Expr::Aggregate(_))
-        || expr.parts().into_iter().any(reads_captures)
 }

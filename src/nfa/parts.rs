@@ -8,6 +8,7 @@ use crate::nfa::automaton::Automaton;
 use crate::nfa::comparison::FieldComparison;
 use crate::nfa::comparison_table::ComparisonTable;
 use crate::nfa::edge_effect::EdgeEffect;
+use crate::nfa::join::Joins;
 use crate::nfa::registers::Register;
 
 /// The parts of a program that programs with the same automaton share where they are equal.
@@ -23,6 +24,8 @@ pub struct SharedParts {
     pub(crate) registers_by_step: Arc<[Box<[u32]>]>,
     /// By condition: its comparisons, if it is nothing else.
     pub(crate) comparisons: Arc<[FieldComparison]>,
+    /// By condition: its comparisons of the event with captured values.
+    pub(crate) joins: Arc<[Joins]>,
     /// By edge: its effect, for all strategies but the general one.
     pub(crate) effects: Arc<[EdgeEffect]>,
     /// By node of the decision trees: its comparison table, if it has one.
@@ -43,6 +46,7 @@ impl SharedParts {
         share(&mut self.registers, &model.registers);
         share(&mut self.registers_by_step, &model.registers_by_step);
         share(&mut self.comparisons, &model.comparisons);
+        share(&mut self.joins, &model.joins);
         share(&mut self.effects, &model.effects);
         share(&mut self.comparison_tables, &model.comparison_tables);
     }
@@ -61,6 +65,7 @@ impl SharedParts {
             + own(&self.registers, model.map(|model| &model.registers))
             + own(&self.registers_by_step, model.map(|model| &model.registers_by_step))
             + own(&self.comparisons, model.map(|model| &model.comparisons))
+            + own(&self.joins, model.map(|model| &model.joins))
             + own(&self.effects, model.map(|model| &model.effects))
             + own(&self.comparison_tables, model.map(|model| &model.comparison_tables))
     }

@@ -7,7 +7,6 @@ use crate::hir::expr::Aggregate;
 use crate::hir::{Condition, Expr, Length, Report, Skip, Step};
 use crate::nfa::automaton::Automaton;
 use crate::nfa::compact::Compact;
-use crate::nfa::comparison::FieldComparison;
 use crate::nfa::decide::{Decision, Decisions};
 use crate::nfa::distinct_loop::DistinctLoop;
 use crate::nfa::parts::SharedParts;
@@ -96,10 +95,10 @@ impl Program {
     /// stay as they are unless a field compares with a captured value, and each is one run.
     pub(crate) fn joins_busy_keys(&self) -> bool {
         matches!(self.strategy(), Strategy::General | Strategy::Deterministic)
-            && self.comparisons.iter().any(FieldComparison::is_join)
+            && self.joins.iter().any(|joins| !joins.all.is_empty())
             && self.decisions.any(|node| match node {
                 Decision::Condition { condition, no, .. } => {
-                    *no == Decisions::STAY && self.comparisons[condition.index()].is_join()
+                    *no == Decisions::STAY && !self.joins[condition.index()].all.is_empty()
                 }
                 _ => false,
             })

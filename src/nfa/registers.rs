@@ -228,3 +228,9 @@ pub(super) fn by_step(steps: usize, registers: &[Register]) -> Vec<Box<[u32]>> {
     }
     by_step.into_iter().map(Vec::into_boxed_slice).collect()
 }
+
+/// True if an expression reads captured events.
+pub(super) fn reads_captures(expr: &Expr) -> bool {
+    matches!(expr, Expr::Register(_) | Expr::Captured(_) | Expr::Aggregate(_))
+        || expr.parts().into_iter().any(reads_captures)
+}

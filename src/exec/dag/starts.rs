@@ -6,7 +6,7 @@
 //! part of the tree knows its oldest and its newest start, and older starts stand to the right.
 //!
 //! What it saves: the starts that are out of time are left out on one path down the tree, where a pass
-//! over the graph looked at all of them. W9, whose starts are open for a minute, took nine times as
+//! over the graph looked at all of them. W9, whose starts are open for a minute, took 3.3 times as
 //! long.
 //!
 //! Which test holds it: `starts_that_are_out_of_time_are_left_out_on_one_path` in `tests.rs`, and all

@@ -9,6 +9,8 @@ use smallvec::SmallVec;
 use super::held::RunId;
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Run;
+use crate::nfa::Shift;
+use crate::time::Timestamp;
 use crate::value::ValueRef;
 
 /// The place of a value in an index: where values are equal, their places are, and where values are
@@ -74,6 +76,34 @@ impl Coarse {
             _ => (Class::Other, 0),
         };
         Some(Coarse { class, number })
+    }
+
+    /// Returns the places in which a value can be, less a constant; `None` if they are not known.
+    ///
+    /// A captured float was added to the constant and rounded, by less than 1 where integers are
+    /// exact floats.
+    pub(super) fn shifted(value: ValueRef<'_>, shift: Shift) -> Option<RangeInclusive<Coarse>> {
+        const EXACT: u64 = 1 << 51;
+        let at = |value| Coarse::of(value, Order::Sorted).filter(|place| place.is_known());
+        let exactly = |value| at(value).map(|place| place..=place);
+        match (value, shift) {
+            (value, Shift::Nothing) => exactly(value),
+            (ValueRef::Int(int), Shift::By(by)) => {
+                if int.unsigned_abs() >= EXACT || by.unsigned_abs() >= EXACT {
+                    return None;
+                }
+                let int = int - by;
+                Some(at(ValueRef::Int(int - 1))?..=at(ValueRef::Int(int + 1))?)
+            }
+            (ValueRef::Time(time), Shift::Millis(by)) => {
+                let millis = time.as_millis().checked_sub(by)?;
+                exactly(ValueRef::Time(Timestamp::from_millis(millis)))
+            }
+            (ValueRef::Duration(millis), Shift::Millis(by)) => {
+                exactly(ValueRef::Duration(millis.checked_sub(by)?))
+            }
+            _ => None,
+        }
     }
 
     /// Returns the place of several values together, from the place of each: `None` if one compares

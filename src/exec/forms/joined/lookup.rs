@@ -7,10 +7,11 @@ use smallvec::{SmallVec, smallvec};
 use super::held::{InState, JoinedRuns, RunId};
 use super::index::{By, Coarse, Order, ValueIndex};
 use crate::event::Event;
+use crate::exec::fields::field_of;
 use crate::exec::matcher::Walk;
 use crate::hir::ConditionId;
 use crate::hir::eval::Relation;
-use crate::nfa::{Comparison, Decision, Operand, StateId};
+use crate::nfa::{Decision, Join, Operand, Shift, StateId};
 
 /// Of the runs in one state, those that an event can move.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,28 +116,28 @@ impl<E: Event> Walk<'_, E> {
         let mut equal: SmallVec<[(usize, Coarse); 2]> = SmallVec::new();
         let mut range: Option<(usize, RangeInclusive<Coarse>)> = None;
         for one in self.program.comparisons[condition.index()].all() {
-            let register = match &one.with {
-                Operand::Literal(literal) => {
-                    if !one.holds_of(|field| self.event.field(field), literal) {
-                        return Movable::nothing();
-                    }
-                    continue;
-                }
-                Operand::Register(register) => *register,
-            };
-            let Some(order) = order_of(one) else { continue };
-            // A value such as null is in no relation to any value.
-            let Some(place) = Coarse::of(self.event.field(one.field), order) else {
+            if let Operand::Literal(literal) = &one.with
+                && !one.holds_of(|field| self.event.field(field), literal)
+            {
                 return Movable::nothing();
-            };
-            if !place.is_known() {
+            }
+        }
+        for Join { field, shift, relation, register } in &self.program.joins[condition.index()].all
+        {
+            let (value, register) = (field_of(self.event, field), *register);
+            // A value such as null is in no relation to any value.
+            if Coarse::of(value, Order::Sorted).is_none() {
+                return Movable::nothing();
+            }
+            let is_equal = *relation == Relation::Eq && *shift == Shift::Nothing;
+            if let Some(place) = Coarse::of(value, Order::Equal).filter(|_| is_equal) {
+                if place.is_known() {
+                    equal.push((register, place));
+                }
                 continue;
             }
-            if order == Order::Equal {
-                equal.push((register, place));
-                continue;
-            }
-            let places = places_of(one.relation, place);
+            let Some(place) = Coarse::shifted(value, *shift) else { continue };
+            let places = places_of(*relation, &place);
             match &mut range {
                 Some((other, known)) if *other == register => {
                     let from = *known.start().max(places.start());
@@ -162,21 +163,12 @@ impl<E: Event> Walk<'_, E> {
     }
 }
 
-/// Returns the index that finds what a field is compared with, if there is one.
-fn order_of(comparison: &Comparison) -> Option<Order> {
-    match comparison.relation {
-        Relation::Eq => Some(Order::Equal),
-        Relation::Lt | Relation::Le | Relation::Gt | Relation::Ge => Some(Order::Sorted),
-        Relation::Ne | Relation::Like => None,
-    }
-}
-
-/// The places of the values to which a field with a value at `place` can be in the relation.
-fn places_of(relation: Relation, place: Coarse) -> RangeInclusive<Coarse> {
+/// The places of the values to which a value in one of `places` can be in the relation.
+fn places_of(relation: Relation, places: &RangeInclusive<Coarse>) -> RangeInclusive<Coarse> {
     match relation {
-        Relation::Lt | Relation::Le => place.and_above(),
-        Relation::Gt | Relation::Ge => place.and_below(),
-        Relation::Eq | Relation::Ne | Relation::Like => place..=place,
+        Relation::Lt | Relation::Le => places.start().and_above(),
+        Relation::Gt | Relation::Ge => places.end().and_below(),
+        Relation::Eq | Relation::Ne | Relation::Like => places.clone(),
     }
 }
 
