@@ -170,10 +170,21 @@ impl<E: Event> Dispatcher<E> {
     /// are exact. Keys in a cold store stay as they are.
     pub(in crate::stream) fn sweep(&mut self, now: Timestamp) {
         let Dispatcher { rules, groups, accounting, .. } = self;
-        for (index, rule) in (0..).zip(rules) {
-            let keys = groups.keys_mut(rule.group);
-            rule.drop_expired(index, keys, now, &mut accounting.stats);
+        let mut shared: Vec<u32> = rules.iter().map(|rule| rule.group).collect();
+        shared.sort_unstable();
+        shared.dedup();
+        for group in shared {
+            let keys = groups.keys_mut(group);
+            // One pass over the keys, however many rules share them.
+            let states = keys.slots().flat_map(|(slot, content)| {
+                content.held().iter().map(move |held| (slot, held.rule))
+            });
+            let states: Vec<(u32, u32)> = states.collect();
+            for (slot, index) in states {
+                rules[index as usize].drop_expired(index, (keys, slot), now, &mut accounting.stats);
+            }
         }
+        rules.iter_mut().for_each(|rule| rule.account(&mut accounting.stats));
     }
 
     /// Returns the open partial matches of the rules with this name, by their first events.

@@ -41,36 +41,30 @@ impl<E: Event> RuleRuntime<E> {
         self.account(stats);
     }
 
-    /// Drops what is out of time at `now`, if the rule reports nothing at deadlines.
+    /// Drops what is out of time at `now` for a key, if the rule reports nothing at deadlines.
     pub(in crate::stream) fn drop_expired(
         &mut self,
         index: u32,
-        keys: &mut KeyTable,
+        (keys, slot): (&mut KeyTable, u32),
         now: Timestamp,
         stats: &mut Stats,
     ) {
         if self.matcher.program().reports_at_deadlines() {
             return;
         }
-        let has_rule = |held: &[RuleState]| held.iter().any(|held| held.rule == index);
-        let slots = keys.slots().filter(|(_, slot)| has_rule(slot.held()));
-        let slots: Vec<u32> = slots.map(|(slot, _)| slot).collect();
-        for slot in slots {
-            let Some(place) = keys.place(slot, index) else { continue };
-            let RuleState { state, .. } = keys.at_mut(slot, place).held;
-            // The slot of a key without state is kept for its next event.
-            if state.is_idle() {
-                continue;
-            }
-            let before = state.open_count();
-            self.matcher.sweep(&mut self.store, state, now);
-            stats.count(before, state.open_count());
-            if state.is_idle() {
-                stats.keys -= 1;
-                keys.drop_at(slot, place);
-            }
+        let Some(place) = keys.place(slot, index) else { return };
+        let RuleState { state, .. } = keys.at_mut(slot, place).held;
+        // The slot of a key without state is kept for its next event.
+        if state.is_idle() {
+            return;
         }
-        self.account(stats);
+        let before = state.open_count();
+        self.matcher.sweep(&mut self.store, state, now);
+        stats.count(before, state.open_count());
+        if state.is_idle() {
+            stats.keys -= 1;
+            keys.drop_at(slot, place);
+        }
     }
 
     fn end_at(&mut self, keys: &mut KeyTable, slot: u32, place: usize, stats: &mut Stats) {
