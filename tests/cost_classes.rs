@@ -232,6 +232,35 @@ const SLACK: f64 = 0.25;
 /// The growth of bytes that is allowed beyond a class. Tables that are full become twice as large.
 const SLACK_OF_BYTES: f64 = 0.5;
 
+/// The power of n from which on a growth needs no longer stream: it cannot be a few events that
+/// begin to come close enough together.
+const BEYOND_DOUBT: f64 = 1.0;
+
+/// Returns the growth of the steps and the bytes of a stream of n events.
+///
+/// A class says how a cost grows once there is something that grows. A stream of 24 events in two
+/// hours has one event in 5 minutes, and a `not .. for 10m` sees none of those before: its cost
+/// grows faster than its class until it does. So a growth that is a little too large is measured
+/// again with streams twice as long, and the lesser one counts.
+fn growth_of(
+    (rules, cost): (&RuleSet, &RuleCost),
+    n: usize,
+    stream: (&Shape, Length),
+    exceeds: impl Fn([f64; 2]) -> Option<f64>,
+) -> ([[u64; 2]; 3], [f64; 2]) {
+    let growth = |n: usize| {
+        let counted = [n, 2 * n, 4 * n].map(|n| run(rules, cost, n, stream));
+        let steps = seen_power(counted.map(|[steps, _]| steps), 1);
+        let bytes = seen_power(counted.map(|[_, bytes]| bytes), 4000);
+        (counted, [steps, bytes])
+    };
+    let (counted, powers) = growth(n);
+    if exceeds(powers).is_none_or(|excess| excess > BEYOND_DOUBT) {
+        return (counted, powers);
+    }
+    growth(2 * n)
+}
+
 fn check(rule: &str, rules: &RuleSet, n: usize, seen: &mut Seen) {
     let cost = cost_of(rules);
     let event = power(cost.event.max(cost.completion), &cost);
@@ -239,19 +268,27 @@ fn check(rule: &str, rules: &RuleSet, n: usize, seen: &mut Seen) {
     let mut largest = [0.0_f64, 0.0];
     for shape in &STREAMS {
         for length in [Length::Shorter, Length::Twice] {
-            let counted = [n, 2 * n, 4 * n].map(|n| run(rules, &cost, n, (shape, length)));
-            let about = || format!("{rule}\non {} ({length:?}): {counted:?}\n{cost:#?}", shape.0);
-            let steps = seen_power(counted.map(|[steps, _]| steps), 1);
-            let bytes = seen_power(counted.map(|[_, bytes]| bytes), 4000);
-            let is_bounded = match event {
-                Some(event) => steps <= 1.0 + f64::from(event) + SLACK,
-                // Each of those that are left makes a few others, and is dropped.
-                None => counted[2][0] <= (4 * n * STEPS * 12) as u64,
+            let too_steep = |steps: f64| {
+                let excess = event.map(|event| steps - 1.0 - f64::from(event) - SLACK);
+                excess.filter(|excess| *excess > 0.0)
             };
-            if !is_bounded {
+            let too_large = |bytes: f64| {
+                let excess = memory.map(|memory| bytes - f64::from(memory) - SLACK_OF_BYTES);
+                excess.filter(|excess| *excess > 0.0)
+            };
+            let exceeds = |[steps, bytes]: [f64; 2]| match (too_steep(steps), too_large(bytes)) {
+                (Some(one), Some(other)) => Some(one.max(other)),
+                (one, other) => one.or(other),
+            };
+            let of = (rules, &cost);
+            let (counted, [steps, bytes]) = growth_of(of, n, (shape, length), exceeds);
+            let about = || format!("{rule}\non {} ({length:?}): {counted:?}\n{cost:#?}", shape.0);
+            // Each of those that are left makes a few others, and is dropped.
+            let is_limited = counted[2][0] <= (4 * n * STEPS * 12) as u64;
+            if too_steep(steps).is_some() || event.is_none() && !is_limited {
                 seen.failures.push(format!("n^{steps:.2} steps: {}", about()));
             }
-            if memory.is_some_and(|memory| bytes > f64::from(memory) + SLACK_OF_BYTES) {
+            if too_large(bytes).is_some() {
                 seen.failures.push(format!("n^{bytes:.2} bytes: {}", about()));
             }
             largest = [largest[0].max(steps - 1.0), largest[1].max(bytes)];
@@ -323,4 +360,21 @@ fn classes_bound_what_streams_cost() {
         failures.len(),
         failures[..failures.len().min(30)].join("\n")
     );
+}
+
+/// Rules that random runs have found: the class was too low, or the streams too short to say.
+const FOUND: [(&str, &str, &str); 1] =
+    [("a{1..} as x -> not c for 10m", "to next ordered", "within 1h")];
+
+#[test]
+fn classes_bound_what_was_found() {
+    let mut seen = Seen::default();
+    for (pattern, skip, clause) in FOUND {
+        let rules = parse(pattern, skip, clause).expect("it is a rule");
+        let rule = format!("match {pattern}  {clause}  skip {skip}");
+        for n in [24, 96] {
+            check(&rule, &rules, n, &mut seen);
+        }
+    }
+    assert!(seen.failures.is_empty(), "{}", seen.failures.join("\n"));
 }
