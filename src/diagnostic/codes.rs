@@ -209,6 +209,8 @@ codes! {
     NeedlessOf = "W0021",
     /// A function that reads a constant text which does not hold a value.
     AlwaysNull = "W0022",
+    /// Partial matches that multiply and are listed one by one.
+    ListedPartials = "W0023",
     /// A key that is a list, which is compared as a whole.
     ListAsKey = "W0027",
 }

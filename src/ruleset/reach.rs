@@ -45,18 +45,49 @@ pub(super) fn compile(
         if let Some((site, diagnostic)) = unreachable(rule, layout, &checked.schema, &reach) {
             reports.push(report(site, diagnostic, files));
         }
-        let cost = program.cost(rule.limit.as_ref());
-        if !grows_without_end(rule, &program, &cost) {
-            let (file, span) = layout.pattern;
-            let source = &files[file].0;
-            reports.retain(|report| !is_of_loop(report, source, span));
-        }
-        if let Some(diagnostic) = listed(rule, &program, &cost) {
-            reports.push(report(layout.pattern, diagnostic, files));
-        }
+        warn_of_cost(rule, layout, (&program, files), reports);
         programs.push(Arc::new(program));
     }
     programs
+}
+
+/// Reports a rule whose partial matches, or whose matches, multiply. A rule has one warning of it:
+/// one that names the reason replaces those of its loops.
+fn warn_of_cost(
+    rule: &Rule,
+    layout: &Layout,
+    (program, files): (&Program, &[(Source, ast::File)]),
+    reports: &mut Vec<RuleDiagnostic>,
+) {
+    let cost = program.cost(rule.limit.as_ref());
+    let (file, span) = layout.pattern;
+    let source = &files[file].0;
+    let multiplied = multiplied(program, &cost);
+    let is_named = multiplied.is_some();
+    // A `limit` says what gives way.
+    let multiplied = multiplied.filter(|_| rule.limit.is_none());
+    let diagnostic = listed(rule, program, &cost).or(multiplied);
+    if is_named || diagnostic.is_some() || !grows_without_end(rule, program, &cost) {
+        reports.retain(|report| !is_of_loop(report, source, span));
+    } else if is_grouped(&cost) {
+        for report in reports.iter_mut().filter(|report| is_of_loop(report, source, span)) {
+            say_of_matches(&mut report.diagnostic);
+        }
+    }
+    reports.extend(diagnostic.map(|diagnostic| report(layout.pattern, diagnostic, files)));
+}
+
+/// True if the partial matches of a busy key are held together, so that only matches can multiply.
+fn is_grouped(cost: &Cost) -> bool {
+    cost.form != StateForm::Listed && cost.event < Growth::Combinations
+}
+
+/// Lets the warning of a loop speak of matches: its partial matches are held as groups.
+fn say_of_matches(diagnostic: &mut Diagnostic) {
+    const DOUBLE: &str = "the partial matches of this loop double";
+    if diagnostic.message.starts_with(DOUBLE) {
+        diagnostic.message = diagnostic.message.replacen("partial matches", "matches", 1);
+    }
 }
 
 /// True if a loop that can branch at each event is worth a warning: the time of an event, or the
@@ -64,7 +95,8 @@ pub(super) fn compile(
 fn grows_without_end(rule: &Rule, program: &Program, cost: &Cost) -> bool {
     let is_bounded = program.timing.within.is_some();
     let lists_all = rule.pattern.report == hir::Report::All;
-    cost.event >= Growth::Linear || cost.matches >= Growth::Linear || lists_all && !is_bounded
+    let is_slow = cost.event >= Growth::Linear && !is_grouped(cost);
+    is_slow || cost.matches >= Growth::Linear || lists_all && !is_bounded
 }
 
 /// Returns the warning for a pattern whose matches multiply and are counted by listing them.
@@ -79,6 +111,21 @@ fn listed(rule: &Rule, program: &Program, cost: &Cost) -> Option<Diagnostic> {
         Diagnostic::warning(Code::ListedMatches, Span::default(), message)
             .label(format!("not in the compact form, as {reason}"))
             .help("leave that out, bound the loop, or take `any` away"),
+    )
+}
+
+/// Returns the warning for a pattern whose partial matches multiply and are listed one by one.
+fn multiplied(program: &Program, cost: &Cost) -> Option<Diagnostic> {
+    let multiplies = cost.form == StateForm::Listed && cost.event == Growth::Combinations;
+    let reason = program.why_not_compact().filter(|_| multiplies && program.forks())?;
+    let message = "the partial matches of this pattern multiply, and are listed one by one";
+    Some(
+        Diagnostic::warning(Code::ListedPartials, Span::default(), message)
+            .label(format!("not in the compact form, as {reason}"))
+            .help(
+                "leave that out, take `any` or `each` away, or say which give way: \
+                 `limit 1000 partials drop oldest`",
+            ),
     )
 }
 
