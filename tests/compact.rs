@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use kleene::hir::{Skip, SkipStrategy};
 use kleene::nfa::{Program, Strategy};
 use kleene::stream::{EngineBuilder, Ignore, Output, Overflow, Verdict};
 use kleene::{Engine, Event as _, Match, Record, RuleSet, Timestamp, Value, on_match};
@@ -13,7 +12,7 @@ use kleene_test::steps::{as_rules, shuffled};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 
-use crate::properties::STRATEGIES;
+use crate::properties::{compactable, skips};
 
 const EVENTS: &str = "event a { at: time, k: int, v: int }
 event b { at: time, k: int, v: int }
@@ -464,18 +463,10 @@ fn an_edit_carries_groups_over() {
     assert_eq!(shown(&reported).len(), 0);
 }
 
-/// Returns the pattern without what the compact form never has: timeouts, and `ordered`.
-fn compactable(mut pattern: Built, strategy: SkipStrategy) -> Built {
-    pattern.0.report_timeouts = false;
-    pattern.0.skip = Skip { strategy, ordered: false };
-    pattern
-}
-
 /// Random patterns that can be held in the compact form.
 fn pattern() -> impl proptest::strategy::Strategy<Value = Built> {
-    let strategy = prop::sample::select(STRATEGIES);
-    (random::pattern(), strategy).prop_filter_map("not compact", |(pattern, strategy)| {
-        let pattern = compactable(pattern.repaired().build(), strategy);
+    (random::pattern(), skips()).prop_filter_map("not compact", |(pattern, skip)| {
+        let pattern = compactable(pattern.repaired().build(), skip);
         let program = Program::new(&pattern.0).ok()?;
         program.why_not_compact().is_none().then_some(pattern)
     })

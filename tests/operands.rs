@@ -101,12 +101,13 @@ proptest! {
     fn a_set_of_operands_is_alike_in_the_compact_form(
         pattern in random::with_operands().prop_map(|pattern| pattern.build()),
         to_next in any::<bool>(),
+        ordered in any::<bool>(),
         events in random::stream(),
     ) {
         let mut pattern = pattern;
         pattern.0.report_timeouts = false;
         let strategy = if to_next { SkipStrategy::ToNext } else { SkipStrategy::None };
-        pattern.0.skip = Skip { strategy, ordered: false };
+        pattern.0.skip = Skip { strategy, ordered };
         layouts_are_alike(&pattern, &events.0)?;
     }
 }

@@ -129,11 +129,17 @@ fn says_what_its_pattern_says(pattern: &Built, events: &[Record]) -> Result<(), 
     Ok(())
 }
 
-/// Returns the pattern without what the compact form never has: timeouts, and `ordered`.
-fn compactable(mut pattern: Built, strategy: SkipStrategy) -> Built {
+/// Returns the pattern without what the compact form never has: timeouts.
+pub(crate) fn compactable(mut pattern: Built, skip: Skip) -> Built {
     pattern.0.report_timeouts = false;
-    pattern.0.skip = Skip { strategy, ordered: false };
+    pattern.0.skip = skip;
     pattern
+}
+
+/// Skip strategies that need no step, at once and ordered.
+pub(crate) fn skips() -> impl Strategy<Value = Skip> {
+    let strategy = prop::sample::select(STRATEGIES);
+    (strategy, any::<bool>()).prop_map(|(strategy, ordered)| Skip { strategy, ordered })
 }
 
 /// Skip strategies that need no step.
@@ -184,7 +190,8 @@ fn many_random_patterns_can_be_held_in_the_compact_form() {
     let mut at_deadlines = 0;
     for _ in 0..400 {
         let pattern = random::pattern().new_tree(&mut runner).expect("nothing is filtered");
-        let pattern = compactable(pattern.current().repaired().build(), SkipStrategy::None);
+        let skip = Skip { strategy: SkipStrategy::None, ordered: false };
+        let pattern = compactable(pattern.current().repaired().build(), skip);
         if let Ok(program) = Program::new(&pattern.0) {
             let reason = program.why_not_compact();
             at_deadlines += u32::from(reason.is_none() && completes_at_deadlines(&pattern.0));
@@ -194,6 +201,40 @@ fn many_random_patterns_can_be_held_in_the_compact_form() {
     println!("{at_deadlines} at deadlines, {reasons:?}");
     assert!(reasons[&None] > 200, "{reasons:?}");
     assert!(at_deadlines > 30, "{at_deadlines}");
+}
+
+/// The properties with `ordered` are about streams in which matches wait.
+#[test]
+fn in_many_random_streams_matches_of_the_compact_form_wait() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let (mut held, mut waited, mut late) = (0, 0, 0);
+    for number in 0..1000 {
+        let pattern = random::pattern().new_tree(&mut runner).expect("nothing is filtered");
+        let events = random::stream().new_tree(&mut runner).expect("nothing is filtered").current();
+        let strategy = STRATEGIES[1 + number % 2].clone();
+        let ordered = Skip { strategy, ordered: true };
+        let pattern = compactable(pattern.current().repaired().build(), ordered.clone());
+        let Ok(program) = Program::new(&pattern.0) else { continue };
+        if program.why_not_compact().is_some() {
+            continue;
+        }
+        held += 1;
+        late += u32::from(completes_at_deadlines(&pattern.0));
+        let reported = |pattern: &Built| {
+            let mut compact = CompactEngine.start(&pattern.0).expect("it can be held");
+            let mut reported: Vec<_> = events
+                .0
+                .iter()
+                .map(|event| (compact.advance(event.time()), compact.push(event)))
+                .collect();
+            reported.push((compact.finish(), Vec::new()));
+            reported
+        };
+        let at_once = compactable(pattern.clone(), Skip { ordered: false, ..ordered });
+        waited += u32::from(reported(&pattern) != reported(&at_once));
+    }
+    println!("{held} held, {late} of them complete at deadlines; in {waited} a match waits");
+    assert!(held > 300 && late > 30 && waited > 0, "{held}, {late}, {waited}");
 }
 
 proptest! {
@@ -213,21 +254,32 @@ proptest! {
     #[test]
     fn the_compact_form_reports_what_the_reference_reports(
         pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
-        strategy in prop::sample::select(STRATEGIES),
+        skip in skips(),
         report in random::report::report(),
         events in random::stream(),
     ) {
-        let pattern = compactable(pattern, strategy).reporting(report);
+        let pattern = compactable(pattern, skip).reporting(report);
+        is_alike_in_the_compact_form(&pattern, &events.0)?;
+    }
+
+    #[test]
+    fn ordered_groups_report_what_the_reference_reports(
+        pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
+        report in random::report::report(),
+        events in random::stream(),
+    ) {
+        let skip = Skip { ordered: true, ..pattern.0.skip.clone() };
+        let pattern = compactable(pattern, skip).reporting(report);
         is_alike_in_the_compact_form(&pattern, &events.0)?;
     }
 
     #[test]
     fn the_compact_form_lists_what_the_general_strategy_lists(
         pattern in random::pattern().prop_map(|pattern| pattern.repaired().build()),
-        strategy in prop::sample::select(STRATEGIES),
+        skip in skips(),
         events in random::stream(),
     ) {
-        let pattern = compactable(pattern, strategy).reporting(Report::Count);
+        let pattern = compactable(pattern, skip).reporting(Report::Count);
         if let Ok(matcher) = Matcher::<Record>::new(&pattern.0, Vec::new()) {
             let (expected, taken) = sets(&matcher.clone().generalized(), &events.0);
             prop_assert_eq!(sets(&matcher.compacted(), &events.0[..taken]).0, expected);

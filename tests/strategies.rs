@@ -68,7 +68,7 @@ fn the_planner_picks_by_the_shape_of_the_pattern() {
         ("match a -> any b -> c within 1m", Strategy::Compact),
         ("match a -> any b as x -> c within 1m skip to first x", Strategy::Compact),
         ("match a -> any b as x -> c within 1m skip to last x", Strategy::Compact),
-        ("match a -> any b -> c within 1m skip past last ordered", Strategy::General),
+        ("match a -> any b -> c within 1m skip past last ordered", Strategy::Compact),
         ("match a[v > 1]{2} -> any b within 1m skip none", Strategy::Compact),
         ("match a{1.. any each} -> b within 1m skip to next", Strategy::Compact),
         ("match a -> b within 1m skip none report count", Strategy::Compact),

@@ -121,6 +121,11 @@ impl Migration {
         !self.steps.contains(&None)
     }
 
+    /// True if a complete match of the old pattern is one of the new pattern.
+    pub(super) fn keeps_matches(&self) -> bool {
+        self.same_body
+    }
+
     /// Returns the new step of an old one that is not gone.
     pub(super) fn step(&self, step: StepId) -> StepId {
         self.steps[step.index()].unwrap_or(step)
@@ -289,9 +294,10 @@ impl<E: Event> Matcher<E> {
         heads.extend(counted.map(|run| run.head));
         let counted = std::mem::take(&mut heads).len();
         heads.extend(key.all_runs().filter(|run| goes_on(held, run)).map(|run| run.head));
-        let complete = if migration.same_body { key.completed().len() } else { 0 };
+        let complete = key.completed().len() as u64 + key.waiting_in_groups();
+        let complete = if migration.same_body { complete } else { 0 };
         let kept = (heads.len() + counted).min(self.limits().partial_matches_per_key);
-        Carried { held: all, kept: (kept + complete) as u64 }
+        Carried { held: all, kept: complete.saturating_add(kept as u64) }
     }
 
     /// Takes over the state of another matcher: its store and all its keys. Partial matches that

@@ -224,7 +224,10 @@ impl<E: Event> Image<E> {
                 let configuration = ImageConfiguration { state, last, deadline, clocks, registers };
                 configurations.push(configuration);
             }
-            if root as usize >= self.graph.len() || configurations.is_empty() {
+            // Only matches that wait for older partial matches are in no state.
+            let is_one = |(_, states): &(u32, Vec<_>)| states.is_empty();
+            let may_wait = program.waits() && !self.groups.iter().any(is_one);
+            if root as usize >= self.graph.len() || configurations.is_empty() && !may_wait {
                 return None;
             }
             self.groups.push((root, configurations));

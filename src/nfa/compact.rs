@@ -14,7 +14,7 @@ use crate::nfa::liveness::Live;
 use crate::nfa::parts::Parts;
 use crate::nfa::program::Program;
 use crate::nfa::registers::Register;
-use crate::nfa::states::{Action, StateId};
+use crate::nfa::states::{Action, State, StateId};
 
 /// The facts about a pattern that the compact form needs.
 #[derive(Clone, Debug)]
@@ -30,8 +30,8 @@ impl Parts<'_> {
     /// Returns what the compact form needs. The error says in words why a pattern cannot be held in
     /// it.
     pub(super) fn as_compact(&self, reads_back: bool) -> Result<Compact, &'static str> {
-        if self.waits() {
-            return Err("`ordered` makes matches wait for older partial matches");
+        if self.waits() && self.may_complete_twice() {
+            return Err("`ordered` makes matches wait, and one of them can be complete twice");
         }
         if self.report_timeouts {
             return Err("`on timeout` reports each partial match");
@@ -55,6 +55,16 @@ impl Parts<'_> {
         let completes_by_start =
             self.states.iter().any(|state| state.accepts_at_deadline && !state.ends_in_silence);
         Ok(Compact { live: live.into(), completes_by_start })
+    }
+
+    /// True if a partial match can be complete with the events that it has, and wait in another
+    /// state for the same. A node of the graph would have this match twice.
+    fn may_complete_twice(&self) -> bool {
+        let completes_late =
+            |state: &State| state.accepts_at_deadline || state.accepts_when_exhausted;
+        self.meeting.waits_in_several
+            && (self.states.iter().any(completes_late)
+                || self.edges.iter().any(|edge| edge.action == Action::Complete))
     }
 
     /// True if the partial matches of a key can multiply: one event leads a partial match along

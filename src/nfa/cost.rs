@@ -191,12 +191,16 @@ impl Program {
     /// Returns the growth of an event's time with the groups of a key.
     fn event_of_groups(&self, form: StateForm, apart: Live, reasons: &mut Vec<Reason>) -> Growth {
         let growth = self.groups_of(apart, reasons);
-        // The deadline of a start is a pass over the graph.
-        if self.compact.as_ref().is_ok_and(|compact| compact.completes_by_start) {
-            reasons.push(Reason::Starts);
-            return growth.max(self.memory(form, growth));
-        }
-        growth
+        // The deadline of a start is a pass over the graph: it completes matches, or matches have
+        // waited for it.
+        let facts = [
+            (Reason::Starts, self.compact.as_ref().is_ok_and(|compact| compact.completes_by_start)),
+            (Reason::Ordered, self.waits()),
+        ];
+        let holding = facts.into_iter().filter(|(_, holds)| *holds).map(|(reason, _)| reason);
+        let before = reasons.len();
+        reasons.extend(holding);
+        if reasons.len() > before { growth.max(self.memory(form, growth)) } else { growth }
     }
 
     /// Returns the growth of the number of groups that an event is tried against.
@@ -419,7 +423,7 @@ impl Program {
             StateForm::Window | StateForm::Oldest | StateForm::Listed => Growth::Constant,
             StateForm::Groups(apart) => {
                 // A match drops everything: the events that came pay for it.
-                let drops_all = *skip == SkipStrategy::PastLast;
+                let drops_all = self.is_won_by_first();
                 // Nothing is dropped, and there are no totals: a look at the node.
                 let keeps_all = *skip == SkipStrategy::None && self.totals.is_empty();
                 if drops_all || keeps_all && self.timing.span.is_none() {

@@ -385,6 +385,17 @@ impl Dag {
         roots.iter().map(|root| map[*root as usize]).collect()
     }
 
+    /// Returns the events that start the chains of these nodes, in their order.
+    pub(super) fn starts(&self, roots: impl Iterator<Item = u32>) -> Vec<DagEvent> {
+        let map = marked(&self.nodes, roots);
+        let needed = self.nodes.iter().zip(map).filter(|(_, mark)| *mark != NONE);
+        let starts = needed.filter(|(node, _)| node.is_start());
+        let mut starts: Vec<u32> = starts.map(|(node, _)| node.other).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        starts.into_iter().map(|event| self.moments[event as usize]).collect()
+    }
+
     /// Returns the latest of the events that end a chain of a node.
     pub(super) fn latest(&self, node: u32) -> &DagEvent {
         let (mut latest, mut open) = (0, vec![node]);

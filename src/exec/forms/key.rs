@@ -440,6 +440,11 @@ impl KeyState {
         self.rest.as_ref()?.groups.as_deref()
     }
 
+    /// Returns the number of matches that wait for older partial matches in the compact form.
+    pub(in crate::exec) fn waiting_in_groups(&self) -> u64 {
+        self.groups().map_or(0, MatchGroups::waiting_count)
+    }
+
     /// Removes and returns the groups of the compact form.
     #[inline]
     pub(super) fn take_groups(&mut self) -> Option<Box<MatchGroups>> {

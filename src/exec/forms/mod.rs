@@ -268,6 +268,7 @@ impl<E: Event> Matcher<E> {
             FormKind::Runs => FormKind::Runs,
             // A key whose partial matches were carried over from another rule goes on with them.
             _ if key.has_runs() => FormKind::Runs,
+            FormKind::Compact if !key.completed().is_empty() => FormKind::Runs,
             other => other,
         };
         of_form!(kind, push(self, store, key, arrival, sink))

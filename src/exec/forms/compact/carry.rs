@@ -50,6 +50,11 @@ impl<E: Event> Matcher<E> {
         if new_reports && is_shorter || old_reports && all().any(is_due) {
             return None;
         }
+        let keeps_waiting = self.program.waits() && migration.keeps_matches();
+        let is_over = |root: u32| old.end(groups.dag.oldest(root)) <= now;
+        if groups.waiting != NONE && (!keeps_waiting || is_over(groups.waiting)) {
+            return None;
+        }
         let mut successors = Vec::new();
         for RunGroup { configurations, root, .. } in &groups.all {
             let mut next = Configurations::new();
@@ -104,6 +109,7 @@ impl<E: Event> Matcher<E> {
         };
         let mut dag = groups.dag.clone();
         let mut roots: Vec<u32> = carried.iter().filter(is_open).map(|one| one.root).collect();
+        roots.push(groups.waiting);
         let keeps = |start: &DagEvent| old.end(start) > now && self.end(start) > now;
         dag.collect(roots.iter_mut(), keeps, |_| ());
         Some(count_of(&dag, roots.into_iter()))
@@ -131,6 +137,7 @@ impl<E: Event> Matcher<E> {
         }
         let mut next = Box::new(self.create_groups());
         next.now = groups.now.max(now);
+        next.waiting = groups.waiting;
         next.dag.take_renumbered(&mut groups.dag, |step| migration.step(step));
         let Ok(to) = &self.program.compact else { return true };
         // The events are in the old store until all keys are carried over, the registers are not.

@@ -49,11 +49,9 @@ impl<E: Event> Matcher<E> {
         let (before, bound) = (groups.bytes(), self.whole_bound());
         let completed = self.complete_due(store, &mut groups, at);
         groups.expire(store, &compact.live, bound, at);
-        if completed != NONE {
-            let at = Timestamp::from_millis(at);
-            self.report_in_time(store, key, (&mut groups, completed), at, sink);
-        }
-        if bound.notice == Notice::AtOnce {
+        let time = Timestamp::from_millis(at);
+        self.report_in_time(store, key, (&mut groups, completed), time, sink);
+        if bound.notice == Notice::AtOnce || groups.waiting != NONE {
             groups.collect(store, &mut { NONE }, |start| self.end(start) > at);
         } else if groups.dag.wants_collection() {
             groups.collect(store, &mut { NONE }, |_| true);
@@ -62,7 +60,8 @@ impl<E: Event> Matcher<E> {
         Matcher::put_back(store, key, groups, before);
     }
 
-    /// Reports what the end of the stream completes: `longest` loops that no time bounds.
+    /// Reports what the end of the stream completes, `longest` loops that no time bounds, and the
+    /// matches that wait: no older partial match is left.
     pub(super) fn finish_groups(
         &self,
         store: &mut Store<E>,
@@ -73,13 +72,13 @@ impl<E: Event> Matcher<E> {
         let before = groups.bytes();
         let accepts =
             |one: &Configuration| self.program.states[one.state.index()].accepts_when_exhausted;
-        let mut completed = NONE;
+        let mut completed = std::mem::replace(&mut groups.waiting, NONE);
         for group in groups.all.iter().filter(|group| group.configurations.iter().any(accepts)) {
             completed = groups.dag.union(group.root, completed);
         }
         if completed != NONE {
             let at = Timestamp::from_millis(groups.dag.latest(completed).time);
-            self.report_in_time(store, key, (&mut groups, completed), at, sink);
+            self.report_at(store, key, (&mut groups, completed), at, sink);
         }
         Matcher::put_back(store, key, groups, before);
     }

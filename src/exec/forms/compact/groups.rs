@@ -61,6 +61,8 @@ pub(in crate::exec) struct RunGroup {
 pub(in crate::exec) struct MatchGroups {
     pub(in crate::exec) dag: Dag,
     pub(in crate::exec) all: Vec<RunGroup>,
+    /// The node of the matches that wait for older partial matches (`ordered`), or [`NONE`].
+    pub(super) waiting: u32,
     /// The number of partial matches that the groups stand for, at most `u64::MAX`. Those whose
     /// time is over count until their nodes are dropped.
     pub(in crate::exec::forms) open: u64,
@@ -101,6 +103,7 @@ impl MatchGroups {
         MatchGroups {
             dag: Dag::new(preference),
             all: Vec::new(),
+            waiting: NONE,
             open: 0,
             stale: i64::MAX,
             deadline: i64::MAX,
@@ -114,9 +117,15 @@ impl MatchGroups {
     }
 
     /// Returns the number of partial matches that the groups stand for, at most `u64::MAX`. No two
-    /// groups have partial matches with the same events.
+    /// groups have partial matches with the same events. Matches that wait count, too.
     pub(super) fn count(&self) -> u64 {
-        self.all.iter().fold(0, |sum: u64, group| sum.saturating_add(self.dag.count(group.root).0))
+        let of = |sum: u64, group: &RunGroup| sum.saturating_add(self.dag.count(group.root).0);
+        self.all.iter().fold(self.waiting_count(), of)
+    }
+
+    /// Returns the number of matches that wait for older partial matches.
+    pub(in crate::exec) fn waiting_count(&self) -> u64 {
+        if self.waiting == NONE { 0 } else { self.dag.count(self.waiting).0 }
     }
 
     /// Returns the size of the graph in bytes.
@@ -143,11 +152,13 @@ impl MatchGroups {
     ///
     /// All of these are the same after a restart, which keeps no node that nothing needs.
     pub(super) fn settle(&mut self, bound: WholeBound) {
-        let (mut open, mut deadline, mut oldest) = (0_u64, i64::MAX, i64::MAX);
+        let (mut open, mut deadline, mut oldest) = (self.waiting_count(), i64::MAX, i64::MAX);
+        // A match that waits is reported as soon as the last older partial match is over.
+        let notice = if self.waiting == NONE { bound.notice } else { Notice::AtOnce };
         for group in &self.all {
             open = open.saturating_add(self.dag.count(group.root).0);
             oldest = oldest.min(self.dag.oldest(group.root).time);
-            deadline = deadline.min(match bound.notice {
+            deadline = deadline.min(match notice {
                 Notice::Later => self.end_of(group, bound),
                 Notice::AtOnce => i64::MAX,
             });
@@ -156,7 +167,7 @@ impl MatchGroups {
             }
         }
         let within = bound.millis;
-        if bound.notice == Notice::AtOnce {
+        if notice == Notice::AtOnce {
             deadline =
                 deadline.min(within.map_or(i64::MAX, |within| oldest.saturating_add(within)));
         }
@@ -252,7 +263,8 @@ impl MatchGroups {
         let roots = self.all.iter_mut().map(|group| &mut group.root);
         let arena = &mut store.arena;
         store.counts.steps += self.dag.len() as u64 / 8;
-        self.dag.collect(roots.chain([completed]), keeps, |event| arena.release_event(event));
+        let roots = roots.chain([completed, &mut self.waiting]);
+        self.dag.collect(roots, keeps, |event| arena.release_event(event));
         self.drop_empty(&mut store.file);
     }
 

@@ -51,6 +51,7 @@ impl<E: Event> Matcher<E> {
         let Some(groups) = key.groups() else { return };
         let mut dag = groups.dag.clone();
         let mut roots: Vec<u32> = groups.all.iter().map(|group| group.root).collect();
+        roots.push(groups.waiting);
         dag.collect(roots.iter_mut(), |_| true, |_| ());
         image.now = Some(groups.now);
         image.events.extend(dag.moments().iter().map(|moment| store.arena.stored(moment.event)));
@@ -70,10 +71,12 @@ impl<E: Event> Matcher<E> {
                 registers: (0..count).map(|index| file.register(registers, index)).collect(),
             }
         };
+        let waiting = roots.pop().filter(|root| *root != NONE);
         let groups = groups.all.iter().zip(roots);
         image.groups.extend(
             groups.map(|(group, root)| (root, group.configurations.iter().map(saved).collect())),
         );
+        image.groups.extend(waiting.map(|root| (root, Vec::new())));
     }
 
     /// Returns a key with the groups of an image.
@@ -97,6 +100,10 @@ impl<E: Event> Matcher<E> {
         }
         let mut successors = Vec::new();
         for (root, configurations) in image.groups {
+            if configurations.is_empty() {
+                groups.waiting = root;
+                continue;
+            }
             let restore = |saved: ImageConfiguration| {
                 let file = &mut store.file;
                 let mut registers = file.create();

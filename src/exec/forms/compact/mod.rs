@@ -1,10 +1,11 @@
 //! The compact form: groups of partial matches with the same future, and a graph of their events.
 //!
-//! When it applies: every `skip` without `ordered`, if no timeouts are reported and no silence
-//! repeats, no condition reads captured events except through registers, and no event says how long
-//! a match may take. [`nfa::compact`](crate::nfa::Compact) has the whole list, and `kleene explain`
-//! says what holds for a pattern. The planner picks the form if one partial match can both skip and
-//! capture the same event, so that partial matches multiply. `due` handles deadlines.
+//! When it applies: if no timeouts are reported and no silence repeats, no condition reads captured
+//! events except through registers, and no event says how long a match may take.
+//! [`nfa::compact`](crate::nfa::Compact) has the whole list, and `kleene explain` says what holds for
+//! a pattern. The planner picks the form if one partial match can both skip and capture the same
+//! event, so that partial matches multiply. `due` handles deadlines, and `ordered` the matches that
+//! wait for older partial matches.
 //!
 //! Why it is right: the future of a partial match is decided by its state, the registers and clocks
 //! that can still be read, and the time of its last event. Only the pattern's own bound follows
@@ -25,6 +26,7 @@ mod due;
 mod grouping;
 mod groups;
 mod image;
+mod ordered;
 mod outcomes;
 
 use super::{FormContract, KeyState};
@@ -75,14 +77,16 @@ impl<E: Event> FormContract<E> for CompactForm {
             matcher.collect_groups(walk.store, &mut groups, &mut { NONE }, time);
         }
         let completed = walk.advance_groups(key, &mut groups, compact);
-        let mut overflow = 0;
-        if completed != NONE {
-            let before = store.counts.unlisted;
-            matcher.report_groups(store, key, (&mut groups, completed), time, sink);
-            overflow = store.counts.unlisted_since(before);
-        }
+        let unlisted = store.counts.unlisted;
+        let completed = matcher.in_time(store, &mut groups, completed, time);
+        matcher.report_in_time(store, key, (&mut groups, completed), time, sink);
+        let mut overflow = store.counts.unlisted_since(unlisted);
         if matcher.are_too_large(&groups) {
             overflow = overflow.saturating_add(matcher.cut_groups(store, &mut groups));
+            if groups.waiting != NONE {
+                // What was waited for can be gone.
+                matcher.release_groups(store, key, (&mut groups, NONE), time, sink);
+            }
         }
         if groups.dag.wants_collection() {
             groups.collect(store, &mut { NONE }, |_| true);
@@ -182,8 +186,12 @@ impl<E: Event> FormContract<E> for CompactForm {
 
     fn into_runs(matcher: &Matcher<E>, store: &mut Store<E>, key: &mut KeyState) {
         let runs = matcher.runs_of_groups(&mut store.file, key, &mut store.arena);
+        let complete = matcher.complete_of_groups(key, &mut store.arena);
         Self::clear(store, key);
         key.runs_mut().extend(runs);
+        if !complete.is_empty() {
+            key.completed_mut().extend(complete);
+        }
     }
 
     fn as_runs(

@@ -1,6 +1,8 @@
 //! Outcomes of the compact form: matches, open partial matches, and runs for another form.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::ops::Range;
 
 use super::groups::{MatchGroups, RunGroup};
 use crate::event::Event;
@@ -24,41 +26,59 @@ use crate::time::Timestamp;
 const MOST_OPEN: usize = 1000;
 
 /// What a skip strategy leaves of a set of matches.
-struct Chosen {
-    matches: Vec<Vec<Packed>>,
+pub(super) struct Chosen {
+    pub(super) matches: Vec<Vec<Packed>>,
     /// The number of matches that are left and were not listed.
-    unlisted: u64,
+    pub(super) unlisted: u64,
     /// The partial matches that started before this sequence number are dropped.
-    dropped: u64,
+    pub(super) dropped: u64,
+    /// The sequence number of the first start of which nothing was chosen or dropped.
+    pub(super) next: u64,
 }
 
 impl<E: Event> Matcher<E> {
-    /// Reports the matches of a node, and drops partial matches by the skip strategy.
-    pub(super) fn report_groups(
+    /// Returns the node of those matches of a node that an event completes in time, or [`NONE`].
+    pub(super) fn in_time(
         &self,
         store: &mut Store<E>,
-        key: &mut KeyState,
-        (groups, mut completed): (&mut MatchGroups, u32),
+        groups: &mut MatchGroups,
+        mut completed: u32,
         at: Timestamp,
-        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
-    ) {
-        if self.end(groups.dag.oldest(completed)) <= at.as_millis() {
+    ) -> u32 {
+        if completed == NONE || self.end(groups.dag.oldest(completed)) > at.as_millis() {
+            return completed;
+        }
+        // Where matches wait, the starts that are left say what is reported.
+        if !self.program.waits() {
             let is_over = |start: &DagEvent| self.end(start) <= at.as_millis();
             let (in_time, looks) = groups.dag.without_oldest(completed, is_over);
             store.counts.steps += u64::from(looks);
-            match in_time {
-                Some(in_time) => completed = in_time,
-                None => self.collect_groups(store, groups, &mut completed, at),
+            if let Some(in_time) = in_time {
+                return in_time;
             }
         }
-        if completed != NONE {
-            self.report_in_time(store, key, (groups, completed), at, sink);
+        self.collect_groups(store, groups, &mut completed, at);
+        completed
+    }
+
+    /// Reports the matches of a node, all of which are in time, or lets them wait.
+    pub(super) fn report_in_time(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        (groups, completed): (&mut MatchGroups, u32),
+        at: Timestamp,
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) {
+        if self.program.waits() {
+            self.release_groups(store, key, (groups, completed), at, sink);
+        } else if completed != NONE {
+            self.report_at(store, key, (groups, completed), at, sink);
         }
     }
 
-    /// Reports the matches of a node, all of which are in time, and drops partial matches by the
-    /// skip strategy.
-    pub(super) fn report_in_time(
+    /// Reports the matches of a node, and drops partial matches by the skip strategy.
+    pub(super) fn report_at(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
@@ -73,9 +93,10 @@ impl<E: Event> Matcher<E> {
                 return store.counts.add_unlisted(unlisted);
             }
             SkipStrategy::ToNext => {
-                Chosen { matches: firsts(&groups.dag, completed), unlisted: 0, dropped: 0 }
+                let matches = firsts(&groups.dag, completed);
+                Chosen { matches, unlisted: 0, dropped: 0, next: u64::MAX }
             }
-            _ => self.chosen(&groups.dag, completed),
+            _ => self.chosen(&groups.dag, completed, |_| false),
         };
         store.counts.add_unlisted(chosen.unlisted);
         self.report_chosen(store, key, (groups, &chosen), at, sink);
@@ -86,12 +107,22 @@ impl<E: Event> Matcher<E> {
     ///
     /// The first match of the oldest start is left. If it drops its own start, as it always does
     /// with `skip past last`, the next one is the first of the oldest start that is left. Otherwise
-    /// all matches of the start are left, up to one that drops it.
-    fn chosen(&self, dag: &Dag, completed: u32) -> Chosen {
-        let mut chosen = Chosen { matches: Vec::new(), unlisted: 0, dropped: 0 };
+    /// all matches of the start are left, up to one that drops it. The choice ends with a start that
+    /// has to wait for one of the starts in `waits_for`, the first and the end of a range.
+    pub(super) fn chosen(
+        &self,
+        dag: &Dag,
+        completed: u32,
+        waits_for: impl Fn(Range<u64>) -> bool,
+    ) -> Chosen {
+        let mut chosen = Chosen { matches: Vec::new(), unlisted: 0, dropped: 0, next: u64::MAX };
         let mut from = 0;
         while let Some(of_start) = OfStart::oldest_from(dag, completed, from) {
             let seq = of_start.start.seq;
+            if waits_for(chosen.dropped..seq) {
+                chosen.next = seq;
+                break;
+            }
             let first = of_start.first();
             chosen.dropped = chosen.dropped.max(self.dropped_up_to(&first, dag.moments()));
             if chosen.dropped > seq {
@@ -198,7 +229,7 @@ impl<E: Event> Matcher<E> {
 
     /// Reports the matches that the skip strategy leaves of a set, and drops the partial matches
     /// that they drop: all that started with the same events, or before an event of a match.
-    fn report_chosen(
+    pub(super) fn report_chosen(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
@@ -240,15 +271,20 @@ impl<E: Event> Matcher<E> {
     ) -> Vec<Open<'a, E>> {
         let Some(groups) = key.groups() else { return Vec::new() };
         let moments = groups.dag.moments();
-        let mut found = self.chains(groups, MOST_OPEN);
+        let waiting = complete_chains(groups, MOST_OPEN).into_iter().map(|path| (path, None));
+        let open = self.chains(groups, MOST_OPEN).into_iter();
+        let mut found: Vec<(Vec<Packed>, Option<&RunGroup>)> =
+            waiting.chain(open.map(|(path, group)| (path, Some(group)))).collect();
+        found.sort_by(|(a, _), (b, _)| compare(a, b));
         found.truncate(MOST_OPEN);
         let open = found.iter().map(|(path, group)| {
             let start = &moments[path.last().map_or(0, |start| unpacked(*start).0)];
-            let deadlines = group.configurations.iter().map(|one| one.deadline);
-            let deadline = deadlines.min().unwrap_or(i64::MAX).min(self.end(start));
-            let states = group.configurations.iter().map(|one| one.state).collect();
+            let configurations = group.map_or(&[][..], |group| &group.configurations[..]);
+            let deadlines = configurations.iter().map(|one| one.deadline);
+            let deadline = deadlines.min().map_or(i64::MAX, |one| one.min(self.end(start)));
+            let states = configurations.iter().map(|one| one.state).collect();
             let captures = Captures::new(&store.arena, NIL);
-            let clocks = group.configurations.iter().map(|one| store.file.times(one.registers));
+            let clocks = configurations.iter().map(|one| store.file.times(one.registers));
             Open::new(&self.program, captures, (start.seq, deadline), states)
                 .with_clocks(clocks)
                 .with_path(path, moments)
@@ -276,11 +312,32 @@ impl<E: Event> Matcher<E> {
                 }
             }
         }
-        found.sort_by(|(a, _), (b, _)| {
-            let start = |path: &[Packed]| path.last().map(|start| unpacked(*start).0);
-            start(a).cmp(&start(b)).then(b.len().cmp(&a.len())).then_with(|| a.cmp(b))
-        });
+        found.sort_by(|(a, _), (b, _)| compare(a, b));
         found
+    }
+
+    /// Returns the matches that wait for older partial matches, the first of them up to the limit,
+    /// with chains in `arena`.
+    pub(super) fn complete_of_groups(
+        &self,
+        key: &KeyState,
+        arena: &mut CaptureArena<E>,
+    ) -> Vec<Completed> {
+        let Some(groups) = key.groups() else { return Vec::new() };
+        let moments = groups.dag.moments();
+        let completed = complete_chains(groups, self.most_runs).into_iter().filter_map(|path| {
+            let (first, last) = (path.last()?, path.first()?);
+            let (first, last) = (moments[unpacked(*first).0], moments[unpacked(*last).0]);
+            Some(Completed {
+                head: chain(&path, moments, arena),
+                tail: None,
+                start_seq: first.seq,
+                start: first.time,
+                last: last.time,
+                repetition: 0,
+            })
+        });
+        completed.collect()
     }
 
     /// Returns the partial matches as runs with chains in `arena`, the first of them up to the
@@ -388,6 +445,24 @@ impl<E: Event> Matcher<E> {
             }
         }
     }
+}
+
+/// Returns the first matches that wait for older partial matches, in the defined order.
+fn complete_chains(groups: &MatchGroups, most: usize) -> Vec<Vec<Packed>> {
+    let mut listing = ChainListing::new(&groups.dag, groups.waiting, Direction::Forward);
+    let mut found = Vec::new();
+    while found.len() < most
+        && let Some(path) = listing.next()
+    {
+        found.push(path.to_vec());
+    }
+    found
+}
+
+/// Compares two paths by the defined order.
+fn compare(a: &[Packed], b: &[Packed]) -> Ordering {
+    let start = |path: &[Packed]| path.last().map(|start| unpacked(*start).0);
+    start(a).cmp(&start(b)).then(b.len().cmp(&a.len())).then_with(|| a.cmp(b))
 }
 
 /// Returns the node of a chain with the events of a path.
