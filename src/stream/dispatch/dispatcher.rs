@@ -184,7 +184,9 @@ impl<E: Event> Dispatcher<E> {
                 rules[index as usize].drop_expired(index, (keys, slot), now, &mut accounting.stats);
             }
         }
-        rules.iter_mut().for_each(|rule| rule.account(&mut accounting.stats));
+        for rule in rules {
+            rule.account(&mut accounting.stats);
+        }
     }
 
     /// Returns the open partial matches of the rules with this name, by their first events.
