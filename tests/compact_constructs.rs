@@ -275,7 +275,6 @@ fn sets_with_restarts(start: &dyn Fn() -> EngineBuilder<Record>, events: &[Recor
         engine = start().restore(&[&snapshot]).expect("it can be restored").0;
     }
     engine.finish(&mut sink).expect("no limit fails");
-    drop(sink);
     sets
 }
 
@@ -295,7 +294,6 @@ fn sets_with_an_edit(
         engine.push(event, &mut sink).expect("no limit fails");
     }
     engine.finish(&mut sink).expect("no limit fails");
-    drop(sink);
     sets
 }
 

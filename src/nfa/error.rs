@@ -46,7 +46,7 @@ impl AutomatonError {
     }
 
     /// True if the pattern names too many event types for its size.
-    pub fn has_too_many_types(&self) -> bool {
+    pub(crate) fn has_too_many_types(&self) -> bool {
         self.0 == Refusal::TooManyTypes
     }
 }
