@@ -232,13 +232,15 @@ impl Sorted {
         }
         let events = &self.events;
         let chain = |(from, to): &(u32, u32)| &events[*from as usize..*to as usize];
-        self.chains.sort_unstable_by(|a, b| {
-            let (a, b) = (chain(a), chain(b));
-            let start = |chain: &[Packed]| chain.last().map(|start| start >> 32);
-            let order = start(a).cmp(&start(b)).then(b.len().cmp(&a.len())).then(a.cmp(b));
-            direction.apply(order)
-        });
+        self.chains.sort_unstable_by(|a, b| direction.apply(defined_order(chain(a), chain(b))));
     }
+}
+
+/// Compares two paths by the defined order: the older start, then more events, then, from the last
+/// event backwards, the earlier one.
+pub(in crate::exec) fn defined_order(a: &[Packed], b: &[Packed]) -> Ordering {
+    let start = |path: &[Packed]| path.last().map(|start| start >> 32);
+    start(a).cmp(&start(b)).then(b.len().cmp(&a.len())).then_with(|| a.cmp(b))
 }
 
 /// The lengths of the chains of a node.

@@ -26,7 +26,9 @@ use std::cmp::Ordering;
 use crate::hir::StepId;
 
 use listing::packed;
-pub(super) use listing::{ChainListing, Direction, OfStart, Packed, firsts, renumbered, unpacked};
+pub(super) use listing::{
+    ChainListing, Direction, OfStart, Packed, defined_order, firsts, renumbered, unpacked,
+};
 use starts::Rank;
 
 /// Stands for no node, and for the step of a union.
@@ -206,15 +208,15 @@ impl Dag {
     /// Returns the node with the chains of two others, which have none in common. [`NONE`] has no
     /// chains.
     pub(super) fn union(&mut self, one: u32, other: u32) -> u32 {
+        self.ranked_union(one, other, Rank::NONE)
+    }
+
+    /// Returns the same, with a place in a tree of starts.
+    fn ranked_union(&mut self, one: u32, other: u32, rank: Rank) -> u32 {
         if one == NONE || other == NONE {
             return if one == NONE { other } else { one };
         }
-        let node = self.union_node(one, other);
-        self.add(node)
-    }
-
-    fn add_ranked_union(&mut self, one: u32, other: u32, rank: Rank) -> u32 {
-        let node = DagNode { rank, ..self.union_node(one, other) };
+        let node = self.union_node(one, other, rank);
         self.add(node)
     }
 
@@ -242,7 +244,7 @@ impl Dag {
         }
     }
 
-    fn union_node(&self, one: u32, other: u32) -> DagNode {
+    fn union_node(&self, one: u32, other: u32, rank: Rank) -> DagNode {
         let (a, b) = (&self.nodes[one as usize], &self.nodes[other as usize]);
         let best = if self.compare_best(a, b).is_gt() { b } else { a };
         let (count, overflows) = a.count.overflowing_add(b.count);
@@ -258,7 +260,7 @@ impl Dag {
             len: best.len,
             count: if saturated { u64::MAX } else { count },
             saturated,
-            rank: Rank::NONE,
+            rank,
         }
     }
 
@@ -308,10 +310,10 @@ impl Dag {
         for mut node in std::mem::take(&mut other.nodes) {
             // The graphs can prefer different chains.
             let node = if node.is_union() {
-                self.union_node(node.below, node.other)
+                self.union_node(node.below, node.other, Rank::NONE)
             } else {
                 node.step = index(step(StepId::new(node.step as usize)).index());
-                self.event_node(node.other, node.step, node.below, index(self.nodes.len()))
+                self.event_node(node.other, node.step, node.below, self.next_index())
             };
             self.add(node);
         }
@@ -415,7 +417,7 @@ impl Dag {
     fn copy_from(&mut self, old: &[DagNode], map: &mut [u32], keeps: impl Fn(u32) -> bool) {
         for (at, node) in old.iter().enumerate() {
             if map[at] != NONE {
-                map[at] = match self.renewed(node, map, index(self.nodes.len()), &keeps) {
+                map[at] = match self.renewed(node, map, self.next_index(), &keeps) {
                     Renewed::Known(known) => known,
                     Renewed::Made(node) => self.add(node),
                 };
@@ -435,9 +437,7 @@ impl Dag {
         if node.is_union() {
             return match (map[node.below as usize], map[node.other as usize]) {
                 (NONE, left) | (left, NONE) => Renewed::Known(left),
-                (one, other) => {
-                    Renewed::Made(DagNode { rank: node.rank, ..self.union_node(one, other) })
-                }
+                (one, other) => Renewed::Made(self.union_node(one, other, node.rank)),
             };
         }
         let below = if node.is_start() { NONE } else { map[node.below as usize] };

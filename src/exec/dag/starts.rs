@@ -63,10 +63,10 @@ impl Dag {
             if rank != own || !rank.is_tree() {
                 break;
             }
-            tree = self.add_ranked_union(tree, first, rank.of_both());
+            tree = self.ranked_union(tree, first, rank.of_both());
             rest = others;
         }
-        if rest == NONE { tree } else { self.add_ranked_union(tree, rest, Rank::CELL) }
+        self.ranked_union(tree, rest, Rank::CELL)
     }
 
     /// Divides a list of trees into the first one and the others.
@@ -104,9 +104,6 @@ impl Dag {
             return Some(self.add(made));
         }
         let other = self.look_from(node.other, first, left)?;
-        if below == NONE || other == NONE {
-            return Some(if below == NONE { other } else { below });
-        }
-        Some(self.add_ranked_union(below, other, node.rank))
+        Some(self.ranked_union(below, other, node.rank))
     }
 }

@@ -82,6 +82,13 @@ pub(super) struct WholeBound {
     pub(super) notice: Notice,
 }
 
+impl WholeBound {
+    /// Returns when what started at `start` is over.
+    fn end(self, start: i64) -> i64 {
+        self.millis.map_or(i64::MAX, |millis| start.saturating_add(millis))
+    }
+}
+
 /// When a start that is out of time is noticed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Notice {
@@ -160,26 +167,19 @@ impl MatchGroups {
             oldest = oldest.min(self.dag.oldest(group.root).time);
             deadline = deadline.min(match notice {
                 Notice::Later => self.end_of(group, bound),
-                Notice::AtOnce => i64::MAX,
+                Notice::AtOnce => bound.end(self.dag.oldest(group.root).time),
             });
             for configuration in &group.configurations {
                 deadline = deadline.min(configuration.deadline);
             }
         }
-        let within = bound.millis;
-        if notice == Notice::AtOnce {
-            deadline =
-                deadline.min(within.map_or(i64::MAX, |within| oldest.saturating_add(within)));
-        }
         (self.open, self.deadline) = (open, deadline);
-        self.stale = within
-            .map_or(i64::MAX, |within| oldest.saturating_add(within).saturating_add(within / 2));
+        self.stale = bound.end(oldest).saturating_add(bound.millis.unwrap_or(0) / 2);
     }
 
     /// Returns the time at which the newest partial match of a group is over.
     pub(super) fn end_of(&self, group: &RunGroup, bound: WholeBound) -> i64 {
-        let newest = self.dag.newest(group.root).time;
-        bound.millis.map_or(i64::MAX, |within| newest.saturating_add(within))
+        bound.end(self.dag.newest(group.root).time)
     }
 
     /// Returns the last time at which a group is over.

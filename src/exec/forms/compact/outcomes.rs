@@ -1,7 +1,6 @@
 //! Outcomes of the compact form: matches, open partial matches, and runs for another form.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::groups::{MatchGroups, RunGroup};
@@ -9,7 +8,7 @@ use crate::event::Event;
 use crate::exec::captured::Captures;
 use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::dag::{
-    ChainListing, Dag, DagEvent, Direction, NONE, OfStart, Packed, firsts, unpacked,
+    ChainListing, Dag, DagEvent, Direction, NONE, OfStart, Packed, defined_order, firsts, unpacked,
 };
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::{Matcher, update_register};
@@ -240,18 +239,9 @@ impl<E: Event> Matcher<E> {
         let moments = groups.dag.moments();
         let mut starts = Vec::with_capacity(chosen.matches.len());
         for path in &chosen.matches {
-            let head = chain(path, moments, &mut store.arena);
-            let (Some(first), Some(last)) = (path.last(), path.first()) else { continue };
-            let (first, last) = (moments[unpacked(*first).0], moments[unpacked(*last).0]);
-            starts.push(first.seq);
-            store.scratch.completed.push(Completed {
-                head,
-                tail: None,
-                start_seq: first.seq,
-                start: first.time,
-                last: last.time,
-                repetition: 0,
-            });
+            let Some(found) = complete(path, moments, &mut store.arena) else { continue };
+            starts.push(found.start_seq);
+            store.scratch.completed.push(found);
         }
         self.report_completed(store, key, at, sink);
         // Of a group whose newest start goes, what is out of time goes, too.
@@ -275,7 +265,7 @@ impl<E: Event> Matcher<E> {
         let open = self.chains(groups, MOST_OPEN).into_iter();
         let mut found: Vec<(Vec<Packed>, Option<&RunGroup>)> =
             waiting.chain(open.map(|(path, group)| (path, Some(group)))).collect();
-        found.sort_by(|(a, _), (b, _)| compare(a, b));
+        found.sort_by(|(a, _), (b, _)| defined_order(a, b));
         found.truncate(MOST_OPEN);
         let open = found.iter().map(|(path, group)| {
             let start = &moments[path.last().map_or(0, |start| unpacked(*start).0)];
@@ -312,7 +302,7 @@ impl<E: Event> Matcher<E> {
                 }
             }
         }
-        found.sort_by(|(a, _), (b, _)| compare(a, b));
+        found.sort_by(|(a, _), (b, _)| defined_order(a, b));
         found
     }
 
@@ -325,19 +315,8 @@ impl<E: Event> Matcher<E> {
     ) -> Vec<Completed> {
         let Some(groups) = key.groups() else { return Vec::new() };
         let moments = groups.dag.moments();
-        let completed = complete_chains(groups, self.most_runs).into_iter().filter_map(|path| {
-            let (first, last) = (path.last()?, path.first()?);
-            let (first, last) = (moments[unpacked(*first).0], moments[unpacked(*last).0]);
-            Some(Completed {
-                head: chain(&path, moments, arena),
-                tail: None,
-                start_seq: first.seq,
-                start: first.time,
-                last: last.time,
-                repetition: 0,
-            })
-        });
-        completed.collect()
+        let paths = complete_chains(groups, self.most_runs).into_iter();
+        paths.filter_map(|path| complete(&path, moments, arena)).collect()
     }
 
     /// Returns the partial matches as runs with chains in `arena`, the first of them up to the
@@ -459,10 +438,22 @@ fn complete_chains(groups: &MatchGroups, most: usize) -> Vec<Vec<Packed>> {
     found
 }
 
-/// Compares two paths by the defined order.
-fn compare(a: &[Packed], b: &[Packed]) -> Ordering {
-    let start = |path: &[Packed]| path.last().map(|start| unpacked(*start).0);
-    start(a).cmp(&start(b)).then(b.len().cmp(&a.len())).then_with(|| a.cmp(b))
+/// Returns the match of a path, with a chain in `arena`.
+fn complete<E: Event>(
+    path: &[Packed],
+    moments: &[DagEvent],
+    arena: &mut CaptureArena<E>,
+) -> Option<Completed> {
+    let moment = |item: &Packed| moments[unpacked(*item).0];
+    let (first, last) = (moment(path.last()?), moment(path.first()?));
+    Some(Completed {
+        head: chain(path, moments, arena),
+        tail: None,
+        start_seq: first.seq,
+        start: first.time,
+        last: last.time,
+        repetition: 0,
+    })
 }
 
 /// Returns the node of a chain with the events of a path.
