@@ -150,19 +150,15 @@ impl<E: Event> Walk<'_, E> {
     /// Takes all of several branches, or none.
     fn branch(&mut self, run: &Run, open: &[u32], event_epoch: u64, next: &mut Vec<Run>) {
         let program = self.program;
-        for (index, &edge) in open.iter().enumerate() {
-            let edge = &program.edges[edge as usize];
-            // The last branch takes over what the run holds, where nothing is asked of it after
-            // that.
-            if index + 1 == open.len() {
-                self.follow(edge, *run, event_epoch, next);
-                return;
-            }
+        let Some((last, others)) = open.split_last() else { return self.give_up(run) };
+        for edge in others {
             self.store.arena.retain(run.head);
             let registers = self.store.file.duplicate(run.registers);
-            self.follow(edge, Run { registers, ..*run }, event_epoch, next);
+            let run = Run { registers, ..*run };
+            self.follow(&program.edges[*edge as usize], run, event_epoch, next);
         }
-        self.give_up(run);
+        // The last branch takes over what the run holds.
+        self.follow(&program.edges[*last as usize], *run, event_epoch, next);
     }
 
     pub(super) fn start(&mut self, event_epoch: u64, next: &mut Vec<Run>) {
