@@ -138,8 +138,7 @@ impl Automaton {
         })?;
         let has_operand_sets =
             flat.clock_ops.iter().any(|operation| matches!(operation, ClockOp::Add { .. }));
-        let may_complete =
-            |state: &State| state.accepts_at_deadline || state.accepts_when_exhausted;
+        let may_complete = |state: &State| state.accepts_at_deadline;
         let reports_at_deadlines =
             pattern.report_timeouts || pattern.skip.ordered || flat.states.iter().any(may_complete);
         Ok(Automaton {

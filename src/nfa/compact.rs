@@ -14,7 +14,7 @@ use crate::nfa::liveness::Live;
 use crate::nfa::parts::Parts;
 use crate::nfa::program::Program;
 use crate::nfa::registers::Register;
-use crate::nfa::states::{Action, State, StateId};
+use crate::nfa::states::{Action, StateId};
 
 /// The facts about a pattern that the compact form needs.
 #[derive(Clone, Debug)]
@@ -60,10 +60,8 @@ impl Parts<'_> {
     /// True if a partial match can be complete with the events that it has, and wait in another
     /// state for the same. A node of the graph would have this match twice.
     fn may_complete_twice(&self) -> bool {
-        let completes_late =
-            |state: &State| state.accepts_at_deadline || state.accepts_when_exhausted;
         self.meeting.waits_in_several
-            && (self.states.iter().any(completes_late)
+            && (self.states.iter().any(|state| state.accepts_at_deadline)
                 || self.edges.iter().any(|edge| edge.action == Action::Complete))
     }
 

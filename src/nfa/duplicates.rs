@@ -101,7 +101,7 @@ impl<'f> Ahead<'f> {
                 continue;
             }
             let waits = &self.flat.states[here.index()];
-            if waits.accepts_at_deadline || waits.accepts_when_exhausted {
+            if waits.accepts_at_deadline {
                 next.insert(Visible::Completes);
             }
             for edge in self.edges(here) {

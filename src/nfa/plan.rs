@@ -114,7 +114,7 @@ impl Parts<'_> {
             let (step, target) = next;
             steps.push(step);
             let state = &self.states[target.index()];
-            if state.accepts_when_exhausted || state.accepts_at_deadline {
+            if state.accepts_at_deadline {
                 return None;
             }
             match state.accept {

@@ -25,7 +25,8 @@ pub(crate) struct State {
     /// When an event that was taken on the way here completes the match: a guard over that event
     /// and what was captured before it.
     pub(crate) accept: Option<GuardId>,
-    /// True if a partial match that waits here is complete when its time runs out.
+    /// True if a partial match that waits here is complete when its time runs out. One that can grow
+    /// no more is so, too.
     pub(crate) accepts_at_deadline: bool,
     /// True if what completes it is a silence with a time of its own: one that the time of the
     /// whole pattern cuts short completes nothing.
