@@ -103,6 +103,18 @@ impl Expr {
         }
     }
 
+    /// Returns the expressions that `and` joins to this one, in order: itself if there is no `and`.
+    pub(crate) fn conjuncts(&self) -> Vec<&Expr> {
+        let (mut found, mut open) = (Vec::new(), vec![self]);
+        while let Some(expr) = open.pop() {
+            match expr {
+                Expr::Binary(BinaryOp::And, a, b) => open.extend([&**b, &**a]),
+                other => found.push(other),
+            }
+        }
+        found
+    }
+
     /// Returns this expression with each of its [parts](Expr::parts) as `part` gives it, in order.
     pub(crate) fn map_parts<E>(
         &self,

@@ -4,7 +4,7 @@
 //! values of an older one contain those of a newer one. So an event that the older one takes is
 //! taken by the newer one, too. `src/exec/forms/crowded.rs` says what follows from that.
 
-use crate::hir::expr::{AggregateOp, BinaryOp, FieldRef, Set};
+use crate::hir::expr::{AggregateOp, FieldRef, Set};
 use crate::hir::{Condition, ConditionId, Expr, StepId, Test};
 use crate::nfa::decide::{Decision, Decisions, waiting};
 use crate::nfa::parts::{Parts, SharedParts};
@@ -120,18 +120,9 @@ fn new_value<'c>(
     registers: &[Register],
 ) -> Option<(usize, &'c FieldRef)> {
     let Test::Expr(expr) = &condition.test else { return None };
-    let (mut parts, mut found) = (vec![expr], None);
-    while let Some(part) = parts.pop() {
-        if let Expr::Binary(BinaryOp::And, a, b) = part {
-            parts.extend([&**a, &**b]);
-        } else if reads_captures(part) {
-            let new = not_in(part, registers)?;
-            if found.replace(new).is_some() {
-                return None;
-            }
-        }
-    }
-    found
+    let mut parts = expr.conjuncts().into_iter().filter(|part| reads_captures(part));
+    let new = not_in(parts.next()?, registers)?;
+    parts.next().is_none().then_some(new)
 }
 
 /// Returns the register and the field of `field not in distinct(step.field)`.

@@ -48,7 +48,7 @@ impl Joins {
         let (mut parts, mut all, mut has_other) = (Vec::new(), Vec::new(), false);
         for test in tests {
             match test {
-                Test::Expr(expr) => conjuncts(expr, &mut parts),
+                Test::Expr(expr) => parts.extend(expr.conjuncts()),
                 Test::True => {}
                 Test::Host { .. } | Test::All(_) | Test::OneOf(_) => has_other = true,
             }
@@ -72,15 +72,6 @@ impl Joins {
         self.is_complete
             && self.all.iter().all(is_exact)
             && (self.all.iter().all(is_equal) || self.all.iter().all(is_of_first))
-    }
-}
-
-fn conjuncts<'e>(expr: &'e Expr, out: &mut Vec<&'e Expr>) {
-    if let Expr::Binary(BinaryOp::And, a, b) = expr {
-        conjuncts(a, out);
-        conjuncts(b, out);
-    } else {
-        out.push(expr);
     }
 }
 
