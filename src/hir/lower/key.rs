@@ -135,10 +135,9 @@ impl<'a> RuleLowerer<'_, 'a> {
                     "the rule reads no `{}`: this entry of its `key` does nothing",
                     owner.node
                 );
-                let diagnostic = Diagnostic::warning(Code::Unused, owner.span, message);
                 let help =
                     format!("leave it out, or let the rule see it: `from .., {}`", owner.node);
-                self.report(diagnostic.help(help));
+                self.warn(Code::Unused, owner.span, message, help);
             }
         }
         let mut fields = Vec::new();
