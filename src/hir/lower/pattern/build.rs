@@ -246,7 +246,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         from: usize,
     ) -> Option<Length> {
         if let Written::Path(path) = written
-            && self.steps[from..].iter().any(|step| *step.name == *path.root.node)
+            && self.steps[from..=self.last_step(plan)]
+                .iter()
+                .any(|step| *step.name == *path.root.node)
             && !self.begins_with(plan, &path.root.node)
         {
             let name = &path.root.node;
