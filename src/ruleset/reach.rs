@@ -158,7 +158,7 @@ fn refused(error: &AutomatonError) -> Diagnostic {
 
 fn too_large(error: &AutomatonError) -> Diagnostic {
     let help = if error.has_too_many_types() {
-        "use fewer event types: one type, with a field that tells its kinds apart"
+        "use fewer event types: one type, with a field for what distinguishes its events"
     } else {
         "use smaller counts, fewer steps that can be left out, or loops without upper bound"
     };

@@ -62,7 +62,7 @@ impl Judge<'_> {
         let has_begun = count > 0;
         let lead = cursor.open.last().map(|open| open.lead);
         // "An event that fits both is never the loop's. Where it would be the first repetition, it
-        // can be skipped neither, unless the arrow is `any`." Before the gap it is none.
+        // cannot be skipped, either .. unless the arrow is `any`." Before its gap it fits neither.
         let fits_both = |event: usize| {
             let passed = self.time(event) - self.time(last);
             let early = |lead: Lead| lead.gap.least.is_some_and(|least| passed < least);
