@@ -5,12 +5,14 @@
 
 use kleene::exec::reference::{Reference, ReferenceOutput};
 use kleene::hir::Report;
+use kleene::pattern::refused_shape;
 use kleene::{Engine as Stream, Event as _, Record, RuleSet, Timestamp, on_match};
 use kleene_test::engine::{Engine, GeneralEngine, MatcherEngine, Session, TextEngine};
 use kleene_test::random::report::report;
 use kleene_test::random::{self, Built};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
+use std::convert::identity;
 
 /// Where combinations explode, the reference would take for ever: the rest of the stream is left
 /// out.
@@ -41,13 +43,16 @@ fn reports_what_the_reference_reports(
     // What the language has no words for, or refuses, is left out.
     let read = TextEngine::read_back(&pattern.0).ok();
     let mut text = read.and_then(|read| MatcherEngine.start(&read).ok());
+    // Which partial match of a refused shape runs out of time is not defined.
+    let defined = if refused_shape(&pattern.0).is_some() { matches } else { identity };
     for (number, event) in events.iter().enumerate() {
-        let expected = reference.advance(event.time());
-        prop_assert_eq!(&matcher.advance(event.time()), &expected, "time, event {}", number);
-        prop_assert_eq!(&general.advance(event.time()), &expected, "general, time {}", number);
-        let expected = Session::push(&mut reference, event);
-        prop_assert_eq!(&matcher.push(event), &expected, "event {}", number);
-        prop_assert_eq!(&general.push(event), &expected, "general, event {}", number);
+        let expected = defined(reference.advance(event.time()));
+        let time = event.time();
+        prop_assert_eq!(&defined(matcher.advance(time)), &expected, "time, event {}", number);
+        prop_assert_eq!(&defined(general.advance(time)), &expected, "general, time {}", number);
+        let expected = defined(Session::push(&mut reference, event));
+        prop_assert_eq!(&defined(matcher.push(event)), &expected, "event {}", number);
+        prop_assert_eq!(&defined(general.push(event)), &expected, "general, event {}", number);
         if let Some(text) = &mut text {
             text.advance(event.time());
             prop_assert_eq!(matches(text.push(event)), matches(expected), "text, event {}", number);
@@ -56,9 +61,9 @@ fn reports_what_the_reference_reports(
             return Ok(());
         }
     }
-    let expected = reference.finish();
-    prop_assert_eq!(&matcher.finish(), &expected, "the end");
-    prop_assert_eq!(&general.finish(), &expected, "general, the end");
+    let expected = defined(reference.finish());
+    prop_assert_eq!(&defined(matcher.finish()), &expected, "the end");
+    prop_assert_eq!(&defined(general.finish()), &expected, "general, the end");
     if let Some(text) = &mut text {
         prop_assert_eq!(matches(text.finish()), matches(expected), "text, the end");
     }
