@@ -99,6 +99,7 @@ impl Plan {
     }
 
     /// The event of a record that has as many cells as the header; `None` if anything is amiss.
+    #[inline]
     pub(super) fn event(
         &self,
         row: &Row<'_>,
@@ -106,7 +107,7 @@ impl Plan {
         reading: &Reading,
     ) -> Option<Record> {
         let time = row.cell(self.time);
-        let Ok(Value::Time(time)) = from_cell(&FieldType::Time, time, reading.spelling()) else {
+        let Ok(Value::Time(time)) = from_text(&FieldType::Time, time, reading.spelling()) else {
             return None;
         };
         let mut is_fine = true;
@@ -153,6 +154,7 @@ pub(super) fn from_cell(ty: &FieldType, cell: &str, spelling: Spelling) -> Resul
 
 /// Returns the list that a cell stands for. It is given as JSON, and a list of one also as the text of
 /// its item, unless the text could be several.
+#[cold]
 fn list_from_cell(
     ty: &FieldType,
     item: &FieldType,
