@@ -341,12 +341,14 @@ impl RuleLowerer<'_, '_> {
             format!("`{name}` comes later")
         };
         let diagnostic = Diagnostic::error(Code::AliasNotYetCaptured, span, message);
-        self.report(if own {
-            diagnostic.help("a field of the event that is tested is a bare name, without the step")
-        } else {
-            let help = format!("put the condition at `{name}`, which sees what came before it");
-            diagnostic.help(help)
-        });
+        let help = match context.what {
+            _ if own => {
+                "a field of the event that is tested is a bare name, without the step".to_owned()
+            }
+            What::Length(_) => "let a step that comes before it say how long".to_owned(),
+            _ => format!("put the condition at `{name}`, which sees what came before it"),
+        };
+        self.report(diagnostic.help(help));
         false
     }
 
