@@ -169,6 +169,11 @@ impl Schema {
         &self.types[id.index()]
     }
 
+    /// The field of this name; `None` if the schema has no type with this id, too.
+    pub(crate) fn find_field(&self, ty: TypeId, name: &str) -> Option<FieldId> {
+        self.fields.get(ty.index())?.get(name).copied()
+    }
+
     /// The field of this name, in logarithmic time ([`EventType::field_id`] looks at each).
     pub(crate) fn field_id(&self, ty: TypeId, name: &str) -> Option<FieldId> {
         self.fields[ty.index()].get(name).copied()

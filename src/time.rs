@@ -4,6 +4,7 @@
 //! `i64` milliseconds, in the public API they are [`std::time::Duration`].
 
 use std::fmt;
+use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
@@ -36,6 +37,61 @@ impl Timestamp {
     /// Milliseconds from `earlier` to this moment, saturating.
     pub const fn millis_since(self, earlier: Timestamp) -> i64 {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A later moment; stays at the end of the range instead of overflowing. Fractions of a millisecond
+/// are cut off.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use kleene::Timestamp;
+///
+/// let at = Timestamp::from_millis(60_000);
+/// let minute = Duration::from_secs(60);
+/// assert_eq!(at + minute, Timestamp::from_millis(120_000));
+/// assert_eq!(at - minute, Timestamp::from_millis(0));
+/// assert_eq!((at + minute) - at, minute);
+/// ```
+impl Add<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    fn add(self, duration: Duration) -> Timestamp {
+        self.plus_millis(duration_to_millis(duration))
+    }
+}
+
+impl AddAssign<Duration> for Timestamp {
+    fn add_assign(&mut self, duration: Duration) {
+        *self = *self + duration;
+    }
+}
+
+/// An earlier moment; stays at the start of the range instead of overflowing. Fractions of a
+/// millisecond are cut off.
+impl Sub<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    fn sub(self, duration: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_sub(duration_to_millis(duration)))
+    }
+}
+
+impl SubAssign<Duration> for Timestamp {
+    fn sub_assign(&mut self, duration: Duration) {
+        *self = *self - duration;
+    }
+}
+
+/// The time that passed since an earlier moment; zero since a later one, as with
+/// [`Instant`](std::time::Instant). [`millis_since`](Timestamp::millis_since) has a sign.
+impl Sub for Timestamp {
+    type Output = Duration;
+
+    fn sub(self, earlier: Timestamp) -> Duration {
+        // The difference of any two moments is less than 2^64 ms.
+        Duration::from_millis(if self > earlier { self.0.abs_diff(earlier.0) } else { 0 })
     }
 }
 

@@ -58,7 +58,7 @@ impl Value {
     ///        emit { user, tries: count(all), took: last(all.at) - first(all.at) }
     ///      }",
     /// )?;
-    /// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+    /// let mut engine = Engine::builder().rules(&rules).build()?;
     /// let mut outputs: Vec<Output<Record>> = Vec::new();
     /// for second in 0..3 {
     ///     let at = Timestamp::from_millis(second * 1000);

@@ -1,6 +1,7 @@
 //! The values that events hold and expressions compute: [`Value`] owns, [`ValueRef`] borrows,
 //! [`Kind`] is a set of types.
 
+mod access;
 #[cfg(feature = "serde")]
 mod decode;
 mod kind;
@@ -9,6 +10,7 @@ mod list;
 mod serial;
 pub(crate) mod wire;
 
+pub(crate) use access::named;
 #[cfg(feature = "serde")]
 pub use decode::DecodeError;
 pub use kind::Kind;
@@ -19,10 +21,11 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hashbrown::Equivalent;
 
-use crate::time::{Timestamp, format_millis};
+use crate::time::{Timestamp, duration_to_millis, format_millis};
 
 /// A value that owns its data. Cloning is cheap: text and lists are shared.
 #[derive(Clone, Debug, Default)]
@@ -198,16 +201,6 @@ impl ValueRef<'_> {
             ValueRef::Ip(_) => Kind::IP,
             ValueRef::List(_) | ValueRef::Items(_) => Kind::LIST,
             ValueRef::Record(_) => Kind::RECORD,
-        }
-    }
-
-    /// The number as a float, for an integer or a float.
-    pub fn as_f64(self) -> Option<f64> {
-        match self {
-            #[expect(clippy::cast_precision_loss, reason = "mixed arithmetic is done in floats")]
-            ValueRef::Int(i) => Some(i as f64),
-            ValueRef::Float(x) => Some(x),
-            _ => None,
         }
     }
 
@@ -426,6 +419,13 @@ impl From<String> for Value {
 impl From<Timestamp> for Value {
     fn from(value: Timestamp) -> Value {
         Value::Time(value)
+    }
+}
+
+/// Whole milliseconds, at most `i64::MAX`.
+impl From<Duration> for Value {
+    fn from(value: Duration) -> Value {
+        Value::Duration(duration_to_millis(value))
     }
 }
 
