@@ -23,7 +23,7 @@ use crate::value::ValueRef;
 /// let rule = "rule canary { match deploy[labels.env == \"prod\" and 5 in stages] }";
 /// let rules =
 ///     RuleSet::builder().events::<Deploy>().source(Source::new("deploy.cep", rule)).build()?;
-/// let mut engine = Engine::builder().rules(rules).build()?;
+/// let mut engine = Engine::builder().rules(&rules).build()?;
 /// let mut outputs: Vec<Output<Deploy>> = Vec::new();
 /// let deploy = |env: &str, stages: &[u64]| Deploy {
 ///     labels: [("env".into(), env.into())].into(),

@@ -25,7 +25,7 @@ use triomphe::ThinArc;
 use crate::schema::{EventType, FieldId, Schema, TypeId};
 use crate::time::Timestamp;
 use crate::util::{prefetch, prefetch_address};
-use crate::value::{Value, ValueRef};
+use crate::value::{Value, ValueRef, named};
 
 /// An event: an event type, an event time and fields.
 ///
@@ -45,11 +45,11 @@ use crate::value::{Value, ValueRef};
 /// };
 /// let events = [event(1)?, event(2)?];
 /// let borrowed: Vec<&Record> = events.iter().collect();
-/// let mut engine: Engine<&Record> = Engine::builder().rules(rules.clone()).build()?;
+/// let mut engine: Engine<&Record> = Engine::builder().rules(&rules).build()?;
 /// let mut reported: Vec<Output<&Record>> = Vec::new();
 /// engine.push_batch(&borrowed, &mut reported)?;
 /// let [Output::Match(found)] = &reported[..] else { panic!("there is one match") };
-/// assert!(std::ptr::eq(found.events[1].1, &events[1]));
+/// assert!(std::ptr::eq(found.captures[1].1, &events[1]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Event: Clone {
@@ -370,6 +370,39 @@ impl Record {
         record::from_fields(schema, ty, fields)
     }
 
+    /// Returns the value of the field with this name, dotted for a nested field: `address.city`.
+    /// Undeclared fields of an open type are found by their path, too. `None` if the event's type has
+    /// no such field.
+    ///
+    /// `schema` is the schema of the rules that read the event, or of the
+    /// [engine](crate::Engine::schema).
+    ///
+    /// ```
+    /// use kleene::{Record, RuleSet, Timestamp, Value};
+    ///
+    /// let rules = RuleSet::parse("event paid { by: { name: string }, at: time, .. }")?;
+    /// let at = Timestamp::from_millis(0);
+    /// let fields = [("by.name", "ann".into()), ("at", at.into()), ("note", "late".into())];
+    /// let paid = Record::from_fields(rules.schema(), "paid", fields)?;
+    /// assert_eq!(paid.get(rules.schema(), "by.name").and_then(Value::as_str), Some("ann"));
+    /// assert_eq!(paid.get(rules.schema(), "note").and_then(Value::as_str), Some("late"));
+    /// assert_eq!(paid.get(rules.schema(), "nmae"), None);
+    /// # Ok::<(), kleene::Error>(())
+    /// ```
+    pub fn get(&self, schema: &Schema, path: &str) -> Option<&Value> {
+        match schema.find_field(self.type_id, path) {
+            Some(field) => Some(self.values().get(field.index()).unwrap_or(&Value::Null)),
+            None => self.undeclared(path),
+        }
+    }
+
+    /// Returns the undeclared field at a dotted path.
+    fn undeclared(&self, path: &str) -> Option<&Value> {
+        let mut parts = path.split('.');
+        let first = named(self.extra(), parts.next()?)?;
+        parts.try_fold(first, |value, part| value.get(part))
+    }
+
     /// Returns the undeclared fields in their order of arrival.
     pub fn extra(&self) -> &[(Arc<str>, Value)] {
         match self.values.slice.last() {
@@ -475,19 +508,6 @@ impl Event for Record {
     }
 
     fn dynamic_field(&self, path: &str) -> ValueRef<'_> {
-        let mut parts = path.split('.');
-        let Some(first) = parts.next() else { return ValueRef::Null };
-        let find = |fields: &'_ [(Arc<str>, Value)], name: &str| {
-            fields.iter().position(|(key, _)| &**key == name)
-        };
-        let extra = self.extra();
-        let Some(index) = find(extra, first) else { return ValueRef::Null };
-        let mut value = extra[index].1.as_ref();
-        for part in parts {
-            let ValueRef::Record(fields) = value else { return ValueRef::Null };
-            let Some(index) = find(fields, part) else { return ValueRef::Null };
-            value = fields[index].1.as_ref();
-        }
-        value
+        self.undeclared(path).map_or(ValueRef::Null, Value::as_ref)
     }
 }

@@ -1,13 +1,37 @@
 //! From bytes to events: JSON lines and CSV, plain or packed with gzip, read as [`Record`]s of the
 //! types that Kleene's rules declare.
 //!
-//! This is how the program `kleene` reads; it is published for that program, and changes with it.
-//! [`Feed`] is all that one thread needs. Where several parse, [`Blocks`] cuts the input into
-//! pieces of whole lines, and each thread has a [`Parser`] of its own.
+//! [`RecordReader`] is an iterator over the events of a file or of bytes:
+//!
+//! ```
+//! use kleene::stream::Ignore;
+//! use kleene::{Engine, RuleSet};
+//! use kleene_input::RecordReader;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))?;
+//! let rules = RuleSet::from_path("examples/unpaid.cep")?;
+//! let mut engine = Engine::builder().rules(&rules).build()?;
+//! for event in RecordReader::open("examples/data/orders.jsonl", rules.schema())? {
+//!     match event {
+//!         Ok(event) => engine.push(&event, &mut Ignore)?,
+//!         Err(error) => eprintln!("{error}"),
+//!     }
+//! }
+//! engine.end_input(&mut Ignore)?;
+//! assert_eq!(engine.stats().matches, 6);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! A line that cannot be read is reported with its number and a reason, and the other lines are
-//! read. Memory does not grow beyond a few blocks and the longest line that is allowed, whatever
-//! the input.
+//! read. Memory does not grow beyond a few blocks and the longest allowed line.
+//!
+//! Two layers lie below. [`Feed`] takes all options and waits for input. [`Blocks`] cuts an input
+//! into pieces of whole lines, and a [`Parser`] for each thread parses them.
+//!
+//! The version of this crate is a promise: a program that compiles against 0.1 compiles against
+//! each 0.1.x, and reads the same events.
 //!
 //! [`Record`]: kleene::Record
 
@@ -20,6 +44,7 @@ mod layout;
 mod number;
 mod parser;
 mod raw;
+mod reader;
 mod records;
 mod scalar;
 mod source;
@@ -34,6 +59,7 @@ pub use gzip::{is_gzip, unpack};
 pub use layout::Reading;
 pub use parser::{Item, Parser};
 pub use raw::{MAX_DEPTH, Raw, RawFeed, RawItem, fields_of_line, list as list_from_cell};
+pub use reader::{InputError, RecordReader};
 pub use records::{Cursor, Origin};
 pub use source::{Arrival, Blocks, Opened, Position, is_packed, open, open_at};
 pub use time::{TimeUnit, duration_from_text};
