@@ -50,7 +50,7 @@ fn events(rules: &RuleSet, make: impl Fn(i64) -> (&'static str, i64)) -> Vec<Rec
 }
 
 fn engine(rules: &RuleSet) -> Engine<Record> {
-    Engine::builder().rules(rules.clone()).build().expect("the rules run")
+    Engine::builder().rules(&rules).build().expect("the rules run")
 }
 
 /// Measures pushing all of `events` to a new engine, to the end of time.
@@ -69,7 +69,7 @@ fn pushed(
             &make,
             |engine| {
                 engine.push_batch(events, &mut Ignore).expect("it is not finished");
-                engine.finish(&mut Ignore).expect("no limit fails");
+                engine.end_time(&mut Ignore).expect("no limit fails");
                 assert_eq!(engine.stats().matches, matches);
                 assert_eq!(engine.stats().late, 0);
             },
@@ -190,7 +190,7 @@ fn reorder(criterion: &mut Criterion) {
     let rules = rules("rule r { key id match order[amount > 1000.0] -> paid within 1m }");
     let sorted = events(&rules, |at| ("order", at % 1000));
     let waiting = |bound: u64| {
-        let builder = Engine::builder().rules(rules.clone());
+        let builder = Engine::builder().rules(&rules);
         builder.out_of_order(Duration::from_millis(bound)).build().expect("the rules run")
     };
     pushed(criterion, "reorder", "none", || engine(&rules), &sorted, 0);
@@ -219,7 +219,7 @@ fn timers(criterion: &mut Criterion) {
     group.bench_function("watermarks_alone", |bencher| {
         bencher.iter_batched_ref(
             || {
-                let builder = Engine::builder().rules(rules.clone());
+                let builder = Engine::builder().rules(&rules);
                 let mut engine = builder.watermarks_from_source().build().expect("the rules run");
                 engine.push_batch(&events, &mut Ignore).expect("it is not finished");
                 engine
@@ -262,11 +262,13 @@ fn emit(criterion: &mut Criterion) {
         });
     };
     reported("reported", |_| true);
-    reported("key", |found| found.key().len() == 1);
-    reported("captured_events", |found| found.events().all(|(_, event)| event.values().len() == 5));
+    reported("key", |found| found.key_values().len() == 1);
+    reported("captured_events", |found| {
+        found.captures().all(|(_, event)| event.values().len() == 5)
+    });
     reported("id", |found| black_box(found.id()) == found.id());
     reported("emit", |found| black_box(found.to_record()) != Value::Null);
-    reported("all_of_it_owned", |found| black_box(found.to_owned()).events.len() == 1);
+    reported("all_of_it_owned", |found| black_box(found.to_owned()).captures.len() == 1);
     group.finish();
 }
 

@@ -11,8 +11,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use kleene::diagnostic::Source;
-use kleene::{Engine, Event, Output, RuleSet, Timestamp};
+use kleene::{Engine, Event, Output, RuleSet, Timestamp, Value};
 use kleene_runner::Outputs;
 use tokio::sync::mpsc;
 
@@ -30,9 +29,7 @@ const RULES: &str = "rule unpaid {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let rules =
-        RuleSet::builder().events::<Shop>().source(Source::new("shop.cep", RULES)).build()?;
-    let engine = Engine::builder().rules(rules).build()?;
+    let engine = Engine::builder().rules(&RuleSet::parse_for::<Shop>(RULES)?).build()?;
 
     // A channel with room for 16 events: whoever sends waits while the engine is behind.
     let (sender, receiver) = mpsc::channel(16);
@@ -48,7 +45,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             output = outputs.next() => match output.transpose()? {
                 Some(Output::Match(found)) => {
                     println!("{}: {}", found.rule, found.emit);
-                    unpaid.push(found.key[0].1.clone());
+                    unpaid.extend(found.key("order").and_then(Value::as_i64));
                 }
                 Some(_) => {}
                 None => break,
@@ -57,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             () = tokio::time::sleep(Duration::from_millis(200)) => outputs.advance(minute(20))?,
         }
     }
-    assert_eq!(unpaid, [1.into(), 3.into()]);
+    assert_eq!(unpaid, [1, 3]);
     println!("{} events", outputs.engine().stats().events);
     Ok(())
 }

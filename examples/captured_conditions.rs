@@ -37,8 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut engine = Engine::builder().pattern("v_shape", &v_shape).build()?;
     let mut print = on_match(|found: kleene::Match<'_, Tick>| {
         let shape: Vec<String> =
-            found.events().map(|(step, tick)| format!("{step} {}", tick.price)).collect();
-        println!("{}: {}", found.end(), shape.join(", "));
+            found.captures().map(|(step, tick)| format!("{step} {}", tick.price)).collect();
+        println!("{}: {}", found.reported_at(), shape.join(", "));
     });
     let prices = [
         ("KLN", 10.0),
@@ -55,6 +55,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         let at = Timestamp::from_millis(minute * 60_000);
         engine.push(&Tick { symbol, price, at }, &mut print)?;
     }
-    engine.finish(&mut print)?;
+    engine.end_time(&mut print)?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use kleene::stream::{Late, Match, Sink, Timeout};
-use kleene::{Engine, Event, Pattern, Timestamp};
+use kleene::{Engine, Event, Pattern, Timestamp, Value};
 
 #[derive(Clone, Debug, Event)]
 struct OrderCreated {
@@ -39,12 +39,12 @@ struct Print;
 
 impl Sink<ShopEvent> for Print {
     fn matched(&mut self, found: Match<'_, ShopEvent>) {
-        println!("{}: {} has paid {}", found.end(), name(&found), key(&found));
+        println!("{}: {} has paid order {}", found.reported_at(), name(&found), order(&found));
     }
 
     fn timed_out(&mut self, timeout: Timeout<'_, ShopEvent>) {
         let found = timeout.as_match();
-        println!("{}: {} has not paid {}", timeout.end(), name(found), key(found));
+        println!("{}: {} has not paid order {}", timeout.reported_at(), name(found), order(found));
     }
 
     fn late(&mut self, late: Late<'_, ShopEvent>) {
@@ -53,15 +53,14 @@ impl Sink<ShopEvent> for Print {
 }
 
 fn name<'a>(found: &Match<'a, ShopEvent>) -> &'a str {
-    let created = found.events().find_map(|(_, event)| match event {
-        ShopEvent::Created(created) => Some(&*created.customer),
-        ShopEvent::Paid(_) => None,
-    });
-    created.unwrap_or("nobody")
+    match found.event("created") {
+        Some(ShopEvent::Created(created)) => &created.customer,
+        _ => "nobody",
+    }
 }
 
-fn key(found: &Match<'_, ShopEvent>) -> String {
-    found.key().next().map_or_else(String::new, |(name, value)| format!("{name} {value}"))
+fn order(found: &Match<'_, ShopEvent>) -> i64 {
+    found.key("order").and_then(Value::as_i64).unwrap_or_default()
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -98,7 +97,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for event in &events {
         engine.push(event, &mut Print)?;
     }
-    engine.finish(&mut Print)?;
+    engine.end_time(&mut Print)?;
     println!("{:?}", engine.stats());
     Ok(())
 }

@@ -40,9 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let events = [order("1", "ann", 0)?, order("2", "bob", 3)?, order("3", "ann", 7)?];
 
-    let mut engine = Engine::builder().rules(rules.clone()).build()?;
+    let mut engine = Engine::builder().rules(&rules).build()?;
     let mut sink = on_match(|found| {
-        println!("{} {} {}", found.end(), found.rule().name, found.to_record());
+        println!("{} {} {}", found.reported_at(), found.rule().name, found.to_record());
     });
     engine.push_batch(&events, &mut sink)?;
     // Nothing else comes: time alone brings the timeouts, and what the other rule makes of them.

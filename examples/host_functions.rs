@@ -75,13 +75,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     ];
     let events: Vec<Record> = events.into_iter().collect::<Result<_, _>>()?;
 
-    let mut engine = Engine::builder().rules(rules.clone()).sorted().build()?;
+    let mut engine = Engine::builder().rules(&rules).in_order().build()?;
     let mut reported: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&events, &mut reported)?;
-    engine.finish(&mut reported)?;
+    engine.end_time(&mut reported)?;
     for output in reported {
         if let Output::Match(found) = output {
-            println!("{} {} {}", found.end, found.rule, found.emit);
+            println!("{} {} {}", found.reported_at, found.rule, found.emit);
         }
     }
 

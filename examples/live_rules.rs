@@ -27,7 +27,7 @@ fn rules(packed: &str, deadline: &str) -> Result<RuleSet, Box<dyn Error>> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut engine: Engine<Record> = Engine::builder().rules(rules("", "2d")?).build()?;
+    let mut engine: Engine<Record> = Engine::builder().rules(&rules("", "2d")?).build()?;
     let mut sink = on_match(|found| {
         println!("{:016x} {} {}", found.rule().version, found.rule().name, found.to_record());
     });
@@ -51,6 +51,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let fields = [("order", 2.into()), ("items", 1.into()), at(3)];
     let event = Record::from_fields(engine.schema(), "packed", fields)?;
     engine.push(&event, &mut sink)?;
-    engine.finish(&mut sink)?;
+    engine.end_time(&mut sink)?;
     Ok(())
 }

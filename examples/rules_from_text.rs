@@ -93,13 +93,13 @@ fn typed() -> Vec<ShopEvent> {
 
 fn run<E: Event>(rules: &RuleSet, events: &[E]) -> Result<(), Box<dyn Error>> {
     let mut engine =
-        Engine::builder().rules(rules.clone()).out_of_order(Duration::from_secs(5)).build()?;
+        Engine::builder().rules(&rules).out_of_order(Duration::from_secs(5)).build()?;
     let mut reported: Vec<Output<E>> = Vec::new(); // a sink that keeps everything
     engine.push_batch(events, &mut reported)?;
-    engine.finish(&mut reported)?;
+    engine.end_time(&mut reported)?;
     for output in reported {
         if let Output::Match(found) = output {
-            println!("{} {} {}", found.end, found.rule, found.emit);
+            println!("{} {} {}", found.reported_at, found.rule, found.emit);
         }
     }
     Ok(())

@@ -86,12 +86,12 @@ fn measure(options: &Options) -> Result<String, String> {
                 events = suite::shuffle(&events, bound);
                 builder.out_of_order(Duration::from_millis(bound.into()))
             }
-            None => builder.sorted(),
+            None => builder.in_order(),
         };
         let mut engine: Engine<Record> = builder.build().map_err(|error| error.to_string())?;
         let start = Instant::now();
         engine.push_batch(&events, &mut Ignore).map_err(|error| error.to_string())?;
-        engine.finish(&mut Ignore).expect("no limit fails");
+        engine.end_time(&mut Ignore).expect("no limit fails");
         let seconds = start.elapsed().as_secs_f64();
         stats = engine.stats();
         ("engine", Counts { matches: stats.matches, timeouts: stats.timeouts }, seconds)

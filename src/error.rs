@@ -26,11 +26,11 @@ macro_rules! superset {
         ///
         /// fn count(text: &str) -> Result<u64, kleene::Error> {
         ///     let rules = RuleSet::parse(text)?;
-        ///     let mut engine = Engine::builder().rules(rules.clone()).build()?;
+        ///     let mut engine = Engine::builder().rules(&rules).build()?;
         ///     let at = Timestamp::from_millis(1000);
         ///     let paid = Record::from_fields(rules.schema(), "paid", [("at", at.into())])?;
         ///     engine.push(&paid, &mut Ignore)?;
-        ///     engine.finish(&mut Ignore)?;
+        ///     engine.end_time(&mut Ignore)?;
         ///     Ok(engine.stats().matches)
         /// }
         ///

@@ -5,56 +5,89 @@
 //! every partial match that ran out of time. It is to streams of events what a regular expression
 //! is to text.
 //!
+//! A program that reports a guessed password. The rule needs no declarations: they are those of the
+//! Rust type.
+//!
 //! ```
-//! use std::time::Duration;
-//! use kleene::{Engine, Event, RuleSet, Timestamp, on_match};
+//! use kleene::{Engine, Event, Match, RuleSet, Timestamp, on_match};
 //!
-//! const RULES: &str = r#"
-//!     event order_created { order: int, customer: string, amount: float, at: time }
-//!     event order_paid    { order: int, at: time }
+//! #[derive(Clone, Event)]
+//! struct Login { user: String, ok: bool, at: Timestamp }
 //!
-//!     rule unpaid_order {
-//!       key    order
-//!       match  order_created[amount >= 10] as o -> not order_paid for 10m
-//!       emit   { customer: o.customer, due: o.at + 10m }
+//! const RULES: &str = "rule guessed {
+//!   key user  match login[not ok]{3..} as fails -> login[ok] as hit  within 1m
+//!   emit { tries: count(fails) }
+//! }";
+//!
+//! fn main() -> Result<(), kleene::Error> {
+//!     let mut engine = Engine::builder().rules(&RuleSet::parse_for::<Login>(RULES)?).build()?;
+//!     let mut alerts = Vec::new();
+//!     let mut sink = on_match(|alert: Match<'_, Login>| {
+//!         if let (Some(hit), Some(tries)) = (alert.event("hit"), alert.get("tries")) {
+//!             alerts.push(format!("{} after {tries} failures", hit.user));
+//!         }
+//!     });
+//!     for (second, ok) in [(1, false), (2, false), (4, false), (9, true)] {
+//!         let at = Timestamp::from_millis(1000 * second);
+//!         engine.push(&Login { user: "bob".into(), ok, at }, &mut sink)?;
 //!     }
-//! "#;
+//!     engine.end_input(&mut sink)?;
+//!     assert_eq!(alerts, ["bob after 3 failures"]);
+//!     Ok(())
+//! }
+//! ```
 //!
-//! #[derive(Clone, Event)]
-//! struct OrderCreated { order: u32, customer: String, amount: f64, at: Timestamp }
+//! A program whose rules and events come from files. The crate `kleene-input` reads JSON lines and
+//! CSV:
 //!
-//! #[derive(Clone, Event)]
-//! struct OrderPaid { order: u32, at: Timestamp }
-//!
-//! #[derive(Clone, Event)]
-//! enum Shop { Created(OrderCreated), Paid(OrderPaid) }
+//! ```
+//! use kleene::{Engine, RuleSet, on_match};
+//! use kleene_input::RecordReader;
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let mut engine = Engine::builder()
-//!         .rules(RuleSet::parse(RULES)?)
-//!         .out_of_order(Duration::from_secs(5))
-//!         .build()?;
-//!
-//!     let second = |s: i64| Timestamp::from_millis(s * 1000);
-//!     let created = |order, customer: &str, at| {
-//!         let customer = customer.to_owned();
-//!         Shop::Created(OrderCreated { order, customer, amount: 20.0, at: second(at) })
-//!     };
-//!     let events = [
-//!         created(1, "Ann", 0),
-//!         Shop::Paid(OrderPaid { order: 1, at: second(65) }),
-//!         created(2, "Bob", 62), // older than the event before: put in its place
-//!     ];
-//!
-//!     let mut reported = Vec::new();
-//!     let mut sink = on_match(|found| {
-//!         reported.push(format!("{} {}", found.rule().name, found.to_record()));
-//!     });
-//!     for event in &events {
-//!         engine.push(event, &mut sink)?;
+//!     let rules = RuleSet::from_path("examples/unpaid.cep")?;
+//!     let mut engine = Engine::builder().rules(&rules).build()?;
+//!     let mut customers = Vec::new();
+//!     let mut sink = on_match(|unpaid| customers.extend(unpaid.get("customer")));
+//!     for event in RecordReader::open("examples/data/orders.jsonl", rules.schema())? {
+//!         match event {
+//!             Ok(event) => engine.push(&event, &mut sink)?,
+//!             Err(error) => eprintln!("{error}"),
+//!         }
 //!     }
-//!     engine.finish(&mut sink)?; // the end of time: what is open is reported
-//!     assert_eq!(reported, [r#"unpaid_order { customer: "Bob", due: 1970-01-01T00:11:02Z }"#]);
+//!     engine.end_input(&mut sink)?;
+//!     assert_eq!(customers[0].as_str(), Some("emil"));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A program with four threads, a snapshot, and new rules while the stream runs. The crate
+//! `kleene-runner` has the threads:
+//!
+//! ```
+//! use kleene::{Output, Record, RuleSet};
+//! use kleene_input::RecordReader;
+//! use kleene_runner::Runner;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let text = std::fs::read_to_string("examples/unpaid.cep")?;
+//!     let rules = RuleSet::parse(&text)?;
+//!     let sink = |output: Output<Record>| {
+//!         if let Output::Match(unpaid) = output {
+//!             println!("{} {}", unpaid.reported_at, unpaid["customer"]);
+//!         }
+//!     };
+//!     let mut runner = Runner::builder().rules(&rules).threads(4).start(sink)?;
+//!     for event in RecordReader::open("examples/data/orders.jsonl", rules.schema())? {
+//!         runner.push(event?)?;
+//!     }
+//!     let snapshot = runner.snapshot()?; // one part for each thread
+//!     runner.stop()?;
+//!
+//!     let (mut runner, _) = Runner::builder().rules(&rules).threads(2).restore(&snapshot, sink)?;
+//!     let patient = RuleSet::parse(&text.replace("for 30m", "for 1h"))?;
+//!     assert_eq!(runner.replace_rules(&patient)?.dropped(), 0);
+//!     assert_eq!(runner.end_time()?.stats.matches, 6);
 //!     Ok(())
 //! }
 //! ```
@@ -67,6 +100,7 @@
 //! | a pattern that belongs to the program, conditions that are Rust code | [`Pattern`]: a builder with the same words, and closures that see captured events |
 //! | events of many keys, out of order, from several sources | [`Engine`], with rules, patterns or both |
 //! | a stream that is partitioned and in order already (Flink, Timely, one user's log) | [`exec::Matcher`], from [`Pattern::matcher`] |
+//! | several threads, with the output of one engine | `Runner` of the crate `kleene-runner` |
 //! | no program at all | the command `kleene run RULES... --input FILE` of the crate `kleene-cli` |
 //!
 //! # Events
@@ -131,7 +165,9 @@ pub use event::{Event, Record};
 pub use kleene_derive::{Event, Fields, Portable, PortableField};
 pub use pattern::Pattern;
 pub use ruleset::RuleSet;
-pub use stream::{Engine, EngineBuilder, Match, Output, Sink, Timeout, on_match};
+pub use stream::{
+    Engine, EngineBuilder, Match, Output, OwnedMatch, OwnedTimeout, Sink, Timeout, on_match,
+};
 pub use time::Timestamp;
 pub use value::{Value, ValueRef};
 

@@ -51,7 +51,7 @@ fn event((ty, value): &(usize, Value), at: usize) -> Record {
 fn found(outputs: &[Output<Record>]) -> Vec<Vec<i64>> {
     let times = |output: &Output<Record>| match output {
         Output::Match(found) => {
-            found.events.iter().map(|(_, event)| event.time().as_millis()).collect()
+            found.captures.iter().map(|(_, event)| event.time().as_millis()).collect()
         }
         other => panic!("{other:?}"),
     };
@@ -71,7 +71,7 @@ fn pushed(
         }
         engine.push(event, &mut outputs).expect("it fits");
     }
-    engine.finish(&mut outputs).expect("no limit fails");
+    engine.end_time(&mut outputs).expect("no limit fails");
     found(&outputs)
 }
 
@@ -79,7 +79,7 @@ fn pushed(
 fn agrees(rule: &str, steps: &[(usize, Value)]) -> Result<(), TestCaseError> {
     let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ {rule} }}")).expect("it fits");
     let events: Vec<Record> = (0..).zip(steps).map(|(at, step)| event(step, at)).collect();
-    let builder = || Engine::builder().rules(rules.clone());
+    let builder = || Engine::builder().rules(&rules);
     let expected = pushed(&builder, &events, false);
     prop_assert_eq!(&pushed(&builder, &events, true), &expected, "restored: {}", rule);
     let general = || builder().general_strategy();

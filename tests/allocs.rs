@@ -128,7 +128,7 @@ fn an_engine_compiles_no_rule_again() {
     let parsed = allocation_counter::measure(|| rules = RuleSet::parse(&text).ok());
     let rules = rules.expect("the rules are right");
     let built = allocation_counter::measure(|| {
-        let engine = Engine::<Record>::builder().rules(rules.clone()).build();
+        let engine = Engine::<Record>::builder().rules(&rules).build();
         engine.expect("they fit");
     });
     println!("parsed {parsed:?}\nbuilt {built:?}");

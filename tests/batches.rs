@@ -29,7 +29,7 @@ const FAILING: &str = r"
 
 fn builder(text: &str, bound: u64) -> EngineBuilder<Record> {
     let rules = RuleSet::parse(text).unwrap_or_else(|error| panic!("{error}"));
-    Engine::builder().rules(rules).out_of_order(Duration::from_millis(bound)).limit_buffered(12)
+    Engine::builder().rules(&rules).out_of_order(Duration::from_millis(bound)).limit_buffered(12)
 }
 
 fn event(ty: usize, at: i64, k: i64) -> Record {
@@ -92,7 +92,7 @@ proptest! {
             }
             prop_assert_eq!(batch.snapshot(), one.snapshot());
         }
-        prop_assert_eq!(one.finish(&mut by_one), batch.finish(&mut by_batch));
+        prop_assert_eq!(one.end_time(&mut by_one), batch.end_time(&mut by_batch));
         prop_assert_eq!(by_batch, by_one);
         prop_assert_eq!(batch.stats(), one.stats());
     }
@@ -154,9 +154,9 @@ fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
     }
     let rules = [String::from(APART), format!("{APART}{MORE}")].map(|text| RuleSet::parse(&text));
     let rules = rules.map(|rules| rules.expect("they have no mistake"));
-    let builder = |of: usize| Engine::builder().rules(rules[of].clone());
+    let builder = |of: usize| Engine::builder().rules(&rules[of].clone());
     for of in 0..2 {
-        same_in_batches(|| builder(of).sorted().build().unwrap(), &events);
+        same_in_batches(|| builder(of).in_order().build().unwrap(), &events);
     }
     let (mut late, mut dice) = (Vec::new(), Dice(1));
     for event in events {
@@ -205,7 +205,7 @@ fn timers_of_what_is_gone_go_where_every_other_event_does_nothing() {
     let events: Vec<Record> = open.chain(often).collect();
     let [mut one, mut batch] = [(); 2].map(|()| {
         let rules = RuleSet::parse(APART).expect("it has no mistake");
-        Engine::builder().rules(rules).sorted().build().unwrap()
+        Engine::builder().rules(&rules).in_order().build().unwrap()
     });
     for event in &events {
         one.push(event, &mut Ignore).unwrap();
@@ -235,7 +235,7 @@ fn what_waits_is_there_after_a_sink_has_panicked() {
     assert!(buffered > 5, "{buffered}");
     drop(events);
     let mut reported = Vec::new();
-    engine.finish(&mut reported).unwrap();
+    engine.end_time(&mut reported).unwrap();
     assert!(
         reported.iter().filter(|reported| matches!(reported, Output::Match(_))).count() > 5,
         "{reported:?}"

@@ -12,7 +12,7 @@ fn rules(text: &str) -> RuleSet {
 }
 
 fn builder(text: &str) -> EngineBuilder<Record> {
-    Engine::builder().rules(rules(text))
+    Engine::builder().rules(&rules(text))
 }
 
 /// An event with a key and a text.
@@ -96,7 +96,7 @@ fn events_that_wait_take_no_more_than_they_may() {
         // The sixth event moves time to itself, the oldest; what is older still is then late.
         assert_eq!((stats.overflowed, stats.late, stats.buffered), (1, 94, 5));
         assert_eq!((overflows(&reported), stats.partials), (1, 1));
-        engine.finish(&mut reported).unwrap();
+        engine.end_time(&mut reported).unwrap();
         assert_eq!(engine.stats().partials, 0);
     }
     // One that is larger than all may be, alone.
@@ -122,7 +122,7 @@ rule twice { match seen -> seen  within 1s }
     engine.push_batch(&events, &mut reported).unwrap();
     let stats = engine.stats();
     assert_eq!((stats.derived, stats.overflowed, stats.matches), (5, 15, 20));
-    engine.finish(&mut reported).unwrap();
+    engine.end_time(&mut reported).unwrap();
     assert_eq!(engine.stats().matches, 22);
 }
 
@@ -142,7 +142,7 @@ fn a_rule_cannot_make_a_text_without_end() {
     let first = Record::new(TypeId::new(0), at, [Value::Time(at), "0123456789abcdef".into()]);
     let mut reported = Vec::new();
     engine.push(&first, &mut reported).unwrap();
-    engine.finish(&mut reported).unwrap();
+    engine.end_time(&mut reported).unwrap();
     let length = |reported: &Output<Record>| match reported {
         Output::Match(found) => match &found.emit {
             Value::Record(fields) => match &fields[0].1 {
@@ -174,7 +174,7 @@ fn a_text_that_replace_makes_is_bounded() {
         let event = Record::new(TypeId::new(0), at, [Value::Time(at), "x".repeat(length).into()]);
         engine.push(&event, &mut reported).unwrap();
     }
-    engine.finish(&mut reported).unwrap();
+    engine.end_time(&mut reported).unwrap();
     let is_null = |reported: &Output<Record>| match reported {
         Output::Match(found) => match &found.emit {
             Value::Record(fields) => fields[0].1.is_null(),

@@ -898,7 +898,7 @@ fn a_report_chooses_among_the_matches_of_an_event() {
         let (mut listing, mut starts) = (found.set().listing(), Vec::new());
         while let Some(one) = listing.next_match() {
             assert_eq!(one.set().count(), found.set().count());
-            starts.push(one.start().as_millis() / 1000);
+            starts.push(one.first_event_at().as_millis() / 1000);
         }
         sets.push((found.set().count(), found.set().is_saturated(), starts));
     });
@@ -917,7 +917,7 @@ fn totals_read_the_fields_of_the_events_own_types() {
            emit { sum: matches.sum(x.v), late: matches.max(x.at) - matches.min(x.at) } }",
     )
     .unwrap_or_else(|error| panic!("{error}"));
-    let mut engine = Engine::builder().rules(rules).build().expect("it fits");
+    let mut engine = Engine::builder().rules(&rules).build().expect("it fits");
     let mut records = Vec::new();
     let mut sink = on_match(|found: kleene::Match<'_, Ev>| {
         records.push(found.to_record().to_string());
@@ -934,13 +934,13 @@ fn suppress_once_and_limits_are_said_with_the_words_of_rule_text() {
         let mut engine = Engine::builder().pattern("p", pattern).build().expect("it fits");
         let mut reported = Vec::new();
         let mut sink = on_match(|found: kleene::Match<'_, Ev>| {
-            let first = found.events().next().expect("a match has events");
-            reported.push((first.1.v(), found.end().as_millis() / 1000));
+            let first = found.captures().next().expect("a match has events");
+            reported.push((first.1.v(), found.reported_at().as_millis() / 1000));
         });
         for event in events(text) {
             engine.push(&event, &mut sink).expect("no limit fails");
         }
-        engine.finish(&mut sink).unwrap();
+        engine.end_time(&mut sink).unwrap();
         (reported, engine.stats().suppressed, engine.stats().overflowed)
     };
     let hour = Duration::from_hours(1);
@@ -986,7 +986,7 @@ fn patterns_match_events_that_are_borrowed() {
     let mut engine = Engine::builder().pattern("p", &pattern).build().expect("it fits");
     let mut reported = Vec::new();
     let mut sink = on_match(|found: kleene::Match<'_, &Ev>| {
-        reported.extend(found.events().map(|(_, event)| event.v()));
+        reported.extend(found.captures().map(|(_, event)| event.v()));
     });
     for event in &events {
         engine.push(&event, &mut sink).expect("no limit fails");

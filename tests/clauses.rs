@@ -22,18 +22,18 @@ fn event(rules: &RuleSet, ty: &str, time: i64, key: i64, value: i64) -> Record {
 }
 
 fn engine(rules: &RuleSet) -> Engine<Record> {
-    Engine::builder().rules(rules.clone()).build().expect("the rules fit")
+    Engine::builder().rules(&rules).build().expect("the rules fit")
 }
 
 /// Returns the outputs, shortly: `rule@end`, `-` before what was suppressed, `~` before what
 /// `having` filtered, `!` for an overflow.
 fn brief(outputs: &[Output<Record>]) -> String {
     let one = |output: &Output<Record>| match output {
-        Output::Match(found) => format!("{}@{}", found.rule, found.end.as_millis()),
-        Output::Filtered(found) => format!("~{}@{}", found.rule, found.end.as_millis()),
-        Output::Suppressed(found) => format!("-{}@{}", found.rule, found.end.as_millis()),
+        Output::Match(found) => format!("{}@{}", found.rule, found.reported_at.as_millis()),
+        Output::Filtered(found) => format!("~{}@{}", found.rule, found.reported_at.as_millis()),
+        Output::Suppressed(found) => format!("-{}@{}", found.rule, found.reported_at.as_millis()),
         Output::Timeout(expired) => {
-            format!("{}?@{}", expired.found.rule, expired.found.end.as_millis())
+            format!("{}?@{}", expired.found.rule, expired.found.reported_at.as_millis())
         }
         Output::Overflowed(what) => format!("!{what}"),
         other => format!("{other:?}"),
@@ -49,7 +49,7 @@ fn what_is_suppressed_is_counted_and_reported_as_such() {
     for time in [0, 5, 9, 10, 25] {
         engine.push(&event(&rules, "a", time, 1, 0), &mut out).unwrap();
     }
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     assert_eq!(brief(&out), "r@0 -r@5 -r@9 r@10 r@25");
     let stats = engine.stats();
     assert_eq!((stats.matches, stats.suppressed, stats.overflowed), (3, 2, 0));
@@ -67,7 +67,7 @@ fn what_having_filters_is_counted_and_starts_no_suppress() {
     {
         engine.push(&event(&rules, ty, time, 1, value), &mut out).unwrap();
     }
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     // The match that is filtered has used up its events: b@2 finds no `a`.
     assert_eq!(brief(&out), "~r@1 r@4 -r@6");
     let stats = engine.stats();
@@ -77,8 +77,7 @@ fn what_having_filters_is_counted_and_starts_no_suppress() {
 #[test]
 fn a_rule_remembers_so_many_keys_and_reports_what_is_beyond() {
     let rules = rules("rule r { key k  match a  suppress 10ms }");
-    let mut engine =
-        Engine::builder().rules(rules.clone()).limit_suppressed(1).build().expect("it fits");
+    let mut engine = Engine::builder().rules(&rules).limit_suppressed(1).build().expect("it fits");
     let mut out = Vec::new();
     for (time, key) in [(0, 1), (1, 2), (2, 2), (3, 1), (10, 2), (11, 2)] {
         engine.push(&event(&rules, "a", time, key, 0), &mut out).unwrap();
@@ -110,7 +109,7 @@ fn a_key_that_is_over_keeps_nothing_but_its_mark() {
     // The key 1 is over: a@0 ended without a word, a@4 began nothing.
     let stats = engine.stats();
     assert_eq!((stats.matches, stats.ended, stats.partials, stats.keys), (1, 1, 1, 1));
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     assert_eq!(brief(&out), "r@3 r?@1002");
 }
 
@@ -129,15 +128,14 @@ fn a_rule_that_is_over_drops_what_all_keys_have_open() {
     assert_eq!((stats.matches, stats.ended), (1, 9), "those of 1 to 9 ms were open: {stats:?}");
     // Of the other rule, nothing was dropped.
     assert_eq!((stats.partials, stats.keys), (100, 100));
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     assert_eq!(brief(&out), "r@10");
 }
 
 #[test]
 fn a_rule_marks_so_many_keys_and_reports_what_is_beyond() {
     let rules = rules("rule r { key k  match a  once }");
-    let mut engine =
-        Engine::builder().rules(rules.clone()).limit_suppressed(1).build().expect("it fits");
+    let mut engine = Engine::builder().rules(&rules).limit_suppressed(1).build().expect("it fits");
     let mut out = Vec::new();
     for (time, key) in [(0, 1), (1, 1), (2, 2), (3, 2)] {
         engine.push(&event(&rules, "a", time, key, 0), &mut out).unwrap();
@@ -169,7 +167,7 @@ fn what_is_over_stays_over_in_a_snapshot_and_after_an_edit() {
         };
         two(&mut engine, 0, 1);
         let bytes = engine.snapshot();
-        let (mut engine, _) = Engine::builder().rules(before.clone()).restore(&[&bytes]).unwrap();
+        let (mut engine, _) = Engine::builder().rules(&before).restore(&[&bytes]).unwrap();
         engine.replace_rules(&after).unwrap();
         two(&mut engine, 10, 1);
         two(&mut engine, 20, 2);
@@ -182,7 +180,7 @@ fn what_is_over_stays_over_in_a_snapshot_and_after_an_edit() {
 fn a_silence_is_repeated_so_often_and_reports_what_is_beyond() {
     let rules =
         rules("rule r { key k  match a -> not b for 1s repeat  emit { n: match.repetition } }");
-    let builder = Engine::builder().rules(rules.clone()).limit_repetitions(3);
+    let builder = Engine::builder().rules(&rules).limit_repetitions(3);
     let mut engine = builder.build().expect("it fits");
     let mut out = Vec::new();
     engine.push(&event(&rules, "a", 0, 1, 0), &mut out).unwrap();
@@ -201,7 +199,7 @@ fn a_silence_is_repeated_so_often_and_reports_what_is_beyond() {
 #[test]
 fn a_limit_names_the_key_that_it_touches() {
     let rules = rules("rule r { key k  match a -> not b for 1s repeat }");
-    let builder = Engine::builder().rules(rules.clone()).limit_repetitions(2);
+    let builder = Engine::builder().rules(&rules).limit_repetitions(2);
     let mut engine = builder.build().expect("it fits");
     let mut out = Vec::new();
     for key in [1, 2] {
@@ -254,7 +252,7 @@ fn each_report_of_a_silence_has_an_id_of_its_own() {
         .collect();
     assert_eq!(ids.len(), 4);
     // At the end of the stream it is reported once more.
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     assert_eq!(brief(&out), "r@5 -r@10 r@15 -r@20 r@25");
 }
 
@@ -277,7 +275,7 @@ fn a_silence_goes_on_repeating_after_a_snapshot_and_an_edit() {
         engine.push(&event(&before, "a", 0, 1, 1), &mut out).unwrap();
         engine.advance(Timestamp::from_millis(12), &mut out).unwrap();
         let bytes = engine.snapshot();
-        let (mut engine, _) = Engine::builder().rules(before.clone()).restore(&[&bytes]).unwrap();
+        let (mut engine, _) = Engine::builder().rules(&before).restore(&[&bytes]).unwrap();
         engine.replace_rules(&after).unwrap();
         engine.advance(Timestamp::from_millis(25), &mut out).unwrap();
         assert_eq!(brief(&out), reported);
@@ -337,7 +335,7 @@ fn a_limit_that_fails_stops_the_engine_for_good() {
     let reported = out.len();
     let advanced = engine.advance(Timestamp::from_millis(5000), &mut out);
     assert_eq!(advanced.map_err(|error| error.to_string()), Err(message.to_owned()));
-    assert!(engine.finish(&mut out).is_err());
+    assert!(engine.end_time(&mut out).is_err());
     assert_eq!(out.len(), reported, "nothing is reported after it");
     assert_eq!((engine.stats().events, engine.stats().overflowed), (4, 1));
 }
@@ -345,7 +343,7 @@ fn a_limit_that_fails_stops_the_engine_for_good() {
 #[test]
 fn a_failure_that_a_watermark_runs_into_is_to_be_seen() {
     let rules = rules("rule r { key k  match a -> b  within 1s  limit 1 partials fail }");
-    let builder = Engine::builder().rules(rules.clone()).out_of_order(Duration::from_secs(1));
+    let builder = Engine::builder().rules(&rules).out_of_order(Duration::from_secs(1));
     let mut engine = builder.build().expect("it fits");
     for time in [3, 1, 2] {
         engine.push(&event(&rules, "a", time, 1, 0), &mut Ignore).unwrap();
@@ -411,7 +409,7 @@ fn the_end_of_the_stream_brings_what_follows_from_it() {
     engine
         .push_batch(&[event(&rules, "a", 0, 1, 0), event(&rules, "a", 0, 1, 0)], &mut out)
         .unwrap();
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     assert_eq!(brief(&out), "unpaid?@10 unpaid?@10 two@10 silence@15");
 }
 
@@ -435,7 +433,7 @@ fn what_is_not_as_declared_is_rejected_and_reported() {
         let event = Record::from_fields(rules.schema(), "open", fields).unwrap();
         engine.push(&event, &mut out).unwrap();
     }
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     let rejected: Vec<String> = out
         .iter()
         .filter_map(|output| match output {
@@ -462,13 +460,13 @@ fn so_many_derived_events_wait_at_most() {
         "rule seen { key k  match a  emit as sign { k } }
          rule after { key k  match sign }",
     );
-    let builder = Engine::builder().rules(rules.clone()).limit_buffered(2);
+    let builder = Engine::builder().rules(&rules).limit_buffered(2);
     let mut engine = builder.build().unwrap();
     let mut out = Vec::new();
     for key in 0..3 {
         engine.push(&event(&rules, "a", 5, key, 0), &mut out).unwrap();
     }
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     assert_eq!(
         brief(&out),
         "seen@5 seen@5 seen@5 !too many events that rules made wait: one of the rule `seen` was \
@@ -500,7 +498,7 @@ fn rules_that_feed_others_can_be_replaced_while_events_wait() {
     engine.replace_rules(&text("7ms")).unwrap();
     // What was made and what is kept quiet go on.
     engine.push(&event(&rules, "a", 2, 1, 0), &mut out).unwrap();
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     assert_eq!(brief(&out), "often@1 -often@2 after@8");
 }
 
@@ -520,7 +518,7 @@ fn what_a_rule_feeds_can_have_other_fields_after_a_replacement() {
     engine.replace_rules(&after).unwrap();
     engine.push(&event(&before, "a", 2, 1, 6), &mut out).unwrap();
     engine.push(&event(&before, "a", 3, 1, 7), &mut out).unwrap();
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     assert_eq!(brief(&out), "seen@1 seen@2 after@2 seen@3");
     let Output::Match(found) = &out[2] else { panic!("{out:?}") };
     // What waited was made by the rule before.
@@ -538,14 +536,14 @@ fn events_of_rust_types_cannot_be_made() {
     }
 
     let feeds = "rule seen { key k  match a  emit as sign { k } }";
-    let unread = Engine::<A>::builder().rules(rules(feeds)).build();
+    let unread = Engine::<A>::builder().rules(&rules(feeds)).build();
     assert!(unread.is_ok(), "{unread:?}");
     let mut engine = unread.unwrap();
     engine.push(&A { k: 1, v: 2, at: Timestamp::from_millis(1) }, &mut Ignore).unwrap();
     assert_eq!(engine.stats().matches, 1);
 
     let read = rules(&format!("{feeds} rule after {{ key k  match sign }}"));
-    let error = Engine::<A>::builder().rules(read.clone()).build().unwrap_err();
+    let error = Engine::<A>::builder().rules(&read).build().unwrap_err();
     assert_eq!(error.rule(), "seen");
     assert_eq!(
         error.to_string(),
@@ -620,14 +618,14 @@ proptest! {
             for event in &events.0 {
                 engine.push(event, &mut out).expect("it has not ended");
             }
-            engine.finish(&mut out).unwrap();
+            engine.end_time(&mut out).unwrap();
             let lines = out.iter().filter_map(|output| match output {
                 Output::Match(found) => Some((true, found)),
                 Output::Timeout(expired) => Some((false, &expired.found)),
                 _ => None,
             });
             let line = |(is_match, found): (bool, &kleene::stream::OwnedMatch<Record>)| {
-                (is_match, format!("{:?}", found.key), format!("{:?} {}", found.events, found.end))
+                (is_match, format!("{:?}", found.key), format!("{:?} {}", found.captures, found.reported_at))
             };
             lines.map(line).collect::<Vec<_>>()
         };
@@ -679,7 +677,7 @@ proptest! {
             }
             engine.advance(Timestamp::from_millis(horizon(&events) + PERIODS), &mut out).unwrap();
             out.iter().filter_map(|output| match output {
-                Output::Match(found) => Some(format!("{:?} {:?}", found.end, found.events)),
+                Output::Match(found) => Some(format!("{:?} {:?}", found.reported_at, found.captures)),
                 _ => None,
             }).collect()
         };
@@ -712,9 +710,9 @@ proptest! {
         let mut whole = engine(&rules);
         let mut expected = Vec::new();
         whole.push_batch(events.iter().map(|(event, _)| event), &mut expected).unwrap();
-        whole.finish(&mut expected).unwrap();
+        whole.end_time(&mut expected).unwrap();
 
-        let builder = Engine::builder().rules(rules.clone()).watermarks_from_source();
+        let builder = Engine::builder().rules(&rules).watermarks_from_source();
         let mut stepping = builder.build().unwrap();
         let mut found = Vec::new();
         for (event, advances) in &events {
@@ -724,14 +722,14 @@ proptest! {
                 stepping.advance(before, &mut found).unwrap();
             }
         }
-        stepping.finish(&mut found).unwrap();
+        stepping.end_time(&mut found).unwrap();
         prop_assert_eq!(brief(&found), brief(&expected));
         let (a, b) = (stepping.stats(), whole.stats());
         prop_assert_eq!((a.matches, a.suppressed, a.overflowed), (b.matches, b.suppressed, b.overflowed));
         prop_assert_eq!((a.derived, a.rejected, a.filtered), (b.derived, 0, b.filtered));
 
         // Any order of arrival that keeps the order of events of one time is the same stream.
-        let builder = Engine::builder().rules(rules.clone()).out_of_order(Duration::from_millis(3));
+        let builder = Engine::builder().rules(&rules).out_of_order(Duration::from_millis(3));
         let mut late = builder.build().unwrap();
         let mut shuffled: Vec<&Record> = events.iter().map(|(event, _)| event).collect();
         shuffled.sort_by_key(|event| {
@@ -740,7 +738,7 @@ proptest! {
         });
         let mut found = Vec::new();
         late.push_batch(shuffled, &mut found).unwrap();
-        late.finish(&mut found).unwrap();
+        late.end_time(&mut found).unwrap();
         prop_assert_eq!(brief(&found), brief(&expected));
     }
 }
@@ -769,7 +767,7 @@ proptest! {
         let mut out = Vec::new();
         let mut first = part(&whole, &feeders);
         first.push_batch(&events, &mut out).unwrap();
-        first.finish(&mut out).unwrap();
+        first.end_time(&mut out).unwrap();
         let mut stream = events.clone();
         for output in &out {
             let found = match output {
@@ -788,12 +786,12 @@ proptest! {
         let mut expected = Vec::new();
         let mut second = part(&whole, &rules(&format!("{declared}{READERS}")));
         second.push_batch(&stream, &mut expected).unwrap();
-        second.finish(&mut expected).unwrap();
+        second.end_time(&mut expected).unwrap();
 
         let mut together = engine(&whole);
         let mut found = Vec::new();
         together.push_batch(&events, &mut found).unwrap();
-        together.finish(&mut found).unwrap();
+        together.end_time(&mut found).unwrap();
         prop_assert_eq!(together.stats().derived, (stream.len() - events.len()) as u64);
         let is_reader = |output: &Output<Record>| match output {
             Output::Match(found) => feeders.rule(&found.rule).is_none(),
@@ -834,7 +832,7 @@ proptest! {
         let run = |rules: &RuleSet| {
             let (mut engine, mut out) = (engine(rules), Vec::new());
             engine.push_batch(&events, &mut out).unwrap();
-            engine.finish(&mut out).unwrap();
+            engine.end_time(&mut out).unwrap();
             out
         };
         let mut last: Vec<(String, i64)> = Vec::new();
@@ -849,16 +847,16 @@ proptest! {
                     format!("{:?}", named.collect::<Vec<_>>())
                 }
             };
-            let now = found.end.as_millis();
+            let now = found.reported_at.as_millis();
             let is_quiet = last.iter().any(|(reported, at)| *reported == same && now - at < millis);
             if !is_quiet {
                 last.push((same, now));
             }
-            expected.push((is_quiet, found.end, found.events));
+            expected.push((is_quiet, found.reported_at, found.captures));
         }
         let reported = run(&quiet).into_iter().map(|output| match output {
-            Output::Match(found) => (false, found.end, found.events),
-            Output::Suppressed(found) => (true, found.end, found.events),
+            Output::Match(found) => (false, found.reported_at, found.captures),
+            Output::Suppressed(found) => (true, found.reported_at, found.captures),
             other => panic!("{other:?}"),
         });
         prop_assert_eq!(reported.collect::<Vec<_>>(), expected);
@@ -894,9 +892,9 @@ proptest! {
         }
         let (mut engine, mut out) = (engine(&rules), Vec::new());
         engine.push_batch(&events, &mut out).unwrap();
-        engine.finish(&mut out).unwrap();
+        engine.end_time(&mut out).unwrap();
         let reported = out.iter().filter_map(|output| match output {
-            Output::Match(found) => Some((found.start.as_millis(), found.end.as_millis())),
+            Output::Match(found) => Some((found.first_event_at.as_millis(), found.reported_at.as_millis())),
             _ => None,
         });
         prop_assert_eq!(reported.collect::<Vec<_>>(), expected);

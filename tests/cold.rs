@@ -76,7 +76,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 }
 
 fn builder(rules: &RuleSet, lateness: i64) -> EngineBuilder<Record> {
-    let builder = Engine::builder().rules(rules.clone());
+    let builder = Engine::builder().rules(&rules);
     builder.out_of_order(Duration::from_millis(lateness.unsigned_abs()))
 }
 
@@ -170,8 +170,8 @@ proptest! {
                 return Ok(());
             }
         }
-        plain.finish(&mut expected).unwrap();
-        cold.finish(&mut reported).unwrap();
+        plain.end_time(&mut expected).unwrap();
+        cold.end_time(&mut reported).unwrap();
         prop_assert_eq!(reported, expected);
     }
 }
@@ -196,7 +196,7 @@ fn order(rules: &RuleSet, ty: &str, order: i64, second: i64) -> Record {
 fn memory_holds_as_many_keys_as_it_may() {
     let rules = orders();
     let shelf = Shelf::default();
-    let builder = Engine::builder().rules(rules.clone());
+    let builder = Engine::builder().rules(&rules);
     let mut engine = builder.cold_store(shelf.clone(), 200).build().unwrap();
     for id in 0..5000 {
         engine.push(&order(&rules, "created", id, 0), &mut Ignore).unwrap();
@@ -218,7 +218,7 @@ fn memory_holds_as_many_keys_as_it_may() {
 fn a_key_that_stays_busy_stays_in_memory() {
     let rules = orders();
     let shelf = Shelf::default();
-    let builder = Engine::builder().rules(rules.clone());
+    let builder = Engine::builder().rules(&rules);
     let mut engine = builder.cold_store(shelf.clone(), 100).build().unwrap();
     for id in 1..3000 {
         engine.push(&order(&rules, "created", id, 0), &mut Ignore).unwrap();
@@ -230,7 +230,7 @@ fn a_key_that_stays_busy_stays_in_memory() {
 #[test]
 fn deadlines_come_back_in_order_with_few_keys_in_memory_at_a_time() {
     let rules = orders();
-    let builder = || Engine::builder().rules(rules.clone());
+    let builder = || Engine::builder().rules(&rules);
     let mut cold = builder().cold_store(Shelf::default(), 1000).build().unwrap();
     let mut plain = builder().build().unwrap();
     let (mut reported, mut expected) = (Vec::new(), Vec::new());
@@ -259,7 +259,7 @@ fn what_is_forgotten_together_is_not_brought_back_together() {
     .unwrap();
     // All at one moment, a second apart, and some of them with an event in between.
     for (apart, paid) in [(0, 0), (1, 0), (0, 3), (1, 3)] {
-        let builder = || Engine::builder().rules(rules.clone());
+        let builder = || Engine::builder().rules(&rules);
         let mut cold = builder().cold_store(Shelf::default(), 200).build().unwrap();
         let mut plain = builder().build().unwrap();
         for engine in [&mut cold, &mut plain] {
@@ -296,7 +296,7 @@ fn what_waits_for_the_end_is_reported_in_order_with_few_keys_brought_back() {
     };
     let shelf = Shelf::default();
     let brought = shelf.with(|content| content.brought.clone());
-    let builder = || Engine::builder().rules(rules.clone());
+    let builder = || Engine::builder().rules(&rules);
     let mut cold = builder().cold_store(shelf, 10).build().unwrap();
     let mut plain = builder().build().unwrap();
     let (mut reported, mut expected) = (Vec::new(), Vec::new());
@@ -313,7 +313,7 @@ fn what_waits_for_the_end_is_reported_in_order_with_few_keys_brought_back() {
         }
         assert_eq!(reported.len(), 0);
         before_the_end = brought.load(Ordering::Relaxed);
-        engine.finish(reported).unwrap();
+        engine.end_time(reported).unwrap();
     }
     assert_eq!((reported.len(), reported == expected), (30, true));
     assert!(brought.load(Ordering::Relaxed) - before_the_end <= 30);
@@ -325,7 +325,7 @@ fn what_keeps_keys_may_fail() {
     let make = |most: Option<usize>| {
         let shelf = Shelf::default();
         shelf.with(|content| content.most = most);
-        let builder = Engine::builder().rules(rules.clone());
+        let builder = Engine::builder().rules(&rules);
         (builder.cold_store(shelf.clone(), 8).build().unwrap(), shelf)
     };
     let created = |id| order(&rules, "created", id, id);
@@ -377,12 +377,12 @@ fn what_keeps_keys_may_fail() {
     assert!(engine.advance(Timestamp::from_millis(1_000_000_000), &mut reported).is_err());
     damaged(&engine);
     let mut engine = filled();
-    assert!(engine.finish(&mut reported).is_err());
+    assert!(engine.end_time(&mut reported).is_err());
     damaged(&engine);
     let mut engine = filled();
     let bytes = engine.snapshot();
     damaged(&engine);
-    let builder = Engine::<Record>::builder().rules(rules.clone());
+    let builder = Engine::<Record>::builder().rules(&rules);
     assert_eq!(builder.restore(&[&bytes]).err(), Some(RestoreError::Damaged));
     assert!(engine.push(&created(100), &mut Ignore).is_err());
     let mut engine = filled();
@@ -390,13 +390,13 @@ fn what_keeps_keys_may_fail() {
     damaged(&engine);
 
     // There is no room to restore.
-    let mut engine = Engine::builder().rules(rules.clone()).build().unwrap();
+    let mut engine = Engine::builder().rules(&rules).build().unwrap();
     for id in 0..100 {
         engine.push(&created(id), &mut Ignore).unwrap();
     }
     let shelf = Shelf::default();
     shelf.with(|content| content.most = Some(40));
-    let builder = Engine::<Record>::builder().rules(rules.clone()).cold_store(shelf, 8);
+    let builder = Engine::<Record>::builder().rules(&rules).cold_store(shelf, 8);
     let error = builder.restore(&[&engine.snapshot()]).unwrap_err();
     assert!(matches!(&error, RestoreError::Cold(_)) && error.to_string() == text, "{error}");
 
@@ -406,6 +406,6 @@ fn what_keeps_keys_may_fail() {
         engine.push(&created(id), &mut Ignore).unwrap();
     }
     shelf.with(|content| content.entries.pop_first());
-    let error = engine.finish(&mut reported).unwrap_err().to_string();
+    let error = engine.end_time(&mut reported).unwrap_err().to_string();
     assert_eq!(error, "the store of idle keys has failed: it has lost an entry");
 }

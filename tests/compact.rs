@@ -29,7 +29,7 @@ fn rules(body: &str) -> RuleSet {
 }
 
 fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
-    Engine::builder().rules(rules.clone())
+    Engine::builder().rules(&rules)
 }
 
 /// An event of key 1 at this second.
@@ -51,7 +51,7 @@ fn shown(reported: &[Output<Record>]) -> Vec<Vec<i64>> {
         other => panic!("{other}"),
     };
     let found = reported.iter().filter_map(|output| match output {
-        Output::Match(found) => Some(found.events.iter().map(|(_, one)| value(one)).collect()),
+        Output::Match(found) => Some(found.captures.iter().map(|(_, one)| value(one)).collect()),
         _ => None,
     });
     found.collect()
@@ -63,13 +63,13 @@ fn what_a_match_skips_leaves_no_group_that_is_over() {
     // the first one is out of time, and in no set that was complete.
     let body = "match (a[v == 1] as one or (a as other -> any b)) -> any c within 4s skip to next";
     let rules = rules(body);
-    let mut engine = builder(&rules).compact_strategy().sorted().build().expect("it can be run");
+    let mut engine = builder(&rules).compact_strategy().in_order().build().expect("it can be run");
     for (ty, second, v) in [("a", 0, 0), ("a", 3, 1), ("c", 4, 2)] {
         engine.push(&event(&rules, ty, second, v), &mut Ignore).expect("no limit fails");
     }
     assert_eq!(engine.stats().matches, 1);
     assert_eq!(engine.stats().partials, 0, "nothing that is over is counted");
-    let restored = builder(&rules).compact_strategy().sorted().restore(&[&engine.snapshot()]);
+    let restored = builder(&rules).compact_strategy().in_order().restore(&[&engine.snapshot()]);
     assert_eq!(restored.expect("it is whole").0.stats().partials, 0);
 }
 
@@ -87,7 +87,7 @@ fn what_multiplies_is_never_made_whatever_a_match_drops() {
         let rules = rules(&format!(
             "match a as w -> any b as x -> any c as y -> a as z  within 1h  {skip}"
         ));
-        let mut engine = builder(&rules).sorted().build().expect("it can be run");
+        let mut engine = builder(&rules).in_order().build().expect("it can be run");
         let mut reported = Vec::new();
         for at in 0..=3 * n {
             let ty = ["a", "b", "c", "a"][usize::try_from(at / n).expect("it is small")];
@@ -115,10 +115,10 @@ fn what_multiplies_is_counted_at_a_deadline() {
     ] {
         let body = format!("match a -> any b{{1.. any each}} as x {end}  within 10m  skip none");
         let rules = rules(&format!("{body}  report count"));
-        let mut engine = builder(&rules).sorted().build().expect("it can be run");
+        let mut engine = builder(&rules).in_order().build().expect("it can be run");
         let mut found = Vec::new();
         let mut sink = on_match(|one: Match<'_, Record>| {
-            found.push((one.end().as_millis() / 1000, one.set().count()));
+            found.push((one.reported_at().as_millis() / 1000, one.set().count()));
         });
         for second in 0..=40 {
             let ty = if second == 0 { "a" } else { "b" };
@@ -154,7 +154,7 @@ fn a_busy_key_reports_what_a_quiet_one_does() {
         let rules = rules(body);
         let run = |builder: EngineBuilder<Record>| {
             let (mut reported, mut most) = (Vec::new(), 0);
-            let mut engine = builder.sorted().build().expect("it can be run");
+            let mut engine = builder.in_order().build().expect("it can be run");
             for at in 0..120 {
                 let ty = if at % 40 == 39 { "b" } else { ["a", "a", "a", "c"][at % 4] };
                 let at = i64::try_from(at).expect("it is small");
@@ -475,7 +475,9 @@ fn pattern() -> impl proptest::strategy::Strategy<Value = Built> {
 /// Returns the outputs, without the rule's version.
 fn texts(reported: &[Output<Record>]) -> Vec<String> {
     let text = |output: &Output<Record>| match output {
-        Output::Match(found) => format!("{:?} {:?} {:?}", found.key, found.events, found.end),
+        Output::Match(found) => {
+            format!("{:?} {:?} {:?}", found.key, found.captures, found.reported_at)
+        }
         other => format!("{other:?}"),
     };
     reported.iter().map(text).collect()

@@ -196,7 +196,7 @@ fn events(rules: &RuleSet, n: i64, values: i64) -> Vec<Record> {
 }
 
 fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
-    Engine::builder().rules(rules.clone())
+    Engine::builder().rules(&rules)
 }
 
 /// Returns the time of a result, and the events of its set as listed.
@@ -204,11 +204,11 @@ fn shown(found: &Match<'_, Record>) -> String {
     let (set, mut listed) = (found.set(), Vec::new());
     let mut listing = set.listing();
     while let Some(one) = listing.next_match() {
-        let seconds = one.events().map(|(_, event)| event.time().as_millis());
+        let seconds = one.captures().map(|(_, event)| event.time().as_millis());
         listed.push(seconds.collect::<Vec<_>>());
     }
     assert_eq!(set.count(), listed.len() as u64);
-    format!("{:?}: {listed:?}", found.end())
+    format!("{:?}: {listed:?}", found.reported_at())
 }
 
 /// Returns for each result its time, the count of its set, and the events of its matches as listed.
@@ -219,7 +219,7 @@ fn sets(builder: EngineBuilder<Record>, events: &[Record]) -> Vec<String> {
     for event in events {
         engine.push(event, &mut sink).expect("no limit fails");
     }
-    engine.finish(&mut sink).expect("no limit fails");
+    engine.end_time(&mut sink).expect("no limit fails");
     sets
 }
 
@@ -274,7 +274,7 @@ fn sets_with_restarts(start: &dyn Fn() -> EngineBuilder<Record>, events: &[Recor
         let snapshot = engine.snapshot();
         engine = start().restore(&[&snapshot]).expect("it can be restored").0;
     }
-    engine.finish(&mut sink).expect("no limit fails");
+    engine.end_time(&mut sink).expect("no limit fails");
     sets
 }
 
@@ -293,7 +293,7 @@ fn sets_with_an_edit(
         }
         engine.push(event, &mut sink).expect("no limit fails");
     }
-    engine.finish(&mut sink).expect("no limit fails");
+    engine.end_time(&mut sink).expect("no limit fails");
     sets
 }
 

@@ -142,7 +142,7 @@ struct Address<'a> {
 }
 
 #[derive(Clone, Event)]
-#[event(name = "parcel")]
+#[event(rename = "parcel")]
 struct ParcelScanned<'a> {
     id: &'a str,
     #[event(nested)]
@@ -197,7 +197,7 @@ struct OrderPaid<'a> {
 #[derive(Clone, Event)]
 enum ShopEvent<'a> {
     OrderCreated(OrderCreated),
-    #[event(name = "paid")]
+    #[event(rename = "paid")]
     OrderPaid(Box<OrderPaid<'a>>),
     Restocked {
         field: &'a str,
@@ -331,7 +331,7 @@ mod declared_by_rust {
     fn rule_text_needs_no_declarations_of_rust_types() {
         let rules = rules(&[UNPAID]).unwrap();
         assert_eq!(rules.schema().len(), 2);
-        let mut engine = Engine::<Shop>::builder().rules(rules).build().unwrap();
+        let mut engine = Engine::<Shop>::builder().rules(&rules).build().unwrap();
         let created = |order, minute: i64| Shop::Created {
             order,
             note: None,
@@ -395,7 +395,7 @@ mod declared_by_rust {
     #[test]
     fn rules_can_be_replaced_that_a_rust_type_declares() {
         let mut engine =
-            Engine::<Shop>::builder().rules(rules(&[UNPAID]).unwrap()).build().unwrap();
+            Engine::<Shop>::builder().rules(&rules(&[UNPAID]).unwrap()).build().unwrap();
         let at = Timestamp::from_millis(0);
         engine.push(&Shop::Created { order: 1, note: None, at }, &mut Ignore).unwrap();
         let edited = UNPAID.replace("1h", "2h");
@@ -466,7 +466,7 @@ mod lists_maps_and_big_numbers {
     fn engine(rule: &str) -> Engine<Ops> {
         let rules = RuleSet::builder().events::<Ops>().source(Source::new("ops.cep", rule));
         let rules = rules.build().unwrap_or_else(|error| panic!("{rule}: {error}"));
-        Engine::builder().rules(rules).build().expect("the rules fit the events")
+        Engine::builder().rules(&rules).build().expect("the rules fit the events")
     }
 
     fn outputs(rule: &str, events: &[Ops]) -> Vec<Output<Ops>> {
@@ -561,7 +561,7 @@ mod lists_maps_and_big_numbers {
         let text = "event deploy { labels: { env: string? }, flags: list<string>, at: time }
             rule r { match deploy[labels.env == \"prod\" and \"eu\" in flags] }";
         let rules = RuleSet::parse(text).unwrap();
-        let mut engine = Engine::<Ops>::builder().rules(rules).build().unwrap();
+        let mut engine = Engine::<Ops>::builder().rules(&rules).build().unwrap();
         let mut found = Vec::new();
         engine.push(&deploy(0), &mut found).unwrap();
         assert_eq!(found.len(), 1);
@@ -570,7 +570,7 @@ mod lists_maps_and_big_numbers {
                 .replace("env: string?", "env: int?")
                 .replace("labels.env == \"prod\"", "labels.env == 1"),
         );
-        assert!(Engine::<Ops>::builder().rules(wrong.unwrap()).build().is_err());
+        assert!(Engine::<Ops>::builder().rules(&wrong.unwrap()).build().is_err());
     }
 
     #[test]

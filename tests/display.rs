@@ -85,14 +85,14 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
         assert_eq!(format!("{error:?}"), error.to_string(), "`Debug` is what `Display` is");
     }
     show("PatternError", &Pattern::<Paid>::begin("a").followed_by("a").build().unwrap_err());
-    let mismatch = Engine::<Paid>::builder().rules(done.clone()).build().unwrap_err();
+    let mismatch = Engine::<Paid>::builder().rules(&done).build().unwrap_err();
     show("BuildError", &mismatch);
     let mut pattern = done.rule("done").expect("it is a rule").pattern.clone();
     pattern.within = Some(Length::ZERO);
     show("AutomatonError", &Matcher::<Record>::new(&pattern, []).unwrap_err());
 
     // What an engine says.
-    let mut engine = Engine::<Record>::builder().rules(done.clone()).build().unwrap();
+    let mut engine = Engine::<Record>::builder().rules(&done).build().unwrap();
     engine.push(&event(&done, "paid", at(1)), &mut Ignore).unwrap();
     let mut outputs: Vec<Output<Record>> = Vec::new();
     engine.push(&event(&done, "paid", Timestamp::MAX), &mut outputs).unwrap();
@@ -114,13 +114,14 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     show("Replacement", refused.replacement());
     show("RestoreError", &Engine::<Record>::builder().restore(&[b"?"]).unwrap_err());
     let full = rules("rule full { match paid -> sent skip none within 1d limit 1 partials fail }");
-    let mut engine = Engine::<Record>::builder().rules(full.clone()).build().unwrap();
+    let mut engine = Engine::<Record>::builder().rules(&full).build().unwrap();
     engine.push(&event(&full, "paid", at(1)), &mut Ignore).unwrap();
     let failure = engine.push(&event(&full, "paid", at(2)), &mut Ignore).unwrap_err();
     show("PushError", &failure);
+    show("Undivided", &kleene::stream::Undivided::LimitFail("done".into()));
     let full =
         rules("rule full { match paid -> sent skip none within 1d limit 1 partials drop newest }");
-    let mut engine = Engine::<Record>::builder().rules(full.clone()).build().unwrap();
+    let mut engine = Engine::<Record>::builder().rules(&full).build().unwrap();
     let mut overflows = Overflows(Vec::new());
     for time in 1..3 {
         engine.push(&event(&full, "paid", at(time)), &mut overflows).unwrap();
@@ -146,7 +147,7 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     tracer.push(&event(&done, "paid", at(1)), Some(1));
     tracer.push(&event(&done, "paid", at(0)), Some(2));
     show("Story<'_, E>", &tracer.story());
-    tracer.finish();
+    tracer.end_time();
     show("Story<'_, E>", &tracer.story());
     for entry in tracer.entries() {
         show("Entry", entry);

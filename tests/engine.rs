@@ -166,7 +166,7 @@ type Outputs = Vec<Output<Record>>;
 fn run(mut engine: Engine<Record>, events: &[Record]) -> Outputs {
     let mut out = Outputs::new();
     engine.push_batch(events, &mut out).expect("not finished");
-    engine.finish(&mut out).expect("no limit fails");
+    engine.end_time(&mut out).expect("no limit fails");
     out
 }
 
@@ -178,7 +178,7 @@ fn brief(outputs: &Outputs) -> String {
     };
     let one = |output: &Output<Record>| match output {
         Output::Match(found) => {
-            format!("{}@{}[{}]", found.rule, found.end.as_millis(), millis(&found.events))
+            format!("{}@{}[{}]", found.rule, found.reported_at.as_millis(), millis(&found.captures))
         }
         Output::Timeout(expired) => {
             let found = &expired.found;
@@ -186,8 +186,8 @@ fn brief(outputs: &Outputs) -> String {
             format!(
                 "!{}@{}[{}]{}>{awaits}",
                 found.rule,
-                found.end.as_millis(),
-                millis(&found.events),
+                found.reported_at.as_millis(),
+                millis(&found.captures),
                 expired.reached.as_deref().unwrap_or_default()
             )
         }
@@ -257,9 +257,9 @@ fn what_is_emitted_comes_from_key_captures_and_facts() {
         format!("{{ k: 5, n: 42, end: 1970-01-01T00:00:00.103Z, id: \"{}\" }}", found.id)
     );
     assert_eq!(found.id.to_string().len(), 16);
-    assert_eq!((found.start.as_millis(), found.last.as_millis()), (100, 103));
+    assert_eq!((found.first_event_at.as_millis(), found.last_event_at.as_millis()), (100, 103));
     assert_eq!(found.key, [("k".into(), Value::Int(5))]);
-    let names: Vec<_> = found.events.iter().map(|(name, _)| &**name).collect();
+    let names: Vec<_> = found.captures.iter().map(|(name, _)| &**name).collect();
     assert_eq!(names, ["a", "b"]);
 }
 
@@ -274,7 +274,7 @@ fn late_events_are_reported_and_counted_and_seen_by_no_rule() {
     engine.push(&event(A, 99, 1, 0), &mut out).unwrap();
     assert_eq!(take(&mut out), "late@99");
     assert_eq!(engine.watermark(), Timestamp::from_millis(99));
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     assert_eq!(take(&mut out), "!paid@110[100]a>b !paid@110[100]a>b");
     assert_eq!((engine.stats().late, engine.stats().events), (1, 4));
 }
@@ -315,7 +315,7 @@ fn the_slowest_source_holds_time_back_until_it_is_idle() {
     engine.push_from(b, &event(B, 119, 1, 0), &mut out).unwrap();
     engine.push_from(b, &event(B, 121, 1, 0), &mut out).unwrap();
     assert_eq!(take(&mut out), "late@119");
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     assert_eq!(take(&mut out), "paid@121[120,121]");
 }
 
@@ -327,13 +327,13 @@ fn the_end_of_time_releases_and_reports_everything_and_is_the_end() {
         engine.push(&event(ty, time, 1, 0), &mut out).unwrap();
     }
     assert_eq!((take(&mut out).as_str(), engine.stats().buffered), ("", 4));
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     assert_eq!(take(&mut out), "burst@22[20,21,22] unpaid@36[30] !paid@40[30]a>b");
     let stats = engine.stats();
     assert_eq!((stats.buffered, stats.partials, stats.keys), (0, 0, 0));
     assert_eq!((stats.matches, stats.timeouts, stats.peak_partials), (2, 1, 3));
     assert!(engine.push(&event(A, 50, 1, 0), &mut out).is_err());
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     assert_eq!(take(&mut out), "");
 }
 
@@ -363,7 +363,7 @@ fn a_full_buffer_moves_time_on_and_says_so() {
         engine.push(&event(ty, time, 1, 0), &mut out).unwrap();
     }
     assert_eq!(engine.stats().overflowed, 1);
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     let reported = take(&mut out);
     assert!(reported.starts_with("Overflowed"), "{reported}");
     assert!(reported.ends_with("late@9 paid@15[10,15]"), "{reported}");
@@ -456,7 +456,7 @@ mod derived {
         engine.push(&Shop::B(B { at: at(2), k: 3 }), &mut out).unwrap();
         let [Output::Match(found)] = &out[..] else { panic!("{out:?}") };
         assert!(found.emit.to_string().starts_with("{ k: 3, n: 9,"), "{}", found.emit);
-        assert_eq!(found.events[1].1, Shop::B(B { at: at(2), k: 3 }));
+        assert_eq!(found.captures[1].1, Shop::B(B { at: at(2), k: 3 }));
         assert_eq!(engine.stats().keyless, 1);
     }
 
@@ -482,7 +482,7 @@ mod derived {
         ] {
             let text = format!("{events} rule unpaid {{ key order {rule} }}");
             let rules = RuleSet::parse(&text).unwrap();
-            let refused = Engine::<Orders>::builder().rules(rules.clone()).build().unwrap_err();
+            let refused = Engine::<Orders>::builder().rules(&rules).build().unwrap_err();
             assert_eq!(
                 (refused.rule(), refused.to_string()),
                 ("unpaid", format!("the rule `unpaid` does not fit the events: {expected}")),
@@ -495,7 +495,7 @@ mod derived {
         // A declaration that no pattern names may stay, for files that are shared.
         let text =
             format!("{events} rule r {{ from * key order match order_created{{2}} within 1h }}");
-        let engine = Engine::<Orders>::builder().rules(RuleSet::parse(&text).unwrap()).build();
+        let engine = Engine::<Orders>::builder().rules(&RuleSet::parse(&text).unwrap()).build();
         assert!(engine.is_ok(), "{engine:?}");
     }
 
@@ -512,7 +512,7 @@ mod derived {
              }",
         )
         .unwrap();
-        let mut engine = Engine::builder().rules(rules).build().unwrap();
+        let mut engine = Engine::builder().rules(&rules).build().unwrap();
         let mut out: Vec<Output<Shop>> = Vec::new();
         for (n, k) in [(1, 1), (2, 2), (3, 3)] {
             let at = Timestamp::from_millis(n * 1000);
@@ -524,20 +524,20 @@ mod derived {
             .unwrap();
         assert_eq!(engine.stats().keyless, 1);
         engine.push(&Shop::B(B { at: Timestamp::from_millis(4000), k: 2 }), &mut out).unwrap();
-        engine.finish(&mut out).unwrap();
+        engine.end_time(&mut out).unwrap();
         let [Output::Match(found)] = &out[..] else { panic!("{out:?}") };
         assert_eq!(found.emit.to_string(), "{ k: 3, n: 3, due: 1970-01-01T00:00:08Z, all: 3 }");
     }
 
     #[derive(Clone, Event)]
-    #[event(name = "a")]
+    #[event(rename = "a")]
     struct WithoutNumber {
         at: Timestamp,
         k: i64,
     }
 
     #[derive(Clone, Event)]
-    #[event(name = "b")]
+    #[event(rename = "b")]
     struct TextKey {
         at: Timestamp,
         k: String,
@@ -613,7 +613,7 @@ proptest! {
             }
             engine.push(event, &mut reported).unwrap();
         }
-        engine.finish(&mut reported).unwrap();
+        engine.end_time(&mut reported).unwrap();
         prop_assert_eq!(reported, run(sorted(), &events));
     }
 
@@ -652,7 +652,7 @@ proptest! {
                 arrivals.push(event.clone());
             }
         }
-        engine.finish(&mut reported).unwrap();
+        engine.end_time(&mut reported).unwrap();
         arrivals.sort_by_key(Event::time);
         prop_assert_eq!(reported, run(sorted(), &arrivals));
     }
@@ -684,8 +684,8 @@ fn sorted() -> Engine<Record> {
 fn a_finished_engine_takes_nothing_more() {
     let mut engine = builder(&[paid()]).build().unwrap();
     let mut out = Outputs::new();
-    engine.finish(&mut out).unwrap();
-    engine.finish(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
+    engine.end_time(&mut out).unwrap();
     let source = engine.source("late");
     assert!(engine.push(&event(A, 1, 1, 0), &mut out).is_err());
     assert!(engine.advance(Timestamp::from_millis(5), &mut out).is_err());

@@ -36,7 +36,7 @@ fn rules() -> RuleSet {
 }
 
 fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
-    Engine::builder().rules(rules.clone()).sorted()
+    Engine::builder().rules(&rules).in_order()
 }
 
 fn events(rules: &RuleSet, seed: u64) -> Vec<Record> {
@@ -82,7 +82,7 @@ fn line(output: &Output<Record>) -> String {
         Output::Timeout(timeout) => (&timeout.found, "timeout"),
         other => return format!("{other:?}"),
     };
-    let mut line = format!("{what} {} {} at {:?} ", found.rule, found.id, found.end);
+    let mut line = format!("{what} {} {} at {:?} ", found.rule, found.id, found.reported_at);
     found.key.iter().for_each(|(_, value)| bits(&mut line, value));
     bits(&mut line, &found.emit);
     line
@@ -104,7 +104,7 @@ fn reported(
         }
         engine.push(event, &mut reported).expect("no limit fails");
     }
-    engine.finish(&mut reported).expect("no limit fails");
+    engine.end_time(&mut reported).expect("no limit fails");
     reported.iter().map(line).collect()
 }
 

@@ -25,11 +25,11 @@ fn events(rules: &RuleSet, numbers: &[i64]) -> Vec<Record> {
 /// How often a rule divides by zero over events with these numbers, and how often it matches.
 fn divisions(rule: &str, numbers: &[i64]) -> (u64, u64) {
     let rules = RuleSet::parse(&format!("{EVENTS}{rule}")).unwrap_or_else(|e| panic!("{e}"));
-    let mut engine = Engine::builder().rules(rules.clone()).sorted().build().unwrap();
+    let mut engine = Engine::builder().rules(&rules).in_order().build().unwrap();
     let mut reported: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&events(&rules, numbers), &mut reported).unwrap();
     let before = engine.stats().divided_by_zero;
-    engine.finish(&mut reported).unwrap();
+    engine.end_time(&mut reported).unwrap();
     let stats = engine.stats();
     assert!(before <= stats.divided_by_zero);
     (stats.divided_by_zero, stats.matches)

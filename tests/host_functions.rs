@@ -73,10 +73,10 @@ fn logins(rules: &RuleSet) -> Vec<Record> {
 }
 
 fn run(rules: &RuleSet) -> Vec<String> {
-    let mut engine = Engine::builder().rules(rules.clone()).sorted().build().unwrap();
+    let mut engine = Engine::builder().rules(&rules).in_order().build().unwrap();
     let mut reported: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&logins(rules), &mut reported).unwrap();
-    engine.finish(&mut reported).unwrap();
+    engine.end_time(&mut reported).unwrap();
     let emits = reported.into_iter().filter_map(|output| match output {
         Output::Match(found) => Some(found.emit.to_string()),
         _ => None,
@@ -154,11 +154,11 @@ fn a_condition_calls_them_once_for_an_event() {
                 Record::from_fields(rules.schema(), "a", fields.into_iter().chain([at])).unwrap()
             })
             .collect();
-        let mut engine = Engine::builder().rules(rules).build().unwrap();
+        let mut engine = Engine::builder().rules(&rules).build().unwrap();
         let mut reported: Vec<Output<Record>> = Vec::new();
         calls.store(0, Ordering::Relaxed);
         engine.push_batch(&events, &mut reported).unwrap();
-        engine.finish(&mut reported).unwrap();
+        engine.end_time(&mut reported).unwrap();
         assert_eq!(calls.load(Ordering::Relaxed), events.len(), "{body}");
     }
 }

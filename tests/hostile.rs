@@ -35,7 +35,7 @@ fn reported(outputs: &[Output<Record>]) -> (usize, usize, usize, usize) {
 
 #[test]
 fn clocks_that_jump_make_events_late_or_rejected_and_nothing_else() {
-    let builder = Engine::builder().rules(rules(RULES));
+    let builder = Engine::builder().rules(&rules(RULES));
     let mut engine = builder.out_of_order(Duration::from_secs(5)).build().unwrap();
     let mut outputs = Vec::new();
     let day = 86_400_000;
@@ -56,7 +56,7 @@ fn clocks_that_jump_make_events_late_or_rejected_and_nothing_else() {
     for (ty, at) in times {
         engine.push(&event(ty, at, "k", 1, 1.0), &mut outputs).unwrap();
     }
-    engine.finish(&mut outputs).unwrap();
+    engine.end_time(&mut outputs).unwrap();
     // The order at 1000 runs out; the pairs of the day after and of the end of time are found.
     assert_eq!(reported(&outputs), (2, 1, 3, 2));
     assert_eq!(engine.stats().events, 11);
@@ -65,7 +65,7 @@ fn clocks_that_jump_make_events_late_or_rejected_and_nothing_else() {
 
 #[test]
 fn a_watermark_that_stalls_fills_the_buffer_to_its_limit_and_is_reported() {
-    let builder = Engine::builder().rules(rules(RULES)).limit_buffered(100);
+    let builder = Engine::builder().rules(&rules(RULES)).limit_buffered(100);
     let mut engine = builder.watermarks_from_source().build().unwrap();
     let mut outputs = Vec::new();
     for at in 0..1000 {
@@ -78,13 +78,13 @@ fn a_watermark_that_stalls_fills_the_buffer_to_its_limit_and_is_reported() {
     assert_eq!(overflows.count(), 900);
     assert_eq!(engine.stats().overflowed, 900);
     assert_eq!(engine.stats().partials, 900);
-    engine.finish(&mut outputs).unwrap();
+    engine.end_time(&mut outputs).unwrap();
     assert_eq!(engine.stats().timeouts, 1000, "no event is lost");
 }
 
 #[test]
 fn an_idle_source_holds_the_others_up_until_it_is_said_to_be_idle() {
-    let builder = Engine::builder().rules(rules(RULES));
+    let builder = Engine::builder().rules(&rules(RULES));
     let mut engine = builder.out_of_order(Duration::ZERO).build().unwrap();
     let (one, other) = (engine.source("one"), engine.source("other"));
     for at in 0..100 {
@@ -99,21 +99,21 @@ fn an_idle_source_holds_the_others_up_until_it_is_said_to_be_idle() {
 
 #[test]
 fn keys_of_a_megabyte_are_keys() {
-    let mut engine: Engine<Record> = Engine::builder().rules(rules(RULES)).build().unwrap();
+    let mut engine: Engine<Record> = Engine::builder().rules(&rules(RULES)).build().unwrap();
     let mut outputs = Vec::new();
     let keys = [0, 1].map(|last| format!("{}{last}", "k\0".repeat(1 << 19)));
     for (at, (ty, key)) in [(0, 0), (0, 1), (1, 1), (1, 0)].into_iter().enumerate() {
         let at = i64::try_from(at).unwrap();
         engine.push(&event(ty, at, &keys[key], 1, 1.0), &mut outputs).unwrap();
     }
-    engine.finish(&mut outputs).unwrap();
+    engine.end_time(&mut outputs).unwrap();
     assert_eq!(reported(&outputs), (2, 0, 0, 0));
     assert_eq!(engine.stats().keys, 0);
 }
 
 #[test]
 fn numbers_at_the_edges_are_numbers_or_null() {
-    let mut engine: Engine<Record> = Engine::builder().rules(rules(RULES)).build().unwrap();
+    let mut engine: Engine<Record> = Engine::builder().rules(&rules(RULES)).build().unwrap();
     let floats =
         [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MAX, f64::MIN_POSITIVE, 5e-324];
     let ints = [i64::MIN, -1, 0, 1, i64::MAX];
@@ -129,7 +129,7 @@ fn numbers_at_the_edges_are_numbers_or_null() {
             at += 20_000;
         }
     }
-    engine.finish(&mut outputs).unwrap();
+    engine.end_time(&mut outputs).unwrap();
     assert_eq!(reported(&outputs).0, pushed);
     for output in &outputs {
         let Output::Match(found) = output else { panic!("{output:?}") };
@@ -144,7 +144,7 @@ fn keys_that_are_no_number_are_one_key_or_none() {
         "event a { ts: time, x: float }\n\
          rule twice { key x match a -> a within 10s }",
     );
-    let mut engine: Engine<Record> = Engine::builder().rules(rules).build().unwrap();
+    let mut engine: Engine<Record> = Engine::builder().rules(&rules).build().unwrap();
     let mut push = |at: i64, x: f64| {
         let time = Timestamp::from_millis(at);
         let values = vec![Value::Time(time), Value::Float(x)];
@@ -168,14 +168,14 @@ fn ten_thousand_fields_are_read_by_number() {
          rule last {{ key f0 match wide[f9999 == 9999] -> wide[f5000 == f4999 + 1] within 1m }}",
         fields.join(", ")
     ));
-    let mut engine: Engine<Record> = Engine::builder().rules(rules).build().unwrap();
+    let mut engine: Engine<Record> = Engine::builder().rules(&rules).build().unwrap();
     for at in 0..3 {
         let time = Timestamp::from_millis(at);
         let values = [Value::Time(time)].into_iter().chain((0..10_000).map(Value::Int));
         let event = Record::new(kleene::schema::TypeId::new(0), time, values.collect::<Vec<_>>());
         engine.push(&event, &mut Ignore).unwrap();
     }
-    engine.finish(&mut Ignore).unwrap();
+    engine.end_time(&mut Ignore).unwrap();
     assert_eq!(engine.stats().matches, 1);
 }
 

@@ -28,7 +28,7 @@ fn rules(text: &[&str]) -> RuleSet {
 }
 
 fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
-    Engine::builder().rules(rules.clone()).sorted()
+    Engine::builder().rules(&rules).in_order()
 }
 
 fn tick(rules: &RuleSet, at: i64, k: i64, v: i64) -> Record {
@@ -74,13 +74,14 @@ fn all_is_reported_and_counted_as_where_no_slot_is_left() {
             other.push(&event, &mut by_other).unwrap();
             assert_eq!(one.stats(), other.stats(), "seed {seed}, step {step}");
             let open = |engine: &Engine<Record>| -> Vec<Vec<Value>> {
-                let key = |open: &Partial<'_, Record>| open.key().map(|it| it.1.clone()).collect();
+                let key =
+                    |open: &Partial<'_, Record>| open.key_values().map(|it| it.1.clone()).collect();
                 engine.collect_partials("turn").iter().map(key).collect()
             };
             assert_eq!(open(&one), open(&other));
         }
-        one.finish(&mut by_one).unwrap();
-        other.finish(&mut by_other).unwrap();
+        one.end_time(&mut by_one).unwrap();
+        other.end_time(&mut by_other).unwrap();
         assert_eq!(one.stats(), other.stats());
         assert_eq!(format!("{by_one:?}"), format!("{by_other:?}"));
         matches += one.stats().matches;

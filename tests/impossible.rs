@@ -17,10 +17,10 @@ fn matching(text: &str, events: &[(i64, &str, Option<f64>)]) -> Vec<String> {
         Record::from_fields(rules.schema(), ty, fields.into_iter().chain(known)).unwrap()
     };
     let records: Vec<Record> = events.iter().map(record).collect();
-    let mut engine = Engine::builder().rules(rules.clone()).sorted().build().unwrap();
+    let mut engine = Engine::builder().rules(&rules).in_order().build().unwrap();
     let mut outputs: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&records, &mut outputs).unwrap();
-    engine.finish(&mut outputs).unwrap();
+    engine.end_time(&mut outputs).unwrap();
     let mut names: Vec<String> = outputs
         .iter()
         .filter_map(|output| match output {

@@ -73,7 +73,7 @@ fn reported(
     made: &[Made],
     stop: usize,
 ) -> (String, u64) {
-    let builder = || with(Engine::builder().rules(rules.clone()).sorted());
+    let builder = || with(Engine::builder().rules(&rules).in_order());
     let mut engine = builder().build().expect("it can be run");
     let (mut outputs, mut text) = (Vec::new(), String::new());
     let mut at = 0;
@@ -87,14 +87,14 @@ fn reported(
         }
     }
     let open = engine.stats().partials;
-    engine.finish(&mut outputs).expect("no limit fails");
+    engine.end_time(&mut outputs).expect("no limit fails");
     for output in &outputs {
         let (kind, found) = match output {
             Output::Match(found) => ("match", found),
             Output::Timeout(timeout) => ("timeout", &timeout.found),
             _ => continue,
         };
-        let _ = writeln!(text, "{kind} {:?} {:?}", found.end, found.events);
+        let _ = writeln!(text, "{kind} {:?} {:?}", found.reported_at, found.captures);
     }
     (text, open)
 }

@@ -82,7 +82,7 @@ fn transfers(count: usize) -> Vec<Transfer> {
 fn said(outputs: &[Output<Transfer>]) -> Vec<String> {
     let said = |output: &Output<Transfer>| match output {
         Output::Match(found) | Output::Suppressed(found) => {
-            format!("{} {:?} {:?}", found.rule, found.key, found.events)
+            format!("{} {:?} {:?}", found.rule, found.key, found.captures)
         }
         other => format!("{other:?}"),
     };
@@ -98,7 +98,7 @@ fn expected(events: &[Transfer], names: &[&str]) -> Vec<String> {
     for event in events {
         engine.push(event, &mut outputs).expect("no limit is reached");
     }
-    engine.finish(&mut outputs).expect("no limit is reached");
+    engine.end_time(&mut outputs).expect("no limit is reached");
     let nulls = events.iter().filter(|event| event.number.is_none()).count();
     assert_eq!(engine.stats().keyless, nulls as u64);
     said(&outputs)
@@ -126,7 +126,7 @@ fn a_computed_key_is_the_same_key_in_a_field() {
                 for batch in events.chunks(size) {
                     engine.push_batch(batch, &mut outputs).expect("no limit is reached");
                 }
-                engine.finish(&mut outputs).expect("no limit is reached");
+                engine.end_time(&mut outputs).expect("no limit is reached");
                 assert_eq!(said(&outputs), expected, "{names:?} {kind:?} {size} {bound}");
                 let nulls = events.iter().filter(|event| event.number.is_none()).count();
                 assert_eq!(engine.stats().keyless, nulls as u64, "{names:?} {kind:?}");
@@ -153,7 +153,7 @@ fn shards_divide_computed_keys() {
                 for event in &events {
                     shard.push(event, &mut outputs).expect("no limit is reached");
                 }
-                shard.finish(&mut outputs).expect("no limit is reached");
+                shard.end_time(&mut outputs).expect("no limit is reached");
                 busy += usize::from(!outputs.is_empty());
                 all.extend(said(&outputs));
             }
@@ -212,7 +212,7 @@ fn computed_keys_survive_snapshots_shards_and_cold_stores() {
                 }
             };
         }
-        engine.finish(&mut outputs).expect("no limit is reached");
+        engine.end_time(&mut outputs).expect("no limit is reached");
         assert_eq!(said(&outputs), expected, "{kind:?}");
     }
 }
@@ -258,7 +258,7 @@ fn counts<K: Into<Value> + 'static>(
         let account = (*account).to_owned();
         let event = Transfer { account, bank: 0, number: None, amount: 0, at };
         let mut count = kleene::on_match(|found: kleene::Match<'_, Transfer>| {
-            let key = found.key().next().expect("the key has one part").1.clone();
+            let key = found.key_values().next().expect("the key has one part").1.clone();
             match counts.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, count)) => *count += 1,
                 None => counts.push((key, 1)),
@@ -309,7 +309,7 @@ fn records_have_computed_keys_beside_rules_of_a_file() -> Result<(), Box<dyn std
             _ => None,
         })
         .build()?;
-    let mut engine = Engine::builder().rules(rules.clone()).pattern("root", &pattern).build()?;
+    let mut engine = Engine::builder().rules(&rules).pattern("root", &pattern).build()?;
     let mut outputs: Vec<Output<Record>> = Vec::new();
     for (second, path) in (0..).zip(["a/b", "a/c", "a/b", "d", "a"]) {
         engine.push(&hit(&rules, path, second), &mut outputs)?;

@@ -185,7 +185,7 @@ fn records(rows: &[Row], rules: &RuleSet) -> Vec<Record> {
 }
 
 fn engine(rules: &RuleSet, indexed: bool) -> Engine<Record> {
-    let builder = Engine::builder().rules(rules.clone());
+    let builder = Engine::builder().rules(&rules);
     let builder = if indexed { builder } else { builder.without_index() };
     builder.build().expect("they can be run")
 }
@@ -205,7 +205,7 @@ fn run(rules: &RuleSet, events: &[Record], indexed: bool) -> (Vec<String>, Stats
     let mut engine = engine(rules, indexed);
     let mut reported = Vec::new();
     push(&mut engine, events, &mut reported);
-    engine.finish(&mut reported).expect("no limit fails");
+    engine.end_time(&mut reported).expect("no limit fails");
     (shown(&reported), counted(&engine))
 }
 
@@ -241,10 +241,10 @@ proptest! {
     ) {
         let all = rules(&bodies);
         let events = records(&rows, &all);
-        let mut many = Engine::builder().rules(all.clone()).build().expect("they can be run");
+        let mut many = Engine::builder().rules(&all).build().expect("they can be run");
         let mut reported = Vec::new();
         push(&mut many, &events, &mut reported);
-        many.finish(&mut reported).unwrap();
+        many.end_time(&mut reported).unwrap();
         // Alone or among others a rule may notice sooner that time has passed; by then both have.
         let later = Timestamp::from_millis(1_000_000_000);
         let mut keys = 0;
@@ -257,12 +257,12 @@ proptest! {
                     *body = String::from("match");
                 }
             }
-            let mut engine = Engine::builder().rules(rules(&single)).build().expect("it can be run");
+            let mut engine = Engine::builder().rules(&rules(&single)).build().expect("it can be run");
             let mut alone = Vec::new();
             push(&mut engine, &events, &mut alone);
             engine.advance(later, &mut alone).unwrap();
             keys += engine.stats().keys;
-            engine.finish(&mut alone).unwrap();
+            engine.end_time(&mut alone).unwrap();
             let of_rule = |output: &&Output<Record>| match output {
                 Output::Match(found) => found.rule == rule.name,
                 Output::Timeout(timeout) => timeout.found.rule == rule.name,
@@ -272,7 +272,7 @@ proptest! {
             let alone: Vec<_> = alone.iter().filter(of_rule).cloned().collect();
             prop_assert_eq!(shown(&among), shown(&alone));
         }
-        let mut again = Engine::builder().rules(all).build().expect("they can be run");
+        let mut again = Engine::builder().rules(&all).build().expect("they can be run");
         push(&mut again, &events, &mut Vec::new());
         again.advance(later, &mut Vec::new()).unwrap();
         prop_assert_eq!(again.stats().keys, keys);
@@ -308,7 +308,7 @@ proptest! {
             });
             let open = (counted(&engine), verdicts);
             push(&mut engine, second, &mut reported);
-            engine.finish(&mut reported).unwrap();
+            engine.end_time(&mut reported).unwrap();
             (shown(&reported), open, counted(&engine))
         };
         prop_assert_eq!(outcome(true), outcome(false));
@@ -322,7 +322,7 @@ fn a_slot_is_left_as_soon_as_no_rule_holds_anything() {
     let rules = rules(&bodies);
     let row = |ty, gap| Row { ty, key: Some(1), number: Some(2), float: None, flags: 0, gap };
     let events = records(&[row("a", 0), row("b", 1000), row("a", 1000), row("c", 9000)], &rules);
-    let builder = Engine::builder().rules(rules).limit_partials(40);
+    let builder = Engine::builder().rules(&rules).limit_partials(40);
     let mut engine = builder.build().expect("they can be run");
     let mut reported = Vec::new();
     push(&mut engine, &events[..1], &mut reported);
@@ -332,7 +332,7 @@ fn a_slot_is_left_as_soon_as_no_rule_holds_anything() {
     push(&mut engine, &events[2..3], &mut reported);
     assert_eq!(engine.stats().keys, 40);
     push(&mut engine, &events[3..], &mut reported);
-    engine.finish(&mut reported).unwrap();
+    engine.end_time(&mut reported).unwrap();
     assert_eq!((engine.stats().keys, engine.stats().matches), (0, 40));
 }
 
@@ -379,7 +379,7 @@ fn partial_matches_go_on_where_rules_get_other_neighbours() {
                 [row("a", 7), row("c", 7), row("c", 1), row("c", 7), row("b", 7), row("c", 1)];
             let events = records(&rows, &load(before));
             let mut engine =
-                Engine::builder().rules(load(before)).build().expect("they can be run");
+                Engine::builder().rules(&load(before)).build().expect("they can be run");
             let mut reported = Vec::new();
             push(&mut engine, &events[..3], &mut reported);
             assert_eq!(reported.len(), 0);
@@ -389,7 +389,7 @@ fn partial_matches_go_on_where_rules_get_other_neighbours() {
             push(&mut engine, &events[3..], &mut reported);
             assert_eq!(reported.len(), 3 + both, "{before} then {after}");
             assert_eq!(engine.stats().keys, 0);
-            engine.finish(&mut reported).unwrap();
+            engine.end_time(&mut reported).unwrap();
             assert_eq!(reported.len(), 3 + both);
         }
     }

@@ -26,10 +26,10 @@ fn matches(rules: &str, events: &[Fields<'_>]) -> Vec<usize> {
     };
     let records: Vec<Record> = (0..).zip(events).map(record).collect();
     let run = |builder: kleene::stream::EngineBuilder<Record>| {
-        let mut engine = builder.rules(rules.clone()).sorted().build().unwrap();
+        let mut engine = builder.rules(&rules).in_order().build().unwrap();
         let mut outputs: Vec<Output<Record>> = Vec::new();
         engine.push_batch(&records, &mut outputs).unwrap();
-        engine.finish(&mut outputs).unwrap();
+        engine.end_time(&mut outputs).unwrap();
         let of_rule = |rule: &std::sync::Arc<kleene::hir::Rule>| {
             let is_it = |output: &&Output<Record>| match output {
                 Output::Match(found) => found.rule == rule.name,

@@ -58,7 +58,7 @@ fn run(matcher: &Matcher<Record>, events: &[Record]) -> Vec<(Vec<Output>, Vec<Pa
         }
     }
     let mut reported = Vec::new();
-    matcher.finish(&mut store, &mut key, &mut |outcome| reported.push(Output::of(&outcome)));
+    matcher.end_time(&mut store, &mut key, &mut |outcome| reported.push(Output::of(&outcome)));
     steps.push((reported, Vec::new()));
     matcher.clear(&mut store, &mut key);
     assert_eq!((store.event_count(), store.captured_bytes()), (0, 0), "nothing is left");

@@ -66,7 +66,7 @@ fn seen(
     events: &[Record],
     with: impl Fn(EngineBuilder<Record>) -> EngineBuilder<Record>,
 ) -> Seen {
-    let builder = with(Engine::builder().rules(rules.clone())).sorted();
+    let builder = with(Engine::builder().rules(&rules)).in_order();
     let mut engine: Engine<Record> = builder.build().expect("the rules fit");
     let mut reported: Vec<Output<Record>> = Vec::new();
     for event in events {
@@ -78,7 +78,7 @@ fn seen(
     }
     let shown = |output: &Output<Record>| match output {
         Output::Match(found) => {
-            let values = found.events.iter().map(|(_, event)| format!("{:?}", event.values()));
+            let values = found.captures.iter().map(|(_, event)| format!("{:?}", event.values()));
             Some(values.collect::<Vec<_>>().join(" "))
         }
         _ => None,
@@ -133,7 +133,7 @@ fn a_count_is_of_all_that_the_limit_allows() {
     let stream = events(&rules, "a1 a2 a3 a4 a5 b6");
     for (name, with) in STRATEGIES {
         let mut reported: Vec<Output<Record>> = Vec::new();
-        let builder = with(Engine::builder().rules(rules.clone())).sorted();
+        let builder = with(Engine::builder().rules(&rules)).in_order();
         let mut engine: Engine<Record> = builder.build().expect("the rules fit");
         engine.push_batch(&stream, &mut reported).expect("no limit fails");
         let counts: Vec<u64> = reported
@@ -179,7 +179,7 @@ fn what_the_compact_form_stands_for_is_counted() {
 fn the_graph_of_a_key_has_a_limit_of_its_own() {
     let rules = rules("match a as x -> any b{1.. any each} as y -> any c within 1h skip none");
     let events = events(&rules, &format!("a0 {}", "b1 a2 ".repeat(60)));
-    let builder = Engine::builder().rules(rules.clone()).sorted().limit_graph_nodes_per_key(40);
+    let builder = Engine::builder().rules(&rules).in_order().limit_graph_nodes_per_key(40);
     let mut engine: Engine<Record> = builder.build().expect("the rules fit");
     let mut reported: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&events, &mut reported).expect("no limit fails");
@@ -198,7 +198,7 @@ fn verdicts_count_what_goes_on() {
     let body = "match a as x -> any b{1.. any each} as y -> any c[v > 1] within 1h skip none";
     let (old, new) = (rules(body), rules(&body.replace("v > 1", "v > 2")));
     for (name, with) in STRATEGIES {
-        let builder = with(Engine::builder().rules(old.clone())).sorted();
+        let builder = with(Engine::builder().rules(&old)).in_order();
         let mut engine: Engine<Record> = builder.build().expect("the rules fit");
         let stream = events(&old, "a1 b1 b1 b1 a2");
         engine.push_batch(&stream, &mut kleene::stream::Ignore).expect("no limit fails");
@@ -214,7 +214,7 @@ fn verdicts_count_what_goes_on() {
 fn what_is_out_of_time_is_counted_until_it_is_swept() {
     let rules = rules("match a as x -> any b as y -> any c within 10s skip none");
     for (name, with) in STRATEGIES {
-        let builder = with(Engine::builder().rules(rules.clone())).sorted();
+        let builder = with(Engine::builder().rules(&rules)).in_order();
         let mut engine: Engine<Record> = builder.build().expect("the rules fit");
         let stream = events(&rules, "a1@0 a2@8 b3@9 c9@11");
         engine.push_batch(&stream, &mut kleene::stream::Ignore).expect("no limit fails");

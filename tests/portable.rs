@@ -167,12 +167,12 @@ mod versions {
             builder.source(Source::new("r.cep", rule)).build().unwrap()
         };
         let of_old = rules(RuleSet::builder().events::<old::Paid>());
-        let mut engine = Engine::<old::Paid>::builder().rules(of_old).build().unwrap();
+        let mut engine = Engine::<old::Paid>::builder().rules(&of_old).build().unwrap();
         let at = Timestamp::from_millis(5);
         engine.push(&old::Paid { order: 7, at }, &mut Ignore).unwrap();
         let of_more = rules(RuleSet::builder().events::<more::Paid>());
         let restored =
-            Engine::<more::Paid>::builder().rules(of_more).restore(&[&engine.snapshot()]);
+            Engine::<more::Paid>::builder().rules(&of_more).restore(&[&engine.snapshot()]);
         assert_eq!(restored.unwrap_err(), RestoreError::Event);
     }
 }
@@ -183,7 +183,7 @@ fn an_engine_goes_on_with_derived_events() {
         rule home { match login[labels.x < 0] as l -> created emit { tags: l.tags } }";
     let rules = RuleSet::builder().events::<Shop>().source(Source::new("shop.cep", rule));
     let rules = rules.build().unwrap();
-    let builder = || Engine::<Shop>::builder().rules(rules.clone());
+    let builder = || Engine::<Shop>::builder().rules(&rules);
     let at = |second: i64| Timestamp::from_millis(1000 * second);
     let mut seen = login();
     seen.session = 1;

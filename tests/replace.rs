@@ -41,7 +41,7 @@ fn event(engine: &Engine<Record>, second: i64, text: &str) -> Record {
 
 /// An engine that has seen `events`, one each second from 0 on.
 fn seen(rules: &RuleSet, events: &str) -> (Engine<Record>, Vec<Output<Record>>) {
-    let mut engine = Engine::builder().rules(rules.clone()).build().expect("they can be run");
+    let mut engine = Engine::builder().rules(&rules).build().expect("they can be run");
     let mut reported = Vec::new();
     push(&mut engine, 0, events, &mut reported);
     (engine, reported)
@@ -58,11 +58,11 @@ fn push(engine: &mut Engine<Record>, from: i64, events: &str, reported: &mut Vec
 fn shown(reported: &[Output<Record>]) -> Vec<String> {
     let found = |kind: &str, found: &kleene::stream::OwnedMatch<Record>| {
         let mut text = String::from(kind);
-        for (step, event) in &found.events {
+        for (step, event) in &found.captures {
             let n = event.field(FieldId::new(1));
             let _ = write!(text, " {step}{n}");
         }
-        let _ = write!(text, " @{}", found.end.as_millis() / 1000);
+        let _ = write!(text, " @{}", found.reported_at.as_millis() / 1000);
         text
     };
     reported
@@ -335,7 +335,7 @@ fn deadlines_that_events_say_are_read_from_them() {
         ))
         .unwrap()
     };
-    let mut engine: Engine<Record> = Engine::builder().rules(with("9s")).build().unwrap();
+    let mut engine: Engine<Record> = Engine::builder().rules(&with("9s")).build().unwrap();
     let mut reported = Vec::new();
     let at = ("at", Value::Time(Timestamp::from_millis(0)));
     let times = [("sla", Value::Duration(4000)), ("more", Value::Duration(6000))];
@@ -508,7 +508,7 @@ fn what_was_over_stays_over() {
         assert_eq!(engine.stats().partials, 1);
         engine.replace_rules(&rule(&format!("match a -> b  {clauses}"))).expect("it can be run");
         push(&mut engine, 10, "b2", &mut reported);
-        engine.finish(&mut reported).unwrap();
+        engine.end_time(&mut reported).unwrap();
         assert_eq!(shown(&reported), [""; 0], "{clauses}");
     }
 }
@@ -546,7 +546,7 @@ fn event_types_may_change() {
     .unwrap();
     let at = |second: i64| ("at", Value::Time(Timestamp::from_millis(1000 * second)));
     let mut engine: Engine<Record> =
-        Engine::builder().rules(old).out_of_order(Duration::from_secs(2)).build().unwrap();
+        Engine::builder().rules(&old).out_of_order(Duration::from_secs(2)).build().unwrap();
     let mut reported = Vec::new();
     let mut make = |engine: &mut Engine<Record>, ty, fields: Vec<(&str, Value)>| {
         let event = Record::from_fields(engine.schema(), ty, fields).unwrap();
@@ -561,7 +561,7 @@ fn event_types_may_change() {
     make(&mut engine, "a", vec![at(6), k()]);
     make(&mut engine, "z", vec![at(7), k()]);
     make(&mut engine, "b", vec![at(9), k(), ("extra", Value::Int(3))]);
-    engine.finish(&mut reported).unwrap();
+    engine.end_time(&mut reported).unwrap();
     let emitted: Vec<_> = reported
         .iter()
         .map(|reported| match reported {
@@ -604,7 +604,7 @@ fn rules_that_do_not_fit_the_events_are_refused_and_nothing_changes() {
     let own = Pattern::<A>::begin("x").followed_by("y").build().unwrap();
     let mut engine = Engine::builder()
         .pattern("own", &own)
-        .rules(rules("match a[n > 0] -> a[n > 1]"))
+        .rules(&rules("match a[n > 0] -> a[n > 1]"))
         .build()
         .unwrap();
     let mut reported = Vec::new();
@@ -627,7 +627,7 @@ fn rules_that_do_not_fit_the_events_are_refused_and_nothing_changes() {
     let matches: Vec<_> = reported
         .iter()
         .filter_map(|reported| match reported {
-            Output::Match(found) => Some((&*found.rule, found.start.as_millis() / 1000)),
+            Output::Match(found) => Some((&*found.rule, found.first_event_at.as_millis() / 1000)),
             _ => None,
         })
         .collect();
@@ -653,16 +653,16 @@ fn rule_text(pattern: &Pattern, clauses: &str) -> Option<String> {
 }
 
 fn engine(rules: &RuleSet) -> Option<Engine<Record>> {
-    Engine::builder().rules(rules.clone()).build().ok()
+    Engine::builder().rules(&rules).build().ok()
 }
 
 /// Returns the outputs without the rule's name and without what it emits.
 fn without_version(reported: &[Output<Record>]) -> Vec<String> {
     let found = |kind: &str, found: &kleene::stream::OwnedMatch<Record>| {
-        let events = found.events.iter().map(|(name, event)| {
+        let events = found.captures.iter().map(|(name, event)| {
             format!("{name}={:?}@{}", event.values(), event.time().as_millis())
         });
-        format!("{kind} {:?} at {}", events.collect::<Vec<_>>(), found.end.as_millis())
+        format!("{kind} {:?} at {}", events.collect::<Vec<_>>(), found.reported_at.as_millis())
     };
     reported
         .iter()
@@ -805,7 +805,7 @@ proptest! {
         let reported_so = format!("{key} # the same\n emit {{ reported: 1 }}");
         let reported_so = as_rules(&pattern.0, &reported_so).expect("it can report something");
         let start = || {
-            let engine = Engine::builder().rules(rules.clone());
+            let engine = Engine::builder().rules(&rules);
             engine.out_of_order(Duration::from_millis(lateness)).build().ok()
         };
         let (Some(mut plain), Some(mut live)) = (start(), start()) else { return Ok(()) };
@@ -826,8 +826,8 @@ proptest! {
                 break;
             }
         }
-        plain.finish(&mut expected).unwrap();
-        live.finish(&mut reported).unwrap();
+        plain.end_time(&mut expected).unwrap();
+        live.end_time(&mut reported).unwrap();
         prop_assert_eq!(without_version(&reported), without_version(&expected));
         let counts = |engine: &Engine<Record>| (engine.stats().partials, engine.stats().keys);
         prop_assert_eq!(counts(&live), counts(&plain));
@@ -867,8 +867,8 @@ proptest! {
                 break;
             }
         }
-        from_start.finish(&mut expected).unwrap();
-        live.finish(&mut reported).unwrap();
+        from_start.end_time(&mut expected).unwrap();
+        live.end_time(&mut reported).unwrap();
         let (expected, reported) = (without_version(&expected), without_version(&reported));
         if all_kept {
             prop_assert_eq!(reported, expected);
@@ -925,8 +925,8 @@ proptest! {
                 break;
             }
         }
-        plain.finish(&mut expected).unwrap();
-        live.finish(&mut reported).unwrap();
+        plain.end_time(&mut expected).unwrap();
+        live.end_time(&mut reported).unwrap();
         for name in ["a", "b"] {
             let of_rule = |reported: &[Output<Record>]| -> Vec<Output<Record>> {
                 let of_rule = reported.iter().filter(|reported| match reported {
@@ -977,9 +977,9 @@ proptest! {
         let not_reached = |engine: &Engine<Record>| -> Vec<String> {
             let partials = engine.collect_partials("r");
             let before = partials.iter().filter(|partial| {
-                !partial.is_complete() && partial.events().all(|(step, _)| step != name)
+                !partial.is_complete() && partial.captures().all(|(step, _)| step != name)
             });
-            before.map(|partial| format!("{:?}", partial.events().collect::<Vec<_>>())).collect()
+            before.map(|partial| format!("{:?}", partial.captures().collect::<Vec<_>>())).collect()
         };
         let before = not_reached(&live);
         let done = live.replace_rules(&new).expect("it differs in a condition");
@@ -1015,10 +1015,10 @@ proptest! {
             else {
                 continue;
             };
-            prop_assert!(found.end >= last, "{:?}", without_version(&reported));
-            last = found.end;
+            prop_assert!(found.reported_at >= last, "{:?}", without_version(&reported));
+            last = found.reported_at;
         }
-        live.finish(&mut reported).unwrap();
+        live.end_time(&mut reported).unwrap();
         prop_assert_eq!((live.stats().partials, live.stats().keys), (0, 0));
     }
 }

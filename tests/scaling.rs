@@ -33,9 +33,9 @@ fn time(text: &str) -> Duration {
     let once = || {
         let start = Instant::now();
         if let Ok(rules) = RuleSet::parse(text) {
-            let engine = Engine::<Record>::builder().rules(rules).build();
+            let engine = Engine::<Record>::builder().rules(&rules).build();
             if let Ok(mut engine) = engine {
-                engine.finish(&mut Ignore).expect("no limit fails");
+                engine.end_time(&mut Ignore).expect("no limit fails");
             }
         }
         start.elapsed()

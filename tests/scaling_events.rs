@@ -16,7 +16,7 @@ const EVENTS: &str = "event a { ts: time, k: int, v: int }\nevent b { ts: time, 
 fn builder(rule: &str) -> EngineBuilder<Record> {
     let text = format!("{EVENTS}rule r {{ key k  {rule} }}");
     let rules = RuleSet::parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
-    Engine::builder().rules(rules)
+    Engine::builder().rules(&rules)
 }
 
 fn event(ty: usize, at: i64, k: i64, v: i64) -> Record {
@@ -327,7 +327,7 @@ fn what_ends_at_once_is_what_ends_one_by_one() {
             );
             let Ok(rules) = RuleSet::parse(&text) else { continue };
             let run = |moments: &mut dyn Iterator<Item = i64>| {
-                let mut engine = Engine::builder().rules(rules.clone()).build().expect("it fits");
+                let mut engine = Engine::builder().rules(&rules).build().expect("it fits");
                 let mut reported: Vec<Output<Record>> = Vec::new();
                 for at in 0..40 {
                     engine.push(&event(0, at, 1, at), &mut reported).expect("it fits");

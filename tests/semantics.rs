@@ -78,23 +78,23 @@ fn run(example: &Example<'_>) -> Vec<(String, Timestamp)> {
     let text = format!("{TYPES}rule r {{\n{}}}\n", example.clauses);
     let rules = RuleSet::parse(&text)
         .unwrap_or_else(|error| panic!("docs/semantics.md:{}\n{error}", example.line));
-    let mut engine = Engine::builder().rules(rules.clone()).build().expect("it can be run");
+    let mut engine = Engine::builder().rules(&rules).build().expect("it can be run");
     let mut reported: Vec<Output<Record>> = Vec::new();
     for (position, text) in example.events.iter().enumerate() {
         engine.push(&event(text, position, &rules), &mut reported).expect("it is not finished");
     }
-    engine.finish(&mut reported).expect("no limit fails");
+    engine.end_time(&mut reported).expect("no limit fails");
     // What gives way is shown by its absence.
     reported.retain(|output| !matches!(output, Output::Suppressed(_) | Output::Overflowed(_)));
     reported
         .into_iter()
         .map(|output| match output {
             Output::Match(found) => {
-                (names(found.events.iter().map(|(_, event)| event), &rules), found.end)
+                (names(found.captures.iter().map(|(_, event)| event), &rules), found.reported_at)
             }
             Output::Timeout(timeout) => {
-                let events = timeout.found.events.iter().map(|(_, event)| event);
-                (format!("timeout {}", names(events, &rules)), timeout.found.end)
+                let events = timeout.found.captures.iter().map(|(_, event)| event);
+                (format!("timeout {}", names(events, &rules)), timeout.found.reported_at)
             }
             other => panic!("docs/semantics.md:{}: {other:?}", example.line),
         })

@@ -148,15 +148,15 @@ fn of_one_deadline(report: &str) -> Vec<(String, u64, String, Vec<i64>)> {
            report {report}  emit {{ sum: matches.sum(x.v) }} }}"
     ))
     .unwrap_or_else(|error| panic!("{error}"));
-    let mut engine = Stream::builder().rules(rules.clone()).build().expect("it can be run");
+    let mut engine = Stream::builder().rules(&rules).build().expect("it can be run");
     let mut found = Vec::new();
     let mut sink = on_match(|one: kleene::Match<'_, Record>| {
         let (mut listing, mut starts) = (one.set().listing(), Vec::new());
         while let Some(listed) = listing.next_match() {
-            assert_eq!(listed.events().len(), 2);
-            starts.push(listed.start().as_millis() / 1000);
+            assert_eq!(listed.captures().len(), 2);
+            starts.push(listed.first_event_at().as_millis() / 1000);
         }
-        let key = one.key().map(|(_, value)| value.to_string()).collect();
+        let key = one.key_values().map(|(_, value)| value.to_string()).collect();
         found.push((key, one.set().count(), one.to_record().to_string(), starts));
     });
     for (second, key, v) in

@@ -23,7 +23,7 @@ fn load(file: &Path) -> RuleSet {
 }
 
 fn builder(rules: &RuleSet, lateness: i64) -> EngineBuilder<Record> {
-    let builder = Engine::builder().rules(rules.clone());
+    let builder = Engine::builder().rules(&rules);
     builder.out_of_order(Duration::from_millis(lateness.unsigned_abs()))
 }
 
@@ -108,8 +108,8 @@ proptest! {
             live.push(event, &mut expected).expect("it has not ended");
             restored.push(event, &mut reported).expect("it has not ended");
         }
-        live.finish(&mut expected).unwrap();
-        restored.finish(&mut reported).unwrap();
+        live.end_time(&mut expected).unwrap();
+        restored.end_time(&mut reported).unwrap();
         prop_assert_eq!(reported, expected);
     }
 
@@ -207,7 +207,7 @@ fn what_older_versions_wrote_is_read() {
             }
             std::fs::write(&snapshot, engine.snapshot()).unwrap();
             let mut reported = Vec::new();
-            engine.finish(&mut reported).unwrap();
+            engine.end_time(&mut reported).unwrap();
             std::fs::write(file.with_extension("outputs"), shown(&reported)).unwrap();
         }
         let bytes = std::fs::read(&snapshot).unwrap();
@@ -222,7 +222,7 @@ fn what_older_versions_wrote_is_read() {
         }
         assert!(engine.stats().buffered > 0 && engine.stats().derived > 0);
         let mut reported = Vec::new();
-        engine.finish(&mut reported).unwrap();
+        engine.end_time(&mut reported).unwrap();
         let expected = std::fs::read_to_string(file.with_extension("outputs")).unwrap();
         assert_eq!(shown(&reported), expected, "{}", file.display());
     }
@@ -292,8 +292,8 @@ fn shards_are_engines_of_their_own_and_one_together() {
         merged.push(&event, &mut reported).unwrap();
         alone[usize::try_from(order % 3).unwrap()].push(&event, &mut apart).unwrap();
     }
-    whole.finish(&mut expected).unwrap();
-    merged.finish(&mut reported).unwrap();
+    whole.end_time(&mut expected).unwrap();
+    merged.end_time(&mut reported).unwrap();
     assert_eq!(reported, expected);
     assert!(expected.len() > 50, "{}", expected.len());
     // Engines of their own, brought to one time, are one again.
@@ -306,7 +306,7 @@ fn shards_are_engines_of_their_own_and_one_together() {
         .collect();
     let parts: Vec<&[u8]> = snapshots.iter().map(Vec::as_slice).collect();
     let (mut engine, _) = builder(&rules, 5000).restore(&parts).unwrap();
-    engine.finish(&mut apart).unwrap();
+    engine.end_time(&mut apart).unwrap();
     let ids = |reported: &[Output<Record>]| {
         let mut ids: Vec<_> = reported
             .iter()
@@ -341,8 +341,8 @@ fn changes_follow_a_base_and_are_as_big_as_what_changed() {
     assert_eq!(refused(&[refs[1]]), RestoreError::Unfounded(0));
     assert_eq!(refused(&[refs[0], refs[2]]), RestoreError::Unfounded(1));
     let (mut expected, mut reported) = (Vec::new(), Vec::new());
-    engine.finish(&mut expected).unwrap();
-    restored.finish(&mut reported).unwrap();
+    engine.end_time(&mut expected).unwrap();
+    restored.end_time(&mut reported).unwrap();
     assert_eq!(reported, expected);
     assert!(engine.snapshot_changes().is_none(), "the end of time needs another base");
 }
@@ -357,7 +357,7 @@ fn changes_hold_the_keys_that_once_has_ended_since() {
         rule special { match paid[order == 9999] once per rule }
         rule rare { match sent  suppress 20s }";
     let rules = RuleSet::parse(text).expect("it has no mistake");
-    let build = || Engine::<Record>::builder().rules(rules.clone());
+    let build = || Engine::<Record>::builder().rules(&rules);
     let mut engine = build().build().expect("it can be run");
     let end = |engine: &mut Engine<Record>, order: i64, second: i64| {
         let mut reported = Vec::new();
@@ -473,9 +473,8 @@ mod own_types {
              rule back { key user  match login[ok] -> login[not ok] within 1m }",
         )
         .unwrap();
-        let builder = |pattern: &Pattern<Login>| {
-            Engine::builder().pattern("guessed", pattern).rules(text.clone())
-        };
+        let builder =
+            |pattern: &Pattern<Login>| Engine::builder().pattern("guessed", pattern).rules(&text);
         let mut engine = builder(&guessed(2)).build().unwrap();
         for (user, ok, second) in [(1, false, 1), (2, true, 2), (1, false, 3)] {
             engine.push(&login(user, ok, second), &mut Ignore).unwrap();

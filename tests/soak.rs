@@ -54,7 +54,7 @@ fn event(rules: &RuleSet, number: u64) -> Record {
 #[test]
 fn memory_stays_flat() {
     let rules = RuleSet::parse(RULES).unwrap_or_else(|error| panic!("{error}"));
-    let builder = Engine::builder().rules(rules.clone()).out_of_order(Duration::from_secs(1));
+    let builder = Engine::builder().rules(&rules).out_of_order(Duration::from_secs(1));
     let mut engine = builder.build().unwrap();
     let (total, mut held, mut early, mut most) = (events(), 0_i64, 0, 0);
     let chunks = total / CHUNK;

@@ -177,14 +177,14 @@ fn line(output: &Output<Record>) -> String {
         Output::Timeout(timeout) => ("timeout", &timeout.found),
         _ => return String::new(),
     };
-    let events = found.events.iter().map(|(step, event)| {
+    let events = found.captures.iter().map(|(step, event)| {
         format!("{step} {:?} at {}", event.values().last(), event.time().as_millis())
     });
     let events: Vec<String> = events.collect();
     format!(
         "{kind} {:?} {} {:?} {}",
         found.key,
-        found.end.as_millis(),
+        found.reported_at.as_millis(),
         found.emit,
         events.join("; ")
     )
@@ -195,7 +195,7 @@ fn lines(outputs: &[Output<Record>]) -> Vec<String> {
 }
 
 fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
-    Engine::builder().rules(rules.clone())
+    Engine::builder().rules(&rules)
 }
 
 /// The outputs of one call of a shard, with their positions.
@@ -254,8 +254,8 @@ fn keys_by_step_report_what_is_written_out() {
                 }
                 assert_eq!(lines(&found), lines(&expected), "{body}\n{raws:#?}");
             }
-            one.finish(&mut found).expect("it ends");
-            other.finish(&mut expected).expect("it ends");
+            one.end_time(&mut found).expect("it ends");
+            other.end_time(&mut expected).expect("it ends");
             assert_eq!(lines(&found), lines(&expected), "{body}\n{raws:#?}");
             reported += found.len();
         }
@@ -281,9 +281,9 @@ fn shards_batches_and_keys_that_are_not_in_memory_change_nothing() {
                     shard.push(event, placed).expect("it goes on");
                 }));
             }
-            one.finish(&mut expected).expect("it ends");
+            one.end_time(&mut expected).expect("it ends");
             found.extend(merged(&mut shards, |shard, placed| {
-                shard.finish(placed).expect("it ends");
+                shard.end_time(placed).expect("it ends");
             }));
             expected.retain(|output| matches!(output, Output::Match(_) | Output::Timeout(_)));
             assert_eq!(found, expected, "{body}\n{raws:#?}");
@@ -292,7 +292,7 @@ fn shards_batches_and_keys_that_are_not_in_memory_change_nothing() {
             for some in events.chunks(1 + round) {
                 engine.push_batch(some, &mut batch).expect("it goes on");
             }
-            engine.finish(&mut batch).expect("it ends");
+            engine.end_time(&mut batch).expect("it ends");
             batch.retain(|output| matches!(output, Output::Match(_) | Output::Timeout(_)));
             assert_eq!(batch, expected, "{body}\n{raws:#?}");
             reported += expected.len();
@@ -435,10 +435,12 @@ fn the_builder_has_keys_by_step() {
         for (builder, found) in [builder(&rules), with_pattern].into_iter().zip(&mut found) {
             let mut engine = builder.build().expect("it can be run");
             engine.push_batch(&events, found).expect("it goes on");
-            engine.finish(found).expect("it ends");
+            engine.end_time(found).expect("it ends");
         }
         let line = |output: &Output<Record>| match output {
-            Output::Match(found) => format!("{:?} {:?} {}", found.key, found.events, found.end),
+            Output::Match(found) => {
+                format!("{:?} {:?} {}", found.key, found.captures, found.reported_at)
+            }
             _ => String::new(),
         };
         let [text, built] = found.map(|found| found.iter().map(line).collect::<Vec<_>>());

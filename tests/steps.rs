@@ -31,7 +31,7 @@ fn event(ty: usize, at: i64, v: i64) -> Record {
 fn line(output: &Output<Record>) -> String {
     match output {
         Output::Match(found) => {
-            let times = found.events.iter().map(|(_, event)| event.time().as_millis());
+            let times = found.captures.iter().map(|(_, event)| event.time().as_millis());
             format!("{:?}", times.collect::<Vec<_>>())
         }
         Output::Overflowed(what) => format!("!{what}"),
@@ -53,7 +53,7 @@ fn the_oldest_give_way_and_it_is_reported() {
     let events = [event(0, 1, 1), event(0, 2, 2), event(0, 3, 3), event(0, 4, 4), event(1, 5, 2)];
     let pairs = rules("match a -> b  skip none");
     let (lines, engine) =
-        reported(Engine::builder().rules(pairs).limit_steps_per_event(3), &events);
+        reported(Engine::builder().rules(&pairs).limit_steps_per_event(3), &events);
     let dropped = "!an event would take too many steps: 1 of the oldest partial matches of the rule \
                    `r` were dropped";
     assert_eq!(lines, [dropped, "[2, 5]", "[3, 5]", "[4, 5]"]);
@@ -64,7 +64,7 @@ fn the_oldest_give_way_and_it_is_reported() {
 fn the_limit_of_a_rule_comes_first() {
     let events = [event(0, 1, 1), event(0, 2, 2), event(0, 3, 3), event(1, 5, 2)];
     let pairs = rules("match a -> b  skip none  limit 2 partials drop newest");
-    let steps = |steps| Engine::builder().rules(pairs.clone()).limit_steps_per_event(steps);
+    let steps = |steps| Engine::builder().rules(&pairs).limit_steps_per_event(steps);
     let too_many = "!too many partial matches: 1 of the rule `r` were dropped";
     assert_eq!(reported(steps(2), &events).0, [too_many, "[1, 5]", "[2, 5]"]);
     let dropped = "!an event would take too many steps: 1 of the oldest partial matches of the rule \
@@ -95,7 +95,7 @@ fn what_is_read_again_counts() {
     ] {
         let rules = rules(&format!("match a[{condition}]{{1..}} as x -> b  skip none"));
         let builder = || {
-            let builder = Engine::builder().rules(rules.clone());
+            let builder = Engine::builder().rules(&rules);
             builder.limit_steps_per_event(12 * SEVERAL_BRANCHES)
         };
         let lines = reported(builder(), &events).0;
@@ -123,7 +123,7 @@ fn a_partial_match_gives_way_whole() {
     let whole = |lines: &[String]| lines.iter().any(|line| lone.contains(line));
     let mut seen = [false, false];
     for budget in 20..800 {
-        let builder = || Engine::builder().rules(rules.clone()).limit_steps_per_event(budget);
+        let builder = || Engine::builder().rules(&rules).limit_steps_per_event(budget);
         let (lines, engine) = reported(builder(), &events);
         let is_reported = whole(&lines);
         seen[usize::from(is_reported)] = true;
@@ -147,7 +147,7 @@ fn a_single_partial_match_leaves_no_half() {
     let events: Vec<Record> =
         [event(1, 1, 0)].into_iter().chain(loops).chain([event(0, 30, 7)]).collect();
     for (budget, open) in [(28, 0), (29, 0), (36, 0), (37, 1), (38, 1), (58, 1)] {
-        let builder = Engine::builder().rules(rules.clone()).limit_steps_per_event(budget);
+        let builder = Engine::builder().rules(&rules).limit_steps_per_event(budget);
         let (lines, mut engine) = reported(builder, &events);
         assert_eq!(
             (engine.stats().partials, lines.len()),
@@ -172,7 +172,7 @@ fn the_default_is_a_hundred_times_what_rules_need() {
         for file in rule_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
             let rules = RuleSet::from_path(&file).unwrap_or_else(|error| panic!("{error}"));
             let steps = made_up(&rules, &steps_of_tests(&rules), &mut dice);
-            let builder = Engine::builder().rules(rules).limit_steps_per_event(FEW);
+            let builder = Engine::builder().rules(&rules).limit_steps_per_event(FEW);
             let (mut engine, mut outputs) = (builder.build().expect("it fits"), Vec::new());
             for step in &steps {
                 if let Step::Push(event) = step {
@@ -188,7 +188,7 @@ fn the_default_is_a_hundred_times_what_rules_need() {
         let events = workload.generate(rules.schema(), 10_000, 1);
         // One doubles its partial matches with each event, on purpose.
         let most = if workload.id == "W7" { 100 * FEW } else { FEW };
-        let builder = Engine::builder().rules(rules).limit_steps_per_event(most);
+        let builder = Engine::builder().rules(&rules).limit_steps_per_event(most);
         let (mut engine, mut outputs) = (builder.build().expect("it fits"), Vec::new());
         engine.push_batch(&events, &mut outputs).expect("it fits");
         assert!(!outputs.iter().any(is_of_steps), "{}", workload.id);
@@ -202,7 +202,7 @@ fn is_of_steps(output: &Output<Record>) -> bool {
 /// The forms in which a budget must say the same: two strategies, restored, kept elsewhere.
 fn agree(rules: &RuleSet, budget: usize, steps: &[Step], dice: &mut Dice) -> Result<(), String> {
     let plain = || {
-        let builder = Engine::builder().rules(rules.clone());
+        let builder = Engine::builder().rules(&rules);
         // The compact form has fewer partial matches that could give way.
         let builder = builder.without_compact_strategy();
         Some(builder.out_of_order(Duration::from_secs(2)).limit_steps_per_event(budget))

@@ -125,12 +125,12 @@ fn the_planner_knows_the_workloads() {
 /// Returns the outputs for a generated stream.
 fn reported(workload: &Workload, rules: &RuleSet, general: bool, seed: u64) -> Vec<String> {
     let events = workload.generate(rules.schema(), 1500, seed);
-    let builder = workload.builder(rules.clone()).sorted();
+    let builder = workload.builder(rules.clone()).in_order();
     let builder = if general { builder.general_strategy() } else { builder };
     let mut engine: Engine<Record> = builder.build().expect("the rules fit");
     let mut reported: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&events, &mut reported).expect("no limit is reached");
-    engine.finish(&mut reported).expect("no limit fails");
+    engine.end_time(&mut reported).expect("no limit fails");
     reported.iter().map(|output| format!("{output:?}")).collect()
 }
 
@@ -156,12 +156,12 @@ fn limits_count_the_same() {
     let mut overflowed = Vec::new();
     for limit in 1..=6 {
         let [single, general] = [false, true].map(|general| {
-            let builder = workload.builder(rules.clone()).sorted().limit_partials_per_key(limit);
+            let builder = workload.builder(rules.clone()).in_order().limit_partials_per_key(limit);
             let builder = if general { builder.general_strategy() } else { builder };
             let mut engine: Engine<Record> = builder.build().expect("the rules fit");
             let mut reported: Vec<Output<Record>> = Vec::new();
             engine.push_batch(&events, &mut reported).expect("the newest give way");
-            engine.finish(&mut reported).unwrap();
+            engine.end_time(&mut reported).unwrap();
             (format!("{reported:?}"), engine.stats())
         });
         assert_eq!(single.0, general.0, "{limit}");
@@ -201,7 +201,7 @@ fn keys_with_many_partial_matches_report_the_same() {
         });
         let events: Vec<Record> = events.collect();
         let [single, general] = [false, true].map(|general| {
-            let builder = Engine::builder().rules(rules.clone()).sorted();
+            let builder = Engine::builder().rules(&rules).in_order();
             let builder = if general { builder.general_strategy() } else { builder };
             let mut engine: Engine<Record> = builder.build().expect("the rules fit");
             let (mut reported, mut open) = (Vec::<Output<Record>>::new(), Vec::new());
@@ -209,7 +209,7 @@ fn keys_with_many_partial_matches_report_the_same() {
                 engine.push_batch(some, &mut reported).expect("there is no limit");
                 open.push((engine.stats().partials, engine.stats().peak_partials));
             }
-            engine.finish(&mut reported).unwrap();
+            engine.end_time(&mut reported).unwrap();
             (format!("{reported:?}"), engine.stats(), open)
         });
         assert!(single.1.peak_partials > 30, "{body}: {:?}", single.1);
@@ -223,7 +223,7 @@ fn keys_with_many_partial_matches_report_the_same() {
 fn open(engine: &Engine<Record>) -> String {
     let mut open = String::new();
     for partial in engine.collect_partials("r") {
-        let events: Vec<_> = partial.events().collect();
+        let events: Vec<_> = partial.captures().collect();
         let (awaits, deadline) = (partial.awaits().collect::<Vec<_>>(), partial.deadline());
         let _ = writeln!(open, "{events:?} {awaits:?} {deadline:?}");
     }
@@ -265,7 +265,7 @@ fn suffixes_go_on_when_their_representative_is_gone() {
         });
         let events: Vec<Record> = events.collect();
         let builder = |general| {
-            let builder = Engine::builder().rules(rules.clone()).sorted();
+            let builder = Engine::builder().rules(&rules).in_order();
             if general { builder.general_strategy() } else { builder }
         };
         let new = |general| -> Engine<Record> { builder(general).build().expect("the rules fit") };
@@ -308,7 +308,7 @@ fn suffixes_go_on_when_their_representative_is_gone() {
 fn suffixes_take_no_memory() {
     let body = "match a as s -> next a[v < prev.v]{1.. next greedy} as t -> next a as u within 1s";
     let rules = RuleSet::parse(&format!("{EVENTS}rule r {{ key k {body} }}")).expect(body);
-    let builder = || Engine::builder().rules(rules.clone()).sorted();
+    let builder = || Engine::builder().rules(&rules).in_order();
     let mut engine: Engine<Record> = builder().build().expect("the rules fit");
     let mut reported: Vec<Output<Record>> = Vec::new();
     for at in 0..3000 {

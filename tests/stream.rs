@@ -8,6 +8,7 @@ mod equal_keys;
 mod idle_keys;
 mod key_by;
 mod many_rules;
+mod outputs;
 mod replace;
 mod snapshot;
 mod step_keys;

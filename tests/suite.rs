@@ -216,9 +216,10 @@ fn by_engine(rules: &RuleSet, rule: &Rule, steps: &Steps) -> Vec<String> {
 
     impl Lines {
         fn add(&mut self, reported: &Match<'_, Record>, is_match: bool) {
-            let key = format!("{:?}", reported.key().map(|(_, value)| value).collect::<Vec<_>>());
-            let events = reported.events().map(|(step, event)| (&**step, event));
-            self.0.push(line(is_match, reported.end(), &key, events));
+            let key =
+                format!("{:?}", reported.key_values().map(|(_, value)| value).collect::<Vec<_>>());
+            let events = reported.captures().map(|(step, event)| (&**step, event));
+            self.0.push(line(is_match, reported.reported_at(), &key, events));
         }
     }
 
@@ -234,7 +235,7 @@ fn by_engine(rules: &RuleSet, rule: &Rule, steps: &Steps) -> Vec<String> {
 
     let mut engine = Engine::builder()
         .rule(rules.schema().clone(), rule.clone().into())
-        .sorted()
+        .in_order()
         .build()
         .expect("the rule can be run");
     let mut all = Vec::new();

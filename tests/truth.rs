@@ -139,7 +139,7 @@ impl Inputs {
     /// refuses the rule.
     fn ready(&self) -> Option<(RuleSet, Vec<Record>)> {
         let rules = RuleSet::parse(&self.text(Edit::default())?).ok()?;
-        let mut engine = Engine::builder().rules(rules.clone()).build().ok()?;
+        let mut engine = Engine::builder().rules(&rules).build().ok()?;
         let mut events = Vec::new();
         for event in self.records() {
             engine.push(&event, &mut Vec::new()).ok()?;
@@ -192,7 +192,7 @@ fn number(event: &Record) -> i64 {
 }
 
 fn captures(found: &OwnedMatch<Record>) -> Vec<Capture> {
-    found.events.iter().map(|(step, event)| (step.to_string(), number(event))).collect()
+    found.captures.iter().map(|(step, event)| (step.to_string(), number(event))).collect()
 }
 
 /// A match or timeout, reported or not, with its kind.

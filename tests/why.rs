@@ -40,7 +40,7 @@ fn typed(key: &[(Arc<str>, Value)]) -> Vec<String> {
 /// Follows each key that an engine reported something of; gives how many there were.
 #[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration>) -> usize {
-    let builder = Engine::builder().rules(rules.clone());
+    let builder = Engine::builder().rules(&rules);
     let builder = match late {
         Some(late) => builder.out_of_order(late),
         None => builder,
@@ -63,7 +63,7 @@ fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration
             }
         }
     }
-    if engine.finish(&mut reported).is_err() {
+    if engine.end_time(&mut reported).is_err() {
         return 0;
     }
     let found = reported.iter().filter_map(|output| match output {
@@ -75,7 +75,7 @@ fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration
     });
     let found: Vec<_> = found
         .filter(|(_, found)| *found.rule == *test.rule)
-        .map(|(kind, found)| (typed(&found.key), kind, found.end, found.emit.clone()))
+        .map(|(kind, found)| (typed(&found.key), kind, found.reported_at, found.emit.clone()))
         .collect();
     let keys: BTreeSet<Vec<String>> = found.iter().map(|(key, ..)| key.clone()).collect();
     let limited = rules.rule(&test.rule).expect("it is there").limit.is_some();
@@ -91,7 +91,7 @@ fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration
                 Input::Advance(to) => tracer.advance(*to),
             }
         }
-        tracer.finish();
+        tracer.end_time();
         let effects = tracer.entries().flat_map(|entry| &entry.effects);
         let mut reported: Vec<_> = effects
             .filter_map(|effect| effect.reported.as_ref())

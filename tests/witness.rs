@@ -275,7 +275,7 @@ impl Search<'_> {
     /// True if there is a match when the stream ends.
     fn finish(&self, node: &Node) -> bool {
         let (mut store, mut key, mut is_match) = (node.store.clone(), node.key.clone(), false);
-        self.matcher.finish(&mut store, &mut key, &mut |reported| {
+        self.matcher.end_time(&mut store, &mut key, &mut |reported| {
             is_match |= reported.kind() == OutcomeKind::Match;
         });
         is_match
@@ -385,11 +385,10 @@ fn progress(open: &Open<'_, Record>) -> usize {
 
 /// True if the engine reports a match of the stream.
 fn engine_matches(rules: &RuleSet, events: &[Record]) -> bool {
-    let mut engine =
-        Engine::builder().rules(rules.clone()).sorted().build().expect("it is accepted");
+    let mut engine = Engine::builder().rules(&rules).in_order().build().expect("it is accepted");
     let mut outputs: Vec<Output<Record>> = Vec::new();
     engine.push_batch(events, &mut outputs).expect("nothing fails");
-    engine.finish(&mut outputs).expect("no limit fails");
+    engine.end_time(&mut outputs).expect("no limit fails");
     outputs.iter().any(|output| matches!(output, Output::Match(_)))
 }
 

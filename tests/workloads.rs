@@ -55,7 +55,7 @@ fn many_rules_find_what_each_finds_alone() {
         let builder = Engine::builder().rule(schema, rule.clone());
         let mut engine = builder.build().unwrap();
         engine.push_batch(&events, &mut Ignore).unwrap();
-        engine.finish(&mut Ignore).unwrap();
+        engine.end_time(&mut Ignore).unwrap();
         alone.matches += engine.stats().matches;
     }
     assert_eq!(together, alone);

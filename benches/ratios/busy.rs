@@ -72,7 +72,7 @@ fn run(
     report: &mut Report,
 ) -> (Duration, u64, Counter) {
     let mut engine: Engine<Record> =
-        Engine::builder().rules(rules.clone()).sorted().build().expect("it can be run");
+        Engine::builder().rules(&rules).in_order().build().expect("it can be run");
     let (mut took, mut count, mut counter) = (Duration::ZERO, 0, Counter::default());
     for batch in events {
         let start = Instant::now();
@@ -81,7 +81,7 @@ fn run(
         count += batch.len() as u64;
     }
     let start = Instant::now();
-    engine.finish(&mut counter).expect("no limit fails");
+    engine.end_time(&mut counter).expect("no limit fails");
     let overflowed = engine.stats().overflowed;
     if overflowed > 0 {
         report.wrong.push(format!("busy keys: {overflowed} gave way"));

@@ -164,7 +164,7 @@ fn compile(options: &Options, report: &mut Report) -> Result<(), String> {
         .map(|_| {
             let (took, built) = time(|| {
                 let rules = RuleSet::parse(&text).ok()?;
-                Engine::<Record>::builder().rules(rules).build().ok()
+                Engine::<Record>::builder().rules(&rules).build().ok()
             });
             if built.is_none() {
                 report.wrong.push(format!("W8: {rules} rules make no engine"));

@@ -89,7 +89,7 @@ pub(crate) fn by_kind_of_rule(options: &Options, report: &mut Report) -> Result<
         }
         stream.sort_by_key(Event::time);
         let mut engine: Engine<Record> =
-            Engine::builder().rules(rules).build().expect("the rules run");
+            Engine::builder().rules(&rules).build().expect("the rules run");
         let held = allocation_counter::measure(|| measure::push(&mut engine, &stream));
         let stats = engine.stats();
         if stats.keys != keys.unsigned_abs() {

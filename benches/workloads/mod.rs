@@ -154,7 +154,7 @@ impl Workload {
     /// The start of an engine for these rules. W7 is there to show what becomes of many partial
     /// matches: it gets more than the usual limit allows.
     pub fn builder(&self, rules: RuleSet) -> EngineBuilder<Record> {
-        let builder = Engine::builder().rules(rules);
+        let builder = Engine::builder().rules(&rules);
         if self.id == "W7" {
             builder
                 .limit_partials_per_key(1 << 26)
@@ -170,7 +170,7 @@ impl Workload {
     /// # Panics
     /// If the rules are wrong.
     pub fn engine(&self, rules: RuleSet) -> Engine<Record> {
-        match self.builder(rules).sorted().build() {
+        match self.builder(rules).in_order().build() {
             Ok(engine) => engine,
             Err(error) => panic!("{}: {error}", self.id),
         }
@@ -200,7 +200,7 @@ pub fn read(path: &Path, schema: &Schema) -> Result<Vec<Record>, String> {
 /// If the engine was finished before.
 pub fn run(engine: &mut Engine<Record>, events: &[Record]) -> Counts {
     engine.push_batch(events, &mut Ignore).expect("a new engine takes events");
-    engine.finish(&mut Ignore).expect("no limit fails");
+    engine.end_time(&mut Ignore).expect("no limit fails");
     let stats = engine.stats();
     Counts { matches: stats.matches, timeouts: stats.timeouts }
 }

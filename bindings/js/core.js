@@ -242,8 +242,12 @@ export class Engine extends Held {
     return outputs(this._call((raw) => raw.advance(millis)));
   }
 
-  finish() {
-    return outputs(this._call((raw) => raw.finish()));
+  endInput() {
+    return outputs(this._call((raw) => raw.endInput()));
+  }
+
+  endTime() {
+    return outputs(this._call((raw) => raw.endTime()));
   }
 
   snapshot() {

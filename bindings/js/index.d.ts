@@ -39,7 +39,7 @@ export function memorySize(): number;
  * - `options`: an option or argument has no meaning: an unknown rule, a key that is none.
  * - `limit`: a rule said `limit .. fail` and was exceeded, or the input is larger than allowed.
  * - `snapshot`: bytes that are no snapshot, or one of other rules.
- * - `closed`: the object was freed, or its stream was finished.
+ * - `closed`: the object was freed, or its time has ended.
  * - `broken`: the module trapped (out of memory, or a defect of Kleene). Nothing of it is used any
  *   more: every later call fails in this way until `init` has loaded it anew.
  */
@@ -409,8 +409,10 @@ export class Engine {
   pushAll(events: Events): (Output | LimitReached)[];
   /** No event at or before this moment comes any more: a time in ms, or a `Date`. */
   advance(to: number | Date): (Output | LimitReached)[];
-  /** No event comes any more: what waits for time is reported. Then only reading is left. */
-  finish(): (Output | LimitReached)[];
+  /** The input ends for now, as a file does: time moves to the newest event. Later events go on. */
+  endInput(): (Output | LimitReached)[];
+  /** Time ends: every deadline passes. Then only reading is left. */
+  endTime(): (Output | LimitReached)[];
   snapshot(): Uint8Array;
   /** An engine that goes on where the snapshot was taken. The rules may have changed since. */
   static restore(rules: string, snapshot: Uint8Array | ArrayBuffer, options?: EngineOptions): Engine;

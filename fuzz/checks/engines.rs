@@ -118,7 +118,7 @@ fn by_engine(indexed: bool, pattern: &Built, events: &[Record], expected: &Expec
     for event in &events[..expected.with_event.len()] {
         engine.push(event, &mut outputs).expect("it is not finished");
     }
-    let _ = engine.finish(&mut outputs);
+    let _ = engine.end_time(&mut outputs);
     let expected: Vec<Line> = expected
         .with_event
         .iter()
@@ -143,10 +143,12 @@ type Line = (bool, Timestamp, Vec<(Arc<str>, Record)>, u64);
 /// The matches and timeouts of what an engine reported.
 fn lines(outputs: &[Output<Record>]) -> Vec<Line> {
     let line = |output: &Output<Record>| match output {
-        Output::Match(found) => Some((true, found.end, found.events.clone(), found.count)),
+        Output::Match(found) => {
+            Some((true, found.reported_at, found.captures.clone(), found.count))
+        }
         Output::Timeout(timeout) => {
             let found = &timeout.found;
-            Some((false, found.end, found.events.clone(), found.count))
+            Some((false, found.reported_at, found.captures.clone(), found.count))
         }
         _ => None,
     };

@@ -45,7 +45,7 @@ pub(crate) fn check(data: &[u8]) {
     let Ok(mut engine) = builder().build() else { return };
     let mut expected = Vec::new();
     engine.push_batch(&sorted, &mut expected).expect("it is not finished");
-    let _ = engine.finish(&mut expected);
+    let _ = engine.end_time(&mut expected);
 
     let late = builder().out_of_order(Duration::from_millis(BOUND as u64));
     let mut engine = late.build().expect("it was built before");
@@ -60,7 +60,7 @@ pub(crate) fn check(data: &[u8]) {
         let passed = batch.last().map_or(0, |event| event.time().as_millis());
         let _ = engine.advance(Timestamp::from_millis(passed - 2 * millis(BOUND)), &mut reported);
     }
-    let _ = engine.finish(&mut reported);
+    let _ = engine.end_time(&mut reported);
     assert_eq!(reported, expected, "{pattern:?} over {stream:?} as {arriving:?}");
     assert_eq!(engine.stats().late, 0);
 }

@@ -43,7 +43,7 @@ pub(crate) fn check(data: &[u8]) {
     let sets = [first, second, third, together(&[&kept]).expect("it is in the others")];
     let is_exact = sets.iter().all(counts_partials_exactly);
     let engine = |rules: &RuleSet| {
-        let builder = Engine::builder().rules(rules.clone());
+        let builder = Engine::builder().rules(&rules);
         builder.limit_partials_per_key(MOST_PARTIALS).build().ok()
     };
     let (Some(mut plain), Some(mut live)) = (engine(&sets[3]), engine(&sets[0])) else { return };
@@ -59,8 +59,8 @@ pub(crate) fn check(data: &[u8]) {
         plain.push(event, &mut expected).expect("no limit fails");
         live.push(event, &mut reported).expect("no limit fails");
     }
-    let _ = plain.finish(&mut expected);
-    let _ = live.finish(&mut reported);
+    let _ = plain.end_time(&mut expected);
+    let _ = live.end_time(&mut reported);
     assert_eq!(of_same(&reported), of_same(&expected), "{kept}\n{other}\nover {stream:?}");
 }
 

@@ -60,9 +60,9 @@ pub(crate) fn check(data: &[u8]) {
         assert_eq!(reported, Ok(expected), "{}", context());
     }
     let mut expected = Vec::new();
-    let _ = engine.finish(&mut expected);
+    let _ = engine.end_time(&mut expected);
     let reported = together(&mut shards, |shard, sink| {
-        let _ = shard.finish(sink);
+        let _ = shard.end_time(sink);
         Ok(())
     });
     assert_eq!(reported, Ok(expected), "{}", context());

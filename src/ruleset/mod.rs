@@ -70,7 +70,28 @@ impl RuleSet {
     /// # Errors
     /// [`RulesError`] with every mistake of the text.
     pub fn parse(text: &str) -> Result<RuleSet, RulesError> {
-        RuleSet::load([Source::new("<rules>", text)])
+        RuleSet::builder().text(text).build()
+    }
+
+    /// Parses the rules of a text over events of the Rust type `E`, which derives
+    /// [`Event`](macro@crate::Event). The text needs no `event` items: `E` declares them.
+    ///
+    /// # Errors
+    /// [`RulesError`] with every mistake of the text.
+    ///
+    /// ```
+    /// use kleene::{Engine, Event, RuleSet, Timestamp};
+    ///
+    /// #[derive(Clone, Event)]
+    /// struct Login { user: String, ok: bool, at: Timestamp }
+    ///
+    /// let text = "rule guessed { key user  match login[not ok]{3} -> login[ok]  within 1m }";
+    /// let rules = RuleSet::parse_for::<Login>(text)?;
+    /// let engine = Engine::<Login>::builder().rules(&rules).build()?;
+    /// # Ok::<(), kleene::Error>(())
+    /// ```
+    pub fn parse_for<E: Event>(text: &str) -> Result<RuleSet, RulesError> {
+        RuleSet::builder().events::<E>().text(text).build()
     }
 
     /// Reads the rules of a file. The file may name other files in its folder and below;
@@ -246,7 +267,13 @@ impl fmt::Debug for RuleSetBuilder<'_> {
 }
 
 impl<'l> RuleSetBuilder<'l> {
-    /// Adds rule text.
+    /// Adds rule text without a name of its own; [`source`](RuleSetBuilder::source) gives it one.
+    #[must_use]
+    pub fn text(self, text: &str) -> Self {
+        self.source(Source::new("<rules>", text))
+    }
+
+    /// Adds rule text with the name that diagnostics show.
     #[must_use]
     pub fn source(mut self, source: Source) -> Self {
         self.inputs.push(Input::Source(source));
@@ -261,7 +288,6 @@ impl<'l> RuleSetBuilder<'l> {
     /// [schema](Event::schema), as [`Record`](crate::Record) is, declares nothing.
     ///
     /// ```
-    /// use kleene::diagnostic::Source;
     /// use kleene::{Engine, Event, RuleSet, Timestamp};
     ///
     /// #[derive(Clone, Event)]
@@ -271,9 +297,8 @@ impl<'l> RuleSetBuilder<'l> {
     /// }
     ///
     /// let text = "rule unpaid { key order  match created -> not paid for 1h  emit { order } }";
-    /// let source = Source::new("shop.cep", text);
-    /// let rules = RuleSet::builder().events::<Shop>().source(source).build()?;
-    /// let engine = Engine::<Shop>::builder().rules(rules).build()?;
+    /// let rules = RuleSet::builder().events::<Shop>().text(text).build()?;
+    /// let engine = Engine::<Shop>::builder().rules(&rules).build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

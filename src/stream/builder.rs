@@ -39,14 +39,14 @@ use crate::time::duration_to_millis;
 ///     Record::from_fields(rules.schema(), "paid", [("at", at.into())])
 /// };
 /// let mut engine = Engine::builder()
-///     .rules(rules.clone())
+///     .rules(&rules)
 ///     .out_of_order(Duration::from_secs(5))
 ///     .limit_partials(1_000_000)
 ///     .build()?;
 /// for second in [10, 7, 3] {
 ///     engine.push(&paid(second)?, &mut Ignore)?;
 /// }
-/// engine.finish(&mut Ignore)?;
+/// engine.end_time(&mut Ignore)?;
 /// // Seven seconds behind is more than five.
 /// assert_eq!((engine.stats().events, engine.stats().late, engine.stats().matches), (3, 1, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -104,9 +104,8 @@ impl<E: Event> EngineBuilder<E> {
     /// lack a type that a pattern names, lack a field that a rule reads, or declare the field with
     /// another type.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "a handle that is cheap to clone")]
-    pub fn rules(mut self, rules: RuleSet) -> Self {
-        self.rules.extend(RuleSpec::of(&rules));
+    pub fn rules(mut self, rules: &RuleSet) -> Self {
+        self.rules.extend(RuleSpec::of(rules));
         self
     }
 
@@ -144,7 +143,7 @@ impl<E: Event> EngineBuilder<E> {
     /// [sources](Engine::source), the events of each source are in order, and the engine buffers
     /// events to merge the sources.
     #[must_use]
-    pub fn sorted(mut self) -> Self {
+    pub fn in_order(mut self) -> Self {
         self.strategy = WatermarkStrategy::Sorted;
         self
     }
@@ -443,7 +442,7 @@ impl<E: Portable> EngineBuilder<E> {
     ///     let at = Timestamp::from_millis(1000 * second);
     ///     Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at.into())])
     /// };
-    /// let builder = Engine::builder().rules(rules.clone());
+    /// let builder = Engine::builder().rules(&rules);
     /// let mut engine = builder.cold_store(Elsewhere::default(), 100).build()?;
     /// for order in 0..10_000 {
     ///     engine.push(&event("paid", order, order)?, &mut Ignore)?;
@@ -496,8 +495,7 @@ mod tests {
     #[test]
     fn engines_of_a_rule_set_share_its_automata() {
         let rules = RuleSet::parse(RULES).expect("they are right");
-        let build =
-            || EngineBuilder::<Record>::new().rules(rules.clone()).build().expect("they fit");
+        let build = || EngineBuilder::<Record>::new().rules(&rules).build().expect("they fit");
         let compiled: Vec<_> = (0..2)
             .filter_map(|number| {
                 Some(Arc::as_ptr(
@@ -508,8 +506,7 @@ mod tests {
         assert_eq!(compiled.len(), 2);
         let (one, other) = (build(), build());
         assert_eq!((programs(&one), programs(&other)), (compiled.clone(), compiled.clone()));
-        let shards =
-            EngineBuilder::<Record>::new().rules(rules.clone()).shards(2).expect("they fit");
+        let shards = EngineBuilder::<Record>::new().rules(&rules).shards(2).expect("they fit");
         assert_eq!(shards.len(), 2);
         let some = EngineBuilder::<Record>::new().rules_where(&rules, |rule| &*rule.name == "two");
         assert_eq!(programs(&some.build().expect("it fits")), compiled[1..]);
@@ -523,20 +520,19 @@ mod tests {
     #[test]
     fn engines_over_a_rust_type_share_the_automata_of_that_type() {
         let rules = RuleSet::parse(RULES).expect("they are right");
-        let build = || EngineBuilder::<Shop>::new().rules(rules.clone()).build().expect("they fit");
+        let build = || EngineBuilder::<Shop>::new().rules(&rules).build().expect("they fit");
         let before = rules.memory_usage();
         let (one, other) = (build(), build());
         assert_eq!(programs(&one), programs(&other));
         assert!(rules.memory_usage() > before, "the set keeps what it has compiled");
-        let records =
-            EngineBuilder::<Record>::new().rules(rules.clone()).build().expect("they fit");
+        let records = EngineBuilder::<Record>::new().rules(&rules).build().expect("they fit");
         assert_ne!(programs(&one), programs(&records));
         // Types that the Rust type has declared have its numbers.
         let text =
             crate::diagnostic::Source::new("shop.cep", RULES.lines().skip(2).collect::<String>());
         let own = RuleSet::builder().events::<Shop>().source(text).build().expect("they are right");
         let before = own.memory_usage();
-        EngineBuilder::<Shop>::new().rules(own.clone()).build().expect("they fit");
+        EngineBuilder::<Shop>::new().rules(&own).build().expect("they fit");
         assert_eq!(own.memory_usage(), before);
     }
 

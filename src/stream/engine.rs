@@ -10,9 +10,9 @@ use crate::schema::Schema;
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::ingest::watermark::SourceId;
-use crate::stream::output::matched::{Output, Partial, RuleInfo};
 use crate::stream::output::receiver::{Plain, Receiver};
 use crate::stream::output::sink::Sink;
+use crate::stream::output::{matched::RuleInfo, owned::Output, partial::Partial};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
@@ -25,18 +25,17 @@ use crate::time::Timestamp;
 /// #[derive(Clone, Event)]
 /// struct Login { user: String, ok: bool, at: Timestamp }
 ///
-/// let rules = RuleSet::parse(
-///     "event login { user: string, ok: bool, at: time }
-///      rule guessed { key user  match login[not ok]{2} -> login[ok]  within 1m }",
+/// let rules = RuleSet::parse_for::<Login>(
+///     "rule guessed { key user  match login[not ok]{2} -> login[ok]  within 1m }",
 /// )?;
-/// let mut engine = Engine::builder().rules(rules).build()?;
+/// let mut engine = Engine::builder().rules(&rules).build()?;
 /// let mut found = Vec::new();
-/// let mut sink = on_match(|guessed| found.push(guessed.end()));
+/// let mut sink = on_match(|guessed| found.push(guessed.reported_at()));
 /// for (second, ok) in [(1, false), (2, false), (3, true)] {
 ///     let at = Timestamp::from_millis(1000 * second);
 ///     engine.push(&Login { user: "ann".into(), ok, at }, &mut sink)?;
 /// }
-/// engine.finish(&mut sink)?; // no event comes any more: what waits for time is reported
+/// engine.end_time(&mut sink)?; // no event comes any more: what waits for time is reported
 /// assert_eq!(found, [Timestamp::from_millis(3000)]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -89,7 +88,7 @@ impl<E: Event> Engine<E> {
     /// Pushes an event of the only source. A defect of the event itself is reported to the sink.
     ///
     /// # Errors
-    /// [`PushError`] after [`finish`](Engine::finish), after a key exceeded a rule's `limit ...
+    /// [`PushError`] after [`end_time`](Engine::end_time), after a key exceeded a rule's `limit ...
     /// fail`, and after a [cold store](crate::stream::ColdStore) failed. The engine then does no
     /// more work, and every later push fails in the same way.
     #[inline]
@@ -152,13 +151,10 @@ impl<E: Event> Engine<E> {
     /// #[derive(Clone, Event)]
     /// struct Login { user: String, ok: bool, at: Timestamp }
     ///
-    /// let rules = RuleSet::parse(
-    ///     "event login { user: string, ok: bool, at: time }
-    ///      rule guessed {
-    ///        key user  match login[not ok]{2} -> login[ok]  within 1m  emit { user }
-    ///      }",
+    /// let rules = RuleSet::parse_for::<Login>(
+    ///     "rule guessed { key user  match login[not ok]{2} -> login[ok]  within 1m  emit { user } }",
     /// )?;
-    /// let mut engine = Engine::builder().rules(rules).build()?;
+    /// let mut engine = Engine::builder().rules(&rules).build()?;
     /// let login = |ok, second: i64| {
     ///     Login { user: "ann".into(), ok, at: Timestamp::from_millis(1000 * second) }
     /// };
@@ -250,30 +246,62 @@ impl<E: Event> Engine<E> {
         self.ingest.set_idle(source, &mut Plain(sink))
     }
 
-    /// Ends the stream: releases all buffered events, fires all deadlines and reports their
-    /// outputs. Every later push fails. A second `finish` does nothing.
+    /// Ends the input for now, as at the end of a file: releases all buffered events, and moves time
+    /// to the newest event. Deadlines after that event stay open, and later events go on from there.
+    /// An event that is not newer is late.
+    ///
+    /// The end of an input is not the end of time: a `not` that still waits may be violated by the
+    /// next input. [`end_time`](Engine::end_time) ends both.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`push`](Engine::push). Time then stands still.
+    ///
+    /// ```
+    /// use kleene::stream::Output;
+    /// use kleene::{Engine, Record, RuleSet, Timestamp};
+    ///
+    /// let rules = RuleSet::parse(
+    ///     "event paid { at: time }  event sent { at: time }
+    ///      rule unsent { match paid -> not sent for 1h }",
+    /// )?;
+    /// let mut engine = Engine::builder().rules(&rules).build()?;
+    /// let mut outputs: Vec<Output<Record>> = Vec::new();
+    /// let at = Timestamp::from_millis(0);
+    /// engine.push(&Record::from_fields(rules.schema(), "paid", [("at", at.into())])?, &mut outputs)?;
+    /// engine.end_input(&mut outputs)?;
+    /// assert_eq!(outputs.len(), 0); // `sent` may come in the next file
+    /// engine.end_time(&mut outputs)?;
+    /// assert_eq!(outputs.len(), 1);
+    /// # Ok::<(), kleene::Error>(())
+    /// ```
+    pub fn end_input<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
+        self.ingest.end_input(&mut Plain(sink))
+    }
+
+    /// Ends time: releases all buffered events, fires all deadlines and reports their outputs. Every
+    /// later push fails. A second call does nothing.
     ///
     /// # Errors
     /// [`PushError`] if a rule's `limit ... fail` or a cold store has stopped the engine, now or
     /// before. The outputs after that moment are missing.
-    pub fn finish<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
-        self.finish_to(&mut Plain(sink))
+    pub fn end_time<S: Sink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
+        self.end_time_to(&mut Plain(sink))
     }
 
-    /// Ends the stream of an engine or of a shard.
-    pub(in crate::stream) fn finish_to<R: Receiver<E> + ?Sized>(
+    /// Ends the time of an engine or of a shard.
+    pub(in crate::stream) fn end_time_to<R: Receiver<E> + ?Sized>(
         &mut self,
         receiver: &mut R,
     ) -> Result<(), PushError> {
         if !self.ingest.finished {
             self.base = None;
-            self.ingest.finish(receiver);
+            self.ingest.end_time(receiver);
         }
         self.ingest.so_far()
     }
 
-    /// True if [`finish`](Engine::finish) was called.
-    pub fn is_finished(&self) -> bool {
+    /// True if [`end_time`](Engine::end_time) was called.
+    pub fn has_ended(&self) -> bool {
         self.ingest.finished
     }
 

@@ -62,7 +62,7 @@
 //!
 //! let mut users = Vec::new();
 //! let mut sink = on_match(|found| {
-//!     users.extend(found.key().map(|(_, user)| user.to_string()));
+//!     users.extend(found.key("user").map(ToString::to_string));
 //! });
 //! let (ann, bob) = ("ann", "bob");
 //! let logins =
@@ -71,7 +71,7 @@
 //!     let at = Timestamp::from_millis(1000 * second);
 //!     engine.push(&Login { user: user.into(), ok, at }, &mut sink)?;
 //! }
-//! engine.finish(&mut sink)?;
+//! engine.end_time(&mut sink)?;
 //! assert_eq!(users, ["\"ann\""]);
 //! # Ok(())
 //! # }
@@ -98,16 +98,16 @@ pub use error::{BuildError, PushError};
 pub use ingest::watermark::SourceId;
 pub use keys::cold::{ColdError, ColdStore};
 pub use output::id::MatchId;
-pub use output::matched::{
-    Listing, Match, MatchSet, Output, OwnedMatch, OwnedTimeout, Partial, Timeout,
-};
+pub use output::matched::{Listing, Match, MatchSet, Timeout};
 #[doc(hidden)]
 pub use output::order::Position;
+pub use output::owned::{Output, OwnedMatch, OwnedTimeout};
+pub use output::partial::Partial;
 pub use output::reason::RejectReason;
 pub use output::sink::{
     Ignore, Late, LimitedKey, OnMatch, Overflow, Rejected, ShardSink, Sink, on_match,
 };
-pub use shard::Shard;
+pub use shard::{Shard, Undivided};
 pub use snapshot::RestoreError;
 pub use stats::Stats;
 

@@ -300,10 +300,10 @@ impl Log<'_> {
         if *reported.rule().name != *self.rule {
             return;
         }
-        let key = reported.key().map(|(name, value)| (name.clone(), value.clone()));
+        let key = reported.key_values().map(|(name, value)| (name.clone(), value.clone()));
         self.reported.push(LoggedOutput {
             is_timeout: kind == OutputKind::Timeout,
-            at: reported.end(),
+            at: reported.reported_at(),
             key: key.collect(),
             emit: reported.to_record(),
             count: reported.set().count(),
@@ -487,8 +487,11 @@ fn open<E: Event + Borrow<Record>>(
     partials
         .filter(|partial| partial.deadline().is_none_or(|deadline| deadline > now))
         .map(|partial| OpenRun {
-            key: partial.key().map(|(name, value)| (name.clone(), value.clone())).collect(),
-            events: partial.events().map(|(step, event)| captured(step, event.borrow())).collect(),
+            key: partial.key_values().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            events: partial
+                .captures()
+                .map(|(step, event)| captured(step, event.borrow()))
+                .collect(),
             awaits: partial.awaits().cloned().collect(),
             deadline: partial.deadline(),
             is_complete: partial.is_complete(),

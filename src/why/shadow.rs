@@ -124,9 +124,9 @@ impl<E: Event> Shadow<E> {
         let _ = self.engine.advance(to, heard);
     }
 
-    pub(super) fn finish(&mut self) {
+    pub(super) fn end_time(&mut self) {
         let heard: &mut dyn Sink<E> = &mut self.heard;
-        let _ = self.engine.finish(heard);
+        let _ = self.engine.end_time(heard);
     }
 }
 
@@ -140,12 +140,12 @@ impl<E: Event> ShadowReports<E> {
             Feeder::new(emit, &self.schema).and_then(|feeder| feeder.make(reported, &self.schema));
         if let Some((event, None)) = made {
             let by = reported.rule().name.clone();
-            self.made.push_back((reported.end(), Made { event, by }));
+            self.made.push_back((reported.reported_at(), Made { event, by }));
         }
     }
 
     fn is_ours(&self, found: &Match<'_, E>) -> bool {
-        *found.rule().name == *self.rule.name && is_key(&self.parts, found.key_values())
+        *found.rule().name == *self.rule.name && is_key(&self.parts, found.key_slice())
     }
 }
 
@@ -154,7 +154,7 @@ impl<E: Event> Sink<E> for ShadowReports<E> {
         if self.is_ours(&found) {
             self.verdicts.push_back(MatchFate::Reported);
         } else if *found.rule().name == *self.rule.name && self.rule.once == Some(Once::Rule) {
-            self.ended = Some(found.end());
+            self.ended = Some(found.reported_at());
         }
         self.hear(&found, found.rule().emit.as_ref());
     }

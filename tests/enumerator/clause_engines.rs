@@ -30,7 +30,7 @@ pub(super) fn run(
     (records, end): (&[Record], i64),
     restarts: u64,
 ) -> Result<Vec<RuleOutput>, String> {
-    let builder = || configure(Engine::builder().rules(rules.clone()));
+    let builder = || configure(Engine::builder().rules(&rules));
     let mut engine = builder().build().map_err(|error| error.to_string())?;
     let mut outputs: Vec<Output<Record>> = Vec::new();
     for (number, record) in records.iter().enumerate() {
@@ -69,7 +69,7 @@ fn rule_output(
         [(_, Value::Int(key))] => Some(*key),
         other => return Err(format!("the key {other:?}")),
     };
-    let captures = found.events.iter().map(|(name, event)| (id_of(event), name.to_string()));
+    let captures = found.captures.iter().map(|(name, event)| (id_of(event), name.to_string()));
     let captures: Vec<(i64, String)> = captures.collect();
     let mut emit = match &found.emit {
         Value::Record(fields) => {
@@ -88,7 +88,7 @@ fn rule_output(
     }
     let is_timeout = fate == Fate::Timeout;
     let count = if is_timeout { 0 } else { usize::try_from(found.count).unwrap_or_default() };
-    Ok(RuleOutput { rule, fate, time: found.end.as_millis(), key, captures, count, emit })
+    Ok(RuleOutput { rule, fate, time: found.reported_at.as_millis(), key, captures, count, emit })
 }
 
 fn id_of(event: &Record) -> i64 {

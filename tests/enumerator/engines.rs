@@ -64,7 +64,7 @@ pub(super) fn run(
     records: &[Record],
     end: i64,
 ) -> Result<Vec<Reported>, String> {
-    let builder = configure(Engine::builder().rules(rules.clone()));
+    let builder = configure(Engine::builder().rules(&rules));
     let mut engine = builder.build().map_err(|error| error.to_string())?;
     let mut outputs: Vec<Output<Record>> = Vec::new();
     for record in records {
@@ -85,9 +85,9 @@ fn reported(output: Output<Record>) -> Result<Reported, String> {
         Value::Int(id) => (usize::try_from(id).unwrap_or_default(), name.to_string()),
         _ => (usize::MAX, name.to_string()),
     };
-    let mut captures: Vec<_> = found.events.iter().map(capture).collect();
+    let mut captures: Vec<_> = found.captures.iter().map(capture).collect();
     captures.sort();
-    Ok(Reported { is_timeout, captures, time: found.end.as_millis() })
+    Ok(Reported { is_timeout, captures, time: found.reported_at.as_millis() })
 }
 
 /// Returns what the reference reports up to a time.

@@ -141,12 +141,12 @@ fn compare_open(
 ) -> Result<(), String> {
     let partials = engine.collect_partials("r");
     let own = partials.iter().filter(|partial| {
-        partial.key().all(|(_, value)| *value == kleene::Value::Int(key))
+        partial.key_values().all(|(_, value)| *value == kleene::Value::Int(key))
             && partial.deadline().is_none_or(|deadline| deadline > now)
     });
     let open: Vec<(Vec<Capture>, Waits)> = own
         .map(|partial| {
-            let events = partial.events().map(|(step, event)| (step.to_string(), number(event)));
+            let events = partial.captures().map(|(step, event)| (step.to_string(), number(event)));
             (events.collect(), why::waits_of(partial))
         })
         .collect();
@@ -195,7 +195,7 @@ fn is_told_as_it_was(
     key: i64,
     of: &Arrivals,
 ) -> Result<(), Stop> {
-    let mut builder = Engine::builder().rules(rules.clone());
+    let mut builder = Engine::builder().rules(&rules);
     let refused = |error: &dyn std::fmt::Display| Stop::Wrong(error.to_string());
     let mut tracer: Tracer<Record> =
         Tracer::new(rules, "r", [key.to_string()]).map_err(|error| refused(&error))?;
@@ -225,8 +225,8 @@ fn is_told_as_it_was(
         compare_open(&engine, &tracer, &account, key, now)
             .map_err(|different| Stop::Wrong(format!("{} later: {different}", of.rest)))?;
     }
-    engine.finish(&mut outputs).map_err(|error| refused(&error))?;
-    tracer.finish();
+    engine.end_time(&mut outputs).map_err(|error| refused(&error))?;
+    tracer.end_time();
     account.follow(&tracer)?;
     if !account.open.is_empty() {
         return wrong(format!("still open after the end: {:?}", account.open));
@@ -246,7 +246,7 @@ fn reported(outputs: &[Output<Record>], key: i64) -> Vec<Reported> {
     let own = own.filter(|(_, found)| found.key[0].1 == kleene::Value::Int(key));
     own.map(|(kind, found)| Reported {
         kind,
-        at: millis(found.end),
+        at: millis(found.reported_at),
         captured: captures(found),
         emit: found.emit.to_string(),
     })
@@ -264,7 +264,7 @@ fn story(rules: &RuleSet, events: &[Record], key: i64, bound: Option<u8>) -> Str
     for event in events {
         tracer.push(event, u64::try_from(number(event)).ok());
     }
-    tracer.finish();
+    tracer.end_time();
     tracer.story().to_string()
 }
 

@@ -28,7 +28,7 @@ impl Expected {
         Some(Expected {
             kind,
             fields: fields.collect(),
-            at: millis(found.end),
+            at: millis(found.reported_at),
             count: (kind == "match").then_some(found.count),
         })
     }
@@ -148,7 +148,7 @@ fn end(events: &[Record]) -> i64 {
 
 fn check(of: &Inputs, which: usize) -> Result<Option<()>, String> {
     let Some((rules, events)) = of.ready() else { return Ok(None) };
-    let mut engine = Engine::builder().rules(rules).build().map_err(|error| error.to_string())?;
+    let mut engine = Engine::builder().rules(&rules).build().map_err(|error| error.to_string())?;
     let mut outputs = Vec::new();
     for event in &events {
         engine.push(event, &mut outputs).map_err(|error| error.to_string())?;

@@ -63,7 +63,7 @@ impl Sources {
     }
 
     fn builder(&self, rules: &RuleSet) -> EngineBuilder<Record> {
-        let builder = Engine::builder().rules(rules.clone());
+        let builder = Engine::builder().rules(&rules);
         match self.bound {
             Some(bound) => builder.out_of_order(Duration::from_millis(bound.unsigned_abs())),
             None => builder,
@@ -182,13 +182,13 @@ fn are_as_one_stream(of: &Sources) -> Result<Option<()>, String> {
     }
     same("late events", &late(&outputs), &too_late)?;
     in_time.sort_by_key(kleene::Event::time);
-    let mut plain = built(Engine::builder().rules(rules))?;
+    let mut plain = built(Engine::builder().rules(&rules))?;
     let mut expected = Vec::new();
     for event in &in_time {
         plain.push(event, &mut expected).map_err(|error| error.to_string())?;
     }
-    plain.finish(&mut expected).map_err(|error| error.to_string())?;
-    engine.finish(&mut outputs).map_err(|error| error.to_string())?;
+    plain.end_time(&mut expected).map_err(|error| error.to_string())?;
+    engine.end_time(&mut outputs).map_err(|error| error.to_string())?;
     same("results", &without_late(outputs), &expected)?;
     Ok(Some(()))
 }
@@ -231,7 +231,11 @@ fn told(output: &Output<Record>) -> Option<Told> {
     Some(Told {
         kind,
         key: found.key.iter().map(|(_, value)| value.clone()).collect(),
-        span: (millis(found.start), millis(found.last), millis(found.end)),
+        span: (
+            millis(found.first_event_at),
+            millis(found.last_event_at),
+            millis(found.reported_at),
+        ),
         captured: captures(found),
         emit: emit.filter(|(name, _)| name != "c").collect(),
         count: found.count,
@@ -318,8 +322,8 @@ fn change_nothing(of: &Sources, changes: &[Option<Change>]) -> Result<Option<()>
         same(&format!("counts after {op:?}"), &counts(&changing.engine), &counts(&plain))?;
     }
     let from = reported.len();
-    plain.finish(&mut expected).map_err(|error| error.to_string())?;
-    changing.engine.finish(&mut reported).map_err(|error| error.to_string())?;
+    plain.end_time(&mut expected).map_err(|error| error.to_string())?;
+    changing.engine.end_time(&mut reported).map_err(|error| error.to_string())?;
     constant.extend(constants(&reported[from..]).iter().map(|_| changing.edit.constant));
     compare(&reported, &expected).map_err(|different| format!("at the end: {different}"))?;
     let constant = constant.iter().map(i64::to_string).collect();

@@ -63,13 +63,13 @@ fn recorded(folder: &Path, runs: &mut impl Write) -> Result<usize> {
             }
             let Ok(rules) = text::rule(&convert::pattern(&case.pattern)?) else { continue };
             let Ok(set) = RuleSet::parse(&rules) else { continue };
-            let mut engine: Engine<Indexed> = Engine::builder().rules(set.clone()).build()?;
+            let mut engine: Engine<Indexed> = Engine::builder().rules(&set).build()?;
             let shapes = Shapes::new(engine.schema(), "ts".into(), LineForm::Json);
             let mut printer = Printer::new(shapes, &set);
             for event in convert::events(&case) {
                 engine.push(&event.into(), &mut printer)?;
             }
-            engine.finish(&mut printer)?;
+            engine.end_time(&mut printer)?;
             let events = case.events.iter().map(|(time, ty, v)| {
                 let event = json!({ "ts": time, "type": ty, "v": v });
                 format!("{event}\n")

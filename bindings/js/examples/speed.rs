@@ -21,12 +21,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let events = workload.generate(rules.schema(), events.parse()?, 1);
     let (mut outputs, mut least) = (0, u128::MAX);
     for _ in 0..runs.parse::<usize>()? {
-        let mut engine: Engine<Record> = Engine::builder().rules(rules.clone()).sorted().build()?;
+        let mut engine: Engine<Record> = Engine::builder().rules(&rules).in_order().build()?;
         let began = Instant::now();
         for event in &events {
             engine.push(event, &mut Ignore)?;
         }
-        engine.finish(&mut Ignore)?;
+        engine.end_time(&mut Ignore)?;
         least = least.min(began.elapsed().as_nanos());
         outputs = engine.stats().matches + engine.stats().timeouts;
     }

@@ -35,13 +35,13 @@ impl Bench {
     /// Pushes all events into a new engine. Returns the number of matches and timeouts, or nothing
     /// if the rules cannot be run.
     pub fn run(&self) -> Option<f64> {
-        let builder = EngineBuilder::<Indexed>::new().rules(self.rules.clone()).sorted();
+        let builder = EngineBuilder::<Indexed>::new().rules(&self.rules.clone()).in_order();
         let mut engine = builder.build().ok()?;
         let sink: &mut dyn Sink<Indexed> = &mut Ignore;
         for event in &self.events {
             kleene_wasm_engine::push(&mut engine, event, sink).ok()?;
         }
-        kleene_wasm_engine::finish(&mut engine, sink).ok()?;
+        kleene_wasm_engine::end_time(&mut engine, sink).ok()?;
         let stats = engine.stats();
         #[expect(clippy::cast_precision_loss, reason = "a count to compare")]
         Some((stats.matches + stats.timeouts) as f64)

@@ -66,7 +66,7 @@ impl Engine {
     /// # Errors
     /// The text is no events, or the engine takes no more.
     pub fn push(&mut self, events: Vec<u8>, format: Option<Format>) -> Result<String, Fault> {
-        self.refuse_if_finished()?;
+        self.refuse_if_ended()?;
         let input = match format {
             Some(format) => Input::in_format(events, &self.options, format)?,
             None => Input::new(events, &self.options)?,
@@ -88,7 +88,7 @@ impl Engine {
     /// # Errors
     /// The engine takes no more.
     pub fn advance(&mut self, to: f64) -> Result<String, Fault> {
-        self.refuse_if_finished()?;
+        self.refuse_if_ended()?;
         if to.is_nan() {
             return Err(Fault::options("advance: expected a time in milliseconds"));
         }
@@ -99,14 +99,25 @@ impl Engine {
         advanced.map(|()| lines).map_err(|error| stopped(&error))
     }
 
-    /// Ends the stream.
+    /// Ends the input for now: time moves to the newest event.
+    ///
+    /// # Errors
+    /// The engine takes no more.
+    pub fn end_input(&mut self) -> Result<String, Fault> {
+        self.refuse_if_ended()?;
+        let ended = kleene_wasm_engine::end_input(&mut self.inner, self.printer.sink());
+        let lines = self.take_lines();
+        ended.map(|()| lines).map_err(|error| stopped(&error))
+    }
+
+    /// Ends time.
     ///
     /// # Errors
     /// A rule's limit has stopped the engine.
-    pub fn finish(&mut self) -> Result<String, Fault> {
-        let finished = kleene_wasm_engine::finish(&mut self.inner, self.printer.sink());
+    pub fn end_time(&mut self) -> Result<String, Fault> {
+        let ended = kleene_wasm_engine::end_time(&mut self.inner, self.printer.sink());
         let lines = self.take_lines();
-        finished.map(|()| lines).map_err(|error| stopped(&error))
+        ended.map(|()| lines).map_err(|error| stopped(&error))
     }
 
     /// The state as bytes.
@@ -179,12 +190,9 @@ impl Engine {
         self.inner.memory_usage()
     }
 
-    fn refuse_if_finished(&self) -> Result<(), Fault> {
-        if self.inner.is_finished() {
-            return Err(Fault::new(
-                Kind::Closed,
-                "the stream was finished: a new engine takes new events",
-            ));
+    fn refuse_if_ended(&self) -> Result<(), Fault> {
+        if self.inner.has_ended() {
+            return Err(Fault::new(Kind::Closed, "time has ended: a new engine takes new events"));
         }
         Ok(())
     }

@@ -192,12 +192,22 @@ impl RawEngine {
         plain(self.0.advance(to))
     }
 
-    /// Ends the stream.
+    /// Ends the input for now.
+    ///
+    /// # Errors
+    /// The engine takes no more.
+    #[wasm_bindgen(js_name = endInput)]
+    pub fn end_input(&mut self) -> Thrown<String> {
+        plain(self.0.end_input())
+    }
+
+    /// Ends time.
     ///
     /// # Errors
     /// A rule's limit has stopped the engine.
-    pub fn finish(&mut self) -> Thrown<String> {
-        plain(self.0.finish())
+    #[wasm_bindgen(js_name = endTime)]
+    pub fn end_time(&mut self) -> Thrown<String> {
+        plain(self.0.end_time())
     }
 
     /// The state as bytes.

@@ -20,7 +20,7 @@ pub enum Kind {
     Limit,
     /// Bytes are no snapshot, or one that does not fit.
     Snapshot,
-    /// The stream was finished.
+    /// Time has ended.
     Closed,
 }
 

@@ -232,10 +232,10 @@ impl Options {
     /// # Errors
     /// An option has no meaning.
     pub fn builder<E: Event>(&self, rules: &RuleSet) -> Result<EngineBuilder<E>, Fault> {
-        let mut builder = EngineBuilder::new().rules(rules.clone());
+        let mut builder = EngineBuilder::new().rules(&rules);
         builder = match self.bound()? {
             Some(bound) => builder.out_of_order(bound),
-            None => builder.sorted(),
+            None => builder.in_order(),
         };
         let Limits { partials, partials_per_key, captured_bytes, .. } = self.limits;
         let Limits { buffered, buffered_bytes, steps_per_event, matches_per_set, .. } = self.limits;

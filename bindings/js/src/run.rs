@@ -38,7 +38,8 @@ pub fn run(text: &str, events: Vec<u8>, options: &Options) -> Result<Ran, Fault>
     let mut printer = Printer::new(shapes, &rules);
     let newest = push_all(&mut engine, &mut parser, &input, &mut printer)?;
     if options.end_of_time {
-        kleene_wasm_engine::finish(&mut engine, printer.sink()).map_err(|error| stopped(&error))?;
+        kleene_wasm_engine::end_time(&mut engine, printer.sink())
+            .map_err(|error| stopped(&error))?;
     } else if let Some(end) = options.end(newest) {
         // The moment of the last event is over.
         kleene_wasm_engine::advance(&mut engine, end, printer.sink())

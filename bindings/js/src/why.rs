@@ -83,12 +83,12 @@ pub fn bounded(tracer: Tracer<Indexed>, options: &Options) -> Result<Tracer<Inde
 /// Ends the input.
 pub fn end(tracer: &mut Tracer<Indexed>, options: &Options) {
     if options.end_of_time {
-        return kleene_wasm_engine::finish_tracer(tracer);
+        return kleene_wasm_engine::end_tracer_time(tracer);
     }
     if let Some(to) = options.end(None) {
         kleene_wasm_engine::advance_tracer(tracer, to);
     }
-    kleene_wasm_engine::end_tracer(tracer);
+    kleene_wasm_engine::end_tracer_input(tracer);
 }
 
 /// Why a key cannot be followed.

@@ -154,17 +154,28 @@ test("text, bytes, gzip, CSV and objects give the same outputs", () => {
 test("an engine gives the same outputs, however events are batched", () => {
   const expected = kleene.run(RULES, LINES, { endOfTime: true }).outputs.map(JSON.parse);
   const one = new Engine(RULES);
-  const found = [...EVENTS.flatMap((event) => one.push(event)), ...one.finish()];
+  const found = [...EVENTS.flatMap((event) => one.push(event)), ...one.endTime()];
   assert.deepEqual(found, expected);
   assert.equal(kindOf(() => one.push(EVENTS[0])), "closed");
-  assert.deepEqual(one.finish(), []);
+  assert.deepEqual(one.endTime(), []);
   const all = new Engine(RULES);
-  assert.deepEqual([...all.pushAll(EVENTS), ...all.finish()], expected);
+  assert.deepEqual([...all.pushAll(EVENTS), ...all.endTime()], expected);
   assert.equal(all.stats().matches, 3);
   assert.deepEqual(all.takeRejects().map(({ line }) => line), [5]);
   assert.deepEqual(all.takeRejects(), []);
   const text = new Engine(RULES);
-  assert.deepEqual([...text.pushAll(LINES), ...text.advance(at(60)), ...text.finish()], expected);
+  assert.deepEqual([...text.pushAll(LINES), ...text.advance(at(60)), ...text.endTime()], expected);
+});
+
+test("the end of an input is not the end of time", () => {
+  const engine = new Engine(RULES);
+  const ofInput = [...engine.pushAll(LINES), ...engine.endInput()];
+  const rest = engine.endTime();
+  const expected = kleene.run(RULES, LINES, {}).outputs.map(JSON.parse);
+  assert.deepEqual(ofInput, expected);
+  assert.deepEqual([...ofInput, ...rest], kleene.run(RULES, LINES, { endOfTime: true }).outputs.map(JSON.parse));
+  assert.ok(rest.length > 0);
+  assert.equal(kindOf(() => engine.endInput()), "closed");
 });
 
 test("time moves by `advance`", () => {
@@ -183,10 +194,10 @@ test("an engine goes on from a snapshot, with the same rules or others", () => {
   engine.pushAll(EVENTS.slice(0, 2));
   const bytes = engine.snapshot();
   const rest = EVENTS.slice(2);
-  const expected = [...engine.pushAll(rest), ...engine.finish()];
+  const expected = [...engine.pushAll(rest), ...engine.endTime()];
   const again = Engine.restore(RULES, bytes);
   assert.deepEqual(again.restored.map(({ verdict }) => verdict), ["unchanged", "unchanged"]);
-  assert.deepEqual([...again.pushAll(rest), ...again.finish()], expected);
+  assert.deepEqual([...again.pushAll(rest), ...again.endTime()], expected);
   const longer = RULES.replace("within 10m", "within 20m");
   const changed = Engine.restore(longer, bytes).restored;
   assert.deepEqual(changed.map(({ verdict, kept }) => [verdict, kept]), [["unchanged", 2], ["kept", 2]]);

@@ -150,7 +150,7 @@ test("what is open at a moment is what a plain engine has open then", () => {
       const found = explorer.openAt("funnel", time, undefined, 1e6);
       assert.equal(found.total, plain.stats().partials, `after ${until} events`);
       // What they wait for is what the engine reports of them: all of them end as timeouts.
-      const ends = plain.finish().map(({ events: of, end }) => [
+      const ends = plain.endTime().map(({ events: of, end }) => [
         ...Object.entries(of).flatMap(([step, all]) => all.map(({ ts }) => `${step} ${Date.parse(ts)}`)),
         Date.parse(end),
       ].join());

@@ -250,7 +250,7 @@ fn measure(kind: &str, keys: u64, directory: Option<&Path>) -> Result<()> {
     };
     let order = |index: u64| Value::Int(index.wrapping_mul(0x9e37_79b9).cast_signed());
     let name = |index: u64| Value::from(format!("order number {index:012}").as_str());
-    let builder = Engine::builder().rules(rules.clone());
+    let builder = Engine::builder().rules(&rules);
     let mut file = None;
     let mut engine = match directory {
         Some(directory) => {
@@ -308,7 +308,7 @@ fn measure(kind: &str, keys: u64, directory: Option<&Path>) -> Result<()> {
     let start = Instant::now();
     engine.advance(at(keys).plus_millis(31 * 86_400_000), &mut reported).expect("no limit fails");
     say("time passed", keys, start, &engine)?;
-    engine.finish(&mut reported).expect("no limit fails");
+    engine.end_time(&mut reported).expect("no limit fails");
     if let Some(failure) = engine.failure() {
         bail!("{failure}");
     }

@@ -33,7 +33,7 @@ impl Errors {
 /// The content of `#[event(...)]` on a struct, an enum or a variant.
 #[derive(Default)]
 pub(crate) struct TypeAttributes {
-    pub(crate) name: Option<LitStr>,
+    pub(crate) rename: Option<LitStr>,
     pub(crate) krate: Option<Path>,
 }
 
@@ -41,13 +41,13 @@ impl TypeAttributes {
     pub(crate) fn parse(attributes: &[Attribute], errors: &mut Errors) -> TypeAttributes {
         let mut out = TypeAttributes::default();
         for_each(attributes, errors, |meta| {
-            if meta.path.is_ident("name") {
-                set(&mut out.name, non_empty(meta.value()?.parse()?)?, &meta)
+            if meta.path.is_ident("rename") {
+                set(&mut out.rename, non_empty(meta.value()?.parse()?)?, &meta)
             } else if meta.path.is_ident("crate") {
                 let path: LitStr = meta.value()?.parse()?;
                 set(&mut out.krate, path.parse()?, &meta)
             } else {
-                Err(meta.error("expected `name = \"...\"` or `crate = \"...\"` here"))
+                Err(meta.error("expected `rename = \"...\"` or `crate = \"...\"` here"))
             }
         });
         out

@@ -19,7 +19,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// named fields themselves.
 ///
 /// # On the struct
-/// * `#[event(name = "paid")]`: the name of the event type. On a variant of an enum, too.
+/// * `#[event(rename = "paid")]`: the name of the event type. On a variant of an enum, too.
 /// * `#[event(crate = "path")]`: where the crate `kleene` is, if not at `::kleene`.
 ///
 /// # On a field

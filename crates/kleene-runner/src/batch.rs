@@ -13,11 +13,11 @@ pub trait Batch<E>: Send + Sync + 'static {
         self.len() == 0
     }
 
-    /// The step with this number, from 0; `None` where shards have nothing to do.
+    /// Returns the step with this number, from 0; `None` if shards have nothing to do at it.
     fn step(&self, number: usize) -> Option<Step<'_, E>>;
 }
 
-/// One thing that an engine is given. See the methods of [`kleene::Engine`] for what each means.
+/// One call of an engine. See the methods of [`kleene::Engine`] for what each means.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Step<'a, E> {
@@ -31,6 +31,8 @@ pub enum Step<'a, E> {
     AdvanceSource(SourceId, Timestamp),
     /// [`set_idle`](kleene::Engine::set_idle)
     Idle(SourceId),
+    /// [`end_input`](kleene::Engine::end_input)
+    EndInput,
 }
 
 impl<E: Event> Step<'_, E> {
@@ -46,6 +48,7 @@ impl<E: Event> Step<'_, E> {
             Step::Advance(to) => shard.advance(to, sink),
             Step::AdvanceSource(source, to) => shard.advance_source(source, to, sink),
             Step::Idle(source) => shard.set_idle(source, sink),
+            Step::EndInput => shard.end_input(sink),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use kleene::event::Portable;
 use kleene::schema::Schema;
-use kleene::stream::{Replacement, Shard, Stats};
+use kleene::stream::{Replacement, Shard, SourceId, Stats};
 use kleene::{Event, RuleSet};
 
 use crate::batch::Batch;
@@ -28,7 +28,7 @@ where
     /// of them is reported.
     ///
     /// # Errors
-    /// If a thread has ended; to [finish](Pipeline::finish) says why.
+    /// If a thread has ended; [`stop`](Pipeline::stop) returns the reason.
     pub fn stats(&mut self) -> Result<Stats, Stopped> {
         self.cut(Next::SameShards, |_| Box::new(|_| {}))
     }
@@ -38,7 +38,7 @@ where
     /// counts of all shards together.
     ///
     /// # Errors
-    /// If a thread has ended; to [finish](Pipeline::finish) says why.
+    /// If a thread has ended; [`stop`](Pipeline::stop) returns the reason.
     pub fn sweep(&mut self) -> Result<Stats, Stopped> {
         self.cut(Next::SameShards, |_| {
             Box::new(|shard: &mut Option<Shard<E>>| {
@@ -47,6 +47,26 @@ where
                 }
             })
         })
+    }
+
+    /// Returns the source with this name in all shards. A new name makes a new source. Waits until the
+    /// batches that were sent are reported.
+    ///
+    /// # Errors
+    /// If a thread has ended; [`stop`](Pipeline::stop) returns the reason.
+    pub fn source(&mut self, name: &str) -> Result<SourceId, Stopped> {
+        let (sender, made) = mpsc::channel();
+        self.cut(Next::SameShards, |_| {
+            let (sender, name) = (sender.clone(), name.to_owned());
+            Box::new(move |shard: &mut Option<Shard<E>>| {
+                if let Some(shard) = shard {
+                    // Fails if the host has panicked.
+                    let _ = sender.send(shard.source(&name));
+                }
+            })
+        })?;
+        // All shards make the same sources in the same order, so their ids are the same.
+        made.recv().map_err(|_| Stopped)
     }
 
     /// Replaces the rules of all shards, between two batches, as
@@ -105,7 +125,7 @@ where
     /// [`Runner::snapshot`](crate::Runner::snapshot) gives it.
     ///
     /// # Errors
-    /// If a thread has ended; to [finish](Pipeline::finish) says why.
+    /// If a thread has ended; [`stop`](Pipeline::stop) returns the reason.
     pub fn snapshot(&mut self) -> Result<Vec<Vec<u8>>, Stopped> {
         let all = self.stats()?;
         let (sender, parts) = mpsc::channel();

@@ -3,11 +3,12 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::io;
 
-use kleene::stream::Refused;
+use kleene::stream::{BuildError, Refused, RestoreError};
 
-/// Nothing is taken any more, since a thread has ended: whoever is reported wants no more, a rule's
-/// limit has stopped everything, or a thread has panicked. To finish says which.
+/// The runner takes no more events, since a thread has ended: a rule's limit has stopped all engines,
+/// or a thread has panicked. [`Runner::stop`](crate::Runner::stop) returns the reason.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stopped;
 
@@ -19,7 +20,57 @@ impl fmt::Display for Stopped {
 
 impl Error for Stopped {}
 
-/// Why rules were not replaced.
+/// The reason why a runner did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The engines cannot be built.
+    Build(BuildError),
+    /// The snapshot cannot be restored.
+    Restore(RestoreError),
+    /// The operating system started no more threads.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Build(error) => error.fmt(f),
+            StartError::Restore(error) => error.fmt(f),
+            StartError::Thread(error) => write!(f, "cannot start a thread: {error}"),
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            StartError::Build(error) => error.source(),
+            StartError::Restore(error) => error.source(),
+            StartError::Thread(error) => Some(error),
+        }
+    }
+}
+
+impl From<BuildError> for StartError {
+    fn from(error: BuildError) -> StartError {
+        StartError::Build(error)
+    }
+}
+
+impl From<RestoreError> for StartError {
+    fn from(error: RestoreError) -> StartError {
+        StartError::Restore(error)
+    }
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> StartError {
+        StartError::Thread(error)
+    }
+}
+
+/// The reason why rules were not replaced.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ReplaceError {
@@ -52,7 +103,7 @@ impl From<Refused> for ReplaceError {
     }
 }
 
-/// A thread has panicked: a condition of the host, or whoever is reported.
+/// A thread has panicked: in a condition of the host, or in the function that takes outputs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Panicked {
     message: String,

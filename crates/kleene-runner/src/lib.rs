@@ -6,16 +6,15 @@
 //!                    +--> shard 1: its keys --> page --+
 //! ```
 //!
-//! Every shard is an engine with all rules that takes all events, and matches the keys that a hash
-//! gives it ([`kleene::stream::Shard`] says which rules can't be divided so). Batches go to all
-//! shards through bounded queues, and what they report a batch comes back through bounded queues to
-//! one thread that brings it in order. So memory is bounded: where whoever is reported is slow,
-//! queues fill up, and in the end [`push`](Runner::push) waits.
+//! Every shard is an engine with all rules that reads all events, and matches the keys that a hash
+//! gives it. [`Runner::undivided`] names rules that cannot be divided. Batches go to all shards
+//! through bounded queues, and their outputs come back through bounded queues to one thread, which
+//! puts them in order. Memory is therefore bounded: a slow sink fills the queues, and then
+//! [`push`](Runner::push) waits.
 //!
 //! ```
-//! use kleene::stream::Output;
-//! use kleene::{Engine, Record, RuleSet, Timestamp, Value};
-//! use kleene_runner::{Config, Runner};
+//! use kleene::{Output, Record, RuleSet, Timestamp, Value};
+//! use kleene_runner::Runner;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let rules = RuleSet::parse(
@@ -23,11 +22,8 @@
 //!      event paid { order: int, at: time }
 //!      rule slow { key order  match created -> paid  within 1h  emit { order } }",
 //! )?;
-//! let schema = rules.schema().clone();
-//! let shards = Engine::builder().rules(rules).shards(2)?;
-//!
 //! let (sender, reported) = std::sync::mpsc::channel();
-//! let mut runner = Runner::start(shards, Config::default(), move |output| {
+//! let mut runner = Runner::builder().rules(&rules).threads(2).start(move |output| {
 //!     if let Output::Match(found) = output {
 //!         let _ = sender.send(found.emit.to_string());
 //!     }
@@ -35,26 +31,27 @@
 //! let orders = [("created", 1), ("created", 2), ("paid", 2), ("paid", 1)];
 //! for (second, (ty, order)) in (0..).zip(orders) {
 //!     let at = Value::Time(Timestamp::from_millis(1000 * second));
-//!     runner.push(Record::from_fields(&schema, ty, [("order", order.into()), ("at", at)])?)?;
+//!     runner.push(Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at)])?)?;
 //! }
-//! let ended = runner.finish()?;
+//! let ended = runner.end_time()?;
 //! assert_eq!(ended.stats.matches, 2);
 //! assert_eq!(reported.try_iter().collect::<Vec<_>>(), ["{ order: 2 }", "{ order: 1 }"]);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! For async programs, the feature `futures` has `Outputs`: one engine, without threads, that makes
-//! a stream of outputs of a stream of events.
+//! For async programs, the feature `futures` has `Outputs`: one engine, without threads, that turns
+//! a stream of events into a stream of outputs.
 //!
-//! Three layers can be used apart:
+//! There are three layers:
 //!
-//! - [`Runner`] takes events one by one and reports [`Output`](kleene::stream::Output)s.
-//! - [`Pipeline`] takes batches of any kind and lets each shard keep what it reports in a form of
-//!   the host's choice, so that it can be rendered by the shard's own thread.
-//! - [`in_order`] does work on several threads, such as parsing, and gives the results in order.
+//! - [`Runner`] takes events one by one and reports [`Output`](kleene::Output)s.
+//! - [`Pipeline`] takes batches of any kind. The host chooses the form of the outputs, so that the
+//!   thread of a shard can render them.
+//! - [`in_order`] works on several threads, such as parsing, and returns the results in order.
 
 mod batch;
+mod builder;
 mod cut;
 mod error;
 mod merge;
@@ -65,7 +62,8 @@ mod pipeline;
 mod runner;
 
 pub use batch::{Batch, Step};
-pub use error::{Panicked, ReplaceError, Stopped};
+pub use builder::RunnerBuilder;
+pub use error::{Panicked, ReplaceError, StartError, Stopped};
 pub use merge::{Collector, ReportedStep};
 pub use order::{Inlet, Outlet, in_order};
 #[cfg(feature = "futures")]

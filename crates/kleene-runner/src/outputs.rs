@@ -16,7 +16,7 @@ use kleene::{Engine, Event, Timestamp};
 /// are polled. An output is a match, a timeout, or what became of an event that no rule could take.
 ///
 /// Partial matches that are open when the events end stay open: the end of a connection is not the
-/// end of time. [`end_of_time`](Outputs::end_of_time) reports them as [`Engine::finish`] does, and
+/// end of time. [`end_of_time`](Outputs::end_of_time) reports them as [`Engine::end_time`] does, and
 /// [`into_engine`](Outputs::into_engine) gives the engine back, for a snapshot.
 ///
 /// ```
@@ -33,7 +33,7 @@ use kleene::{Engine, Event, Timestamp};
 ///     .events::<Hit>()
 ///     .source(kleene::diagnostic::Source::new("hits.cep", rule))
 ///     .build()?;
-/// let engine = Engine::builder().rules(rules).build()?;
+/// let engine = Engine::builder().rules(&rules).build()?;
 /// let hits = [(1, 7), (2, 8), (3, 7)]
 ///     .map(|(second, user)| Hit { user, at: Timestamp::from_millis(second * 1000) });
 ///
@@ -96,7 +96,7 @@ impl<S, E: Event> Outputs<S, E> {
     /// The outputs of it are the next ones.
     ///
     /// # Errors
-    /// [`PushError`] if the engine has stopped or is finished.
+    /// [`PushError`] if the engine has stopped or has ended.
     pub fn advance(&mut self, to: Timestamp) -> Result<(), PushError> {
         let mut outputs = Vec::new();
         let advanced = self.engine.advance(to, &mut outputs);
@@ -137,7 +137,7 @@ impl<S: Stream<Item = E>, E: Event> Stream for Outputs<S, E> {
                 }
                 Poll::Ready(None) => {
                     // As above.
-                    this.is_over = !this.ends_time || this.engine.finish(&mut outputs).is_ok();
+                    this.is_over = !this.ends_time || this.engine.end_time(&mut outputs).is_ok();
                 }
             }
             this.ready.extend(outputs);

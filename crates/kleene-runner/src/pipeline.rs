@@ -60,7 +60,7 @@ pub struct Pipeline<E: Event, B, C> {
 /// A message to a shard.
 pub(crate) enum Message<E: Event, B> {
     Batch(Arc<B>),
-    Finish,
+    EndTime,
     /// Something between two batches.
     Cut(Action<E>, Option<Cut>),
 }
@@ -127,10 +127,15 @@ where
         Ok(Pipeline { lanes, schema, shards: threads, merger })
     }
 
-    /// Gives all shards a batch. Waits while too many batches wait already.
+    /// Returns the number of shards.
+    pub fn threads(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Sends a batch to all shards. Waits while too many batches wait already.
     ///
     /// # Errors
-    /// If a thread has ended; [`finish`](Pipeline::finish) returns the reason.
+    /// If a thread has ended; [`end_time`](Pipeline::end_time) returns the reason.
     pub fn send(&self, batch: B) -> Result<(), Stopped> {
         let batch = Arc::new(batch);
         for lane in &self.lanes {
@@ -143,10 +148,10 @@ where
     ///
     /// # Errors
     /// If a thread has panicked.
-    pub fn finish(self) -> Result<Ended<C>, Panicked> {
+    pub fn end_time(self) -> Result<Ended<C>, Panicked> {
         for lane in &self.lanes {
             // Fails if a thread has ended, which is reported below.
-            let _ = lane.send(Message::Finish);
+            let _ = lane.send(Message::EndTime);
         }
         self.stop()
     }
@@ -194,10 +199,10 @@ fn work<E: Event, B: Batch<E>, P: Sink<E>>(
                 }
                 Some(batch).filter(|_| is_first)
             }
-            Message::Finish => {
+            Message::EndTime => {
                 if let Some(shard) = shard {
                     // The failure is in the part below.
-                    let _ = shard.finish(&mut sink);
+                    let _ = shard.end_time(&mut sink);
                 }
                 None
             }

@@ -2,32 +2,42 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use kleene::event::Portable;
 use kleene::schema::Schema;
 use kleene::stream::{
     Late, Match, Output, Overflow, Rejected, Replacement, Shard, Sink, SourceId, Stats, Timeout,
+    Undivided,
 };
 use kleene::{Event, RuleSet, Timestamp};
 
 use crate::batch::{Batch, Step};
-use crate::error::{Panicked, ReplaceError, Stopped};
+use crate::builder::RunnerBuilder;
+use crate::error::{Panicked, ReplaceError, StartError, Stopped};
 use crate::merge::{Collector, ReportedStep};
 use crate::pipeline::{Config, Ended, Pipeline};
 
-/// Takes events one by one, as an [`Engine`](kleene::Engine) does, and reports what one engine
-/// would.
-///
-/// Sources are to be made on all shards, in the same order, before they are given to it
-/// ([`Shard::source`]).
+/// Runs rules on several threads. A runner takes events one by one and reports the outputs of one
+/// [`Engine`](kleene::Engine), in the order of one engine. [`Runner::builder`] makes one.
 #[derive(Debug)]
 pub struct Runner<E: Event, F> {
     pipeline: Pipeline<E, Steps<E>, Callback<F>>,
     /// The steps that are not sent yet.
     steps: Vec<Own<E>>,
     batch: usize,
+    /// The reason why there are fewer threads than were asked for.
+    undivided: Option<Undivided>,
+}
+
+impl<E> Runner<E, fn(Output<E>)>
+where
+    E: Event + Send + Sync + 'static,
+{
+    /// Returns a builder without rules, for events in time order.
+    pub fn builder() -> RunnerBuilder<E> {
+        RunnerBuilder::new()
+    }
 }
 
 /// A step that owns its event.
@@ -38,6 +48,7 @@ enum Own<E> {
     Advance(Timestamp),
     AdvanceSource(SourceId, Timestamp),
     Idle(SourceId),
+    EndInput,
 }
 
 #[derive(Debug)]
@@ -55,11 +66,12 @@ impl<E: Event + Send + Sync + 'static> Batch<E> for Steps<E> {
             Own::Advance(to) => Step::Advance(*to),
             Own::AdvanceSource(source, to) => Step::AdvanceSource(*source, *to),
             Own::Idle(source) => Step::Idle(*source),
+            Own::EndInput => Step::EndInput,
         })
     }
 }
 
-/// Calls a function with each thing that is reported.
+/// A collector that calls a function with each output.
 pub struct Callback<F>(F);
 
 impl<F> fmt::Debug for Callback<F> {
@@ -84,60 +96,101 @@ where
     E: Event + Send + Sync + 'static,
     F: FnMut(Output<E>) + Send + 'static,
 {
-    /// Starts a thread for each shard, and one that calls `reported` with each thing that is
-    /// reported.
+    /// Starts a thread for each shard, and a thread that calls `sink` with each output.
+    /// [`Runner::builder`] makes the shards, too.
     ///
     /// # Errors
-    /// If no more threads can be started.
-    pub fn start(shards: Vec<Shard<E>>, config: Config, reported: F) -> io::Result<Runner<E, F>> {
-        let pipeline = Pipeline::start(shards, config, Page::default, Callback(reported))?;
-        Ok(Runner { pipeline, steps: Vec::new(), batch: config.batch.max(1) })
+    /// [`StartError::Thread`] if the operating system starts no more threads.
+    pub fn from_shards(
+        shards: Vec<Shard<E>>,
+        config: Config,
+        sink: F,
+    ) -> Result<Runner<E, F>, StartError> {
+        let pipeline = Pipeline::start(shards, config, Page::default, Callback(sink))?;
+        Ok(Runner { pipeline, steps: Vec::new(), batch: config.batch.max(1), undivided: None })
     }
 
-    /// Takes an event of the only source. Waits while too much is to be done already.
+    pub(crate) fn set_undivided(&mut self, reason: Option<Undivided>) {
+        self.undivided = reason;
+    }
+
+    /// Returns the number of threads that match. It can be lower than the number that was asked for:
+    /// [`undivided`](Runner::undivided) returns the reason.
+    pub fn threads(&self) -> usize {
+        self.pipeline.threads()
+    }
+
+    /// Returns the reason why fewer threads match than were asked for; `None` if all do.
+    pub fn undivided(&self) -> Option<&Undivided> {
+        self.undivided.as_ref()
+    }
+
+    /// Returns the source with this name, as [`Engine::source`](kleene::Engine::source) does. A new
+    /// name makes a new source. Make all sources before the first event is pushed. The call waits
+    /// until the events before it are matched.
     ///
     /// # Errors
-    /// If a thread has ended; to [finish](Runner::finish) says why.
+    /// [`Stopped`] as for [`push`](Runner::push).
+    pub fn source(&mut self, name: &str) -> Result<SourceId, Stopped> {
+        self.flush()?;
+        self.pipeline.source(name)
+    }
+
+    /// Pushes an event of the only source. Waits while the queues between threads are full.
+    ///
+    /// # Errors
+    /// [`Stopped`] if a thread has ended; [`stop`](Runner::stop) returns the reason.
     pub fn push(&mut self, event: E) -> Result<(), Stopped> {
         self.add(Own::Event(event))
     }
 
-    /// Takes an event of one of several sources.
+    /// Pushes an event of one of several sources.
     ///
     /// # Errors
-    /// As for [`push`](Runner::push); so with all that follow.
+    /// [`Stopped`] as for [`push`](Runner::push).
     pub fn push_from(&mut self, source: SourceId, event: E) -> Result<(), Stopped> {
         self.add(Own::EventFrom(source, event))
     }
 
-    /// The only source says that no event at or before `to` will come any more.
+    /// Advances the watermark of the only source: no event at or before `to` will come any more.
     ///
     /// # Errors
-    /// As for [`push`](Runner::push).
+    /// [`Stopped`] as for [`push`](Runner::push).
     pub fn advance(&mut self, to: Timestamp) -> Result<(), Stopped> {
         self.add(Own::Advance(to))
     }
 
-    /// `source` says that no event at or before `to` will come from it any more.
+    /// Advances the watermark of `source`: no event at or before `to` will come from it any more.
     ///
     /// # Errors
-    /// As for [`push`](Runner::push).
+    /// [`Stopped`] as for [`push`](Runner::push).
     pub fn advance_source(&mut self, source: SourceId, to: Timestamp) -> Result<(), Stopped> {
         self.add(Own::AdvanceSource(source, to))
     }
 
-    /// `source` has nothing to say for now.
+    /// Marks `source` as idle: the other sources do not wait for it until its next event or
+    /// watermark.
     ///
     /// # Errors
-    /// As for [`push`](Runner::push).
+    /// [`Stopped`] as for [`push`](Runner::push).
     pub fn set_idle(&mut self, source: SourceId) -> Result<(), Stopped> {
         self.add(Own::Idle(source))
     }
 
-    /// Gives the shards what has come so far, without waiting for more to make a batch of.
+    /// Ends the input for now, as [`Engine::end_input`](kleene::Engine::end_input) does, and sends
+    /// the batch. Later events go on from there.
     ///
     /// # Errors
-    /// As for [`push`](Runner::push).
+    /// [`Stopped`] as for [`push`](Runner::push).
+    pub fn end_input(&mut self) -> Result<(), Stopped> {
+        self.add(Own::EndInput)?;
+        self.flush()
+    }
+
+    /// Sends the events that were pushed so far, without waiting for a full batch.
+    ///
+    /// # Errors
+    /// [`Stopped`] as for [`push`](Runner::push).
     pub fn flush(&mut self) -> Result<(), Stopped> {
         if self.steps.is_empty() {
             return Ok(());
@@ -146,44 +199,41 @@ where
         self.pipeline.send(Steps(steps))
     }
 
-    /// Returns what the numbers of event types and fields mean, as for
-    /// [`Engine::schema`](kleene::Engine::schema). Make [`Record`](kleene::Record)s with these
+    /// Returns the schema that numbers event types and fields, as
+    /// [`Engine::schema`](kleene::Engine::schema) does. Make [`Record`](kleene::Record)s with these
     /// after rules were [replaced](Runner::replace_rules) or restored.
     pub fn schema(&self) -> &Arc<Schema> {
         self.pipeline.schema()
     }
 
-    /// The counts of all shards together, after all that was pushed. Waits until what comes of it
-    /// is reported.
+    /// Returns the counts of one engine after all events that were pushed. Waits until their outputs
+    /// are reported.
     ///
     /// # Errors
-    /// As for [`push`](Runner::push).
+    /// [`Stopped`] as for [`push`](Runner::push).
     pub fn stats(&mut self) -> Result<Stats, Stopped> {
         self.flush()?;
         self.pipeline.stats()
     }
 
     /// Replaces the rules that came from rule text, between the event that was pushed last and the
-    /// next one, in all shards or in none. The report equals the report of
-    /// [`Engine::replace_rules`](kleene::Engine::replace_rules) on one engine: its counts are sums
-    /// over all shards.
+    /// next one, on all threads or on none. The report equals the report of
+    /// [`Engine::replace_rules`](kleene::Engine::replace_rules) on one engine.
     ///
-    /// It waits until what comes of the events before is reported. So a listener must not wait for
-    /// the thread that calls it. The new rules are divided between the threads that there are: as
-    /// many as there were shards at the start. Where only one shard is of use to them, the other
-    /// threads wait. It takes time in proportion to what is open, and for a moment twice its
-    /// memory.
+    /// The call waits until the outputs of the events before are reported, so the sink must not wait
+    /// for the thread that calls. The keys of the new rules are divided among the same threads. A
+    /// thread without a key to match waits. The call takes time in proportion to the open partial
+    /// matches, and for a moment twice their memory.
     ///
     /// # Errors
-    /// If a rule cannot be run over these events; then the old rules go on. Or if a thread has
-    /// ended.
+    /// [`ReplaceError::Refused`] if a rule cannot run over these events; the old rules then go on.
+    /// [`ReplaceError::Stopped`] if a thread has ended.
     ///
     /// ```
     /// use std::sync::mpsc;
     ///
-    /// use kleene::stream::Output;
-    /// use kleene::{Engine, Event, RuleSet, Timestamp};
-    /// use kleene_runner::{Config, Runner};
+    /// use kleene::{Event, RuleSet, Timestamp};
+    /// use kleene_runner::Runner;
     ///
     /// #[derive(Clone, Event)]
     /// struct Hit { user: u32, at: Timestamp }
@@ -195,9 +245,8 @@ where
     /// ));
     /// let hit = |second: i64, user| Hit { user, at: Timestamp::from_millis(1000 * second) };
     ///
-    /// let shards = Engine::builder().rules(rules(5)?).shards(2)?;
     /// let (sender, found) = mpsc::channel();
-    /// let mut runner = Runner::start(shards, Config::default(), move |output: Output<Hit>| {
+    /// let mut runner = Runner::builder().rules(&rules(5)?).threads(2).start(move |output| {
     ///     let _ = sender.send(output);
     /// })?;
     /// for user in 0..10 {
@@ -209,7 +258,7 @@ where
     ///
     /// runner.push(hit(2, 7))?;
     /// runner.push(hit(3, 7))?;
-    /// assert_eq!(runner.finish()?.stats.matches, 1);
+    /// assert_eq!(runner.end_time()?.stats.matches, 1);
     /// assert_eq!(found.iter().count(), 1);
     /// # Ok(())
     /// # }
@@ -219,25 +268,26 @@ where
         self.pipeline.replace_rules(rules)
     }
 
-    /// Waits until what comes of all that was pushed is reported, and ends the threads. What is
-    /// open is not reported: a [snapshot](Runner::snapshot) that was taken before has it.
+    /// Waits until the outputs of all events are reported, and ends the threads. Open partial matches
+    /// are not reported; a [snapshot](Runner::snapshot) that was taken before holds them.
     ///
     /// # Errors
-    /// If a thread has panicked.
+    /// [`Panicked`] if a thread has panicked.
     pub fn stop(mut self) -> Result<Ended<Callback<F>>, Panicked> {
         // If a thread has ended, `stop` says why.
         let _ = self.flush();
         self.pipeline.stop()
     }
 
-    /// The end of time: what is open is reported. Waits until everything is.
+    /// Ends time, as [`Engine::end_time`](kleene::Engine::end_time) does: all deadlines fire. Waits
+    /// until everything is reported, and ends the threads.
     ///
     /// # Errors
-    /// If a thread has panicked.
-    pub fn finish(mut self) -> Result<Ended<Callback<F>>, Panicked> {
-        // If a thread has ended, `finish` says why.
+    /// [`Panicked`] if a thread has panicked.
+    pub fn end_time(mut self) -> Result<Ended<Callback<F>>, Panicked> {
+        // If a thread has ended, `end_time` says why.
         let _ = self.flush();
-        self.pipeline.finish()
+        self.pipeline.end_time()
     }
 
     fn add(&mut self, step: Own<E>) -> Result<(), Stopped> {
@@ -251,21 +301,19 @@ where
     E: Event + Portable + Send + Sync + 'static,
     F: FnMut(Output<E>) + Send + 'static,
 {
-    /// All that the shards hold after the event that was pushed last, as bytes: one part for each
-    /// shard. Results of the events before are reported before it returns, and results of later
-    /// events are not. So a listener must not wait for the thread that calls it.
+    /// Returns the whole state after the event that was pushed last as bytes, one part for each
+    /// thread. The outputs of the events before are reported before the call returns, so the sink
+    /// must not wait for the thread that calls.
     ///
-    /// [`EngineBuilder::restore_shards`](kleene::stream::EngineBuilder::restore_shards) makes
-    /// shards for a new runner of all parts together, any number of them, and
-    /// [`EngineBuilder::restore`](kleene::stream::EngineBuilder::restore) one engine.
+    /// [`RunnerBuilder::restore`] makes a runner of all parts together, with any number of threads.
+    /// [`EngineBuilder::restore`](kleene::stream::EngineBuilder::restore) makes one engine.
     ///
     /// # Errors
-    /// As for [`push`](Runner::push).
+    /// [`Stopped`] as for [`push`](Runner::push).
     ///
     /// ```
-    /// use kleene::stream::Output;
-    /// use kleene::{Engine, Record, RuleSet, Timestamp};
-    /// use kleene_runner::{Config, Runner};
+    /// use kleene::{Record, RuleSet, Timestamp};
+    /// use kleene_runner::Runner;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let rules = RuleSet::parse(
@@ -276,8 +324,7 @@ where
     ///     let at = Timestamp::from_millis(1000 * second);
     ///     Record::from_fields(rules.schema(), "hit", [("user", user.into()), ("at", at.into())])
     /// };
-    /// let shards = Engine::builder().rules(rules.clone()).shards(2)?;
-    /// let mut runner = Runner::start(shards, Config::default(), |_: Output<Record>| {})?;
+    /// let mut runner = Runner::builder().rules(&rules).threads(2).start(|_| {})?;
     /// for user in 0..10 {
     ///     runner.push(hit(1, user)?)?;
     /// }
@@ -285,13 +332,11 @@ where
     /// runner.stop()?;
     ///
     /// // Later, on three threads.
-    /// let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-    /// let (shards, _) = Engine::builder().rules(rules.clone()).restore_shards(3, &parts)?;
-    /// let mut runner = Runner::start(shards, Config::default(), |_: Output<Record>| {})?;
+    /// let (mut runner, _) = Runner::builder().rules(&rules).threads(3).restore(&parts, |_| {})?;
     /// for user in 0..10 {
     ///     runner.push(hit(2, user)?)?;
     /// }
-    /// assert_eq!(runner.finish()?.stats.matches, 10);
+    /// assert_eq!(runner.end_time()?.stats.matches, 10);
     /// # Ok(())
     /// # }
     /// ```
@@ -301,7 +346,7 @@ where
     }
 }
 
-/// The reports of a shard for a batch.
+/// The outputs of a shard for a batch.
 struct Page<E>(VecDeque<Output<E>>);
 
 impl<E> Default for Page<E> {
@@ -311,7 +356,7 @@ impl<E> Default for Page<E> {
 }
 
 impl<E: Event> Page<E> {
-    /// Adds what `report` reports to a sink that owns.
+    /// Adds the outputs that `report` writes to an owning sink.
     fn add(&mut self, report: impl FnOnce(&mut Vec<Output<E>>)) {
         let mut one = Vec::with_capacity(1);
         report(&mut one);

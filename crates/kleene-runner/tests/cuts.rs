@@ -115,7 +115,7 @@ fn variant(number: usize) -> RuleSet {
 }
 
 fn builder(variant_number: usize) -> EngineBuilder<Record> {
-    Engine::builder().rules(variant(variant_number)).out_of_order(Duration::from_secs(2))
+    Engine::builder().rules(&variant(variant_number)).out_of_order(Duration::from_secs(2))
 }
 
 fn order_event(index: usize, random: &mut Random) -> Record {
@@ -147,7 +147,7 @@ fn start(shards: Vec<Shard<Record>>, batch: usize) -> (Runner<Record, Listener>,
     let (sender, reported) = mpsc::channel();
     let listener: Listener = Box::new(move |output| sender.send(output).unwrap());
     let config = Config::default().batch(batch).waiting(2);
-    (Runner::start(shards, config, listener).unwrap(), reported)
+    (Runner::from_shards(shards, config, listener).unwrap(), reported)
 }
 
 /// One engine and a runner over the same random stream with random cuts.
@@ -239,9 +239,9 @@ impl Pair {
     }
 
     fn finish(mut self, name: &str) -> usize {
-        self.engine.finish(&mut self.expected).unwrap();
+        self.engine.end_time(&mut self.expected).unwrap();
         let (runner, _) = start(builder(5).shards(1).unwrap(), 1);
-        let ended = std::mem::replace(&mut self.runner, runner).finish().unwrap();
+        let ended = std::mem::replace(&mut self.runner, runner).end_time().unwrap();
         self.compare(ended.stats, name)
     }
 }
@@ -293,7 +293,7 @@ fn events_of_fed_rules_are_not_mixed_up_with_those_of_divided_rules() {
                       skip none  emit { user, a: a.n, b: b.n } }",
     )
     .unwrap();
-    let make = || Engine::builder().rules(rules.clone());
+    let make = || Engine::builder().rules(&rules);
     let hit = |n: i64| {
         let at = Value::Time(Timestamp::from_millis(1000 * n));
         let fields = [("user", (n % 5).into()), ("n", n.into()), ("at", at)];
@@ -319,8 +319,8 @@ fn events_of_fed_rules_are_not_mixed_up_with_those_of_divided_rules() {
             engine.push(&hit(n), &mut expected).unwrap();
             runner.push(hit(n)).unwrap();
         }
-        engine.finish(&mut expected).unwrap();
-        drop(runner.finish().unwrap().collector);
+        engine.end_time(&mut expected).unwrap();
+        drop(runner.end_time().unwrap().collector);
         let reported: Vec<_> = reported.iter().chain(later.iter()).collect();
         assert!(reported == expected, "{of} shards, then {then}:\n{reported:?}\n{expected:?}");
         assert!(expected.len() > 50, "{}", expected.len());
@@ -340,10 +340,10 @@ fn refused_rules_change_nothing_in_any_shard() {
             .unwrap()
     };
     let twice = "rule twice { key user  match hit{2}  within 1m }";
-    let shards = Engine::builder().rules(rules(twice)).shards(3).unwrap();
+    let shards = Engine::builder().rules(&rules(twice)).shards(3).unwrap();
     let (sender, reported) = mpsc::channel();
     let listener = move |output: Output<Hit>| sender.send(output).unwrap();
-    let mut runner = Runner::start(shards, Config::default(), listener).unwrap();
+    let mut runner = Runner::from_shards(shards, Config::default(), listener).unwrap();
     let hit = |second: i64, user| Hit { user, at: Timestamp::from_millis(1000 * second) };
     (0..10).try_for_each(|user| runner.push(hit(1, user))).unwrap();
     let other = "rule other { key user  match hit[name == \"x\"] -> hit  within 1m }";
@@ -353,7 +353,7 @@ fn refused_rules_change_nothing_in_any_shard() {
     assert!(matches!(verdict, Verdict::Refused(_)), "{verdict}");
     assert_eq!(runner.stats().unwrap().partials, 10);
     (0..10).try_for_each(|user| runner.push(hit(2, user))).unwrap();
-    let ended = runner.finish().unwrap();
+    let ended = runner.end_time().unwrap();
     assert_eq!(ended.stats.matches, 10);
     drop(ended.collector);
     assert_eq!(reported.iter().count(), 10);
@@ -361,7 +361,7 @@ fn refused_rules_change_nothing_in_any_shard() {
 
 #[test]
 fn sources_and_events_that_wait_go_on_in_other_shards() {
-    let make = || Engine::builder().rules(variant(0)).sorted();
+    let make = || Engine::builder().rules(&variant(0)).in_order();
     let names = ["a", "b", "c"];
     let mut engine = make().build().unwrap();
     let mut shards = make().shards(2).unwrap();
@@ -395,8 +395,8 @@ fn sources_and_events_that_wait_go_on_in_other_shards() {
         engine.push_from(source, &event, &mut expected).unwrap();
         runner.push_from(source, event).unwrap();
     }
-    engine.finish(&mut expected).unwrap();
-    let ended = runner.finish().unwrap();
+    engine.end_time(&mut expected).unwrap();
+    let ended = runner.end_time().unwrap();
     assert_eq!(ended.stats, engine.stats());
     drop(ended.collector);
     reported.extend(receiver.iter());
@@ -409,7 +409,7 @@ fn a_runner_that_has_stopped_takes_no_snapshot_and_no_rules() {
         "{EVENTS} rule few {{ key user  match created -> paid  skip none  limit 2 partials fail }}"
     ))
     .unwrap();
-    let shards = Engine::builder().rules(rules.clone()).shards(2).unwrap();
+    let shards = Engine::builder().rules(&rules).shards(2).unwrap();
     let (mut runner, _reported) = start(shards, 1);
     let created = rules.schema().type_id("created").unwrap();
     for n in 0..10 {
@@ -421,5 +421,5 @@ fn a_runner_that_has_stopped_takes_no_snapshot_and_no_rules() {
     }
     assert_eq!(runner.snapshot(), Err(Stopped));
     assert_eq!(runner.replace_rules(&rules), Err(ReplaceError::Stopped));
-    assert!(runner.finish().unwrap().failure.is_some());
+    assert!(runner.end_time().unwrap().failure.is_some());
 }

@@ -53,7 +53,7 @@ fn one(
     }
     // A limit may have stopped it.
     if engine.failure().is_none() {
-        let _ = engine.finish(&mut reported);
+        let _ = engine.end_time(&mut reported);
     }
     (reported, engine.stats(), engine.failure().map(ToString::to_string))
 }
@@ -68,8 +68,9 @@ fn several(
     let shards = builder.shards(of).expect("the rules can be run");
     let count = shards.len();
     let (sender, reported) = mpsc::channel();
-    let mut runner = Runner::start(shards, config, move |output| sender.send(output).unwrap())
-        .expect("threads can be started");
+    let mut runner =
+        Runner::from_shards(shards, config, move |output| sender.send(output).unwrap())
+            .expect("threads can be started");
     for step in steps {
         let result = match step.clone() {
             Step::Event(event) => runner.push(event),
@@ -79,7 +80,7 @@ fn several(
             break;
         }
     }
-    let ended = runner.finish().expect("nothing panics");
+    let ended = runner.end_time().expect("nothing panics");
     let failure = ended.failure.as_ref().map(ToString::to_string);
     drop(ended.collector);
     (reported.iter().collect(), ended.stats, failure, count)
@@ -169,9 +170,9 @@ fn all_rules_report_the_same_of_many_keys_in_any_order() {
         for (bound, jitter) in [(None, 1), (Some(2), 4000), (Some(600), 700_000)] {
             let steps = made_up(&rules, 300, jitter, &mut random);
             let make = || {
-                let builder = Engine::builder().rules(rules.clone());
+                let builder = Engine::builder().rules(&rules);
                 match bound {
-                    None => builder.sorted(),
+                    None => builder.in_order(),
                     Some(seconds) => builder.out_of_order(Duration::from_secs(seconds)),
                 }
             };
@@ -248,7 +249,7 @@ fn rules_that_cannot_be_divided_are_reported_in_their_place_among_those_that_can
     for bound in [3, 1] {
         let make = || {
             let rules = RuleSet::parse(SHOP).unwrap();
-            Engine::builder().rules(rules).out_of_order(Duration::from_secs(bound))
+            Engine::builder().rules(&rules).out_of_order(Duration::from_secs(bound))
         };
         let (_, stats, _) = one(make(), &steps);
         let seen = [stats.matches, stats.timeouts, stats.suppressed, stats.derived, stats.late];
@@ -274,7 +275,7 @@ fn limits_give_way_in_the_same_place() {
         for buffered in [10_000, 30] {
             let make = || {
                 let rules = RuleSet::parse(&text).unwrap();
-                Engine::builder().rules(rules).out_of_order(wait).limit_buffered(buffered)
+                Engine::builder().rules(&rules).out_of_order(wait).limit_buffered(buffered)
             };
             let (_, stats, _) = one(make(), &steps);
             assert!(stats.overflowed > 100, "{stats:?}");
@@ -284,7 +285,7 @@ fn limits_give_way_in_the_same_place() {
     let text = SHOP.replace("  suppress 10s\n", "  suppress 10s\n  skip none\n");
     let make = || {
         let rules = RuleSet::parse(&text).unwrap();
-        Engine::builder().rules(rules).out_of_order(wait).limit_steps_per_event(2)
+        Engine::builder().rules(&rules).out_of_order(wait).limit_steps_per_event(2)
     };
     assert!(one(make(), &steps).1.overflowed > 100);
     compare(&make, &steps, "steps");
@@ -300,7 +301,7 @@ fn limits_give_way_in_the_same_place() {
           skip none
         }";
     let make = || {
-        let builder = Engine::builder().rules(RuleSet::parse(text).unwrap()).out_of_order(wait);
+        let builder = Engine::builder().rules(&RuleSet::parse(text).unwrap()).out_of_order(wait);
         builder.limit_repetitions(2).limit_matches_per_set(1)
     };
     let reported = one(make(), &steps).0;
@@ -310,7 +311,7 @@ fn limits_give_way_in_the_same_place() {
     }
     compare(&make, &steps, "deadlines");
     let text = limited("fail");
-    let make = || Engine::builder().rules(RuleSet::parse(&text).unwrap()).out_of_order(wait);
+    let make = || Engine::builder().rules(&RuleSet::parse(&text).unwrap()).out_of_order(wait);
     let (reported, _, failure) = one(make(), &steps);
     assert!(!reported.is_empty() && failure.is_some());
     // Only one engine has the failure that stops everything.
@@ -320,7 +321,7 @@ fn limits_give_way_in_the_same_place() {
 #[test]
 fn several_sources_have_their_own_watermarks() {
     let steps = orders(2000, &mut Random(9));
-    let make = || Engine::builder().rules(RuleSet::parse(SHOP).unwrap()).sorted();
+    let make = || Engine::builder().rules(&RuleSet::parse(SHOP).unwrap()).in_order();
     let mut engine = make().build().unwrap();
     let names = ["a", "b", "c"];
     let ids = names.map(|name| engine.source(name));
@@ -331,7 +332,7 @@ fn several_sources_have_their_own_watermarks() {
         assert_eq!(names.map(|name| shard.source(name)), ids);
     }
     let mut runner =
-        Runner::start(shards, Config::default(), move |output| sender.send(output).unwrap())
+        Runner::from_shards(shards, Config::default(), move |output| sender.send(output).unwrap())
             .unwrap();
     for (index, step) in steps.iter().enumerate() {
         let Step::Event(event) = step else { continue };
@@ -347,8 +348,8 @@ fn several_sources_have_their_own_watermarks() {
             runner.push_from(source, event.clone()).unwrap();
         }
     }
-    engine.finish(&mut expected).unwrap();
-    let ended = runner.finish().unwrap();
+    engine.end_time(&mut expected).unwrap();
+    let ended = runner.end_time().unwrap();
     drop(ended.collector);
     assert_eq!(reported.iter().collect::<Vec<_>>(), expected);
     assert_eq!(ended.stats, engine.stats());

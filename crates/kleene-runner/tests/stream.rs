@@ -28,7 +28,7 @@ fn events(rules: &RuleSet) -> Vec<Record> {
 }
 
 fn engine(rules: &RuleSet) -> Engine<Record> {
-    Engine::builder().rules(rules.clone()).build().unwrap()
+    Engine::builder().rules(&rules).build().unwrap()
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn the_outputs_are_those_of_the_engine_alone() {
         }
         let mut outputs = Outputs::new(engine(&rules), futures::stream::iter(events(&rules)));
         if ends {
-            alone.finish(&mut expected).unwrap();
+            alone.end_time(&mut expected).unwrap();
             outputs = outputs.end_of_time();
         }
         let found: Vec<_> =

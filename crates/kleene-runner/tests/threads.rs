@@ -53,14 +53,14 @@ fn a_slow_listener_holds_up_who_pushes() {
         let _ = allowed.recv();
     };
     let config = Config::default().batch(10).waiting(2);
-    let mut runner = Runner::start(hits(-1).shards(2).unwrap(), config, reported).unwrap();
+    let mut runner = Runner::from_shards(hits(-1).shards(2).unwrap(), config, reported).unwrap();
     let count = Arc::clone(&pushed);
     let pushing = std::thread::spawn(move || {
         for number in 0..1000 {
             runner.push(hit(number)).unwrap();
             count.fetch_add(1, Ordering::SeqCst);
         }
-        runner.finish().unwrap().stats
+        runner.end_time().unwrap().stats
     });
     // Until nothing moves any more.
     let mut before = usize::MAX;
@@ -80,10 +80,10 @@ fn a_shard_that_panics_ends_the_run() {
         let panicked = in_time(move || {
             let shards = hits(500).shards(of).unwrap();
             let config = Config::default().batch(10);
-            let mut runner = Runner::start(shards, config, |_: Output<Hit>| {}).unwrap();
+            let mut runner = Runner::from_shards(shards, config, |_: Output<Hit>| {}).unwrap();
             let pushed = (0..1_000_000).try_for_each(|number| runner.push(hit(number)));
             assert_eq!(pushed, Err(Stopped));
-            runner.finish().unwrap_err()
+            runner.end_time().unwrap_err()
         });
         assert_eq!(panicked.message(), "a condition that panics");
     }
@@ -94,15 +94,16 @@ fn a_listener_that_panics_ends_the_run() {
     let panicked = in_time(|| {
         let reported = |output| match output {
             Output::Match(found) => {
-                assert!(found.end.as_millis() < 500, "a listener that panics");
+                assert!(found.reported_at.as_millis() < 500, "a listener that panics");
             }
             other => panic!("{other:?}"),
         };
         let shards = hits(-1).shards(2).unwrap();
-        let mut runner = Runner::start(shards, Config::default().batch(10), reported).unwrap();
+        let mut runner =
+            Runner::from_shards(shards, Config::default().batch(10), reported).unwrap();
         let pushed = (0..1_000_000).try_for_each(|number| runner.push(hit(number)));
         assert_eq!(pushed, Err(Stopped));
-        runner.finish().unwrap_err()
+        runner.end_time().unwrap_err()
     });
     assert_eq!(panicked.message(), "a listener that panics");
 }
@@ -130,7 +131,7 @@ struct Times(std::collections::VecDeque<i64>);
 
 impl Sink<Hit> for Times {
     fn matched(&mut self, found: Match<'_, Hit>) {
-        self.0.push_back(found.end().as_millis());
+        self.0.push_back(found.reported_at().as_millis());
     }
 }
 
@@ -178,7 +179,7 @@ fn a_collector_can_end_the_run() {
                 .unwrap();
         let mut starts = (0..).step_by(30);
         while pipeline.send(range(starts.next().unwrap()..starts.next().unwrap())).is_ok() {}
-        pipeline.finish().unwrap()
+        pipeline.end_time().unwrap()
     });
     assert_eq!(ended.collector.0, 0);
     assert_eq!(ended.stats.matches, ended.collector.1.len() as u64);
@@ -189,7 +190,7 @@ fn a_runner_that_is_dropped_ends_its_threads() {
     let (sender, reported) = mpsc::channel();
     let reported_by = move |output: Output<Hit>| sender.send(output).unwrap();
     let shards = hits(-1).shards(2).unwrap();
-    let mut runner = Runner::start(shards, Config::default(), reported_by).unwrap();
+    let mut runner = Runner::from_shards(shards, Config::default(), reported_by).unwrap();
     for number in 0..100 {
         runner.push(hit(number)).unwrap();
     }

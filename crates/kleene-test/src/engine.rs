@@ -146,7 +146,7 @@ impl Session for MatcherSession {
     fn finish(&mut self) -> Vec<ReferenceOutput> {
         let mut reported = Vec::new();
         let Self { matcher, store, key, .. } = self;
-        matcher.finish(store, key, &mut |outcome| reported.push(report(&outcome)));
+        matcher.end_time(store, key, &mut |outcome| reported.push(report(&outcome)));
         reported
     }
 }

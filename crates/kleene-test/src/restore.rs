@@ -76,8 +76,8 @@ pub fn they_go_on_alike(
         }
     }
     restored = again(&restored, builder().ok_or("the rules were there before")?)?;
-    let finished = plain.finish(&mut expected);
-    if finished != restored.finish(&mut reported) {
+    let finished = plain.end_time(&mut expected);
+    if finished != restored.end_time(&mut reported) {
         return Err(String::from("one of the two has failed at the end"));
     }
     compare((&plain, &expected), (&restored, &reported))
@@ -159,7 +159,7 @@ fn open(engine: &Engine<Record>) -> String {
         let mut lines = Vec::new();
         for partial in engine.collect_partials(&rule.name) {
             let (key, events): (Vec<_>, Vec<_>) =
-                (partial.key().collect(), partial.events().collect());
+                (partial.key_values().collect(), partial.captures().collect());
             let (awaits, deadline) = (partial.awaits().collect::<Vec<_>>(), partial.deadline());
             lines.push(format!("{} {key:?} {events:?} {awaits:?} {deadline:?}", rule.name));
         }
@@ -190,7 +190,7 @@ pub fn any_bytes_are_taken_or_refused(
         }
     }
     let _ = engine.snapshot();
-    let _ = engine.finish(&mut Vec::new());
+    let _ = engine.end_time(&mut Vec::new());
 }
 
 /// The bytes with a checksum that holds, for those who damage what is inside.
@@ -252,7 +252,7 @@ impl Subject {
 
     /// The first rule doubles what it holds with each event.
     fn builder(&self) -> EngineBuilder<Record> {
-        let builder = Engine::builder().rules(self.rules.clone()).limit_partials_per_key(100);
+        let builder = Engine::builder().rules(&self.rules).limit_partials_per_key(100);
         builder.out_of_order(Duration::from_millis(3))
     }
 

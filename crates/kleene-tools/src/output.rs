@@ -163,14 +163,14 @@ impl Shapes {
         write_hex(line, found.id().as_u64());
         line.extend_from_slice(b",\"key\":{");
         let mut comma = Comma::default();
-        for (name, value) in found.key() {
+        for (name, value) in found.key_values() {
             comma.name(line, name);
             write_value(line, value.as_ref());
         }
         line.extend_from_slice(b"},\"start\":");
-        write_value(line, ValueRef::Time(found.start()));
+        write_value(line, ValueRef::Time(found.first_event_at()));
         line.extend_from_slice(b",\"end\":");
-        write_value(line, ValueRef::Time(found.end()));
+        write_value(line, ValueRef::Time(found.reported_at()));
         if let Some(set) = set_of(found) {
             // Writing to memory does not fail.
             let _ = write!(line, ",\"count\":{}", set.count());
@@ -203,7 +203,7 @@ impl Shapes {
     /// The events by the names of their steps, in the order in which the steps were reached.
     fn write_events<E: Event + Borrow<Record>>(&self, line: &mut Vec<u8>, found: &Match<'_, E>) {
         let mut names: SmallVec<[&Arc<str>; 8]> = SmallVec::new();
-        for (name, _) in found.events() {
+        for (name, _) in found.captures() {
             // Events of one step mostly come one after the other.
             if names.last() != Some(&name) && !names.contains(&name) {
                 names.push(name);
@@ -215,7 +215,7 @@ impl Shapes {
             comma.name(line, name);
             line.push(b'[');
             let mut comma = Comma::default();
-            for (_, event) in found.events().filter(|(of, _)| *of == name) {
+            for (_, event) in found.captures().filter(|(of, _)| *of == name) {
                 comma.next(line);
                 self.write_event(line, event.borrow());
             }
@@ -296,12 +296,12 @@ fn set_of<'a, E: Event>(found: &Match<'a, E>) -> Option<MatchSet<'a, E>> {
 /// key.
 fn write_brief<E: Event>(line: &mut Vec<u8>, kind: &str, found: &Match<'_, E>) {
     // Writing to memory does not fail.
-    let _ = write!(line, "{}  {}  {kind}", ValueRef::Time(found.end()), found.rule().name);
+    let _ = write!(line, "{}  {}  {kind}", ValueRef::Time(found.reported_at()), found.rule().name);
     let fields = found.emit();
     if fields.len() > 0 {
         fields.for_each(|(name, value)| write_pair(line, name, value.as_ref()));
     } else {
-        found.key().for_each(|(name, value)| write_pair(line, name, value.as_ref()));
+        found.key_values().for_each(|(name, value)| write_pair(line, name, value.as_ref()));
         if let Some(set) = set_of(found) {
             let more = if set.is_saturated() { "+" } else { "" };
             let _ = write!(line, "matches={}{more}", set.count());

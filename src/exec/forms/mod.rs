@@ -298,7 +298,7 @@ impl<E: Event> Matcher<E> {
 
     /// Ends a key's stream. Time moves to its end, and the matches of unbounded `longest` loops and
     /// those that waited for older partial matches are reported. The key is idle afterwards.
-    pub fn finish(
+    pub fn end_time(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,

@@ -45,11 +45,11 @@ impl<'a> Env<'a> {
             let (message, help) = if !syntax::is_name(name) {
                 (
                     format!("rules can't name an event type `{name}`"),
-                    "rename it: #[event(name = \"...\")]",
+                    "rename it: #[event(rename = \"...\")]",
                 )
             } else if self.schema.add(ty.clone()).is_none() {
                 let message = format!("two Rust types have the same event type `{name}`");
-                (message, "rename one of them: #[event(name = \"...\")]")
+                (message, "rename one of them: #[event(rename = \"...\")]")
             } else {
                 continue;
             };

@@ -94,7 +94,7 @@ impl<E: Event> Engine<E> {
     ///      event paid    {{ order: int, at: time }}
     ///      rule unpaid   {{ key order  match created -> not paid for {wait}  emit {{ order }} }}",
     /// ));
-    /// let mut engine = Engine::builder().rules(rules("1h")?).build()?;
+    /// let mut engine = Engine::builder().rules(&rules("1h")?).build()?;
     /// let second = |s: i64| Timestamp::from_millis(1000 * s);
     /// engine.push(&Shop::Created(Created { order: 1, at: second(0) }), &mut Ignore)?;
     ///
@@ -522,7 +522,7 @@ mod tests {
              rule other { match a[n == 2] -> next a within 1h }",
         );
         let mut engine: Engine<crate::Record> =
-            Engine::builder().rules(first).build().expect("they can be run");
+            Engine::builder().rules(&first).build().expect("they can be run");
         let before = engine.ingest().dispatcher.rules[0].matcher.program().automaton().clone();
         engine.replace_rules(&second).expect("they can be run");
         let shared: Vec<bool> = engine

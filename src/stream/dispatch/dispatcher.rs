@@ -13,7 +13,7 @@ use crate::stream::keys::MIN_OPEN_RUNS;
 use crate::stream::keys::cold::{Cold, Shown};
 use crate::stream::keys::groups::Groups;
 use crate::stream::limits::{EngineLimits, Matching};
-use crate::stream::output::matched::Partial;
+use crate::stream::output::partial::Partial;
 use crate::stream::output::receiver::Receiver;
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::runtime::RuleRuntime;
@@ -132,7 +132,7 @@ impl<E: Event> Dispatcher<E> {
     }
 
     /// Reports the open outputs at the end of the stream, and drops all state.
-    pub(in crate::stream) fn finish<S: Receiver<E> + ?Sized>(&mut self, sink: &mut S) {
+    pub(in crate::stream) fn end_time<S: Receiver<E> + ?Sized>(&mut self, sink: &mut S) {
         self.finish_cold();
         let Dispatcher { rules, groups, accounting, .. } = self;
         if let Some(share) = &mut accounting.share {

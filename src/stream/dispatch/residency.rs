@@ -16,6 +16,11 @@ use crate::stream::rule::context::SweepContext;
 use crate::time::Timestamp;
 
 impl<E: Event> Dispatcher<E> {
+    /// True if idle keys go to a cold store.
+    pub(in crate::stream) fn has_cold_store(&self) -> bool {
+        self.cold.is_some()
+    }
+
     /// Prepares an event's dispatch: makes room in memory, and loads the event's keys.
     pub(in crate::stream) fn ensure_resident(&mut self, event: &E) {
         let Some(cold) = &mut self.cold else { return };
@@ -283,7 +288,7 @@ impl<E: Event> Dispatcher<E> {
                 let matcher = &self.rules[held.rule as usize].matcher;
                 if let Some(store) = scratch.store_mut(held.rule) {
                     let report: &mut dyn FnMut(Outcome<'_, E>) = &mut |_| reports = true;
-                    matcher.finish(store, &mut held.state, report);
+                    matcher.end_time(store, &mut held.state, report);
                 }
             }
             if reports {

@@ -62,7 +62,7 @@ pub(in crate::stream) struct Ingest<E: Event> {
     pub(in crate::stream) buffer_bytes: u64,
     /// The watermark: an event at or before this time is late.
     pub(in crate::stream) watermark: Timestamp,
-    /// The time of the newest event, if events can come out of order.
+    /// The time of the newest event.
     pub(in crate::stream) newest: Timestamp,
     /// The source of events that are pushed without one.
     pub(in crate::stream) main: Option<SourceId>,
@@ -107,7 +107,7 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         self.check_open()?;
-        // The end of time is what `finish` means.
+        // The end of time is what `end_time` means.
         self.progress.advance(source, to.min(Timestamp::MAX.plus_millis(-1)));
         self.release_reached(&mut Lent::nothing(), sink);
         self.so_far()
@@ -128,8 +128,22 @@ impl<E: Event> Ingest<E> {
         self.so_far()
     }
 
-    /// Ends the stream: releases all buffered events and reports all open outputs.
-    pub(in crate::stream) fn finish<S: Receiver<E> + ?Sized>(&mut self, sink: &mut S) {
+    /// Ends the input for now: releases all buffered events and moves time to the newest event.
+    ///
+    /// # Errors
+    /// [`PushError`] if the engine has stopped, before or now.
+    pub(in crate::stream) fn end_input<S: Receiver<E> + ?Sized>(
+        &mut self,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        self.check_open()?;
+        self.progress.advance_all(self.newest.min(Timestamp::MAX.plus_millis(-1)));
+        self.release_reached(&mut Lent::nothing(), sink);
+        self.so_far()
+    }
+
+    /// Ends time: releases all buffered events and reports all open outputs.
+    pub(in crate::stream) fn end_time<S: Receiver<E> + ?Sized>(&mut self, sink: &mut S) {
         // A repeating silence repeats up to the last event, and once more.
         let last = self.last_time();
         let has_failed = self.dispatcher.accounting.failure.is_some();
@@ -145,7 +159,7 @@ impl<E: Event> Ingest<E> {
             self.release_until(Timestamp::MAX, &mut Lent::nothing(), sink);
         }
         self.finished = true;
-        self.dispatcher.finish(sink);
+        self.dispatcher.end_time(sink);
     }
 
     /// Returns counts since the engine was built, and the size of its current state.

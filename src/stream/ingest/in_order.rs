@@ -222,6 +222,7 @@ impl<E: Event> Ingest<E> {
     #[inline(always)]
     fn arrive(&mut self, source: SourceId, time: Timestamp, events: usize) {
         self.count_arrivals(events);
+        self.newest = time;
         self.watermark = time.plus_millis(-1);
         self.progress.advance(source, self.watermark);
     }

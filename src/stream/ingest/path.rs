@@ -60,7 +60,7 @@ mod tests {
              rule r {{ key k  match a -> b  within 1d  {clauses} }}"
         );
         let rules = RuleSet::parse(&text).expect("the rule is right");
-        Engine::builder().rules(rules).limit_partials(u64::MAX)
+        Engine::builder().rules(&rules).limit_partials(u64::MAX)
     }
 
     fn event(at: i64, k: i64) -> Record {

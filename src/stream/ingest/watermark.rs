@@ -102,6 +102,13 @@ impl Progress {
         }
     }
 
+    /// No source sends an event at or before `to`. An idle source stays idle.
+    pub(crate) fn advance_all(&mut self, to: Timestamp) {
+        for source in &mut self.sources {
+            source.watermark = source.watermark.max(to);
+        }
+    }
+
     /// Marks `source` as idle, so that the other sources do not wait for it.
     pub(crate) fn set_idle(&mut self, source: SourceId) {
         if let Some(source) = self.sources.get_mut(source.0 as usize) {

@@ -1,17 +1,21 @@
-//! Matches, timeouts and partial matches: borrowed views and their owned forms.
+//! Matches and timeouts, as a sink receives them.
 
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "serde")]
+use serde::de::DeserializeOwned;
+
 use crate::event::Event;
-use crate::exec::{Open, Outcome, OutcomeKind, OutcomeListing, OutcomeSet};
+use crate::exec::{Outcome, OutcomeKind, OutcomeListing, OutcomeSet};
 use crate::hir::{Emit, Expr, Rule, StepId};
 use crate::schema::Schema;
 use crate::stream::output::id::{self, FieldOrder, MatchId};
-use crate::stream::output::reason::RejectReason;
-use crate::stream::output::sink::Overflow;
+use crate::stream::output::owned::{OwnedMatch, OwnedTimeout};
 use crate::time::Timestamp;
 use crate::util::fnv::Fnv;
+#[cfg(feature = "serde")]
+use crate::value::DecodeError;
 use crate::value::Value;
 
 /// A rule as the engine runs it.
@@ -36,10 +40,10 @@ pub(crate) struct RuleInfo {
 ///        key user  match paid as one -> paid as two  emit { user, took: two.at - one.at }
 ///      }",
 /// )?;
-/// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+/// let mut engine = Engine::builder().rules(&rules).build()?;
 /// let mut found = Vec::new();
 /// let mut sink = on_match(|twice| {
-///     let steps: Vec<&str> = twice.events().map(|(step, _)| &**step).collect();
+///     let steps: Vec<&str> = twice.captures().map(|(step, _)| &**step).collect();
 ///     found.push((twice.rule().name.to_string(), steps.join(" "), twice.to_record().to_string()));
 /// });
 /// for second in [1, 3] {
@@ -71,8 +75,8 @@ impl<E: Event> fmt::Debug for Match<'_, E> {
             .field("rule", &self.info.rule.name)
             .field("id", &self.id())
             .field("key", &self.key)
-            .field("start", &self.start())
-            .field("end", &self.end())
+            .field("first_event_at", &self.first_event_at())
+            .field("reported_at", &self.reported_at())
             .finish_non_exhaustive()
     }
 }
@@ -105,32 +109,51 @@ impl<'a, E: Event> Match<'a, E> {
         MatchId(hash.finish())
     }
 
-    /// Returns the names and values of the key.
-    pub fn key(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
+    /// Returns the names and values of the key, in the order of the rule's `key`.
+    pub fn key_values(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
         self.info.rule.key.iter().map(|part| &part.name).zip(self.key)
     }
 
-    /// Returns the time of the first captured event.
-    pub fn start(&self) -> Timestamp {
+    /// Returns the part of the key with this name; `None` if the key has no such part.
+    pub fn key(&self, name: &str) -> Option<&'a Value> {
+        self.key_values().find(|(of, _)| ***of == *name).map(|(_, value)| value)
+    }
+
+    /// Returns the time of the first captured event; `match.start` in rules.
+    pub fn first_event_at(&self) -> Timestamp {
         self.outcome.start()
     }
 
     /// Returns the time of the last captured event.
-    pub fn last(&self) -> Timestamp {
+    pub fn last_event_at(&self) -> Timestamp {
         self.outcome.last()
     }
 
     /// Returns the event time of the report: the time of the completing event, or the deadline that
-    /// passed.
-    pub fn end(&self) -> Timestamp {
+    /// passed; `match.end` in rules.
+    pub fn reported_at(&self) -> Timestamp {
         self.outcome.at()
     }
 
     /// Returns the captured events in the order of capture, each with the name of its step.
-    pub fn events(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
+    pub fn captures(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
         let steps = &self.info.rule.pattern.steps;
         let events = self.outcome.captures().iter();
         events.map(move |(step, event)| (&steps[step.index()].name, event))
+    }
+
+    /// Returns the event that the step with this name captured; the last one of a loop. `None` if the
+    /// step captured none, or the pattern has no such step.
+    pub fn event(&self, step: &str) -> Option<&'a E> {
+        self.events(step).last()
+    }
+
+    /// Returns the events that the step with this name captured, in their order; none if the pattern
+    /// has no such step.
+    pub fn events<'s>(&self, step: &'s str) -> impl Iterator<Item = &'a E> + use<'a, 's, E> {
+        self.captures().filter(move |(of, _)| ***of == *step).map(|(_, event)| event)
     }
 
     /// Returns the names and values of the fields that the rule emits; none if the rule has no
@@ -139,6 +162,24 @@ impl<'a, E: Event> Match<'a, E> {
         let found = *self;
         let fields = self.emitted().map_or(&[][..], |emit| &emit.fields);
         fields.iter().map(move |(name, expr)| (name, found.value(expr)))
+    }
+
+    /// Returns the value that the rule emits under this name; `None` if the rule has no such field.
+    /// The call computes the value, and copies text. [`key`](Match::key) and [`event`](Match::event)
+    /// borrow instead.
+    pub fn get(&self, name: &str) -> Option<Value> {
+        let mut fields = self.emitted()?.fields.iter();
+        fields.find(|(of, _)| **of == *name).map(|(_, expr)| self.value(expr))
+    }
+
+    /// Makes a Rust value of what the rule emits, as [`Value::decode`] does. Available with the
+    /// feature `serde`.
+    ///
+    /// # Errors
+    /// A field is missing or of another type; the message names the field.
+    #[cfg(feature = "serde")]
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        self.to_record().decode()
     }
 
     /// Makes the record that the rule emits; null if the rule has no `emit`.
@@ -157,16 +198,16 @@ impl<'a, E: Event> Match<'a, E> {
 
     /// Returns an owned copy.
     pub fn to_owned(&self) -> OwnedMatch<E> {
-        let names = self.key().map(|(name, value)| (name.clone(), value.clone()));
+        let names = self.key_values().map(|(name, value)| (name.clone(), value.clone()));
         OwnedMatch {
             rule: self.info.rule.name.clone(),
             version: self.info.rule.version,
             id: self.id(),
             key: names.collect(),
-            start: self.start(),
-            last: self.last(),
-            end: self.end(),
-            events: self.events().map(|(name, event)| (name.clone(), event.clone())).collect(),
+            first_event_at: self.first_event_at(),
+            last_event_at: self.last_event_at(),
+            reported_at: self.reported_at(),
+            captures: self.captures().map(|(name, event)| (name.clone(), event.clone())).collect(),
             emit: self.to_record(),
             count: self.set().count(),
             is_saturated: self.set().is_saturated(),
@@ -193,7 +234,7 @@ impl<'a, E: Event> Match<'a, E> {
     }
 
     /// Returns the values of the key in the order of its parts.
-    pub(crate) fn key_values(&self) -> &'a [Value] {
+    pub(crate) fn key_slice(&self) -> &'a [Value] {
         self.key
     }
 
@@ -213,13 +254,13 @@ impl<'a, E: Event> Match<'a, E> {
 ///     "event hop { user: string, at: time }
 ///      rule paths { key user  match hop{2..3 each any}  within 1h  skip none  report count }",
 /// )?;
-/// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+/// let mut engine = Engine::builder().rules(&rules).build()?;
 /// let mut found = Vec::new();
 /// let mut sink = on_match(|reported| {
 ///     let mut lengths = Vec::new();
 ///     let mut listing = reported.set().listing();
 ///     while let Some(one) = listing.next_match() {
-///         lengths.push(one.events().len());
+///         lengths.push(one.captures().len());
 ///     }
 ///     found.push((reported.set().count(), lengths));
 /// });
@@ -314,7 +355,7 @@ impl<E> Listing<'_, E> {
 ///      event sent { at: time }
 ///      rule done  { match paid -> sent  within 2d  on timeout emit { since: paid.at } }",
 /// )?;
-/// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+/// let mut engine = Engine::builder().rules(&rules).build()?;
 /// let mut unsent = Unsent::default();
 /// let fields = [("at", Timestamp::from_millis(0).into())];
 /// engine.push(&Record::from_fields(rules.schema(), "paid", fields)?, &mut unsent)?;
@@ -359,35 +400,69 @@ impl<'a, E: Event> Timeout<'a, E> {
         self.0.id()
     }
 
-    /// Returns the names and values of the key.
-    pub fn key(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
-        self.0.key()
+    /// Returns the names and values of the key, in the order of the rule's `key`.
+    pub fn key_values(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
+        self.0.key_values()
     }
 
-    /// Returns the time of the first captured event.
-    pub fn start(&self) -> Timestamp {
-        self.0.start()
+    /// Returns the part of the key with this name; `None` if the key has no such part.
+    pub fn key(&self, name: &str) -> Option<&'a Value> {
+        self.0.key(name)
+    }
+
+    /// Returns the time of the first captured event; `match.start` in rules.
+    pub fn first_event_at(&self) -> Timestamp {
+        self.0.first_event_at()
     }
 
     /// Returns the time of the last captured event.
-    pub fn last(&self) -> Timestamp {
-        self.0.last()
+    pub fn last_event_at(&self) -> Timestamp {
+        self.0.last_event_at()
     }
 
     /// Returns the deadline that passed, in event time.
-    pub fn end(&self) -> Timestamp {
-        self.0.end()
+    pub fn reported_at(&self) -> Timestamp {
+        self.0.reported_at()
     }
 
     /// Returns the captured events in the order of capture, each with the name of its step.
-    pub fn events(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
-        self.0.events()
+    pub fn captures(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
+        self.0.captures()
+    }
+
+    /// Returns the event that the step with this name captured; the last one of a loop. `None` if the
+    /// step captured none, or the pattern has no such step.
+    pub fn event(&self, step: &str) -> Option<&'a E> {
+        self.0.event(step)
+    }
+
+    /// Returns the events that the step with this name captured, in their order; none if the pattern
+    /// has no such step.
+    pub fn events<'s>(&self, step: &'s str) -> impl Iterator<Item = &'a E> + use<'a, 's, E> {
+        self.0.events(step)
     }
 
     /// Returns the names and values of the fields of `on timeout emit`; none if the rule does not
     /// have the clause. The iterator computes each value when it is asked for it.
     pub fn emit(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, Value)> + use<'a, E> {
         self.0.emit()
+    }
+
+    /// Returns the value of this field of `on timeout emit`; `None` if the rule has no such field.
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.0.get(name)
+    }
+
+    /// Makes a Rust value of the record of `on timeout emit`, as [`Value::decode`] does. Available
+    /// with the feature `serde`.
+    ///
+    /// # Errors
+    /// A field is missing or of another type; the message names the field.
+    #[cfg(feature = "serde")]
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        self.0.decode()
     }
 
     /// Makes the record of `on timeout emit`; null if the rule has none.
@@ -415,140 +490,4 @@ impl<'a, E: Event> Timeout<'a, E> {
             awaits: self.awaits().cloned().collect(),
         }
     }
-}
-
-/// An open partial match, as
-/// [`Engine::collect_partials`](crate::Engine::collect_partials) lists it.
-pub struct Partial<'a, E> {
-    info: &'a RuleInfo,
-    key: &'a [Value],
-    open: Open<'a, E>,
-}
-
-impl<E: Event> fmt::Debug for Partial<'_, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Partial")
-            .field("rule", &self.info.rule.name)
-            .field("key", &self.key)
-            .field("open", &self.open)
-            .finish()
-    }
-}
-
-impl<'a, E: Event> Partial<'a, E> {
-    pub(crate) fn new(info: &'a RuleInfo, key: &'a [Value], open: Open<'a, E>) -> Self {
-        Partial { info, key, open }
-    }
-
-    pub(crate) fn start_seq(&self) -> u64 {
-        self.open.start_seq()
-    }
-
-    /// Returns the rule with the events' numbers, and the state of the partial match in the
-    /// automaton.
-    pub(crate) fn parts(&self) -> (&'a RuleInfo, &Open<'a, E>) {
-        (self.info, &self.open)
-    }
-
-    /// Returns the names and values of the key.
-    pub fn key(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
-        self.info.rule.key.iter().map(|part| &part.name).zip(self.key)
-    }
-
-    /// Returns the captured events in the order of capture, each with the name of its step.
-    pub fn events(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a E)> + use<'a, E> {
-        let steps = &self.info.rule.pattern.steps;
-        self.open.events().map(move |(step, event)| (&steps[step.index()].name, event))
-    }
-
-    /// Returns the names of the steps that would advance the partial match, in the order of the
-    /// pattern. Empty if the partial match only waits for time to pass or [is
-    /// complete](Partial::is_complete).
-    pub fn awaits(&self) -> impl Iterator<Item = &'a Arc<str>> + use<'a, E> {
-        let steps = &self.info.rule.pattern.steps;
-        self.open.awaits().map(|step| &steps[step.index()].name)
-    }
-
-    /// Returns the time at which the partial match times out, or at which it matches if its pattern
-    /// ends with `not`. `None` if the partial match has no deadline.
-    pub fn deadline(&self) -> Option<Timestamp> {
-        self.open.deadline()
-    }
-
-    /// True if the partial match is complete and waits for older partial matches (`ordered`).
-    pub fn is_complete(&self) -> bool {
-        self.open.is_complete()
-    }
-}
-
-/// One output of an engine, owned.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Output<E> {
-    /// A match.
-    Match(OwnedMatch<E>),
-    /// A timeout.
-    Timeout(OwnedTimeout<E>),
-    /// A match that is not reported because the condition of the rule's `having` does not hold.
-    Filtered(OwnedMatch<E>),
-    /// A match that is not reported because of the rule's `suppress`.
-    Suppressed(OwnedMatch<E>),
-    /// An event came too late.
-    #[non_exhaustive]
-    Late {
-        /// The event.
-        event: E,
-        /// The watermark when the event came.
-        watermark: Timestamp,
-    },
-    /// An event that the engine could not take.
-    #[non_exhaustive]
-    Rejected {
-        /// The event.
-        event: E,
-        /// The reason for the rejection.
-        reason: RejectReason,
-    },
-    /// A limit was reached.
-    Overflowed(Overflow),
-}
-
-/// A match, owned.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct OwnedMatch<E> {
-    /// The rule's name.
-    pub rule: Arc<str>,
-    /// The rule's [version](crate::hir::Rule::version).
-    pub version: u64,
-    /// The stable id.
-    pub id: MatchId,
-    /// The key: names and values.
-    pub key: Vec<(Arc<str>, Value)>,
-    /// The time of the first event.
-    pub start: Timestamp,
-    /// The time of the last event.
-    pub last: Timestamp,
-    /// The event time of the report: the time of the completing event, or the deadline that passed.
-    pub end: Timestamp,
-    /// The captured events in the order of capture, each with the name of its step.
-    pub events: Vec<(Arc<str>, E)>,
-    /// The record that the rule emits; null if the rule has no `emit`.
-    pub emit: Value,
-    /// The number of matches of the [set](MatchSet) that it belongs to; 0 for a timeout.
-    pub count: u64,
-    /// True if the set has more matches than [`count`](OwnedMatch::count) can say.
-    pub is_saturated: bool,
-}
-
-/// A partial match that ran out of time, owned.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct OwnedTimeout<E> {
-    /// The fields that a timeout shares with a match.
-    pub found: OwnedMatch<E>,
-    /// The name of the step that was captured last.
-    pub reached: Option<Arc<str>>,
-    /// The names of the steps that would have advanced the partial match.
-    pub awaits: Vec<Arc<str>>,
 }

@@ -28,6 +28,6 @@ pub(in crate::stream) enum Phase {
     Derived,
     /// The event itself, after all deadlines and derived events up to its time.
     Event,
-    /// After [`finish`](crate::Engine::finish): no event can come any more.
+    /// After [`end_time`](crate::Engine::end_time): no event can come any more.
     End,
 }

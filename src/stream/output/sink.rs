@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::hir::Rule;
-use crate::stream::output::matched::{Match, Output, Timeout};
+use crate::stream::output::matched::{Match, Timeout};
 use crate::stream::output::order::Position;
+use crate::stream::output::owned::Output;
 use crate::stream::output::reason::RejectReason;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -35,7 +36,7 @@ use crate::value::Value;
 /// }
 ///
 /// let rules = RuleSet::parse("event paid { at: time } rule twice { match paid{2} }")?;
-/// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+/// let mut engine = Engine::builder().rules(&rules).build()?;
 /// let mut count = Count::default();
 /// for second in [1, 3, 2] {
 ///     let at = Timestamp::from_millis(1000 * second);
@@ -143,7 +144,7 @@ impl LimitedKey {
 
     /// Returns the key of a match, at the time of its report.
     pub(in crate::stream) fn of_match<E: Event>(found: &Match<'_, E>) -> LimitedKey {
-        LimitedKey::new(found.rule(), found.key_values(), found.end())
+        LimitedKey::new(found.rule(), found.key_slice(), found.reported_at())
     }
 }
 

@@ -67,7 +67,7 @@ impl Feeder {
         let mut mismatch = None;
         let values = event.fields.iter().zip(&self.fields).map(|(field, origin)| {
             let value = match origin {
-                ValueOrigin::Time => Value::Time(reported.end()),
+                ValueOrigin::Time => Value::Time(reported.reported_at()),
                 ValueOrigin::Expr(expr) => reported.value(expr),
                 ValueOrigin::Nothing => Value::Null,
             };
@@ -88,7 +88,7 @@ impl Feeder {
         });
         let values = values.collect();
         let extra = self.extra.iter().map(|(name, expr)| (name.clone(), reported.value(expr)));
-        let made = E::make(self.ty, reported.end(), values, extra.collect())?;
+        let made = E::make(self.ty, reported.reported_at(), values, extra.collect())?;
         Some((made, mismatch))
     }
 }

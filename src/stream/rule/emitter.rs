@@ -218,7 +218,7 @@ fn feed<E: Event, S: Receiver<E> + ?Sized>(
                 return;
             }
             accounting.stats.derived += 1;
-            accounting.derived.add(reported.end(), event);
+            accounting.derived.add(reported.reported_at(), event);
         }
         Some((event, Some(reason))) => {
             accounting.stats.rejected += 1;

@@ -362,7 +362,7 @@ fn move_on<E: Event>(
     report: &mut dyn FnMut(Outcome<'_, E>),
 ) {
     if now == Timestamp::MAX {
-        matcher.finish(store, state, report);
+        matcher.end_time(store, state, report);
     } else {
         matcher.advance(store, state, now, report);
     }

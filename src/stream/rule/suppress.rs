@@ -55,10 +55,10 @@ impl SuppressionTable {
     ) -> SuppressVerdict {
         // At the end of the stream, matches are reported in the order of their starts. The match
         // before may have ended later, and its entry says nothing about other keys.
-        let now = found.end();
+        let now = found.reported_at();
         let key: Key = match &suppress.by {
             Some(by) => by.iter().map(|expr| found.value(expr)).collect(),
-            None => found.key_values().iter().cloned().collect(),
+            None => found.key_slice().iter().cloned().collect(),
         };
         if self.end_of(&key).is_some_and(|until| until > now) {
             return SuppressVerdict::Suppressed;
@@ -192,7 +192,7 @@ impl SuppressionTable {
 /// Returns the entry that marks a rule with `once` as over after this match.
 fn mark<E: Event>(once: Once, found: &Match<'_, E>) -> Key {
     match once {
-        Once::Key => found.key_values().iter().cloned().collect(),
+        Once::Key => found.key_slice().iter().cloned().collect(),
         Once::Rule => std::iter::empty().collect(),
     }
 }

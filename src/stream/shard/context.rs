@@ -254,8 +254,7 @@ pub(in crate::stream) fn divide(rules: &[Arc<Rule>], of: u32) -> (u32, Arc<[Plac
         .flat_map(|rule| [feeds(&rule.emit), feeds(&rule.on_timeout)])
         .flatten()
         .collect();
-    let can_fail =
-        rules.iter().any(|rule| rule.limit.is_some_and(|limit| limit.policy == LimitPolicy::Fail));
+    let can_fail = fails(rules.iter()).is_some();
     let mut whole = 0;
     let placements: Vec<Placement> = rules
         .iter()
@@ -278,6 +277,15 @@ pub(in crate::stream) fn divide(rules: &[Arc<Rule>], of: u32) -> (u32, Arc<[Plac
     let is_divided = placements.contains(&Placement::Divided);
     let is_one = can_fail || of < 2 || !is_divided && !(1..of).any(is_of_use);
     (if is_one { 1 } else { of }, placements.into())
+}
+
+/// Returns the name of the first rule with `limit .. fail`.
+pub(in crate::stream) fn fails<'a>(
+    mut rules: impl Iterator<Item = &'a Arc<Rule>>,
+) -> Option<Arc<str>> {
+    let fails =
+        |rule: &&Arc<Rule>| rule.limit.is_some_and(|limit| limit.policy == LimitPolicy::Fail);
+    rules.find(fails).map(|rule| rule.name.clone())
 }
 
 /// True if a match of one key of a rule can suppress matches of another key.

@@ -15,7 +15,7 @@
 //!      rule twice { key user  match hit{2}  within 1m  emit { user } }",
 //! )?;
 //! let schema = rules.schema().clone();
-//! let mut shards: Vec<Shard<Record>> = Engine::builder().rules(rules).shards(2)?;
+//! let mut shards: Vec<Shard<Record>> = Engine::builder().rules(&rules).shards(2)?;
 //! for (second, user) in (0..).zip(["ann", "bob", "cid", "bob", "ann"]) {
 //!     let at = Value::Time(Timestamp::from_millis(1000 * second));
 //!     let hit = Record::from_fields(&schema, "hit", [("user", user.into()), ("at", at)])?;
@@ -40,6 +40,7 @@ use crate::stream::error::PushError;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::receiver::Positioned;
 use crate::stream::output::sink::ShardSink;
+use crate::stream::shard::context::fails;
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
@@ -78,7 +79,40 @@ impl<E: Event> From<Engine<E>> for Shard<E> {
     }
 }
 
+/// The reason why keys are not divided among as many shards as were asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Undivided {
+    /// A rule has `limit .. fail`, which stops the engine: one engine knows when. The name of the
+    /// rule.
+    LimitFail(Arc<str>),
+    /// There is a [cold store](crate::stream::ColdStore), which belongs to one engine.
+    ColdStore,
+    /// No rule's keys can be divided. A rule without a key, a rule that feeds other rules or reads
+    /// what they make, and a rule whose `suppress` or `once` concerns several keys stay in one shard.
+    NoKeys,
+}
+
+impl fmt::Display for Undivided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Undivided::LimitFail(rule) => write!(f, "rule `{rule}` has `limit .. fail`"),
+            Undivided::ColdStore => f.write_str("a cold store belongs to one engine"),
+            Undivided::NoKeys => f.write_str("no rule has keys that can be divided"),
+        }
+    }
+}
+
 impl<E: Event> Shard<E> {
+    /// Returns the reason why there are fewer shards than were asked for; `None` if there are not.
+    pub fn undivided(shards: &[Shard<E>], asked: usize) -> Option<Undivided> {
+        let first = shards.first().filter(|_| shards.len() < asked)?;
+        if first.0.ingest().dispatcher.has_cold_store() {
+            return Some(Undivided::ColdStore);
+        }
+        Some(fails(first.0.rules()).map_or(Undivided::NoKeys, Undivided::LimitFail))
+    }
+
     /// Pushes an event of the only source, as [`Engine::push`] does.
     ///
     /// # Errors
@@ -151,12 +185,20 @@ impl<E: Event> Shard<E> {
         self.0.ingest_mut().set_idle(source, &mut Positioned(sink))
     }
 
-    /// Ends the stream, as [`Engine::finish`] does.
+    /// Ends the input for now, as [`Engine::end_input`] does.
     ///
     /// # Errors
-    /// [`PushError`] as for [`Engine::finish`].
-    pub fn finish<S: ShardSink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
-        self.0.finish_to(&mut Positioned(sink))
+    /// [`PushError`] as for [`Engine::end_input`].
+    pub fn end_input<S: ShardSink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
+        self.0.ingest_mut().end_input(&mut Positioned(sink))
+    }
+
+    /// Ends time, as [`Engine::end_time`] does.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`Engine::end_time`].
+    pub fn end_time<S: ShardSink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
+        self.0.end_time_to(&mut Positioned(sink))
     }
 
     /// Returns the error that stopped the shard, as [`Engine::failure`] does.

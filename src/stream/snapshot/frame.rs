@@ -9,7 +9,7 @@ use crate::util::wire::Reader;
 const MAGIC: [u8; 8] = *b"\x89kleene\n";
 
 /// The version of the format that is written.
-const VERSION: u16 = 6;
+const VERSION: u16 = 7;
 
 const HEADER: usize = 12;
 const CHECKSUM: usize = 4;

@@ -51,11 +51,11 @@ impl<E: Portable> Engine<E> {
     ///     let at = Timestamp::from_millis(1000 * second);
     ///     Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at.into())])
     /// };
-    /// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+    /// let mut engine = Engine::builder().rules(&rules).build()?;
     /// engine.push(&event("paid", 7, 1)?, &mut Ignore)?;
     /// let bytes = engine.snapshot();
     ///
-    /// let (mut restored, _) = Engine::builder().rules(rules.clone()).restore(&[&bytes])?;
+    /// let (mut restored, _) = Engine::builder().rules(&rules).restore(&[&bytes])?;
     /// restored.push(&event("sent", 7, 2)?, &mut Ignore)?;
     /// assert_eq!(restored.stats().matches, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -106,13 +106,13 @@ impl<E: Portable> Engine<E> {
     /// #     let fields = [("order", order.into()), ("at", at.into())];
     /// #     Record::from_fields(rules.schema(), "paid", fields)
     /// # };
-    /// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+    /// let mut engine = Engine::builder().rules(&rules).build()?;
     /// engine.push(&paid(7, 1)?, &mut Ignore)?;
     /// let base = engine.snapshot_base();
     /// engine.push(&paid(8, 2)?, &mut Ignore)?;
     /// let changes = engine.snapshot_changes().unwrap();
     ///
-    /// let builder = Engine::<Record>::builder().rules(rules.clone());
+    /// let builder = Engine::<Record>::builder().rules(&rules);
     /// let (restored, _) = builder.restore(&[&base, &changes])?;
     /// assert_eq!(restored.stats().partials, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -190,7 +190,7 @@ impl<E: Portable> EngineBuilder<E> {
     /// };
     /// // Limits and the watermark strategy are the builder's: they are not in the bytes.
     /// let builder = || {
-    ///     Engine::builder().rules(rules.clone()).out_of_order(Duration::from_secs(5))
+    ///     Engine::builder().rules(&rules).out_of_order(Duration::from_secs(5))
     /// };
     /// let mut engine = builder().build()?;
     /// engine.push(&paid(1)?, &mut Ignore)?;
@@ -199,7 +199,7 @@ impl<E: Portable> EngineBuilder<E> {
     /// let (mut restored, replacement) = builder().restore(&[&bytes])?;
     /// assert_eq!(replacement.rule("twice").unwrap().verdict, Verdict::Unchanged);
     /// restored.push(&paid(2)?, &mut Ignore)?;
-    /// restored.finish(&mut Ignore)?;
+    /// restored.end_time(&mut Ignore)?;
     /// assert_eq!(restored.stats().matches, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -246,13 +246,13 @@ impl<E: Portable> EngineBuilder<E> {
     ///     let at = Timestamp::from_millis(1000 * second);
     ///     Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at.into())])
     /// };
-    /// let mut engine = Engine::builder().rules(rules.clone()).build()?;
+    /// let mut engine = Engine::builder().rules(&rules).build()?;
     /// for order in 0..10 {
     ///     engine.push(&event("paid", order, order)?, &mut Ignore)?;
     /// }
     /// let bytes = engine.snapshot();
     ///
-    /// let (mut shards, _) = Engine::builder().rules(rules.clone()).restore_shards(3, &[&bytes])?;
+    /// let (mut shards, _) = Engine::builder().rules(&rules).restore_shards(3, &[&bytes])?;
     /// for order in 0..10 {
     ///     let sent = event("sent", order, 10 + order)?;
     ///     for shard in &mut shards {

@@ -216,6 +216,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         for head in self.heads() {
             let saved = &head.engine;
             ingest.watermark = saved.watermark;
+            ingest.newest = ingest.newest.max(saved.newest);
             ingest.finished = saved.finished;
             ingest.dispatcher.released = ingest.dispatcher.released.max(saved.released);
             for (name, watermark, idle) in &saved.sources {

@@ -22,6 +22,8 @@ pub(super) const COUNTERS: usize = 15;
 // Flags of the engine.
 pub(super) const IS_FINISHED: u8 = 1;
 pub(super) const HAS_MAIN: u8 = 2;
+/// Since version 7.
+pub(super) const HAS_NEWEST: u8 = 4;
 
 /// A count that no stream reaches. Counting on from it never overflows.
 const MOST: u64 = 1 << 62;
@@ -52,6 +54,8 @@ pub(super) struct SavedEngine {
     /// Equal in parts that number events alike; 0 if there is only one part.
     pub(super) numbering: u64,
     pub(super) watermark: Timestamp,
+    /// The time of the newest event.
+    pub(super) newest: Timestamp,
     pub(super) released: u64,
     pub(super) sources: Vec<(Arc<str>, Timestamp, bool)>,
     pub(super) stats: Stats,
@@ -161,9 +165,10 @@ impl<'a, E: Portable> SavedPart<'a, E> {
 }
 
 fn read_engine(reader: &mut Reader<'_>) -> Option<SavedEngine> {
-    let flags = reader.u8().filter(|flags| *flags <= IS_FINISHED | HAS_MAIN)?;
+    let flags = reader.u8().filter(|flags| *flags <= IS_FINISHED | HAS_MAIN | HAS_NEWEST)?;
     let numbering = u64::from_le_bytes(reader.array()?);
     let watermark = Timestamp::from_millis(reader.i64()?);
+    let newest = if flags & HAS_NEWEST == 0 { i64::MIN } else { reader.i64()? };
     let released = reader.u64().filter(|released| *released < MOST)?;
     let sources = reader.list(|reader| {
         let name = reader.str()?.into();
@@ -191,6 +196,7 @@ fn read_engine(reader: &mut Reader<'_>) -> Option<SavedEngine> {
         has_main: flags & HAS_MAIN != 0,
         numbering,
         watermark,
+        newest: Timestamp::from_millis(newest),
         released,
         sources,
         stats,

@@ -20,7 +20,7 @@ use crate::stream::keys::wire::{Keys, put_event, put_key};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::shard::context::ShardContext;
 use crate::stream::snapshot::frame::{Section, SnapshotFrame};
-use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, IS_FINISHED};
+use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, HAS_NEWEST, IS_FINISHED};
 use crate::stream::stats::Stats;
 use crate::util::fnv::Fnv;
 use crate::util::wire::{put_bytes, put_i64, put_len, put_u64};
@@ -148,12 +148,14 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         let engine = self.engine;
         let is_first = self.share.is_none_or(|share| share == 0);
         out.push(
-            if engine.finished { IS_FINISHED } else { 0 }
+            HAS_NEWEST
+                | if engine.finished { IS_FINISHED } else { 0 }
                 | if engine.main.is_some() { HAS_MAIN } else { 0 },
         );
         // Of one engine at one moment: the numbers of events mean the same in all shares.
         out.extend_from_slice(&self.share.map_or(0, |_| self.numbering()).to_le_bytes());
         put_i64(out, engine.watermark.as_millis());
+        put_i64(out, engine.newest.as_millis());
         put_u64(out, self.part.as_ref().map_or(engine.dispatcher.released, ShardPart::released));
         let sources = engine.progress.saved();
         put_len(out, sources.len());

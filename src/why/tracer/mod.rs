@@ -343,9 +343,9 @@ impl<E: Event> Tracer<E> {
         self.finished = true;
     }
 
-    /// Ends the input, as [`Engine::finish`](crate::Engine::finish) does: time moves to its end.
+    /// Ends the input, as [`Engine::finish`](crate::Engine::end_time) does: time moves to its end.
     /// Partial matches that were open before it stay to be reported.
-    pub fn finish(&mut self) {
+    pub fn end_time(&mut self) {
         if self.finished {
             return;
         }
@@ -355,7 +355,7 @@ impl<E: Event> Tracer<E> {
         let watermark = self.time.watermark;
         self.time.moved_by = None;
         if let Some(shadow) = &mut self.shadow {
-            shadow.finish();
+            shadow.end_time();
         }
         let last = self.time.watermark.plus_millis(i64::from(self.time.progress.is_sorted()));
         let last = last.max(self.time.newest.unwrap_or(last));
@@ -367,7 +367,7 @@ impl<E: Event> Tracer<E> {
         self.time.watermark = watermark;
         let before = self.open.clone();
         let reported = self.collect(|matcher, store, state, sink| {
-            matcher.finish(store, state, sink);
+            matcher.end_time(store, state, sink);
             0
         });
         let effects = self.after_time(&before, &reported.0, Timestamp::MAX);
@@ -377,7 +377,7 @@ impl<E: Event> Tracer<E> {
         }
     }
 
-    /// Collects the open partial matches; after [`finish`](Tracer::finish), those that were open. The
+    /// Collects the open partial matches; after [`end_time`](Tracer::finish), those that were open. The
     /// call is meant for inspection: it works out what each of them waits for.
     pub fn collect_open(&self) -> Vec<OpenPartial> {
         self.open_at_end.clone().unwrap_or_else(|| self.open_partials())

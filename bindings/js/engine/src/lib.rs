@@ -38,12 +38,26 @@ pub fn advance(
     engine.advance(to, sink)
 }
 
-/// Ends the stream.
+/// Ends the input for now.
 ///
 /// # Errors
-/// As [`Engine::finish`].
-pub fn finish(engine: &mut Engine<Indexed>, sink: &mut dyn Sink<Indexed>) -> Result<(), PushError> {
-    engine.finish(sink)
+/// As [`Engine::end_input`].
+pub fn end_input(
+    engine: &mut Engine<Indexed>,
+    sink: &mut dyn Sink<Indexed>,
+) -> Result<(), PushError> {
+    engine.end_input(sink)
+}
+
+/// Ends time.
+///
+/// # Errors
+/// As [`Engine::end_time`].
+pub fn end_time(
+    engine: &mut Engine<Indexed>,
+    sink: &mut dyn Sink<Indexed>,
+) -> Result<(), PushError> {
+    engine.end_time(sink)
 }
 
 /// Runs the tests of the rules that are wanted.
@@ -61,12 +75,12 @@ pub fn advance_tracer(tracer: &mut Tracer<Indexed>, to: Timestamp) {
     tracer.advance(to);
 }
 
-/// Ends the stream of a tracer.
-pub fn finish_tracer(tracer: &mut Tracer<Indexed>) {
-    tracer.finish();
+/// Ends the time of a tracer.
+pub fn end_tracer_time(tracer: &mut Tracer<Indexed>) {
+    tracer.end_time();
 }
 
 /// Ends the input of a tracer.
-pub fn end_tracer(tracer: &mut Tracer<Indexed>) {
+pub fn end_tracer_input(tracer: &mut Tracer<Indexed>) {
     tracer.end_input();
 }

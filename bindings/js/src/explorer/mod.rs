@@ -235,7 +235,7 @@ impl Run {
         self.recorder.pushed = u32::MAX;
         let sink: &mut dyn Sink<Indexed> = &mut self.recorder;
         let ended = if self.options.end_of_time {
-            kleene_wasm_engine::finish(&mut self.engine, sink)
+            kleene_wasm_engine::end_time(&mut self.engine, sink)
         } else if let Some(newest) = self.options.end(self.newest) {
             // The moment of the last event is over.
             kleene_wasm_engine::advance(&mut self.engine, newest, sink)

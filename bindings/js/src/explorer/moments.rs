@@ -49,7 +49,7 @@ impl Explorer {
             if partial.deadline().is_some_and(|deadline| deadline <= time) {
                 continue;
             }
-            let key: Vec<Value> = partial.key().map(|(_, value)| value.clone()).collect();
+            let key: Vec<Value> = partial.key_values().map(|(_, value)| value.clone()).collect();
             let of = run.lanes[number].known(&key).unwrap_or(NONE);
             if lane.is_some_and(|lane| lane != of) {
                 continue;
@@ -76,7 +76,7 @@ fn of_partial(
 ) -> Json {
     let rule = &run.rules[rule];
     let steps = &rule.pattern.steps;
-    let captured = partial.events().map(|(name, event)| {
+    let captured = partial.captures().map(|(name, event)| {
         let step = steps.iter().position(|step| std::sync::Arc::ptr_eq(&step.name, name));
         let step = step.or_else(|| steps.iter().position(|step| step.name == *name));
         (step.unwrap_or(usize::MAX), event.index())
@@ -162,7 +162,7 @@ impl Run {
         if again.wanted > 0 && self.is_finished {
             let sink: &mut dyn Sink<Indexed> = &mut again;
             if self.options.end_of_time {
-                kleene_wasm_engine::finish(&mut engine, sink).map_err(|error| stopped(&error))?;
+                kleene_wasm_engine::end_time(&mut engine, sink).map_err(|error| stopped(&error))?;
             } else if let Some(newest) = self.options.end(self.newest) {
                 kleene_wasm_engine::advance(&mut engine, newest, sink)
                     .map_err(|error| stopped(&error))?;

@@ -149,7 +149,7 @@ impl Recorder {
         } else {
             tally.1 += 1;
         }
-        let captured = found.events().len();
+        let captured = found.captures().len();
         if self.kept >= self.max_outputs || self.captures + captured > MAX_CAPTURES {
             self.not_kept += 1;
             return;
@@ -160,7 +160,7 @@ impl Recorder {
         let steps = &found.rule().pattern.steps;
         let mut last = (0, None);
         let mut has_place = false;
-        for (name, event) in found.events() {
+        for (name, event) in found.captures() {
             // Events of one step mostly come one after the other.
             if last.1.is_none_or(|last| !Arc::ptr_eq(last, name)) {
                 let step = steps.iter().position(|step| Arc::ptr_eq(&step.name, name));
@@ -175,13 +175,13 @@ impl Recorder {
         let number = u32::try_from(outputs.len()).unwrap_or(u32::MAX);
         self.order.push((u32::try_from(rule).unwrap_or(u32::MAX), number));
         if !has_place {
-            let key = found.key().map(|(_, value)| value.clone()).collect();
+            let key = found.key_values().map(|(_, value)| value.clone()).collect();
             outputs.keys.insert(number, key);
         }
         outputs.captures_end.push(u32::try_from(outputs.captures.len()).unwrap_or(u32::MAX));
         outputs.kinds.push(u8::from(timeout.is_some()));
-        outputs.starts.push(found.start());
-        outputs.ends.push(found.end());
+        outputs.starts.push(found.first_event_at());
+        outputs.ends.push(found.reported_at());
         outputs.pushed.push(self.pushed);
         if self.text < MAX_TEXT && outputs.text_ends.len() + 1 == outputs.len() {
             let before = outputs.text.len();

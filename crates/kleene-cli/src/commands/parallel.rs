@@ -117,7 +117,7 @@ pub(super) fn run(
     }
     let stop = stop.unwrap_or(Stop::CannotWrite);
     let ended = match (&stop, newest) {
-        (Stop::End, _) if args.events.end_of_time => crew.finish()?,
+        (Stop::End, _) if args.events.end_of_time => crew.end_time()?,
         (Stop::End, Some(newest)) => {
             // The moment of the last event is over. Where this fails, to stop says why.
             let _ = crew.send(Parsed::end(newest));

@@ -53,7 +53,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
     let ending = pump(&mut feed, &mut tracer, &mut review, &mut counts, &args.key, &interrupt)?;
     if ending == Ending::Fine {
         if args.events.end_of_time {
-            tracer.finish();
+            tracer.end_time();
         } else {
             tracer.end_input();
         }

@@ -183,7 +183,7 @@ impl State {
             "unknown_types": counts.types(),
             "rules": tally.saved(),
             "ended": has_ended,
-            "finished": engine.is_finished(),
+            "finished": engine.has_ended(),
         });
         let changes = self.directory.can_follow().then(|| engine.snapshot_changes()).flatten();
         let is_whole = changes.is_none();

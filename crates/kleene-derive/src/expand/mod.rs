@@ -24,7 +24,7 @@ pub(crate) fn event(input: &DeriveInput) -> Result<TokenStream> {
             struct_event(input, &attributes, &set, &krate)
         }
         Data::Enum(data) => {
-            if let Some(name) = &attributes.name {
+            if let Some(name) = &attributes.rename {
                 errors.at(name.span(), "an enum has no event type of its own: name its variants");
             }
             if data.variants.is_empty() {
@@ -49,7 +49,7 @@ pub(crate) fn event(input: &DeriveInput) -> Result<TokenStream> {
 pub(crate) fn fields(input: &DeriveInput) -> Result<TokenStream> {
     let mut errors = Errors::default();
     let attributes = TypeAttributes::parse(&input.attrs, &mut errors);
-    if let Some(name) = &attributes.name {
+    if let Some(name) = &attributes.rename {
         errors.at(name.span(), "only events have a name; this is a part of one");
     }
     let Data::Struct(data) = &input.data else {
@@ -148,12 +148,12 @@ mod tests {
             ),
             (
                 event,
-                "#[event(name = \"\")] struct A { at: Timestamp }",
+                "#[event(rename = \"\")] struct A { at: Timestamp }",
                 &[("a name must not be empty", "\"\"")],
             ),
             (
                 event,
-                "#[event(name = \"a\", name = \"b\")] struct A { at: Timestamp }",
+                "#[event(rename = \"a\", name = \"b\")] struct A { at: Timestamp }",
                 &[("given twice", "name")],
             ),
             (event, "struct A(Timestamp);", &[("`A` must have named fields", "A")]),
@@ -161,7 +161,7 @@ mod tests {
             (event, "enum A {}", &[("needs at least one variant", "A")]),
             (
                 event,
-                "#[event(name = \"a\")] enum A { B(B), C, D(D, E), F(Box<B>) }",
+                "#[event(rename = \"a\")] enum A { B(B), C, D(D, E), F(Box<B>) }",
                 &[
                     ("an enum has no event type of its own", "\"a\""),
                     ("`C` must hold one struct", "C"),
@@ -177,7 +177,7 @@ mod tests {
             ),
             (fields, "struct A { #[event(time)] x: i64 }", &[("only an event has", "time")]),
             (fields, "enum A { B }", &[("only a struct can be flattened", "A")]),
-            (fields, "#[event(name = \"a\")] struct A { }", &[("only events have", "\"a\"")]),
+            (fields, "#[event(rename = \"a\")] struct A { }", &[("only events have", "\"a\"")]),
         ];
         for (expand, source, expected) in cases {
             let found = errors(*expand, source);

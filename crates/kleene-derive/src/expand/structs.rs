@@ -18,7 +18,7 @@ pub(super) fn struct_event(
     let ident = &input.ident;
     let generics = with_bounds(&input.generics, set.bounds(krate));
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
-    let name = match &attributes.name {
+    let name = match &attributes.rename {
         Some(name) => name.value(),
         None => snake_case(&unraw(ident)),
     };

@@ -13,7 +13,7 @@ use crate::model::{FieldSet, Role, snake_case, unraw};
 /// A variant of an enum of events.
 pub(super) struct Variant<'a> {
     ident: &'a Ident,
-    /// The name given by `#[event(name = "...")]`.
+    /// The name given by `#[event(rename = "...")]`.
     name: Option<String>,
     content: Content<'a>,
 }
@@ -32,7 +32,7 @@ impl<'a> Variant<'a> {
         if let Some(path) = &attributes.krate {
             errors.at(path.span(), "`crate` belongs on the enum");
         }
-        let name = attributes.name.map(|name| name.value());
+        let name = attributes.rename.map(|name| name.value());
         let content = match &variant.fields {
             syn::Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
                 let field = &fields.unnamed[0];
@@ -227,7 +227,7 @@ pub(super) fn enum_event(
                 const {
                     ::core::assert!(
                         #krate::event::derived::distinct(&[#(#names),*]),
-                        "two variants have the same event type name: use #[event(name = \"...\")]",
+                        "two variants have the same event type name: use #[event(rename = \"...\")]",
                     );
                 }
                 #krate::event::derived::schema([#(#types),*])

@@ -45,7 +45,7 @@ impl Current<'_> {
     ) -> Stop {
         self.has_ended = true;
         let ended = if self.args.events.end_of_time {
-            let ended = engine.finish(&mut Printer { outlets, origin: None }).map_err(stopped);
+            let ended = engine.end_time(&mut Printer { outlets, origin: None }).map_err(stopped);
             ended.and_then(|()| self.keep(feed, engine, outlets, counts))
         } else if self.state.is_some() {
             self.end_for_now(feed, engine, outlets, counts)

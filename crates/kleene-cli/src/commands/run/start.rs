@@ -54,7 +54,7 @@ pub(super) fn build(
 }
 
 pub(super) fn builder(args: &RunArgs, loaded: &Loaded) -> EngineBuilder<Record> {
-    let builder = Engine::builder().rules(loaded.set.clone());
+    let builder = Engine::builder().rules(&loaded.set.clone());
     let builder = match args.matching.strategy {
         Strategy::Auto => builder,
         Strategy::General => builder.general_strategy(),
@@ -75,6 +75,6 @@ pub(super) fn builder(args: &RunArgs, loaded: &Loaded) -> EngineBuilder<Record> 
     };
     match args.events.out_of_order {
         Some(bound) => builder.out_of_order(bound),
-        None => builder.sorted(),
+        None => builder.in_order(),
     }
 }

@@ -1,0 +1,142 @@
+//! The configuration of a runner.
+
+use std::time::Duration;
+
+use kleene::event::Portable;
+use kleene::stream::{EngineBuilder, Output, Replacement, Shard};
+use kleene::{Engine, Event, RuleSet};
+
+use crate::error::StartError;
+use crate::pipeline::Config;
+use crate::runner::Runner;
+
+/// Configures a [`Runner`].
+///
+/// ```
+/// use kleene::{Event, RuleSet, Timestamp};
+/// use kleene_runner::Runner;
+///
+/// #[derive(Clone, Event)]
+/// struct Hit { user: u32, at: Timestamp }
+///
+/// let rules = RuleSet::parse_for::<Hit>("rule twice { key user  match hit{2} }")?;
+/// let mut runner = Runner::builder().rules(&rules).threads(4).start(|output| drop(output))?;
+/// for user in [1, 2, 2, 1] {
+///     runner.push(Hit { user, at: Timestamp::from_millis(0) })?;
+/// }
+/// assert_eq!((runner.threads(), runner.undivided()), (4, None));
+/// assert_eq!(runner.end_time()?.stats.matches, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `start`"]
+pub struct RunnerBuilder<E: Event> {
+    engine: EngineBuilder<E>,
+    threads: usize,
+    config: Config,
+}
+
+impl<E: Event + Send + Sync + 'static> RunnerBuilder<E> {
+    pub(crate) fn new() -> RunnerBuilder<E> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        RunnerBuilder { engine: Engine::builder(), threads, config: Config::default() }
+    }
+
+    /// Adds the rules of a rule set, as [`EngineBuilder::rules`] does.
+    pub fn rules(mut self, rules: &RuleSet) -> Self {
+        self.engine = self.engine.rules(rules);
+        self
+    }
+
+    /// Expects events up to `bound` behind the newest event, as [`EngineBuilder::out_of_order`] does.
+    pub fn out_of_order(mut self, bound: Duration) -> Self {
+        self.engine = self.engine.out_of_order(bound);
+        self
+    }
+
+    /// Changes any setting of the engines: patterns, limits, watermarks.
+    ///
+    /// ```
+    /// use kleene::{RuleSet, Record};
+    /// use kleene_runner::Runner;
+    ///
+    /// let rules = RuleSet::parse("event hit { at: time }  rule twice { match hit{2} }")?;
+    /// let builder = Runner::<Record, _>::builder().rules(&rules);
+    /// let runner = builder.engine(|engine| engine.limit_partials(1_000_000)).start(|_| {})?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn engine(mut self, change: impl FnOnce(EngineBuilder<E>) -> EngineBuilder<E>) -> Self {
+        self.engine = change(self.engine);
+        self
+    }
+
+    /// Sets the number of threads that match; by default as many as the machine runs at once. The
+    /// number is lower if more threads have nothing to divide: see [`Runner::undivided`].
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Sets the number of events in a batch; 1024 by default. Outputs wait until a batch is full or
+    /// [flushed](Runner::flush).
+    pub fn batch(mut self, events: usize) -> Self {
+        self.config.batch = events;
+        self
+    }
+
+    /// Sets the number of batches that may wait for each thread; at least 1, and 4 by default.
+    pub fn waiting(mut self, batches: usize) -> Self {
+        self.config.waiting = batches;
+        self
+    }
+
+    /// Starts the threads, and a thread that calls `sink` with each output.
+    ///
+    /// # Errors
+    /// [`StartError`] if a rule does not fit the events, or the operating system starts no more
+    /// threads.
+    pub fn start<F>(self, sink: F) -> Result<Runner<E, F>, StartError>
+    where
+        F: FnMut(Output<E>) + Send + 'static,
+    {
+        let RunnerBuilder { engine, threads, config } = self;
+        run(engine.shards(threads)?, threads, config, sink)
+    }
+}
+
+impl<E: Event + Portable + Send + Sync + 'static> RunnerBuilder<E> {
+    /// Starts the threads with the state of a [snapshot](Runner::snapshot) of a runner with any
+    /// number of threads. The report says how the rules have changed since.
+    ///
+    /// # Errors
+    /// [`StartError`] as for [`start`](RunnerBuilder::start), and if the snapshot cannot be restored.
+    pub fn restore<F>(
+        self,
+        parts: &[impl AsRef<[u8]>],
+        sink: F,
+    ) -> Result<(Runner<E, F>, Replacement), StartError>
+    where
+        F: FnMut(Output<E>) + Send + 'static,
+    {
+        let RunnerBuilder { engine, threads, config } = self;
+        let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
+        let (shards, replacement) = engine.restore_shards(threads, &parts)?;
+        Ok((run(shards, threads, config, sink)?, replacement))
+    }
+}
+
+fn run<E, F>(
+    shards: Vec<Shard<E>>,
+    asked: usize,
+    config: Config,
+    sink: F,
+) -> Result<Runner<E, F>, StartError>
+where
+    E: Event + Send + Sync + 'static,
+    F: FnMut(Output<E>) + Send + 'static,
+{
+    let undivided = Shard::undivided(&shards, asked);
+    let mut runner = Runner::from_shards(shards, config, sink)?;
+    runner.set_undivided(undivided);
+    Ok(runner)
+}
