@@ -223,6 +223,8 @@ pub struct Aggregate {
     /// The aggregated expression, evaluated with each captured event as the candidate; `None` if
     /// `count` counts the events themselves.
     pub arg: Option<Expr>,
+    /// True if each value of the expression is an integer or null, by the declarations.
+    pub of_ints: bool,
 }
 
 /// The aggregates. Nulls are left out of all of them.

@@ -289,6 +289,7 @@ impl Converter {
                     op: aggregate(agg)?,
                     step: self.skip_target(of)?,
                     arg: (agg != "count").then(|| field(1)),
+                    of_ints: true,
                 };
                 Expr::Binary(
                     operator(op)?,

@@ -280,7 +280,8 @@ impl Builder {
             RandomTest::Compare(op, v) => binary(*op, field(1), Expr::Literal(Value::from(*v))),
             RandomTest::Aggregate(op, aggregate, number) => {
                 let arg = (*aggregate != AggregateOp::Count).then(|| field(1));
-                let aggregate = Aggregate { op: *aggregate, step: step(*number), arg };
+                let (of, step, of_ints) = (*aggregate, step(*number), true);
+                let aggregate = Aggregate { op: of, step, arg, of_ints };
                 binary(*op, field(1), Expr::Aggregate(Box::new(aggregate)))
             }
             RandomTest::Captured(op, number, pick) => {

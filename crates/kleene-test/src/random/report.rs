@@ -37,7 +37,7 @@ impl Built {
         captured(&self.0.body, &mut steps);
         let ops = [AggregateOp::Sum, AggregateOp::Avg, AggregateOp::Min, AggregateOp::Max];
         let field = || Some(Expr::Field(FieldRef::Declared(FieldId::new(1))));
-        let of_step = |step| ops.map(|op| Aggregate { op, step, arg: field() });
+        let of_step = |step| ops.map(|op| Aggregate { op, step, arg: field(), of_ints: true });
         self.0.totals = steps.into_iter().flat_map(of_step).collect();
         self.0.report = report;
         self

@@ -264,7 +264,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         self.warn_of_last_step(step, span, context);
         let id = StepId::new(step);
         if whole && op == AggregateOp::Count {
-            let aggregate = Aggregate { op, step: id, arg: None };
+            let aggregate = Aggregate { op, step: id, arg: None, of_ints: false };
             return Typed { expr: Expr::Aggregate(Box::new(aggregate)), kind: Kind::INT, span };
         }
         if whole || self.steps[step].group {
@@ -295,7 +295,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         if !self.expect(&typed, wanted, &format!("`{spelled}`")) {
             return refused(span);
         }
-        let aggregate = Aggregate { op, step: id, arg: Some(typed.expr) };
+        let of_ints = arg_kind.is_subset_of(Kind::INT);
+        let aggregate = Aggregate { op, step: id, arg: Some(typed.expr), of_ints };
         let kind = kind.or(Kind::NULL);
         Typed { expr: Expr::Aggregate(Box::new(aggregate)), kind, span }
     }

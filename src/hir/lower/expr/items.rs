@@ -94,6 +94,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                     op: AggregateOp::Collect | AggregateOp::Distinct,
                     step,
                     arg: Some(Expr::Field(FieldRef::Declared(field))),
+                    ..
                 } => match of_step(step.index()) {
                     Some(ty) => self.env.schema.ty(ty).field(*field).kind(),
                     None => Kind::ANY,
