@@ -65,7 +65,7 @@ const AMBIGUOUS: [&str; 8] = [
     "-> any b{0..1 each} -> any a{0..1 each}",
 ];
 
-const LAST: [&str; 14] = [
+const LAST: [&str; 17] = [
     "-> c",
     "-> any c",
     "-> next c",
@@ -75,6 +75,9 @@ const LAST: [&str; 14] = [
     "-> any c[v > prev.v]",
     "-> any c[v > count(x)]",
     "-> any c[v > sum(x.v)]",
+    "-> c[sum(x.v) > 30]",
+    "-> c[count(x) < v]",
+    "-> c[sum(x.v) <= 3 and v > 1]",
     "-> not c for 10m",
     "-> not c",
     "-> c{1.. longest}",

@@ -19,6 +19,7 @@ mod joined;
 mod operands;
 mod properties;
 mod regressions;
+mod running_sums;
 mod sets;
 mod steps;
 mod strategies;

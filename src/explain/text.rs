@@ -118,7 +118,10 @@ fn strategy(of: &Explanation<'_>) -> String {
         Strategy::Compact => format!(
             "compact, as partial matches with the same future are one group: an event costs a step \
              for each group{}",
-            if of.program.registers.is_empty() { "" } else { ", one for each value that is read" }
+            match of.program.running_sum() {
+                None if !of.program.registers.is_empty() => ", one for each value that is read",
+                _ => "",
+            }
         ),
         Strategy::CountingWindow { count } => format!(
             "counting window, as it is {} of one kind: an event costs the same however many",

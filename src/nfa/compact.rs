@@ -14,6 +14,7 @@ use crate::nfa::liveness::Live;
 use crate::nfa::parts::Parts;
 use crate::nfa::program::Program;
 use crate::nfa::registers::Register;
+use crate::nfa::running_sum::RunningSum;
 use crate::nfa::states::{Action, StateId};
 
 /// The facts about a pattern that the compact form needs.
@@ -24,6 +25,8 @@ pub(crate) struct Compact {
     /// True if the end of the pattern's own time can complete a partial match: each start has a
     /// deadline of its own.
     pub(crate) completes_by_start: bool,
+    /// The sum that does not tell groups apart, if there is one: it is live in no state.
+    pub(crate) sum: Option<RunningSum>,
 }
 
 impl Parts<'_> {
@@ -51,10 +54,14 @@ impl Parts<'_> {
         if matches!(self.timing.within, Some(Length::Millis(..=0))) {
             return Err("it has no time");
         }
-        let live = self.liveness().ok_or("its conditions read too many values")?;
+        let mut live = self.liveness().ok_or("its conditions read too many values")?;
+        let sum = self.running_sum();
+        if let Some(RunningSum { register, .. }) = &sum {
+            live.iter_mut().for_each(|live| live.registers &= !(1 << register));
+        }
         let completes_by_start =
             self.states.iter().any(|state| state.accepts_at_deadline && !state.ends_in_silence);
-        Ok(Compact { live: live.into(), completes_by_start })
+        Ok(Compact { live: live.into(), completes_by_start, sum })
     }
 
     /// True if a partial match can be complete with the events that it has, and wait in another

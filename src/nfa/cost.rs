@@ -190,7 +190,11 @@ impl Program {
 
     /// Returns the growth of an event's time with the groups of a key.
     fn event_of_groups(&self, form: StateForm, apart: Live, reasons: &mut Vec<Reason>) -> Growth {
-        let growth = self.groups_of(apart, reasons);
+        let mut growth = self.groups_of(apart, reasons);
+        if let Some(sum) = self.running_sum() {
+            reasons.push(Reason::Finds(vec![sum.register]));
+            growth = growth.max(Growth::Logarithmic);
+        }
         // The deadline of a start is a pass over the graph: it completes matches, or matches have
         // waited for it.
         let facts = [
@@ -425,14 +429,17 @@ impl Program {
                 // A match drops everything: the events that came pay for it.
                 let drops_all = self.is_won_by_first();
                 // Nothing is dropped, and there are no totals: a look at the node.
-                let keeps_all = *skip == SkipStrategy::None && self.totals.is_empty();
+                let keeps_all = *skip == SkipStrategy::None
+                    && self.totals.is_empty()
+                    && (self.running_sum().is_none() || self.report == Report::All);
                 if drops_all || keeps_all && self.timing.span.is_none() {
                     Growth::Constant
                 } else if keeps_all && apart == Live::default() && self.holds_starts_only() {
                     // Starts that are out of time are left out on one path (`src/exec/dag/starts.rs`).
                     Growth::Logarithmic
                 } else {
-                    // A pass over the graph: starts that are dropped or out of time, and totals.
+                    // A pass over the graph: starts that are dropped or out of time, totals, and
+                    // sums whose matches are not listed.
                     memory
                 }
             }

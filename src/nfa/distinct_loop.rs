@@ -69,7 +69,7 @@ impl Parts<'_> {
 
 impl SharedParts {
     /// True if a tree can lead to the capture of an event by a step.
-    fn takes(&self, node: u32, step: StepId) -> bool {
+    pub(crate) fn takes(&self, node: u32, step: StepId) -> bool {
         let is_taken = |edge: u32| match self.edges[edge as usize].action {
             Action::Take { step: by, .. } => by == step,
             _ => false,

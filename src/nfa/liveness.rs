@@ -134,7 +134,8 @@ impl Parts<'_> {
         updated.filter(is_last).fold(0, |bits, index| bits | 1 << index)
     }
 
-    fn read_by(&self, guard: GuardId) -> Live {
+    /// Returns what a guard reads.
+    pub(super) fn read_by(&self, guard: GuardId) -> Live {
         match &self.guards[guard.index()] {
             Guard::True | Guard::False => Live::default(),
             Guard::Condition(condition) => {

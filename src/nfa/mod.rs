@@ -15,6 +15,7 @@
 //! * `comparison_table` answers tests that compare one field with the only register together.
 //! * `edge_effect` finds the effect of each edge, for deterministic patterns.
 //! * `distinct_loop` finds a loop that takes each value once.
+//! * `running_sum` finds a sum that one condition compares, and that the compact form keeps in order.
 //! * `prefilter` finds what an event must fulfil to do anything, so that others cost one test.
 //!
 //! The result is an [`Automaton`], which patterns that differ in constants share (`cache`), and a
@@ -53,6 +54,7 @@ mod prefilter;
 mod program;
 mod reach;
 mod registers;
+mod running_sum;
 mod shared_suffix;
 mod states;
 
@@ -82,5 +84,6 @@ pub(crate) use plan::Window;
 pub(crate) use prefilter::Prefilter;
 pub(crate) use reach::{Reach, reach};
 pub(crate) use registers::{Register, RegisterKind};
+pub(crate) use running_sum::{RunningSum, SumSide, Summand};
 pub(crate) use shared_suffix::SharedSuffix;
 pub(crate) use states::{Action, ClockOp, Edge, LeadingNot, Since, StateId};

@@ -12,6 +12,7 @@ use crate::nfa::distinct_loop::DistinctLoop;
 use crate::nfa::parts::SharedParts;
 use crate::nfa::plan::{Plan, Strategy, Window};
 use crate::nfa::registers;
+use crate::nfa::running_sum::RunningSum;
 use crate::nfa::shared_suffix::SharedSuffix;
 
 /// A compiled pattern: what the matchers run. Immutable; shared by all keys and threads.
@@ -81,14 +82,19 @@ impl Program {
     }
 
     /// True if the partial matches of a busy key, which are runs at first, become groups of the
-    /// compact form: later events read nothing of what was captured, so that many of them have the
-    /// same future.
+    /// compact form: later events read nothing of what was captured, except a
+    /// [running sum](RunningSum), so that many of them have the same future.
     pub(crate) fn groups_busy_keys(&self) -> bool {
         matches!(self.strategy(), Strategy::General | Strategy::Deterministic)
             && self.compact.is_ok()
             && !self.reports_at_deadlines()
-            && self.registers.is_empty()
+            && (self.registers.is_empty() || self.running_sum().is_some())
             && self.clocks == 0
+    }
+
+    /// Returns the sum that the compact form keeps in order, if there is one.
+    pub(crate) fn running_sum(&self) -> Option<&RunningSum> {
+        self.compact.as_ref().ok()?.sum.as_ref()
     }
 
     /// True if the partial matches of a busy key can be found by the values that they wait for: they

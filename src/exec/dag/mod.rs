@@ -13,8 +13,10 @@
 //! drops starts that are out of time, too, so no node is touched when time moves.
 //!
 //! [`listing`] goes through the chains in the defined order, [`weights`] says in how many of them
-//! each event is, and [`starts`] keeps many starts in a balanced tree.
+//! each event is, [`starts`] keeps many starts in a balanced tree, and [`divided`] divides a set by
+//! its starts.
 
+mod divided;
 mod listing;
 mod starts;
 #[cfg(test)]
@@ -25,6 +27,7 @@ use std::cmp::Ordering;
 
 use crate::hir::StepId;
 
+pub(super) use divided::{Divided, SameEvent};
 use listing::packed;
 pub(super) use listing::{
     ChainListing, Direction, OfStart, Packed, defined_order, firsts, renumbered, unpacked,

@@ -210,3 +210,46 @@ fn counts_saturate_and_say_so() {
     }
     assert_eq!(dag.count(root), (u64::MAX, true));
 }
+
+/// A set of one chain for each start: each event extends all chains, and is a start itself.
+#[test]
+fn a_set_is_divided_by_its_starts() {
+    for seed in 0..40 {
+        let mut random = Random(seed * 2 + 1);
+        let mut dag = Dag::new(Preference::First);
+        let mut roots = [NONE; 2];
+        let mut lengths: Vec<(u64, i64)> = Vec::new();
+        for seq in 0..=random.below(20) {
+            let time = i64::try_from(seq).expect("it is small");
+            let event = dag.add_moment(DagEvent { event: index(small(seq)), seq, time });
+            for root in &mut roots {
+                *root = if *root == NONE { NONE } else { dag.event(event, StepId::new(1), *root) };
+            }
+            let start = dag.event(event, StepId::new(0), NONE);
+            let into = small(random.below(2));
+            roots[into] = dag.union(start, roots[into]);
+            for (_, length) in &mut lengths {
+                *length += 1;
+            }
+            lengths.push((seq, 1));
+        }
+        let whole = dag.union(roots[0], roots[1]);
+        let wanted: Vec<u64> =
+            lengths.iter().map(|(seq, _)| *seq).filter(|_| random.below(3) == 0).collect();
+        let before = dag.len();
+        let parts = dag.divide(whole, &wanted);
+        let of = |dag: &Dag, root: u32| {
+            let mut found = if root == NONE { Vec::new() } else { dag.chain_sums(root, |_, _| 1) };
+            found.sort_unstable_by_key(|(start, _)| start.seq);
+            found.into_iter().map(|(start, length)| (start.seq, length)).collect::<Vec<_>>()
+        };
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            lengths.iter().copied().partition(|(seq, _)| wanted.contains(seq));
+        assert_eq!(of(&dag, parts.wanted), inside, "seed {seed}");
+        assert_eq!(of(&dag, parts.rest), outside, "seed {seed}");
+        assert_eq!(of(&dag, whole), lengths, "seed {seed}: the set is as it was");
+        if wanted.is_empty() || wanted.len() == lengths.len() {
+            assert_eq!(dag.len(), before, "seed {seed}: there is nothing to divide");
+        }
+    }
+}

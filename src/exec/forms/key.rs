@@ -85,8 +85,8 @@ pub(in crate::exec) struct Rest {
     groups: Option<Box<MatchGroups>>,
     /// The runs of the joined form, beside a form without runs.
     joined: Option<Box<JoinedRuns>>,
-    /// True if the joined form did not pay for the runs that there are.
-    lists_joined: bool,
+    /// True if the form of a busy key did not pay for the runs that there are, or cannot hold them.
+    lists_runs: bool,
 }
 
 impl Rest {
@@ -246,7 +246,7 @@ impl KeyState {
         runs.clear();
         free_empty(runs);
         if let Some(rest) = &mut self.rest {
-            (rest.duplicates, rest.census, rest.lists_joined) = (0, None, false);
+            (rest.duplicates, rest.census, rest.lists_runs) = (0, None, false);
         }
     }
 
@@ -481,14 +481,14 @@ impl KeyState {
         self.rest.get_or_insert_default().joined = Some(joined);
     }
 
-    /// True if the joined form did not pay for the runs that there are.
-    pub(super) fn lists_joined(&self) -> bool {
-        self.rest.as_ref().is_some_and(|rest| rest.lists_joined)
+    /// True if the form of a busy key did not pay for the runs that there are, or cannot hold them.
+    pub(super) fn lists_runs(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| rest.lists_runs)
     }
 
-    /// Notes that the joined form did not pay, until there are no runs.
-    pub(super) fn set_lists_joined(&mut self) {
-        self.rest.get_or_insert_default().lists_joined = true;
+    /// Records that the runs stay runs, until there are none.
+    pub(super) fn set_lists_runs(&mut self) {
+        self.rest.get_or_insert_default().lists_runs = true;
     }
 
     /// Returns the runs in the form of runs or the joined form, by their beginning.

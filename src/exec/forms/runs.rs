@@ -47,7 +47,7 @@ impl<E: Event> FormContract<E> for RunsForm {
         let time = event.time();
         if key.runs().len() >= matcher.busy_runs {
             match matcher.busy_form {
-                FormKind::Compact => {
+                FormKind::Compact if matcher.can_group_runs(store, key) => {
                     matcher.group_runs(store, key, time);
                     return CompactForm::push(matcher, store, key, arrival, sink);
                 }

@@ -127,13 +127,27 @@ impl<'a, E: Event> Walk<'a, E> {
         run: &Run,
         event_epoch: u64,
     ) -> &'a Decision {
+        self.decide_with(tree, run, event_epoch, None)
+    }
+
+    /// Goes down a tree as far as it leads, with the answer of one condition if it is known.
+    #[inline(always)]
+    pub(in crate::exec) fn decide_with(
+        &mut self,
+        tree: &'a Decision,
+        run: &Run,
+        event_epoch: u64,
+        answer: Option<(ConditionId, bool)>,
+    ) -> &'a Decision {
         self.store.scratch.answers.epoch += 1;
         let program = self.program;
         let mut node = tree;
         loop {
             let (holds, yes, no) = match node {
                 Decision::Condition { condition, yes, no } => {
-                    (self.test(*condition, run, event_epoch), yes, no)
+                    let known = answer.filter(|(of, _)| of == condition);
+                    let holds = known.map(|(_, holds)| holds);
+                    (holds.unwrap_or_else(|| self.test(*condition, run, event_epoch)), yes, no)
                 }
                 Decision::Time { guard, yes, no } => {
                     (self.guard(*guard, run, event_epoch), yes, no)

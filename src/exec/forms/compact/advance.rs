@@ -8,6 +8,7 @@
 
 use smallvec::SmallVec;
 
+use super::chain_sums::ChainSums;
 use super::groups::{Configuration, Configurations, MatchGroups, Successor};
 use crate::event::Event;
 use crate::exec::captures::NIL;
@@ -15,7 +16,7 @@ use crate::exec::dag::{DagEvent, NONE};
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::Walk;
 use crate::exec::run::Run;
-use crate::hir::StepId;
+use crate::hir::{ConditionId, StepId};
 use crate::nfa::{Action, Compact, Decision, Edge, StateId};
 
 /// The arguments that are the same for all groups.
@@ -24,6 +25,14 @@ struct Pass<'c> {
     compact: &'c Compact,
     /// The epoch in which conditions on the event alone are tested.
     event_epoch: u64,
+    /// The condition on the running sum, with true if the group fulfils it.
+    answer: Option<(ConditionId, bool)>,
+}
+
+/// The partial matches that an event is tried against.
+struct TriedChains {
+    root: u32,
+    sums: Option<Box<ChainSums>>,
 }
 
 /// The results of an event for one group.
@@ -68,17 +77,23 @@ impl<E: Event> Walk<'_, E> {
         compact: &Compact,
     ) -> u32 {
         self.store.scratch.answers.epoch += 1;
-        let now = Pass { compact, event_epoch: self.store.scratch.answers.epoch };
+        let event_epoch = self.store.scratch.answers.epoch;
+        let now = Pass { compact, event_epoch, answer: None };
+        let answers = match &compact.sum {
+            Some(sum) if !self.column.is_still => self.divide_groups(groups, sum, event_epoch),
+            _ => Vec::new(),
+        };
         self.store.counts.steps += 1 + groups.all.len() as u64;
         let (mut completed, mut moment) = (NONE, NONE);
         let mut successors: SmallVec<[Successor; 4]> = SmallVec::new();
         let still = if self.column.is_still { groups.all.len() } else { 0 };
         let mut kept = still;
         for at in still..groups.all.len() {
-            let (configurations, root) = {
-                let group = &groups.all[at];
-                (group.configurations.clone(), group.root)
-            };
+            let condition = compact.sum.as_ref().map(|sum| sum.condition);
+            let now = Pass { answer: condition.zip(answers.get(at).copied()), ..now };
+            let group = &mut groups.all[at];
+            let configurations = group.configurations.clone();
+            let mut source = TriedChains { root: group.root, sums: group.sums.take() };
             let mut results = Results::default();
             for configuration in &configurations {
                 let stays = self.advance_one(configuration, now, &mut results);
@@ -86,10 +101,12 @@ impl<E: Event> Walk<'_, E> {
                 results.staying += usize::from(stays);
             }
             let goes_on = results.staying == configurations.len() && results.ignored.is_empty();
-            self.take_group(groups, root, &mut moment, &mut results, &mut successors)
+            self.take_group(groups, &mut source, &mut moment, &mut results, &mut successors)
                 .into_iter()
                 .for_each(|node| completed = groups.dag.union(node, completed));
-            if goes_on {
+            let TriedChains { root, sums } = source;
+            if goes_on && !groups.is_part(root) {
+                groups.all[at].sums = sums;
                 groups.all.swap(kept, at);
                 kept += 1;
                 continue;
@@ -103,19 +120,23 @@ impl<E: Event> Walk<'_, E> {
                 }
             }
             if !next.is_empty() {
-                successors.push(Successor { configurations: next, root });
+                successors.push(Successor { configurations: next, root, sums });
             }
         }
         groups.all.truncate(kept);
         if self.program.leading_not.is_none() || self.is_silent(key, now.event_epoch) {
             let mut results = Results::default();
             self.begin_group(now, &mut results);
-            self.take_group(groups, NONE, &mut moment, &mut results, &mut successors)
+            let sums = || Box::new(ChainSums::of_start(self.seq, self.time));
+            let mut source = TriedChains { root: NONE, sums: compact.sum.as_ref().map(|_| sums()) };
+            self.take_group(groups, &mut source, &mut moment, &mut results, &mut successors)
                 .into_iter()
                 .for_each(|node| completed = groups.dag.union(node, completed));
         }
         self.store.counts.steps += successors.len() as u64;
+        groups.rejoin(&mut self.store.file, &mut successors);
         groups.add(self.store, &compact.live, successors.into_iter());
+        groups.forget_divided();
         if self.stored != NIL {
             self.store.arena.release_event(self.stored);
         }
@@ -126,12 +147,12 @@ impl<E: Event> Walk<'_, E> {
     fn take_group(
         &mut self,
         groups: &mut MatchGroups,
-        root: u32,
+        source: &mut TriedChains,
         moment: &mut u32,
         results: &mut Results,
         successors: &mut SmallVec<[Successor; 4]>,
     ) -> SmallVec<[u32; 2]> {
-        let mut completed = SmallVec::new();
+        let (mut completed, root) = (SmallVec::new(), source.root);
         if results.is_complete && root != NONE {
             completed.push(root);
         }
@@ -149,7 +170,12 @@ impl<E: Event> Walk<'_, E> {
                 completed.push(node);
             }
             if !configurations.is_empty() {
-                successors.push(Successor { configurations, root: node });
+                // Each start has one partial match: its sum goes with it.
+                let mut sums = source.sums.take();
+                if let Some(sums) = &mut sums {
+                    sums.add(self.record_summand(groups, step));
+                }
+                successors.push(Successor { configurations, root: node, sums });
             }
         }
         completed
@@ -165,7 +191,8 @@ impl<E: Event> Walk<'_, E> {
         let program = self.program;
         let run = configuration.as_run();
         let tree = program.decisions.of(configuration.state, self.column);
-        let open: SmallVec<[u32; 8]> = match self.decide(tree, &run, now.event_epoch) {
+        let decision = self.decide_with(tree, &run, now.event_epoch, now.answer);
+        let open: SmallVec<[u32; 8]> = match decision {
             Decision::Stay => return true,
             Decision::Gone => return false,
             Decision::One(edge) => [*edge].into_iter().collect(),
@@ -240,7 +267,9 @@ impl<E: Event> Walk<'_, E> {
         let registers = self.store.file.duplicate(run.registers);
         let mut run = Run { state: target, registers, last: self.time, ..*run };
         self.set_clocks(edge, &run);
-        self.update_registers(step, &mut run);
+        if now.compact.sum.is_none() {
+            self.update_registers(step, &mut run);
+        }
         let waiting = self.waiting_behind(run, now.compact);
         results.taken(step).configurations.extend(waiting);
     }

@@ -1,8 +1,8 @@
 //! Groups that are carried over from the matcher of a rule before it was edited.
 //!
-//! When it applies: both matchers use the compact form, the edit has dropped no step, and what the
-//! new states read was read in the old states. Otherwise the partial matches become runs, as many
-//! as the limit allows.
+//! When it applies: both matchers use the compact form, the edit has dropped no step, what the new
+//! states read was read in the old states, and both have the same running sum or none. Otherwise the
+//! partial matches become runs, as many as the limit allows.
 //!
 //! Why it is right: a group goes where [each of its partial matches](crate::exec::Migration) goes,
 //! since that is decided by state, registers, clocks and times.
@@ -39,6 +39,14 @@ impl<E: Event> Matcher<E> {
         let is_compact = self.can_group() && migration.keeps_steps();
         let all = || groups.all.iter().flat_map(|group| &group.configurations);
         if !is_compact || !all().all(|one| is_known(migration, (from, to), one.state)) {
+            return None;
+        }
+        let is_same_sum = match (&from.sum, &to.sum) {
+            (None, None) => true,
+            (Some(old), Some(new)) => migration.register(new.register) == Some(old.register),
+            _ => false,
+        };
+        if !is_same_sum {
             return None;
         }
         // What is due in the past by the new rule is looked at one by one.
@@ -85,7 +93,7 @@ impl<E: Event> Matcher<E> {
                 }
             }
             if !next.is_empty() {
-                successors.push(Successor { configurations: next, root: *root });
+                successors.push(Successor { configurations: next, root: *root, sums: None });
             }
         }
         Some(successors)

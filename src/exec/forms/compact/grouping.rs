@@ -1,8 +1,8 @@
 //! Runs of a busy key that become groups.
 //!
 //! When it applies: a key has many partial matches, and later events read nothing of what they have
-//! captured, so that those in the same states have the same future. The key becomes a key with runs
-//! again when nothing is open.
+//! captured, except a running sum (`sums`), so that those in the same states have the same future.
+//! The key becomes a key with runs again when nothing is open.
 //!
 //! Why it is right: a run is a configuration with one chain, and the groups are told apart as those
 //! that the compact form makes itself.
@@ -68,6 +68,22 @@ impl Chains {
 }
 
 impl<E: Event> Matcher<E> {
+    /// True if the runs of a busy key may become groups. Records it if they cannot.
+    pub(in crate::exec::forms) fn can_group_runs(
+        &self,
+        store: &Store<E>,
+        key: &mut KeyState,
+    ) -> bool {
+        if key.lists_runs() {
+            return false;
+        }
+        let can_group = self.can_sum_runs(store, key.runs());
+        if !can_group {
+            key.set_lists_runs();
+        }
+        can_group
+    }
+
     /// Turns the runs of a key into groups.
     #[cold]
     pub(in crate::exec::forms) fn group_runs(
@@ -90,16 +106,24 @@ impl<E: Event> Matcher<E> {
             store.arena.release(run.head);
             by_root.entry(root).or_default().push(self.configuration(store, run, compact));
         }
-        let successors =
-            by_root.into_iter().map(|(root, configurations)| Successor { configurations, root });
+        let successors = by_root.into_iter().map(|(root, configurations)| Successor {
+            configurations,
+            root,
+            sums: None,
+        });
         groups.add(store, &compact.live, successors);
         groups.settle(self.whole_bound());
         Matcher::put_back(store, key, Box::new(groups), 0);
     }
 
     /// Returns what a group keeps of a run, whose start the graph has.
-    fn configuration(&self, store: &Store<E>, run: Run, compact: &Compact) -> Configuration {
+    fn configuration(&self, store: &mut Store<E>, run: Run, compact: &Compact) -> Configuration {
         let mut run = Configuration::of_run(&run).as_run();
+        if compact.sum.is_some() {
+            // The sum is with the group.
+            store.file.release(run.registers);
+            run.registers = store.file.create();
+        }
         let Store { arena, file, .. } = store;
         run.deadline = Times { program: &self.program, arena, file, run: &run }.deadline();
         if !compact.live[run.state.index()].last {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
 
+use super::chain_sums::{ChainSums, DividedGroup, joined};
 use crate::event::Event;
 use crate::exec::dag::{Dag, DagEvent, NONE, Preference};
 use crate::exec::registers::{RegisterFile, Registers};
@@ -51,6 +52,8 @@ pub(in crate::exec) struct RunGroup {
     pub(in crate::exec) configurations: Configurations,
     /// The node of their events.
     pub(in crate::exec) root: u32,
+    /// Their sums, if the pattern has a running sum; `None` until they are asked for.
+    pub(super) sums: Option<Box<ChainSums>>,
     /// Bytes that are equal for equal configurations, and their hash.
     footprint: Box<[u8]>,
     hash: u64,
@@ -63,6 +66,10 @@ pub(in crate::exec) struct MatchGroups {
     pub(in crate::exec) all: Vec<RunGroup>,
     /// The node of the matches that wait for older partial matches (`ordered`), or [`NONE`].
     pub(super) waiting: u32,
+    /// The groups whose parts differ in what their sums fulfil.
+    pub(super) divided: Vec<DividedGroup>,
+    /// The sum of the absolute values of all summands of a running sum, if it is known.
+    pub(super) magnitude: Option<u64>,
     /// The number of partial matches that the groups stand for, at most `u64::MAX`. Those whose
     /// time is over count until their nodes are dropped.
     pub(in crate::exec::forms) open: u64,
@@ -103,6 +110,7 @@ pub(super) enum Notice {
 pub(super) struct Successor {
     pub(super) configurations: Configurations,
     pub(super) root: u32,
+    pub(super) sums: Option<Box<ChainSums>>,
 }
 
 impl MatchGroups {
@@ -111,6 +119,8 @@ impl MatchGroups {
             dag: Dag::new(preference),
             all: Vec::new(),
             waiting: NONE,
+            divided: Vec::new(),
+            magnitude: None,
             open: 0,
             stale: i64::MAX,
             deadline: i64::MAX,
@@ -137,7 +147,10 @@ impl MatchGroups {
 
     /// Returns the size of the graph in bytes.
     pub(super) fn bytes(&self) -> u64 {
-        let footprints = self.all.iter().map(|group| group.footprint.len() + size_of::<RunGroup>());
+        let footprints = self.all.iter().map(|group| {
+            let sums = group.sums.as_ref().map_or(0, |sums| sums.bytes());
+            group.footprint.len() + sums + size_of::<RunGroup>()
+        });
         self.dag.bytes() + footprints.sum::<usize>() as u64
     }
 
@@ -146,7 +159,8 @@ impl MatchGroups {
         let of = |group: &RunGroup| {
             let spilled = group.configurations.spilled();
             let capacity = if spilled { group.configurations.capacity() } else { 0 };
-            group.footprint.len() + capacity * size_of::<Configuration>()
+            let sums = group.sums.as_ref().map_or(0, |sums| sums.bytes());
+            group.footprint.len() + sums + capacity * size_of::<Configuration>()
         };
         size_of::<MatchGroups>()
             + self.dag.memory_usage()
@@ -214,7 +228,7 @@ impl MatchGroups {
                 at += 1;
                 continue;
             }
-            let RunGroup { mut configurations, root, .. } = self.all.swap_remove(at);
+            let RunGroup { mut configurations, root, sums, .. } = self.all.swap_remove(at);
             configurations.retain(|configuration| {
                 let goes = ends(configuration);
                 if goes {
@@ -223,7 +237,7 @@ impl MatchGroups {
                 !goes
             });
             if !configurations.is_empty() {
-                changed.push(Successor { configurations, root });
+                changed.push(Successor { configurations, root, sums });
             }
         }
         self.add(store, live, changed.drain(..));
@@ -238,11 +252,14 @@ impl MatchGroups {
         successors: impl Iterator<Item = Successor>,
     ) {
         let mut table = Table::default();
-        for Successor { configurations, root } in successors {
+        for Successor { configurations, root, sums } in successors {
             let Store { file, scratch, .. } = &mut *store;
-            let group = group(file, live, (configurations, root), &scratch.meeting.hasher);
+            let mut group = group(file, live, (configurations, root), &scratch.meeting.hasher);
+            group.sums = sums;
             if let Some(same) = table.find(&self.all, &group) {
-                self.all[same].root = self.dag.with_newer(root, self.all[same].root);
+                let known = &mut self.all[same];
+                known.root = self.dag.with_newer(root, known.root);
+                known.sums = joined(known.sums.take(), group.sums);
                 for configuration in group.configurations {
                     store.file.release(configuration.registers);
                 }
@@ -260,12 +277,21 @@ impl MatchGroups {
         completed: &mut u32,
         keeps: impl Fn(&DagEvent) -> bool,
     ) {
+        let open = self.count();
         let roots = self.all.iter_mut().map(|group| &mut group.root);
+        let divided = self.divided.iter_mut();
+        let divided = divided.flat_map(|group| group.parts.iter_mut().chain([&mut group.whole]));
+        let roots = roots.chain(divided).chain([completed, &mut self.waiting]);
         let arena = &mut store.arena;
         store.counts.steps += self.dag.len() as u64 / 8;
-        let roots = roots.chain([completed, &mut self.waiting]);
         self.dag.collect(roots, keeps, |event| arena.release_event(event));
         self.drop_empty(&mut store.file);
+        self.forget_divided();
+        if self.count() != open {
+            // They are found anew for the partial matches that are left.
+            self.all.iter_mut().for_each(|group| group.sums = None);
+            self.magnitude = None;
+        }
     }
 
     /// Drops the groups that have no partial matches any more.
@@ -324,7 +350,7 @@ fn group(
     }
     // Values come from outside: the hash is seeded.
     let hash = hasher.hash_one(&footprint);
-    RunGroup { configurations, root, footprint: footprint.into(), hash }
+    RunGroup { configurations, root, sums: None, footprint: footprint.into(), hash }
 }
 
 /// Appends bytes that are equal for configurations with the same future.

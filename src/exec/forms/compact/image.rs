@@ -111,13 +111,16 @@ impl<E: Event> Matcher<E> {
                     *time = *saved;
                 }
                 for (index, register) in saved.registers.into_iter().enumerate() {
-                    file.restore(&mut registers, index, register);
+                    // A running sum is found anew. Older versions kept it in the groups.
+                    if compact.sum.is_none() {
+                        file.restore(&mut registers, index, register);
+                    }
                 }
                 let ImageConfiguration { state, last, deadline, .. } = saved;
                 Configuration { state, registers, last, deadline }
             };
             let configurations = configurations.into_iter().map(restore).collect();
-            successors.push(Successor { configurations, root });
+            successors.push(Successor { configurations, root, sums: None });
         }
         groups.add(store, &compact.live, successors.into_iter());
         groups.now = image.now.unwrap_or(i64::MIN);

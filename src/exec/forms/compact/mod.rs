@@ -4,8 +4,8 @@
 //! events except through registers, and no event says how long a match may take.
 //! [`nfa::compact`](crate::nfa::Compact) has the whole list, and `kleene explain` says what holds for
 //! a pattern. The planner picks the form if one partial match can both skip and capture the same
-//! event, so that partial matches multiply. `due` handles deadlines, and `ordered` the matches that
-//! wait for older partial matches.
+//! event, so that partial matches multiply. `due` handles deadlines, `ordered` the matches that
+//! wait for older partial matches, and `sums` a sum that one condition compares.
 //!
 //! Why it is right: the future of a partial match is decided by its state, the registers and clocks
 //! that can still be read, and the time of its last event. Only the pattern's own bound follows
@@ -22,13 +22,16 @@
 
 mod advance;
 mod carry;
+mod chain_sums;
 mod due;
 mod grouping;
 mod groups;
 mod image;
 mod ordered;
 mod outcomes;
+mod sums;
 
+use super::runs::RunsForm;
 use super::{FormContract, KeyState};
 use crate::event::Event;
 use crate::exec::captures::CaptureArena;
@@ -55,10 +58,11 @@ impl<E: Event> FormContract<E> for CompactForm {
         matcher: &Matcher<E>,
         store: &mut Store<E>,
         key: &mut KeyState,
-        PushedEvent { event, seq, .. }: PushedEvent<'_, E>,
+        arrival: PushedEvent<'_, E>,
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> usize {
         let Ok(compact) = &matcher.program.compact else { return 0 };
+        let PushedEvent { event, seq, .. } = arrival;
         let time = event.time();
         if matcher.deadline(key).is_some_and(|deadline| deadline <= time) {
             Self::advance(matcher, store, key, time, sink);
@@ -73,6 +77,12 @@ impl<E: Event> FormContract<E> for CompactForm {
         let mut groups = key.take_groups().unwrap_or_else(|| Box::new(matcher.create_groups()));
         let before = groups.bytes();
         groups.now = time.as_millis();
+        if let Some(sum) = &compact.sum
+            && !walk.can_sum(&mut groups, sum)
+        {
+            let dropped = matcher.list_groups(store, key, (groups, before));
+            return dropped.saturating_add(RunsForm::push(matcher, store, key, arrival, sink));
+        }
         if groups.stale <= groups.now {
             matcher.collect_groups(walk.store, &mut groups, &mut { NONE }, time);
         }

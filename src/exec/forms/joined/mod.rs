@@ -50,7 +50,7 @@ impl<E: Event> Matcher<E> {
     /// True if the runs of a busy key may get the joined form: it has not been tried in vain, and
     /// the limits are not near, at which runs are listed.
     pub(super) fn can_join(&self, key: &KeyState) -> bool {
-        !key.lists_joined() && key.runs().len() <= self.unchecked_runs / 8 * 7
+        !key.lists_runs() && key.runs().len() <= self.unchecked_runs / 8 * 7
     }
 
     /// Turns the runs of a key into the joined form.
@@ -97,7 +97,7 @@ impl<E: Event> Walk<'_, E> {
             key.list_joined();
         }
         if is_busy && !stays {
-            key.set_lists_joined();
+            key.set_lists_runs();
         }
         self.end(key);
     }
