@@ -390,13 +390,13 @@ fn other_format(kind: &Kind) -> Option<String> {
         _ if sample.contains(',') => {
             String::from("one JSON object a line is expected; is it CSV? `--format csv`")
         }
-        _ if let Some(delimiter) = sample.bytes().find(|b| b";\t|".contains(b)) => {
-            format!(
+        _ => match sample.bytes().find(|b| b";\t|".contains(b)) {
+            Some(delimiter) => format!(
                 "one JSON object a line is expected; is it CSV? `--format csv --delimiter {}`",
                 delimiter_argument(delimiter)
-            )
-        }
-        _ => String::from("one JSON object a line is expected"),
+            ),
+            None => String::from("one JSON object a line is expected"),
+        },
     })
 }
 

@@ -153,8 +153,8 @@ mod tests {
             ),
             (
                 event,
-                "#[event(rename = \"a\", name = \"b\")] struct A { at: Timestamp }",
-                &[("given twice", "name")],
+                "#[event(rename = \"a\", rename = \"b\")] struct A { at: Timestamp }",
+                &[("given twice", "rename")],
             ),
             (event, "struct A(Timestamp);", &[("`A` must have named fields", "A")]),
             (event, "union A { a: i64 }", &[("a union cannot be an event", "A")]),
