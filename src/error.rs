@@ -8,10 +8,12 @@ use crate::event::RecordError;
 use crate::pattern::PatternError;
 use crate::ruleset::RulesError;
 use crate::stream::{BuildError, PushError, Refused, RestoreError};
+#[cfg(feature = "explain")]
 use crate::testing::TestError;
 use crate::time::ParseTimestampError;
 #[cfg(feature = "serde")]
 use crate::value::DecodeError;
+#[cfg(feature = "explain")]
 use crate::why::TraceError;
 
 /// Defines [`Error`] with a variant for each error of the library.
@@ -84,8 +86,10 @@ superset! {
     /// A record cannot be made of fields.
     Record(RecordError),
     /// A test cannot run.
+    #[cfg(feature = "explain")]
     Test(TestError),
     /// A key cannot be traced.
+    #[cfg(feature = "explain")]
     Trace(TraceError),
     /// Text is no timestamp.
     Timestamp(ParseTimestampError),

@@ -134,9 +134,16 @@
 //!   and `#[derive(PortableField)]` for events that snapshots hold.
 //! * `tz` (on by default): time zones by name (`"Europe/Berlin"`), from tables that are built in.
 //!   Without it there are offsets.
+//! * `explain`: the modules `explain`, `why` and `testing`: rules in words and as pictures, why they
+//!   matched, and the tests in rule files.
+//! * `regex-perf` (on by default): fast regular expressions. Without it they are slower, and programs
+//!   smaller.
 //! * `serde`: [`Value`] and [`Timestamp`] serialise and deserialise, events serialise by the names
 //!   of a schema.
 //! * `reference`: `exec::reference`, the naive matcher that tests hold the matcher against.
+
+// What only `explain`, `why` and `testing` call is unused without them.
+#![cfg_attr(not(feature = "explain"), allow(dead_code, unused_imports))]
 
 // So that code that the derives write finds the crate from within, too.
 extern crate self as kleene;
@@ -145,6 +152,7 @@ pub mod diagnostic;
 mod error;
 pub mod event;
 pub mod exec;
+#[cfg(feature = "explain")]
 pub mod explain;
 pub mod hir;
 pub mod nfa;
@@ -153,10 +161,12 @@ pub mod ruleset;
 pub mod schema;
 pub mod stream;
 pub mod syntax;
+#[cfg(feature = "explain")]
 pub mod testing;
 pub mod time;
 mod util;
 pub mod value;
+#[cfg(feature = "explain")]
 pub mod why;
 
 pub use error::Error;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kleene::stream::Ignore;
 use kleene::{
-    Engine, EngineBuilder, Event, Match, Output, Record, RuleSet, Sink, Timeout, Timestamp, Value,
+    Engine, EngineBuilder, Event, Match, Record, RuleSet, Sink, Timeout, Timestamp, Value,
 };
 
 #[derive(Clone, Debug, Event, PartialEq)]

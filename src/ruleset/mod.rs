@@ -132,7 +132,8 @@ impl RuleSet {
         self.0.by_name.get(name).map(|index| &self.0.rules[*index])
     }
 
-    /// Returns the `test` blocks in the order of the text. [`testing`](crate::testing) runs them.
+    /// Returns the `test` blocks in the order of the text. The module `testing` runs them, with the
+    /// feature `explain`.
     pub fn tests(&self) -> &[TestBlock] {
         &self.0.tests
     }
