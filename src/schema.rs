@@ -4,19 +4,92 @@
 //! Nested records are flattened: a field `addr: { city: string }` is the field `addr.city`, so that
 //! reading a field is one index whatever its depth.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use crate::util::fnv::Fnv;
 use crate::util::ids::define_id;
 use crate::value::Kind;
 
-define_id! {
-    /// An event type of a [`Schema`].
-    pub TypeId
+/// An event type of a [`Schema`].
+///
+/// An id means something only to the engines of its schema. The ids that a schema gives therefore
+/// carry a mark of the type's declaration, and an engine rejects a [`Record`](crate::Record) whose
+/// mark is not that of the type with this position in its own schema. Ids are equal if their positions
+/// are.
+#[derive(Clone, Copy)]
+pub struct TypeId(u32);
+
+impl TypeId {
+    /// The bits of the position. The others are the mark.
+    const POSITION: u32 = (1 << 24) - 1;
+
+    /// The id of the type at position `index`, without a mark: for events that know their schema, as a
+    /// derived type does.
+    ///
+    /// # Panics
+    /// If `index` does not fit in 24 bits.
+    pub fn new(index: usize) -> TypeId {
+        TypeId::marked(index, 0)
+    }
+
+    fn marked(index: usize, mark: u8) -> TypeId {
+        let position = u32::try_from(index).ok().filter(|position| *position <= TypeId::POSITION);
+        let position = position.expect("a schema is limited to 2^24 types");
+        TypeId(u32::from(mark) << 24 | position)
+    }
+
+    /// The position that this id stands for.
+    #[inline(always)]
+    pub fn index(self) -> usize {
+        (self.0 & TypeId::POSITION) as usize
+    }
+
+    /// The mark of the type's declaration; 0 if there is none.
+    #[inline(always)]
+    pub(crate) fn mark(self) -> u8 {
+        self.0.to_be_bytes()[0]
+    }
 }
+
+impl PartialEq for TypeId {
+    #[inline(always)]
+    fn eq(&self, other: &TypeId) -> bool {
+        self.index() == other.index()
+    }
+}
+
+impl Eq for TypeId {}
+
+impl Hash for TypeId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.index().hash(state);
+    }
+}
+
+impl PartialOrd for TypeId {
+    fn partial_cmp(&self, other: &TypeId) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for TypeId {
+    fn cmp(&self, other: &TypeId) -> Ordering {
+        self.index().cmp(&other.index())
+    }
+}
+
+impl fmt::Debug for TypeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TypeId").field(&self.index()).finish()
+    }
+}
+
 define_id! {
     /// A field of one event type of a [`Schema`].
     pub FieldId
@@ -104,6 +177,17 @@ pub struct EventType {
 }
 
 impl EventType {
+    /// A mark of the declaration, from 1 to 255.
+    fn mark(&self) -> u8 {
+        let mut hash = Fnv::new();
+        hash.write_str(&self.name);
+        for field in &self.fields {
+            hash.write_str(&field.name);
+            hash.write_str(&field.ty.to_string());
+        }
+        u8::try_from(hash.finish() % 255).unwrap_or_default() + 1
+    }
+
     /// The end of the name of a map: `labels.*` stands for every `labels.env`. The type of the
     /// field is the type of the entries, which are optional.
     pub(crate) const ENTRIES: &str = ".*";
@@ -132,6 +216,8 @@ impl EventType {
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
     types: Vec<EventType>,
+    /// The id of each type.
+    ids: Vec<TypeId>,
     by_name: HashMap<Arc<str>, TypeId>,
     /// The fields of each type by name, in order so that those of a nested record are a range.
     fields: Vec<BTreeMap<Arc<str>, FieldId>>,
@@ -148,7 +234,8 @@ impl Schema {
         if self.by_name.contains_key(&ty.name) {
             return None;
         }
-        let id = TypeId::new(self.types.len());
+        let id = TypeId::marked(self.types.len(), ty.mark());
+        self.ids.push(id);
         self.by_name.insert(ty.name.clone(), id);
         let mut fields = BTreeMap::new();
         for (index, field) in ty.fields.iter().enumerate() {
@@ -188,7 +275,7 @@ impl Schema {
 
     /// Every type with its id, in the order of declaration.
     pub fn types(&self) -> impl ExactSizeIterator<Item = (TypeId, &EventType)> {
-        self.types.iter().enumerate().map(|(i, ty)| (TypeId::new(i), ty))
+        self.ids.iter().copied().zip(&self.types)
     }
 
     /// Returns the number of declared types.

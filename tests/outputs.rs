@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kleene::stream::Ignore;
 use kleene::{
-    Engine, EngineBuilder, Event, Match, Record, RuleSet, Sink, Timeout, Timestamp, Value,
+    Engine, EngineBuilder, Event, Match, Output, Record, RuleSet, Sink, Timeout, Timestamp, Value,
 };
 
 #[derive(Clone, Debug, Event, PartialEq)]
@@ -173,4 +173,57 @@ fn all_sources_end_with_the_input() {
     assert_eq!(engine.watermark().as_millis(), 999);
     engine.end_input(&mut Ignore).expect("no limit fails");
     assert_eq!((engine.watermark(), engine.stats().matches), (at(20), 3));
+}
+
+#[test]
+fn an_event_of_another_schema_is_rejected() {
+    let declared = |text: &str| RuleSet::parse(text).expect("they are right");
+    let old = declared("event paid { order: int, at: time }  rule one { match paid }");
+    let new = declared(
+        "event sent { order: int, at: time }  event paid { order: int, at: time }
+         rule two { match sent }",
+    );
+    let event = |schema: &kleene::schema::Schema, ty: &str| {
+        let fields = [("order", 1.into()), ("at", at(1).into())];
+        Record::from_fields(schema, ty, fields).expect("it fits")
+    };
+    for is_out_of_order in [false, true] {
+        let builder = Engine::builder().rules(&old);
+        let builder =
+            if is_out_of_order { builder.out_of_order(Duration::from_secs(1)) } else { builder };
+        let mut engine = builder.build().expect("they fit");
+        let mut outputs: Vec<Output<Record>> = Vec::new();
+        engine.replace_rules(&new).expect("they fit");
+        // The engine has `paid` first, as before; the new rules have `sent` first.
+        engine.push(&event(new.schema(), "sent"), &mut outputs).expect("no limit fails");
+        engine.push_batch([&event(new.schema(), "sent")], &mut outputs).expect("no limit fails");
+        assert_eq!((engine.stats().rejected, engine.stats().unknown), (2, 0));
+        let reasons = outputs.iter().map(|output| match output {
+            Output::Rejected { reason, .. } => reason.to_string(),
+            other => panic!("{other:?}"),
+        });
+        assert!(reasons.into_iter().all(|reason| reason.contains("Engine::schema")));
+        // The engine's own ids, those of the old rules, and ids without a schema are taken.
+        let own = event(engine.schema(), "sent");
+        let by_number = Record::new(kleene::schema::TypeId::new(1), at(1), own.values().to_vec());
+        for taken in [own, event(old.schema(), "paid"), by_number] {
+            engine.push(&taken, &mut outputs).expect("no limit fails");
+        }
+        engine.end_input(&mut outputs).expect("no limit fails");
+        assert_eq!((engine.stats().rejected, engine.stats().matches), (2, 2));
+    }
+}
+
+#[test]
+fn shards_end_their_input_where_one_engine_does() {
+    let rules = RuleSet::parse(UNSENT).expect("they are right");
+    let mut shards = Engine::<Record>::builder().rules(&rules).shards(2).expect("they fit");
+    for second in [1, 2, 12] {
+        let fields = [("order", second.into()), ("at", at(second).into())];
+        let paid = Record::from_fields(rules.schema(), "paid", fields).expect("it fits");
+        shards.iter_mut().for_each(|shard| shard.push(&paid, &mut Ignore).expect("it goes on"));
+    }
+    shards.iter_mut().for_each(|shard| shard.end_input(&mut Ignore).expect("it goes on"));
+    let stats: kleene::stream::Stats = shards.iter().map(kleene::stream::Shard::stats).sum();
+    assert_eq!(stats.matches, 5);
 }

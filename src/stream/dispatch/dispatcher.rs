@@ -14,7 +14,9 @@ use crate::stream::keys::cold::{Cold, Shown};
 use crate::stream::keys::groups::Groups;
 use crate::stream::limits::{EngineLimits, Matching};
 use crate::stream::output::partial::Partial;
+use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
+use crate::stream::output::sink::{Rejected, Sink as _};
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::timers::{Timer, Timers};
@@ -244,15 +246,40 @@ impl<E: Event> Dispatcher<E> {
         self.accounting.stats.captured_bytes = all.sum();
     }
 
-    /// True if a rule names the event's type. Counts an event of an undeclared type.
+    /// True if a rule names the event's type. Counts an event of an undeclared type, and rejects an
+    /// event whose type id is of another schema.
     #[inline]
-    pub(in crate::stream) fn is_named(&mut self, event: &E) -> bool {
-        match self.routes.types.get(event.type_id().index()) {
+    pub(in crate::stream) fn is_named<S: Receiver<E> + ?Sized>(
+        &mut self,
+        event: &E,
+        watermark: Timestamp,
+        sink: &mut S,
+    ) -> bool {
+        let ty = event.type_id();
+        match self.routes.types.get(ty.index()) {
+            Some(route) if route.is_foreign(ty) => {
+                self.reject_foreign(event, watermark, sink);
+                false
+            }
             Some(route) if route.declared => !route.groups.is_empty() || !route.several.is_empty(),
             _ => {
                 self.accounting.stats.unknown += 1;
                 false
             }
+        }
+    }
+
+    #[cold]
+    fn reject_foreign<S: Receiver<E> + ?Sized>(
+        &mut self,
+        event: &E,
+        watermark: Timestamp,
+        sink: &mut S,
+    ) {
+        self.accounting.stats.rejected += 1;
+        if self.accounting.reports_all() {
+            self.accounting.set_position(watermark, sink);
+            sink.outputs().rejected(Rejected { event, reason: RejectReason::ForeignType });
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Routes<E> {
 pub(in crate::stream) struct Route<E> {
     /// True if the rules declare the type.
     pub(in crate::stream) declared: bool,
+    /// The mark of the type's id.
+    mark: u8,
     /// The groups with a rule that reads the type, each with the reader of its key.
     pub(in crate::stream) groups: Vec<(u32, KeyReader<E>)>,
     /// The rules that read each event, in order, each with the position of its group in `groups`;
@@ -92,9 +94,10 @@ impl<E: Event> DirectRoute<E> {
 }
 
 impl<E: Event> Route<E> {
-    fn new() -> Route<E> {
+    fn new(ty: TypeId) -> Route<E> {
         Route {
             declared: false,
+            mark: ty.mark(),
             groups: Vec::new(),
             always: Vec::new(),
             several: Vec::new(),
@@ -123,6 +126,12 @@ impl<E: Event> Route<E> {
             }
             _ => None,
         }
+    }
+
+    /// True if the id of an event is of another schema than the engine's.
+    #[inline(always)]
+    pub(in crate::stream) fn is_foreign(&self, ty: TypeId) -> bool {
+        ty.mark() != self.mark && ty.mark() != 0
     }
 
     /// Returns the group of all rules that read the type, if there is one group only, with the
@@ -209,8 +218,7 @@ impl<E: Event> Routes<E> {
         groups: &Groups,
         indexed: bool,
     ) -> Routes<E> {
-        let mut routes: Vec<Route<E>> = Vec::new();
-        routes.resize_with(schema.len(), Route::new);
+        let mut routes: Vec<Route<E>> = schema.types().map(|(id, _)| Route::new(id)).collect();
         let mut places = HashMap::new();
         // The rules of one file share a schema: its types are marked once. Marking them again would
         // change nothing, so that an address decides nothing here.

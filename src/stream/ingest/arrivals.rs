@@ -226,10 +226,11 @@ impl<E: Event> Ingest<E> {
             self.report_rejected(event, sink);
             return Ok(());
         }
-        let named = self.dispatcher.is_named(event);
+        let named = self.dispatcher.is_named(event, self.watermark, sink);
         self.progress.observe(source, time);
         if self.progress.is_sorted() && self.buffer.len() == 0 {
             // The event is after the watermark, and no other source holds time up.
+            self.newest = self.newest.max(time);
             self.watermark = time.plus_millis(-1);
             self.paths.count(IngestPath::Observed, 1);
             if named {

@@ -200,7 +200,7 @@ impl<E: Event> Ingest<E> {
             self.dispatcher.released += (place - taken) as u64;
             self.arrive(source, event.time(), place + 1 - taken);
             taken = place + 1;
-            if self.dispatcher.is_named(event) {
+            if self.dispatcher.is_named(event, self.watermark, sink) {
                 self.dispatcher.dispatch_direct(event, seen.of[place], sink);
             }
         }
@@ -247,7 +247,7 @@ impl<E: Event> Ingest<E> {
         let time = event.time();
         self.paths.count(IngestPath::Direct, 1);
         self.arrive(source, time, 1);
-        if self.dispatcher.is_named(event) {
+        if self.dispatcher.is_named(event, self.watermark, sink) {
             self.dispatcher.dispatch_direct(event, hint, sink);
         } else if self.dispatcher.is_due(time) {
             self.dispatcher.dispatch_due(time, DueUntil::Open, sink);

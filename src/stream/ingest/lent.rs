@@ -81,7 +81,7 @@ impl<E: Event> Ingest<E> {
             }
             ingest.count_arrivals(1);
             ingest.paths.count(IngestPath::Lent, 1);
-            let named = ingest.dispatcher.is_named(event);
+            let named = ingest.dispatcher.is_named(event, ingest.watermark, sink);
             ingest.progress.observe(source, time);
             ingest.newest = ingest.newest.max(time);
             if named {

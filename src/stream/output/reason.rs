@@ -18,6 +18,9 @@ pub enum RejectReason {
         /// The event type and the field: `login.session`.
         field: Arc<str>,
     },
+    /// The event's type id is of another schema than the engine's: of a rule set whose types stand in
+    /// another order, or that has replaced the engine's rules.
+    ForeignType,
     /// A rule made the event (`emit as`), and a value does not fit the declared type.
     #[non_exhaustive]
     Mismatch {
@@ -39,6 +42,9 @@ impl fmt::Display for RejectReason {
             RejectReason::FieldOutOfRange { field } => {
                 write!(f, "`{field}` is beyond {}, the largest int of rules", i64::MAX)
             }
+            RejectReason::ForeignType => f.write_str(
+                "the event's type id is of another schema: make events with `Engine::schema`",
+            ),
             RejectReason::Mismatch { rule, field, declared, found } => write!(
                 f,
                 "what the rule `{rule}` feeds to others is not as declared: `{field}` is \
