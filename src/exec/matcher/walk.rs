@@ -145,9 +145,11 @@ impl<'a, E: Event> Walk<'a, E> {
         loop {
             let (holds, yes, no) = match node {
                 Decision::Condition { condition, yes, no } => {
-                    let known = answer.filter(|(of, _)| of == condition);
-                    let holds = known.map(|(_, holds)| holds);
-                    (holds.unwrap_or_else(|| self.test(*condition, run, event_epoch)), yes, no)
+                    let holds = match answer {
+                        Some((of, holds)) if of == *condition => holds,
+                        _ => self.test(*condition, run, event_epoch),
+                    };
+                    (holds, yes, no)
                 }
                 Decision::Time { guard, yes, no } => {
                     (self.guard(*guard, run, event_epoch), yes, no)
