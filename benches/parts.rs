@@ -50,7 +50,7 @@ fn events(rules: &RuleSet, make: impl Fn(i64) -> (&'static str, i64)) -> Vec<Rec
 }
 
 fn engine(rules: &RuleSet) -> Engine<Record> {
-    Engine::builder().rules(&rules).build().expect("the rules run")
+    Engine::builder().rules(rules).build().expect("the rules run")
 }
 
 /// Measures pushing all of `events` to a new engine, to the end of time.

@@ -22,7 +22,7 @@ rule unpaid   { key order  match created -> paid within 30d  on timeout emit { o
 ";
 
 fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
-    Engine::builder().rules(&rules)
+    Engine::builder().rules(rules)
 }
 
 /// The creation of the order with this number, in its millisecond.

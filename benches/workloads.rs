@@ -23,12 +23,12 @@ fn workloads(criterion: &mut Criterion) {
     for workload in &WORKLOADS {
         let rules = workload.rule_set(RULES);
         let events = workload.generate(rules.schema(), EVENTS, SEED);
-        let counts = run(&mut workload.engine(rules.clone()), &events);
+        let counts = run(&mut workload.engine(&rules.clone()), &events);
         let mut group = criterion.benchmark_group(workload.id);
         group.throughput(Throughput::Elements(events.len() as u64)).sample_size(10);
         group.bench_function("engine", |bencher| {
             bencher.iter_batched_ref(
-                || workload.engine(rules.clone()),
+                || workload.engine(&rules.clone()),
                 |engine| assert_eq!(run(engine, &events), counts),
                 BatchSize::LargeInput,
             );
@@ -49,7 +49,7 @@ fn report_ratio(workload: &Workload, events: &[Record]) {
     let rules = workload.rule_set(RULES);
     let best = |run: &mut dyn FnMut() -> Duration| (0..5).map(|_| run()).min().unwrap_or_default();
     let engine = best(&mut || {
-        let mut engine = workload.engine(rules.clone());
+        let mut engine = workload.engine(&rules.clone());
         let start = Instant::now();
         black_box(run(&mut engine, events));
         start.elapsed()

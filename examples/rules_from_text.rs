@@ -92,8 +92,7 @@ fn typed() -> Vec<ShopEvent> {
 }
 
 fn run<E: Event>(rules: &RuleSet, events: &[E]) -> Result<(), Box<dyn Error>> {
-    let mut engine =
-        Engine::builder().rules(&rules).out_of_order(Duration::from_secs(5)).build()?;
+    let mut engine = Engine::builder().rules(rules).out_of_order(Duration::from_secs(5)).build()?;
     let mut reported: Vec<Output<E>> = Vec::new(); // a sink that keeps everything
     engine.push_batch(events, &mut reported)?;
     engine.end_time(&mut reported)?;

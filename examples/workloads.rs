@@ -80,7 +80,7 @@ fn measure(options: &Options) -> Result<String, String> {
         let counts = (workload.baseline)(&events, options.rules);
         ("baseline", counts, start.elapsed().as_secs_f64())
     } else {
-        let builder = workload.builder(rules);
+        let builder = workload.builder(&rules);
         let builder = match options.out_of_order {
             Some(bound) => {
                 events = suite::shuffle(&events, bound);

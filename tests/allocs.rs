@@ -37,7 +37,7 @@ impl Tally {
 fn count(workload: &Workload) -> Counted {
     let rules = workload.rule_set(1);
     let events = workload.generate(rules.schema(), EVENTS, 3);
-    let mut engine = workload.engine(rules);
+    let mut engine = workload.engine(&rules);
     let (warm_up, steady) = events.split_at(events.len() / 2);
     push(&mut engine, warm_up);
     let mut counted = Counted::default();
@@ -86,7 +86,7 @@ fn nothing_is_allocated_for_events_that_no_rule_names() {
     let review = rules.schema().type_id("review").expect("W5 declares it");
     let mut events = workload.generate(rules.schema(), EVENTS, 3);
     events.retain(|event| event.type_id() == review);
-    let mut engine = workload.engine(rules);
+    let mut engine = workload.engine(&rules);
     push(&mut engine, &events[..1]);
     let info = allocation_counter::measure(|| push(&mut engine, &events[1..]));
     assert!(events.len() > 100);

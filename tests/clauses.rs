@@ -22,7 +22,7 @@ fn event(rules: &RuleSet, ty: &str, time: i64, key: i64, value: i64) -> Record {
 }
 
 fn engine(rules: &RuleSet) -> Engine<Record> {
-    Engine::builder().rules(&rules).build().expect("the rules fit")
+    Engine::builder().rules(rules).build().expect("the rules fit")
 }
 
 /// Returns the outputs, shortly: `rule@end`, `-` before what was suppressed, `~` before what

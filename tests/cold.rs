@@ -76,7 +76,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 }
 
 fn builder(rules: &RuleSet, lateness: i64) -> EngineBuilder<Record> {
-    let builder = Engine::builder().rules(&rules);
+    let builder = Engine::builder().rules(rules);
     builder.out_of_order(Duration::from_millis(lateness.unsigned_abs()))
 }
 

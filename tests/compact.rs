@@ -29,7 +29,7 @@ fn rules(body: &str) -> RuleSet {
 }
 
 fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
-    Engine::builder().rules(&rules)
+    Engine::builder().rules(rules)
 }
 
 /// An event of key 1 at this second.

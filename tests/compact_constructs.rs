@@ -196,7 +196,7 @@ fn events(rules: &RuleSet, n: i64, values: i64) -> Vec<Record> {
 }
 
 fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
-    Engine::builder().rules(&rules)
+    Engine::builder().rules(rules)
 }
 
 /// Returns the time of a result, and the events of its set as listed.

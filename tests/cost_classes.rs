@@ -160,7 +160,7 @@ enum Length {
 
 /// The steps of a stream, and the most bytes that its key has held.
 fn run(rules: &RuleSet, cost: &RuleCost, n: usize, (shape, length): (&Shape, Length)) -> [u64; 2] {
-    let builder = Engine::<Record>::builder().rules(&rules).limit_matches_per_set(4);
+    let builder = Engine::<Record>::builder().rules(rules).limit_matches_per_set(4);
     let multiplies = cost.event == Growth::Combinations;
     let builder = if multiplies { builder.limit_steps_per_event(STEPS) } else { builder };
     let mut engine = builder.build().expect("it fits");

@@ -36,7 +36,7 @@ fn rules() -> RuleSet {
 }
 
 fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
-    Engine::builder().rules(&rules).in_order()
+    Engine::builder().rules(rules).in_order()
 }
 
 fn events(rules: &RuleSet, seed: u64) -> Vec<Record> {

@@ -73,7 +73,7 @@ fn logins(rules: &RuleSet) -> Vec<Record> {
 }
 
 fn run(rules: &RuleSet) -> Vec<String> {
-    let mut engine = Engine::builder().rules(&rules).in_order().build().unwrap();
+    let mut engine = Engine::builder().rules(rules).in_order().build().unwrap();
     let mut reported: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&logins(rules), &mut reported).unwrap();
     engine.end_time(&mut reported).unwrap();

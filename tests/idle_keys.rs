@@ -28,7 +28,7 @@ fn rules(text: &[&str]) -> RuleSet {
 }
 
 fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
-    Engine::builder().rules(&rules).in_order()
+    Engine::builder().rules(rules).in_order()
 }
 
 fn tick(rules: &RuleSet, at: i64, k: i64, v: i64) -> Record {

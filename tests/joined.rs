@@ -73,7 +73,7 @@ fn reported(
     made: &[Made],
     stop: usize,
 ) -> (String, u64) {
-    let builder = || with(Engine::builder().rules(&rules).in_order());
+    let builder = || with(Engine::builder().rules(rules).in_order());
     let mut engine = builder().build().expect("it can be run");
     let (mut outputs, mut text) = (Vec::new(), String::new());
     let mut at = 0;

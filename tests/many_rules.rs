@@ -185,7 +185,7 @@ fn records(rows: &[Row], rules: &RuleSet) -> Vec<Record> {
 }
 
 fn engine(rules: &RuleSet, indexed: bool) -> Engine<Record> {
-    let builder = Engine::builder().rules(&rules);
+    let builder = Engine::builder().rules(rules);
     let builder = if indexed { builder } else { builder.without_index() };
     builder.build().expect("they can be run")
 }

@@ -124,7 +124,7 @@ fn the_end_of_the_input_is_not_the_end_of_time() {
     assert!(engine.has_ended() && engine.end_input(&mut Ignore).is_err());
 
     // What waits in the buffer is released.
-    let late = || Engine::builder().out_of_order(Duration::from_secs(60));
+    let late = || Engine::builder().out_of_order(Duration::from_mins(1));
     let (watermark, matches, engine) = ended(late(), &[2, 12, 1]);
     assert_eq!((watermark, matches, engine.stats().buffered), (12_000, 5, 0));
 
@@ -221,9 +221,13 @@ fn shards_end_their_input_where_one_engine_does() {
     for second in [1, 2, 12] {
         let fields = [("order", second.into()), ("at", at(second).into())];
         let paid = Record::from_fields(rules.schema(), "paid", fields).expect("it fits");
-        shards.iter_mut().for_each(|shard| shard.push(&paid, &mut Ignore).expect("it goes on"));
+        for shard in &mut shards {
+            shard.push(&paid, &mut Ignore).expect("it goes on");
+        }
     }
-    shards.iter_mut().for_each(|shard| shard.end_input(&mut Ignore).expect("it goes on"));
+    for shard in &mut shards {
+        shard.end_input(&mut Ignore).expect("it goes on");
+    }
     let stats: kleene::stream::Stats = shards.iter().map(kleene::stream::Shard::stats).sum();
     assert_eq!(stats.matches, 5);
 }

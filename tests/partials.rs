@@ -66,7 +66,7 @@ fn seen(
     events: &[Record],
     with: impl Fn(EngineBuilder<Record>) -> EngineBuilder<Record>,
 ) -> Seen {
-    let builder = with(Engine::builder().rules(&rules)).in_order();
+    let builder = with(Engine::builder().rules(rules)).in_order();
     let mut engine: Engine<Record> = builder.build().expect("the rules fit");
     let mut reported: Vec<Output<Record>> = Vec::new();
     for event in events {

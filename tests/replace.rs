@@ -41,7 +41,7 @@ fn event(engine: &Engine<Record>, second: i64, text: &str) -> Record {
 
 /// An engine that has seen `events`, one each second from 0 on.
 fn seen(rules: &RuleSet, events: &str) -> (Engine<Record>, Vec<Output<Record>>) {
-    let mut engine = Engine::builder().rules(&rules).build().expect("they can be run");
+    let mut engine = Engine::builder().rules(rules).build().expect("they can be run");
     let mut reported = Vec::new();
     push(&mut engine, 0, events, &mut reported);
     (engine, reported)
@@ -653,7 +653,7 @@ fn rule_text(pattern: &Pattern, clauses: &str) -> Option<String> {
 }
 
 fn engine(rules: &RuleSet) -> Option<Engine<Record>> {
-    Engine::builder().rules(&rules).build().ok()
+    Engine::builder().rules(rules).build().ok()
 }
 
 /// Returns the outputs without the rule's name and without what it emits.

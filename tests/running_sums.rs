@@ -153,7 +153,7 @@ fn reported(
     events: &[Record],
     is_restored: impl Fn(usize) -> bool,
 ) -> String {
-    let builder = || with(Engine::builder().rules(&rules).in_order());
+    let builder = || with(Engine::builder().rules(rules).in_order());
     let mut engine = builder().build().expect("it can be run");
     let (mut outputs, mut text) = (Vec::new(), String::new());
     let has_end = rules.rules()[0].pattern.within.is_some();

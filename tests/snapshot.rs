@@ -23,7 +23,7 @@ fn load(file: &Path) -> RuleSet {
 }
 
 fn builder(rules: &RuleSet, lateness: i64) -> EngineBuilder<Record> {
-    let builder = Engine::builder().rules(&rules);
+    let builder = Engine::builder().rules(rules);
     builder.out_of_order(Duration::from_millis(lateness.unsigned_abs()))
 }
 

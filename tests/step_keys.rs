@@ -195,7 +195,7 @@ fn lines(outputs: &[Output<Record>]) -> Vec<String> {
 }
 
 fn builder(rules: &RuleSet) -> EngineBuilder<Record> {
-    Engine::builder().rules(&rules)
+    Engine::builder().rules(rules)
 }
 
 /// The outputs of one call of a shard, with their positions.

@@ -202,7 +202,7 @@ fn is_of_steps(output: &Output<Record>) -> bool {
 /// The forms in which a budget must say the same: two strategies, restored, kept elsewhere.
 fn agree(rules: &RuleSet, budget: usize, steps: &[Step], dice: &mut Dice) -> Result<(), String> {
     let plain = || {
-        let builder = Engine::builder().rules(&rules);
+        let builder = Engine::builder().rules(rules);
         // The compact form has fewer partial matches that could give way.
         let builder = builder.without_compact_strategy();
         Some(builder.out_of_order(Duration::from_secs(2)).limit_steps_per_event(budget))

@@ -125,7 +125,7 @@ fn the_planner_knows_the_workloads() {
 /// Returns the outputs for a generated stream.
 fn reported(workload: &Workload, rules: &RuleSet, general: bool, seed: u64) -> Vec<String> {
     let events = workload.generate(rules.schema(), 1500, seed);
-    let builder = workload.builder(rules.clone()).in_order();
+    let builder = workload.builder(&rules.clone()).in_order();
     let builder = if general { builder.general_strategy() } else { builder };
     let mut engine: Engine<Record> = builder.build().expect("the rules fit");
     let mut reported: Vec<Output<Record>> = Vec::new();
@@ -156,7 +156,7 @@ fn limits_count_the_same() {
     let mut overflowed = Vec::new();
     for limit in 1..=6 {
         let [single, general] = [false, true].map(|general| {
-            let builder = workload.builder(rules.clone()).in_order().limit_partials_per_key(limit);
+            let builder = workload.builder(&rules.clone()).in_order().limit_partials_per_key(limit);
             let builder = if general { builder.general_strategy() } else { builder };
             let mut engine: Engine<Record> = builder.build().expect("the rules fit");
             let mut reported: Vec<Output<Record>> = Vec::new();

@@ -40,7 +40,7 @@ fn typed(key: &[(Arc<str>, Value)]) -> Vec<String> {
 /// Follows each key that an engine reported something of; gives how many there were.
 #[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn compare(rules: &RuleSet, test: &TestBlock, place: &str, late: Option<Duration>) -> usize {
-    let builder = Engine::builder().rules(&rules);
+    let builder = Engine::builder().rules(rules);
     let builder = match late {
         Some(late) => builder.out_of_order(late),
         None => builder,

@@ -385,7 +385,7 @@ fn progress(open: &Open<'_, Record>) -> usize {
 
 /// True if the engine reports a match of the stream.
 fn engine_matches(rules: &RuleSet, events: &[Record]) -> bool {
-    let mut engine = Engine::builder().rules(&rules).in_order().build().expect("it is accepted");
+    let mut engine = Engine::builder().rules(rules).in_order().build().expect("it is accepted");
     let mut outputs: Vec<Output<Record>> = Vec::new();
     engine.push_batch(events, &mut outputs).expect("nothing fails");
     engine.end_time(&mut outputs).expect("no limit fails");

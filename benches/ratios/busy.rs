@@ -72,7 +72,7 @@ fn run(
     report: &mut Report,
 ) -> (Duration, u64, Counter) {
     let mut engine: Engine<Record> =
-        Engine::builder().rules(&rules).in_order().build().expect("it can be run");
+        Engine::builder().rules(rules).in_order().build().expect("it can be run");
     let (mut took, mut count, mut counter) = (Duration::ZERO, 0, Counter::default());
     for batch in events {
         let start = Instant::now();

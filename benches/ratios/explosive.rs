@@ -38,7 +38,7 @@ fn event(rules: &RuleSet, ty: &str, at: i64, v: i64) -> Record {
 
 /// Returns the time of the events, and the number of matches that were counted and reported.
 fn run(rules: &RuleSet, events: &[Record]) -> (Duration, u64, usize) {
-    let builder = Engine::builder().rules(&rules).limit_partials_per_key(1 << 26);
+    let builder = Engine::builder().rules(rules).limit_partials_per_key(1 << 26);
     let builder = builder.limit_matches_per_set(1 << 26).in_order();
     let mut engine: Engine<Record> = builder.build().expect("it can be run");
     let (mut counted, mut reported) = (0_u64, 0);

@@ -65,7 +65,7 @@ fn open_partials(options: &Options, report: &mut Report) -> Result<(), String> {
             Record::new(created, time, values)
         }));
     });
-    let mut engine = workload("W1").engine(rules);
+    let mut engine = workload("W1").engine(&rules);
     let held = allocation_counter::measure(|| measure::push(&mut engine, &events));
     if engine.stats().partials != orders as u64 {
         report.wrong.push(format!("{orders} orders: {:?}", engine.stats()));
@@ -98,7 +98,7 @@ fn nobody_asks(options: &Options, report: &mut Report) -> Result<(), String> {
     events.retain(|event| !named.contains(&event.type_id()));
     let took: Vec<Duration> = (0..options.runs)
         .map(|_| {
-            let (took, counts) = time_engine(workload.engine(rules.clone()), &events);
+            let (took, counts) = time_engine(workload.engine(&rules.clone()), &events);
             report.check("W5", "events that no rule names", counts, Counts::default());
             took
         })
@@ -130,7 +130,7 @@ fn powerset(options: &Options, report: &mut Report) -> Result<(), String> {
     events.push(event("c", m + 1));
     let expected = Counts { matches: (1 << m) - 1, timeouts: 0 };
     // Counting what is allocated costs little next to so many matches.
-    let mut engine = workload.engine(rules);
+    let mut engine = workload.engine(&rules);
     let (mut took, mut counts) = (Duration::ZERO, Counts::default());
     let held = peak(|| {
         let start = Instant::now();
@@ -192,7 +192,7 @@ fn many_rules(options: &Options, report: &mut Report) -> Result<(), String> {
         eprintln!("W8 with {rules} rules ...");
         let set = workload.rule_set(rules);
         let pilot = &all[..all.len().min(2000)];
-        let (took, _) = time_engine(workload.engine(set.clone()), pilot);
+        let (took, _) = time_engine(workload.engine(&set.clone()), pilot);
         let all_would_take = took.mul_f64(float(all.len()) / float(pilot.len().max(1)));
         let part = (ratio(PATIENCE, all_would_take)).min(1.0);
         #[expect(
@@ -206,9 +206,9 @@ fn many_rules(options: &Options, report: &mut Report) -> Result<(), String> {
         let expected_of_one = (workload.baseline)(events, 1);
         let (mut times, mut rates, mut shares) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..if is_slow { 1 } else { options.runs } {
-            let (took, found) = time_engine(workload.engine(set.clone()), events);
+            let (took, found) = time_engine(workload.engine(&set.clone()), events);
             report.check("W8", &format!("{rules} rules"), found, expected);
-            let (took_one, found) = time_engine(workload.engine(one.clone()), events);
+            let (took_one, found) = time_engine(workload.engine(&one.clone()), events);
             report.check("W8", "1 rule", found, expected_of_one);
             let (by_hand, _) = time(|| (workload.baseline)(events, rules));
             times.push(ratio(took, took_one));

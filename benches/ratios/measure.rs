@@ -81,13 +81,13 @@ pub(crate) fn workload(
     drop(in_order);
     let bound = Duration::from_millis(options.out_of_order.into());
     let late_engine = || {
-        let builder = workload.builder(rules.clone()).out_of_order(bound);
+        let builder = workload.builder(&rules.clone()).out_of_order(bound);
         builder.build().map_err(|error| error.to_string())
     };
 
     let (mut engine, mut baseline, mut late) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.runs {
-        let (took, counts) = time_engine(workload.engine(rules.clone()), &events);
+        let (took, counts) = time_engine(workload.engine(&rules.clone()), &events);
         report.check(workload.id, "sorted", counts, expected);
         engine.push(took);
         baseline.push(by_hand(&events).0);
@@ -100,7 +100,7 @@ pub(crate) fn workload(
         let ratios: Vec<f64> = a.iter().zip(b).map(|(a, b)| ratio(*a, *b)).collect();
         median(&ratios).unwrap_or_default()
     };
-    let mut fresh = workload.engine(rules.clone());
+    let mut fresh = workload.engine(&rules.clone());
     report.rows.push(Row {
         id: workload.id,
         name: workload.name,

@@ -153,8 +153,8 @@ impl Workload {
 
     /// The start of an engine for these rules. W7 is there to show what becomes of many partial
     /// matches: it gets more than the usual limit allows.
-    pub fn builder(&self, rules: RuleSet) -> EngineBuilder<Record> {
-        let builder = Engine::builder().rules(&rules);
+    pub fn builder(&self, rules: &RuleSet) -> EngineBuilder<Record> {
+        let builder = Engine::builder().rules(rules);
         if self.id == "W7" {
             builder
                 .limit_partials_per_key(1 << 26)
@@ -169,7 +169,7 @@ impl Workload {
     ///
     /// # Panics
     /// If the rules are wrong.
-    pub fn engine(&self, rules: RuleSet) -> Engine<Record> {
+    pub fn engine(&self, rules: &RuleSet) -> Engine<Record> {
         match self.builder(rules).in_order().build() {
             Ok(engine) => engine,
             Err(error) => panic!("{}: {error}", self.id),

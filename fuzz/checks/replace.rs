@@ -43,7 +43,7 @@ pub(crate) fn check(data: &[u8]) {
     let sets = [first, second, third, together(&[&kept]).expect("it is in the others")];
     let is_exact = sets.iter().all(counts_partials_exactly);
     let engine = |rules: &RuleSet| {
-        let builder = Engine::builder().rules(&rules);
+        let builder = Engine::builder().rules(rules);
         builder.limit_partials_per_key(MOST_PARTIALS).build().ok()
     };
     let (Some(mut plain), Some(mut live)) = (engine(&sets[3]), engine(&sets[0])) else { return };

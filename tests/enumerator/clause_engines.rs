@@ -30,7 +30,7 @@ pub(super) fn run(
     (records, end): (&[Record], i64),
     restarts: u64,
 ) -> Result<Vec<RuleOutput>, String> {
-    let builder = || configure(Engine::builder().rules(&rules));
+    let builder = || configure(Engine::builder().rules(rules));
     let mut engine = builder().build().map_err(|error| error.to_string())?;
     let mut outputs: Vec<Output<Record>> = Vec::new();
     for (number, record) in records.iter().enumerate() {

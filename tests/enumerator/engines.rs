@@ -64,7 +64,7 @@ pub(super) fn run(
     records: &[Record],
     end: i64,
 ) -> Result<Vec<Reported>, String> {
-    let builder = configure(Engine::builder().rules(&rules));
+    let builder = configure(Engine::builder().rules(rules));
     let mut engine = builder.build().map_err(|error| error.to_string())?;
     let mut outputs: Vec<Output<Record>> = Vec::new();
     for record in records {

@@ -195,7 +195,7 @@ fn is_told_as_it_was(
     key: i64,
     of: &Arrivals,
 ) -> Result<(), Stop> {
-    let mut builder = Engine::builder().rules(&rules);
+    let mut builder = Engine::builder().rules(rules);
     let refused = |error: &dyn std::fmt::Display| Stop::Wrong(error.to_string());
     let mut tracer: Tracer<Record> =
         Tracer::new(rules, "r", [key.to_string()]).map_err(|error| refused(&error))?;

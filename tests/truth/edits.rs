@@ -63,7 +63,7 @@ impl Sources {
     }
 
     fn builder(&self, rules: &RuleSet) -> EngineBuilder<Record> {
-        let builder = Engine::builder().rules(&rules);
+        let builder = Engine::builder().rules(rules);
         match self.bound {
             Some(bound) => builder.out_of_order(Duration::from_millis(bound.unsigned_abs())),
             None => builder,

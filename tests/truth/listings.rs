@@ -142,7 +142,7 @@ fn is_well_formed(lines: &str, arrows: &[&str]) -> Result<(), String> {
 
 /// The states in which partial matches wait are states of the listing.
 fn waits_in_them(rules: &RuleSet, events: &[Record], heads: &[String]) -> Result<(), String> {
-    let engine = Engine::builder().rules(&rules).build();
+    let engine = Engine::builder().rules(rules).build();
     let mut engine = engine.map_err(|error| error.to_string())?;
     for event in events {
         engine.push(event, &mut Vec::new()).map_err(|error| error.to_string())?;
@@ -163,7 +163,7 @@ fn waits_in_them(rules: &RuleSet, events: &[Record], heads: &[String]) -> Result
 type Results = Vec<(&'static str, i64, Vec<Capture>)>;
 
 fn results(rules: &RuleSet, events: &[Record]) -> Result<Results, String> {
-    let engine = Engine::builder().rules(&rules).build();
+    let engine = Engine::builder().rules(rules).build();
     let (mut engine, mut outputs) = (engine.map_err(|error| error.to_string())?, Vec::new());
     for event in events {
         engine.push(event, &mut outputs).map_err(|error| error.to_string())?;

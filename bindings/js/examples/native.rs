@@ -65,7 +65,7 @@ fn recorded(folder: &Path, runs: &mut impl Write) -> Result<usize> {
             let Ok(set) = RuleSet::parse(&rules) else { continue };
             let mut engine: Engine<Indexed> = Engine::builder().rules(&set).build()?;
             let shapes = Shapes::new(engine.schema(), "ts".into(), LineForm::Json);
-            let mut printer = Printer::new(shapes, &set);
+            let mut printer = Printer::new(shapes);
             for event in convert::events(&case) {
                 engine.push(&event.into(), &mut printer)?;
             }

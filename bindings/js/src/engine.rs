@@ -57,7 +57,7 @@ impl Engine {
     ) -> Result<Engine, Fault> {
         let time_field = options.reading()?.time_field;
         let shapes = Shapes::new(engine.schema(), time_field.as_str().into(), LineForm::Json);
-        let printer = Printer::new(shapes, &set);
+        let printer = Printer::new(shapes);
         Ok(Engine { options, set, inner: engine, parser: None, printer, restored })
     }
 

@@ -4,7 +4,7 @@ use kleene::ruleset::RulesError;
 use kleene_tools::diagnostics::{Diagnostic, diagnostics};
 use serde::Serialize;
 
-use crate::words::in_options;
+use kleene_input::OptionNames;
 
 /// The kind of a failure; `ErrorKind` in `index.d.ts` says what each means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -43,7 +43,7 @@ impl Fault {
 
     /// An input that is no events. The reason may name flags of `kleene run`.
     pub fn events(reason: &str) -> Fault {
-        Fault::new(Kind::Events, in_options(reason))
+        Fault::new(Kind::Events, OptionNames::CamelCase.spell(reason))
     }
 
     /// An option or argument that has no meaning.

@@ -17,4 +17,3 @@ pub mod run;
 pub mod summary;
 pub mod text;
 pub mod why;
-pub mod words;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kleene::stream::EngineBuilder;
 use kleene::{Event, RuleSet, Timestamp};
-use kleene_input::{Form, Format, Reading, TimeUnit, duration_from_text};
+use kleene_input::{Form, Format, OptionNames, Reading, TimeUnit, duration_from_text};
 use serde::Deserialize;
 
 use crate::fault::Fault;
@@ -159,6 +159,7 @@ impl Options {
             time_field: self.time_field.clone().unwrap_or(usual.time_field),
             unit,
             is_strict: self.strict,
+            options: OptionNames::CamelCase,
         })
     }
 
@@ -232,7 +233,7 @@ impl Options {
     /// # Errors
     /// An option has no meaning.
     pub fn builder<E: Event>(&self, rules: &RuleSet) -> Result<EngineBuilder<E>, Fault> {
-        let mut builder = EngineBuilder::new().rules(&rules);
+        let mut builder = EngineBuilder::new().rules(rules);
         builder = match self.bound()? {
             Some(bound) => builder.out_of_order(bound),
             None => builder.in_order(),

@@ -1,11 +1,12 @@
 //! `run`: all events of an input through rules, as `kleene run` does it.
 
 use kleene::stream::{Engine, Late, Overflow, PushError, RejectReason, Rejected};
-use kleene::value::{Value, ValueRef};
-use kleene::{Event as _, Match, Record, RuleSet, Sink, Timeout, Timestamp};
+use kleene::{Event as _, Match, RuleSet, Sink, Timeout, Timestamp};
 use kleene_input::{Cursor, Item, Origin, Parser};
 use kleene_tools::counts::Counts;
 use kleene_tools::output::{LineForm, Shapes};
+use kleene_tools::reasons::{event_time, late_reason};
+use kleene_tools::tally::Tally;
 
 use crate::fault::{Fault, Kind};
 use crate::input::Input;
@@ -35,7 +36,7 @@ pub fn run(text: &str, events: Vec<u8>, options: &Options) -> Result<Ran, Fault>
     let mut parser = input.parser(engine.schema(), rules.schema());
     let form = if options.brief { LineForm::Brief } else { LineForm::Json };
     let shapes = Shapes::new(engine.schema(), input.reading.time_field.as_str().into(), form);
-    let mut printer = Printer::new(shapes, &rules);
+    let mut printer = Printer::new(shapes);
     let newest = push_all(&mut engine, &mut parser, &input, &mut printer)?;
     if options.end_of_time {
         kleene_wasm_engine::end_time(&mut engine, printer.sink())
@@ -45,8 +46,8 @@ pub fn run(text: &str, events: Vec<u8>, options: &Options) -> Result<Ran, Fault>
         kleene_wasm_engine::advance(&mut engine, end, printer.sink())
             .map_err(|error| stopped(&error))?;
     }
-    let Printer { lines, tally, rejects, counts, .. } = printer;
-    let summary = summary(&rules, &engine.stats(), &counts, &tally, rejects)?;
+    let Printer { lines, tally, limits, rejects, counts, .. } = printer;
+    let summary = summary(&rules, &engine.stats(), &counts, (&tally, &limits), rejects)?;
     Ok(Ran { lines: String::from_utf8(lines).unwrap_or_default(), summary })
 }
 
@@ -73,7 +74,7 @@ pub fn push_all(
     while let Some(item) = parser.next_item(&input.block, &mut cursor) {
         match item {
             Item::Event(event, origin) => {
-                newest = newest.max(takeable(&event));
+                newest = newest.max(event_time(&event));
                 printer.at(origin);
                 kleene_wasm_engine::push(engine, &event.into(), printer.sink())
                     .map_err(|error| stopped(&error))?;
@@ -90,53 +91,31 @@ pub fn push_all(
     Ok(newest)
 }
 
-/// The time of an event, if it is one that events can have.
-pub fn takeable(event: &Record) -> Option<Timestamp> {
-    Some(event.time()).filter(|time| *time < Timestamp::MAX)
-}
-
 /// Why an engine takes no more events.
 pub fn stopped(error: &PushError) -> Fault {
     let kind = if error.rule().is_some() { Kind::Limit } else { Kind::Closed };
     Fault::new(kind, error.to_string())
 }
 
-/// `late by 1h: ...`. An event is late if it is not after the watermark.
-pub fn late_reason(time: Timestamp, watermark: Timestamp) -> String {
-    let by = Value::Duration(watermark.millis_since(time).saturating_add(1));
-    format!("late by {by}: its time {} has passed already", ValueRef::Time(time))
-}
-
-/// Counts of outputs by rule, and the limits that were reached.
+/// The first limits that were reached, in words.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
-    /// Matches and timeouts of each rule, in the order of the rules.
-    pub of_rule: Vec<(std::sync::Arc<str>, u64, u64)>,
-    /// The first limits that were reached, in words.
-    pub limits: Vec<String>,
-}
+pub struct LimitNotes(Vec<String>);
 
-impl Tally {
-    /// Nothing yet of these rules.
-    pub fn new(rules: &RuleSet) -> Tally {
-        let of_rule = rules.rules().iter().map(|rule| (rule.name.clone(), 0, 0)).collect();
-        Tally { of_rule, limits: Vec::new() }
-    }
-
-    /// The number of a rule.
-    pub fn rule(&self, name: &str) -> Option<usize> {
-        self.of_rule.iter().position(|(rule, ..)| **rule == *name)
-    }
-
-    /// Notes a limit.
+impl LimitNotes {
+    /// Notes a limit, if there is room.
     pub fn overflowed(&mut self, overflow: &Overflow) {
         const KEPT: usize = 5;
-        if self.limits.len() < KEPT {
+        if self.0.len() < KEPT {
             let text = overflow.to_string();
-            if !self.limits.contains(&text) {
-                self.limits.push(text);
+            if !self.0.contains(&text) {
+                self.0.push(text);
             }
         }
+    }
+
+    /// Returns the notes.
+    pub fn texts(&self) -> &[String] {
+        &self.0
     }
 }
 
@@ -149,6 +128,8 @@ pub struct Printer {
     pub shapes: Shapes,
     /// The number of outputs by rule.
     pub tally: Tally,
+    /// The limits that were reached.
+    pub limits: LimitNotes,
     /// The lines and events that could not be taken.
     pub rejects: Rejects,
     /// The other counts.
@@ -159,11 +140,12 @@ pub struct Printer {
 
 impl Printer {
     /// Nothing yet.
-    pub fn new(shapes: Shapes, rules: &RuleSet) -> Printer {
+    pub fn new(shapes: Shapes) -> Printer {
         Printer {
             lines: Vec::new(),
             shapes,
-            tally: Tally::new(rules),
+            tally: Tally::default(),
+            limits: LimitNotes::default(),
             rejects: Rejects::default(),
             counts: Counts::default(),
             line: 0,
@@ -191,16 +173,12 @@ impl Printer {
 
 impl Sink<Indexed> for Printer {
     fn matched(&mut self, found: Match<'_, Indexed>) {
-        if let Some(rule) = self.tally.rule(&found.rule().name) {
-            self.tally.of_rule[rule].1 += 1;
-        }
+        self.tally.matched(&found.rule().name);
         self.shapes.matched(&mut self.lines, &found);
     }
 
     fn timed_out(&mut self, timeout: Timeout<'_, Indexed>) {
-        if let Some(rule) = self.tally.rule(&timeout.rule().name) {
-            self.tally.of_rule[rule].2 += 1;
-        }
+        self.tally.timed_out(&timeout.rule().name);
         self.shapes.timed_out(&mut self.lines, &timeout);
     }
 
@@ -220,7 +198,7 @@ impl Sink<Indexed> for Printer {
     }
 
     fn overflowed(&mut self, overflow: Overflow) {
-        self.tally.overflowed(&overflow);
+        self.limits.overflowed(&overflow);
         self.shapes.limited(&mut self.lines, &overflow);
     }
 }

@@ -5,11 +5,11 @@ use kleene::explain::Explanation;
 use kleene::stream::Stats;
 use kleene_input::Origin;
 use kleene_tools::counts::Counts;
+use kleene_tools::tally::Tally;
 use serde::Serialize;
 
 use crate::fault::Fault;
-use crate::run::Tally;
-use crate::words::in_options;
+use crate::run::LimitNotes;
 
 /// The number of rejects to keep.
 const KEPT: usize = 1000;
@@ -29,7 +29,7 @@ impl Reject {
     /// Returns a reject for the line of `origin`.
     pub fn of(origin: Origin<'_>, kind: &'static str, reason: &str) -> Reject {
         let input = String::from_utf8_lossy(Reject::start(origin.text)).into_owned();
-        Reject { line: origin.line, kind, reason: in_options(reason), input }
+        Reject { line: origin.line, kind, reason: reason.to_owned(), input }
     }
 
     /// As much of a line as is kept.
@@ -109,7 +109,7 @@ pub fn summary(
     rules: &RuleSet,
     stats: &Stats,
     counts: &Counts,
-    tally: &Tally,
+    (tally, limits): (&Tally, &LimitNotes),
     mut rejects: Rejects,
 ) -> Result<Summary, Fault> {
     let mut unknown: Vec<UnknownType> = counts
@@ -118,17 +118,11 @@ pub fn summary(
         .collect();
     unknown.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.r#type.cmp(&b.r#type)));
     let mut of_rules = Vec::new();
-    for (name, matches, timeouts) in &tally.of_rule {
-        let cost = rules.rule(name).map(|rule| {
-            let explanation = Explanation::new(rule, rules.schema());
-            explanation.map_or_else(|_| Vec::new(), |explanation| explanation.cost())
-        });
-        of_rules.push(RuleSummary {
-            rule: name.to_string(),
-            matches: *matches,
-            timeouts: *timeouts,
-            cost: cost.unwrap_or_default(),
-        });
+    for rule in rules.rules() {
+        let explanation = Explanation::new(rule, rules.schema());
+        let cost = explanation.map_or_else(|_| Vec::new(), |explanation| explanation.cost());
+        let [matches, timeouts] = tally.of(&rule.name);
+        of_rules.push(RuleSummary { rule: rule.name.to_string(), matches, timeouts, cost });
     }
     let shown = rejects.take();
     Ok(Summary {
@@ -150,7 +144,7 @@ pub fn summary(
         buffered: stats.buffered,
         peak_partials: stats.peak_partials,
         limits_reached: stats.overflowed,
-        limit_notes: tally.limits.clone(),
+        limit_notes: limits.texts().to_vec(),
         rules: of_rules,
         rejects: shown,
         outputs_not_kept: 0,

@@ -9,7 +9,6 @@ use crate::fault::Fault;
 use crate::input::Input;
 use crate::options::{Key, Options};
 use crate::rules;
-use crate::words::in_options;
 use kleene_wasm_engine::Indexed;
 
 /// The default number of entries to keep.
@@ -54,7 +53,7 @@ pub fn why(text: &str, events: Vec<u8>, options: &Options) -> Result<Json, Fault
             Item::Rejected(origin, reason) => {
                 let text = String::from_utf8_lossy(origin.text);
                 if texts.iter().all(|part| text.contains(part)) {
-                    tracer.unreadable(origin.line, &in_options(&reason));
+                    tracer.unreadable(origin.line, &reason);
                 }
             }
             Item::Unknown(_) => {}

@@ -315,6 +315,7 @@ impl InputArgs {
             prefers_time_field: self.time_field.is_some(),
             unit: self.time_unit,
             is_strict: self.strict,
+            options: input::OptionNames::Flags,
         }
     }
 

@@ -18,7 +18,6 @@ mod rules;
 mod spill;
 mod state;
 mod summary;
-mod tally;
 mod watch;
 
 use std::io::Write as _;

@@ -7,6 +7,7 @@ use kleene::schema::{EventType, Field, Schema, TypeId};
 use kleene::value::Value;
 use kleene::{Record, Timestamp};
 
+use crate::option_names::OptionNames;
 use crate::scalar::Spelling;
 use crate::time::{TimeUnit, time_from_float, time_from_int, time_from_text};
 
@@ -28,6 +29,8 @@ pub struct Reading {
     /// bool is declared, and a single value is a list of one, where a list is declared. The event
     /// type may be in a list if no other declared type is.
     pub is_strict: bool,
+    /// How reasons name these options.
+    pub options: OptionNames,
 }
 
 impl Reading {
@@ -48,6 +51,7 @@ impl Default for Reading {
             prefers_time_field: false,
             unit: TimeUnit::Ms,
             is_strict: false,
+            options: OptionNames::default(),
         }
     }
 }

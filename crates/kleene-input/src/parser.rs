@@ -7,6 +7,7 @@ use crate::block::Block;
 use crate::csv::{Cells, CsvParser};
 use crate::json::JsonParser;
 use crate::layout::{Layouts, Reading};
+use crate::option_names::OptionNames;
 use crate::records::{Cursor, Origin, next_line, next_record};
 use crate::{Form, unreadable_header};
 
@@ -19,6 +20,7 @@ use crate::{Form, unreadable_header};
 pub struct Parser {
     kind: Kind,
     max_line: usize,
+    options: OptionNames,
 }
 
 #[derive(Clone, Debug)]
@@ -45,12 +47,13 @@ pub enum Item<'a> {
 impl Parser {
     /// A parser for events of the types of `schema`.
     pub fn new(form: Form, schema: &Schema, reading: Reading) -> Parser {
+        let options = reading.options;
         let layouts = Layouts::new(schema, reading);
         let kind = match form.separator() {
             None => Kind::Json(JsonParser::new(layouts)),
             Some(delimiter) => Kind::Header(Some(layouts), delimiter),
         };
-        Parser { kind, max_line: form.max_line }
+        Parser { kind, max_line: form.max_line, options }
     }
 
     /// True if the parser has seen all that later blocks depend on: the header, in CSV.
@@ -102,33 +105,36 @@ impl Parser {
     /// the block. Each block needs a new cursor.
     pub fn next_item<'a>(&'a mut self, block: &'a Block, cursor: &mut Cursor) -> Option<Item<'a>> {
         if let Err(reason) = self.read_header(block, cursor) {
-            return Some(Item::Unreadable(reason));
+            return Some(Item::Unreadable(self.options.spell(&reason).into_owned()));
         }
+        let options = self.options;
+        let rejected =
+            |origin, reason: &str| Item::Rejected(origin, options.spell(reason).into_owned());
         match &mut self.kind {
             Kind::Header(..) => None,
             Kind::Json(parser) => loop {
                 let line = match next_line(block, cursor, self.max_line)? {
                     Ok(line) if line.text.trim_ascii().is_empty() => continue,
                     Ok(line) => line,
-                    Err((origin, reason)) => return Some(Item::Rejected(origin, reason)),
+                    Err((origin, reason)) => return Some(rejected(origin, &reason)),
                 };
                 return Some(match parser.parse(line.text) {
                     Ok(Some(event)) => Item::Event(event, line.origin()),
                     Ok(None) => Item::Unknown(parser.unknown()),
-                    Err(reason) => Item::Rejected(line.origin(), reason),
+                    Err(reason) => rejected(line.origin(), &reason),
                 });
             },
             Kind::Csv(parser, cells, delimiter) => loop {
                 let record = match next_record(block, cursor, *delimiter, self.max_line)? {
                     Ok(record) if record.text.is_empty() => continue,
                     Ok(record) => record,
-                    Err((origin, reason)) => return Some(Item::Rejected(origin, reason)),
+                    Err((origin, reason)) => return Some(rejected(origin, &reason)),
                 };
                 let row = cells.split(record.text, record.has_quotes, *delimiter);
                 return Some(match parser.parse(&row) {
                     Ok(Some(event)) => Item::Event(event, record.origin()),
                     Ok(None) => Item::Unknown(parser.unknown()),
-                    Err(reason) => Item::Rejected(record.origin(), reason),
+                    Err(reason) => rejected(record.origin(), &reason),
                 });
             },
         }

@@ -11,7 +11,7 @@ use crate::block::Block;
 use crate::feed::{Feed, Fill};
 use crate::parser::{Item, Parser};
 use crate::records::Cursor;
-use crate::{Form, Format, Reading, delimiter_of, open};
+use crate::{Form, Format, OptionNames, Reading, delimiter_of, open};
 
 /// The events of a file or of bytes in memory, as an iterator.
 ///
@@ -95,13 +95,13 @@ impl RecordReader {
     pub fn open(path: impl AsRef<Path>, schema: &Schema) -> io::Result<RecordReader> {
         let path = path.as_ref();
         let form = Form { delimiter: delimiter_of(path), ..form_of(Format::of(path)) };
-        let feed = Feed::start(open(path)?, form, schema, Reading::default());
+        let feed = Feed::start(open(path)?, form, schema, reading());
         Ok(RecordReader { input: Input::File(feed), unknown: 0, is_over: false })
     }
 
     /// Reads bytes in memory.
     pub fn from_bytes(bytes: Vec<u8>, format: Format, schema: &Schema) -> RecordReader {
-        let parser = Parser::new(form_of(format), schema, Reading::default());
+        let parser = Parser::new(form_of(format), schema, reading());
         let (block, cursor) = (Block::new(bytes, 1), Cursor::default());
         RecordReader { input: Input::Bytes { parser, block, cursor }, unknown: 0, is_over: false }
     }
@@ -153,6 +153,10 @@ impl RecordReader {
         };
         Ok(())
     }
+}
+
+fn reading() -> Reading {
+    Reading { options: OptionNames::Fields, ..Reading::default() }
 }
 
 fn form_of(format: Format) -> Form {

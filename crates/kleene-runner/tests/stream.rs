@@ -28,7 +28,7 @@ fn events(rules: &RuleSet) -> Vec<Record> {
 }
 
 fn engine(rules: &RuleSet) -> Engine<Record> {
-    Engine::builder().rules(&rules).build().unwrap()
+    Engine::builder().rules(rules).build().unwrap()
 }
 
 #[test]

@@ -10,7 +10,8 @@ pub mod fixes;
 pub mod infer;
 pub mod language;
 pub mod output;
-
+pub mod reasons;
+pub mod tally;
 pub mod test_report;
 pub mod utf16;
 pub mod why;

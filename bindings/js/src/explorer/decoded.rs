@@ -6,8 +6,7 @@ use kleene_input::{Block, Cursor, Format, Item, Parser};
 
 use crate::fault::Fault;
 use crate::input::Input;
-use crate::run::takeable;
-use crate::words::in_options;
+use kleene_tools::reasons::event_time;
 
 /// A line of the input, decoded.
 #[derive(Debug)]
@@ -140,7 +139,7 @@ impl Decoded {
         };
         let line = if line > 0 { line } else { self.cursor.lines() };
         let before = self.newest.last().copied().unwrap_or(Timestamp::MIN);
-        let time = record.as_ref().and_then(takeable).unwrap_or(Timestamp::MIN);
+        let time = record.as_ref().and_then(event_time).unwrap_or(Timestamp::MIN);
         self.newest.push(before.max(time));
         self.records.push(record);
         self.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
@@ -195,9 +194,7 @@ impl Decoded {
         Some(match parser.next_item(&block, &mut Cursor::default())? {
             Item::Event(..) => Line::Event,
             Item::Unknown(name) => Line::Unknown(name.to_owned()),
-            Item::Rejected(_, reason) | Item::Unreadable(reason) => {
-                Line::Rejected(in_options(&reason))
-            }
+            Item::Rejected(_, reason) | Item::Unreadable(reason) => Line::Rejected(reason),
         })
     }
 

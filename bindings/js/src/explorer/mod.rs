@@ -30,8 +30,9 @@ use crate::fault::{Fault, Kind};
 use crate::input::Input;
 use crate::options::Options;
 use crate::rules;
-use crate::run::{Tally, stopped, takeable};
+use crate::run::stopped;
 use crate::summary::{Reject, Summary, summary};
+use kleene_tools::reasons::event_time;
 use kleene_wasm_engine::Indexed;
 
 /// The maximum number of outputs that are kept; further ones are counted only.
@@ -109,9 +110,8 @@ impl Explorer {
         let time_field = decoded.input.reading.time_field.as_str().into();
         let shapes = Shapes::new(engine.schema(), time_field, LineForm::Json);
         let max_outputs = options.max_outputs.unwrap_or(MAX_OUTPUTS);
-        let tally = Tally::new(&set);
         self.run = Some(Run {
-            recorder: Recorder::new(shapes, &rules, tally, max_outputs),
+            recorder: Recorder::new(shapes, &rules, max_outputs),
             lanes: rules.iter().map(|_| Lanes::default()).collect(),
             options,
             set: set.clone(),
@@ -154,7 +154,8 @@ impl Explorer {
         let (_, run) = self.parts()?;
         let recorder = &run.recorder;
         let (stats, rejects) = (run.engine.stats(), recorder.rejects.clone());
-        let mut summary = summary(&run.set, &stats, &recorder.counts, &recorder.tally, rejects)?;
+        let found = (&recorder.tally, &recorder.limit_notes);
+        let mut summary = summary(&run.set, &stats, &recorder.counts, found, rejects)?;
         summary.outputs_not_kept = recorder.not_kept;
         Ok(summary)
     }
@@ -209,7 +210,7 @@ impl Run {
             self.no_event(decoded, index);
             return Ok(());
         };
-        self.newest = self.newest.max(takeable(record));
+        self.newest = self.newest.max(event_time(record));
         self.recorder.line = decoded.line_number(index).into();
         let sink: &mut dyn Sink<Indexed> = &mut self.recorder;
         let event = Indexed::new(record, number);

@@ -11,8 +11,10 @@ use kleene::{Event, Match, Sink, Timeout, Timestamp};
 use kleene_input::Origin;
 use kleene_tools::counts::Counts;
 use kleene_tools::output::Shapes;
+use kleene_tools::reasons::late_reason;
+use kleene_tools::tally::Tally;
 
-use crate::run::{Tally, late_reason};
+use crate::run::LimitNotes;
 use crate::summary::{Reject, Rejects};
 use kleene_wasm_engine::Indexed;
 
@@ -92,6 +94,7 @@ pub(super) struct Recorder {
     /// By rule.
     pub(super) outputs: Vec<Outputs>,
     pub(super) tally: Tally,
+    pub(super) limit_notes: LimitNotes,
     pub(super) counts: Counts,
     pub(super) rejects: Rejects,
     /// The rule and the number of each output, as they were reported.
@@ -114,18 +117,14 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Nothing yet of these rules.
-    pub(super) fn new(
-        shapes: Shapes,
-        rules: &[Arc<Rule>],
-        tally: Tally,
-        max_outputs: usize,
-    ) -> Recorder {
+    pub(super) fn new(shapes: Shapes, rules: &[Arc<Rule>], max_outputs: usize) -> Recorder {
         let numbers = rules.iter().enumerate().map(|(index, rule)| (rule.name.clone(), index));
         Recorder {
             shapes,
             rules: numbers.collect(),
             outputs: rules.iter().map(|_| Outputs::default()).collect(),
-            tally,
+            tally: Tally::default(),
+            limit_notes: LimitNotes::default(),
             counts: Counts::default(),
             rejects: Rejects::default(),
             order: Vec::new(),
@@ -143,11 +142,9 @@ impl Recorder {
 
     fn record(&mut self, found: &Match<'_, Indexed>, timeout: Option<&Timeout<'_, Indexed>>) {
         let Some(&rule) = self.rules.get(&found.rule().name) else { return };
-        let tally = &mut self.tally.of_rule[rule];
-        if timeout.is_some() {
-            tally.2 += 1;
-        } else {
-            tally.1 += 1;
+        match timeout {
+            Some(_) => self.tally.timed_out(&found.rule().name),
+            None => self.tally.matched(&found.rule().name),
         }
         let captured = found.captures().len();
         if self.kept >= self.max_outputs || self.captures + captured > MAX_CAPTURES {
@@ -251,7 +248,7 @@ impl Sink<Indexed> for Recorder {
     }
 
     fn overflowed(&mut self, overflow: Overflow) {
-        self.tally.overflowed(&overflow);
+        self.limit_notes.overflowed(&overflow);
         self.record_limit(&overflow);
     }
 }

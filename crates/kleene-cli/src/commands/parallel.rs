@@ -20,16 +20,17 @@ use kleene::{Event as _, Record, Timestamp};
 use kleene_runner::{
     Batch, Collector, Config, Outlet, Panicked, Pipeline, ReportedStep, Step, in_order,
 };
+use kleene_tools::reasons::event_time;
 
-use super::run::{Outlets, Stop, stopped, takeable};
+use super::run::{Outlets, Stop, stopped};
 use crate::args::RunArgs;
 use crate::byte_budget::{ByteBudget, Permit};
 use crate::input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser, TimeUnit};
 use crate::interrupt::Interrupt;
 use crate::review::EventCounts;
-use crate::tally::Tally;
 use kleene_tools::counts::Counts;
 use kleene_tools::output::Shapes;
+use kleene_tools::tally::Tally;
 
 /// The number of blocks that may wait before and behind each thread.
 const WAITING: usize = 2;
@@ -235,7 +236,7 @@ impl Parsed {
             entries.push(match parser.next_item(&block, &mut cursor) {
                 Some(Item::Event(event, origin)) => {
                     seen.event(&event, &origin, unit);
-                    newest = newest.max(takeable(&event));
+                    newest = newest.max(event_time(&event));
                     Entry::Event(event, start)
                 }
                 Some(Item::Unknown(name)) => {

@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 
 use crate::args::{Every, RunArgs};
 use crate::input::{self, Position};
-use crate::tally::Tally;
 use file::{Checkpoint, Directory};
 use kleene_tools::counts::{Counts, grouped};
+use kleene_tools::tally::Tally;
 
 /// The number of bytes that identify an input: at its start, and before a position in it.
 const PROBE: u64 = 4096;

@@ -183,6 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::OptionNames;
     use crate::{Reading, TimeUnit};
 
     proptest! {
@@ -227,6 +228,7 @@ mod tests {
                 prefers_time_field,
                 unit: TimeUnit::Ms,
                 is_strict: false,
+                options: OptionNames::Flags,
             };
             let mut header = Cells::default();
             let header = header.split("i,f,at,s,p,ts", false, b',');

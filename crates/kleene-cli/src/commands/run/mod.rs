@@ -20,7 +20,7 @@ use self::checks::{
     nothing_new, refuse_other_forms, refuse_same_files, refuse_silent_files, suits,
 };
 use self::current::Current;
-pub(super) use self::outlets::{Outlets, takeable};
+pub(super) use self::outlets::Outlets;
 use self::pump::pump;
 use self::start::{build, builder};
 pub(super) use self::stop::{Stop, stopped};

@@ -2,7 +2,6 @@
 
 use kleene::schema::TypeId;
 use kleene::stream::{Late, Match, Overflow, RejectReason, Rejected, Sink, Timeout};
-use kleene::value::{Value, ValueRef};
 use kleene::{Event as _, Record, Timestamp};
 
 use crate::args::RunArgs;
@@ -11,7 +10,8 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::review::Review;
-use crate::tally::Tally;
+use kleene_tools::reasons::late_reason;
+use kleene_tools::tally::Tally;
 
 /// The destinations of all that a run has to report.
 pub(in crate::commands) struct Outlets {
@@ -148,15 +148,4 @@ impl Sink<Record> for Printer<'_> {
             self.outlets.report_limit(line, &Outlets::limit_text(&overflow));
         }
     }
-}
-
-/// The time of an event, if it is one that events can have.
-pub(in crate::commands) fn takeable(event: &Record) -> Option<Timestamp> {
-    Some(event.time()).filter(|time| *time < Timestamp::MAX)
-}
-
-/// `late by 1h: ...`. An event is late if it is not after the watermark.
-fn late_reason(time: Timestamp, watermark: Timestamp) -> String {
-    let by = Value::Duration(watermark.millis_since(time).saturating_add(1));
-    format!("late by {by}: its time {} has passed already", ValueRef::Time(time))
 }

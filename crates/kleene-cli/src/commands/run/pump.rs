@@ -3,9 +3,10 @@
 use anyhow::{Result, anyhow};
 use kleene::Record;
 use kleene::stream::Engine;
+use kleene_tools::reasons::event_time;
 
 use super::current::Current;
-use super::outlets::{Outlets, Printer, takeable};
+use super::outlets::{Outlets, Printer};
 use super::stop::{Stop, stopped};
 use crate::input::{Feed, Fill, Item};
 use crate::interrupt::Interrupt;
@@ -76,7 +77,7 @@ fn take(
     match item {
         Item::Event(event, origin) => {
             outlets.review.event(&event, &origin);
-            current.newest = current.newest.max(takeable(&event));
+            current.newest = current.newest.max(event_time(&event));
             current.has_come = true;
             let mut sink = Printer { outlets, origin: Some(origin) };
             engine.push(&event, &mut sink).map_err(|error| Stop::Failed(stopped(error)))?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use serde_json::{Value, json};
 
-use kleene_tools::counts::{counted, grouped};
+use crate::counts::{counted, grouped};
 
 /// The largest number of rules in the summary.
 const LISTED: usize = 15;
@@ -16,17 +16,22 @@ const NAME: usize = 48;
 
 /// Matches and timeouts by rule.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tally(HashMap<Arc<str>, [u64; 2]>);
+pub struct Tally(HashMap<Arc<str>, [u64; 2]>);
 
 impl Tally {
     /// Counts a match of a rule.
-    pub(crate) fn matched(&mut self, rule: &Arc<str>) {
+    pub fn matched(&mut self, rule: &Arc<str>) {
         self.add(rule, [1, 0]);
     }
 
     /// Counts a timeout of a rule.
-    pub(crate) fn timed_out(&mut self, rule: &Arc<str>) {
+    pub fn timed_out(&mut self, rule: &Arc<str>) {
         self.add(rule, [0, 1]);
+    }
+
+    /// Returns the matches and the timeouts of a rule.
+    pub fn of(&self, rule: &str) -> [u64; 2] {
+        self.0.get(rule).copied().unwrap_or_default()
     }
 
     fn add(&mut self, rule: &Arc<str>, more: [u64; 2]) {
@@ -40,22 +45,22 @@ impl Tally {
         }
     }
 
-    /// Adds what another one has counted, which is empty from then on.
-    pub(crate) fn take(&mut self, other: &mut Tally) {
+    /// Adds the counts of another tally, which is empty afterwards.
+    pub fn take(&mut self, other: &mut Tally) {
         for (rule, counts) in other.0.drain() {
             self.add(&rule, counts);
         }
     }
 
-    /// The counts for a checkpoint, for [`Tally::restore`].
-    pub(crate) fn saved(&self) -> Value {
+    /// Returns the counts for a checkpoint, which [`Tally::restore`] reads.
+    pub fn saved(&self) -> Value {
         let mut rules: Vec<_> = self.0.iter().collect();
         rules.sort();
         rules.into_iter().map(|(rule, [m, t])| json!([**rule, m, t])).collect()
     }
 
-    /// The counts of a run that goes on.
-    pub(crate) fn restore(saved: &Value) -> Tally {
+    /// Restores the counts of a run that continues.
+    pub fn restore(saved: &Value) -> Tally {
         let rules = saved.as_array().into_iter().flatten();
         let counts = rules.filter_map(|rule| {
             Some((rule[0].as_str()?.into(), [rule[1].as_u64()?, rule[2].as_u64()?]))
@@ -63,14 +68,14 @@ impl Tally {
         Tally(counts.collect())
     }
 
-    /// A table with a line for each of several rules, those that found most first. Rules that are
-    /// not in `rules` any more are shown where they have found something.
-    pub(crate) fn table<'a>(&'a self, rules: impl IntoIterator<Item = &'a Arc<str>>) -> String {
+    /// Returns a table with a line for each of several rules, the busiest first. A rule that is not in
+    /// `rules` is listed if it has found something. The table is empty for a single rule.
+    pub fn table<'a>(&'a self, rules: impl IntoIterator<Item = &'a Arc<str>>) -> String {
         let mut rows: Vec<(&str, [u64; 2])> = Vec::new();
         let mut known: HashSet<&str> = HashSet::new();
         for rule in rules.into_iter().chain(self.0.keys()) {
             if known.insert(rule) {
-                rows.push((rule, self.0.get(&**rule).copied().unwrap_or_default()));
+                rows.push((rule, self.of(rule)));
             }
         }
         if rows.len() < 2 {

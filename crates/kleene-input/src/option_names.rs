@@ -1,0 +1,102 @@
+//! The names of options in reasons: each front door has its own.
+
+use std::borrow::Cow;
+
+/// How a front door names its options in reasons.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum OptionNames {
+    /// The flags of a command line: `--time-unit us`.
+    #[default]
+    Flags,
+    /// The options of JavaScript: `` `timeUnit: "us"` ``.
+    CamelCase,
+    /// The fields of [`Reading`](crate::Reading) and [`Form`](crate::Form): `Reading::unit`.
+    Fields,
+}
+
+/// The flags that reasons name, with the option of JavaScript and the field.
+const OPTIONS: [(&str, &str, &str); 8] = [
+    ("type-field", "typeField", "Reading::type_field"),
+    ("type", "type", "Reading::fixed_type"),
+    ("time-field", "timeField", "Reading::time_field"),
+    ("time-unit", "timeUnit", "Reading::unit"),
+    ("max-line", "maxLine", "Form::max_line"),
+    ("delimiter", "delimiter", "Form::delimiter"),
+    ("format", "format", "Form::format"),
+    ("strict", "strict", "Reading::is_strict"),
+];
+
+impl OptionNames {
+    /// Returns a reason, which names flags, with the names of this front door.
+    pub fn spell(self, reason: &str) -> Cow<'_, str> {
+        if self == OptionNames::Flags || !reason.contains("--") {
+            return Cow::Borrowed(reason);
+        }
+        let mut out = String::with_capacity(reason.len());
+        let mut rest = reason;
+        while let Some((before, after)) = rest.split_once("--") {
+            out.push_str(before);
+            let is_name = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'-';
+            let length = after.bytes().take_while(|byte| is_name(byte)).count();
+            let (flag, tail) = after.split_at(length);
+            let Some((_, camel_case, field)) = OPTIONS.iter().find(|(known, ..)| *known == flag)
+            else {
+                out.push_str("--");
+                rest = after;
+                continue;
+            };
+            let option = if self == OptionNames::Fields { field } else { camel_case };
+            let value = tail.strip_prefix(' ').and_then(|tail| tail.split_once('`'));
+            rest = match value {
+                Some((value, behind)) if out.ends_with('`') => {
+                    let quote = if value.starts_with('\'') { "" } else { "\"" };
+                    out.extend([option, ": ", quote, value, quote, "`"]);
+                    behind
+                }
+                _ => {
+                    out.extend(["`", option, "`"]);
+                    // What stands for a value.
+                    let names = [" FIELD", " NAME"];
+                    names.iter().find_map(|name| tail.strip_prefix(name)).unwrap_or(tail)
+                }
+            };
+        }
+        out.push_str(rest);
+        Cow::Owned(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OptionNames;
+
+    #[test]
+    fn flags_become_options() {
+        let said = [
+            (
+                "too long: 9 bytes (--max-line allows more)",
+                "too long: 9 bytes (`maxLine` allows more)",
+            ),
+            ("(epoch microseconds? `--time-unit us`)", "(epoch microseconds? `timeUnit: \"us\"`)"),
+            ("help: `--delimiter '\\t'`", "help: `delimiter: '\\t'`"),
+            ("`--format jsonl`", "`format: \"jsonl\"`"),
+            (
+                "name it with --type-field (perhaps `event`), or with --type (`--type login`)",
+                "name it with `typeField` (perhaps `event`), or with `type` (`type: \"login\"`)",
+            ),
+            (
+                "(--type-field FIELD, perhaps `x`) (--type NAME)",
+                "(`typeField`, perhaps `x`) (`type`)",
+            ),
+            ("a -- b --other `--` --", "a -- b --other `--` --"),
+        ];
+        for (from, to) in said {
+            assert_eq!(OptionNames::CamelCase.spell(from), to);
+            assert_eq!(OptionNames::Flags.spell(from), from);
+        }
+        let reason = "too long: 9 bytes (--max-line allows more)";
+        let fields = OptionNames::Fields.spell(reason);
+        assert_eq!(fields, "too long: 9 bytes (`Form::max_line` allows more)");
+    }
+}
