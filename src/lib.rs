@@ -142,8 +142,14 @@
 //!   of a schema.
 //! * `reference`: `exec::reference`, the naive matcher that tests hold the matcher against.
 
-// What only `explain`, `why` and `testing` call is unused without them.
-#![cfg_attr(not(feature = "explain"), allow(dead_code, unused_imports))]
+#![cfg_attr(
+    not(feature = "explain"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "only `explain`, `why` and `testing` call some items"
+    )
+)]
 
 // So that code that the derives write finds the crate from within, too.
 extern crate self as kleene;
