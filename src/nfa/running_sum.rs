@@ -4,8 +4,7 @@
 //! the sum need not tell groups apart. The compact form keeps the sums of a group in order, and
 //! divides the group at the event that asks (`src/exec/forms/compact/sums.rs`).
 
-use std::collections::BTreeSet;
-
+use hashbrown::HashSet;
 use smallvec::{SmallVec, smallvec};
 
 use crate::hir::eval::Relation;
@@ -121,7 +120,7 @@ impl Parts<'_> {
     /// in which a partial match can wait at once: three do nothing that two of them do not do.
     fn has_one_for_each_start(&self) -> bool {
         let mut left = MOST_LEAVES;
-        let mut together: BTreeSet<(StateId, StateId)> = BTreeSet::new();
+        let mut together: HashSet<(StateId, StateId)> = HashSet::new();
         let mut open: Vec<WaitStates> =
             waiting(&self.states, &self.edges, self.start).map(|one| smallvec![one]).collect();
         let mut phase = RunPhase::Begins;
@@ -148,7 +147,8 @@ impl Parts<'_> {
                 left = outcomes.left;
                 for next in outcomes.next {
                     for (at, one) in next.iter().enumerate() {
-                        let pairs = next.iter().skip(at + 1).map(|other| (*one, *other));
+                        let pair = |other: &StateId| (*one.min(other), *one.max(other));
+                        let pairs = next.iter().skip(at + 1).map(pair);
                         let new = pairs.filter(|pair| together.insert(*pair));
                         open.extend(
                             new.map(|(one, other)| -> WaitStates { smallvec![one, other] }),
@@ -184,7 +184,7 @@ struct Outcomes<'p> {
     /// The number of outcomes that may still be looked at.
     left: usize,
     /// The states in which the partial match waits afterwards, for each outcome.
-    next: Vec<BTreeSet<StateId>>,
+    next: Vec<WaitStates>,
 }
 
 impl Outcomes<'_> {
@@ -222,7 +222,12 @@ impl Outcomes<'_> {
         }
         self.left -= 1;
         let parts = self.parts;
-        let (mut next, mut captured, mut is_skipped) = (BTreeSet::new(), None, false);
+        let (mut next, mut captured, mut is_skipped) = (WaitStates::new(), None, false);
+        let mut waits = |state: StateId| {
+            if !next.contains(&state) {
+                next.push(state);
+            }
+        };
         for (state, leaf) in self.states.iter().zip(leaves) {
             let edges = match parts.decisions.node(*leaf) {
                 Decision::Gone => &[][..],
@@ -230,7 +235,7 @@ impl Outcomes<'_> {
                 Decision::Several(edges) => parts.decisions.edges(edges),
                 Decision::Stay => {
                     is_skipped = true;
-                    next.insert(*state);
+                    waits(*state);
                     continue;
                 }
                 _ => return false,
@@ -241,11 +246,11 @@ impl Outcomes<'_> {
                         if captured.replace(step).is_some_and(|other| other != step) {
                             return false;
                         }
-                        next.insert(target);
+                        waits(target);
                     }
                     Action::Ignore { target } if self.phase == RunPhase::Waits => {
                         is_skipped = true;
-                        next.insert(target);
+                        waits(target);
                     }
                     _ => {}
                 }

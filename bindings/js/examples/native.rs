@@ -16,8 +16,8 @@ use std::{env, io};
 
 use kleene::RuleSet;
 use kleene::stream::Engine;
+use kleene_report::output::{LineForm, Shapes};
 use kleene_test::{convert, files, format, text};
-use kleene_tools::output::{LineForm, Shapes};
 use kleene_wasm::options::Options;
 use kleene_wasm::run::{Printer, run};
 use kleene_wasm_engine::Indexed;

@@ -3,7 +3,7 @@
 use kleene::stream::{self, Replacement, Verdict};
 use kleene::{RuleSet, Timestamp};
 use kleene_input::{Format, Parser};
-use kleene_tools::output::{LineForm, Shapes};
+use kleene_report::output::{LineForm, Shapes};
 use serde_json::{Value as Json, json};
 
 use crate::fault::{Fault, Kind};

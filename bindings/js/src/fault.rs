@@ -1,7 +1,7 @@
 //! Why something failed, as the package throws it.
 
 use kleene::ruleset::RulesError;
-use kleene_tools::diagnostics::{Diagnostic, diagnostics};
+use kleene_language::diagnostics::{Diagnostic, diagnostics};
 use serde::Serialize;
 
 use kleene_input::OptionNames;

@@ -1,7 +1,7 @@
 //! Event declarations from a sample of events.
 
 use kleene_input::RawFeed;
-use kleene_tools::infer::{Sample, Wanted, observe};
+use kleene_language::infer::{Sample, Wanted, observe};
 
 use crate::fault::Fault;
 use crate::input::Input;

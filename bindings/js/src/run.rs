@@ -3,10 +3,10 @@
 use kleene::stream::{Engine, Late, Overflow, PushError, RejectReason, Rejected};
 use kleene::{Event as _, Match, RuleSet, Sink, Timeout, Timestamp};
 use kleene_input::{Cursor, Item, Origin, Parser};
-use kleene_tools::counts::Counts;
-use kleene_tools::output::{LineForm, Shapes};
-use kleene_tools::reasons::{event_time, late_reason};
-use kleene_tools::tally::Tally;
+use kleene_report::counts::Counts;
+use kleene_report::output::{LineForm, Shapes};
+use kleene_report::reasons::{event_time, late_reason};
+use kleene_report::tally::Tally;
 
 use crate::fault::{Fault, Kind};
 use crate::input::Input;

@@ -4,8 +4,8 @@ use kleene::RuleSet;
 use kleene::explain::Explanation;
 use kleene::stream::Stats;
 use kleene_input::Origin;
-use kleene_tools::counts::Counts;
-use kleene_tools::tally::Tally;
+use kleene_report::counts::Counts;
+use kleene_report::tally::Tally;
 use serde::Serialize;
 
 use crate::fault::Fault;

@@ -9,12 +9,12 @@ use kleene::syntax;
 use kleene::testing::TestStep;
 use kleene::{Record, RuleSet};
 use kleene_input::Reading;
-use kleene_tools::diagnostics::{Diagnostic, diagnostics, of_source};
-use kleene_tools::language::scan::{ItemKind, scan};
-use kleene_tools::language::{self, CompletionKind, File, Set};
-use kleene_tools::output::{LineForm, Shapes};
-use kleene_tools::test_report;
-use kleene_tools::utf16::Utf16;
+use kleene_language::diagnostics::{Diagnostic, diagnostics, of_source};
+use kleene_language::scan::{ItemKind, scan};
+use kleene_language::utf16::Utf16;
+use kleene_language::{CompletionKind, File, Set};
+use kleene_report::output::{LineForm, Shapes};
+use kleene_report::test_report;
 use serde_json::{Value as Json, json};
 
 use crate::fault::{Fault, Kind};
@@ -177,7 +177,7 @@ pub fn test_events(text: &str, test: usize, options: &Options) -> Result<Json, F
 /// Returns the completions at a place.
 pub fn complete(text: &str, offset: usize, options: &Options) -> Json {
     let places = Utf16::new(text);
-    let items = language::complete(&set(text, options), places.byte(offset));
+    let items = kleene_language::complete(&set(text, options), places.byte(offset));
     let items = items.into_iter().map(|item| {
         let kind = match item.kind {
             CompletionKind::Keyword => "keyword",

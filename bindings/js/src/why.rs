@@ -2,7 +2,7 @@
 
 use kleene::why::{Entry, TraceError, Tracer};
 use kleene_input::{Cursor, Item};
-use kleene_tools::why::{entry_json, summary_json};
+use kleene_report::why::{entry_json, summary_json};
 use serde_json::{Value as Json, json};
 
 use crate::fault::Fault;

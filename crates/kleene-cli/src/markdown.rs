@@ -5,7 +5,7 @@ use std::ops::Range;
 use kleene::diagnostic::{Diagnostic, Severity, Source};
 use kleene::syntax::{self, MAX_DIAGNOSTICS};
 
-use kleene_tools::counts::counted;
+use kleene_report::counts::counted;
 
 /// A page whose blocks are formatted.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use kleene::schema::Schema;
 use kleene::stream::Overflow;
 use kleene::{Match, Record, Timeout};
-use kleene_tools::output::{LineForm, Shapes};
+use kleene_report::output::{LineForm, Shapes};
 
 use crate::disk::{self, Written};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use kleene_tools::counts::grouped;
+use kleene_report::counts::grouped;
 
 /// A progress bar, or nothing where nobody would see it.
 pub(crate) struct Progress {

@@ -11,7 +11,7 @@ use crate::disk::{self, Written};
 use crate::input::Origin;
 use crate::output::{directory_of, open_from};
 use crate::progress::Progress;
-use kleene_tools::output::write_text;
+use kleene_report::output::write_text;
 
 /// The number of rejected lines that are reported on standard error.
 const SHOWN: u64 = 5;

@@ -12,7 +12,7 @@ use kleene::schema::Schema;
 use crate::Ending;
 use crate::paths;
 use crate::watch::Files;
-use kleene_tools::counts::counted;
+use kleene_report::counts::counted;
 
 /// Rules that can be run.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use kleene::stream::Stats;
-use kleene_tools::counts::{Counts, grouped};
+use kleene_report::counts::{Counts, grouped};
 
 /// The counts that a brief summary shows even if they are zero.
 const MAIN: [&str; 2] = ["events", "matches"];

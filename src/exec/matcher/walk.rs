@@ -130,9 +130,21 @@ impl<'a, E: Event> Walk<'a, E> {
         self.decide_with(tree, run, event_epoch, None)
     }
 
-    /// Goes down a tree as far as it leads, with the answer of one condition if it is known.
+    /// Goes down a tree as far as it leads, with the answer of one condition if it is known. A copy for
+    /// all callers: only the compact form asks so.
+    #[inline(never)]
+    pub(in crate::exec) fn decide_knowing(
+        &mut self,
+        tree: &'a Decision,
+        run: &Run,
+        event_epoch: u64,
+        answer: Option<(ConditionId, bool)>,
+    ) -> &'a Decision {
+        self.decide_with(tree, run, event_epoch, answer)
+    }
+
     #[inline(always)]
-    pub(in crate::exec) fn decide_with(
+    fn decide_with(
         &mut self,
         tree: &'a Decision,
         run: &Run,

@@ -10,7 +10,7 @@ mod indexed;
 use kleene::stream::{Engine, PushError};
 use kleene::why::Tracer;
 use kleene::{RuleSet, Sink, Timestamp};
-use kleene_tools::test_report::{self, TestRun};
+use kleene_report::test_report::{self, TestRun};
 
 pub use indexed::Indexed;
 

@@ -6,7 +6,7 @@ use kleene_input::{Block, Cursor, Format, Item, Parser};
 
 use crate::fault::Fault;
 use crate::input::Input;
-use kleene_tools::reasons::event_time;
+use kleene_report::reasons::event_time;
 
 /// A line of the input, decoded.
 #[derive(Debug)]

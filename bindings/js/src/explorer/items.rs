@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use kleene::hir::Rule;
 use kleene::{Event as _, Record, Timestamp};
-use kleene_tools::output::write_text;
+use kleene_report::output::write_text;
 use serde_json::{Value as Json, json};
 
 use super::decoded::{Decoded, Line};

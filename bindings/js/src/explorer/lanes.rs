@@ -5,7 +5,7 @@ use kleene::Record;
 use kleene::hir::Rule;
 use kleene::value::Value;
 use kleene::why::key_of;
-use kleene_tools::output::write_value;
+use kleene_report::output::write_value;
 
 /// No lane: the rule does not see the event, or it has no key.
 pub(super) const NONE: u32 = u32::MAX;

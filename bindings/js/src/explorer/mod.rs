@@ -19,7 +19,7 @@ use std::sync::Arc;
 use kleene::hir::Rule;
 use kleene::stream::Engine;
 use kleene::{RuleSet, Sink, Timestamp};
-use kleene_tools::output::{LineForm, Shapes};
+use kleene_report::output::{LineForm, Shapes};
 use serde::Serialize;
 
 use self::decoded::Decoded;
@@ -32,7 +32,7 @@ use crate::options::Options;
 use crate::rules;
 use crate::run::stopped;
 use crate::summary::{Reject, Summary, summary};
-use kleene_tools::reasons::event_time;
+use kleene_report::reasons::event_time;
 use kleene_wasm_engine::Indexed;
 
 /// The maximum number of outputs that are kept; further ones are counted only.

@@ -7,7 +7,7 @@ use kleene::stream::{Engine, Ignore, Partial};
 use kleene::value::Value;
 use kleene::why::{states_of, waits_of};
 use kleene::{Match, Sink, Timeout, Timestamp};
-use kleene_tools::output::Shapes;
+use kleene_report::output::Shapes;
 use serde_json::{Value as Json, json};
 
 use super::decoded::Decoded;

@@ -9,10 +9,10 @@ use kleene::stream::{Late, Overflow, RejectReason, Rejected};
 use kleene::value::Value;
 use kleene::{Event, Match, Sink, Timeout, Timestamp};
 use kleene_input::Origin;
-use kleene_tools::counts::Counts;
-use kleene_tools::output::Shapes;
-use kleene_tools::reasons::late_reason;
-use kleene_tools::tally::Tally;
+use kleene_report::counts::Counts;
+use kleene_report::output::Shapes;
+use kleene_report::reasons::late_reason;
+use kleene_report::tally::Tally;
 
 use crate::run::LimitNotes;
 use crate::summary::{Reject, Rejects};

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::Ending;
 use crate::args::CheckArgs;
 use crate::rules::{self, Listing, Loaded};
-use kleene_tools::counts::counted;
+use kleene_report::counts::counted;
 
 /// Checks rules and prints all that is to be said of them.
 pub(crate) fn check(args: &CheckArgs) -> Result<Ending> {

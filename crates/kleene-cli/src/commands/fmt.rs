@@ -13,7 +13,7 @@ use crate::Ending;
 use crate::args::FmtArgs;
 use crate::markdown;
 use crate::paths;
-use kleene_tools::counts::counted;
+use kleene_report::counts::counted;
 
 /// Formats rule files in place, or reports what would change.
 pub(crate) fn fmt(args: &FmtArgs) -> Result<Ending> {

@@ -9,8 +9,8 @@ use crate::Ending;
 use crate::args::{DELIMITER_OF_JSON, InferArgs};
 use crate::guard::Guard;
 use crate::input::{self, Form, Format, RawFeed};
-use kleene_tools::counts::counted;
-use kleene_tools::infer::{Read, Sample, Wanted, argument, observe};
+use kleene_language::infer::{Read, Sample, Wanted, argument, observe};
+use kleene_report::counts::counted;
 
 /// Reads a sample and prints the declarations that fit it.
 pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {

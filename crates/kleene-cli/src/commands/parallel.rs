@@ -17,10 +17,10 @@ use hashbrown::HashMap;
 use kleene::schema::TypeId;
 use kleene::stream::{Late, Match, Overflow, RejectReason, Rejected, Shard, Sink, Stats, Timeout};
 use kleene::{Event as _, Record, Timestamp};
+use kleene_report::reasons::event_time;
 use kleene_runner::{
     Batch, Collector, Config, Outlet, Panicked, Pipeline, ReportedStep, Step, in_order,
 };
-use kleene_tools::reasons::event_time;
 
 use super::run::{Outlets, Stop, stopped};
 use crate::args::RunArgs;
@@ -28,9 +28,9 @@ use crate::byte_budget::{ByteBudget, Permit};
 use crate::input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser, TimeUnit};
 use crate::interrupt::Interrupt;
 use crate::review::EventCounts;
-use kleene_tools::counts::Counts;
-use kleene_tools::output::Shapes;
-use kleene_tools::tally::Tally;
+use kleene_report::counts::Counts;
+use kleene_report::output::Shapes;
+use kleene_report::tally::Tally;
 
 /// The number of blocks that may wait before and behind each thread.
 const WAITING: usize = 2;

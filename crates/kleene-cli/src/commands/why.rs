@@ -5,7 +5,7 @@ use std::io::Write as _;
 use anyhow::{Result, anyhow, bail};
 use kleene::Record;
 use kleene::why::{TraceError, Tracer};
-use kleene_tools::why::json_lines;
+use kleene_report::why::json_lines;
 
 use crate::Ending;
 use crate::args::WhyArgs;
@@ -13,7 +13,7 @@ use crate::input::{self, Feed, Fill, Item};
 use crate::interrupt::Interrupt;
 use crate::review::{Facts, Review};
 use crate::rules;
-use kleene_tools::counts::Counts;
+use kleene_report::counts::Counts;
 
 /// Follows a key of a rule through an input and prints its story.
 pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {

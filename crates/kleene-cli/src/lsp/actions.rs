@@ -5,7 +5,7 @@ use gen_lsp_types::{
     WorkspaceEdit,
 };
 
-use kleene_tools::fixes::fix;
+use kleene_language::fixes::fix;
 
 use super::position::Lines;
 

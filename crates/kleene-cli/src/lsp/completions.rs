@@ -3,7 +3,7 @@
 use gen_lsp_types::{
     CompletionItem, CompletionItemKind, Documentation, MarkupContent, MarkupKind, Range, TextEdit,
 };
-use kleene_tools::language::{self, Completion, CompletionKind, Set};
+use kleene_language::{self, Completion, CompletionKind, Set};
 
 use super::position::Lines;
 
@@ -11,7 +11,7 @@ use super::position::Lines;
 pub(super) fn completions(set: &Set, at: usize) -> Vec<CompletionItem> {
     let Some(own) = set.files.first() else { return Vec::new() };
     let lines = Lines::new(&own.source.text);
-    language::complete(set, at).into_iter().map(|found| converted(found, &lines)).collect()
+    kleene_language::complete(set, at).into_iter().map(|found| converted(found, &lines)).collect()
 }
 
 fn converted(found: Completion, lines: &Lines<'_>) -> CompletionItem {

@@ -6,9 +6,9 @@ use kleene::ruleset::{RuleDiagnostic, RuleSet};
 
 use super::documents::Documents;
 use super::position::Lines;
-use kleene_tools::counts::counted;
-use kleene_tools::fixes;
-use kleene_tools::language::scan::{ItemKind, scan};
+use kleene_language::fixes;
+use kleene_language::scan::{ItemKind, scan};
+use kleene_report::counts::counted;
 
 /// Checks a document with the files that it uses. If names are missing then, those beside it are
 /// taken for parts of the same set, as `kleene check DIRECTORY` takes them.

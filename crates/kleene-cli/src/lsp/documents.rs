@@ -8,8 +8,8 @@ use kleene::ruleset::FileLoader;
 
 use serde_json::Value;
 
-use kleene_tools::language::scan::{ItemKind, Role, bare, scan};
-use kleene_tools::language::{File, Set, plain};
+use kleene_language::scan::{ItemKind, Role, bare, scan};
+use kleene_language::{File, Set, plain};
 
 use super::uri;
 

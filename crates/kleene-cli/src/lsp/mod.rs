@@ -2,7 +2,7 @@
 //! typed, what names mean and where they are declared, and what could be typed next.
 //!
 //! The library reports mistakes, as for `kleene check`. Everything else has to work in text that is
-//! half typed. It is in `kleene_tools::language`, which knows no mistakes; here it is put into the
+//! half typed. It is in `kleene_language`, which knows no mistakes; here it is put into the
 //! words of the protocol.
 
 mod actions;

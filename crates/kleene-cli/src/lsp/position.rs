@@ -2,7 +2,7 @@
 
 use gen_lsp_types::{Position, Range};
 use kleene::diagnostic::Span;
-use kleene_tools::diagnostics::widened;
+use kleene_language::diagnostics::widened;
 
 /// The lines of a text.
 #[derive(Debug)]

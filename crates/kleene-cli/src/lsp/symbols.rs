@@ -1,7 +1,7 @@
 //! The outline of a document.
 
 use gen_lsp_types::{DocumentSymbol, SymbolKind};
-use kleene_tools::language::scan::{ItemKind, scan};
+use kleene_language::scan::{ItemKind, scan};
 
 use super::position::Lines;
 

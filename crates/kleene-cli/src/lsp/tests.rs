@@ -657,7 +657,7 @@ fn the_names_of_rules_that_are_right_are_known() {
         let source = kleene::diagnostic::Source::new(path.display().to_string(), text.as_str());
         let set = documents.set_of(&source, None);
         for mark in &set.files[0].scan.marks {
-            let is_word = matches!(mark.role, kleene_tools::language::scan::Role::Keyword);
+            let is_word = matches!(mark.role, kleene_language::scan::Role::Keyword);
             if !is_word && set.meaning(mark).is_none() {
                 let name = &text[mark.span.start as usize..mark.span.end as usize];
                 unknown.push(format!("{name} in {}: {mark:?}", path.display()));

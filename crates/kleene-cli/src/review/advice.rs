@@ -13,8 +13,8 @@ use super::reasons::Kind;
 use super::suggest::{Leaves, leaves, nearest, time_options, type_field};
 use super::{Facts, Findings, Review, YEAR_2100};
 use crate::input::{Format, Raw, delimiter_argument, fields_of_line};
-use kleene_tools::counts::{counted, grouped};
-use kleene_tools::infer::argument;
+use kleene_language::infer::argument;
+use kleene_report::counts::{counted, grouped};
 
 /// The number of reasons that are printed.
 const REASONS: usize = 3;

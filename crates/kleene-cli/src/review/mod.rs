@@ -17,7 +17,7 @@ use kleene::{Event as _, Record, Timestamp};
 use crate::args::InputArgs;
 use crate::input::{Origin, TimeUnit};
 use crate::rules::Loaded;
-use kleene_tools::counts::Counts;
+use kleene_report::counts::Counts;
 use reasons::Reasons;
 
 /// The year 2100. Few logs are about what comes later.

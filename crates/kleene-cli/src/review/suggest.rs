@@ -5,7 +5,7 @@ use kleene::Timestamp;
 use kleene::diagnostic::edit_distance;
 
 use crate::input::{Raw, TimeUnit};
-use kleene_tools::infer::{argument, name_rank};
+use kleene_language::infer::{argument, name_rank};
 
 /// The number of values of a line that are looked at, and their depth.
 const LEAVES: usize = 500;

@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 use crate::args::{Every, RunArgs};
 use crate::input::{self, Position};
 use file::{Checkpoint, Directory};
-use kleene_tools::counts::{Counts, grouped};
-use kleene_tools::tally::Tally;
+use kleene_report::counts::{Counts, grouped};
+use kleene_report::tally::Tally;
 
 /// The number of bytes that identify an input: at its start, and before a position in it.
 const PROBE: u64 = 4096;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use kleene_tools::counts::grouped;
+use kleene_report::counts::grouped;
 
 /// The number of bytes at the end of a file that identify it.
 const PROBE: u64 = 4096;

@@ -191,7 +191,7 @@ impl<E: Event> Walk<'_, E> {
         let program = self.program;
         let run = configuration.as_run();
         let tree = program.decisions.of(configuration.state, self.column);
-        let decision = self.decide_with(tree, &run, now.event_epoch, now.answer);
+        let decision = self.decide_knowing(tree, &run, now.event_epoch, now.answer);
         let open: SmallVec<[u32; 8]> = match decision {
             Decision::Stay => return true,
             Decision::Gone => return false,

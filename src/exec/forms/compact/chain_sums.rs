@@ -75,19 +75,22 @@ impl ChainSums {
     }
 
     /// Returns the starts on one side of the order up to the first whose sum is not as `holds`
-    /// says.
+    /// says, by their sums.
     pub(super) fn fulfilling(&self, side: SumSide, mut holds: impl FnMut(i64) -> bool) -> Vec<u64> {
         let mut is_found = |(lacks, _): &&(i64, u64)| holds(self.total - lacks);
-        let mut found: Vec<u64> = match side {
+        match side {
             SumSide::Greater => {
                 self.order.iter().take_while(&mut is_found).map(|one| one.1).collect()
             }
             SumSide::Smaller => {
                 self.order.iter().rev().take_while(&mut is_found).map(|one| one.1).collect()
             }
-        };
-        found.sort_unstable();
-        found
+        }
+    }
+
+    /// Returns the starts in their order.
+    pub(super) fn starts(&self) -> Vec<u64> {
+        self.starts.keys().copied().collect()
     }
 
     /// Removes and returns the sums of these starts.

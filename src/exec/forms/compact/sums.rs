@@ -21,13 +21,15 @@
 //! Which test holds it: `running_sums_are_reported_as_by_the_reference` in `tests/running_sums.rs`,
 //! and `sums_of_a_loop_are_kept_in_order` in `tests/scaling_events.rs` for the steps.
 
+use std::collections::BTreeSet;
+
 use smallvec::SmallVec;
 
 use super::chain_sums::{ChainSums, DividedGroup, joined};
 use super::groups::{Configuration, Configurations, MatchGroups, RunGroup, Successor};
 use crate::event::Event;
 use crate::exec::captures::CaptureArena;
-use crate::exec::dag::{DagEvent, DagPart, Divided, NONE, SameEvent};
+use crate::exec::dag::{DagPart, Divided, NONE, SameEvent};
 use crate::exec::fields::field_of;
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::{Matcher, Walk};
@@ -221,16 +223,20 @@ impl<E: Event> Matcher<E> {
     /// graph of a key may have. Returns their number.
     fn cut_chains(&self, store: &mut Store<E>, groups: &mut MatchGroups) -> usize {
         let lengths = |group: &RunGroup| groups.dag.chain_sums(group.root, |_, _| 1);
-        let mut chains: Vec<(DagEvent, i64)> = groups.all.iter().flat_map(lengths).collect();
-        chains.sort_unstable_by_key(|(start, _)| start.seq);
-        let mut left = i64::try_from(self.limits.graph_nodes_per_key).unwrap_or(i64::MAX);
-        let mut fits = |(_, length): &(DagEvent, i64)| {
-            left = left.saturating_sub(*length);
-            left >= 0
+        // In the order of their starts, which differ. One is added after the other: `collect` would
+        // sort them with code of its own.
+        let mut chains: BTreeSet<(i64, u64)> = BTreeSet::new();
+        for (start, length) in groups.all.iter().flat_map(lengths) {
+            chains.insert((start.seq.cast_signed(), length.cast_unsigned()));
+        }
+        let mut left = Some(self.limits.graph_nodes_per_key as u64);
+        let mut fits = |(_, length): &&(i64, u64)| {
+            left = left.and_then(|left| left.checked_sub(*length));
+            left.is_some()
         };
-        let kept = chains.iter().take_while(|chain| fits(chain)).count();
-        let Some((first, _)) = chains.get(kept) else { return 0 };
-        let end = first.seq;
+        let kept = chains.iter().take_while(&mut fits).count();
+        let Some((first, _)) = chains.iter().nth(kept) else { return 0 };
+        let end = first.cast_unsigned();
         groups.collect(store, &mut { NONE }, |start| start.seq < end);
         let dropped = chains.len() - kept;
         store.counts.pruned = store.counts.pruned.saturating_add(dropped);
@@ -278,12 +284,12 @@ impl<E: Event> Walk<'_, E> {
                 continue;
             }
             let before = groups.dag.len();
-            let Divided { wanted, rest } = groups.dag.divide(whole, &found);
+            let part = sums.split_off(&found);
+            let Divided { wanted, rest } = groups.dag.divide(whole, &part.starts());
             self.store.counts.steps += (groups.dag.len() - before) as u64 / 8;
             groups.record_divided(whole, wanted, rest);
-            let part = Some(Box::new(sums.split_off(&found)));
             let mut fulfilling = groups.all[at].clone();
-            (fulfilling.root, fulfilling.sums) = (wanted, part);
+            (fulfilling.root, fulfilling.sums) = (wanted, Some(Box::new(part)));
             for one in &mut fulfilling.configurations {
                 one.registers = self.store.file.duplicate(one.registers);
             }
@@ -319,7 +325,7 @@ impl<E: Event> Walk<'_, E> {
             let run = one.as_run();
             let tree = self.program.decisions.of(one.state, self.column);
             let [yes, no] = [true, false].map(|holds| {
-                self.decide_with(tree, &run, event_epoch, Some((sum.condition, holds)))
+                self.decide_knowing(tree, &run, event_epoch, Some((sum.condition, holds)))
             });
             yes != no
         })

@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::rules::{self, Listing, Loaded};
 use crate::state::{HeldCheckpoint, Moment, State};
 use crate::watch::{Files, Watch};
-use kleene_tools::counts::{Counts, counted};
+use kleene_report::counts::{Counts, counted};
 
 /// The rules that run now.
 pub(super) struct Current<'a> {

@@ -40,7 +40,7 @@ use crate::spill::Spill;
 use crate::state::State;
 use crate::summary::{shown, summary};
 use crate::watch::{Files, Watch};
-use kleene_tools::counts::Counts;
+use kleene_report::counts::Counts;
 
 /// Runs rules over an input.
 pub(crate) fn run(args: &RunArgs) -> Result<Ending> {

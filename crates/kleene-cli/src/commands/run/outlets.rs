@@ -10,8 +10,8 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::review::Review;
-use kleene_tools::reasons::late_reason;
-use kleene_tools::tally::Tally;
+use kleene_report::reasons::late_reason;
+use kleene_report::tally::Tally;
 
 /// The destinations of all that a run has to report.
 pub(in crate::commands) struct Outlets {

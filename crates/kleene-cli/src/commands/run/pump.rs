@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use kleene::Record;
 use kleene::stream::Engine;
-use kleene_tools::reasons::event_time;
+use kleene_report::reasons::event_time;
 
 use super::current::Current;
 use super::outlets::{Outlets, Printer};
@@ -11,7 +11,7 @@ use super::stop::{Stop, stopped};
 use crate::input::{Feed, Fill, Item};
 use crate::interrupt::Interrupt;
 use crate::state::State;
-use kleene_tools::counts::Counts;
+use kleene_report::counts::Counts;
 
 /// Moves events from the input into the engine until something ends it.
 pub(super) fn pump(

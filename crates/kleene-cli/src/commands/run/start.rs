@@ -12,7 +12,7 @@ use crate::rules::Loaded;
 use crate::spill::Spill;
 use crate::state::Resumed;
 use crate::summary::shown;
-use kleene_tools::counts::grouped;
+use kleene_report::counts::grouped;
 
 /// The engine, new or as it was when the run ended before.
 pub(super) fn build(

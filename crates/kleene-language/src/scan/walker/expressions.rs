@@ -3,7 +3,7 @@
 use kleene::syntax::{Token, TokenKind};
 
 use super::{OPERATORS, Walker};
-use crate::language::scan::{FieldScan, Kind, Role, Slot};
+use crate::scan::{FieldScan, Kind, Role, Slot};
 
 impl Walker<'_> {
     pub(super) fn in_expression(&mut self, token: Token, name: &str, is_word: bool, next: &str) {

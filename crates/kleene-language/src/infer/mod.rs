@@ -15,8 +15,8 @@ pub use self::decide::name_rank;
 use self::decide::{Wishes, decide, index, is_nameable, shown};
 pub use self::observe::{Read, observe};
 use self::seen::{MAX_NAME, Observation, Scope, Shape};
-use crate::counts::{counted, grouped};
 use kleene_input::{Raw, TimeUnit};
+use kleene_report::counts::{counted, grouped};
 
 /// The most event types that are looked at.
 const MAX_TYPES: usize = 1000;

@@ -3,7 +3,7 @@
 use kleene::syntax::Token;
 
 use super::Walker;
-use crate::language::scan::{AliasScan, Role, Slot, StepScan};
+use crate::scan::{AliasScan, Role, Slot, StepScan};
 
 impl Walker<'_> {
     pub(super) fn in_pattern(&mut self, token: Token, name: &str, is_word: bool) {

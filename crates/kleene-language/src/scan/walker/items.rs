@@ -3,7 +3,7 @@
 use kleene::syntax::Token;
 
 use super::{ITEMS, TEST_STEPS, Walker};
-use crate::language::scan::{FieldScan, ItemKind, ItemScan, Role, RuleScan, Slot};
+use crate::scan::{FieldScan, ItemKind, ItemScan, Role, RuleScan, Slot};
 
 impl Walker<'_> {
     /// Starts an item.

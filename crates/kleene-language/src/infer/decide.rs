@@ -4,8 +4,8 @@ use kleene::diagnostic::Span;
 use kleene::syntax::ast::{EventDecl, FieldDecl, Spanned, Type};
 
 use super::seen::{MAX_FIELDS, MAX_NAME, Observation, Shape};
-use crate::counts::{counted, grouped};
 use kleene_input::{MAX_DEPTH, TimeUnit};
+use kleene_report::counts::{counted, grouped};
 
 /// The requests beside the events.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Brackets: what is inside of them, by what stands before.
 
 use super::{Frame, MAX_FRAMES, OPERATORS, Walker};
-use crate::language::scan::{Kind, RecordOf, Slot};
+use crate::scan::{Kind, RecordOf, Slot};
 
 /// The words of a quantifier.
 const LOOP_WORDS: &[&str] = &["next", "any", "greedy", "each", "longest"];

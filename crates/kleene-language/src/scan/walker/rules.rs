@@ -3,7 +3,7 @@
 use kleene::syntax::Token;
 
 use super::{CLAUSES, OPERATORS, Walker};
-use crate::language::scan::{ItemKind, ItemScan, Kind, LocalKind, LocalScan, Role, Slot};
+use crate::scan::{ItemKind, ItemScan, Kind, LocalKind, LocalScan, Role, Slot};
 
 impl Walker<'_> {
     pub(super) fn in_rule(&mut self, token: Token, name: &str, is_word: bool) {
