@@ -85,6 +85,11 @@ impl Parser {
     /// # Errors
     /// No event can be read from this input, and why.
     pub fn read_header(&mut self, block: &Block, cursor: &mut Cursor) -> Result<(), String> {
+        let options = self.options;
+        self.header_of(block, cursor).map_err(|reason| options.spell(&reason).into_owned())
+    }
+
+    fn header_of(&mut self, block: &Block, cursor: &mut Cursor) -> Result<(), String> {
         while let Kind::Header(layouts, delimiter) = &mut self.kind {
             let row = match next_record(block, cursor, *delimiter, self.max_line) {
                 None => return Ok(()),
@@ -105,7 +110,7 @@ impl Parser {
     /// the block. Each block needs a new cursor.
     pub fn next_item<'a>(&'a mut self, block: &'a Block, cursor: &mut Cursor) -> Option<Item<'a>> {
         if let Err(reason) = self.read_header(block, cursor) {
-            return Some(Item::Unreadable(self.options.spell(&reason).into_owned()));
+            return Some(Item::Unreadable(reason));
         }
         let options = self.options;
         let rejected =

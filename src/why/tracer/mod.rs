@@ -343,7 +343,7 @@ impl<E: Event> Tracer<E> {
         self.finished = true;
     }
 
-    /// Ends the input, as [`Engine::finish`](crate::Engine::end_time) does: time moves to its end.
+    /// Ends time, as [`Engine::end_time`](crate::Engine::end_time) does: time moves to its end.
     /// Partial matches that were open before it stay to be reported.
     pub fn end_time(&mut self) {
         if self.finished {

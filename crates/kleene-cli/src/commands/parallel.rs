@@ -17,7 +17,6 @@ use hashbrown::HashMap;
 use kleene::schema::TypeId;
 use kleene::stream::{Late, Match, Overflow, RejectReason, Rejected, Shard, Sink, Stats, Timeout};
 use kleene::{Event as _, Record, Timestamp};
-use kleene_report::reasons::event_time;
 use kleene_runner::{
     Batch, Collector, Config, Outlet, Panicked, Pipeline, ReportedStep, Step, in_order,
 };
@@ -82,7 +81,6 @@ pub(super) fn run(
     let page = move || Page::new(&shapes);
     let config = Config::default().waiting(WAITING);
     let mut crew: Crew = Pipeline::start(shards, config, page, report)?;
-    let mut newest = first.iter().filter_map(|parsed| parsed.newest).max();
     if first.into_iter().all(|parsed| crew.send(parsed).is_ok()) && stop.is_none() {
         let budget = ByteBudget::new(IN_FLIGHT + threads * IN_FLIGHT_PER_THREAD);
         let (mut inlet, outlet) = in_order(threads, 1, || {
@@ -114,14 +112,14 @@ pub(super) fn run(
         drop(inlet);
         let (passed, result) = passing.join().map_err(|_| anyhow!("a thread has panicked"))?;
         crew = passed;
-        newest = newest.max(result?);
+        result?;
     }
     let stop = stop.unwrap_or(Stop::CannotWrite);
-    let ended = match (&stop, newest) {
-        (Stop::End, _) if args.events.end_of_time => crew.end_time()?,
-        (Stop::End, Some(newest)) => {
-            // The moment of the last event is over. Where this fails, to stop says why.
-            let _ = crew.send(Parsed::end(newest));
+    let ended = match &stop {
+        Stop::End if args.events.end_of_time => crew.end_time()?,
+        Stop::End => {
+            // If this fails, `stop` returns the reason.
+            let _ = crew.send(Parsed::end());
             // The summary counts what can still go on.
             let _ = crew.sweep();
             crew.stop()?
@@ -154,18 +152,16 @@ fn next(blocks: &Blocks, interrupt: &Interrupt) -> Result<Block, Stop> {
     }
 }
 
-/// Gives parsed blocks to the shards, in order. Returns the time of the newest event with them.
-fn pass(crew: Crew, mut outlet: Outlet<Parsed>) -> (Crew, Result<Option<Timestamp>, Panicked>) {
-    let mut newest = None;
+/// Gives parsed blocks to the shards, in order.
+fn pass(crew: Crew, mut outlet: Outlet<Parsed>) -> (Crew, Result<(), Panicked>) {
     loop {
         match outlet.next() {
             Ok(Some(parsed)) => {
-                newest = newest.max(parsed.newest);
                 if crew.send(parsed).is_err() {
-                    return (crew, Ok(newest));
+                    return (crew, Ok(()));
                 }
             }
-            Ok(None) => return (crew, Ok(newest)),
+            Ok(None) => return (crew, Ok(())),
             Err(panicked) => return (crew, Err(panicked)),
         }
     }
@@ -175,8 +171,6 @@ fn pass(crew: Crew, mut outlet: Outlet<Parsed>) -> (Crew, Result<Option<Timestam
 struct Parsed {
     block: Block,
     entries: Vec<Entry>,
-    /// The time of the newest event.
-    newest: Option<Timestamp>,
     /// The names of the types that are not declared.
     unknown: Vec<String>,
     /// The counts of its events.
@@ -209,8 +203,8 @@ enum Entry {
     Unknown(usize),
     /// It is no event; where it starts.
     Rejected(Cursor),
-    /// No line: nothing at or before this time will come.
-    Advance(Timestamp),
+    /// No line: the end of the input.
+    EndInput,
 }
 
 impl Parsed {
@@ -223,20 +217,19 @@ impl Parsed {
         home: Sender<Vec<Entry>>,
     ) -> Parsed {
         let (mut unknown, mut unreadable, mut seen) = (Vec::new(), None, EventCounts::default());
-        let (mut newest, permit) = (None, None);
+        let permit = None;
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut cursor = Cursor::default();
         // The entry of the first record begins behind the header: it may be read again there.
         if let Err(reason) = parser.read_header(&block, &mut cursor) {
             let unreadable = Some(reason);
-            return Parsed { block, entries, newest, unknown, seen, unreadable, home, permit };
+            return Parsed { block, entries, unknown, seen, unreadable, home, permit };
         }
         loop {
             let start = cursor;
             entries.push(match parser.next_item(&block, &mut cursor) {
                 Some(Item::Event(event, origin)) => {
                     seen.event(&event, &origin, unit);
-                    newest = newest.max(event_time(&event));
                     Entry::Event(event, start)
                 }
                 Some(Item::Unknown(name)) => {
@@ -255,15 +248,14 @@ impl Parsed {
                 None => break,
             });
         }
-        Parsed { block, entries, newest, unknown, seen, unreadable, home, permit }
+        Parsed { block, entries, unknown, seen, unreadable, home, permit }
     }
 
-    /// Returns the step behind the last block: the moment of the newest event is over.
-    fn end(newest: Timestamp) -> Parsed {
+    /// Returns the step after the last block: the end of the input.
+    fn end() -> Parsed {
         Parsed {
             block: Block::default(),
-            entries: vec![Entry::Advance(newest)],
-            newest: None,
+            entries: vec![Entry::EndInput],
             unknown: Vec::new(),
             seen: EventCounts::default(),
             unreadable: None,
@@ -281,7 +273,7 @@ impl Batch<Record> for Parsed {
     fn step(&self, number: usize) -> Option<Step<'_, Record>> {
         match self.entries.get(number)? {
             Entry::Event(event, _) => Some(Step::Event(event)),
-            Entry::Advance(to) => Some(Step::Advance(*to)),
+            Entry::EndInput => Some(Step::EndInput),
             Entry::Unknown(_) | Entry::Rejected(_) => None,
         }
     }
@@ -376,7 +368,7 @@ impl Printer {
     fn pass_to(&mut self, parsed: &Parsed, end: usize) {
         for entry in &parsed.entries[self.next.min(end)..end] {
             match entry {
-                Entry::Event(..) | Entry::Advance(_) => {}
+                Entry::Event(..) | Entry::EndInput => {}
                 Entry::Unknown(name) => self.counts.saw_unknown(&parsed.unknown[*name]),
                 Entry::Rejected(start) => {
                     let mut cursor = *start;

@@ -49,11 +49,8 @@ impl Current<'_> {
             ended.and_then(|()| self.keep(feed, engine, outlets, counts))
         } else if self.state.is_some() {
             self.end_for_now(feed, engine, outlets, counts)
-        } else if let Some(newest) = self.newest {
-            // The moment of the last event is over.
-            engine.advance(newest, &mut Printer { outlets, origin: None }).map_err(stopped)
         } else {
-            Ok(())
+            engine.end_input(&mut Printer { outlets, origin: None }).map_err(stopped)
         };
         ended.map_or_else(Stop::Failed, |()| Stop::End)
     }
