@@ -258,7 +258,7 @@ impl<E: Event> Dispatcher<E> {
         let ty = event.type_id();
         match self.routes.types.get(ty.index()) {
             Some(route) if route.is_foreign(ty) => {
-                self.reject_foreign(event, watermark, sink);
+                self.reject(event, watermark, sink, |_| RejectReason::ForeignType);
                 false
             }
             Some(route) if route.declared => !route.groups.is_empty() || !route.several.is_empty(),
@@ -269,17 +269,20 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
+    /// Counts and reports an event that the engine cannot take.
     #[cold]
-    fn reject_foreign<S: Receiver<E> + ?Sized>(
+    pub(in crate::stream) fn reject<S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
         watermark: Timestamp,
         sink: &mut S,
+        reason: impl FnOnce(&Schema) -> RejectReason,
     ) {
         self.accounting.stats.rejected += 1;
         if self.accounting.reports_all() {
             self.accounting.set_position(watermark, sink);
-            sink.outputs().rejected(Rejected { event, reason: RejectReason::ForeignType });
+            let reason = reason(&self.schema);
+            sink.outputs().rejected(Rejected { event, reason });
         }
     }
 

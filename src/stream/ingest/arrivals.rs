@@ -11,7 +11,7 @@ use crate::stream::ingest::watermark::{Progress, SourceId, WatermarkStrategy};
 use crate::stream::keys::GROUP_SIZE;
 use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{Late, Overflow, Rejected, Sink};
+use crate::stream::output::sink::{Late, Overflow, Sink};
 use crate::stream::stats::Stats;
 use crate::time::Timestamp;
 
@@ -356,20 +356,14 @@ impl<E: Event> Ingest<E> {
 
     #[cold]
     fn report_rejected<S: Receiver<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
-        self.dispatcher.accounting.stats.rejected += 1;
-        if !self.dispatcher.accounting.reports_all() {
-            return;
-        }
-        self.dispatcher.accounting.set_position(self.watermark, sink);
-        let reason = match event.out_of_range() {
+        self.dispatcher.reject(event, self.watermark, sink, |schema| match event.out_of_range() {
             None => RejectReason::TimeOutOfRange,
             Some(field) => {
-                let ty = self.dispatcher.schema.ty(event.type_id());
+                let ty = schema.ty(event.type_id());
                 let field = format!("{}.{}", ty.name, ty.field(field).name).into();
                 RejectReason::FieldOutOfRange { field }
             }
-        };
-        sink.outputs().rejected(Rejected { event, reason });
+        });
     }
 
     /// True if `events` events of `bytes` bytes may wait in the buffer.
