@@ -50,7 +50,7 @@ impl TypeId {
         (self.0 & TypeId::POSITION) as usize
     }
 
-    /// The mark of the type's declaration; 0 if there is none.
+    /// The mark of the type's declaration; 0 for an id without one.
     #[inline(always)]
     pub(crate) fn mark(self) -> u8 {
         self.0.to_be_bytes()[0]
@@ -256,14 +256,9 @@ impl Schema {
         &self.types[id.index()]
     }
 
-    /// The field of this name; `None` if the schema has no type with this id, too.
-    pub(crate) fn find_field(&self, ty: TypeId, name: &str) -> Option<FieldId> {
-        self.fields.get(ty.index())?.get(name).copied()
-    }
-
     /// The field of this name, in logarithmic time ([`EventType::field_id`] looks at each).
     pub(crate) fn field_id(&self, ty: TypeId, name: &str) -> Option<FieldId> {
-        self.fields[ty.index()].get(name).copied()
+        self.fields.get(ty.index())?.get(name).copied()
     }
 
     /// True if `path` is a record of the type: some field's name begins with it and a dot.

@@ -390,7 +390,7 @@ impl Record {
     /// # Ok::<(), kleene::Error>(())
     /// ```
     pub fn get(&self, schema: &Schema, path: &str) -> Option<&Value> {
-        match schema.find_field(self.type_id, path) {
+        match schema.field_id(self.type_id, path) {
             Some(field) => Some(self.values().get(field.index()).unwrap_or(&Value::Null)),
             None => self.undeclared(path),
         }
