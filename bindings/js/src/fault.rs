@@ -43,7 +43,7 @@ impl Fault {
 
     /// An input that is no events. The reason may name flags of `kleene run`.
     pub fn events(reason: &str) -> Fault {
-        Fault::new(Kind::Events, OptionNames::CamelCase.spell(reason))
+        Fault::new(Kind::Events, OptionNames::CamelCase.spell(reason.to_owned()))
     }
 
     /// An option or argument that has no meaning.

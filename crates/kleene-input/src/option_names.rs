@@ -1,7 +1,5 @@
 //! The names of options in reasons: each front door has its own.
 
-use std::borrow::Cow;
-
 /// How a front door names its options in reasons.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -29,12 +27,12 @@ const OPTIONS: [(&str, &str, &str); 8] = [
 
 impl OptionNames {
     /// Returns a reason, which names flags, with the names of this front door.
-    pub fn spell(self, reason: &str) -> Cow<'_, str> {
-        if self == OptionNames::Flags || !reason.contains("--") {
-            return Cow::Borrowed(reason);
+    pub fn spell(self, reason: String) -> String {
+        if self == OptionNames::Flags {
+            return reason;
         }
         let mut out = String::with_capacity(reason.len());
-        let mut rest = reason;
+        let mut rest = &*reason;
         while let Some((before, after)) = rest.split_once("--") {
             out.push_str(before);
             let is_name = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'-';
@@ -62,8 +60,7 @@ impl OptionNames {
                 }
             };
         }
-        out.push_str(rest);
-        Cow::Owned(out)
+        out + rest
     }
 }
 
@@ -92,11 +89,11 @@ mod tests {
             ("a -- b --other `--` --", "a -- b --other `--` --"),
         ];
         for (from, to) in said {
-            assert_eq!(OptionNames::CamelCase.spell(from), to);
-            assert_eq!(OptionNames::Flags.spell(from), from);
+            assert_eq!(OptionNames::CamelCase.spell(from.to_owned()), to);
+            assert_eq!(OptionNames::Flags.spell(from.to_owned()), from);
         }
         let reason = "too long: 9 bytes (--max-line allows more)";
-        let fields = OptionNames::Fields.spell(reason);
+        let fields = OptionNames::Fields.spell(reason.to_owned());
         assert_eq!(fields, "too long: 9 bytes (`Form::max_line` allows more)");
     }
 }

@@ -86,7 +86,7 @@ impl Parser {
     /// No event can be read from this input, and why.
     pub fn read_header(&mut self, block: &Block, cursor: &mut Cursor) -> Result<(), String> {
         let options = self.options;
-        self.header_of(block, cursor).map_err(|reason| options.spell(&reason).into_owned())
+        self.header_of(block, cursor).map_err(|reason| options.spell(reason))
     }
 
     fn header_of(&mut self, block: &Block, cursor: &mut Cursor) -> Result<(), String> {
@@ -113,33 +113,32 @@ impl Parser {
             return Some(Item::Unreadable(reason));
         }
         let options = self.options;
-        let rejected =
-            |origin, reason: &str| Item::Rejected(origin, options.spell(reason).into_owned());
+        let rejected = |origin, reason| Item::Rejected(origin, options.spell(reason));
         match &mut self.kind {
             Kind::Header(..) => None,
             Kind::Json(parser) => loop {
                 let line = match next_line(block, cursor, self.max_line)? {
                     Ok(line) if line.text.trim_ascii().is_empty() => continue,
                     Ok(line) => line,
-                    Err((origin, reason)) => return Some(rejected(origin, &reason)),
+                    Err((origin, reason)) => return Some(rejected(origin, reason)),
                 };
                 return Some(match parser.parse(line.text) {
                     Ok(Some(event)) => Item::Event(event, line.origin()),
                     Ok(None) => Item::Unknown(parser.unknown()),
-                    Err(reason) => rejected(line.origin(), &reason),
+                    Err(reason) => rejected(line.origin(), reason),
                 });
             },
             Kind::Csv(parser, cells, delimiter) => loop {
                 let record = match next_record(block, cursor, *delimiter, self.max_line)? {
                     Ok(record) if record.text.is_empty() => continue,
                     Ok(record) => record,
-                    Err((origin, reason)) => return Some(rejected(origin, &reason)),
+                    Err((origin, reason)) => return Some(rejected(origin, reason)),
                 };
                 let row = cells.split(record.text, record.has_quotes, *delimiter);
                 return Some(match parser.parse(&row) {
                     Ok(Some(event)) => Item::Event(event, record.origin()),
                     Ok(None) => Item::Unknown(parser.unknown()),
-                    Err(reason) => rejected(record.origin(), &reason),
+                    Err(reason) => rejected(record.origin(), reason),
                 });
             },
         }
