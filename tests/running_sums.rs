@@ -39,7 +39,7 @@ const SUMS: [&str; 18] = [
     "a -> b{1..} as x -> not a -> c[count(x) <= v]",
 ];
 
-/// Patterns with a sum that tells partial matches apart.
+/// Patterns with a sum that distinguishes partial matches.
 const OTHERS: [&str; 7] = [
     "b{1..} as x ->[..1s] c[sum(x.v) < 14 and v != 2]",
     "b{1..} as x -> c[sum(x.v) == 12]",

@@ -25,7 +25,7 @@ pub(crate) struct Compact {
     /// True if the end of the pattern's own time can complete a partial match: each start has a
     /// deadline of its own.
     pub(crate) completes_by_start: bool,
-    /// The sum that does not tell groups apart, if there is one: it is live in no state.
+    /// The sum that does not distinguish groups, if the pattern has one: it is live in no state.
     pub(crate) sum: Option<RunningSum>,
 }
 

@@ -1,7 +1,7 @@
 //! Running sums: `b{1..} as ps -> c[sum(ps.v) > 100]`.
 //!
 //! If each start has one partial match, and one condition compares a sum with what the event says,
-//! the sum need not tell groups apart. The compact form keeps the sums of a group in order, and
+//! the sum need not distinguish groups. The compact form keeps the sums of a group in order, and
 //! divides the group at the event that asks (`src/exec/forms/compact/sums.rs`).
 
 use hashbrown::HashSet;

@@ -88,8 +88,8 @@ impl<E: Event> Walk<'_, E> {
         let mut successors: SmallVec<[Successor; 4]> = SmallVec::new();
         let still = if self.column.is_still { groups.all.len() } else { 0 };
         let mut kept = still;
+        let condition = compact.sum.as_ref().map(|sum| sum.condition);
         for at in still..groups.all.len() {
-            let condition = compact.sum.as_ref().map(|sum| sum.condition);
             let now = Pass { answer: condition.zip(answers.get(at).copied()), ..now };
             let group = &mut groups.all[at];
             let configurations = group.configurations.clone();

@@ -59,6 +59,13 @@ pub(in crate::exec) struct RunGroup {
     hash: u64,
 }
 
+impl RunGroup {
+    /// Returns the heap size in bytes, without the configurations.
+    fn heap_size(&self) -> usize {
+        self.footprint.len() + self.sums.as_ref().map_or(0, |sums| sums.bytes())
+    }
+}
+
 /// The partial matches of one key in the compact form.
 #[derive(Clone, Debug)]
 pub(in crate::exec) struct MatchGroups {
@@ -147,10 +154,7 @@ impl MatchGroups {
 
     /// Returns the size of the graph in bytes.
     pub(super) fn bytes(&self) -> u64 {
-        let footprints = self.all.iter().map(|group| {
-            let sums = group.sums.as_ref().map_or(0, |sums| sums.bytes());
-            group.footprint.len() + sums + size_of::<RunGroup>()
-        });
+        let footprints = self.all.iter().map(|group| group.heap_size() + size_of::<RunGroup>());
         self.dag.bytes() + footprints.sum::<usize>() as u64
     }
 
@@ -159,8 +163,7 @@ impl MatchGroups {
         let of = |group: &RunGroup| {
             let spilled = group.configurations.spilled();
             let capacity = if spilled { group.configurations.capacity() } else { 0 };
-            let sums = group.sums.as_ref().map_or(0, |sums| sums.bytes());
-            group.footprint.len() + sums + capacity * size_of::<Configuration>()
+            group.heap_size() + capacity * size_of::<Configuration>()
         };
         size_of::<MatchGroups>()
             + self.dag.memory_usage()

@@ -7,7 +7,7 @@
 //! runs until none is open.
 //!
 //! Why it is right: the sum is asked by one condition alone, which one side of the sums fulfils. So
-//! it need not tell groups apart before that condition is asked. All partial matches of a group
+//! it need not distinguish groups before that condition is asked. All partial matches of a group
 //! capture the same events, so an event changes the sums of all of them by the same amount, and
 //! their order stays. A group keeps what its sums have in common, and each partial match what it
 //! lacks of that. When an event asks the condition, those that fulfil it are at one end of the
