@@ -159,7 +159,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 if self.step_keys.by_name[index].contains_key(&*self.env.schema.ty(ty).name) {
                     continue;
                 }
-                self.missing_key(index, part, ty);
+                self.missing_key(index, part, ty, types);
                 continue;
             };
             let own = field_kind.without(Kind::NULL);
@@ -230,7 +230,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         );
     }
 
-    fn missing_key(&mut self, index: usize, part: &ast::KeyPart, ty: TypeId) {
+    fn missing_key(&mut self, index: usize, part: &ast::KeyPart, ty: TypeId, types: &[TypeId]) {
         let schema = &self.env.schema;
         let event = schema.ty(ty);
         let key = &part.name.node;
@@ -247,12 +247,20 @@ impl<'a> RuleLowerer<'_, 'a> {
             })
         });
         let other_steps = self.step_keys.names_others(index, ty);
+        // A slip of the pen: all types have the field that is meant, and none the one that is named.
+        let has = |field: &str, ty: &TypeId| schema.field_id(*ty, field).is_some();
+        let is_slip = |near: &&str| {
+            types.iter().all(|ty| has(near, ty)) && !types.iter().any(|ty| has(key, ty))
+        };
         diagnostic = diagnostic.help(match near {
             _ if other_steps => format!(
                 "other steps of this type have a key of their own; name this one, too: \
                  `{} as step` and `key {key} {{ step: ... }}`, or the type: `{0}: ...`",
                 event.name
             ),
+            Some(near) if is_slip(&near) => {
+                format!("did you mean {}?", code(&written_path(near)))
+            }
             Some(near) => format!(
                 "if it is called `{near}` there, write {}",
                 code(&format!("key {quoted} {{ {owner}: {} }}", written_path(near)))
