@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 use crate::util::fnv::Fnv;
 #[cfg(feature = "serde")]
 use crate::value::DecodeError;
-use crate::value::Value;
+use crate::value::{Value, named};
 
 /// A rule as the engine runs it.
 #[derive(Clone, Debug)]
@@ -27,6 +27,29 @@ pub(crate) struct RuleInfo {
     pub(crate) schema: Arc<Schema>,
     /// The order in which the rule's file declares fields; `None` if it is the order of the schema.
     pub(crate) order: Option<Arc<FieldOrder>>,
+}
+
+impl RuleInfo {
+    /// Returns the names and values of a key.
+    pub(super) fn key_values<'a>(
+        &'a self,
+        key: &'a [Value],
+    ) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a> {
+        self.rule.key.iter().map(|part| &part.name).zip(key)
+    }
+
+    /// Returns the part of a key with this name.
+    pub(super) fn key_part<'a>(&'a self, key: &'a [Value], name: &str) -> Option<&'a Value> {
+        self.key_values(key).find(|(of, _)| ***of == *name).map(|(_, value)| value)
+    }
+}
+
+/// Returns the events that a step has captured.
+pub(super) fn of_step<'a, 's, E: 'a>(
+    captures: impl Iterator<Item = (&'a Arc<str>, &'a E)>,
+    step: &'s str,
+) -> impl Iterator<Item = &'a E> {
+    captures.filter(move |(of, _)| ***of == *step).map(|(_, event)| event)
 }
 
 /// A match, as a sink receives it.
@@ -113,12 +136,12 @@ impl<'a, E: Event> Match<'a, E> {
     pub fn key_values(
         &self,
     ) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
-        self.info.rule.key.iter().map(|part| &part.name).zip(self.key)
+        self.info.key_values(self.key)
     }
 
     /// Returns the part of the key with this name; `None` if the key has no such part.
     pub fn key(&self, name: &str) -> Option<&'a Value> {
-        self.key_values().find(|(of, _)| ***of == *name).map(|(_, value)| value)
+        self.info.key_part(self.key, name)
     }
 
     /// Returns the time of the first captured event; `match.start` in rules.
@@ -153,7 +176,7 @@ impl<'a, E: Event> Match<'a, E> {
     /// Returns the events that the step with this name captured, in their order; none if the pattern
     /// has no such step.
     pub fn events<'s>(&self, step: &'s str) -> impl Iterator<Item = &'a E> + use<'a, 's, E> {
-        self.captures().filter(move |(of, _)| ***of == *step).map(|(_, event)| event)
+        of_step(self.captures(), step)
     }
 
     /// Returns the names and values of the fields that the rule emits; none if the rule has no
@@ -168,8 +191,7 @@ impl<'a, E: Event> Match<'a, E> {
     /// The call computes the value, and copies text. [`key`](Match::key) and [`event`](Match::event)
     /// borrow instead.
     pub fn get(&self, name: &str) -> Option<Value> {
-        let mut fields = self.emitted()?.fields.iter();
-        fields.find(|(of, _)| **of == *name).map(|(_, expr)| self.value(expr))
+        named(&self.emitted()?.fields, name).map(|expr| self.value(expr))
     }
 
     /// Makes a Rust value of what the rule emits, as [`Value::decode`] does. Available with the

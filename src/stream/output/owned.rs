@@ -4,6 +4,7 @@ use std::ops::Index;
 use std::sync::Arc;
 
 use crate::stream::output::id::MatchId;
+use crate::stream::output::matched::of_step;
 use crate::stream::output::reason::RejectReason;
 use crate::stream::output::sink::Overflow;
 use crate::time::Timestamp;
@@ -83,13 +84,13 @@ impl<E> OwnedMatch<E> {
     /// Returns the event that the step with this name captured; the last one of a loop. `None` if the
     /// step captured none, or the pattern has no such step.
     pub fn event(&self, step: &str) -> Option<&E> {
-        self.captures.iter().rfind(|(of, _)| **of == *step).map(|(_, event)| event)
+        self.events(step).last()
     }
 
     /// Returns the events that the step with this name captured, in their order; none if the pattern
     /// has no such step.
     pub fn events(&self, step: &str) -> impl Iterator<Item = &E> {
-        self.captures.iter().filter(move |(of, _)| **of == *step).map(|(_, event)| event)
+        of_step(self.captures.iter().map(|(of, event)| (of, event)), step)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::event::Event;
 use crate::exec::Open;
-use crate::stream::output::matched::RuleInfo;
+use crate::stream::output::matched::{RuleInfo, of_step};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -46,7 +46,7 @@ impl<'a, E: Event> Partial<'a, E> {
     pub fn key_values(
         &self,
     ) -> impl ExactSizeIterator<Item = (&'a Arc<str>, &'a Value)> + use<'a, E> {
-        self.info.rule.key.iter().map(|part| &part.name).zip(self.key)
+        self.info.key_values(self.key)
     }
 
     /// Returns the captured events in the order of capture, each with the name of its step.
@@ -57,7 +57,7 @@ impl<'a, E: Event> Partial<'a, E> {
 
     /// Returns the part of the key with this name; `None` if the key has no such part.
     pub fn key(&self, name: &str) -> Option<&'a Value> {
-        self.key_values().find(|(of, _)| ***of == *name).map(|(_, value)| value)
+        self.info.key_part(self.key, name)
     }
 
     /// Returns the event that the step with this name captured; the last one of a loop. `None` if the
@@ -69,7 +69,7 @@ impl<'a, E: Event> Partial<'a, E> {
     /// Returns the events that the step with this name has captured, in their order; none if the
     /// pattern has no such step.
     pub fn events<'s>(&self, step: &'s str) -> impl Iterator<Item = &'a E> + use<'a, 's, E> {
-        self.captures().filter(move |(of, _)| ***of == *step).map(|(_, event)| event)
+        of_step(self.captures(), step)
     }
 
     /// Returns the names of the steps that would advance the partial match, in the order of the
