@@ -68,15 +68,7 @@ impl Current<'_> {
     ) -> Result<()> {
         let held = self.hold(feed, engine, outlets, counts)?;
         if self.args.events.out_of_order.is_none() {
-            // The engine's time is just before the last event, also of a run before, unless a clock
-            // has moved it.
-            let last = match self.idle {
-                Some(_) => self.newest,
-                None => Some(engine.watermark().plus_millis(1)),
-            };
-            if let Some(last) = last.filter(|_| engine.watermark() > Timestamp::MIN) {
-                engine.advance(last, &mut Printer { outlets, origin: None }).map_err(stopped)?;
-            }
+            engine.end_input(&mut Printer { outlets, origin: None }).map_err(stopped)?;
         }
         let output = outlets.output.settle();
         let (Some(held), Some(state)) = (held, &mut self.state) else { return Ok(()) };
