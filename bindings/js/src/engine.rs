@@ -80,7 +80,7 @@ impl Engine {
         // Each text of CSV has a header of its own.
         self.parser = is_json.then_some(parser);
         let lines = self.take_lines();
-        pushed.map(|_| lines)
+        pushed.map(|()| lines)
     }
 
     /// Moves time on.

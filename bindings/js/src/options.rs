@@ -204,11 +204,11 @@ impl Options {
         self.max_bytes.unwrap_or(MAX_BYTES)
     }
 
-    /// How far time moves at the end of an input with this newest time, if not to the end of time.
-    pub fn end(&self, newest: Option<Timestamp>) -> Option<Timestamp> {
+    /// How far time moves after the input, if an option says so.
+    pub fn advance_to(&self) -> Option<Timestamp> {
         #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and NaN is 0")]
         let wished = self.advance_to.map(|to| (to as i64).clamp(i64::MIN + 1, i64::MAX - 1));
-        newest.max(wished.map(Timestamp::from_millis))
+        wished.map(Timestamp::from_millis)
     }
 
     /// How late events may come.

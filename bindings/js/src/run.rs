@@ -1,11 +1,11 @@
 //! `run`: all events of an input through rules, as `kleene run` does it.
 
 use kleene::stream::{Engine, Late, Overflow, PushError, RejectReason, Rejected};
-use kleene::{Event as _, Match, RuleSet, Sink, Timeout, Timestamp};
+use kleene::{Event as _, Match, RuleSet, Sink, Timeout};
 use kleene_input::{Cursor, Item, Origin, Parser};
 use kleene_report::counts::Counts;
 use kleene_report::output::{LineForm, Shapes};
-use kleene_report::reasons::{event_time, late_reason};
+use kleene_report::reasons::late_reason;
 use kleene_report::tally::Tally;
 
 use crate::fault::{Fault, Kind};
@@ -37,18 +37,28 @@ pub fn run(text: &str, events: Vec<u8>, options: &Options) -> Result<Ran, Fault>
     let form = if options.brief { LineForm::Brief } else { LineForm::Json };
     let shapes = Shapes::new(engine.schema(), input.reading.time_field.as_str().into(), form);
     let mut printer = Printer::new(shapes);
-    let newest = push_all(&mut engine, &mut parser, &input, &mut printer)?;
-    if options.end_of_time {
-        kleene_wasm_engine::end_time(&mut engine, printer.sink())
-            .map_err(|error| stopped(&error))?;
-    } else if let Some(end) = options.end(newest) {
-        // The moment of the last event is over.
-        kleene_wasm_engine::advance(&mut engine, end, printer.sink())
-            .map_err(|error| stopped(&error))?;
-    }
+    push_all(&mut engine, &mut parser, &input, &mut printer)?;
+    end(&mut engine, options, printer.sink()).map_err(|error| stopped(&error))?;
     let Printer { lines, tally, limits, rejects, counts, .. } = printer;
     let summary = summary(&rules, &engine.stats(), &counts, (&tally, &limits), rejects)?;
     Ok(Ran { lines: String::from_utf8(lines).unwrap_or_default(), summary })
+}
+
+/// Ends the events of a run, as the options say.
+///
+/// # Errors
+/// A rule's limit has ended the run.
+pub fn end(
+    engine: &mut Engine<Indexed>,
+    options: &Options,
+    sink: &mut dyn Sink<Indexed>,
+) -> Result<(), PushError> {
+    if options.end_of_time {
+        return kleene_wasm_engine::end_time(engine, sink);
+    }
+    kleene_wasm_engine::end_input(engine, sink)?;
+    let Some(to) = options.advance_to() else { return Ok(()) };
+    kleene_wasm_engine::advance(engine, to, sink)
 }
 
 /// The engine of a run.
@@ -59,7 +69,7 @@ pub fn engine(rules: &RuleSet, options: &Options) -> Result<Engine<Indexed>, Fau
     options.builder(rules)?.build().map_err(|error| Fault::new(Kind::Rules, error.to_string()))
 }
 
-/// Pushes all events of an input. Returns the newest time.
+/// Pushes all events of an input.
 ///
 /// # Errors
 /// No event can be read from the input, or a rule's limit ended the run.
@@ -68,13 +78,11 @@ pub fn push_all(
     parser: &mut Parser,
     input: &Input,
     printer: &mut Printer,
-) -> Result<Option<Timestamp>, Fault> {
+) -> Result<(), Fault> {
     let mut cursor = Cursor::default();
-    let mut newest = None;
     while let Some(item) = parser.next_item(&input.block, &mut cursor) {
         match item {
             Item::Event(event, origin) => {
-                newest = newest.max(event_time(&event));
                 printer.at(origin);
                 kleene_wasm_engine::push(engine, &event.into(), printer.sink())
                     .map_err(|error| stopped(&error))?;
@@ -88,7 +96,7 @@ pub fn push_all(
         }
     }
     printer.at(Origin { line: 0, text: b"" });
-    Ok(newest)
+    Ok(())
 }
 
 /// Why an engine takes no more events.

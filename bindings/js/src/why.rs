@@ -84,7 +84,7 @@ pub fn end(tracer: &mut Tracer<Indexed>, options: &Options) {
     if options.end_of_time {
         return kleene_wasm_engine::end_tracer_time(tracer);
     }
-    if let Some(to) = options.end(None) {
+    if let Some(to) = options.advance_to() {
         kleene_wasm_engine::advance_tracer(tracer, to);
     }
     kleene_wasm_engine::end_tracer_input(tracer);

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use kleene::hir::Rule;
 use kleene::stream::Engine;
-use kleene::{RuleSet, Sink, Timestamp};
+use kleene::{RuleSet, Sink};
 use kleene_report::output::{LineForm, Shapes};
 use serde::Serialize;
 
@@ -30,9 +30,8 @@ use crate::fault::{Fault, Kind};
 use crate::input::Input;
 use crate::options::Options;
 use crate::rules;
-use crate::run::stopped;
+use crate::run::{end, stopped};
 use crate::summary::{Reject, Summary, summary};
-use kleene_report::reasons::event_time;
 use kleene_wasm_engine::Indexed;
 
 /// The maximum number of outputs that are kept; further ones are counted only.
@@ -59,7 +58,6 @@ struct Run {
     lanes: Vec<Lanes>,
     /// The number of events that were looked at.
     done: usize,
-    newest: Option<Timestamp>,
     is_finished: bool,
     /// Why it cannot go on.
     failure: Option<Fault>,
@@ -119,7 +117,6 @@ impl Explorer {
             engine,
             marks: Marks::default(),
             done: 0,
-            newest: None,
             is_finished: false,
             failure: None,
         });
@@ -210,7 +207,6 @@ impl Run {
             self.no_event(decoded, index);
             return Ok(());
         };
-        self.newest = self.newest.max(event_time(record));
         self.recorder.line = decoded.line_number(index).into();
         let sink: &mut dyn Sink<Indexed> = &mut self.recorder;
         let event = Indexed::new(record, number);
@@ -235,15 +231,7 @@ impl Run {
         self.is_finished = true;
         self.recorder.pushed = u32::MAX;
         let sink: &mut dyn Sink<Indexed> = &mut self.recorder;
-        let ended = if self.options.end_of_time {
-            kleene_wasm_engine::end_time(&mut self.engine, sink)
-        } else if let Some(newest) = self.options.end(self.newest) {
-            // The moment of the last event is over.
-            kleene_wasm_engine::advance(&mut self.engine, newest, sink)
-        } else {
-            Ok(())
-        };
-        ended.map_err(|error| stopped(&error))
+        end(&mut self.engine, &self.options, sink).map_err(|error| stopped(&error))
     }
 
     /// The number of the rule of this name.

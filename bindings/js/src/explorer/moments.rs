@@ -15,7 +15,7 @@ use super::items::{captures, millis};
 use super::lanes::NONE;
 use super::{Explorer, Run};
 use crate::fault::{Fault, Kind};
-use crate::run::stopped;
+use crate::run::{end, stopped};
 use kleene_wasm_engine::Indexed;
 
 impl Explorer {
@@ -161,12 +161,7 @@ impl Run {
         }
         if again.wanted > 0 && self.is_finished {
             let sink: &mut dyn Sink<Indexed> = &mut again;
-            if self.options.end_of_time {
-                kleene_wasm_engine::end_time(&mut engine, sink).map_err(|error| stopped(&error))?;
-            } else if let Some(newest) = self.options.end(self.newest) {
-                kleene_wasm_engine::advance(&mut engine, newest, sink)
-                    .map_err(|error| stopped(&error))?;
-            }
+            end(&mut engine, &self.options, sink).map_err(|error| stopped(&error))?;
         }
         Ok(again.lines)
     }
