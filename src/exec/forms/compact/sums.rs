@@ -223,8 +223,8 @@ impl<E: Event> Matcher<E> {
     /// graph of a key may have. Returns their number.
     fn cut_chains(&self, store: &mut Store<E>, groups: &mut MatchGroups) -> usize {
         let lengths = |group: &RunGroup| groups.dag.chain_sums(group.root, |_, _| 1);
-        // In the order of their starts, which differ. One is added after the other: `collect` would
-        // sort them with code of its own.
+        // In the order of their starts, which differ. A list with a sort of its own would be 1.6 kB
+        // more, packed, in the module for browsers.
         let mut chains: BTreeSet<(i64, u64)> = BTreeSet::new();
         for (start, length) in groups.all.iter().flat_map(lengths) {
             chains.insert((start.seq.cast_signed(), length.cast_unsigned()));
