@@ -14,7 +14,8 @@ use std::time::Duration;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kleene::diagnostic::Source;
 use kleene::stream::{Engine, Ignore, on_match};
-use kleene::{Record, RuleSet, Timestamp, Value, syntax};
+use kleene::{Record, RuleSet, Timestamp, Value};
+use kleene_syntax::syntax;
 use suite::{Workload, shuffle};
 
 const EVENTS: i64 = 100_000;

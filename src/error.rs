@@ -3,18 +3,14 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use crate::diagnostic::UnknownCode;
-use crate::event::RecordError;
 use crate::pattern::PatternError;
 use crate::ruleset::RulesError;
 use crate::stream::{BuildError, PushError, Refused, RestoreError};
-#[cfg(feature = "explain")]
-use crate::testing::TestError;
-use crate::time::ParseTimestampError;
+use kleene_event::event::RecordError;
+use kleene_event::time::ParseTimestampError;
 #[cfg(feature = "serde")]
-use crate::value::DecodeError;
-#[cfg(feature = "explain")]
-use crate::why::TraceError;
+use kleene_event::value::DecodeError;
+use kleene_syntax::diagnostic::UnknownCode;
 
 /// Defines [`Error`] with a variant for each error of the library.
 macro_rules! superset {
@@ -85,12 +81,6 @@ superset! {
     Restore(RestoreError),
     /// A record cannot be made of fields.
     Record(RecordError),
-    /// A test cannot run.
-    #[cfg(feature = "explain")]
-    Test(TestError),
-    /// A key cannot be traced.
-    #[cfg(feature = "explain")]
-    Trace(TraceError),
     /// Text is no timestamp.
     Timestamp(ParseTimestampError),
     /// Text is no code of a diagnostic.

@@ -134,46 +134,65 @@
 //!   and `#[derive(PortableField)]` for events that snapshots hold.
 //! * `tz` (on by default): time zones by name (`"Europe/Berlin"`), from tables that are built in.
 //!   Without it there are offsets.
-//! * `explain`: the modules `explain`, `why` and `testing`: rules in words and as pictures, why they
-//!   matched, and the tests in rule files.
 //! * `regex-perf` (on by default): fast regular expressions. Without it they are slower, and programs
 //!   smaller.
 //! * `serde`: [`Value`] and [`Timestamp`] serialise and deserialise, events serialise by the names
 //!   of a schema.
 //! * `reference`: `exec::reference`, the naive matcher that tests hold the matcher against.
 
-#![cfg_attr(
-    not(feature = "explain"),
-    allow(
-        dead_code,
-        unused_imports,
-        reason = "only `explain`, `why` and `testing` call some items"
-    )
-)]
-
 // So that code that the derives write finds the crate from within, too.
 extern crate self as kleene;
 
-pub mod diagnostic;
 mod error;
-pub mod event;
-pub mod exec;
-#[cfg(feature = "explain")]
-pub mod explain;
-pub mod hir;
-pub mod nfa;
 pub mod pattern;
 pub mod ruleset;
-pub mod schema;
 pub mod stream;
-pub mod syntax;
-#[cfg(feature = "explain")]
-pub mod testing;
-pub mod time;
 mod util;
-pub mod value;
-#[cfg(feature = "explain")]
-pub mod why;
+
+/// Mistakes in rule text as data: codes, places, and plain text with a caret.
+pub mod diagnostic {
+    pub use kleene_syntax::diagnostic::{
+        Code, Diagnostic, Label, Severity, Source, Span, UnknownCode,
+    };
+}
+
+/// What rules see of events, and [`Record`]s, whose types are known at run time only.
+pub mod event {
+    #[cfg(feature = "serde")]
+    pub use kleene_event::event::SerializeEvent;
+    pub use kleene_event::event::{
+        AsVariant, Event, EventTime, FieldValue, Fields, MapValue, Portable, PortableField, Record,
+        RecordError, StructEvent, TimeUnit, derived,
+    };
+}
+
+/// One key in time order: no clock, no keys, no reordering.
+///
+/// A [`Matcher`] is immutable and shared; all that changes is in the [`KeyState`] of a key and the
+/// [`Store`] of all keys.
+pub mod exec {
+    pub use kleene_automata::exec::{
+        Captures, KeyState, Limits, Matcher, Open, Outcome, OutcomeKind, OutcomeListing,
+        OutcomeSet, Store,
+    };
+}
+
+/// Event types and their fields by number.
+pub mod schema {
+    pub use kleene_event::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
+}
+
+/// Times of events.
+pub mod time {
+    pub use kleene_event::time::{ParseTimestampError, Timestamp};
+}
+
+/// Values of fields.
+pub mod value {
+    #[cfg(feature = "serde")]
+    pub use kleene_event::value::DecodeError;
+    pub use kleene_event::value::{Items, Kind, ListRef, Value, ValueRef};
+}
 
 pub use error::Error;
 pub use event::{Event, Record};

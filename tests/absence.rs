@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kleene::hir::Pattern;
 use kleene::{Record, RuleSet, Timestamp, Value};
+use kleene_syntax::hir::Pattern;
 use kleene_test::engine::{Engine, GeneralEngine, MatcherEngine, ReferenceEngine, run};
 
 const TYPES: [&str; 4] = ["a", "b", "c", "d"];
@@ -175,8 +175,8 @@ fn reported(engine: &dyn Engine, pattern: &Pattern, events: &[Record]) -> Found 
     let mut session = engine.start(pattern).expect("the checker has accepted it");
     let matches =
         run(&mut *session, events).into_iter().flatten().filter(|reported| reported.is_match);
-    let name = |step: kleene::hir::StepId| pattern.steps[step.index()].name.to_string();
-    let named = |captures: &[(kleene::hir::StepId, usize)]| {
+    let name = |step: kleene_syntax::hir::StepId| pattern.steps[step.index()].name.to_string();
+    let named = |captures: &[(kleene_syntax::hir::StepId, usize)]| {
         captures.iter().map(|(step, event)| (name(*step), *event)).collect()
     };
     matches.map(|reported| (named(&reported.captures), reported.at.as_millis())).collect()

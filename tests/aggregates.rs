@@ -1,10 +1,10 @@
 //! Aggregates in conditions: each way to match, also when the engine is restored from a snapshot at
 //! any event, finds what the reference finds, which adds up all captured events each time anew.
 
-use kleene::exec::reference::Reference;
 use kleene::schema::TypeId;
 use kleene::stream::{EngineBuilder, Output};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_automata::exec::reference::Reference;
 use proptest::prelude::*;
 
 const EVENTS: &str = "event a { ts: time, v: float? }\nevent b { ts: time, v: float? }\n";

@@ -6,11 +6,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind};
-use kleene::hir::StepId;
 use kleene::pattern::{LimitPolicy, Only, PatternBuilder, PatternErrorKind as Kind, Report};
 use kleene::schema::{EventType, Field, FieldType, Schema, TypeId};
 use kleene::stream::on_match;
 use kleene::{Engine, Event, Pattern, Record, RuleSet, Timestamp, Value};
+use kleene_syntax::hir::StepId;
 
 macro_rules! structs {
     ($($name:ident),*) => {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use kleene::nfa::{Program, Strategy};
 use kleene::stream::{EngineBuilder, Ignore, Output, Overflow, Verdict};
 use kleene::{Engine, Event as _, Match, Record, RuleSet, Timestamp, Value, on_match};
+use kleene_automata::nfa::{Program, Strategy};
 use kleene_test::random::{self, Built};
 use kleene_test::restore::{Step, restoring_changes_nothing, they_go_on_alike};
 use kleene_test::shelf::Shelf;

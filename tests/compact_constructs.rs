@@ -6,9 +6,9 @@
 //! reason that `kleene explain` and `W0014` give.
 
 use kleene::exec::{KeyState, Matcher};
-use kleene::nfa::{Program, Strategy};
 use kleene::stream::{EngineBuilder, Match};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value, on_match};
+use kleene_automata::nfa::{Program, Strategy};
 
 const EVENTS: &str = "event a { at: time, k: int, v: int, s: string, x: list<int> }
 event b { at: time, k: int, v: int, s: string, x: list<int> }

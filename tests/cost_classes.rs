@@ -10,10 +10,10 @@
 
 use std::collections::BTreeMap;
 
-use kleene::explain::{Explanation, Growth, RuleCost};
 use kleene::schema::TypeId;
 use kleene::stream::Ignore;
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+use kleene_explain::explain::{Explanation, Growth, RuleCost};
 
 const EVENTS: &str = "event a { ts: time, k: int, v: int }\n\
                       event b { ts: time, k: int, v: int }\n\

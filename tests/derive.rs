@@ -344,7 +344,7 @@ mod declared_by_rust {
         let test =
             "test unpaid { at 0s created { order: 1 }  advance to 1h  expect match { order: 1 } }";
         let tested = self::rules(&[UNPAID, test]).unwrap();
-        assert!(kleene::testing::run(&tested, &tested.tests()[0]).unwrap().is_empty());
+        assert!(kleene_explain::testing::run(&tested, &tested.tests()[0]).unwrap().is_empty());
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn reported_of_example(code: Code, label: &str) -> Option<Vec<Code>> {
 fn check(root: &Path, source: &Source) -> Vec<RuleDiagnostic> {
     if source.name.starts_with("syntax/") {
         let report = |diagnostic: Diagnostic| RuleDiagnostic { source: source.clone(), diagnostic };
-        return kleene::syntax::parse(source).1.into_iter().map(report).collect();
+        return kleene_syntax::syntax::parse(source).1.into_iter().map(report).collect();
     }
     let folder = root.join(&*source.name);
     let beside = |_: &Source, path: &str| {

@@ -10,14 +10,14 @@ use std::path::Path;
 
 use kleene::diagnostic::{Code, Severity};
 use kleene::exec::Matcher;
-use kleene::hir::Length;
-use kleene::nfa;
 use kleene::ruleset::RuleDiagnostics;
 use kleene::schema::FieldType;
 use kleene::stream::{Ignore, Output, Verdict};
 use kleene::value::Kind;
-use kleene::why::{Cause, MismatchReason, TraceError, Tracer};
 use kleene::{Engine, Event, Pattern, Record, RuleSet, Timestamp, Value};
+use kleene_automata::nfa;
+use kleene_explain::why::{Cause, MismatchReason, TraceError, Tracer};
+use kleene_syntax::hir::Length;
 
 const EVENTS: &str = "event paid { order: int, at: time }
     event sent { order: int, at: time }\n";
@@ -140,7 +140,7 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     if let [block] = test.tests() {
         let block = block.clone();
         test = rules("rule other { match sent }");
-        show("TestError", &kleene::testing::run(&test, &block).unwrap_err());
+        show("TestError", &kleene_explain::testing::run(&test, &block).unwrap_err());
     }
     let mut tracer = Tracer::<Record>::new(&done, "done", ["7"]).unwrap();
     show("Story<'_, E>", &tracer.story());
@@ -181,7 +181,10 @@ const PRIVATE: [&str; 7] = [
 #[test]
 fn every_public_display_is_looked_at() {
     let shown = shown();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = ["event", "syntax", "automata", "explain"];
+    let mut folders = vec![root.join("src")];
+    folders.extend(crates.map(|name| root.join(format!("crates/kleene-{name}/src"))));
     let mut found = 0;
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {

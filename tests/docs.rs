@@ -17,10 +17,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
+use kleene::RuleSet;
 use kleene::diagnostic::{Code, Severity, Source};
-use kleene::hir::functions::FUNCTIONS;
 use kleene::ruleset::RuleDiagnostic;
-use kleene::{RuleSet, testing};
+use kleene_explain::testing;
+use kleene_syntax::hir::functions::FUNCTIONS;
 use kleene_test::pages::{self, Block, Page};
 
 /// The languages of blocks that are tested.

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 #[cfg(feature = "derive")]
 use kleene::RuleSet;
-use kleene::hir::expr::{CapturedField, Expr, FieldRef, MatchFact, Pick};
-use kleene::hir::{
-    Condition, ConditionId, Contiguity, Emit, Gap, Item, ItemKind, KeyPart, Length, Meta, Pattern,
-    Quantifier, Report, Rule, Sequence, Skip, SkipStrategy, Step, StepId, Test,
-};
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
 use kleene::stream::{Engine, EngineBuilder, Ignore, Output, RejectReason, SourceId};
 use kleene::{Event, Record, Timestamp, Value};
+use kleene_syntax::hir::expr::{CapturedField, Expr, FieldRef, MatchFact, Pick};
+use kleene_syntax::hir::{
+    Condition, ConditionId, Contiguity, Emit, Gap, Item, ItemKind, KeyPart, Length, Meta, Pattern,
+    Quantifier, Report, Rule, Sequence, Skip, SkipStrategy, Step, StepId, Test,
+};
 use proptest::prelude::*;
 
 /// The types `a`, `b` and `c`, each with a key `k` that can be null and a number `n`.

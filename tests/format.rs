@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kleene::diagnostic::Source;
-use kleene::syntax::{format, parse, print};
+use kleene_syntax::syntax::{format, parse, print};
 use kleene_test::files;
 
 #[test]

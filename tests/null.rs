@@ -30,7 +30,7 @@ fn matches(rules: &str, events: &[Fields<'_>]) -> Vec<usize> {
         let mut outputs: Vec<Output<Record>> = Vec::new();
         engine.push_batch(&records, &mut outputs).unwrap();
         engine.end_time(&mut outputs).unwrap();
-        let of_rule = |rule: &std::sync::Arc<kleene::hir::Rule>| {
+        let of_rule = |rule: &std::sync::Arc<kleene_syntax::hir::Rule>| {
             let is_it = |output: &&Output<Record>| match output {
                 Output::Match(found) => found.rule == rule.name,
                 _ => false,

@@ -2,8 +2,8 @@
 //! does.
 
 use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind};
-use kleene::hir::{Skip, SkipStrategy, StepId};
 use kleene::{Event as _, Record, Timestamp};
+use kleene_syntax::hir::{Skip, SkipStrategy, StepId};
 use kleene_test::random::{self, Built};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;

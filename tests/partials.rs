@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use kleene::exec::{KeyState, Matcher};
-use kleene::hir::{Skip, SkipStrategy};
 use kleene::stream::{EngineBuilder, Output, Overflow, Verdict};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+use kleene_syntax::hir::{Skip, SkipStrategy};
 use kleene_test::random::{self, Built, Stream};
 use kleene_test::steps::as_rules;
 use proptest::prelude::*;

@@ -1,10 +1,10 @@
 //! Random patterns over random streams: the matcher does what the reference does.
 
-use kleene::exec::reference::Reference;
 use kleene::exec::{KeyState, Matcher};
-use kleene::hir::{ItemKind, LoopMode, Pattern, Report, Skip, SkipStrategy, StepId};
-use kleene::nfa::Program;
 use kleene::{Event as _, Record, Timestamp};
+use kleene_automata::exec::reference::Reference;
+use kleene_automata::nfa::Program;
+use kleene_syntax::hir::{ItemKind, LoopMode, Pattern, Report, Skip, SkipStrategy, StepId};
 use kleene_test::engine::{
     CompactEngine, Engine as _, GeneralEngine, MatcherEngine, Session, TextEngine,
 };

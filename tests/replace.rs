@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kleene::hir::expr::{BinaryOp, FieldRef};
-use kleene::hir::{ConditionId, Expr, ItemKind, Pattern, Sequence, SkipStrategy, StepId, Test};
 use kleene::schema::FieldId;
 use kleene::stream::{Engine, Output, Replacement, RuleChange, Verdict};
 use kleene::{Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_syntax::hir::expr::{BinaryOp, FieldRef};
+use kleene_syntax::hir::{
+    ConditionId, Expr, ItemKind, Pattern, Sequence, SkipStrategy, StepId, Test,
+};
 use kleene_test::engine::counts_partials_exactly;
 use kleene_test::random::{self, Built};
 use kleene_test::text;

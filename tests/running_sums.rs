@@ -4,11 +4,11 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use kleene::exec::reference::Reference;
-use kleene::explain::Explanation;
 use kleene::schema::TypeId;
 use kleene::stream::{EngineBuilder, Ignore, Output};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_automata::exec::reference::Reference;
+use kleene_explain::explain::Explanation;
 use proptest::prelude::*;
 
 const EVENTS: &str = "event a { at: time, v: int? }

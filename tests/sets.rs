@@ -3,10 +3,10 @@
 //! The matcher reports what the reference reports, the text of a rule says what its pattern says,
 //! and each `report` is what its definition says of `report all`.
 
-use kleene::exec::reference::{Reference, ReferenceOutput};
-use kleene::hir::Report;
 use kleene::pattern::refused_shape;
 use kleene::{Engine as Stream, Event as _, Record, RuleSet, Timestamp, on_match};
+use kleene_automata::exec::reference::{Reference, ReferenceOutput};
+use kleene_syntax::hir::Report;
 use kleene_test::engine::{Engine, GeneralEngine, MatcherEngine, Session, TextEngine};
 use kleene_test::random::report::report;
 use kleene_test::random::{self, Built};
@@ -95,7 +95,6 @@ fn chosen(report: Report, set: &[ReferenceOutput]) -> Vec<ReferenceOutput> {
         Report::Shortest => set.iter().rev().fold(last, |best, one| {
             if Some(length(&one)) <= best.as_ref().map(length) { Some(one) } else { best }
         }),
-        _ => None,
     };
     one.cloned().into_iter().collect()
 }

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::machines::{WORKLOADS, Workload};
-use kleene::nfa::{Program, Strategy};
 use kleene::schema::TypeId;
 use kleene::{Engine, Event as _, Output, Record, RuleSet, Timestamp, Value};
+use kleene_automata::nfa::{Program, Strategy};
 use kleene_test::random;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use kleene::hir::expr::FieldRef;
-use kleene::hir::{KeyPart, Rule, TestBlock};
-use kleene::testing::{self, TEST_START, TestStep};
 use kleene::{Engine, Event as _, Match, Record, RuleSet, Sink, Timeout, Timestamp, Value};
+use kleene_explain::testing::{self, TEST_START, TestStep};
+use kleene_syntax::hir::expr::FieldRef;
+use kleene_syntax::hir::{KeyPart, Rule, TestBlock};
 use kleene_test::engine::{
     Engine as Matcher, GeneralEngine, MatcherEngine, ReferenceEngine, Session,
 };

@@ -5,8 +5,8 @@ use std::path::Path as FilePath;
 use std::time::{Duration, Instant};
 
 use kleene::diagnostic::{Source, Span};
-use kleene::syntax::ast::*;
-use kleene::syntax::{MAX_DIAGNOSTICS, format as format_source, parse, print};
+use kleene_syntax::syntax::ast::*;
+use kleene_syntax::syntax::{MAX_DIAGNOSTICS, format as format_source, parse, print};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

@@ -13,11 +13,11 @@ use std::cell::Cell;
 use std::fmt::{self, Write as _};
 
 use kleene::event::Event as _;
-use kleene::hir::{ItemKind, Pattern, Report, Sequence};
 use kleene::schema::TypeId;
 use kleene::stream::{Output, OwnedMatch};
-use kleene::testing::TEST_START;
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+use kleene_explain::testing::TEST_START;
+use kleene_syntax::hir::{ItemKind, Pattern, Report, Sequence};
 use kleene_test::random::{self, Built, TYPES};
 use kleene_test::text;
 use proptest::collection::vec;

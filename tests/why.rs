@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kleene::stream::Output;
-use kleene::testing::{TestBlock, TestStep};
-use kleene::why::{Cause, Fate, Tracer};
 use kleene::{Engine, Event, Pattern, Record, RuleSet, Timestamp, Value};
+use kleene_explain::testing::{TestBlock, TestStep};
+use kleene_explain::why::{Cause, Fate, Tracer};
 
 /// The inputs of both.
 enum Input {

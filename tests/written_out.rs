@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use kleene::hir::Pattern;
 use kleene::{Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_syntax::hir::Pattern;
 use kleene_test::engine::{Engine, GeneralEngine, MatcherEngine, ReferenceEngine, run};
 
 const TYPES: [&str; 4] = ["a", "b", "c", "d"];

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use kleene::exec::reference::{Reference, ReferenceOutput};
-use kleene::hir::{Contiguity, ItemKind, Length, Pattern};
 use kleene::stream::Output;
 use kleene::{Event as _, Record, Timestamp};
+use kleene_automata::exec::reference::{Reference, ReferenceOutput};
+use kleene_syntax::hir::{Contiguity, ItemKind, Length, Pattern};
 use kleene_test::engine::{CompactEngine, Engine, GeneralEngine, MatcherEngine};
 use kleene_test::random::{Built, Choices, report};
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use kleene::hir::expr::FieldRef;
-use kleene::hir::{Emit, KeyPart, Limit, LimitPolicy, Meta, Once, Pattern, Rule, Suppress};
 use kleene::schema::FieldId;
 use kleene::stream::EngineBuilder;
 use kleene::{Engine, Record};
+use kleene_syntax::hir::expr::FieldRef;
+use kleene_syntax::hir::{Emit, KeyPart, Limit, LimitPolicy, Meta, Once, Pattern, Rule, Suppress};
 use kleene_test::convert;
 
 /// The number of bytes of an input that are read. Short inputs let the target run more of them.

@@ -1,7 +1,7 @@
 //! Any text is read to its end; every diagnostic can be shown.
 
 use kleene::diagnostic::Source;
-use kleene::syntax::{MAX_DIAGNOSTICS, parse};
+use kleene_syntax::syntax::{MAX_DIAGNOSTICS, parse};
 
 pub(crate) fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };

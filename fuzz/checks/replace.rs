@@ -1,9 +1,9 @@
 //! Rules are replaced at any event: what is unchanged goes on as if nothing had been replaced, what
 //! is new is run or refused, and nothing panics.
 
-use kleene::hir::Pattern;
 use kleene::stream::{Output, Verdict};
 use kleene::{Engine, Record, RuleSet};
+use kleene_syntax::hir::Pattern;
 use kleene_test::engine::counts_partials_exactly;
 use kleene_test::random::Choices;
 use kleene_test::text;

@@ -1,7 +1,7 @@
 //! A text without mistakes prints as one that reads back as the same tree.
 
 use kleene::diagnostic::Source;
-use kleene::syntax::{parse, print};
+use kleene_syntax::syntax::{parse, print};
 
 pub(crate) fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };

@@ -6,9 +6,6 @@ use std::ops::RangeBounds;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::{AsVariant, Event};
-use crate::exec::{Captures, HostCondition};
-use crate::hir::{Contiguity, Gap, Length, Limit, LimitPolicy, LoopMode, Once, Report};
 use crate::pattern::captured::Captured;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
@@ -16,9 +13,12 @@ use crate::pattern::draft::{
 };
 use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
 use crate::pattern::{Pattern, lower};
-use crate::schema::Schema;
-use crate::time::duration_to_millis;
-use crate::value::Value;
+use kleene_automata::exec::{Captures, HostCondition};
+use kleene_event::event::{AsVariant, Event};
+use kleene_event::schema::Schema;
+use kleene_event::time::duration_to_millis;
+use kleene_event::value::Value;
+use kleene_syntax::hir::{Contiguity, Gap, Length, Limit, LimitPolicy, LoopMode, Once, Report};
 
 /// The type that the closures of a step read: [`AnyEvent`] gives the event, [`Only<T>`] the `T` in
 /// it.

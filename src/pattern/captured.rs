@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::event::AsVariant;
-use crate::exec::Captures;
-use crate::hir::StepId;
+use kleene_automata::exec::Captures;
+use kleene_event::event::AsVariant;
+use kleene_syntax::hir::StepId;
 
 /// The events that a partial match has captured before the candidate event, by the names of their
 /// steps.

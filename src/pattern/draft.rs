@@ -4,12 +4,12 @@ use std::ops::{Bound, RangeBounds, RangeFrom, RangeInclusive};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exec::HostCondition;
-use crate::hir::{Contiguity, Gap, Length, Limit, LoopMode, Once, Report};
 use crate::pattern::error::{PatternError, PatternErrorKind};
-use crate::schema::{Schema, TypeId};
-use crate::time::duration_to_millis;
-use crate::value::Value;
+use kleene_automata::exec::HostCondition;
+use kleene_event::schema::{Schema, TypeId};
+use kleene_event::time::duration_to_millis;
+use kleene_event::value::Value;
+use kleene_syntax::hir::{Contiguity, Gap, Length, Limit, LoopMode, Once, Report};
 
 /// A number of repetitions: `3`, `2..=4` or `3..`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,16 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diagnostic::nearest;
-use crate::event::Event;
-use crate::exec::{HostCondition, Limits, Matcher};
-use crate::hir::expr::FieldRef;
-use crate::hir::silence::SilenceRow;
-use crate::hir::{
-    self, Condition, ConditionId, Contiguity, Gap, Item, ItemKind, KeyPart, Length, Limit,
-    LoopMode, Quantifier, Sequence, Skip, SkipStrategy, Step, StepId, StepKeys, Without,
-};
-use crate::nfa::{self, AutomatonError, Program, Reach, Refusal};
 use crate::pattern::Pattern;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
@@ -21,9 +11,19 @@ use crate::pattern::draft::{
 use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
 use crate::pattern::shapes::{self, SequenceExtent};
 use crate::pattern::step_keys::{KeyedCondition, add_step_keys};
-use crate::schema::{Schema, TypeId};
-use crate::time::duration_to_millis;
-use crate::util::fnv::Fnv;
+use kleene_automata::exec::{HostCondition, Matcher};
+use kleene_automata::nfa::{self, AutomatonError, Program, Reach, Refusal};
+use kleene_event::event::Event;
+use kleene_event::schema::{Schema, TypeId};
+use kleene_event::time::duration_to_millis;
+use kleene_event::util::fnv::Fnv;
+use kleene_event::util::spelling::nearest;
+use kleene_syntax::hir::expr::FieldRef;
+use kleene_syntax::hir::silence::SilenceRow;
+use kleene_syntax::hir::{
+    self, Condition, ConditionId, Contiguity, Gap, Item, ItemKind, KeyPart, Length, LoopMode,
+    Quantifier, Sequence, Skip, SkipStrategy, Step, StepId, StepKeys, Without,
+};
 
 /// The maximum number of repetitions of a quantifier.
 const MAX_TIMES: u32 = 10_000;
@@ -83,13 +83,8 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
     };
     let mut matcher = Matcher::new(&hir, host.clone()).map_err(|error| refused(&error))?;
     check_reach(&hir, matcher.program(), &types)?;
-    if let Some(Limit { partials, policy }) = whole.limit {
-        let limits = Limits {
-            partial_matches_per_key: partials,
-            is_of_rule: true,
-            policy,
-            ..matcher.limits()
-        };
+    if let Some(limit) = whole.limit {
+        let limits = matcher.limits().of_rule(limit);
         matcher = matcher.with_limits(limits);
     }
     let version = version(&whole, (&hir, &types, &key, &step_keys), suppress);

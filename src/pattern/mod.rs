@@ -89,15 +89,14 @@ pub use captured::Captured;
 pub(crate) use draft::HostKey;
 pub use draft::Repetitions;
 pub use error::{PatternError, PatternErrorKind};
-#[doc(hidden)]
 pub use shapes::refused_shape;
 
-use crate::event::Event;
-use crate::exec::{HostCondition, Matcher, Outcome};
-use crate::hir::{self, KeyPart, Limit, Meta, Once, Rule, StepId, StepKeys, Suppress};
-pub use crate::hir::{LimitPolicy, Report};
-use crate::nfa::Program;
-use crate::schema::{Schema, TypeId};
+use kleene_automata::exec::{HostCondition, Matcher, Outcome};
+use kleene_automata::nfa::Program;
+use kleene_event::event::Event;
+use kleene_event::schema::{Schema, TypeId};
+use kleene_syntax::hir::{self, KeyPart, Limit, Meta, Once, Rule, StepKeys, Suppress};
+pub use kleene_syntax::hir::{LimitPolicy, Report, StepId};
 
 /// A pattern that was checked and compiled. [`begin`](Pattern::begin) starts one. Engines that run
 /// the pattern share its automaton.
@@ -171,13 +170,11 @@ impl<E: Event> Pattern<E> {
     }
 
     /// Returns the pattern's intermediate representation, from which the automaton is built.
-    #[doc(hidden)]
     pub fn hir(&self) -> &hir::Pattern {
         &self.hir
     }
 
     /// Returns the closures that [`hir`](Pattern::hir) refers to by number.
-    #[doc(hidden)]
     pub fn host_conditions(&self) -> &[HostCondition<E>] {
         &self.host
     }

@@ -1,9 +1,9 @@
 //! The checks for shapes without a meaning, which rule text refuses, too: a misplaced `not` (E0407)
 //! and a repeated group that can be empty (E0408).
 
-use crate::hir::{Contiguity, Item, ItemKind, Pattern, Sequence, Step, StepId};
 use crate::pattern::error::{PatternError, PatternErrorKind};
 use crate::pattern::lower::can_be_empty;
+use kleene_syntax::hir::{Contiguity, Item, ItemKind, Pattern, Sequence, Step, StepId};
 
 const EMPTY_LOOP: &str = "a group that can be empty is repeated: let a step inside be required";
 
@@ -44,7 +44,6 @@ impl SequenceExtent {
 }
 
 /// Returns why rule text and the builder refuse a shape of the pattern, if they do.
-#[doc(hidden)]
 pub fn refused_shape(pattern: &Pattern) -> Option<&'static str> {
     fn within(sequence: &Sequence, extent: SequenceExtent) -> Option<&'static str> {
         let own = misplaced_of(&sequence.items, extent).map(|(_, what)| what);

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use crate::hir::expr::{FieldRef, StepKeyTest};
-use crate::hir::{Condition, ConditionId, Expr, StepKey, StepKeys, Test};
 use crate::pattern::draft::{DraftKey, KeySource};
 use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
-use crate::schema::TypeId;
+use kleene_event::schema::TypeId;
+use kleene_syntax::hir::expr::{FieldRef, StepKeyTest};
+use kleene_syntax::hir::{Condition, ConditionId, Expr, StepKey, StepKeys, Test};
 
 /// The most variants of one key.
 const MAX_VARIANTS: usize = 64;

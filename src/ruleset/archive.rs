@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::diagnostic::Source;
-use crate::hir::functions::HostFunction;
-use crate::hir::lower::HostParam;
 use crate::ruleset::{RuleSet, RuleSetBuilder};
-use crate::schema::{EventType, Schema};
-use crate::util::wire::{Reader, put_bytes, put_len};
+use kleene_event::schema::{EventType, Schema};
+use kleene_event::util::wire::{Reader, put_bytes, put_len};
+use kleene_syntax::diagnostic::Source;
+use kleene_syntax::hir::functions::HostFunction;
+use kleene_syntax::hir::lower::HostParam;
 
 /// The texts, parameters and functions of a rule set.
 #[derive(Debug, Default)]
@@ -106,8 +106,8 @@ impl RuleSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Kind;
-    use crate::value::Value;
+    use kleene_event::value::Kind;
+    use kleene_event::value::Value;
 
     #[test]
     fn rules_are_made_again_without_their_files() {

@@ -6,7 +6,7 @@
 use hashbrown::HashSet;
 
 use super::RuleDiagnostic;
-use crate::diagnostic::{Code, Diagnostic, Severity, Source};
+use kleene_syntax::diagnostic::{Code, Diagnostic, Severity, Source};
 
 /// The words that begin an item.
 const ITEMS: [&str; 7] = ["event", "list", "param", "define", "rule", "test", "use"];

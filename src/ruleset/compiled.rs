@@ -7,12 +7,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::hir::Rule;
-use crate::hir::size::HeapSize;
-use crate::nfa::{AutomatonError, CompileCache, Program};
 use crate::ruleset::RuleSet;
 use crate::ruleset::relink::{SchemaMismatch, relink};
-use crate::schema::Schema;
+use kleene_automata::nfa::{AutomatonError, CompileCache, Program};
+use kleene_event::schema::Schema;
+use kleene_syntax::hir::Rule;
+use kleene_syntax::hir::size::HeapSize;
 
 /// A rule with its automaton.
 #[derive(Clone, Debug)]

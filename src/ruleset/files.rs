@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::Source;
+use kleene_syntax::diagnostic::Source;
 
 /// The maximum size of a rule file or of the file of a list, in bytes.
 pub(super) const MAX_FILE_BYTES: u64 = 64 << 20;

@@ -7,6 +7,8 @@ mod files;
 mod reach;
 pub(crate) mod relink;
 mod screen;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -18,14 +20,14 @@ use self::archive::{LoadedFile, Origin};
 use self::cascade::Broken;
 use self::compiled::{CompiledRule, LinkedCache, LinkedRules};
 pub use self::files::FileLoader;
-use crate::diagnostic::{Code, Diagnostic, Severity, Source, Span};
-use crate::event::Event;
-pub use crate::hir::functions::HostFunction;
-use crate::hir::lower::{self, HostParam};
-use crate::hir::{Rule, TestBlock};
-use crate::nfa::CompileCache;
-use crate::schema::{EventType, Schema, TypeId};
-use crate::syntax::{self, ast};
+use kleene_automata::nfa::CompileCache;
+use kleene_event::event::Event;
+use kleene_event::schema::{EventType, Schema, TypeId};
+use kleene_syntax::diagnostic::{Code, Diagnostic, Severity, Source, Span};
+pub use kleene_syntax::hir::functions::HostFunction;
+use kleene_syntax::hir::lower::{self, HostParam};
+pub use kleene_syntax::hir::{KeyPart, Limit, Meta, Once, Rule, TestBlock};
+use kleene_syntax::syntax::{self, ast};
 
 /// The maximum number of files that one rule set reads through `use`.
 const MAX_FILES: usize = 1000;

@@ -3,16 +3,18 @@
 
 use std::sync::Arc;
 
-use crate::diagnostic::{Code, Diagnostic, Source, Span};
-use crate::hir::lower::{Checked, Layout};
-use crate::hir::{
+use crate::ruleset::RuleDiagnostic;
+use kleene_automata::nfa::{
+    self, AutomatonError, CompileCache, Cost, Growth, Program, Reach, StateForm,
+};
+use kleene_event::schema::Schema;
+use kleene_syntax::diagnostic::{Code, Diagnostic, Source, Span};
+use kleene_syntax::hir::lower::{Checked, Layout};
+use kleene_syntax::hir::{
     self, Condition, ConditionId, Contiguity, Item, ItemKind, LoopMode, Quantifier, Rule, Sequence,
     SkipStrategy, StepId, Test,
 };
-use crate::nfa::{self, AutomatonError, CompileCache, Cost, Growth, Program, Reach, StateForm};
-use crate::ruleset::RuleDiagnostic;
-use crate::schema::Schema;
-use crate::syntax::ast;
+use kleene_syntax::syntax::ast;
 
 /// Compiles each rule and searches its automaton. Returns the programs of the rules before the
 /// first that is too large; reports say why one is missing.

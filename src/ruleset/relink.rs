@@ -6,11 +6,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::diagnostic::nearest;
-use crate::hir::expr::{Aggregate, CapturedField, Expr, FieldRef};
-use crate::hir::{Emit, KeyPart, Pattern, Rule, Step, StepKey, StepKeys, Suppress, Test};
-use crate::schema::{FieldId, Schema, TypeId};
-use crate::value::Kind;
+use kleene_event::schema::{FieldId, Schema, TypeId};
+use kleene_event::util::spelling::nearest;
+use kleene_event::value::Kind;
+use kleene_syntax::hir::expr::{Aggregate, CapturedField, Expr, FieldRef};
+use kleene_syntax::hir::{Emit, KeyPart, Pattern, Rule, Step, StepKey, StepKeys, Suppress, Test};
 
 /// Returns the rule with the numbers of `events` instead of those of `declared`. Types that
 /// `events` lacks get numbers that no event has.
@@ -32,7 +32,7 @@ pub(crate) fn relink(
             Test::Expr(expr) => Test::Expr(linker.expr(expr, condition.ty, steps)?),
             other => other.clone(),
         };
-        Ok(crate::hir::Condition { ty: condition.ty.map(|ty| linker.ty(ty)), test })
+        Ok(kleene_syntax::hir::Condition { ty: condition.ty.map(|ty| linker.ty(ty)), test })
     });
     let relinked = Pattern {
         conditions: conditions.collect::<Result<_, SchemaMismatch>>()?,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::RuleDiagnostic;
-use crate::diagnostic::Severity;
+use kleene_syntax::diagnostic::Severity;
 
 /// The maximum number of lines that are printed. Beyond it, only the number of other reports
 /// follows.

@@ -4,12 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::{Event, Portable};
-use crate::exec::StrategyChoice;
-use crate::hir::Rule;
 use crate::pattern::Pattern;
 use crate::ruleset::RuleSet;
-use crate::schema::Schema;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;
 use crate::stream::error::BuildError;
@@ -23,7 +19,11 @@ use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::spec::{Preparation, Relink, RuleSpec, link};
 use crate::stream::shard::Shard;
 use crate::stream::shard::context::{ShardContext, divide};
-use crate::time::duration_to_millis;
+use kleene_automata::exec::StrategyChoice;
+use kleene_event::event::{Event, Portable};
+use kleene_event::schema::Schema;
+use kleene_event::time::duration_to_millis;
+use kleene_syntax::hir::Rule;
 
 /// Configures an [`Engine`].
 ///
@@ -227,7 +227,7 @@ impl<E: Event> EngineBuilder<E> {
     }
 
     /// Limits the number of nodes in the graph that holds the partial matches of one key in one
-    /// rule, where the rule is in the [compact form](crate::nfa::Strategy::Compact); about 4
+    /// rule, where the rule is in the [compact form](kleene_automata::nfa::Strategy::Compact); about 4
     /// million by default, 56 bytes each. At the limit the newest partial matches are dropped. The
     /// sink receives [`Overflow::Graph`](crate::stream::Overflow::Graph).
     #[must_use]
@@ -283,7 +283,7 @@ impl<E: Event> EngineBuilder<E> {
         self
     }
 
-    /// Matches every rule with the [general strategy](crate::nfa::Strategy::General), whatever its
+    /// Matches every rule with the [general strategy](kleene_automata::nfa::Strategy::General), whatever its
     /// pattern allows. Results are identical. Useful for tests and benchmarks.
     #[must_use]
     pub fn general_strategy(mut self) -> Self {
@@ -291,7 +291,7 @@ impl<E: Event> EngineBuilder<E> {
         self
     }
 
-    /// Matches every rule with the [compact form](crate::nfa::Strategy::Compact) whose pattern can
+    /// Matches every rule with the [compact form](kleene_automata::nfa::Strategy::Compact) whose pattern can
     /// be held in it. Results are identical. Useful for tests and benchmarks.
     #[must_use]
     pub fn compact_strategy(mut self) -> Self {
@@ -299,7 +299,7 @@ impl<E: Event> EngineBuilder<E> {
         self
     }
 
-    /// Matches no rule with the [compact form](crate::nfa::Strategy::Compact). Results are
+    /// Matches no rule with the [compact form](kleene_automata::nfa::Strategy::Compact). Results are
     /// identical, as far as partial matches stay within the limits. Useful for tests and benchmarks.
     #[must_use]
     pub fn without_compact_strategy(mut self) -> Self {
@@ -309,7 +309,6 @@ impl<E: Event> EngineBuilder<E> {
 
     /// Disables the index of rules: every rule reads each event of its types. Results are
     /// identical. Useful for tests.
-    #[doc(hidden)]
     #[must_use]
     pub fn without_index(mut self) -> Self {
         self.indexed = false;
@@ -470,9 +469,9 @@ impl<E: Event> Engine<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Record;
-    use crate::nfa::Program;
-    use crate::time::Timestamp;
+    use kleene_automata::nfa::Program;
+    use kleene_event::event::Record;
+    use kleene_event::time::Timestamp;
 
     fn programs<E: Event>(engine: &Engine<E>) -> Vec<*const Program> {
         let rules = engine.ingest().dispatcher.rules.iter();
@@ -528,8 +527,10 @@ mod tests {
         let records = EngineBuilder::<Record>::new().rules(&rules).build().expect("they fit");
         assert_ne!(programs(&one), programs(&records));
         // Types that the Rust type has declared have its numbers.
-        let text =
-            crate::diagnostic::Source::new("shop.cep", RULES.lines().skip(2).collect::<String>());
+        let text = kleene_syntax::diagnostic::Source::new(
+            "shop.cep",
+            RULES.lines().skip(2).collect::<String>(),
+        );
         let own = RuleSet::builder().events::<Shop>().source(text).build().expect("they are right");
         let before = own.memory_usage();
         EngineBuilder::<Shop>::new().rules(&own).build().expect("they fit");

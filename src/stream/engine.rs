@@ -3,10 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::event::Event;
-use crate::exec::Matcher;
-use crate::hir::Rule;
-use crate::schema::Schema;
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::ingest::watermark::SourceId;
@@ -15,7 +11,11 @@ use crate::stream::output::sink::Sink;
 use crate::stream::output::{matched::RuleInfo, owned::Output, partial::Partial};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::stats::Stats;
-use crate::time::Timestamp;
+use kleene_automata::exec::Matcher;
+use kleene_event::event::Event;
+use kleene_event::schema::Schema;
+use kleene_event::time::Timestamp;
+use kleene_syntax::hir::Rule;
 
 /// Runs rules over a stream of events. The [module](crate::stream) documents its guarantees.
 ///
@@ -339,7 +339,7 @@ impl<E: Event> Engine<E> {
     }
 
     /// Returns the first rule with its matcher, for callers that run the rule without an engine.
-    pub(crate) fn into_rule(self) -> Option<(RuleInfo, Matcher<E>)> {
+    pub fn into_rule(self) -> Option<(RuleInfo, Matcher<E>)> {
         let RuleRuntime { info, matcher, .. } = self.ingest.dispatcher.rules.into_iter().next()?;
         Some((info, matcher))
     }

@@ -4,10 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::nfa;
 use crate::ruleset::relink::SchemaMismatch;
-use crate::time::Timestamp;
-use crate::value::Value;
+use kleene_automata::nfa;
+use kleene_event::time::Timestamp;
+use kleene_event::value::Value;
 
 /// The engine has stopped: it takes neither this event nor any later one.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,6 +1,6 @@
 //! The limits on an engine's state.
 
-use crate::exec;
+use kleene_automata::exec;
 
 /// The limits over all keys.
 #[derive(Clone, Copy, Debug)]

@@ -99,7 +99,6 @@ pub use ingest::watermark::SourceId;
 pub use keys::cold::{ColdError, ColdStore};
 pub use output::id::MatchId;
 pub use output::matched::{Listing, Match, MatchSet, Timeout};
-#[doc(hidden)]
 pub use output::order::Position;
 pub use output::owned::{Output, OwnedMatch, OwnedTimeout};
 pub use output::partial::Partial;
@@ -111,7 +110,4 @@ pub use shard::{Shard, Undivided};
 pub use snapshot::RestoreError;
 pub use stats::Stats;
 
-pub(crate) use ingest::reorder::{Lent, Reorder};
-pub(crate) use ingest::watermark::{Progress, WatermarkStrategy};
-pub(crate) use output::matched::RuleInfo;
-pub(crate) use rule::derived::Feeder;
+pub use output::matched::RuleInfo;

@@ -2,7 +2,7 @@
 
 use std::iter::Sum;
 
-use crate::exec::OpenCount;
+use kleene_automata::exec::OpenCount;
 
 /// Counts since an engine was built, and the size of its current state. Reading them costs nothing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -40,7 +40,7 @@ pub struct Stats {
     pub overflowed: u64,
     /// Partial matches that are open now, over all rules and keys. A partial match is a list of
     /// captured events that could still go on. It counts once, however many ways it can go on, and
-    /// with every [strategy](crate::nfa::Strategy).
+    /// with every [strategy](kleene_automata::nfa::Strategy).
     ///
     /// `u64::MAX` stands for that many or more: the compact form holds any number. A rule that
     /// reports no timeouts may count partial matches for a while after their deadline, until

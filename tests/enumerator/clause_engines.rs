@@ -1,9 +1,9 @@
 //! What the engine and the reference report of rules with clauses.
 
-use kleene::exec::reference::{Reference, ReferenceOutput};
-use kleene::hir::StepId;
 use kleene::stream::{EngineBuilder, Output, OwnedMatch};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_automata::exec::reference::{Reference, ReferenceOutput};
+use kleene_syntax::hir::StepId;
 
 use super::clause_random::RULES;
 use super::clauses::{Fate, RuleOutput};

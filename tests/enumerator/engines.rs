@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use kleene::exec::reference::Reference;
 use kleene::stream::{EngineBuilder, Output};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_automata::exec::reference::Reference;
 
 use super::rule::{Event, Rule, TYPES};
 
@@ -105,8 +105,8 @@ pub(super) fn reference(
         outputs.extend(reference.push(record.clone()));
     }
     outputs.extend(reference.advance(Timestamp::from_millis(end)));
-    let reported = |output: kleene::exec::reference::ReferenceOutput| {
-        let capture = |(step, seq): &(kleene::hir::StepId, usize)| {
+    let reported = |output: kleene_automata::exec::reference::ReferenceOutput| {
+        let capture = |(step, seq): &(kleene_syntax::hir::StepId, usize)| {
             let name = &rule.pattern.steps[step.index()].name;
             (numbers(records)[*seq], name.to_string())
         };

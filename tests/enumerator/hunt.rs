@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use kleene::nfa::Program;
+use kleene_automata::nfa::Program;
 
 use super::engines::{self, Reported};
 use super::matches::all_matches;

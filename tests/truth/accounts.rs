@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kleene::stream::Output;
-use kleene::why::{self, Cause, Entry, Fate, Tracer, Waits};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp};
+use kleene_explain::why::{self, Cause, Entry, Fate, Tracer, Waits};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

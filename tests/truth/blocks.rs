@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 
 use kleene::stream::Output;
-use kleene::testing::{self, TEST_START};
 use kleene::value::ValueRef;
 use kleene::{Engine, Event as _, Record, RuleSet, Value};
+use kleene_explain::testing::{self, TEST_START};
 use proptest::prelude::*;
 
 use super::{Edit, Inputs, hunt, inputs, millis, result, same};

@@ -138,7 +138,7 @@ fn take(
         Op::Push(source, event) => engine.push_from(ids[*source], event, outputs),
         Op::Idle(source) => engine.set_idle(ids[*source], outputs),
         Op::Advance(source, to) => {
-            let to = kleene::testing::TEST_START.plus_millis(*to);
+            let to = kleene_explain::testing::TEST_START.plus_millis(*to);
             engine.advance_source(ids[*source], to, outputs)
         }
     };

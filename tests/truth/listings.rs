@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use kleene::explain::{Explanation, Shape};
-use kleene::hir::{Length, Pattern};
-use kleene::{Engine, Record, RuleSet, why};
+use kleene::{Engine, Record, RuleSet};
+use kleene_explain::explain::{Explanation, Shape};
+use kleene_explain::why;
+use kleene_syntax::hir::{Length, Pattern};
 
 use super::{Capture, Edit, Inputs, captured, captures, hunt, inputs, millis, result, same};
 

@@ -2,7 +2,7 @@
 
 use kleene::RuleSet;
 use kleene::diagnostic::Source;
-use kleene::hir::Rule;
+use kleene_syntax::hir::Rule;
 
 use crate::fault::Fault;
 use crate::options::Options;

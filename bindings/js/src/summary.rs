@@ -1,7 +1,7 @@
 //! The counts of a run, and what could not be taken.
 
 use kleene::RuleSet;
-use kleene::explain::Explanation;
+use kleene_explain::explain::Explanation;
 use kleene::stream::Stats;
 use kleene_input::Origin;
 use kleene_report::counts::Counts;

@@ -3,11 +3,9 @@
 use std::ops::Range;
 
 use kleene::diagnostic::{Code, Source, Span};
-use kleene::explain::Explanation;
-use kleene::hir::Rule;
-use kleene::syntax;
-use kleene::testing::TestStep;
 use kleene::{Record, RuleSet};
+use kleene_explain::explain::Explanation;
+use kleene_explain::testing::TestStep;
 use kleene_input::Reading;
 use kleene_language::diagnostics::{Diagnostic, diagnostics, of_source};
 use kleene_language::scan::{ItemKind, scan};
@@ -15,6 +13,8 @@ use kleene_language::utf16::Utf16;
 use kleene_language::{CompletionKind, File, Set};
 use kleene_report::output::{LineForm, Shapes};
 use kleene_report::test_report;
+use kleene_syntax::hir::Rule;
+use kleene_syntax::syntax;
 use serde_json::{Value as Json, json};
 
 use crate::fault::{Fault, Kind};

@@ -1,6 +1,6 @@
 //! Why a rule did or did not match for a key.
 
-use kleene::why::{Entry, TraceError, Tracer};
+use kleene_explain::why::{Entry, TraceError, Tracer};
 use kleene_input::{Cursor, Item};
 use kleene_report::why::{entry_json, summary_json};
 use serde_json::{Value as Json, json};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use kleene::diagnostic::{Diagnostic, Severity, Source};
-use kleene::syntax::{self, MAX_DIAGNOSTICS};
+use kleene_syntax::syntax::{self, MAX_DIAGNOSTICS};
 
 use kleene_report::counts::counted;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use kleene::diagnostic::{Code, Severity};
-use kleene::hir::Rule;
 use kleene::ruleset::{FileLoader, RuleDiagnostic, RuleDiagnostics, RuleSet};
 use kleene::schema::Schema;
+use kleene_syntax::hir::Rule;
 
 use crate::Ending;
 use crate::paths;

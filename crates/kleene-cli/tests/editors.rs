@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kleene::syntax::{TokenKind, reserved_words, tokens};
+use kleene_syntax::syntax::{TokenKind, reserved_words, tokens};
 use regex::Regex;
 use serde_json::Value;
 

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use kleene::hir::functions;
-use kleene::syntax::{TokenKind, is_name, tokens};
+use kleene_syntax::hir::functions;
+use kleene_syntax::syntax::{TokenKind, is_name, tokens};
 
 use super::names::Set;
 use super::scan::{End, ItemKind, Kind, LocalKind, RecordOf, RuleScan, Slot, scan};

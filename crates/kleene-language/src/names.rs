@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use kleene::diagnostic::{Source, Span};
-use kleene::hir::functions;
+use kleene_syntax::hir::functions;
 
 use super::scan::{
     AliasScan, FieldScan, ItemKind, ItemScan, LocalKind, LocalScan, Mark, RecordOf, Role, RuleScan,

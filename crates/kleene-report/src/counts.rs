@@ -1,6 +1,6 @@
 //! Counts beside those of the engine, and numbers as people read them.
 
-pub use kleene::why::grouped;
+pub use kleene_explain::why::grouped;
 use serde_json::{Value, json};
 
 /// The number of types that are reported by name.

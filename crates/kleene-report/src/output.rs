@@ -4,11 +4,11 @@ use std::borrow::Borrow;
 use std::io::Write as _;
 use std::sync::Arc;
 
-use kleene::hir::Report;
 use kleene::schema::{EventType, FieldId, Schema};
 use kleene::stream::{MatchSet, Overflow};
 use kleene::value::{Value, ValueRef};
 use kleene::{Event, Match, Record, Timeout};
+use kleene_syntax::hir::Report;
 use smallvec::SmallVec;
 
 /// The form of a line of output.

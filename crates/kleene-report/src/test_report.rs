@@ -2,8 +2,8 @@
 
 use std::borrow::Borrow;
 
-use kleene::testing::{self, TestBlock};
 use kleene::{Event, Record, RuleSet};
+use kleene_explain::testing::{self, TestBlock};
 
 /// A test that was run.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use kleene::Event;
 use kleene::value::Value;
-use kleene::why::{Cause, Effect, Entry, Fate, Tracer};
+use kleene_explain::why::{Cause, Effect, Entry, Fate, Tracer};
 use serde_json::{Map, Value as Json, json};
 
 use crate::output::write_value;

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use kleene::hir::expr::FieldRef;
 use kleene::schema::{FieldId, TypeId};
 use kleene::stream::{EngineBuilder, Output, Stats};
-use kleene::testing::{TEST_START, TestStep};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_explain::testing::{TEST_START, TestStep};
 use kleene_runner::{Config, Runner};
+use kleene_syntax::hir::expr::FieldRef;
 use kleene_test::files::rule_files;
 
 fn files(folder: &str) -> Vec<PathBuf> {

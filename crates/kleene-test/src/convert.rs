@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, FieldRef};
-use kleene::hir::{
+use kleene::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
+use kleene::{Record, Timestamp, Value};
+use kleene_syntax::hir::expr::{Aggregate, AggregateOp, BinaryOp, FieldRef};
+use kleene_syntax::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LoopMode, Pattern,
     Quantifier, Report, Sequence, Skip, SkipStrategy, Step, StepId, Test,
 };
-use kleene::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
-use kleene::{Record, Timestamp, Value};
 
 use crate::format::{Case, CaseCondition, CasePattern, CaseStage};
 

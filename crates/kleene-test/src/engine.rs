@@ -1,11 +1,11 @@
 //! Engines behind one trait.
 
 use kleene::diagnostic::Severity;
-use kleene::exec::reference::{Reference, ReferenceOutput, ReferenceSet};
 use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind, Store};
-use kleene::hir::Pattern;
-use kleene::nfa::Strategy;
 use kleene::{Event as _, Record, RuleSet, Timestamp};
+use kleene_automata::exec::reference::{Reference, ReferenceOutput, ReferenceSet};
+use kleene_automata::nfa::Strategy;
+use kleene_syntax::hir::Pattern;
 
 use crate::text;
 

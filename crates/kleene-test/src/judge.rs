@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use kleene::exec::reference::ReferenceOutput;
-use kleene::hir::{Pattern, StepId};
+use kleene_automata::exec::reference::ReferenceOutput;
+use kleene_syntax::hir::{Pattern, StepId};
 
 use crate::convert;
 use crate::engine::{self, Engine};

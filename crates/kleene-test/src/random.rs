@@ -11,9 +11,9 @@ pub mod report;
 
 use std::fmt;
 
-use kleene::hir::expr::{AggregateOp, BinaryOp, Pick};
-use kleene::hir::{Contiguity, Pattern};
 use kleene::{Event as _, Record};
+use kleene_syntax::hir::expr::{AggregateOp, BinaryOp, Pick};
+use kleene_syntax::hir::{Contiguity, Pattern};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use kleene::hir::Pattern;
 use kleene::schema::TypeId;
-use kleene::testing::{TEST_START, TestStep};
 use kleene::{Event as _, Record, RuleSet, Timestamp, Value};
+use kleene_explain::testing::{TEST_START, TestStep};
+use kleene_syntax::hir::Pattern;
 
 use crate::restore::Step;
 use crate::text;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use kleene::hir::expr::{Aggregate, BinaryOp, CapturedField, FieldRef, Pick};
-use kleene::hir::{
+use kleene_syntax::hir::expr::{Aggregate, BinaryOp, CapturedField, FieldRef, Pick};
+use kleene_syntax::hir::{
     ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier,
     Sequence, SkipStrategy, StepId, Test,
 };

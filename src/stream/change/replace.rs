@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::event::Event;
-use crate::exec::{Carried, Extent, KeyState, Migration, OpenCount};
-use crate::hir::{KeyPart, Rule};
 use crate::ruleset::RuleSet;
-use crate::schema::{Schema, TypeId};
 use crate::stream::change::replacement::{Refused, Replacement, RuleChange, Verdict};
 use crate::stream::change::schema::{Retyped, merge};
 use crate::stream::dispatch::dispatcher::Dispatcher;
@@ -21,7 +17,11 @@ use crate::stream::keys::table::{At, KeyTable};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::spec::{Preparation, Relink, RuleSpec, check_events};
 use crate::stream::rule::sweeps::Sweeps;
-use crate::time::Timestamp;
+use kleene_automata::exec::{Carried, Extent, KeyState, Migration, OpenCount};
+use kleene_event::event::Event;
+use kleene_event::schema::{Schema, TypeId};
+use kleene_event::time::Timestamp;
+use kleene_syntax::hir::{KeyPart, Rule};
 
 /// A replacement that is planned and not yet applied.
 struct ReplacementPlan<E: Event> {

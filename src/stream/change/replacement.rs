@@ -22,7 +22,7 @@ pub struct RuleChange {
     pub rule: Arc<str>,
     /// The verdict on the rule.
     pub verdict: Verdict,
-    /// The rule's [version](crate::hir::Rule::version) before; `None` if the rule is new.
+    /// The rule's [version](kleene_syntax::hir::Rule::version) before; `None` if the rule is new.
     pub old_version: Option<u64>,
     /// The rule's version after; `None` if the rule is gone.
     pub new_version: Option<u64>,

@@ -7,9 +7,6 @@
 
 use hashbrown::HashMap;
 
-use crate::event::{Event, bytes_of};
-use crate::exec::{Image, OpenCount};
-use crate::hir::{Expr, Rule};
 use crate::ruleset::RuleSet;
 use crate::stream::change::replacement::{Refused, Replacement};
 use crate::stream::dispatch::dispatcher::Dispatcher;
@@ -24,8 +21,11 @@ use crate::stream::rule::suppress::SuppressionTable;
 use crate::stream::shard::Shard;
 use crate::stream::shard::context::{Placement, ShardContext, divide};
 use crate::stream::stats::Stats;
-use crate::time::Timestamp;
-use crate::value::Value;
+use kleene_automata::exec::{Image, OpenCount};
+use kleene_event::event::{Event, bytes_of};
+use kleene_event::time::Timestamp;
+use kleene_event::value::Value;
+use kleene_syntax::hir::{Expr, Rule};
 
 impl<E: Event> Shard<E> {
     /// Replaces the rules of all shards, between two events, as [`Engine::replace_rules`] does for

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::schema::{EventType, Field, Schema, TypeId};
+use kleene_event::schema::{EventType, Field, Schema, TypeId};
 
 /// A field that is declared with another type than before.
 pub(in crate::stream) struct Retyped {
@@ -54,7 +54,7 @@ pub(in crate::stream) fn merge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{FieldId, FieldType};
+    use kleene_event::schema::{FieldId, FieldType};
 
     fn schema(types: &[(&str, &[(&str, FieldType)])]) -> Schema {
         let mut schema = Schema::new();

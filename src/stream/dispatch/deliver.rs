@@ -2,8 +2,6 @@
 
 use smallvec::SmallVec;
 
-use crate::event::Event;
-use crate::exec::PrefilterOutcome;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::index::{IndexHit, Subscription};
 use crate::stream::dispatch::prefetch::KeyHint;
@@ -18,6 +16,8 @@ use crate::stream::output::receiver::Receiver;
 use crate::stream::rule::context::{KeyPlace, PushContext};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::shard::context::ShardContext;
+use kleene_automata::exec::PrefilterOutcome;
+use kleene_event::event::Event;
 
 impl<E: Event> Dispatcher<E> {
     /// Dispatches an event where [delivery is direct](Dispatcher::delivers_directly).

@@ -4,8 +4,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::event::Event;
-use crate::schema::Schema;
 use crate::stream::dispatch::index::IndexHit;
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::error::PushError;
@@ -21,7 +19,9 @@ use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::timers::{Timer, Timers};
 use crate::stream::shard::context::ShardContext;
-use crate::time::Timestamp;
+use kleene_event::event::Event;
+use kleene_event::schema::Schema;
+use kleene_event::time::Timestamp;
 
 /// The number of released events between two removals of suppressions that are over.
 const FORGET_EVERY: u64 = 1024;

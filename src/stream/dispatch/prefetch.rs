@@ -21,12 +21,12 @@
 //! Which test holds it: `a_batch_is_its_events_one_by_one` and
 //! `keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn` in `tests/batches.rs`.
 
-use crate::event::Event;
-use crate::exec::FETCHES;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::routes::Route;
 use crate::stream::keys::GROUP_SIZE;
 use crate::stream::rule::runtime::RuleRuntime;
+use kleene_automata::exec::FETCHES;
+use kleene_event::event::Event;
 
 /// Stands for a missing rule or slot.
 const NONE: u32 = u32::MAX;

@@ -2,8 +2,6 @@
 
 use std::cmp::Reverse;
 
-use crate::event::Event;
-use crate::exec::Outcome;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::error::PushError;
 use crate::stream::keys::cold::entry::{ColdKey, EntryScratch};
@@ -13,7 +11,9 @@ use crate::stream::keys::key::KeyRef;
 use crate::stream::keys::several::OneKey;
 use crate::stream::keys::table::Slot;
 use crate::stream::rule::context::SweepContext;
-use crate::time::Timestamp;
+use kleene_automata::exec::Outcome;
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
 
 impl<E: Event> Dispatcher<E> {
     /// True if idle keys go to a cold store.

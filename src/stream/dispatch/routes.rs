@@ -14,17 +14,17 @@
 
 use hashbrown::HashMap;
 
-use crate::event::Event;
-use crate::exec::PrefilterOutcome;
-use crate::hir::{ConditionId, LimitPolicy};
-use crate::nfa::Prefilter;
-use crate::schema::{Schema, TypeId};
 use crate::stream::dispatch::index::{Index, Subscription, When};
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::reader::KeyReader;
 use crate::stream::keys::several::SeveralKeys;
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::util::sparse::SparseTable;
+use kleene_automata::exec::PrefilterOutcome;
+use kleene_automata::nfa::Prefilter;
+use kleene_automata::util::sparse::SparseTable;
+use kleene_event::event::Event;
+use kleene_event::schema::{Schema, TypeId};
+use kleene_syntax::hir::{ConditionId, LimitPolicy};
 
 /// Stands for the position of the group of a rule for which an event can have several keys.
 pub(in crate::stream) const SEVERAL: u32 = u32::MAX;

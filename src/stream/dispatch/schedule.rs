@@ -3,14 +3,14 @@
 
 use smallvec::SmallVec;
 
-use crate::event::Event;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::prefetch::KeyHint;
 use crate::stream::keys::table::At;
 use crate::stream::output::receiver::Receiver;
 use crate::stream::rule::context::SweepContext;
 use crate::stream::rule::timers::Timer;
-use crate::time::Timestamp;
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
 
 /// A moment up to which work is done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,6 +1,5 @@
 //! The general path of ingest: events and watermarks as they arrive.
 
-use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::prefetch::{EventGroup, KeyHint, NextHints};
 use crate::stream::dispatch::schedule::DueUntil;
@@ -13,7 +12,8 @@ use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
 use crate::stream::output::sink::{Late, Overflow, Sink};
 use crate::stream::stats::Stats;
-use crate::time::Timestamp;
+use kleene_event::event::{Event, bytes_of};
+use kleene_event::time::Timestamp;
 
 /// An event as it arrives: borrowed, or owned so that the reorder buffer need not clone it.
 pub(in crate::stream) trait Arrival<E> {

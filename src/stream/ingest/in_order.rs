@@ -14,7 +14,6 @@
 //! Which test holds it: `a_batch_is_its_events_one_by_one` in `tests/batches.rs` compares outputs
 //! and counts with those of single pushes.
 
-use crate::event::Event;
 use crate::stream::dispatch::prefetch::{EventGroup, GroupHints, KeyHint};
 use crate::stream::dispatch::schedule::DueUntil;
 use crate::stream::error::PushError;
@@ -23,7 +22,8 @@ use crate::stream::ingest::path::IngestPath;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::receiver::Receiver;
-use crate::time::Timestamp;
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
 
 impl<E: Event> Ingest<E> {
     /// Ingests one event.

@@ -11,7 +11,6 @@
 //!
 //! Which test holds it: `a_batch_is_its_events_one_by_one` in `tests/batches.rs`.
 
-use crate::event::{Event, bytes_of};
 use crate::stream::dispatch::prefetch::KeyHint;
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::Ingest;
@@ -19,7 +18,8 @@ use crate::stream::ingest::path::IngestPath;
 use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::receiver::Receiver;
-use crate::time::Timestamp;
+use kleene_event::event::{Event, bytes_of};
+use kleene_event::time::Timestamp;
 
 /// The number of events that are buffered before the watermark advances.
 const AT_ONCE: u32 = 64;

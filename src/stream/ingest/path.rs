@@ -65,7 +65,7 @@ mod tests {
 
     fn event(at: i64, k: i64) -> Record {
         let at = Timestamp::from_millis(at);
-        Record::new(crate::schema::TypeId::new(0), at, vec![Value::Int(k), Value::Time(at)])
+        Record::new(kleene_event::schema::TypeId::new(0), at, vec![Value::Int(k), Value::Time(at)])
     }
 
     fn paths(engine: &Engine<Record>) -> Vec<(IngestPath, usize)> {

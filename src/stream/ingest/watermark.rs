@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::time::Timestamp;
+use kleene_event::time::Timestamp;
 
 /// The origin of watermarks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

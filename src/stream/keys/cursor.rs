@@ -2,12 +2,12 @@
 
 use smallvec::SmallVec;
 
-use crate::event::Event;
-use crate::exec::KeyState;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::key::KeyRef;
 use crate::stream::keys::reader::KeyReader;
 use crate::stream::keys::table::KeyTable;
+use kleene_automata::exec::KeyState;
+use kleene_event::event::Event;
 
 /// An event's key in a group, and the position in its slot while the event goes from rule to rule.
 #[derive(Debug)]

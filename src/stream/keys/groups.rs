@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::hir::expr::FieldRef;
-use crate::hir::{KeyPart, Rule};
-use crate::schema::TypeId;
 use crate::stream::keys::key::KeyHasher;
 use crate::stream::keys::table::KeyTable;
+use kleene_event::schema::TypeId;
+use kleene_syntax::hir::expr::FieldRef;
+use kleene_syntax::hir::{KeyPart, Rule};
 
 /// The groups of rules with the same key.
 #[derive(Debug, Default)]

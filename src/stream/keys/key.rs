@@ -18,12 +18,12 @@ use std::ops::Deref;
 use hashbrown::{DefaultHashBuilder, Equivalent};
 use smallvec::SmallVec;
 
-use crate::event::Event;
-use crate::exec::field_of;
-use crate::hir::expr::FieldRef;
 use crate::stream::keys::reader::KeyReader;
 use crate::util::spread::Spread;
-use crate::value::{Value, ValueRef};
+use kleene_automata::exec::field_of;
+use kleene_event::event::Event;
+use kleene_event::value::{Value, ValueRef};
+use kleene_syntax::hir::expr::FieldRef;
 
 /// A key's values in the order of the key parts, each in its canonical spelling
 /// ([`Value::canonical`]): equal keys have equal bytes.

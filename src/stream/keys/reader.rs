@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::event::Event;
-use crate::exec::field_of;
-use crate::hir::expr::FieldRef;
 use crate::pattern::HostKey;
 use crate::stream::keys::key::Key;
+use kleene_automata::exec::field_of;
+use kleene_event::event::Event;
+use kleene_syntax::hir::expr::FieldRef;
 
 /// The closures of a rule's key by part; `None` for a part that is in a field.
 pub(crate) type KeyClosures<E> = Arc<[Option<HostKey<E>>]>;

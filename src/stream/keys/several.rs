@@ -6,10 +6,10 @@
 
 use smallvec::SmallVec;
 
-use crate::event::Event;
-use crate::hir::{KeyPart, StepKeys};
 use crate::stream::keys::key::{KeyHasher, KeyRef};
 use crate::stream::keys::reader::{KeyClosures, KeyReader};
+use kleene_event::event::Event;
+use kleene_syntax::hir::{KeyPart, StepKeys};
 
 /// A rule, and the readers of the keys that its steps give the events of one type.
 #[derive(Debug)]

@@ -15,16 +15,16 @@
 
 use hashbrown::HashTable;
 
-use crate::event::Event;
-use crate::exec::KeyState;
-use crate::hir::expr::FieldRef;
 use crate::stream::keys::changes::Changes;
 use crate::stream::keys::key::{Key, KeyHasher, KeyRef};
 use crate::stream::keys::reader::KeyReader;
-use crate::time::Timestamp;
-use crate::util::prefetch_at;
-use crate::util::slab::Slab;
-use crate::value::{Value, ValueRef};
+use kleene_automata::exec::KeyState;
+use kleene_automata::util::slab::Slab;
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
+use kleene_event::util::prefetch::prefetch_at;
+use kleene_event::value::{Value, ValueRef};
+use kleene_syntax::hir::expr::FieldRef;
 
 /// The keys with state of some rule of a group.
 #[derive(Debug, Default)]

@@ -2,14 +2,14 @@
 
 use hashbrown::HashMap;
 
-use crate::event::Portable;
-use crate::exec::Image;
 use crate::stream::keys::key::Key;
 use crate::stream::keys::table::RuleState;
-use crate::time::Timestamp;
-use crate::util::wire::{Reader, put_bytes, put_i64, put_len, put_u64};
-use crate::value::Value;
-use crate::value::wire::{put_values, read_values};
+use kleene_automata::exec::Image;
+use kleene_event::event::Portable;
+use kleene_event::time::Timestamp;
+use kleene_event::util::wire::{Reader, put_bytes, put_i64, put_len, put_u64};
+use kleene_event::value::Value;
+use kleene_event::value::wire::{put_values, read_values};
 
 /// Writes the head of a key of a group with the state of `rules` rules.
 pub(in crate::stream) fn put_key(out: &mut Vec<u8>, group: u32, key: &[Value], rules: usize) {

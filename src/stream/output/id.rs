@@ -3,10 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::event::Event;
-use crate::schema::{EventType, FieldId, Schema};
-use crate::util::fnv::Fnv;
-use crate::value::ValueRef;
+use kleene_event::event::Event;
+use kleene_event::schema::{EventType, FieldId, Schema};
+use kleene_event::util::fnv::Fnv;
+use kleene_event::value::ValueRef;
 
 /// The stable id of a match or timeout. `Display` prints 16 hex digits.
 ///

@@ -6,25 +6,25 @@ use std::sync::Arc;
 #[cfg(feature = "serde")]
 use serde::de::DeserializeOwned;
 
-use crate::event::Event;
-use crate::exec::{Outcome, OutcomeKind, OutcomeListing, OutcomeSet};
-use crate::hir::{Emit, Expr, Rule, StepId};
-use crate::schema::Schema;
 use crate::stream::output::id::{self, FieldOrder, MatchId};
 use crate::stream::output::owned::{OwnedMatch, OwnedTimeout};
-use crate::time::Timestamp;
-use crate::util::fnv::Fnv;
+use kleene_automata::exec::{Outcome, OutcomeKind, OutcomeListing, OutcomeSet};
+use kleene_event::event::Event;
+use kleene_event::schema::Schema;
+use kleene_event::time::Timestamp;
+use kleene_event::util::fnv::Fnv;
 #[cfg(feature = "serde")]
-use crate::value::DecodeError;
-use crate::value::{Value, named};
+use kleene_event::value::DecodeError;
+use kleene_event::value::{Value, named};
+use kleene_syntax::hir::{Emit, Expr, Rule, StepId};
 
 /// A rule as the engine runs it.
 #[derive(Clone, Debug)]
-pub(crate) struct RuleInfo {
+pub struct RuleInfo {
     /// The rule, with the numbers of the events' schema.
-    pub(crate) rule: Arc<Rule>,
+    pub rule: Arc<Rule>,
     /// The schema that numbers the events' types and fields.
-    pub(crate) schema: Arc<Schema>,
+    pub schema: Arc<Schema>,
     /// The order in which the rule's file declares fields; `None` if it is the order of the schema.
     pub(crate) order: Option<Arc<FieldOrder>>,
 }
@@ -105,7 +105,8 @@ impl<E: Event> fmt::Debug for Match<'_, E> {
 }
 
 impl<'a, E: Event> Match<'a, E> {
-    pub(crate) fn new(info: &'a RuleInfo, key: &'a [Value], outcome: Outcome<'a, E>) -> Self {
+    /// Makes a match of an outcome of the rule's matcher, for programs that run it themselves.
+    pub fn new(info: &'a RuleInfo, key: &'a [Value], outcome: Outcome<'a, E>) -> Self {
         Match { info, key, outcome }
     }
 
@@ -250,8 +251,8 @@ impl<'a, E: Event> Match<'a, E> {
         }
     }
 
-    /// Evaluates an expression with the names that an `emit` can use.
-    pub(crate) fn value(&self, expr: &Expr) -> Value {
+    /// Evaluates an expression of the rule, with the names that an `emit` can use.
+    pub fn value(&self, expr: &Expr) -> Value {
         self.outcome.evaluate(expr, self.key, &|| self.id().to_string())
     }
 

@@ -1,6 +1,6 @@
 //! The order of outputs.
 
-use crate::time::Timestamp;
+use kleene_event::time::Timestamp;
 
 /// The position of an output in the order of all outputs; see
 /// [`ShardSink::at`](crate::stream::ShardSink::at).

@@ -7,8 +7,8 @@ use crate::stream::output::id::MatchId;
 use crate::stream::output::matched::of_step;
 use crate::stream::output::reason::RejectReason;
 use crate::stream::output::sink::Overflow;
-use crate::time::Timestamp;
-use crate::value::{Value, named};
+use kleene_event::time::Timestamp;
+use kleene_event::value::{Value, named};
 
 /// One output of an engine, owned.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,7 @@ pub enum Output<E> {
 pub struct OwnedMatch<E> {
     /// The rule's name.
     pub rule: Arc<str>,
-    /// The rule's [version](crate::hir::Rule::version).
+    /// The rule's [version](kleene_syntax::hir::Rule::version).
     pub version: u64,
     /// The stable id.
     pub id: MatchId,

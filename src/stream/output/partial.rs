@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::event::Event;
-use crate::exec::Open;
 use crate::stream::output::matched::{RuleInfo, of_step};
-use crate::time::Timestamp;
-use crate::value::Value;
+use kleene_automata::exec::Open;
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
+use kleene_event::value::Value;
 
 /// An open partial match, as
 /// [`Engine::collect_partials`](crate::Engine::collect_partials) lists it.
@@ -36,10 +36,14 @@ impl<'a, E: Event> Partial<'a, E> {
         self.open.start_seq()
     }
 
-    /// Returns the rule with the events' numbers, and the state of the partial match in the
-    /// automaton.
-    pub(crate) fn parts(&self) -> (&'a RuleInfo, &Open<'a, E>) {
-        (self.info, &self.open)
+    /// Returns the rule, with the numbers of the events' schema.
+    pub fn info(&self) -> &'a RuleInfo {
+        self.info
+    }
+
+    /// Returns the partial match as the rule's matcher holds it.
+    pub fn open(&self) -> &Open<'a, E> {
+        &self.open
     }
 
     /// Returns the names and values of the key, in the order of the rule's `key`.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::value::Kind;
+use kleene_event::value::Kind;
 
 /// The reason why an engine cannot take an event.
 #[derive(Clone, Debug, Eq, PartialEq)]

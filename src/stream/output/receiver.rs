@@ -1,8 +1,8 @@
 //! The receiver of outputs inside an engine: a sink, with or without the positions of outputs.
 
-use crate::event::Event;
 use crate::stream::output::order::Position;
 use crate::stream::output::sink::{ShardSink, Sink};
+use kleene_event::event::Event;
 
 /// Receives the outputs of an engine or of a shard.
 ///

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::event::Event;
-use crate::hir::Rule;
 use crate::stream::output::matched::{Match, Timeout};
 use crate::stream::output::order::Position;
 use crate::stream::output::owned::Output;
 use crate::stream::output::reason::RejectReason;
-use crate::time::Timestamp;
-use crate::value::Value;
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
+use kleene_event::value::Value;
+use kleene_syntax::hir::Rule;
 
 /// Receives the outputs of an engine as borrowed views. Values that a sink does not read are not
 /// computed.
@@ -127,7 +127,7 @@ pub struct Rejected<'a, E> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct LimitedKey {
-    /// The rule's [version](crate::hir::Rule::version).
+    /// The rule's [version](kleene_syntax::hir::Rule::version).
     pub version: u64,
     /// The key: names and values; empty if the rule has no key.
     pub parts: Vec<(Arc<str>, Value)>,
@@ -160,7 +160,7 @@ pub enum Overflow {
         watermark: Timestamp,
     },
     /// There were too many partial matches. At the limit of one key, the newest or the oldest
-    /// partial matches are dropped, as [`Rule::limit`](crate::hir::Rule::limit) says. At the limit
+    /// partial matches are dropped, as [`Rule::limit`](kleene_syntax::hir::Rule::limit) says. At the limit
     /// of the engine, all partial matches of the key that exceeded the limit are dropped.
     #[non_exhaustive]
     Partials {

@@ -1,14 +1,14 @@
 //! The state that all rules write to: counts, limits, ended rules, and the position of outputs.
 
-use crate::event::Event;
-use crate::exec::OutcomeKind;
 use crate::stream::error::PushError;
 use crate::stream::limits::EngineLimits;
 use crate::stream::output::receiver::Receiver;
 use crate::stream::rule::derived::Derived;
 use crate::stream::shard::context::ShardContext;
 use crate::stream::stats::Stats;
-use crate::time::Timestamp;
+use kleene_automata::exec::OutcomeKind;
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
 
 /// The state that all rules write to.
 pub(in crate::stream) struct Accounting<E> {

@@ -1,12 +1,12 @@
 //! The context of a rule's call: the parts of the engine that a rule reads and writes.
 
-use crate::event::Event;
-use crate::exec::PrefilterOutcome;
 use crate::stream::keys::reader::KeyReader;
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::timers::Timers;
 use crate::stream::stats::Stats;
-use crate::time::Timestamp;
+use kleene_automata::exec::PrefilterOutcome;
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
 
 /// An event that is pushed to a rule, with what the rule writes to.
 pub(in crate::stream) struct PushContext<'c, E: Event, S: ?Sized> {

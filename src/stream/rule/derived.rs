@@ -5,93 +5,9 @@
 //! time can come.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use crate::event::{Event, bytes_of};
-use crate::hir::{Emit, Expr};
-use crate::schema::{FieldId, FieldType, Schema, TypeId};
-use crate::stream::output::matched::Match;
-use crate::stream::output::reason::RejectReason;
-use crate::time::Timestamp;
-use crate::value::Value;
-
-/// Makes the events of one `emit as`.
-#[derive(Clone, Debug)]
-pub(crate) struct Feeder {
-    ty: TypeId,
-    /// The origin of each field's value, by [`FieldId`].
-    fields: Box<[ValueOrigin]>,
-    /// The undeclared fields of an open type.
-    extra: Box<[(Arc<str>, Expr)]>,
-}
-
-/// The origin of a field's value.
-#[derive(Clone, Debug)]
-enum ValueOrigin {
-    /// The event time.
-    Time,
-    Expr(Expr),
-    /// The record does not have the field; the value is null.
-    Nothing,
-}
-
-impl Feeder {
-    /// Returns `None` if the record feeds nothing, or if `schema` has no type for the events.
-    pub(crate) fn new(emit: &Emit, schema: &Schema) -> Option<Feeder> {
-        let ty = emit.feeds.filter(|ty| ty.index() < schema.len())?;
-        let event = schema.ty(ty);
-        let origin = |(index, name): (usize, &Arc<str>)| {
-            if event.time == Some(FieldId::new(index)) {
-                return ValueOrigin::Time;
-            }
-            let found = emit.fields.iter().find(|(field, _)| field == name);
-            found.map_or(ValueOrigin::Nothing, |(_, expr)| ValueOrigin::Expr(expr.clone()))
-        };
-        let names = event.fields.iter().map(|field| &field.name);
-        let undeclared = emit.fields.iter().filter(|(name, _)| event.field_id(name).is_none());
-        Some(Feeder {
-            ty,
-            fields: names.enumerate().map(origin).collect(),
-            extra: if event.open { undeclared.cloned().collect() } else { Box::default() },
-        })
-    }
-
-    /// Returns the event of a match or timeout, and the reason if no rule may read it. `None` if
-    /// events of this kind cannot be made.
-    pub(crate) fn make<E: Event>(
-        &self,
-        reported: &Match<'_, E>,
-        schema: &Schema,
-    ) -> Option<(E, Option<RejectReason>)> {
-        let event = schema.ty(self.ty);
-        let mut mismatch = None;
-        let values = event.fields.iter().zip(&self.fields).map(|(field, origin)| {
-            let value = match origin {
-                ValueOrigin::Time => Value::Time(reported.reported_at()),
-                ValueOrigin::Expr(expr) => reported.value(expr),
-                ValueOrigin::Nothing => Value::Null,
-            };
-            let value = match value {
-                #[expect(clippy::cast_precision_loss, reason = "declared as float")]
-                Value::Int(int) if field.ty == FieldType::Float => Value::Float(int as f64),
-                other => other,
-            };
-            if mismatch.is_none() && !value.kind().is_subset_of(field.kind()) {
-                mismatch = Some(RejectReason::Mismatch {
-                    rule: reported.rule().name.clone(),
-                    field: format!("{}.{}", event.name, field.name).into(),
-                    declared: field.kind(),
-                    found: value.kind(),
-                });
-            }
-            value
-        });
-        let values = values.collect();
-        let extra = self.extra.iter().map(|(name, expr)| (name.clone(), reported.value(expr)));
-        let made = E::make(self.ty, reported.reported_at(), values, extra.collect())?;
-        Some((made, mismatch))
-    }
-}
+use kleene_event::event::{Event, bytes_of};
+use kleene_event::time::Timestamp;
 
 /// The derived events that wait for their moment to be over, in the order in which they were made.
 #[derive(Debug)]

@@ -2,20 +2,20 @@
 
 use hashbrown::HashSet;
 
-use crate::event::{Event, bytes_of};
-use crate::exec::OutcomeKind;
-use crate::hir::{Emit, Once, Rule};
-use crate::schema::{Schema, TypeId};
 use crate::stream::error::BuildError;
 use crate::stream::keys::key::KeyRef;
 use crate::stream::limits::EngineLimits;
 use crate::stream::output::matched::{Match, RuleInfo, Timeout};
+use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
 use crate::stream::output::sink::{LimitedKey, Overflow, Rejected, Sink};
 use crate::stream::rule::accounting::Accounting;
-use crate::stream::rule::derived::Feeder;
 use crate::stream::rule::suppress::{SuppressVerdict, SuppressionTable};
-use crate::value::Value;
+use kleene_automata::exec::{Feeder, Misfit, OutcomeKind};
+use kleene_event::event::{Event, bytes_of};
+use kleene_event::schema::{Schema, TypeId};
+use kleene_event::value::Value;
+use kleene_syntax::hir::{Emit, Expr, Once, Rule};
 
 /// The path of a rule's matches and timeouts to the sink.
 pub(in crate::stream) struct Emitter {
@@ -206,7 +206,8 @@ fn feed<E: Event, S: Receiver<E> + ?Sized>(
     accounting: &mut Accounting<E>,
     sink: &mut S,
 ) {
-    match feeder.make(&reported, schema) {
+    let value = |expr: &Expr| reported.value(expr);
+    match feeder.make(reported.reported_at(), schema, value) {
         Some((event, None)) => {
             let bytes = accounting.derived.bytes().saturating_add(bytes_of(&event));
             let EngineLimits { buffered, buffered_bytes, .. } = accounting.limits;
@@ -220,8 +221,10 @@ fn feed<E: Event, S: Receiver<E> + ?Sized>(
             accounting.stats.derived += 1;
             accounting.derived.add(reported.reported_at(), event);
         }
-        Some((event, Some(reason))) => {
+        Some((event, Some(Misfit { field, declared, found }))) => {
             accounting.stats.rejected += 1;
+            let rule = reported.rule().name.clone();
+            let reason = RejectReason::Mismatch { rule, field, declared, found };
             sink.outputs().rejected(Rejected { event: &event, reason });
         }
         None => accounting.stats.rejected += 1,

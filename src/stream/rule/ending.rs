@@ -1,12 +1,12 @@
 //! The end of a key or of a whole rule with its first match: `once`.
 
-use crate::event::Event;
-use crate::exec::{KeyState, Matcher, OpenCount, Store};
 use crate::stream::keys::cursor::KeyCursor;
 use crate::stream::keys::table::{KeyTable, RuleState};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::stats::Stats;
-use crate::time::Timestamp;
+use kleene_automata::exec::{KeyState, Matcher, OpenCount, Store};
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
 
 impl<E: Event> RuleRuntime<E> {
     /// Drops the state of an event's key for which the rule is over (`once`). A cold store has kept

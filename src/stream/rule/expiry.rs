@@ -4,8 +4,6 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use crate::event::Event;
-use crate::exec::{FETCHES, KeyState, LastSet, Matcher, OpenCount, Outcome, OutcomeKind, Store};
 use crate::stream::keys::table::{At, KeyTable, RuleState};
 use crate::stream::keys::{GROUP_SIZE, MIN_OPEN_RUNS};
 use crate::stream::output::matched::{Match, RuleInfo};
@@ -18,7 +16,11 @@ use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::sweeps::{Noted, Sweeps};
 use crate::stream::rule::timers::{Timer, Timers};
 use crate::stream::stats::Stats;
-use crate::time::Timestamp;
+use kleene_automata::exec::{
+    FETCHES, KeyState, LastSet, Matcher, OpenCount, Outcome, OutcomeKind, Store,
+};
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
 
 impl<E: Event> RuleRuntime<E> {
     /// Schedules the expiry timer of a key's state. Returns true if the state is empty and must be

@@ -4,12 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use crate::event::Event;
-use crate::exec::{KeyState, Matcher, OpenCount, Outcome, PrefilterOutcome, PushedEvent, Store};
-use crate::hir::{Length, LimitPolicy};
-use crate::nfa::Program;
 use crate::ruleset::RuleSet;
-use crate::schema::{Schema, TypeId};
 use crate::stream::error::BuildError;
 use crate::stream::error::{LimitFailure, PushError, PushFailure};
 use crate::stream::keys::cursor::KeyCursor;
@@ -26,7 +21,14 @@ use crate::stream::rule::ending::give_up;
 use crate::stream::rule::suppress::SuppressionTable;
 use crate::stream::rule::sweeps::Sweeps;
 use crate::stream::stats::Stats;
-use crate::value::Value;
+use kleene_automata::exec::{
+    KeyState, Matcher, OpenCount, Outcome, PrefilterOutcome, PushedEvent, Store,
+};
+use kleene_automata::nfa::Program;
+use kleene_event::event::Event;
+use kleene_event::schema::{Schema, TypeId};
+use kleene_event::value::Value;
+use kleene_syntax::hir::{Length, LimitPolicy};
 
 /// A rule and its state.
 pub(crate) struct RuleRuntime<E: Event> {

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use crate::event::Event;
-use crate::exec::{self, HostCondition, Matcher};
-use crate::hir::Rule;
-use crate::nfa::{CompileCache, Program};
 use crate::ruleset::RuleSet;
 use crate::ruleset::compiled::{CompiledRule, LinkError, LinkedRules, same};
 use crate::ruleset::relink::{check_types, relink};
-use crate::schema::{Schema, TypeId};
 use crate::stream::error::{BuildError, BuildErrorKind as Kind};
 use crate::stream::keys::reader::KeyClosures;
 use crate::stream::limits::Matching;
 use crate::stream::output::id::FieldOrder;
 use crate::stream::output::matched::RuleInfo;
 use crate::stream::rule::runtime::RuleRuntime;
+use kleene_automata::exec::{HostCondition, Matcher};
+use kleene_automata::nfa::{CompileCache, Program};
+use kleene_event::event::Event;
+use kleene_event::schema::{Schema, TypeId};
+use kleene_syntax::hir::Rule;
 
 /// A rule that an engine is to run.
 pub(in crate::stream) struct RuleSpec<E> {
@@ -126,12 +126,8 @@ impl<E: Event> RuleSpec<E> {
         let RuleSpec { host, key_closures, schema: declared, is_text, text, .. } = self;
         let matcher = Matcher::of(program, host);
         let Matching { per_key, choice } = matching;
-        let matcher = matcher.with_limits(rule.limit.map_or(per_key, |limit| exec::Limits {
-            partial_matches_per_key: limit.partials,
-            is_of_rule: true,
-            policy: limit.policy,
-            ..per_key
-        }));
+        let matcher =
+            matcher.with_limits(rule.limit.map_or(per_key, |limit| per_key.of_rule(limit)));
         let matcher = matcher.with_choice(choice);
         // A shared schema has the same order; comparing the fields would say so, too.
         let order = declared.as_ref().filter(|declared| !Arc::ptr_eq(declared, schema));

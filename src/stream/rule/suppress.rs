@@ -6,12 +6,12 @@ use std::hash::{BuildHasher as _, Hash};
 
 use hashbrown::{DefaultHashBuilder, Equivalent, HashTable};
 
-use crate::event::Event;
-use crate::hir::{Once, Suppress};
 use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::output::matched::Match;
-use crate::time::Timestamp;
-use crate::value::Value;
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
+use kleene_event::value::Value;
+use kleene_syntax::hir::{Once, Suppress};
 
 /// The suppressed keys of a rule, and the end of each suppression.
 ///

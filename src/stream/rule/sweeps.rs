@@ -13,7 +13,7 @@
 
 use std::collections::VecDeque;
 
-use crate::time::Timestamp;
+use kleene_event::time::Timestamp;
 
 /// A key's slot, and its generation when the sweep was scheduled.
 pub(in crate::stream) type Noted = (u32, u32);

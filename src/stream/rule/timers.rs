@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use crate::time::Timestamp;
+use kleene_event::time::Timestamp;
 
 /// The number of lanes: enough for rules with a handful of different bounds.
 const LANES: usize = 8;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use crate::exec::OutcomeKind;
-use crate::hir::{Emit, Expr, LimitPolicy, Once, Rule};
-use crate::schema::TypeId;
 use crate::stream::limits::EngineLimits;
 use crate::stream::output::order::{Phase, Position};
-use crate::time::Timestamp;
+use kleene_automata::exec::OutcomeKind;
+use kleene_event::schema::TypeId;
+use kleene_event::time::Timestamp;
+use kleene_syntax::hir::{Emit, Expr, LimitPolicy, Once, Rule};
 
 /// A shard's part of the work.
 #[derive(Debug)]

@@ -33,8 +33,6 @@ pub(in crate::stream) mod context;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::event::Event;
-use crate::schema::Schema;
 use crate::stream::engine::Engine;
 use crate::stream::error::PushError;
 use crate::stream::ingest::watermark::SourceId;
@@ -42,7 +40,9 @@ use crate::stream::output::receiver::Positioned;
 use crate::stream::output::sink::ShardSink;
 use crate::stream::shard::context::fails;
 use crate::stream::stats::Stats;
-use crate::time::Timestamp;
+use kleene_event::event::Event;
+use kleene_event::schema::Schema;
+use kleene_event::time::Timestamp;
 
 /// One of several engines that divide the keys of the same rules, built by
 /// [`EngineBuilder::shards`](crate::stream::EngineBuilder::shards).

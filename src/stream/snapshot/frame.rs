@@ -3,7 +3,7 @@
 use crate::stream::engine::Identity;
 use crate::stream::snapshot::RestoreError;
 use crate::util::crc::crc32c;
-use crate::util::wire::Reader;
+use kleene_event::util::wire::Reader;
 
 /// The first bytes of every snapshot. The first byte is not text, so that no one edits the file.
 const MAGIC: [u8; 8] = *b"\x89kleene\n";

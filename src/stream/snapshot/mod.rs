@@ -14,8 +14,6 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::event::Portable;
-use crate::hir::Rule;
 use crate::stream::builder::EngineBuilder;
 use crate::stream::change::replacement::{Refused, Replacement};
 use crate::stream::change::reshard;
@@ -26,7 +24,9 @@ use crate::stream::error::PushError;
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::shard::Shard;
 use crate::stream::stats::Stats;
-use crate::value::Value;
+use kleene_event::event::Portable;
+use kleene_event::value::Value;
+use kleene_syntax::hir::Rule;
 
 impl<E: Portable> Engine<E> {
     /// Returns the state of the engine as bytes: partial matches with their captured events,

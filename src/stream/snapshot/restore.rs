@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::event::{Event, Portable, bytes_of};
-use crate::exec::Image;
 use crate::ruleset::RuleSet;
 use crate::ruleset::compiled::same;
-use crate::schema::{Schema, TypeId};
 use crate::stream::builder::EngineBuilder;
 use crate::stream::change::replacement::{Replacement, RuleChange, Verdict};
 use crate::stream::change::schema::merge;
@@ -22,7 +19,10 @@ use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::spec::{Preparation, Relink, RuleSpec, check_events};
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::saved::{SavedEngine, SavedPart, SavedRule};
-use crate::time::Timestamp;
+use kleene_automata::exec::Image;
+use kleene_event::event::{Event, Portable, bytes_of};
+use kleene_event::schema::{Schema, TypeId};
+use kleene_event::time::Timestamp;
 
 pub(super) fn restore<E: Portable>(
     builder: EngineBuilder<E>,

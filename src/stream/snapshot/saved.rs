@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::event::Portable;
-use crate::schema::{EventType, Field, FieldId, FieldType, Schema};
 use crate::stream::engine::Identity;
 use crate::stream::error::{LimitFailure, PushError, PushFailure};
 use crate::stream::keys::key::Key;
@@ -11,9 +9,11 @@ use crate::stream::keys::wire::{KeyDecoder, SavedKey};
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::frame::{Section, Sections};
 use crate::stream::stats::Stats;
-use crate::time::Timestamp;
-use crate::util::wire::Reader;
-use crate::value::wire::{read_value, read_values};
+use kleene_event::event::Portable;
+use kleene_event::schema::{EventType, Field, FieldId, FieldType, Schema};
+use kleene_event::time::Timestamp;
+use kleene_event::util::wire::Reader;
+use kleene_event::value::wire::{read_value, read_values};
 
 /// The number of counters in a snapshot, in the order of [`Stats::counters_mut`]. The first
 /// snapshots had twelve.

@@ -3,11 +3,7 @@
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
-use crate::event::{Event, Portable};
-use crate::exec::Image;
-use crate::hir::{Once, Rule};
 use crate::ruleset::RuleSet;
-use crate::schema::{EventType, FieldType, Schema};
 use crate::stream::change::reshard::fed_numbers;
 use crate::stream::engine::Identity;
 use crate::stream::error::{PushError, PushFailure};
@@ -22,10 +18,14 @@ use crate::stream::shard::context::ShardContext;
 use crate::stream::snapshot::frame::{Section, SnapshotFrame};
 use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, HAS_NEWEST, IS_FINISHED};
 use crate::stream::stats::Stats;
-use crate::util::fnv::Fnv;
-use crate::util::wire::{put_bytes, put_i64, put_len, put_u64};
-use crate::value::Value;
-use crate::value::wire::{put_value, put_values};
+use kleene_automata::exec::Image;
+use kleene_event::event::{Event, Portable};
+use kleene_event::schema::{EventType, FieldType, Schema};
+use kleene_event::util::fnv::Fnv;
+use kleene_event::util::wire::{put_bytes, put_i64, put_len, put_u64};
+use kleene_event::value::Value;
+use kleene_event::value::wire::{put_value, put_values};
+use kleene_syntax::hir::{Once, Rule};
 
 /// Selects the keys to write.
 type Filter<'f> = dyn FnMut(&Rule, &[Value]) -> bool + 'f;

@@ -8,8 +8,8 @@
 mod indexed;
 
 use kleene::stream::{Engine, PushError};
-use kleene::why::Tracer;
 use kleene::{RuleSet, Sink, Timestamp};
+use kleene_explain::why::Tracer;
 use kleene_report::test_report::{self, TestRun};
 
 pub use indexed::Indexed;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use kleene::hir::Rule;
 use kleene::{Event as _, Record, Timestamp};
 use kleene_report::output::write_text;
+use kleene_syntax::hir::Rule;
 use serde_json::{Value as Json, json};
 
 use super::decoded::{Decoded, Line};

@@ -2,10 +2,10 @@
 
 use hashbrown::HashMap;
 use kleene::Record;
-use kleene::hir::Rule;
 use kleene::value::Value;
-use kleene::why::key_of;
+use kleene_explain::why::key_of;
 use kleene_report::output::write_value;
+use kleene_syntax::hir::Rule;
 
 /// No lane: the rule does not see the event, or it has no key.
 pub(super) const NONE: u32 = u32::MAX;

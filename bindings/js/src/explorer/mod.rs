@@ -16,10 +16,10 @@ mod story;
 
 use std::sync::Arc;
 
-use kleene::hir::Rule;
 use kleene::stream::Engine;
 use kleene::{RuleSet, Sink};
 use kleene_report::output::{LineForm, Shapes};
+use kleene_syntax::hir::Rule;
 use serde::Serialize;
 
 use self::decoded::Decoded;

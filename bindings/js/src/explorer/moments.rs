@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use kleene::stream::{Engine, Ignore, Partial};
 use kleene::value::Value;
-use kleene::why::{states_of, waits_of};
 use kleene::{Match, Sink, Timeout, Timestamp};
+use kleene_explain::why::{states_of, waits_of};
 use kleene_report::output::Shapes;
 use serde_json::{Value as Json, json};
 

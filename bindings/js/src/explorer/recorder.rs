@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use kleene::hir::Rule;
 use kleene::stream::{Late, Overflow, RejectReason, Rejected};
 use kleene::value::Value;
 use kleene::{Event, Match, Sink, Timeout, Timestamp};
@@ -13,6 +12,7 @@ use kleene_report::counts::Counts;
 use kleene_report::output::Shapes;
 use kleene_report::reasons::late_reason;
 use kleene_report::tally::Tally;
+use kleene_syntax::hir::Rule;
 
 use crate::run::LimitNotes;
 use crate::summary::{Reject, Rejects};

@@ -1,6 +1,6 @@
 //! The story of an event's key.
 
-use kleene::why::{Cause, Entry, Tracer, key_of};
+use kleene_explain::why::{Cause, Entry, Tracer, key_of};
 use serde_json::Value as Json;
 
 use super::Explorer;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
-use kleene::explain::{Explanation, RuleCost};
+use kleene_explain::explain::{Explanation, RuleCost};
 use serde_json::json;
 
 use crate::Ending;

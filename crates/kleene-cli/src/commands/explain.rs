@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, Result, bail};
 use kleene::diagnostic::Code;
-use kleene::explain::Explanation;
-use kleene::hir::Rule;
+use kleene_explain::explain::Explanation;
+use kleene_syntax::hir::Rule;
 
 use crate::Ending;
 use crate::args::ExplainArgs;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use kleene::diagnostic::Source;
-use kleene::syntax;
+use kleene_syntax::syntax;
 
 use crate::Ending;
 use crate::args::FmtArgs;

@@ -6,8 +6,8 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, Result, bail};
 use kleene::Record;
-use kleene::hir::test_block::TestStep;
 use kleene_report::test_report::{self, TestFailure, TestRun};
+use kleene_syntax::hir::test_block::TestStep;
 
 use crate::Ending;
 use crate::args::TestArgs;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use anyhow::{Result, anyhow, bail};
 use kleene::Record;
-use kleene::why::{TraceError, Tracer};
+use kleene_explain::why::{TraceError, Tracer};
 use kleene_report::why::json_lines;
 
 use crate::Ending;

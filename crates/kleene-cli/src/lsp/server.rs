@@ -9,7 +9,7 @@ use gen_lsp_types::{
     TextDocumentContentChangeEvent, TextDocumentPositionParams, TextDocumentSyncKind, TextEdit,
     Uri,
 };
-use kleene::syntax::format;
+use kleene_syntax::syntax::format;
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

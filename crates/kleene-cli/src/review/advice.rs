@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use hashbrown::{HashMap, HashSet};
 
 use kleene::Value;
-use kleene::hir::Rule;
 use kleene::schema::TypeId;
 use kleene::value::ValueRef;
+use kleene_syntax::hir::Rule;
 
 use super::reasons::Kind;
 use super::suggest::{Leaves, leaves, nearest, time_options, type_field};

@@ -10,9 +10,9 @@ mod suggest;
 
 use std::sync::Arc;
 
-use kleene::hir::Rule;
 use kleene::schema::{Schema, TypeId};
 use kleene::{Event as _, Record, Timestamp};
+use kleene_syntax::hir::Rule;
 
 use crate::args::InputArgs;
 use crate::input::{Origin, TimeUnit};

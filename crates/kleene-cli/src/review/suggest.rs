@@ -2,7 +2,7 @@
 //! that was meant.
 
 use kleene::Timestamp;
-use kleene::diagnostic::edit_distance;
+use kleene_event::util::spelling::edit_distance;
 
 use crate::input::{Raw, TimeUnit};
 use kleene_language::infer::{argument, name_rank};

@@ -194,7 +194,8 @@ fn every_ready_made_rule_is_explained_in_every_form() {
         let set = kleene::RuleSet::from_path(&path).unwrap();
         for rule in set.rules() {
             rules += 1;
-            let explanation = kleene::explain::Explanation::new(rule, set.schema()).unwrap();
+            let explanation =
+                kleene_explain::explain::Explanation::new(rule, set.schema()).unwrap();
             let place = format!("{} in {}", rule.name, path.display());
             let (steps, states) = (explanation.picture(), explanation.picture_of_states());
             for picture in [&steps, &states] {

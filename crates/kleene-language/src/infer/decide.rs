@@ -1,7 +1,7 @@
 //! From what was seen of a type to its declaration.
 
 use kleene::diagnostic::Span;
-use kleene::syntax::ast::{EventDecl, FieldDecl, Spanned, Type};
+use kleene_syntax::syntax::ast::{EventDecl, FieldDecl, Spanned, Type};
 
 use super::seen::{MAX_FIELDS, MAX_NAME, Observation, Shape};
 use kleene_input::{MAX_DEPTH, TimeUnit};

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 
 use hashbrown::HashMap;
 use kleene::diagnostic::Source;
-use kleene::syntax::ast::{File, Item};
-use kleene::syntax::{format, print};
+use kleene_syntax::syntax::ast::{File, Item};
+use kleene_syntax::syntax::{format, print};
 
 pub use self::decide::name_rank;
 use self::decide::{Wishes, decide, index, is_nameable, shown};

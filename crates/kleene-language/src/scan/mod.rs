@@ -7,7 +7,7 @@
 mod walker;
 
 use kleene::diagnostic::Span;
-use kleene::syntax::tokens;
+use kleene_syntax::syntax::tokens;
 
 use self::walker::Walker;
 

@@ -6,12 +6,12 @@ use super::{
 };
 use crate::convert;
 use kleene::Value;
-use kleene::hir::expr::{Aggregate, AggregateOp, BinaryOp, CapturedField, FieldRef, Pick};
-use kleene::hir::{
+use kleene::schema::FieldId;
+use kleene_syntax::hir::expr::{Aggregate, AggregateOp, BinaryOp, CapturedField, FieldRef, Pick};
+use kleene_syntax::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, LoopMode,
     Pattern, Quantifier, Report, Sequence, Skip, SkipStrategy, Step, StepId, Test, Without,
 };
-use kleene::schema::FieldId;
 
 impl RandomPattern {
     /// The pattern as it is, which may be one that is refused.

@@ -1,8 +1,8 @@
 //! Patterns and streams out of any bytes, for fuzzing: each choice is the next byte, so that a
 //! small change of the bytes is a small change of what they stand for.
 
-use kleene::hir::Contiguity;
-use kleene::hir::expr::{BinaryOp, Pick};
+use kleene_syntax::hir::Contiguity;
+use kleene_syntax::hir::expr::{BinaryOp, Pick};
 
 use super::{
     AGGREGATES, COMPARISONS, Chain, MixedAlternatives, PICKS, RandomGroup, RandomItem, RandomKind,

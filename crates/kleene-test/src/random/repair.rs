@@ -1,7 +1,7 @@
 //! Repairs of random patterns, so that fewer are refused.
 
 use super::{RandomGroup, RandomItem, RandomKind, RandomLength, RandomPattern, RandomTest};
-use kleene::hir::Contiguity;
+use kleene_syntax::hir::Contiguity;
 
 impl RandomPattern {
     /// Returns the pattern without `not`s and gaps where they have no meaning, and with a bound

@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use kleene::hir::expr::{Aggregate, AggregateOp, FieldRef};
-use kleene::hir::{Expr, ItemKind, Report, Sequence, SkipStrategy, StepId};
 use kleene::schema::FieldId;
+use kleene_syntax::hir::expr::{Aggregate, AggregateOp, FieldRef};
+use kleene_syntax::hir::{Expr, ItemKind, Report, Sequence, SkipStrategy, StepId};
 use proptest::prelude::*;
 use proptest::sample::select;
 

@@ -24,14 +24,14 @@ use std::hash::{Hash, Hasher};
 
 use hashbrown::HashMap;
 
-use crate::event::Event;
-use crate::exec::field_of;
-use crate::hir::Expr;
-use crate::hir::eval::{self, Scope};
-use crate::hir::expr::{FieldRef, normal};
 use crate::stream::dispatch::index::ranges::{Between, Ranges};
 use crate::stream::dispatch::index::starts::{Atom, StartClause};
-use crate::value::{Kind, Same, Value, ValueRef};
+use kleene_automata::exec::field_of;
+use kleene_event::event::Event;
+use kleene_event::value::{Kind, Same, Value, ValueRef};
+use kleene_syntax::hir::Expr;
+use kleene_syntax::hir::eval::{self, Scope};
+use kleene_syntax::hir::expr::{FieldRef, normal};
 
 pub(in crate::stream) use starts::When;
 

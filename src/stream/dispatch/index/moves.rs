@@ -7,14 +7,14 @@
 
 use std::borrow::Cow;
 
-use crate::hir::expr::{BinaryOp, FieldRef, Set};
-use crate::hir::{ConditionId, Expr, StepId, Test};
-use crate::nfa::{Action, Decision, Guard, GuardId, Program, RegisterKind, waiting};
-use crate::schema::{FieldId, TypeId};
 use crate::stream::dispatch::index::starts::{
     Alternative, Atom, GuardReader, StartClause, When, test,
 };
-use crate::value::Value;
+use kleene_automata::nfa::{Action, Decision, Guard, GuardId, Program, RegisterKind, waiting};
+use kleene_event::schema::{FieldId, TypeId};
+use kleene_event::value::Value;
+use kleene_syntax::hir::expr::{BinaryOp, FieldRef, Set};
+use kleene_syntax::hir::{ConditionId, Expr, StepId, Test};
 
 /// The maximum number of alternatives that are distinguished.
 const MAX_ALTERNATIVES: usize = 64;

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::value::{Value, ValueRef};
+use kleene_event::value::{Value, ValueRef};
 
 /// A low end, a high end, and the item of the range between them.
 pub(super) type Between<T> = (Option<Value>, Option<Value>, T);

@@ -8,13 +8,13 @@
 use std::borrow::Cow;
 
 use super::SameExpr;
-use crate::hir::eval;
-use crate::hir::expr::{BinaryOp, Set, normal};
-use crate::hir::functions::Callee;
-use crate::hir::{ConditionId, Expr, Test};
-use crate::nfa::{Action, Guard, GuardId, Program};
-use crate::schema::TypeId;
-use crate::value::Value;
+use kleene_automata::nfa::{Action, Guard, GuardId, Program};
+use kleene_event::schema::TypeId;
+use kleene_event::value::Value;
+use kleene_syntax::hir::eval;
+use kleene_syntax::hir::expr::{BinaryOp, Set, normal};
+use kleene_syntax::hir::functions::Callee;
+use kleene_syntax::hir::{ConditionId, Expr, Test};
 
 /// The maximum number of alternatives that are distinguished.
 const MAX_ALTERNATIVES: usize = 16;

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use super::moves::can_move;
 use super::*;
-use crate::event::Record;
-use crate::hir::Rule;
-use crate::nfa::Program;
 use crate::ruleset::RuleSet;
-use crate::time::Timestamp;
+use kleene_automata::nfa::Program;
+use kleene_event::event::Record;
+use kleene_event::time::Timestamp;
+use kleene_syntax::hir::Rule;
 
 const TYPES: &str = "
     event e { n: int?, x: float?, name: string, ip: ip, ok: bool, at: time }

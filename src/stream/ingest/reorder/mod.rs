@@ -8,8 +8,8 @@ mod wheel;
 use std::ops::Deref;
 
 use crate::stream::ingest::reorder::wheel::Wheel;
-use crate::time::Timestamp;
-use crate::util::slab::Slab;
+use kleene_automata::util::slab::Slab;
+use kleene_event::time::Timestamp;
 
 /// A buffer that returns events by time, and within one time by arrival.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl<E> Lent<'_, E> {
     /// True if any event is lent.
     #[inline]
     pub(crate) fn is_used(&self) -> bool {
-        self.events.len() > 0
+        !self.events.is_empty()
     }
 
     pub(crate) fn nothing() -> Self {

@@ -1,14 +1,14 @@
 //! Entries of a cold store: one key as bytes, in the format of snapshots with a checksum.
 
-use crate::event::{Event, Portable};
-use crate::exec::{Image, Store};
 use crate::stream::keys::key::Key;
 use crate::stream::keys::table::{RuleState, Slot};
 use crate::stream::keys::wire::{KeyDecoder, Keys, put_key};
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::time::Timestamp;
 use crate::util::crc::crc32c;
-use crate::util::wire::Reader;
+use kleene_automata::exec::{Image, Store};
+use kleene_event::event::{Event, Portable};
+use kleene_event::time::Timestamp;
+use kleene_event::util::wire::Reader;
 
 const CHECKSUM: usize = 4;
 

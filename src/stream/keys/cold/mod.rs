@@ -18,15 +18,15 @@ use std::collections::BinaryHeap;
 use std::error::Error;
 use std::sync::OnceLock;
 
-use crate::event::Event;
 use crate::stream::error::{PushError, PushFailure};
 use crate::stream::keys::changes::Bits;
 use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::keys::table::RuleState;
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::time::Timestamp;
 use entry::{Codec, ColdKey, EntryScratch};
 use index::ColdIndex;
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
 
 /// A store of numbered entries for an [`Engine`](crate::Engine) whose state does not fit into
 /// memory; see [`EngineBuilder::cold_store`](crate::stream::EngineBuilder::cold_store).

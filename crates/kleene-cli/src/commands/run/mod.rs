@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use kleene::Record;
-use kleene::hir::Rule;
 use kleene::stream::{Engine, RestoreError};
+use kleene_syntax::hir::Rule;
 
 use self::checks::{
     nothing_new, refuse_other_forms, refuse_same_files, refuse_silent_files, suits,

@@ -1,6 +1,6 @@
 //! Names in expressions, and everything that is no name.
 
-use kleene::syntax::{Token, TokenKind};
+use kleene_syntax::syntax::{Token, TokenKind};
 
 use super::{OPERATORS, Walker};
 use crate::scan::{FieldScan, Kind, Role, Slot};

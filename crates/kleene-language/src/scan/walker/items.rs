@@ -1,6 +1,6 @@
 //! The items of a file, and the fields of events.
 
-use kleene::syntax::Token;
+use kleene_syntax::syntax::Token;
 
 use super::{ITEMS, TEST_STEPS, Walker};
 use crate::scan::{FieldScan, ItemKind, ItemScan, Role, RuleScan, Slot};

@@ -7,7 +7,7 @@ mod patterns;
 mod rules;
 
 use kleene::diagnostic::Span;
-use kleene::syntax::{Token, TokenKind};
+use kleene_syntax::syntax::{Token, TokenKind};
 
 use super::{End, Kind, Mark, Role, RuleScan, Scan, Slot, bare};
 

@@ -1,6 +1,6 @@
 //! The steps of a pattern.
 
-use kleene::syntax::Token;
+use kleene_syntax::syntax::Token;
 
 use super::Walker;
 use crate::scan::{AliasScan, Role, Slot, StepScan};

@@ -1,6 +1,6 @@
 //! The clauses of a rule.
 
-use kleene::syntax::Token;
+use kleene_syntax::syntax::Token;
 
 use super::{CLAUSES, OPERATORS, Walker};
 use crate::scan::{ItemKind, ItemScan, Kind, LocalKind, LocalScan, Role, Slot};

@@ -1,0 +1,161 @@
+//! Deadlines of groups: what is complete when time has passed, or when the stream ends.
+//!
+//! When it applies: patterns that end with a `not` or with a `longest` loop.
+//!
+//! Why it is right: a partial match is due at the end of its configuration's wait, or at the end of
+//! the pattern's own time, which follows from its start. So the partial matches of a group that a
+//! deadline completes are those whose starts end in a range of times: a node of its own.
+//!
+//! What it saves: the matches of a deadline are counted and chosen without a listing.
+//!
+//! Which test holds it: `the_compact_form_reports_what_the_reference_reports` in
+//! `tests/properties.rs`.
+
+use std::ops::RangeInclusive;
+
+use smallvec::SmallVec;
+
+use super::groups::{Configuration, MatchGroups, Notice};
+use crate::exec::dag::{DagEvent, NONE};
+use crate::exec::forms::KeyState;
+use crate::exec::matcher::Matcher;
+use crate::exec::outcome::Outcome;
+use crate::exec::store::Store;
+use crate::nfa::Compact;
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
+use kleene_syntax::hir::Length;
+
+/// The times at which starts are over, inclusive.
+type Ends = RangeInclusive<i64>;
+
+/// Groups of which a deadline completes the partial matches whose starts are over in these ranges.
+struct DueGroups {
+    ranges: SmallVec<[Ends; 1]>,
+    positions: Vec<usize>,
+}
+
+impl<E: Event> Matcher<E> {
+    /// Handles the first deadline of a key's groups: reports what it completes, and drops what is
+    /// over.
+    pub(super) fn expire_groups(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        (compact, at): (&Compact, i64),
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) {
+        let Some(mut groups) = key.take_groups() else { return };
+        let (before, bound) = (groups.bytes(), self.whole_bound());
+        let completed = self.complete_due(store, &mut groups, at);
+        groups.expire(store, &compact.live, bound, at);
+        let time = Timestamp::from_millis(at);
+        self.report_in_time(store, key, (&mut groups, completed), time, sink);
+        if bound.notice == Notice::AtOnce || groups.waiting != NONE {
+            groups.collect(store, &mut { NONE }, |start| self.end(start) > at);
+        } else if groups.dag.wants_collection() {
+            groups.collect(store, &mut { NONE }, |_| true);
+        }
+        groups.settle(bound);
+        Matcher::put_back(store, key, groups, before);
+    }
+
+    /// Reports what the end of the stream completes, `longest` loops that no time bounds, and the
+    /// matches that wait: no older partial match is left.
+    pub(super) fn finish_groups(
+        &self,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) {
+        let Some(mut groups) = key.take_groups() else { return };
+        let before = groups.bytes();
+        let accepts =
+            |one: &Configuration| self.program.states[one.state.index()].accepts_when_exhausted;
+        let mut completed = std::mem::replace(&mut groups.waiting, NONE);
+        for group in groups.all.iter().filter(|group| group.configurations.iter().any(accepts)) {
+            completed = groups.dag.union(group.root, completed);
+        }
+        if completed != NONE {
+            let at = Timestamp::from_millis(groups.dag.latest(completed).time);
+            self.report_at(store, key, (&mut groups, completed), at, sink);
+        }
+        Matcher::put_back(store, key, groups, before);
+    }
+
+    /// Returns the node of the matches that a deadline completes, or [`NONE`].
+    fn complete_due(&self, store: &mut Store<E>, groups: &mut MatchGroups, at: i64) -> u32 {
+        let mut completed = NONE;
+        for DueGroups { ranges, positions } in self.due_groups(groups, at) {
+            let is_complete = |start: &DagEvent| {
+                let end = self.end(start);
+                ranges.iter().any(|ends| ends.contains(&end))
+            };
+            let roots: Vec<u32> = positions.iter().map(|at| groups.all[*at].root).collect();
+            let are_whole = roots.iter().all(|root| {
+                let (oldest, newest) = self.extent(groups, *root);
+                ranges.iter().any(|ends| ends.contains(&oldest) && ends.contains(&newest))
+            });
+            let done = if are_whole {
+                roots.clone()
+            } else {
+                store.counts.steps += groups.dag.len() as u64 / 8;
+                groups.dag.restrict(&roots, is_complete)
+            };
+            completed = done.iter().fold(completed, |all, one| groups.dag.union(*one, all));
+            // The loop before a silence ends with it, in whatever state it waits.
+            if self.program.meeting.closes_duplicates {
+                let rest = groups.dag.restrict(&roots, |start| !is_complete(start));
+                positions.iter().zip(rest).for_each(|(at, rest)| groups.all[*at].root = rest);
+            }
+        }
+        groups.drop_empty(&mut store.file);
+        completed
+    }
+
+    /// Returns the groups that have partial matches that a deadline completes. One pass over the
+    /// graph finds those of all groups with the same ranges.
+    fn due_groups(&self, groups: &MatchGroups, at: i64) -> Vec<DueGroups> {
+        let mut all: Vec<DueGroups> = Vec::new();
+        for (position, group) in groups.all.iter().enumerate() {
+            let (oldest, newest) = self.extent(groups, group.root);
+            let ranges = group.configurations.iter().filter_map(|one| self.completed_ends(one, at));
+            let ranges: SmallVec<[Ends; 1]> =
+                ranges.filter(|ends| *ends.start() <= newest && oldest <= *ends.end()).collect();
+            if ranges.is_empty() {
+                continue;
+            }
+            match all.iter_mut().find(|due| due.ranges == ranges) {
+                Some(due) => due.positions.push(position),
+                None => all.push(DueGroups { ranges, positions: vec![position] }),
+            }
+        }
+        all
+    }
+
+    /// Returns when the oldest and the newest start of a node are over.
+    fn extent(&self, groups: &MatchGroups, root: u32) -> (i64, i64) {
+        (self.end(groups.dag.oldest(root)), self.end(groups.dag.newest(root)))
+    }
+
+    /// Returns when the starts of those partial matches end that a deadline completes in a
+    /// configuration. [`Times::completes`](crate::exec::times::Times::completes) says the same of
+    /// one run.
+    fn completed_ends(&self, configuration: &Configuration, at: i64) -> Option<Ends> {
+        let Configuration { state, last, deadline, .. } = *configuration;
+        let state = &self.program.states[state.index()];
+        if !state.accepts_at_deadline {
+            return None;
+        }
+        let ends = match (deadline <= at, state.ends_in_silence) {
+            (true, true) => deadline.saturating_add(1)..=i64::MAX,
+            (true, false) => at..=i64::MAX,
+            (false, false) => at..=at,
+            // Time cuts the silence short.
+            (false, true) => return None,
+        };
+        let begins = self.program.timing.before_last_not.and_then(Length::as_millis);
+        let least = begins.map_or(i64::MIN, |begins| last.saturating_add(begins).saturating_add(1));
+        Some(*ends.start().max(&least)..=*ends.end()).filter(|ends| !ends.is_empty())
+    }
+}

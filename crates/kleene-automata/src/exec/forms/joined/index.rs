@@ -1,0 +1,244 @@
+//! An index of runs by a value that they have captured.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::RangeInclusive;
+
+use smallvec::SmallVec;
+
+use super::held::RunId;
+use crate::exec::registers::RegisterFile;
+use crate::exec::run::Run;
+use crate::nfa::Shift;
+use kleene_event::time::Timestamp;
+use kleene_event::value::ValueRef;
+
+/// The place of a value in an index: where values are equal, their places are, and where values are
+/// in order, their places are. Different values can have the same place.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct Coarse {
+    class: Class,
+    number: u64,
+}
+
+/// Values of different classes do not compare.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Class {
+    Bool,
+    Number,
+    Time,
+    Duration,
+    Text,
+    /// Several values together.
+    Several,
+    /// Compared with all: nothing is known of the order of these.
+    Other,
+}
+
+/// The order of the places of values.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Order {
+    /// Equal values.
+    Equal,
+    /// Values below, or above.
+    Sorted,
+}
+
+/// What an index orders runs by.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum By {
+    /// The values of registers that have to be equal to those of the event.
+    Equal(SmallVec<[usize; 2]>),
+    /// The value of a register.
+    Sorted(usize),
+}
+
+/// The runs of a state, by values that they have captured.
+#[derive(Clone, Debug)]
+pub(super) struct ValueIndex {
+    pub(super) by: By,
+    entries: BTreeSet<(Coarse, RunId)>,
+}
+
+impl Coarse {
+    /// Returns the place of a value; `None` for what compares with nothing, as null.
+    pub(super) fn of(value: ValueRef<'_>, order: Order) -> Option<Coarse> {
+        let (class, number) = match value {
+            ValueRef::Null => return None,
+            ValueRef::Bool(value) => (Class::Bool, u64::from(value)),
+            #[expect(clippy::cast_precision_loss, reason = "rounding keeps the order")]
+            ValueRef::Int(value) => (Class::Number, of_float(value as f64)),
+            ValueRef::Float(value) if value.is_nan() => return None,
+            ValueRef::Float(value) => (Class::Number, of_float(value)),
+            ValueRef::Time(value) => (Class::Time, of_int(value.as_millis())),
+            ValueRef::Duration(value) => (Class::Duration, of_int(value)),
+            ValueRef::String(text) => (Class::Text, of_text(text, order)),
+            _ => (Class::Other, 0),
+        };
+        Some(Coarse { class, number })
+    }
+
+    /// Returns the places in which a value can be, less a constant; `None` if they are not known.
+    ///
+    /// A captured float was added to the constant and rounded, by less than 1 where integers are
+    /// exact floats.
+    pub(super) fn shifted(value: ValueRef<'_>, shift: Shift) -> Option<RangeInclusive<Coarse>> {
+        const EXACT: u64 = 1 << 51;
+        let at = |value| Coarse::of(value, Order::Sorted).filter(|place| place.is_known());
+        let exactly = |value| at(value).map(|place| place..=place);
+        match (value, shift) {
+            (value, Shift::Nothing) => exactly(value),
+            (ValueRef::Int(int), Shift::By(by)) => {
+                if int.unsigned_abs() >= EXACT || by.unsigned_abs() >= EXACT {
+                    return None;
+                }
+                let int = int - by;
+                Some(at(ValueRef::Int(int - 1))?..=at(ValueRef::Int(int + 1))?)
+            }
+            (ValueRef::Time(time), Shift::Millis(by)) => {
+                let millis = time.as_millis().checked_sub(by)?;
+                exactly(ValueRef::Time(Timestamp::from_millis(millis)))
+            }
+            (ValueRef::Duration(millis), Shift::Millis(by)) => {
+                exactly(ValueRef::Duration(millis.checked_sub(by)?))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the place of several values together, from the place of each: `None` if one compares
+    /// with nothing, or if there are none.
+    pub(super) fn of_several(mut places: impl Iterator<Item = Option<Coarse>>) -> Option<Coarse> {
+        let first = places.next()??;
+        places.try_fold(first, |several, place| Some(several.and(place?)))
+    }
+
+    /// Returns the place of two values together.
+    fn and(self, other: Coarse) -> Coarse {
+        if !self.is_known() || !other.is_known() {
+            return Coarse { class: Class::Other, number: 0 };
+        }
+        let mut hasher = DefaultHasher::new();
+        (self, other).hash(&mut hasher);
+        Coarse { class: Class::Several, number: hasher.finish() }
+    }
+
+    /// True if the values at this place are in an order that the index knows.
+    pub(super) fn is_known(self) -> bool {
+        self.class != Class::Other
+    }
+
+    /// Returns the places up to this one.
+    pub(super) fn and_below(self) -> RangeInclusive<Coarse> {
+        Coarse { number: 0, ..self }..=self
+    }
+
+    /// Returns the places from this one on.
+    pub(super) fn and_above(self) -> RangeInclusive<Coarse> {
+        self..=Coarse { number: u64::MAX, ..self }
+    }
+}
+
+/// The bits of a float, in its order; both zeros are one.
+fn of_float(value: f64) -> u64 {
+    let bits = (value + 0.0).to_bits();
+    if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
+}
+
+fn of_int(value: i64) -> u64 {
+    value.cast_unsigned() ^ 1 << 63
+}
+
+/// The first bytes of a text, where the order counts.
+fn of_text(text: &str, order: Order) -> u64 {
+    match order {
+        Order::Equal => {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            hasher.finish()
+        }
+        Order::Sorted => {
+            let mut first = [0; 8];
+            let count = text.len().min(first.len());
+            first[..count].copy_from_slice(&text.as_bytes()[..count]);
+            u64::from_be_bytes(first)
+        }
+    }
+}
+
+impl ValueIndex {
+    pub(super) fn new(by: By) -> ValueIndex {
+        ValueIndex { by, entries: BTreeSet::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns the place of a run; `None` where its value compares with nothing.
+    pub(super) fn place(&self, file: &RegisterFile, run: &Run) -> Option<Coarse> {
+        let place = |register, order| Coarse::of(file.value(run.registers, register), order);
+        match &self.by {
+            By::Equal(registers) => {
+                Coarse::of_several(registers.iter().map(|one| place(*one, Order::Equal)))
+            }
+            By::Sorted(register) => place(*register, Order::Sorted),
+        }
+    }
+
+    pub(super) fn add(&mut self, place: Option<Coarse>, id: RunId) {
+        if let Some(place) = place {
+            self.entries.insert((place, id));
+        }
+    }
+
+    pub(super) fn remove(&mut self, place: Option<Coarse>, id: RunId) {
+        if let Some(place) = place {
+            self.entries.remove(&(place, id));
+        }
+    }
+
+    /// Adds the runs in these places to `out`, and those whose places are not known.
+    pub(super) fn find(&self, places: &RangeInclusive<Coarse>, out: &mut Vec<RunId>) {
+        let first = RunId { start_seq: 0, made: 0 };
+        let last = RunId { start_seq: u64::MAX, made: u64::MAX };
+        let found = self.entries.range((*places.start(), first)..=(*places.end(), last));
+        out.extend(found.map(|(_, id)| *id));
+        let others = self.entries.range((Coarse { class: Class::Other, number: 0 }, first)..);
+        out.extend(others.map(|(_, id)| *id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kleene_event::time::Timestamp;
+    use kleene_event::value::Value;
+    use kleene_syntax::hir::eval::Relation;
+
+    #[test]
+    fn places_are_in_the_order_of_the_values() {
+        let ints = [i64::MIN, -(1 << 53) - 1, -1, 0, 1, (1 << 53) + 1, i64::MAX - 1, i64::MAX];
+        let floats = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, 0.5, 9_007_199_254_740_992.0];
+        let texts = ["", "a", "ab", "order-1", "order-12345", "order-12346", "\u{f6}", "\0"];
+        let mut values: Vec<Value> = vec![Value::Null, Value::Bool(false), Value::Bool(true)];
+        values.extend(ints.map(Value::Int));
+        values.extend(ints.map(Value::Duration));
+        values.extend(ints.map(|millis| Value::Time(Timestamp::from_millis(millis))));
+        values.extend(floats.map(Value::Float));
+        values.extend([f64::INFINITY, f64::NAN].map(Value::Float));
+        values.extend(texts.map(|text| Value::String(text.into())));
+        let place = |value: &Value, order| Coarse::of(value.as_ref(), order);
+        for (a, b) in values.iter().flat_map(|a| values.iter().map(move |b| (a, b))) {
+            if Relation::Eq.holds(a.as_ref(), b.as_ref()) {
+                assert_eq!(place(a, Order::Equal), place(b, Order::Equal), "{a:?} {b:?}");
+                assert!(place(a, Order::Equal).is_some(), "{a:?}");
+            }
+            if Relation::Le.holds(a.as_ref(), b.as_ref()) {
+                let (a, b) = (place(a, Order::Sorted), place(b, Order::Sorted));
+                assert!(a.is_some() && a <= b, "{a:?} {b:?}");
+                assert_eq!(a.map(|a| a.class), b.map(|b| b.class));
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The joined form: runs of a busy key that wait for a value, found by that value.
+//!
+//! When it applies: a key has many runs, and a condition on which they wait compares a field of the
+//! event with a captured value (`b[v == x.v]`, `b[v > x.v]`). The key has runs again when few are
+//! open, and where the index does not pay: most runs are found by most events.
+//!
+//! Why it is right: a run goes through [`general`](super::general) as in the form of runs. What is
+//! left out are visits of runs that the event leaves as they are: the state alone says so
+//! (`lookup`), or the comparison cannot hold for the captured value. The index finds at least all
+//! other runs, and each of these is asked the condition itself.
+//!
+//! What it saves: an event that asks `n` runs for a value takes `log n` steps and one for each run
+//! that is found. 40,000 runs and as many events took 12 s.
+//!
+//! Which test holds it: `a_busy_key_finds_what_a_list_does` in `tests/joined.rs`, where sixteen runs
+//! are many, and `what_waits_for_a_value_is_found_by_it` in `tests/scaling_events.rs` for the steps.
+
+mod held;
+mod index;
+mod lookup;
+
+use super::runs::RunsForm;
+use super::{FormContract, FormImage, KeyState};
+use crate::exec::captures::CaptureArena;
+use crate::exec::image::Image;
+use crate::exec::matcher::{Matcher, PrefilterOutcome, PushedEvent, Walk};
+use crate::exec::open::Open;
+use crate::exec::outcome::Outcome;
+use crate::exec::run::Run;
+use crate::exec::store::Store;
+use crate::nfa::Program;
+use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
+
+use held::FEW;
+
+pub(super) use held::JoinedRuns;
+pub(in crate::exec) use held::MANY;
+
+impl KeyState {
+    /// Moves the runs of the joined form into the form of runs.
+    fn list_joined(&mut self) {
+        if let Some(joined) = self.take_joined() {
+            self.runs_mut().extend(joined.runs().copied());
+        }
+    }
+}
+
+impl<E: Event> Matcher<E> {
+    /// True if the runs of a busy key may get the joined form: it has not been tried in vain, and
+    /// the limits are not near, at which runs are listed.
+    pub(super) fn can_join(&self, key: &KeyState) -> bool {
+        !key.lists_runs() && key.runs().len() <= self.unchecked_runs / 8 * 7
+    }
+
+    /// Turns the runs of a key into the joined form.
+    #[cold]
+    pub(super) fn join_runs(&self, store: &mut Store<E>, key: &mut KeyState) {
+        let mut joined =
+            if self.in_order() { JoinedRuns::default() } else { JoinedRuns::unordered() };
+        store.counts.steps += key.runs().len() as u64;
+        for run in key.runs() {
+            joined.add(&store.file, *run);
+        }
+        key.clear_runs();
+        key.set_joined(Box::new(joined));
+    }
+}
+
+impl<E: Event> Walk<'_, E> {
+    fn run_joined(&mut self, key: &mut KeyState, mut joined: Box<JoinedRuns>) {
+        self.store.scratch.answers.epoch += 1;
+        let event_epoch = self.store.scratch.answers.epoch;
+        let ids = self.asked_runs(&mut joined, event_epoch);
+        self.store.counts.steps += 1 + ids.len() as u64;
+        joined.record_found(ids.len());
+        let mut next = std::mem::take(&mut self.store.scratch.next);
+        next.clear();
+        for id in ids {
+            let run = joined.runs[&id];
+            // They are read before the run moves, as it takes its registers with it.
+            let places = joined.places(&self.store.file, &run);
+            if !self.advance_run(&run, event_epoch, &mut next) {
+                joined.remove_from(id, &places);
+            }
+        }
+        self.start(event_epoch, &mut next);
+        self.store.counts.steps += next.len() as u64;
+        for run in next.drain(..) {
+            joined.add(&self.store.file, run);
+        }
+        self.store.scratch.next = next;
+        let is_busy = joined.len() >= FEW;
+        let stays = is_busy && joined.pays() && joined.len() <= self.matcher.unchecked_runs;
+        key.set_joined(joined);
+        if !stays {
+            key.list_joined();
+        }
+        if is_busy && !stays {
+            key.set_lists_runs();
+        }
+        self.end(key);
+    }
+}
+
+/// The joined form.
+pub(super) struct JoinedForm;
+
+impl<E: Event> FormContract<E> for JoinedForm {
+    fn push(
+        matcher: &Matcher<E>,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        arrival: PushedEvent<'_, E>,
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) -> usize {
+        let PushedEvent { event, seq, .. } = arrival;
+        let time = event.time();
+        if matcher.deadline(key).is_some_and(|deadline| deadline <= time) {
+            Self::advance(matcher, store, key, time, sink);
+        }
+        let Some(joined) = key.take_joined() else {
+            return RunsForm::push(matcher, store, key, arrival, sink);
+        };
+        let mut walk = Walk::new(matcher, store, event, seq);
+        walk.run_joined(key, joined);
+        let overflow = walk.overflow;
+        overflow.saturating_add(matcher.report_pushed(store, key, (event, seq), sink))
+    }
+
+    fn begins(matcher: &Matcher<E>, event: &E, prefilter: PrefilterOutcome) -> Option<bool> {
+        RunsForm::begins(matcher, event, prefilter)
+    }
+
+    fn advance(
+        matcher: &Matcher<E>,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        to: Timestamp,
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) {
+        while let Some(deadline) = matcher.deadline(key).filter(|&deadline| deadline <= to) {
+            let Some(mut joined) = key.take_joined() else { return };
+            store.scratch.expiry.expired.clear();
+            while let Some(run) = joined.take_over(&store.file, deadline.as_millis()) {
+                store.counts.steps += 1;
+                matcher.run_out(store, &run, to);
+            }
+            if joined.len() > 0 {
+                key.set_joined(joined);
+            }
+            matcher.report_expired(store, key, deadline, sink);
+        }
+    }
+
+    fn finish(
+        matcher: &Matcher<E>,
+        store: &mut Store<E>,
+        key: &mut KeyState,
+        sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
+    ) -> i64 {
+        key.list_joined();
+        RunsForm::finish(matcher, store, key, sink)
+    }
+
+    fn deadline(_matcher: &Matcher<E>, key: &KeyState) -> i64 {
+        key.joined().and_then(JoinedRuns::first_over).map_or(i64::MAX, |(deadline, _)| deadline)
+    }
+
+    fn last_deadline(_matcher: &Matcher<E>, key: &KeyState) -> i64 {
+        key.joined().and_then(JoinedRuns::last_deadline).unwrap_or(i64::MIN)
+    }
+
+    fn open<'a>(matcher: &'a Matcher<E>, store: &'a Store<E>, key: &KeyState) -> Vec<Open<'a, E>> {
+        RunsForm::open(matcher, store, key)
+    }
+
+    fn clear(store: &mut Store<E>, key: &mut KeyState) {
+        let Some(joined) = key.take_joined() else { return };
+        for run in joined.runs() {
+            store.arena.release(run.head);
+            store.file.release(run.registers);
+        }
+    }
+
+    fn prefetch(
+        _matcher: &Matcher<E>,
+        _store: &Store<E>,
+        _key: &KeyState,
+        _time: i64,
+        _step: usize,
+    ) -> bool {
+        false
+    }
+
+    fn export<'s>(
+        matcher: &Matcher<E>,
+        store: &'s Store<E>,
+        key: &KeyState,
+        image: &mut Image<&'s E>,
+    ) {
+        let runs: Vec<Run> = key.all_runs().copied().collect();
+        image.add_runs(&matcher.program, store, (&runs, key.completed()));
+    }
+
+    fn import(matcher: &Matcher<E>, store: &mut Store<E>, image: Image<E>) -> KeyState {
+        RunsForm::import(matcher, store, image)
+    }
+
+    fn into_runs(_matcher: &Matcher<E>, _store: &mut Store<E>, key: &mut KeyState) {
+        key.list_joined();
+    }
+
+    fn as_runs(
+        _matcher: &Matcher<E>,
+        _store: &Store<E>,
+        _key: &KeyState,
+        _arena: &mut CaptureArena<E>,
+    ) -> Vec<Run> {
+        Vec::new()
+    }
+}
+
+/// In snapshots they are runs.
+impl FormImage for JoinedForm {
+    const CODE: u8 = RunsForm::CODE;
+
+    fn count<T>(image: &Image<T>) -> u64 {
+        RunsForm::count(image)
+    }
+
+    fn fits<T: Event>(image: &Image<T>, program: &Program) -> bool {
+        RunsForm::fits(image, program)
+    }
+}

@@ -1,0 +1,186 @@
+//! All that can happen at a position.
+
+use std::collections::BTreeSet;
+
+use super::guard::{Guard, Move, Moves, violated, without_end};
+use super::position::{Leaving, Position, Side, Standing, Turn, Wait};
+use super::tree::Tree;
+use kleene_event::time::Timestamp;
+use kleene_syntax::hir::ItemKind;
+
+impl Tree<'_> {
+    /// Everything that can happen at a position at `time`, with what it takes. Where an event leads
+    /// to a position before a silence that could be over behind it, both are waited for apart.
+    pub(super) fn moves(&self, position: &Position, time: Timestamp) -> Moves {
+        let moment = (position.clone(), time, self.undivided);
+        self.known.ask(&self.known.moves, moment, || self.divided_moves(position, time).into())
+    }
+
+    fn divided_moves(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
+        let mut moves = Vec::new();
+        for (guard, a_move) in self.sided_moves(position, time) {
+            match a_move {
+                Move::Take(step, target, origin) => {
+                    for target in self.sides(target) {
+                        moves.push((guard.clone(), Move::Take(step, target, origin.clone())));
+                    }
+                }
+                other => moves.push((guard, other)),
+            }
+        }
+        moves
+    }
+
+    /// A position, or the two sides of the silence that can begin there.
+    fn sides(&self, position: Position) -> Vec<Position> {
+        if self.undivided || position.side != Side::Whole || !self.has_silence() {
+            return vec![position];
+        }
+        let tree = Tree { undivided: true, ..*self };
+        let before = Position { side: Side::Before, ..position.clone() };
+        let waits = |here: &Position| {
+            let moves = tree.sided_moves(here, Timestamp::MIN);
+            moves.iter().any(|(_, a_move)| !matches!(a_move, Move::Proceed(_) | Move::Stop(..)))
+        };
+        if tree.leads_over_silence(&position) && tree.walk(&before, waits) {
+            vec![before, Position { side: Side::Behind, ..position }]
+        } else {
+            vec![position]
+        }
+    }
+
+    /// True if a position is as `is` says among those that can be proceeded to from `position`.
+    pub(super) fn walk(&self, position: &Position, is: impl Fn(&Position) -> bool) -> bool {
+        let mut open = vec![position.clone()];
+        let mut seen = BTreeSet::new();
+        while let Some(here) = open.pop() {
+            if !seen.insert(here.clone()) {
+                continue;
+            }
+            if is(&here) {
+                return true;
+            }
+            for (_, a_move) in self.sided_moves(&here, Timestamp::MIN) {
+                if let Move::Proceed(target) = a_move {
+                    open.push(target);
+                }
+            }
+        }
+        false
+    }
+
+    /// Returns the moves at a position, on its side of the silence.
+    fn sided_moves(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
+        let mut moves = self.whole_moves(position, time).to_vec();
+        let side = position.side;
+        if side == Side::Whole {
+            return moves;
+        }
+        let tree = Tree { undivided: true, ..*self };
+        moves.retain(|(_, a_move)| match a_move {
+            Move::Proceed(target) if tree.begins_silence(position, target) => side == Side::Behind,
+            Move::Proceed(target) => side == Side::Before || tree.leads_over_silence(target),
+            Move::Stop(..) => true,
+            Move::Take(..) | Move::Ignore(_) | Move::Skip(_) | Move::Complete => {
+                side == Side::Before
+            }
+        });
+        for (_, a_move) in &mut moves {
+            match a_move {
+                Move::Proceed(target) if tree.begins_silence(position, target) => {}
+                Move::Proceed(target) | Move::Ignore(target) | Move::Skip(target) => {
+                    target.side = side;
+                }
+                Move::Take(..) | Move::Stop(..) | Move::Complete => {}
+            }
+        }
+        moves
+    }
+
+    /// Returns the moves at a position, on both sides of the silence.
+    pub(super) fn whole_moves(&self, position: &Position, time: Timestamp) -> Moves {
+        let whole = Position { side: Side::Whole, ..position.clone() };
+        let moment = (whole.clone(), time, self.undivided);
+        let known = &self.known.whole_moves;
+        self.known.ask(known, moment, || self.moves_where_it_is(&whole, time).into())
+    }
+
+    fn moves_where_it_is(&self, position: &Position, time: Timestamp) -> Vec<(Guard, Move)> {
+        let Position { frames, index, wait, .. } = position;
+        let mut moves = match wait {
+            Wait::Step { turn, skipped } => self.step_moves(position, *turn, *skipped, time),
+            Wait::Alternatives(branches) => {
+                let mut moves = self.moves_of_branches(position, branches, time);
+                // Up to the first event of a branch, what is before them all is asked for.
+                if branches.iter().all(|branch| matches!(branch, Standing::Ready(_))) {
+                    for (step, violated) in self.nots_before(frames, *index) {
+                        moves.push((violated, Move::Stop(step, Some(position.clone()))));
+                    }
+                }
+                if position.is_entry() && *index == 0 {
+                    self.group_moves(position, frames, &mut moves);
+                }
+                moves
+            }
+            Wait::Joint => {
+                let start = self.enter_turn(frames, *index, Turn::Further);
+                vec![(Guard::always(), Move::Proceed(start))]
+            }
+            Wait::NotNext => {
+                let item = self.item(frames, *index);
+                let ItemKind::Not { step, condition } = item.kind else { return Vec::new() };
+                let violated = Guard::Fits(condition).unless(self.group_until(frames));
+                let next = self.after(frames, *index, Leaving::Begun);
+                let is_end = next.wait == Wait::End;
+                let respected = Guard::not(violated.clone()).and(Guard::InGap);
+                let (respected, on) = if is_end {
+                    (respected.and(Guard::KeptOut { from: None }), Move::Complete)
+                } else {
+                    (respected, Move::Proceed(next))
+                };
+                vec![(respected, on), (violated, Move::Stop(step, None))]
+            }
+            Wait::Pending => {
+                let mut moves = Vec::new();
+                let mut respected = Vec::new();
+                let items = &self.sequence(frames).items;
+                for (place, item) in items.iter().enumerate().skip(*index) {
+                    let ItemKind::Not { step, .. } = item.kind else { continue };
+                    // The last one ends with the wait, and may be reported again and again.
+                    let violated = if place + 1 == items.len() {
+                        violated(&without_end(item))
+                    } else {
+                        violated(item)
+                    };
+                    moves.push((violated.clone(), Move::Stop(step, None)));
+                    respected.push(Guard::not(violated));
+                }
+                moves.push((Guard::All(respected), Move::Ignore(position.clone())));
+                moves
+            }
+            Wait::EndOfWay | Wait::End => Vec::new(),
+        };
+        for (guard, a_move) in &mut moves {
+            let from = match a_move {
+                // Each of the branches has asked already.
+                Move::Ignore(_) if matches!(wait, Wait::Alternatives(_)) => continue,
+                Move::Ignore(_) => None,
+                Move::Skip(_) => Some(self.depth_of_branch(frames).unwrap_or(frames.len())),
+                // An event that is captured violates nothing.
+                Move::Take(..) | Move::Proceed(_) | Move::Stop(..) | Move::Complete => continue,
+            };
+            *guard = guard.clone().and(Guard::KeptOut { from });
+        }
+        self.keep_for_open_loops(position, &mut moves);
+        // A copy that does without some nots goes on to copies that do without them.
+        moves.retain(
+            |(_, a_move)| !matches!(a_move, Move::Stop(step, _) if position.without.contains(step)),
+        );
+        for (_, a_move) in &mut moves {
+            if let Move::Proceed(target) = a_move {
+                target.without.extend(&position.without);
+            }
+        }
+        moves
+    }
+}

@@ -1,0 +1,254 @@
+//! Patterns that are refused here, because neither rule text nor the builder has refused them.
+
+use std::sync::Arc;
+
+use crate::nfa::error::{AutomatonError, Refusal};
+use crate::nfa::graph::quiet::silence;
+use kleene_syntax::hir::{
+    Contiguity, Gap, Item, ItemKind, Length, LoopMode, MAX_SILENCES, Pattern, Quantifier, Sequence,
+    SkipStrategy, StepId,
+};
+
+/// The deepest nesting of groups.
+const MAX_DEPTH: usize = 64;
+
+/// The part of the pattern that contains a sequence.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Nesting {
+    /// The sequence is the pattern's own.
+    Pattern,
+    /// The sequence belongs to a group, or is a branch.
+    Group,
+}
+
+/// Refuses patterns that have no sensible meaning.
+pub(super) fn check(pattern: &Pattern) -> Result<(), AutomatonError> {
+    let within = pattern.within.and_then(Length::as_millis);
+    if within.is_some_and(|within| within <= 0) {
+        return Err(AutomatonError::new(Refusal::BadBound));
+    }
+    check_sequence(pattern, &pattern.body, 0)?;
+    if let SkipStrategy::ToFirst(step) | SkipStrategy::ToLast(step) = pattern.skip.strategy {
+        // A `not` captures nothing, so skipping to it would drop nothing.
+        if step.index() >= pattern.steps.len() {
+            return Err(AutomatonError::new(Refusal::UnknownSkipTarget));
+        }
+    }
+    Ok(())
+}
+
+fn check_sequence(
+    pattern: &Pattern,
+    sequence: &Sequence,
+    depth: usize,
+) -> Result<(), AutomatonError> {
+    let items = &sequence.items;
+    let nesting = if depth == 0 { Nesting::Pattern } else { Nesting::Group };
+    let error = |kind| Err(AutomatonError::new(kind));
+    if depth > MAX_DEPTH {
+        return error(Refusal::TooLarge);
+    }
+    if items.is_empty() {
+        return error(Refusal::Empty);
+    }
+    for (index, item) in items.iter().enumerate() {
+        let last = index + 1 == items.len();
+        if item.gap.is_some_and(is_bad_gap) {
+            return error(Refusal::BadBound);
+        }
+        match &item.kind {
+            ItemKind::Not { step, .. } => {
+                check_not(pattern, items, index, *step, nesting)?;
+            }
+            ItemKind::Step { step, quantifier, .. } => {
+                let name = &pattern.steps[step.index()].name;
+                check_quantifier(quantifier, name)?;
+                if quantifier.mode == LoopMode::Longest && !(nesting == Nesting::Pattern && last) {
+                    return error(Refusal::LongestNotLast(name.clone()));
+                }
+            }
+            ItemKind::Group { body, quantifier, within, .. } => {
+                check_quantifier(quantifier, &"(...)".into())?;
+                if within.and_then(Length::as_millis).is_some_and(|within| within <= 0) {
+                    return error(Refusal::BadBound);
+                }
+                check_sequence(pattern, body, depth + 1)?;
+                if quantifier.is_unbounded() && body.items.iter().all(is_nullable) {
+                    return error(Refusal::EmptyLoop);
+                }
+                if quantifier.mode == LoopMode::Longest {
+                    return error(Refusal::LongestNotLast("(...)".into()));
+                }
+            }
+            ItemKind::Alternatives { branches, count } => {
+                if *count == 0 || *count > branches.len() {
+                    return error(Refusal::BadCount);
+                }
+                check_silences(pattern, items, index, nesting)?;
+                for branch in branches.iter().filter(|branch| silence(branch).is_none()) {
+                    check_sequence(pattern, branch, depth + 1)?;
+                    if ends_with_not(branch) || branch.items.iter().all(is_nullable) {
+                        return error(Refusal::EmptyAlternative);
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a `not` that has no meaning at `items[index]`.
+fn check_not(
+    pattern: &Pattern,
+    items: &[Item],
+    index: usize,
+    step: StepId,
+    nesting: Nesting,
+) -> Result<(), AutomatonError> {
+    let item = &items[index];
+    let last = index + 1 == items.len();
+    // A `next not` may end a group: it tests the event that comes after the group.
+    let is_next = item.contiguity == Contiguity::Next;
+    let error = |kind: fn(Arc<str>) -> Refusal| {
+        Err(AutomatonError::new(kind(pattern.steps[step.index()].name.clone())))
+    };
+    let timed = is_silence(item);
+    let beside = items.get(index + 1).filter(|next| next.is_not());
+    // They follow each other, but for a `next not`, and before the first event.
+    let is_next_not = |item: &Item| item.contiguity == Contiguity::Next;
+    if beside.is_some_and(|next| {
+        (timed || is_silence(next)) && (index == 0 || is_next || is_next_not(next))
+    }) {
+        return error(Refusal::SilenceBesideNot);
+    }
+    if index == 0 {
+        // A leading `not` needs a time of its own.
+        if nesting == Nesting::Pattern && timed && !last && !is_next {
+            return Ok(());
+        }
+        return error(Refusal::MisplacedNot);
+    }
+    if last && nesting == Nesting::Group && !is_next {
+        return error(Refusal::MisplacedNot);
+    }
+    if is_nullable(&items[index - 1]) {
+        return error(Refusal::NotAfterOptional);
+    }
+    let bounded = pattern.within.is_some() || timed;
+    if last && !is_next && !bounded {
+        return error(Refusal::UnboundedNot);
+    }
+    Ok(())
+}
+
+/// True if the sequence ends with a `not`, or with a group that ends with one.
+fn ends_with_not(sequence: &Sequence) -> bool {
+    sequence.items.last().is_some_and(|last| match &last.kind {
+        ItemKind::Not { .. } => true,
+        ItemKind::Group { body, .. } => ends_with_not(body),
+        ItemKind::Step { .. } | ItemKind::Alternatives { .. } => false,
+    })
+}
+
+/// Refuses silences as branches of `items[index]` if it is not certain when they begin, or which
+/// items follow them.
+fn check_silences(
+    pattern: &Pattern,
+    items: &[Item],
+    index: usize,
+    nesting: Nesting,
+) -> Result<(), AutomatonError> {
+    let item = &items[index];
+    let silences: Vec<(StepId, Length)> = silences(item).collect();
+    let Some(&(step, _)) = silences.first() else { return Ok(()) };
+    let name = pattern.steps[step.index()].name.clone();
+    let beside = |item: &Item| item.is_not() || self::silences(item).next().is_some();
+    let (before, after) = items.split_at(index);
+    let after = &after[1..];
+    if before.last().is_some_and(beside) || after.first().is_some_and(beside) {
+        return Err(AutomatonError::new(Refusal::SilenceBesideNot(name)));
+    }
+    let is_next = |item: &Item| item.contiguity == Contiguity::Next;
+    let has_end = silences.iter().all(|(_, time)| time.as_millis().is_some());
+    let begins = before.last().is_some_and(|before| !can_go_on(before));
+    let can_be_last = after.is_empty() || !after.iter().all(is_nullable);
+    if nesting == Nesting::Group
+        || !begins
+        || !can_be_last
+        || is_next(item)
+        || item.gap.is_some()
+        || silences.len() > 1 && !has_end
+    {
+        return Err(AutomatonError::new(Refusal::MisplacedSilence(name)));
+    }
+    let says_more = |gap: Gap| gap.min != Length::ZERO || is_bad_gap(gap);
+    let bad = |item: &Item| is_next(item) || item.gap.is_some_and(says_more);
+    let ItemKind::Alternatives { branches, .. } = &item.kind else { return Ok(()) };
+    for branch in branches.iter().filter(|branch| silence(branch).is_some()) {
+        if branch.without.is_some() || branch.items.iter().any(bad) {
+            return Err(AutomatonError::new(Refusal::MisplacedSilence(name)));
+        }
+    }
+    if silences.len() > MAX_SILENCES {
+        return Err(AutomatonError::new(Refusal::TooLarge));
+    }
+    Ok(())
+}
+
+/// Returns the silences among the branches of an item.
+fn silences(item: &Item) -> impl Iterator<Item = (StepId, Length)> {
+    let branches = if let ItemKind::Alternatives { branches, .. } = &item.kind {
+        branches.as_slice()
+    } else {
+        &[]
+    };
+    branches.iter().filter_map(|branch| match branch.items.first()?.kind {
+        ItemKind::Not { step, .. } => Some((step, silence(branch)?)),
+        _ => None,
+    })
+}
+
+/// True if an item can take more events while the item behind it is waited for.
+fn can_go_on(item: &Item) -> bool {
+    let at_end = |body: &Sequence| body.items.last().is_some_and(can_go_on);
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } => quantifier.varies(),
+        ItemKind::Group { quantifier, body, .. } => quantifier.varies() || at_end(body),
+        ItemKind::Alternatives { branches, .. } => branches.iter().any(at_end),
+        // A `not` tests the event that comes next.
+        ItemKind::Not { .. } => true,
+    }
+}
+
+/// True if the item is a `not` with a time of its own.
+fn is_silence(item: &Item) -> bool {
+    item.is_not() && item.gap.is_some()
+}
+
+fn is_bad_gap(gap: Gap) -> bool {
+    let min = gap.min.as_millis();
+    let max = gap.max.and_then(Length::as_millis);
+    min.is_some_and(|min| min < 0) || max.is_some_and(|max| max < min.unwrap_or(0))
+}
+
+fn check_quantifier(quantifier: &Quantifier, name: &Arc<str>) -> Result<(), AutomatonError> {
+    if quantifier.min == 0 || quantifier.max.is_some_and(|max| max < quantifier.min) {
+        return Err(AutomatonError::new(Refusal::BadQuantifier(name.clone())));
+    }
+    if quantifier.until.is_some() && !quantifier.is_unbounded() {
+        return Err(AutomatonError::new(Refusal::UntilWithoutLoop(name.clone())));
+    }
+    Ok(())
+}
+
+/// True if an item can be left out or be empty.
+pub(super) fn is_nullable(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } => quantifier.optional,
+        ItemKind::Group { quantifier, body, .. } => {
+            quantifier.optional || body.items.iter().all(is_nullable)
+        }
+        // No branch can be left out.
+        ItemKind::Not { .. } | ItemKind::Alternatives { .. } => false,
+    }
+}

@@ -1,0 +1,232 @@
+//! Greedy loops: an event that an open loop can take is kept from everything after the loop.
+//!
+//! A greedy loop is open until something is captured after it. So it is not enough that the state
+//! right after the loop leaves the loop's events alone: where that state waits for a step that may be
+//! left out, or skips an event, the states that follow must do the same. Each state that can be
+//! reached from there without a capture is copied, and the guard of each of its transitions excludes
+//! the events that the loop can take. A capture leads to the states as they were.
+//!
+//! ```text
+//! a -> b+ -> c? -> d          b+ ----> c?' ----> d'       c?', d': as c?, d, but no b
+//!                                       |c        |d      (skipped or taken)
+//!                                       v         v
+//!                                       d        end
+//! ```
+//!
+//! A loop whose row is broken (`next`), or whose `until` has come, can take nothing any more: such an
+//! event that is skipped leads to the states as they were, too.
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::nfa::error::AutomatonError;
+use crate::nfa::graph::builder::Builder;
+use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
+use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::states::StateId;
+use kleene_syntax::hir::Length;
+
+/// The events that an open loop can take.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct OpenLoop {
+    /// The events that fit it. One that completes a match is none of them, whenever it comes.
+    pub(super) fits: GuardId,
+    /// Those of them that it can take, as time has it.
+    pub(super) takes: GuardId,
+    /// The events that end the loop: its `until`, once it has begun.
+    pub(super) until: GuardId,
+    /// True if the loop can take the very next event only.
+    pub(super) is_next: bool,
+    /// The innermost group with a `within` that it ends, by [`OpenLoops::bounded`].
+    pub(super) bounded: Option<usize>,
+}
+
+/// A group with a `within` that a greedy loop ends: the loop can take nothing once that is over. Only
+/// groups that come once: of others, the time of the next repetition is on the same clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BoundedGroup {
+    pub(super) within: Length,
+    pub(super) clock: u32,
+    /// The repetition of the clock. The states behind the group are part of it as long as the loop
+    /// is open.
+    pub(super) instance: usize,
+    /// The group around it.
+    pub(super) outer: Option<usize>,
+}
+
+/// The copies of states that keep events for open loops.
+#[derive(Debug, Default)]
+pub(super) struct OpenLoops {
+    copies: HashMap<(StateId, OpenLoop), StateId>,
+    /// The joints of groups that are being laid out, with the copies that wait for them.
+    joints: HashMap<StateId, Vec<(OpenLoop, StateId)>>,
+    pub(super) bounded: Vec<BoundedGroup>,
+    /// The innermost of them that is being laid out.
+    pub(super) inside: Option<usize>,
+    /// The number of groups that come again around what is being laid out.
+    pub(super) repeating: usize,
+}
+
+impl OpenLoops {
+    /// Returns the states that have a copy.
+    pub(super) fn originals(&self) -> HashSet<StateId> {
+        self.copies.keys().map(|(state, _)| *state).collect()
+    }
+
+    /// Returns the groups around a loop that it ends, innermost first.
+    fn around(&self, innermost: Option<usize>) -> impl Iterator<Item = BoundedGroup> {
+        let group = |number: usize| self.bounded[number];
+        std::iter::successors(innermost.map(group), move |one| one.outer.map(group))
+    }
+}
+
+impl Builder {
+    /// Returns a loop that can take the events that fit it, as long as the groups that it ends have
+    /// time.
+    pub(super) fn open_loop(&mut self, fits: GuardId, until: GuardId, is_next: bool) -> OpenLoop {
+        let bounded = self.open_loops.inside;
+        let mut takes = fits;
+        for BoundedGroup { within, clock, .. } in self.open_loops.around(bounded) {
+            let in_time = self.graph.guards.leaf(Guard::Within { clock, within });
+            takes = self.graph.guards.and(takes, in_time);
+        }
+        OpenLoop { fits, takes, until, is_next, bounded }
+    }
+
+    /// Returns `state` as it is while `open` is open before it.
+    pub(super) fn keep_for(
+        &mut self,
+        state: StateId,
+        open: OpenLoop,
+    ) -> Result<StateId, AutomatonError> {
+        if let Some(&copy) = self.open_loops.copies.get(&(state, open)) {
+            return Ok(copy);
+        }
+        if open.takes == self.graph.guards.never() {
+            return Ok(state);
+        }
+        if self.open_loops.joints.contains_key(&state) {
+            let copy = self.like(state, open)?;
+            self.open_loops.copies.insert((state, open), copy);
+            self.open_loops.joints.entry(state).or_default().push((open, copy));
+            // A loop before this one may be open, too.
+            self.begin_joint(copy);
+            return Ok(copy);
+        }
+        if self.graph.states[state.index()].transitions.is_empty() {
+            return Ok(state);
+        }
+        let copy = self.like(state, open)?;
+        self.open_loops.copies.insert((state, open), copy);
+        self.fill_for(state, open, copy)?;
+        Ok(copy)
+    }
+
+    /// Marks the joint of a group that is laid out in front of it. Its transitions come last.
+    pub(super) fn begin_joint(&mut self, joint: StateId) {
+        self.open_loops.joints.insert(joint, Vec::new());
+    }
+
+    /// Completes the copies of a joint that has all of its transitions.
+    pub(super) fn end_joint(&mut self, joint: StateId) -> Result<(), AutomatonError> {
+        for (open, copy) in self.open_loops.joints.remove(&joint).unwrap_or_default() {
+            self.fill_for(joint, open, copy)?;
+            self.end_joint(copy)?;
+        }
+        Ok(())
+    }
+
+    /// Returns a new state like another one behind an open loop, without its transitions.
+    fn like(&mut self, state: StateId, open: OpenLoop) -> Result<StateId, AutomatonError> {
+        let mut raw = self.graph.states[state.index()].clone();
+        for group in self.open_loops.around(open.bounded) {
+            if !raw.instances.contains(&group.instance) {
+                raw.instances.push(group.instance);
+            }
+        }
+        let copy = self.state(raw.role)?;
+        self.set_like(copy, state);
+        let transitions = Vec::new();
+        self.graph.states[copy.index()] = RawState { transitions, ..raw };
+        Ok(copy)
+    }
+
+    fn fill_for(
+        &mut self,
+        state: StateId,
+        open: OpenLoop,
+        copy: StateId,
+    ) -> Result<(), AutomatonError> {
+        let free = self.graph.guards.not(open.takes);
+        let ends = if open.is_next { self.graph.guards.always() } else { open.until };
+        let goes_on = self.graph.guards.not(ends);
+        let is_joint = self.is_joint(state);
+        for transition in self.graph.states[state.index()].transitions.clone() {
+            let guard = self.graph.guards.and(transition.guard, free);
+            let is_end = self.is_end(transition.target);
+            if transition.verb == Verb::Proceed {
+                // What is waited for behind it keeps the events by itself. There, an event that
+                // another branch captures passes. The end of a branch of `and` or `of` is not yet
+                // the end.
+                let role = self.graph.states[transition.target.index()].role;
+                let guard = if role == Role::Stop && !is_joint {
+                    guard
+                } else if !is_joint && self.completes(transition.target) {
+                    let free = self.graph.guards.not(open.fits);
+                    self.graph.guards.and(transition.guard, free)
+                } else {
+                    transition.guard
+                };
+                let target = self.keep_for(transition.target, open)?;
+                let proceed = Transition { target, guard, ..transition };
+                self.graph.states[copy.index()].transitions.push(proceed);
+                continue;
+            }
+            if is_end || matches!(transition.verb, Verb::Take(_) | Verb::Complete) {
+                self.graph.states[copy.index()]
+                    .transitions
+                    .push(Transition { guard, ..transition });
+                continue;
+            }
+            let target = self.keep_for(transition.target, open)?;
+            for (when, target) in [(ends, transition.target), (goes_on, target)] {
+                let (guard, skip) = (
+                    self.graph.guards.and(guard, when),
+                    self.graph.guards.and(transition.skip, when),
+                );
+                if when != self.graph.guards.never() {
+                    let ignore = Transition { target, guard, skip, ..transition.clone() };
+                    self.graph.states[copy.index()].transitions.push(ignore);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// True if nothing is waited for in the state: it only leads on.
+    fn is_joint(&self, state: StateId) -> bool {
+        let raw = &self.graph.states[state.index()];
+        raw.role == Role::Normal
+            && raw.transitions.iter().all(|transition| transition.verb == Verb::Proceed)
+    }
+
+    /// True if nothing is waited for any more, and the pattern is complete: the end of a branch of
+    /// `and` or `of` leads nowhere by itself.
+    fn completes(&self, state: StateId) -> bool {
+        let raw = &self.graph.states[state.index()];
+        let mut targets = raw.transitions.iter().map(|transition| transition.target);
+        let mut leads_on = || self.is_end(state) && targets.any(|target| self.completes(target));
+        raw.role == Role::Final || leads_on()
+    }
+
+    /// True if nothing is waited for any more in the state, or behind it.
+    fn is_end(&self, state: StateId) -> bool {
+        let raw = &self.graph.states[state.index()];
+        let mut targets = raw.transitions.iter().map(|transition| transition.target);
+        match raw.role {
+            Role::Stop | Role::Final => true,
+            // A group that is laid out leads on to its first step.
+            _ if self.open_loops.joints.contains_key(&state) => false,
+            _ => self.is_joint(state) && targets.all(|target| self.is_end(target)),
+        }
+    }
+}

@@ -1,0 +1,579 @@
+//! The conversion of Rust fields to values. `#[derive(Event)]` generates code against this module.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::schema::{EventType, Field, FieldType};
+use crate::time::{Timestamp, duration_to_millis};
+use crate::value::{Items, ValueRef};
+
+/// A Rust type that can be a field of an event: it has a field type, and lends its value without
+/// allocation.
+///
+/// Implement the trait for a newtype to use the newtype in events:
+///
+/// ```
+/// use kleene::event::FieldValue;
+/// use kleene::schema::FieldType;
+/// use kleene::ValueRef;
+///
+/// struct OrderId(String);
+///
+/// impl FieldValue for OrderId {
+///     fn field_type() -> FieldType {
+///         FieldType::String
+///     }
+///     fn value(&self) -> ValueRef<'_> {
+///         ValueRef::String(&self.0)
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of an event",
+    label = "not a type of field",
+    note = "fields are bool, i8..i64, u8..u64, usize, f32, f64, strings, Duration, Timestamp, \
+            SystemTime, IP addresses, Option and Vec of these, and maps of these by name",
+    note = "leave it out with #[event(skip)], flatten a struct that derives Fields with \
+            #[event(nested)], or implement kleene::event::FieldValue for it"
+)]
+pub trait FieldValue {
+    /// Returns the type that rules read.
+    fn field_type() -> FieldType;
+
+    /// True if the value can be null.
+    fn is_optional() -> bool {
+        false
+    }
+
+    /// Returns the value, borrowed.
+    fn value(&self) -> ValueRef<'_>;
+
+    /// True if the type has values that rules cannot read, such as a `u64` beyond `i64::MAX`.
+    const HAS_RANGE: bool = false;
+
+    /// True if rules can read this value. The engine rejects an event with a field out of range.
+    fn is_in_range(&self) -> bool {
+        true
+    }
+}
+
+/// A Rust type that holds a point in time. Numbers count in a [`TimeUnit`] from the Unix epoch.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a time",
+    label = "not a time",
+    note = "times are kleene::Timestamp, std::time::SystemTime, and i32, i64, u32, u64 and f64 in \
+            the unit that #[event(unit = \"ms\")] gives"
+)]
+pub trait EventTime {
+    /// Returns the time. The result saturates at the ends of the range.
+    fn event_time(&self, unit: TimeUnit) -> Timestamp;
+}
+
+/// The named fields of a struct, flattened. `#[derive(Fields)]` implements the trait for structs
+/// that are part of an event, `#[derive(Event)]` for events.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no named fields that can be flattened",
+    note = "add #[derive(kleene::Fields)] to `{Self}`"
+)]
+pub trait Fields {
+    /// The number of fields, including those of nested structs.
+    const COUNT: usize;
+
+    /// Appends the fields in order. `prefix` is put before their names. With `optional` all of the
+    /// fields may be null, because the struct as a whole may be missing.
+    fn append_fields(prefix: &str, optional: bool, out: &mut Vec<Field>);
+
+    /// Returns the value of the field at `index`. The value is null if `index` is at or above
+    /// [`COUNT`](Fields::COUNT), and for a map, which [`entry`](Fields::entry) reads.
+    fn field_at(&self, index: usize) -> ValueRef<'_>;
+
+    /// Returns the value of an entry of a map among the fields, such as `labels.env`; null if the
+    /// map has no entry of this name.
+    fn entry(&self, _path: &str) -> ValueRef<'_> {
+        ValueRef::Null
+    }
+
+    /// Returns the approximate heap size of the maps among the fields in bytes.
+    fn entries_heap_size(&self) -> usize {
+        0
+    }
+
+    /// Returns the index of the first field with a value that rules cannot read.
+    fn out_of_range(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// An event of one type. `#[derive(Event)]` implements the trait for structs. The variants of an
+/// enum that derives [`Event`](crate::event::Event) hold struct events.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event of one type",
+    note = "a variant of an event enum holds one struct that derives kleene::Event"
+)]
+pub trait StructEvent: crate::event::Event {
+    /// The event type's name.
+    const NAME: &'static str;
+
+    /// Returns the event type, called `name` if a name is given.
+    fn event_type(name: Option<&str>) -> EventType;
+}
+
+/// The unit of a number that is a time.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TimeUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    #[default]
+    Millis,
+    /// Microseconds.
+    Micros,
+    /// Nanoseconds.
+    Nanos,
+}
+
+impl TimeUnit {
+    /// Returns the time `count` units after the Unix epoch. The result saturates, and fractions of
+    /// a millisecond are rounded down.
+    pub fn timestamp(self, count: i64) -> Timestamp {
+        Timestamp::from_millis(match self {
+            TimeUnit::Seconds => count.saturating_mul(1000),
+            TimeUnit::Millis => count,
+            TimeUnit::Micros => count.div_euclid(1000),
+            TimeUnit::Nanos => count.div_euclid(1_000_000),
+        })
+    }
+}
+
+macro_rules! field_values {
+    ($($rust:ty => $variant:ident($convert:expr)),* $(,)?) => {
+        $(impl FieldValue for $rust {
+            fn field_type() -> FieldType {
+                FieldType::$variant
+            }
+
+            fn value(&self) -> ValueRef<'_> {
+                let convert: fn(&$rust) -> _ = $convert;
+                ValueRef::$variant(convert(self))
+            }
+        })*
+    };
+}
+
+field_values! {
+    bool => Bool(|x| *x),
+    i8 => Int(|x| i64::from(*x)),
+    i16 => Int(|x| i64::from(*x)),
+    i32 => Int(|x| i64::from(*x)),
+    i64 => Int(|x| *x),
+    u8 => Int(|x| i64::from(*x)),
+    u16 => Int(|x| i64::from(*x)),
+    u32 => Int(|x| i64::from(*x)),
+    f32 => Float(|x| f64::from(*x)),
+    f64 => Float(|x| *x),
+    Duration => Duration(|x| duration_to_millis(*x)),
+    Timestamp => Time(|x| *x),
+    SystemTime => Time(|x| Timestamp::from(*x)),
+    IpAddr => Ip(|x| *x),
+    Ipv4Addr => Ip(|x| IpAddr::V4(*x)),
+    Ipv6Addr => Ip(|x| IpAddr::V6(*x)),
+}
+
+impl FieldValue for str {
+    fn field_type() -> FieldType {
+        FieldType::String
+    }
+
+    fn value(&self) -> ValueRef<'_> {
+        ValueRef::String(self)
+    }
+}
+
+impl FieldValue for String {
+    fn field_type() -> FieldType {
+        FieldType::String
+    }
+
+    fn value(&self) -> ValueRef<'_> {
+        ValueRef::String(self)
+    }
+}
+
+macro_rules! forwarded_field_values {
+    ($($pointer:ty $(where T: $bound:path)?),* $(,)?) => {
+        $(impl<T: FieldValue + ?Sized> FieldValue for $pointer $(where T: $bound)? {
+            fn field_type() -> FieldType {
+                T::field_type()
+            }
+
+            fn is_optional() -> bool {
+                T::is_optional()
+            }
+
+            fn value(&self) -> ValueRef<'_> {
+                (**self).value()
+            }
+
+            const HAS_RANGE: bool = T::HAS_RANGE;
+
+            fn is_in_range(&self) -> bool {
+                (**self).is_in_range()
+            }
+        })*
+    };
+}
+
+forwarded_field_values!(&T, Box<T>, Rc<T>, Arc<T>, Cow<'_, T> where T: ToOwned);
+
+impl<T: FieldValue> FieldValue for Option<T> {
+    fn field_type() -> FieldType {
+        T::field_type()
+    }
+
+    fn is_optional() -> bool {
+        true
+    }
+
+    fn value(&self) -> ValueRef<'_> {
+        self.as_ref().map_or(ValueRef::Null, T::value)
+    }
+
+    const HAS_RANGE: bool = T::HAS_RANGE;
+
+    fn is_in_range(&self) -> bool {
+        self.as_ref().is_none_or(T::is_in_range)
+    }
+}
+
+/// Rules read it as a list.
+impl<T: FieldValue> FieldValue for Vec<T> {
+    fn field_type() -> FieldType {
+        FieldType::List(Box::new(T::field_type()))
+    }
+
+    fn value(&self) -> ValueRef<'_> {
+        ValueRef::Items(self)
+    }
+
+    const HAS_RANGE: bool = T::HAS_RANGE;
+
+    fn is_in_range(&self) -> bool {
+        !T::HAS_RANGE || self.iter().all(T::is_in_range)
+    }
+}
+
+impl<T: FieldValue> Items for Vec<T> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn get(&self, index: usize) -> ValueRef<'_> {
+        self.as_slice().get(index).map_or(ValueRef::Null, T::value)
+    }
+
+    fn item_size(&self) -> usize {
+        size_of::<T>()
+    }
+}
+
+macro_rules! big_integers {
+    ($($int:ty),*) => {
+        $(
+            /// Rules read it as an `int`. An event in which it is beyond `i64::MAX` is rejected.
+            impl FieldValue for $int {
+                fn field_type() -> FieldType {
+                    FieldType::Int
+                }
+
+                fn value(&self) -> ValueRef<'_> {
+                    ValueRef::Int(i64::try_from(*self).unwrap_or(i64::MAX))
+                }
+
+                const HAS_RANGE: bool = true;
+
+                fn is_in_range(&self) -> bool {
+                    i64::try_from(*self).is_ok()
+                }
+            }
+        )*
+    };
+}
+
+big_integers!(u64, usize);
+
+impl EventTime for Timestamp {
+    fn event_time(&self, _unit: TimeUnit) -> Timestamp {
+        *self
+    }
+}
+
+impl EventTime for SystemTime {
+    fn event_time(&self, _unit: TimeUnit) -> Timestamp {
+        Timestamp::from(*self)
+    }
+}
+
+macro_rules! integer_times {
+    ($($int:ty),*) => {
+        $(impl EventTime for $int {
+            fn event_time(&self, unit: TimeUnit) -> Timestamp {
+                unit.timestamp(i64::try_from(*self).unwrap_or(i64::MAX))
+            }
+        })*
+    };
+}
+
+integer_times!(i32, i64, u32, u64);
+
+impl EventTime for f64 {
+    fn event_time(&self, unit: TimeUnit) -> Timestamp {
+        let millis = match unit {
+            TimeUnit::Seconds => self * 1e3,
+            TimeUnit::Millis => *self,
+            TimeUnit::Micros => self / 1e3,
+            TimeUnit::Nanos => self / 1e6,
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "saturates, as documented")]
+        Timestamp::from_millis(millis.floor() as i64)
+    }
+}
+
+/// Functions for the code that `#[derive(Event)]` generates; not for other callers.
+pub mod derived {
+    use super::FieldValue;
+    use super::{EventTime, EventType, Field, FieldType, Fields, TimeUnit, Timestamp, ValueRef};
+    use crate::event::MapValue;
+    use crate::schema::{FieldId, Schema};
+
+    /// Returns the heap size of the first `count` fields of an event in bytes.
+    pub fn heap_size<E: crate::event::Event>(event: &E, count: usize) -> usize {
+        (0..count).map(|field| event.field(FieldId::new(field)).heap_size()).sum()
+    }
+
+    /// Returns the part of `path` after `name` and a dot.
+    pub fn behind<'p>(path: &'p str, name: &str) -> Option<&'p str> {
+        path.strip_prefix(name)?.strip_prefix('.')
+    }
+
+    /// Reads an entry of a map in a nested struct.
+    pub fn nested_entry<'e, T: Fields>(field: Option<&'e T>, path: &str) -> ValueRef<'e> {
+        field.map_or(ValueRef::Null, |field| field.entry(path))
+    }
+
+    /// The heap of a nested struct, in bytes.
+    pub fn nested_heap_size<T: Fields>(field: Option<&T>) -> usize {
+        field.map_or(0, T::entries_heap_size)
+    }
+
+    /// Returns the flat index of the first field out of range in a nested struct that begins at
+    /// `start`.
+    #[inline]
+    pub fn nested_range<T: Fields>(field: Option<&T>, start: usize) -> Option<usize> {
+        Some(start + field?.out_of_range()?)
+    }
+
+    /// True if rules can read the value of a field.
+    #[inline]
+    pub fn is_in_range<T: FieldValue>(field: &T) -> bool {
+        !T::HAS_RANGE || field.is_in_range()
+    }
+
+    /// Adds the field of a map, below `prefix`.
+    pub fn push_map<M: MapValue>(prefix: &str, name: &str, out: &mut Vec<Field>) {
+        let name = format!("{name}{}", EventType::ENTRIES);
+        let (name, ty) = (path_of(prefix, &name), M::value_type());
+        out.push(Field { name, ty, optional: true });
+    }
+
+    /// A number that is a time, or an `Option` of one.
+    pub trait TimeField {
+        /// True if there may be none.
+        const OPTIONAL: bool;
+        /// Returns the time; `None` if there is none.
+        fn time_value(&self, unit: TimeUnit) -> Option<Timestamp>;
+    }
+
+    impl<T: EventTime> TimeField for T {
+        const OPTIONAL: bool = false;
+
+        fn time_value(&self, unit: TimeUnit) -> Option<Timestamp> {
+            Some(self.event_time(unit))
+        }
+    }
+
+    impl<T: EventTime> TimeField for Option<T> {
+        const OPTIONAL: bool = true;
+
+        fn time_value(&self, unit: TimeUnit) -> Option<Timestamp> {
+            self.as_ref().map(|time| time.event_time(unit))
+        }
+    }
+
+    /// A number that may be beyond `i64`, or an `Option` of one.
+    pub trait Saturate {
+        /// True if there may be none.
+        const OPTIONAL: bool;
+        /// Returns the number, at most the largest `int`; `None` if there is none.
+        fn saturated(&self) -> Option<i64>;
+    }
+
+    macro_rules! saturate {
+        ($($int:ty),*) => {
+            $(impl Saturate for $int {
+                const OPTIONAL: bool = false;
+
+                fn saturated(&self) -> Option<i64> {
+                    Some(i64::try_from(*self).unwrap_or(i64::MAX))
+                }
+            })*
+        };
+    }
+
+    saturate!(u64, usize);
+
+    impl<T: Saturate> Saturate for Option<T> {
+        const OPTIONAL: bool = true;
+
+        fn saturated(&self) -> Option<i64> {
+            self.as_ref().and_then(T::saturated)
+        }
+    }
+
+    /// Reads a time that a field has as a number.
+    pub fn time_value<T: TimeField>(field: &T, unit: TimeUnit) -> ValueRef<'static> {
+        field.time_value(unit).map_or(ValueRef::Null, ValueRef::Time)
+    }
+
+    /// Reads a number that may be beyond `int`.
+    pub fn saturated<T: Saturate>(field: &T) -> ValueRef<'static> {
+        field.saturated().map_or(ValueRef::Null, ValueRef::Int)
+    }
+
+    /// Reads a field of a nested struct.
+    pub fn nested<T: Fields>(field: Option<&T>, index: usize) -> ValueRef<'_> {
+        field.map_or(ValueRef::Null, |field| field.field_at(index))
+    }
+
+    /// Adds a field, below `prefix`.
+    pub fn push_field(
+        prefix: &str,
+        name: &str,
+        ty: FieldType,
+        optional: bool,
+        out: &mut Vec<Field>,
+    ) {
+        out.push(Field { name: path_of(prefix, name), ty, optional });
+    }
+
+    fn path_of(prefix: &str, name: &str) -> std::sync::Arc<str> {
+        if prefix.is_empty() { name.into() } else { format!("{prefix}.{name}").into() }
+    }
+
+    /// Adds the fields of a nested struct, below `prefix`.
+    pub fn push_nested<T: Fields>(prefix: &str, name: &str, optional: bool, out: &mut Vec<Field>) {
+        if prefix.is_empty() {
+            T::append_fields(name, optional, out);
+        } else {
+            T::append_fields(&format!("{prefix}.{name}"), optional, out);
+        }
+    }
+
+    /// Makes an event type of its fields.
+    pub fn event_type(name: &str, fields: Vec<Field>, time: Option<usize>) -> EventType {
+        EventType { name: name.into(), fields, time: time.map(FieldId::new), open: false }
+    }
+
+    /// Makes the event type of a struct.
+    pub fn struct_type<T: Fields>(name: &str, time: Option<usize>) -> EventType {
+        let mut fields = Vec::with_capacity(T::COUNT);
+        T::append_fields("", false, &mut fields);
+        event_type(name, fields, time)
+    }
+
+    /// Returns the schema of types with different names.
+    pub fn schema(types: impl IntoIterator<Item = EventType>) -> Option<Schema> {
+        let mut schema = Schema::new();
+        for ty in types {
+            schema.add(ty);
+        }
+        Some(schema)
+    }
+
+    /// True if no two names are equal. Evaluated when the deriving program is compiled.
+    pub const fn distinct(names: &[&str]) -> bool {
+        let mut i = 0;
+        while i < names.len() {
+            let mut j = i + 1;
+            while j < names.len() {
+                if equal(names[i].as_bytes(), names[j].as_bytes()) {
+                    return false;
+                }
+                j += 1;
+            }
+            i += 1;
+        }
+        true
+    }
+
+    const fn equal(a: &[u8], b: &[u8]) -> bool {
+        if a.len() != b.len() {
+            return false;
+        }
+        let mut i = 0;
+        while i < a.len() {
+            if a[i] != b[i] {
+                return false;
+            }
+            i += 1;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_become_times_in_their_unit_and_saturate() {
+        let cases = [
+            (TimeUnit::Seconds.timestamp(2), 2000),
+            (TimeUnit::Millis.timestamp(-2), -2),
+            (TimeUnit::Micros.timestamp(-1), -1),
+            (TimeUnit::Nanos.timestamp(1_999_999), 1),
+            (TimeUnit::Seconds.timestamp(i64::MAX), i64::MAX),
+            (u64::MAX.event_time(TimeUnit::Millis), i64::MAX),
+            (u32::MAX.event_time(TimeUnit::Seconds), 4_294_967_295_000),
+            (1.25_f64.event_time(TimeUnit::Seconds), 1250),
+            (f64::INFINITY.event_time(TimeUnit::Micros), i64::MAX),
+            (f64::NAN.event_time(TimeUnit::Nanos), 0),
+        ];
+        for (i, (time, millis)) in cases.into_iter().enumerate() {
+            assert_eq!(time.as_millis(), millis, "case {i}");
+        }
+    }
+
+    #[test]
+    fn values_are_lent_through_pointers_and_options() {
+        let cases: [(&dyn Fn() -> String, &str); 6] = [
+            (&|| Some(Arc::<str>::from("a")).value().to_string(), "\"a\""),
+            (&|| Cow::Borrowed("b").value().to_string(), "\"b\""),
+            (&|| None::<Box<str>>.value().to_string(), "null"),
+            (&|| Duration::MAX.value().to_string(), &crate::time::format_millis(i64::MAX)),
+            (&|| Ipv4Addr::LOCALHOST.value().to_string(), "127.0.0.1"),
+            (&|| Some(&1.5_f32).value().to_string(), "1.5"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(value(), text);
+        }
+    }
+
+    #[test]
+    fn equal_names_are_found() {
+        assert!(derived::distinct(&["a", "b", "ab"]));
+        assert!(!derived::distinct(&["a", "b", "a"]));
+    }
+}

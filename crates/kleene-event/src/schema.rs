@@ -1,0 +1,285 @@
+//! Event types and their fields.
+//!
+//! A [`Schema`] gives every declared event type a [`TypeId`] and every field of it a [`FieldId`].
+//! Nested records are flattened: a field `addr: { city: string }` is the field `addr.city`, so that
+//! reading a field is one index whatever its depth.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::define_id;
+use crate::util::fnv::Fnv;
+use crate::value::Kind;
+
+/// An event type of a [`Schema`].
+///
+/// An id means something only to the engines of its schema. The ids that a schema gives therefore
+/// carry a mark of the type's declaration, and an engine rejects a [`Record`](crate::event::Record) whose
+/// mark is not that of the type with this position in its own schema. Ids are equal if their positions
+/// are.
+#[derive(Clone, Copy)]
+pub struct TypeId(u32);
+
+impl TypeId {
+    /// The bits of the position. The others are the mark.
+    const POSITION: u32 = (1 << 24) - 1;
+
+    /// The id of the type at position `index`, without a mark: for events that know their schema, as a
+    /// derived type does.
+    ///
+    /// # Panics
+    /// If `index` does not fit in 24 bits.
+    pub fn new(index: usize) -> TypeId {
+        TypeId::marked(index, 0)
+    }
+
+    fn marked(index: usize, mark: u8) -> TypeId {
+        let position = u32::try_from(index).ok().filter(|position| *position <= TypeId::POSITION);
+        let position = position.expect("a schema is limited to 2^24 types");
+        TypeId(u32::from(mark) << 24 | position)
+    }
+
+    /// The position that this id stands for.
+    #[inline(always)]
+    pub fn index(self) -> usize {
+        (self.0 & TypeId::POSITION) as usize
+    }
+
+    /// The mark of the type's declaration; 0 for an id without one.
+    #[inline(always)]
+    pub fn mark(self) -> u8 {
+        self.0.to_be_bytes()[0]
+    }
+}
+
+impl PartialEq for TypeId {
+    #[inline(always)]
+    fn eq(&self, other: &TypeId) -> bool {
+        self.index() == other.index()
+    }
+}
+
+impl Eq for TypeId {}
+
+impl Hash for TypeId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.index().hash(state);
+    }
+}
+
+impl PartialOrd for TypeId {
+    fn partial_cmp(&self, other: &TypeId) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for TypeId {
+    fn cmp(&self, other: &TypeId) -> Ordering {
+        self.index().cmp(&other.index())
+    }
+}
+
+impl fmt::Debug for TypeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TypeId").field(&self.index()).finish()
+    }
+}
+
+define_id! {
+    /// A field of one event type of a [`Schema`].
+    pub FieldId
+}
+
+/// The type that a field is declared with.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum FieldType {
+    /// `bool`
+    Bool,
+    /// `int`
+    Int,
+    /// `float`
+    Float,
+    /// `string`
+    String,
+    /// `time`
+    Time,
+    /// `duration`
+    Duration,
+    /// `ip`
+    Ip,
+    /// `list<...>`
+    List(Box<FieldType>),
+    /// Anything: what a rule feeds to others (`emit as`) where its type is not known before it
+    /// runs. It can't be written in a declaration.
+    Any,
+}
+
+impl FieldType {
+    /// The set that holds just this type.
+    pub fn kind(&self) -> Kind {
+        match self {
+            FieldType::Bool => Kind::BOOL,
+            FieldType::Int => Kind::INT,
+            FieldType::Float => Kind::FLOAT,
+            FieldType::String => Kind::STRING,
+            FieldType::Time => Kind::TIME,
+            FieldType::Duration => Kind::DURATION,
+            FieldType::Ip => Kind::IP,
+            FieldType::List(_) => Kind::LIST,
+            FieldType::Any => Kind::ANY,
+        }
+    }
+}
+
+impl fmt::Display for FieldType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FieldType::List(element) => write!(f, "list<{element}>"),
+            other => other.kind().fmt(f),
+        }
+    }
+}
+
+/// A declared field.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Field {
+    /// The name, dotted where the declaration is nested: `addr.city`.
+    pub name: Arc<str>,
+    /// The declared type.
+    pub ty: FieldType,
+    /// True if it may be missing or null (`?`).
+    pub optional: bool,
+}
+
+impl Field {
+    /// The types that a value of this field can have.
+    pub fn kind(&self) -> Kind {
+        if self.optional { self.ty.kind().or(Kind::NULL) } else { self.ty.kind() }
+    }
+}
+
+/// A declared event type.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EventType {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its fields, by [`FieldId`].
+    pub fields: Vec<Field>,
+    /// The field that holds the event time, if one is declared.
+    pub time: Option<FieldId>,
+    /// True if undeclared fields are allowed (`..`); they are read as dynamic values.
+    pub open: bool,
+}
+
+impl EventType {
+    /// A mark of the declaration, from 1 to 255.
+    fn mark(&self) -> u8 {
+        let mut hash = Fnv::new();
+        hash.write_str(&self.name);
+        for field in &self.fields {
+            hash.write_str(&field.name);
+            hash.write_str(&field.ty.to_string());
+        }
+        u8::try_from(hash.finish() % 255).unwrap_or_default() + 1
+    }
+
+    /// The end of the name of a map: `labels.*` stands for every `labels.env`. The type of the
+    /// field is the type of the entries, which are optional.
+    pub(crate) const ENTRIES: &str = ".*";
+
+    /// The map that has an entry at `path`.
+    pub fn map_of(&self, path: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| {
+            let map = field.name.strip_suffix(EventType::ENTRIES);
+            let entry = map.and_then(|map| path.strip_prefix(map)?.strip_prefix('.'));
+            entry.is_some_and(|entry| !entry.is_empty() && entry != "*")
+        })
+    }
+
+    /// The field of this name (dotted for nested ones).
+    pub fn field_id(&self, name: &str) -> Option<FieldId> {
+        self.fields.iter().position(|field| &*field.name == name).map(FieldId::new)
+    }
+
+    /// The field with this id.
+    pub fn field(&self, id: FieldId) -> &Field {
+        &self.fields[id.index()]
+    }
+}
+
+/// The event types that a rule file declares, or that a Rust type describes.
+#[derive(Clone, Debug, Default)]
+pub struct Schema {
+    types: Vec<EventType>,
+    /// The id of each type.
+    ids: Vec<TypeId>,
+    by_name: HashMap<Arc<str>, TypeId>,
+    /// The fields of each type by name, in order so that those of a nested record are a range.
+    fields: Vec<BTreeMap<Arc<str>, FieldId>>,
+}
+
+impl Schema {
+    /// A schema without types.
+    pub fn new() -> Schema {
+        Schema::default()
+    }
+
+    /// Adds an event type. `None` if its name is taken; the schema is then as it was.
+    pub fn add(&mut self, ty: EventType) -> Option<TypeId> {
+        if self.by_name.contains_key(&ty.name) {
+            return None;
+        }
+        let id = TypeId::marked(self.types.len(), ty.mark());
+        self.ids.push(id);
+        self.by_name.insert(ty.name.clone(), id);
+        let mut fields = BTreeMap::new();
+        for (index, field) in ty.fields.iter().enumerate() {
+            fields.entry(field.name.clone()).or_insert_with(|| FieldId::new(index));
+        }
+        self.fields.push(fields);
+        self.types.push(ty);
+        Some(id)
+    }
+
+    /// The type of this name.
+    pub fn type_id(&self, name: &str) -> Option<TypeId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The type with this id.
+    pub fn ty(&self, id: TypeId) -> &EventType {
+        &self.types[id.index()]
+    }
+
+    /// The field of this name, in logarithmic time ([`EventType::field_id`] looks at each).
+    pub fn field_id(&self, ty: TypeId, name: &str) -> Option<FieldId> {
+        self.fields.get(ty.index())?.get(name).copied()
+    }
+
+    /// True if `path` is a record of the type: some field's name begins with it and a dot.
+    pub fn is_record(&self, ty: TypeId, path: &str) -> bool {
+        let prefix: Arc<str> = format!("{path}.").into();
+        let next = self.fields[ty.index()].range(prefix.clone()..).next();
+        next.is_some_and(|(name, _)| name.starts_with(&*prefix))
+    }
+
+    /// Every type with its id, in the order of declaration.
+    pub fn types(&self) -> impl ExactSizeIterator<Item = (TypeId, &EventType)> {
+        self.ids.iter().copied().zip(&self.types)
+    }
+
+    /// Returns the number of declared types.
+    pub fn len(&self) -> usize {
+        self.types.len()
+    }
+
+    /// True if no type is declared.
+    pub fn is_empty(&self) -> bool {
+        self.types.is_empty()
+    }
+}

@@ -1,0 +1,407 @@
+//! Event time: milliseconds since 1970-01-01T00:00:00Z as an `i64`.
+//!
+//! The library has no clock. A [`Timestamp`] comes with each event; durations inside the crate are
+//! `i64` milliseconds, in the public API they are [`std::time::Duration`].
+
+use std::fmt;
+use std::ops::{Add, AddAssign, Sub, SubAssign};
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+/// A moment in event time, in milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// Before every event: where a watermark starts.
+    pub const MIN: Timestamp = Timestamp(i64::MIN);
+    /// After every event: where `finish` moves time to.
+    pub const MAX: Timestamp = Timestamp(i64::MAX);
+
+    /// The moment `millis` milliseconds after the epoch (before it, where negative).
+    pub const fn from_millis(millis: i64) -> Timestamp {
+        Timestamp(millis)
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// This moment moved by `millis`; stays at the ends of the range instead of overflowing.
+    #[must_use]
+    pub const fn plus_millis(self, millis: i64) -> Timestamp {
+        Timestamp(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds from `earlier` to this moment, saturating.
+    pub const fn millis_since(self, earlier: Timestamp) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A later moment; stays at the end of the range instead of overflowing. Fractions of a millisecond
+/// are cut off.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use kleene::Timestamp;
+///
+/// let at = Timestamp::from_millis(60_000);
+/// let minute = Duration::from_secs(60);
+/// assert_eq!(at + minute, Timestamp::from_millis(120_000));
+/// assert_eq!(at - minute, Timestamp::from_millis(0));
+/// assert_eq!((at + minute) - at, minute);
+/// ```
+impl Add<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    fn add(self, duration: Duration) -> Timestamp {
+        self.plus_millis(duration_to_millis(duration))
+    }
+}
+
+impl AddAssign<Duration> for Timestamp {
+    fn add_assign(&mut self, duration: Duration) {
+        *self = *self + duration;
+    }
+}
+
+/// An earlier moment; stays at the start of the range instead of overflowing. Fractions of a
+/// millisecond are cut off.
+impl Sub<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    fn sub(self, duration: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_sub(duration_to_millis(duration)))
+    }
+}
+
+impl SubAssign<Duration> for Timestamp {
+    fn sub_assign(&mut self, duration: Duration) {
+        *self = *self - duration;
+    }
+}
+
+/// The time that passed since an earlier moment; zero since a later one, as with
+/// [`Instant`](std::time::Instant). [`millis_since`](Timestamp::millis_since) has a sign.
+impl Sub for Timestamp {
+    type Output = Duration;
+
+    fn sub(self, earlier: Timestamp) -> Duration {
+        // The difference of any two moments is less than 2^64 ms.
+        Duration::from_millis(if self > earlier { self.0.abs_diff(earlier.0) } else { 0 })
+    }
+}
+
+/// Writes RFC 3339 in UTC: `2016-09-04T21:15:00Z`, with `.250` where there are milliseconds.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, millis) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
+        let (year, month, day) = civil_from_days(days);
+        let (seconds, millis) = (millis / 1000, millis % 1000);
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        // Results are full of times: digits are put in place without the machinery of `write!`.
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (number, end) in
+            [(month, 7), (day, 10), (hour, 13), (minute, 16), (second, 19), (millis, 23)]
+        {
+            put_digits(&mut text[..end], number);
+        }
+        let length = if millis == 0 {
+            text[19] = b'Z';
+            20
+        } else {
+            24
+        };
+        let start = if (0..=9999).contains(&year) {
+            put_digits(&mut text[..4], year);
+            0
+        } else {
+            write!(f, "{year:+}")?;
+            4
+        };
+        f.write_str(str::from_utf8(&text[start..length]).unwrap_or_default())
+    }
+}
+
+/// Writes the digits of a number that is not negative so that they end where `text` ends.
+fn put_digits(text: &mut [u8], mut number: i64) {
+    for digit in text.iter_mut().rev() {
+        if number == 0 {
+            return;
+        }
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+    }
+}
+
+/// Saturates; fractions of a millisecond are cut off towards the past.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Timestamp {
+        Timestamp(match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => duration_to_millis(after),
+            Err(before) => {
+                let before = before.duration().as_nanos().div_ceil(1_000_000);
+                i64::try_from(before).map_or(i64::MIN, |millis| -millis)
+            }
+        })
+    }
+}
+
+/// Reads RFC 3339, and of ISO 8601 what is common beside it: a space for the `T`, no seconds, no
+/// time of day (midnight), no offset (UTC). What is finer than a millisecond is cut off; the leap
+/// second `:60` is the second after `:59`.
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    fn from_str(text: &str) -> Result<Timestamp, ParseTimestampError> {
+        parse_rfc_3339(text).map(Timestamp).ok_or(ParseTimestampError(()))
+    }
+}
+
+/// A text that is not a moment in RFC 3339.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ParseTimestampError(());
+
+impl fmt::Display for ParseTimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a time in RFC 3339, such as 2016-09-04T21:15:00Z")
+    }
+}
+
+impl std::error::Error for ParseTimestampError {}
+
+fn parse_rfc_3339(text: &str) -> Option<i64> {
+    let mut cursor = Cursor(text.as_bytes());
+    let year_sign = cursor.take(b"+-");
+    let digits = cursor.0.iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits < 4 || digits > 4 && year_sign.is_none() || digits > 9 {
+        return None;
+    }
+    let year = cursor.number(digits)?;
+    let year = if year_sign == Some(b'-') { -year } else { year };
+    cursor.take(b"-")?;
+    let month = cursor.number(2).filter(|month| (1..=12).contains(month))?;
+    cursor.take(b"-")?;
+    let day = cursor.number(2).filter(|day| (1..=days_in_month(year, month)).contains(day))?;
+    let mut millis = i128::from(days_from_civil(year, month, day)) * 86_400_000;
+    if cursor.take(b"Tt ").is_some() {
+        let hour = cursor.number(2).filter(|hour| *hour < 24)?;
+        cursor.take(b":")?;
+        let minute = cursor.number(2).filter(|minute| *minute < 60)?;
+        let mut second = 0;
+        if cursor.take(b":").is_some() {
+            second = cursor.number(2).filter(|second| *second <= 60)?;
+            if cursor.take(b".,").is_some() {
+                millis += i128::from(cursor.fraction()?);
+            }
+        }
+        millis += i128::from((hour * 60 + minute) * 60_000 + second * 1000);
+        let sign = cursor.take(b"Zz+-");
+        if let Some(sign @ (b'+' | b'-')) = sign {
+            let hour = cursor.number(2).filter(|hour| *hour < 24)?;
+            cursor.take(b":");
+            let minute = cursor.number(2).filter(|minute| *minute < 60)?;
+            let offset = i128::from((hour * 60 + minute) * 60_000);
+            millis += if sign == b'+' { -offset } else { offset };
+        }
+    }
+    if cursor.0.is_empty() { i64::try_from(millis).ok() } else { None }
+}
+
+/// The rest of a text that is being read.
+struct Cursor<'a>(&'a [u8]);
+
+impl Cursor<'_> {
+    /// Takes the next byte if it is one of `any_of`.
+    fn take(&mut self, any_of: &[u8]) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        any_of.contains(first).then(|| {
+            self.0 = rest;
+            *first
+        })
+    }
+
+    /// Takes a number of exactly `digits` digits, at most 9.
+    fn number(&mut self, digits: usize) -> Option<i64> {
+        let (number, rest) = self.0.split_at_checked(digits)?;
+        self.0 = rest;
+        number
+            .iter()
+            .try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')))
+    }
+
+    /// Takes the digits after a point; gives milliseconds.
+    fn fraction(&mut self) -> Option<i64> {
+        let digits = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
+        let (fraction, rest) = self.0.split_at(digits);
+        self.0 = rest;
+        let millis = (0..3).map(|i| fraction.get(i).map_or(0, |b| i64::from(b - b'0')));
+        (digits > 0).then(|| millis.fold(0, |sum, digit| sum * 10 + digit))
+    }
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// The inverse of [`civil_from_days`].
+pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let month_index = (month + 9) % 12;
+    let day_of_year = (153 * month_index + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// Days since the epoch to (year, month, day) in the proleptic Gregorian calendar.
+///
+/// The algorithm is Howard Hinnant's `civil_from_days`
+/// (<https://howardhinnant.github.io/date_algorithms.html>).
+pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// Whole milliseconds of `duration`, at most `i64::MAX`.
+pub fn duration_to_millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Writes a number of milliseconds the way that rules spell durations: `1h30m`, `250ms`, `0s`. Only
+/// whole weeks are written as weeks: `2w`, but `10d` and `30d`.
+pub fn format_millis(millis: i64) -> String {
+    const WEEK: i64 = 7 * 86_400_000;
+    if millis != 0 && millis % WEEK == 0 {
+        format!("{}w", millis / WEEK)
+    } else {
+        format_millis_in_days(millis)
+    }
+}
+
+/// Does what [`format_millis`] does, but without weeks.
+pub fn format_millis_in_days(millis: i64) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    if millis < 0 {
+        out.push('-');
+    }
+    let mut rest = millis.unsigned_abs();
+    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)]
+    {
+        if rest >= size {
+            let _ = write!(out, "{}{unit}", rest / size);
+            rest %= size;
+        }
+    }
+    if millis == 0 {
+        out.push_str("0s");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_print_as_rfc_3339() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_473_023_700_000, "2016-09-04T21:15:00Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (951_782_400_250, "2000-02-29T00:00:00.250Z"),
+        ] {
+            assert_eq!(Timestamp::from_millis(millis).to_string(), text);
+        }
+        assert!(!Timestamp::MIN.to_string().is_empty());
+        assert!(!Timestamp::MAX.to_string().is_empty());
+    }
+
+    #[test]
+    fn timestamps_are_read_from_rfc_3339_and_its_common_short_forms() {
+        for (text, millis) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2016-09-04T21:15:00Z", Some(1_473_023_700_000)),
+            ("2016-09-04t23:15:00.0009+02:00", Some(1_473_023_700_000)),
+            ("2016-09-04 17:15-0400", Some(1_473_023_700_000)),
+            ("2000-02-29T00:00:00.25", Some(951_782_400_250)),
+            ("2000-02-29", Some(951_782_400_000)),
+            ("1999-12-31T23:59:60Z", Some(946_684_800_000)),
+            ("-0001-01-01T00:00:00Z", Some(-62_198_755_200_000)),
+            ("1900-02-29", None),
+            ("2016-13-01", None),
+            ("2016-09-04T24:00:00Z", None),
+            ("2016-09-04T", None),
+            ("2016-09-04T21:15:00.Z", None),
+            ("2016-09-04T21:15:00Z ", None),
+            ("2016-09-04T21:15:00+2", None),
+            ("20160904", None),
+            ("+292278995-01-01T00:00:00Z", None),
+            ("\u{661}970-01-01", None),
+            ("", None),
+        ] {
+            assert_eq!(text.parse().ok().map(Timestamp::as_millis), millis, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_timestamps_print_reads_back_as_the_same() {
+        let mut millis = 1_i64;
+        let mut cases = vec![Timestamp::MIN, Timestamp::MAX];
+        for _ in 0..2000 {
+            // A linear congruence: spreads over the whole range, the same in every run.
+            millis = millis.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            cases.push(Timestamp(millis));
+            cases.push(Timestamp(millis >> 20));
+        }
+        for time in cases {
+            assert_eq!(time.to_string().parse(), Ok(time), "{time}");
+        }
+    }
+
+    #[test]
+    fn system_times_become_the_millisecond_that_holds_them() {
+        let at = |nanos: i64| {
+            let span = Duration::from_nanos(nanos.unsigned_abs());
+            let epoch = SystemTime::UNIX_EPOCH;
+            Timestamp::from(if nanos < 0 { epoch - span } else { epoch + span }).as_millis()
+        };
+        for (nanos, millis) in [(0, 0), (1_999_999, 1), (-1, -1), (-1_000_000, -1)] {
+            assert_eq!(at(nanos), millis, "{nanos} ns");
+        }
+    }
+
+    #[test]
+    fn durations_print_as_rules_spell_them() {
+        for (millis, text) in [
+            (0, "0s"),
+            (250, "250ms"),
+            (5_400_000, "1h30m"),
+            (-61_000, "-1m1s"),
+            (86_400_000, "1d"),
+            (7 * 86_400_000, "1w"),
+            (-14 * 86_400_000, "-2w"),
+            (10 * 86_400_000, "10d"),
+            (7 * 86_400_000 + 1, "7d1ms"),
+        ] {
+            assert_eq!(format_millis(millis), text);
+        }
+    }
+}

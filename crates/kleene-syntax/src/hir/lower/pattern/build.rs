@@ -1,0 +1,541 @@
+//! The pattern with its bounds and conditions.
+
+use super::{PlanItem, PlanKind, PlanUntil, SequencePlan, Silence, Written, contiguity};
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::expr::BinaryOp;
+use crate::hir::lower::context::RuleLowerer;
+use crate::hir::lower::expr::{NeverHolds, contradiction};
+use crate::hir::lower::names::{Resolved, Takes};
+use crate::hir::lower::terms::{ExprContext, What};
+use crate::hir::silence::{SilenceRow, UnknownSum};
+use crate::hir::{
+    Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, Quantifier,
+    Sequence, StepId, Test, Without,
+};
+use crate::syntax::ast;
+use crate::syntax::ast::{Dur, Spanned};
+use kleene_event::time::format_millis;
+use kleene_event::value::{Kind, Value};
+
+impl<'a> RuleLowerer<'_, 'a> {
+    pub(super) fn sequence(&mut self, plan: &SequencePlan<'a>, within: Option<i64>) -> Sequence {
+        let mut items = Vec::new();
+        // The `not`s before the item: it comes when their silences are over.
+        let mut row = SilenceRow::START;
+        for (index, item) in plan.items.iter().enumerate() {
+            let mut lowered = self.item(item, index == 0, within);
+            match lowered.kind {
+                ItemKind::Not { .. } if index > 0 => {
+                    let own = lowered.gap.and_then(|gap| gap.max);
+                    match row.add(own) {
+                        Ok(window) => lowered.gap = window,
+                        Err(UnknownSum) => self.two_read_times(item.span),
+                    }
+                }
+                ItemKind::Not { .. } => {}
+                _ if row.passed != Length::ZERO => {
+                    let silence = row.passed;
+                    let nothing = Gap { min: Length::ZERO, max: None };
+                    let Gap { min, max } = lowered.gap.unwrap_or(nothing);
+                    let least = silence.as_millis();
+                    if max.and_then(Length::as_millis).is_some_and(|max| Some(max) < least) {
+                        self.gap_too_short(item, silence);
+                    }
+                    lowered.gap = Some(Gap { min: self.longer(min, silence, item.span), max });
+                    row = SilenceRow::START;
+                }
+                _ => {}
+            }
+            items.push(lowered);
+        }
+        let without = plan.without.as_ref().map(|(step, steps)| Without {
+            step: StepId::new(*step),
+            condition: self.one_of(steps, What::Step(*step)),
+        });
+        Sequence { items, without }
+    }
+
+    /// The longer of two times before an event.
+    fn longer(&mut self, one: Length, other: Length, span: Span) -> Length {
+        match (one, other) {
+            (Length::Millis(one), Length::Millis(other)) => Length::Millis(one.max(other)),
+            (one, other) if one == other || other == Length::ZERO => one,
+            (Length::ZERO, other) => other,
+            (one, _) => {
+                self.two_read_times(span);
+                one
+            }
+        }
+    }
+
+    fn two_read_times(&mut self, span: Span) {
+        let message = "only one of the times before an event can depend on other events";
+        let help = "let the others be fixed, or write two rules";
+        self.error(Code::BadBound, span, message, help);
+    }
+
+    fn gap_too_short(&mut self, item: &PlanItem<'a>, silence: Length) {
+        let span = item.arrow.gap.as_ref().map_or(item.span, |gap| gap.span);
+        let message = format!("this gap ends before the {silence} of the `not` have passed");
+        let help = "the step comes after that time, so that its gap has to be longer";
+        self.error(Code::BadBound, span, message, help);
+    }
+
+    pub(super) fn item(&mut self, item: &PlanItem<'a>, first: bool, within: Option<i64>) -> Item {
+        let from = self.first_step(&item.kind);
+        let mut gap = item.arrow.gap.as_ref().and_then(|gap| self.gap(gap, from, within));
+        let kind = match &item.kind {
+            PlanKind::Step { step, resolved, quant } => {
+                let condition = self.step_condition(resolved, What::Step(*step));
+                let of = (resolved.ty, resolved.names.clone());
+                let until = self.until(quant.until.as_ref(), *step, of);
+                let quantifier = Quantifier { until, ..quant.quantifier.clone() };
+                ItemKind::Step { step: StepId::new(*step), condition, quantifier }
+            }
+            PlanKind::Not { step, steps, duration } => {
+                // A leading `not` whose length an event should give was reported already.
+                let duration = duration.filter(|(time, _)| !first || time.known().is_some());
+                gap = duration.and_then(|(time, _)| {
+                    Some(Gap { min: Length::ZERO, max: Some(self.length(time, *step)?) })
+                });
+                let condition = self.one_of(steps, What::Step(*step));
+                ItemKind::Not { step: StepId::new(*step), condition }
+            }
+            PlanKind::Group { plan, quant, within: own, alias } => {
+                let known = own.and_then(Written::known);
+                if let (Some(own), Some(within)) = (known, within)
+                    && own > within
+                {
+                    let message = format!(
+                        "this group may take {}, its surroundings only {}",
+                        format_millis(own),
+                        format_millis(within)
+                    );
+                    let help = "lower the group's `within`, or leave it out";
+                    self.error(Code::BadBound, item.span, message, help);
+                }
+                let body = self.sequence(plan, known.or(within));
+                let own = own.and_then(|own| self.length_of_group(own, plan, from));
+                let ty = common_type(plan);
+                let last = self.last_step(plan);
+                let of = (ty, last_names(plan));
+                let until = self.until(quant.until.as_ref(), last, of);
+                let quantifier = Quantifier { until, ..quant.quantifier.clone() };
+                let alias = alias.map(StepId::new);
+                ItemKind::Group { body, quantifier, within: own, alias }
+            }
+            PlanKind::Alternatives { branches, count } => {
+                let branches = branches.iter().map(|branch| match branch.silence() {
+                    Some(silence) => self.silence(&silence, from),
+                    None => self.sequence(branch, within),
+                });
+                let branches = branches.collect();
+                ItemKind::Alternatives { branches, count: *count }
+            }
+        };
+        let contiguity =
+            if first { Contiguity::default() } else { contiguity(item.arrow.contiguity) };
+        Item { contiguity, gap, kind }
+    }
+
+    /// A branch that is a silence. What says how long has been captured before the step `from`.
+    fn silence(&mut self, silence: &Silence<'_, 'a>, from: usize) -> Sequence {
+        let step = silence.step;
+        let condition = self.one_of(silence.steps, What::Step(step));
+        let time = self.length(silence.time, from);
+        let gap = time.map(|time| Gap { min: Length::ZERO, max: Some(time) });
+        let kind = ItemKind::Not { step: StepId::new(step), condition };
+        let item = Item { contiguity: Contiguity::Relaxed, gap, kind };
+        Sequence { items: vec![item], without: None }
+    }
+
+    pub(super) fn last_step(&self, plan: &SequencePlan<'a>) -> usize {
+        match plan.items.last().map(|item| &item.kind) {
+            Some(PlanKind::Step { step, .. } | PlanKind::Not { step, .. }) => *step,
+            Some(PlanKind::Group { plan, .. }) => self.last_step(plan),
+            Some(PlanKind::Alternatives { branches, .. }) => {
+                branches.last().map_or(self.steps.len() - 1, |branch| self.last_step(branch))
+            }
+            None => self.steps.len() - 1,
+        }
+    }
+
+    /// The first of the steps that an item has.
+    fn first_step(&self, kind: &PlanKind<'a>) -> usize {
+        match kind {
+            PlanKind::Step { step, .. } | PlanKind::Not { step, .. } => *step,
+            PlanKind::Group { plan, .. } => {
+                plan.items.first().map_or(self.steps.len(), |item| self.first_step(&item.kind))
+            }
+            PlanKind::Alternatives { branches, .. } => {
+                let first = branches.first().and_then(|branch| branch.items.first());
+                first.map_or(self.steps.len(), |item| self.first_step(&item.kind))
+            }
+        }
+    }
+
+    /// The bound of a gap before the step `from`.
+    fn gap(&mut self, gap: &'a ast::Gap, from: usize, within: Option<i64>) -> Option<Gap> {
+        let min = gap.min.as_ref().map_or(Some(Written::Millis(0)), |min| self.written(min));
+        let max = gap.max.as_ref().map(|max| self.written(max));
+        let (min, max) = match (min, max) {
+            (Some(min), None) => (min, None),
+            (Some(min), Some(Some(max))) => (min, Some(max)),
+            _ => return None,
+        };
+        let written = (min, max);
+        let (min, max) = (min.known().unwrap_or(0), max.and_then(Written::known));
+        let diagnostic = if max.is_some_and(|max| max < min) {
+            let message = "this gap ends before it begins".to_owned();
+            Some((message, "the lesser duration comes first: `->[1m..5m]`"))
+        } else if let Some(within) = within
+            && min >= within
+        {
+            let message =
+                format!("this gap is as long as the whole `within {}`", format_millis(within));
+            Some((message, "raise `within`, or shorten the gap"))
+        } else {
+            None
+        };
+        if let Some((message, help)) = diagnostic {
+            self.error(Code::BadBound, gap.span, message, help);
+            return None;
+        }
+        let min = self.length(written.0, from)?;
+        let max = match written.1 {
+            Some(max) => Some(self.length(max, from)?),
+            None => None,
+        };
+        Some(Gap { min, max })
+    }
+
+    /// A length of time where the steps before `from` have been captured.
+    pub(super) fn length(&mut self, written: Written<'a>, from: usize) -> Option<Length> {
+        let path = match written {
+            Written::Millis(millis) => return Some(Length::Millis(millis)),
+            Written::Path(path) => path,
+        };
+        if path.rest.is_empty() {
+            let name = &path.root.node;
+            let message = format!("which event says how long? `{name}` alone is no step's field");
+            let help = format!("name the step: `step.{name}`; a parameter is written `${name}`");
+            self.error(Code::NotAllowedHere, path.span, message, help);
+            return None;
+        }
+        let context = ExprContext { candidate: None, what: What::Length(from), bound: None };
+        let typed = self.path(path, context);
+        if typed.kind.is_never() {
+            return None;
+        }
+        if !typed.kind.is_subset_of(Kind::DURATION.or(Kind::NULL)) {
+            let found = typed.kind.without(Kind::NULL);
+            let message = format!("this is {found}, not a duration");
+            self.error(Code::TypeMismatch, path.span, message, "declare the field as `duration`");
+            return None;
+        }
+        let id = self.lengths.add(format!("{:?}", typed.expr), typed.expr);
+        Some(Length::Read(LengthId::new(id)))
+    }
+
+    /// The `within` of a group, whose steps are those from `from` on. It counts from the group's
+    /// first event, so that a step of its own that says it has to be the first.
+    fn length_of_group(
+        &mut self,
+        written: Written<'a>,
+        plan: &SequencePlan<'a>,
+        from: usize,
+    ) -> Option<Length> {
+        if let Written::Path(path) = written
+            && self.steps[from..=self.last_step(plan)]
+                .iter()
+                .any(|step| *step.name == *path.root.node)
+            && !self.begins_with(plan, &path.root.node)
+        {
+            let name = &path.root.node;
+            let message = format!("`{name}` need not be the first event of its group");
+            let help = "a group's `within` counts from its first event: let that say how long, or a \
+                        step before the group";
+            self.error(Code::AliasNotYetCaptured, path.span, message, help);
+            return None;
+        }
+        self.length(written, from + 1)
+    }
+
+    /// True if the first event of the sequence is always captured as a step of that name.
+    fn begins_with(&self, plan: &SequencePlan<'a>, name: &str) -> bool {
+        let first = plan.items.iter().find(|item| !matches!(item.kind, PlanKind::Not { .. }));
+        match first.map(|item| &item.kind) {
+            Some(PlanKind::Step { step, quant, .. }) => {
+                *self.steps[*step].name == *name && !quant.quantifier.optional
+            }
+            Some(PlanKind::Group { plan, quant, .. }) => {
+                !quant.quantifier.optional && self.begins_with(plan, name)
+            }
+            Some(PlanKind::Alternatives { branches, count }) => {
+                *count == 1 && branches.iter().all(|branch| self.begins_with(branch, name))
+            }
+            Some(PlanKind::Not { .. }) | None => false,
+        }
+    }
+
+    /// A duration that bounds something has to be positive.
+    pub(in crate::hir::lower) fn bound(&mut self, dur: &'a Dur) -> Option<Written<'a>> {
+        let written = self.written(dur)?;
+        if written.known() != Some(0) {
+            return Some(written);
+        }
+        let message = "a bound of no time at all";
+        let help = "the bound is exclusive, so it is at least 1ms";
+        self.error(Code::BadBound, dur.span(), message, help);
+        None
+    }
+
+    /// A duration, which events may say.
+    pub(super) fn written(&mut self, dur: &'a Dur) -> Option<Written<'a>> {
+        match dur {
+            Dur::Path(path) => Some(Written::Path(path)),
+            _ => self.duration(dur).map(Written::Millis),
+        }
+    }
+
+    /// A duration that is known from the start.
+    pub(in crate::hir::lower) fn duration(&mut self, dur: &'a Dur) -> Option<i64> {
+        match dur {
+            Dur::Literal(millis) => Some(millis.node),
+            Dur::Param(name) => {
+                let example = format!("param {}: duration = 10m", name.node);
+                let param = self.find_param(name, &example)?;
+                if let Value::Duration(millis) = param.value
+                    && millis >= 0
+                {
+                    return Some(millis);
+                }
+                let message = if let Value::Duration(_) = param.value {
+                    "a bound on time can't be negative".to_owned()
+                } else {
+                    format!("`${}` is {}, not a duration", name.node, param.kind)
+                };
+                let help = format!("declare it as `param {}: duration = 10m`", name.node);
+                self.error(Code::TypeMismatch, name.span, message, help);
+                None
+            }
+            Dur::Path(path) => {
+                let message = "this duration has to be known from the start";
+                let help = "write it as `10m` or as a parameter, `$name`";
+                self.error(Code::NotAllowedHere, path.span, message, help);
+                None
+            }
+        }
+    }
+
+    pub(super) fn until(
+        &mut self,
+        until: Option<&PlanUntil<'a>>,
+        last: usize,
+        (ty, names): (Option<Takes>, Vec<&'a str>),
+    ) -> Option<ConditionId> {
+        match until? {
+            PlanUntil::Steps(steps) => Some(self.one_of(steps, What::Until(last))),
+            PlanUntil::Condition(condition) => {
+                let Some(ty) = ty else {
+                    let message = "which event is this about?";
+                    self.report(
+                        Diagnostic::error(Code::NotAllowedHere, condition.span, message)
+                            .label("the steps of this group are of several types")
+                            .help("name the type: `until logout[...]`"),
+                    );
+                    return None;
+                };
+                let conditions = vec![(self.source, *condition)];
+                let resolved = Resolved { ty: Some(ty), conditions, names };
+                Some(self.step_condition(&resolved, What::Until(last)))
+            }
+        }
+    }
+
+    /// Returns a condition that is true for an event of one of these steps.
+    fn one_of(&mut self, steps: &[Resolved<'a>], what: What) -> ConditionId {
+        let mut conditions: Vec<ConditionId> =
+            steps.iter().map(|step| self.step_condition(step, what)).collect();
+        conditions.sort_unstable();
+        conditions.dedup();
+        match conditions.as_slice() {
+            [one] => *one,
+            _ => self.add_condition(Condition { ty: None, test: Test::OneOf(conditions) }),
+        }
+    }
+
+    /// Returns a condition that is true for an event of this step.
+    pub(super) fn step_condition(&mut self, step: &Resolved<'a>, what: What) -> ConditionId {
+        let Some(of) = step.ty else {
+            return self.add_condition(Condition { ty: None, test: Test::True });
+        };
+        let mut all: Option<Expr> = None;
+        let mut never: Option<(usize, &'a Spanned<ast::Expr>)> = None;
+        let home = self.source;
+        let errors = self.env.errors;
+        for (source, condition) in &step.conditions {
+            self.source = *source;
+            let context = ExprContext { candidate: Some(of), what, bound: None };
+            let typed = self.condition(condition, context);
+            if typed.kind.is_never() {
+                continue;
+            }
+            let expr = match typed.expr {
+                Expr::Literal(Value::Bool(true)) => continue,
+                Expr::Literal(value) => {
+                    never = Some((*source, condition));
+                    Expr::Literal(value)
+                }
+                expr => expr,
+            };
+            all = Some(match all {
+                None => expr,
+                Some(before) => Expr::Binary(BinaryOp::And, Box::new(before), Box::new(expr)),
+            });
+            let ty = self.types_of(&of).first().copied();
+            if let (Some(all), Some(ty)) = (&all, ty)
+                && contradiction(all, ty, &self.env.schema)
+            {
+                never = Some((*source, condition));
+            }
+        }
+        if let (None, Some(all)) = (never, &all)
+            && self.env.errors == errors
+            && let Some((source, last)) = step.conditions.last()
+        {
+            let context = ExprContext { candidate: Some(of), what, bound: None };
+            self.report_never(all, context, (*source, last.span), &step.conditions);
+        }
+        // If a part was refused, the rest may look impossible for that reason alone.
+        if let Some((source, condition)) = never.filter(|_| self.env.errors == errors) {
+            self.source = source;
+            let is_captured = of.one().is_some()
+                && matches!(what, What::Step(index) if !self.steps[index].negated);
+            let is_fixed = step.conditions.iter().all(|(_, condition)| is_fixed(condition));
+            self.report(if is_captured && is_fixed {
+                let message = "no event fulfils this condition, so the step can never come";
+                Diagnostic::error(Code::ImpossibleStep, condition.span, message)
+                    .help(why_impossible(all.as_ref(), step.conditions.len() > 1))
+            } else {
+                let message = "this condition is always false";
+                Diagnostic::warning(Code::AlwaysFalse, condition.span, message)
+                    .help("no event fulfils it")
+            });
+        }
+        self.source = home;
+        if let Some(ty) = of.one() {
+            self.note_doubts(&step.conditions, ty);
+        }
+        let test = self.with_step_key(all.map_or(Test::True, Test::Expr), step);
+        let id = self.add_condition(Condition { ty: of.one(), test });
+        if !step.conditions.iter().all(|(_, condition)| is_fixed(condition)) {
+            self.note_not_fixed(id);
+        }
+        id
+    }
+}
+
+/// The help for a condition that no event fulfils, which is `all` conditions of a step together.
+fn why_impossible(all: Option<&Expr>, are_several: bool) -> &'static str {
+    match all {
+        Some(Expr::Literal(Value::Null)) => {
+            "it compares with a value that is always null, and null is not true"
+        }
+        Some(Expr::Literal(_)) => {
+            "it does not depend on the event: leave it out, or compare a field"
+        }
+        Some(expr) if compares_null(expr) => {
+            "a part of it compares with a value that is always null, and null is not true"
+        }
+        Some(Expr::Binary(BinaryOp::And, ..)) => {
+            "its parts contradict each other or a `define`; do you mean `or`?"
+        }
+        _ if are_several => "its parts contradict each other or a `define`",
+        _ => "it contradicts itself",
+    }
+}
+
+/// True if a part that has to hold is a comparison with null.
+fn compares_null(expr: &Expr) -> bool {
+    match expr {
+        Expr::Binary(BinaryOp::And, a, b) => compares_null(a) || compares_null(b),
+        Expr::Literal(value) => value.is_null(),
+        Expr::Binary(op, a, b) if *op != BinaryOp::Or => {
+            [a, b].iter().any(|side| matches!(***side, Expr::Literal(Value::Null)))
+        }
+        _ => false,
+    }
+}
+
+impl<'a> RuleLowerer<'_, 'a> {
+    /// Reports a condition that the key, or the order of time, rules out. The times of fields can
+    /// be others than event times (`--time-field`), so that these are warnings.
+    fn report_never(
+        &mut self,
+        expr: &Expr,
+        context: ExprContext,
+        (source, span): (usize, Span),
+        conditions: &[(usize, &'a Spanned<ast::Expr>)],
+    ) {
+        let Some(reason) = self.never_holds(expr, context) else { return };
+        let is_captured = matches!(context.what, What::Step(index) if !self.steps[index].negated);
+        let is_fixed = conditions.iter().all(|(_, condition)| is_fixed(condition));
+        let is_of_key = matches!(reason, NeverHolds::Key(_));
+        let (why, help) = reason.say();
+        let diagnostic = if is_of_key && is_captured && is_fixed {
+            let message = "no event fulfils this condition, so the step can never come";
+            Diagnostic::error(Code::ImpossibleStep, span, message)
+        } else {
+            let message = "this condition is always false";
+            Diagnostic::warning(Code::AlwaysFalse, span, message)
+        };
+        self.env.report(source, diagnostic.label(why).help(help));
+    }
+}
+
+/// The names of the last step of a plan that an event can be.
+fn last_names<'a>(plan: &SequencePlan<'a>) -> Vec<&'a str> {
+    match plan.items.last().map(|item| &item.kind) {
+        Some(PlanKind::Step { resolved, .. }) => resolved.names.clone(),
+        Some(PlanKind::Group { plan, .. }) => last_names(plan),
+        Some(PlanKind::Alternatives { branches, .. }) => {
+            branches.last().map_or_else(Vec::new, last_names)
+        }
+        Some(PlanKind::Not { .. }) | None => Vec::new(),
+    }
+}
+
+/// The type that all steps of a group have.
+fn common_type(plan: &SequencePlan<'_>) -> Option<Takes> {
+    let mut types = plan.items.iter().map(|item| match &item.kind {
+        PlanKind::Step { resolved, .. } => resolved.ty,
+        PlanKind::Not { steps, .. } => {
+            let first = steps.first()?.ty;
+            first.filter(|_| steps.iter().all(|step| step.ty == first))
+        }
+        PlanKind::Group { plan, .. } => common_type(plan),
+        PlanKind::Alternatives { branches, .. } => {
+            let mut types = branches.iter().map(common_type);
+            let first = types.next().flatten()?;
+            types.all(|ty| ty == Some(first)).then_some(first)
+        }
+    });
+    let first = types.next().flatten()?;
+    types.all(|ty| ty == Some(first)).then_some(first)
+}
+
+/// True if a condition is the same whatever parameters and lists say: those are there to be
+/// changed.
+fn is_fixed(expr: &Spanned<ast::Expr>) -> bool {
+    let reads_changeable = match &expr.node {
+        ast::Expr::Param(_) => true,
+        ast::Expr::In { set, .. } => matches!(set.node, ast::Expr::Path(_)),
+        ast::Expr::Binary(op, _, patterns) => {
+            matches!(op.without_not().unwrap_or(*op), BinaryOp::Like | BinaryOp::Matches)
+                && matches!(patterns.node, ast::Expr::Path(_))
+        }
+        _ => false,
+    };
+    !reads_changeable && expr.node.parts().into_iter().all(is_fixed)
+}

@@ -1,0 +1,617 @@
+//! Checks of a pattern as a whole: errors, and warnings about a likely mistake.
+
+use super::loops::PlanExtent;
+use super::{PlanItem, PlanKind, QuantPlan, SequencePlan, Written};
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::lower::context::RuleLowerer;
+use crate::hir::lower::names::Takes;
+use crate::hir::{Contiguity, LoopMode, Quantifier};
+use crate::syntax::ast;
+use kleene_event::time::format_millis;
+
+impl<'a> RuleLowerer<'_, 'a> {
+    /// Reports aliases that are given twice, and aliases that have a meaning already.
+    pub(super) fn check_names(&mut self) {
+        for index in 0..self.steps.len() {
+            let step = &self.steps[index];
+            if !step.explicit {
+                continue;
+            }
+            let (name, site) = (step.name.clone(), step.site);
+            if matches!(&*name, "prev" | "match") {
+                let message = format!("`{name}` has a meaning of its own");
+                self.error(Code::DuplicateName, site.span, message, "give the step another name");
+            }
+            let first = self.steps.chosen(&name).first().filter(|first| **first < index);
+            if let Some(first) = first.map(|first| self.steps[*first].site) {
+                let message = format!("two steps are named `{name}`");
+                let diagnostic = Diagnostic::error(Code::DuplicateName, site.span, message)
+                    .context(first.span, "named here first")
+                    .help("give one of them another name");
+                self.report(diagnostic);
+            }
+        }
+    }
+
+    pub(super) fn check_absences(
+        &mut self,
+        plan: &SequencePlan<'a>,
+        scope: SequenceScope,
+        within: Option<i64>,
+    ) {
+        let top = scope == SequenceScope::Pattern;
+        let items = &plan.items;
+        for (index, item) in items.iter().enumerate() {
+            match &item.kind {
+                PlanKind::Not { step, duration, .. } => {
+                    let name = self.written_not(item.span, *duration);
+                    let name = name.unwrap_or_else(|| self.steps[*step].name.to_string());
+                    let misplaced = Self::silence_beside_not(items, index)
+                        .or_else(|| Self::misplaced_not(items, index, &name, scope));
+                    let diagnostic = misplaced.or_else(|| {
+                        let rest = &items[index + 1..];
+                        if index == 0 {
+                            Self::silence_before(item, &name, *duration, rest)
+                        } else if rest.is_empty() {
+                            Self::unbounded_not(item, &name, *duration, within)
+                        } else {
+                            Self::silence_between(item, &name, *duration, rest, within)
+                        }
+                    });
+                    if let Some(diagnostic) = diagnostic {
+                        self.report(diagnostic);
+                    }
+                }
+                PlanKind::Group { plan, .. } => {
+                    self.check_absences(plan, SequenceScope::Group, within);
+                }
+                PlanKind::Alternatives { branches, .. } => {
+                    self.check_silences(items, index, top, within);
+                    for branch in branches.iter().filter(|branch| branch.silence().is_none()) {
+                        if let [PlanItem { kind: PlanKind::Not { step, .. }, span, .. }] =
+                            branch.items.as_slice()
+                        {
+                            self.absence_without_time(*step, *span);
+                            continue;
+                        }
+                        self.check_absences(branch, SequenceScope::Operand, within);
+                    }
+                }
+                PlanKind::Step { .. } => {}
+            }
+        }
+    }
+
+    /// Reports a `not` with a time of its own beside another one that cannot follow it.
+    fn silence_beside_not(items: &[PlanItem<'_>], index: usize) -> Option<Diagnostic> {
+        let time = |item: &PlanItem<'_>| match &item.kind {
+            PlanKind::Not { duration, .. } => Some(duration.is_some()),
+            _ => None,
+        };
+        let (item, next) = (&items[index], items.get(index + 1)?);
+        let (timed, next_timed) = (time(item)?, time(next)?);
+        // The `not`s of the row up to this one: `next not a -> not b -> not c for 5s`.
+        let mut row = items[..=index].iter().rev().map_while(|item| Some((item, time(item)?)));
+        let refuse = |item: &PlanItem<'_>, message: &str, help: &str| {
+            let diagnostic = Diagnostic::error(Code::MisplacedNot, item.span, message);
+            Some(diagnostic.context(next.span, "the other one").help(help))
+        };
+        if index == 0 && timed {
+            return refuse(
+                item,
+                "before the first step there can be one `not` only",
+                "nothing says when the one is over and the other begins: if neither may come for \
+                 one time, say both in one, `not (b or c) for 5m`; otherwise write two rules, of \
+                 which the one makes an event by `emit as` that the other begins with",
+            );
+        }
+        let is_next = |item: &PlanItem<'_>| item.arrow.contiguity == ast::Contiguity::Next;
+        let clash = row.find(|(item, timed)| {
+            *timed && is_next(next) || next_timed && (is_next(item) || is_next(next))
+        });
+        if let Some((item, _)) = clash {
+            return refuse(
+                item,
+                "a `next not` does not go with a `not` that lasts for a time",
+                "the one is about the very next event, the other about a time: write `-> not` for \
+                 both, or write two rules",
+            );
+        }
+        None
+    }
+
+    /// The step of a `not` as it is written, condition included.
+    pub(super) fn written_not(
+        &self,
+        span: Span,
+        duration: Option<(Written<'a>, Span)>,
+    ) -> Option<String> {
+        let text = &self.env.sources[self.source].text;
+        let end = duration.map_or(span.end, |(_, time)| time.start);
+        let text = text.get(span.start as usize..end as usize)?.trim().strip_prefix("not")?;
+        let text = if duration.is_some() { text.trim_end().strip_suffix("for")? } else { text };
+        let is_short = text.len() < 60 && !text.contains(['\n', '#']);
+        is_short.then(|| text.trim().to_owned())
+    }
+
+    pub(super) fn misplaced_not(
+        items: &[PlanItem<'_>],
+        index: usize,
+        name: &str,
+        scope: SequenceScope,
+    ) -> Option<Diagnostic> {
+        let top = scope == SequenceScope::Pattern;
+        let item = &items[index];
+        let span = item.span;
+        // With its time: without it, the rule would mean something else.
+        let timed = match &item.kind {
+            PlanKind::Not { duration: Some((time, _)), .. } => match time.known() {
+                Some(millis) => format!("{name} for {}", format_millis(millis)),
+                None => format!("{name} for ..."),
+            },
+            _ => name.to_owned(),
+        };
+        let refuse = |message: &str, help: String| {
+            Some(Diagnostic::error(Code::MisplacedNot, span, message).help(help))
+        };
+        let is_next = item.arrow.contiguity == ast::Contiguity::Next;
+        if let Some(gap) = &item.arrow.gap {
+            return Some(
+                Diagnostic::error(Code::BadBound, gap.span, "a gap leads to an event")
+                    .label("but `not` waits for none")
+                    .help(format!("say how long it must not come: `-> not {name} for 5m`")),
+            );
+        }
+        if item.arrow.contiguity == ast::Contiguity::Any {
+            let message = "`any` does not go with `not`";
+            let diagnostic = Diagnostic::error(Code::BadContiguity, span, message);
+            return Some(diagnostic.help(format!("write `-> not {name}`")));
+        }
+        if index == 0 {
+            if top {
+                return None;
+            }
+            if scope == SequenceScope::Operand {
+                return refuse(JOINED_NOT, joined_not(name, &timed));
+            }
+            let message = "a group does not begin with `not`";
+            if items.len() == 1 {
+                return refuse(message, format!("leave the parentheses out: `-> not {timed}`"));
+            }
+            return refuse(message, format!("put it before the group: `-> not {timed} -> (...)`"));
+        }
+        let rest = &items[index + 1..];
+        if rest.is_empty() && scope == SequenceScope::Operand {
+            return refuse(JOINED_NOT, joined_not(name, &timed));
+        }
+        if rest.is_empty() && !top {
+            let message = "a group does not end with `not`";
+            return refuse(message, format!("put it behind the group: `(...) -> not {timed}`"));
+        }
+        if items[index - 1].can_be_empty() {
+            let message = "this `not` may have nothing to follow";
+            let help = "the step before it can be left out: let it be required".to_owned();
+            return refuse(message, help);
+        }
+        let is_timed =
+            |item: &PlanItem<'_>| matches!(&item.kind, PlanKind::Not { duration: Some(_), .. });
+        if let [next] = rest
+            && let PlanKind::Not { .. } = next.kind
+            && top
+            && !is_timed(item)
+            && !is_timed(next)
+        {
+            let message = "only the last `not` of a pattern would count";
+            let help = if is_next {
+                "put the other one between two steps, or write two rules".to_owned()
+            } else {
+                format!("name both in one define: `define bad = ...`, `not bad` for `{name}`")
+            };
+            return refuse(message, help);
+        }
+        if !rest.is_empty() && rest.iter().all(PlanItem::can_be_empty) {
+            let message = "what follows this `not` can be left out";
+            return refuse(message, "let a step behind it be required".to_owned());
+        }
+        None
+    }
+
+    /// Reports a `not ... for` before the first event.
+    fn silence_before(
+        item: &PlanItem<'_>,
+        name: &str,
+        duration: Option<(Written<'_>, Span)>,
+        rest: &[PlanItem<'_>],
+    ) -> Option<Diagnostic> {
+        let Some(next) = rest.first() else {
+            let message = "there is nothing but a `not` here";
+            return Some(
+                Diagnostic::error(Code::MatchesNothing, item.span, message)
+                    .label("a match needs an event to begin with")
+                    .help(format!("say after which event: `a -> not {name} for 10m`")),
+            );
+        };
+        match duration {
+            None => {
+                let message = "a `not` at the start needs a time: how long must it not have come?";
+                Some(
+                    Diagnostic::error(Code::UnboundedNot, item.span, message)
+                        .help(format!("write `not {name} for 10m -> ...`")),
+                )
+            }
+            Some((Written::Millis(0), span)) => {
+                Some(Diagnostic::error(Code::BadBound, span, "no time at all"))
+            }
+            Some((Written::Path(_), span)) => {
+                let message = "no event has come yet from which the length could be read";
+                Some(
+                    Diagnostic::error(Code::BadBound, span, message)
+                        .help("write it as `10m` or as a parameter, `$name`"),
+                )
+            }
+            Some(_) if next.arrow.contiguity != ast::Contiguity::Relaxed => {
+                let message = "this is where the match begins: there is no event before it";
+                let diagnostic = Diagnostic::error(Code::BadContiguity, next.span, message);
+                Some(diagnostic.help("write `->` alone"))
+            }
+            Some(_) => next.arrow.gap.as_ref().map(|gap| {
+                let message = "this is where the match begins: there is no event before it";
+                Diagnostic::error(Code::BadBound, gap.span, message)
+                    .help("say it behind the `not`: `not x for 5m -> ...`")
+            }),
+        }
+    }
+
+    /// Reports a misplaced `for` of a `not` between two steps.
+    fn silence_between(
+        item: &PlanItem<'_>,
+        name: &str,
+        duration: Option<(Written<'_>, Span)>,
+        rest: &[PlanItem<'_>],
+        within: Option<i64>,
+    ) -> Option<Diagnostic> {
+        let (_, span) = duration?;
+        let is_plain_not = |item: &&PlanItem<'_>| {
+            matches!(item.kind, PlanKind::Not { .. })
+                && item.arrow.contiguity != ast::Contiguity::Next
+        };
+        let next = rest.iter().find(|item| !is_plain_not(item));
+        if next.is_some_and(|next| matches!(next.kind, PlanKind::Not { .. }) || next.can_be_empty())
+        {
+            let message = "the step after a `not` with `for` has to come";
+            return Some(
+                Diagnostic::error(Code::MisplacedNot, span, message)
+                    .label("it says when the time is over")
+                    .help("let that step be required, or leave `for` out"),
+            );
+        }
+        Self::bad_silence(item, name, duration, within)
+    }
+
+    pub(super) fn bad_silence(
+        item: &PlanItem<'_>,
+        name: &str,
+        duration: Option<(Written<'_>, Span)>,
+        within: Option<i64>,
+    ) -> Option<Diagnostic> {
+        let (time, span) = duration?;
+        if item.arrow.contiguity == ast::Contiguity::Next {
+            let message = "`next not` speaks of a single event, not of a time";
+            return Some(
+                Diagnostic::error(Code::MisplacedNot, span, message)
+                    .help(format!("write `-> not {name} for ...`, or leave `for` out")),
+            );
+        }
+        let millis = time.known()?;
+        let within = within.filter(|within| millis >= *within)?;
+        let message = format!(
+            "the rule's `within {}` ends before this `for` can pass",
+            format_millis(within)
+        );
+        let diagnostic = Diagnostic::error(Code::BadBound, span, message);
+        Some(diagnostic.help("raise `within`, or leave it out"))
+    }
+
+    pub(super) fn unbounded_not(
+        item: &PlanItem<'_>,
+        name: &str,
+        duration: Option<(Written<'_>, Span)>,
+        within: Option<i64>,
+    ) -> Option<Diagnostic> {
+        let is_next = item.arrow.contiguity == ast::Contiguity::Next;
+        if let Some(diagnostic) = Self::bad_silence(item, name, duration, within) {
+            return Some(diagnostic);
+        }
+        match (duration, within) {
+            (None, None) if !is_next => {
+                let message = "a `not` at the end needs a bound: when is it certain?";
+                Some(
+                    Diagnostic::error(Code::UnboundedNot, item.span, message)
+                        .label("no event says that it never comes")
+                        .help(format!("write `not {name} for 10m`, or give the rule a `within`")),
+                )
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn check_longest(
+        &mut self,
+        plan: &SequencePlan<'a>,
+        level: PlanExtent,
+        within: Option<i64>,
+    ) {
+        for (index, item) in plan.items.iter().enumerate() {
+            let last = level == PlanExtent::Whole && index + 1 == plan.items.len();
+            let (quant, is_step) = match &item.kind {
+                PlanKind::Step { quant, .. } => (quant, true),
+                PlanKind::Group { plan, quant, .. } => {
+                    self.check_longest(plan, PlanExtent::Part, within);
+                    (quant, false)
+                }
+                PlanKind::Alternatives { branches, .. } => {
+                    for branch in branches {
+                        self.check_longest(branch, PlanExtent::Part, within);
+                    }
+                    continue;
+                }
+                PlanKind::Not { .. } => continue,
+            };
+            let (LoopMode::Longest, Some(span)) = (quant.quantifier.mode, quant.span) else {
+                continue;
+            };
+            let endless = quant.until.is_none()
+                && quant.quantifier.inner != Contiguity::Next
+                && quant.quantifier.max.is_none()
+                && within.is_none();
+            if !last {
+                let (message, help) = if level == PlanExtent::Whole {
+                    (
+                        "`longest` is for the last step of a pattern",
+                        "between steps a loop is `greedy` already: leave the word out",
+                    )
+                } else {
+                    (
+                        "`longest` is for a step that ends the pattern itself, not for one in a \
+                         group or an alternative",
+                        "inside of parentheses a loop is `greedy` already: leave the word out, or \
+                         write a rule for each alternative",
+                    )
+                };
+                self.error(Code::LongestNotLast, span, message, help);
+            } else if !is_step {
+                let message = "`longest` is for a single step, not for a group";
+                let help = "leave the word out: the match comes with the last round that is \
+                             needed; with `each`, there is one for each number of rounds";
+                self.error(Code::LongestNotLast, span, message, help);
+            } else if endless {
+                let help = "give the rule a `within`, or the loop an `until` or `next`";
+                self.error(
+                    Code::MissingClause,
+                    span,
+                    "nothing ends this loop, so that it would never be reported",
+                    help,
+                );
+            }
+        }
+    }
+
+    /// Refuses a `within`, of the pattern or of a group, that ends before the gaps and silences in
+    /// it can have passed.
+    pub(super) fn check_times(&mut self, plan: &SequencePlan<'a>, span: Span, within: Option<i64>) {
+        let least = least_time(plan);
+        if let Some(within) = within
+            && least > 0
+            && least >= within
+            // A gap that is too long by itself is refused where it stands.
+            && !plan.items.iter().any(|item| gap_of(item) >= within)
+        {
+            let message = format!(
+                "its gaps and silences take {} at least, and `within {}` ends by then",
+                format_millis(least),
+                format_millis(within)
+            );
+            let help = "raise `within`, or shorten what stands between the steps";
+            self.error(Code::ImpossibleTimes, span, message, help);
+            return;
+        }
+        for item in &plan.items {
+            match &item.kind {
+                PlanKind::Group { plan, within, .. } => {
+                    self.check_times(plan, item.span, within.and_then(Written::known));
+                }
+                PlanKind::Alternatives { branches, .. } => {
+                    for branch in branches {
+                        self.check_times(branch, item.span, None);
+                    }
+                }
+                PlanKind::Step { .. } | PlanKind::Not { .. } => {}
+            }
+        }
+    }
+
+    /// Notes that a partial match can wait for ever, if it can.
+    pub(super) fn note_waits(&mut self, plan: &SequencePlan<'a>, span: Span, within: Option<i64>) {
+        self.traits.bounded_waits = has_bounded_wait(plan);
+        if within.is_none() && may_wait(plan) {
+            // A last `not` with `for` gives up by itself.
+            if let [PlanItem { kind: PlanKind::Step { quant, .. }, .. }, last] =
+                plan.items.as_slice()
+                && let PlanKind::Not { duration: Some(_), .. } = last.kind
+                && !quant.can_repeat()
+            {
+                return;
+            }
+            // Nor does a session wait: its loop takes the events that would break its silence.
+            if let [before, last] = plan.items.as_slice()
+                && let PlanKind::Not { steps, duration: Some(_), .. } = &last.kind
+                && last.arrow.contiguity != ast::Contiguity::Next
+                && steps.iter().all(|step| step.ty.is_some_and(|ty| is_taken_by_loop(before, ty)))
+            {
+                return;
+            }
+            self.traits.waits_forever = Some((self.source, span));
+        }
+    }
+}
+
+/// The part of the pattern that a sequence is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum SequenceScope {
+    /// The sequence is the whole pattern.
+    Pattern,
+    /// The sequence stands in parentheses.
+    Group,
+    /// The sequence is joined with others by `and`, `or` or `of`.
+    Operand,
+}
+
+const JOINED_NOT: &str = "a sequence that is joined with others neither begins nor ends with `not`";
+
+/// Returns the help for `a -> not b for 5m and c`, and for `a and not b -> c`.
+fn joined_not(name: &str, timed: &str) -> String {
+    let timed = if name == timed { format!("{name} for 5m") } else { timed.to_owned() };
+    format!(
+        "`and` and `or` join whole sequences: put what belongs together into parentheses, \
+         `x -> (y and not {timed})`; without a time, `not` stands between two steps, `x -> not {name} -> y`"
+    )
+}
+
+/// True if each event of the type is one more repetition of a greedy loop of single events.
+fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
+    let is_loop = |quant: &QuantPlan<'_>| {
+        let Quantifier { min, max, mode, .. } = &quant.quantifier;
+        *min == 1 && max.is_none() && *mode == LoopMode::Greedy && quant.until.is_none()
+    };
+    match &item.kind {
+        PlanKind::Step { quant, .. } => is_loop(quant) && takes_all(item, ty),
+        PlanKind::Group { plan, quant, within: None, .. } if plan.without.is_none() => {
+            let [only] = plan.items.as_slice() else { return false };
+            let PlanKind::Alternatives { branches, count: 1 } = &only.kind else { return false };
+            is_loop(quant)
+                && branches.iter().all(|branch| {
+                    matches!(branch.items.as_slice(), [PlanItem { kind: PlanKind::Step { quant, .. }, .. }] if !quant.can_repeat())
+                })
+                && branches.iter().any(|branch| takes_all(&branch.items[0], ty))
+        }
+        _ => false,
+    }
+}
+
+/// True if one of the branches is a silence, and what would break it is one of the others.
+fn is_over_by_itself(branches: &[SequencePlan<'_>]) -> bool {
+    let is_taken = |ty: Takes| {
+        branches.iter().any(|branch| match branch.items.as_slice() {
+            [item @ PlanItem { kind: PlanKind::Step { quant, .. }, .. }] => {
+                !quant.can_repeat() && takes_all(item, ty)
+            }
+            _ => false,
+        })
+    };
+    let mut silences = branches.iter().filter_map(SequencePlan::silence);
+    silences.any(|silence| silence.steps.iter().all(|step| step.ty.is_some_and(is_taken)))
+}
+
+/// True if the item is a step that each event of the type fits.
+fn takes_all(item: &PlanItem<'_>, ty: Takes) -> bool {
+    let PlanKind::Step { resolved, .. } = &item.kind else { return false };
+    let fits = matches!(resolved.ty, Some(takes) if takes == Takes::Stream || takes == ty);
+    fits && resolved.conditions.is_empty()
+}
+
+/// The time that passes at least from a plan's first event to its end: gaps and silences before
+/// what has to come. A gap and a silence before the same step run together.
+fn least_time(plan: &SequencePlan<'_>) -> i64 {
+    let (mut sum, mut silence) = (0i64, 0);
+    for (index, item) in plan.items.iter().enumerate() {
+        let inside = match &item.kind {
+            PlanKind::Not { duration, .. } => {
+                let known = duration.and_then(|(time, _)| time.known()).unwrap_or(0);
+                // A leading `not` is about the time before the pattern.
+                silence = silence.max(if index > 0 { known } else { 0 });
+                continue;
+            }
+            _ if item.can_be_empty() => continue,
+            PlanKind::Step { .. } => 0,
+            PlanKind::Group { plan, quant, .. } => {
+                least_time(plan).saturating_mul(i64::from(quant.quantifier.min))
+            }
+            PlanKind::Alternatives { branches, count } => {
+                // The branches run beside each other.
+                let mut times: Vec<i64> = branches.iter().map(least_time_of_branch).collect();
+                times.sort_unstable();
+                let least = times.get(count.saturating_sub(1)).copied().unwrap_or(0);
+                if branches.iter().any(|branch| branch.silence().is_some()) {
+                    // The next item counts from the event before, beside the silence.
+                    silence = least;
+                    continue;
+                }
+                least
+            }
+        };
+        let gap = if index > 0 { gap_of(item) } else { 0 };
+        sum = sum.saturating_add(silence.max(gap)).saturating_add(inside);
+        silence = 0;
+    }
+    sum.saturating_add(silence)
+}
+
+fn least_time_of_branch(branch: &SequencePlan<'_>) -> i64 {
+    match branch.silence() {
+        Some(silence) => silence.time.known().unwrap_or(0),
+        None => least_time(branch),
+    }
+}
+
+/// The time that an item's gap takes at least, as far as it is written as a duration.
+fn gap_of(item: &PlanItem<'_>) -> i64 {
+    match item.arrow.gap.as_ref().and_then(|gap| gap.min.as_ref()) {
+        Some(ast::Dur::Literal(gap)) => gap.node,
+        _ => 0,
+    }
+}
+
+fn has_bounded_gap(item: &PlanItem<'_>) -> bool {
+    item.arrow.gap.as_ref().is_some_and(|gap| gap.max.is_some())
+}
+
+/// True if something but the rule's `within` lets a partial match run out of time.
+fn has_bounded_wait(plan: &SequencePlan<'_>) -> bool {
+    plan.items.iter().any(|item| {
+        has_bounded_gap(item)
+            || match &item.kind {
+                PlanKind::Group { plan, within, .. } => within.is_some() || has_bounded_wait(plan),
+                PlanKind::Alternatives { branches, .. } => branches.iter().any(has_bounded_wait),
+                PlanKind::Step { .. } | PlanKind::Not { .. } => false,
+            }
+    })
+}
+
+/// True if a partial match can wait for an event that need not be the next.
+fn may_wait(plan: &SequencePlan<'_>) -> bool {
+    let waits = |(index, item): (usize, &PlanItem<'_>)| match &item.kind {
+        PlanKind::Step { quant, .. } => {
+            index > 0 && item.arrow.contiguity != ast::Contiguity::Next && !has_bounded_gap(item)
+                || quant.can_repeat() && quant.quantifier.inner != Contiguity::Next
+        }
+        PlanKind::Not { duration, .. } => {
+            duration.is_none() && item.arrow.contiguity != ast::Contiguity::Next
+        }
+        PlanKind::Group { plan, quant, within, .. } => {
+            index > 0 && item.arrow.contiguity != ast::Contiguity::Next && !has_bounded_gap(item)
+                || quant.can_repeat() && quant.quantifier.inner != Contiguity::Next
+                || within.is_none() && may_wait(plan)
+        }
+        PlanKind::Alternatives { branches, count } => {
+            if *count == 1 && is_over_by_itself(branches) {
+                return false;
+            }
+            *count > 1
+                || index > 0 && item.arrow.contiguity != ast::Contiguity::Next
+                || branches.iter().any(may_wait)
+        }
+    };
+    // A leading `not` waits for nothing.
+    let silent = matches!(plan.items.first(), Some(PlanItem { kind: PlanKind::Not { .. }, .. }));
+    plan.items[usize::from(silent)..].iter().enumerate().any(waits)
+}

@@ -1,0 +1,83 @@
+//! `repeat`: a silence at the end that is reported each time that its length has passed once more.
+
+use crate::diagnostic::{Code, Span};
+use crate::hir::lower::context::RuleLowerer;
+use crate::syntax::ast::{Body, Part, Sequence};
+use kleene_event::time::format_millis;
+
+use super::{PlanKind, Planned};
+
+impl<'a> RuleLowerer<'_, 'a> {
+    /// Notes whether the pattern repeats, and reports each `repeat` that is not at its end. The
+    /// pattern is laid out unless something in it was refused.
+    pub(in crate::hir::lower) fn check_repeats(
+        &mut self,
+        body: &'a Body,
+        planned: Option<&Planned<'a>>,
+    ) {
+        let last = match (&body.sequences[..], body.joined_by) {
+            ([only], None) => only.parts.last().map(|(_, part)| part),
+            _ => None,
+        };
+        let own = match last {
+            Some(Part::Not { repeat, .. }) => *repeat,
+            _ => None,
+        };
+        let mut words = Vec::new();
+        find(&body.sequences, &mut words);
+        for word in words.into_iter().filter(|word| own != Some(*word)) {
+            let message = "only the silence at the end of the whole pattern can repeat";
+            let help = "leave `repeat` out here; for steps behind each report, let this rule end here and \
+                 `emit as` an event, which another rule begins with";
+            self.error(Code::BadRepeat, word, message, help);
+        }
+        self.traits.repeats = own.is_some();
+        let last = planned.and_then(|planned| planned.plan.items.last());
+        if let (Some(word), Some(planned)) = (own, planned)
+            && let Some(PlanKind::Not { duration: Some((time, _)), .. }) =
+                last.map(|last| &last.kind)
+            && let Some(millis) = time.known()
+        {
+            if let [.., before, _] = planned.plan.items.as_slice()
+                && matches!(before.kind, PlanKind::Not { .. })
+            {
+                let message = "a silence that follows another `not` cannot be repeated";
+                let help = "put a step between them, or leave `repeat` out";
+                self.error(Code::BadRepeat, word, message, help);
+            }
+            let within = planned.bound.and_then(|(_, within)| within.known());
+            self.check_repeated(word, millis, within);
+        }
+    }
+
+    /// Reports a silence that takes no time, and warns of one that never comes a second time.
+    fn check_repeated(&mut self, word: Span, millis: i64, within: Option<i64>) {
+        let twice = millis.saturating_mul(2);
+        if millis == 0 {
+            let message = "a silence of no length cannot be repeated";
+            let help = "give the silence a length: `for 5m repeat`";
+            self.error(Code::BadRepeat, word, message, help);
+        } else if let Some(within) = within
+            && within > millis
+            && within <= twice
+        {
+            let message = "the silence is never reported a second time";
+            let help = format!(
+                "the second report would come {} after the last event, and `within {}` is over by then",
+                format_millis(twice),
+                format_millis(within)
+            );
+            self.warn(Code::NeverRepeated, word, message, help);
+        }
+    }
+}
+
+/// Adds the places of all `repeat`s of sequences, and of those inside.
+fn find(sequences: &[Sequence], words: &mut Vec<Span>) {
+    for (_, part) in sequences.iter().flat_map(|sequence| &sequence.parts) {
+        match part {
+            Part::Not { repeat, .. } => words.extend(*repeat),
+            Part::Take(take) => find(take.unit.sequences(), words),
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The clauses on reporting: `emit`, `having`, `suppress`, `once` and `limit`.
+
+use std::num::NonZeroU32;
+
+use hashbrown::HashMap;
+
+use super::clauses::Clauses;
+use super::context::RuleLowerer;
+use super::expr::contradiction;
+use super::terms::{ExprContext, Typed, What};
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::{
+    Contiguity, Emit, Expr, Item, ItemKind, Limit, LimitPolicy, LoopMode, Once, Quantifier, Report,
+    Sequence, Skip, SkipStrategy, Suppress,
+};
+use crate::syntax::ast::{self, Clause, Name, Spanned};
+use kleene_event::util::spelling::nearest;
+use kleene_event::value::{Kind, Value};
+
+impl<'a> RuleLowerer<'_, 'a> {
+    pub(super) fn emit(&mut self, emit: &'a ast::Emit, what: What) -> Emit {
+        let context = ExprContext { candidate: None, what, bound: None };
+        let mut fields: Vec<(&'a Name, Typed)> = Vec::new();
+        let mut firsts: HashMap<&str, Span> = HashMap::new();
+        for (name, value) in &emit.fields {
+            let first = *firsts.entry(&name.node).or_insert(name.span);
+            if first != name.span {
+                let message = format!("`{}` is emitted twice", name.node);
+                let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
+                    .context(first, "emitted here first");
+                self.report(diagnostic);
+            }
+            let typed = match value {
+                Some(value) => self.expr(value, context),
+                None => self.bare_name(name),
+            };
+            let types = if what == What::Timeout {
+                &mut self.reporting.outputs.timeout
+            } else {
+                &mut self.reporting.outputs.emit
+            };
+            types.push((name.node.as_str().into(), typed.kind));
+            fields.push((name, typed));
+        }
+        if let Some(name) = &emit.as_type {
+            self.feed(name, &mut fields);
+        }
+        let fields =
+            fields.into_iter().map(|(name, typed)| (name.node.as_str().into(), typed.expr));
+        Emit { fields: fields.collect(), feeds: None }
+    }
+
+    fn bare_name(&mut self, name: &'a Name) -> Typed {
+        let path = ast::Path { root: name.clone(), rest: Vec::new(), span: name.span };
+        self.bare_in_emit(&path)
+    }
+
+    /// A condition on a match. A bare name is an emitted field; all else is as in an emit.
+    pub(super) fn having(
+        &mut self,
+        condition: &'a Spanned<ast::Expr>,
+        emit: Option<&Emit>,
+    ) -> Expr {
+        let fields = emit.iter().flat_map(|emit| &emit.fields);
+        let kinds = self.reporting.outputs.emit.iter().map(|(_, kind)| *kind);
+        self.reporting.emitted = fields
+            .zip(kinds)
+            .map(|((name, expr), kind)| (name.clone(), expr.clone(), kind))
+            .collect();
+        let context = ExprContext { candidate: None, what: What::Emit, bound: None };
+        let errors = self.env.errors;
+        let typed = self.condition(condition, context);
+        self.reporting.emitted.clear();
+        let never = match &typed.expr {
+            Expr::Literal(value) => *value != Value::Bool(true),
+            // No bare field of an event is in it, so the type says nothing.
+            expr => self
+                .stream
+                .types
+                .first()
+                .is_some_and(|ty| contradiction(expr, *ty, &self.env.schema)),
+        };
+        let known = if never { None } else { self.never_holds(&typed.expr, context) };
+        if let Some(reason) = known.filter(|_| self.env.errors == errors) {
+            let (why, help) = reason.say();
+            let message = "this condition is always false";
+            let diagnostic = Diagnostic::warning(Code::AlwaysFalse, condition.span, message);
+            self.report(diagnostic.label(why).help(help));
+        }
+        if never && !typed.kind.is_never() && self.env.errors == errors {
+            let message = "this condition is always false";
+            let help = "no match fulfils it, so that none is reported";
+            self.warn(Code::AlwaysFalse, condition.span, message, help);
+        }
+        typed.expr
+    }
+
+    pub(super) fn suppress(
+        &mut self,
+        dur: &'a ast::Dur,
+        by: &'a [Name],
+        emit: Option<&Emit>,
+    ) -> Option<Suppress> {
+        let duration = if let ast::Dur::Path(path) = dur {
+            let context = ExprContext { candidate: None, what: What::Emit, bound: None };
+            let typed = self.path(path, context);
+            if !self.expect(&typed, Kind::DURATION, "`suppress`") {
+                return None;
+            }
+            typed.expr
+        } else {
+            let millis = self.duration(dur)?;
+            if millis == 0 {
+                let message = "for no time at all nothing is suppressed";
+                let help = "`suppress 1m` reports at most one match a minute";
+                self.error(Code::BadBound, dur.span(), message, help);
+                return None;
+            }
+            Expr::Literal(Value::Duration(millis))
+        };
+        let mut values = Vec::with_capacity(by.len());
+        for (index, name) in by.iter().enumerate() {
+            if let Some(first) = by[..index].iter().find(|other| *other == name) {
+                let message = format!("`{}` is named twice", name.node);
+                let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
+                    .context(first.span, "named here first");
+                self.report(diagnostic);
+            }
+            values.push(self.suppress_by(name, emit)?);
+        }
+        Some(Suppress { duration, by: (!by.is_empty()).then_some(values) })
+    }
+
+    /// Reports `ordered` and `once` beside a silence that repeats: others would wait for it as long
+    /// as it lasts, and nothing of it would follow.
+    pub(super) fn check_ordered_repeat(&mut self, clauses: &Clauses<'a>) {
+        if !self.traits.repeats {
+            return;
+        }
+        if let Some((source, clause)) = clauses.get("skip")
+            && let Clause::Skip(ast::Skip { ordered: true, .. }) = &clause.node
+        {
+            let message = "with `ordered`, matches would wait for a silence that repeats";
+            let help = "leave out `ordered`, or `repeat`";
+            self.env.error(source, Code::BadRepeat, clause.span, message, help);
+        }
+        // With `having`, the first reports can be left out.
+        if let Some((source, clause)) = clauses.get("once")
+            && clauses.get("having").is_none()
+        {
+            let message = "nothing is repeated after the first match (`once`)";
+            let help = "leave out `once`, or `repeat`; to report the second one only, add \
+                        `having match.repetition >= 2`";
+            self.env.error(source, Code::BadRepeat, clause.span, message, help);
+        }
+    }
+
+    /// Reports clauses that contradict `once`, or that say nothing beside it.
+    pub(super) fn check_once(&mut self, clauses: &Clauses<'a>) {
+        let Some((source, clause)) = clauses.get("once") else { return };
+        let Clause::Once(once) = &clause.node else { return };
+        let once = *once;
+        if let Some((_, suppress)) = clauses.get("suppress") {
+            let message = "`suppress` and `once` contradict each other";
+            let mut diagnostic = Diagnostic::error(Code::BadOnce, clause.span, message)
+                .help("leave out `suppress` if nothing is to follow the first match, else `once`");
+            if clauses.get("suppress").is_some_and(|(other, _)| other == source) {
+                diagnostic = diagnostic.context(suppress.span, "this lets matches follow later");
+            }
+            self.env.report(source, diagnostic);
+        }
+        if once == Once::Rule && self.key.is_empty() {
+            let message = "`per rule` says nothing here: the rule has no key";
+            self.env.warn(source, Code::NothingToSay, clause.span, message, "write `once`");
+        }
+        if let Some((source, skip)) = clauses.get("skip")
+            && let Clause::Skip(ast::Skip { ordered: false, .. }) = &skip.node
+            && clauses.get("having").is_none()
+            && !clauses
+                .get("report")
+                .is_some_and(|(_, clause)| clause.node != Clause::Report(ast::Report::All))
+            && self.reporting.reads_matches.is_none()
+        {
+            let message = "`skip` says nothing beside `once`: nothing follows the first match";
+            self.env.warn(source, Code::NothingToSay, skip.span, message, "leave `skip` out");
+        }
+    }
+
+    /// Lowers the clause that chooses among the matches of a set.
+    pub(super) fn report_clause(&mut self, clause: Option<(usize, &'a Spanned<Clause>)>) -> Report {
+        let Some((source, clause)) = clause else { return Report::All };
+        let Clause::Report(report) = &clause.node else { return Report::All };
+        let number = match report {
+            ast::Report::All => return Report::All,
+            ast::Report::Count => return Report::Count,
+            ast::Report::Longest => return Report::Longest,
+            ast::Report::Shortest => return Report::Shortest,
+            ast::Report::First(number) | ast::Report::Last(number) => number,
+        };
+        let most = u32::try_from(number.node).ok().and_then(NonZeroU32::new);
+        let Some(most) = most else {
+            let message = match number.node {
+                0 => "a `report` of no match at all reports nothing",
+                _ => "no set of matches is so large",
+            };
+            let help = "a number from 1 to 4294967295: `report first 1`";
+            self.env.error(source, Code::BadBound, number.span, message, help);
+            return Report::All;
+        };
+        match report {
+            ast::Report::Last(_) => Report::Last(most),
+            _ => Report::First(most),
+        }
+    }
+
+    /// Reports a `report` that chooses among one match: `skip past last` drops all others.
+    pub(super) fn warn_of_one_match(
+        &mut self,
+        clauses: &Clauses<'a>,
+        body: &Sequence,
+        skip: &Skip,
+    ) {
+        let is_one = skip.strategy == SkipStrategy::PastLast && !skip.ordered;
+        if !is_one || ends_at_deadline(body) {
+            return;
+        }
+        let clause = clauses.get("report");
+        let clause = clause.filter(|(_, clause)| clause.node != Clause::Report(ast::Report::All));
+        let place =
+            clause.map(|(source, clause)| (source, clause.span)).or(self.reporting.reads_matches);
+        let Some((source, span)) = place else { return };
+        let message = "with `skip past last` an event completes one match at most";
+        let help = "count and choose among all matches with `skip none`";
+        self.env
+            .report(source, Diagnostic::warning(Code::OneMatchAtMost, span, message).help(help));
+    }
+
+    /// Warns of an `on timeout` where no partial match ever runs out of time, and of a `without`
+    /// where there is no time between two events: both can only be a misunderstanding.
+    pub(super) fn warn_of_one_event(&mut self, clauses: &Clauses<'a>, body: &Sequence) {
+        let mut events = body.items.iter().filter(|item| !item.is_not());
+        let (Some(only), None) = (events.next(), events.next()) else { return };
+        let waits = body.items.iter().any(|item| {
+            item.is_not() && item.contiguity == Contiguity::Next
+                || !(item.is_not() || one_event(item))
+        });
+        if waits || !one_event(only) {
+            return;
+        }
+        let is_silence = body.items.last().is_some_and(Item::is_not);
+        if let Some((source, clause)) = clauses.by_word.get("on timeout").copied() {
+            let message = "nothing times out here, so that `on timeout` says nothing";
+            let help = if is_silence {
+                "a `not` at the end makes a match when its time is over: `emit` says what it reports"
+            } else {
+                "each event is a match at once: `emit` says what it reports"
+            };
+            self.env.warn(source, Code::NothingToSay, clause.span, message, help);
+        }
+        if let (Some(without), false) = (&body.without, is_silence) {
+            let site = self.steps[without.step.index()].site;
+            let message = "a match of this pattern is one event, so that `without` says nothing";
+            let help = "to ask for the time before or after it, use `not x for 10m`";
+            self.env.warn(site.source, Code::NothingToSay, site.span, message, help);
+        }
+    }
+
+    /// Resolves a name behind `suppress ... by`: an emitted field, or a part of the key.
+    fn suppress_by(&mut self, name: &'a Name, emit: Option<&Emit>) -> Option<Expr> {
+        let emitted = || emit.iter().flat_map(|emit| &emit.fields);
+        if let Some((_, expr)) = emitted().find(|(field, _)| **field == *name.node) {
+            return Some(expr.clone());
+        }
+        if let Some(index) = self.key.iter().position(|(key, _)| **key == *name.node) {
+            return Some(Expr::Key(index));
+        }
+        let known = || emitted().map(|(name, _)| &**name).chain(self.key.iter().map(|(k, _)| &**k));
+        let help = match nearest(&name.node, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("emit it: `emit {{ {}: ... }}`", name.node),
+        };
+        let message = format!("the rule emits no `{}`, and its key has none", name.node);
+        self.error(Code::UnknownField, name.span, message, help);
+        None
+    }
+
+    pub(super) fn limit(&mut self, number: &Spanned<u64>, policy: LimitPolicy) -> Option<Limit> {
+        if number.node == 0 {
+            let message = "with a limit of 0 partial matches nothing can begin";
+            let help = "a limit is at least 1: `limit 1000 partials drop oldest`";
+            self.error(Code::BadBound, number.span, message, help);
+            return None;
+        }
+        Some(Limit { partials: usize::try_from(number.node).unwrap_or(usize::MAX), policy })
+    }
+}
+
+/// True if the item is one event, whichever it is.
+fn one_event(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } => *quantifier == Quantifier::ONCE,
+        ItemKind::Alternatives { branches, count: 1 } => {
+            let one = |branch: &Sequence| matches!(&branch.items[..], [item] if one_event(item));
+            branches.iter().all(one)
+        }
+        ItemKind::Not { .. } | ItemKind::Group { .. } | ItemKind::Alternatives { .. } => false,
+    }
+}
+
+/// True if a match can be complete at a deadline: two that begin and end at the same time then
+/// belong to one set, whatever is skipped.
+fn ends_at_deadline(body: &Sequence) -> bool {
+    let Some(last) = body.items.last() else { return false };
+    match &last.kind {
+        ItemKind::Step { quantifier, .. } => quantifier.mode == LoopMode::Longest,
+        ItemKind::Not { .. } => true,
+        ItemKind::Group { body, quantifier, .. } => {
+            quantifier.mode == LoopMode::Longest || ends_at_deadline(body)
+        }
+        ItemKind::Alternatives { branches, .. } => branches
+            .iter()
+            .any(|branch| branch.items.iter().any(Item::is_not) || ends_at_deadline(branch)),
+    }
+}
