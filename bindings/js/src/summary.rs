@@ -1,11 +1,12 @@
 //! The counts of a run, and what could not be taken.
 
 use kleene::RuleSet;
-use kleene_explain::explain::Explanation;
 use kleene::stream::Stats;
+use kleene_explain::explain::Explanation;
 use kleene_input::Origin;
 use kleene_report::counts::Counts;
 use kleene_report::tally::Tally;
+use kleene_report::totals::Totals;
 use serde::Serialize;
 
 use crate::fault::Fault;
@@ -62,35 +63,13 @@ impl Rejects {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    events: u64,
-    matches: u64,
-    timeouts: u64,
-    filtered: u64,
-    suppressed: u64,
-    ended: u64,
-    late: u64,
-    rejected: u64,
-    unknown: u64,
-    unknown_types: Vec<UnknownType>,
-    keyless: u64,
-    derived: u64,
-    divided_by_zero: u64,
-    values_too_large: u64,
-    still_open: u64,
-    buffered: u64,
-    peak_partials: u64,
-    limits_reached: u64,
+    #[serde(flatten)]
+    totals: Totals,
     limit_notes: Vec<String>,
     rules: Vec<RuleSummary>,
     rejects: Vec<Reject>,
     /// Outputs that a page cannot ask for, as there were too many.
     pub outputs_not_kept: u64,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct UnknownType {
-    r#type: String,
-    count: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -112,11 +91,6 @@ pub fn summary(
     (tally, limits): (&Tally, &LimitNotes),
     mut rejects: Rejects,
 ) -> Result<Summary, Fault> {
-    let mut unknown: Vec<UnknownType> = counts
-        .unknown()
-        .map(|(name, count)| UnknownType { r#type: name.to_owned(), count })
-        .collect();
-    unknown.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.r#type.cmp(&b.r#type)));
     let mut of_rules = Vec::new();
     for rule in rules.rules() {
         let explanation = Explanation::new(rule, rules.schema());
@@ -126,24 +100,7 @@ pub fn summary(
     }
     let shown = rejects.take();
     Ok(Summary {
-        events: stats.events + counts.unknown,
-        matches: stats.matches,
-        timeouts: stats.timeouts,
-        filtered: stats.filtered,
-        suppressed: stats.suppressed,
-        ended: stats.ended,
-        late: stats.late,
-        rejected: stats.rejected + counts.rejected,
-        unknown: stats.unknown + counts.unknown,
-        unknown_types: unknown,
-        keyless: stats.keyless,
-        derived: stats.derived,
-        divided_by_zero: stats.divided_by_zero,
-        values_too_large: stats.values_too_large,
-        still_open: stats.partials,
-        buffered: stats.buffered,
-        peak_partials: stats.peak_partials,
-        limits_reached: stats.overflowed,
+        totals: Totals::new(stats, counts),
         limit_notes: limits.texts().to_vec(),
         rules: of_rules,
         rejects: shown,

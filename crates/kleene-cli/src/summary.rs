@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kleene::stream::Stats;
 use kleene_report::counts::{Counts, grouped};
+use kleene_report::totals::Totals;
 
 /// The counts that a brief summary shows even if they are zero.
 const MAIN: [&str; 2] = ["events", "matches"];
@@ -33,7 +34,7 @@ pub(crate) fn summary(
     elapsed: Duration,
     is_brief: bool,
 ) -> String {
-    let events = stats.events + counts.unknown;
+    let totals = Totals::new(stats, counts);
     let seconds = elapsed.as_secs_f64();
     #[expect(
         clippy::cast_precision_loss,
@@ -41,7 +42,7 @@ pub(crate) fn summary(
         clippy::cast_sign_loss,
         reason = "a speed to look at"
     )]
-    let speed = (events as f64 / seconds.max(1e-6)) as u64;
+    let speed = (totals.events as f64 / seconds.max(1e-6)) as u64;
     // Of a short run, seconds with two digits would say nothing.
     let took = if seconds < 0.1 {
         format!("{:.1} ms", seconds * 1000.0)
@@ -54,27 +55,27 @@ pub(crate) fn summary(
         format!("types that are not declared: {}", counts.unknown_types())
     };
     let rows = [
-        ("events", events, format!("{} events/s, {took}", grouped(speed))),
-        ("matches", stats.matches, String::new()),
-        ("timeouts", stats.timeouts, String::new()),
-        ("still open", stats.partials, open.to_owned()),
+        ("events", totals.events, format!("{} events/s, {took}", grouped(speed))),
+        ("matches", totals.matches, String::new()),
+        ("timeouts", totals.timeouts, String::new()),
+        ("still open", totals.still_open, open.to_owned()),
         (
             "not in order yet",
-            stats.buffered,
+            totals.buffered,
             String::from("events that wait for others before them"),
         ),
-        ("filtered by having", stats.filtered, String::new()),
-        ("suppressed", stats.suppressed, String::new()),
-        ("ended by once", stats.ended, String::from("partial matches of keys that are over")),
-        ("fed to other rules", stats.derived, String::new()),
-        ("late", stats.late, String::new()),
-        ("rejected", counts.rejected + stats.rejected, String::new()),
-        ("unknown", counts.unknown + stats.unknown, unknown),
-        ("without key", stats.keyless, String::new()),
-        ("divisions by zero", stats.divided_by_zero, String::new()),
-        ("values too large", stats.values_too_large, String::new()),
-        ("limits reached", stats.overflowed, String::new()),
-        ("peak partial matches", stats.peak_partials, String::new()),
+        ("filtered by having", totals.filtered, String::new()),
+        ("suppressed", totals.suppressed, String::new()),
+        ("ended by once", totals.ended, String::from("partial matches of keys that are over")),
+        ("fed to other rules", totals.derived, String::new()),
+        ("late", totals.late, String::new()),
+        ("rejected", totals.rejected, String::new()),
+        ("unknown", totals.unknown, unknown),
+        ("without key", totals.keyless, String::new()),
+        ("divisions by zero", totals.divided_by_zero, String::new()),
+        ("values too large", totals.values_too_large, String::new()),
+        ("limits reached", totals.limits_reached, String::new()),
+        ("peak partial matches", totals.peak_partials, String::new()),
     ];
     let width = rows.iter().map(|(_, count, _)| shown(*count).len()).max().unwrap_or(1);
     let mut text = String::new();

@@ -3,6 +3,8 @@
 pub use kleene_explain::why::grouped;
 use serde_json::{Value, json};
 
+use crate::totals::UnknownType;
+
 /// The number of types that are reported by name.
 const NAMES: usize = 5;
 /// The number of names that are remembered, however many are in the input.
@@ -51,14 +53,21 @@ impl Counts {
         Counts { rejected, unknown, unknown_types }
     }
 
+    /// The undeclared types, the most frequent first.
+    pub fn by_type(&self) -> Vec<UnknownType> {
+        let types = self.unknown();
+        let mut types: Vec<UnknownType> =
+            types.map(|(name, count)| UnknownType { r#type: name.to_owned(), count }).collect();
+        types.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.r#type.cmp(&b.r#type)));
+        types
+    }
+
     /// The undeclared types that came most often: `delivered 4,856, login 12, ...`.
     pub fn unknown_types(&self) -> String {
-        let mut types: Vec<_> = self.unknown_types.iter().collect();
-        types.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let types = self.by_type();
         let named = types.iter().take(NAMES);
-        let mut text: Vec<String> = named
-            .map(|(name, count)| format!("{} {}", name.escape_debug(), grouped(*count)))
-            .collect();
+        let mut text: Vec<String> =
+            named.map(|ty| format!("{} {}", ty.r#type.escape_debug(), grouped(ty.count))).collect();
         if types.len() > NAMES {
             text.push(String::from("..."));
         }

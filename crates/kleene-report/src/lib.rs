@@ -9,4 +9,5 @@ pub mod output;
 pub mod reasons;
 pub mod tally;
 pub mod test_report;
+pub mod totals;
 pub mod why;
