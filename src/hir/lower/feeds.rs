@@ -346,7 +346,7 @@ fn without(body: &ast::Body) -> impl Iterator<Item = &ast::Step> {
 /// given, and the circles that had to be cut for it.
 ///
 /// This is Kahn's algorithm on a graph of fed types and rules: a type waits for the rules that feed
-/// it, and a rule waits for the fed types that it reads. `petgraph` would bring three crates and
+/// it, and a rule waits for the fed types that it reads. `petgraph` would bring five crates and
 /// save little: its sort does not return the circle, and does not keep the given order.
 fn order<'a>(rules: &[FeedNode<'a>]) -> (Vec<usize>, Vec<Circle<'a>>) {
     let types: BTreeSet<&'a str> = rules.iter().flat_map(|rule| &rule.feeds).copied().collect();
