@@ -101,12 +101,10 @@ impl FieldSet {
                 continue;
             }
             if let Some(access) = access(&attributes, &field.ty, is_time_type, unit, errors) {
-                let name = match &attributes.rename {
-                    Some(name) => name.value(),
-                    None => {
-                        let name = unraw(&ident);
-                        case.map_or_else(|| name.clone(), |case| case.of_field(&name))
-                    }
+                let name = match (&attributes.rename, case) {
+                    (Some(name), _) => name.value(),
+                    (None, Some(case)) => case.of_field(&unraw(&ident)),
+                    (None, None) => unraw(&ident),
                 };
                 set.push(Field { ident, name, ty: field.ty.clone(), access }, errors);
             }
