@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::pattern::PatternError;
 use crate::ruleset::RulesError;
@@ -16,7 +17,7 @@ use kleene_syntax::diagnostic::UnknownCode;
 macro_rules! superset {
     ($($(#[doc = $doc:literal])+ $(#[cfg($cfg:meta)])? $variant:ident($error:ty),)*) => {
         /// Any error of the library, for functions that use several of its parts. `?` converts each
-        /// error. `Display` and `source` are those of the error itself.
+        /// error, also those of `kleene-runner` and `kleene-explain`. `Display` and `source` are those of the error itself.
         ///
         /// ```
         /// use kleene::stream::Ignore;
@@ -40,12 +41,15 @@ macro_rules! superset {
         #[non_exhaustive]
         pub enum Error {
             $($(#[doc = $doc])+ $(#[cfg($cfg)])? $variant($error),)*
+            /// An error of a crate that builds on the library, such as `kleene-runner`.
+            Other(Arc<dyn StdError + Send + Sync>),
         }
 
         impl fmt::Display for Error {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
                     $($(#[cfg($cfg)])? Error::$variant(error) => error.fmt(f),)*
+                    Error::Other(error) => error.fmt(f),
                 }
             }
         }
@@ -54,6 +58,7 @@ macro_rules! superset {
             fn source(&self) -> Option<&(dyn StdError + 'static)> {
                 match self {
                     $($(#[cfg($cfg)])? Error::$variant(error) => error.source(),)*
+                    Error::Other(error) => error.source(),
                 }
             }
         }
@@ -64,6 +69,14 @@ macro_rules! superset {
             }
         })*
     };
+}
+
+impl Error {
+    /// Wraps an error of a crate that builds on the library. Such a crate implements
+    /// `From<ItsError> for kleene::Error` with it.
+    pub fn other(error: impl StdError + Send + Sync + 'static) -> Error {
+        Error::Other(Arc::new(error))
+    }
 }
 
 superset! {

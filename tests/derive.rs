@@ -279,6 +279,64 @@ fn generic_structs_are_events_where_their_fields_allow_it() {
     );
 }
 
+#[derive(Clone, Fields)]
+#[event(rename_all = "UPPERCASE")]
+struct Parts {
+    zip_code: i64,
+}
+
+#[derive(Clone, Event)]
+#[event(rename_all = "camelCase")]
+struct LineAdded {
+    order_id: i64,
+    r#type: i64,
+    #[event(rename = "as_it_is")]
+    renamed: i64,
+    #[event(nested)]
+    ship_to: Parts,
+    added_at: Timestamp,
+}
+
+#[derive(Clone, Event)]
+#[event(rename_all = "SCREAMING-KEBAB-CASE")]
+#[expect(dead_code, reason = "only its declarations are of interest")]
+enum Spelled {
+    LineWasAdded(LineAdded),
+    #[event(rename = "as_it_is")]
+    Renamed(OrderCreated),
+    #[event(rename_all = "PascalCase")]
+    OrderClosed {
+        order_id: i64,
+        at: Timestamp,
+    },
+}
+
+#[test]
+fn rename_all_spells_the_names_of_fields_and_variants() {
+    let line = "{ orderId: int, type: int, as_it_is: int, shipTo.ZIP_CODE: int, @addedAt: time }";
+    assert_eq!(declared::<LineAdded>(), [format!("line_added {line}")]);
+    assert_eq!(
+        declared::<Spelled>(),
+        [
+            &format!("LINE-WAS-ADDED {line}"),
+            "as_it_is { order: string, @at: time }",
+            "ORDER-CLOSED { OrderId: int, @At: time }",
+        ]
+    );
+    let at = Timestamp::from_millis(5);
+    let line = LineAdded {
+        order_id: 7,
+        r#type: 1,
+        renamed: 2,
+        ship_to: Parts { zip_code: 3 },
+        added_at: at,
+    };
+    assert_eq!(
+        reported(&Spelled::LineWasAdded(line)),
+        "LINE-WAS-ADDED at 5: 7 1 2 3 1970-01-01T00:00:00.005Z null"
+    );
+}
+
 mod elsewhere {
     pub(crate) use ::kleene as engine;
 }

@@ -5,6 +5,8 @@ use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Error, LitStr, Path, Result};
 
+use crate::case::Case;
+
 /// Every error of an item, so that all are reported at once.
 #[derive(Default)]
 pub(crate) struct Errors(Option<Error>);
@@ -34,6 +36,7 @@ impl Errors {
 #[derive(Default)]
 pub(crate) struct TypeAttributes {
     pub(crate) rename: Option<LitStr>,
+    pub(crate) rename_all: Option<(Case, Span)>,
     pub(crate) krate: Option<Path>,
 }
 
@@ -43,14 +46,24 @@ impl TypeAttributes {
         for_each(attributes, errors, |meta| {
             if meta.path.is_ident("rename") {
                 set(&mut out.rename, non_empty(meta.value()?.parse()?)?, &meta)
+            } else if meta.path.is_ident("rename_all") {
+                let case: LitStr = meta.value()?.parse()?;
+                set(&mut out.rename_all, (Case::parse(&case)?, case.span()), &meta)
             } else if meta.path.is_ident("crate") {
                 let path: LitStr = meta.value()?.parse()?;
                 set(&mut out.krate, path.parse()?, &meta)
             } else {
-                Err(meta.error("expected `rename = \"...\"` or `crate = \"...\"` here"))
+                Err(meta.error(
+                    "expected `rename = \"...\"`, `rename_all = \"...\"` or `crate = \"...\"` here",
+                ))
             }
         });
         out
+    }
+
+    /// Returns the spelling of what is in the struct, enum or variant.
+    pub(crate) fn case(&self) -> Option<Case> {
+        self.rename_all.map(|(case, _)| case)
     }
 }
 

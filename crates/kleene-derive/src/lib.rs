@@ -2,6 +2,7 @@
 //! for the crate `kleene`, which exports and documents them.
 
 mod attributes;
+mod case;
 mod expand;
 mod model;
 mod portable;
@@ -20,6 +21,11 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// # On the struct
 /// * `#[event(rename = "paid")]`: the name of the event type. On a variant of an enum, too.
+/// * `#[event(rename_all = "camelCase")]`: the spelling of the fields' names, by the names that
+///   `serde` has for spellings: `lowercase`, `UPPERCASE`, `PascalCase`, `camelCase`, `snake_case`,
+///   `SCREAMING_SNAKE_CASE`, `kebab-case`, `SCREAMING-KEBAB-CASE`. On a variant with named fields,
+///   too. On an enum, it is the spelling of the event types: each is then called as its variant.
+///   A `rename` comes first.
 /// * `#[event(crate = "path")]`: where the crate `kleene` is, if not at `::kleene`.
 ///
 /// # On a field
@@ -44,7 +50,7 @@ pub fn derive_event(input: TokenStream) -> TokenStream {
 
 /// Makes a struct a part of events, flattened by `#[event(nested)]`.
 ///
-/// Takes the same `#[event(...)]` on fields as `#[derive(Event)]`, without `time`.
+/// Takes the same `#[event(...)]` on fields as `#[derive(Event)]`, without `time`, and `rename_all`.
 #[proc_macro_derive(Fields, attributes(event))]
 pub fn derive_fields(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

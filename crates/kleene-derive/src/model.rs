@@ -4,6 +4,7 @@ use syn::spanned::Spanned as _;
 use syn::{GenericArgument, Ident, PathArguments, Type};
 
 use crate::attributes::{Errors, FieldAttributes, Unit};
+use crate::case::Case;
 
 /// The named fields of a struct or of a variant.
 pub(crate) struct FieldSet {
@@ -52,11 +53,12 @@ pub(crate) enum Role {
 }
 
 impl FieldSet {
-    /// Reads `fields` of the struct or variant at `owner`.
+    /// Reads `fields` of the struct or variant at `owner`, whose names are spelled in `case`.
     pub(crate) fn parse(
         fields: &syn::Fields,
         owner: &Ident,
         role: Role,
+        case: Option<Case>,
         errors: &mut Errors,
     ) -> FieldSet {
         let mut set = FieldSet { fields: Vec::new(), time: None };
@@ -99,9 +101,10 @@ impl FieldSet {
                 continue;
             }
             if let Some(access) = access(&attributes, &field.ty, is_time_type, unit, errors) {
-                let name = match &attributes.rename {
-                    Some(name) => name.value(),
-                    None => unraw(&ident),
+                let name = match (&attributes.rename, case) {
+                    (Some(name), _) => name.value(),
+                    (None, Some(case)) => case.of_field(&unraw(&ident)),
+                    (None, None) => unraw(&ident),
                 };
                 set.push(Field { ident, name, ty: field.ty.clone(), access }, errors);
             }

@@ -2,6 +2,10 @@
 //!
 //! The library has no clock. A [`Timestamp`] comes with each event; durations inside the crate are
 //! `i64` milliseconds, in the public API they are [`std::time::Duration`].
+//!
+//! The calendar reaches as far as `i64` milliseconds do, to the years -292275055 and 292278994.
+//! `jiff` ends at the years -9999 and 9999, and reads a time in more than twice the time (its line
+//! in `Cargo.toml` has the figures).
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
@@ -119,7 +123,7 @@ impl fmt::Display for Timestamp {
             put_digits(&mut text[..4], year);
             0
         } else {
-            write!(f, "{year:+}")?;
+            write!(f, "{year:+05}")?;
             4
         };
         f.write_str(str::from_utf8(&text[start..length]).unwrap_or_default())
@@ -327,6 +331,8 @@ mod tests {
             (1_473_023_700_000, "2016-09-04T21:15:00Z"),
             (-1, "1969-12-31T23:59:59.999Z"),
             (951_782_400_250, "2000-02-29T00:00:00.250Z"),
+            (-62_198_755_200_000, "-0001-01-01T00:00:00Z"),
+            (253_402_300_800_000, "+10000-01-01T00:00:00Z"),
         ] {
             assert_eq!(Timestamp::from_millis(millis).to_string(), text);
         }
@@ -369,7 +375,8 @@ mod tests {
             // A linear congruence: spreads over the whole range, the same in every run.
             millis = millis.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             cases.push(Timestamp(millis));
-            cases.push(Timestamp(millis >> 20));
+            // The years -2489 to 6429, among them those of fewer than four digits.
+            cases.push(Timestamp(millis >> 16));
         }
         for time in cases {
             assert_eq!(time.to_string().parse(), Ok(time), "{time}");

@@ -1,4 +1,4 @@
-//! Errors between threads.
+//! Errors between threads. `?` converts each of them to [`kleene::Error`], too.
 
 use std::any::Any;
 use std::error::Error;
@@ -129,3 +129,61 @@ impl fmt::Display for Panicked {
 }
 
 impl Error for Panicked {}
+
+impl From<Stopped> for kleene::Error {
+    fn from(error: Stopped) -> kleene::Error {
+        kleene::Error::other(error)
+    }
+}
+
+impl From<Panicked> for kleene::Error {
+    fn from(error: Panicked) -> kleene::Error {
+        kleene::Error::other(error)
+    }
+}
+
+impl From<StartError> for kleene::Error {
+    fn from(error: StartError) -> kleene::Error {
+        match error {
+            StartError::Build(error) => error.into(),
+            StartError::Restore(error) => error.into(),
+            StartError::Thread(_) => kleene::Error::other(error),
+        }
+    }
+}
+
+impl From<ReplaceError> for kleene::Error {
+    fn from(error: ReplaceError) -> kleene::Error {
+        match error {
+            ReplaceError::Stopped => Stopped.into(),
+            ReplaceError::Refused(refused) => refused.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replace(error: ReplaceError) -> Result<(), kleene::Error> {
+        Err(error)?
+    }
+
+    fn start(error: StartError) -> Result<(), kleene::Error> {
+        Err(error)?
+    }
+
+    #[test]
+    fn errors_of_the_runner_become_errors_of_the_library() {
+        let stopped = replace(ReplaceError::Stopped).unwrap_err();
+        assert!(matches!(&stopped, kleene::Error::Other(error) if error.is::<Stopped>()));
+        assert_eq!(stopped.to_string(), Stopped.to_string());
+
+        let build = start(StartError::Restore(RestoreError::Damaged)).unwrap_err();
+        assert!(matches!(build, kleene::Error::Restore(RestoreError::Damaged)), "{build}");
+
+        let thread = start(StartError::Thread(io::Error::other("none left"))).unwrap_err();
+        assert_eq!(thread.to_string(), "cannot start a thread: none left");
+        assert!(thread.source().is_some());
+    }
+}

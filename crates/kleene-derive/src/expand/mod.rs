@@ -19,7 +19,8 @@ pub(crate) fn event(input: &DeriveInput) -> Result<TokenStream> {
     let krate = attributes.krate.clone().unwrap_or_else(|| parse_quote!(::kleene));
     let tokens = match &input.data {
         Data::Struct(data) => {
-            let set = FieldSet::parse(&data.fields, &input.ident, Role::Event, &mut errors);
+            let case = attributes.case();
+            let set = FieldSet::parse(&data.fields, &input.ident, Role::Event, case, &mut errors);
             errors.finish()?;
             struct_event(input, &attributes, &set, &krate)
         }
@@ -30,8 +31,9 @@ pub(crate) fn event(input: &DeriveInput) -> Result<TokenStream> {
             if data.variants.is_empty() {
                 errors.at(input.ident.span(), "an event enum needs at least one variant");
             }
+            let case = attributes.case();
             let variants: Vec<_> =
-                data.variants.iter().filter_map(|v| Variant::parse(v, &mut errors)).collect();
+                data.variants.iter().filter_map(|v| Variant::parse(v, case, &mut errors)).collect();
             check_distinct(&variants, &mut errors);
             errors.finish()?;
             enum_event(input, &variants, &krate)
@@ -57,7 +59,8 @@ pub(crate) fn fields(input: &DeriveInput) -> Result<TokenStream> {
         errors.finish()?;
         return Ok(TokenStream::new());
     };
-    let set = FieldSet::parse(&data.fields, &input.ident, Role::Part, &mut errors);
+    let case = attributes.case();
+    let set = FieldSet::parse(&data.fields, &input.ident, Role::Part, case, &mut errors);
     errors.finish()?;
     let krate = attributes.krate.unwrap_or_else(|| parse_quote!(::kleene));
     Ok(impl_fields(input, &set, &krate))
@@ -155,6 +158,16 @@ mod tests {
                 event,
                 "#[event(rename = \"a\", rename = \"b\")] struct A { at: Timestamp }",
                 &[("given twice", "rename")],
+            ),
+            (
+                event,
+                "#[event(rename_all = \"Camel\")] struct A { at: Timestamp }",
+                &[("unknown spelling: expected one of \"lowercase\"", "\"Camel\"")],
+            ),
+            (
+                event,
+                "enum A { #[event(rename_all = \"camelCase\")] B(B) }",
+                &[("this belongs on the struct", "\"camelCase\"")],
             ),
             (event, "struct A(Timestamp);", &[("`A` must have named fields", "A")]),
             (event, "union A { a: i64 }", &[("a union cannot be an event", "A")]),

@@ -8,12 +8,13 @@ use syn::{DeriveInput, Generics, Ident, Path, Type, parse_quote};
 use super::field_set::{at, binding, bound, optional, pointee, time_of};
 use super::with_bounds;
 use crate::attributes::{Errors, TypeAttributes};
+use crate::case::Case;
 use crate::model::{FieldSet, Role, snake_case, unraw};
 
 /// A variant of an enum of events.
 pub(super) struct Variant<'a> {
     ident: &'a Ident,
-    /// The name given by `#[event(rename = "...")]`.
+    /// The name given by `#[event(rename = "...")]`, or by `rename_all` on the enum.
     name: Option<String>,
     content: Content<'a>,
 }
@@ -26,23 +27,35 @@ enum Content<'a> {
 }
 
 impl<'a> Variant<'a> {
-    pub(super) fn parse(variant: &'a syn::Variant, errors: &mut Errors) -> Option<Variant<'a>> {
+    /// Reads a variant of an enum whose event types are spelled in `case`.
+    pub(super) fn parse(
+        variant: &'a syn::Variant,
+        case: Option<Case>,
+        errors: &mut Errors,
+    ) -> Option<Variant<'a>> {
         let ident = &variant.ident;
         let attributes = TypeAttributes::parse(&variant.attrs, errors);
         if let Some(path) = &attributes.krate {
             errors.at(path.span(), "`crate` belongs on the enum");
         }
-        let name = attributes.rename.map(|name| name.value());
+        let name = match &attributes.rename {
+            Some(name) => Some(name.value()),
+            None => case.map(|case| case.of_variant(&unraw(ident))),
+        };
         let content = match &variant.fields {
             syn::Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
                 let field = &fields.unnamed[0];
                 if let Some(attribute) = field.attrs.iter().find(|a| a.path().is_ident("event")) {
                     errors.at(attribute.span(), "this belongs on the fields of the struct");
                 }
+                if let Some((_, span)) = attributes.rename_all {
+                    errors.at(span, "this belongs on the struct");
+                }
                 Content::Struct(&field.ty)
             }
             fields @ syn::Fields::Named(_) => {
-                Content::Fields(Box::new(FieldSet::parse(fields, ident, Role::Event, errors)))
+                let case = attributes.case();
+                Content::Fields(Box::new(FieldSet::parse(fields, ident, Role::Event, case, errors)))
             }
             _ => {
                 errors.at(

@@ -167,6 +167,12 @@ impl Error for TestError {
     }
 }
 
+impl From<TestError> for kleene::Error {
+    fn from(error: TestError) -> kleene::Error {
+        kleene::Error::other(error)
+    }
+}
+
 /// Runs a test of `rules` and gives the expectations that do not hold, in the order of the text:
 /// the test passes if there are none.
 ///

@@ -45,3 +45,9 @@ impl Error for TraceError {
         }
     }
 }
+
+impl From<TraceError> for kleene::Error {
+    fn from(error: TraceError) -> kleene::Error {
+        kleene::Error::other(error)
+    }
+}

@@ -343,89 +343,76 @@ fn without(body: &ast::Body) -> impl Iterator<Item = &ast::Step> {
     body.without.iter().flat_map(|choice| &choice.steps)
 }
 
-/// The rules in an order in which each comes after those that feed it, otherwise as they are given,
-/// and the circles that had to be cut for it.
-fn order<'a>(nodes: &[FeedNode<'a>]) -> (Vec<usize>, Vec<Circle<'a>>) {
-    // By type, who feeds it; how many of them are to come.
-    let mut feeders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    let mut readers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, node) in nodes.iter().enumerate() {
-        for ty in &node.feeds {
-            feeders.entry(ty).or_default().push(index);
+/// Returns the rules in an order in which each comes after those that feed it, otherwise as they are
+/// given, and the circles that had to be cut for it.
+///
+/// This is Kahn's algorithm on a graph of fed types and rules: a type waits for the rules that feed
+/// it, and a rule waits for the fed types that it reads. `petgraph` would bring five crates and
+/// save little: its sort does not return the circle, and does not keep the given order.
+fn order<'a>(rules: &[FeedNode<'a>]) -> (Vec<usize>, Vec<Circle<'a>>) {
+    let types: BTreeSet<&'a str> = rules.iter().flat_map(|rule| &rule.feeds).copied().collect();
+    let types: Vec<&'a str> = types.into_iter().collect();
+    // The nodes are the types, then the rules.
+    let first_rule = types.len();
+    let mut waits = vec![BTreeSet::new(); first_rule + rules.len()];
+    let mut waiting = vec![BTreeSet::new(); waits.len()];
+    for (rule, node) in (first_rule..).zip(rules) {
+        let number = |ty: &&str| types.binary_search(ty).ok();
+        let feeds = node.feeds.iter().filter_map(number).map(|ty| (rule, ty));
+        let reads = node.reads.iter().filter_map(number).map(|ty| (ty, rule));
+        for (earlier, later) in feeds.chain(reads) {
+            waits[later].insert(earlier);
+            waiting[earlier].insert(later);
         }
     }
-    let mut waits: Vec<BTreeSet<&'a str>> = Vec::with_capacity(nodes.len());
-    for (index, node) in nodes.iter().enumerate() {
-        let reads = node.reads.iter().copied().filter(|ty| feeders.contains_key(ty));
-        waits.push(reads.collect());
-        for ty in &waits[index] {
-            readers.entry(ty).or_default().push(index);
-        }
-    }
-    let mut to_come: BTreeMap<&str, usize> =
-        feeders.iter().map(|(ty, feeders)| (*ty, feeders.len())).collect();
     let mut ready: BTreeSet<usize> =
-        (0..nodes.len()).filter(|index| waits[*index].is_empty()).collect();
-    let mut done = vec![false; nodes.len()];
-    let (mut order, mut circles) = (Vec::with_capacity(nodes.len()), Vec::new());
-    while order.len() < nodes.len() {
-        if let Some(index) = ready.pop_first() {
-            done[index] = true;
-            order.push(index);
-            for ty in &nodes[index].feeds {
-                let Some(to_come) = to_come.get_mut(ty) else { continue };
-                *to_come -= 1;
-                if *to_come == 0 {
-                    for &reader in readers.get(ty).into_iter().flatten() {
-                        if waits[reader].remove(ty) && waits[reader].is_empty() && !done[reader] {
-                            ready.insert(reader);
-                        }
-                    }
+        (0..waits.len()).filter(|node| waits[*node].is_empty()).collect();
+    let (mut order, mut circles) = (Vec::with_capacity(rules.len()), Vec::new());
+    loop {
+        while let Some(node) = ready.pop_first() {
+            order.extend(node.checked_sub(first_rule));
+            for &later in &waiting[node] {
+                if waits[later].remove(&node) && waits[later].is_empty() {
+                    ready.insert(later);
                 }
             }
-            continue;
         }
-        // Each rule that is left waits for another one that is left: going back from one to the
-        // next finds a circle.
-        let Some(start) = done.iter().position(|done| !done) else { break };
-        let mut path: Vec<(usize, &'a str)> = Vec::new();
-        let mut places: Vec<Option<usize>> = vec![None; nodes.len()];
-        let mut at = start;
-        let circle = loop {
-            if let Some(first) = places[at] {
-                break path.split_off(first);
-            }
-            places[at] = Some(path.len());
-            let feeds = |ty: &&'a str| {
-                let feeders = feeders.get(*ty).into_iter().flatten();
-                feeders.copied().find(|feeder| !done[*feeder]).map(|feeder| (feeder, *ty))
-            };
-            let Some((feeder, ty)) = waits[at].iter().find_map(feeds) else {
-                // All records that it waits for are there.
-                waits[at].clear();
-                ready.insert(at);
-                break Vec::new();
-            };
-            path.push((at, ty));
-            at = feeder;
-        };
-        // The path leads from readers to those that feed them, and so against the circle.
-        let mut forth: Circle<'a> = Vec::with_capacity(circle.len());
-        for (position, &(reader, ty)) in circle.iter().enumerate() {
-            let feeder = circle[(position + 1) % circle.len()].0;
-            forth.push((feeder, ty));
-            waits[reader].remove(ty);
-            if waits[reader].is_empty() {
-                ready.insert(reader);
+        let rule = (first_rule..waits.len()).find(|rule| !waits[*rule].is_empty());
+        let circle = rule.map(|rule| circle_before(rule, &waits)).unwrap_or_default();
+        if circle.is_empty() {
+            return (order, circles);
+        }
+        let readers = circle.iter().cycle().skip(1);
+        for ((_, ty), (reader, _)) in circle.iter().zip(readers) {
+            waits[*reader].remove(ty);
+            if waits[*reader].is_empty() {
+                ready.insert(*reader);
             }
         }
-        forth.reverse();
-        if let Some(least) = (0..forth.len()).min_by_key(|position| forth[*position].0) {
-            forth.rotate_left(least);
-            circles.push(forth);
-        }
+        circles.push(circle.iter().map(|(rule, ty)| (rule - first_rule, types[*ty])).collect());
     }
-    (order, circles)
+}
+
+/// Returns a circle that leads to a rule that still waits, with the least rule first: each rule with
+/// the type that it feeds to the next one. Every node that is left waits for another one that is
+/// left, so that the way back from the rule meets itself.
+fn circle_before(rule: usize, waits: &[BTreeSet<usize>]) -> Vec<(usize, usize)> {
+    let (mut path, mut places) = (Vec::new(), BTreeMap::new());
+    let mut reader = rule;
+    loop {
+        if let Some(first) = places.insert(reader, path.len()) {
+            path.drain(..first);
+            break;
+        }
+        let Some(ty) = waits[reader].first() else { break };
+        let Some(feeder) = waits[*ty].first() else { break };
+        path.push((*feeder, *ty));
+        reader = *feeder;
+    }
+    path.reverse();
+    let least = (0..path.len()).min_by_key(|place| path[*place].0);
+    path.rotate_left(least.unwrap_or_default());
+    path
 }
 
 impl<'a> RuleLowerer<'_, 'a> {
