@@ -27,7 +27,7 @@ pub struct RuleCost {
     pub completion: Growth,
     /// The memory of a key.
     pub memory: Growth,
-    /// The number of matches that one event reports.
+    /// The number of matches that one event reports, and of timeouts that one deadline reports.
     pub matches: Growth,
     /// The meaning of n: "the `paid` events of the last 1h".
     pub n: String,
@@ -201,6 +201,9 @@ fn because(of: &Explanation<'_>, cost: &Cost, reason: &Reason) -> String {
         Reason::Starts => {
             String::from("each start has a deadline of its own, which is a pass over the events")
         }
+        Reason::Timeouts => String::from(
+            "`on timeout`: a deadline is a pass over the events, and lists what it ends",
+        ),
         Reason::Sums => {
             String::from("sums differ for most combinations of events, and so do the groups")
         }
@@ -269,6 +272,11 @@ fn compact_costs(of: &Explanation<'_>, mut notes: Vec<String>) -> Vec<String> {
             String::from("one match is made for all that one event completes")
         }
     });
+    if of.program.report_timeouts {
+        notes.push(String::from(
+            "each partial match that runs out of time is listed at that moment",
+        ));
+    }
     notes
 }
 

@@ -67,7 +67,7 @@ pub(crate) struct Cost {
     pub(crate) completion: Growth,
     /// The memory of a key.
     pub(crate) memory: Growth,
-    /// The matches that one event reports.
+    /// The matches that one event reports, and the timeouts that one deadline does.
     pub(crate) matches: Growth,
     pub(crate) form: StateForm,
     pub(crate) reasons: Vec<Reason>,
@@ -109,6 +109,8 @@ pub(crate) enum Reason {
     Collects,
     /// The end of the pattern's own time can complete a match: a deadline for each start.
     Starts,
+    /// Timeouts are reported: a deadline lists the partial matches of groups that it ends.
+    Timeouts,
     /// Sums differ for most combinations of events.
     Sums,
     /// An event can be skipped and captured by the same partial match, and nothing groups them.
@@ -196,8 +198,9 @@ impl Program {
             growth = growth.max(Growth::Logarithmic);
         }
         // The deadline of a start is a pass over the graph: it completes matches, or matches have
-        // waited for it.
+        // waited for it. So is each deadline of which timeouts are reported.
         let facts = [
+            (Reason::Timeouts, self.report_timeouts),
             (Reason::Starts, self.compact.as_ref().is_ok_and(|compact| compact.completes_by_start)),
             (Reason::Ordered, self.waits()),
         ];
@@ -406,8 +409,12 @@ impl Program {
         })
     }
 
-    /// Returns the growth of the number of matches that one event reports.
+    /// Returns the growth of the number of matches that one event reports. Partial matches that
+    /// multiply run out of time together.
     fn matches(&self, form: StateForm) -> Growth {
+        if self.report_timeouts && self.is_explosive {
+            return Growth::Combinations;
+        }
         match (self.report, &self.skip.strategy) {
             (Report::All, SkipStrategy::PastLast) | (Report::Count, _) => Growth::Constant,
             (Report::All, SkipStrategy::ToNext) => Growth::Linear,

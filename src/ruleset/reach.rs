@@ -69,7 +69,7 @@ fn warn_of_cost(
     let diagnostic = listed(rule, program, &cost).or(multiplied);
     if is_named || diagnostic.is_some() || !grows_without_end(rule, program, &cost) {
         reports.retain(|report| !is_of_loop(report, source, span));
-    } else if is_grouped(&cost) {
+    } else if is_grouped(&cost) && !program.report_timeouts {
         for report in reports.iter_mut().filter(|report| is_of_loop(report, source, span)) {
             say_of_matches(&mut report.diagnostic);
         }
@@ -77,7 +77,8 @@ fn warn_of_cost(
     reports.extend(diagnostic.map(|diagnostic| report(layout.pattern, diagnostic, files)));
 }
 
-/// True if the partial matches of a busy key are held together, so that only matches can multiply.
+/// True if the partial matches of a busy key are held together, so that only what is reported can
+/// multiply: matches, and timeouts if there are any.
 fn is_grouped(cost: &Cost) -> bool {
     cost.form != StateForm::Listed && cost.event < Growth::Combinations
 }
