@@ -383,7 +383,6 @@ fn timeouts_that_multiply_cost_little_before_they_are_reported() {
         "match a as x -> any b{1.. any each} -> any b[v < 0]  within 1h",
         "match a as x -> any b -> any b -> any b[v < 0]  within 1h",
         "match a as x -> any b{1.. any each} -> any b[v < 0]  within 1h  skip to next ordered",
-        "match a as x -> any b{1.. any each} -> not a for 30m  within 1h",
     ] {
         let rule = &format!("{rule}  on timeout emit {{ k, step: match.step }}");
         let run = |n: i64| {
@@ -412,9 +411,8 @@ fn timeouts_that_multiply_cost_little_before_they_are_reported() {
         };
         let [(small, _), (large, stats)] = [200, 800].map(ended);
         assert!(large <= 20 * small + 1000, "{rule}: {small}, {large} steps");
-        let deadlines = if rule.contains("30m") { 2 * 16 } else { 16 };
-        let limit = deadlines * most as u64;
-        assert!(stats.timeouts > 16 && stats.timeouts <= limit, "{rule}: {stats:?}");
+        let limit = 16 * most as u64;
+        assert!(stats.timeouts > limit / 2 && stats.timeouts <= limit, "{rule}: {stats:?}");
         assert!(stats.overflowed > 0 && stats.partials == 0, "{rule}: {stats:?}");
     }
 }

@@ -61,9 +61,14 @@ pub(super) fn lines(of: &Explanation<'_>) -> Vec<String> {
         Growth::Constant => String::new(),
         growth => format!(", and {growth}"),
     };
+    let reported = if of.program.report_timeouts {
+        "matches of an event or timeouts of a deadline"
+    } else {
+        "matches of an event"
+    };
     let mut lines = vec![
         format!("time of an event: {event}; of a match: its length{beside}"),
-        format!("memory of a key: {memory}; matches of an event: {matches}"),
+        format!("memory of a key: {memory}; {reported}: {matches}"),
         format!("n: {n}"),
     ];
     lines.extend(groups.map(|groups| format!("groups: {groups}")));
