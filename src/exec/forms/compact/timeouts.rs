@@ -113,16 +113,18 @@ impl<E: Event> Matcher<E> {
             let completed = group.configurations.iter();
             let completed: SmallVec<[Ends; 1]> =
                 completed.filter_map(|one| self.completed_ends(one, at)).collect();
-            // If the pattern's own time is over, all waits are.
-            let waits = group.configurations.iter().filter(|one| one.deadline <= at);
-            let of_over = self.wait(file, group.configurations.iter());
-            let of_open = self.wait(file, waits);
-            // The greatest deadline is none, so there is a time after it.
-            for (wait, ends) in [(of_over, i64::MIN..=at), (of_open, at + 1..=i64::MAX)] {
+            // The greatest deadline is none, so there is a time after this one.
+            for ends in [i64::MIN..=at, at + 1..=i64::MAX] {
                 let (first, last) = (oldest.max(*ends.start()), newest.min(*ends.end()));
                 let are_complete =
                     completed.iter().any(|range| range.contains(&first) && range.contains(&last));
-                if wait.states.is_empty() || first > last || are_complete {
+                if first > last || are_complete {
+                    continue;
+                }
+                // Where the pattern's own time is over, all waits are.
+                let ended = group.configurations.iter();
+                let wait = self.wait(file, ended.filter(|one| one.deadline.min(last) <= at));
+                if wait.states.is_empty() {
                     continue;
                 }
                 let same = all.iter_mut().find(|one| {
