@@ -327,3 +327,18 @@ fn what_was_out_of_time_before_an_edit_does_not_time_out() {
     assert_eq!(timeouts(EngineBuilder::general_strategy), expected);
     assert_eq!(timeouts(|builder| builder), expected);
 }
+
+/// Keys whose outputs of one moment are put in order keep their own events, whether a key has
+/// matches or timeouts.
+#[test]
+fn timeouts_of_a_key_have_its_own_events() {
+    let pattern = "a -> any b{1.. any each} as x -> not c";
+    let rules = parse(pattern, (0, 1, 0, 0), true).expect("it is a rule");
+    let made = [(0, 1), (0, 2), (0, 2), (0, 1), (0, 1), (1, 1)];
+    let events = events(&made.map(|(ty, key)| (ty, 0, key, Some(key))));
+    let of = |with: Configure| reported((&rules, None), with, &events, |_| false);
+    let held = of(|builder| builder);
+    assert_eq!(held, of(EngineBuilder::general_strategy));
+    assert_eq!(of_key(&held, 2, &events).len(), 2);
+    assert!(of_key(&held, 1, &events).iter().any(|(is_match, ..)| *is_match));
+}

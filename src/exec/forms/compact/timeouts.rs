@@ -37,12 +37,12 @@ pub(super) struct TimedOut {
     /// The node of all of them, [`NONE`] if there are none.
     root: u32,
     /// The same by what they waited for.
-    parts: Vec<(Wait, u32)>,
+    parts: Vec<(EndedWait, u32)>,
 }
 
 /// The states in which partial matches waited until the deadline.
 #[derive(Debug)]
-struct Wait {
+struct EndedWait {
     /// The steps that would have advanced them: what a timeout reports of the states.
     awaits: Vec<StepId>,
     states: Vec<StateId>,
@@ -52,7 +52,7 @@ struct Wait {
 
 /// Nodes with the same wait, of which the starts that are over in a range of times run out of time.
 struct Lapsed {
-    wait: Wait,
+    wait: EndedWait,
     ends: Ends,
     /// The partial matches whose starts are over in these ranges are complete.
     completed: SmallVec<[Ends; 1]>,
@@ -149,14 +149,18 @@ impl<E: Event> Matcher<E> {
         &self,
         file: &RegisterFile,
         configurations: impl Iterator<Item = &'c Configuration> + Clone,
-    ) -> Wait {
+    ) -> EndedWait {
         let states: Vec<StateId> = configurations.clone().map(|one| one.state).collect();
         let clocks: Vec<i64> = if self.program.has_operand_sets() {
             configurations.flat_map(|one| file.times(one.registers)).copied().collect()
         } else {
             Vec::new()
         };
-        Wait { awaits: outcome::awaits(&self.program, &states, &clocks).collect(), states, clocks }
+        EndedWait {
+            awaits: outcome::awaits(&self.program, &states, &clocks).collect(),
+            states,
+            clocks,
+        }
     }
 
     /// Reports timeouts in the defined order, as many as are listed of a set.
@@ -173,8 +177,8 @@ impl<E: Event> Matcher<E> {
         }
         let (count, moments): (u64, &[DagEvent]) = (dag.count(root).0, dag.moments());
         // Timeouts belong to no set, but those that are held share a copy of their graph.
-        let number = store.counts.sets;
         store.counts.sets += 1;
+        let number = store.counts.sets;
         let graph = GraphSet { dag: Cow::Borrowed(dag), root, totals: Vec::new(), number };
         let set = if count == 1 { SetRef::Alone } else { SetRef::Graph(&graph) };
         let timeout = self.outcome_of_set(store, OutcomeKind::Timeout, (set, at));
@@ -189,7 +193,7 @@ impl<E: Event> Matcher<E> {
                 defined_order(&one.1.next, &other.1.next)
             };
             let Some((first, part)) = listings.iter().enumerate().min_by(order) else { break };
-            let PartListing { wait: Wait { states, clocks, .. }, next, .. } = part;
+            let PartListing { wait: EndedWait { states, clocks, .. }, next, .. } = part;
             sink(Outcome { states, clocks, ..timeout }.with_path(next, moments));
             listed += 1;
             if !listings[first].advance() {
@@ -202,14 +206,14 @@ impl<E: Event> Matcher<E> {
 
 /// The timeouts with one wait, one by one.
 struct PartListing {
-    wait: Wait,
+    wait: EndedWait,
     listing: ChainListing,
     /// The events of the next one, from the last to the first.
     next: Vec<Packed>,
 }
 
 impl PartListing {
-    fn new(dag: &Dag, root: u32, wait: Wait) -> Option<PartListing> {
+    fn new(dag: &Dag, root: u32, wait: EndedWait) -> Option<PartListing> {
         let listing = ChainListing::new(dag, root, Direction::Forward);
         let mut part = PartListing { wait, listing, next: Vec::new() };
         part.advance().then_some(part)
