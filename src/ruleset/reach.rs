@@ -62,7 +62,7 @@ fn warn_of_cost(
     let cost = program.cost(rule.limit.as_ref());
     let (file, span) = layout.pattern;
     let source = &files[file].0;
-    let multiplied = multiplied(program, &cost);
+    let multiplied = multiplied(rule, program, &cost);
     let is_named = multiplied.is_some();
     // A `limit` says what gives way.
     let multiplied = multiplied.filter(|_| rule.limit.is_none());
@@ -116,9 +116,11 @@ fn listed(rule: &Rule, program: &Program, cost: &Cost) -> Option<Diagnostic> {
 }
 
 /// Returns the warning for a pattern whose partial matches multiply and are listed one by one.
-fn multiplied(program: &Program, cost: &Cost) -> Option<Diagnostic> {
+fn multiplied(rule: &Rule, program: &Program, cost: &Cost) -> Option<Diagnostic> {
     let multiplies = cost.form == StateForm::Listed && cost.event == Growth::Combinations;
-    let reason = program.why_not_compact().filter(|_| multiplies && program.forks())?;
+    // `limit` lists the partial matches of which timeouts are reported, and says which give way.
+    let limit = rule.limit.filter(|_| program.report_timeouts).map(|_| nfa::LIMIT_COUNTS);
+    let reason = program.why_not_compact().or(limit).filter(|_| multiplies && program.forks())?;
     let message = "the partial matches of this pattern multiply, and are listed one by one";
     Some(
         Diagnostic::warning(Code::ListedPartials, Span::default(), message)
