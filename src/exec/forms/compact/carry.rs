@@ -62,6 +62,11 @@ impl<E: Event> Matcher<E> {
         }
         let keeps_waiting = self.program.waits() && migration.keeps_matches();
         let is_over = |root: u32| old.end(groups.dag.oldest(root)) <= now;
+        // A start that ends at this moment is still to be reported.
+        let notices = old.whole_bound().notice == Notice::AtOnce;
+        if notices && groups.all.iter().any(|group| is_over(group.root)) {
+            return None;
+        }
         if groups.waiting != NONE && (!keeps_waiting || is_over(groups.waiting)) {
             return None;
         }
