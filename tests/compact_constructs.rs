@@ -102,11 +102,6 @@ const LISTED: &[(&str, &str, &str)] = &[
         "a `not` at its end is reported again",
     ),
     (
-        "a -> any b{1.. any each} as x -> any c",
-        "skip none  on timeout emit { k }",
-        "`on timeout` reports each",
-    ),
-    (
         "a -> any b{1.. any each} as x -> any c[v > x[1].v]",
         "skip none",
         "reads all captured events",

@@ -24,6 +24,7 @@ mod sets;
 mod steps;
 mod strategies;
 mod suite;
+mod timeouts;
 mod truth;
 mod why;
 mod workloads;

@@ -129,9 +129,8 @@ fn says_what_its_pattern_says(pattern: &Built, events: &[Record]) -> Result<(), 
     Ok(())
 }
 
-/// Returns the pattern without what the compact form never has: timeouts.
+/// Returns the pattern with this skip strategy. Random patterns report timeouts.
 pub(crate) fn compactable(mut pattern: Built, skip: Skip) -> Built {
-    pattern.0.report_timeouts = false;
     pattern.0.skip = skip;
     pattern
 }

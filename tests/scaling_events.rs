@@ -373,3 +373,46 @@ fn sums_of_a_loop_are_kept_in_order() {
         costs_in_proportion(rule, 1500, |n| run(n).memory_usage() as u64);
     }
 }
+
+/// Partial matches that multiply are listed when their time is over, and cost little until then.
+#[test]
+fn timeouts_that_multiply_cost_little_before_they_are_reported() {
+    let most = 1000;
+    for rule in [
+        "match a as x -> any b{1.. any each} -> any b[v < 0]  within 1h  skip none",
+        "match a as x -> any b{1.. any each} -> any b[v < 0]  within 1h",
+        "match a as x -> any b -> any b -> any b[v < 0]  within 1h",
+        "match a as x -> any b{1.. any each} -> any b[v < 0]  within 1h  skip to next ordered",
+    ] {
+        let rule = &format!("{rule}  on timeout emit {{ k, step: match.step }}");
+        let run = |n: i64| {
+            let mut engine = builder(rule).limit_matches_per_set(most).build().expect("it fits");
+            for at in 0..n {
+                let is_start = at % 50 == 0;
+                engine
+                    .push(&event(usize::from(!is_start), at, 1, at), &mut Ignore)
+                    .expect("it fits");
+            }
+            assert_eq!((engine.stats().overflowed, engine.stats().timeouts), (0, 0), "{rule}");
+            engine
+        };
+        // There are about 2^n partial matches, or n^2.
+        assert!(run(200).stats().partials > 10_000, "{rule}");
+        costs_in_proportion(rule, 200, |n| run(n).steps());
+        costs_in_proportion(rule, 200, |n| run(n).memory_usage() as u64);
+        // Each start has a deadline of its own, and each deadline is a pass over the graph.
+        let ended = |n: i64| {
+            let mut engine = run(n);
+            let before = engine.steps();
+            engine
+                .advance(Timestamp::from_millis(100_000_000), &mut Ignore)
+                .expect("no limit fails");
+            (engine.steps() - before, engine.stats())
+        };
+        let [(small, _), (large, stats)] = [200, 800].map(ended);
+        assert!(large <= 20 * small + 1000, "{rule}: {small}, {large} steps");
+        let limit = 16 * most as u64;
+        assert!(stats.timeouts > limit / 2 && stats.timeouts <= limit, "{rule}: {stats:?}");
+        assert!(stats.overflowed > 0 && stats.partials == 0, "{rule}: {stats:?}");
+    }
+}

@@ -73,8 +73,19 @@ fn the_planner_picks_by_the_shape_of_the_pattern() {
         ("match a{1.. any each} -> b within 1m skip to next", Strategy::Compact),
         ("match a -> b within 1m skip none report count", Strategy::Compact),
         ("match a{3} within 1m skip none report count", window(3)),
-        // What is reported at a deadline, or reads all that was captured, is listed.
-        ("match a -> any b within 1m skip none on timeout emit { k }", Strategy::General),
+        ("match a -> any b -> c within 1m on timeout emit { k }", Strategy::Compact),
+        ("match a{1.. any each} -> b within 1m skip none on timeout emit { k }", Strategy::Compact),
+        (
+            "match a -> any b -> not c within 1m skip past last ordered on timeout emit { k }",
+            Strategy::Compact,
+        ),
+        // A deadline is a pass over the graph: what does not multiply is listed.
+        ("match a -> any b within 1m skip past last on timeout emit { k }", Strategy::General),
+        (
+            "match a -> b within 1m skip none report count on timeout emit { k }",
+            Strategy::Deterministic,
+        ),
+        // What reads all that was captured is listed.
         ("match a{1.. any each} as x -> b[x[1].v == v] skip none", Strategy::General),
         ("match a{2..4} within 1m", Strategy::Deterministic),
         ("match a -> b -> not c within 1m", Strategy::Deterministic),

@@ -64,14 +64,14 @@ fn warn_of_cost(
     let cost = program.cost(rule.limit.as_ref());
     let (file, span) = layout.pattern;
     let source = &files[file].0;
-    let multiplied = multiplied(program, &cost);
+    let multiplied = multiplied(rule, program, &cost);
     let is_named = multiplied.is_some();
     // A `limit` says what gives way.
     let multiplied = multiplied.filter(|_| rule.limit.is_none());
     let diagnostic = listed(rule, program, &cost).or(multiplied);
     if is_named || diagnostic.is_some() || !grows_without_end(rule, program, &cost) {
         reports.retain(|report| !is_of_loop(report, source, span));
-    } else if is_grouped(&cost) {
+    } else if is_grouped(&cost) && !program.report_timeouts {
         for report in reports.iter_mut().filter(|report| is_of_loop(report, source, span)) {
             say_of_matches(&mut report.diagnostic);
         }
@@ -79,7 +79,8 @@ fn warn_of_cost(
     reports.extend(diagnostic.map(|diagnostic| report(layout.pattern, diagnostic, files)));
 }
 
-/// True if the partial matches of a busy key are held together, so that only matches can multiply.
+/// True if the partial matches of a busy key are held together, so that only what is reported can
+/// multiply: matches, and timeouts if there are any.
 fn is_grouped(cost: &Cost) -> bool {
     cost.form != StateForm::Listed && cost.event < Growth::Combinations
 }
@@ -117,9 +118,11 @@ fn listed(rule: &Rule, program: &Program, cost: &Cost) -> Option<Diagnostic> {
 }
 
 /// Returns the warning for a pattern whose partial matches multiply and are listed one by one.
-fn multiplied(program: &Program, cost: &Cost) -> Option<Diagnostic> {
+fn multiplied(rule: &Rule, program: &Program, cost: &Cost) -> Option<Diagnostic> {
     let multiplies = cost.form == StateForm::Listed && cost.event == Growth::Combinations;
-    let reason = program.why_not_compact().filter(|_| multiplies && program.forks())?;
+    // `limit` lists the partial matches of which timeouts are reported, and says which give way.
+    let limit = rule.limit.filter(|_| program.report_timeouts).map(|_| nfa::LIMIT_COUNTS);
+    let reason = program.why_not_compact().or(limit).filter(|_| multiplies && program.forks())?;
     let message = "the partial matches of this pattern multiply, and are listed one by one";
     Some(
         Diagnostic::warning(Code::ListedPartials, Span::default(), message)

@@ -256,7 +256,8 @@ impl<E: Event> EngineBuilder<E> {
 
     /// Limits the number of matches that are listed of those that one event completes; 1,048,576 by
     /// default. The first ones in their order are reported, with every strategy. The sink receives
-    /// [`Overflow::Unlisted`](crate::stream::Overflow::Unlisted) with the number of the others.
+    /// [`Overflow::Unlisted`](crate::stream::Overflow::Unlisted) with the number of the others. In
+    /// the compact form, the limit holds for the timeouts of one key and deadline, too.
     ///
     /// A pattern under `skip none` can have 2^60 matches of 60 events. `report count` counts them
     /// without a limit.

@@ -230,16 +230,16 @@ pub enum Overflow {
         /// The number of silences that ended.
         silences: u64,
     },
-    /// An event completed more matches than are
-    /// [listed](crate::stream::EngineBuilder::limit_matches_per_set). The first ones in their order
-    /// were reported.
+    /// An event or a deadline completed more matches than are
+    /// [listed](crate::stream::EngineBuilder::limit_matches_per_set), or a deadline ended more partial
+    /// matches of a rule with `on timeout`. The first ones in their order were reported.
     #[non_exhaustive]
     Unlisted {
         /// The name of the rule of the matches.
         rule: Arc<str>,
         /// The key whose results the limit has changed.
         key: Box<LimitedKey>,
-        /// The number of matches that were not reported, at most `u64::MAX`.
+        /// The number of matches and timeouts that were not reported, at most `u64::MAX`.
         matches: u64,
     },
     /// Too many events that rules made (`emit as`) were waiting. One event was dropped.
@@ -358,7 +358,7 @@ impl fmt::Display for Overflow {
             ),
             Overflow::Unlisted { rule, matches, .. } => write!(
                 f,
-                "an event completed too many matches: {matches} of the rule `{rule}` were not listed"
+                "too many matches or timeouts at once: {matches} of the rule `{rule}` were not listed"
             ),
             Overflow::Derived { rule, .. } => write!(
                 f,

@@ -290,7 +290,8 @@ impl<E: Event> Matcher<E> {
         let counted = old.as_runs(store, key, &mut arena);
         // A partial match that waits in several states is one.
         let mut heads: HashSet<u32> = HashSet::new();
-        let counted = counted.iter().filter(|run| goes_on((&arena, &store.file), run));
+        let counted = counted.iter().filter(|run| !old.has_lapsed(key, run, millis));
+        let counted = counted.filter(|run| goes_on((&arena, &store.file), run));
         heads.extend(counted.map(|run| run.head));
         let counted = std::mem::take(&mut heads).len();
         heads.extend(key.all_runs().filter(|run| goes_on(held, run)).map(|run| run.head));
@@ -318,6 +319,7 @@ impl<E: Event> Matcher<E> {
                 }
                 continue;
             }
+            old.drop_lapsed(&mut store, key, millis);
             old.convert_to_runs(&mut store, key);
             key.forget_deadlines();
             let Store { arena, file: held, .. } = &mut store;

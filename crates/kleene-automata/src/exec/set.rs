@@ -23,11 +23,11 @@ use kleene_syntax::hir::{Report, TotalId};
 /// The place of the matches of an outcome's set.
 #[derive(Clone, Copy)]
 pub(super) enum SetRef<'a> {
-    /// The outcome is alone: the only match of its set, or a timeout.
+    /// The outcome is alone: the only match of its set, or a timeout that is not in a graph.
     Alone,
     /// The matches are in this list, in order.
     Listed(&'a Listed),
-    /// The matches are in the graph of the compact form.
+    /// The matches are in the graph of the compact form, or the timeouts of one deadline.
     Graph(&'a GraphSet<'a>),
 }
 
@@ -180,9 +180,9 @@ impl<'a, E> OutcomeSet<'a, E> {
 
     /// True if there are more than `u64::MAX` matches. Sums and averages over them are null then.
     pub fn is_saturated(&self) -> bool {
-        match self.0.set {
-            SetRef::Alone | SetRef::Listed(_) => false,
-            SetRef::Graph(set) => set.dag.count(set.root).1,
+        match (self.0.kind, self.0.set) {
+            (OutcomeKind::Timeout, _) | (_, SetRef::Alone | SetRef::Listed(_)) => false,
+            (OutcomeKind::Match, SetRef::Graph(set)) => set.dag.count(set.root).1,
         }
     }
 

@@ -36,9 +36,6 @@ impl Parts<'_> {
         if self.waits() && self.may_complete_twice() {
             return Err("`ordered` makes matches wait, and one of them can be complete twice");
         }
-        if self.report_timeouts {
-            return Err("`on timeout` reports each partial match");
-        }
         if self.timing.repeat.is_some() {
             return Err("a `not` at its end is reported again and again");
         }

@@ -67,7 +67,7 @@ pub struct Cost {
     pub completion: Growth,
     /// The memory of a key.
     pub memory: Growth,
-    /// The matches that one event reports.
+    /// The matches that one event reports, and the timeouts that one deadline does.
     pub matches: Growth,
     /// How the partial matches of a key are held.
     pub form: StateForm,
@@ -111,6 +111,8 @@ pub enum Reason {
     Collects,
     /// The end of the pattern's own time can complete a match: a deadline for each start.
     Starts,
+    /// Timeouts are reported: a deadline lists the partial matches of groups that it ends.
+    Timeouts,
     /// Sums differ for most combinations of events.
     Sums,
     /// An event can be skipped and captured by the same partial match, and nothing groups them.
@@ -198,8 +200,9 @@ impl Program {
             growth = growth.max(Growth::Logarithmic);
         }
         // The deadline of a start is a pass over the graph: it completes matches, or matches have
-        // waited for it.
+        // waited for it. So is each deadline of which timeouts are reported.
         let facts = [
+            (Reason::Timeouts, self.report_timeouts),
             (Reason::Starts, self.compact.as_ref().is_ok_and(|compact| compact.completes_by_start)),
             (Reason::Ordered, self.waits()),
         ];
@@ -408,8 +411,12 @@ impl Program {
         })
     }
 
-    /// Returns the growth of the number of matches that one event reports.
+    /// Returns the growth of the number of matches that one event reports. Partial matches that
+    /// multiply run out of time together.
     fn matches(&self, form: StateForm) -> Growth {
+        if self.report_timeouts && self.is_explosive {
+            return Growth::Combinations;
+        }
         match (self.report, &self.skip.strategy) {
             (Report::All, SkipStrategy::PastLast) | (Report::Count, _) => Growth::Constant,
             (Report::All, SkipStrategy::ToNext) => Growth::Linear,

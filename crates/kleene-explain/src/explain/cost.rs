@@ -27,7 +27,7 @@ pub struct RuleCost {
     pub completion: Growth,
     /// The memory of a key.
     pub memory: Growth,
-    /// The number of matches that one event reports.
+    /// The number of matches that one event reports, and of timeouts that one deadline reports.
     pub matches: Growth,
     /// The meaning of n: "the `paid` events of the last 1h".
     pub n: String,
@@ -61,9 +61,14 @@ pub(super) fn lines(of: &Explanation<'_>) -> Vec<String> {
         Growth::Constant => String::new(),
         growth => format!(", and {growth}"),
     };
+    let reported = if of.program.report_timeouts {
+        "matches of an event or timeouts of a deadline"
+    } else {
+        "matches of an event"
+    };
     let mut lines = vec![
         format!("time of an event: {event}; of a match: its length{beside}"),
-        format!("memory of a key: {memory}; matches of an event: {matches}"),
+        format!("memory of a key: {memory}; {reported}: {matches}"),
         format!("n: {n}"),
     ];
     lines.extend(groups.map(|groups| format!("groups: {groups}")));
@@ -201,6 +206,9 @@ fn because(of: &Explanation<'_>, cost: &Cost, reason: &Reason) -> String {
         Reason::Starts => {
             String::from("each start has a deadline of its own, which is a pass over the events")
         }
+        Reason::Timeouts => String::from(
+            "`on timeout`: a deadline is a pass over the events, and lists what it ends",
+        ),
         Reason::Sums => {
             String::from("sums differ for most combinations of events, and so do the groups")
         }
@@ -269,6 +277,11 @@ fn compact_costs(of: &Explanation<'_>, mut notes: Vec<String>) -> Vec<String> {
             String::from("one match is made for all that one event completes")
         }
     });
+    if of.program.report_timeouts {
+        notes.push(String::from(
+            "each partial match that runs out of time is listed at that moment",
+        ));
+    }
     notes
 }
 

@@ -12,16 +12,18 @@
 //!
 //! Which test holds it: `an_edit_carries_groups_over` in `tests/compact.rs`.
 
-use super::groups::{Configuration, Configurations, MatchGroups, RunGroup, Successor};
+use super::groups::{Configuration, Configurations, MatchGroups, Notice, RunGroup, Successor};
 use crate::exec::dag::{Dag, DagEvent, NONE};
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::Matcher;
 use crate::exec::migrate::Migration;
 use crate::exec::registers::RegisterFile;
+use crate::exec::run::Run;
 use crate::exec::store::Store;
 use crate::exec::times::Times;
 use crate::nfa::{Compact, StateId};
 use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
 
 impl<E: Event> Matcher<E> {
     /// Returns the groups of a key of another matcher as they go on from `now`, with registers in
@@ -60,6 +62,11 @@ impl<E: Event> Matcher<E> {
         }
         let keeps_waiting = self.program.waits() && migration.keeps_matches();
         let is_over = |root: u32| old.end(groups.dag.oldest(root)) <= now;
+        // A start that ends at this moment is still to be reported.
+        let notices = old.whole_bound().notice == Notice::AtOnce;
+        if notices && groups.all.iter().any(|group| is_over(group.root)) {
+            return None;
+        }
         if groups.waiting != NONE && (!keeps_waiting || is_over(groups.waiting)) {
             return None;
         }
@@ -121,6 +128,29 @@ impl<E: Event> Matcher<E> {
         let keeps = |start: &DagEvent| old.end(start) > now && self.end(start) > now;
         dag.collect(roots.iter_mut(), keeps, |_| ());
         Some(count_of(&dag, roots.into_iter()))
+    }
+
+    /// True if groups of a key can hold what is out of time though the pattern reports something at
+    /// deadlines: with `ordered` a start that is over is noticed later, unless a match waits.
+    fn holds_lapsed(&self, groups: &MatchGroups) -> bool {
+        self.program.reports_at_deadlines()
+            && self.whole_bound().notice == Notice::Later
+            && groups.waiting == NONE
+    }
+
+    /// True if a run that stands for a partial match of groups is one that nobody has noticed to be
+    /// out of time.
+    pub(in crate::exec) fn has_lapsed(&self, key: &KeyState, run: &Run, now: i64) -> bool {
+        key.groups().is_some_and(|groups| self.holds_lapsed(groups))
+            && self.program.deadline_of(run.start) <= now
+    }
+
+    /// Drops what nobody has noticed to be out of time, before the groups of a key become runs of a
+    /// rule that may report it.
+    pub(in crate::exec) fn drop_lapsed(&self, store: &mut Store<E>, key: &mut KeyState, now: i64) {
+        if key.groups().is_some_and(|groups| self.holds_lapsed(groups)) {
+            self.sweep_groups(store, key, Timestamp::from_millis(now));
+        }
     }
 
     /// Takes over the groups of a key of another matcher. Returns false if the key has to become

@@ -1,6 +1,7 @@
 //! Deadlines of groups: what is complete when time has passed, or when the stream ends.
 //!
-//! When it applies: patterns that end with a `not` or with a `longest` loop.
+//! When it applies: patterns that end with a `not` or with a `longest` loop, and those with
+//! `on timeout` (`timeouts`).
 //!
 //! Why it is right: a partial match is due at the end of its configuration's wait, or at the end of
 //! the pattern's own time, which follows from its start. So the partial matches of a group that a
@@ -27,7 +28,7 @@ use kleene_event::time::Timestamp;
 use kleene_syntax::hir::Length;
 
 /// The times at which starts are over, inclusive.
-type Ends = RangeInclusive<i64>;
+pub(super) type Ends = RangeInclusive<i64>;
 
 /// Groups of which a deadline completes the partial matches whose starts are over in these ranges.
 struct DueGroups {
@@ -47,9 +48,11 @@ impl<E: Event> Matcher<E> {
     ) {
         let Some(mut groups) = key.take_groups() else { return };
         let (before, bound) = (groups.bytes(), self.whole_bound());
+        let timed_out = self.timed_out(store, &mut groups, at);
         let completed = self.complete_due(store, &mut groups, at);
         groups.expire(store, &compact.live, bound, at);
         let time = Timestamp::from_millis(at);
+        self.report_timed_out(store, (&groups.dag, timed_out), time, sink);
         self.report_in_time(store, key, (&mut groups, completed), time, sink);
         if bound.notice == Notice::AtOnce || groups.waiting != NONE {
             groups.collect(store, &mut { NONE }, |start| self.end(start) > at);
@@ -134,14 +137,14 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Returns when the oldest and the newest start of a node are over.
-    fn extent(&self, groups: &MatchGroups, root: u32) -> (i64, i64) {
+    pub(super) fn extent(&self, groups: &MatchGroups, root: u32) -> (i64, i64) {
         (self.end(groups.dag.oldest(root)), self.end(groups.dag.newest(root)))
     }
 
     /// Returns when the starts of those partial matches end that a deadline completes in a
     /// configuration. [`Times::completes`](crate::exec::times::Times::completes) says the same of
     /// one run.
-    fn completed_ends(&self, configuration: &Configuration, at: i64) -> Option<Ends> {
+    pub(super) fn completed_ends(&self, configuration: &Configuration, at: i64) -> Option<Ends> {
         let Configuration { state, last, deadline, .. } = *configuration;
         let state = &self.program.states[state.index()];
         if !state.accepts_at_deadline {

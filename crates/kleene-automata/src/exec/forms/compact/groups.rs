@@ -108,7 +108,7 @@ impl WholeBound {
 pub(super) enum Notice {
     /// Nothing is reported of it, so it is dropped later, together with others.
     Later,
-    /// Its partial matches can be complete at that moment.
+    /// Its partial matches can be complete at that moment, or are reported as timeouts.
     AtOnce,
 }
 

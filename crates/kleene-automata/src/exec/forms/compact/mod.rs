@@ -1,11 +1,12 @@
 //! The compact form: groups of partial matches with the same future, and a graph of their events.
 //!
-//! When it applies: if no timeouts are reported and no silence repeats, no condition reads captured
-//! events except through registers, and no event says how long a match may take.
+//! When it applies: if no silence repeats, no condition reads captured events except through
+//! registers, and no event says how long a match may take.
 //! [`nfa::compact`](crate::nfa::Compact) has the whole list, and `kleene explain` says what holds for
 //! a pattern. The planner picks the form if one partial match can both skip and capture the same
-//! event, so that partial matches multiply. `due` handles deadlines, `ordered` the matches that
-//! wait for older partial matches, and `sums` a sum that one condition compares.
+//! event, so that partial matches multiply. `due` handles deadlines, `timeouts` the partial matches
+//! that these end, `ordered` the matches that wait for older partial matches, and `sums` a sum that
+//! one condition compares.
 //!
 //! Why it is right: the future of a partial match is decided by its state, the registers and clocks
 //! that can still be read, and the time of its last event. Only the pattern's own bound follows
@@ -30,6 +31,7 @@ mod image;
 mod ordered;
 mod outcomes;
 mod sums;
+mod timeouts;
 
 use super::runs::RunsForm;
 use super::{FormContract, KeyState};
@@ -217,7 +219,8 @@ impl<E: Event> FormContract<E> for CompactForm {
 impl<E: Event> Matcher<E> {
     /// Returns the pattern's own bound.
     fn whole_bound(&self) -> WholeBound {
-        let by_start = self.program.compact.as_ref().is_ok_and(|one| one.completes_by_start);
+        let completes = self.program.compact.as_ref().is_ok_and(|one| one.completes_by_start);
+        let by_start = completes || self.program.report_timeouts;
         let notice = if by_start { Notice::AtOnce } else { Notice::Later };
         WholeBound { millis: self.program.timing.span, notice }
     }

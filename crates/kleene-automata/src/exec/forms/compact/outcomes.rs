@@ -180,19 +180,7 @@ impl<E: Event> Matcher<E> {
         let number = store.counts.sets;
         let graph = GraphSet { dag: Cow::Borrowed(dag), root, totals, number };
         let set = if count == 1 { SetRef::Alone } else { SetRef::Graph(&graph) };
-        let of_set = Outcome {
-            kind: OutcomeKind::Match,
-            program: &self.program,
-            captures: Captures::new(&store.arena, NIL),
-            start: at,
-            last: at,
-            at,
-            start_seq: 0,
-            states: &[],
-            clocks: &[],
-            repetition: 0,
-            set,
-        };
+        let of_set = self.outcome_of_set(store, OutcomeKind::Match, (set, at));
         let most = self.limits.matches_per_set as u64;
         let wanted = match self.program.report {
             Report::All => count,
@@ -224,6 +212,28 @@ impl<E: Event> Matcher<E> {
             listed += 1;
         }
         wanted - listed
+    }
+
+    /// Returns an outcome of a set, whose path is still to be set.
+    pub(super) fn outcome_of_set<'a>(
+        &'a self,
+        store: &'a Store<E>,
+        kind: OutcomeKind,
+        (set, at): (SetRef<'a>, Timestamp),
+    ) -> Outcome<'a, E> {
+        Outcome {
+            kind,
+            program: &self.program,
+            captures: Captures::new(&store.arena, NIL),
+            start: at,
+            last: at,
+            at,
+            start_seq: 0,
+            states: &[],
+            clocks: &[],
+            repetition: 0,
+            set,
+        }
     }
 
     /// Reports the matches that the skip strategy leaves of a set, and drops the partial matches
