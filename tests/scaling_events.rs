@@ -237,7 +237,6 @@ fn what_waits_for_a_value_is_found_by_it() {
     for rule in [
         "match a as x -> b[v < x.v]  within 1h",
         "match a as x -> b[v == x.v] -> b[v < x.v]  within 1h",
-        "match a as x -> any b[v <= x.v] -> b[v < x.v]  within 1h  on timeout emit { k }",
         "match a as x -> not b[v <= x.v] -> b[v < x.v]  within 1h  skip none",
         "match a as x -> b[v < x.v + 1]  within 1h",
         "match a as x -> b[v == x.v - 1 and v != x.k]  within 1h  skip none",

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use super::index::{Coarse, ValueIndex};
@@ -39,7 +40,7 @@ pub(in crate::exec::forms) struct JoinedRuns {
 }
 
 /// A run: the number of its first event, and a number that is different for each run.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct RunId {
     pub(super) start_seq: u64,
     pub(super) made: u64,
@@ -49,7 +50,8 @@ pub(super) struct RunId {
 #[derive(Clone, Debug)]
 pub(super) struct InState {
     pub(super) state: StateId,
-    pub(super) runs: BTreeSet<RunId>,
+    /// In no order: what is found is sorted.
+    pub(super) runs: HashSet<RunId>,
     /// The indexes that events have asked for.
     pub(super) indexes: SmallVec<[ValueIndex; 1]>,
 }
@@ -110,7 +112,7 @@ impl JoinedRuns {
         }
         let known = self.waiting.iter().position(|one| one.state == run.state);
         let known = known.unwrap_or_else(|| {
-            let (runs, indexes) = (BTreeSet::new(), SmallVec::new());
+            let (runs, indexes) = (HashSet::new(), SmallVec::new());
             self.waiting.push(InState { state: run.state, runs, indexes });
             self.waiting.len() - 1
         });

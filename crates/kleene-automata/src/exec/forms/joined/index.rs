@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::RangeInclusive;
 
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use smallvec::SmallVec;
 
 use super::held::RunId;
@@ -57,7 +59,24 @@ pub(super) enum By {
 #[derive(Clone, Debug)]
 pub(super) struct ValueIndex {
     pub(super) by: By,
-    entries: BTreeSet<(Coarse, RunId)>,
+    entries: PlacedRuns,
+    len: usize,
+}
+
+/// The entries of an index. No order comes from the hashes: what is found is sorted.
+#[derive(Clone, Debug)]
+enum PlacedRuns {
+    /// Values that have to be equal.
+    Equal(HashMap<Coarse, RunsOfPlace>),
+    /// Values in order.
+    Sorted(BTreeSet<(Coarse, RunId)>),
+}
+
+/// The runs in one place. Mostly a value is that of one run, which needs no tree.
+#[derive(Clone, Debug)]
+enum RunsOfPlace {
+    One(RunId),
+    Several(BTreeSet<RunId>),
 }
 
 impl Coarse {
@@ -168,11 +187,16 @@ fn of_text(text: &str, order: Order) -> u64 {
 
 impl ValueIndex {
     pub(super) fn new(by: By) -> ValueIndex {
-        ValueIndex { by, entries: BTreeSet::new() }
+        let entries = match by {
+            By::Equal(_) => PlacedRuns::Equal(HashMap::new()),
+            By::Sorted(_) => PlacedRuns::Sorted(BTreeSet::new()),
+        };
+        ValueIndex { by, entries, len: 0 }
     }
 
+    /// Returns the number of runs in the index.
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
     /// Returns the place of a run; `None` where its value compares with nothing.
@@ -187,25 +211,71 @@ impl ValueIndex {
     }
 
     pub(super) fn add(&mut self, place: Option<Coarse>, id: RunId) {
-        if let Some(place) = place {
-            self.entries.insert((place, id));
+        let Some(place) = place else { return };
+        self.len += 1;
+        match &mut self.entries {
+            PlacedRuns::Sorted(entries) => {
+                entries.insert((place, id));
+            }
+            PlacedRuns::Equal(entries) => match entries.entry(place) {
+                Entry::Occupied(mut there) => there.get_mut().add(id),
+                Entry::Vacant(free) => {
+                    free.insert(RunsOfPlace::One(id));
+                }
+            },
         }
     }
 
     pub(super) fn remove(&mut self, place: Option<Coarse>, id: RunId) {
-        if let Some(place) = place {
-            self.entries.remove(&(place, id));
+        let Some(place) = place else { return };
+        self.len -= 1;
+        match &mut self.entries {
+            PlacedRuns::Sorted(entries) => {
+                entries.remove(&(place, id));
+            }
+            PlacedRuns::Equal(entries) => match entries.get_mut(&place) {
+                Some(RunsOfPlace::Several(ids)) if ids.len() > 1 => {
+                    ids.remove(&id);
+                }
+                _ => {
+                    entries.remove(&place);
+                }
+            },
         }
     }
 
     /// Adds the runs in these places to `out`, and those whose places are not known.
     pub(super) fn find(&self, places: &RangeInclusive<Coarse>, out: &mut Vec<RunId>) {
-        let first = RunId { start_seq: 0, made: 0 };
-        let last = RunId { start_seq: u64::MAX, made: u64::MAX };
-        let found = self.entries.range((*places.start(), first)..=(*places.end(), last));
-        out.extend(found.map(|(_, id)| *id));
-        let others = self.entries.range((Coarse { class: Class::Other, number: 0 }, first)..);
-        out.extend(others.map(|(_, id)| *id));
+        const OTHER: Coarse = Coarse { class: Class::Other, number: 0 };
+        match &self.entries {
+            PlacedRuns::Equal(entries) => {
+                for place in [places.start(), &OTHER] {
+                    match entries.get(place) {
+                        None => {}
+                        Some(RunsOfPlace::One(id)) => out.push(*id),
+                        Some(RunsOfPlace::Several(ids)) => out.extend(ids),
+                    }
+                }
+            }
+            PlacedRuns::Sorted(entries) => {
+                let first = RunId { start_seq: 0, made: 0 };
+                let last = RunId { start_seq: u64::MAX, made: u64::MAX };
+                let found = entries.range((*places.start(), first)..=(*places.end(), last));
+                let others = entries.range((OTHER, first)..);
+                out.extend(found.chain(others).map(|(_, id)| *id));
+            }
+        }
+    }
+}
+
+impl RunsOfPlace {
+    fn add(&mut self, id: RunId) {
+        match self {
+            RunsOfPlace::One(one) => *self = RunsOfPlace::Several(BTreeSet::from([*one, id])),
+            RunsOfPlace::Several(ids) => {
+                ids.insert(id);
+            }
+        }
     }
 }
 
