@@ -151,6 +151,7 @@ mod util;
 
 /// Mistakes in rule text as data: codes, places, and plain text with a caret.
 pub mod diagnostic {
+    #[doc(inline)]
     pub use kleene_syntax::diagnostic::{
         Code, Diagnostic, Label, Severity, Source, Span, UnknownCode,
     };
@@ -159,7 +160,9 @@ pub mod diagnostic {
 /// What rules see of events, and [`Record`]s, whose types are known at run time only.
 pub mod event {
     #[cfg(feature = "serde")]
+    #[doc(inline)]
     pub use kleene_event::event::SerializeEvent;
+    #[doc(inline)]
     pub use kleene_event::event::{
         AsVariant, Event, EventTime, FieldValue, Fields, MapValue, Portable, PortableField, Record,
         RecordError, StructEvent, TimeUnit, derived,
@@ -168,9 +171,10 @@ pub mod event {
 
 /// One key in time order: no clock, no keys, no reordering.
 ///
-/// A [`Matcher`] is immutable and shared; all that changes is in the [`KeyState`] of a key and the
-/// [`Store`] of all keys.
+/// A [`Matcher`](exec::Matcher) is immutable and shared; all that changes is in the
+/// [`KeyState`](exec::KeyState) of a key and the [`Store`](exec::Store) of all keys.
 pub mod exec {
+    #[doc(inline)]
     pub use kleene_automata::exec::{
         Captures, KeyState, Limits, Matcher, Open, Outcome, OutcomeKind, OutcomeListing,
         OutcomeSet, Store,
@@ -179,18 +183,22 @@ pub mod exec {
 
 /// Event types and their fields by number.
 pub mod schema {
+    #[doc(inline)]
     pub use kleene_event::schema::{EventType, Field, FieldId, FieldType, Schema, TypeId};
 }
 
 /// Times of events.
 pub mod time {
+    #[doc(inline)]
     pub use kleene_event::time::{ParseTimestampError, Timestamp};
 }
 
 /// Values of fields.
 pub mod value {
     #[cfg(feature = "serde")]
+    #[doc(inline)]
     pub use kleene_event::value::DecodeError;
+    #[doc(inline)]
     pub use kleene_event::value::{Items, Kind, ListRef, Value, ValueRef};
 }
 

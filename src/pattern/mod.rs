@@ -96,6 +96,7 @@ use kleene_automata::nfa::Program;
 use kleene_event::event::Event;
 use kleene_event::schema::{Schema, TypeId};
 use kleene_syntax::hir::{self, KeyPart, Limit, Meta, Once, Rule, StepKeys, Suppress};
+#[doc(inline)]
 pub use kleene_syntax::hir::{LimitPolicy, Report, StepId};
 
 /// A pattern that was checked and compiled. [`begin`](Pattern::begin) starts one. Engines that run

@@ -24,8 +24,10 @@ use kleene_automata::nfa::CompileCache;
 use kleene_event::event::Event;
 use kleene_event::schema::{EventType, Schema, TypeId};
 use kleene_syntax::diagnostic::{Code, Diagnostic, Severity, Source, Span};
+#[doc(inline)]
 pub use kleene_syntax::hir::functions::HostFunction;
 use kleene_syntax::hir::lower::{self, HostParam};
+#[doc(inline)]
 pub use kleene_syntax::hir::{KeyPart, Limit, Meta, Once, Rule, TestBlock};
 use kleene_syntax::syntax::{self, ast};
 

@@ -83,7 +83,7 @@ impl Program {
 
     /// True if the partial matches of a busy key, which are runs at first, become groups of the
     /// compact form: later events read nothing of what was captured, except a
-    /// [running sum](RunningSum), so that many of them have the same future.
+    /// running sum, so that many of them have the same future.
     pub fn groups_busy_keys(&self) -> bool {
         matches!(self.strategy(), Strategy::General | Strategy::Deterministic)
             && self.compact.is_ok()
