@@ -435,7 +435,7 @@ mod declared_by_rust {
                 let text = format!("event paid {{ {declared} }}");
                 let texts: Vec<&str> = texts.into_iter().chain([&*text]).collect();
                 let error = rules(&texts).unwrap_err().to_string();
-                let message = "the Rust type declares the event type `paid` in another way";
+                let message = "the Rust type declares the event type `paid` differently";
                 assert!(error.contains(message), "{declared}: {error}");
                 assert!(error.contains(difference), "{declared}: {error}");
             }

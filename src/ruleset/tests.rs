@@ -348,9 +348,13 @@ fn parameters_come_from_the_file_the_instance_and_the_host() {
         ("wiat", "5s", "error[E0505]: there is no parameter `wiat`\n --> <params>:1:1"),
         ("wiat", "5s", "did you mean `wait`?"),
         ("fast.wiat", "5s", "did you mean `fast.wait`?"),
-        ("wait", "5", "a duration has a unit: `wait=5s`"),
-        ("wait", "soon", "error[E0505]: `soon` is no duration, which the parameter `wait` is"),
-        ("low", "1.5", "error[E0505]: `1.5` is no int"),
+        ("wait", "5", "add a unit to the duration: `wait=5s`"),
+        (
+            "wait",
+            "soon",
+            "error[E0505]: the parameter `wait` is of type duration, and `soon` is not",
+        ),
+        ("low", "1.5", "error[E0505]: the parameter `low` is of type int, and `1.5` is not"),
     ] {
         let builder =
             RuleSet::builder().source(kleene_syntax::diagnostic::Source::new("x", &*text));
