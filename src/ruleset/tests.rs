@@ -352,9 +352,9 @@ fn parameters_come_from_the_file_the_instance_and_the_host() {
         (
             "wait",
             "soon",
-            "error[E0505]: the parameter `wait` is of type duration, and `soon` is not",
+            "error[E0505]: the parameter `wait` needs a value of type duration, not `soon`",
         ),
-        ("low", "1.5", "error[E0505]: the parameter `low` is of type int, and `1.5` is not"),
+        ("low", "1.5", "error[E0505]: the parameter `low` needs a value of type int, not `1.5`"),
     ] {
         let builder =
             RuleSet::builder().source(kleene_syntax::diagnostic::Source::new("x", &*text));

@@ -18,8 +18,8 @@ use crate::input::{self, Feed, Form, Format, Opened, Reading, TimeUnit, duration
 use crate::rules::RuleArgs;
 
 /// The reason to refuse `--delimiter` where the input is not CSV.
-pub(crate) const DELIMITER_OF_JSON: &str = "--delimiter is for CSV, and the input is read as JSON \
-     lines: `--format csv` reads it as CSV";
+pub(crate) const DELIMITER_OF_JSON: &str = "--delimiter is only for CSV, but the input is read as \
+                                            JSON lines; to read CSV, add `--format csv`";
 
 /// Finds patterns of events over time in files and streams.
 #[derive(Debug, Parser)]

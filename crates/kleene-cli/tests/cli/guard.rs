@@ -36,10 +36,10 @@ fn an_output_that_is_read_or_written_already_is_refused_before_anything_is_opene
     symlink("new.jsonl", dir.path("dangling")).unwrap();
     std::fs::create_dir(dir.path("st")).unwrap();
     symlink("st", dir.path("linked")).unwrap();
-    let input = "is the input; it cannot be written to as well";
-    let rules = "is a file of the rules; it cannot be written to as well";
-    let own = "is the output; rejects need a file of their own";
-    let state = "which is for the state alone";
+    let input = "is the input, and cannot also be written to";
+    let rules = "is a file of the rules, and cannot also be written to";
+    let own = "is the output; rejects need another file";
+    let state = "which must contain only the state";
     let cases = [
         ("--output in.jsonl", input),
         ("--output hard", input),

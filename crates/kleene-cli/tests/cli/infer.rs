@@ -31,7 +31,7 @@ fn infer(name: &str, input: &[u8], options: &str) -> String {
     dir.write("rules.cep", rules.as_bytes());
     let asked = ran.stdout.lines().find_map(|line| line.strip_prefix("# To be read with: "));
     let asked = asked.map_or("", |line| line.trim_start_matches("kleene run RULES"));
-    let start = "rules over it run with: kleene run RULES";
+    let start = "to run rules on this input: kleene run RULES";
     let command = ran.stderr.lines().find_map(|line| line.strip_prefix(start)).unwrap();
     assert_eq!(command, format!(" --input {name}{asked}"));
     // No shell takes the quotes away here.
@@ -232,7 +232,7 @@ fn csv_cells_are_what_all_of_a_column_are() {
         ran.stderr,
         "3 events of 2 types\n1 line could not be used:\n  \
          line 5: expected 11 cells as in the header, found 2\n\
-         rules over it run with: kleene run RULES --input x.csv\n"
+         to run rules on this input: kleene run RULES --input x.csv\n"
     );
     let whole = input.replace("too,few\r\n", "");
     infer("x.csv", whole.as_bytes(), "");
@@ -283,8 +283,8 @@ fn a_sample_is_bounded_and_says_so() {
         (ran.code, &*ran.stderr),
         (
             Some(0),
-            "50 events of 1 type\nthe first 50 lines were looked at; --sample takes more\n\
-             rules over it run with: kleene run RULES --input x.jsonl.gz\n"
+            "50 events of 1 type\nonly the first 50 lines were read; --sample reads more\n\
+             to run rules on this input: kleene run RULES --input x.jsonl.gz\n"
         )
     );
     let ran = dir.run("infer x.jsonl.gz --sample 52");
@@ -305,7 +305,7 @@ fn broken_lines_are_counted_and_shown() {
         "1 event of 1 type\n4 lines could not be used:\n  line 1: not JSON: expected ident at column \
          2\n  line 4: not an event: found a list, expected an object\n  no event type in the field `type`: \
          it holds no text\nhint: say which field holds the type (--type-field FIELD), or give the \
-         type of all (--type NAME)\nrules over it run with: kleene run RULES\n"
+         type of all (--type NAME)\nto run rules on this input: kleene run RULES\n"
     );
 }
 
@@ -320,9 +320,9 @@ fn where_nothing_can_be_inferred_it_says_what_to_do() {
             b"a,b\n1,2\n",
             "error: no line could be read as an event:\n  line 1: not JSON: expected value at \
              column 1\n  line 2: not an event: found integer 1, expected an object at \
-             column 1\nhelp: one JSON object \
-             a line is expected; is it CSV (--format csv), or one JSON array (`jq -c '.[]'` makes \
-             lines of it)?\n",
+             column 1\nhelp: expected one \
+             JSON object per line; for CSV, add --format csv; convert a JSON array with \
+             `jq -c '.[]'`\n",
         ),
         (
             "infer -",

@@ -74,7 +74,7 @@ fn a_run_goes_on_and_its_output_is_whole() {
     let ran = dir.run(RUN);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("going on at line 202, after 200 events and with 0 partial matches"),
+        ran.stderr.contains("resuming at line 202, after 200 events and with 0 partial matches"),
         "{}",
         ran.stderr
     );
@@ -103,7 +103,7 @@ fn a_damaged_checkpoint_falls_back_to_the_one_before() {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(ran.stderr.contains("the checkpoint is damaged"), "{damage}: {}", ran.stderr);
         assert!(ran.stderr.contains("trying the one before it"), "{}", ran.stderr);
-        assert!(ran.stderr.contains("going on at line 192"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("resuming at line 192"), "{}", ran.stderr);
         assert_eq!(dir.read("out.jsonl"), whole);
     }
 }
@@ -145,7 +145,7 @@ fn nothing_starts_anew_by_itself_where_no_checkpoint_can_be_read() {
 #[test]
 fn what_is_another_run_is_reported_and_nothing_is_touched() {
     let cases = [
-        ("--time-unit s", "", "--time-unit was `Ms` then, and is `S` now"),
+        ("--time-unit s", "", "--time-unit was `Ms` at the checkpoint, but is `S` now"),
         ("--rejects r.jsonl", "", "--rejects was not given then"),
         ("", "shrunk", "the input had"),
         ("", "changed", "the input was changed"),
@@ -217,7 +217,7 @@ fn two_runs_do_not_share_a_directory() {
     std::thread::sleep(Duration::from_millis(100));
     let ran = dir.run(RUN);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("another run uses the state in state"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("another run is using the state in state"), "{}", ran.stderr);
     drop(first.stdin.take());
     assert!(first.wait().unwrap().success());
 }
@@ -242,7 +242,7 @@ fn a_directory_that_cannot_be_is_reported() {
     let dir = dir();
     let ran = dir.run(&RUN.replace("--state state", "--state rules.cep"));
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("cannot make the directory rules.cep"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("cannot create the state directory rules.cep"), "{}", ran.stderr);
     let ran = dir.run("run rules.cep -i in.csv --checkpoint-every 5s");
     assert_eq!(ran.code, Some(2));
     let ran = dir.run("run rules.cep -i in.csv --state state --checkpoint-every 0events");
@@ -254,13 +254,13 @@ fn a_directory_that_cannot_be_is_reported() {
 fn where_nothing_can_be_written_the_run_does_not_begin() {
     let dir = dir();
     let mut places = vec![
-        ("rules.cep/state", "cannot make the directory rules.cep/state for the state"),
-        ("taken", "cannot write to the directory taken of the state"),
+        ("rules.cep/state", "cannot create the state directory rules.cep/state"),
+        ("taken", "cannot write to the state directory taken"),
     ];
     std::fs::create_dir_all(dir.path("taken/lock")).unwrap();
     if cfg!(target_os = "linux") {
-        places.push(("/proc/self", "cannot write to the directory /proc/self of the state"));
-        places.push(("/proc/self/state", "cannot make the directory /proc/self/state"));
+        places.push(("/proc/self", "cannot write to the state directory /proc/self"));
+        places.push(("/proc/self/state", "cannot create the state directory /proc/self/state"));
     }
     for (place, reason) in places {
         let ran = dir.run(&RUN.replace("--state state", &format!("--state {place}")));
@@ -290,13 +290,13 @@ fn a_state_that_became_read_only_is_as_it_was_and_goes_on_later() {
     std::fs::create_dir(dir.path("state/lock")).unwrap();
     let ran = dir.run(RUN);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
-    let reason = "cannot write to the directory state of the state";
+    let reason = "cannot write to the state directory state";
     assert!(ran.stderr.contains(reason), "{}", ran.stderr);
     assert_eq!(files(), before);
     std::fs::remove_dir(dir.path("state/lock")).unwrap();
     let ran = dir.run(RUN);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.contains("going on at line"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("resuming at line"), "{}", ran.stderr);
     assert_eq!(dir.read("out.jsonl"), dir.run("run rules.cep -i in.csv --quiet").stdout);
 }
 
@@ -318,13 +318,13 @@ fn where_the_disk_is_full_the_checkpoints_before_are_good() {
     dir.write("in.csv", format!("type,id,ts,note\n{text}").as_bytes());
     let ran = Exit::from(command.output().unwrap());
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
-    assert!(ran.stderr.contains("the checkpoints before it are as they were"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the earlier checkpoints are unchanged"), "{}", ran.stderr);
     let names = std::fs::read_dir(dir.path("state")).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert!(!names.into_iter().any(|name| name.starts_with("unfinished")));
     let ran = dir.run(&run);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.contains("going on at line"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("resuming at line"), "{}", ran.stderr);
     assert_eq!(dir.read("out.jsonl"), dir.run("run rules.cep -i in.csv --quiet").stdout);
 }
 

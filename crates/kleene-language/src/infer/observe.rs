@@ -82,8 +82,8 @@ impl Read {
         let help = match format {
             _ if self.rejected == 0 => return String::from("there is no event in the input"),
             Format::Jsonl => {
-                "one JSON object a line is expected; is it CSV (--format csv), or one JSON array \
-                 (`jq -c '.[]'` makes lines of it)?"
+                "expected one JSON object per line; for CSV, add --format csv; convert a JSON array \
+                 with `jq -c '.[]'`"
             }
             Format::Csv => {
                 "CSV is expected; is it JSON (--format jsonl), or is the delimiter another one \

@@ -359,7 +359,7 @@ impl<'s> Lexer<'s> {
                 format!("write `\"{short}{dots}\"`")
             };
             self.report(
-                Diagnostic::error(Code::BadCharacter, span, "use double quotes for strings")
+                Diagnostic::error(Code::BadCharacter, span, "a string needs double quotes")
                     .help(help),
             );
         }

@@ -117,7 +117,7 @@ impl<'a> Env<'a> {
             clauses.add(base_source, &rule.clauses);
         } else if path.contains(&base) {
             let message = format!("the rule `{base}` is an instance of itself");
-            let help = "write an instance of a rule that has a `match`";
+            let help = "an instance needs a rule with a `match`";
             self.error(source, Code::UnknownRule, decl.base.span, message, help);
             return None;
         } else if let Some(&(base_source, instance)) = self.declarations.instances.get(base) {

@@ -192,7 +192,7 @@ impl<'a> Env<'a> {
                 // The message does not show the line: the author of a rule may not be allowed to
                 // read the file.
                 let message =
-                    format!("line {} of `{}` is not of type {kind}", number + 1, path.node);
+                    format!("line {} of `{}` is not a value of type {kind}", number + 1, path.node);
                 self.report(source, Diagnostic::error(Code::BadLiteral, path.span, message));
                 // A file of something else altogether would say the same for each line.
                 return;
@@ -267,7 +267,8 @@ impl<'a> Env<'a> {
         let value = read(&self.host.params[index].value, kind);
         if value.is_none() {
             let text = &self.host.params[index].value;
-            let message = format!("the parameter `{name}` is of type {kind}, and `{text}` is not");
+            let message =
+                format!("the parameter `{name}` needs a value of type {kind}, not `{text}`");
             let mut diagnostic = self.host_diagnostic(index, message);
             if kind == Kind::DURATION && text.parse::<f64>().is_ok() {
                 diagnostic.help = Some(format!("add a unit to the duration: `{name}={text}s`"));

@@ -149,8 +149,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             && clauses.get("having").is_none()
         {
             let message = "with `once`, nothing is reported after the first match";
-            let help = "remove `once` or `repeat`; to report only from the second one on, keep \
-                        `repeat` and add `having match.repetition >= 2`";
+            let help = "remove `once` or `repeat`; to report only the second one, keep both and \
+                        add `having match.repetition >= 2`";
             self.env.error(source, Code::BadRepeat, clause.span, message, help);
         }
     }

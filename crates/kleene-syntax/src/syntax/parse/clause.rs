@@ -435,7 +435,7 @@ impl Parser<'_> {
         }
         name.span = self.since(name.span);
         let nested = &name.node;
-        let message = "put a name with a dot in back-quotes in a key";
+        let message = "a name with a dot needs back-quotes in a key";
         let (root, field) = nested.split_once('.').unwrap_or((nested, "user"));
         let help = format!(
             "for a nested field, write `` key `{nested}` ``; if `{root}` is an event type, `key \
@@ -491,7 +491,7 @@ impl Parser<'_> {
         if self.peek().first_on_line || !nouns.contains(&self.word()) {
             return;
         }
-        let message = format!("remove {} here", self.found());
+        let message = format!("unexpected {}", self.found());
         self.report_at(self.peek().span, message, format!("write `{clause}`"));
         self.bump();
     }
@@ -534,8 +534,8 @@ impl Parser<'_> {
         let shown = if is_number { self.text_of(number) } else { "3" };
         let expected = "`all`, `count`, `first N`, `last N`, `longest` or `shortest`";
         let help = format!(
-            "write `report first {shown}` for the matches that began first; to choose by length, \
-             use `longest` or `shortest`, by a value, `having`"
+            "write `report first {shown}` for the matches that began first; to choose by the \
+             number of events, use `longest` or `shortest`; by a value, `having`"
         );
         self.report_unexpected(expected, help);
         if is_number {

@@ -201,7 +201,7 @@ impl Parser<'_> {
     fn right_side(&mut self, op: BinaryOp) -> Parsed<ExprTree> {
         if op.level() == level::COMPARE && self.at_list_in_parentheses() {
             let help = format!("write `x {} [\"a*\", \"b*\"]`", op.as_str());
-            self.report_at(self.peek().span, "put a list in square brackets", help);
+            self.report_at(self.peek().span, "a list must be in square brackets", help);
             return self.list_in_parentheses();
         }
         self.tree(op.level() + 1)

@@ -85,7 +85,7 @@ impl<'s> Parser<'s> {
         let sign = self.bump().span;
         let field = self.path_operand()?;
         let name = short(self.slice(field.expr.span.start, field.expr.span.end), "x");
-        let message = "a field is marked as optional in its declaration";
+        let message = "only a declaration can mark a field as optional";
         let help = format!("write `{name}` here, and `{name}: string?` in the event's declaration");
         self.report_at(sign, message, help);
         Ok(field)

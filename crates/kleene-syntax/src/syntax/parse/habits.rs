@@ -239,7 +239,7 @@ impl Parser<'_> {
         if !self.compares_in(open) {
             return Ok(None);
         }
-        let message = "put a condition in square brackets";
+        let message = "a condition must be in square brackets";
         self.report_at(self.peek().span, message, format!("write `{}[...]`", name.node));
         self.bump();
         self.recover_in(open, |this| this.closed_expr(open))
@@ -345,7 +345,7 @@ impl Parser<'_> {
             LexemeKind::Dollar => format!("${}", self.word_at(width + 1)),
             _ => "10m".to_owned(),
         };
-        let message = "use `within` for the time bound of a match";
+        let message = "the clause for the time bound of a match is `within`";
         self.report_at(place, message, format!("write `within {shown}`"));
         self.jump(self.at + width);
         true

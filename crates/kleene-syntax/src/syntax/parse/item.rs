@@ -639,7 +639,7 @@ impl Parser<'_> {
         match unit {
             Some(unit) => {
                 let span: Span = self.peek().span.to(next.span);
-                let message = "write a number and its unit without a space";
+                let message = "a number and its unit must be one word";
                 let diagnostic = Diagnostic::error(Code::UnexpectedToken, span, message);
                 diagnostic.help(format!("write `{number}{unit}`"))
             }

@@ -462,7 +462,7 @@ impl RuleLowerer<'_, '_> {
             return None;
         };
         if index.is_some() && !kind.intersects(Kind::LIST) {
-            let message = format!("`{dotted}` is not a list but {}", non_null(kind));
+            let message = format!("`{dotted}` must be a list, but it has type {}", non_null(kind));
             self.report(Diagnostic::error(Code::TypeMismatch, span, message));
             return None;
         }

@@ -338,7 +338,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             PlanUntil::Steps(steps) => Some(self.one_of(steps, What::Until(last))),
             PlanUntil::Condition(condition) => {
                 let Some(ty) = ty else {
-                    let message = "which event is this?";
+                    let message = "this condition does not name its event";
                     self.report(
                         Diagnostic::error(Code::NotAllowedHere, condition.span, message)
                             .label("the steps of this group have several types")

@@ -328,7 +328,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         match (duration, within) {
             (None, None) if !is_next => {
-                let message = "a `not` at the end needs a time: for how long must it not come?";
+                let message = "a `not` at the end needs a bound: for how long must it not come?";
                 Some(
                     Diagnostic::error(Code::UnboundedNot, item.span, message)
                         .label("no event shows that it never comes")

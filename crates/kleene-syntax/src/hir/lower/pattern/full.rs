@@ -89,13 +89,13 @@ impl<'a> RuleLowerer<'_, 'a> {
             (format!("a second `{name}` ends the partial match"), format!("`{name}*`"))
         } else {
             (
-                format!("more than {max} times `{name}` ends the partial match"),
+                format!("`{name}` more than {max} times ends the partial match"),
                 format!("`{{{least}..}}`"),
             )
         };
         let help = format!(
             "write `{{{least}..{max} each}}` to skip further events, {many} to take any number, or \
-             `{{{least}..{max} greedy}}` if you mean this"
+             `{{{least}..{max} greedy}}` to keep this behavior"
         );
         let diagnostic = Diagnostic::warning(Code::FullLoop, span, message);
         let label = "a greedy loop leaves no event that it could take to the next step, even when \

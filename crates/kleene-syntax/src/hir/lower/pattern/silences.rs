@@ -50,7 +50,7 @@ impl RuleLowerer<'_, '_> {
     pub(super) fn absence_without_time(&mut self, step: usize, span: Span) {
         let name = self.written_not(span, None);
         let name = name.unwrap_or_else(|| self.steps[step].name.to_string());
-        let message = "a `not` in a group needs a time";
+        let message = "a `not` in `and`, `or` or `of` needs a time";
         self.report(
             Diagnostic::error(Code::MisplacedSilence, span, message)
                 .label("for how long must it not come?")
@@ -113,7 +113,7 @@ impl Operands<'_, '_> {
                      it; write both for both"
                 )
             };
-            let message = "a `not` in a group needs an event before it";
+            let message = "a `not` in `and`, `or` or `of` needs an event before it";
             return Some(self.refuse(message, "when does its time start?", help));
         };
         if matches!(before.kind, PlanKind::Not { .. }) {
@@ -177,7 +177,7 @@ impl Operands<'_, '_> {
 
 fn too_many(silences: &[Silence<'_, '_>], span: Span) -> Option<Diagnostic> {
     if silences.len() > MAX_SILENCES {
-        let message = format!("{} times `not` in one group", silences.len());
+        let message = format!("{} `not` operands in one group", silences.len());
         let diagnostic = Diagnostic::error(Code::LimitExceeded, span, message);
         return Some(
             diagnostic

@@ -187,7 +187,7 @@ impl<'s> Parser<'s> {
         let start = self.bump().span;
         let is_condition = self.is(LexemeKind::OpenBracket);
         let condition = if is_condition { self.shown_brackets().unwrap_or("[...]") } else { "" };
-        let message = "for an event of any type, write `any event`";
+        let message = "an event of any type is called `any event`";
         self.report_at(start, message, format!("write `any event{condition}`"));
         let name = Spanned { node: ANY_EVENT.to_owned(), span: start };
         let condition = if is_condition { self.condition()? } else { None };
@@ -222,7 +222,7 @@ impl<'s> Parser<'s> {
             return None;
         }
         let help = format!("write `{not} repeat`");
-        self.report_at(word, "use `repeat` to report a silence again", help);
+        self.report_at(word, "the word for a silence that is reported again is `repeat`", help);
         self.bump();
         self.skip_interval();
         Some(word)

@@ -81,7 +81,7 @@ impl Parser<'_> {
     pub(super) fn spelled(&mut self, shown: &str) {
         let found = self.found();
         let message = if self.word().eq_ignore_ascii_case(shown) {
-            format!("write {found} in lower case")
+            format!("{found} must be in lower case")
         } else {
             format!("{found} is not part of the language")
         };
