@@ -111,15 +111,15 @@ fn rules_reach_regular_files_beside_them_only() {
     assert!(made.is_ok_and(|status| status.success()));
     let big = std::fs::File::create(dir.path("rules/big.txt")).unwrap();
     big.set_len((64 << 20) + 1).unwrap();
-    let outside = "it is outside of the folders of the rule files";
+    let outside = "it is outside the folders of the rule files";
     let event = "event a { ts: time, k: int }";
     let absolute = dir.path("secret.txt").display().to_string();
     let cases = [
         ("use \"../secret.cep\"".to_owned(), outside),
         ("use \"../../../../../../../../etc/passwd.cep\"".to_owned(), outside),
         ("use \"link.cep\"".to_owned(), outside),
-        ("use \"notes.txt\"".to_owned(), "it is not called as rule files are"),
-        ("use \"alias.cep\"".to_owned(), "it is not called as rule files are"),
+        ("use \"notes.txt\"".to_owned(), "the names of rule files end in `.cep`"),
+        ("use \"alias.cep\"".to_owned(), "the names of rule files end in `.cep`"),
         ("use \"missing.cep\"".to_owned(), "there is no such file"),
         ("use \"../missing.cep\"".to_owned(), outside),
         (format!("{event} list l: int from \"../secret.txt\""), outside),

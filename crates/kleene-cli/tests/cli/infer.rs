@@ -312,9 +312,9 @@ fn broken_lines_are_counted_and_shown() {
 #[test]
 fn where_nothing_can_be_inferred_it_says_what_to_do() {
     let cases: [(&str, &[u8], &str); 6] = [
-        ("infer -", b"", "error: the input is empty: there is nothing to infer from\n"),
-        ("infer -", b"\n\n", "error: there is no event in the input\n"),
-        ("infer - -f csv", b"type,a\n", "error: there is no event in the input\n"),
+        ("infer -", b"", "error: the input is empty\n"),
+        ("infer -", b"\n\n", "error: the input contains no event\n"),
+        ("infer - -f csv", b"type,a\n", "error: the input contains no event\n"),
         (
             "infer -",
             b"a,b\n1,2\n",

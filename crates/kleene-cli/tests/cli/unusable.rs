@@ -250,7 +250,8 @@ fn late_events_get_a_bound_that_does() {
         let first = suggested(&ran).into_iter().next().unwrap_or_default();
         assert_eq!(first, expected, "{}", ran.stderr);
         if expected.is_empty() {
-            let far = "(the newest time, 2124-04-07T10:00:00Z, is in line 1). If that time is right,";
+            let far =
+                "(the newest time, 2124-04-07T10:00:00Z, is in line 1). If that time is right,";
             assert!(ran.stderr.contains(far), "{}", ran.stderr);
         } else {
             let ran = dir.run(&format!("run shop.cep -i in.jsonl {first}"));

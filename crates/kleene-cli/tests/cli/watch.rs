@@ -120,7 +120,8 @@ fn a_file_with_mistakes_is_reported_and_the_old_rules_go_on() {
     ];
     for (number, (text, mention)) in (2..).zip(mistakes) {
         dir.write("rules/shop.cep", text.as_bytes());
-        let reported = run.reported_until("the rules were not reloaded: the old rules keep running");
+        let reported =
+            run.reported_until("the rules were not reloaded: the old rules keep running");
         assert!(reported.iter().any(|line| line.contains(mention)), "{reported:#?}");
         run.send(&created(number, number));
         assert_eq!(run.result(), (first.clone(), format!("{{\"id\":{number}}}")));
