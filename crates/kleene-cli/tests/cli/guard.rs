@@ -58,7 +58,7 @@ fn an_output_that_is_read_or_written_already_is_refused_before_anything_is_opene
         ("--output linked/out --state st", state),
         ("--output old.jsonl --rejects st/../st/r --state st", state),
         ("--output old.jsonl --rejects st/r --state st", state),
-        ("--output old.jsonl --state st --spill linked", "need directories of their own"),
+        ("--output old.jsonl --state st --spill linked", "need two different directories"),
         ("--output old.jsonl --rejects nowhere/r", "cannot write the rejects nowhere/r"),
         ("--output old.jsonl --rejects st", "it is a directory"),
         ("--output /dev/full --rejects old.jsonl", "no space left"),
@@ -128,7 +128,10 @@ fn rules_reach_regular_files_beside_them_only() {
         (format!("{event} list l: int from \"pipe.txt\""), "it is not a regular file"),
         (format!("{event} list l: int from \"/dev/zero\""), outside),
         (format!("{event} list l: int from \"big.txt\""), "it is larger than 64 MiB"),
-        (format!("{event} list l: int from \"notes.txt\""), "line 1 of `notes.txt` is no int"),
+        (
+            format!("{event} list l: int from \"notes.txt\""),
+            "line 1 of `notes.txt` is not a value of type int",
+        ),
     ];
     for (text, expected) in &cases {
         dir.write("rules/main.cep", text.as_bytes());

@@ -288,7 +288,7 @@ fn a_sample_is_bounded_and_says_so() {
         )
     );
     let ran = dir.run("infer x.jsonl.gz --sample 52");
-    assert!(ran.stderr.starts_with("51 events of 2 types\nrules over it"), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("51 events of 2 types\nto run rules"), "{}", ran.stderr);
     assert_eq!(dir.run("infer x.jsonl.gz --quiet").stderr, "");
     assert_eq!(dir.run("infer x.jsonl.gz --sample 0").code, Some(2));
 }

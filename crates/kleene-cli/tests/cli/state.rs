@@ -146,7 +146,7 @@ fn nothing_starts_anew_by_itself_where_no_checkpoint_can_be_read() {
 fn what_is_another_run_is_reported_and_nothing_is_touched() {
     let cases = [
         ("--time-unit s", "", "--time-unit was `Ms` at the checkpoint, but is `S` now"),
-        ("--rejects r.jsonl", "", "--rejects was not given then"),
+        ("--rejects r.jsonl", "", "--rejects was not given at the checkpoint"),
         ("", "shrunk", "the input had"),
         ("", "changed", "the input was changed"),
         ("", "shorter output", "it had"),
@@ -197,7 +197,7 @@ fn standard_input_goes_on_where_it_ended() {
     let dir = dir();
     let ran = interrupted(&dir, &format!("{HEADER}{}", events(0..100)));
     assert_eq!(ran.code, Some(130), "{}", ran.stderr);
-    assert!(ran.stderr.contains("the same command goes on"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the same command continues"), "{}", ran.stderr);
     let rest = format!("{HEADER}{}", events(100..110));
     let ran = dir.run_with(&RUN.replace("-i in.csv", "--format csv"), rest.as_bytes());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -476,7 +476,7 @@ fn a_line_that_was_read_before_its_end_came_is_refused() {
     dir.write("in.csv", format!("{HEADER}paid,1,1000\nsent,1,1500\npaid,2,2000\n").as_bytes());
     let ran = dir.run(args);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("line 4 of the input had no end"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("line 4 of the input was incomplete"), "{}", ran.stderr);
 }
 
 /// A packed input, too, may end within a line: what follows is neither lost nor taken twice.
@@ -498,7 +498,7 @@ fn a_packed_line_that_was_read_before_its_end_came_goes_on_or_is_refused() {
     dir.write("in.csv.gz", &packed);
     let ran = dir.run(args);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
-    assert!(ran.stderr.contains("line 4 of the input had no end"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("line 4 of the input was incomplete"), "{}", ran.stderr);
     assert_eq!(dir.read("out.jsonl"), before);
 }
 

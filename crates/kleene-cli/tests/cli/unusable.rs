@@ -200,10 +200,10 @@ fn names_that_are_nearly_right_are_named() {
 
     let input = "{\"type\":\"created\",\"ts\":1,\"orderId\":\"a\"}\n";
     let ran = assert_unusable(&shop(input), "-i in.jsonl");
-    assert!(ran.stderr.contains("no field `order_id`, but `orderId`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no field `order_id`, but there is `orderId`"), "{}", ran.stderr);
     assert!(ran.stderr.contains("  1 line: missing field `order_id`\n    line 1: {\"type\""));
     let ran = assert_unusable(&shop("type,ts,orderId\ncreated,1,a\n"), "-i in.csv");
-    assert!(ran.stderr.contains("no field `order_id`, but `orderId`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no field `order_id`, but there is `orderId`"), "{}", ran.stderr);
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn perfect_json_without_a_type_is_not_taken_for_csv() {
 fn json_that_is_not_in_lines_says_how_to_make_lines() {
     for (input, part) in [
         ("[{\"type\":\"created\"},\n{\"type\":\"paid\"}]\n", "a JSON array"),
-        ("{\n  \"type\": \"created\",\n  \"ts\": 1\n}\n", "over several lines"),
+        ("{\n  \"type\": \"created\",\n  \"ts\": 1\n}\n", "span several lines"),
     ] {
         let ran = assert_unusable(&shop(input), "-i in.jsonl");
         assert!(ran.stderr.contains(part) && ran.stderr.contains("`jq -c "), "{}", ran.stderr);

@@ -258,7 +258,7 @@ fn a_delimiter_of_json_is_refused() {
         };
         let ran = dir.run(&format!("{command} {file} --delimiter ;"));
         assert_eq!(ran.code, Some(2), "{command}: {}", ran.stderr);
-        let expected = "error: --delimiter is for CSV, and the input is read as JSON lines";
+        let expected = "error: --delimiter is only for CSV, but the input is read as JSON lines";
         assert!(ran.stderr.contains(expected), "{}", ran.stderr);
     }
     let ran = dir.run("run r.cep -i a.csv --type hit --delimiter ,");

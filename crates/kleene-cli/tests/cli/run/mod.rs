@@ -187,7 +187,7 @@ fn events_in_the_place_of_rules_give_a_hint() {
     let ran = dir.run("run shop.cep --end-of-time in.jsonl");
     assert_eq!((ran.code, &*ran.stdout), (Some(1), ""));
     let hint =
-        "hint: a file of events is given with `--input`: `kleene run RULES --input in.jsonl`\n";
+        "hint: to read events from a file, use `--input`: `kleene run RULES --input in.jsonl`\n";
     assert!(ran.stderr.ends_with(hint), "{}", ran.stderr);
     dir.write("wrong.cep", b"rule {");
     let ran = dir.run("run wrong.cep -i in.jsonl");
