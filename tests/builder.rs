@@ -492,7 +492,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             refused(a().or(Pattern::<Ev>::begin("c")).choose(3).build()),
             Kind::BadQuantifier,
             none,
-            "no more than there are",
+            "needs alternatives",
         ),
         (
             refused(a().or(Pattern::<Ev>::begin("c").within(SECOND)).build()),
@@ -506,7 +506,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             ),
             Kind::MisplacedNot,
             name,
-            "a `next not` is beside it",
+            "next to a `next not`",
         ),
         (
             refused(a().not_followed_by("b").gap(SECOND..).build()),
@@ -530,7 +530,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             refused(a().optional().not_followed_by("b").followed_by("c").build()),
             Kind::MisplacedNot,
             name,
-            "nothing to follow",
+            "no event before it",
         ),
         (
             refused(
@@ -541,7 +541,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             ),
             Kind::MisplacedNot,
             name,
-            "nothing to follow",
+            "no event before it",
         ),
         (
             refused(

@@ -416,7 +416,7 @@ fn files_share_what_they_declare() {
     }
     let other = "event a { k: int, at: time }\n";
     let error = build(format!("{other}{main}use \"more.cep\"")).unwrap_err().to_string();
-    assert!(error.contains("declared in another way elsewhere"), "{error}");
+    assert!(error.contains("declared differently elsewhere"), "{error}");
     assert!(error.contains("declared here first: rules/main.cep:1:7"), "{error}");
     assert!(
         error.contains("`more.cep` can't be read: rules/main.cep asks for more.cep"),

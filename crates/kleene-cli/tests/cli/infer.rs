@@ -74,8 +74,7 @@ fn the_example_data_is_declared_as_the_ready_made_rules_do() {
         let input = std::fs::read(&path).unwrap();
         // Some do not say the type of their events.
         let ran = Dir::new(&[(name, &input)]).run(&format!("infer {name}"));
-        let options =
-            if ran.stderr.contains("or give the type of all") { "--type one" } else { "" };
+        let options = if ran.stderr.contains("or the type of all") { "--type one" } else { "" };
         let reported = infer(name, &input, options);
         for (_, part) in expected.iter().filter(|(known, _)| *known == name) {
             assert!(reported.contains(part), "{name}:\n{reported}");
