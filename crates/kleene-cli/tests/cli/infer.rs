@@ -303,8 +303,8 @@ fn broken_lines_are_counted_and_shown() {
         ran.stderr,
         "1 event of 1 type\n4 lines could not be used:\n  line 1: not JSON: expected ident at column \
          2\n  line 4: not an event: found a list, expected an object\n  no event type in the field `type`: \
-         it holds no text\nhint: say which field holds the type (--type-field FIELD), or give the \
-         type of all (--type NAME)\nto run rules on this input: kleene run RULES\n"
+         it holds no text\nhint: name the field that contains the type (--type-field FIELD), or the \
+         type of all events (--type NAME)\nto run rules on this input: kleene run RULES\n"
     );
 }
 
@@ -326,16 +326,16 @@ fn where_nothing_can_be_inferred_it_says_what_to_do() {
         (
             "infer -",
             b"{\"event\":\"a\"}\n{\"event\":\"b\"}\n",
-            "error: no event type in the field `type`: it is missing\nhelp: say which field holds \
-             the type (--type-field FIELD, perhaps `event` (2 values)), or give the type of all \
+            "error: no event type in the field `type`: it is missing\nhelp: name the field that contains \
+             the type (--type-field FIELD, perhaps `event` (2 values)), or the type of all events \
              (--type NAME)\n",
         ),
         (
             "infer - -f csv",
             b"kind,n\na,1\n",
-            "error: no event type in the field `type`: it is missing\nhelp: say which field holds \
-             the type (--type-field FIELD, perhaps `kind` (1 value), `n` (1 value)), or give the \
-             type of all (--type NAME)\n",
+            "error: no event type in the field `type`: it is missing\nhelp: name the field that contains \
+             the type (--type-field FIELD, perhaps `kind` (1 value), `n` (1 value)), or the \
+             type of all events (--type NAME)\n",
         ),
     ];
     let dir = Dir::new(&[]);

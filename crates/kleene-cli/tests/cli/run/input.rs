@@ -346,7 +346,7 @@ fn a_csv_header_that_cannot_be_used_ends_the_run() {
         (
             "order_id,ts\na,1\n",
             "error: the CSV header has no column `type` for the event type: it has order_id, ts\n\
-             help: name the column with --type-field, or give the type of all events with --type\n",
+             help: name the column with --type-field, or the type of all events with --type\n",
         ),
         ("type,ts,ts\n", "error: the CSV header has two columns called `ts`\n"),
         (
