@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(fields, MAX_FIELDS_IN_ALL);
         let reported = all.declarations("x");
         for part in [
-            "# More than 1,000 event types: 2,000 events of others are left out.",
+            "# More than 1,000 event types: 2,000 events of others are skipped.",
             "# Only 20,000 fields in total are read.",
             "# Left to `..`: more fields (only 1,000 of a type are looked at",
         ] {
