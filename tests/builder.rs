@@ -367,14 +367,14 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
     let cases = [
         (refused(a().followed_by("a").build()), Kind::BadName, step, "two steps are called `a`"),
         (refused(a().followed_by("").build()), Kind::BadName, none, "a step needs a name"),
-        (refused(b().named("c").build()), Kind::BadName, name, "has its name already"),
+        (refused(b().named("c").build()), Kind::BadName, name, "already has a name"),
         (refused(b().times(0).build()), Kind::BadQuantifier, name, "zero times is never"),
         (refused(b().times(0..=0).build()), Kind::BadQuantifier, name, "zero times is never"),
         (
             refused(b().times(RangeInclusive::new(5, 2)).build()),
             Kind::BadQuantifier,
             name,
-            "more than the most",
+            "larger than the maximum",
         ),
         (refused(b().times(2).times(3).build()), Kind::BadQuantifier, name, "two quantifiers"),
         (refused(b().times(10_001).build()), Kind::TooLarge, name, "at most 10000"),
@@ -391,7 +391,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             refused(b().one_or_more().allow_combinations().greedy().build()),
             Kind::BadQuantifier,
             name,
-            "a greedy loop does not",
+            "a greedy loop never does",
         ),
         (
             refused(
@@ -431,7 +431,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             refused(a().not_next("x").of::<B>().next("b").of::<B>().next("c").build()),
             Kind::MatchesNothing,
             name,
-            "must not come",
+            "a `not` forbids them",
         ),
         (refused(a().optional().build()), Kind::MatchesNothing, none, "without any event"),
         (
@@ -456,13 +456,13 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             refused(a().not_followed_by("b").times(2).within(SECOND).build()),
             Kind::BadQuantifier,
             name,
-            "cannot be repeated",
+            "can't be repeated",
         ),
         (
             refused(Pattern::<Ev>::begin("x").of::<B>().or(quiet()).build()),
             Kind::MisplacedNot,
             Some("c"),
-            "no single event comes before them",
+            "can't start at one event",
         ),
         (
             refused(a().not_next("b").lasting(SECOND).followed_by("c").build()),
@@ -474,7 +474,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             refused(a().not_followed_by("b").lasting(SECOND).followed_by("c").optional().build()),
             Kind::MisplacedNot,
             none,
-            "it has to come",
+            "it must be required",
         ),
         (
             refused(Pattern::begin_not("b").followed_by("c").build()),
@@ -492,7 +492,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             refused(a().or(Pattern::<Ev>::begin("c")).choose(3).build()),
             Kind::BadQuantifier,
             none,
-            "no more than there are",
+            "needs alternatives",
         ),
         (
             refused(a().or(Pattern::<Ev>::begin("c").within(SECOND)).build()),
@@ -506,7 +506,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             ),
             Kind::MisplacedNot,
             name,
-            "a `next not` is beside it",
+            "next to a `next not`",
         ),
         (
             refused(a().not_followed_by("b").gap(SECOND..).build()),
@@ -514,18 +514,23 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             name,
             "use `lasting`",
         ),
-        (refused(b().lasting(SECOND).build()), Kind::Misplaced, name, "is for a `not`"),
+        (
+            refused(b().lasting(SECOND).build()),
+            Kind::Misplaced,
+            name,
+            "can only be used on a `not`",
+        ),
         (
             refused(a().not_followed_by("b").lasting(Duration::ZERO).build()),
             Kind::BadBound,
             name,
-            "1 ms at least",
+            "at least 1 ms",
         ),
         (
             refused(a().optional().not_followed_by("b").followed_by("c").build()),
             Kind::MisplacedNot,
             name,
-            "nothing to follow",
+            "no event before it",
         ),
         (
             refused(
@@ -536,7 +541,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             ),
             Kind::MisplacedNot,
             name,
-            "nothing to follow",
+            "no event before it",
         ),
         (
             refused(
@@ -547,19 +552,19 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             ),
             Kind::MisplacedNot,
             name,
-            "a group does not end with a `not`",
+            "a group can't end with a `not`",
         ),
         (
             refused(a().not_followed_by("b").followed_by("c").optional().within(SECOND).build()),
             Kind::MisplacedNot,
             name,
-            "what follows it can be left out",
+            "everything after it is optional",
         ),
         (
             refused(a().not_followed_by("b").not_followed_by("c").within(SECOND).build()),
             Kind::MisplacedNot,
             name,
-            "say both in one",
+            "test both in one closure",
         ),
         (
             refused(a().not_next("b").not_followed_by("c").within(SECOND).build()),
@@ -567,7 +572,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             name,
             "put this one between two steps",
         ),
-        (refused(a().within(Duration::ZERO).build()), Kind::BadBound, none, "1 ms at least"),
+        (refused(a().within(Duration::ZERO).build()), Kind::BadBound, none, "at least 1 ms"),
         (refused(a().gap(SECOND..).build()), Kind::BadBound, step, "nothing comes before it"),
         (
             refused(b().gap(2 * SECOND..=SECOND).build()),
@@ -592,7 +597,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             refused(a().followed_by_group(Pattern::begin("b").ordered()).build()),
             Kind::Misplaced,
             none,
-            "`ordered` is given in a group",
+            "`ordered` can't be set in a group",
         ),
         (
             refused(a().followed_by_group(Pattern::begin("b").times(0)).build()),
@@ -618,7 +623,7 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
             refused(a().schema(record_schema()).build()),
             Kind::Misplaced,
             none,
-            "have none of their own",
+            "without their own schema",
         ),
         (refused(a().key("vv").build()), Kind::UnknownField, none, "did you mean `v`?"),
         (

@@ -408,7 +408,7 @@ mod declared_by_rust {
     #[test]
     fn mistakes_are_found_as_with_declarations_in_text() {
         for (text, expected) in [
-            ("rule r { match payed }", "declared are `created` and `paid`"),
+            ("rule r { match payed }", "declared: `created` and `paid`"),
             ("rule r { match paid[amout > 1] }", "help: did you mean `amount`?"),
             ("rule r { match paid[amount > \"1\"] }", "error[E03"),
         ] {
@@ -435,7 +435,7 @@ mod declared_by_rust {
                 let text = format!("event paid {{ {declared} }}");
                 let texts: Vec<&str> = texts.into_iter().chain([&*text]).collect();
                 let error = rules(&texts).unwrap_err().to_string();
-                let message = "the Rust type declares the event type `paid` in another way";
+                let message = "the Rust type declares the event type `paid` differently";
                 assert!(error.contains(message), "{declared}: {error}");
                 assert!(error.contains(difference), "{declared}: {error}");
             }

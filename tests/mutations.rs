@@ -99,5 +99,5 @@ fn of_nothing_but_mistakes_the_first_are_reported() {
     assert_eq!(error.diagnostics().len(), 51);
     assert!(error.to_string().lines().count() <= SCREEN);
     let last = &error.diagnostics()[50].diagnostic;
-    assert_eq!(last.message, "too many errors: the rest is not reported");
+    assert_eq!(last.message, "too many errors: the rest are not reported");
 }

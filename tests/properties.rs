@@ -18,7 +18,7 @@ use proptest::test_runner::FileFailurePersistence;
 const MOST_PARTIALS: usize = 1500;
 
 /// How the matcher says that a pattern is beyond its limits; the reference has none.
-const TOO_LARGE: &str = "beyond the limits";
+const TOO_LARGE: &str = "exceeds the limits";
 
 /// A matcher, if the pattern is within its limits.
 fn matcher(pattern: &Built) -> Result<Option<Box<dyn Session>>, TestCaseError> {

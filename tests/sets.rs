@@ -19,7 +19,7 @@ use std::convert::identity;
 const MOST_PARTIALS: usize = 1500;
 
 /// How the matcher says that a pattern is beyond its limits; the reference has none.
-const TOO_LARGE: &str = "beyond the limits";
+const TOO_LARGE: &str = "exceeds the limits";
 
 /// A matcher, if the pattern is within its limits.
 fn start(engine: &dyn Engine, pattern: &Built) -> Result<Option<Box<dyn Session>>, TestCaseError> {

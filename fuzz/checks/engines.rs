@@ -95,7 +95,7 @@ fn by_matcher(engine: &dyn Engine, pattern: &Built, events: &[Record], expected:
     let mut matcher = match engine.start(&pattern.0) {
         Ok(matcher) => matcher,
         // The reference has no limits.
-        Err(reason) if reason.contains("beyond the limits") => return,
+        Err(reason) if reason.contains("exceeds the limits") => return,
         Err(reason) => panic!("{pattern:?} is refused: {reason}"),
     };
     for (number, (event, expected)) in events.iter().zip(&expected.with_event).enumerate() {
@@ -111,7 +111,7 @@ fn by_engine(indexed: bool, pattern: &Built, events: &[Record], expected: &Expec
     let builder = if indexed { builder } else { builder.without_index() };
     let mut engine = match builder.build() {
         Ok(engine) => engine,
-        Err(reason) if reason.to_string().contains("beyond the limits") => return,
+        Err(reason) if reason.to_string().contains("exceeds the limits") => return,
         Err(reason) => panic!("{pattern:?} is refused: {reason}"),
     };
     let mut outputs = Vec::new();

@@ -124,7 +124,8 @@ impl<E: Event, V> PatternBuilder<E, V> {
             *of = DraftCount::Some(count);
             wrong = false;
         }
-        let what = "`choose` is for alternatives that `or` joined, and for no more than there are";
+        let what = "`choose` needs alternatives joined with `or`, and a number that is not larger \
+                    than theirs";
         self.refuse_if(wrong, Kind::BadQuantifier, what);
         self
     }
@@ -344,8 +345,8 @@ impl<E: Event, V> PatternBuilder<E, V> {
         let item = self.item();
         let is_not = matches!(item.kind, DraftKind::Not(_));
         item.gap = Some(Gap { min: Length::ZERO, max: Some(Length::Millis(millis)) });
-        self.refuse_if(!is_not, Kind::Misplaced, "`lasting` is for a `not`");
-        self.refuse_if(millis < 1, Kind::BadBound, "a `not` has to last 1 ms at least");
+        self.refuse_if(!is_not, Kind::Misplaced, "`lasting` can only be used on a `not`");
+        self.refuse_if(millis < 1, Kind::BadBound, "a `not` must last at least 1 ms");
         self
     }
 
@@ -355,7 +356,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
         if self.item().name.is_empty() {
             self.item().name = name.into();
         } else {
-            self.refuse(Kind::BadName, "it has its name already");
+            self.refuse(Kind::BadName, "it already has a name");
         }
         self
     }

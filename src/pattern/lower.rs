@@ -110,7 +110,7 @@ pub(super) fn lower<E: Event>(draft: Draft<E>) -> Result<Pattern<E>> {
 fn schema_of<E: Event>(whole: &Whole<E>) -> Result<Option<Arc<Schema>>> {
     match (E::schema(), whole.schema.clone()) {
         (Some(_), Some(_)) => {
-            let message = "`schema` is for events that have none of their own; these have one";
+            let message = "`schema` can only be used for events without their own schema";
             Err(PatternError::new(Kind::Misplaced, None, message))
         }
         (own, given) => Ok(own.map(Arc::new).or(given)),
@@ -140,7 +140,7 @@ fn check_bounds<E>(
         return Err(PatternError::new(Kind::BadOnce, None, message));
     }
     if whole.limit.is_some_and(|limit| limit.partials == 0) {
-        let message = "with a limit of no partial match nothing can begin";
+        let message = "with a limit of 0 partial matches, no match can begin";
         return Err(PatternError::new(Kind::BadBound, None, message));
     }
     Ok((within, suppress))
@@ -149,13 +149,13 @@ fn check_bounds<E>(
 /// Checks that only a silence at the end repeats.
 fn check_repeat<E>(whole: &Whole<E>, body: &Sequence) -> Result<()> {
     if whole.repeats && (whole.ordered || whole.once.is_some()) {
-        let message = "`repeat` goes neither with `ordered` nor with `once`";
+        let message = "`repeat` can't be combined with `ordered` or `once`";
         return Err(PatternError::new(Kind::BadRepeat, None, message));
     }
     if whole.repeats
         && !body.items.last().is_some_and(|last| ends_in_silence(last) && body.items.len() > 1)
     {
-        let message = "`repeat` is for a `not` with `lasting` at the end of the whole pattern";
+        let message = "`repeat` needs a `not` with `lasting` at the end of the whole pattern";
         return Err(PatternError::new(Kind::BadRepeat, None, message));
     }
     Ok(())
@@ -198,8 +198,8 @@ fn check_reach(pattern: &hir::Pattern, program: &Program, types: &[TypeId]) -> R
     };
     let name = &pattern.steps[step.index()].name;
     let message = format!(
-        "no match can hold `{name}`: a greedy loop before it takes all events that could be it (say \
-         `each`), or what must not come forbids them"
+        "no match can hold `{name}`: a greedy loop before it takes every event that could be this \
+         step (use `each`), or a `not` forbids them"
     );
     Err(PatternError::new(Kind::MatchesNothing, Some(name), message))
 }
@@ -251,7 +251,9 @@ impl<E: Event> Lowering<'_, E> {
                 _ if row.passed != Length::ZERO => {
                     let silence = row.passed.as_millis().unwrap_or(0);
                     if can_be_empty(&item) || own.is_some_and(|max| max < silence) {
-                        let message = format!("{label}: it has to come after the `not` before it");
+                        let message = format!(
+                            "{label}: it must be required, and come after the time of the `not`"
+                        );
                         return Err(PatternError::new(Kind::MisplacedNot, None, message));
                     }
                     let gap = item.gap.unwrap_or(Gap { min: Length::ZERO, max: None });
@@ -283,7 +285,7 @@ impl<E: Event> Lowering<'_, E> {
             return Err(error);
         }
         if let Some(setting) = whole.first_setting() {
-            let message = format!("{setting} is given in a group: it belongs on the whole");
+            let message = format!("{setting} can't be set in a group: set it on the whole pattern");
             return Err(PatternError::new(Kind::Misplaced, None, message));
         }
         let within = within.map(|w| bound(w, "`within` of a group")).transpose()?;
@@ -457,9 +459,7 @@ impl<E: Event> Lowering<'_, E> {
     fn type_id(&self, name: &str, step: Option<&Arc<str>>) -> Result<TypeId> {
         let error = |message| Err(PatternError::new(Kind::UnknownType, step, message));
         let Some(schema) = self.schema else {
-            return error(format!(
-                "there is no schema to look up `{name}` in: give one with `schema`"
-            ));
+            return error(format!("there is no schema for `{name}`: give one with `schema`"));
         };
         let names = schema.types().map(|(_, ty)| &*ty.name);
         match (schema.type_id(name), nearest(name, names)) {
@@ -591,8 +591,7 @@ impl<E: Event> Lowering<'_, E> {
 }
 
 fn no_schema<E>(key: &DraftKey<E>) -> PatternError {
-    let message =
-        format!("there is no schema to look up the key `{}` in: give one with `schema`", key.name);
+    let message = format!("there is no schema for the key `{}`: give one with `schema`", key.name);
     PatternError::new(Kind::UnknownField, None, message)
 }
 
@@ -636,10 +635,10 @@ fn check_position<E>(item: &DraftItem<E>, position: ItemPosition) -> Result<()> 
     let is_not = matches!(item.kind, DraftKind::Not(_));
     if is_not {
         if item.times.is_some() || item.optional || item.until.is_some() {
-            return Err(item.refuse(Kind::BadQuantifier, "a `not` cannot be repeated or left out"));
+            return Err(item.refuse(Kind::BadQuantifier, "a `not` can't be repeated or optional"));
         }
         if item.gap.is_some() && item.contiguity != Contiguity::Relaxed {
-            let what = "`not_next` speaks of a single event, not of a time";
+            let what = "`not_next` tests a single event, not a span of time";
             return Err(item.refuse(Kind::MisplacedNot, what));
         }
         if item.gap.is_some_and(|gap| gap.min != Length::ZERO) {
@@ -647,7 +646,7 @@ fn check_position<E>(item: &DraftItem<E>, position: ItemPosition) -> Result<()> 
             return Err(item.refuse(Kind::MisplacedNot, what));
         }
     } else if position.first && item.gap.is_some() {
-        let what = "nothing comes before it from which the gap could run";
+        let what = "nothing comes before it where the gap could start";
         return Err(item.refuse(Kind::BadBound, what));
     }
     Ok(())
@@ -667,19 +666,21 @@ fn quantifier<E>(item: &DraftItem<E>) -> Result<Quantifier> {
         return Ok(Quantifier { optional: item.optional, mode, ..Quantifier::ONCE });
     };
     if max == Some(0) {
-        return refuse("zero times is never: leave the step out or use a `not`");
+        return refuse("zero times is never: remove the step or use a `not`");
     }
     if max.is_some_and(|max| max < min) {
-        return refuse("the least number of times is more than the most");
+        return refuse("the minimum number of repetitions is larger than the maximum");
     }
     if min > MAX_TIMES || max.is_some_and(|max| max > MAX_TIMES) {
-        let what = format!("at most {MAX_TIMES} repetitions can be asked for");
+        let what = format!("at most {MAX_TIMES} repetitions are allowed");
         return Err(item.refuse(Kind::TooLarge, &what));
     }
     let inner = item.inner.unwrap_or(Contiguity::Relaxed);
     let mode = match (item.mode, inner) {
         (Some(LoopMode::Greedy | LoopMode::Longest), Contiguity::Any) => {
-            return refuse("`allow_combinations` skips events that fit, a greedy loop does not");
+            return refuse(
+                "`allow_combinations` may skip events that fit, but a greedy loop never does",
+            );
         }
         (Some(mode), _) => mode,
         (None, Contiguity::Any) => LoopMode::Each,
@@ -697,9 +698,7 @@ fn quantifier<E>(item: &DraftItem<E>) -> Result<Quantifier> {
 
 fn bound(duration: Duration, what: &str) -> Result<i64> {
     match duration_to_millis(duration) {
-        0 => {
-            Err(PatternError::new(Kind::BadBound, None, format!("{what} has to be 1 ms at least")))
-        }
+        0 => Err(PatternError::new(Kind::BadBound, None, format!("{what} must be at least 1 ms"))),
         millis => Ok(millis),
     }
 }

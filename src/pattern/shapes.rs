@@ -5,9 +5,10 @@ use crate::pattern::error::{PatternError, PatternErrorKind};
 use crate::pattern::lower::can_be_empty;
 use kleene_syntax::hir::{Contiguity, Item, ItemKind, Pattern, Sequence, Step, StepId};
 
-const EMPTY_LOOP: &str = "a group that can be empty is repeated: let a step inside be required";
+const EMPTY_LOOP: &str = "a group that can be empty is repeated: make a step inside required";
 
-const EARLY_GAP: &str = "nothing comes before the gap: a gap before a group stands before it";
+const EARLY_GAP: &str =
+    "nothing comes before the gap: put the gap before the group instead of inside it";
 
 /// Refuses each `not` of a sequence that reads no events or that depends on events that may not
 /// come, and each repeated group that can be empty.
@@ -87,7 +88,7 @@ fn misplaced_of(items: &[Item], extent: SequenceExtent) -> Option<(StepId, &'sta
 fn misplaced(item: &Item, rest: &[Item], extent: SequenceExtent) -> Option<&'static str> {
     match rest {
         [] if extent == SequenceExtent::Group => {
-            Some("a group does not end with a `not`: put it behind the group")
+            Some("a group can't end with a `not`: put it after the group")
         }
         [] => None,
         // Two times beside each other are refused elsewhere, with a reason of their own.
@@ -97,13 +98,13 @@ fn misplaced(item: &Item, rest: &[Item], extent: SequenceExtent) -> Option<&'sta
                 && extent == SequenceExtent::Whole
                 && item.contiguity != Contiguity::Next =>
         {
-            Some("only the last `not` of a pattern counts: say both in one, with one closure")
+            Some("a pattern can end with only one `not`: test both in one closure")
         }
         [last] if last.is_not() && extent == SequenceExtent::Whole => {
-            Some("only the last `not` of a pattern counts: put this one between two steps")
+            Some("a pattern can end with only one `not`: put this one between two steps")
         }
         _ if rest.iter().all(can_be_empty) => {
-            Some("what follows it can be left out: let a step behind it be required")
+            Some("everything after it is optional: make a step after it required")
         }
         _ => None,
     }

@@ -55,7 +55,7 @@ pub(super) fn add_step_keys<E>(
         }
     }
     if variants.len() > MAX_VARIANTS {
-        let message = format!("more than {MAX_VARIANTS} steps have a key of their own");
+        let message = format!("more than {MAX_VARIANTS} steps have their own key");
         return Err(PatternError::new(Kind::TooLarge, None, message));
     }
     let mut several = Vec::new();

@@ -13,7 +13,7 @@ use kleene_syntax::diagnostic::Source;
 pub(super) const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// The reason why `use` does not read a file with another ending.
-pub(super) const NO_RULE_FILE: &str = "it is not called as rule files are, `*.cep`";
+pub(super) const NO_RULE_FILE: &str = "the names of rule files end in `.cep`";
 
 /// Reads the files that rule files name by `use` and `list .. from`.
 ///
@@ -67,8 +67,8 @@ impl FileLoader {
         // A path that leads out of the folders is refused by its spelling already, so that the
         // answer does not say which files there are.
         let outside = || {
-            let help = "allow their folder if that is meant (`--allow-path DIR`)";
-            format!("it is outside of the folders of the rule files; {help}")
+            let help = "to allow their folder, add `--allow-path DIR`";
+            format!("it is outside the folders of the rule files; {help}")
         };
         let absolute = std::path::absolute(&joined).map_err(|error| reported(&error))?;
         let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;

@@ -454,7 +454,7 @@ impl<'l> RuleSetBuilder<'l> {
     }
 }
 
-const NO_LOADER: &str = "these rules don't come from a file, so there is nothing beside them";
+const NO_LOADER: &str = "these rules were not loaded from a file, so they can't name files";
 
 /// Returns a loader for the folders of rule files that were added by path, and for allowed folders.
 fn files_of<'l>(inputs: &[Input], allowed: &[PathBuf]) -> Box<lower::Loader<'l>> {

@@ -113,7 +113,7 @@ fn listed(rule: &Rule, program: &Program, cost: &Cost) -> Option<Diagnostic> {
     Some(
         Diagnostic::warning(Code::ListedMatches, Span::default(), message)
             .label(format!("not in the compact form, as {reason}"))
-            .help("leave that out, bound the loop, or take `any` away"),
+            .help("avoid that, bound the loop, or remove `any`"),
     )
 }
 
@@ -128,8 +128,8 @@ fn multiplied(rule: &Rule, program: &Program, cost: &Cost) -> Option<Diagnostic>
         Diagnostic::warning(Code::ListedPartials, Span::default(), message)
             .label(format!("not in the compact form, as {reason}"))
             .help(
-                "leave that out, take `any` or `each` away, or say which give way: \
-                 `limit 1000 partials drop oldest`",
+                "avoid that, remove `any` or `each`, or add a limit: `limit 1000 partials drop \
+                 oldest`",
             ),
     )
 }
@@ -163,9 +163,9 @@ fn refused(error: &AutomatonError) -> Diagnostic {
 
 fn too_large(error: &AutomatonError) -> Diagnostic {
     let help = if error.has_too_many_types() {
-        "use fewer event types: one type, with a field for what distinguishes its events"
+        "use fewer event types, for example one type with a field for the kind of event"
     } else {
-        "use smaller counts, fewer steps that can be left out, or loops without upper bound"
+        "use smaller counts, fewer optional steps, or loops without an upper bound"
     };
     Diagnostic::error(Code::LimitExceeded, Span::default(), "this pattern is too large to run")
         .label(error.to_string())
@@ -182,7 +182,7 @@ fn unreachable(
     let nothing = || {
         let message = "no stream of events matches this pattern";
         let diagnostic = Diagnostic::error(Code::Unreachable, Span::default(), message);
-        (layout.pattern, diagnostic.help("its steps and what must not come exclude each other"))
+        (layout.pattern, diagnostic.help("its steps contradict each other or what must not come"))
     };
     let Some(step) = reach.first.or_else(|| reach.idle.first().copied()) else {
         return (!reach.matches).then(nothing);
@@ -202,25 +202,23 @@ fn unreachable(
     let diagnostic = Diagnostic::error(Code::Unreachable, Span::default(), message);
     let (reason, help) = match reason {
         Some(Obstacle::Loop(name, each)) => (
+            format!("the loop `{name}` before it takes every event that could be this step"),
             format!(
-                "the loop `{name}` before it takes all events that could be this step, and gives none back"
-            ),
-            format!(
-                "write `each` in the braces of the loop, `{each}`, or let the two ask for different \
-                 events"
+                "write `each` in the loop, `{each}`, or change the conditions so that the two \
+                 match different events"
             ),
         ),
         Some(Obstacle::Not(name)) => (
-            format!("`not {name}` before it forbids all events that could be this step"),
-            "let the `not` ask for less, or leave it out".to_owned(),
+            format!("`not {name}` before it forbids every event that could be this step"),
+            "make the `not` more specific, or remove it".to_owned(),
         ),
         Some(Obstacle::Until) => (
             "`until` ends the loop before that".to_owned(),
-            "let `until` ask for an event that the loop does not take".to_owned(),
+            "change `until` to an event that the loop does not take".to_owned(),
         ),
         None => (
-            "what stands before it leaves no event for it".to_owned(),
-            "look at the loops and at what must not come before this step".to_owned(),
+            "the steps before it leave no event for it".to_owned(),
+            "check the loops and the `not` steps before it".to_owned(),
         ),
     };
     Some((layout.steps[step.index()], diagnostic.label(reason).help(help)))

@@ -348,9 +348,13 @@ fn parameters_come_from_the_file_the_instance_and_the_host() {
         ("wiat", "5s", "error[E0505]: there is no parameter `wiat`\n --> <params>:1:1"),
         ("wiat", "5s", "did you mean `wait`?"),
         ("fast.wiat", "5s", "did you mean `fast.wait`?"),
-        ("wait", "5", "a duration has a unit: `wait=5s`"),
-        ("wait", "soon", "error[E0505]: `soon` is no duration, which the parameter `wait` is"),
-        ("low", "1.5", "error[E0505]: `1.5` is no int"),
+        ("wait", "5", "add a unit to the duration: `wait=5s`"),
+        (
+            "wait",
+            "soon",
+            "error[E0505]: the parameter `wait` needs a value of type duration, not `soon`",
+        ),
+        ("low", "1.5", "error[E0505]: the parameter `low` needs a value of type int, not `1.5`"),
     ] {
         let builder =
             RuleSet::builder().source(kleene_syntax::diagnostic::Source::new("x", &*text));
@@ -412,7 +416,7 @@ fn files_share_what_they_declare() {
     }
     let other = "event a { k: int, at: time }\n";
     let error = build(format!("{other}{main}use \"more.cep\"")).unwrap_err().to_string();
-    assert!(error.contains("declared in another way elsewhere"), "{error}");
+    assert!(error.contains("declared differently elsewhere"), "{error}");
     assert!(error.contains("declared here first: rules/main.cep:1:7"), "{error}");
     assert!(
         error.contains("`more.cep` can't be read: rules/main.cep asks for more.cep"),

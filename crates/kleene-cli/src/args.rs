@@ -18,8 +18,8 @@ use crate::input::{self, Feed, Form, Format, Opened, Reading, TimeUnit, duration
 use crate::rules::RuleArgs;
 
 /// The reason to refuse `--delimiter` where the input is not CSV.
-pub(crate) const DELIMITER_OF_JSON: &str = "--delimiter is for CSV, and the input is read as JSON \
-     lines: `--format csv` reads it as CSV";
+pub(crate) const DELIMITER_OF_JSON: &str = "--delimiter is only for CSV, but the input is read as \
+                                            JSON lines; to read CSV, add `--format csv`";
 
 /// Finds patterns of events over time in files and streams.
 #[derive(Debug, Parser)]
@@ -81,8 +81,8 @@ pub(crate) struct RunArgs {
     #[arg(short, long, conflicts_with_all = ["output", "state"])]
     pub(crate) brief: bool,
 
-    /// For live input: when no event has come for this long, event time advances with the clock, so
-    /// that a silence is reported
+    /// For live input: after this long without an event, event time advances with the clock, so that
+    /// silences are reported
     #[arg(long, value_name = "DURATION", value_parser = bound)]
     pub(crate) idle_timeout: Option<Duration>,
 
@@ -129,7 +129,7 @@ pub(crate) struct StateArgs {
     #[arg(id = "state", long = "state", value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
 
-    /// Write the state this often: every 10s, or every 100000events (each line that is read counts)
+    /// Write the state this often: every 10s, or every 100000events (each line counts as an event)
     #[arg(long, value_name = "HOW OFTEN", default_value = "10s", value_parser = every, requires = "state")]
     pub(crate) checkpoint_every: Every,
 
@@ -138,7 +138,7 @@ pub(crate) struct StateArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) spill: Option<PathBuf>,
 
-    /// Keep about this many keys in memory, over all rules
+    /// Keep about this many keys in memory, in total over all rules
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000, requires = "spill")]
     pub(crate) keys_in_memory: u64,
 }
@@ -146,32 +146,32 @@ pub(crate) struct StateArgs {
 /// The options of matching.
 #[derive(Args, Debug)]
 pub(crate) struct MatchingArgs {
-    /// Parse with this many threads, match with this many, and write with another; results stay the
-    /// same. If rules cannot be divided by keys, one thread matches. With --watch, --state, --spill
+    /// Use this many threads to parse, this many to match, and one to write; results stay the same.
+    /// If the rules cannot be partitioned by key, one thread matches. With --watch, --state, --spill
     /// or --idle-timeout, one thread does everything
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
 
-    /// Limit the steps of one event in one rule and key; about a million by default. A partial
-    /// match takes a step for each event that it is tried against, and 8 steps if it can go on
-    /// along several branches and has aggregates or groups. If the next event would take more, the
-    /// oldest partial matches give way
+    /// Limit the steps of one event in one rule and key; about a million by default. Testing an event
+    /// against a partial match takes one step, or 8 steps if the partial match can continue along
+    /// several branches and has aggregates or groups. If the next event would take more, the oldest
+    /// partial matches are dropped
     #[arg(long, value_name = "NUMBER")]
     pub(crate) steps_per_event: Option<usize>,
 
-    /// List at most this many of the matches that one event completes, the first in their order;
-    /// about a million by default. The others are counted
+    /// Report at most this many of the matches that one event completes, the first in their order;
+    /// about a million by default. The others are only counted
     #[arg(long, value_name = "NUMBER")]
     pub(crate) matches_per_set: Option<usize>,
 
-    /// Limit the nodes of the graph that holds the partial matches of a key, where a rule is in the
-    /// compact form; about 4 million by default. Beyond the limit the newest partial matches give
-    /// way. `limit` in a rule counts partial matches instead, and keeps the rule out of the form
+    /// Limit the nodes of the graph that stores the partial matches of a key, for rules in the compact
+    /// form; about 4 million by default. Beyond the limit, the newest partial matches are dropped.
+    /// `limit` in a rule counts partial matches instead, and prevents the compact form
     #[arg(long, value_name = "NUMBER")]
     pub(crate) graph_nodes_per_key: Option<usize>,
 
-    /// Choose the strategy: the one that fits each rule, the general one for all, the compact form
-    /// where it can be used, or never the compact form. Results are the same
+    /// Choose the strategy: the best one for each rule, the general one for all rules, the compact
+    /// form where possible, or never the compact form. Results are the same
     #[arg(long, value_enum, value_name = "STRATEGY", default_value_t = Strategy::Auto)]
     pub(crate) strategy: Strategy,
 }
@@ -226,15 +226,15 @@ pub(crate) struct WhyArgs {
     #[arg(short, long = "param", value_name = "RULE.NAME=VALUE")]
     pub(crate) params: Vec<String>,
 
-    /// Show at most this number of events and moments, from the first on
+    /// Show at most this many events and points in time, from the first on
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub(crate) limit: usize,
 
-    /// Show this number of the last ones instead
+    /// Show only this many of the last ones
     #[arg(long, value_name = "NUMBER", conflicts_with = "limit")]
     pub(crate) last: Option<usize>,
 
-    /// Print one JSON object for each event and moment, for programs
+    /// Print one JSON object for each event and point in time, for programs
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -252,11 +252,11 @@ impl WhyArgs {
 /// The input, and how it is read.
 #[derive(Args, Debug)]
 pub(crate) struct InputArgs {
-    /// Read events from this file; `-` is standard input. Gzip is recognised by itself
+    /// Read events from this file; `-` is standard input. Gzip is recognised automatically
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) input: PathBuf,
 
-    /// The format of the input [default: by the file's name, else jsonl]
+    /// The format of the input [default: from the file name, else jsonl]
     #[arg(short, long, value_enum)]
     pub(crate) format: Option<Format>,
 
@@ -269,20 +269,20 @@ pub(crate) struct InputArgs {
     #[arg(long)]
     pub(crate) sorted: bool,
 
-    /// The field that holds the event type; dotted for a field of a nested object. Of a list, the
-    /// declared type in it
+    /// The field that contains the event type; a dotted name for a field of a nested object. If the
+    /// field is a list, the declared type in the list is used
     #[arg(long, value_name = "FIELD", default_value = "type")]
     pub(crate) type_field: String,
 
-    /// The type of every event, if no field holds it
+    /// The type of every event, if no field contains it
     #[arg(long = "type", value_name = "NAME", conflicts_with = "type_field")]
     pub(crate) event_type: Option<String>,
 
-    /// The field that holds the event time [default: the declared one, else `ts`]
+    /// The field that contains the event time [default: the declared one, else `ts`]
     #[arg(long, value_name = "FIELD")]
     pub(crate) time_field: Option<String>,
 
-    /// The unit of times that are given as numbers since 1970
+    /// The unit of numeric times, counted from 1970
     #[arg(long, value_enum, default_value_t)]
     pub(crate) time_unit: TimeUnit,
 
@@ -290,8 +290,8 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
 
-    /// Reject JSON that writes numbers, `true` or `false` as text ("12"), a list of one as its item,
-    /// or the event type as a list; without this option they are read
+    /// Reject JSON with numbers, `true` or `false` as strings ("12"), a single item instead of a list
+    /// of one, or a list as the event type; without this option, such events are accepted
     #[arg(long)]
     pub(crate) strict: bool,
 
@@ -299,8 +299,8 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1M")]
     pub(crate) max_line: usize,
 
-    /// Treat the end of the input as the end of time: open partial matches are reported as if all
-    /// their time had passed. Without this option they stay open, and are counted
+    /// Treat the end of the input as the end of time: open partial matches are reported as if their
+    /// time had passed. Without this option, they stay open and are only counted
     #[arg(long)]
     pub(crate) end_of_time: bool,
 }
@@ -373,11 +373,11 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "WHAT", value_parser = ["warnings"])]
     pub(crate) deny: Option<String>,
 
-    /// Print all mistakes, not only those that fit on a screen
+    /// Print all mistakes, not only the first screenful
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Print what each rule costs: how the time of an event and the memory of a key grow
+    /// Print the cost of each rule: how the time of an event and the memory of a key grow
     #[arg(long)]
     pub(crate) cost: bool,
 
@@ -403,11 +403,11 @@ pub(crate) struct TestArgs {
     #[arg(required = true)]
     pub(crate) rules: Vec<PathBuf>,
 
-    /// Run the tests of this rule only; may be given several times
+    /// Run only the tests of this rule; may be given several times
     #[arg(long = "rule", value_name = "NAME")]
     pub(crate) only: Vec<String>,
 
-    /// Write a report to this file, in the XML that continuous integration reads
+    /// Write a JUnit XML report for continuous integration to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 
@@ -446,7 +446,7 @@ pub(crate) struct ExplainArgs {
     #[arg(value_name = "CODE | RULES")]
     pub(crate) subjects: Vec<PathBuf>,
 
-    /// One rule [default: all; a picture shows one]
+    /// One rule [default: all; a picture needs one]
     #[arg(long, value_name = "NAME", requires = "subjects")]
     pub(crate) rule: Option<String>,
 
@@ -462,7 +462,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long, requires = "subjects", conflicts_with_all = ["mermaid", "svg"])]
     pub(crate) dot: bool,
 
-    /// Draw a picture for Mermaid, as Markdown pages show it
+    /// Draw a picture for Mermaid, for Markdown pages
     #[arg(long, requires = "subjects", conflicts_with = "svg")]
     pub(crate) mermaid: bool,
 
@@ -484,32 +484,31 @@ impl ExplainArgs {
 /// `kleene infer`
 #[derive(Args, Debug)]
 pub(crate) struct InferArgs {
-    /// Read events from this file; `-` is standard input. Gzip is recognised by itself
+    /// Read events from this file; `-` is standard input. Gzip is recognised automatically
     #[arg(value_name = "FILE")]
     pub(crate) input: PathBuf,
 
-    /// Read this many lines, the first ones
+    /// Read only this many lines from the start
     #[arg(long, value_name = "N", default_value = "10000", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) sample: u64,
 
-    /// The format of the input [default: by the file's name, else jsonl]
+    /// The format of the input [default: from the file name, else jsonl]
     #[arg(short, long, value_enum)]
     pub(crate) format: Option<Format>,
 
-    /// The field that holds the event type; dotted for a field of a nested object
+    /// The field that contains the event type; a dotted name for a field of a nested object
     #[arg(long, value_name = "FIELD", default_value = "type")]
     pub(crate) type_field: String,
 
-    /// The type of every event, if no field holds it
+    /// The type of every event, if no field contains it
     #[arg(long = "type", value_name = "NAME", conflicts_with = "type_field")]
     pub(crate) event_type: Option<String>,
 
-    /// The field that holds the event time [default: the likeliest]
+    /// The field that contains the event time [default: the most likely one]
     #[arg(long, value_name = "FIELD")]
     pub(crate) time_field: Option<String>,
 
-    /// The unit of times that are given as numbers since 1970 [default: the unit that fits most of
-    /// them]
+    /// The unit of numeric times, counted from 1970 [default: the unit that fits most times]
     #[arg(long, value_enum)]
     pub(crate) time_unit: Option<TimeUnit>,
 
@@ -517,7 +516,7 @@ pub(crate) struct InferArgs {
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub(crate) delimiter: Option<u8>,
 
-    /// Leave out lines longer than this (bytes, or with K or M)
+    /// Skip lines longer than this (bytes, or with K or M)
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1M")]
     pub(crate) max_line: usize,
 
@@ -529,7 +528,7 @@ pub(crate) struct InferArgs {
 /// `kleene lsp`
 #[derive(Args, Debug)]
 pub(crate) struct LspArgs {
-    /// Use standard input and output, which is the only way; editors pass this option
+    /// Use standard input and output, the only transport; editors pass this option
     #[arg(long, hide = true)]
     pub(crate) stdio: bool,
 }

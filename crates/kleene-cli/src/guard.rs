@@ -127,13 +127,10 @@ impl Guard {
         let shown =
             if path == Path::new(STANDARD) { "standard output".into() } else { name.to_string() };
         if let Some((_, other)) = self.read.iter().find(|(read, _)| *read == identity) {
-            bail!("{shown} is {other}; it cannot be written to as well");
+            bail!("{shown} is {other}, and cannot also be written to");
         }
         if let Some((_, other)) = self.written.iter().find(|(written, _)| *written == identity) {
-            bail!(
-                "{shown} is {other}; {} need a file of their own",
-                what.trim_start_matches("the ")
-            );
+            bail!("{shown} is {other}; {} need another file", what.trim_start_matches("the "));
         }
         self.written.push((identity, what));
         Ok(())

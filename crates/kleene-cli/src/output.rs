@@ -48,7 +48,7 @@ pub(crate) fn open_from(path: &Path, kept: Option<u64>) -> io::Result<File> {
     let mut file = File::options().write(true).open(path)?;
     let length = file.metadata()?.len();
     if length < kept {
-        let text = format!("it had {kept} bytes at the last checkpoint, and has only {length} now");
+        let text = format!("it had {kept} bytes at the last checkpoint, but has only {length} now");
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
     }
     disk::set_len(&file, kept)?;

@@ -43,13 +43,13 @@ impl Loaded {
     pub(crate) fn pick<'a>(&'a self, name: Option<&'a str>) -> Result<&'a Rule> {
         let names = || self.rules.iter().map(|rule| &*rule.name).collect::<Vec<_>>().join(", ");
         match (name, &self.rules[..]) {
-            (_, []) => bail!("there is no rule in these files"),
+            (_, []) => bail!("these files contain no rule"),
             (Some(name), _) => match self.set.rule(name) {
                 Some(rule) => Ok(rule),
                 None => bail!("there is no rule `{name}` (--rule); there are: {}", names()),
             },
             (None, [rule]) => Ok(rule),
-            (None, _) => bail!("which rule? `--rule NAME` names one of: {}", names()),
+            (None, _) => bail!("several rules: choose one with `--rule NAME`: {}", names()),
         }
     }
 
@@ -158,7 +158,8 @@ pub(crate) fn load_and_note(
             let reported = reported(error.diagnostics(), listing);
             let hint = match paths.iter().find(|path| is_named_as_data(path)) {
                 Some(path) => format!(
-                    "\nhint: a file of events is given with `--input`: `kleene run RULES --input {}`",
+                    "\nhint: to read events from a file, use `--input`: `kleene run RULES --input \
+                     {}`",
                     path.display()
                 ),
                 None => String::new(),

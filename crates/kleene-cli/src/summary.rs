@@ -59,11 +59,7 @@ pub(crate) fn summary(
         ("matches", totals.matches, String::new()),
         ("timeouts", totals.timeouts, String::new()),
         ("still open", totals.still_open, open.to_owned()),
-        (
-            "not in order yet",
-            totals.buffered,
-            String::from("events that wait for others before them"),
-        ),
+        ("not in order yet", totals.buffered, String::from("events that wait for earlier events")),
         ("filtered by having", totals.filtered, String::new()),
         ("suppressed", totals.suppressed, String::new()),
         ("ended by once", totals.ended, String::from("partial matches of keys that are over")),

@@ -81,8 +81,8 @@ fn skip_padding(packed: &mut impl BufRead) -> io::Result<bool> {
 }
 
 fn garbage() -> io::Error {
-    let message = "what follows its packed data is not gzip: the file is damaged, or something was \
-                   appended that is not packed";
+    let message = "the data after its compressed part is not gzip: the file is damaged, or \
+                   something uncompressed was appended";
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 

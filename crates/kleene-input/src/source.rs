@@ -130,7 +130,7 @@ pub fn open_at(path: &Path, start: Position) -> io::Result<Opened> {
         }
         if start.offset > 0 && meta.is_file() && !is_packed(&file) {
             if meta.len() < start.offset {
-                return Err(wrap("read on in", &io::ErrorKind::UnexpectedEof.into()));
+                return Err(wrap("continue to read", &io::ErrorKind::UnexpectedEof.into()));
             }
             file.seek(SeekFrom::Start(start.offset)).map_err(|error| wrap("read", &error))?;
             position.store(start.offset, Ordering::Relaxed);
@@ -160,7 +160,7 @@ pub fn open_at(path: &Path, start: Position) -> io::Result<Opened> {
     if start.offset > 0 && !stdin {
         let skipped = io::copy(&mut reader.by_ref().take(start.offset), &mut io::sink());
         if skipped.map_err(|error| wrap("read", &error))? < start.offset {
-            return Err(wrap("read on in", &io::ErrorKind::UnexpectedEof.into()));
+            return Err(wrap("continue to read", &io::ErrorKind::UnexpectedEof.into()));
         }
     }
     Ok(Opened { reader, is_file: size.is_some(), start, size, position })

@@ -14,7 +14,7 @@ pub struct Stopped;
 
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the runner has stopped: no event is taken any more")
+        f.write_str("the runner has stopped and takes no more events")
     }
 }
 

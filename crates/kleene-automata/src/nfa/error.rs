@@ -85,20 +85,21 @@ impl fmt::Display for AutomatonError {
             ),
             Refusal::NotAfterOptional(name) => write!(
                 f,
-                "`not {name}` comes after steps that can all be left out, so that it would have \
-                 nothing to follow"
+                "`not {name}` comes after optional steps only, so there may be no event before it"
             ),
             Refusal::SilenceBesideNot(name) => write!(
                 f,
-                "`not {name}` has a time of its own, and a `next not` is beside it, or it begins the \
-                 pattern and another `not` follows it"
+                "`not {name}` has its own time, but is next to a `next not`, or begins the pattern \
+                 and is followed by another `not`"
             ),
             Refusal::MisplacedSilence(name) => write!(
                 f,
-                "`not {name}` is one of several alternatives, and no single event comes before them with \
-                 which its time begins, or what follows does not go with it"
+                "`not {name}` is one of several alternatives, but its time can't start at one \
+                 event before them, or the next step can't follow it"
             ),
-            Refusal::BadQuantifier(name) => write!(f, "`{name}` has a quantifier that allows nothing"),
+            Refusal::BadQuantifier(name) => {
+                write!(f, "`{name}` has a quantifier that allows nothing")
+            }
             Refusal::UntilWithoutLoop(name) => {
                 write!(f, "`{name}` has an `until`, but no unbounded loop")
             }
@@ -106,21 +107,22 @@ impl fmt::Display for AutomatonError {
                 write!(f, "`{name}` is `longest`, but not the last step of the pattern")
             }
             Refusal::BadBound => {
-                f.write_str("a bound on time is not positive, or its ends are swapped")
+                f.write_str("a time bound is not positive, or its ends are swapped")
             }
-            Refusal::BadCount => f.write_str("more alternatives have to happen than there are, or none"),
+            Refusal::BadCount => {
+                f.write_str("the pattern requires zero alternatives, or more than it has")
+            }
             Refusal::EmptyAlternative => {
                 f.write_str("an alternative can be empty or ends with a `not`")
             }
             Refusal::UnknownSkipTarget => f.write_str("`skip to` names a step that does not exist"),
-            Refusal::TooLarge => f.write_str("the pattern is beyond the limits on size or nesting"),
+            Refusal::TooLarge => f.write_str("the pattern exceeds the limits on size or nesting"),
             Refusal::TooManyTypes => f.write_str(
-                "the pattern names too many event types: its states times its types are more than \
-                 16 million",
+                "the pattern names too many event types: states times types exceed 16 million",
             ),
             Refusal::TooLargeTogether => f.write_str(
-                "with the patterns of the rules before it, the pattern is beyond the limit on size: \
-                 4 million transitions in all",
+                "together with the rules before it, the pattern exceeds the limit of 4 million \
+                 transitions",
             ),
         }
     }

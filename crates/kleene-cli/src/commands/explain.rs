@@ -20,14 +20,14 @@ pub(crate) fn explain(args: &ExplainArgs) -> Result<Ending> {
     let is_file = subject.exists();
     if let (Ok(code), false) = (subject.to_string_lossy().trim().parse::<Code>(), is_file) {
         if !others.is_empty() || is_about_rules(args) {
-            bail!("{code} is the code of a diagnostic, and is explained alone");
+            bail!("give the code {code} without other arguments");
         }
         print(code.explanation());
         return Ok(Ending::Fine);
     }
     if !is_file && others.is_empty() && subject.extension().is_none() {
         bail!(
-            "{}: neither the code of a diagnostic nor a rule file; `kleene explain` lists the codes",
+            "{} is neither a diagnostic code nor a rule file; `kleene explain` lists the codes",
             subject.display()
         );
     }

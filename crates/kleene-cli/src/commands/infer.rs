@@ -41,8 +41,8 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
         unit: args.time_unit,
         form: form_options(args, form, named),
     });
-    let read =
-        observe(&mut feed, &mut sample, args.sample).context("cannot read on in the input")?;
+    let read = observe(&mut feed, &mut sample, args.sample)
+        .context("cannot continue to read the input")?;
     if read.events == 0 {
         bail!(read.nothing(&feed, &sample, format));
     }
@@ -60,7 +60,7 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
         };
         let options = sample.options();
         let space = if options.is_empty() { "" } else { " " };
-        crate::say(&format!("rules over it run with: kleene run RULES{input}{space}{options}"));
+        crate::say(&format!("to run rules on this input: kleene run RULES{input}{space}{options}"));
     }
     Ok(Ending::Fine)
 }
@@ -94,6 +94,6 @@ fn report(args: &InferArgs, read: &Read, sample: &Sample) {
     }
     if !read.is_whole {
         let lines = counted(args.sample, "line");
-        crate::say(&format!("the first {lines} were looked at; --sample takes more"));
+        crate::say(&format!("only the first {lines} were read; --sample reads more"));
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
     if args.key.is_empty() && !rule.key.is_empty() {
         let parts: Vec<&str> = rule.key.iter().map(|part| &*part.name).collect();
         let (name, parts) = (&rule.name, parts.join(", "));
-        bail!("which key? `--key VALUE` names one; the key of `{name}` is {parts}");
+        bail!("no key given: add `--key VALUE`; the key of `{name}` is {parts}");
     }
     let mut tracer: Tracer<Record> = match Tracer::new(&loaded.set, &rule.name, &args.key) {
         Ok(tracer) => tracer,
@@ -125,7 +125,7 @@ fn pump(
                     Ok(Fill::End) => return Ok(Ending::Fine),
                     Err(error) => {
                         let error = anyhow::Error::new(error);
-                        return Err(error.context("cannot read on in the input"));
+                        return Err(error.context("cannot continue to read the input"));
                     }
                 }
             }

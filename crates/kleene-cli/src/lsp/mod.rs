@@ -27,7 +27,10 @@ use crate::Ending;
 /// Speaks with an editor over standard input and output.
 pub(crate) fn lsp() -> Result<Ending> {
     if std::io::stdin().is_terminal() {
-        crate::say("this speaks with editors, not with people; Ctrl-D ends it (kleene lsp --help)");
+        crate::say(
+            "this command is started by editors, not by hand; Ctrl-D ends it (see `kleene lsp \
+             --help`)",
+        );
     }
     let (connection, threads) = Connection::stdio();
     let is_shut_down = server::serve(&connection)?;

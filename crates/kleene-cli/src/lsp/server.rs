@@ -26,12 +26,12 @@ use super::uri;
 /// Speaks with an editor until it says `exit`; whether it said `shutdown` before, as it should.
 pub(super) fn serve(connection: &Connection) -> Result<bool> {
     let (id, params) =
-        connection.initialize_start().context("the editor did not say `initialize`")?;
+        connection.initialize_start().context("the editor did not send `initialize`")?;
     let answer = serde_json::json!({
         "capabilities": capabilities(),
         "serverInfo": { "name": "kleene", "version": env!("CARGO_PKG_VERSION") },
     });
-    connection.initialize_finish(id, answer).context("the editor did not say `initialized`")?;
+    connection.initialize_finish(id, answer).context("the editor did not send `initialized`")?;
     let documents = Documents::of(&params);
     Server { connection, documents, is_changed: false }.run()
 }
@@ -110,7 +110,7 @@ impl Server<'_> {
     }
 
     fn send(&self, message: impl Into<Message>) -> Result<()> {
-        self.connection.sender.send(message.into()).context("the editor does not listen any more")
+        self.connection.sender.send(message.into()).context("the editor closed the connection")
     }
 
     fn request(&self, request: Request) -> Response {

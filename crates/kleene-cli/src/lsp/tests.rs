@@ -299,11 +299,11 @@ fn hovering_reports_what_a_name_means() {
     let reported = hover("event a { x: float }\nrule r { match a[x > prev.<|>x] }");
     assert!(reported.contains("x: float"), "{reported}");
     let reported = hover("event a { x: int }\nrule r { match a emit { n: matches.co<|>unt } }");
-    assert!(reported.contains("How many matches"), "{reported}");
+    assert!(reported.contains("The number of matches"), "{reported}");
     let reported = hover("event a { x: int }\nrule r { match a emit { n: matches.ma<|>x(a.x) } }");
-    assert!(reported.contains("The greatest value that the step captured"), "{reported}");
+    assert!(reported.contains("The largest value that the step captured"), "{reported}");
     let reported = hover("event a { x: int }\nrule r { match a skip none rep<|>ort count }");
-    assert!(reported.contains("What is reported of the matches"), "{reported}");
+    assert!(reported.contains("Which of the matches"), "{reported}");
     // An event type that a rule makes.
     let made = "event a { x: int }\nrule r { match a emit as b { x: a.x, n: 1 } }\n\
                 rule s { match b[n > 0] as o emit { x: o.<|>x } }";

@@ -150,8 +150,7 @@ impl<'a> Advice<'a> {
         } else if misdated {
             parts.push(format!("{} dated in 1970 or after 2100", were(in_time, "event")));
         }
-        let mut text =
-            format!("error: no event could be used, so nothing was found: {}", parts.join("; "));
+        let mut text = format!("error: no event could be used: {}", parts.join("; "));
         for kind in self.review.reasons.top().iter().take(REASONS) {
             let _ = write!(text, "\n  {}: {}", counted(kind.count, "line"), kind.reason);
             if let Some((line, sample)) = kind.samples.first() {
@@ -210,14 +209,14 @@ impl<'a> Advice<'a> {
         if starts("no event time") {
             let line = self.sampled(kind).next()?;
             let options = time_options(&line, self.facts.args.time_unit)?;
-            return Some(format!("another field holds a time: `{options}`"));
+            return Some(format!("another field contains a time: try `{options}`"));
         }
         let name = reason.strip_prefix("missing field `")?.strip_suffix('`')?;
         let line = self.sampled(kind).next()?;
         let near = nearest(name, line.iter().map(|(path, _)| &**path))?;
         Some(format!(
-            "there is no field `{name}`, but `{near}`: the declaration has to name fields as the \
-             input does"
+            "there is no field `{name}`, but there is `{near}`: use the same field names in the \
+             declaration as in the input"
         ))
     }
 
@@ -234,7 +233,10 @@ impl<'a> Advice<'a> {
         let schema = &self.facts.loaded.schema;
         let lines: Vec<Leaves> = self.sampled(kind).collect();
         if let Some(path) = type_field(&lines, |name| schema.type_id(name).is_some()) {
-            return format!("another field holds the type: `--type-field {}`", argument(&path));
+            return format!(
+                "another field contains the type: try `--type-field {}`",
+                argument(&path)
+            );
         }
         let has = |line: &Leaves, name: &str| {
             line.iter().any(|(path, value)| path == name && *value != Raw::Null)
@@ -249,13 +251,13 @@ impl<'a> Advice<'a> {
         match (fitting.next(), fitting.next()) {
             (Some((_, only)), None) if !lines.is_empty() => {
                 format!(
-                    "no field holds the type; if all events are `{}`: `--type {}`",
+                    "no field contains the type; if all events are `{}`, add `--type {}`",
                     only.name,
                     argument(&only.name)
                 )
             }
             _ => format!(
-                "say which field holds the type (--type-field FIELD), or give the type of all \
+                "name the field that contains the type (--type-field FIELD), or the type of all \
                  events (--type NAME); {}",
                 self.facts.loaded.declared()
             ),
@@ -274,7 +276,7 @@ impl<'a> Advice<'a> {
         let line = grouped(first.line);
         match first.likely {
             Some(unit) => Some(format!(
-                "the time in line {line} was read as {time}: epoch {}? `--time-unit {}`",
+                "the time in line {line} was read as {time}; if it is in {}, add `--time-unit {}`",
                 unit.name(),
                 unit.option()
             )),
@@ -303,13 +305,13 @@ impl<'a> Advice<'a> {
         });
         Some(if most <= 366 * DAY {
             format!(
-                "{text}: the input is not in time order{newest}. Sort it by time, or give it a \
-                 bound within which it is sorted in memory: `--out-of-order {option}`"
+                "{text}: the input is not in time order{newest}. Sort it by time, or let the run \
+                 sort it in memory: `--out-of-order {option}`"
             )
         } else {
             format!(
-                "{text}: the input is not in time order{newest}. Is that time right? If it is, sort \
-                 the input by time"
+                "{text}: the input is not in time order{newest}. If that time is right, sort the \
+                 input by time"
             )
         })
     }
@@ -339,13 +341,13 @@ impl<'a> Advice<'a> {
         let more = hints.len().saturating_sub(TYPES);
         hints.truncate(TYPES);
         if more > 0 {
-            hints.push(format!("so it is with {more} more types"));
+            hints.push(format!("the same applies to {more} more types"));
         }
         if self.events() == 0 {
             // All are absent; why is said already, but where nothing is near.
             if counts.unknown > 0 && hints.is_empty() {
                 hints.push(format!(
-                    "no event is of a declared type: {}, and there came {}",
+                    "no event has a declared type: {}, but the input has {}",
                     self.facts.loaded.declared(),
                     counts.unknown_types()
                 ));
@@ -354,7 +356,7 @@ impl<'a> Advice<'a> {
             let named: Vec<String> = absent.iter().take(TYPES).map(of_rules).collect();
             let more = absent.len().saturating_sub(TYPES);
             let more = if more > 0 { format!(" and {more} more types") } else { String::new() };
-            hints.push(format!("no event came of {}{more}", named.join(", ")));
+            hints.push(format!("the input has no event of {}{more}", named.join(", ")));
         }
         hints
     }
@@ -379,23 +381,23 @@ fn other_format(kind: &Kind) -> Option<String> {
     let sample = sample.trim_start_matches('\u{feff}').trim();
     Some(match sample.as_bytes().first() {
         Some(b'[') => String::from(
-            "the input is a JSON array, and one object a line is expected: `jq -c '.[]'` makes \
-             lines of it",
+            "the input is a JSON array; expected one object per line: convert it with `jq -c \
+             '.[]'`",
         ),
         Some(b'{') if sample == "{" || *line == 1 && !sample.ends_with('}') => String::from(
-            "JSON objects go over several lines, and one object a line is expected: `jq -c .` \
-             makes lines of them",
+            "JSON objects span several lines; expected one object per line: convert them with `jq \
+             -c .`",
         ),
         Some(b'{') => return None,
         _ if sample.contains(',') => {
-            String::from("one JSON object a line is expected; is it CSV? `--format csv`")
+            String::from("expected one JSON object per line; for CSV, add `--format csv`")
         }
         _ => match sample.bytes().find(|b| b";\t|".contains(b)) {
             Some(delimiter) => format!(
-                "one JSON object a line is expected; is it CSV? `--format csv --delimiter {}`",
+                "expected one JSON object per line; for CSV, add `--format csv --delimiter {}`",
                 delimiter_argument(delimiter)
             ),
-            None => String::from("one JSON object a line is expected"),
+            None => String::from("expected one JSON object per line"),
         },
     })
 }

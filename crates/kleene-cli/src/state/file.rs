@@ -60,15 +60,15 @@ impl Directory {
     pub(super) fn open(path: &Path) -> Result<Directory> {
         let name = path.display();
         disk::make_directory(path)
-            .with_context(|| format!("cannot make the directory {name} for the state"))?;
+            .with_context(|| format!("cannot create the state directory {name}"))?;
         let mut options = File::options();
         options.create(true).truncate(false).write(true);
         let lock = disk::open_own(&path.join("lock"), &mut options)
-            .with_context(|| format!("cannot write to the directory {name} of the state"))?;
+            .with_context(|| format!("cannot write to the state directory {name}"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
-                bail!("another run uses the state in {name}; it can have only one")
+                bail!("another run is using the state in {name}")
             }
             Err(fs::TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("cannot lock the state in {name}"));
@@ -113,8 +113,8 @@ impl Directory {
             return Ok(None);
         }
         bail!(
-            "no checkpoint in {name} can be read; to start anew, remove the directory (the output \
-             is then written anew, too)"
+            "no checkpoint in {name} can be read; to start again, remove the directory (the output \
+             is then written again, too)"
         )
     }
 
@@ -160,7 +160,7 @@ impl Directory {
             })
             .and_then(|()| disk::sync_directory(&self.path));
         if let Err(error) = written {
-            let context = "the checkpoints before it are as they were";
+            let context = "the earlier checkpoints are unchanged";
             return Err(error)
                 .with_context(|| format!("cannot write {}; {context}", path.display()));
         }
@@ -233,20 +233,20 @@ fn read(path: &Path) -> Result<(Value, Vec<u8>)> {
     let mut bytes = Vec::new();
     disk::open_own(path, File::options().read(true))?.read_to_end(&mut bytes)?;
     if !bytes.starts_with(&MAGIC[..MAGIC.len().min(bytes.len())]) {
-        bail!("this is no checkpoint");
+        bail!("this file is not a checkpoint");
     }
     let Some((body, checksum)) = bytes.split_last_chunk::<4>() else {
-        bail!("the checkpoint is damaged: it was cut off");
+        bail!("the checkpoint is damaged: it is truncated");
     };
     let mut crc = crc32fast::Hasher::new();
     crc.update(body);
     if crc.finalize() != u32::from_le_bytes(*checksum) {
-        bail!("the checkpoint is damaged: its checksum does not fit its bytes");
+        bail!("the checkpoint is damaged: its checksum does not match");
     }
     let length = body.len();
     let start = MAGIC.len();
     let end = memchr::memchr(b'\n', &bytes[start..length]).map(|at| start + at);
-    let end = end.ok_or_else(|| anyhow!("the checkpoint makes no sense"))?;
+    let end = end.ok_or_else(|| anyhow!("the checkpoint contains invalid data"))?;
     let head = serde_json::from_slice(&bytes[start..end])?;
     bytes.truncate(length);
     Ok((head, bytes.split_off(end + 1)))

@@ -104,7 +104,7 @@ impl State {
                 if has_grown && resumed.is_finished {
                     bail!(
                         "the input has grown since it was read to its end with --end-of-time: all \
-                         that was open then was reported, and nothing can follow it"
+                         partial matches were ended then, so the run cannot continue"
                     );
                 }
                 resumed.is_at_end &= !has_grown;
@@ -129,7 +129,9 @@ impl State {
         });
         let resumed = resumed.transpose().with_context(|| {
             let name = path.display();
-            format!("the state in {name} is not of this run (to start anew, remove the directory)")
+            format!(
+                "the state in {name} belongs to another run (to start again, remove the directory)"
+            )
         })?;
         let every = args.state.checkpoint_every;
         let (output, rejects) = (args.output.clone(), args.rejects.clone());
@@ -189,7 +191,7 @@ impl State {
         let is_whole = changes.is_none();
         let snapshot = changes.unwrap_or_else(|| engine.snapshot_base());
         if let Some(failure) = engine.failure() {
-            return Err(failure.clone()).context("there is no checkpoint of what is held now");
+            return Err(failure.clone()).context("the current state has no checkpoint");
         }
         Ok(HeldCheckpoint { head, snapshot, is_whole })
     }
@@ -243,7 +245,7 @@ fn same_setting(before: &Value, now: &Value) -> Result<()> {
             if ADDED.contains(&&**name) {
                 continue;
             }
-            bail!("the checkpoint does not say what --{name} was");
+            bail!("the checkpoint does not contain the value of --{name}");
         };
         if before != value {
             let shown = |value: &Value| match value {
@@ -251,7 +253,7 @@ fn same_setting(before: &Value, now: &Value) -> Result<()> {
                 Value::String(text) => format!("`{text}`"),
                 other => other.to_string(),
             };
-            bail!("--{name} was {} then, and is {} now", shown(before), shown(value));
+            bail!("--{name} was {} at the checkpoint, but is {} now", shown(before), shown(value));
         }
     }
     Ok(())
@@ -267,7 +269,7 @@ fn read(checkpoint: Checkpoint) -> Result<(Value, Resumed)> {
         &head["unknown_types"],
     );
     let (Some(offset), Some(line)) = (number("offset"), number("line")) else {
-        bail!("the checkpoint does not say how far the input was read");
+        bail!("the checkpoint does not contain the position in the input");
     };
     let resumed = Resumed {
         snapshots,
@@ -325,7 +327,7 @@ impl Input {
         let before = probed["length"].as_u64().unwrap_or_default();
         if length < before {
             let (before, length) = (grouped(before), grouped(length));
-            bail!("the input had {before} bytes then, and has only {length} now");
+            bail!("the input had {before} bytes at the checkpoint, but has only {length} now");
         }
         let start = probed["start"][0].as_u64().unwrap_or_default().min(length);
         let is_same = probed["start"][1] == json!(self.checksum(0, start)?);
@@ -335,7 +337,10 @@ impl Input {
             && (probed["before"].is_null()
                 || probed["before"] == json!(self.checksum(end.saturating_sub(PROBE), end)?));
         if !is_same {
-            bail!("the input was changed: it does not hold any more what was read then");
+            bail!(
+                "the input was changed: its content differs from what was read before the \
+                 checkpoint"
+            );
         }
         // A file can have grown between the last read and the probe.
         Ok(length > before || !self.is_packed && length > end)
@@ -364,7 +369,7 @@ fn after_last_line(path: &Path, position: Position) -> Result<Position> {
             Ok(Position { line: position.line.saturating_sub(1), ..position })
         }
         _ => bail!(
-            "line {} of the input had no end when it was read, and has grown since",
+            "line {} of the input was incomplete when it was read, and has grown since",
             grouped(position.line.saturating_sub(1))
         ),
     }

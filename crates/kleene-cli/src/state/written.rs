@@ -41,23 +41,23 @@ pub(super) fn expect(
 ) -> Result<()> {
     let (Some(path), Some(before)) = (path, length) else { return Ok(()) };
     let name = path.display();
-    let meta = path.metadata().with_context(|| format!("{what} {name} is gone"))?;
+    let meta = path.metadata().with_context(|| format!("{what} {name} no longer exists"))?;
     if !meta.is_file() {
-        bail!("{what} {name} was a file then, and is none now");
+        bail!("{what} {name} was a file at the checkpoint, but is not a file now");
     }
     let length = meta.len();
     if length < before {
         bail!(
-            "{what} {name} was changed: it had {before} bytes at the last checkpoint, and has only \
+            "{what} {name} was changed: it had {before} bytes at the last checkpoint, but has only \
              {length} now"
         );
     }
     if is_finished && length > before {
         let more = grouped(length - before);
-        bail!("{what} {name} was changed: it has {more} bytes more than were written");
+        bail!("{what} {name} was changed: it has {more} bytes more than the run wrote");
     }
     if !probed.is_null() && *probed != json!(checksum(path, before)?) {
-        bail!("{what} {name} was changed: it does not end any more as it was written");
+        bail!("{what} {name} was changed: its end differs from what the run wrote");
     }
     Ok(())
 }

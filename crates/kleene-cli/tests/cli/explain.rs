@@ -28,5 +28,5 @@ fn without_a_code_all_are_listed() {
 fn a_code_that_does_not_exist_is_wrong_usage() {
     let ran = Dir::new(&[]).run("explain E9999");
     assert_eq!((ran.code, &*ran.stdout), (Some(2), ""));
-    assert!(ran.stderr.starts_with("error: E9999: "), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("error: E9999 is neither "), "{}", ran.stderr);
 }

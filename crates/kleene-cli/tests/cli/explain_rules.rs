@@ -256,12 +256,12 @@ fn what_cannot_be_explained_is_reported() {
         ("events.cep", b"event a { at: time }\n"),
     ]);
     for (args, code, message) in [
-        ("explain r.cep --svg", 2, "which rule? `--rule NAME` names one of: one, two"),
+        ("explain r.cep --svg", 2, "several rules: choose one with `--rule NAME`: one, two"),
         ("explain r.cep --rule on", 2, "there is no rule `on` (--rule); there are: one, two"),
-        ("explain events.cep", 2, "there is no rule in these files"),
+        ("explain events.cep", 2, "these files contain no rule"),
         ("explain bad.cep", 1, "E0201"),
-        ("explain E0401 --dot", 2, "E0401 is the code of a diagnostic, and is explained alone"),
-        ("explain nonsense", 2, "nonsense: neither the code of a diagnostic nor a rule file"),
+        ("explain E0401 --dot", 2, "give the code E0401 without other arguments"),
+        ("explain nonsense", 2, "nonsense is neither a diagnostic code nor a rule file"),
         ("explain nonsense.cep", 2, "cannot read the rules nonsense.cep"),
         ("explain r.cep --dot --svg", 2, "cannot be used with"),
         ("explain --dot", 2, "required"),

@@ -36,10 +36,10 @@ fn an_output_that_is_read_or_written_already_is_refused_before_anything_is_opene
     symlink("new.jsonl", dir.path("dangling")).unwrap();
     std::fs::create_dir(dir.path("st")).unwrap();
     symlink("st", dir.path("linked")).unwrap();
-    let input = "is the input; it cannot be written to as well";
-    let rules = "is a file of the rules; it cannot be written to as well";
-    let own = "is the output; rejects need a file of their own";
-    let state = "which is for the state alone";
+    let input = "is the input, and cannot also be written to";
+    let rules = "is a file of the rules, and cannot also be written to";
+    let own = "is the output; rejects need another file";
+    let state = "which must contain only the state";
     let cases = [
         ("--output in.jsonl", input),
         ("--output hard", input),
@@ -58,7 +58,7 @@ fn an_output_that_is_read_or_written_already_is_refused_before_anything_is_opene
         ("--output linked/out --state st", state),
         ("--output old.jsonl --rejects st/../st/r --state st", state),
         ("--output old.jsonl --rejects st/r --state st", state),
-        ("--output old.jsonl --state st --spill linked", "need directories of their own"),
+        ("--output old.jsonl --state st --spill linked", "need two different directories"),
         ("--output old.jsonl --rejects nowhere/r", "cannot write the rejects nowhere/r"),
         ("--output old.jsonl --rejects st", "it is a directory"),
         ("--output /dev/full --rejects old.jsonl", "no space left"),
@@ -111,15 +111,15 @@ fn rules_reach_regular_files_beside_them_only() {
     assert!(made.is_ok_and(|status| status.success()));
     let big = std::fs::File::create(dir.path("rules/big.txt")).unwrap();
     big.set_len((64 << 20) + 1).unwrap();
-    let outside = "it is outside of the folders of the rule files";
+    let outside = "it is outside the folders of the rule files";
     let event = "event a { ts: time, k: int }";
     let absolute = dir.path("secret.txt").display().to_string();
     let cases = [
         ("use \"../secret.cep\"".to_owned(), outside),
         ("use \"../../../../../../../../etc/passwd.cep\"".to_owned(), outside),
         ("use \"link.cep\"".to_owned(), outside),
-        ("use \"notes.txt\"".to_owned(), "it is not called as rule files are"),
-        ("use \"alias.cep\"".to_owned(), "it is not called as rule files are"),
+        ("use \"notes.txt\"".to_owned(), "the names of rule files end in `.cep`"),
+        ("use \"alias.cep\"".to_owned(), "the names of rule files end in `.cep`"),
         ("use \"missing.cep\"".to_owned(), "there is no such file"),
         ("use \"../missing.cep\"".to_owned(), outside),
         (format!("{event} list l: int from \"../secret.txt\""), outside),
@@ -128,7 +128,10 @@ fn rules_reach_regular_files_beside_them_only() {
         (format!("{event} list l: int from \"pipe.txt\""), "it is not a regular file"),
         (format!("{event} list l: int from \"/dev/zero\""), outside),
         (format!("{event} list l: int from \"big.txt\""), "it is larger than 64 MiB"),
-        (format!("{event} list l: int from \"notes.txt\""), "line 1 of `notes.txt` is no int"),
+        (
+            format!("{event} list l: int from \"notes.txt\""),
+            "line 1 of `notes.txt` is not a value of type int",
+        ),
     ];
     for (text, expected) in &cases {
         dir.write("rules/main.cep", text.as_bytes());

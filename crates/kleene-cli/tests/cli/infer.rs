@@ -31,7 +31,7 @@ fn infer(name: &str, input: &[u8], options: &str) -> String {
     dir.write("rules.cep", rules.as_bytes());
     let asked = ran.stdout.lines().find_map(|line| line.strip_prefix("# To be read with: "));
     let asked = asked.map_or("", |line| line.trim_start_matches("kleene run RULES"));
-    let start = "rules over it run with: kleene run RULES";
+    let start = "to run rules on this input: kleene run RULES";
     let command = ran.stderr.lines().find_map(|line| line.strip_prefix(start)).unwrap();
     assert_eq!(command, format!(" --input {name}{asked}"));
     // No shell takes the quotes away here.
@@ -74,8 +74,7 @@ fn the_example_data_is_declared_as_the_ready_made_rules_do() {
         let input = std::fs::read(&path).unwrap();
         // Some do not say the type of their events.
         let ran = Dir::new(&[(name, &input)]).run(&format!("infer {name}"));
-        let options =
-            if ran.stderr.contains("or give the type of all") { "--type one" } else { "" };
+        let options = if ran.stderr.contains("or the type of all") { "--type one" } else { "" };
         let reported = infer(name, &input, options);
         for (_, part) in expected.iter().filter(|(known, _)| *known == name) {
             assert!(reported.contains(part), "{name}:\n{reported}");
@@ -232,7 +231,7 @@ fn csv_cells_are_what_all_of_a_column_are() {
         ran.stderr,
         "3 events of 2 types\n1 line could not be used:\n  \
          line 5: expected 11 cells as in the header, found 2\n\
-         rules over it run with: kleene run RULES --input x.csv\n"
+         to run rules on this input: kleene run RULES --input x.csv\n"
     );
     let whole = input.replace("too,few\r\n", "");
     infer("x.csv", whole.as_bytes(), "");
@@ -283,12 +282,12 @@ fn a_sample_is_bounded_and_says_so() {
         (ran.code, &*ran.stderr),
         (
             Some(0),
-            "50 events of 1 type\nthe first 50 lines were looked at; --sample takes more\n\
-             rules over it run with: kleene run RULES --input x.jsonl.gz\n"
+            "50 events of 1 type\nonly the first 50 lines were read; --sample reads more\n\
+             to run rules on this input: kleene run RULES --input x.jsonl.gz\n"
         )
     );
     let ran = dir.run("infer x.jsonl.gz --sample 52");
-    assert!(ran.stderr.starts_with("51 events of 2 types\nrules over it"), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("51 events of 2 types\nto run rules"), "{}", ran.stderr);
     assert_eq!(dir.run("infer x.jsonl.gz --quiet").stderr, "");
     assert_eq!(dir.run("infer x.jsonl.gz --sample 0").code, Some(2));
 }
@@ -304,39 +303,39 @@ fn broken_lines_are_counted_and_shown() {
         ran.stderr,
         "1 event of 1 type\n4 lines could not be used:\n  line 1: not JSON: expected ident at column \
          2\n  line 4: not an event: found a list, expected an object\n  no event type in the field `type`: \
-         it holds no text\nhint: say which field holds the type (--type-field FIELD), or give the \
-         type of all (--type NAME)\nrules over it run with: kleene run RULES\n"
+         it holds no text\nhint: name the field that contains the type (--type-field FIELD), or the \
+         type of all events (--type NAME)\nto run rules on this input: kleene run RULES\n"
     );
 }
 
 #[test]
 fn where_nothing_can_be_inferred_it_says_what_to_do() {
     let cases: [(&str, &[u8], &str); 6] = [
-        ("infer -", b"", "error: the input is empty: there is nothing to infer from\n"),
-        ("infer -", b"\n\n", "error: there is no event in the input\n"),
-        ("infer - -f csv", b"type,a\n", "error: there is no event in the input\n"),
+        ("infer -", b"", "error: the input is empty\n"),
+        ("infer -", b"\n\n", "error: the input contains no event\n"),
+        ("infer - -f csv", b"type,a\n", "error: the input contains no event\n"),
         (
             "infer -",
             b"a,b\n1,2\n",
             "error: no line could be read as an event:\n  line 1: not JSON: expected value at \
              column 1\n  line 2: not an event: found integer 1, expected an object at \
-             column 1\nhelp: one JSON object \
-             a line is expected; is it CSV (--format csv), or one JSON array (`jq -c '.[]'` makes \
-             lines of it)?\n",
+             column 1\nhelp: expected one \
+             JSON object per line; for CSV, add --format csv; convert a JSON array with \
+             `jq -c '.[]'`\n",
         ),
         (
             "infer -",
             b"{\"event\":\"a\"}\n{\"event\":\"b\"}\n",
-            "error: no event type in the field `type`: it is missing\nhelp: say which field holds \
-             the type (--type-field FIELD, perhaps `event` (2 values)), or give the type of all \
+            "error: no event type in the field `type`: it is missing\nhelp: name the field that contains \
+             the type (--type-field FIELD, perhaps `event` (2 values)), or the type of all events \
              (--type NAME)\n",
         ),
         (
             "infer - -f csv",
             b"kind,n\na,1\n",
-            "error: no event type in the field `type`: it is missing\nhelp: say which field holds \
-             the type (--type-field FIELD, perhaps `kind` (1 value), `n` (1 value)), or give the \
-             type of all (--type NAME)\n",
+            "error: no event type in the field `type`: it is missing\nhelp: name the field that contains \
+             the type (--type-field FIELD, perhaps `kind` (1 value), `n` (1 value)), or the \
+             type of all events (--type NAME)\n",
         ),
     ];
     let dir = Dir::new(&[]);

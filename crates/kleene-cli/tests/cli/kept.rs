@@ -24,10 +24,10 @@ fn an_output_that_was_edited_or_deleted_is_refused_also_when_everything_was_done
         let edited = format!("{}X\n", &before[..before.len() - 2]);
         let longer = format!("{before}more\n");
         let changes = [
-            (Some(edited), "was changed: it does not end any more as it was written"),
-            (Some(longer), "was changed: it has 5 bytes more than were written"),
-            (Some(String::new()), "and has only 0 now"),
-            (None, "is gone"),
+            (Some(edited), "was changed: its end differs from what the run wrote"),
+            (Some(longer), "was changed: it has 5 bytes more than the run wrote"),
+            (Some(String::new()), "but has only 0 now"),
+            (None, "no longer exists"),
         ];
         for (text, expected) in changes {
             match &text {
@@ -48,10 +48,10 @@ fn an_output_that_was_edited_or_deleted_is_refused_also_when_everything_was_done
 fn options_that_change_results_have_to_be_the_same() {
     let dir = done();
     for (more, expected) in [
-        ("--max-line 2K", "--max-line was 1048576 then, and is 2048 now"),
-        ("--param p.most=7", "--param was [] then, and is [\"p.most=7\"] now"),
-        ("--strict", "--strict was not given then, and is true now"),
-        ("--steps-per-event 9", "--steps-per-event was not given then, and is 9 now"),
+        ("--max-line 2K", "--max-line was 1048576 at the checkpoint, but is 2048 now"),
+        ("--param p.most=7", "--param was [] at the checkpoint, but is [\"p.most=7\"] now"),
+        ("--strict", "--strict was not given at the checkpoint, but is true now"),
+        ("--steps-per-event 9", "--steps-per-event was not given at the checkpoint, but is 9 now"),
     ] {
         let ran = dir.run(&format!("{RUN} {more}"));
         assert_eq!(ran.code, Some(2), "{more}: {}", ran.stderr);

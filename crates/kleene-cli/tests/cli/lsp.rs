@@ -88,5 +88,9 @@ fn an_editor_that_goes_away_ends_the_server() {
     assert_eq!(editor.child.wait().unwrap().code(), Some(1));
     let ran = dir.run_with("lsp", b"this is no message");
     assert_eq!((ran.code, &*ran.stdout), (Some(2), ""));
-    assert!(ran.stderr.starts_with("error: the editor did not say `initialize`"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.starts_with("error: the editor did not send `initialize`"),
+        "{}",
+        ran.stderr
+    );
 }

@@ -66,7 +66,7 @@ fn a_checkpoint_holds_what_is_in_the_file() {
         std::fs::remove_file(last.max().unwrap()).unwrap();
         let ran = dir.run(&again);
         assert_eq!((ran.code, dir.read("out.jsonl")), (Some(0), plain.stdout.clone()));
-        assert!(ran.stderr.contains("going on at line"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("resuming at line"), "{}", ran.stderr);
     }
 }
 

@@ -74,7 +74,7 @@ fn a_run_goes_on_and_its_output_is_whole() {
     let ran = dir.run(RUN);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("going on at line 202, after 200 events and with 0 partial matches"),
+        ran.stderr.contains("resuming at line 202, after 200 events and with 0 partial matches"),
         "{}",
         ran.stderr
     );
@@ -103,7 +103,7 @@ fn a_damaged_checkpoint_falls_back_to_the_one_before() {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(ran.stderr.contains("the checkpoint is damaged"), "{damage}: {}", ran.stderr);
         assert!(ran.stderr.contains("trying the one before it"), "{}", ran.stderr);
-        assert!(ran.stderr.contains("going on at line 192"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("resuming at line 192"), "{}", ran.stderr);
         assert_eq!(dir.read("out.jsonl"), whole);
     }
 }
@@ -145,8 +145,8 @@ fn nothing_starts_anew_by_itself_where_no_checkpoint_can_be_read() {
 #[test]
 fn what_is_another_run_is_reported_and_nothing_is_touched() {
     let cases = [
-        ("--time-unit s", "", "--time-unit was `Ms` then, and is `S` now"),
-        ("--rejects r.jsonl", "", "--rejects was not given then"),
+        ("--time-unit s", "", "--time-unit was `Ms` at the checkpoint, but is `S` now"),
+        ("--rejects r.jsonl", "", "--rejects was not given at the checkpoint"),
         ("", "shrunk", "the input had"),
         ("", "changed", "the input was changed"),
         ("", "shorter output", "it had"),
@@ -197,11 +197,11 @@ fn standard_input_goes_on_where_it_ended() {
     let dir = dir();
     let ran = interrupted(&dir, &format!("{HEADER}{}", events(0..100)));
     assert_eq!(ran.code, Some(130), "{}", ran.stderr);
-    assert!(ran.stderr.contains("the same command goes on"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the same command continues"), "{}", ran.stderr);
     let rest = format!("{HEADER}{}", events(100..110));
     let ran = dir.run_with(&RUN.replace("-i in.csv", "--format csv"), rest.as_bytes());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.contains("standard input cannot be read again"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("cannot read standard input again"), "{}", ran.stderr);
     assert_eq!(dir.read("out.jsonl").lines().count(), 110);
 }
 
@@ -217,7 +217,7 @@ fn two_runs_do_not_share_a_directory() {
     std::thread::sleep(Duration::from_millis(100));
     let ran = dir.run(RUN);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("another run uses the state in state"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("another run is using the state in state"), "{}", ran.stderr);
     drop(first.stdin.take());
     assert!(first.wait().unwrap().success());
 }
@@ -242,7 +242,7 @@ fn a_directory_that_cannot_be_is_reported() {
     let dir = dir();
     let ran = dir.run(&RUN.replace("--state state", "--state rules.cep"));
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("cannot make the directory rules.cep"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("cannot create the state directory rules.cep"), "{}", ran.stderr);
     let ran = dir.run("run rules.cep -i in.csv --checkpoint-every 5s");
     assert_eq!(ran.code, Some(2));
     let ran = dir.run("run rules.cep -i in.csv --state state --checkpoint-every 0events");
@@ -254,13 +254,13 @@ fn a_directory_that_cannot_be_is_reported() {
 fn where_nothing_can_be_written_the_run_does_not_begin() {
     let dir = dir();
     let mut places = vec![
-        ("rules.cep/state", "cannot make the directory rules.cep/state for the state"),
-        ("taken", "cannot write to the directory taken of the state"),
+        ("rules.cep/state", "cannot create the state directory rules.cep/state"),
+        ("taken", "cannot write to the state directory taken"),
     ];
     std::fs::create_dir_all(dir.path("taken/lock")).unwrap();
     if cfg!(target_os = "linux") {
-        places.push(("/proc/self", "cannot write to the directory /proc/self of the state"));
-        places.push(("/proc/self/state", "cannot make the directory /proc/self/state"));
+        places.push(("/proc/self", "cannot write to the state directory /proc/self"));
+        places.push(("/proc/self/state", "cannot create the state directory /proc/self/state"));
     }
     for (place, reason) in places {
         let ran = dir.run(&RUN.replace("--state state", &format!("--state {place}")));
@@ -290,13 +290,13 @@ fn a_state_that_became_read_only_is_as_it_was_and_goes_on_later() {
     std::fs::create_dir(dir.path("state/lock")).unwrap();
     let ran = dir.run(RUN);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
-    let reason = "cannot write to the directory state of the state";
+    let reason = "cannot write to the state directory state";
     assert!(ran.stderr.contains(reason), "{}", ran.stderr);
     assert_eq!(files(), before);
     std::fs::remove_dir(dir.path("state/lock")).unwrap();
     let ran = dir.run(RUN);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.contains("going on at line"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("resuming at line"), "{}", ran.stderr);
     assert_eq!(dir.read("out.jsonl"), dir.run("run rules.cep -i in.csv --quiet").stdout);
 }
 
@@ -318,13 +318,13 @@ fn where_the_disk_is_full_the_checkpoints_before_are_good() {
     dir.write("in.csv", format!("type,id,ts,note\n{text}").as_bytes());
     let ran = Exit::from(command.output().unwrap());
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
-    assert!(ran.stderr.contains("the checkpoints before it are as they were"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the earlier checkpoints are unchanged"), "{}", ran.stderr);
     let names = std::fs::read_dir(dir.path("state")).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert!(!names.into_iter().any(|name| name.starts_with("unfinished")));
     let ran = dir.run(&run);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.contains("going on at line"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("resuming at line"), "{}", ran.stderr);
     assert_eq!(dir.read("out.jsonl"), dir.run("run rules.cep -i in.csv --quiet").stdout);
 }
 
@@ -476,7 +476,7 @@ fn a_line_that_was_read_before_its_end_came_is_refused() {
     dir.write("in.csv", format!("{HEADER}paid,1,1000\nsent,1,1500\npaid,2,2000\n").as_bytes());
     let ran = dir.run(args);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("line 4 of the input had no end"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("line 4 of the input was incomplete"), "{}", ran.stderr);
 }
 
 /// A packed input, too, may end within a line: what follows is neither lost nor taken twice.
@@ -498,7 +498,7 @@ fn a_packed_line_that_was_read_before_its_end_came_goes_on_or_is_refused() {
     dir.write("in.csv.gz", &packed);
     let ran = dir.run(args);
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
-    assert!(ran.stderr.contains("line 4 of the input had no end"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("line 4 of the input was incomplete"), "{}", ran.stderr);
     assert_eq!(dir.read("out.jsonl"), before);
 }
 

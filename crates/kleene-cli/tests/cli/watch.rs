@@ -116,11 +116,12 @@ fn a_file_with_mistakes_is_reported_and_the_old_rules_go_on() {
     let mistakes = [
         (rule("match created[m > 0]  emit { id }"), "m"),
         (rule("match created[n > 0"), "]"),
-        (String::from(TYPES), "there is no rule to run"),
+        (String::from(TYPES), "no rule to run"),
     ];
     for (number, (text, mention)) in (2..).zip(mistakes) {
         dir.write("rules/shop.cep", text.as_bytes());
-        let reported = run.reported_until("the rules were not reloaded: the old ones go on");
+        let reported =
+            run.reported_until("the rules were not reloaded: the old rules keep running");
         assert!(reported.iter().any(|line| line.contains(mention)), "{reported:#?}");
         run.send(&created(number, number));
         assert_eq!(run.result(), (first.clone(), format!("{{\"id\":{number}}}")));

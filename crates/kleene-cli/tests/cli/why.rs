@@ -92,7 +92,7 @@ fn wrong_usage_says_what_would_be_right() {
     for (args, message) in [
         (
             "why r.cep --key ann -i e.jsonl",
-            "which rule? `--rule NAME` names one of: one, two, none",
+            "several rules: choose one with `--rule NAME`: one, two, none",
         ),
         (
             "why r.cep --rule on --key ann -i e.jsonl",
@@ -100,7 +100,7 @@ fn wrong_usage_says_what_would_be_right() {
         ),
         (
             "why r.cep --rule one -i e.jsonl",
-            "which key? `--key VALUE` names one; the key of `one` is user",
+            "no key given: add `--key VALUE`; the key of `one` is user",
         ),
         ("why r.cep --rule two --key ann -i e.jsonl", "write it as user=...,host=..."),
         (

@@ -169,9 +169,8 @@ fn no_type_column(layouts: &Layouts, header: &[Arc<str>]) -> String {
     let only = layouts.only_name();
     let only = only.map_or(String::new(), |name| format!(" (`--type {name}`)"));
     format!(
-        "the CSV header has no column `{}` for the event type: it has {}\n\
-         help: name the column with --type-field{likely}, or give the type of all events with \
-         --type{only}",
+        "the CSV header has no column `{}` for the event type: it has {}\nhelp: name the column \
+         with --type-field{likely}, or the type of all events with --type{only}",
         layouts.reading.type_field,
         names.join(", ")
     )

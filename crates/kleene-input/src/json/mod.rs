@@ -195,8 +195,8 @@ impl TypeNames<'_> {
                 (Some(number), None) => known = Some((number, name)),
                 (Some(number), Some((other, of))) if number != *other => {
                     problem.get_or_insert(format!(
-                        "`{of}` and `{name}` are both declared, and an event has one type (with \
-                         `--type`, all events are of one type)"
+                        "`{of}` and `{name}` are both declared, but an event has only one type \
+                         (with `--type`, all events have the same type)"
                     ));
                 }
                 _ => drop(first.get_or_insert(name)),

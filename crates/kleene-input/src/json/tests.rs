@@ -239,8 +239,8 @@ fn the_type_can_be_in_a_list() {
         ),
         (
             r#"["ping","order"]"#,
-            "field `event.category`: `ping` and `order` are both declared, and an event has one \
-             type (with `--type`, all events are of one type)",
+            "field `event.category`: `ping` and `order` are both declared, but an event has only \
+             one type (with `--type`, all events have the same type)",
         ),
     ];
     let mut lists = JsonParser::new(Layouts::new(&schema(), reading.clone()));

@@ -190,7 +190,7 @@ impl<'s> Decider<'s, '_> {
         let others = self.times.iter().filter(|other| other.path != best.path);
         let next = others.max_by_key(|other| score(other));
         if let Some(wished) = wished.filter(|wished| *wished != best.path.join(".")) {
-            self.notes.push(format!("{} (--time-field) is no time here.", shown(&[wished])));
+            self.notes.push(format!("{} (--time-field) is not a time here.", shown(&[wished])));
         }
         let name = shown(&best.path);
         let top_level = self.times.iter().filter(|time| time.path.len() == 1).count();

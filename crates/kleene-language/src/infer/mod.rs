@@ -133,7 +133,7 @@ impl Sample {
         if self.beyond > 0 {
             let _ = writeln!(
                 text,
-                "# More than {} event types: {} of others are left out. Is the type in another \
+                "# More than {} event types: {} of others are skipped. Is the type in another \
                  field (--type-field)?",
                 grouped(MAX_TYPES as u64),
                 counted(self.beyond, "event")
@@ -142,14 +142,14 @@ impl Sample {
         if self.scope.room == 0 {
             let _ = writeln!(
                 text,
-                "# Only {} fields in all are looked at.",
+                "# Only {} fields in total are read.",
                 grouped(MAX_FIELDS_IN_ALL as u64)
             );
         }
         for (name, seen) in &self.types {
             let _ = writeln!(text, "\n# {}.", counted(seen.count(Shape::Object), "event"));
             if !is_nameable(name) {
-                let _ = writeln!(text, "# {} is no name that can be declared.", shown(&[name]));
+                let _ = writeln!(text, "# {} is not a name that can be declared.", shown(&[name]));
                 continue;
             }
             let decided = decide(name, seen, &wishes);
@@ -302,7 +302,10 @@ impl Hints {
         } else {
             format!("--type-field FIELD, perhaps {}", likely.join(", "))
         };
-        format!("say which field holds the type ({field}), or give the type of all (--type NAME)")
+        format!(
+            "name the field that contains the type ({field}), or the type of all events (--type \
+             NAME)"
+        )
     }
 }
 
@@ -337,8 +340,8 @@ mod tests {
         assert_eq!(fields, MAX_FIELDS_IN_ALL);
         let reported = all.declarations("x");
         for part in [
-            "# More than 1,000 event types: 2,000 events of others are left out.",
-            "# Only 20,000 fields in all are looked at.",
+            "# More than 1,000 event types: 2,000 events of others are skipped.",
+            "# Only 20,000 fields in total are read.",
             "# Left to `..`: more fields (only 1,000 of a type are looked at",
         ] {
             assert!(reported.contains(part), "{part}");
@@ -399,8 +402,8 @@ mod tests {
         }
         assert_eq!(
             sample.hint(),
-            "say which field holds the type (--type-field FIELD, perhaps `event` (2 values), \
-             `colour` (1 value)), or give the type of all (--type NAME)"
+            "name the field that contains the type (--type-field FIELD, perhaps `event` (2 values), \
+             `colour` (1 value)), or the type of all events (--type NAME)"
         );
     }
 }

@@ -73,21 +73,20 @@ impl Read {
             return reason.clone();
         }
         if feed.is_empty() {
-            return String::from("the input is empty: there is nothing to infer from");
+            return String::from("the input is empty");
         }
         let reasons = self.reasons.join("\n  ");
         if self.typeless > 0 {
             return format!("{reasons}\nhelp: {}", sample.hint());
         }
         let help = match format {
-            _ if self.rejected == 0 => return String::from("there is no event in the input"),
+            _ if self.rejected == 0 => return String::from("the input contains no event"),
             Format::Jsonl => {
-                "one JSON object a line is expected; is it CSV (--format csv), or one JSON array \
-                 (`jq -c '.[]'` makes lines of it)?"
+                "expected one JSON object per line; for CSV, add --format csv; convert a JSON array \
+                 with `jq -c '.[]'`"
             }
             Format::Csv => {
-                "CSV is expected; is it JSON (--format jsonl), or is the delimiter another one \
-                 (--delimiter)?"
+                "expected CSV; for JSON, add --format jsonl; for another delimiter, add --delimiter"
             }
         };
         format!("no line could be read as an event:\n  {reasons}\nhelp: {help}")

@@ -154,7 +154,7 @@ impl<'s> Lexer<'s> {
             '`' => self.back_quoted(input),
             '\u{2192}' => {
                 let rest = &input[first.len_utf8()..];
-                self.bad_character(input, rest, "an arrow is written `->`");
+                self.bad_character(input, rest, "write arrows as `->`");
                 (Some(LexemeKind::Arrow), rest)
             }
             _ if first.is_whitespace() || first == '\u{200b}' || first == '\u{feff}' => {
@@ -173,8 +173,8 @@ impl<'s> Lexer<'s> {
                     let rest = &input[first.len_utf8()..];
                     let help = match first {
                         '^' => {
-                            "a match begins wherever its first step comes: leave `^` out; `~` stands \
-                             before a regular expression"
+                            "remove `^`: a match begins wherever its first step comes; to test a \
+                             regular expression, write `~`"
                         }
                         '@' if self.text[..self.text.len() - input.len()]
                             .trim_end_matches([' ', '\t'])
@@ -182,11 +182,12 @@ impl<'s> Lexer<'s> {
                             .last()
                             .is_none_or(|before| before == b'\n') =>
                         {
-                            "there are no annotations; in a rule stand `about \"...\"`, `severity high`, \
-                             `tags [\"...\"]` and `meta { owner: \"...\" }`"
+                            "rules have no annotations: use the clauses `about \"...\"`, `severity \
+                             high`, `tags [\"...\"]` and `meta { owner: \"...\" }`"
                         }
                         '@' => {
-                            "a name with other characters than a-z, A-Z, 0-9 and _ stands in back-quotes"
+                            "put a name with characters other than a-z, A-Z, 0-9 and _ in \
+                             back-quotes"
                         }
                         _ => "remove it",
                     };
@@ -197,7 +198,7 @@ impl<'s> Lexer<'s> {
                 self.bad_character(
                     input,
                     rest,
-                    "names are made of a-z, A-Z, 0-9 and _; any other name stands in back-quotes",
+                    "put a name with characters other than a-z, A-Z, 0-9 and _ in back-quotes",
                 );
                 (Some(LexemeKind::Bad), rest)
             }
@@ -254,7 +255,7 @@ impl<'s> Lexer<'s> {
                 span,
                 format!("`{}` does not start a comment", &input[..2]),
             )
-            .help("a comment starts with `#` and ends with its line"),
+            .help("write comments with `#`; a comment ends at the end of its line"),
         );
         &input[end..]
     }
@@ -266,12 +267,12 @@ impl<'s> Lexer<'s> {
         match kind {
             LexemeKind::Int if int(text).is_none() => {
                 self.report(
-                    bad(format!("`{text}` is too big for an int"))
-                        .help(format!("the biggest int is {}", i64::MAX)),
+                    bad(format!("`{text}` is too large for an `int`"))
+                        .help(format!("the largest `int` is {}", i64::MAX)),
                 );
             }
             LexemeKind::Float if float(text).is_none() => {
-                self.report(bad(format!("`{text}` is too big for a float")));
+                self.report(bad(format!("`{text}` is too large for a `float`")));
             }
             LexemeKind::Duration => {
                 if let Err(problem) = duration(text) {
@@ -293,7 +294,7 @@ impl<'s> Lexer<'s> {
                 Diagnostic::error(
                     Code::UnterminatedString,
                     span,
-                    "a name without its closing back-quote",
+                    "this name has no closing back-quote",
                 )
                 .help("close it with a back-quote on the same line"),
             );
@@ -301,7 +302,7 @@ impl<'s> Lexer<'s> {
         };
         if name.is_empty() {
             let span = self.span(input, after);
-            self.report(Diagnostic::error(Code::BadCharacter, span, "an empty name"));
+            self.report(Diagnostic::error(Code::BadCharacter, span, "this name is empty"));
             return (Some(LexemeKind::Bad), after);
         }
         (Some(LexemeKind::Quoted), after)
@@ -340,10 +341,10 @@ impl<'s> Lexer<'s> {
                 Diagnostic::error(
                     Code::UnterminatedString,
                     span,
-                    "a string without its closing quote",
+                    "this string has no closing quote",
                 )
                 .label("starts here")
-                .help("close it with `\"` on the same line; a line break inside is written `\\n`"),
+                .help("close it with `\"` on the same line; write a line break as `\\n`"),
             );
             return (Some(LexemeKind::Bad), &body[stop..]);
         };
@@ -358,7 +359,7 @@ impl<'s> Lexer<'s> {
                 format!("write `\"{short}{dots}\"`")
             };
             self.report(
-                Diagnostic::error(Code::BadCharacter, span, "a string stands in double quotes")
+                Diagnostic::error(Code::BadCharacter, span, "a string needs double quotes")
                     .help(help),
             );
         }
@@ -557,11 +558,12 @@ impl BadDuration<'_> {
         let units = "the units are `w`, `d`, `h`, `m`, `s` and `ms`, as in `1h30m`";
         match self {
             BadDuration::NoUnit => {
-                error(format!("the last number of the duration `{text}` has no unit")).help(units)
+                error(format!("the duration `{text}` ends with a number without a unit"))
+                    .help(units)
             }
             BadDuration::UnknownUnit(unit) => {
                 let meant = unit_elsewhere(unit);
-                let error = error(format!("no duration or number is written `{text}`"));
+                let error = error(format!("`{text}` is not a number or a duration"));
                 let error = error.label(format!("unknown unit `{unit}`"));
                 match meant {
                     Some(meant) if text.ends_with(unit) => {
@@ -570,12 +572,10 @@ impl BadDuration<'_> {
                     _ => error.help(units),
                 }
             }
-            BadDuration::Order => {
-                error(format!("the units of `{text}` do not go from large to small"))
-                    .help("each unit stands once, the largest first, as in `1h30m`")
-            }
+            BadDuration::Order => error(format!("the units of `{text}` are not in order"))
+                .help("use each unit once, the largest first, as in `1h30m`"),
             BadDuration::Fraction => {
-                let error = error("a duration is made of whole numbers".to_owned());
+                let error = error("a duration must use whole numbers".to_owned());
                 match fraction(text) {
                     Some(millis) => error.help(format!("write `{}`", format_millis(millis))),
                     None => error.help(units),
@@ -642,12 +642,12 @@ pub(super) fn unescape(
                         out.push(c);
                         used += digits.len() + 2;
                     }
-                    _ => problem(at..at + 2, "a character by its number is written `\\u{e9}`"),
+                    _ => problem(at..at + 2, "write a character by its code as `\\u{e9}`"),
                 }
             }
             _ => problem(
                 at..at + 1 + used,
-                "a backslash itself is written `\\\\`; the escapes are \\n \\r \\t \\\" \\\\ \\u{e9}",
+                "write a backslash as `\\\\`; the escapes are \\n \\r \\t \\\" \\\\ \\u{e9}",
             ),
         }
         rest = &after[used..];

@@ -65,19 +65,19 @@ pub(super) fn is_word(text: &str) -> bool {
 pub(super) fn clause_elsewhere(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
         "where" | "when" | "if" | "filter" => {
-            "a condition stands in brackets after its step: `order_created[amount > 100]`"
+            "put a condition in brackets after its step: `order_created[amount > 100]`"
         }
         "pattern" | "sequence" | "seq" | "detect" | "begin" | "transaction" | "condition"
-        | "expr" => "the pattern of a rule is its `match` clause: `match a -> b`",
+        | "expr" => "write the pattern in the `match` clause: `match a -> b`",
         "select" | "return" | "output" | "yield" | "measures" => {
-            "what a match reports is its `emit` clause: `emit { user, total: sum(t.amount) }`"
+            "write the output in the `emit` clause: `emit { user, total: sum(t.amount) }`"
         }
-        "group" | "partition" | "by" => "one stream per key is the `key` clause: `key user`",
+        "group" | "partition" | "by" => "use the `key` clause for one stream per key: `key user`",
         "window" | "maxspan" | "duration" | "timeframe" | "timespan" => {
-            "the time bound of a match is its `within` clause: `within 10m`"
+            "write the time bound in the `within` clause: `within 10m`"
         }
-        "level" | "priority" => "how bad it is stands in the `severity` clause: `severity high`",
-        "description" | "title" | "desc" | "doc" => "say what the rule is for with `about \"...\"`",
+        "level" | "priority" => "use the `severity` clause: `severity high`",
+        "description" | "title" | "desc" | "doc" => "describe the rule with `about \"...\"`",
         _ => return None,
     })
 }
@@ -117,27 +117,27 @@ pub(super) fn ends_names(word: &str) -> bool {
 }
 
 /// Help: the places for `prev`.
-pub(super) const PREV: &str = "`prev` is the event before the one that a condition tests: \
-     it stands in brackets only, as in `tick[price > prev.price]`";
+pub(super) const PREV: &str = "`prev` is the event before the one that a condition tests: use it \
+                               only in brackets, as in `tick[price > prev.price]`";
 
 /// Help: how steps are joined.
 pub(super) const JOINED: &str =
-    "steps are joined with `->`, with `-> next` if nothing may come between, with `and` or `or`";
+    "join steps with `->`, with `-> next` if no event may come between them, or with `and` or `or`";
 
 /// Help: how a step is repeated.
 pub(super) const HOW_OFTEN: &str =
-    "the number of repetitions comes after the step: `a{3}`, or `a{3..}` for three or more";
+    "put the number of repetitions after the step: `a{3}`, or `a{3..}` for three or more";
 
 /// Help: a comment of another language.
-pub(super) const COMMENT: &str = "a comment starts with `#` and ends with its line";
+pub(super) const COMMENT: &str = "write comments with `#`; a comment ends at the end of its line";
 
 /// Help: a second quantifier.
 pub(super) const ONE_QUANTIFIER: &str =
-    "a step has one quantifier: one of `?`, `*`, `+` and `{2..5}`";
+    "a step can have only one quantifier: `?`, `*`, `+` or `{2..5}`";
 
 /// For patterns that are put together by calls.
 pub(super) const CALLS: &str =
-    "a pattern is written as its event types: `match a -> b -> next c  within 5m`";
+    "write a pattern as its event types: `match a -> b -> next c  within 5m`";
 
 /// Returns the replacement for a call of another engine's pattern builder.
 pub(super) fn call_elsewhere(name: &str) -> &'static str {
@@ -148,12 +148,12 @@ pub(super) fn call_elsewhere(name: &str) -> &'static str {
         "notFollowedBy" | "not_followed_by" | "notNext" => {
             "write `a -> not b -> c`, or `a -> not b for 5m`"
         }
-        "where" | "filter" => "a condition stands in brackets behind its step: `a[amount > 100]`",
+        "where" | "filter" => "put a condition in brackets after its step: `a[amount > 100]`",
         "times" => "write `a{3}`, or `a{2..4}`",
         "timesOrMore" => "write `a{3..}`",
         "oneOrMore" => "write `a+`",
         "optional" => "write `a?`",
-        "within" => "the time bound stands behind the pattern: `match a -> b within 5m`",
+        "within" => "put the time bound after the pattern: `match a -> b within 5m`",
         _ => CALLS,
     }
 }
@@ -161,14 +161,14 @@ pub(super) fn call_elsewhere(name: &str) -> &'static str {
 /// Returns the meaning of `word` between two steps in other languages.
 pub(super) fn joint_elsewhere(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
-        "unless" => "what must not come is a step: `a -> not b for 5m`, or `(a -> c) without b`",
-        "times" | "x" | "at" | "exactly" => HOW_OFTEN,
-        "after" => "what comes first stands first: `a -> b`",
-        "with" => {
-            "the bound of the match is its `within` clause, `within 5m`; three in a row are `a{3}`"
+        "unless" => {
+            "write what must not come as a step: `a -> not b for 5m`, or `(a -> c) without b`"
         }
+        "times" | "x" | "at" | "exactly" => HOW_OFTEN,
+        "after" => "write the earlier step first: `a -> b`",
+        "with" => "to bound the match, write `within 5m`; for three in a row, write `a{3}`",
         "where" | "when" | "filter" => {
-            "a condition stands in brackets after its step: `order_created[amount > 100]`"
+            "put a condition in brackets after its step: `order_created[amount > 100]`"
         }
         _ => return None,
     })
@@ -198,13 +198,13 @@ pub(super) fn starts_rule_elsewhere(word: &str) -> bool {
 /// Returns the meaning of `word` between two values in other languages.
 pub(super) fn operator_elsewhere(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
-        "between" => "a range is asked for with `in`: `x in 1..5`",
-        "contains" | "includes" | "has" => "this is a function: `contains(name, \"text\")`",
-        "startswith" | "starts_with" => "this is a function: `starts_with(name, \"text\")`",
-        "endswith" | "ends_with" => "this is a function: `ends_with(name, \"text\")`",
-        "ilike" => "write `lower(name) like \"a*\"`, the pattern in lower case",
+        "between" => "test a range with `in`: `x in 1..5`",
+        "contains" | "includes" | "has" => "write it as a function: `contains(name, \"text\")`",
+        "startswith" | "starts_with" => "write it as a function: `starts_with(name, \"text\")`",
+        "endswith" | "ends_with" => "write it as a function: `ends_with(name, \"text\")`",
+        "ilike" => "write `lower(name) like \"a*\"` with the pattern in lower case",
         "matches" | "regex" | "regexp" | "rlike" => {
-            "a regular expression is asked for with `~`: `name ~ \"^a\"`"
+            "test a regular expression with `~`: `name ~ \"^a\"`"
         }
         "eq" | "equals" => "write `==`",
         "ne" | "neq" => "write `!=`",
@@ -228,7 +228,8 @@ pub(super) fn modifier_elsewhere(word: &str) -> &'static str {
         "lte" => "write `x <= 3`",
         "exists" => "write `name is not null`",
         _ => {
-            "there are no modifiers: compare with an operator or a function, such as `lower(name) like \"a*\"`"
+            "fields have no modifiers: use an operator or a function, such as `lower(name) like \
+             \"a*\"`"
         }
     }
 }

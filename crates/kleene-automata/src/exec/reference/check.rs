@@ -76,7 +76,7 @@ fn check_sequence(
             ItemKind::Alternatives { branches, count } => {
                 if *count == 0 || *count > branches.len() {
                     return refuse(
-                        "more alternatives have to happen than there are, or none".into(),
+                        "the pattern requires zero alternatives, or more than it has".into(),
                     );
                 }
                 check_silences(items, index, level)?;

@@ -13,7 +13,7 @@ use crate::watch::Files;
 /// Fails where loaded rules are of no use for this run.
 pub(super) fn suits(args: &RunArgs, loaded: &Loaded) -> Result<()> {
     if loaded.rules.is_empty() {
-        bail!("there is no rule to run");
+        bail!("no rule to run");
     }
     loaded.refuse_unknown_type(args.events.event_type.as_deref())?;
     args.events.refuse_needless_delimiter()
@@ -32,11 +32,11 @@ pub(super) fn refuse_same_files(args: &RunArgs, files: &Files) -> Result<()> {
     for path in [Some(&args.output), args.rejects.as_ref()].into_iter().flatten() {
         if path != Path::new("-") && guard::is_within(path, state) {
             let (path, state) = (path.display(), state.display());
-            bail!("{path} is in {state}, which is for the state alone");
+            bail!("{path} is inside {state}, which must contain only the state");
         }
     }
     if args.state.spill.as_deref().is_some_and(|spill| guard::is_same_directory(spill, state)) {
-        bail!("--spill and --state need directories of their own, not both {}", state.display());
+        bail!("--spill and --state need two different directories, not both {}", state.display());
     }
     Ok(())
 }
@@ -50,16 +50,13 @@ pub(super) fn refuse_other_forms(args: &RunArgs) -> Result<()> {
         let ending = ending.to_ascii_lowercase();
         if ["csv", "tsv", "parquet", "xlsx", "gz", "zst"].contains(&&*ending) {
             let advice = match &*ending {
-                "gz" | "zst" => "pack what comes out: `kleene run .. | gzip > found.jsonl.gz`",
+                "gz" | "zst" => "to compress the output: `kleene run .. | gzip > found.jsonl.gz`",
                 _ => {
-                    "name it *.jsonl, and take columns out of it: \
-                     `jq -r '[.rule, .end, .emit.x] | @csv' found.jsonl`"
+                    "name it *.jsonl, and convert it: `jq -r '[.rule, .end, .emit.x] | @csv' \
+                     found.jsonl`"
                 }
             };
-            bail!(
-                "{option} {}: what is written is JSON lines, not {ending}; {advice}",
-                path.display()
-            );
+            bail!("{option} {}: the output is JSON lines, not {ending}; {advice}", path.display());
         }
     }
     Ok(())
@@ -69,13 +66,14 @@ pub(super) fn refuse_other_forms(args: &RunArgs) -> Result<()> {
 pub(super) fn refuse_silent_files(args: &RunArgs) -> Result<()> {
     let Some(timeout) = args.idle_timeout else { return Ok(()) };
     if timeout.is_zero() {
-        bail!("--idle-timeout: expected some time, such as 10s");
+        bail!("--idle-timeout: expected a time greater than 0, such as 10s");
     }
     let input = &args.events.input;
     if input != Path::new("-") && input.is_file() {
         bail!(
-            "--idle-timeout is for live input: {name} is a file, which ends; `tail -f {name} | kleene \
-             run ..` reads what is added to it, and --end-of-time ends what is open with the file",
+            "--idle-timeout is for live input, but {name} is a file; to follow the file, use `tail \
+             -f {name} | kleene run ..`; to end open partial matches with the file, use \
+             --end-of-time",
             name = input.display()
         );
     }
@@ -87,13 +85,13 @@ pub(super) fn nothing_new(args: &RunArgs, resumed: &Resumed) -> Option<String> {
     if resumed.is_finished {
         return Some(String::from(
             "nothing new: the input was read to its end with --end-of-time, and everything was \
-             reported; remove the directory of the state to start anew",
+             reported; to start again, remove the state directory",
         ));
     }
     (resumed.is_at_end && !args.events.end_of_time).then(|| {
         String::from(
-            "nothing new: the input was read to its end before, and has not grown; what is open is \
-             kept with the state",
+            "nothing new: the input was read to its end before, and has not grown; the state keeps \
+             the open partial matches",
         )
     })
 }

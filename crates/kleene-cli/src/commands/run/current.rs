@@ -116,7 +116,8 @@ impl Current<'_> {
             });
             watch.was_read(files);
             if let Err(reason) = self.replace(read, feed, engine, outlets) {
-                let text = format!("{reason:#}\nthe rules were not reloaded: the old ones go on");
+                let text =
+                    format!("{reason:#}\nthe rules were not reloaded: the old rules keep running");
                 outlets.progress.say(&text);
             }
         }

@@ -190,13 +190,13 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) ->
             let partials = shown(stats.partials);
             crate::say(&if args.state.directory.is_some() {
                 format!(
-                    "interrupted: this is what was found so far; {partials} partial matches are \
-                     kept with the state, and the same command goes on"
+                    "interrupted: these are the results so far; the state keeps {partials} partial \
+                     matches, and the same command continues from here"
                 )
             } else {
                 format!(
-                    "interrupted: this is what was found so far; {partials} partial matches are \
-                     still open and reported neither as matches nor as timeouts"
+                    "interrupted: these are the results so far; {partials} partial matches are \
+                     still open, and are not reported as timeouts"
                 )
             });
         }

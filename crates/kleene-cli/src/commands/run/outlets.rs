@@ -70,7 +70,7 @@ impl Outlets {
     pub(in crate::commands) fn limit_text(overflow: &Overflow) -> String {
         let text = match overflow {
             Overflow::Reorder { watermark, .. } => {
-                format!("too many events wait to be sorted: time was moved on to {watermark}")
+                format!("too many events wait to be sorted: time was advanced to {watermark}")
             }
             other => other.to_string(),
         };

@@ -28,16 +28,16 @@ pub(super) fn build(
     let Some(from) = from else { return Ok(builder.build()?) };
     let (engine, replacement) = builder
         .restore(&from.snapshots.iter().map(Vec::as_slice).collect::<Vec<_>>())
-        .context("the state cannot be gone on from (to start anew, remove its directory)")?;
+        .context("cannot resume from this state (to start again, remove its directory)")?;
     if !args.quiet {
         let Position { offset, line } = from.position;
         let origin = if args.events.input == Path::new("-") {
             format!(
-                "standard input cannot be read again: it has to go on after its first {} bytes",
+                "cannot read standard input again: it must continue after its first {} bytes",
                 grouped(offset)
             )
         } else {
-            format!("going on at line {}", grouped(line))
+            format!("resuming at line {}", grouped(line))
         };
         let stats = engine.stats();
         let (events, partials) = (grouped(stats.events), shown(stats.partials));

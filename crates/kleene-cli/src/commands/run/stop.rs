@@ -20,10 +20,10 @@ pub(in crate::commands) enum Stop {
 
 impl Stop {
     pub(in crate::commands) fn unreadable(error: io::Error) -> Stop {
-        Stop::CannotRead(anyhow::Error::new(error).context("cannot read on in the input"))
+        Stop::CannotRead(anyhow::Error::new(error).context("cannot continue to read the input"))
     }
 }
 
 pub(in crate::commands) fn stopped(error: PushError) -> anyhow::Error {
-    anyhow::Error::new(error).context("the run was stopped; what was found before is reported")
+    anyhow::Error::new(error).context("the run was stopped; the results until then are reported")
 }

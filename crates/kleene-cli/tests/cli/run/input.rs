@@ -258,7 +258,7 @@ fn a_delimiter_of_json_is_refused() {
         };
         let ran = dir.run(&format!("{command} {file} --delimiter ;"));
         assert_eq!(ran.code, Some(2), "{command}: {}", ran.stderr);
-        let expected = "error: --delimiter is for CSV, and the input is read as JSON lines";
+        let expected = "error: --delimiter is only for CSV, but the input is read as JSON lines";
         assert!(ran.stderr.contains(expected), "{}", ran.stderr);
     }
     let ran = dir.run("run r.cep -i a.csv --type hit --delimiter ,");
@@ -297,7 +297,7 @@ fn an_event_without_the_time_field_is_rejected() {
             assert_eq!(ran.results().len(), 3 - rejected, "{file}, {field}: {}", ran.stderr);
             let reason = format!("no event time: missing field `{field}`");
             assert_eq!(ran.stderr.contains(&reason), rejected > 0, "{}", ran.stderr);
-            let hint = "hint: another field holds a time: `--time-field at`";
+            let hint = "hint: another field contains a time: try `--time-field at`";
             assert_eq!(ran.stderr.contains(hint), rejected > 0, "{}", ran.stderr);
         }
     }
@@ -346,7 +346,7 @@ fn a_csv_header_that_cannot_be_used_ends_the_run() {
         (
             "order_id,ts\na,1\n",
             "error: the CSV header has no column `type` for the event type: it has order_id, ts\n\
-             help: name the column with --type-field, or give the type of all events with --type\n",
+             help: name the column with --type-field, or the type of all events with --type\n",
         ),
         ("type,ts,ts\n", "error: the CSV header has two columns called `ts`\n"),
         (
@@ -372,7 +372,7 @@ fn a_broken_gzip_file_is_an_error_after_what_was_found() {
     assert_eq!(ran.code, Some(2));
     // No timeout but that which time has passed: what the end would have brought is not known.
     assert_eq!((ran.count("matches"), ran.count("timeouts")), (1, 1));
-    assert!(ran.stderr.contains("error: cannot read on in the input"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("error: cannot continue to read the input"), "{}", ran.stderr);
 }
 
 #[test]
@@ -383,7 +383,7 @@ fn nothing_readable_gives_a_hint() {
     let ran = dir.run_with("run shop.cep", b"{\"type\":\"view\",\"ts\":1}\n");
     assert!(
         ran.stderr
-            .contains("hint: no event is of a declared type: the rules declare created, paid, and there came view 1"),
+            .contains("hint: no event has a declared type: the rules declare created, paid, but the input has view 1"),
         "{}",
         ran.stderr
     );

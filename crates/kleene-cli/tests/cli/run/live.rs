@@ -144,8 +144,8 @@ fn a_silence_on_a_pipe_is_reported_with_the_clock() {
 fn an_idle_timeout_is_for_live_input() {
     let dir = shop(ORDERS);
     for (args, message) in [
-        ("-i in.jsonl --idle-timeout 10s", "in.jsonl is a file, which ends"),
-        ("--idle-timeout 0s", "expected some time"),
+        ("-i in.jsonl --idle-timeout 10s", "live input, but in.jsonl is a file"),
+        ("--idle-timeout 0s", "expected a time greater than 0"),
     ] {
         let ran = dir.run(&format!("run shop.cep {args}"));
         assert_eq!(ran.code, Some(2), "{args}");

@@ -145,7 +145,7 @@ fn files_that_cannot_be_used_are_one_clear_line() {
         ),
         (
             "run shop.cep --end-of-time -i in.jsonl -o ./in.jsonl",
-            "error: ./in.jsonl is the input; it cannot be written to as well",
+            "error: ./in.jsonl is the input, and cannot also be written to",
         ),
         (
             "run shop.cep --end-of-time -i in.jsonl --type nothing",
@@ -187,7 +187,7 @@ fn events_in_the_place_of_rules_give_a_hint() {
     let ran = dir.run("run shop.cep --end-of-time in.jsonl");
     assert_eq!((ran.code, &*ran.stdout), (Some(1), ""));
     let hint =
-        "hint: a file of events is given with `--input`: `kleene run RULES --input in.jsonl`\n";
+        "hint: to read events from a file, use `--input`: `kleene run RULES --input in.jsonl`\n";
     assert!(ran.stderr.ends_with(hint), "{}", ran.stderr);
     dir.write("wrong.cep", b"rule {");
     let ran = dir.run("run wrong.cep -i in.jsonl");
@@ -233,9 +233,9 @@ fn the_summary_counts_by_rule() {
 fn a_name_that_promises_another_form_is_refused() {
     let dir = shop(ORDERS);
     for (args, message) in [
-        ("--output found.csv", "--output found.csv: what is written is JSON lines, not csv"),
-        ("-o found.jsonl.gz", "not gz; pack what comes out"),
-        ("--rejects bad.TSV", "--rejects bad.TSV: what is written is JSON lines, not tsv"),
+        ("--output found.csv", "--output found.csv: the output is JSON lines, not csv"),
+        ("-o found.jsonl.gz", "not gz; to compress the output"),
+        ("--rejects bad.TSV", "--rejects bad.TSV: the output is JSON lines, not tsv"),
     ] {
         let ran = dir.run(&format!("run shop.cep -i in.jsonl {args}"));
         assert_eq!(ran.code, Some(2), "{args}");

@@ -13,8 +13,8 @@ pub(super) const INT: Function = Function {
     params: &[("x", Kind::NUMBER.or(Kind::STRING).or(Kind::BOOL))],
     required: 1,
     result: Kind::INT,
-    about: "The integer that a text says; of a float the part before the point; 1 for true and 0 \
-            for false. Null if there is none.",
+    about: "The integer in a text; for a float, the part before the point; 1 for true and 0 for \
+            false. Null if there is none.",
     examples: &[
         ("int(\"12\")", "12"),
         ("int(\"-3\") + 1", "-2"),
@@ -52,7 +52,7 @@ pub(super) const FLOAT: Function = Function {
     params: &[("x", Kind::NUMBER.or(Kind::STRING))],
     required: 1,
     result: Kind::FLOAT,
-    about: "The number that a text says, or an integer as a float. Null if there is none.",
+    about: "The number in a text, or an integer as a float. Null if there is none.",
     examples: &[
         ("float(\"12.5\")", "12.5"),
         ("float(\"1e3\")", "1000.0"),
@@ -75,8 +75,8 @@ pub(super) const BOOL: Function = Function {
     params: &[("x", Kind::BOOL.or(Kind::INT).or(Kind::STRING))],
     required: 1,
     result: Kind::BOOL,
-    about: "True for the texts \"true\", \"True\", \"TRUE\" and \"1\" and for the number 1; false for \
-            \"false\", \"False\", \"FALSE\", \"0\" and 0. Null for all else.",
+    about: "True for the texts \"true\", \"True\", \"TRUE\" and \"1\" and for the number 1; false \
+            for \"false\", \"False\", \"FALSE\", \"0\" and 0. Null for everything else.",
     examples: &[
         ("bool(\"true\")", "true"),
         ("bool(\"0\")", "false"),
@@ -101,7 +101,7 @@ pub(super) const STRING: Function = Function {
     params: &[("x", Kind::ANY)],
     required: 1,
     result: Kind::STRING,
-    about: "The value as text, as rules write it; a text is itself.",
+    about: "The value as text, as rules write it; a text is unchanged.",
     examples: &[
         ("string(12.5)", "\"12.5\""),
         ("string(\"a\")", "\"a\""),

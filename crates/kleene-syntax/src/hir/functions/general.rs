@@ -9,7 +9,7 @@ pub(super) const HASH: Function = Function {
     params: &[("x", Kind::ANY)],
     required: 1,
     result: Kind::INT,
-    about: "A number from 0 up that is always the same for the same value, for sampling: \
+    about: "A number, at least 0, that is always the same for the same value, for sampling: \
             `hash(user) % 100 < 5`. Equal numbers give equal hashes.",
     examples: &[
         ("hash(\"ann\") == hash(\"ann\")", "true"),

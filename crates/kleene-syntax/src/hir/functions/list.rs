@@ -10,8 +10,8 @@ pub(super) const LARGEST: Function = Function {
     params: &[("list", Kind::LIST), ("n", Kind::INT)],
     required: 2,
     result: Kind::LIST.or(Kind::NULL),
-    about: "The `n` largest values of a list, the largest first; equal ones count each. Values that \
-            have no order with the others are left out: null, and values of another type.",
+    about: "The `n` largest values of a list, the largest first; equal values each count. Values \
+            that can't be compared with the others are skipped: null, and values of another type.",
     examples: &[
         ("largest([3, 9, 4, 9], 3)", "[9, 9, 4]"),
         ("largest([1.5, 2], 5)", "[2, 1.5]"),
@@ -28,8 +28,8 @@ pub(super) const SMALLEST: Function = Function {
     params: &[("list", Kind::LIST), ("n", Kind::INT)],
     required: 2,
     result: Kind::LIST.or(Kind::NULL),
-    about: "The `n` smallest values of a list, the smallest first; equal ones count each. Values \
-            that have no order with the others are left out: null, and values of another type.",
+    about: "The `n` smallest values of a list, the smallest first; equal values each count. Values \
+            that can't be compared with the others are skipped: null, and values of another type.",
     examples: &[
         ("smallest([3, 9, 4, 9], 3)", "[3, 4, 9]"),
         ("smallest([\"b\", null, \"a\"], 1)", "[\"a\"]"),

@@ -77,7 +77,7 @@ pub(super) const FLOOR: Function = Function {
     params: &[("x", Kind::NUMBER)],
     required: 1,
     result: Kind::INT,
-    about: "The greatest integer that is not above x.",
+    about: "The largest integer that is not above x.",
     examples: &[("floor(2.9)", "2"), ("floor(-2.1)", "-3"), ("floor(7 / 2)", "3")],
     call: |args| rounded(args, f64::floor),
     ..DEFAULTS
@@ -88,7 +88,7 @@ pub(super) const CEIL: Function = Function {
     params: &[("x", Kind::NUMBER)],
     required: 1,
     result: Kind::INT,
-    about: "The least integer that is not below x.",
+    about: "The smallest integer that is not below x.",
     examples: &[("ceil(2.1)", "3"), ("ceil(1e300)", "null")],
     call: |args| rounded(args, f64::ceil),
     ..DEFAULTS
@@ -99,7 +99,7 @@ pub(super) const MIN: Function = Function {
     params: &[("a", COMPARABLE), ("b", COMPARABLE)],
     required: 2,
     variadic: true,
-    about: "The least of two or more values; null if one is null. Of one captured field, the \
+    about: "The smallest of two or more values; null if one is null. With one captured field, the \
             aggregate.",
     examples: &[("min(3, 1.5, 2)", "1.5"), ("min(1, null)", "null"), ("min(5s, 1m)", "5s")],
     call: |args| extreme(args, Ordering::Less),
@@ -111,7 +111,7 @@ pub(super) const MAX: Function = Function {
     params: &[("a", COMPARABLE), ("b", COMPARABLE)],
     required: 2,
     variadic: true,
-    about: "The greatest of two or more values; null if one is null. Of one captured field, the \
+    about: "The largest of two or more values; null if one is null. With one captured field, the \
             aggregate.",
     examples: &[("max(3, 1.5)", "3"), ("max(\"a\", \"b\")", "\"b\"")],
     call: |args| extreme(args, Ordering::Greater),

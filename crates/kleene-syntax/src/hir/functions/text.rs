@@ -66,7 +66,7 @@ pub(super) const LEN: Function = Function {
     params: &[("text_or_list", TEXT_OR_LIST)],
     required: 1,
     result: Kind::INT,
-    about: "How many characters a text has, or how many items a list.",
+    about: "The number of characters of a text, or of items of a list.",
     examples: &[("len(\"abc\")", "3"), ("len([1, 2])", "2"), ("len(\"\")", "0")],
     call: |args| match args {
         [ValueRef::String(text)] => count(text.chars().count()),
@@ -81,7 +81,7 @@ pub(super) const CONTAINS: Function = Function {
     params: &[("text_or_list", TEXT_OR_LIST), ("part", Kind::ANY)],
     required: 2,
     result: Kind::BOOL,
-    about: "True if a text contains the other text, or a list the item.",
+    about: "True if a text contains the other text, or a list contains the item.",
     examples: &[
         ("contains(\"curl/8.1\", \"curl\")", "true"),
         ("contains([1, 2], 2.0)", "true"),
@@ -124,8 +124,8 @@ pub(super) const SUBSTRING: Function = Function {
     params: &[("text", Kind::STRING), ("start", Kind::INT), ("end", Kind::INT)],
     required: 2,
     result: Kind::STRING,
-    about: "The characters of the text from number `start`, counted from 0, up to number `end`, \
-            which is left out. A negative number counts from the end of the text.",
+    about: "The characters of the text from index `start`, counted from 0, up to but not including \
+            index `end`. A negative index counts from the end of the text.",
     examples: &[
         ("substring(\"kleene\", 1, 3)", "\"le\""),
         ("substring(\"kleene\", 4)", "\"ne\""),

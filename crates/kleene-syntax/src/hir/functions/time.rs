@@ -90,9 +90,9 @@ pub(super) const FORMAT: Function = Function {
     params: &[("time", Kind::TIME), ("pattern", Kind::STRING), ("zone", Kind::STRING)],
     required: 2,
     result: Kind::STRING,
-    about: "The moment as text: %Y %m %d %H %M %S are year to second, %L milliseconds, %j the day \
-            of the year, %a and %b the short English day and month, %u the weekday's number, %z the \
-            offset from UTC, %% a percent sign.",
+    about: "The time as text: %Y %m %d %H %M %S are year to second, %L milliseconds, %j the day of \
+            the year, %a and %b the short English day and month, %u the number of the weekday, %z \
+            the offset from UTC, %% a percent sign.",
     examples: &[
         ("format(\"2024-03-01T22:30:05Z\", \"%d.%m.%Y %H:%M\")", "\"01.03.2024 22:30\""),
         ("format(\"2024-03-01T22:30:05Z\", \"%a %b %j %%\", \"-01:00\")", "\"Fri Mar 061 %\""),

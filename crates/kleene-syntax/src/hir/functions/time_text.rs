@@ -12,9 +12,9 @@ pub(super) const TIME: Function = Function {
     params: &[("text", Kind::STRING), ("layout", Kind::STRING), ("zone", Kind::STRING)],
     required: 1,
     result: Kind::TIME,
-    about: "The moment that a text says: in RFC 3339, or in a layout with the letters of `format`. \
-            Where the text has no offset it is UTC, or the zone. Null if the text does not hold a \
-            moment in the layout.",
+    about: "The time in a text: in RFC 3339, or in a layout with the letters of `format`. Without \
+            an offset, the time is in UTC, or in the zone. Null if the text does not contain a \
+            time in the layout.",
     examples: &[
         ("time(\"2024-03-01T22:30:05Z\")", "2024-03-01T22:30:05Z"),
         ("time(\"01.03.2024 22:30\", \"%d.%m.%Y %H:%M\")", "2024-03-01T22:30:00Z"),

@@ -108,7 +108,8 @@ impl<'a> Env<'a> {
         let base = decl.base.node.as_str();
         path.push(&decl.name.node);
         if path.len() > MAX_INSTANCES {
-            let message = format!("instances of instances, more than {MAX_INSTANCES} deep");
+            let message =
+                format!("instances of instances nest more than {MAX_INSTANCES} levels deep");
             self.report(source, Diagnostic::error(Code::LimitExceeded, decl.name.span, message));
             return None;
         }
@@ -116,7 +117,7 @@ impl<'a> Env<'a> {
             clauses.add(base_source, &rule.clauses);
         } else if path.contains(&base) {
             let message = format!("the rule `{base}` is an instance of itself");
-            let help = "an instance is of a rule with a `match`";
+            let help = "an instance needs a rule with a `match`";
             self.error(source, Code::UnknownRule, decl.base.span, message, help);
             return None;
         } else if let Some(&(base_source, instance)) = self.declarations.instances.get(base) {

@@ -68,10 +68,10 @@ impl<'a> Env<'a> {
             return true;
         };
         let Some(difference) = difference(host, ty) else { return false };
-        let message = format!("the Rust type declares the event type `{}` in another way", ty.name);
+        let message = format!("the Rust type declares the event type `{}` differently", ty.name);
         let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message)
             .label(difference)
-            .help("take the declaration away, or write what the Rust type says");
+            .help("remove the declaration, or make it match the Rust type");
         self.report(source, diagnostic);
         false
     }
@@ -94,7 +94,10 @@ impl<'a> Env<'a> {
             let message = format!("`{}` has {} fields", decl.name.node, fields.len());
             let diagnostic = Diagnostic::error(Code::LimitExceeded, decl.name.span, message)
                 .label(format!("an event type has at most {MAX_FIELDS}"))
-                .help("declare the fields that rules read; `..` at the end allows the others");
+                .help(
+                    "declare only the fields that rules read, and allow the others with `..` at \
+                     the end",
+                );
             self.report(source, diagnostic);
             fields.truncate(MAX_FIELDS);
             times.retain(|time: &TimeField| time.id.index() < MAX_FIELDS);
@@ -127,11 +130,11 @@ impl<'a> Env<'a> {
         let message = if first.source == source {
             format!("the event type `{name}` is declared twice")
         } else {
-            format!("the event type `{name}` is declared in another way elsewhere")
+            format!("the event type `{name}` is declared differently elsewhere")
         };
         let diagnostic = Diagnostic::error(Code::DuplicateName, decl.name.span, message);
         let diagnostic = self.point_at(diagnostic, source, first, "declared here first");
-        let shared = "files may share a declaration if it is the same";
+        let shared = "two files may declare the same type if both declarations are identical";
         let help = match difference.filter(|_| first.source != source) {
             Some(difference) => format!("{shared}; there, {difference}"),
             None => String::from(shared),
@@ -160,7 +163,7 @@ impl<'a> Env<'a> {
             let name: Arc<str> = format!("{prefix}{}", decl.name.node).into();
             let optional = outer.optional || decl.optional;
             if decl.event_time && decl.ty.node != ast::Type::Time {
-                let message = "the event time is a field of type `time`";
+                let message = "the event time must be a field of type `time`";
                 let help = format!("write `{}: time = event time`", decl.name.node);
                 self.error(source, Code::BadEvent, decl.ty.span, message, help);
             }
@@ -196,8 +199,8 @@ impl<'a> Env<'a> {
             }
             ast::Type::Record(_) => {
                 let diagnostic = Diagnostic::unsupported(ty.span, "a list of records");
-                let help = "send an event for each of them, or one list for each field: \
-                            `prices: list<float>`";
+                let help = "send one event for each record, or one list for each field: `prices: \
+                            list<float>`";
                 self.report(source, diagnostic.help(help));
                 return None;
             }
@@ -216,26 +219,26 @@ impl<'a> Env<'a> {
             ([], [time]) => time,
             ([], []) => return None,
             ([], [first, second, ..]) => {
-                let message = format!("`{}` has several times", decl.name.node);
+                let message = format!("`{}` has several fields of type `time`", decl.name.node);
                 let diagnostic = Diagnostic::error(Code::BadEvent, decl.name.span, message)
                     .context(first.span, "this one")
                     .context(second.span, "or this one?")
-                    .help("mark the one that is the event time: `at: time = event time`");
+                    .help("mark the event time: `at: time = event time`");
                 self.report(source, diagnostic);
                 return None;
             }
             ([first, second, ..], _) => {
                 let message = format!("`{}` has two event times", decl.name.node);
                 let diagnostic = Diagnostic::error(Code::BadEvent, second.span, message)
-                    .context(first.span, "marked already")
-                    .help("mark one field only");
+                    .context(first.span, "already marked here")
+                    .help("mark only one field");
                 self.report(source, diagnostic);
                 return None;
             }
         };
         if time.optional {
-            let message = format!("the event time of `{}` can't be missing", decl.name.node);
-            let help = "take the `?` away, or mark another field with `= event time`";
+            let message = format!("the event time of `{}` can't be optional", decl.name.node);
+            let help = "remove the `?`, or mark another field with `= event time`";
             self.error(source, Code::BadEvent, time.span, message, help);
         }
         Some(time.id)

@@ -77,11 +77,11 @@ impl<'a> Env<'a> {
                 self.declarations.defines.get(name.node.as_str())
                 && is_new
             {
-                let message = format!("`{}` is a define already", name.node);
+                let message = format!("`{}` is already a define", name.node);
                 let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message);
                 let first = Site { source: define_source, span: define.name.span };
                 let diagnostic = self.point_at(diagnostic, source, first, "declared here");
-                self.report(source, diagnostic.help("feed an event type of another name"));
+                self.report(source, diagnostic.help("feed an event type with another name"));
             }
         }
         let nodes: Vec<_> = rules
@@ -159,9 +159,9 @@ impl<'a> Env<'a> {
         let diagnostic = Diagnostic::error(Code::CyclicFeed, feed.span, message)
             .label(links.join(", "))
             .help(if from_all {
-                "`from *` sees every declared event type: name the types that are meant"
+                "`from *` includes every declared event type: name the types instead"
             } else {
-                "a rule can't wait for what follows from its own matches: feed another event type"
+                "a rule can't read events that its own matches produce: feed another event type"
             });
         self.report(source, diagnostic);
     }
@@ -251,8 +251,8 @@ impl<'a> Env<'a> {
             let knows = |name: &str| first.iter().any(|field| *field.name == *name);
             let adds = other.iter().find(|field| !knows(&field.name));
             let difference = match (lacks, adds) {
-                (Some(field), _) => format!("this record has no `{}`", field.name),
-                (None, Some(field)) => format!("only this record has `{}`", field.name),
+                (Some(field), _) => format!("this record has no field `{}`", field.name),
+                (None, Some(field)) => format!("only this record has the field `{}`", field.name),
                 (None, None) => {
                     for field in &mut fields {
                         if let Some(other) = find(&field.name) {
@@ -265,7 +265,7 @@ impl<'a> Env<'a> {
             };
             let message = format!("the records that feed `{name}` differ: {difference}");
             let diagnostic = Diagnostic::error(Code::BadFeed, site.span, message);
-            let diagnostic = self.point_at(diagnostic, site.source, *first_site, "fed here, too");
+            let diagnostic = self.point_at(diagnostic, site.source, *first_site, "also fed here");
             let help = format!("emit the same fields, or declare `event {name} {{ ... }}`");
             self.report(site.source, diagnostic.help(help));
             return;
@@ -455,10 +455,10 @@ impl<'a> RuleLowerer<'_, 'a> {
             if event.time == Some(id) {
                 if !is_end(&typed.expr) {
                     let message = format!(
-                        "`{}` is the event time of `{}`, which is that of the match",
+                        "`{}` is the event time of `{}`, which is always the time of the match",
                         field.name, event.name
                     );
-                    let help = format!("leave it out, or write `{}: match.end`", field.name);
+                    let help = format!("remove it, or write `{}: match.end`", field.name);
                     self.error(Code::BadFeed, typed.span, message, help);
                 }
                 continue;
@@ -489,7 +489,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             let help = match nearest(&field.name, given) {
                 // The missing field was reported already.
                 Some(_) if !event.open => return,
-                Some(near) => format!("is it what is called `{near}` here?"),
+                Some(near) => format!("if the emitted `{near}` is this field, rename it"),
                 None => format!("emit it, or declare it as `{}: {}?`", field.name, field.ty),
             };
             self.error(Code::BadFeed, name.span, message, help);

@@ -30,8 +30,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let message = format!("the rule `{}` has no `key`", rule.node);
                 self.report(
                     Diagnostic::warning(Code::NoKey, rule.span, message)
-                        .label("all events are one stream")
-                        .help("events that belong together share a key: `key user`"),
+                        .label("all events form one stream")
+                        .help("group the events that belong together with a key: `key user`"),
                 );
             }
             return (types, Vec::new());
@@ -91,7 +91,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if !types.iter().all(|ty| fields(ty).any(|field| field == near)) {
             return false;
         }
-        let message = format!("the rule's events have no field `{key}`, which is its key");
+        let message = format!("the rule's key is `{key}`, but its events have no such field");
         let help = format!("did you mean `{near}`?");
         self.env.error(source, Code::BadKey, part.name.span, message, help);
         true
@@ -136,8 +136,10 @@ impl<'a> RuleLowerer<'_, 'a> {
                     "the rule reads no `{}`: this entry of its `key` does nothing",
                     owner.node
                 );
-                let help =
-                    format!("leave it out, or let the rule see it: `from .., {}`", owner.node);
+                let help = format!(
+                    "remove the entry, or add the type to the rule: `from .., {}`",
+                    owner.node
+                );
                 self.warn(Code::Unused, owner.span, message, help);
             }
         }
@@ -173,13 +175,14 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let (key, name) = (&part.name.node, &schema.ty(ty).name);
                 let message = if other == ty {
                     format!(
-                        "`{key}` is {other_kind} in one step of `{name}`, but {own} in another: they \
-                         never agree"
+                        "`{key}` is {other_kind} in one step of `{name}`, but {own} in another: \
+                         they are never equal"
                     )
                 } else {
                     let other = &schema.ty(other).name;
                     format!(
-                        "`{key}` is {other_kind} in `{other}`, but {own} in `{name}`: they never agree"
+                        "`{key}` is {other_kind} in `{other}`, but {own} in `{name}`: they are \
+                         never equal"
                     )
                 };
                 let help = "declare both fields with the same type";
@@ -210,8 +213,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let diagnostic = Diagnostic::error(Code::DuplicateName, second.span, message)
             .context(first.span, "the first one")
             .help(format!(
-                "name the steps where they differ: \
-                 `{ty} as one -> {ty} as other` with `key .. {{ one: {}, other: {} }}`",
+                "give the steps different names: `{ty} as one -> {ty} as other` with `key .. {{ \
+                 one: {}, other: {} }}`",
                 path_text(first_path),
                 path_text(path)
             ));
@@ -219,14 +222,13 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     fn warn_of_list(&mut self, part: &ast::KeyPart) {
-        let message =
-            format!("the key `{}` is a list, which is compared as a whole", part.name.node);
+        let message = format!("the key `{}` is a list and is compared as a whole", part.name.node);
         self.report(
             Diagnostic::warning(Code::ListAsKey, part.name.span, message)
-                .label("`[\"a\", \"b\"]` is another key than `[\"b\", \"a\"]` and `[\"a\"]`")
+                .label("`[\"a\", \"b\"]`, `[\"b\", \"a\"]` and `[\"a\"]` are three different keys")
                 .help(
-                    "take a field with one value as the key, and ask for items in a condition: \
-                     `login[\"root\" in users]`",
+                    "use a field with a single value as the key, and test the items in a \
+                     condition: `login[\"root\" in users]`",
                 ),
         );
     }
@@ -255,19 +257,19 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         diagnostic = diagnostic.help(match near {
             _ if other_steps => format!(
-                "other steps of this type have a key of their own; name this one, too: \
-                 `{} as step` and `key {key} {{ step: ... }}`, or the type: `{0}: ...`",
+                "other steps of this type have their own key; name this step too: `{} as step` and \
+                 `key {key} {{ step: ... }}`, or the type: `{0}: ...`",
                 event.name
             ),
             Some(near) if is_slip(&near) => {
                 format!("did you mean {}?", code(&written_path(near)))
             }
             Some(near) => format!(
-                "if it is called `{near}` there, write {}",
+                "if the field is called `{near}` there, write {}",
                 code(&format!("key {quoted} {{ {owner}: {} }}", written_path(near)))
             ),
             None => format!(
-                "say which of its fields it is: {}; it has {}",
+                "write which field is the key: {}; it has {}",
                 code(&format!("key {quoted} {{ {owner}: ... }}")),
                 listed(fields())
             ),

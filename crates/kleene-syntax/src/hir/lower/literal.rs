@@ -57,29 +57,27 @@ pub(super) fn convert(value: Value, kind: Kind) -> Result<Value, Value> {
 pub(super) fn mismatch(value: &Value, kind: Kind, span: Span) -> Diagnostic {
     match (value, kind) {
         (Value::String(text), Kind::IP) if text.contains('/') && parse_network(text).is_none() => {
-            Diagnostic::error(Code::BadLiteral, span, format!("{value} is no network"))
-                .help("a network is written as \"10.0.0.0/8\" or \"fe80::/10\"")
+            Diagnostic::error(Code::BadLiteral, span, format!("{value} is not a network"))
+                .help("write a network as \"10.0.0.0/8\" or \"fe80::/10\"")
         }
         (Value::String(_), Kind::IP) => {
-            Diagnostic::error(Code::BadLiteral, span, format!("{value} is no IP address")).help(
-                "an address is written as \"10.0.0.1\" or \"fe80::1\"; a network such as \
-                       \"10.0.0.0/8\" goes with `in`",
+            Diagnostic::error(Code::BadLiteral, span, format!("{value} is not an IP address")).help(
+                "write an address as \"10.0.0.1\" or \"fe80::1\"; use a network such as \
+                 \"10.0.0.0/8\" with `in`",
             )
         }
         (Value::String(_), Kind::TIME) => {
-            Diagnostic::error(Code::BadLiteral, span, format!("{value} is no time"))
-                .help("a time is written as \"2024-03-01T22:30:00Z\"")
+            Diagnostic::error(Code::BadLiteral, span, format!("{value} is not a time"))
+                .help("write a time as \"2024-03-01T22:30:00Z\"")
         }
         _ => {
             let message = format!("expected {kind}, found {}", value.kind());
             let diagnostic = Diagnostic::error(Code::TypeMismatch, span, message);
             match (value, kind) {
                 (Value::Int(_), Kind::DURATION) => {
-                    diagnostic.help(format!("a duration has a unit: `{value}s`, `{value}m`"))
+                    diagnostic.help(format!("add a unit to the duration: `{value}s`, `{value}m`"))
                 }
-                (_, Kind::STRING) => {
-                    diagnostic.help(format!("a text stands in quotes: \"{value}\""))
-                }
+                (_, Kind::STRING) => diagnostic.help(format!("put strings in quotes: \"{value}\"")),
                 _ => diagnostic,
             }
         }
@@ -193,7 +191,8 @@ impl<'a> Env<'a> {
             if !added {
                 // The message does not show the line: the author of a rule may not be allowed to
                 // read the file.
-                let message = format!("line {} of `{}` is no {kind}", number + 1, path.node);
+                let message =
+                    format!("line {} of `{}` is not a value of type {kind}", number + 1, path.node);
                 self.report(source, Diagnostic::error(Code::BadLiteral, path.span, message));
                 // A file of something else altogether would say the same for each line.
                 return;
@@ -212,7 +211,7 @@ impl<'a> Env<'a> {
     ) -> Option<Param> {
         let kind = declared_kind(&param.ty.node);
         if kind == Kind::LIST || kind == Kind::RECORD {
-            let help = "a parameter is one value; declare a `list` for several";
+            let help = "a parameter has one value; for several, declare a `list`";
             let message = format!("a parameter can't be a {kind}");
             self.error(source, Code::TypeMismatch, param.ty.span, message, help);
             return None;
@@ -268,10 +267,11 @@ impl<'a> Env<'a> {
         let value = read(&self.host.params[index].value, kind);
         if value.is_none() {
             let text = &self.host.params[index].value;
-            let message = format!("`{text}` is no {kind}, which the parameter `{name}` is");
+            let message =
+                format!("the parameter `{name}` needs a value of type {kind}, not `{text}`");
             let mut diagnostic = self.host_diagnostic(index, message);
             if kind == Kind::DURATION && text.parse::<f64>().is_ok() {
-                diagnostic.help = Some(format!("a duration has a unit: `{name}={text}s`"));
+                diagnostic.help = Some(format!("add a unit to the duration: `{name}={text}s`"));
             }
             self.report(self.sources.len() + index, diagnostic);
         }

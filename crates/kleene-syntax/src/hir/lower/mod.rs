@@ -57,7 +57,7 @@ const MAX_RULES: usize = 100_000;
 /// patterns that are as large as one can be.
 const MAX_ALL_STEPS: u64 = 3_000_000;
 
-const NAME_HELP: &str = "a name is letters, digits and `_`, and no word of the language";
+const NAME_HELP: &str = "use letters, digits and `_`, and no keyword";
 
 /// The result of checking a set of rule files.
 #[derive(Debug)]
@@ -289,7 +289,7 @@ impl<'a> Env<'a> {
         let message = format!("the {what} `{}` is declared twice", name.node);
         let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message);
         let diagnostic = self.point_at(diagnostic, source, first, "declared here first");
-        self.report(source, diagnostic.help("give one of the two another name"));
+        self.report(source, diagnostic.help("rename one of them"));
         false
     }
 
@@ -345,14 +345,14 @@ impl<'a> Env<'a> {
         if self.schema.type_id(&name.node).is_none() && self.fed_at(&name.node).is_none() {
             return true;
         }
-        let message = format!("`{}` is an event type already", name.node);
+        let message = format!("`{}` is already an event type", name.node);
         let diagnostic = Diagnostic::error(Code::DuplicateName, name.span, message);
         let first = self.declarations.declared.get(&("event type", name.node.as_str())).copied();
         let diagnostic = match first.or_else(|| self.fed_at(&name.node)) {
             Some(first) => self.point_at(diagnostic, source, first, "declared here"),
             None => diagnostic,
         };
-        self.report(source, diagnostic.help("give the define a name of its own"));
+        self.report(source, diagnostic.help("give the define another name"));
         false
     }
 
@@ -400,8 +400,8 @@ impl<'a> Env<'a> {
         let Some((source, first)) = rules.nth(MAX_RULES) else { return false };
         let message = format!("{} rules", MAX_RULES + 1 + rules.count());
         let diagnostic = Diagnostic::error(Code::LimitExceeded, first.span, message)
-            .label(format!("a rule set has at most {MAX_RULES}; this is the first beyond"))
-            .help("let one rule read what differs from a list, or run several engines");
+            .label(format!("a rule set has at most {MAX_RULES}; this is the first one too many"))
+            .help("replace similar rules with one rule that reads a list, or run several engines");
         self.report(source, diagnostic);
         true
     }
@@ -411,9 +411,9 @@ impl<'a> Env<'a> {
         let before = self.steps;
         self.steps = before.saturating_add(steps);
         if before <= MAX_ALL_STEPS && self.steps > MAX_ALL_STEPS {
-            let message = "the patterns of this rule set are too large together".to_owned();
+            let message = "the patterns of this rule set are too large in total".to_owned();
             let diagnostic = Diagnostic::error(Code::LimitExceeded, rule.span, message)
-                .label(format!("with this one they come to more than {MAX_ALL_STEPS} steps"))
+                .label(format!("with this one they have more than {MAX_ALL_STEPS} steps"))
                 .help("use smaller counts, or loops without an upper bound");
             self.report(source, diagnostic);
         }
@@ -434,7 +434,7 @@ impl<'a> Env<'a> {
                 let near = nearest(&param.name, self.host.names.iter().map(String::as_str));
                 let mut diagnostic = self.host_diagnostic(index, message);
                 diagnostic.help = Some(near.map_or_else(
-                    || "name it as `param` or `rule.param`".to_owned(),
+                    || "write `param` or `rule.param`".to_owned(),
                     |near| format!("did you mean `{near}`?"),
                 ));
                 self.report(self.sources.len() + index, diagnostic);
@@ -469,7 +469,7 @@ impl<'a> Env<'a> {
             let (message, help) = if !syntax::is_name(name) {
                 ("rules can't call a function of this name".to_owned(), NAME_HELP)
             } else if built_in_names().any(|built_in| built_in == name) {
-                (format!("there is a built-in function `{name}` already"), "choose another name")
+                (format!("a built-in function `{name}` already exists"), "choose another name")
             } else if self.host.functions[..index].iter().any(|other| other.name() == name) {
                 (format!("the function `{name}` is registered twice"), "choose another name")
             } else {

@@ -96,10 +96,10 @@ fn report_depth(env: &mut Env<'_>, source: usize, name: &Name) {
         env.errors += 1;
         return;
     }
-    let message = format!("defines build on each other deeper than {MAX_NESTING} levels");
+    let message = format!("defines nest more than {MAX_NESTING} levels deep");
     let diagnostic = Diagnostic::error(Code::LimitExceeded, name.span, message)
         .label("the level beyond the limit")
-        .help("join the conditions of several defines in one");
+        .help("merge the conditions of several defines into one");
     env.report(source, diagnostic);
 }
 
@@ -122,7 +122,7 @@ fn report_circle<'a>(
     let message = format!("the define `{name}` uses itself");
     let diagnostic = Diagnostic::error(Code::CyclicDefine, define.name.span, message)
         .label(path.join(" -> "))
-        .help("a define has to end at an event type");
+        .help("a define must lead to an event type");
     env.report(source, diagnostic);
 }
 
@@ -160,7 +160,7 @@ pub(super) fn unknown_type(env: &Env<'_>, local: Option<&Defines<'_>>, name: &Na
         return diagnostic.help(format!("declare it: `event {} {{ ... }}`", name.node));
     }
     let names = listed(env.schema.types().map(|(_, ty)| &*ty.name));
-    diagnostic.help(format!("declared are {names}"))
+    diagnostic.help(format!("declared: {names}"))
 }
 
 /// `the steps are ...`, or `the only step is ...`; nothing if there are none.
@@ -238,21 +238,21 @@ pub(super) fn unknown_field(schema: &Schema, ty: TypeId, path: &str, span: Span)
     if !inside.is_empty() {
         let message = format!("`{path}` of `{}` is a record", event.name);
         return Diagnostic::error(Code::UnknownField, span, message)
-            .help(format!("say which of its fields: {}", listed(inside.into_iter())));
+            .help(format!("write which field: {}", listed(inside.into_iter())));
     }
     let message = format!("`{}` has no field `{path}`", event.name);
     let diagnostic = Diagnostic::error(Code::UnknownField, span, message);
     let names = || event.fields.iter().map(|field| &*field.name);
     if path == "prev" {
-        return diagnostic.help("write which field of the event before is meant: `prev.price`");
+        return diagnostic.help("write which field of the event before you mean: `prev.price`");
     }
     if matches!(path, "None" | "none" | "nil" | "undefined") {
-        return diagnostic.help("what is absent is `null`: write `is null` or `is not null`");
+        return diagnostic.help("a missing value is `null`: write `is null` or `is not null`");
     }
     if path.starts_with("prev.") {
         return diagnostic.help(
-            "`prev` is the one event before the one that a condition tests: \
-             it stands in brackets only, as in `tick[price > prev.price]`",
+            "`prev` is the event before the one that a condition tests: use it only in brackets, \
+             as in `tick[price > prev.price]`",
         );
     }
     match nearest(path, names()) {

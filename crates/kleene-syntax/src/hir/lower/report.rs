@@ -89,7 +89,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         if never && !typed.kind.is_never() && self.env.errors == errors {
             let message = "this condition is always false";
-            let help = "no match fulfils it, so that none is reported";
+            let help = "no match meets it, so none is reported";
             self.warn(Code::AlwaysFalse, condition.span, message, help);
         }
         typed.expr
@@ -111,7 +111,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         } else {
             let millis = self.duration(dur)?;
             if millis == 0 {
-                let message = "for no time at all nothing is suppressed";
+                let message = "this duration is zero, so nothing is suppressed";
                 let help = "`suppress 1m` reports at most one match a minute";
                 self.error(Code::BadBound, dur.span(), message, help);
                 return None;
@@ -140,17 +140,17 @@ impl<'a> RuleLowerer<'_, 'a> {
         if let Some((source, clause)) = clauses.get("skip")
             && let Clause::Skip(ast::Skip { ordered: true, .. }) = &clause.node
         {
-            let message = "with `ordered`, matches would wait for a silence that repeats";
-            let help = "leave out `ordered`, or `repeat`";
+            let message = "with `ordered`, matches would wait for the repeating silence";
+            let help = "remove `ordered` or `repeat`";
             self.env.error(source, Code::BadRepeat, clause.span, message, help);
         }
         // With `having`, the first reports can be left out.
         if let Some((source, clause)) = clauses.get("once")
             && clauses.get("having").is_none()
         {
-            let message = "nothing is repeated after the first match (`once`)";
-            let help = "leave out `once`, or `repeat`; to report the second one only, add \
-                        `having match.repetition >= 2`";
+            let message = "with `once`, nothing is reported after the first match";
+            let help = "remove `once` or `repeat`; to report only the second one, keep both and \
+                        add `having match.repetition >= 2`";
             self.env.error(source, Code::BadRepeat, clause.span, message, help);
         }
     }
@@ -162,15 +162,17 @@ impl<'a> RuleLowerer<'_, 'a> {
         let once = *once;
         if let Some((_, suppress)) = clauses.get("suppress") {
             let message = "`suppress` and `once` contradict each other";
-            let mut diagnostic = Diagnostic::error(Code::BadOnce, clause.span, message)
-                .help("leave out `suppress` if nothing is to follow the first match, else `once`");
+            let mut diagnostic = Diagnostic::error(Code::BadOnce, clause.span, message).help(
+                "remove `suppress` to report only the first match, or remove `once` to report \
+                 later ones",
+            );
             if clauses.get("suppress").is_some_and(|(other, _)| other == source) {
-                diagnostic = diagnostic.context(suppress.span, "this lets matches follow later");
+                diagnostic = diagnostic.context(suppress.span, "this reports later matches");
             }
             self.env.report(source, diagnostic);
         }
         if once == Once::Rule && self.key.is_empty() {
-            let message = "`per rule` says nothing here: the rule has no key";
+            let message = "`per rule` has no effect: the rule has no key";
             self.env.warn(source, Code::NothingToSay, clause.span, message, "write `once`");
         }
         if let Some((source, skip)) = clauses.get("skip")
@@ -181,8 +183,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                 .is_some_and(|(_, clause)| clause.node != Clause::Report(ast::Report::All))
             && self.reporting.reads_matches.is_none()
         {
-            let message = "`skip` says nothing beside `once`: nothing follows the first match";
-            self.env.warn(source, Code::NothingToSay, skip.span, message, "leave `skip` out");
+            let message = "`skip` has no effect with `once`: nothing follows the first match";
+            self.env.warn(source, Code::NothingToSay, skip.span, message, "remove `skip`");
         }
     }
 
@@ -200,10 +202,10 @@ impl<'a> RuleLowerer<'_, 'a> {
         let most = u32::try_from(number.node).ok().and_then(NonZeroU32::new);
         let Some(most) = most else {
             let message = match number.node {
-                0 => "a `report` of no match at all reports nothing",
-                _ => "no set of matches is so large",
+                0 => "`report` needs at least one match",
+                _ => "this number is too large",
             };
-            let help = "a number from 1 to 4294967295: `report first 1`";
+            let help = "use a number from 1 to 4294967295: `report first 1`";
             self.env.error(source, Code::BadBound, number.span, message, help);
             return Report::All;
         };
@@ -229,8 +231,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let place =
             clause.map(|(source, clause)| (source, clause.span)).or(self.reporting.reads_matches);
         let Some((source, span)) = place else { return };
-        let message = "with `skip past last` an event completes one match at most";
-        let help = "count and choose among all matches with `skip none`";
+        let message = "with `skip past last`, an event completes at most one match";
+        let help = "to count or choose among all matches, write `skip none`";
         self.env
             .report(source, Diagnostic::warning(Code::OneMatchAtMost, span, message).help(help));
     }
@@ -249,18 +251,19 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         let is_silence = body.items.last().is_some_and(Item::is_not);
         if let Some((source, clause)) = clauses.by_word.get("on timeout").copied() {
-            let message = "nothing times out here, so that `on timeout` says nothing";
+            let message = "nothing can time out here, so `on timeout` has no effect";
             let help = if is_silence {
-                "a `not` at the end makes a match when its time is over: `emit` says what it reports"
+                "a `not` at the end completes the match when its time is over: write the output in \
+                 `emit`"
             } else {
-                "each event is a match at once: `emit` says what it reports"
+                "each event is a match at once: write the output in `emit`"
             };
             self.env.warn(source, Code::NothingToSay, clause.span, message, help);
         }
         if let (Some(without), false) = (&body.without, is_silence) {
             let site = self.steps[without.step.index()].site;
-            let message = "a match of this pattern is one event, so that `without` says nothing";
-            let help = "to ask for the time before or after it, use `not x for 10m`";
+            let message = "a match of this pattern is one event, so `without` has no effect";
+            let help = "to forbid events before or after it, use `not x for 10m`";
             self.env.warn(site.source, Code::NothingToSay, site.span, message, help);
         }
     }
@@ -279,15 +282,15 @@ impl<'a> RuleLowerer<'_, 'a> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("emit it: `emit {{ {}: ... }}`", name.node),
         };
-        let message = format!("the rule emits no `{}`, and its key has none", name.node);
+        let message = format!("the rule's `emit` and its key have no field `{}`", name.node);
         self.error(Code::UnknownField, name.span, message, help);
         None
     }
 
     pub(super) fn limit(&mut self, number: &Spanned<u64>, policy: LimitPolicy) -> Option<Limit> {
         if number.node == 0 {
-            let message = "with a limit of 0 partial matches nothing can begin";
-            let help = "a limit is at least 1: `limit 1000 partials drop oldest`";
+            let message = "with a limit of 0 partial matches, no match can begin";
+            let help = "use a limit of at least 1: `limit 1000 partials drop oldest`";
             self.error(Code::BadBound, number.span, message, help);
             return None;
         }

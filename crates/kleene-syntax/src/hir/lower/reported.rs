@@ -64,9 +64,9 @@ impl FileDiagnostics {
             let severity =
                 if errors > MAX_DIAGNOSTICS { Severity::Error } else { Severity::Warning };
             let what = if severity == Severity::Error { "errors" } else { "warnings" };
-            let message = format!("too many {what}: the rest is not reported");
+            let message = format!("too many {what}: the rest are not reported");
             let rest = Diagnostic::error(Code::LimitExceeded, last, message)
-                .help(format!("the first {MAX_DIAGNOSTICS} are above"));
+                .help(format!("the first {MAX_DIAGNOSTICS} are listed above"));
             reported.push((source, Diagnostic { severity, ..rest }));
         }
         reported

@@ -187,7 +187,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.at(source, |lowerer| lowerer.check_repeats(found, laid_out.filter(|_| is_fine)));
         } else {
             let message = format!("the rule `{}` has no `match`", name.node);
-            let help = "say what it looks for: `match order_created -> order_paid`";
+            let help = "add a pattern: `match order_created -> order_paid`";
             self.error(Code::MissingMatch, name.span, message, help);
         }
         planned
@@ -200,15 +200,15 @@ impl<'a> RuleLowerer<'_, 'a> {
             if clauses.get("within").is_none() && has_body && !self.traits.bounded_waits {
                 // This report includes that the pattern waits for ever.
                 self.traits.waits_forever = None;
-                let message = "without `within` nothing times out";
-                let help = "give the rule a bound: `within 1h`";
+                let message = "without `within`, nothing times out";
+                let help = "add a time bound to the rule: `within 1h`";
                 self.env.error(source, Code::MissingClause, clause.span, message, help);
             }
             Some(self.at(source, |lowerer| lowerer.emit(emit, What::Timeout)))
         });
         if let Some((source, span)) = self.traits.waits_forever {
-            let message = "without `within`, a partial match waits for ever";
-            let help = "say how long a match may take: `within 1h`";
+            let message = "without `within`, a partial match waits forever";
+            let help = "add the longest time that a match may take: `within 1h`";
             self.env.warn(source, Code::NoWithin, span, message, help);
         }
         on_timeout
@@ -245,11 +245,12 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             let (step_source, name) = self.stream.named[&ty];
             let event = self.env.schema.ty(ty).name.clone();
-            let message = format!("the rule does not see `{event}`, which this step waits for");
+            let message =
+                format!("this step waits for `{event}`, which is not in the rule's `from`");
             let mut diagnostic = Diagnostic::error(Code::UnknownType, name.span, message)
                 .help(format!("add it: `from {event}, ...`"));
             if step_source == source {
-                diagnostic = diagnostic.context(clause.span, "it is not among these");
+                diagnostic = diagnostic.context(clause.span, "it is missing here");
             }
             self.env.report(step_source, diagnostic);
         }
@@ -284,7 +285,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             if let Expr::Literal(value) = typed.expr {
                 values.push((name.node.as_str().into(), value));
             } else {
-                let message = "only constants can stand here";
+                let message = "only a constant can be used here";
                 let diagnostic = Diagnostic::error(Code::NotAllowedHere, typed.span, message);
                 self.env.report(source, diagnostic);
             }

@@ -23,8 +23,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             ast::SkipStrategy::ToLast(name) => SkipStrategy::ToLast(target(name)),
         };
         if skip.ordered && strategy == SkipStrategy::None {
-            let message = "`ordered` says which match wins; with `skip none` all are reported";
-            let help = "leave `ordered` out, or skip something";
+            let message = "`ordered` has no effect with `skip none`: all matches are reported";
+            let help = "remove `ordered`, or use another `skip`";
             self.env.error(source, Code::NotAllowedHere, clause.span, message, help);
         }
         Skip { strategy, ordered: skip.ordered }
@@ -41,11 +41,16 @@ impl<'a> RuleLowerer<'_, 'a> {
             (Some((index, false)), None) => return Some(index),
             (Some((_, true)), None) => {
                 let message = format!("`{}` is a group", name.node);
-                self.error(Code::UnknownSkipTarget, name.span, message, "name a step inside of it");
+                self.error(
+                    Code::UnknownSkipTarget,
+                    name.span,
+                    message,
+                    "name a step inside the group",
+                );
             }
             (Some(_), Some(_)) => {
                 let message = format!("several steps are called `{}`", name.node);
-                let help = "give the one that is meant a name of its own with `as`";
+                let help = "give the one that you mean its own name with `as`";
                 self.error(Code::AmbiguousAlias, name.span, message, help);
             }
             (None, _) => {

@@ -144,8 +144,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         if variants.len() > MAX_VARIANTS
             && let Some(part) = parts.first()
         {
-            let message = format!("more than {MAX_VARIANTS} steps have a key of their own");
-            let help = "name the steps that share a field by one `define`, or write two rules";
+            let message = format!("more than {MAX_VARIANTS} steps have their own key");
+            let help = "use one `define` for the steps that share a field, or write two rules";
             self.env.error(source, Code::LimitExceeded, part.name.span, message, help);
             variants.truncate(1);
             self.step_keys.steps.iter_mut().for_each(|step| step.variant = 0);
@@ -160,8 +160,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let is_type = self.env.schema.type_id(name).is_some();
         let is_step = self.step_keys.names.contains(name);
         if is_type && is_step {
-            let message = format!("`{name}` is an event type and a step of this rule");
-            let help = format!("give the step another name than `{name}`");
+            let message = format!("`{name}` is both an event type and a step of this rule");
+            let help = format!("rename the step `{name}`");
             self.error(Code::BadStepKey, owner.span, message, help);
             return None;
         }
@@ -170,9 +170,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         if let Some(group) = self.steps.iter().find(|step| step.group && *step.name == *name) {
             let site = group.site;
-            let message = format!("`{name}` is a group, and each of its events has a key");
+            let message = format!("`{name}` is a group: each of its events has its own key");
             let mut diagnostic = Diagnostic::error(Code::BadStepKey, owner.span, message)
-                .help("name the steps in the group");
+                .help("name the steps inside the group");
             if site.source == self.source {
                 diagnostic = diagnostic.context(site.span, "this group");
             }

@@ -67,7 +67,13 @@ impl<'a> Env<'a> {
     ) -> Vec<TestStep> {
         if let Some(step) = test.steps.get(MAX_STEPS) {
             let message = format!("a test has at most {MAX_STEPS} lines");
-            self.error(source, Code::LimitExceeded, step.span, message, "make several tests of it");
+            self.error(
+                source,
+                Code::LimitExceeded,
+                step.span,
+                message,
+                "split it into several tests",
+            );
             return Vec::new();
         }
         let mut now: Option<Now> = None;
@@ -109,9 +115,12 @@ impl<'a> Env<'a> {
         let is_expect =
             |step: &Spanned<ast::TestStep>| matches!(step.node, ast::TestStep::Expect { .. });
         if self.errors == errors && !test.steps.iter().any(is_expect) {
-            let message = "this test expects nothing, so that it cannot fail";
+            let message = "this test expects nothing, so it can't fail";
             let diagnostic = Diagnostic::warning(Code::NothingExpected, test.rule.span, message);
-            self.report(source, diagnostic.help("say what is reported: `expect match { ... }`"));
+            self.report(
+                source,
+                diagnostic.help("add what must be reported: `expect match { ... }`"),
+            );
         }
         steps
     }
@@ -125,9 +134,13 @@ impl<'a> Env<'a> {
         }
         let (wanted, reached) =
             (format_millis(at.node), format_millis(reached.millis_since(TEST_START)));
-        let message = format!("nothing is reported at {wanted} yet: time has come to {reached}");
+        let message =
+            format!("nothing can be reported at {wanted} yet: the time of the test is {reached}");
         let diagnostic = Diagnostic::error(Code::BadTest, at.span, message);
-        self.report(source, diagnostic.help(format!("move it on first: `advance to {wanted}`")));
+        self.report(
+            source,
+            diagnostic.help(format!("advance the time first: `advance to {wanted}`")),
+        );
     }
 
     /// Reports where time would go back.
@@ -137,14 +150,18 @@ impl<'a> Env<'a> {
             && (time < before.time || time == before.time && before.passed && !passed)
         {
             let message = if before.passed && !passed {
-                "the event is late: time has passed it already"
+                "this event is late: the time of the test is already past it"
             } else {
-                "time goes back here"
+                "this time is before the one above"
             };
             let mut diagnostic = Diagnostic::error(Code::BadTest, span, message)
-                .help("the events of a test stand in the order of their times");
+                .help("write the events of a test in time order");
             if before.span != span {
-                let label = if before.passed { "time was moved on" } else { "this came before" };
+                let label = if before.passed {
+                    "the time was advanced here"
+                } else {
+                    "this is the earlier line"
+                };
                 diagnostic = diagnostic.context(before.span, label);
             }
             self.report(source, diagnostic);
@@ -196,7 +213,7 @@ impl<'a> Env<'a> {
                 let inner = event.fields.iter().find(|other| other.name.starts_with(&prefix));
                 if let Some(inner) = inner {
                     diagnostic = diagnostic
-                        .help(format!("give its fields one by one: `` `{}`: ... ``", inner.name));
+                        .help(format!("write its fields one by one: `` `{}`: ... ``", inner.name));
                 }
                 self.report(source, diagnostic);
             }
@@ -225,8 +242,8 @@ impl<'a> Env<'a> {
 
     fn missing_value(&mut self, source: usize, ty: TypeId, field: &str, span: Span) {
         let event = &self.schema.ty(ty).name;
-        let message = format!("the field `{field}` of `{event}` can't be missing");
-        let help = format!("if events may lack it, declare it so: `{field}: ...?`");
+        let message = format!("the field `{field}` of `{event}` is required");
+        let help = format!("add the field, or declare it as optional: `{field}: ...?`");
         self.error(source, Code::BadTest, span, message, help);
     }
 
@@ -256,7 +273,7 @@ impl<'a> Env<'a> {
             && emit.is_none()
         {
             let message = format!("the rule `{}` reports no timeouts", rule.name);
-            let help = "it does with `on timeout emit { ... }`";
+            let help = "to report them, add `on timeout emit { ... }` to the rule";
             self.error(source, Code::MissingClause, span, message, help);
             return Vec::new();
         }
@@ -297,7 +314,8 @@ impl<'a> Env<'a> {
         let help = match nearest(&name.node, known()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known().next().is_none() => {
-                "it has neither a key nor an `emit`: expect it without fields".to_owned()
+                "the rule has neither a key nor an `emit`: write the expectation without fields"
+                    .to_owned()
             }
             None => format!("it has {}", listed(known())),
         };
@@ -344,9 +362,10 @@ impl<'a> Env<'a> {
         };
         let mut diagnostic = Diagnostic::error(Code::TypeMismatch, span, message);
         if wanted == Kind::STRING && !value.is_null() {
-            diagnostic = diagnostic.help(format!("a text stands in quotes: \"{value}\""));
+            diagnostic = diagnostic.help(format!("put strings in quotes: \"{value}\""));
         } else if wanted == Kind::DURATION && found == Kind::INT {
-            diagnostic = diagnostic.help(format!("a duration has a unit: `{value}s`, `{value}m`"));
+            diagnostic =
+                diagnostic.help(format!("add a unit to the duration: `{value}s`, `{value}m`"));
         }
         self.report(source, diagnostic);
     }
@@ -365,9 +384,9 @@ impl<'a> Env<'a> {
         match constant {
             Ok(value) => Some((value, span)),
             Err(span) => {
-                let message = "only constants can stand in a test";
+                let message = "only constants can be used in a test";
                 let help =
-                    format!("give it a value, such as `{}: 1`, or a text in quotes", name.node);
+                    format!("write a value, such as `{}: 1`, or a string in quotes", name.node);
                 self.error(source, Code::NotAllowedHere, span, message, help);
                 None
             }

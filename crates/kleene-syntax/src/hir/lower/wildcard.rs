@@ -76,7 +76,7 @@ impl RuleLowerer<'_, '_> {
         let common = self.fields_in_common(of);
         let help = match (nearest(path, common.iter().copied()), common.is_empty()) {
             (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, true) => "its types share no field: name the types that are meant".to_owned(),
+            (None, true) => "its types share no field: name the types instead".to_owned(),
             (None, false) => format!("its types share {}", listed(common.into_iter())),
         };
         let lacking = self.stream.types.iter().find(|ty| kind(**ty).is_none());
@@ -121,10 +121,10 @@ impl RuleLowerer<'_, '_> {
             ([], None) => {
                 Diagnostic::error(Code::NoStream, span, "any event of which types?".to_owned())
                     .label("the rule names no event type")
-                    .help("say it: `from order, payment`, or `from *` for all declared types")
+                    .help("add `from order, payment`, or `from *` for all declared types")
             }
             ([], Some(_)) => {
-                let message = "there is no event type that this could be".to_owned();
+                let message = "no event type is declared".to_owned();
                 Diagnostic::error(Code::NoStream, span, message)
                     .help("declare one: `event order { ... }`")
             }
@@ -132,8 +132,8 @@ impl RuleLowerer<'_, '_> {
                 let name = &self.env.schema.ty(*one).name;
                 let message = format!("`{ANY_EVENT}` can only be `{name}` here");
                 Diagnostic::warning(Code::NarrowWildcard, span, message)
-                    .label("the rule's stream has the types that it names")
-                    .help(format!("say what else it sees: `from {name}, ...`, or `from *`"))
+                    .label("the rule's stream contains only the types that the rule names")
+                    .help(format!("name the other types: `from {name}, ...`, or use `from *`"))
             }
             _ => return,
         };

@@ -11,7 +11,7 @@ use super::brackets::starts_clause;
 use super::{AlreadyReported, Parsed, Parser};
 
 const BOUND_OF_PART: &str =
-    "the pattern ended before this; a bound on a part of it is written `(a within 5m) -> b`";
+    "the pattern ends before this; to bound a part of it, write `(a within 5m) -> b`";
 
 /// The content of `{ ... }` in `emit`, `meta` and tests.
 pub(super) type RecordFields = Vec<(Name, Option<Spanned<Expr>>)>;
@@ -47,7 +47,7 @@ impl Parser<'_> {
                     let message = format!("a second `{head}` in one rule");
                     let diagnostic = Diagnostic::error(Code::DuplicateClause, span, message)
                         .context(*first, "the first one is here")
-                        .help("a rule has one; remove either");
+                        .help("a rule can have only one: remove one of them");
                     self.diagnostics.push(diagnostic);
                 } else {
                     seen.push((head, span));
@@ -84,9 +84,9 @@ impl Parser<'_> {
         if self.is(LexemeKind::Colon) {
             if !self.reported_colon {
                 self.reported_colon = true;
-                let message = format!("no `:` stands after `{word}`");
+                let message = format!("`{word}` takes no `:`");
                 let place = self.peek().span;
-                let help = "remove it, and behind the other clauses' words, too";
+                let help = "remove it here and in the other clauses";
                 self.report_at(place, message, help);
             }
             self.bump();
@@ -162,7 +162,7 @@ impl Parser<'_> {
             self.to_next_line = self.peek().first_on_line && words::starts_sentence(word);
             diagnostic.help(help)
         } else if words::ITEMS.contains(&word) {
-            diagnostic.help(format!("`{word}` stands outside of rules"))
+            diagnostic.help(format!("`{word}` can't be used inside a rule"))
         } else if stray {
             diagnostic
         } else {
@@ -187,33 +187,33 @@ impl Parser<'_> {
             LexemeKind::Comma | LexemeKind::DotDot => words::JOINED,
             LexemeKind::Int if self.follows_quantifier() => words::HOW_OFTEN,
             LexemeKind::Question if self.follows_quantifier() => {
-                "a loop that takes as little as it can is `a{1.. each}`: a match for each length"
+                "write `a{1.. each}` for a match for each length, the shortest first"
             }
-            LexemeKind::Lt => "how often a step comes stands in braces: `a{2..5}`",
+            LexemeKind::Lt => "write the number of repetitions in braces: `a{2..5}`",
             LexemeKind::Word if matches!(word, "where" | "filter" | "if" | "when") => {
-                "a condition stands in brackets behind its step, one on several steps behind the last \
-                 of them: `login[not ok] as x -> pay[amount > x.amount]`"
+                "put conditions in brackets after a step, and a condition on several steps after \
+                 the last of them: `login[not ok] as x -> pay[amount > x.amount]`"
             }
             LexemeKind::Star | LexemeKind::Plus | LexemeKind::Question => words::ONE_QUANTIFIER,
-            LexemeKind::Word if word == "as" => "a step has one name",
+            LexemeKind::Word if word == "as" => "a step has only one name",
             LexemeKind::Word if word == "for" => {
-                "`for` is the time of a `not`: `a -> not b for 5m`; the bound of the match is `within`"
+                "`for` belongs to `not`: `a -> not b for 5m`; to bound the match, use `within`"
             }
             LexemeKind::Word if word == "without" => {
                 "`without` belongs to the pattern, before `within`: `match a -> b without c  within 5m`"
             }
             LexemeKind::OpenParen if self.follows_key() => {
-                "a key is a field, not a computed value: `key user`"
+                "a key must be a field, not a computed value: `key user`"
             }
             LexemeKind::Eq | LexemeKind::Assign if self.follows_key() => {
-                "events with the same value belong together: `key user`"
+                "use `key` to group events with the same value: `key user`"
             }
-            LexemeKind::Word if word == "then" => "steps are joined with `->`",
+            LexemeKind::Word if word == "then" => "join steps with `->`",
             LexemeKind::OpenBracket => {
-                "a condition stands behind the step's name, before its quantifier: `login[not ok]{3}`"
+                "put the condition after the step's name, before the quantifier: `login[not ok]{3}`"
             }
             LexemeKind::OpenBrace if self.follows_braces() => words::ONE_QUANTIFIER,
-            LexemeKind::OpenBrace => "braces stand after `emit`, `meta`, or a step that repeats",
+            LexemeKind::OpenBrace => "use braces only after `emit`, `meta`, or a step that repeats",
             _ => "",
         }
     }
@@ -241,8 +241,7 @@ impl Parser<'_> {
                         && !words::is_reserved(self.word_at(1))
                 {
                     self.to_next_line = true;
-                    let help =
-                        "the pattern of a rule is its `match` clause: `match a as x -> b as y`";
+                    let help = "write the pattern in the `match` clause: `match a as x -> b as y`";
                     return self.fail_unexpected("an event type or `*`", help);
                 } else {
                     Clause::From(Some(self.names("an event type or `*`")?))
@@ -300,7 +299,7 @@ impl Parser<'_> {
             return Ok(Once::Key);
         }
         if !self.is_word("rule") && !self.peek().first_on_line {
-            let help = "`once` alone is once for each key, `once per rule` once for the whole rule";
+            let help = "write `once` for once per key, `once per rule` for once in the whole rule";
             return self.fail_unexpected("`rule`", help);
         }
         self.expect_word_of("rule", Some("once"))?;
@@ -396,8 +395,8 @@ impl Parser<'_> {
             self.kind(),
             LexemeKind::OpenParen | LexemeKind::OpenBracket | LexemeKind::OpenBrace
         ) {
-            let help = "write `key user, ip`; where a type calls the field differently, \
-                        `key user { login: user_id }`";
+            let help = "write `key user, ip`; if a type names the field differently, `key user { \
+                        login: user_id }`";
             return self.fail_unexpected(EXPECTED, help);
         }
         loop {
@@ -439,8 +438,8 @@ impl Parser<'_> {
         let message = "a name with a dot needs back-quotes in a key";
         let (root, field) = nested.split_once('.').unwrap_or((nested, "user"));
         let help = format!(
-            "write `` key `{nested}` `` if that is a nested field, `key {field}` if `{root}` is an \
-             event type"
+            "for a nested field, write `` key `{nested}` ``; if `{root}` is an event type, `key \
+             {field}`"
         );
         self.report_at(place, message, help);
     }
@@ -492,7 +491,7 @@ impl Parser<'_> {
         if self.peek().first_on_line || !nouns.contains(&self.word()) {
             return;
         }
-        let message = format!("leave {} out here", self.found());
+        let message = format!("unexpected {}", self.found());
         self.report_at(self.peek().span, message, format!("write `{clause}`"));
         self.bump();
     }
@@ -535,8 +534,8 @@ impl Parser<'_> {
         let shown = if is_number { self.text_of(number) } else { "3" };
         let expected = "`all`, `count`, `first N`, `last N`, `longest` or `shortest`";
         let help = format!(
-            "write `report first {shown}`: the matches that began first; by the number of events \
-             there are `longest` and `shortest`, by a value `having`"
+            "write `report first {shown}` for the matches that began first; to choose by the \
+             number of events, use `longest` or `shortest`; by a value, `having`"
         );
         self.report_unexpected(expected, help);
         if is_number {
@@ -577,8 +576,8 @@ impl Parser<'_> {
         if !self.is_word("partials") && self.misspelled(&["partials"]).is_none() {
             let shown = self.text_of(token);
             let help = format!(
-                "`limit {shown} partials drop oldest` bounds the partial matches of a key; of the \
-                 matches that one event completes, `report first {shown}` reports the first"
+                "to limit the partial matches of a key, write `limit {shown} partials drop \
+                 oldest`; to limit the matches that one event completes, `report first {shown}`"
             );
             return self.fail_unexpected("`partials`", help);
         }
@@ -625,7 +624,7 @@ impl Parser<'_> {
         if is_key && self.is(LexemeKind::Str) {
             let text = self.string_text(self.peek());
             if words::is_word(&text) {
-                let help = format!("names stand without quotes: write `{text}:`");
+                let help = format!("write the name without quotes: `{text}:`");
                 self.report_unexpected("a name", help);
             } else {
                 let help = format!("write the name in back-quotes: `` `{text}`: ``");
@@ -639,7 +638,7 @@ impl Parser<'_> {
             let text = self.text_of(self.peek());
             let text = if text.len() <= 40 { text } else { "\"...\"" };
             let help =
-                format!("a value needs a name here: `text: {text}`; names stand without quotes");
+                format!("a value needs a name here: `text: {text}`; write a name without quotes");
             return self.fail_unexpected(expected, help);
         }
         let operator = words::is_operator(self.word());
@@ -710,7 +709,7 @@ impl Parser<'_> {
         if !on_line || !matches!(number.kind, LexemeKind::Int | LexemeKind::Duration) {
             return;
         }
-        self.report_unexpected(expected, "a duration stands alone: `5m`");
+        self.report_unexpected(expected, "write only the duration: `5m`");
         self.jump(self.at + width);
     }
 
@@ -726,7 +725,7 @@ impl Parser<'_> {
         diagnostic.primary.span = place;
         self.report(match millis {
             Some(_) if !written.is_empty() => diagnostic.help(format!("write `{written}`")),
-            _ => diagnostic.help("a duration is a number with its unit, as in `5m` or `1h30m`"),
+            _ => diagnostic.help("write a duration as numbers with units, as in `5m` or `1h30m`"),
         });
         self.covered.push(place);
         self.jump(self.at + width);
@@ -740,7 +739,7 @@ impl Parser<'_> {
             let place = self.peek().span;
             self.report_at(
                 place,
-                "a duration is a number with its unit",
+                "a duration needs a number and a unit",
                 format!("write `{written}`"),
             );
             self.bump();

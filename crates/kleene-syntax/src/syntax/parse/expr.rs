@@ -74,7 +74,7 @@ impl Parser<'_> {
                     Diagnostic::error(
                         Code::UnexpectedToken,
                         place,
-                        format!("comparisons do not chain: {} after another", self.found()),
+                        format!("comparisons can't be chained: {} after another", self.found()),
                     )
                     .context(first, "the first comparison")
                     .help("join them with `and`: `a < b and b < c`, or write `x in a..b`"),
@@ -179,7 +179,7 @@ impl Parser<'_> {
         let shown = op.as_str();
         let kind = self.kind();
         if kind == LexemeKind::Assign {
-            let message = "`=` does not compare";
+            let message = "`=` is not a comparison";
             self.report_at(self.peek().span, message, "write `==`");
         } else if self.text_of(self.peek()) != shown {
             self.spelled(shown);
@@ -201,7 +201,7 @@ impl Parser<'_> {
     fn right_side(&mut self, op: BinaryOp) -> Parsed<ExprTree> {
         if op.level() == level::COMPARE && self.at_list_in_parentheses() {
             let help = format!("write `x {} [\"a*\", \"b*\"]`", op.as_str());
-            self.report_at(self.peek().span, "a list stands in square brackets", help);
+            self.report_at(self.peek().span, "a list must be in square brackets", help);
             return self.list_in_parentheses();
         }
         self.tree(op.level() + 1)
@@ -311,7 +311,7 @@ impl Parser<'_> {
     /// Parses the right side of `in`.
     fn membership(&mut self, value: ExprTree, negated: bool) -> Parsed<ExprTree> {
         if self.is(LexemeKind::OpenBrace) || self.at_list_in_parentheses() {
-            let help = "a list stands in square brackets: `x in [1, 2]`, a range is `x in 1..5`";
+            let help = "write a list as `x in [1, 2]`, a range as `x in 1..5`";
             return self.fail_unexpected("a list after `in`", help);
         }
         let from = self.tree(level::ADD)?;
@@ -342,7 +342,8 @@ impl Parser<'_> {
         }
         let lower = self.word().to_ascii_lowercase();
         if !matches!(lower.as_str(), "null" | "true" | "false") {
-            let help = "`is` asks for null and truth; other values are compared with `==`";
+            let help =
+                "use `is` only with `null`, `true` and `false`; compare other values with `==`";
             return self.fail_unexpected("`null`, `true` or `false` after `is`", help);
         }
         if !reported && !self.is_word(&lower) {
@@ -427,8 +428,8 @@ impl Parser<'_> {
         let yes = self.tree(level::OR)?;
         if !self.is_word("else") {
             let diagnostic = self.not_expected("`else`");
-            let help =
-                "an `if` has both: `if c then a else b`; `else null` says that there is nothing";
+            let help = "an `if` needs both `then` and `else`: `if c then a else b`; for no value, \
+                        write `else null`";
             return self.fail(diagnostic.help(help));
         }
         self.bump();
@@ -506,8 +507,8 @@ impl Parser<'_> {
                     return self.grow(token.span, Expr::Literal(literal), 0);
                 }
                 if self.last_kind() == Some(LexemeKind::Percent) {
-                    let help =
-                        "`%` is the remainder of a division; ten percent of `x` is `0.1 * x`";
+                    let help = "`%` is the remainder of a division; for ten percent of `x`, write \
+                                `0.1 * x`";
                     return self.fail_unexpected(EXPECTED, help);
                 }
                 self.unexpected(EXPECTED)
@@ -539,14 +540,14 @@ impl Parser<'_> {
             return self.fail_unexpected("an operator", help);
         }
         if self.is_word("nocase") {
-            let help = "`nocase` stands after one comparison: `a == \"x\" nocase`";
+            let help = "put `nocase` after a single comparison: `a == \"x\" nocase`";
             return self.fail_unexpected("an operator", help);
         }
         let before = self.at.checked_sub(1).map_or("", |at| self.text_of(self.tokens[at]));
         if matches!(before, "any" | "all")
             && matches!(self.kind(), LexemeKind::Word | LexemeKind::Quoted)
         {
-            let help = format!("the items of a list are compared: `{before} args like \"-e*\"`");
+            let help = format!("put a comparison after it: `{before} args like \"-e*\"`");
             return self.fail_unexpected("an operator", help);
         }
         self.close(open, "an operator")
@@ -561,8 +562,8 @@ impl Parser<'_> {
         let name = self.any_name();
         let open = self.bump_open();
         if self.is(LexemeKind::Star) && self.nth(1).kind == LexemeKind::CloseParen {
-            let help = "`count(step)` is the number of events of a step, `matches.count` that of the \
-                        matches";
+            let help = "`count(step)` is the number of events of a step, `matches.count` the \
+                        number of matches";
             return self.fail_unexpected("a step", help);
         }
         let (arguments, height) = self.arguments(open, LexemeKind::CloseParen, "an argument")?;
@@ -645,9 +646,9 @@ impl Parser<'_> {
         let help = match words::operator_elsewhere(name) {
             Some(help) => help.to_owned(),
             None if value.len() <= 40 => {
-                format!("a function stands before its value: `{name}({value})`")
+                format!("put the function before its value: `{name}({value})`")
             }
-            None => format!("a function stands before its value: `{name}(...)`"),
+            None => format!("put the function before its value: `{name}(...)`"),
         };
         self.fail(diagnostic.help(help))
     }

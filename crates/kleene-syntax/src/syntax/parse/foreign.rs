@@ -45,7 +45,7 @@ impl<'s> Parser<'s> {
             _ => "x",
         };
         let of_items = match left.expr.node {
-            Expr::Path(_) => format!("; of the items of a list, `any {compared} ..`"),
+            Expr::Path(_) => format!("; for the items of a list, `any {compared} ..`"),
             _ => String::new(),
         };
         let value = self.slice(right.expr.span.start, right.expr.span.end);
@@ -57,7 +57,7 @@ impl<'s> Parser<'s> {
         };
         let of_all = match right.expr.node {
             Expr::List(_) if operator.contains("regex") => {
-                "; a pattern of EQL is about the whole text: `\"^(a.*)$\"`"
+                "; a pattern of EQL matches the whole string: `\"^(a.*)$\"`"
             }
             _ => "",
         };
@@ -85,8 +85,8 @@ impl<'s> Parser<'s> {
         let sign = self.bump().span;
         let field = self.path_operand()?;
         let name = short(self.slice(field.expr.span.start, field.expr.span.end), "x");
-        let message = "a field that can be missing is declared so";
-        let help = format!("write `{name}`, and `{name}: string?` in the event's declaration");
+        let message = "only a declaration can mark a field as optional";
+        let help = format!("write `{name}` here, and `{name}: string?` in the event's declaration");
         self.report_at(sign, message, help);
         Ok(field)
     }

@@ -23,8 +23,8 @@ impl Parser<'_> {
                     && !next.first_on_line
                     && (self.word_at(1) == "not" || !words::is_reserved(self.word_at(1))) =>
             {
-                let help = "each event that fits the first step begins a match already: leave `every` out; \
-                     `skip none` reports overlapping matches, too";
+                let help = "remove `every`: each event that fits the first step already begins a \
+                            match; to report overlapping matches too, add `skip none`";
                 self.report_unexpected(EXPECTED_STEP, help);
                 self.bump();
                 Ok(())
@@ -34,13 +34,13 @@ impl Parser<'_> {
                 self.fail(self.not_expected(EXPECTED_STEP).help(words::HOW_OFTEN))
             }
             "if" => self.fail(self.not_expected(EXPECTED_STEP).help(
-                "steps are joined with `->`, and a condition stands in brackets behind its step: \
-                 `a[v > 3] -> b`",
+                "join steps with `->`, and put a condition in brackets after its step: `a[v > 3] \
+                 -> b`",
             )),
             "timer" if next.kind == LexemeKind::Colon => {
                 self.fail(self.not_expected(EXPECTED_STEP).help(
-                    "time is no event: a bound is `within 10m` behind the pattern, a wait in which \
-                     nothing comes is `a -> not b for 10m`",
+                    "for a time bound, write `within 10m` after the pattern; to wait for a \
+                     silence, write `a -> not b for 10m`",
                 ))
             }
             _ => self.foreign_sign(),
@@ -61,15 +61,16 @@ impl Parser<'_> {
     fn foreign_sign(&mut self) -> Parsed<()> {
         let help = match self.kind() {
             LexemeKind::Dot | LexemeKind::Star => {
-                "other events may come between two steps: write `a -> b`; `any event` is a step of any type"
+                "write `a -> b`: other events may come between two steps; for a step of any type, \
+                 write `any event`"
             }
             LexemeKind::OpenBrace => words::HOW_OFTEN,
             LexemeKind::Arrow | LexemeKind::FatArrow => {
-                "put a step before this arrow, or leave it out"
+                "put a step before this arrow, or remove the arrow"
             }
-            LexemeKind::Question => "a group is written `(a or b)`",
+            LexemeKind::Question => "write a group as `(a or b)`",
             LexemeKind::OpenBracket if !self.at_bracketed_event() => {
-                "the event type stands before its condition: `login[not ok]`"
+                "put the event type before its condition: `login[not ok]`"
             }
             _ => return Ok(()),
         };
@@ -99,7 +100,7 @@ impl Parser<'_> {
         if !step_follows {
             let diagnostic = self.not_expected(EXPECTED_STEP);
             return self.fail(if behind_arrow {
-                diagnostic.help("put a step behind the last `->`, or leave that arrow out")
+                diagnostic.help("put a step after the last `->`, or remove that arrow")
             } else {
                 diagnostic
             });
@@ -110,13 +111,13 @@ impl Parser<'_> {
         let step = if step == "(" { "(...)" } else { step };
         let help = if behind_arrow {
             format!(
-                "a bound on one arrow is `->[..{bound}] {step}`, on a part `(a -> {step} within {bound})`, \
-                 on the whole match `within {bound}` behind it"
+                "to bound one arrow, write `->[..{bound}] {step}`; a part, `(a -> {step} within \
+                 {bound})`; the whole match, `within {bound}` after the pattern"
             )
         } else {
-            format!("it stands behind the pattern: `{step} ... within {bound}`")
+            format!("put it after the pattern: `{step} ... within {bound}`")
         };
-        let message = "a bound does not stand before a step";
+        let message = "a bound can't come before a step";
         self.report_at(place, message, help);
         self.bump();
         self.dur("a duration such as `10m`")?;
@@ -165,7 +166,7 @@ impl Parser<'_> {
             _ => self.text_of(self.nth(2)).to_owned(),
         };
         let place = self.peek().span.to(self.nth(1).span);
-        let message = "the name of a step stands behind it";
+        let message = "the name of a step comes after the step";
         self.report_at(place, message, format!("write `{step} as {name}`"));
         let name = self.any_name();
         self.bump();
@@ -190,7 +191,7 @@ impl Parser<'_> {
         });
         let short = condition.len() <= 40 && !condition.contains('\n');
         let condition = if short { condition } else { "..." };
-        let message = "the event type stands before its condition";
+        let message = "the event type comes before its condition";
         let place = start.to(self.nth(2).span);
         let wildcard = name == "any";
         let shown = if wildcard { ANY_EVENT } else { name };
@@ -217,7 +218,7 @@ impl Parser<'_> {
         let help = match name.node.as_str() {
             "count" => Some(words::HOW_OFTEN),
             "sum" | "avg" | "min" | "max" => Some(
-                "here stand steps; what several events add up to is asked for with `having`: \
+                "`match` contains only steps; to test a sum over several events, use `having`: \
                  `emit { total: sum(x.amount) } having total > 100`",
             ),
             _ if self.nth(1).kind == LexemeKind::Str => Some(words::CALLS),
@@ -227,7 +228,8 @@ impl Parser<'_> {
                 Some(words::HOW_OFTEN)
             }
             _ if self.nth(1).kind == LexemeKind::CloseParen => Some(
-                "an event type stands without parentheses, a condition in brackets: `login[not ok]`",
+                "write an event type without parentheses, and its condition in brackets: \
+                 `login[not ok]`",
             ),
             _ => None,
         };
@@ -237,7 +239,7 @@ impl Parser<'_> {
         if !self.compares_in(open) {
             return Ok(None);
         }
-        let message = "a condition stands in square brackets";
+        let message = "a condition must be in square brackets";
         self.report_at(self.peek().span, message, format!("write `{}[...]`", name.node));
         self.bump();
         self.recover_in(open, |this| this.closed_expr(open))
@@ -299,7 +301,7 @@ impl Parser<'_> {
         let place: Span = token.span.to(self.nth(width - 1).span);
         let shown = &self.text[place.start as usize..place.end as usize];
         let message = format!("expected `->`, found `{shown}`");
-        self.report_at(place, message, "steps are joined with `->`: `a -> b`");
+        self.report_at(place, message, "join steps with `->`: `a -> b`");
         self.jump(self.at + width);
         true
     }
@@ -343,7 +345,7 @@ impl Parser<'_> {
             LexemeKind::Dollar => format!("${}", self.word_at(width + 1)),
             _ => "10m".to_owned(),
         };
-        let message = "the time bound of a match is `within`";
+        let message = "the clause for the time bound of a match is `within`";
         self.report_at(place, message, format!("write `within {shown}`"));
         self.jump(self.at + width);
         true
@@ -359,9 +361,9 @@ impl Parser<'_> {
             "every" | "sliding" | "slide" | "hop" | "hopping" | "tumbling" => {
                 let message = "a bound has no interval";
                 let help = format!(
-                    "`within {bound}` counts from the first event of each match; `suppress 10m` \
-                     reports a key at most once in ten minutes, and `a -> not b for 10m repeat` \
-                     reports a silence again and again"
+                    "`within {bound}` counts from the first event of each match; to report a key \
+                     at most once in ten minutes, write `suppress 10m`; to report a silence \
+                     repeatedly, write `a -> not b for 10m repeat`"
                 );
                 self.report_at(place, message, help);
                 self.bump();
@@ -369,9 +371,9 @@ impl Parser<'_> {
                 self.skip_interval();
             }
             "of" | "after" | "from" | "since" => {
-                let message = "a bound counts from the first event of the match to its last";
+                let message = "a bound always counts from the first event of the match to the last";
                 let help = format!(
-                    "write `within {bound}` alone; a bound between two steps is `a ->[..{bound}] b`"
+                    "write only `within {bound}`; between two steps, write `a ->[..{bound}] b`"
                 );
                 self.report_at(place, message, help);
                 self.bump();
@@ -398,7 +400,7 @@ impl Parser<'_> {
         if names && !behind {
             return;
         }
-        let help = "a match ends with its last step: leave `$` out";
+        let help = "remove `$`: a match ends with its last step";
         self.report_at(token.span, "`$` does not belong here", help);
         self.bump();
     }
@@ -409,21 +411,23 @@ impl Parser<'_> {
         let lower = |n: usize| self.word_at(n).to_ascii_lowercase();
         Some(match (lower(0).as_str(), lower(1).as_str()) {
             ("sequence", "by" | "with") => {
-                "the pattern of a rule is its `match` clause: \
-                 `key user  match process[...] -> network[...]  within 5m`"
+                "write the pattern in the `match` clause: `key user  match process[...] -> \
+                 network[...]  within 5m`"
             }
             ("one", "row") | ("all", "rows") => {
-                "a match is one result, which `emit { ... }` describes: leave this out"
+                "remove this: each match gives one output, which `emit { ... }` describes"
             }
             ("after", "match") => {
-                "where the next match may begin is the `skip` clause: `skip past last`"
+                "use the `skip` clause for where the next match may begin: `skip past last`"
             }
             ("define", _) if lower(2) == "as" => {
-                "a condition stands in brackets behind its step, `prev` is the event before: \
-                 `b[price > prev.price]`"
+                "put a condition in brackets after its step, and write `prev` for the event \
+                 before: `b[price > prev.price]`"
             }
-            ("order", "by") => "events are read in the order of their time: leave this out",
-            ("insert", "into") => "`emit as alerts { ... }` gives other rules an event `alerts`",
+            ("order", "by") => "remove this: events are always read in time order",
+            ("insert", "into") => {
+                "to give other rules an event `alerts`, write `emit as alerts { ... }`"
+            }
             _ => return None,
         })
     }

@@ -14,7 +14,7 @@ use super::{AlreadyReported, Parsed, Parser};
 
 const EXPECTED_ITEM: &str = "`event`, `list`, `param`, `define`, `rule`, `test` or `use`";
 
-const RULE: &str = "a rule is written `rule name { key user  match a -> b  within 5m }`";
+const RULE: &str = "write a rule as `rule name { key user  match a -> b  within 5m }`";
 
 /// The sign before a number.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -80,7 +80,7 @@ impl Parser<'_> {
     pub(super) fn semicolon(&mut self) -> bool {
         if self.is(LexemeKind::Comma) && (self.nth(1).first_on_line || self.clause_behind_comma()) {
             let span = self.peek().span;
-            let help = "nothing stands between clauses or items";
+            let help = "clauses and items need no separator";
             self.report_at(span, "no `,` is needed here", help);
             self.bump();
             return true;
@@ -91,7 +91,7 @@ impl Parser<'_> {
         if !self.reported_semicolon {
             self.reported_semicolon = true;
             let span = self.peek().span;
-            let help = "nothing stands between clauses or items; remove every `;`";
+            let help = "clauses and items need no separator: remove every `;`";
             self.report_at(span, "no `;` is needed here", help);
         }
         self.bump();
@@ -123,11 +123,11 @@ impl Parser<'_> {
         }
         let word = self.word();
         let diagnostic = if words::CLAUSES.contains(&word) {
-            diagnostic.help(format!("`{word}` is a clause: it stands inside `rule name {{ ... }}`"))
+            diagnostic.help(format!("`{word}` is a clause: put it inside `rule name {{ ... }}`"))
         } else if self.is(LexemeKind::Minus) && self.at_adjacent(LexemeKind::Minus) {
             diagnostic.help(words::COMMENT)
         } else if self.is(LexemeKind::CloseBrace) {
-            diagnostic.help("there is no `{` that this closes")
+            diagnostic.help("this closes no `{`")
         } else if self.is(LexemeKind::OpenBrace) || words::starts_rule_elsewhere(word) {
             diagnostic.help(RULE)
         } else {
@@ -157,7 +157,7 @@ impl Parser<'_> {
                         }
                         if this.is(LexemeKind::Comma) && this.nth(1).kind != LexemeKind::CloseBrace
                         {
-                            let help = "`..` stands after the last field";
+                            let help = "put `..` after the last field";
                             return this.fail_unexpected("`}` after `..`", help);
                         }
                         return Ok(());
@@ -184,7 +184,8 @@ impl Parser<'_> {
         let mut event_time = false;
         if self.eat(LexemeKind::Assign) {
             if !self.is_word("event") || self.word_at(1) != "time" {
-                let help = "`at: time = event time` marks the field that holds the event's time; fields have no default values";
+                let help = "fields have no default values; `at: time = event time` marks the field \
+                            with the event time";
                 return self.fail_unexpected("`event time` after `=`", help);
             }
             self.bump();
@@ -312,7 +313,7 @@ impl Parser<'_> {
         }
         if matches!(self.word(), "extends" | "from" | "is" | "like") && !self.peek().first_on_line {
             let help = format!(
-                "an instance of another rule is written `rule {} = other(wait: 2m)`",
+                "write an instance of another rule as `rule {} = other(wait: 2m)`",
                 name.node
             );
             return self.fail_unexpected("`{` and the clauses of the rule", help);
@@ -376,11 +377,11 @@ impl Parser<'_> {
             let word = self.word();
             let help = match word.to_ascii_lowercase().as_str() {
                 "" if self.is(LexemeKind::OpenBracket) => {
-                    "a list of literals is declared with `list name: type = [...]`".to_owned()
+                    "declare a list of literals with `list name: type = [...]`".to_owned()
                 }
                 "" => return self.fail(diagnostic),
                 lower @ ("true" | "false" | "null") => format!("write `{lower}`"),
-                _ => format!("text stands in double quotes: `\"{word}\"`"),
+                _ => format!("put strings in double quotes: `\"{word}\"`"),
             };
             return self.fail(diagnostic.help(help));
         };
@@ -406,9 +407,9 @@ impl Parser<'_> {
                     Diagnostic::error(
                         Code::BadNumber,
                         token.span,
-                        format!("`{text}` is too big for an int"),
+                        format!("`{text}` is too large for an `int`"),
                     )
-                    .help(format!("the biggest int is {}", i64::MAX)),
+                    .help(format!("the largest `int` is {}", i64::MAX)),
                 );
             }
             0
@@ -519,7 +520,7 @@ impl Parser<'_> {
         } else {
             let diagnostic = self.not_expected(EXPECTED);
             let Some(meant) = self.misspelled(&words::TEST_STEPS) else {
-                let help = "an event comes with `at 5s login { user: \"ann\" }`";
+                let help = "write an event as `at 5s login { user: \"ann\" }`";
                 return self.fail(diagnostic.help(help));
             };
             self.report(diagnostic.help(format!("did you mean `{meant}`?")));
@@ -589,7 +590,7 @@ impl Parser<'_> {
             return Ok(None);
         }
         if timeout {
-            let help = "a timeout is no match, and is not counted";
+            let help = "`count` only counts matches, not timeouts";
             return self.fail_unexpected("`at` or the next line of the test", help);
         }
         self.bump();
@@ -638,13 +639,13 @@ impl Parser<'_> {
         match unit {
             Some(unit) => {
                 let span: Span = self.peek().span.to(next.span);
-                let message = "a number and its unit are one word";
+                let message = "a number and its unit must be one word";
                 let diagnostic = Diagnostic::error(Code::UnexpectedToken, span, message);
                 diagnostic.help(format!("write `{number}{unit}`"))
             }
             None if number == "0" => diagnostic.help("write `0s`"),
             None => diagnostic.help(format!(
-                "a duration has a unit: `{number}ms`, `{number}s`, `{number}m`, `{number}h` or `{number}d`"
+                "add a unit: `{number}ms`, `{number}s`, `{number}m`, `{number}h` or `{number}d`"
             )),
         }
     }

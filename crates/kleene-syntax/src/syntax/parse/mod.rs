@@ -43,8 +43,8 @@ pub fn parse(source: &Source) -> (File, Vec<Diagnostic>) {
     if diagnostics.len() > MAX_DIAGNOSTICS {
         diagnostics.truncate(MAX_DIAGNOSTICS);
         let last = diagnostics[MAX_DIAGNOSTICS - 1].primary.span;
-        let message = "too many errors: the rest is not reported";
-        let help = format!("the first {MAX_DIAGNOSTICS} are above");
+        let message = "too many errors: the rest are not reported";
+        let help = format!("the first {MAX_DIAGNOSTICS} are listed above");
         diagnostics.push(Diagnostic::error(Code::LimitExceeded, last, message).help(help));
     }
     (file, diagnostics)
@@ -253,7 +253,7 @@ impl<'s> Parser<'s> {
         let token = self.peek();
         if let Some(opener) = self.stray_closer() {
             let found = self.found();
-            let message = format!("there is no `{opener}` for this {found}");
+            let message = format!("this {found} has no matching `{opener}`");
             return Diagnostic::error(Code::UnexpectedToken, token.span, message)
                 .label(format!("expected {expected}"));
         }
@@ -388,7 +388,7 @@ impl<'s> Parser<'s> {
             return diagnostic.context(comment, "the comment begins here").help(help);
         }
         if self.is(LexemeKind::End) {
-            diagnostic.help(format!("the file ends without a `{closer}` for it"))
+            diagnostic.help(format!("the file ends without a matching `{closer}`"))
         } else {
             diagnostic.context(self.peek().span, format!("expected `{closer}` before this"))
         }
@@ -516,7 +516,7 @@ impl<'s> Parser<'s> {
                 }
                 self.fail(
                     diagnostic
-                        .label("a word of the language")
+                        .label("a keyword")
                         .help(format!("if it is a name, write it in back-quotes: `` `{word}` ``")),
                 )
             }
@@ -530,7 +530,7 @@ impl<'s> Parser<'s> {
                     return self.fail(diagnostic);
                 }
                 let help =
-                    format!("a name with other characters stands in back-quotes: `` `{text}` ``");
+                    format!("put a name with other characters in back-quotes: `` `{text}` ``");
                 self.fail(diagnostic.help(help))
             }
             _ => self.unexpected(expected),
@@ -553,7 +553,7 @@ impl<'s> Parser<'s> {
         }
         let diagnostic = self.not_expected(expected);
         if self.is(LexemeKind::Colon) && self.nth(1).kind == LexemeKind::OpenBrace {
-            self.report(diagnostic.help("leave the `:` out"));
+            self.report(diagnostic.help("remove the `:`"));
             self.bump();
             let open = self.bump_open();
             return Ok(open);
@@ -562,8 +562,7 @@ impl<'s> Parser<'s> {
         if adjacent
             && matches!(self.kind(), LexemeKind::Minus | LexemeKind::Dot | LexemeKind::Slash)
         {
-            let help =
-                "a name with other characters than a-z, A-Z, 0-9 and _ stands in back-quotes";
+            let help = "put a name with characters other than a-z, A-Z, 0-9 and _ in back-quotes";
             return self.fail(diagnostic.help(help));
         }
         self.fail(diagnostic)
@@ -586,7 +585,7 @@ impl<'s> Parser<'s> {
         if self.word().is_empty() || self.something_else_follows() {
             self.fail(diagnostic)
         } else {
-            self.fail(diagnostic.help("text stands in double quotes"))
+            self.fail(diagnostic.help("put strings in double quotes"))
         }
     }
 
@@ -624,7 +623,7 @@ fn point(at: u32) -> Label {
 }
 
 fn too_deep(span: Span) -> Diagnostic {
-    let message = format!("this nests deeper than {MAX_NESTING} levels");
+    let message = format!("this nests more than {MAX_NESTING} levels deep");
     Diagnostic::error(Code::LimitExceeded, span, message)
 }
 

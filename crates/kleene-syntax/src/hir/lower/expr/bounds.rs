@@ -59,7 +59,7 @@ impl RuleLowerer<'_, '_> {
         context: ExprContext,
     ) {
         if let Some(reason) = self.never(BinaryOp::Eq, value, item, context) {
-            let message = "nothing is equal to this item of the list";
+            let message = "nothing can be equal to this item of the list";
             self.warn(Code::AlwaysFalse, span, message, reason);
         }
     }
@@ -80,7 +80,7 @@ impl RuleLowerer<'_, '_> {
             _ => return None,
         };
         if op == BinaryOp::Eq && non_null(subject.kind) == Kind::INT && number.fract() != 0.0 {
-            return Some(format!("an int is a whole number, and {value} is none"));
+            return Some(format!("`{value}` is not an `int`"));
         }
         let (name, ValueBounds { low, high }) = self.bounds(&subject.expr, context)?;
         let is_above = |bound: f64| number > bound || op == BinaryOp::Gt && number == bound;
@@ -91,9 +91,9 @@ impl RuleLowerer<'_, '_> {
         let below = low.filter(|low| asks_low && is_below(f64::from(*low)));
         match (name.as_str(), low, high, above, below) {
             (.., None, None) => None,
-            ("`weekday`", ..) => Some("`weekday` is from 1 for Monday to 7 for Sunday".to_owned()),
+            ("`weekday`", ..) => Some("`weekday` ranges from 1 (Monday) to 7 (Sunday)".to_owned()),
             ("`hour`" | "`day`", Some(low), Some(high), ..) => {
-                Some(format!("{name} is from {low} to {high}"))
+                Some(format!("{name} ranges from {low} to {high}"))
             }
             (.., Some(high), _) => Some(format!("{name} is at most {high}")),
             (.., Some(low)) => Some(format!("{name} is at least {low}")),

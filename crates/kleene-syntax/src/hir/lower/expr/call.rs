@@ -69,7 +69,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             && path.rest.is_empty()
             && matches!(self.find_step(&path.root.node), StepLookup::One(_))
         {
-            let message = format!("`{}` is a step, not a text or a list", path.root.node);
+            let message = format!("`{}` is a step, not a string or a list", path.root.node);
             let help = format!("write `count({})`", path.root.node);
             return self.refuse(Code::NotAllowedHere, span, message, help);
         }
@@ -129,7 +129,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 for pair in args.windows(2) {
                     let (a, b) = (non_null(pair[0].kind), non_null(pair[1].kind));
                     if !(a.is_never() || b.is_never() || compare(a, b)) {
-                        let message = format!("{a} does not compare with {b}");
+                        let message = format!("{a} can't be compared with {b}");
                         self.report(Diagnostic::error(Code::TypeMismatch, pair[1].span, message));
                         return refused(span);
                     }
@@ -163,17 +163,18 @@ impl<'a> RuleLowerer<'_, 'a> {
         let Expr::Literal(Value::String(text)) = &arg.expr else { return true };
         let diagnostic = match param {
             "zone" if Zone::parse(text).is_none() => {
-                let message = format!("{text:?} is no time zone that is known here");
+                let message = format!("unknown time zone {text:?}");
                 Diagnostic::error(Code::BadLiteral, arg.span, message).help(Zone::help(text))
             }
             "layout" if !time_text::reads_date(text) => {
-                let message = format!("no date is read with {text:?}, so that it is always null");
+                let message =
+                    format!("the layout {text:?} has no date, so the result is always null");
                 Diagnostic::error(Code::BadLiteral, arg.span, message)
-                    .help("name at least the year: `time(text, \"%Y-%m-%d %H:%M:%S\")`")
+                    .help("include at least the year: `time(text, \"%Y-%m-%d %H:%M:%S\")`")
             }
             "network" if parse_network(text).is_none() => {
-                Diagnostic::error(Code::BadLiteral, arg.span, format!("{text:?} is no network"))
-                    .help("a network is written as \"10.0.0.0/8\" or \"fe80::/10\"")
+                Diagnostic::error(Code::BadLiteral, arg.span, format!("{text:?} is not a network"))
+                    .help("write a network as \"10.0.0.0/8\" or \"fe80::/10\"")
             }
             "network" => {
                 self.warn_of_one_address(text, arg.span);
@@ -202,7 +203,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn report_no_field(&mut self, step: usize, spelled: &str, span: Span) {
         let step_name = &self.steps[step].name;
         let message = if self.steps[step].group {
-            format!("`{step_name}` is a group: only `count({step_name})` goes with it")
+            format!("`{step_name}` is a group: only `count({step_name})` accepts a group")
         } else {
             format!("`{spelled}` of which field?")
         };
@@ -232,7 +233,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             return self.wrong_count(name, &signature, args.len(), span);
         };
         if context.bound.is_some() {
-            let message = "an aggregate inside of an aggregate";
+            let message = "an aggregate inside an aggregate";
             self.report(Diagnostic::error(Code::NotAllowedHere, span, message));
             return refused(span);
         }
@@ -253,8 +254,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             [step] => *step,
             [] => return self.aggregate_of_nothing(op, spelled, arg, context),
             _ => {
-                let message = format!("`{spelled}` is over the events of one step");
-                let help = "compute one aggregate for each step";
+                let message = format!("`{spelled}` can only read the events of one step");
+                let help = "write one aggregate for each step";
                 self.error(Code::NotAllowedHere, arg.span, message, help);
                 return refused(span);
             }
@@ -315,7 +316,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let text = self.text_at(path.span);
         let field = text.strip_prefix(step.as_str()).unwrap_or(".field");
         Some(format!(
-            "an index counts from 0, a negative one from the end: `{step}[{index}]{field}`"
+            "put the index after the step: `{step}[{index}]{field}`; it counts from 0, a negative \
+             one from the end"
         ))
     }
 
@@ -333,7 +335,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             return None;
         }
         if op == AggregateOp::Count {
-            return Some("the number of matches is `matches.count`".to_owned());
+            return Some("write `matches.count` for the number of matches".to_owned());
         }
         let [PathPart::Field(field)] = path.rest.as_slice() else { return None };
         let owners = self.owners_of(&field.node);
@@ -380,7 +382,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
         }
         if op.name() == spelled && matches!(op, AggregateOp::Min | AggregateOp::Max) {
-            help = format!("{help}, or `{spelled}(a, b)` for the {spelled} of values");
+            help = format!("{help}, or `{spelled}(a, b)` for the {spelled} of two values");
         }
         let message = format!("`{spelled}` over which events?");
         self.refuse(Code::NotAllowedHere, arg.span, message, help)

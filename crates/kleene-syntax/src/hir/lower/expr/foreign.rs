@@ -82,7 +82,7 @@ fn text_call(name: &str, args: &[&str]) -> Option<String> {
         }
         "concat" | "strcat" | "concatws" => {
             let parts = if args.len() < 2 { "a + b".to_owned() } else { args.join(" + ") };
-            format!("texts are joined with `+`: `{parts}`")
+            format!("join strings with `+`: `{parts}`")
         }
         "wildcard" | "matchwildcard" | "globmatch" | "glob" | "fnmatch" => {
             format!("write `{}`", each_of(text, "like", args.get(1..), "\"cmd*\""))
@@ -99,15 +99,13 @@ fn text_call(name: &str, args: &[&str]) -> Option<String> {
             }
         }
         "substring" | "substr" | "left" | "right" | "mid" | "slice" => {
-            format!(
-                "write `substring({text}, start, end)`, where negative numbers count from the end"
-            )
+            format!("write `substring({text}, start, end)`; negative numbers count from the end")
         }
         "indexof" | "instr" | "strpos" | "locate" | "charindex" | "position" => {
             let part = arg(args, 1, "\"x\"");
-            format!("to ask if the text is in there, write `contains({text}, {part})`")
+            format!("to test for a substring, write `contains({text}, {part})`")
         }
-        "between" => format!("a range is asked for with `in`: `{text} in 1..5`"),
+        "between" => format!("test a range with `in`: `{text} in 1..5`"),
         "modulo" | "mod" => operator(args, "%"),
         "add" | "plus" => operator(args, "+"),
         "subtract" | "minus" => operator(args, "-"),
@@ -126,9 +124,9 @@ fn text_call(name: &str, args: &[&str]) -> Option<String> {
         "isnotempty" => format!("write `len({text}) > 0`"),
         "if" | "iif" | "ifthenelse" | "case" | "ifelse" => match args {
             [condition, then, other] => {
-                format!("a choice is written `if {condition} then {then} else {other}`")
+                format!("write `if {condition} then {then} else {other}`")
             }
-            _ => "a choice is written `if c then a else b`".to_owned(),
+            _ => "write `if c then a else b`".to_owned(),
         },
         _ => return None,
     })
@@ -156,22 +154,25 @@ fn aggregate_call(name: &str, args: &[&str]) -> Option<String> {
         "countdistinct" | "distinctcount" | "dcount" | "approxcountdistinct" | "uniq" => {
             format!("write `len(distinct({of}))`")
         }
-        "countif" | "sumif" | "avgif" => "give the condition to the step, and count what it \
-            captured: `pay[ok]{2..} as good`, `count(good)`"
-            .to_owned(),
+        "countif" | "sumif" | "avgif" => {
+            "put the condition on the step, and count its events: `pay[ok]{2..} as good`, \
+             `count(good)`"
+                .to_owned()
+        }
         "median" | "percentile" | "quantile" | "percentilecont" | "approxpercentile" => format!(
-            "there are `avg({of})`, `min({of})`, `max({of})` and `stddev({of})`; `collect({of})` \
-             gives all values to the host"
+            "use `avg({of})`, `min({of})`, `max({of})` or `stddev({of})`; `collect({of})` gives \
+             all values to the host"
         ),
         "variance" | "var" | "varpop" | "varsamp" => {
             format!("write `stddev({of}) * stddev({of})`")
         }
-        "nth" | "nthvalue" => "the events of a step are counted from 0: `step[1].field`".to_owned(),
-        "matchnumber" | "rownumber" => "the id of a match is `match.id`".to_owned(),
-        "classifier" => "`match.step` is the step that a timeout reached; in a match each step \
-            has its own name"
-            .to_owned(),
-        "matchrowtime" | "matchproctime" => "the time of a match is `match.end`".to_owned(),
+        "nth" | "nthvalue" => "use an index, which counts from 0: `step[1].field`".to_owned(),
+        "matchnumber" | "rownumber" => "write `match.id` for the id of a match".to_owned(),
+        "classifier" => {
+            "`match.step` is the step that a timeout reached; in a match, use the name of each step"
+                .to_owned()
+        }
+        "matchrowtime" | "matchproctime" => "write `match.end` for the time of a match".to_owned(),
         _ => return None,
     })
 }
@@ -187,26 +188,26 @@ fn time_call(name: &str, args: &[&str]) -> Option<String> {
         "second" => part("S"),
         "dayofyear" => part("j"),
         "extract" | "datepart" => {
-            "parts of a time are `hour(at)`, `day(at)`, `weekday(at)`; `format(at, \"%Y\")` gives \
-             the others as text"
+            "use `hour(at)`, `day(at)` or `weekday(at)`; `format(at, \"%Y\")` gives the other \
+             parts as a string"
                 .to_owned()
         }
         "datetrunc" | "bin" | "tumble" | "hop" | "floordate" => {
-            "`date(at)` is the day; rules have no windows: `within` counts from the first event of \
-             each match"
+            "`date(at)` is the day; rules have no fixed windows: `within` counts from the first \
+             event of each match"
                 .to_owned()
         }
         "datediff" | "timestampdiff" | "timediff" => {
-            "the time between two events is their difference: `pay.at - order.at > 5m`".to_owned()
+            "subtract the two times: `pay.at - order.at > 5m`".to_owned()
         }
         "dateadd" | "dateadds" | "timestampadd" | "addtime" => {
-            "a duration is added to a time: `at + 5m`".to_owned()
+            "add a duration to a time: `at + 5m`".to_owned()
         }
         "now" | "currenttimestamp" | "currenttime" | "today" | "eventtimestamp" | "ago"
         | "getdate" | "sysdate" | "localtimestamp" | "unixtimestamp" | "currenttimemillis"
         | "currentdate" => {
-            "rules have no clock, only the times of events: compare fields of type time, \
-             `at - order.at > 5m`; `not x for 5m` waits"
+            "rules have no clock, only event times: compare fields of type `time`, as in `at - \
+             order.at > 5m`; to wait, use `not x for 5m`"
                 .to_owned()
         }
         _ => return None,
@@ -216,32 +217,30 @@ fn time_call(name: &str, args: &[&str]) -> Option<String> {
 /// What has no function here, or another form.
 fn plain_help(name: &str) -> Option<&'static str> {
     Some(match name {
-        "any" | "all" => {
-            "the items of a list are compared without parentheses: `any args == \"-e\"`"
-        }
-        "prev" | "lag" | "previous" => "the event before is `prev`: `prev.price`",
-        "next" | "lead" => {
-            "write a step for the event that comes later, and put the condition there"
-        }
+        "any" | "all" => "compare the items of a list without parentheses: `any args == \"-e\"`",
+        "prev" | "lag" | "previous" => "write `prev` for the event before: `prev.price`",
+        "next" | "lead" => "add a step for the later event, and put the condition on that step",
         "rand" | "random" | "uuid" | "newid" => {
-            "rules give the same result for the same events; `hash(user) % 100 < 5` takes a sample"
+            "rules are deterministic; to sample, write `hash(user) % 100 < 5`"
         }
-        "md5" | "sha1" | "sha256" | "sha2" | "crc32" => "write `hash(x)`, which gives a number",
+        "md5" | "sha1" | "sha256" | "sha2" | "crc32" => "write `hash(x)`, which returns a number",
         "regexpreplace" | "regexreplace" => {
-            "`replace(text, from, to)` replaces a text; regular expressions only ask, with `~`"
+            "`replace(text, from, to)` replaces a fixed string; regular expressions only test, \
+             with `~`"
         }
         "regexpextract" | "regexpsubstr" | "regexextract" | "parse" | "grok" => {
-            "regular expressions only ask, with `name ~ \"^a\"`; `split(text, \",\")` takes a text apart"
+            "regular expressions only test, with `name ~ \"^a\"`; to split a string, write \
+             `split(text, \",\")`"
         }
         "jsonextract" | "jsonvalue" | "getjsonobject" | "jsonquery" => {
             "declare the nested fields, `server: { id: string }`, and write `server.id`"
         }
         "pow" | "power" | "sqrt" | "exp" | "log" | "ln" | "log10" | "sin" | "cos" => {
-            "there are `+`, `-`, `*`, `/`, `%`, `abs`, `round`, `floor` and `ceil`; a host can \
-             register functions of its own"
+            "use `+`, `-`, `*`, `/`, `%`, `abs`, `round`, `floor` or `ceil`; a host can register \
+             more functions"
         }
         "nullif" => "write `if a == b then null else a`",
-        "typeof" => "each field has the type of its declaration",
+        "typeof" => "the type of a field is known from its declaration",
         _ => return None,
     })
 }

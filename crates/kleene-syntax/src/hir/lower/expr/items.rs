@@ -55,9 +55,11 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         if !non_null(list.kind).intersects(Kind::LIST) {
             let word = quantifier.as_str();
-            let message =
-                format!("`{word}` tests the items of a list, this is {}", non_null(list.kind));
-            let help = format!("leave `{word}` out");
+            let message = format!(
+                "`{word}` tests the items of a list, but this has type {}",
+                non_null(list.kind)
+            );
+            let help = format!("remove `{word}`");
             self.error(Code::TypeMismatch, list.span, message, help);
             return (refused(left.span), None);
         }
@@ -137,10 +139,10 @@ impl<'a> RuleLowerer<'_, 'a> {
             _ => None,
         };
         let name = name.unwrap_or_else(|| "args".to_owned());
-        let message = format!("`{comparison}` compares one value, this is list");
+        let message = format!("`{comparison}` compares one value, but this is a list");
         let diagnostic = Diagnostic::error(Code::TypeMismatch, list.span, message);
         self.report(diagnostic.help(format!(
-            "say which of its items: `any {name} {comparison} ..` or `all {name} {comparison} ..`"
+            "write which items: `any {name} {comparison} ..` or `all {name} {comparison} ..`"
         )));
     }
 }

@@ -26,10 +26,10 @@ impl NeverHolds {
     pub(in crate::hir::lower) fn say(self) -> (String, &'static str) {
         match self {
             NeverHolds::Key(key) => (
-                format!("`{key}` is in the key: all events of a match have the same"),
-                "leave it out, or take that field out of the `key`",
+                format!("`{key}` is in the key, so it has the same value in all events of a match"),
+                "remove the condition, or remove the field from the `key`",
             ),
-            NeverHolds::Time(why) => (why, "leave it out, or change the time that it asks for"),
+            NeverHolds::Time(why) => (why, "remove the condition, or change its time"),
         }
     }
 }
@@ -185,11 +185,11 @@ impl RuleLowerer<'_, '_> {
             || matches!(op, BinaryOp::Lt | BinaryOp::Le) && millis < 0;
         match self.traits.within {
             Some(within) if is_long && millis.saturating_abs() >= within => format!(
-                "`within {}` ends the partial match before so much time has passed",
+                "`within {}` ends the partial match before this much time has passed",
                 format_millis(within)
             ),
-            _ if is_long => "the events come closer together than that".to_owned(),
-            _ => "events are captured in the order of time, with the gaps that the arrows ask for"
+            _ if is_long => "the pattern requires these events to be closer together".to_owned(),
+            _ => "events are captured in time order, with the gaps that the arrows require"
                 .to_owned(),
         }
     }

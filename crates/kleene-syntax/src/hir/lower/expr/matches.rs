@@ -17,8 +17,8 @@ pub(super) const TOTALS: [AggregateOp; 4] =
     [AggregateOp::Sum, AggregateOp::Avg, AggregateOp::Min, AggregateOp::Max];
 
 /// The help for a name that a set of matches does not have.
-const HELP: &str = "there are `matches.count`, and `matches.sum(step.field)`, `matches.avg(..)`, \
-                    `matches.min(..)` and `matches.max(..)`";
+const HELP: &str = "use `matches.count`, `matches.sum(step.field)`, `matches.avg(..)`, \
+                    `matches.min(..)` or `matches.max(..)`";
 
 impl<'a> RuleLowerer<'_, 'a> {
     /// True if a path is about the set of matches, and not about a step or a field of that name.
@@ -68,7 +68,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         let Some(op) = TOTALS.into_iter().find(|op| op.name() == name.node) else {
             if name.node == "count" {
-                let message = "`matches.count` is the number of matches: it takes no argument";
+                let message = "`matches.count` takes no argument";
                 let help = "write `matches.count`";
                 return self.refuse(Code::WrongArgumentCount, span, message, help);
             }
@@ -98,15 +98,16 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             What::Emit | What::Constant => (
                 "`matches` is about all matches together, not about one event",
-                "it stands alone in `emit`: `emit { n: matches.count }`",
+                "use it outside of aggregates: `emit { n: matches.count }`",
             ),
             What::Timeout => (
-                "a timeout is no match, and belongs to no set of matches",
-                "`matches` stands in `emit` and `having`",
+                "a timeout is not a match, so `matches` has no meaning here",
+                "use `matches` in `emit` or `having`",
             ),
             What::Step(_) | What::Until(_) | What::Length(_) => (
-                "`matches` is known when the matches are reported, not in a condition",
-                "`matches` stands in `emit` and `having`",
+                "`matches` can't be used in a condition: it is known only when the matches are \
+                 reported",
+                "use `matches` in `emit` or `having`",
             ),
         };
         self.error(Code::MisplacedMatches, span, message, help);

@@ -109,12 +109,12 @@ impl<'a> RuleLowerer<'_, 'a> {
         if kind.is_never() || kind.intersects(Kind::BOOL) {
             return;
         }
-        let message = format!("{what} has to be true or false, this is {kind}");
+        let message = format!("{what} must be true or false, but this has type {kind}");
         let diagnostic = Diagnostic::error(Code::NotABool, typed.span, message);
         let help = match kind {
             Kind::STRING => "compare it: `== \"...\"`",
             Kind::INT | Kind::FLOAT | Kind::NUMBER => "compare it: `!= 0`",
-            _ => "compare it, or ask `is not null`",
+            _ => "compare it, or write `is not null`",
         };
         self.report(diagnostic.help(help));
     }
@@ -148,7 +148,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             ast::Expr::Quantified(quantifier, _) => {
                 let word = quantifier.as_str();
                 let message = format!("`{word}` has no meaning here");
-                let help = format!("it stands before a comparison: `{word} args == \"-e\"`");
+                let help = format!("write `{word}` before a comparison: `{word} args == \"-e\"`");
                 return self.refuse(Code::NotAllowedHere, span, message, help);
             }
             ast::Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => {
@@ -164,7 +164,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             ast::Expr::Not(x) => {
                 let x = self.expr(x, context);
-                self.expect_bool(&x, "what `not` negates");
+                self.expect_bool(&x, "the operand of `not`");
                 (Expr::Not(Box::new(x.expr)), truth_of(x.kind))
             }
             ast::Expr::Neg(x) => {
@@ -183,14 +183,14 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             ast::Expr::Is { negated, truth, value } => {
                 let (value, items) = self.subject(value, context);
-                self.expect_bool(&value, "what `is` asks for");
+                self.expect_bool(&value, "the operand of `is`");
                 let asked = Expr::IsTrue(Box::new(negated_if(!*truth, value.expr)));
                 let asked = negated_if(*negated, asked);
                 let test = fold(Typed { expr: asked, kind: Kind::BOOL, span });
                 return TestedItems::test(items, test);
             }
             ast::Expr::Range(..) => {
-                let message = "a range stands behind `in` only";
+                let message = "a range can only follow `in`";
                 return self.refuse(Code::NotAllowedHere, span, message, "write `x in 1..5`");
             }
             ast::Expr::If(parts) => {
@@ -339,17 +339,17 @@ impl<'a> RuleLowerer<'_, 'a> {
             if left.is_never() || right.is_never() {
                 return Some(Kind::NULL);
             }
-            let message = format!("`{}` does not go with {left} and {right}", op.as_str());
+            let message = format!("`{}` can't be applied to {left} and {right}", op.as_str());
             let diagnostic = Diagnostic::error(Code::TypeMismatch, span, message);
             self.report(match (left, right) {
                 (Kind::TIME, Kind::TIME) if op == BinaryOp::Add => {
-                    diagnostic.help("two moments subtract; a duration can be added")
+                    diagnostic.help("you can subtract two times, or add a duration to a time")
                 }
                 (Kind::STRING, other) | (other, Kind::STRING) if op == BinaryOp::Add => {
-                    diagnostic.help(format!("`+` joins texts; {other} is no text"))
+                    diagnostic.help(format!("`+` joins two strings, and {other} is not a string"))
                 }
                 (Kind::TIME | Kind::DURATION, k) if k.is_subset_of(Kind::NUMBER) => {
-                    diagnostic.help("a duration has a unit: `10s`, `5m`")
+                    diagnostic.help("add a unit to the duration: `10s`, `5m`")
                 }
                 _ => diagnostic,
             });
@@ -367,14 +367,15 @@ impl<'a> RuleLowerer<'_, 'a> {
         if text.contains(['*', '?']) {
             return;
         }
-        let message = "this text has no wildcard, so that `like` is `==`";
+        let message = "this pattern has no wildcard, so `like` means `==`";
         let nocase = if case == TextCase::Ignored { " .. nocase" } else { "" };
         let sql = text.replace('%', "*");
         let help = if text.contains('%') {
-            format!("`%` stands for itself; `*` is any text and `?` one character: {sql:?}")
+            format!("`%` is not a wildcard; `*` matches any text and `?` one character: {sql:?}")
         } else {
             format!(
-                "`*` is any text and `?` one character, as in \"*{text}*\"; else write `=={nocase}`"
+                "use `*` for any text and `?` for one character, as in \"*{text}*\", or write \
+                 `=={nocase}`"
             )
         };
         self.warn(Code::NoWildcard, pattern.span, message, help);
@@ -389,7 +390,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         if zero {
             let message = "a division by zero is always null";
-            let help = "divide by something that is not 0 for every event";
+            let help = "divide by a value other than 0";
             self.warn(Code::DivisionByZero, divisor.span, message, help);
         }
     }
@@ -410,28 +411,29 @@ impl<'a> RuleLowerer<'_, 'a> {
             for typed in [&*a, &*b] {
                 if !non_null(typed.kind).intersects(COMPARABLE) {
                     let message = format!("{} has no order", non_null(typed.kind));
-                    let help = "only `==` and `!=` compare it";
+                    let help = "compare it only with `==` and `!=`";
                     self.error(Code::TypeMismatch, typed.span, message, help);
                     return false;
                 }
             }
         }
         if !compare(left, right) {
-            let message = format!("{left} does not compare with {right}");
+            let message = format!("{left} can't be compared with {right}");
             let diagnostic = Diagnostic::error(Code::TypeMismatch, span, message);
             self.report(match (left, right) {
-                (Kind::DURATION, Kind::TIME) | (Kind::TIME, Kind::DURATION) => diagnostic
-                    .help("the time between two moments is their difference: `at - order.at > 5m`"),
+                (Kind::DURATION, Kind::TIME) | (Kind::TIME, Kind::DURATION) => {
+                    diagnostic.help("subtract the two times: `at - order.at > 5m`")
+                }
                 (Kind::DURATION, other) | (other, Kind::DURATION)
                     if other.intersects(Kind::NUMBER) =>
                 {
-                    diagnostic.help("a duration has a unit: `10s`, `5m`")
+                    diagnostic.help("add a unit to the duration: `10s`, `5m`")
                 }
                 (Kind::STRING, other) if other.intersects(Kind::NUMBER) => {
-                    diagnostic.help("a text stands in quotes: \"5\"")
+                    diagnostic.help("put strings in quotes: \"5\"")
                 }
                 (Kind::LIST, _) | (_, Kind::LIST) => {
-                    diagnostic.help("to look into a list write `x in list`")
+                    diagnostic.help("to search a list, write `x in list`")
                 }
                 _ => diagnostic,
             });
@@ -471,7 +473,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             return true;
         }
         let wanted = non_null(wanted);
-        let message = format!("{what} takes {wanted}, this is {kind}");
+        let message = format!("{what} takes {wanted}, but this has type {kind}");
         self.report(Diagnostic::error(Code::TypeMismatch, typed.span, message));
         false
     }

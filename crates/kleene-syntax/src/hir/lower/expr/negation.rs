@@ -63,12 +63,12 @@ impl<'a> RuleLowerer<'_, 'a> {
             if !has_several && key.iter().any(is_key) {
                 continue;
             }
-            let message = format!("an event without `{name}` does not fit");
+            let message = format!("an event without `{name}` does not match this");
             let diagnostic = Diagnostic::warning(Code::NullInNegation, span, message)
-                .label("where it is null, the negation is null, too")
+                .label("if it is null, the negation is null too")
                 .help(format!(
-                    "{instead} accepts these events, too; \
-                     `{name} is not null and ..` excludes them on purpose"
+                    "write {instead} to accept these events too, or `{name} is not null and ..` to \
+                     exclude them on purpose"
                 ));
             self.env.report(source, diagnostic);
         }
@@ -192,7 +192,7 @@ impl Said {
 fn instead(sense: Sense) -> String {
     let text = match sense {
         Sense::Plain => "`(..) is not false`",
-        Sense::Negated => "`(..) is not true`, in place of `not (..)`,",
+        Sense::Negated => "`(..) is not true` instead of `not (..)`",
     };
     text.to_owned()
 }

@@ -39,7 +39,7 @@ impl RuleLowerer<'_, '_> {
                     "nothing is equal to null, so nothing is in this list"
                 };
                 let help = if *negated {
-                    format!("leave null out of the list, and write `{value} is not null and ...`")
+                    format!("remove null from the list, and write `{value} is not null and ...`")
                 } else {
                     format!("write `{value} is null`")
                 };
@@ -56,7 +56,7 @@ impl RuleLowerer<'_, '_> {
         let (message, help) = match op {
             _ if is_null(other) => (
                 "a comparison with null never holds",
-                "null is not even equal to null: leave this out".to_owned(),
+                "remove this: null is not equal to null either".to_owned(),
             ),
             BinaryOp::Eq => {
                 ("a comparison with null never holds", format!("write `{value} is null`"))
@@ -66,7 +66,7 @@ impl RuleLowerer<'_, '_> {
             }
             _ => (
                 "a comparison with null never holds",
-                format!("to ask if there is a value, write `{value} is not null`"),
+                format!("to test for a value, write `{value} is not null`"),
             ),
         };
         Diagnostic::error(Code::NullCompared, span, message).help(help)
@@ -83,8 +83,8 @@ impl RuleLowerer<'_, '_> {
             return;
         }
         let shown = if shown == "..." { "this value".to_owned() } else { format!("`{shown}`") };
-        let message = format!("{shown} is always null, and a comparison with null never holds");
-        let help = "compare with a value that some event gives";
+        let message = format!("{shown} is always null, so the comparison never holds");
+        let help = "compare with a value that can be other than null";
         self.warn(Code::AlwaysFalse, span, message, help);
     }
 
@@ -101,16 +101,16 @@ impl RuleLowerer<'_, '_> {
         let point = text.replace(',', ".");
         let help = match function {
             "int" | "float" if is_number(&point) && text.matches(',').count() == 1 => {
-                format!("a number is written with a point: `{point}`")
+                format!("use a decimal point: `{point}`")
             }
             "int" if is_number(&text) => format!("write `round({text})` or `floor({text})`"),
-            "int" | "float" => format!(
-                "`{function}` reads a text that is a number and nothing else, as in `{function}(\"12\")`"
-            ),
+            "int" | "float" => {
+                format!("the string must be a number and nothing else, as in `{function}(\"12\")`")
+            }
             "bool" => "`bool` reads \"true\", \"false\", \"1\" and \"0\"".to_owned(),
             "time" => {
-                "`time` reads \"2024-05-01T08:27:14Z\", or a text in a layout that is given: \
-                 `time(text, \"%Y-%m-%d %H:%M:%S\")`"
+                "`time` reads \"2024-05-01T08:27:14Z\"; for another layout, write `time(text, \
+                 \"%Y-%m-%d %H:%M:%S\")`"
                     .to_owned()
             }
             _ => return,

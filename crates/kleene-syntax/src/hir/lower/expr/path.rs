@@ -77,7 +77,7 @@ impl RuleLowerer<'_, '_> {
         let declared = field.as_ref().is_some_and(|(field, _)| !is_dynamic(field));
         match (field, step) {
             (Some(_), Some(_)) if !own && declared => {
-                let message = format!("`{root}` is a step and a field of this event");
+                let message = format!("`{root}` is both a step and a field of this event");
                 let help = "give the step another name with `as`";
                 self.refuse(Code::AmbiguousAlias, span, message, help)
             }
@@ -107,21 +107,21 @@ impl RuleLowerer<'_, '_> {
             let field = self.steps[step].ty.and_then(first).or_else(|| first(of));
             let field = field.unwrap_or("field");
             diagnostic = Diagnostic::error(Code::UnknownField, path.span, message)
-                .help(format!("say which of its fields: `{root}.{field}`"));
+                .help(format!("write which field: `{root}.{field}`"));
         } else if self.params.contains_key(root.as_str())
             || self.env.declarations.params.contains_key(root.as_str())
         {
-            diagnostic = diagnostic.help(format!("the parameter is written `${root}`"));
+            diagnostic = diagnostic.help(format!("write `${root}` for the parameter"));
         } else if self.env.declarations.lists.contains_key(root.as_str()) {
-            diagnostic = diagnostic.help(format!("a list goes with `in`: `x in {root}`"));
+            diagnostic = diagnostic.help(format!("use the list with `in`: `x in {root}`"));
         }
         self.report(diagnostic);
         refused(path.span)
     }
 
     pub(super) fn not_constant(&mut self, found: &str, span: Span) -> Typed {
-        let message = "only constants can stand here";
-        let help = format!("a text stands in quotes: \"{found}\"");
+        let message = "only a constant can be used here";
+        let help = format!("put strings in quotes: \"{found}\"");
         self.refuse(Code::NotAllowedHere, span, message, help)
     }
 
@@ -140,8 +140,8 @@ impl RuleLowerer<'_, '_> {
         if let StepLookup::One(step) = self.find_step(root) {
             let message = format!("`{root}` is a step: a whole event can't be emitted");
             let help = self.fields_of(step).map_or_else(
-                || format!("count its repetitions: `count({root})`"),
-                |fields| format!("say which of its fields: {fields}"),
+                || format!("write `count({root})` for the number of its repetitions"),
+                |fields| format!("write which field: {fields}"),
             );
             return self.refuse(Code::NotAllowedHere, span, message, help);
         }
@@ -157,11 +157,11 @@ impl RuleLowerer<'_, '_> {
             let facts: Vec<String> =
                 FACTS.iter().map(|(fact, ..)| format!("match.{fact}")).collect();
             let facts = listed(facts.iter().map(String::as_str));
-            self.report(diagnostic.help(format!("say what of it: {facts}")));
+            self.report(diagnostic.help(format!("write which part: {facts}")));
             return refused(span);
         }
         if root == MATCHES {
-            self.report(diagnostic.help("how many matches there are is `matches.count`"));
+            self.report(diagnostic.help("write `matches.count` for the number of matches"));
             return refused(span);
         }
         if owners.is_empty()
@@ -174,27 +174,26 @@ impl RuleLowerer<'_, '_> {
         self.report(if let Some(near) = nearest(root, known) {
             diagnostic.help(format!("did you mean `{near}`?"))
         } else if owners.is_empty() {
-            diagnostic.help("here a bare name is a part of the key; a field is `step.field`")
+            diagnostic
+                .help("a bare name here is a part of the key; for a field, write `step.field`")
         } else {
-            diagnostic.help(format!(
-                "say whose field it is: {}",
-                listed(owners.iter().map(String::as_str))
-            ))
+            diagnostic
+                .help(format!("write which step: {}", listed(owners.iter().map(String::as_str))))
         });
         refused(span)
     }
 
     /// The report of `count` or `sum` without parentheses, if it is no emitted field.
     fn function_as_name(&self, name: &str) -> Option<(String, String)> {
-        let message = format!("`{name}` is a function, and needs its parentheses");
+        let message = format!("`{name}` is a function and needs parentheses");
         if let Some(op) = AggregateOp::ALL.into_iter().find(|op| op.name() == name) {
             let steps = || self.steps.iter().filter(|step| !step.negated);
             let step = steps().find(|step| step.many).or_else(|| steps().next());
             let step = step.map_or("step", |step| &*step.name);
             let help = match op {
                 AggregateOp::Count => format!(
-                    "`count({step})` is the number of events of a step, `matches.count` that of \
-                     the matches"
+                    "`count({step})` is the number of events of a step, `matches.count` the number \
+                     of matches"
                 ),
                 _ => format!("write `{name}({step}.field)`"),
             };
@@ -228,7 +227,7 @@ impl RuleLowerer<'_, '_> {
         let root = &path.root.node;
         let negated = self.steps.iter().find(|step| step.negated && *step.name == **root);
         if let Some(step) = negated {
-            let message = format!("`{root}` must not come, so there is no event of it");
+            let message = format!("`{root}` must not come, so it has no event to read");
             let diagnostic = Diagnostic::error(Code::UnknownAlias, path.root.span, message);
             let diagnostic = if step.site.source == self.source {
                 diagnostic.context(step.site.span, "negated here")
@@ -260,7 +259,7 @@ impl RuleLowerer<'_, '_> {
         if near.is_none() {
             let steps = self.steps.iter().filter(|step| !step.negated).map(|step| &*step.name);
             if matches!(root.as_str(), "previous" | "last" | "lag") {
-                diagnostic = diagnostic.help("the event before is `prev`: `prev.price`");
+                diagnostic = diagnostic.help("write `prev` for the event before: `prev.price`");
             } else if let Some(steps) = names::these("step", steps) {
                 diagnostic = diagnostic.help(steps);
             }
@@ -284,7 +283,7 @@ impl RuleLowerer<'_, '_> {
         }
         let message = format!("two steps are called `{name}`");
         let mut diagnostic = Diagnostic::error(Code::AmbiguousAlias, span, message)
-            .help(format!("give each a name of its own: `{name} as first_{name}`"));
+            .help(format!("give each step its own name: `{name} as first_{name}`"));
         for (step, text) in [(first, "this one"), (second, "or this one?")] {
             let site = self.steps[step].site;
             if site.source == self.source {
@@ -337,17 +336,17 @@ impl RuleLowerer<'_, '_> {
         let name = self.steps[index].name.clone();
         let own = context.what == What::Step(index);
         let message = if own {
-            format!("`{name}` is not captured yet when its own condition is tested")
+            format!("`{name}` is not captured yet while its own condition is tested")
         } else {
             format!("`{name}` comes later")
         };
         let diagnostic = Diagnostic::error(Code::AliasNotYetCaptured, span, message);
         let help = match context.what {
-            _ if own => {
-                "a field of the event that is tested is a bare name, without the step".to_owned()
-            }
-            What::Length(_) => "let a step that comes before it say how long".to_owned(),
-            _ => format!("put the condition at `{name}`, which sees what came before it"),
+            _ if own => "for a field of the event being tested, write the bare name without the \
+                         step"
+                .to_owned(),
+            What::Length(_) => "use a field of an earlier step for the duration".to_owned(),
+            _ => format!("move the condition to `{name}`, which can read the earlier steps"),
         };
         self.report(diagnostic.help(help));
         false
@@ -366,13 +365,16 @@ impl RuleLowerer<'_, '_> {
         self.warn_of_last_step(index, span, context);
         let name = self.steps[index].name.clone();
         if self.steps[index].group {
-            let message = format!("`{name}` is a group, which has no fields");
-            let help = format!("`count({name})` is how often it came; a field belongs to a step");
+            let message = format!("`{name}` is a group and has no fields");
+            let help = format!(
+                "`count({name})` is the number of its repetitions; fields belong to a step inside \
+                 the group"
+            );
             return self.refuse(Code::NotAllowedHere, span, message, help);
         }
         let Some(ty) = self.steps[index].ty else { return refused(span) };
         if let Some(help) = self.aggregate_as_field(ty, &name, rest) {
-            let message = format!("`{name}` is a step, and has no such field");
+            let message = format!("`{name}` is a step and has no such field");
             return self.refuse(Code::UnknownField, span, message, help);
         }
         let Some((field, kind, element_index)) = self.field_at(ty, rest, span, &name) else {
@@ -381,7 +383,7 @@ impl RuleLowerer<'_, '_> {
         let pick = match pick {
             Some(Some(pick)) => pick,
             Some(None) => {
-                let message = "no step holds so many events";
+                let message = "a step never captures this many events";
                 self.report(Diagnostic::error(Code::LimitExceeded, span, message));
                 return refused(span);
             }
@@ -391,7 +393,7 @@ impl RuleLowerer<'_, '_> {
                 let message = format!("`{name}` can hold several events");
                 self.report(
                     Diagnostic::error(Code::NeedsAggregate, span, message)
-                        .label("of which one?")
+                        .label("which of them?")
                         .help(format!(
                             "write `first({name}.{spelled})`, `last({name}.{spelled})`, \
                              `{name}[0].{spelled}`, or an aggregate such as `max({name}.{spelled})`"
@@ -442,7 +444,7 @@ impl RuleLowerer<'_, '_> {
         step: &str,
     ) -> Option<(FieldRef, Kind, Option<i64>)> {
         let Some((dotted, index)) = dotted_parts(None, rest) else {
-            let message = format!("an index comes right behind `{step}` or at the end");
+            let message = format!("put an index directly after `{step}` or at the end");
             let help = format!("write `{step}[0].field` or `{step}.list[0]`");
             self.error(Code::NotAllowedHere, span, message, help);
             return None;
@@ -450,7 +452,7 @@ impl RuleLowerer<'_, '_> {
         if dotted.is_empty() {
             let field = self.fields_in_common(of).into_iter().next().unwrap_or("field");
             let message = format!("this is a whole event of `{step}`");
-            let help = format!("say which of its fields, such as `.{field}`");
+            let help = format!("write which field, such as `.{field}`");
             self.error(Code::NotAllowedHere, span, message, help);
             return None;
         }
@@ -460,7 +462,7 @@ impl RuleLowerer<'_, '_> {
             return None;
         };
         if index.is_some() && !kind.intersects(Kind::LIST) {
-            let message = format!("`{dotted}` is no list but {}", non_null(kind));
+            let message = format!("`{dotted}` must be a list, but it has type {}", non_null(kind));
             self.report(Diagnostic::error(Code::TypeMismatch, span, message));
             return None;
         }
@@ -474,8 +476,8 @@ impl RuleLowerer<'_, '_> {
         }
         let name = &self.steps[index].name;
         let message = format!("a timeout never holds a `{name}`");
-        let label = "with this step the match is complete, and does not time out";
-        let help = "leave the field out; `match.step` is the step that was reached";
+        let label = "the match is complete with this step, and can't time out after it";
+        let help = "remove the field; `match.step` is the step that was reached";
         let diagnostic = Diagnostic::warning(Code::NullInTimeout, span, message);
         self.report(diagnostic.label(label).help(help));
     }
@@ -495,13 +497,13 @@ impl RuleLowerer<'_, '_> {
             if let TimeBound::Pick(..) = bound {
                 return self.path(path, ExprContext { bound: None, ..context });
             }
-            let message = "inside of an aggregate stand fields of one step and constants only";
-            let help = format!("a field of the events of `{name}` is `{name}.field`");
+            let message = "an aggregate can only use fields of one step and constants";
+            let help = format!("write `{name}.field` for a field of the events of `{name}`");
             return self.refuse(Code::NotAllowedHere, span, message, help);
         }
         if let Some(PathPart::Index(_)) = path.rest.first() {
-            let message = "an aggregate is over all events of a step";
-            let help = format!("leave the index out: `{name}.{}`", rest_text(&path.rest[1..]));
+            let message = "an aggregate reads all events of a step";
+            let help = format!("remove the index: `{name}.{}`", rest_text(&path.rest[1..]));
             return self.refuse(Code::NotAllowedHere, span, message, help);
         }
         let Some((field, kind, index)) = self.field_at(ty, &path.rest, span, &name) else {
@@ -523,12 +525,13 @@ impl RuleLowerer<'_, '_> {
         if matches!(context.what, What::Emit | What::Timeout | What::Constant)
             || matches!(context.bound, Some(TimeBound::Each(_)))
         {
-            let message = "`prev` is the event captured before the one that a condition tests";
+            let message = "`prev` has no meaning here: it is the event captured before the one \
+                           that a condition tests";
             let help = "name the step instead: `step.field`, `last(step.field)`";
             return self.refuse(Code::NotAllowedHere, span, message, help);
         }
         let Some((dotted, index)) = dotted_parts(None, &path.rest) else {
-            let message = "`prev` is one event, it has no index";
+            let message = "`prev` is one event and has no index";
             return self.refuse(Code::NotAllowedHere, span, message, "write `prev.field`");
         };
         let beside = match context.what {
@@ -544,7 +547,7 @@ impl RuleLowerer<'_, '_> {
             .collect();
         if taken.is_empty() {
             let message = "there is no event before the first step";
-            let help = "begin with a step without `prev`: `tick -> next down{2..}`";
+            let help = "start with a step without `prev`: `tick -> next down{2..}`";
             return self.refuse(Code::AliasNotYetCaptured, span, message, help);
         }
         let taken = taken.iter().flatten();
@@ -585,7 +588,10 @@ impl RuleLowerer<'_, '_> {
                 (Some(help), _) => help.to_owned(),
                 (None, Some(near)) => format!("did you mean `match.{near}`?"),
                 (None, None) => {
-                    format!("there are {}", listed(FACTS.iter().map(|(fact, ..)| *fact)))
+                    format!(
+                        "the available names are {}",
+                        listed(FACTS.iter().map(|(fact, ..)| *fact))
+                    )
                 }
             };
             return self.refuse(Code::UnknownField, span, message, help);
@@ -593,20 +599,21 @@ impl RuleLowerer<'_, '_> {
         if *fact == MatchFact::Repetition
             && !(self.traits.repeats && matches!(context.what, What::Emit))
         {
-            let message = "only a match of a silence that repeats has a number";
-            let help = "it belongs in `emit` behind `not x for 5m repeat`";
+            let message = "only a rule whose silence repeats has a `match.repetition`";
+            let help = "use it in the `emit` of a rule that ends with `not x for 5m repeat`";
             return self.refuse(Code::NotAllowedHere, span, message, help);
         }
         match context.what {
             What::Timeout => {}
             What::Emit if *fact != MatchFact::Awaits => {}
             What::Emit => {
-                let message = "a match awaits nothing any more";
-                let help = "`match.awaits` belongs in `on timeout emit`";
+                let message = "a complete match awaits nothing";
+                let help = "use `match.awaits` in `on timeout emit`";
                 return self.refuse(Code::NotAllowedHere, span, message, help);
             }
             _ => {
-                let message = "`match` is known when it is reported, not in a condition";
+                let message = "`match` can't be used in a condition: it is known only when the \
+                               match is reported";
                 let help = "use `match` in `emit` and `on timeout emit`";
                 return self.refuse(Code::NotAllowedHere, span, message, help);
             }
@@ -619,16 +626,17 @@ impl RuleLowerer<'_, '_> {
 fn fact_elsewhere(name: &str) -> Option<&'static str> {
     Some(match name {
         "count" | "number" | "size" => {
-            "the number of matches is `matches.count`, that of the events of a step `count(step)`"
+            "write `matches.count` for the number of matches, `count(step)` for the number of \
+             events of a step"
         }
         "sum" | "avg" | "min" | "max" => {
-            "over all matches of a set it is `matches.sum(step.field)`, over the events of a step \
-             `sum(step.field)`"
+            "write `matches.sum(step.field)` over all matches of a set, `sum(step.field)` over the \
+             events of a step"
         }
         "duration" | "took" | "length" | "elapsed" => "write `match.end - match.start`",
-        "time" | "at" | "timestamp" => "the time of a match is `match.end`",
-        "key" => "a part of the key is a bare name: `emit { user }`",
-        "repetitions" | "report" | "n" => "the number of a report is `match.repetition`",
+        "time" | "at" | "timestamp" => "write `match.end` for the time of a match",
+        "key" => "write a part of the key as a bare name: `emit { user }`",
+        "repetitions" | "report" | "n" => "write `match.repetition` for the number of the report",
         _ => return None,
     })
 }

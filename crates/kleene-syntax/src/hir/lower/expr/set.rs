@@ -149,8 +149,12 @@ impl<'a> RuleLowerer<'_, 'a> {
                     return self.network(value, &list);
                 }
                 if !non_null(list.kind).intersects(Kind::LIST) {
-                    let message = format!("`in` looks into a list, this is {}", list.kind);
-                    let help = "a list is `[1, 2]`, a range `1..5`, a network \"10.0.0.0/8\"";
+                    let message = format!(
+                        "`in` needs a list, a range or a network, but this has type {}",
+                        list.kind
+                    );
+                    let help =
+                        "write a list as `[1, 2]`, a range as `1..5`, a network as \"10.0.0.0/8\"";
                     self.error(Code::TypeMismatch, list.span, message, help);
                     return None;
                 }
@@ -179,7 +183,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             if !compare(value.kind, end.kind) && !non_null(value.kind).is_never() {
                 let message = format!(
-                    "{} does not compare with {}",
+                    "{} can't be compared with {}",
                     non_null(value.kind),
                     non_null(end.kind)
                 );
@@ -191,7 +195,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             && low.as_ref().compare(high.as_ref()).is_none_or(std::cmp::Ordering::is_gt)
         {
             let message = format!("the range {low}..{high} is empty");
-            self.warn(Code::AlwaysFalse, span, message, "the lesser end comes first");
+            self.warn(Code::AlwaysFalse, span, message, "write the smaller end first");
         }
         Some(Set::Range(low.expr, high.expr))
     }
@@ -236,7 +240,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let message = format!("{wanted} is never equal to {}", non_null(kind));
         self.report(
             Diagnostic::error(Code::TypeMismatch, span, message)
-                .context(value.span, format!("this is {wanted}")),
+                .context(value.span, format!("this has type {wanted}")),
         );
         false
     }
@@ -251,7 +255,12 @@ impl<'a> RuleLowerer<'_, 'a> {
         let wanted = non_null(value.kind);
         if constant.is_null() {
             let message = "null is equal to nothing, not even to null";
-            self.warn(Code::AlwaysFalse, span, message, "ask with `is null` beside the list");
+            self.warn(
+                Code::AlwaysFalse,
+                span,
+                message,
+                "remove null from the list, and add `or .. is null`",
+            );
             return true;
         }
         if wanted == Kind::IP || wanted == Kind::TIME {
@@ -276,15 +285,15 @@ impl<'a> RuleLowerer<'_, 'a> {
             return None;
         }
         let Expr::Literal(constant) = &network.expr else {
-            let message = "a network is a text in quotes or a parameter";
-            let help = "use `cidr(address, network)` for a computed one";
+            let message = "a network must be a string in quotes or a parameter";
+            let help = "for a computed network, use `cidr(address, network)`";
             self.error(Code::NotAllowedHere, network.span, message, help);
             return None;
         };
         let mut set = ValueSet::default();
         if let Err(constant) = add_to_set(&mut set, constant.clone(), Kind::IP) {
-            let message = format!("{constant} is no network");
-            let help = "a network is written as \"10.0.0.0/8\" or \"fe80::/10\"";
+            let message = format!("{constant} is not a network");
+            let help = "write a network as \"10.0.0.0/8\" or \"fe80::/10\"";
             self.error(Code::BadLiteral, network.span, message, help);
             return None;
         }
@@ -294,7 +303,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     /// Warns of a network that is a single address, as it has no length of a prefix.
     pub(super) fn warn_of_one_address(&mut self, text: &str, span: Span) {
         let Ok(address) = text.parse::<IpAddr>() else { return };
-        let message = "this network has no prefix length: it is this one address";
+        let message = "this network has no prefix length, so it is only this one address";
         let prefix = match address {
             IpAddr::V4(address) => match address.octets() {
                 [_, 0, 0, 0] => Some(8),
@@ -309,12 +318,12 @@ impl<'a> RuleLowerer<'_, 'a> {
                 _ => None,
             },
         };
-        let one = "one address is compared with `==` or `!=`";
+        let one = "compare one address with `==` or `!=`";
         let help = match prefix {
             Some(prefix) => {
-                format!("a network has a prefix length: \"{text}/{prefix}\"; {one}")
+                format!("add a prefix length: \"{text}/{prefix}\"; {one}")
             }
-            None => format!("{one}; a network has a prefix length, as in \"10.0.0.0/8\""),
+            None => format!("{one}; for a network, add a prefix length, as in \"10.0.0.0/8\""),
         };
         self.warn(Code::OneAddress, span, message, help);
     }

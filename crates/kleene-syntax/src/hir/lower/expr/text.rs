@@ -36,13 +36,14 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             ast::Expr::Call(name, _) => {
                 let message = format!("`nocase` has no meaning after `{}`", name.node);
-                let help = "it stands after a comparison of text, and after `contains`, \
-                            `starts_with` and `ends_with`";
+                let help = "use `nocase` after a comparison of strings, or after `contains`, \
+                            `starts_with` or `ends_with`";
                 self.refuse(Code::MisplacedNoCase, span, message, help)
             }
             _ => {
                 let message = "`nocase` has no meaning after this";
-                let help = "it stands after a comparison of text: `name == \"cmd.exe\" nocase`";
+                let help =
+                    "use `nocase` after a comparison of strings: `name == \"cmd.exe\" nocase`";
                 self.refuse(Code::MisplacedNoCase, span, message, help)
             }
         }
@@ -54,8 +55,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         if kind.is_never() || kind.intersects(wanted) {
             return true;
         }
-        let message = format!("`nocase` compares text, this is {kind}");
-        let help = "leave `nocase` out";
+        let message = format!("`nocase` compares strings, but this has type {kind}");
+        let help = "remove `nocase`";
         self.error(Code::MisplacedNoCase, typed.span, message, help);
         false
     }
@@ -122,7 +123,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         let Some(patterns) = found else { return refused(of.span) };
         if patterns.texts().is_empty() {
-            let message = "this list is empty, so nothing fits it";
+            let message = "this list is empty, so nothing matches it";
             self.report(Diagnostic::warning(Code::AlwaysFalse, of.span, message));
         }
         if of.case == TextCase::Ignored {
@@ -163,13 +164,16 @@ impl<'a> RuleLowerer<'_, 'a> {
                 }
                 Expr::Literal(value) => {
                     fine = false;
-                    let message = format!("a pattern is a text, this is {}", value.kind());
+                    let message =
+                        format!("a pattern must be a string, but this has type {}", value.kind());
                     self.report(Diagnostic::error(Code::TypeMismatch, typed.span, message));
                 }
                 _ => {
                     fine = false;
-                    let message = "the patterns of a list are texts in quotes or parameters";
-                    let help = format!("a computed one stands alone: `x {operator} a.name or ..`");
+                    let message = "the patterns of a list must be strings in quotes or parameters";
+                    let help = format!(
+                        "compare with a computed pattern on its own: `x {operator} a.name or ..`"
+                    );
                     self.error(Code::NotAllowedHere, typed.span, message, help);
                 }
             }
@@ -205,8 +209,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             return None;
         }
         if kind != Kind::STRING {
-            let message = format!("patterns are texts, `{name}` is a list of {kind}");
-            let help = format!("`in` looks into it: `x in {name}`");
+            let message = format!("patterns must be strings, but `{name}` is a list of {kind}");
+            let help = format!("search the list with `in`: `x in {name}`");
             self.error(Code::TypeMismatch, path.span, message, help);
             return None;
         }
@@ -230,7 +234,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             // The message does not show the entry: the author of a rule may not be allowed to read
             // the file that it comes from.
             Err(PatternListError::Wrong(_, reason)) => {
-                let message = format!("an entry of `{name}` is no regular expression");
+                let message = format!("an entry of `{name}` is not a valid regular expression");
                 let diagnostic = Diagnostic::error(Code::BadRegex, path.span, message);
                 self.report(diagnostic.label(reason));
                 None
@@ -240,8 +244,8 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     fn report_too_large<T>(&mut self, span: Span) -> Option<T> {
-        let message = "these patterns take more than 16 MiB together";
-        let help = "divide them among several rules";
+        let message = "these patterns together take more than 16 MiB";
+        let help = "split the list into several rules";
         self.error(Code::LimitExceeded, span, message, help);
         None
     }
@@ -249,8 +253,8 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn report_bad_regex(&mut self, span: Span, reason: String) {
         let message = "this regular expression does not compile";
         self.report(Diagnostic::error(Code::BadRegex, span, message).label(reason).help(
-            "the syntax is that of the Rust crate `regex`: no look-around, no back-references; a \
-             backslash in quotes is written `\\\\`",
+            "use the syntax of the Rust crate `regex`, without look-around and back-references; \
+             write a backslash in quotes as `\\\\`",
         ));
     }
 
@@ -265,8 +269,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             return refused(span);
         }
         let Expr::Literal(Value::String(source)) = &pattern.expr else {
-            let message = "a regular expression is a text in quotes or a parameter";
-            let help = "to look for a computed text use `contains` or `like`";
+            let message = "a regular expression must be a string in quotes or a parameter";
+            let help = "to search for a computed string, use `contains` or `like`";
             self.error(Code::NotAllowedHere, pattern.span, message, help);
             return refused(span);
         };
@@ -320,15 +324,15 @@ fn constant_fold(expr: Expr) -> Expr {
 pub(super) fn other_case(subject: &Typed, text: &str) -> Option<String> {
     let Expr::Call(Callee::BuiltIn(function), _) = &subject.expr else { return None };
     let (turned, letters) = match function.name {
-        "lower" => (text.to_lowercase(), "a capital letter"),
-        "upper" => (text.to_uppercase(), "a small letter"),
+        "lower" => (text.to_lowercase(), "an upper-case letter"),
+        "upper" => (text.to_uppercase(), "a lower-case letter"),
         _ => return None,
     };
     let name = function.name;
     (turned != text).then(|| {
         format!(
-            "`{name}` leaves no text with {letters} as it is: write {turned:?}, or compare without \
-             `{name}` and put `nocase` after the comparison"
+            "the result of `{name}` never contains {letters}: write {turned:?}, or remove `{name}` \
+             and put `nocase` after the comparison"
         )
     })
 }

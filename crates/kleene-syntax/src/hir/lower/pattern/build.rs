@@ -69,15 +69,15 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     fn two_read_times(&mut self, span: Span) {
-        let message = "only one of the times before an event can depend on other events";
-        let help = "let the others be fixed, or write two rules";
+        let message = "only one of the waiting times before an event can be read from an event";
+        let help = "make the other times fixed, or write two rules";
         self.error(Code::BadBound, span, message, help);
     }
 
     fn gap_too_short(&mut self, item: &PlanItem<'a>, silence: Length) {
         let span = item.arrow.gap.as_ref().map_or(item.span, |gap| gap.span);
-        let message = format!("this gap ends before the {silence} of the `not` have passed");
-        let help = "the step comes after that time, so that its gap has to be longer";
+        let message = format!("this gap ends before the {silence} of the `not` are over");
+        let help = "the step comes after that time: make its gap longer";
         self.error(Code::BadBound, span, message, help);
     }
 
@@ -107,11 +107,11 @@ impl<'a> RuleLowerer<'_, 'a> {
                     && own > within
                 {
                     let message = format!(
-                        "this group may take {}, its surroundings only {}",
+                        "this group may take {}, but the part around it only {}",
                         format_millis(own),
                         format_millis(within)
                     );
-                    let help = "lower the group's `within`, or leave it out";
+                    let help = "lower the group's `within`, or remove it";
                     self.error(Code::BadBound, item.span, message, help);
                 }
                 let body = self.sequence(plan, known.or(within));
@@ -187,7 +187,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let (min, max) = (min.known().unwrap_or(0), max.and_then(Written::known));
         let diagnostic = if max.is_some_and(|max| max < min) {
             let message = "this gap ends before it begins".to_owned();
-            Some((message, "the lesser duration comes first: `->[1m..5m]`"))
+            Some((message, "write the shorter duration first: `->[1m..5m]`"))
         } else if let Some(within) = within
             && min >= within
         {
@@ -217,8 +217,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         if path.rest.is_empty() {
             let name = &path.root.node;
-            let message = format!("which event says how long? `{name}` alone is no step's field");
-            let help = format!("name the step: `step.{name}`; a parameter is written `${name}`");
+            let message = format!("`{name}` needs a step: which event has the duration?");
+            let help = format!("name the step: `step.{name}`; for a parameter, write `${name}`");
             self.error(Code::NotAllowedHere, path.span, message, help);
             return None;
         }
@@ -252,9 +252,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             && !self.begins_with(plan, &path.root.node)
         {
             let name = &path.root.node;
-            let message = format!("`{name}` need not be the first event of its group");
-            let help = "a group's `within` counts from its first event: let that say how long, or a \
-                        step before the group";
+            let message = format!("`{name}` may not be the first event of its group");
+            let help = "a group's `within` counts from its first event: read the duration from \
+                        that event, or from a step before the group";
             self.error(Code::AliasNotYetCaptured, path.span, message, help);
             return None;
         }
@@ -284,8 +284,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         if written.known() != Some(0) {
             return Some(written);
         }
-        let message = "a bound of no time at all";
-        let help = "the bound is exclusive, so it is at least 1ms";
+        let message = "this bound is zero";
+        let help = "the bound is exclusive: use at least 1ms";
         self.error(Code::BadBound, dur.span(), message, help);
         None
     }
@@ -320,7 +320,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 None
             }
             Dur::Path(path) => {
-                let message = "this duration has to be known from the start";
+                let message = "this duration must be known from the start";
                 let help = "write it as `10m` or as a parameter, `$name`";
                 self.error(Code::NotAllowedHere, path.span, message, help);
                 None
@@ -338,10 +338,10 @@ impl<'a> RuleLowerer<'_, 'a> {
             PlanUntil::Steps(steps) => Some(self.one_of(steps, What::Until(last))),
             PlanUntil::Condition(condition) => {
                 let Some(ty) = ty else {
-                    let message = "which event is this about?";
+                    let message = "this condition does not name its event";
                     self.report(
                         Diagnostic::error(Code::NotAllowedHere, condition.span, message)
-                            .label("the steps of this group are of several types")
+                            .label("the steps of this group have several types")
                             .help("name the type: `until logout[...]`"),
                     );
                     return None;
@@ -414,13 +414,13 @@ impl<'a> RuleLowerer<'_, 'a> {
                 && matches!(what, What::Step(index) if !self.steps[index].negated);
             let is_fixed = step.conditions.iter().all(|(_, condition)| is_fixed(condition));
             self.report(if is_captured && is_fixed {
-                let message = "no event fulfils this condition, so the step can never come";
+                let message = "no event meets this condition, so the step can never come";
                 Diagnostic::error(Code::ImpossibleStep, condition.span, message)
                     .help(why_impossible(all.as_ref(), step.conditions.len() > 1))
             } else {
                 let message = "this condition is always false";
                 Diagnostic::warning(Code::AlwaysFalse, condition.span, message)
-                    .help("no event fulfils it")
+                    .help("no event meets it")
             });
         }
         self.source = home;
@@ -442,14 +442,12 @@ fn why_impossible(all: Option<&Expr>, are_several: bool) -> &'static str {
         Some(Expr::Literal(Value::Null)) => {
             "it compares with a value that is always null, and null is not true"
         }
-        Some(Expr::Literal(_)) => {
-            "it does not depend on the event: leave it out, or compare a field"
-        }
+        Some(Expr::Literal(_)) => "it does not depend on the event: remove it, or compare a field",
         Some(expr) if compares_null(expr) => {
             "a part of it compares with a value that is always null, and null is not true"
         }
         Some(Expr::Binary(BinaryOp::And, ..)) => {
-            "its parts contradict each other or a `define`; do you mean `or`?"
+            "its parts contradict each other or a `define`; did you want `or`?"
         }
         _ if are_several => "its parts contradict each other or a `define`",
         _ => "it contradicts itself",
@@ -484,7 +482,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let is_of_key = matches!(reason, NeverHolds::Key(_));
         let (why, help) = reason.say();
         let diagnostic = if is_of_key && is_captured && is_fixed {
-            let message = "no event fulfils this condition, so the step can never come";
+            let message = "no event meets this condition, so the step can never come";
             Diagnostic::error(Code::ImpossibleStep, span, message)
         } else {
             let message = "this condition is always false";

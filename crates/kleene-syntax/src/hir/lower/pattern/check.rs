@@ -19,7 +19,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
             let (name, site) = (step.name.clone(), step.site);
             if matches!(&*name, "prev" | "match") {
-                let message = format!("`{name}` has a meaning of its own");
+                let message = format!("`{name}` is reserved and can't name a step");
                 self.error(Code::DuplicateName, site.span, message, "give the step another name");
             }
             let first = self.steps.chosen(&name).first().filter(|first| **first < index);
@@ -99,10 +99,10 @@ impl<'a> RuleLowerer<'_, 'a> {
         if index == 0 && timed {
             return refuse(
                 item,
-                "before the first step there can be one `not` only",
-                "nothing says when the one is over and the other begins: if neither may come for \
-                 one time, say both in one, `not (b or c) for 5m`; otherwise write two rules, of \
-                 which the one makes an event by `emit as` that the other begins with",
+                "only one `not` can come before the first step",
+                "nothing marks where one ends and the other begins: for the same time, write `not \
+                 (b or c) for 5m`; otherwise write two rules, and start the second with an event \
+                 that the first makes with `emit as`",
             );
         }
         let is_next = |item: &PlanItem<'_>| item.arrow.contiguity == ast::Contiguity::Next;
@@ -112,9 +112,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         if let Some((item, _)) = clash {
             return refuse(
                 item,
-                "a `next not` does not go with a `not` that lasts for a time",
-                "the one is about the very next event, the other about a time: write `-> not` for \
-                 both, or write two rules",
+                "`next not` can't be combined with a `not` with `for`",
+                "one tests the very next event, the other a span of time: write `-> not` for both, \
+                 or write two rules",
             );
         }
         None
@@ -157,13 +157,13 @@ impl<'a> RuleLowerer<'_, 'a> {
         let is_next = item.arrow.contiguity == ast::Contiguity::Next;
         if let Some(gap) = &item.arrow.gap {
             return Some(
-                Diagnostic::error(Code::BadBound, gap.span, "a gap leads to an event")
-                    .label("but `not` waits for none")
-                    .help(format!("say how long it must not come: `-> not {name} for 5m`")),
+                Diagnostic::error(Code::BadBound, gap.span, "a gap must lead to an event")
+                    .label("but `not` waits for no event")
+                    .help(format!("write how long it must not come: `-> not {name} for 5m`")),
             );
         }
         if item.arrow.contiguity == ast::Contiguity::Any {
-            let message = "`any` does not go with `not`";
+            let message = "`any` can't be combined with `not`";
             let diagnostic = Diagnostic::error(Code::BadContiguity, span, message);
             return Some(diagnostic.help(format!("write `-> not {name}`")));
         }
@@ -174,9 +174,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             if scope == SequenceScope::Operand {
                 return refuse(JOINED_NOT, joined_not(name, &timed));
             }
-            let message = "a group does not begin with `not`";
+            let message = "a group can't begin with `not`";
             if items.len() == 1 {
-                return refuse(message, format!("leave the parentheses out: `-> not {timed}`"));
+                return refuse(message, format!("remove the parentheses: `-> not {timed}`"));
             }
             return refuse(message, format!("put it before the group: `-> not {timed} -> (...)`"));
         }
@@ -185,12 +185,12 @@ impl<'a> RuleLowerer<'_, 'a> {
             return refuse(JOINED_NOT, joined_not(name, &timed));
         }
         if rest.is_empty() && !top {
-            let message = "a group does not end with `not`";
-            return refuse(message, format!("put it behind the group: `(...) -> not {timed}`"));
+            let message = "a group can't end with `not`";
+            return refuse(message, format!("put it after the group: `(...) -> not {timed}`"));
         }
         if items[index - 1].can_be_empty() {
-            let message = "this `not` may have nothing to follow";
-            let help = "the step before it can be left out: let it be required".to_owned();
+            let message = "there may be no event before this `not`";
+            let help = "the step before it is optional: make it required".to_owned();
             return refuse(message, help);
         }
         let is_timed =
@@ -201,17 +201,20 @@ impl<'a> RuleLowerer<'_, 'a> {
             && !is_timed(item)
             && !is_timed(next)
         {
-            let message = "only the last `not` of a pattern would count";
+            let message = "a pattern can end with only one `not`";
             let help = if is_next {
-                "put the other one between two steps, or write two rules".to_owned()
+                "put the other `not` between two steps, or write two rules".to_owned()
             } else {
-                format!("name both in one define: `define bad = ...`, `not bad` for `{name}`")
+                format!(
+                    "write a define for both, `define bad = ...`, and use `not bad` instead of \
+                     `{name}`"
+                )
             };
             return refuse(message, help);
         }
         if !rest.is_empty() && rest.iter().all(PlanItem::can_be_empty) {
-            let message = "what follows this `not` can be left out";
-            return refuse(message, "let a step behind it be required".to_owned());
+            let message = "everything after this `not` is optional";
+            return refuse(message, "make a step after it required".to_owned());
         }
         None
     }
@@ -224,40 +227,41 @@ impl<'a> RuleLowerer<'_, 'a> {
         rest: &[PlanItem<'_>],
     ) -> Option<Diagnostic> {
         let Some(next) = rest.first() else {
-            let message = "there is nothing but a `not` here";
+            let message = "there is only a `not` here";
             return Some(
                 Diagnostic::error(Code::MatchesNothing, item.span, message)
-                    .label("a match needs an event to begin with")
-                    .help(format!("say after which event: `a -> not {name} for 10m`")),
+                    .label("a match must begin with an event")
+                    .help(format!("put an event before it: `a -> not {name} for 10m`")),
             );
         };
         match duration {
             None => {
-                let message = "a `not` at the start needs a time: how long must it not have come?";
+                let message =
+                    "a `not` at the start needs a time: for how long must it not have come?";
                 Some(
                     Diagnostic::error(Code::UnboundedNot, item.span, message)
                         .help(format!("write `not {name} for 10m -> ...`")),
                 )
             }
             Some((Written::Millis(0), span)) => {
-                Some(Diagnostic::error(Code::BadBound, span, "no time at all"))
+                Some(Diagnostic::error(Code::BadBound, span, "this time is zero"))
             }
             Some((Written::Path(_), span)) => {
-                let message = "no event has come yet from which the length could be read";
+                let message = "no event has come yet to read this duration from";
                 Some(
                     Diagnostic::error(Code::BadBound, span, message)
                         .help("write it as `10m` or as a parameter, `$name`"),
                 )
             }
             Some(_) if next.arrow.contiguity != ast::Contiguity::Relaxed => {
-                let message = "this is where the match begins: there is no event before it";
+                let message = "the match begins here: there is no event before it";
                 let diagnostic = Diagnostic::error(Code::BadContiguity, next.span, message);
                 Some(diagnostic.help("write `->` alone"))
             }
             Some(_) => next.arrow.gap.as_ref().map(|gap| {
-                let message = "this is where the match begins: there is no event before it";
+                let message = "the match begins here: there is no event before it";
                 Diagnostic::error(Code::BadBound, gap.span, message)
-                    .help("say it behind the `not`: `not x for 5m -> ...`")
+                    .help("put the time after the `not`: `not x for 5m -> ...`")
             }),
         }
     }
@@ -278,11 +282,11 @@ impl<'a> RuleLowerer<'_, 'a> {
         let next = rest.iter().find(|item| !is_plain_not(item));
         if next.is_some_and(|next| matches!(next.kind, PlanKind::Not { .. }) || next.can_be_empty())
         {
-            let message = "the step after a `not` with `for` has to come";
+            let message = "the step after a `not` with `for` must be required";
             return Some(
                 Diagnostic::error(Code::MisplacedNot, span, message)
-                    .label("it says when the time is over")
-                    .help("let that step be required, or leave `for` out"),
+                    .label("it shows that the time is over")
+                    .help("make that step required, or remove `for`"),
             );
         }
         Self::bad_silence(item, name, duration, within)
@@ -296,10 +300,10 @@ impl<'a> RuleLowerer<'_, 'a> {
     ) -> Option<Diagnostic> {
         let (time, span) = duration?;
         if item.arrow.contiguity == ast::Contiguity::Next {
-            let message = "`next not` speaks of a single event, not of a time";
+            let message = "`next not` tests a single event, not a span of time";
             return Some(
                 Diagnostic::error(Code::MisplacedNot, span, message)
-                    .help(format!("write `-> not {name} for ...`, or leave `for` out")),
+                    .help(format!("write `-> not {name} for ...`, or remove `for`")),
             );
         }
         let millis = time.known()?;
@@ -309,7 +313,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             format_millis(within)
         );
         let diagnostic = Diagnostic::error(Code::BadBound, span, message);
-        Some(diagnostic.help("raise `within`, or leave it out"))
+        Some(diagnostic.help("raise `within`, or remove it"))
     }
 
     pub(super) fn unbounded_not(
@@ -324,10 +328,10 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         match (duration, within) {
             (None, None) if !is_next => {
-                let message = "a `not` at the end needs a bound: when is it certain?";
+                let message = "a `not` at the end needs a bound: for how long must it not come?";
                 Some(
                     Diagnostic::error(Code::UnboundedNot, item.span, message)
-                        .label("no event says that it never comes")
+                        .label("no event shows that it never comes")
                         .help(format!("write `not {name} for 10m`, or give the rule a `within`")),
                 )
             }
@@ -367,29 +371,28 @@ impl<'a> RuleLowerer<'_, 'a> {
             if !last {
                 let (message, help) = if level == PlanExtent::Whole {
                     (
-                        "`longest` is for the last step of a pattern",
-                        "between steps a loop is `greedy` already: leave the word out",
+                        "`longest` can only be used on the last step of a pattern",
+                        "remove the word: between steps, a loop is already `greedy`",
                     )
                 } else {
                     (
-                        "`longest` is for a step that ends the pattern itself, not for one in a \
-                         group or an alternative",
-                        "inside of parentheses a loop is `greedy` already: leave the word out, or \
-                         write a rule for each alternative",
+                        "`longest` can't be used in a group or an alternative",
+                        "remove the word: inside parentheses, a loop is already `greedy`; or write \
+                         one rule for each alternative",
                     )
                 };
                 self.error(Code::LongestNotLast, span, message, help);
             } else if !is_step {
-                let message = "`longest` is for a single step, not for a group";
-                let help = "leave the word out: the match comes with the last round that is \
-                             needed; with `each`, there is one for each number of rounds";
+                let message = "`longest` can only be used on a single step, not on a group";
+                let help = "remove the word to match with the last required round, or write `each` \
+                            for one match for each number of rounds";
                 self.error(Code::LongestNotLast, span, message, help);
             } else if endless {
                 let help = "give the rule a `within`, or the loop an `until` or `next`";
                 self.error(
                     Code::MissingClause,
                     span,
-                    "nothing ends this loop, so that it would never be reported",
+                    "nothing ends this loop, so it would never be reported",
                     help,
                 );
             }
@@ -407,11 +410,11 @@ impl<'a> RuleLowerer<'_, 'a> {
             && !plan.items.iter().any(|item| gap_of(item) >= within)
         {
             let message = format!(
-                "its gaps and silences take {} at least, and `within {}` ends by then",
+                "its gaps and silences take at least {}, and `within {}` ends by then",
                 format_millis(least),
                 format_millis(within)
             );
-            let help = "raise `within`, or shorten what stands between the steps";
+            let help = "raise `within`, or shorten the times between the steps";
             self.error(Code::ImpossibleTimes, span, message, help);
             return;
         }
@@ -466,14 +469,14 @@ pub(super) enum SequenceScope {
     Operand,
 }
 
-const JOINED_NOT: &str = "a sequence that is joined with others neither begins nor ends with `not`";
+const JOINED_NOT: &str = "an operand of `and` or `or` can't begin or end with `not`";
 
 /// Returns the help for `a -> not b for 5m and c`, and for `a and not b -> c`.
 fn joined_not(name: &str, timed: &str) -> String {
     let timed = if name == timed { format!("{name} for 5m") } else { timed.to_owned() };
     format!(
-        "`and` and `or` join whole sequences: put what belongs together into parentheses, \
-         `x -> (y and not {timed})`; without a time, `not` stands between two steps, `x -> not {name} -> y`"
+        "`and` and `or` join whole sequences: add parentheses, as in `x -> (y and not {timed})`; \
+         without a time, put `not` between two steps, `x -> not {name} -> y`"
     )
 }
 

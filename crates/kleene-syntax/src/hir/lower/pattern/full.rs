@@ -89,16 +89,17 @@ impl<'a> RuleLowerer<'_, 'a> {
             (format!("a second `{name}` ends the partial match"), format!("`{name}*`"))
         } else {
             (
-                format!("one `{name}` more than {max} ends the partial match"),
+                format!("`{name}` more than {max} times ends the partial match"),
                 format!("`{{{least}..}}`"),
             )
         };
         let help = format!(
-            "write `{{{least}..{max} each}}` to skip what is too many, {many} to take any number, or \
-             `{{{least}..{max} greedy}}` if this is meant"
+            "write `{{{least}..{max} each}}` to skip further events, {many} to take any number, or \
+             `{{{least}..{max} greedy}}` to keep this behavior"
         );
         let diagnostic = Diagnostic::warning(Code::FullLoop, span, message);
-        let label = "a greedy loop leaves what it could take to nothing else, also when it is full";
+        let label = "a greedy loop leaves no event that it could take to the next step, even when \
+                     it is full";
         self.report(diagnostic.label(label).help(help));
     }
 

@@ -40,19 +40,19 @@ impl<'a> RuleLowerer<'_, 'a> {
             let (message, help) = if !bounded {
                 (
                     "without `within`, the partial matches of this loop grow with each event and \
-                     are never given up",
-                    "bound it with `within`, or take `any` or `each` away",
+                     never expire",
+                    "add a `within`, or remove `any` or `each`",
                 )
             } else if doubles && (self.traits.keeps_all || !last) {
                 (
                     "the partial matches of this loop double with each event that it can take",
-                    "give it an upper bound or an `until`, or take `any` away",
+                    "add an upper bound or an `until`, or remove `any`",
                 )
             } else if self.traits.keeps_all {
                 (
-                    "with `skip none`, this loop gives a match for each event that it begins with \
-                     and each length",
-                    "let a match skip something, give the loop an upper bound, or take `each` away",
+                    "with `skip none`, this loop gives a match for each first event and each \
+                     length",
+                    "use another `skip`, add an upper bound to the loop, or remove `each`",
                 )
             } else {
                 continue;
@@ -77,10 +77,12 @@ impl<'a> RuleLowerer<'_, 'a> {
         if let Some(span) = quant.span
             && is_greedy_range(&quant.quantifier)
         {
-            let message = format!("a loop at the end matches as soon as it came {min} times");
+            let message = format!("a loop at the end matches as soon as it has run {min} times");
             let message = if min == 1 { message.replace("1 times", "once") } else { message };
             let plain = if min == 1 { name } else { format!("{name}{{{min}}}") };
-            let each = format!("write `{plain}` if that is meant, or `each` for a match each");
+            let each = format!(
+                "write `{plain}` if you mean that, or `each` for a match with each further event"
+            );
             let help = match last.kind {
                 PlanKind::Group { .. } => each,
                 _ => format!("{each}; `{{{min}.. longest}}` waits for all"),
@@ -101,19 +103,20 @@ impl<'a> RuleLowerer<'_, 'a> {
             if let (Some(optional), Some((span, quantifier))) = (behind, greedy_loop(item)) {
                 let &Quantifier { min, max, optional: is_optional, .. } = quantifier;
                 let message = if is_optional {
-                    "behind events of the loop no match is reported without this, although it can be left out"
+                    "after events of the loop, no match is reported without this, although it is \
+                     optional"
                 } else {
-                    "no match is reported without this, although it can be left out"
+                    "no match is reported without this, although it is optional"
                 };
                 let min = if is_optional { 0 } else { min };
                 let max = max.map_or_else(String::new, |max| max.to_string());
                 let each = format!("{{{min}..{max} each}}");
                 let help = format!(
-                    "write `each` in the braces of the loop, as in `{each}`, for a match with each \
-                     length and without it, or let it be required",
+                    "write `each` in the loop, as in `{each}`, for a match with each length, with \
+                     it and without it; or make it required",
                 );
                 let diagnostic = Diagnostic::warning(Code::OptionalBehindLoop, optional, message)
-                    .context(span, "this loop keeps what it could take from what follows")
+                    .context(span, "this loop takes the events first")
                     .help(help);
                 self.report(diagnostic);
             }

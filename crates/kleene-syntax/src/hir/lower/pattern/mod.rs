@@ -156,11 +156,11 @@ impl<'a> RuleLowerer<'_, 'a> {
         let errors = self.env.errors;
         let plan = self.plan_body(body, 1, &mut loops)?;
         if plan.items.iter().all(PlanItem::can_be_empty) {
-            let message = "this pattern can match nothing at all";
+            let message = "this pattern can match without any event";
             self.report(
                 Diagnostic::error(Code::MatchesNothing, body.span, message)
-                    .label("every step can be left out")
-                    .help("let at least one step be required: `+` instead of `*`, no `?`"),
+                    .label("every step is optional")
+                    .help("make at least one step required: `+` instead of `*`, no `?`"),
             );
         }
         self.check_absences(&plan, SequenceScope::Pattern, within);
@@ -282,11 +282,11 @@ impl<'a> RuleLowerer<'_, 'a> {
         for (branch, sequence) in branches.iter().zip(sequences) {
             fine &= !branch.items.is_empty();
             if !branch.items.is_empty() && branch.items.iter().all(PlanItem::can_be_empty) {
-                let message = "this alternative can be nothing at all";
+                let message = "this alternative can be empty";
                 self.report(
                     Diagnostic::error(Code::MatchesNothing, sequence.span, message)
-                        .label("every step can be left out")
-                        .help("let a step of it be required, or make the whole optional: `(...)?`"),
+                        .label("every step is optional")
+                        .help("make one step required, or the whole group optional: `(...)?`"),
                 );
                 fine = false;
             }
@@ -296,7 +296,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             let message = "these alternatives have too many combined states";
             self.report(
                 Diagnostic::error(Code::LimitExceeded, span, message)
-                    .label(format!("about {places} combinations, {MAX_COMBINED} at most"))
+                    .label(format!(
+                        "about {places} combinations; at most {MAX_COMBINED} are allowed"
+                    ))
                     .help("use fewer or shorter alternatives, or repeat them less often"),
             );
             return None;
@@ -374,10 +376,10 @@ impl<'a> RuleLowerer<'_, 'a> {
                     let message = "a group that can be empty is repeated";
                     self.report(
                         Diagnostic::error(Code::EmptyLoop, take.span, message)
-                            .label("each repetition may be nothing")
+                            .label("each repetition can be empty")
                             .help(
-                                "let a step inside be required, or the repetition be inside: \
-                                   `(a? -> b)+`, `a*`",
+                                "make a step inside required, or repeat the step itself: `(a? -> \
+                                 b)+`, `a*`",
                             ),
                     );
                     return None;
@@ -389,10 +391,10 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let of = sequences.len();
                 let needed = usize::try_from(count.node).unwrap_or(usize::MAX);
                 if needed == 0 || needed > of {
-                    let message = format!("{} of {of} alternatives", count.node);
+                    let message = format!("can't choose {} of {of} alternatives", count.node);
                     self.report(
                         Diagnostic::error(Code::BadQuantifier, count.span, message)
-                            .label(format!("between 1 and {of}")),
+                            .label(format!("choose between 1 and {of}")),
                     );
                 }
                 if needed == 1 || needed == of {
@@ -432,16 +434,16 @@ impl<'a> RuleLowerer<'_, 'a> {
             })
             .collect();
         let (message, word) = if needed == 1 {
-            (format!("`1 of {}` is `or`", sequences.len()), " or ")
+            (format!("`1 of {}` is the same as `or`", sequences.len()), " or ")
         } else {
-            (format!("`{needed} of {needed}` is `and`"), " and ")
+            (format!("`{needed} of {needed}` is the same as `and`"), " and ")
         };
         let joined = parts.join(word);
         let is_short = joined.len() < 60 && !joined.contains(['\n', '#']);
         let help = if is_short {
             format!("write `({joined})`, or another number")
         } else {
-            "write it so, or another number".to_owned()
+            "write it this way, or use another number".to_owned()
         };
         self.warn(Code::NeedlessOf, count.span, message, help);
     }
@@ -486,9 +488,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             if let Some(span) = within_span
                 && inner.quantifier.max == Some(1)
             {
-                let message = "this `within` bounds a single event";
+                let message = "this `within` limits a single event";
                 let name = &self.steps[step].name;
-                let help = format!("put the repetition inside: `({name}{{3}} within 5s)`");
+                let help = format!("move the repetition inside: `({name}{{3}} within 5s)`");
                 self.error(Code::BadBound, span, message, help);
                 return None;
             }
@@ -601,7 +603,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     fn too_many_steps(&mut self, span: Span) {
-        let message = format!("this pattern comes to more than {MAX_STEPS} steps");
+        let message = format!("this pattern has more than {MAX_STEPS} steps");
         self.report(
             Diagnostic::error(Code::LimitExceeded, span, message)
                 .label("nested repetitions multiply")
@@ -614,7 +616,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let until = take.until.as_ref();
         let Some(quant) = &take.quant else {
             if let Some(until) = until {
-                self.until_without_loop(take, until, "this is no loop");
+                self.until_without_loop(take, until, "this is not a loop");
             }
             let quantifier = Quantifier::ONCE;
             return QuantPlan { quantifier, span: None, is_mode_written: false, until: None };
@@ -625,19 +627,19 @@ impl<'a> RuleLowerer<'_, 'a> {
         };
         let most = quant.max.unwrap_or(quant.min);
         if quant.max == Some(0) {
-            let help = "leave the step out, or write `not x` if it must not come";
-            refuse(Code::BadQuantifier, "this step would never occur".to_owned(), help);
+            let help = "remove the step, or write `not x` if it must not come";
+            refuse(Code::BadQuantifier, "this step can never occur".to_owned(), help);
         } else if most < quant.min {
             let message = format!("{} is more than {most}", quant.min);
-            let help = format!("the lesser number comes first: `{{{most}..{}}}`", quant.min);
+            let help = format!("write the smaller number first: `{{{most}..{}}}`", quant.min);
             refuse(Code::BadQuantifier, message, &help);
         }
         let inner = contiguity(quant.contiguity);
         let greedy = matches!(quant.mode, Some(ast::LoopMode::Greedy | ast::LoopMode::Longest));
         if inner == Contiguity::Any && greedy {
-            let help = "a greedy loop takes every event that fits: leave `any` away, or write \
-                        `each` instead of the other word";
-            let message = "`any` skips events that fit, a greedy loop does not";
+            let help = "a greedy loop takes every event that fits: remove `any`, or use `each` \
+                        instead of the other word";
+            let message = "`any` may skip events that fit, but a greedy loop never does";
             refuse(Code::BadContiguity, message.to_owned(), help);
         }
         let clamp = |n: u64| u32::try_from(n.min(MAX_REPETITIONS)).unwrap_or(u32::MAX);
@@ -653,7 +655,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         if let Some(until) = until
             && max.is_some()
         {
-            self.until_without_loop(take, until, "this loop ends by itself");
+            self.until_without_loop(take, until, "this loop has an upper bound");
         }
         let quantifier = Quantifier { min, max, optional, inner, mode, until: None };
         let until = until.filter(|_| max.is_none()).map(|until| match until {
@@ -680,10 +682,10 @@ impl<'a> RuleLowerer<'_, 'a> {
             Until::Condition(test) => (format!("[{}]", text(test.span, "...")), "x[...]"),
         };
         let least = take.quant.as_ref().map_or(1, |quant| quant.min);
-        let message = "`until` ends a loop without an upper bound";
+        let message = "`until` needs a loop without an upper bound";
         let help = format!(
-            "to forbid it from the first event of the match to the last, write `without {forbidden}` \
-             after the pattern; `{unit}{{{least}..}} until {end}` repeats the step until then"
+            "to forbid the event during the whole match, write `without {forbidden}` after the \
+             pattern; to repeat the step until then, write `{unit}{{{least}..}} until {end}`"
         );
         self.report(
             Diagnostic::error(Code::UntilWithoutLoop, span, message).label(label).help(help),

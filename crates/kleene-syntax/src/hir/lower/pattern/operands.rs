@@ -23,14 +23,14 @@ impl RuleLowerer<'_, '_> {
         let error = match longer.and_then(|branch| branch.items.first()) {
             Some(first) if count <= MAX_OPERANDS => error
                 .label(format!("at most {most}, unless each of them is one event"))
-                .context(first.span, "this one is not one event")
+                .context(first.span, "this operand is not one event")
                 .help(
-                    "let each operand be one step without `{..}`, `+`, `?` and `->`, or find the \
-                     longer ones with a rule that has `emit as`, and name its events here",
+                    "make each operand one step without `{..}`, `+`, `?` and `->`, or move the \
+                     longer ones to a rule with `emit as` and name its events here",
                 ),
             _ => error
-                .label(format!("at most {MAX_OPERANDS}"))
-                .help("ask for fewer, or count them with a loop: `x[kind in [..]]{3}`"),
+                .label(format!("at most {MAX_OPERANDS} are allowed"))
+                .help("use fewer, or count them with a loop: `x[kind in [..]]{3}`"),
         };
         self.report(error);
         false

@@ -33,17 +33,15 @@ impl<'a> RuleLowerer<'_, 'a> {
         if !is_complete_at_once(last) || rest.iter().any(is_longest) {
             return false;
         }
-        let message = "no match holds this: the match is reported without it";
+        let message = "no match contains this: the match is reported without it";
         let (label, help) = match self.traits.after_match {
             AfterMatch::Continues => return false,
             AfterMatch::Drops => (
                 "and `skip` drops the partial match that waits for it",
-                "leave it out, let it be required, or write `skip none` for a match without it and \
-                 one with it",
+                "remove it, make it required, or write `skip none` for a match without it and one \
+                 with it",
             ),
-            AfterMatch::Ends => {
-                ("and its key is over (`once`)", "leave it out, or let it be required")
-            }
+            AfterMatch::Ends => ("and its key is over (`once`)", "remove it, or make it required"),
         };
         let diagnostic = Diagnostic::warning(Code::NeverCaptured, optional.span, message);
         self.report(diagnostic.label(label).help(help));

@@ -27,8 +27,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         find(&body.sequences, &mut words);
         for word in words.into_iter().filter(|word| own != Some(*word)) {
             let message = "only the silence at the end of the whole pattern can repeat";
-            let help = "leave `repeat` out here; for steps behind each report, let this rule end here and \
-                 `emit as` an event, which another rule begins with";
+            let help = "remove `repeat`; for steps after each report, end this rule here with \
+                        `emit as`, and start another rule with that event";
             self.error(Code::BadRepeat, word, message, help);
         }
         self.traits.repeats = own.is_some();
@@ -41,8 +41,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             if let [.., before, _] = planned.plan.items.as_slice()
                 && matches!(before.kind, PlanKind::Not { .. })
             {
-                let message = "a silence that follows another `not` cannot be repeated";
-                let help = "put a step between them, or leave `repeat` out";
+                let message = "a silence that follows another `not` can't repeat";
+                let help = "put a step between them, or remove `repeat`";
                 self.error(Code::BadRepeat, word, message, help);
             }
             let within = planned.bound.and_then(|(_, within)| within.known());
@@ -54,7 +54,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn check_repeated(&mut self, word: Span, millis: i64, within: Option<i64>) {
         let twice = millis.saturating_mul(2);
         if millis == 0 {
-            let message = "a silence of no length cannot be repeated";
+            let message = "a silence of zero length can't repeat";
             let help = "give the silence a length: `for 5m repeat`";
             self.error(Code::BadRepeat, word, message, help);
         } else if let Some(within) = within
@@ -63,7 +63,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         {
             let message = "the silence is never reported a second time";
             let help = format!(
-                "the second report would come {} after the last event, and `within {}` is over by then",
+                "the second report would come {} after the last event, but `within {}` ends before \
+                 that",
                 format_millis(twice),
                 format_millis(within)
             );

@@ -50,14 +50,13 @@ impl RuleLowerer<'_, '_> {
     pub(super) fn absence_without_time(&mut self, step: usize, span: Span) {
         let name = self.written_not(span, None);
         let name = name.unwrap_or_else(|| self.steps[step].name.to_string());
-        let message = "an absence as an operand needs its time";
+        let message = "a `not` in `and`, `or` or `of` needs a time";
         self.report(
             Diagnostic::error(Code::MisplacedSilence, span, message)
-                .label("how long must it not come?")
+                .label("for how long must it not come?")
                 .help(format!(
-                    "write `not {name} for 5m`; before the next step it needs no time, \
-                     `x -> not {name} -> y`, and `(x -> y) without {name}` forbids it from the first \
-                     event of a group to its last"
+                    "write `not {name} for 5m`; without a time, put it between two steps, `x -> \
+                     not {name} -> y`, or forbid it during a group, `(x -> y) without {name}`"
                 )),
         );
     }
@@ -82,10 +81,10 @@ impl Operands<'_, '_> {
     /// Reports parentheses around the operands that hold more than the operands.
     fn not_alone(&self) -> Diagnostic {
         self.refuse(
-            "an absence is an operand only in the pattern's own sequence",
-            "in a group of its own it is not sure when its time begins",
+            "a `not` can't be an alternative in a nested group",
+            "in a nested group, its time could start at more than one event",
             format!(
-                "write `a -> (b or {}) -> c` without a quantifier, a name or other parentheses \
+                "write `a -> (b or {}) -> c` without a quantifier, a name or more parentheses \
                  around it, or write two rules",
                 self.not
             ),
@@ -101,37 +100,36 @@ impl Operands<'_, '_> {
             };
             let help = if branches.iter().any(|branch| branch.items.len() > 1) {
                 format!(
-                    "`and` and `or` join whole sequences: put what belongs together into \
-                     parentheses, `x -> (y and {not})`"
+                    "`and` and `or` join whole sequences: add parentheses, as in `x -> (y and \
+                     {not})`"
                 )
             } else if self.joins == 1 {
                 format!(
-                    "write two rules, one with each operand: the one begins with `{not} -> ...`"
+                    "write two rules, one for each operand: one of them begins with `{not} -> ...`"
                 )
             } else {
                 format!(
-                    "`{not} -> a` asks for the time before the event, `a -> {not}` for that \
-                     after it; both are said by two `not`"
+                    "`{not} -> a` covers the time before the event, `a -> {not}` the time after \
+                     it; write both for both"
                 )
             };
-            let message = "an absence as an operand needs an event before it";
-            return Some(self.refuse(message, "when does its time begin?", help));
+            let message = "a `not` in `and`, `or` or `of` needs an event before it";
+            return Some(self.refuse(message, "when does its time start?", help));
         };
         if matches!(before.kind, PlanKind::Not { .. }) {
             return Some(self.beside(before.span));
         }
         can_go_on(before).then(|| {
             self.refuse(
-                "the step before may go on while this time runs",
-                "it is not sure which event it begins with",
-                "let the step before it be required and have a fixed number of repetitions"
-                    .to_owned(),
+                "the step before may continue while this time runs",
+                "the `not` could start at more than one event",
+                "make the step before it required, with a fixed number of repetitions".to_owned(),
             )
         })
     }
 
     fn beside(&self, other: Span) -> Diagnostic {
-        let message = "a `not` with `for` does not go with another `not` beside it";
+        let message = "a `not` with `for` can't be next to another `not`";
         Diagnostic::error(Code::MisplacedNot, self.span, message)
             .context(other, "the other one")
             .help("put a step between them, or write two rules")
@@ -145,10 +143,10 @@ impl Operands<'_, '_> {
         if self.index > 0 && is_next(item) {
             return Some(
                 self.refuse(
-                    "`next` does not go with an absence beside other steps",
-                    "an absence has no event that could come next",
-                    "write `->` alone before the operands, or write two rules; \
-                 `(...) without any event` asks that nothing else comes"
+                    "`next` can't come before a group with a `not`",
+                    "a `not` has no event that could come next",
+                    "write `->` before the group, or write two rules; to allow no other event, \
+                     write `(...) without any event`"
                         .to_owned(),
                 ),
             );
@@ -156,10 +154,12 @@ impl Operands<'_, '_> {
         if self.index > 0
             && let Some(gap) = &item.arrow.gap
         {
-            let message = "a gap leads to an event, and here an absence can come instead";
+            let message =
+                "a gap must lead to an event, but this group can match with a `not` instead";
             let diagnostic = Diagnostic::error(Code::MisplacedSilence, gap.span, message);
             return Some(
-                diagnostic.help("bound the rule or what follows instead, or write two rules"),
+                diagnostic
+                    .help("put the bound on the rule or on the next step, or write two rules"),
             );
         }
         if let Some(next) = rest.first().filter(|next| is_absence(next)) {
@@ -167,9 +167,9 @@ impl Operands<'_, '_> {
         }
         (!rest.is_empty() && rest.iter().all(PlanItem::can_be_empty)).then(|| {
             self.refuse(
-                "what follows this absence can be left out",
-                "is the match complete when its time is over?",
-                "let a step behind it be required, or leave those out".to_owned(),
+                "everything after this `not` is optional",
+                "is the match complete when the time of the `not` is over?",
+                "make a step after it required, or remove the optional steps".to_owned(),
             )
         })
     }
@@ -177,17 +177,17 @@ impl Operands<'_, '_> {
 
 fn too_many(silences: &[Silence<'_, '_>], span: Span) -> Option<Diagnostic> {
     if silences.len() > MAX_SILENCES {
-        let message = format!("{} absences in one group", silences.len());
+        let message = format!("{} `not` operands in one group", silences.len());
         let diagnostic = Diagnostic::error(Code::LimitExceeded, span, message);
         return Some(
             diagnostic
-                .label(format!("at most {MAX_SILENCES}"))
-                .help("join silences of the same length: `not (b or c) for 5m`"),
+                .label(format!("at most {MAX_SILENCES} are allowed"))
+                .help("merge those with the same time: `not (b or c) for 5m`"),
         );
     }
     let read = silences.iter().find(|silence| matches!(silence.time, Written::Path(_)))?;
     (silences.len() > 1).then(|| {
-        let message = "of several absences, none can read its length from an event";
+        let message = "a group with several `not` needs fixed times";
         let diagnostic = Diagnostic::error(Code::MisplacedSilence, read.span, message);
         diagnostic.help("write the time as `10m` or as a parameter, `$name`")
     })

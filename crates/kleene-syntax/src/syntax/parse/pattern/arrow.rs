@@ -26,7 +26,7 @@ impl Parser<'_> {
             }
             LexemeKind::Minus if self.nth(1).kind == LexemeKind::Gt => {
                 let place = start.to(self.nth(1).span);
-                let message = "an arrow is written without a space in it";
+                let message = "an arrow has no space in it";
                 self.report_at(place, message, "write `->`");
                 self.bump();
             }
@@ -52,7 +52,7 @@ impl Parser<'_> {
                         .or_else(|| {
                             words::clause_elsewhere(if timer { "window" } else { self.word() })
                         })
-                        .unwrap_or("steps are joined with `->`; `a{3}` is three times `a`");
+                        .unwrap_or("join steps with `->`; to repeat a step, write `a{3}`");
                     return self.fail(diagnostic.help(help));
                 }
                 let place = self.last_end().end;
@@ -198,7 +198,8 @@ impl Parser<'_> {
                 let alone = this.is(LexemeKind::CloseBracket)
                     && matches!(this.nth(1).kind, LexemeKind::Arrow | LexemeKind::FatArrow);
                 let help = if alone {
-                    "one of several event types is `(a or b)`; a gap is `->[..5m] b`".to_owned()
+                    "for one of several event types, write `(a or b)`; for a gap, `->[..5m] b`"
+                        .to_owned()
                 } else {
                     format!("write `[..{shown}]` for at most, `[{shown}..]` for at least")
                 };

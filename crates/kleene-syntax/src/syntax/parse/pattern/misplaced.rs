@@ -77,14 +77,14 @@ impl<'s> Parser<'s> {
         let place = self.peek().span;
         let before = if take.alias.is_some() { "`as`" } else { "the quantifier" };
         let Unit::Step(Step { condition: own, .. }) = &take.unit else {
-            let help = "give the condition to a step of the group: `(a -> b[v > 3])`";
-            self.report_at(place, "a group has no condition", help);
+            let help = "put the condition on a step of the group: `(a -> b[v > 3])`";
+            self.report_at(place, "a group can't have a condition", help);
             self.condition()?;
             return Ok(());
         };
         if own.is_some() {
             let help = "join both with `and` in one pair of brackets: `pay[amount > 3 and ok]`";
-            self.report_at(place, "a step has one condition", help);
+            self.report_at(place, "a step can have only one condition", help);
             self.condition()?;
             return Ok(());
         }
@@ -137,13 +137,13 @@ impl<'s> Parser<'s> {
             take.until = until;
             ("put `until` before `as`", format!("write `{}`", self.rewritten(take, "", None)))
         } else if is_loop {
-            let help = "name both in one: `a+ until (b or c)`".to_owned();
-            ("a loop has one `until`", help)
+            let help = "write both in one: `a+ until (b or c)`".to_owned();
+            ("a loop can have only one `until`", help)
         } else {
             let forbidden = if end.starts_with('[') { "x[...]" } else { end };
             let help = format!(
-                "to forbid it from the first event of the match to the last, write \
-                 `without {forbidden}` after the pattern"
+                "to forbid the event during the whole match, write `without {forbidden}` after the \
+                 pattern"
             );
             ("`until` ends a loop, and this step does not repeat", help)
         };
@@ -187,7 +187,7 @@ impl<'s> Parser<'s> {
         let start = self.bump().span;
         let is_condition = self.is(LexemeKind::OpenBracket);
         let condition = if is_condition { self.shown_brackets().unwrap_or("[...]") } else { "" };
-        let message = "an event of any type is `any event`";
+        let message = "an event of any type is called `any event`";
         self.report_at(start, message, format!("write `any event{condition}`"));
         let name = Spanned { node: ANY_EVENT.to_owned(), span: start };
         let condition = if is_condition { self.condition()? } else { None };
@@ -222,7 +222,7 @@ impl<'s> Parser<'s> {
             return None;
         }
         let help = format!("write `{not} repeat`");
-        self.report_at(word, "`repeat` is the word that reports a silence again", help);
+        self.report_at(word, "the word for a silence that is reported again is `repeat`", help);
         self.bump();
         self.skip_interval();
         Some(word)
@@ -238,8 +238,8 @@ impl<'s> Parser<'s> {
         if next.kind == LexemeKind::Int && lex::unit_elsewhere(self.word_at(1)).is_none() {
             let number = self.text_of(next);
             let help = format!(
-                "`{not} repeat` reports until the event comes; to report the first {number} only, \
-                 add `having match.repetition <= {number}`"
+                "write `{not} repeat`; to report only the first {number}, add `having \
+                 match.repetition <= {number}`"
             );
             self.report_at(place, "`repeat` takes no number", help);
             self.bump();

@@ -25,10 +25,10 @@ impl Parser<'_> {
             match first {
                 Some((first, place)) if first != junction => {
                     let message = "`and` and `or` are mixed without parentheses";
-                    let help = "say what belongs together: `(a and b) or c`, or `a and (b or c)`";
+                    let help = "add parentheses: `(a and b) or c`, or `a and (b or c)`";
                     self.report(
                         Diagnostic::error(Code::MixedAndOr, token.span, message)
-                            .context(place, "the other one is here")
+                            .context(place, "the other operator is here")
                             .help(help),
                     );
                 }
@@ -81,7 +81,7 @@ impl Parser<'_> {
     pub(super) fn spelled(&mut self, shown: &str) {
         let found = self.found();
         let message = if self.word().eq_ignore_ascii_case(shown) {
-            format!("{found} is written in lower case")
+            format!("{found} must be in lower case")
         } else {
             format!("{found} is not part of the language")
         };

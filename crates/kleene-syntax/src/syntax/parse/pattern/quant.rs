@@ -66,7 +66,8 @@ impl Parser<'_> {
                     _ => break,
                 };
                 if repeated {
-                    let help = "a loop has one of `next` and `any`, then one of `greedy`, `each` and `longest`";
+                    let help = "a loop can have `next` or `any`, then one of `greedy`, `each` and \
+                                `longest`";
                     return this.fail_unexpected("`}`", help);
                 }
                 this.bump();
@@ -76,7 +77,8 @@ impl Parser<'_> {
                 return this.fail_unexpected("`..` or `}`", help);
             }
             if let Some(meant) = this.misspelled(&LOOP_WORDS) {
-                let diagnostic = this.not_expected("`next`, `any`, `greedy`, `each`, `longest` or `}`");
+                let diagnostic =
+                    this.not_expected("`next`, `any`, `greedy`, `each`, `longest` or `}`");
                 return this.fail(diagnostic.help(format!("did you mean `{meant}`?")));
             }
             let expected = if contiguity.is_none() && mode.is_none() {
@@ -158,7 +160,7 @@ impl Parser<'_> {
                 self.diagnostics.push(Diagnostic::error(
                     Code::LimitExceeded,
                     token.span,
-                    format!("`{text}` is beyond the limit of {MAX_REPETITIONS}"),
+                    format!("`{text}` exceeds the limit of {MAX_REPETITIONS}"),
                 ));
                 MAX_REPETITIONS
             }

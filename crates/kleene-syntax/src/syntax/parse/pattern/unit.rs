@@ -7,7 +7,7 @@ use crate::syntax::lex::LexemeKind;
 use crate::syntax::parse::{AlreadyReported, Parsed, Parser};
 use crate::syntax::{ast, words};
 
-const NO_GROUP: &str = "here stand single steps, joined by `or`: `not (a or b[v > 3])`";
+const NO_GROUP: &str = "`not` takes single steps joined with `or`: `not (a or b[v > 3])`";
 
 impl Parser<'_> {
     pub(super) fn part(&mut self) -> Parsed<Part> {
@@ -40,7 +40,7 @@ impl Parser<'_> {
             None
         };
         if self.at_quantifier() {
-            let help = "what must not come has no number";
+            let help = "a `not` step can't have a quantifier";
             return self.fail_unexpected("the end of the `not` step", help);
         }
         let repeat = match &duration {
@@ -79,7 +79,8 @@ impl Parser<'_> {
         let mut take = Take { unit, quant, until, alias, span: start };
         self.misplaced_parts(&mut take)?;
         if self.is_word("for") {
-            let help = "only `not` steps have `for`; for a bound write `(a -> b within 10m)` or `a ->[..10m] b`";
+            let help = "only `not` steps have `for`; to set a bound, write `(a -> b within 10m)` \
+                        or `a ->[..10m] b`";
             return self.fail_unexpected("`->` or the end of the step", help);
         }
         Ok(Take { span: self.since(start), ..take })
@@ -95,7 +96,8 @@ impl Parser<'_> {
                 let step = if self.word_at(1).is_empty() { "a" } else { self.word_at(1) };
                 let number = self.text_of(self.peek());
                 let help = format!(
-                    "`{step}{{{number}}}` is {number} times `{step}`; `2 of (a, b, c)` is any two of three"
+                    "to repeat a step, write `{step}{{{number}}}`; to choose two of three, write \
+                     `2 of (a, b, c)`"
                 );
                 return self.fail(diagnostic.help(help));
             }
@@ -140,7 +142,7 @@ impl Parser<'_> {
                 sequences.push(this.sequence()?);
             }
             if sequences.len() < 2 {
-                let help = "`of` chooses from two steps or more: `2 of (a, b, c)`";
+                let help = "`of` needs two or more steps to choose from: `2 of (a, b, c)`";
                 return this.fail_unexpected("`,` and another step", help);
             }
             let within = this.group_within()?;
@@ -193,7 +195,7 @@ impl Parser<'_> {
         }
         if matches!(self.word(), "next" | "any") {
             let word = self.word();
-            let help = format!("`{word}` stands after an arrow: `a -> {word} b`");
+            let help = format!("put `{word}` after an arrow: `a -> {word} b`");
             return self.fail_unexpected(expected, help);
         }
         if self.at_bracketed_event() {
@@ -207,7 +209,7 @@ impl Parser<'_> {
         if self.is(LexemeKind::Dot) && self.peek().span.start == self.last_end().end {
             let rest = self.word_at(1);
             let help =
-                format!("a name with a dot stands in back-quotes: `` `{}.{rest}` ``", name.node);
+                format!("put a name with a dot in back-quotes: `` `{}.{rest}` ``", name.node);
             return self.fail_unexpected("the end of the event type's name", help);
         }
         let condition = if self.is(LexemeKind::OpenBracket) {
@@ -229,9 +231,9 @@ impl Parser<'_> {
                     LexemeKind::Int | LexemeKind::Float | LexemeKind::Str | LexemeKind::Duration
                 );
                 let help = if listed {
-                    "a list stands in square brackets: `x in [1, 2]`"
+                    "put a list in square brackets: `x in [1, 2]`"
                 } else {
-                    "several conditions are joined with `and`"
+                    "join several conditions with `and`"
                 };
                 return this.fail_unexpected("`]` or an operator", help);
             }
