@@ -407,7 +407,7 @@ pub(crate) struct TestArgs {
     #[arg(long = "rule", value_name = "NAME")]
     pub(crate) only: Vec<String>,
 
-    /// Write a JUnit XML report for continuous integration to this file
+    /// Write a report for continuous integration to this file, as `JUnit` XML
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 

@@ -116,6 +116,9 @@ impl Expr {
     }
 
     /// Returns this expression with each of its [parts](Expr::parts) as `part` gives it, in order.
+    ///
+    /// # Errors
+    /// The first error that `part` returns.
     pub fn map_parts<E>(&self, mut part: impl FnMut(&Expr) -> Result<Expr, E>) -> Result<Expr, E> {
         let mut boxed = |inner: &Expr| part(inner).map(Box::new);
         Ok(match self {
