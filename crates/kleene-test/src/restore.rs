@@ -250,10 +250,10 @@ impl Subject {
         subject
     }
 
-    /// The first rule doubles what it holds with each event.
+    /// The first rule doubles what it holds with each event, and lists it when its time is over.
     fn builder(&self) -> EngineBuilder<Record> {
         let builder = Engine::builder().rules(&self.rules).limit_partials_per_key(100);
-        builder.out_of_order(Duration::from_millis(3))
+        builder.limit_matches_per_set(100).out_of_order(Duration::from_millis(3))
     }
 
     /// Returns the step that two bytes stand for; `time` is the time of the step before.
