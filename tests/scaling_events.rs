@@ -247,6 +247,13 @@ fn what_waits_for_a_value_is_found_by_it() {
             steps
         });
     }
+    // Groups have no index: each event asks each group, and no more.
+    let rule = "match a as x -> any b[v <= x.v] -> b[v < x.v]  within 1h  on timeout emit { k }";
+    for n in [1000, 2000] {
+        let (matches, steps) = joined(rule, n, |at| 1_000_000 + at);
+        assert_eq!(matches, 0, "{rule}");
+        assert!(steps < 2 * n.unsigned_abs().pow(2), "{steps} steps of {n} groups");
+    }
     // What is worked out from a captured value is asked for each.
     let (matches, steps) = joined("match a as x -> b[v < x.v * 2]  within 1h", 1000, |_| 1_000_000);
     assert!((matches, steps > 1_000_000) == (0, true), "{steps}");
