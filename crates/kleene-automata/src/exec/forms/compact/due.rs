@@ -102,7 +102,7 @@ impl<E: Event> Matcher<E> {
             let done = if are_whole {
                 roots.clone()
             } else {
-                store.counts.steps += groups.dag.len() as u64 / 8;
+                groups.count_pass(store);
                 groups.dag.restrict(&roots, is_complete)
             };
             completed = done.iter().fold(completed, |all, one| groups.dag.union(*one, all));

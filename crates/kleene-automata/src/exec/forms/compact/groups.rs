@@ -152,6 +152,11 @@ impl MatchGroups {
         if self.waiting == NONE { 0 } else { self.dag.count(self.waiting).0 }
     }
 
+    /// Counts a pass over the graph: eight nodes are a step.
+    pub(super) fn count_pass<E>(&self, store: &mut Store<E>) {
+        store.counts.steps += self.dag.len() as u64 / 8;
+    }
+
     /// Returns the size of the graph in bytes.
     pub(super) fn bytes(&self) -> u64 {
         let footprints = self.all.iter().map(|group| group.heap_size() + size_of::<RunGroup>());
@@ -280,13 +285,13 @@ impl MatchGroups {
         completed: &mut u32,
         keeps: impl Fn(&DagEvent) -> bool,
     ) {
+        self.count_pass(store);
         let open = self.count();
         let roots = self.all.iter_mut().map(|group| &mut group.root);
         let divided = self.divided.iter_mut();
         let divided = divided.flat_map(|group| group.parts.iter_mut().chain([&mut group.whole]));
         let roots = roots.chain(divided).chain([completed, &mut self.waiting]);
         let arena = &mut store.arena;
-        store.counts.steps += self.dag.len() as u64 / 8;
         self.dag.collect(roots, keeps, |event| arena.release_event(event));
         self.drop_empty(&mut store.file);
         self.forget_divided();

@@ -48,7 +48,7 @@ impl<E: Event> Matcher<E> {
             }
             return;
         }
-        store.counts.steps += groups.dag.len() as u64 / 8;
+        groups.count_pass(store);
         let open = groups.dag.starts(groups.all.iter().map(|group| group.root));
         let open: Vec<u64> = open
             .iter()

@@ -269,7 +269,7 @@ impl<E: Event> Walk<'_, E> {
                 continue;
             }
             if groups.all[at].sums.is_none() {
-                self.store.counts.steps += groups.dag.len() as u64 / 8;
+                groups.count_pass(self.store);
                 groups.find_sums(&self.store.arena, sum);
             }
             let Some(mut sums) = groups.all[at].sums.take() else { continue };

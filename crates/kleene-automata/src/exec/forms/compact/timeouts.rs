@@ -85,7 +85,7 @@ impl<E: Event> Matcher<E> {
             let nodes = if roots.iter().all(is_whole) {
                 roots
             } else {
-                store.counts.steps += groups.dag.len() as u64 / 8;
+                groups.count_pass(store);
                 groups.dag.restrict(&roots, |start| {
                     let end = self.end(start);
                     ends.contains(&end) && !completed.iter().any(|range| range.contains(&end))
@@ -113,7 +113,7 @@ impl<E: Event> Matcher<E> {
             let completed = group.configurations.iter();
             let completed: SmallVec<[Ends; 1]> =
                 completed.filter_map(|one| self.completed_ends(one, at)).collect();
-            // The greatest deadline is none, so there is a time after this one.
+            // Time ends before the greatest timestamp, so there is a time after this one.
             for ends in [i64::MIN..=at, at + 1..=i64::MAX] {
                 let (first, last) = (oldest.max(*ends.start()), newest.min(*ends.end()));
                 let are_complete =
