@@ -90,12 +90,13 @@ impl JoinedRuns {
 
     /// Returns the heap size in bytes, approximately.
     pub(in crate::exec::forms) fn memory_usage(&self) -> usize {
-        // The nodes of a B-tree are two thirds full on average.
+        // The nodes of a B-tree are two thirds full on average, and so are tables of hashes.
         let of_each = |size: usize, count: usize| size * count * 3 / 2;
         let waiting = self.waiting.iter().map(|waiting| {
-            let indexed: usize = waiting.indexes.iter().map(ValueIndex::len).sum();
-            of_each(size_of::<RunId>(), waiting.runs.len())
-                + of_each(size_of::<(Coarse, RunId)>(), indexed)
+            // Almost every run has a place in each index.
+            let runs = waiting.runs.len();
+            of_each(size_of::<RunId>(), runs)
+                + of_each(size_of::<(Coarse, RunId)>(), runs * waiting.indexes.len())
         });
         let deadlines = self.deadlines.as_ref().map_or(0, BTreeSet::len);
         of_each(size_of::<(RunId, Run)>(), self.runs.len())

@@ -60,7 +60,6 @@ pub(super) enum By {
 pub(super) struct ValueIndex {
     pub(super) by: By,
     entries: PlacedRuns,
-    len: usize,
 }
 
 /// The entries of an index. No order comes from the hashes: what is found is sorted.
@@ -191,12 +190,7 @@ impl ValueIndex {
             By::Equal(_) => PlacedRuns::Equal(HashMap::new()),
             By::Sorted(_) => PlacedRuns::Sorted(BTreeSet::new()),
         };
-        ValueIndex { by, entries, len: 0 }
-    }
-
-    /// Returns the number of runs in the index.
-    pub(super) fn len(&self) -> usize {
-        self.len
+        ValueIndex { by, entries }
     }
 
     /// Returns the place of a run; `None` where its value compares with nothing.
@@ -212,7 +206,6 @@ impl ValueIndex {
 
     pub(super) fn add(&mut self, place: Option<Coarse>, id: RunId) {
         let Some(place) = place else { return };
-        self.len += 1;
         match &mut self.entries {
             PlacedRuns::Sorted(entries) => {
                 entries.insert((place, id));
@@ -228,7 +221,6 @@ impl ValueIndex {
 
     pub(super) fn remove(&mut self, place: Option<Coarse>, id: RunId) {
         let Some(place) = place else { return };
-        self.len -= 1;
         match &mut self.entries {
             PlacedRuns::Sorted(entries) => {
                 entries.remove(&(place, id));
