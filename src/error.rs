@@ -17,7 +17,8 @@ use kleene_syntax::diagnostic::UnknownCode;
 macro_rules! superset {
     ($($(#[doc = $doc:literal])+ $(#[cfg($cfg:meta)])? $variant:ident($error:ty),)*) => {
         /// Any error of the library, for functions that use several of its parts. `?` converts each
-        /// error, also those of `kleene-runner` and `kleene-explain`. `Display` and `source` are those of the error itself.
+        /// error, also those of `kleene-runner` and `kleene-explain`. `Display` and `source` are
+        /// those of the error itself.
         ///
         /// ```
         /// use kleene::stream::Ignore;

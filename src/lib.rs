@@ -138,7 +138,8 @@
 //!   smaller.
 //! * `serde`: [`Value`] and [`Timestamp`] serialise and deserialise, events serialise by the names
 //!   of a schema.
-//! * `reference`: `exec::reference`, the naive matcher that tests hold the matcher against.
+//! * `reference`: `kleene_automata::exec::reference`, the naive matcher that tests hold the matcher
+//!   against.
 
 // So that code that the derives write finds the crate from within, too.
 extern crate self as kleene;

@@ -136,8 +136,7 @@ impl RuleSet {
         self.0.by_name.get(name).map(|index| &self.0.rules[*index])
     }
 
-    /// Returns the `test` blocks in the order of the text. The module `testing` runs them, with the
-    /// feature `explain`.
+    /// Returns the `test` blocks in the order of the text. The crate `kleene-explain` runs them.
     pub fn tests(&self) -> &[TestBlock] {
         &self.0.tests
     }

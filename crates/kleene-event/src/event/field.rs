@@ -392,7 +392,7 @@ pub mod derived {
     pub trait TimeField {
         /// True if there may be none.
         const OPTIONAL: bool;
-        /// Returns the time; `None` if there is none.
+        /// Returns the time; `None` if the field is empty.
         fn time_value(&self, unit: TimeUnit) -> Option<Timestamp>;
     }
 
@@ -416,7 +416,7 @@ pub mod derived {
     pub trait Saturate {
         /// True if there may be none.
         const OPTIONAL: bool;
-        /// Returns the number, at most the largest `int`; `None` if there is none.
+        /// Returns the number, at most the largest `int`; `None` if the field is empty.
         fn saturated(&self) -> Option<i64>;
     }
 

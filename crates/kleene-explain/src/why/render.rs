@@ -605,7 +605,7 @@ fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{plural}", grouped(count))
 }
 
-/// Returns a count with separators: `1,234,567`. For the crates of this repository only.
+/// Returns a count with separators: `1,234,567`.
 pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();

@@ -10,7 +10,7 @@ use kleene_event::value::Value;
 /// When a test starts, 2000-01-01T00:00:00Z: the durations in a test count from here.
 pub const TEST_START: Timestamp = Timestamp::from_millis(946_684_800_000);
 
-/// A test of one rule. The module `testing` runs it (feature `explain`).
+/// A test of one rule. The crate `kleene-explain` runs it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TestBlock {

@@ -14,7 +14,7 @@ pub(super) const INT: Function = Function {
     required: 1,
     result: Kind::INT,
     about: "The integer in a text; for a float, the part before the point; 1 for true and 0 for \
-            false. Null if there is none.",
+            false. Null if the text is not an integer.",
     examples: &[
         ("int(\"12\")", "12"),
         ("int(\"-3\") + 1", "-2"),
@@ -52,7 +52,7 @@ pub(super) const FLOAT: Function = Function {
     params: &[("x", Kind::NUMBER.or(Kind::STRING))],
     required: 1,
     result: Kind::FLOAT,
-    about: "The number in a text, or an integer as a float. Null if there is none.",
+    about: "The number in a text, or an integer as a float. Null if the text is not a number.",
     examples: &[
         ("float(\"12.5\")", "12.5"),
         ("float(\"1e3\")", "1000.0"),
