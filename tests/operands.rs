@@ -117,7 +117,7 @@ proptest! {
 fn many_random_patterns_have_a_set_of_operands() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut sets, mut matches, mut timeouts) = (0, 0, 0);
-    for _ in 0..300 {
+    for _ in 0..800 {
         let pattern = random::with_operands().new_tree(&mut runner).expect("nothing is filtered");
         let pattern = pattern.current().build();
         let events = random::stream().new_tree(&mut runner).expect("nothing is filtered");

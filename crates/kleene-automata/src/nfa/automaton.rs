@@ -192,15 +192,15 @@ impl Automaton {
     }
 
     /// The steps that would move a partial match on from `state`, in the order of the pattern.
-    /// `clocks` are those of the partial match; operands of `and` and `of` that have come are not
-    /// waited for.
+    /// `clocks` are those of the partial match; events of operands of `and` and `of` that have come,
+    /// or come after others, are not waited for.
     pub(crate) fn awaits<'a>(
         &'a self,
         state: StateId,
         clocks: &'a [i64],
     ) -> impl Iterator<Item = StepId> + 'a {
         self.edges(state).iter().filter_map(move |edge| match edge.action {
-            Action::Take { step, .. } if !self.has_come(edge.guard, clocks) => Some(step),
+            Action::Take { step, .. } if !self.is_ruled_out(edge.guard, clocks) => Some(step),
             _ => None,
         })
     }
@@ -210,17 +210,24 @@ impl Automaton {
         self.has_operand_sets
     }
 
-    /// True if the guard asks for an operand of `and` or `of` that has come.
-    pub(crate) fn has_come(&self, guard: GuardId, clocks: &[i64]) -> bool {
+    /// True if the events of operands of `and` or `of` that have come close the guard, whatever
+    /// event comes next.
+    pub(crate) fn is_ruled_out(&self, guard: GuardId, clocks: &[i64]) -> bool {
         match &self.guards[guard.index()] {
-            Guard::And(parts) => parts.iter().any(|part| self.has_come(*part, clocks)),
-            Guard::Not(inner) => match self.guards[inner.index()] {
-                Guard::HasCome { set, operand } => clocks
-                    .get(set as usize)
-                    .is_some_and(|clock| OperandSet::of_clock(*clock).has(operand)),
-                _ => false,
-            },
-            _ => false,
+            Guard::And(parts) => parts.iter().any(|part| self.is_ruled_out(*part, clocks)),
+            Guard::Or(parts) => parts.iter().all(|part| self.is_ruled_out(*part, clocks)),
+            Guard::Not(inner) => self.of_operands(*inner, clocks) == Some(true),
+            _ => self.of_operands(guard, clocks) == Some(false),
+        }
+    }
+
+    /// Returns what a guard about events of operands says; `None` for another guard.
+    fn of_operands(&self, guard: GuardId, clocks: &[i64]) -> Option<bool> {
+        let come = |set: u32| clocks.get(set as usize).map(|clock| OperandSet::of_clock(*clock));
+        match self.guards[guard.index()] {
+            Guard::HasCome { set, event } => come(set).map(|come| come.has(event)),
+            Guard::HaveCome { set, of, count } => come(set).map(|come| come.has_of(of, count)),
+            _ => None,
         }
     }
 

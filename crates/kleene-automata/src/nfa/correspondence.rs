@@ -415,11 +415,11 @@ fn guards(side: Described<'_>, words: &mut WordTable) -> Vec<i64> {
                 word.extend(length(*within, content, words));
             }
             Guard::IsSet(clock) => word.extend([8, name(program, *clock)]),
-            Guard::HasCome { set, operand } => {
-                word.extend([10, name(program, *set), i64::from(*operand)]);
+            Guard::HasCome { set, event } => {
+                word.extend([10, name(program, *set), i64::from(*event)]);
             }
-            Guard::HaveCome { set, count } => {
-                word.extend([11, name(program, *set), i64::from(*count)]);
+            Guard::HaveCome { set, of, count } => {
+                word.extend([11, name(program, *set), of.to_clock(), i64::from(*count)]);
             }
             Guard::Not(inner) => word.extend([5, part(inner)]),
             Guard::And(parts) | Guard::Or(parts) => {
@@ -446,7 +446,7 @@ fn length(length: Length, content: &Content, words: &mut WordTable) -> [i64; 2] 
 fn clock_op(program: &Program, op: ClockOp) -> [i64; 4] {
     // The repetitions of a group with an alias are counted.
     let counts = program.named.iter().any(|(_, clock)| *clock == op.clock());
-    [op.kind().into(), name(program, op.clock()), i64::from(counts), op.operand().into()]
+    [op.kind().into(), name(program, op.clock()), i64::from(counts), op.operand_event().into()]
 }
 
 /// A clock by its place from the start of the pattern. Patterns are laid out from their end, so

@@ -2,6 +2,7 @@
 
 use hashbrown::HashMap;
 
+use crate::nfa::operands::OperandSet;
 use kleene_event::define_id;
 use kleene_event::schema::TypeId;
 use kleene_syntax::hir::{Condition, ConditionId, Length, Test};
@@ -48,18 +49,20 @@ pub enum Guard {
     },
     /// The clock is set.
     IsSet(u32),
-    /// The operand has come: it is in the set that the clock holds.
+    /// The event of an operand has come: it is in the set that the clock holds.
     HasCome {
         /// The clock.
         set: u32,
-        /// The number of the operand.
-        operand: u8,
+        /// The number of the event.
+        event: u8,
     },
-    /// The set that the clock holds has at least `count` operands.
+    /// At least `count` events of `of` are in the set that the clock holds.
     HaveCome {
         /// The clock.
         set: u32,
-        /// The number of operands.
+        /// The events that are counted.
+        of: OperandSet,
+        /// The number of events.
         count: u8,
     },
     /// The other is closed.

@@ -37,8 +37,8 @@ impl Program {
         for op in &self.clock_ops {
             number(op.kind().into());
             number(op.clock() as usize);
-            if op.operand() != 0 {
-                number(op.operand().into());
+            if op.operand_event() != 0 {
+                number(op.operand_event().into());
             }
         }
         number(self.clocks);

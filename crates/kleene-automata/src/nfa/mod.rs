@@ -76,7 +76,7 @@ pub use error::Refusal;
 pub use guard::{Guard, GuardId};
 pub(crate) use join::{Join, Shift};
 pub use liveness::Live;
-pub(crate) use operands::OperandSet;
+pub use operands::OperandSet;
 pub(crate) use plan::Window;
 pub use prefilter::Prefilter;
 pub use reach::{Reach, reach};

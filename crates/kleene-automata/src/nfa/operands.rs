@@ -1,7 +1,7 @@
-//! The operands of `and` and `of` that have come, where the group waits in one state.
+//! The events of operands of `and` and `of` that have come, where the group waits in one state.
 //!
 //! When it applies: groups with more operands than the layout has a state for each set of. Twenty
-//! operands have a million sets.
+//! operands of one event have a million sets.
 //!
 //! Why it is right: the state knows from the set what its states would know otherwise. The property
 //! in `tests/operands.rs` compares the two layouts.
@@ -9,9 +9,9 @@
 //! What it saves: the set is the value of one clock, so that a partial match is copied, compared,
 //! saved and migrated like any other.
 
-/// A set of operands, as a clock holds it. A clock that is not set holds the empty set.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct OperandSet(u64);
+/// A set of events of operands, as a clock holds it. A clock that is not set holds the empty set.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct OperandSet(u64);
 
 impl OperandSet {
     /// Returns the set that is the value of a clock. One that is not set has the least value.
@@ -27,18 +27,24 @@ impl OperandSet {
     }
 
     #[inline]
-    pub(crate) fn has(self, operand: u8) -> bool {
-        self.0 >> operand & 1 == 1
+    pub(crate) fn has(self, event: u8) -> bool {
+        self.0 >> event & 1 == 1
+    }
+
+    /// True if it has at least `count` events of the other.
+    #[inline]
+    pub(crate) fn has_of(self, other: OperandSet, count: u8) -> bool {
+        (self.0 & other.0).count_ones() >= u32::from(count)
     }
 
     #[inline]
-    pub(crate) fn with(self, operand: u8) -> OperandSet {
-        OperandSet(self.0 | 1 << operand)
+    pub(crate) fn with(self, event: u8) -> OperandSet {
+        OperandSet(self.0 | 1 << event)
     }
 
-    #[inline]
-    pub(crate) fn len(self) -> usize {
-        self.0.count_ones() as usize
+    /// Returns the numbers of the events.
+    pub fn events(self) -> impl Iterator<Item = u8> {
+        (0..64).filter(move |event| self.has(*event))
     }
 }
 
@@ -49,13 +55,16 @@ mod tests {
     #[test]
     fn sets_are_values_of_clocks() {
         let mut set = OperandSet::of_clock(i64::MIN);
-        assert_eq!((set, set.len()), (OperandSet::default(), 0));
-        for operand in [0, 63, 1, 62, 31] {
-            assert!(!set.has(operand));
-            set = OperandSet::of_clock(set.with(operand).to_clock());
-            assert!(set.has(operand));
+        assert_eq!((set, set.events().count()), (OperandSet::default(), 0));
+        for event in [0, 63, 1, 62, 31] {
+            assert!(!set.has(event));
+            set = OperandSet::of_clock(set.with(event).to_clock());
+            assert!(set.has(event));
             assert_ne!(set.to_clock(), i64::MIN);
         }
-        assert_eq!((set.len(), set.with(63)), (5, set));
+        assert!(set.events().eq([0, 1, 31, 62, 63]));
+        assert_eq!(set.with(63), set);
+        let some = OperandSet::default().with(1).with(2).with(63);
+        assert!(set.has_of(some, 2) && !set.has_of(some, 3));
     }
 }

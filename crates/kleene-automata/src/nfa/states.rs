@@ -84,12 +84,12 @@ pub enum ClockOp {
     Pass(u32),
     /// To nothing: the repetition has ended before this event.
     Clear(u32),
-    /// Adds an operand to the set that the clock holds.
+    /// Adds an event of an operand to the set that the clock holds.
     Add {
         /// The clock.
         set: u32,
-        /// The number of the operand.
-        operand: u8,
+        /// The number of the event.
+        event: u8,
     },
 }
 
@@ -106,11 +106,11 @@ impl ClockOp {
         }
     }
 
-    /// Returns the number of the operand that it adds, from 1; 0 for other operations. Hashes of
+    /// Returns the number of the event that it adds, from 1; 0 for other operations. Hashes of
     /// automata hold it.
-    pub(crate) fn operand(self) -> u8 {
+    pub(crate) fn operand_event(self) -> u8 {
         match self {
-            ClockOp::Add { operand, .. } => operand + 1,
+            ClockOp::Add { event, .. } => event + 1,
             _ => 0,
         }
     }

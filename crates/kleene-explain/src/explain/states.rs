@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 use super::Explanation;
 use super::picture::{Node, Picture, PictureEdge, Shape};
 use super::text::span;
-use kleene_automata::nfa::{Action, ClockOp, Edge, Guard, GuardId, Program, Since, StateId};
-use kleene_syntax::hir::{Gap, ItemKind};
+use kleene_automata::nfa::{
+    Action, ClockOp, Edge, Guard, GuardId, OperandSet, Program, Since, StateId,
+};
+use kleene_syntax::hir::{Gap, ItemKind, StepId};
 
 /// The largest number of states in a listing or a picture.
 const SHOWN: usize = 500;
@@ -178,16 +180,20 @@ fn guard(of: &Explanation<'_>, id: GuardId, depth: usize) -> String {
         Guard::Sooner { than, .. } => format!("less than {} later", words.length(*than)),
         Guard::Within { within, .. } => format!("within {}", words.length(*within)),
         Guard::IsSet(_) => String::from("once its group has begun"),
-        Guard::HasCome { set, operand } => {
-            format!("once {} has come", operand_of(of, *set, *operand))
+        Guard::HasCome { set, event } => {
+            format!("once {} has come", operand_event(of, *set, *event))
         }
-        Guard::HaveCome { count, .. } => format!("once {count} of its group have come"),
+        Guard::HaveCome { set, of: some, count } => {
+            format!("once {count} of {} have come", operand_events(of, *set, *some))
+        }
         Guard::Not(inner) => match of.program.guards[inner.index()] {
             Guard::IsSet(_) => String::from("before its group has begun"),
-            Guard::HasCome { set, operand } => {
-                format!("before {} has come", operand_of(of, set, operand))
+            Guard::HasCome { set, event } => {
+                format!("before {} has come", operand_event(of, set, event))
             }
-            Guard::HaveCome { count, .. } => format!("before {count} of its group have come"),
+            Guard::HaveCome { set, of: some, count } => {
+                format!("before {count} of {} have come", operand_events(of, set, some))
+            }
             Guard::Sooner { than, .. } => format!("{} later or more", words.length(than)),
             _ => format!("not {}", guard(of, *inner, depth + 1)),
         },
@@ -196,15 +202,35 @@ fn guard(of: &Explanation<'_>, id: GuardId, depth: usize) -> String {
     }
 }
 
-/// Returns the step of an operand of `and` or `of`.
-fn operand_of(of: &Explanation<'_>, set: u32, operand: u8) -> String {
-    let wanted = ClockOp::Add { set, operand };
+/// Returns the step of an event of an operand of `and` or `of`.
+fn step_of(of: &Explanation<'_>, set: u32, event: u8) -> Option<StepId> {
+    let wanted = ClockOp::Add { set, event };
     let adds = |edge: &&Edge| of.program.clock_ops(edge).contains(&wanted);
-    let step = of.program.edges.iter().find(adds).and_then(|edge| match edge.action {
+    of.program.edges.iter().find(adds).and_then(|edge| match edge.action {
         Action::Take { step, .. } => Some(step),
         _ => None,
-    });
-    step.map_or_else(String::new, |step| format!("`{}`", of.words().step(step)))
+    })
+}
+
+/// Returns the name of an event of an operand of `and` or `of`. A step with several events has them
+/// one after the other: `a` (2) is its second.
+fn operand_event(of: &Explanation<'_>, set: u32, event: u8) -> String {
+    let Some(step) = step_of(of, set, event) else { return String::new() };
+    let earlier = (0..event).filter(|earlier| step_of(of, set, *earlier) == Some(step)).count();
+    let name = of.words().step(step);
+    if earlier == 0 { format!("`{name}`") } else { format!("`{name}` ({})", earlier + 1) }
+}
+
+/// Returns the names of events of operands: at most three of them.
+fn operand_events(of: &Explanation<'_>, set: u32, events: OperandSet) -> String {
+    const MOST: usize = 3;
+    let mut names: Vec<String> =
+        events.events().take(MOST).map(|event| operand_event(of, set, event)).collect();
+    let others = events.events().skip(MOST).count();
+    if others > 0 {
+        names.push(format!("{others} others"));
+    }
+    names.join(", ")
 }
 
 fn joined(of: &Explanation<'_>, parts: &[GuardId], word: &str, depth: usize) -> String {

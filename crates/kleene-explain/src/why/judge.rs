@@ -140,7 +140,7 @@ impl<E: Event> Judge<'_, E> {
             let scope = self.matcher.scope(self.store, run, event);
             for edge in &run.edges {
                 let Action::Take { step, .. } = edge.action else { continue };
-                if self.matcher.has_come(self.store, run, edge) {
+                if self.matcher.is_ruled_out(self.store, run, edge) {
                     continue;
                 }
                 let mut reasons = Vec::new();

@@ -261,7 +261,8 @@ impl Quantifier {
     }
 }
 
-/// The most operands of one `and` or `of`, if each is one event: a set of them is a word.
+/// The most operands of one `and` or `of`, and the most events of all of them, if each is a row of
+/// single events: a set of events is a word.
 pub const MAX_OPERANDS: usize = 64;
 
 /// The most operands of one `and` or `of`, whatever they are: each set of them can be a state, and 12

@@ -381,9 +381,9 @@ impl<E: Event> Walk<'_, E> {
                 ClockOp::Unset(clock) | ClockOp::Pass(clock) | ClockOp::Clear(clock) => {
                     times[clock as usize] = UNSET;
                 }
-                ClockOp::Add { set, operand } => {
+                ClockOp::Add { set, event } => {
                     let come = OperandSet::of_clock(times[set as usize]);
-                    times[set as usize] = come.with(operand).to_clock();
+                    times[set as usize] = come.with(event).to_clock();
                 }
             }
         }

@@ -38,8 +38,8 @@ impl<E: Event> Walk<'_, E> {
                 run.head == NIL || passed < self.millis(*than, run)
             }
             Guard::IsSet(clock) => self.store.file.time(run.registers, *clock) != UNSET,
-            Guard::HasCome { set, operand } => self.operands(run, *set).has(*operand),
-            Guard::HaveCome { set, count } => self.operands(run, *set).len() >= usize::from(*count),
+            Guard::HasCome { set, event } => self.operands(run, *set).has(*event),
+            Guard::HaveCome { set, of, count } => self.operands(run, *set).has_of(*of, *count),
             Guard::Within { clock, within } => match self.store.file.time(run.registers, *clock) {
                 UNSET => true,
                 time => self.time.saturating_sub(time) < self.millis(*within, run),
@@ -50,7 +50,7 @@ impl<E: Event> Walk<'_, E> {
         }
     }
 
-    /// Returns the operands of a group that have come.
+    /// Returns the events of the operands of a group that have come.
     fn operands(&self, run: &Run, set: u32) -> OperandSet {
         OperandSet::of_clock(self.store.file.time(run.registers, set))
     }

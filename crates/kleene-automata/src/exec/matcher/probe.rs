@@ -96,9 +96,10 @@ impl<E: Event> Matcher<E> {
         }
     }
 
-    /// True if the edge asks for an operand of `and` or `of` that has come: it is not waited for.
-    pub fn has_come(&self, store: &Store<E>, probed: &ProbedRun, edge: &ProbedEdge) -> bool {
-        self.program.has_come(edge.judged.guard, store.file.times(probed.run.registers))
+    /// True if the edge asks for an event of an operand of `and` or `of` that is not waited for: it
+    /// has come, or comes after another.
+    pub fn is_ruled_out(&self, store: &Store<E>, probed: &ProbedRun, edge: &ProbedEdge) -> bool {
+        self.program.is_ruled_out(edge.judged.guard, store.file.times(probed.run.registers))
     }
 
     /// Returns the captures of the open partial match with these events, if there is one.

@@ -1,35 +1,38 @@
-//! Operands of `and` and `of` that wait in one state: the partial match knows which have come.
+//! Operands of `and` and `of` that wait in one state: the partial match knows which events have come.
 //!
 //! With a state for each set of operands, as in [`alternatives`](super::alternatives), twenty
-//! operands are a million states. If each operand is one event, the states of a set differ only in
-//! the operands that are left. So one state waits for all of them, and a clock of the partial match
-//! holds the [set](crate::nfa::OperandSet) of those that have come:
+//! operands are a million states. If each operand is a row of single events (`x`, `x -> y`,
+//! `x{3} -> y`), the states differ only in the events that have come. So one state waits for all of
+//! them, and a clock of the partial match holds the [set](crate::nfa::OperandSet) of those that have
+//! come. An event of an operand is due once the event before it in the operand has come:
 //!
 //! ```text
-//! before --take i: {i}--> waiting --take j, not in the set: add j--> waiting
-//!                                 --take j, the last one----------> what follows
+//! before --take i: {i}--> waiting --take j, due and not in the set: add j--> waiting
+//!                                 --take j, the end of the last operand----> what follows
 //! ```
 //!
 //! The state before the first event is laid out as ever: the gap, the contiguity and the `not`s
 //! before the group end there.
+
+use std::ops::Range;
 
 use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::graph::alternatives::Alternatives;
 use crate::nfa::graph::builder::{Builder, Clock, NodeId};
 use crate::nfa::graph::raw::{Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::operands::OperandSet;
 use crate::nfa::states::{ClockOp, StateId};
-use kleene_syntax::hir::{ItemKind, MAX_OPERANDS, Sequence};
+use kleene_syntax::hir::{Contiguity, Item, ItemKind, MAX_OPERANDS, Sequence};
 
 /// The wait of a group in one state.
 #[derive(Debug)]
 pub(super) struct SetWait {
     /// The clock that holds the set.
     set: u32,
-    /// By operand: the guard that it has come, and the guard that it has not. They are made before
-    /// the conditions of the operands, since a guard tests its parts in the order of their ids.
-    operands: Vec<(GuardId, GuardId)>,
-    /// The guard that more than one operand has to come.
+    /// By operand: its events, in their order.
+    operands: Vec<Vec<OperandEvent>>,
+    /// The guard that more than one operand has to be completed.
     more: GuardId,
     /// The guard that one operand is enough.
     one: GuardId,
@@ -37,30 +40,68 @@ pub(super) struct SetWait {
     state: Option<StateId>,
 }
 
+/// An event of an operand.
+#[derive(Clone, Copy, Debug)]
+struct OperandEvent {
+    /// The number of the event in the set.
+    number: u8,
+    /// The guards that it is waited for, and that it is not. They are made before the conditions of
+    /// the operands, since a guard tests its parts in the order of their ids.
+    is_due: GuardId,
+    is_not_due: GuardId,
+}
+
 impl Builder {
     /// Returns the wait in one state of a group with these operands, if there are too many for a
-    /// state each and all of them are plain.
+    /// state for each set of them and all of them are rows of single events.
     pub(super) fn set_wait(
         &mut self,
         node: NodeId,
         branches: &[Sequence],
         count: usize,
     ) -> Option<SetWait> {
-        let is_many = branches.len() > self.most_in_states && branches.len() <= MAX_OPERANDS;
-        if count < 2 || !is_many || !branches.iter().all(is_plain) {
+        let lengths: Vec<usize> = branches.iter().map(row_length).collect::<Option<_>>()?;
+        let ways = lengths.iter().fold(1, |ways: usize, length| ways.saturating_mul(length + 1));
+        let is_many = ways > 1 << self.most_in_states;
+        if count < 2 || !is_many || lengths.iter().sum::<usize>() > MAX_OPERANDS {
             return None;
         }
         let set = self.clock(Clock::Operands, node);
-        let least = u8::try_from(count - 1).unwrap_or(u8::MAX);
+        let (mut firsts, mut lasts) = (OperandSet::default(), OperandSet::default());
+        let mut numbers: Vec<Range<u8>> = Vec::new();
+        let mut next = 0;
+        for length in lengths {
+            let end = u8::try_from(usize::from(next) + length).ok()?;
+            (firsts, lasts) = (firsts.with(next), lasts.with(end - 1));
+            numbers.push(next..end);
+            next = end;
+        }
         let guards = &mut self.graph.guards;
-        let one = guards.leaf(Guard::HaveCome { set, count: least });
+        let count = u8::try_from(count).ok()?;
+        let one = guards.leaf(Guard::HaveCome { set, of: lasts, count: count - 1 });
         let more = guards.not(one);
-        let of_operand = |operand| {
-            let has_come = guards.leaf(Guard::HasCome { set, operand });
-            (has_come, guards.not(has_come))
+        // Once as many operands have begun as are needed, no other begins.
+        let is_full = if usize::from(count) == branches.len() || firsts == lasts {
+            guards.never()
+        } else {
+            guards.leaf(Guard::HaveCome { set, of: firsts, count })
         };
-        let operands = (0..u8::try_from(branches.len()).unwrap_or(u8::MAX)).map(of_operand);
-        Some(SetWait { set, operands: operands.collect(), more, one, state: None })
+        let mut event_of = |row: &Range<u8>, number: u8| {
+            let has_come = guards.leaf(Guard::HasCome { set, event: number });
+            let is_early = if number == row.start {
+                is_full
+            } else {
+                let before = guards.leaf(Guard::HasCome { set, event: number - 1 });
+                guards.not(before)
+            };
+            let is_not_due = guards.or(has_come, is_early);
+            OperandEvent { number, is_due: guards.not(is_not_due), is_not_due }
+        };
+        let operands = numbers
+            .into_iter()
+            .map(|row| row.clone().map(|number| event_of(&row, number)).collect())
+            .collect();
+        Some(SetWait { set, operands, more, one, state: None })
     }
 
     /// Returns the take of the group's first event, which leads to the state that waits for the
@@ -76,11 +117,11 @@ impl Builder {
             None => self.waiting_for_set(group, wait)?,
         };
         let mut first = Transition { target, ..take.clone() };
-        first.marks.extend([ClockOp::Clear(wait.set), wait.add(operand)]);
+        first.marks.extend([ClockOp::Clear(wait.set), wait.add(wait.operands[operand][0])]);
         Ok(first)
     }
 
-    /// Lays out the state that waits for all operands but those that have come.
+    /// Lays out the state that waits for all events of the operands but those that have come.
     fn waiting_for_set(
         &mut self,
         group: &Alternatives,
@@ -90,21 +131,26 @@ impl Builder {
         wait.state = Some(state);
         let (mut guards, mut skips) = (Vec::new(), Vec::new());
         for (operand, &later) in group.later.iter().enumerate() {
-            for mut transition in self.graph.states[later.index()].transitions.clone() {
-                transition.branches.insert(0, (group.end, operand));
-                match transition.verb {
-                    Verb::Take(_) => self.take_into_set(group, wait, state, (operand, transition)),
-                    // An event is skipped by all operands that are waited for.
-                    Verb::Ignore => {
-                        let (has_come, _) = wait.operands[operand];
-                        guards.push(self.graph.guards.or(transition.guard, has_come));
-                        skips.push(self.graph.guards.or(transition.skip, has_come));
-                    }
-                    // Nothing is between the operands of a set: the group would be refused.
-                    Verb::Proceed | Verb::Complete => {
-                        return Err(AutomatonError::new(Refusal::TooLarge));
+            let mut at = later;
+            for event in wait.operands[operand].clone() {
+                let mut next = None;
+                for mut transition in self.graph.states[at.index()].transitions.clone() {
+                    transition.branches.insert(0, (group.end, operand));
+                    match transition.verb {
+                        Verb::Take(_) if next.is_none() => {
+                            next = Some(transition.target);
+                            self.take_into_set(group, wait, state, (event, transition));
+                        }
+                        // An event is skipped by all operands that are waited for.
+                        Verb::Ignore if transition.target == at => {
+                            let OperandEvent { is_not_due, .. } = event;
+                            guards.push(self.graph.guards.or(transition.guard, is_not_due));
+                            skips.push(self.graph.guards.or(transition.skip, is_not_due));
+                        }
+                        _ => return Err(AutomatonError::new(Refusal::TooLarge)),
                     }
                 }
+                at = next.ok_or_else(|| AutomatonError::new(Refusal::TooLarge))?;
             }
         }
         let guard = self.graph.guards.all(guards);
@@ -116,22 +162,21 @@ impl Builder {
         Ok(state)
     }
 
-    /// Adds the takes of an operand that has not come: one that waits on for others, and one that
-    /// leads on since enough have come.
+    /// Adds the takes of an event of an operand: one that waits on for others and, if it completes
+    /// the operand, one that leads on since enough operands are complete.
     fn take_into_set(
         &mut self,
         group: &Alternatives,
         wait: &SetWait,
         state: StateId,
-        (operand, take): (usize, Transition),
+        (event, take): (OperandEvent, Transition),
     ) {
-        let (_, is_new) = wait.operands[operand];
-        let targets = [
-            (state, wait.more, wait.add(operand)),
-            (group.sink, wait.one, ClockOp::Clear(wait.set)),
-        ];
-        for (target, when, operation) in targets {
-            let guard = self.graph.guards.all(vec![is_new, when, take.guard]);
+        let is_last = take.target == group.end;
+        let always = self.graph.guards.always();
+        let waits_on = (state, if is_last { wait.more } else { always }, wait.add(event));
+        let leads_on = is_last.then_some((group.sink, wait.one, ClockOp::Clear(wait.set)));
+        for (target, when, operation) in [waits_on].into_iter().chain(leads_on) {
+            let guard = self.graph.guards.all(vec![event.is_due, when, take.guard]);
             let mut added = Transition { target, guard, ..take.clone() };
             added.marks.push(operation);
             self.graph.states[state.index()].transitions.push(added);
@@ -140,19 +185,33 @@ impl Builder {
 }
 
 impl SetWait {
-    fn add(&self, operand: usize) -> ClockOp {
-        ClockOp::Add { set: self.set, operand: u8::try_from(operand).unwrap_or(u8::MAX) }
+    fn add(&self, event: OperandEvent) -> ClockOp {
+        ClockOp::Add { set: self.set, event: event.number }
     }
 }
 
-/// True if the operand is one event of one step.
-fn is_plain(branch: &Sequence) -> bool {
-    let [only] = branch.items.as_slice() else { return false };
-    let is_once = match &only.kind {
-        ItemKind::Step { quantifier, .. } => quantifier.is_once() && quantifier.until.is_none(),
-        _ => false,
+/// Returns the number of events of an operand that is a row of single events: steps that occur a
+/// fixed number of times, between which events can come.
+fn row_length(branch: &Sequence) -> Option<usize> {
+    if let [
+        Item { kind: ItemKind::Group { body, quantifier, within: None, alias: None }, gap, .. },
+    ] = branch.items.as_slice()
+    {
+        // Parentheses around an operand change nothing.
+        let is_plain = quantifier.is_once() && gap.is_none() && branch.without.is_none();
+        return row_length(body).filter(|_| is_plain);
+    }
+    let is_loose = |contiguity| contiguity != Contiguity::Next;
+    let length = |(index, item): (usize, &Item)| {
+        let ItemKind::Step { quantifier, .. } = &item.kind else { return None };
+        let is_fixed = !quantifier.varies() && quantifier.until.is_none();
+        let is_loose = (index == 0 || is_loose(item.contiguity))
+            && (quantifier.is_once() || is_loose(quantifier.inner));
+        (is_fixed && is_loose && item.gap.is_none()).then_some(quantifier.min as usize)
     };
-    is_once && only.gap.is_none() && branch.without.is_none()
+    let mut lengths = branch.items.iter().enumerate().map(length);
+    let length = lengths.try_fold(0, |sum: usize, length| Some(sum.saturating_add(length?)));
+    length.filter(|_| branch.without.is_none())
 }
 
 #[cfg(test)]
@@ -173,6 +232,27 @@ mod tests {
 
     fn operands(count: usize, operand: fn(usize) -> String, joined: &str) -> String {
         (0..count).map(operand).collect::<Vec<_>>().join(joined)
+    }
+
+    #[test]
+    fn rows_of_events_wait_in_one_state() {
+        let row = |number| format!("t{number} -> any a{{2}} -> t{number}[n > 0]");
+        let states = |program: &Program| program.states.iter().filter(|state| state.live).count();
+        // Six rows of four events come in 5^6 ways, and twelve rows of two in 3^12.
+        for body in [
+            operands(6, row, " and "),
+            format!("3 of ({})", operands(16, row, ", ")),
+            operands(12, |number| format!("t{number} -> a"), " and "),
+            operands(32, |number| format!("(t{number} -> a)"), " and "),
+        ] {
+            let program = program(&body);
+            assert!(program.has_operand_sets(), "{body}");
+            assert!(states(&program) <= 2 * 64 + 4, "{} states of {body}", states(&program));
+        }
+        // Few rows have a state for each way, and so have operands that are no rows.
+        for body in ["t1 -> t2 and t3 -> t4", "t1 -> next t2 and t3{1..2} and t4 -> [1s..] t5"] {
+            assert!(!program(body).has_operand_sets(), "{body}");
+        }
     }
 
     #[test]

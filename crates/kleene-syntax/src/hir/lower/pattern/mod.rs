@@ -733,11 +733,16 @@ fn left_out_together(inner: &Quantifier, outer: &Quantifier) -> Option<Quantifie
     is_same.then(|| Quantifier { optional, mode, ..inner.clone() })
 }
 
+/// Returns about how many states a branch has.
+fn places_of(branch: &SequencePlan<'_>) -> u64 {
+    branch.items.iter().map(PlanItem::places).fold(0, u64::saturating_add)
+}
+
 /// Returns about how many combinations of states `count` of the branches have.
 fn combined(branches: &[SequencePlan<'_>], count: usize) -> u64 {
     if wait_in_one_state(branches, count) {
         // The one state has about as many edges as this number of states with a few edges each.
-        return branches.len() as u64 / 2;
+        return branches.iter().map(places_of).fold(0, u64::saturating_add) / 2;
     }
     // The combinations by the number of branches that have begun; the others wait for their first
     // event.
@@ -751,7 +756,7 @@ fn combined(branches: &[SequencePlan<'_>], count: usize) -> u64 {
             }
             continue;
         }
-        let places = branch.items.iter().map(PlanItem::places).fold(0, u64::saturating_add);
+        let places = places_of(branch);
         for begun in (1..=count).rev() {
             let more = by_begun[begun - 1].saturating_mul(places);
             by_begun[begun] = by_begun[begun].saturating_add(more);

@@ -1,34 +1,44 @@
 //! The operands of `and` and `of`: how many there may be.
 //!
-//! Up to 12 operands, a pattern has a state for each set of operands that have come. More of them
-//! wait in one state, if each operand is one event: `crates/kleene-automata/src/nfa/graph/operands.rs`.
+//! A pattern has a state for each set of operands that have come, up to 4096 of them. More operands
+//! wait in one state, if each is a row of single events:
+//! `crates/kleene-automata/src/nfa/graph/operands.rs`.
 
-use super::{PlanItem, PlanKind, SequencePlan};
+use super::{PlanItem, PlanKind, SequencePlan, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::{MAX_OPERANDS, MAX_OPERANDS_IN_STATES};
+use crate::hir::{Contiguity, MAX_OPERANDS, MAX_OPERANDS_IN_STATES};
 
 impl RuleLowerer<'_, '_> {
     /// Reports an `and` or `of` with too many operands. Returns true if it has no more than there
     /// may be.
     pub(super) fn check_operands(&mut self, branches: &[SequencePlan<'_>], span: Span) -> bool {
         let count = branches.len();
-        let longer = branches.iter().find(|branch| !is_plain(branch));
-        let most = if longer.is_some() { MAX_OPERANDS_IN_STATES } else { MAX_OPERANDS };
-        if count <= most {
+        if count <= MAX_OPERANDS_IN_STATES {
             return true;
         }
-        let message = format!("{count} operands of one `and` or `of`");
-        let error = Diagnostic::error(Code::LimitExceeded, span, message);
+        let longer = branches.iter().find(|branch| row_length(branch).is_none());
+        let events: usize = branches.iter().filter_map(row_length).sum();
+        let error = |message: String| Diagnostic::error(Code::LimitExceeded, span, message);
         let error = match longer.and_then(|branch| branch.items.first()) {
-            Some(first) if count <= MAX_OPERANDS => error
-                .label(format!("at most {most}, unless each of them is one event"))
-                .context(first.span, "this operand is not one event")
-                .help(
-                    "make each operand one step without `{..}`, `+`, `?` and `->`, or move the \
-                     longer ones to a rule with `emit as` and name its events here",
-                ),
-            _ => error
+            None if events <= MAX_OPERANDS => return true,
+            None if count <= MAX_OPERANDS => {
+                error(format!("{count} operands of one `and` or `of` with {events} events in all"))
+                    .label(format!("at most {MAX_OPERANDS} events are allowed"))
+                    .help("use fewer, or move the longer ones to a rule with `emit as`")
+            }
+            Some(first) if count <= MAX_OPERANDS => {
+                let most = MAX_OPERANDS_IN_STATES;
+                error(format!("{count} operands of one `and` or `of`"))
+                    .label(format!("at most {most}, unless each of them is single steps"))
+                    .context(first.span, "this operand is not single steps")
+                    .help(
+                        "write each operand as `x`, `x{2}` or `x -> y` without a time, `next`, \
+                         `+`, `?` and `not`, or move the longer ones to a rule with `emit as` and \
+                         name its events here",
+                    )
+            }
+            _ => error(format!("{count} operands of one `and` or `of`"))
                 .label(format!("at most {MAX_OPERANDS} are allowed"))
                 .help("use fewer, or count them with a loop: `x[kind in [..]]{3}`"),
         };
@@ -39,13 +49,39 @@ impl RuleLowerer<'_, '_> {
 
 /// True if these operands wait in one state, with the set of those that have come.
 pub(super) fn wait_in_one_state(branches: &[SequencePlan<'_>], count: usize) -> bool {
-    count > 1 && branches.len() > MAX_OPERANDS_IN_STATES && branches.iter().all(is_plain)
+    let lengths = || branches.iter().map(row_length);
+    let ways = lengths()
+        .try_fold(1, |ways: usize, length| length.map(|length| ways.saturating_mul(length + 1)));
+    let events: usize = lengths().flatten().sum();
+    count > 1
+        && events <= MAX_OPERANDS
+        && ways.is_some_and(|ways| ways > 1 << MAX_OPERANDS_IN_STATES)
 }
 
-/// True if the operand is one event of one step.
-fn is_plain(branch: &SequencePlan<'_>) -> bool {
-    let [PlanItem { kind: PlanKind::Step { quant, .. }, .. }] = branch.items.as_slice() else {
-        return false;
+/// Returns the number of events of an operand that is a row of single events: steps that occur a
+/// fixed number of times, between which events can come.
+fn row_length(branch: &SequencePlan<'_>) -> Option<usize> {
+    if let [
+        PlanItem {
+            kind: PlanKind::Group { plan, quant, within: None, alias: None }, arrow, ..
+        },
+    ] = branch.items.as_slice()
+    {
+        // Parentheses around an operand change nothing.
+        let is_once = quant.quantifier.is_once() && quant.until.is_none();
+        let is_plain = is_once && arrow.gap.is_none() && branch.without.is_none();
+        return row_length(plan).filter(|_| is_plain);
+    }
+    let is_loose = |contiguity| contiguity != Contiguity::Next;
+    let length = |(index, item): (usize, &PlanItem<'_>)| {
+        let PlanKind::Step { quant, .. } = &item.kind else { return None };
+        let is_fixed = !quant.quantifier.varies() && quant.until.is_none();
+        let is_loose = (index == 0 || is_loose(contiguity(item.arrow.contiguity)))
+            && (quant.quantifier.is_once() || is_loose(quant.quantifier.inner));
+        let has_gap = item.arrow.gap.is_some();
+        (is_fixed && is_loose && !has_gap).then_some(quant.quantifier.min as usize)
     };
-    quant.quantifier.is_once() && quant.until.is_none() && branch.without.is_none()
+    let mut lengths = branch.items.iter().enumerate().map(length);
+    let length = lengths.try_fold(0, |sum: usize, length| Some(sum.saturating_add(length?)));
+    length.filter(|_| branch.without.is_none())
 }
