@@ -7,10 +7,10 @@
 //! | form | what is stored | files |
 //! |---|---|---|
 //! | runs | a run for each partial match | `runs`; `general` and `deterministic` (in place) advance them, `crowded` finds those that an event can move by their `census`, `expire` is what time does |
-//! | joined | the runs of a busy key, with an index by the values that events ask for | `joined/` |
+//! | joined | the runs of a busy key, with an index by the values that events ask for | `joined/`, `waiting/` |
 //! | window | the last events, in a queue | `window`, `queue` |
 //! | shared suffix | the oldest run, with marks where others start | `shared_suffix` |
-//! | compact | groups of partial matches with the same future, and a graph of events | `compact/` |
+//! | compact | groups of partial matches with the same future, and a graph of events; many groups have an index, too | `compact/`, `waiting/` |
 //!
 //! The strategy of the [plan](crate::nfa::Strategy) picks the form of a key. There is one
 //! exception: a key whose runs were carried over from another rule keeps runs until they are gone.
@@ -30,6 +30,7 @@ mod kind;
 mod queue;
 mod runs;
 mod shared_suffix;
+mod waiting;
 mod window;
 
 use crate::exec::captures::CaptureArena;
@@ -49,11 +50,11 @@ use runs::RunsForm;
 use shared_suffix::SharedSuffixForm;
 use window::WindowForm;
 
-pub(super) use joined::MANY as MANY_JOINED;
 pub use key::KeyState;
 pub use key::OpenCount;
 pub(super) use kind::FormKind;
 pub(super) use queue::{Queue, Queues};
+pub(super) use waiting::MANY as MANY_WAITING;
 
 /// The partial matches of one key, in one of the forms. The groups of the compact form are with the
 /// state that only few patterns need, beside a form without runs (`key.rs`).

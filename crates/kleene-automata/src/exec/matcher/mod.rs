@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 
 use crate::exec::captured::Captures;
 use crate::exec::captures::CaptureArena;
-use crate::exec::forms::{FormKind, KeyState, MANY_JOINED};
+use crate::exec::forms::{FormKind, KeyState, MANY_WAITING};
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Run;
 use crate::exec::store::{Scratch, Store, StoreCounts};
@@ -319,7 +319,7 @@ impl<E: Event> Matcher<E> {
         let busy_form = self.form_of_busy_keys(strategy);
         let busy_runs = match busy_form {
             FormKind::Compact => BUSY,
-            FormKind::Joined => MANY_JOINED,
+            FormKind::Joined => MANY_WAITING,
             _ => usize::MAX,
         };
         Matcher { strategy, most_runs, run_steps, unchecked_runs, busy_runs, busy_form, ..self }

@@ -3,35 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use hashbrown::HashSet;
-use smallvec::SmallVec;
-
-use super::index::{Coarse, ValueIndex};
 use crate::exec::captures::CaptureArena;
+use crate::exec::forms::waiting::{Places, Savings, Waiting};
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Run;
-use crate::nfa::StateId;
 use kleene_event::event::Event;
-
-/// The number of runs from which a key has the joined form. A list of fewer runs is looked through
-/// in less time: from 256 on, W5 took 1.04 times the time. In builds with debug assertions few are
-/// enough, so that tests see both forms.
-pub(in crate::exec) const MANY: usize = if cfg!(debug_assertions) { 16 } else { 1024 };
-
-/// The number of runs below which a key has the form of runs again.
-pub(super) const FEW: usize = MANY / 4;
-
-/// The number of events after which it is asked whether the index pays.
-const TRIAL: u64 = 64;
-
-/// The time that it takes to find and move a run, in looks at a run in a list.
-const FOUND: u64 = 8;
 
 /// The runs of a key, by their beginning and by what they wait for.
 #[derive(Clone, Debug, Default)]
 pub(in crate::exec::forms) struct JoinedRuns {
     pub(super) runs: BTreeMap<RunId, Run>,
-    pub(super) waiting: SmallVec<[InState; 4]>,
+    pub(super) waiting: Waiting<RunId>,
     /// The deadlines of the runs, where they are not in the order of the beginnings.
     deadlines: Option<BTreeSet<(i64, RunId)>>,
     /// The number of runs that were added.
@@ -46,25 +28,6 @@ pub(super) struct RunId {
     pub(super) made: u64,
 }
 
-/// The runs that wait in one state.
-#[derive(Clone, Debug)]
-pub(super) struct InState {
-    pub(super) state: StateId,
-    /// In no order: what is found is sorted.
-    pub(super) runs: HashSet<RunId>,
-    /// The indexes that events have asked for.
-    pub(super) indexes: SmallVec<[ValueIndex; 1]>,
-}
-
-/// The work that the index saves: the number of events, of looks at runs in a list, and of runs
-/// that the index has found.
-#[derive(Clone, Copy, Debug, Default)]
-struct Savings {
-    events: u64,
-    listed: u64,
-    found: u64,
-}
-
 impl JoinedRuns {
     /// Returns no runs. Their deadlines come in any order.
     pub(super) fn unordered() -> JoinedRuns {
@@ -73,10 +36,7 @@ impl JoinedRuns {
 
     /// Counts an event for which the index has found this number of runs.
     pub(super) fn record_found(&mut self, found: usize) {
-        let savings = &mut self.savings;
-        savings.events += 1;
-        savings.listed += self.runs.len() as u64;
-        savings.found += found as u64;
+        self.savings.record(found, self.runs.len());
     }
 
     /// Returns the runs by their beginning.
@@ -90,18 +50,12 @@ impl JoinedRuns {
 
     /// Returns the heap size in bytes, approximately.
     pub(in crate::exec::forms) fn memory_usage(&self) -> usize {
-        // The nodes of a B-tree are two thirds full on average, and so are tables of hashes.
+        // The nodes of a B-tree are two thirds full on average.
         let of_each = |size: usize, count: usize| size * count * 3 / 2;
-        let waiting = self.waiting.iter().map(|waiting| {
-            // Almost every run has a place in each index.
-            let runs = waiting.runs.len();
-            of_each(size_of::<RunId>(), runs)
-                + of_each(size_of::<(Coarse, RunId)>(), runs * waiting.indexes.len())
-        });
         let deadlines = self.deadlines.as_ref().map_or(0, BTreeSet::len);
         of_each(size_of::<(RunId, Run)>(), self.runs.len())
             + of_each(size_of::<(i64, RunId)>(), deadlines)
-            + waiting.sum::<usize>()
+            + self.waiting.memory_usage()
     }
 
     pub(super) fn add(&mut self, file: &RegisterFile, run: Run) {
@@ -111,17 +65,7 @@ impl JoinedRuns {
         if let Some(deadlines) = &mut self.deadlines {
             deadlines.insert((run.deadline, id));
         }
-        let known = self.waiting.iter().position(|one| one.state == run.state);
-        let known = known.unwrap_or_else(|| {
-            let (runs, indexes) = (HashSet::new(), SmallVec::new());
-            self.waiting.push(InState { state: run.state, runs, indexes });
-            self.waiting.len() - 1
-        });
-        let waiting = &mut self.waiting[known];
-        waiting.runs.insert(id);
-        for index in &mut waiting.indexes {
-            index.add(index.place(file, &run), id);
-        }
+        self.waiting.add(file, (run.state, run.registers), id);
     }
 
     /// Removes a run. What it holds in the store is the caller's.
@@ -132,24 +76,17 @@ impl JoinedRuns {
     }
 
     /// Returns the places of a run in the indexes of its state.
-    pub(super) fn places(&self, file: &RegisterFile, run: &Run) -> SmallVec<[Option<Coarse>; 2]> {
-        let waiting = self.waiting.iter().find(|one| one.state == run.state);
-        let indexes = waiting.map_or(&[][..], |waiting| &waiting.indexes);
-        indexes.iter().map(|index| index.place(file, run)).collect()
+    pub(super) fn places(&self, file: &RegisterFile, run: &Run) -> Places {
+        self.waiting.places(file, (run.state, run.registers))
     }
 
     /// Removes a run from its [places](JoinedRuns::places).
-    pub(super) fn remove_from(&mut self, id: RunId, places: &[Option<Coarse>]) -> Option<Run> {
+    pub(super) fn remove_from(&mut self, id: RunId, places: &Places) -> Option<Run> {
         let run = self.runs.remove(&id)?;
         if let Some(deadlines) = &mut self.deadlines {
             deadlines.remove(&(run.deadline, id));
         }
-        if let Some(waiting) = self.waiting.iter_mut().find(|one| one.state == run.state) {
-            waiting.runs.remove(&id);
-            for (index, place) in waiting.indexes.iter_mut().zip(places) {
-                index.remove(*place, id);
-            }
-        }
+        self.waiting.remove(run.state, places, id);
         Some(run)
     }
 
@@ -197,7 +134,6 @@ impl JoinedRuns {
 
     /// True if the index takes less time than a list of the runs.
     pub(super) fn pays(&self) -> bool {
-        let Savings { events, listed, found } = self.savings;
-        events < TRIAL || found.saturating_mul(FOUND) <= listed
+        self.savings.pays()
     }
 }

@@ -1,16 +1,13 @@
-//! An index of runs by a value that they have captured.
+//! An index of what waits by a value that was captured.
 
-use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::ops::RangeInclusive;
 
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, hash_map};
 use smallvec::SmallVec;
 
-use super::held::RunId;
-use crate::exec::registers::RegisterFile;
-use crate::exec::run::Run;
+use crate::exec::registers::{RegisterFile, Registers};
 use crate::nfa::Shift;
 use kleene_event::time::Timestamp;
 use kleene_event::value::ValueRef;
@@ -46,7 +43,7 @@ pub(super) enum Order {
     Sorted,
 }
 
-/// What an index orders runs by.
+/// What an index orders what waits by.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum By {
     /// The values of registers that have to be equal to those of the event.
@@ -55,27 +52,27 @@ pub(super) enum By {
     Sorted(usize),
 }
 
-/// The runs of a state, by values that they have captured.
+/// What waits in a state, by values that were captured.
 #[derive(Clone, Debug)]
-pub(super) struct ValueIndex {
+pub(super) struct ValueIndex<Id> {
     pub(super) by: By,
-    entries: PlacedRuns,
+    entries: Placed<Id>,
 }
 
 /// The entries of an index. No order comes from the hashes: what is found is sorted.
 #[derive(Clone, Debug)]
-enum PlacedRuns {
+enum Placed<Id> {
     /// Values that have to be equal.
-    Equal(HashMap<Coarse, RunsOfPlace>),
+    Equal(HashMap<Coarse, InPlace<Id>>),
     /// Values in order.
-    Sorted(BTreeSet<(Coarse, RunId)>),
+    Sorted(BTreeMap<Coarse, InPlace<Id>>),
 }
 
-/// The runs in one place. Mostly a value is that of one run, which needs no tree.
+/// What is in one place. Mostly a value was captured once, which needs no tree.
 #[derive(Clone, Debug)]
-enum RunsOfPlace {
-    One(RunId),
-    Several(BTreeSet<RunId>),
+enum InPlace<Id> {
+    One(Id),
+    Several(BTreeSet<Id>),
 }
 
 impl Coarse {
@@ -184,89 +181,105 @@ fn of_text(text: &str, order: Order) -> u64 {
     }
 }
 
-impl ValueIndex {
-    pub(super) fn new(by: By) -> ValueIndex {
+impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
+    pub(super) fn new(by: By) -> ValueIndex<Id> {
         let entries = match by {
-            By::Equal(_) => PlacedRuns::Equal(HashMap::new()),
-            By::Sorted(_) => PlacedRuns::Sorted(BTreeSet::new()),
+            By::Equal(_) => Placed::Equal(HashMap::new()),
+            By::Sorted(_) => Placed::Sorted(BTreeMap::new()),
         };
         ValueIndex { by, entries }
     }
 
-    /// Returns the place of a run; `None` where its value compares with nothing.
-    pub(super) fn place(&self, file: &RegisterFile, run: &Run) -> Option<Coarse> {
-        let place = |register, order| Coarse::of(file.value(run.registers, register), order);
+    /// Returns the place of what has these registers; `None` where its value compares with nothing.
+    pub(super) fn place(&self, file: &RegisterFile, registers: Registers) -> Option<Coarse> {
+        let place = |register, order| Coarse::of(file.value(registers, register), order);
         match &self.by {
-            By::Equal(registers) => {
-                Coarse::of_several(registers.iter().map(|one| place(*one, Order::Equal)))
+            By::Equal(several) => {
+                Coarse::of_several(several.iter().map(|one| place(*one, Order::Equal)))
             }
             By::Sorted(register) => place(*register, Order::Sorted),
         }
     }
 
-    pub(super) fn add(&mut self, place: Option<Coarse>, id: RunId) {
+    pub(super) fn add(&mut self, place: Option<Coarse>, id: Id) {
         let Some(place) = place else { return };
-        match &mut self.entries {
-            PlacedRuns::Sorted(entries) => {
-                entries.insert((place, id));
-            }
-            PlacedRuns::Equal(entries) => match entries.entry(place) {
-                Entry::Occupied(mut there) => there.get_mut().add(id),
-                Entry::Vacant(free) => {
-                    free.insert(RunsOfPlace::One(id));
+        let known = match &mut self.entries {
+            Placed::Sorted(entries) => match entries.entry(place) {
+                btree_map::Entry::Occupied(there) => Some(there.into_mut()),
+                btree_map::Entry::Vacant(free) => {
+                    free.insert(InPlace::One(id));
+                    None
                 }
             },
+            Placed::Equal(entries) => match entries.entry(place) {
+                hash_map::Entry::Occupied(there) => Some(there.into_mut()),
+                hash_map::Entry::Vacant(free) => {
+                    free.insert(InPlace::One(id));
+                    None
+                }
+            },
+        };
+        if let Some(known) = known {
+            known.add(id);
         }
     }
 
-    pub(super) fn remove(&mut self, place: Option<Coarse>, id: RunId) {
+    pub(super) fn remove(&mut self, place: Option<Coarse>, id: Id) {
         let Some(place) = place else { return };
-        match &mut self.entries {
-            PlacedRuns::Sorted(entries) => {
-                entries.remove(&(place, id));
-            }
-            PlacedRuns::Equal(entries) => match entries.get_mut(&place) {
-                Some(RunsOfPlace::Several(ids)) if ids.len() > 1 => {
-                    ids.remove(&id);
-                }
-                _ => {
-                    entries.remove(&place);
-                }
-            },
+        let there = match &mut self.entries {
+            Placed::Sorted(entries) => entries.get_mut(&place),
+            Placed::Equal(entries) => entries.get_mut(&place),
+        };
+        if there.is_some_and(|there| there.is_left_without(id)) {
+            return;
         }
+        match &mut self.entries {
+            Placed::Sorted(entries) => entries.remove(&place),
+            Placed::Equal(entries) => entries.remove(&place),
+        };
     }
 
-    /// Adds the runs in these places to `out`, and those whose places are not known.
-    pub(super) fn find(&self, places: &RangeInclusive<Coarse>, out: &mut Vec<RunId>) {
+    /// Adds what is in these places to `out`, and what is in places that are not known.
+    pub(super) fn find(&self, places: &RangeInclusive<Coarse>, out: &mut Vec<Id>) {
         const OTHER: Coarse = Coarse { class: Class::Other, number: 0 };
         match &self.entries {
-            PlacedRuns::Equal(entries) => {
-                for place in [places.start(), &OTHER] {
-                    match entries.get(place) {
-                        None => {}
-                        Some(RunsOfPlace::One(id)) => out.push(*id),
-                        Some(RunsOfPlace::Several(ids)) => out.extend(ids),
-                    }
-                }
+            Placed::Equal(entries) => {
+                let found = [places.start(), &OTHER].into_iter().filter_map(|at| entries.get(at));
+                found.for_each(|there| there.add_to(out));
             }
-            PlacedRuns::Sorted(entries) => {
-                let first = RunId { start_seq: 0, made: 0 };
-                let last = RunId { start_seq: u64::MAX, made: u64::MAX };
-                let found = entries.range((*places.start(), first)..=(*places.end(), last));
-                let others = entries.range((OTHER, first)..);
-                out.extend(found.chain(others).map(|(_, id)| *id));
+            Placed::Sorted(entries) => {
+                let found = entries.range(places.clone()).chain(entries.range(OTHER..));
+                found.for_each(|(_, there)| there.add_to(out));
             }
         }
     }
 }
 
-impl RunsOfPlace {
-    fn add(&mut self, id: RunId) {
+impl<Id: Copy + Ord> InPlace<Id> {
+    fn add(&mut self, id: Id) {
         match self {
-            RunsOfPlace::One(one) => *self = RunsOfPlace::Several(BTreeSet::from([*one, id])),
-            RunsOfPlace::Several(ids) => {
+            InPlace::One(one) => *self = InPlace::Several(BTreeSet::from([*one, id])),
+            InPlace::Several(ids) => {
                 ids.insert(id);
             }
+        }
+    }
+
+    /// Removes one of several. Returns false if nothing else is here.
+    fn is_left_without(&mut self, id: Id) -> bool {
+        match self {
+            InPlace::Several(ids) if ids.len() > 1 => {
+                ids.remove(&id);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn add_to(&self, out: &mut Vec<Id>) {
+        match self {
+            InPlace::One(id) => out.push(*id),
+            InPlace::Several(ids) => out.extend(ids),
         }
     }
 }

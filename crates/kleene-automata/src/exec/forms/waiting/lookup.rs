@@ -1,33 +1,34 @@
-//! Which runs of the joined form an event can move.
+//! What an event can move of all that waits.
 
+use std::hash::Hash;
 use std::ops::RangeInclusive;
 
 use smallvec::{SmallVec, smallvec};
 
-use super::held::{InState, JoinedRuns, RunId};
-use super::index::{By, Coarse, Order, ValueIndex};
+use super::values::{By, Coarse, Order, ValueIndex};
+use super::{InState, Waiting};
 use crate::exec::fields::field_of;
 use crate::exec::matcher::Walk;
+use crate::exec::registers::{RegisterFile, Registers};
 use crate::nfa::{Decision, Join, Operand, Shift, StateId};
 use kleene_event::event::Event;
 use kleene_syntax::hir::ConditionId;
 use kleene_syntax::hir::eval::Relation;
 
-/// Of the runs in one state, those that an event can move.
+/// Of what waits in one state, what an event can move.
 #[derive(Clone, Debug, PartialEq)]
 enum Movable {
     All,
-    /// Those that one of these finds.
+    /// What one of these finds.
     Found(SmallVec<[Lookup; 2]>),
 }
 
 impl Movable {
-    /// Returns none.
     fn nothing() -> Movable {
         Movable::Found(SmallVec::new())
     }
 
-    /// Returns the runs of either.
+    /// Returns what either finds.
     fn or(self, other: Movable) -> Movable {
         match (self, other) {
             (Movable::Found(mut found), Movable::Found(others)) => {
@@ -43,7 +44,7 @@ impl Movable {
     }
 }
 
-/// The runs whose registers have values in these places.
+/// What has values in these places.
 #[derive(Clone, Debug, PartialEq)]
 struct Lookup {
     by: By,
@@ -51,19 +52,24 @@ struct Lookup {
 }
 
 impl<E: Event> Walk<'_, E> {
-    /// Returns the runs that the event can move, in the order of their beginnings.
-    pub(super) fn asked_runs(&mut self, joined: &mut JoinedRuns, event_epoch: u64) -> Vec<RunId> {
+    /// Returns what the event can move, in order; some of it the event leaves as it is.
+    /// `registers_of` returns the registers of what waits.
+    pub(in crate::exec::forms) fn find_movable<Id: Copy + Ord + Hash>(
+        &mut self,
+        waiting: &mut Waiting<Id>,
+        registers_of: impl Fn(&Id) -> Registers,
+        event_epoch: u64,
+    ) -> Vec<Id> {
         let mut ids = Vec::new();
-        let JoinedRuns { runs, waiting, .. } = joined;
-        for waiting in waiting.iter_mut().filter(|waiting| !waiting.runs.is_empty()) {
-            let tree = self.program.decisions.of(waiting.state, self.column);
+        for in_state in waiting.states.iter_mut().filter(|one| !one.ids.is_empty()) {
+            let tree = self.program.decisions.of(in_state.state, self.column);
             match self.movable(tree, event_epoch) {
-                Movable::All => ids.extend(&waiting.runs),
+                Movable::All => ids.extend(&in_state.ids),
                 Movable::Found(lookups) => {
                     let file = &self.store.file;
-                    let place_of = |index: &ValueIndex, id: &RunId| index.place(file, &runs[id]);
                     for lookup in &lookups {
-                        waiting.index(lookup, place_of).find(&lookup.places, &mut ids);
+                        let index = in_state.index(&lookup.by, file, &registers_of);
+                        index.find(&lookup.places, &mut ids);
                     }
                 }
             }
@@ -172,18 +178,19 @@ fn places_of(relation: Relation, places: &RangeInclusive<Coarse>) -> RangeInclus
     }
 }
 
-impl InState {
-    /// Returns the index that a lookup asks. It is made when it is asked for the first time.
+impl<Id: Copy + Ord + Hash> InState<Id> {
+    /// Returns the index of this kind. It is made when it is asked for the first time.
     fn index(
         &mut self,
-        lookup: &Lookup,
-        place_of: impl Fn(&ValueIndex, &RunId) -> Option<Coarse>,
-    ) -> &ValueIndex {
-        let known = self.indexes.iter().position(|one| one.by == lookup.by);
+        by: &By,
+        file: &RegisterFile,
+        registers_of: impl Fn(&Id) -> Registers,
+    ) -> &ValueIndex<Id> {
+        let known = self.indexes.iter().position(|one| one.by == *by);
         let known = known.unwrap_or_else(|| {
-            let mut index = ValueIndex::new(lookup.by.clone());
-            for id in &self.runs {
-                index.add(place_of(&index, id), *id);
+            let mut index = ValueIndex::new(by.clone());
+            for id in &self.ids {
+                index.add(index.place(file, registers_of(id)), *id);
             }
             self.indexes.push(index);
             self.indexes.len() - 1

@@ -1,0 +1,143 @@
+//! An index of what waits for a value: runs of the joined form, groups of the compact form.
+//!
+//! When it applies: much waits in a few states, and a condition compares a field of the event with a
+//! captured value (`b[v == x.v]`, `b[v > x.v]`).
+//!
+//! Why it is right: what is left out are visits of what the event leaves as it is: the state alone
+//! says so ([`lookup`]), or the comparison cannot hold for the captured value ([`values`]). The index
+//! finds at least all else, and each of these is asked the condition itself.
+//!
+//! What it saves: an event that asks `n` of them for a value takes one step for an equal value or
+//! `log n` for a range, and one for each that is found.
+//!
+//! Which test holds it: those of the forms that use it.
+
+mod lookup;
+mod values;
+
+use std::hash::Hash;
+
+use hashbrown::HashSet;
+use smallvec::SmallVec;
+
+use self::values::{Coarse, ValueIndex};
+use crate::exec::registers::{RegisterFile, Registers};
+use crate::nfa::StateId;
+
+/// The number of runs or groups from which a key has an index. To look through a list of fewer takes
+/// less time: from 256 on, W5 took 1.04 times the time. In builds with debug assertions few are
+/// enough, so that tests see both ways.
+pub(in crate::exec) const MANY: usize = if cfg!(debug_assertions) { 16 } else { 1024 };
+
+/// The number of them below which a key has no index any more.
+pub(super) const FEW: usize = MANY / 4;
+
+/// The number of events after which it is asked whether the index pays.
+const TRIAL: u64 = 64;
+
+/// The time that it takes to find and move one, in looks at one in a list.
+const FOUND: u64 = 8;
+
+/// What waits, by its state.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting<Id> {
+    states: SmallVec<[InState<Id>; 4]>,
+}
+
+impl<Id> Default for Waiting<Id> {
+    fn default() -> Self {
+        Waiting { states: SmallVec::new() }
+    }
+}
+
+/// What waits in one state.
+#[derive(Clone, Debug)]
+struct InState<Id> {
+    state: StateId,
+    /// In no order: what is found is sorted.
+    ids: HashSet<Id>,
+    /// The indexes that events have asked for.
+    indexes: SmallVec<[ValueIndex<Id>; 1]>,
+}
+
+/// The places of a value in the indexes of a state.
+pub(super) type Places = SmallVec<[Option<Coarse>; 2]>;
+
+impl<Id: Copy + Ord + Hash> Waiting<Id> {
+    /// Returns what waits in a state.
+    fn of(&mut self, state: StateId) -> &mut InState<Id> {
+        let known = self.states.iter().position(|one| one.state == state);
+        let known = known.unwrap_or_else(|| {
+            let (ids, indexes) = (HashSet::new(), SmallVec::new());
+            self.states.push(InState { state, ids, indexes });
+            self.states.len() - 1
+        });
+        &mut self.states[known]
+    }
+
+    pub(super) fn add(
+        &mut self,
+        file: &RegisterFile,
+        (state, registers): (StateId, Registers),
+        id: Id,
+    ) {
+        let in_state = self.of(state);
+        in_state.ids.insert(id);
+        for index in &mut in_state.indexes {
+            index.add(index.place(file, registers), id);
+        }
+    }
+
+    /// Returns the places of something in the indexes of its state.
+    pub(super) fn places(
+        &self,
+        file: &RegisterFile,
+        (state, registers): (StateId, Registers),
+    ) -> Places {
+        let in_state = self.states.iter().find(|one| one.state == state);
+        let indexes = in_state.map_or(&[][..], |one| &one.indexes);
+        indexes.iter().map(|index| index.place(file, registers)).collect()
+    }
+
+    /// Removes something from its state, and from its [places](Waiting::places).
+    pub(super) fn remove(&mut self, state: StateId, places: &Places, id: Id) {
+        let in_state = self.of(state);
+        in_state.ids.remove(&id);
+        for (index, place) in in_state.indexes.iter_mut().zip(places) {
+            index.remove(*place, id);
+        }
+    }
+
+    /// Returns the heap size in bytes, approximately: almost everything has a place in each index,
+    /// and tables and trees are two thirds full on average.
+    pub(super) fn memory_usage(&self) -> usize {
+        let of = |one: &InState<Id>| {
+            let each = size_of::<Id>() + size_of::<(Coarse, Id)>() * one.indexes.len();
+            one.ids.len() * each * 3 / 2
+        };
+        self.states.iter().map(of).sum()
+    }
+}
+
+/// The work that an index saves: the number of events, of looks at a list, and of what the index has
+/// found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Savings {
+    events: u64,
+    listed: u64,
+    found: u64,
+}
+
+impl Savings {
+    /// Counts an event for which the index has found this number of `all`.
+    pub(super) fn record(&mut self, found: usize, all: usize) {
+        self.events += 1;
+        self.listed += all as u64;
+        self.found += found as u64;
+    }
+
+    /// True if the index takes less time than a list.
+    pub(super) fn pays(self) -> bool {
+        self.events < TRIAL || self.found.saturating_mul(FOUND) <= self.listed
+    }
+}
