@@ -33,6 +33,7 @@ pub(super) use listing::{
     ChainListing, Direction, OfStart, Packed, defined_order, firsts, renumbered, unpacked,
 };
 use starts::Rank;
+pub(super) use starts::Side;
 
 /// Stands for no node, and for the step of a union.
 pub(super) const NONE: u32 = u32::MAX;

@@ -45,6 +45,15 @@ impl Rank {
     }
 }
 
+/// A side of the starts of a node.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::exec) enum Side {
+    /// The starts that are over.
+    Over,
+    /// The others.
+    Left,
+}
+
 impl Dag {
     /// Returns the node with the chains of a node and of those before it. A start that is newer than
     /// all of these becomes part of their tree.
@@ -75,35 +84,37 @@ impl Dag {
         if node.rank == Rank::CELL { (node.below, node.other) } else { (list, NONE) }
     }
 
-    /// Returns the node with those chains of a node whose start is not over, or [`NONE`] if there are
+    /// Returns the node with the chains of a node on one side of its starts, or [`NONE`] if there are
     /// none, and the number of nodes that were looked at. What starts earlier is over earlier. Returns
     /// no node if a pass over the graph is cheaper.
-    pub(in crate::exec) fn without_oldest(
+    pub(in crate::exec) fn side(
         &mut self,
         node: u32,
+        side: Side,
         is_over: impl Fn(&DagEvent) -> bool,
     ) -> (Option<u32>, u32) {
         let first = index(self.moments.partition_point(is_over));
         let mut left = MOST_LOOKS;
-        let found = self.look_from(node, first, &mut left);
+        let found = self.look_from(node, (side, first), &mut left);
         (found, MOST_LOOKS - left)
     }
 
-    fn look_from(&mut self, at: u32, first: u32, left: &mut u32) -> Option<u32> {
+    fn look_from(&mut self, at: u32, of: (Side, u32), left: &mut u32) -> Option<u32> {
         *left = left.checked_sub(1)?;
+        let (side, first) = of;
         let node = self.nodes[at as usize];
         if node.oldest >= first {
-            return Some(at);
+            return Some(if side == Side::Left { at } else { NONE });
         }
         if node.newest < first {
-            return Some(NONE);
+            return Some(if side == Side::Over { at } else { NONE });
         }
-        let below = self.look_from(node.below, first, left)?;
+        let below = self.look_from(node.below, of, left)?;
         if !node.is_union() {
             let made = self.event_node(node.other, node.step, below, self.next_index());
             return Some(self.add(made));
         }
-        let other = self.look_from(node.other, first, left)?;
+        let other = self.look_from(node.other, of, left)?;
         Some(self.ranked_union(below, other, node.rank))
     }
 }

@@ -120,12 +120,15 @@ fn graphs_have_the_chains_that_were_put_in() {
         }
         let oldest = seed % 5;
         for (root, chains) in groups.iter().filter(|(root, _)| *root != NONE) {
-            let (left, _) = dag.without_oldest(*root, |start| start.seq < oldest);
-            let is_left =
-                |chain: &&Vec<Packed>| chain.last().is_some_and(|start| start >> 32 >= oldest);
-            let chains: Vec<_> = chains.iter().filter(is_left).cloned().collect();
-            if let Some(left) = left {
-                check(&dag, left, &chains, preference);
+            for side in [Side::Left, Side::Over] {
+                let (part, _) = dag.side(*root, side, |start| start.seq < oldest);
+                let is_over =
+                    |chain: &Vec<Packed>| chain.last().is_none_or(|one| one >> 32 < oldest);
+                let is_of = |chain: &&Vec<Packed>| is_over(chain) == (side == Side::Over);
+                let chains: Vec<_> = chains.iter().filter(is_of).cloned().collect();
+                if let Some(part) = part {
+                    check(&dag, part, &chains, preference);
+                }
             }
         }
         let before = dag.moments().len();
@@ -166,7 +169,7 @@ fn starts_that_are_out_of_time_are_left_out_on_one_path() {
             dag.collect([&mut root].into_iter(), |start| start.time > time - 2500, |_| {});
         }
         let before = dag.len();
-        let (left, looks) = dag.without_oldest(root, |start| start.time <= time - 100);
+        let (left, looks) = dag.side(root, Side::Left, |start| start.time <= time - 100);
         let left = left.expect("there is one path");
         assert_eq!(dag.count(left).0, u64::from(at + 1).min(100));
         assert!(looks < 60 && dag.len() < before + 30, "{looks} looks at {at}");

@@ -83,13 +83,17 @@ impl<E: Event> Walk<'_, E> {
             Some(sum) if !self.column.is_still => self.divide_groups(groups, sum, event_epoch),
             _ => Vec::new(),
         };
-        self.store.counts.steps += 1 + groups.all.len() as u64;
+        let is_still = self.column.is_still;
+        let indexed = if is_still { None } else { self.indexed_groups(groups, event_epoch) };
+        let asked = indexed.as_ref().map_or(groups.all.len(), Vec::len);
+        let asked = if is_still { 0 } else { asked };
+        self.store.counts.steps += 1 + asked as u64;
         let (mut completed, mut moment) = (NONE, NONE);
         let mut successors: SmallVec<[Successor; 4]> = SmallVec::new();
-        let still = if self.column.is_still { groups.all.len() } else { 0 };
-        let mut kept = still;
         let condition = compact.sum.as_ref().map(|sum| sum.condition);
-        for at in still..groups.all.len() {
+        // From the last one on: a group that goes leaves its place to the last.
+        for turn in (0..asked).rev() {
+            let at = indexed.as_ref().map_or(turn, |indexed| indexed[turn]);
             let now = Pass { answer: condition.zip(answers.get(at).copied()), ..now };
             let group = &mut groups.all[at];
             let configurations = group.configurations.clone();
@@ -107,10 +111,9 @@ impl<E: Event> Walk<'_, E> {
             let TriedChains { root, sums } = source;
             if goes_on && !groups.is_part(root) {
                 groups.all[at].sums = sums;
-                groups.all.swap(kept, at);
-                kept += 1;
                 continue;
             }
+            groups.take(&self.store.file, at);
             let mut next = results.ignored;
             for (configuration, stays) in configurations.iter().zip(results.stays) {
                 if stays {
@@ -123,7 +126,6 @@ impl<E: Event> Walk<'_, E> {
                 successors.push(Successor { configurations: next, root, sums });
             }
         }
-        groups.all.truncate(kept);
         if self.program.leading_not.is_none() || self.is_silent(key, now.event_epoch) {
             let mut results = Results::default();
             self.begin_group(now, &mut results);

@@ -17,7 +17,7 @@ use std::ops::RangeInclusive;
 use smallvec::SmallVec;
 
 use super::groups::{Configuration, MatchGroups, Notice};
-use crate::exec::dag::{DagEvent, NONE};
+use crate::exec::dag::{DagEvent, NONE, Side};
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::Matcher;
 use crate::exec::outcome::Outcome;
@@ -54,7 +54,12 @@ impl<E: Event> Matcher<E> {
         let time = Timestamp::from_millis(at);
         self.report_timed_out(store, (&groups.dag, timed_out), time, sink);
         self.report_in_time(store, key, (&mut groups, completed), time, sink);
-        if bound.notice == Notice::AtOnce || groups.waiting != NONE {
+        let is_dropped = match bound.notice {
+            _ if groups.waiting != NONE => false,
+            Notice::AtOnce => self.drop_over(store, &mut groups, at),
+            Notice::Later => true,
+        };
+        if !is_dropped {
             groups.collect(store, &mut { NONE }, |start| self.end(start) > at);
         } else if groups.dag.wants_collection() {
             groups.collect(store, &mut { NONE }, |_| true);
@@ -99,16 +104,21 @@ impl<E: Event> Matcher<E> {
                 let (oldest, newest) = self.extent(groups, *root);
                 ranges.iter().any(|ends| ends.contains(&oldest) && ends.contains(&newest))
             });
-            let done = if are_whole {
-                roots.clone()
-            } else {
+            let done = match &ranges[..] {
+                _ if are_whole => Some(roots.clone()),
+                [ends] => self.between(store, groups, &roots, ends),
+                _ => None,
+            };
+            let done = done.unwrap_or_else(|| {
                 groups.count_pass(store);
                 groups.dag.restrict(&roots, is_complete)
-            };
+            });
             completed = done.iter().fold(completed, |all, one| groups.dag.union(*one, all));
             // The loop before a silence ends with it, in whatever state it waits.
             if self.program.meeting.closes_duplicates {
                 let rest = groups.dag.restrict(&roots, |start| !is_complete(start));
+                // Some have nothing left, of which an index knows nothing.
+                groups.index = None;
                 positions.iter().zip(rest).for_each(|(at, rest)| groups.all[*at].root = rest);
             }
         }
@@ -116,11 +126,66 @@ impl<E: Event> Matcher<E> {
         completed
     }
 
+    /// Drops the starts that are over from the groups that have others. Returns false if a pass over
+    /// the graph is cheaper.
+    fn drop_over(&self, store: &mut Store<E>, groups: &mut MatchGroups, at: i64) -> bool {
+        let mut looks = 0;
+        for position in groups.over_at(at) {
+            let root = groups.all[position].root;
+            if self.end(groups.dag.oldest(root)) > at {
+                continue;
+            }
+            let is_over = |start: &DagEvent| self.end(start) <= at;
+            let (left, looked) = groups.dag.side(root, Side::Left, is_over);
+            store.counts.steps += u64::from(looked);
+            looks += looked as usize;
+            match left.filter(|left| *left != NONE) {
+                Some(left) if looks <= groups.dag.len() => groups.set_root(position, left),
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Returns for each node the one with the chains whose starts are over in a range of times, or
+    /// [`NONE`]; nothing if a pass over the graph is cheaper.
+    pub(super) fn between(
+        &self,
+        store: &mut Store<E>,
+        groups: &mut MatchGroups,
+        roots: &[u32],
+        ends: &Ends,
+    ) -> Option<Vec<u32>> {
+        let mut parts = Vec::with_capacity(roots.len());
+        let mut looks = 0;
+        for root in roots {
+            let mut part = *root;
+            let earlier = |start: &DagEvent| self.end(start) < *ends.start();
+            let not_later = |start: &DagEvent| self.end(start) <= *ends.end();
+            let (oldest, newest) = self.extent(groups, part);
+            if oldest < *ends.start() {
+                let (found, looked) = groups.dag.side(part, Side::Left, earlier);
+                (part, looks) = (found?, looks + looked);
+            }
+            if part != NONE && newest > *ends.end() {
+                let (found, looked) = groups.dag.side(part, Side::Over, not_later);
+                (part, looks) = (found?, looks + looked);
+            }
+            if looks as usize > groups.dag.len() {
+                return None;
+            }
+            parts.push(part);
+        }
+        store.counts.steps += u64::from(looks);
+        Some(parts)
+    }
+
     /// Returns the groups that have partial matches that a deadline completes. One pass over the
     /// graph finds those of all groups with the same ranges.
     fn due_groups(&self, groups: &MatchGroups, at: i64) -> Vec<DueGroups> {
         let mut all: Vec<DueGroups> = Vec::new();
-        for (position, group) in groups.all.iter().enumerate() {
+        for position in groups.over_at(at) {
+            let group = &groups.all[position];
             let (oldest, newest) = self.extent(groups, group.root);
             let ranges = group.configurations.iter().filter_map(|one| self.completed_ends(one, at));
             let ranges: SmallVec<[Ends; 1]> =

@@ -7,6 +7,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
 
 use super::chain_sums::{ChainSums, DividedGroup, joined};
+use super::index::{GroupFacts, GroupIndex, GroupSums};
 use crate::exec::dag::{Dag, DagEvent, NONE, Preference};
 use crate::exec::registers::{RegisterFile, Registers};
 use crate::exec::run::Run;
@@ -56,10 +57,34 @@ pub(in crate::exec) struct RunGroup {
     pub(super) sums: Option<Box<ChainSums>>,
     /// Bytes that are equal for equal configurations, and their hash.
     footprint: Box<[u8]>,
-    hash: u64,
+    pub(super) hash: u64,
+    /// The number by which an index knows the group.
+    pub(super) number: u64,
 }
 
 impl RunGroup {
+    /// True if the configurations of both are equal.
+    pub(super) fn is_same(&self, other: &RunGroup) -> bool {
+        self.hash == other.hash && self.footprint == other.footprint
+    }
+
+    /// Returns what follows from the group. `bound` is the pattern's own bound.
+    pub(super) fn facts(&self, dag: &Dag, bound: WholeBound) -> GroupFacts {
+        let oldest = dag.oldest(self.root).time;
+        let whole = match bound.notice {
+            Notice::Later => bound.end(dag.newest(self.root).time),
+            Notice::AtOnce => bound.end(oldest),
+        };
+        let waits = self.configurations.iter().map(|configuration| configuration.deadline);
+        let deadline = waits.fold(whole, i64::min);
+        GroupFacts { deadline, oldest, count: dag.count(self.root).0 }
+    }
+
+    /// Returns the size in bytes, without the configurations on the heap.
+    pub(super) fn bytes(&self) -> usize {
+        self.heap_size() + size_of::<RunGroup>()
+    }
+
     /// Returns the heap size in bytes, without the configurations.
     fn heap_size(&self) -> usize {
         self.footprint.len() + self.sums.as_ref().map_or(0, |sums| sums.bytes())
@@ -71,6 +96,10 @@ impl RunGroup {
 pub(in crate::exec) struct MatchGroups {
     pub(in crate::exec) dag: Dag,
     pub(in crate::exec) all: Vec<RunGroup>,
+    /// The index of the groups, if there are many.
+    pub(super) index: Option<Box<GroupIndex>>,
+    /// True if an index was tried in vain.
+    pub(super) is_listed: bool,
     /// The node of the matches that wait for older partial matches (`ordered`), or [`NONE`].
     pub(super) waiting: u32,
     /// The groups whose parts differ in what their sums fulfil.
@@ -125,6 +154,8 @@ impl MatchGroups {
         MatchGroups {
             dag: Dag::new(preference),
             all: Vec::new(),
+            index: None,
+            is_listed: false,
             waiting: NONE,
             divided: Vec::new(),
             magnitude: None,
@@ -137,7 +168,7 @@ impl MatchGroups {
 
     /// Returns the number of configurations of all groups: an event takes a step for each.
     pub(in crate::exec::forms) fn configuration_count(&self) -> usize {
-        self.all.iter().map(|group| group.configurations.len()).sum()
+        self.sums().configurations()
     }
 
     /// Returns the number of partial matches that the groups stand for, at most `u64::MAX`. No two
@@ -152,6 +183,14 @@ impl MatchGroups {
         if self.waiting == NONE { 0 } else { self.dag.count(self.waiting).0 }
     }
 
+    /// Returns what is added up over all groups.
+    fn sums(&self) -> GroupSums {
+        match &self.index {
+            Some(index) => index.sums(),
+            None => GroupSums::of(&self.dag, &self.all),
+        }
+    }
+
     /// Counts a pass over the graph: eight nodes are a step.
     pub(super) fn count_pass<E>(&self, store: &mut Store<E>) {
         store.counts.steps += self.dag.len() as u64 / 8;
@@ -159,8 +198,7 @@ impl MatchGroups {
 
     /// Returns the size of the graph in bytes.
     pub(super) fn bytes(&self) -> u64 {
-        let footprints = self.all.iter().map(|group| group.heap_size() + size_of::<RunGroup>());
-        self.dag.bytes() + footprints.sum::<usize>() as u64
+        self.dag.bytes() + self.sums().bytes() as u64
     }
 
     /// Returns the heap size in bytes.
@@ -174,6 +212,7 @@ impl MatchGroups {
             + self.dag.memory_usage()
             + self.all.capacity() * size_of::<RunGroup>()
             + self.all.iter().map(of).sum::<usize>()
+            + self.index.as_ref().map_or(0, |index| index.memory_usage())
     }
 
     /// Sets what follows from the groups: the number of partial matches, the first deadline, and
@@ -181,22 +220,22 @@ impl MatchGroups {
     ///
     /// All of these are the same after a restart, which keeps no node that nothing needs.
     pub(super) fn settle(&mut self, bound: WholeBound) {
-        let (mut open, mut deadline, mut oldest) = (self.waiting_count(), i64::MAX, i64::MAX);
         // A match that waits is reported as soon as the last older partial match is over.
         let notice = if self.waiting == NONE { bound.notice } else { Notice::AtOnce };
-        for group in &self.all {
-            open = open.saturating_add(self.dag.count(group.root).0);
-            oldest = oldest.min(self.dag.oldest(group.root).time);
-            deadline = deadline.min(match notice {
-                Notice::Later => self.end_of(group, bound),
-                Notice::AtOnce => bound.end(self.dag.oldest(group.root).time),
-            });
-            for configuration in &group.configurations {
-                deadline = deadline.min(configuration.deadline);
-            }
-        }
-        (self.open, self.deadline) = (open, deadline);
-        self.stale = bound.end(oldest).saturating_add(bound.millis.unwrap_or(0) / 2);
+        let bound = WholeBound { notice, ..bound };
+        let of_all = |groups: &MatchGroups| {
+            let facts = groups.all.iter().map(|group| group.facts(&groups.dag, bound));
+            let none = GroupFacts { deadline: i64::MAX, oldest: i64::MAX, count: 0 };
+            facts.fold(none, GroupFacts::and)
+        };
+        let facts = match &self.index {
+            Some(index) => index.facts(),
+            None => of_all(self),
+        };
+        debug_assert_eq!(facts, of_all(self), "the index has every group as it is");
+        self.open = facts.count.saturating_add(self.waiting_count());
+        self.deadline = facts.deadline;
+        self.stale = bound.end(facts.oldest).saturating_add(bound.millis.unwrap_or(0) / 2);
     }
 
     /// Returns the time at which the newest partial match of a group is over.
@@ -225,18 +264,18 @@ impl MatchGroups {
         if time < self.deadline {
             return;
         }
-        store.counts.steps += self.all.len() as u64;
+        let over = self.over_at(time);
+        store.counts.steps += over.len() as u64;
         let mut changed = Vec::new();
-        let mut at = 0;
-        while at < self.all.len() {
+        // From the last one on: a group that goes leaves its place to the last.
+        for at in over.into_iter().rev() {
             let group = &self.all[at];
             let is_over = self.end_of(group, bound) <= time;
             let ends = |configuration: &Configuration| is_over || configuration.deadline <= time;
             if !group.configurations.iter().any(ends) {
-                at += 1;
                 continue;
             }
-            let RunGroup { mut configurations, root, sums, .. } = self.all.swap_remove(at);
+            let RunGroup { mut configurations, root, sums, .. } = self.take(&store.file, at);
             configurations.retain(|configuration| {
                 let goes = ends(configuration);
                 if goes {
@@ -264,17 +303,27 @@ impl MatchGroups {
             let Store { file, scratch, .. } = &mut *store;
             let mut group = group(file, live, (configurations, root), &scratch.meeting.hasher);
             group.sums = sums;
-            if let Some(same) = table.find(&self.all, &group) {
+            let same = match &self.index {
+                Some(index) => index.find(&self.all, &group),
+                None => table.find(&self.all, &group),
+            };
+            if let Some(same) = same {
+                let root = self.dag.with_newer(root, self.all[same].root);
+                self.set_root(same, root);
                 let known = &mut self.all[same];
-                known.root = self.dag.with_newer(root, known.root);
                 known.sums = joined(known.sums.take(), group.sums);
                 for configuration in group.configurations {
                     store.file.release(configuration.registers);
                 }
-            } else {
-                table.add(&self.all, &group);
-                self.all.push(group);
+                continue;
             }
+            match &mut self.index {
+                Some(index) => {
+                    index.add(&store.file, &self.dag, (self.all.len(), &mut group));
+                }
+                None => table.add(&self.all, &group),
+            }
+            self.all.push(group);
         }
     }
 
@@ -299,6 +348,7 @@ impl MatchGroups {
             // They are found anew for the partial matches that are left.
             self.all.iter_mut().for_each(|group| group.sums = None);
             self.magnitude = None;
+            self.index = None;
         }
     }
 
@@ -314,6 +364,7 @@ impl MatchGroups {
 
     /// Drops the groups at these positions, and every node that nothing needs then.
     pub(super) fn drop_groups<E: Event>(&mut self, store: &mut Store<E>, positions: Range<usize>) {
+        self.index = None;
         for group in self.all.drain(positions) {
             group.configurations.iter().for_each(|one| store.file.release(one.registers));
         }
@@ -358,7 +409,7 @@ fn group(
     }
     // Values come from outside: the hash is seeded.
     let hash = hasher.hash_one(&footprint);
-    RunGroup { configurations, root, sums: None, footprint: footprint.into(), hash }
+    RunGroup { configurations, root, sums: None, footprint: footprint.into(), hash, number: 0 }
 }
 
 /// Appends bytes that are equal for configurations with the same future.
@@ -393,7 +444,7 @@ const FEW: usize = 16;
 
 impl Table {
     fn find(&mut self, all: &[RunGroup], wanted: &RunGroup) -> Option<usize> {
-        let is_same = |one: &RunGroup| one.hash == wanted.hash && one.footprint == wanted.footprint;
+        let is_same = |one: &RunGroup| one.is_same(wanted);
         if all.len() < FEW {
             return all.iter().position(is_same);
         }

@@ -28,6 +28,7 @@ mod due;
 mod grouping;
 mod groups;
 mod image;
+mod index;
 mod ordered;
 mod outcomes;
 mod sums;
@@ -88,7 +89,11 @@ impl<E: Event> FormContract<E> for CompactForm {
         if groups.stale <= groups.now {
             matcher.collect_groups(walk.store, &mut groups, &mut { NONE }, time);
         }
+        if compact.sum.is_none() && !matcher.program.waits() {
+            groups.index_many(&walk.store.file, matcher.whole_bound());
+        }
         let completed = walk.advance_groups(key, &mut groups, compact);
+        groups.drop_useless_index();
         let unlisted = store.counts.unlisted;
         let completed = matcher.in_time(store, &mut groups, completed, time);
         matcher.report_in_time(store, key, (&mut groups, completed), time, sink);

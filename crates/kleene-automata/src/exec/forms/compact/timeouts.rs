@@ -83,14 +83,19 @@ impl<E: Event> Matcher<E> {
                     && !completed.iter().any(|range| overlaps(range, extent))
             };
             let nodes = if roots.iter().all(is_whole) {
-                roots
+                Some(roots.clone())
+            } else if completed.is_empty() {
+                self.between(store, groups, &roots, &ends)
             } else {
+                None
+            };
+            let nodes = nodes.unwrap_or_else(|| {
                 groups.count_pass(store);
                 groups.dag.restrict(&roots, |start| {
                     let end = self.end(start);
                     ends.contains(&end) && !completed.iter().any(|range| range.contains(&end))
                 })
-            };
+            });
             let node = nodes.into_iter().fold(NONE, |all, one| groups.dag.union(one, all));
             if node == NONE {
                 continue;
@@ -108,7 +113,8 @@ impl<E: Event> Matcher<E> {
     /// finds those of all groups with the same ranges.
     fn lapsed(&self, file: &RegisterFile, groups: &MatchGroups, at: i64) -> Vec<Lapsed> {
         let mut all: Vec<Lapsed> = Vec::new();
-        for group in &groups.all {
+        for position in groups.over_at(at) {
+            let group = &groups.all[position];
             let (oldest, newest) = self.extent(groups, group.root);
             let completed = group.configurations.iter();
             let completed: SmallVec<[Ends; 1]> =

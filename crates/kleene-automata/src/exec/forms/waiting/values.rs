@@ -15,7 +15,7 @@ use kleene_event::value::ValueRef;
 /// The place of a value in an index: where values are equal, their places are, and where values are
 /// in order, their places are. Different values can have the same place.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct Coarse {
+pub(in crate::exec::forms) struct Coarse {
     class: Class,
     number: u64,
 }
