@@ -194,13 +194,16 @@ impl Program {
 
     /// Returns the growth of an event's time with the groups of a key.
     fn event_of_groups(&self, form: StateForm, apart: Live, reasons: &mut Vec<Reason>) -> Growth {
-        let mut growth = self.groups_of(apart, reasons);
+        let mut growth = match self.groups_of(apart, reasons) {
+            Growth::Groups if self.finds_groups(reasons) => Growth::Logarithmic,
+            growth => growth,
+        };
         if let Some(sum) = self.running_sum() {
             reasons.push(Reason::Finds(vec![sum.register]));
             growth = growth.max(Growth::Logarithmic);
         }
-        // The deadline of a start is a pass over the graph: it completes matches, or matches have
-        // waited for it. So is each deadline of which timeouts are reported.
+        // The deadline of a start is a pass over the graph where many events follow it: it completes
+        // matches, or matches have waited for it. So is each deadline of which timeouts are reported.
         let facts = [
             (Reason::Timeouts, self.report_timeouts),
             (Reason::Starts, self.compact.as_ref().is_ok_and(|compact| compact.completes_by_start)),
@@ -210,6 +213,71 @@ impl Program {
         let before = reasons.len();
         reasons.extend(holding);
         if reasons.len() > before { growth.max(self.memory(form, growth)) } else { growth }
+    }
+
+    /// True if an event finds the groups that it moves by an index, and moves each of them once or
+    /// is looked for in one group of a state (`crates/kleene-automata/src/exec/forms/compact/`).
+    fn finds_groups(&self, reasons: &mut Vec<Reason>) -> bool {
+        let Some(compact) = self.compact.as_ref().ok().filter(|_| self.indexes_groups()) else {
+            return false;
+        };
+        let are_few = self.waiting().all(|state| {
+            let live = compact.live[state.index()];
+            live == Live::default() || self.leaves(state) || self.has_one_group(state, live)
+        });
+        let mut found = Vec::new();
+        let finds = are_few && self.wait(WaitCost::Found, &mut found) <= WaitCost::Found;
+        if finds {
+            reasons.append(&mut found);
+        }
+        finds
+    }
+
+    /// True if an event that moves a partial match which waits in a state takes it out of the state.
+    fn leaves(&self, state: StateId) -> bool {
+        let leaves = |edge: u32| match self.edges[edge as usize].action {
+            Action::Take { target, .. } | Action::Ignore { target } => target != state,
+            Action::Stop | Action::Complete => true,
+        };
+        self.all_decisions(state, |decision| match decision {
+            Decision::Several(_) | Decision::Ask => false,
+            Decision::One(edge) => leaves(*edge),
+            _ => true,
+        })
+    }
+
+    /// True if an event is compared with the values of one group of a state.
+    fn has_one_group(&self, state: StateId, live: Live) -> bool {
+        let has_values_only = live.clocks == 0 && !live.last;
+        has_values_only
+            && self.all_decisions(state, |decision| match decision {
+                Decision::Condition { condition, .. } => {
+                    !self.correlated[condition.index()]
+                        || self.joins[condition.index()].find_values_of(live.register_numbers())
+                }
+                Decision::Time { .. } | Decision::Ask => false,
+                _ => true,
+            })
+    }
+
+    /// True if something holds of all decisions on events that come to a state.
+    fn all_decisions(&self, state: StateId, holds: impl Fn(&Decision) -> bool) -> bool {
+        let mut open: Vec<u32> =
+            self.decisions.columns().iter().map(|column| column.roots[state.index()]).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(node) = open.pop() {
+            if !seen.insert(node) {
+                continue;
+            }
+            let decision = self.decisions.node(node);
+            if !holds(decision) {
+                return false;
+            }
+            if let Decision::Condition { yes, no, .. } | Decision::Time { yes, no, .. } = decision {
+                open.extend([*yes, *no]);
+            }
+        }
+        true
     }
 
     /// Returns the growth of the number of groups that an event is tried against.

@@ -62,16 +62,29 @@ impl Joins {
         Joins { all: all.into(), is_complete: !has_other }
     }
 
+    /// True if an index finds exactly those that have certain values in these registers.
+    pub(super) fn find_values_of(&self, mut registers: impl Iterator<Item = usize>) -> bool {
+        self.are_found_exactly()
+            && self.all.iter().all(Join::is_equal)
+            && registers.all(|register| self.all.iter().any(|join| join.register == register))
+    }
+
     /// True if an index finds exactly those for which the condition holds: by values that are equal,
     /// or by one value in a range. The rest of it is asked of the event alone.
     pub(super) fn are_found_exactly(&self) -> bool {
-        let is_equal = |one: &Join| one.relation == Relation::Eq && one.shift == Shift::Nothing;
         let is_exact = |one: &Join| !matches!(one.shift, Shift::By(_));
         let Some(first) = self.all.first() else { return false };
-        let is_of_first = |one: &Join| one.register == first.register && !is_equal(one);
+        let is_of_first = |one: &Join| one.register == first.register && !one.is_equal();
         self.is_complete
             && self.all.iter().all(is_exact)
-            && (self.all.iter().all(is_equal) || self.all.iter().all(is_of_first))
+            && (self.all.iter().all(Join::is_equal) || self.all.iter().all(is_of_first))
+    }
+}
+
+impl Join {
+    /// True if the field has to have the captured value itself.
+    fn is_equal(&self) -> bool {
+        self.relation == Relation::Eq && self.shift == Shift::Nothing
     }
 }
 

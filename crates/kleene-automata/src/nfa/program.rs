@@ -97,17 +97,32 @@ impl Program {
         self.compact.as_ref().ok()?.sum.as_ref()
     }
 
-    /// True if the partial matches of a busy key can be found by the values that they wait for: they
-    /// stay as they are unless a field compares with a captured value, and each is one run.
-    pub fn joins_busy_keys(&self) -> bool {
-        matches!(self.strategy(), Strategy::General | Strategy::Deterministic)
-            && self.joins.iter().any(|joins| !joins.all.is_empty())
+    /// True if partial matches stay as they are unless a field compares with a captured value.
+    fn waits_for_values(&self) -> bool {
+        self.joins.iter().any(|joins| !joins.all.is_empty())
             && self.decisions.any(|node| match node {
                 Decision::Condition { condition, no, .. } => {
                     *no == Decisions::STAY && !self.joins[condition.index()].all.is_empty()
                 }
                 _ => false,
             })
+    }
+
+    /// True if many groups of a key are indexed: none is divided, and no match waits for others.
+    pub(crate) fn indexes_groups(&self) -> bool {
+        !self.waits() && self.compact.as_ref().is_ok_and(|compact| compact.sum.is_none())
+    }
+
+    /// True if many groups of a key are found by the values that they wait for.
+    pub fn finds_groups_by_value(&self) -> bool {
+        self.indexes_groups() && self.waits_for_values()
+    }
+
+    /// True if the partial matches of a busy key can be found by the values that they wait for: they
+    /// stay as they are unless a field compares with a captured value, and each is one run.
+    pub fn joins_busy_keys(&self) -> bool {
+        matches!(self.strategy(), Strategy::General | Strategy::Deterministic)
+            && self.waits_for_values()
             && self.leading_not.is_none()
             && self.timing.repeat.is_none()
             && !self.waits()

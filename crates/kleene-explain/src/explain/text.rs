@@ -119,6 +119,9 @@ fn strategy(of: &Explanation<'_>) -> String {
             "compact, as partial matches with the same future are one group: an event costs a step \
              for each group{}",
             match of.program.running_sum() {
+                None if of.program.finds_groups_by_value() => {
+                    ", one for each value that is read; many groups are found by their values"
+                }
                 None if !of.program.registers.is_empty() => ", one for each value that is read",
                 _ => "",
             }

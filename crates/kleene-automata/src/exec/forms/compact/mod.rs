@@ -89,7 +89,7 @@ impl<E: Event> FormContract<E> for CompactForm {
         if groups.stale <= groups.now {
             matcher.collect_groups(walk.store, &mut groups, &mut { NONE }, time);
         }
-        if compact.sum.is_none() && !matcher.program.waits() {
+        if matcher.program.indexes_groups() {
             groups.index_many(&walk.store.file, matcher.whole_bound());
         }
         let completed = walk.advance_groups(key, &mut groups, compact);
