@@ -5,11 +5,29 @@ use std::ops::Range;
 use super::census::{CROWDED, Census};
 use super::compact::MatchGroups;
 use super::joined::JoinedRuns;
-use super::{Form, FormKind, Queue};
+use super::kind::FormKind;
+use super::queue::Queue;
 use crate::exec::captures::CaptureArena;
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::{Completed, Run, Runs};
 use kleene_event::event::Event;
+
+/// The partial matches of one key, in one of the forms. The groups of the compact form are with the
+/// state that only few patterns need, beside a form without runs.
+#[derive(Clone, Debug)]
+enum Form {
+    Runs {
+        /// The number of events dropped from the front: a key with many events drops them together.
+        gone: u32,
+        runs: Runs,
+    },
+    /// Counting window: the last events that count.
+    Window(Queue),
+    /// Shared suffix: the representative, the number of its suffixes, and the time at which the
+    /// last suffix started. The representative's chain marks the nodes of the suffixes' first
+    /// events.
+    SharedSuffix { suffixes: u32, newest: i64, representative: Run },
+}
 
 /// The partial matches of one key. A key's state is valid only with its
 /// [`Store`](crate::exec::Store).

@@ -13,9 +13,8 @@
 //! Which test holds it: `tests/conformance.rs` against Flink CEP, and `tests/properties.rs` against
 //! the reference matcher.
 
-use super::compact::CompactForm;
-use super::joined::JoinedForm;
-use super::{FormContract, FormImage, FormKind, KeyState};
+use super::contract::{FormContract, FormImage};
+use super::key::KeyState;
 use crate::exec::captured::Captures;
 use crate::exec::captures::CaptureArena;
 use crate::exec::image::Image;
@@ -45,19 +44,6 @@ impl<E: Event> FormContract<E> for RunsForm {
     ) -> usize {
         let PushedEvent { event, seq, .. } = arrival;
         let time = event.time();
-        if key.runs().len() >= matcher.busy_runs {
-            match matcher.busy_form {
-                FormKind::Compact if matcher.can_group_runs(store, key) => {
-                    matcher.group_runs(store, key, time);
-                    return CompactForm::push(matcher, store, key, arrival, sink);
-                }
-                FormKind::Joined if matcher.can_join(key) => {
-                    matcher.join_runs(store, key);
-                    return JoinedForm::push(matcher, store, key, arrival, sink);
-                }
-                _ => {}
-            }
-        }
         let in_place = matcher.runs_in_place();
         let is_due = if in_place {
             // Runs are in the order of their start, and nothing else has deadlines.

@@ -14,7 +14,8 @@
 //! `suffixes_go_on_when_their_representative_is_gone` and `suffixes_take_no_memory` in
 //! `tests/strategies.rs`.
 
-use super::{FormContract, FormImage, KeyState};
+use super::contract::{FormContract, FormImage};
+use super::key::KeyState;
 use crate::exec::captured::Captures;
 use crate::exec::captures::{BEGINS, CaptureArena, NIL};
 use crate::exec::forms::runs::{RunsForm, prefetch_runs};

@@ -12,7 +12,10 @@
 //!
 //! Which test holds it: `every_strategy_reports_the_same` in `tests/strategies.rs`.
 
-use super::{FormContract, FormImage, FormKind, KeyState, Queue};
+use super::contract::{FormContract, FormImage};
+use super::key::KeyState;
+use super::kind::FormKind;
+use super::queue::Queue;
 use crate::exec::captured::Captures;
 use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::forms::runs::RunsForm;

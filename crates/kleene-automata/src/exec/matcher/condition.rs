@@ -1,10 +1,10 @@
 //! The test of an event against the conditions of a transition.
 
-use super::{HostCondition, Walk};
-use crate::exec::aggregate::Accumulator;
+use super::compiled::HostCondition;
+use super::walk::Walk;
 use crate::exec::captured::Captures;
-use crate::exec::captures::{CaptureArena, NIL};
-use crate::exec::fields::{add_event, field_of};
+use crate::exec::captures::NIL;
+use crate::exec::fields::field_of;
 use crate::exec::registers::{RegisterFile, Registers, UNSET};
 use crate::exec::run::Run;
 use crate::exec::store::{StepKeyMask, Store};
@@ -132,34 +132,6 @@ impl<E: Event> Walk<'_, E> {
         let answer = holds(&condition.test, &self.matcher.host, &scope);
         scratch.answers.memo[id.index()] = epoch << 1 | u64::from(answer);
         answer
-    }
-}
-
-/// Updates a register for a captured event; `arena` counts what cannot be computed.
-#[inline(always)]
-pub(in crate::exec) fn update_register<E: Event>(
-    kind: &RegisterKind,
-    (file, registers): (&mut RegisterFile, &mut Registers),
-    index: usize,
-    event: &E,
-    arena: &CaptureArena<E>,
-) {
-    match kind {
-        RegisterKind::First(field) => {
-            if file.is_untouched(*registers, index) {
-                file.set(registers, index, field_of(event, field));
-            }
-        }
-        RegisterKind::Last(field) => file.set(registers, index, field_of(event, field)),
-        RegisterKind::Aggregate(aggregate) => {
-            let new = || Accumulator::new(aggregate.op);
-            file.accumulate(*registers, index, new, |accumulator| {
-                add_event(accumulator, aggregate, event, arena);
-                if accumulator.is_too_large() {
-                    arena.too_large();
-                }
-            });
-        }
     }
 }
 

@@ -6,8 +6,9 @@
 
 use smallvec::SmallVec;
 
+use super::compiled::Matcher;
 use super::condition::CandidateScope;
-use super::{Matcher, Walk};
+use super::walk::Walk;
 use crate::exec::captured::Captures;
 use crate::exec::captures::NIL;
 use crate::exec::forms::KeyState;

@@ -1,6 +1,7 @@
 //! One event on its way through a key's runs: what the forms of state share.
 
-use super::{Matcher, update_register};
+use super::compiled::Matcher;
+use super::register_update::update_register;
 use crate::exec::captures::NIL;
 use crate::exec::forms::KeyState;
 use crate::exec::registers::Registers;

@@ -9,7 +9,8 @@
 use smallvec::SmallVec;
 
 use super::chain_sums::ChainSums;
-use super::groups::{Configuration, Configurations, MatchGroups, Successor};
+use super::group::{Configuration, Configurations};
+use super::groups::{MatchGroups, Successor};
 use crate::exec::captures::NIL;
 use crate::exec::dag::{DagEvent, NONE};
 use crate::exec::forms::KeyState;
@@ -84,7 +85,11 @@ impl<E: Event> Walk<'_, E> {
             _ => Vec::new(),
         };
         let is_still = self.column.is_still;
-        let indexed = if is_still { None } else { self.indexed_groups(groups, event_epoch) };
+        let MatchGroups { all, index, .. } = &mut *groups;
+        let indexed = index.as_mut().filter(|_| !is_still).map(|index| {
+            index
+                .found(all, |waiting, registers| self.find_movable(waiting, registers, event_epoch))
+        });
         let asked = indexed.as_ref().map_or(groups.all.len(), Vec::len);
         let asked = if is_still { 0 } else { asked };
         self.store.counts.steps += 1 + asked as u64;

@@ -12,7 +12,8 @@
 //!
 //! Which test holds it: `an_edit_carries_groups_over` in `tests/compact.rs`.
 
-use super::groups::{Configuration, Configurations, MatchGroups, Notice, RunGroup, Successor};
+use super::group::{Configuration, Configurations, Notice, RunGroup};
+use super::groups::{MatchGroups, Successor};
 use crate::exec::dag::{Dag, DagEvent, NONE};
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::Matcher;

@@ -16,7 +16,8 @@ use std::ops::RangeInclusive;
 
 use smallvec::SmallVec;
 
-use super::groups::{Configuration, MatchGroups, Notice};
+use super::group::{Configuration, Notice};
+use super::groups::MatchGroups;
 use crate::exec::dag::{DagEvent, NONE, Side};
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::Matcher;

@@ -17,7 +17,8 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::groups::{Configuration, Configurations, MatchGroups, Successor};
+use super::group::{Configuration, Configurations};
+use super::groups::{MatchGroups, Successor};
 use crate::exec::captures::CaptureArena;
 use crate::exec::dag::{DagEvent, NONE};
 use crate::exec::forms::KeyState;

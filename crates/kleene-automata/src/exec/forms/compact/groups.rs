@@ -1,95 +1,20 @@
 //! The groups of a key: partial matches with the same future.
 
-use std::hash::BuildHasher as _;
 use std::ops::Range;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
-use smallvec::SmallVec;
+use hashbrown::HashTable;
 
 use super::chain_sums::{ChainSums, DividedGroup, joined};
-use super::index::{GroupFacts, GroupIndex, GroupSums};
+use super::group::{
+    Configuration, Configurations, GroupFacts, Notice, RunGroup, WholeBound, group_of,
+};
+use super::index::{GroupIndex, GroupSums};
 use crate::exec::dag::{Dag, DagEvent, NONE, Preference};
-use crate::exec::registers::{RegisterFile, Registers};
-use crate::exec::run::Run;
+use crate::exec::forms::waiting::{FEW as FEW_WAITING, MANY as MANY_WAITING};
+use crate::exec::registers::RegisterFile;
 use crate::exec::store::Store;
-use crate::nfa::{Live, StateId};
+use crate::nfa::Live;
 use kleene_event::event::Event;
-
-/// The head of a run that stands for a group: it has captured events, which no condition reads.
-const CAPTURED: u32 = u32::MAX - 1;
-
-/// A state in which all partial matches of a group wait, with all that later events read of them.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::exec) struct Configuration {
-    pub(in crate::exec) state: StateId,
-    pub(in crate::exec) registers: Registers,
-    /// The time of the last captured event; [`i64::MIN`] if nothing reads it.
-    pub(in crate::exec) last: i64,
-    /// The time at which the wait ends, without the pattern's own bound, which follows from starts.
-    pub(in crate::exec) deadline: i64,
-}
-
-impl Configuration {
-    /// Returns a run that conditions and guards take for any partial match of the group.
-    pub(super) fn as_run(&self) -> Run {
-        let Configuration { state, registers, last, deadline } = *self;
-        // With this start the pattern's own bound is never over.
-        Run { state, head: CAPTURED, registers, start_seq: 0, start: i64::MAX, last, deadline }
-    }
-
-    pub(super) fn of_run(run: &Run) -> Configuration {
-        let Run { state, registers, last, deadline, .. } = *run;
-        Configuration { state, registers, last, deadline }
-    }
-}
-
-/// The configurations of a group. There is one, unless partial matches with the same events can wait
-/// in several states.
-pub(in crate::exec) type Configurations = SmallVec<[Configuration; 1]>;
-
-/// Partial matches with the same configurations.
-#[derive(Clone, Debug)]
-pub(in crate::exec) struct RunGroup {
-    pub(in crate::exec) configurations: Configurations,
-    /// The node of their events.
-    pub(in crate::exec) root: u32,
-    /// Their sums, if the pattern has a running sum; `None` until they are asked for.
-    pub(super) sums: Option<Box<ChainSums>>,
-    /// Bytes that are equal for equal configurations, and their hash.
-    footprint: Box<[u8]>,
-    pub(super) hash: u64,
-    /// The number by which an index knows the group.
-    pub(super) number: u64,
-}
-
-impl RunGroup {
-    /// True if the configurations of both are equal.
-    pub(super) fn is_same(&self, other: &RunGroup) -> bool {
-        self.hash == other.hash && self.footprint == other.footprint
-    }
-
-    /// Returns what follows from the group. `bound` is the pattern's own bound.
-    pub(super) fn facts(&self, dag: &Dag, bound: WholeBound) -> GroupFacts {
-        let oldest = dag.oldest(self.root).time;
-        let whole = match bound.notice {
-            Notice::Later => bound.end(dag.newest(self.root).time),
-            Notice::AtOnce => bound.end(oldest),
-        };
-        let waits = self.configurations.iter().map(|configuration| configuration.deadline);
-        let deadline = waits.fold(whole, i64::min);
-        GroupFacts { deadline, oldest, count: dag.count(self.root).0 }
-    }
-
-    /// Returns the size in bytes, without the configurations on the heap.
-    pub(super) fn bytes(&self) -> usize {
-        self.heap_size() + size_of::<RunGroup>()
-    }
-
-    /// Returns the heap size in bytes, without the configurations.
-    fn heap_size(&self) -> usize {
-        self.footprint.len() + self.sums.as_ref().map_or(0, |sums| sums.bytes())
-    }
-}
 
 /// The partial matches of one key in the compact form.
 #[derive(Clone, Debug)]
@@ -116,29 +41,6 @@ pub(in crate::exec) struct MatchGroups {
     pub(super) deadline: i64,
     /// The time of the key: what is over then is gone, or will be without a report.
     pub(super) now: i64,
-}
-
-/// The pattern's own bound in time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WholeBound {
-    pub(super) millis: Option<i64>,
-    pub(super) notice: Notice,
-}
-
-impl WholeBound {
-    /// Returns when what started at `start` is over.
-    fn end(self, start: i64) -> i64 {
-        self.millis.map_or(i64::MAX, |millis| start.saturating_add(millis))
-    }
-}
-
-/// When a start that is out of time is noticed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Notice {
-    /// Nothing is reported of it, so it is dropped later, together with others.
-    Later,
-    /// Its partial matches can be complete at that moment, or are reported as timeouts.
-    AtOnce,
 }
 
 /// A group that an event makes, or adds to a group with the same configurations.
@@ -301,7 +203,7 @@ impl MatchGroups {
         let mut table = Table::default();
         for Successor { configurations, root, sums } in successors {
             let Store { file, scratch, .. } = &mut *store;
-            let mut group = group(file, live, (configurations, root), &scratch.meeting.hasher);
+            let mut group = group_of(file, live, (configurations, root), &scratch.meeting.hasher);
             group.sums = sums;
             let same = match &self.index {
                 Some(index) => index.find(&self.all, &group),
@@ -382,53 +284,61 @@ impl MatchGroups {
     }
 }
 
-/// Returns a group without equal configurations, and with its footprint.
-fn group(
-    file: &mut RegisterFile,
-    live: &[Live],
-    (mut configurations, root): (Configurations, u32),
-    hasher: &DefaultHashBuilder,
-) -> RunGroup {
-    let mut footprint = Vec::new();
-    if let [only] = configurations[..] {
-        write_identity(file, live, &only, &mut footprint);
-    } else {
-        let mut known: Vec<(Vec<u8>, Configuration)> = Vec::new();
-        for configuration in configurations {
-            let mut bytes = Vec::new();
-            write_identity(file, live, &configuration, &mut bytes);
-            match known.binary_search_by(|(other, _)| other.cmp(&bytes)) {
-                Ok(_) => file.release(configuration.registers),
-                Err(at) => known.insert(at, (bytes, configuration)),
-            }
+impl MatchGroups {
+    /// Makes the index if there are many groups and it has not been tried in vain.
+    pub(super) fn index_many(&mut self, file: &RegisterFile, bound: WholeBound) {
+        if self.index.is_some() || self.is_listed || self.all.len() < MANY_WAITING {
+            return;
         }
-        for (bytes, _) in &known {
-            footprint.extend_from_slice(bytes);
+        let mut index = GroupIndex::new(bound);
+        for (position, group) in self.all.iter_mut().enumerate() {
+            index.add(file, &self.dag, (position, group));
         }
-        configurations = known.into_iter().map(|(_, configuration)| configuration).collect();
+        self.index = Some(Box::new(index));
     }
-    // Values come from outside: the hash is seeded.
-    let hash = hasher.hash_one(&footprint);
-    RunGroup { configurations, root, sums: None, footprint: footprint.into(), hash, number: 0 }
-}
 
-/// Appends bytes that are equal for configurations with the same future.
-fn write_identity(
-    file: &RegisterFile,
-    live: &[Live],
-    configuration: &Configuration,
-    out: &mut Vec<u8>,
-) {
-    let state = configuration.state.index();
-    out.extend_from_slice(&u32::try_from(state).unwrap_or(u32::MAX).to_le_bytes());
-    out.extend_from_slice(&configuration.last.to_le_bytes());
-    for (clock, time) in file.times(configuration.registers).iter().enumerate() {
-        if live[state].has_clock(clock) {
-            out.extend_from_slice(&time.to_le_bytes());
+    /// Drops the index where it takes more time than a list of the groups, or few are left.
+    pub(super) fn drop_useless_index(&mut self) {
+        let Some(index) = &self.index else { return };
+        let is_busy = self.all.len() >= FEW_WAITING;
+        if !is_busy || !index.pays() {
+            self.is_listed = is_busy;
+            self.index = None;
         }
     }
-    for index in live[state].register_numbers() {
-        file.write_identity(configuration.registers, index, out);
+
+    /// Removes and returns the group at a position, while its registers still have their values. The
+    /// last group takes its place.
+    pub(super) fn take(&mut self, file: &RegisterFile, at: usize) -> RunGroup {
+        if let Some(index) = &mut self.index {
+            index.remove(file, &self.dag, &self.all[at]);
+        }
+        let group = self.all.swap_remove(at);
+        if let (Some(index), Some(moved)) = (&mut self.index, self.all.get(at)) {
+            index.move_to(moved, at);
+        }
+        group
+    }
+
+    /// Replaces the node of the group at a position.
+    pub(super) fn set_root(&mut self, at: usize, root: u32) {
+        let group = &mut self.all[at];
+        if let Some(index) = &mut self.index {
+            index.forget(group, &self.dag);
+            group.root = root;
+            index.note(group, &self.dag);
+        } else {
+            group.root = root;
+        }
+    }
+
+    /// Returns the positions of all groups of which something is over at a time, in their order;
+    /// others can be among them.
+    pub(super) fn over_at(&self, time: i64) -> Vec<usize> {
+        match &self.index {
+            Some(index) => index.over_at(time),
+            None => (0..self.all.len()).collect(),
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! Images of keys in the compact form.
 
 use super::CompactForm;
-use super::groups::{Configuration, Successor};
+use super::group::Configuration;
+use super::groups::Successor;
 use crate::exec::dag::{DagEvent, DagPart, NONE};
-use crate::exec::forms::{FormImage, FormKind, KeyState};
+use crate::exec::forms::contract::FormImage;
+use crate::exec::forms::{FormKind, KeyState};
 use crate::exec::image::{Image, ImageConfiguration, ImagePart};
 use crate::exec::matcher::Matcher;
 use crate::exec::store::Store;

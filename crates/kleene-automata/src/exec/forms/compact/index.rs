@@ -6,7 +6,7 @@
 //!
 //! Why it is right: [`waiting`](crate::exec::forms::waiting) says which groups an event leaves as
 //! they are. What the index knows of a group is what a pass over all groups finds: in builds with
-//! debug assertions, [`MatchGroups::settle`] compares the two after each event.
+//! debug assertions, [`MatchGroups::settle`](super::groups::MatchGroups::settle) compares the two after each event.
 //!
 //! What it saves: a look at each group by each event and by each deadline. 20,000 groups and as many
 //! events took 60 s.
@@ -18,12 +18,10 @@ use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashTable};
 
-use super::groups::{MatchGroups, RunGroup, WholeBound};
+use super::group::{GroupFacts, RunGroup, WholeBound};
 use crate::exec::dag::Dag;
-use crate::exec::forms::waiting::{FEW, MANY, Savings, Waiting};
-use crate::exec::matcher::Walk;
-use crate::exec::registers::RegisterFile;
-use kleene_event::event::Event;
+use crate::exec::forms::waiting::{Savings, Waiting};
+use crate::exec::registers::{RegisterFile, Registers};
 
 /// The index of the groups of a key.
 #[derive(Clone, Debug)]
@@ -51,31 +49,9 @@ struct Hashed {
 
 /// A configuration of a group.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-struct Member {
+pub(super) struct Member {
     group: u64,
     configuration: usize,
-}
-
-/// What follows from a group, or from all groups together.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct GroupFacts {
-    /// The first time at which the group or a configuration is over.
-    pub(super) deadline: i64,
-    /// The time of the oldest start.
-    pub(super) oldest: i64,
-    /// The number of partial matches, at most `u64::MAX`.
-    pub(super) count: u64,
-}
-
-impl GroupFacts {
-    /// Returns what is said of two groups together.
-    pub(super) fn and(self, other: GroupFacts) -> GroupFacts {
-        GroupFacts {
-            deadline: self.deadline.min(other.deadline),
-            oldest: self.oldest.min(other.oldest),
-            count: self.count.saturating_add(other.count),
-        }
-    }
 }
 
 /// What is added up over all groups.
@@ -123,7 +99,7 @@ impl GroupSums {
 }
 
 impl GroupIndex {
-    fn new(bound: WholeBound) -> GroupIndex {
+    pub(super) fn new(bound: WholeBound) -> GroupIndex {
         GroupIndex {
             bound,
             positions: HashMap::new(),
@@ -153,11 +129,11 @@ impl GroupIndex {
             let member = Member { group: group.number, configuration };
             self.waiting.add(file, (one.state, one.registers), member);
         }
-        self.note(group, group.facts(dag, self.bound));
+        self.note(group, dag);
     }
 
     /// Removes a group while its registers still have their values.
-    fn remove(&mut self, file: &RegisterFile, dag: &Dag, group: &RunGroup) {
+    pub(super) fn remove(&mut self, file: &RegisterFile, dag: &Dag, group: &RunGroup) {
         self.positions.remove(&group.number);
         let is_it = |one: &Hashed| one.number == group.number;
         if let Ok(there) = self.by_hash.find_entry(group.hash, is_it) {
@@ -168,16 +144,20 @@ impl GroupIndex {
             let places = self.waiting.places(file, (one.state, one.registers));
             self.waiting.remove(one.state, &places, member);
         }
-        self.forget(group, group.facts(dag, self.bound));
+        self.forget(group, dag);
     }
 
-    fn note(&mut self, group: &RunGroup, facts: GroupFacts) {
+    /// Notes what follows from a group.
+    pub(super) fn note(&mut self, group: &RunGroup, dag: &Dag) {
+        let facts = group.facts(dag, self.bound);
         self.deadlines.insert((facts.deadline, group.number));
         self.oldest.insert((facts.oldest, group.number));
         self.sums.add(group, facts.count);
     }
 
-    fn forget(&mut self, group: &RunGroup, facts: GroupFacts) {
+    /// Forgets what follows from a group as it is.
+    pub(super) fn forget(&mut self, group: &RunGroup, dag: &Dag) {
+        let facts = group.facts(dag, self.bound);
         self.deadlines.remove(&(facts.deadline, group.number));
         self.oldest.remove(&(facts.oldest, group.number));
         self.sums.remove(group, facts.count);
@@ -207,89 +187,44 @@ impl GroupIndex {
         self.sums
     }
 
+    /// Notes the new position of a group.
+    pub(super) fn move_to(&mut self, group: &RunGroup, position: usize) {
+        self.positions.insert(group.number, position);
+    }
+
+    /// Returns the positions of the groups of which something is over at a time, in their order.
+    pub(super) fn over_at(&self, time: i64) -> Vec<usize> {
+        let over = self.deadlines.range(..=(time, u64::MAX));
+        let mut over: Vec<usize> = over.map(|(_, number)| self.positions[number]).collect();
+        over.sort_unstable();
+        over
+    }
+
+    /// Returns the positions of the groups of which `find` finds a configuration, in their order.
+    pub(super) fn found(
+        &mut self,
+        all: &[RunGroup],
+        find: impl FnOnce(&mut Waiting<Member>, &dyn Fn(&Member) -> Registers) -> Vec<Member>,
+    ) -> Vec<usize> {
+        let positions = &self.positions;
+        let registers_of =
+            |one: &Member| all[positions[&one.group]].configurations[one.configuration].registers;
+        let members = find(&mut self.waiting, &registers_of);
+        let mut found: Vec<usize> = members.iter().map(|one| positions[&one.group]).collect();
+        found.sort_unstable();
+        found.dedup();
+        self.savings.record(found.len(), all.len());
+        found
+    }
+
+    /// True if the index takes less time than a list of the groups.
+    pub(super) fn pays(&self) -> bool {
+        self.savings.pays()
+    }
+
     /// Returns the heap size in bytes, approximately.
     pub(super) fn memory_usage(&self) -> usize {
         let each = size_of::<(u64, usize)>() + size_of::<Hashed>() + 2 * size_of::<(i64, u64)>();
         self.positions.len() * each * 3 / 2 + self.waiting.memory_usage()
-    }
-}
-
-impl MatchGroups {
-    /// Makes the index if there are many groups and it has not been tried in vain.
-    pub(super) fn index_many(&mut self, file: &RegisterFile, bound: WholeBound) {
-        if self.index.is_some() || self.is_listed || self.all.len() < MANY {
-            return;
-        }
-        let mut index = GroupIndex::new(bound);
-        for (position, group) in self.all.iter_mut().enumerate() {
-            index.add(file, &self.dag, (position, group));
-        }
-        self.index = Some(Box::new(index));
-    }
-
-    /// Drops the index where it takes more time than a list of the groups, or few are left.
-    pub(super) fn drop_useless_index(&mut self) {
-        let Some(index) = &self.index else { return };
-        let is_busy = self.all.len() >= FEW;
-        if !is_busy || !index.savings.pays() {
-            self.is_listed = is_busy;
-            self.index = None;
-        }
-    }
-
-    /// Removes and returns the group at a position, while its registers still have their values. The
-    /// last group takes its place.
-    pub(super) fn take(&mut self, file: &RegisterFile, at: usize) -> RunGroup {
-        if let Some(index) = &mut self.index {
-            index.remove(file, &self.dag, &self.all[at]);
-        }
-        let group = self.all.swap_remove(at);
-        if let (Some(index), Some(moved)) = (&mut self.index, self.all.get(at)) {
-            index.positions.insert(moved.number, at);
-        }
-        group
-    }
-
-    /// Replaces the node of the group at a position.
-    pub(super) fn set_root(&mut self, at: usize, root: u32) {
-        let group = &mut self.all[at];
-        if let Some(index) = &mut self.index {
-            index.forget(group, group.facts(&self.dag, index.bound));
-            group.root = root;
-            index.note(group, group.facts(&self.dag, index.bound));
-        } else {
-            group.root = root;
-        }
-    }
-
-    /// Returns the positions of all groups of which something is over at a time, in their order;
-    /// others can be among them.
-    pub(super) fn over_at(&self, time: i64) -> Vec<usize> {
-        let Some(index) = &self.index else { return (0..self.all.len()).collect() };
-        let over = index.deadlines.range(..=(time, u64::MAX));
-        let mut over: Vec<usize> = over.map(|(_, number)| index.positions[number]).collect();
-        over.sort_unstable();
-        over
-    }
-}
-
-impl<E: Event> Walk<'_, E> {
-    /// Returns the positions of the groups that the event can move, in their order, if there is an
-    /// index.
-    pub(super) fn indexed_groups(
-        &mut self,
-        groups: &mut MatchGroups,
-        event_epoch: u64,
-    ) -> Option<Vec<usize>> {
-        let MatchGroups { all, index, .. } = groups;
-        let GroupIndex { waiting, positions, savings, .. } = index.as_deref_mut()?;
-        let registers_of =
-            |one: &Member| all[positions[&one.group]].configurations[one.configuration].registers;
-        let members = self.find_movable(waiting, registers_of, event_epoch);
-        let mut found: Vec<usize> = members.iter().map(|one| positions[&one.group]).collect();
-        found.sort_unstable();
-        found.dedup();
-        savings.record(found.len(), all.len());
-        Some(found)
     }
 }

@@ -25,6 +25,7 @@ mod advance;
 mod carry;
 mod chain_sums;
 mod due;
+mod group;
 mod grouping;
 mod groups;
 mod image;
@@ -34,8 +35,9 @@ mod outcomes;
 mod sums;
 mod timeouts;
 
+use super::contract::FormContract;
+use super::key::KeyState;
 use super::runs::RunsForm;
-use super::{FormContract, KeyState};
 use crate::exec::captures::CaptureArena;
 use crate::exec::dag::{NONE, Preference};
 use crate::exec::image::Image;
@@ -49,8 +51,8 @@ use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
 use kleene_syntax::hir::{LimitPolicy, Report};
 
+use group::{Notice, WholeBound};
 pub(super) use groups::MatchGroups;
-use groups::{Notice, WholeBound};
 
 /// The compact form.
 pub(super) struct CompactForm;

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::groups::{MatchGroups, RunGroup};
+use super::group::RunGroup;
+use super::groups::MatchGroups;
 use crate::exec::captured::Captures;
 use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::dag::{

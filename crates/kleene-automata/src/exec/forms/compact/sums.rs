@@ -26,7 +26,8 @@ use std::collections::BTreeSet;
 use smallvec::SmallVec;
 
 use super::chain_sums::{ChainSums, DividedGroup, joined};
-use super::groups::{Configuration, Configurations, MatchGroups, RunGroup, Successor};
+use super::group::{Configuration, Configurations, RunGroup};
+use super::groups::{MatchGroups, Successor};
 use crate::exec::captures::CaptureArena;
 use crate::exec::dag::{DagPart, Divided, NONE, SameEvent};
 use crate::exec::fields::field_of;

@@ -19,7 +19,8 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use super::due::Ends;
-use super::groups::{Configuration, MatchGroups};
+use super::group::Configuration;
+use super::groups::MatchGroups;
 use crate::exec::dag::{ChainListing, Dag, DagEvent, Direction, NONE, Packed, defined_order};
 use crate::exec::matcher::Matcher;
 use crate::exec::outcome::{self, Outcome, OutcomeKind};

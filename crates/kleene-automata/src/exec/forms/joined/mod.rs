@@ -15,9 +15,10 @@
 
 mod held;
 
+use super::contract::{FormContract, FormImage};
+use super::key::KeyState;
 use super::runs::RunsForm;
 use super::waiting::FEW;
-use super::{FormContract, FormImage, KeyState};
 use crate::exec::captures::CaptureArena;
 use crate::exec::image::Image;
 use crate::exec::matcher::{Matcher, PrefilterOutcome, PushedEvent, Walk};
