@@ -4,15 +4,12 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::exec::distinct::Distinct;
+use crate::exec::kept::KeptValues;
 use kleene_event::util::wire::{Reader, put_i64};
 use kleene_event::value::wire::{put_value, put_values, read_value, read_values};
 use kleene_event::value::{Value, ValueRef};
-use kleene_syntax::hir::eval::{self, LARGEST};
+use kleene_syntax::hir::eval;
 use kleene_syntax::hir::expr::AggregateOp;
-
-/// The maximum number of values in `distinct` and `collect`: as many as a list of
-/// [`LARGEST`](kleene_syntax::hir::eval::LARGEST) bytes has. With one more, the aggregate is null.
-const MOST_KEPT: usize = LARGEST / size_of::<Value>();
 
 /// An aggregate in progress.
 ///
@@ -39,40 +36,6 @@ enum AggregateState {
     /// Welford's algorithm: the number of values, their mean, and the sum of squared distances from
     /// it.
     Stddev(i64, f64, f64),
-}
-
-/// Values, and their size in bytes.
-#[derive(Clone, Debug, Default)]
-pub(super) struct KeptValues {
-    values: Vec<Value>,
-    bytes: u64,
-}
-
-impl From<Vec<Value>> for KeptValues {
-    fn from(values: Vec<Value>) -> KeptValues {
-        let bytes = values.iter().map(|value| size_of::<Value>() + value.as_ref().heap_size());
-        KeptValues { bytes: bytes.sum::<usize>() as u64, values }
-    }
-}
-
-impl KeptValues {
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    pub(super) fn values(&self) -> &[Value] {
-        &self.values
-    }
-
-    pub(super) fn push(&mut self, value: Value) {
-        self.bytes += (size_of::<Value>() + value.as_ref().heap_size()) as u64;
-        self.values.push(value);
-    }
-
-    /// True if there are more values than the maximum.
-    pub(super) fn is_too_large(&self) -> bool {
-        self.values.len() > MOST_KEPT
-    }
 }
 
 /// A running sum. Integers stay integers until they overflow or meet a float.
@@ -179,7 +142,7 @@ impl Accumulator {
     pub(crate) fn bytes(&self) -> u64 {
         match &self.0 {
             AggregateState::Distinct(values) => values.bytes(),
-            _ => self.kept().map_or(0, |kept| kept.bytes),
+            _ => self.kept().map_or(0, KeptValues::bytes),
         }
     }
 
@@ -208,7 +171,7 @@ impl Accumulator {
     /// The aggregate where it is a list, without a copy; null where that is too large.
     pub(crate) fn list(&self) -> Option<ValueRef<'_>> {
         let kept = self.kept()?;
-        Some(if kept.is_too_large() { ValueRef::Null } else { ValueRef::List(&kept.values) })
+        Some(if kept.is_too_large() { ValueRef::Null } else { ValueRef::List(kept.values()) })
     }
 
     /// True if the aggregate, which is a list, has an item that equals `value`: what
@@ -337,6 +300,7 @@ fn finite(x: f64) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec::kept::MOST_KEPT;
 
     #[test]
     fn each_aggregate_gives_what_its_name_says() {
@@ -399,11 +363,11 @@ mod tests {
                 accumulator.add(ValueRef::Int(-2));
                 assert_eq!((accumulator.value(), accumulator.is_too_large()), (Value::Null, true));
                 let kept = accumulator.kept().expect("it keeps values");
-                assert_eq!(kept.values.len(), MOST_KEPT + 1);
+                assert_eq!(kept.values().len(), MOST_KEPT + 1);
                 // `distinct` finds a value by its position.
                 let finds = if op == AggregateOp::Distinct { 2 * size_of::<u32>() } else { 0 };
                 let each = size_of::<Value>() + finds;
-                assert_eq!(accumulator.bytes(), (kept.values.len() * each) as u64);
+                assert_eq!(accumulator.bytes(), (kept.values().len() * each) as u64);
             }
         }
     }

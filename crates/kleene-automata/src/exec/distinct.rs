@@ -4,7 +4,7 @@ use std::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::exec::aggregate::KeptValues;
+use crate::exec::kept::KeptValues;
 use kleene_event::value::{Kind, Same, Value, ValueRef, equal_int};
 use kleene_syntax::hir::eval;
 

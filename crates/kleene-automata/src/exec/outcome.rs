@@ -5,15 +5,15 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use crate::exec::captured::Captures;
-use crate::exec::dag::{DagEvent, Packed, unpacked};
-use crate::exec::set::{OutcomeSet, SetRef};
+use crate::exec::dag::{ChainListing, DagEvent, Direction, Packed, unpacked};
+use crate::exec::set::{SetRef, total_of};
 use crate::nfa::{Program, StateId};
 use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
 use kleene_event::value::{Value, ValueRef};
 use kleene_syntax::hir::eval::{self, Scope};
 use kleene_syntax::hir::expr::{Aggregate, CapturedField, MatchFact, MatchesFact};
-use kleene_syntax::hir::{Expr, StepId};
+use kleene_syntax::hir::{Expr, StepId, TotalId};
 
 /// The kind of an [`Outcome`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -104,7 +104,7 @@ impl<'a, E> Outcome<'a, E> {
     /// Returns the set of matches that it belongs to: those that the same event or deadline
     /// completes. A timeout belongs to none.
     pub fn set(&self) -> OutcomeSet<'a, E> {
-        OutcomeSet::new(*self)
+        OutcomeSet(*self)
     }
 
     /// Returns the step that was captured last.
@@ -161,6 +161,122 @@ pub(super) fn awaits(
     steps.sort_unstable();
     steps.dedup();
     steps.into_iter()
+}
+
+/// The set of matches that one event, or one deadline, completes for one key.
+///
+/// For a match that is reported alone, the set contains only this match; for a timeout, it is
+/// empty.
+pub struct OutcomeSet<'a, E>(Outcome<'a, E>);
+
+impl<E> Clone for OutcomeSet<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for OutcomeSet<'_, E> {}
+
+impl<E> fmt::Debug for OutcomeSet<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutcomeSet")
+            .field("count", &self.count())
+            .field("is_saturated", &self.is_saturated())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, E> OutcomeSet<'a, E> {
+    /// Returns the number of matches, or `u64::MAX` if there are more.
+    pub fn count(&self) -> u64 {
+        match (self.0.kind, self.0.set) {
+            (OutcomeKind::Timeout, _) => 0,
+            (OutcomeKind::Match, SetRef::Alone) => 1,
+            (OutcomeKind::Match, SetRef::Listed(listed)) => listed.matches.len() as u64,
+            (OutcomeKind::Match, SetRef::Graph(set)) => set.dag.count(set.root).0,
+        }
+    }
+
+    /// True if there are more than `u64::MAX` matches. Sums and averages over them are null then.
+    pub fn is_saturated(&self) -> bool {
+        match (self.0.kind, self.0.set) {
+            (OutcomeKind::Timeout, _) | (_, SetRef::Alone | SetRef::Listed(_)) => false,
+            (OutcomeKind::Match, SetRef::Graph(set)) => set.dag.count(set.root).1,
+        }
+    }
+
+    /// Returns the matches in their order, one at a time.
+    pub fn listing(&self) -> OutcomeListing<'a, E> {
+        let listing = match self.0.set {
+            SetRef::Graph(set) => Some(ChainListing::new(&set.dag, set.root, Direction::Forward)),
+            SetRef::Alone | SetRef::Listed(_) => None,
+        };
+        OutcomeListing { outcome: self.0, next: 0, listing }
+    }
+}
+
+impl<E: Event> OutcomeSet<'_, E> {
+    /// Returns the totals that the pattern asks for, in its order. A timeout has none.
+    pub fn totals(&self) -> Vec<Value> {
+        let count = match self.0.kind {
+            OutcomeKind::Match => self.0.program.totals.len(),
+            OutcomeKind::Timeout => 0,
+        };
+        (0..count).map(|id| self.total(TotalId::new(id))).collect()
+    }
+
+    /// Returns a total of the pattern; null if there is none of this number.
+    pub(crate) fn total(&self, id: TotalId) -> Value {
+        match self.0.set {
+            SetRef::Listed(listed) => listed.totals.get(id.index()).cloned().unwrap_or_default(),
+            SetRef::Graph(set) => set.totals.get(id.index()).cloned().unwrap_or_default(),
+            SetRef::Alone => match self.0.program.totals.get(id.index()) {
+                Some(total) => total_of(total, std::iter::once(self.0.captures)),
+                None => Value::Null,
+            },
+        }
+    }
+}
+
+/// The matches of a set in their order: those with the earliest first event first, of these those
+/// with the most events, then by the events from the last one backwards.
+pub struct OutcomeListing<'a, E> {
+    outcome: Outcome<'a, E>,
+    next: usize,
+    /// The matches of a graph.
+    listing: Option<ChainListing>,
+}
+
+impl<E> fmt::Debug for OutcomeListing<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutcomeListing").field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+impl<E> OutcomeListing<'_, E> {
+    /// Returns the next match; `None` after the last one.
+    pub fn next_match(&mut self) -> Option<Outcome<'_, E>> {
+        let index = self.next;
+        let outcome = self.outcome;
+        let found = match outcome.set {
+            _ if outcome.kind == OutcomeKind::Timeout => None,
+            SetRef::Alone => (index == 0).then_some(outcome),
+            SetRef::Listed(listed) => listed.matches.get(index).map(|found| Outcome {
+                captures: Captures::new(outcome.captures.arena(), found.head),
+                start: Timestamp::from_millis(found.start),
+                last: Timestamp::from_millis(found.last),
+                start_seq: found.start_seq,
+                repetition: found.repetition,
+                ..outcome
+            }),
+            SetRef::Graph(set) => {
+                let path = self.listing.as_mut()?.next()?;
+                return Some(outcome.with_path(path, set.dag.moments()));
+            }
+        };
+        self.next += usize::from(found.is_some());
+        found
+    }
 }
 
 /// The scope of an emit.

@@ -132,9 +132,11 @@ impl Automaton {
         outline: Outline,
         most_in_states: usize,
     ) -> Result<Automaton, AutomatonError> {
-        let flat = flatten::flatten(graph::build(pattern, most_in_states)?)?;
-        let may_duplicate = flat.duplicates.may_come || duplicates::repeats_group(&pattern.body);
-        let waits_in_several = may_duplicate || flat.duplicates.waits_in_several;
+        let (mut flat, guards) = flatten::flatten(graph::build(pattern, most_in_states)?)?;
+        let found = duplicates::Duplicates::of(&flat, &guards);
+        flat.guards = guards.into_vec();
+        let may_duplicate = found.may_come || duplicates::repeats_group(&pattern.body);
+        let waits_in_several = may_duplicate || found.waits_in_several;
         let start = StateId::new(flat.start);
         let decisions = decide::decide(&decide::Tables {
             conditions: &outline.conditions,

@@ -1,9 +1,8 @@
 //! A graph without its proceed transitions: what an event can do in each state, as a flat list.
 
-use crate::nfa::duplicates::Duplicates;
 use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::graph::{ClockedRepetition, Graph, Role, Transition, Verb};
-use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::guard::{Guard, GuardId, Guards};
 use crate::nfa::states::{Action, Bound, ClockOp, Edge, Range, Since, State, StateId};
 use kleene_syntax::hir::{Length, StepId};
 
@@ -23,10 +22,10 @@ pub(super) struct FlatTables {
     pub(super) start: usize,
     /// True if the end of the last silence ends the greedy loop before it.
     pub(super) closes: bool,
-    pub(super) duplicates: Duplicates,
 }
 
-pub(super) fn flatten(mut graph: Graph) -> Result<FlatTables, AutomatonError> {
+/// Returns the tables without their guards, and the guards.
+pub(super) fn flatten(mut graph: Graph) -> Result<(FlatTables, Guards), AutomatonError> {
     let mut flat =
         FlatTables { clocks: graph.clocks, start: graph.start.index(), ..FlatTables::default() };
     for index in 0..graph.states.len() {
@@ -36,11 +35,9 @@ pub(super) fn flatten(mut graph: Graph) -> Result<FlatTables, AutomatonError> {
             return Err(AutomatonError::new(Refusal::TooLarge));
         }
     }
-    flat.duplicates = Duplicates::of(&flat, &graph.guards);
     flat.closes = graph.states.iter().any(|raw| raw.closes.is_some());
     flat.named = graph.named;
-    flat.guards = graph.guards.into_vec();
-    Ok(flat)
+    Ok((flat, graph.guards))
 }
 
 /// A transition that is reached from a state over proceeds.

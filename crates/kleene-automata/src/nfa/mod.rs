@@ -42,6 +42,7 @@ mod duplicates;
 mod edge_effect;
 mod error;
 mod flatten;
+mod forks;
 mod graph;
 mod guard;
 mod join;

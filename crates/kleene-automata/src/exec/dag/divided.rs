@@ -4,7 +4,7 @@
 //! is divided along this line, up to the oldest of the starts that are wanted: what is older is
 //! shared with the set as it was. `tests` holds the parts against all chains.
 
-use super::{Dag, DagEvent, NONE};
+use super::graph::{Dag, DagEvent, NONE};
 use kleene_syntax::hir::StepId;
 
 /// The two parts of a divided set, [`NONE`] if there are no chains.

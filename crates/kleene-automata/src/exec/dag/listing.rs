@@ -18,27 +18,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Dag, DagEvent, DagNode, NONE, Preference, index, marked};
-use kleene_syntax::hir::StepId;
-
-/// An event with its step: the event's index in the upper half, so that numbers have the order of
-/// events and steps.
-pub(in crate::exec) type Packed = u64;
-
-pub(super) fn packed(node: &DagNode) -> Packed {
-    u64::from(node.other) << 32 | u64::from(node.step)
-}
-
-/// Returns the index of an event, and its step.
-#[inline]
-pub(in crate::exec) fn unpacked(item: Packed) -> (usize, StepId) {
-    ((item >> 32) as usize, StepId::new((item & 0xffff_ffff) as usize))
-}
-
-/// Returns an item with the same step, and an event with another index.
-pub(in crate::exec) fn renumbered(item: Packed, event: u32) -> Packed {
-    u64::from(event) << 32 | item & 0xffff_ffff
-}
+use super::graph::{Dag, DagEvent, DagNode, NONE, Packed, Preference, index, marked, packed};
 
 /// From which end chains are listed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -18,32 +18,10 @@
 //! start    tree of 2                 rank, as a binary counter carries
 //! ```
 
-use super::{Dag, DagEvent, NONE, index};
+use super::graph::{Dag, DagEvent, NONE, Rank, index};
 
 /// The largest number of nodes that are looked at before a pass over the graph is cheaper.
 const MOST_LOOKS: u32 = 256;
-
-/// The place of a node in a tree of starts: the height of a tree, or a cell of the list of trees.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Rank(u8);
-
-impl Rank {
-    /// An event.
-    pub(super) const LEAF: Rank = Rank(0);
-    /// A union that belongs to no tree.
-    pub(super) const NONE: Rank = Rank(u8::MAX);
-    /// A cell of the list: a tree, and the list of older ones or the last tree.
-    const CELL: Rank = Rank(u8::MAX - 1);
-
-    /// Returns the rank of a tree made of two trees of this one.
-    fn of_both(self) -> Rank {
-        Rank((self.0 + 1).min(Rank::CELL.0 - 1))
-    }
-
-    fn is_tree(self) -> bool {
-        self.0 < Rank::CELL.0
-    }
-}
 
 /// A side of the starts of a node.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

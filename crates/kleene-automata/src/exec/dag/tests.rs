@@ -1,7 +1,8 @@
 //! Graphs against all their chains.
 
-use super::listing::Packed;
+use super::graph::index;
 use super::*;
+use kleene_syntax::hir::StepId;
 
 /// A random graph of groups, with the chains that its groups stand for.
 struct Model {

@@ -1,6 +1,6 @@
 //! In how many chains of a set each event is.
 
-use super::{Dag, NONE, marked};
+use super::graph::{Dag, NONE, marked};
 use kleene_syntax::hir::StepId;
 
 /// An event with a step, and the number of chains of a set that have it.

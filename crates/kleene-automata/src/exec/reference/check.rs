@@ -1,11 +1,24 @@
 //! The check for patterns without a sensible meaning.
 
-use super::RefusedPattern;
+use std::fmt;
+
 use super::items::{forbids, may_be_empty, silence};
 use kleene_syntax::hir::{
     Contiguity, Gap, Item, ItemKind, Length, LoopMode, Pattern, Quantifier, Sequence, SkipStrategy,
     StepId,
 };
+
+/// The reason why a pattern cannot be run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RefusedPattern(String);
+
+impl fmt::Display for RefusedPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for RefusedPattern {}
 
 /// The surroundings of a sequence.
 #[derive(Clone, Copy, Eq, PartialEq)]

@@ -41,6 +41,7 @@ mod view;
 use std::fmt;
 use std::rc::Rc;
 
+pub use check::RefusedPattern;
 use check::check;
 use items::{forbids, takes_what_it_can};
 use kleene_event::event::Event;
@@ -76,18 +77,6 @@ pub struct ReferenceSet {
     /// The totals over all of them, in the order of [`Pattern::totals`].
     pub totals: Vec<Value>,
 }
-
-/// The reason why a pattern cannot be run.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RefusedPattern(String);
-
-impl fmt::Display for RefusedPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for RefusedPattern {}
 
 /// The reference matcher, for one key's events in time order.
 pub struct Reference<E> {

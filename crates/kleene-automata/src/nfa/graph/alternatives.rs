@@ -10,9 +10,8 @@
 use hashbrown::HashMap;
 
 use crate::nfa::error::{AutomatonError, Refusal};
+use crate::nfa::graph::branches::{Alternatives, Places, Quiet, Standing};
 use crate::nfa::graph::builder::{Builder, Clock, Context, EnclosingGroup, ItemCursor};
-use crate::nfa::graph::operands::SetWait;
-use crate::nfa::graph::quiet::Quiet;
 use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
@@ -20,62 +19,6 @@ use kleene_syntax::hir::{Contiguity, Gap, ItemKind, Quantifier, Sequence};
 
 /// The maximum number of states of one group of alternatives.
 const MAX_COMBINED: usize = 30_000;
-
-/// The position of each branch.
-pub(super) type Places = Vec<Standing>;
-
-/// The position of a branch.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) enum Standing {
-    /// The branch waits here for its first event.
-    Ready(StateId),
-    /// The branch has begun, and waits here for its next event.
-    Begun(StateId),
-    Done,
-    /// The branch is not needed: enough other branches have begun.
-    Unneeded,
-    /// A silence that goes on.
-    Quiet,
-    /// A silence that was broken.
-    Broken,
-}
-
-impl Standing {
-    pub(super) fn state(self) -> Option<StateId> {
-        match self {
-            Standing::Ready(state) | Standing::Begun(state) => Some(state),
-            Standing::Done | Standing::Unneeded | Standing::Quiet | Standing::Broken => None,
-        }
-    }
-
-    pub(super) fn has_begun(self) -> bool {
-        matches!(self, Standing::Begun(_) | Standing::Done)
-    }
-}
-
-/// Alternatives under construction.
-pub(super) struct Alternatives {
-    pub(super) count: usize,
-    /// For each branch the clock of its last event, if it has one, and the clock of the sequence
-    /// around it.
-    clocks: Vec<Option<u32>>,
-    since: Option<u32>,
-    /// For each branch the state in which it waits for its first event once another branch has
-    /// begun.
-    pub(super) later: Vec<StateId>,
-    /// The state at which each branch ends.
-    pub(super) end: StateId,
-    /// The state that follows the group.
-    pub(super) sink: StateId,
-    /// The branches that are silences.
-    pub(super) quiet: Vec<Option<Quiet>>,
-    /// True if the group ends the pattern.
-    pub(super) is_last: bool,
-    /// The wait in one state, if there are too many operands for a state for each set of them.
-    wait: Option<SetWait>,
-    made: HashMap<Places, StateId>,
-    open: Vec<(Places, StateId)>,
-}
 
 /// The branches of alternatives, each laid out by itself.
 #[derive(Debug, Default)]

@@ -4,9 +4,9 @@
 use hashbrown::HashMap;
 
 use crate::nfa::error::{AutomatonError, Refusal};
-use crate::nfa::graph::greedy::OpenLoops;
+use crate::nfa::graph::division::Division;
+use crate::nfa::graph::open_loops::OpenLoops;
 use crate::nfa::graph::raw::{ClockedRepetition, Graph, RawState, Role, Transition, Verb};
-use crate::nfa::graph::silence::Division;
 use crate::nfa::guard::GuardId;
 use crate::nfa::states::{ClockOp, StateId};
 use kleene_syntax::hir::{Contiguity, Item, ItemKind, Length, LoopMode, Quantifier, StepId};

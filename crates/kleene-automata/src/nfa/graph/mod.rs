@@ -6,9 +6,12 @@
 
 mod absence;
 mod alternatives;
+mod branches;
 mod builder;
 mod check;
+mod division;
 mod greedy;
+mod open_loops;
 mod operands;
 mod quiet;
 mod raw;
@@ -21,8 +24,8 @@ use hashbrown::HashMap;
 
 use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::{Builder, Context, NodeId, Nodes};
-use crate::nfa::graph::greedy::OpenLoops;
-use crate::nfa::graph::silence::Division;
+use crate::nfa::graph::division::Division;
+use crate::nfa::graph::open_loops::OpenLoops;
 use crate::nfa::guard::Guards;
 use crate::nfa::states::StateId;
 use kleene_syntax::hir::Pattern;

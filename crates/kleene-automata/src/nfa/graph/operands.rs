@@ -17,39 +17,13 @@
 use std::ops::Range;
 
 use crate::nfa::error::{AutomatonError, Refusal};
-use crate::nfa::graph::alternatives::Alternatives;
+use crate::nfa::graph::branches::{Alternatives, OperandEvent, SetWait};
 use crate::nfa::graph::builder::{Builder, Clock, NodeId};
 use crate::nfa::graph::raw::{Role, Transition, Verb};
-use crate::nfa::guard::{Guard, GuardId};
+use crate::nfa::guard::Guard;
 use crate::nfa::operands::OperandSet;
 use crate::nfa::states::{ClockOp, StateId};
 use kleene_syntax::hir::{Contiguity, Item, ItemKind, MAX_OPERANDS, Sequence};
-
-/// The wait of a group in one state.
-#[derive(Debug)]
-pub(super) struct SetWait {
-    /// The clock that holds the set.
-    set: u32,
-    /// By operand: its events, in their order.
-    operands: Vec<Vec<OperandEvent>>,
-    /// The guard that more than one operand has to be completed.
-    more: GuardId,
-    /// The guard that one operand is enough.
-    one: GuardId,
-    /// The state, once it is laid out.
-    state: Option<StateId>,
-}
-
-/// An event of an operand.
-#[derive(Clone, Copy, Debug)]
-struct OperandEvent {
-    /// The number of the event in the set.
-    number: u8,
-    /// The guards that it is waited for, and that it is not. They are made before the conditions of
-    /// the operands, since a guard tests its parts in the order of their ids.
-    is_due: GuardId,
-    is_not_due: GuardId,
-}
 
 impl Builder {
     /// Returns the wait in one state of a group with these operands, if there are too many for a
@@ -181,12 +155,6 @@ impl Builder {
             added.marks.push(operation);
             self.graph.states[state.index()].transitions.push(added);
         }
-    }
-}
-
-impl SetWait {
-    fn add(&self, event: OperandEvent) -> ClockOp {
-        ClockOp::Add { set: self.set, event: event.number }
     }
 }
 

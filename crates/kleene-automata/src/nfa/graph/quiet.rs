@@ -9,24 +9,12 @@
 use hashbrown::HashSet;
 
 use crate::nfa::error::AutomatonError;
-use crate::nfa::graph::alternatives::{Alternatives, Places, Standing};
+use crate::nfa::graph::branches::{Alternatives, Places, Quiet, Standing};
 use crate::nfa::graph::builder::{Builder, Clock, ItemCursor};
 use crate::nfa::graph::raw::{Role, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::{ClockOp, StateId};
-use kleene_syntax::hir::{ItemKind, Length, Sequence, StepId};
-
-/// A branch that is a silence.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Quiet {
-    /// The step that must not come.
-    step: StepId,
-    /// True for an event that violates the silence.
-    violated: GuardId,
-    time: Length,
-    /// The clock that has the time of the event before the group.
-    pub(super) clock: u32,
-}
+use kleene_syntax::hir::{ItemKind, Length, Sequence};
 
 /// Returns the length of the silence, if the branch is one.
 pub(super) fn silence(branch: &Sequence) -> Option<Length> {

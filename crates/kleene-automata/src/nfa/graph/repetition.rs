@@ -5,7 +5,7 @@ use crate::nfa::graph::builder::{
     Builder, Clock, Context, EnclosingGroup, Ignoring, ItemCursor, Repetition, WaitGuards, keeps,
 };
 use crate::nfa::graph::check::is_nullable;
-use crate::nfa::graph::greedy::{BoundedGroup, OpenLoop};
+use crate::nfa::graph::open_loops::{BoundedGroup, OpenLoop};
 use crate::nfa::graph::raw::{Role, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;

@@ -12,7 +12,7 @@
 //! later begin another match. So the loop's part waits no longer than the silence can hold, as long
 //! as nothing has violated it.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::{Builder, keeps};
@@ -20,22 +20,6 @@ use crate::nfa::graph::raw::{RawState, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
 use kleene_syntax::hir::{Item, ItemKind, Length};
-
-/// The parts into which the states are divided.
-#[derive(Default)]
-pub(super) struct Division {
-    /// The stops of the `not`s that have a time.
-    timed: HashSet<StateId>,
-    /// The states behind a greedy loop and the last silence, with the time of that silence.
-    closing: HashMap<StateId, Length>,
-    before: HashMap<StateId, StateId>,
-    over: HashMap<StateId, StateId>,
-    /// By state, and whether the state also waits for the end of the silence: the part that is
-    /// closed with the silence.
-    closed: HashMap<(StateId, bool), StateId>,
-    /// The states that were divided, with their parts.
-    parts: HashMap<StateId, Vec<StateId>>,
-}
 
 /// The conditions under which the silence behind a loop goes on with an event that the loop skips.
 #[derive(Clone, Copy)]
