@@ -141,6 +141,8 @@
 //! * `reference`: `kleene_automata::exec::reference`, the naive matcher that tests hold the matcher
 //!   against.
 
+#![forbid(unsafe_code)]
+
 // So that code that the derives write finds the crate from within, too.
 extern crate self as kleene;
 

@@ -90,7 +90,7 @@ const ABSENT: &[(&str, &str)] = &[
     ("print!", ""),
     ("static mut", ""),
     ("thread_local!", ""),
-    ("unsafe ", ""),
+    ("unsafe ", "crates/kleene-event/src/util/prefetch.rs"),
 ];
 
 fn root() -> &'static Path {
@@ -328,6 +328,24 @@ fn the_library_has_no_clock_no_threads_and_no_output() {
         for (word, exempt) in ABSENT {
             assert!(path == *exempt || !code.contains(word), "{path} uses `{word}`");
         }
+    }
+}
+
+/// The crate with the only `unsafe` block of the workspace.
+const WITH_UNSAFE: &str = "crates/kleene-event/src/lib.rs";
+
+#[test]
+fn crates_forbid_unsafe_code() {
+    let is_root = |path: &str| {
+        ["src/lib.rs", "src/main.rs"].iter().any(|name| path.ends_with(name))
+            && !path.starts_with("fuzz/")
+    };
+    let roots: Vec<(String, String)> =
+        files("", &[".rs"]).into_iter().filter(|(path, _)| is_root(path)).collect();
+    assert!(roots.len() > 12, "{} crates", roots.len());
+    for (path, text) in roots {
+        let forbids = text.contains("#![forbid(unsafe_code)]");
+        assert_eq!(forbids, path != WITH_UNSAFE, "{path}");
     }
 }
 

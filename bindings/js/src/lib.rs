@@ -3,6 +3,8 @@
 //! Results cross as JSON, columns as typed arrays, failures as JSON of a [`Fault`](fault::Fault).
 //! `core.js` makes of them what `index.d.ts` promises. Nothing here has a clock, a thread or a file.
 
+#![forbid(unsafe_code)]
+
 #[cfg(feature = "bench")]
 pub mod bench;
 pub mod engine;

@@ -7,6 +7,8 @@
 //! This crate is made for `kleene`, which programs use. Each version belongs to one version of
 //! `kleene`: what is public here can change with each.
 
+#![forbid(unsafe_code)]
+
 pub mod exec;
 pub mod nfa;
 #[cfg(test)]

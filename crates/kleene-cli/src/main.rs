@@ -1,5 +1,7 @@
 //! The command line of Kleene.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod byte_budget;
 mod commands;

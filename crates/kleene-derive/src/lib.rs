@@ -1,6 +1,8 @@
 //! `#[derive(Event)]`, `#[derive(Fields)]`, `#[derive(Portable)]` and `#[derive(PortableField)]`
 //! for the crate `kleene`, which exports and documents them.
 
+#![forbid(unsafe_code)]
+
 mod attributes;
 mod case;
 mod expand;

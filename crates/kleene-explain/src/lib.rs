@@ -5,6 +5,8 @@
 //!
 //! It is for programs that show rules to people. A program that only runs rules needs `kleene` alone.
 
+#![forbid(unsafe_code)]
+
 pub mod explain;
 mod lines;
 pub mod testing;

@@ -35,6 +35,8 @@
 //!
 //! [`Record`]: kleene::Record
 
+#![forbid(unsafe_code)]
+
 mod block;
 mod csv;
 mod feed;

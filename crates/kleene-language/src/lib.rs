@@ -5,6 +5,8 @@
 //! Everything here is a function of its arguments: no file, no thread, no clock, no output. A version
 //! belongs to the version of `kleene` with the same number.
 
+#![forbid(unsafe_code)]
+
 mod complete;
 pub mod diagnostics;
 pub mod fixes;

@@ -4,6 +4,8 @@
 //! Everything here is a function of its arguments: no file, no thread, no clock, no output. A version
 //! belongs to the version of `kleene` with the same number.
 
+#![forbid(unsafe_code)]
+
 pub mod counts;
 pub mod output;
 pub mod reasons;

@@ -50,6 +50,8 @@
 //!   thread of a shard can render them.
 //! - [`in_order`] works on several threads, such as parsing, and returns the results in order.
 
+#![forbid(unsafe_code)]
+
 mod batch;
 mod builder;
 mod cut;

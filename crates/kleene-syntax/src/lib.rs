@@ -7,6 +7,8 @@
 //! This crate is made for `kleene`, which programs use, and for tools that work on the text of rules.
 //! Each version belongs to one version of `kleene`: what is public here can change with each.
 
+#![forbid(unsafe_code)]
+
 pub mod diagnostic;
 pub mod hir;
 pub mod syntax;

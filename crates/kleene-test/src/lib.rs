@@ -12,6 +12,8 @@
 //! * [`shelf`] is a cold store in memory.
 //! * [`steps`] makes up what goes into them.
 
+#![forbid(unsafe_code)]
+
 pub mod convert;
 pub mod engine;
 pub mod files;

@@ -9,7 +9,7 @@
 //! What it saves: an event of a key that was not used for a while waits for memory several times:
 //! for the table of keys, the key's slot, the rule's state, and the events that the rule drops. One
 //! after the other, these waits cost more than the matching. A group of up to 64 lookups waits for
-//! all of them at once (the `prefetch-index` crate). The events of the next group are fetched
+//! all of them at once (`kleene_event::util::prefetch`). The events of the next group are fetched
 //! between those of this one, when memory is idle. This is group prefetching as of Chen et al.,
 //! "Improving hash join performance through prefetching", 2004. Without it, W3 takes 1.41 times as
 //! long, although with 6 % fewer instructions (docs/performance.md).

@@ -5,6 +5,8 @@
 //! workspace). Whatever pushes events calls these functions. A call of the engine itself would give
 //! the same results, but it would be a second copy of the engine, and a slow one.
 
+#![forbid(unsafe_code)]
+
 mod indexed;
 
 use kleene::stream::{Engine, PushError};

@@ -27,4 +27,4 @@ mod weights;
 pub(super) use divided::{Divided, SameEvent};
 pub(super) use graph::{Dag, DagEvent, DagPart, NONE, Packed, Preference, renumbered, unpacked};
 pub(super) use listing::{ChainListing, Direction, OfStart, defined_order, firsts};
-pub(super) use starts::Side;
+pub(super) use starts::StartSide;

@@ -25,7 +25,7 @@ const MOST_LOOKS: u32 = 256;
 
 /// A side of the starts of a node.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::exec) enum Side {
+pub(in crate::exec) enum StartSide {
     /// The starts that are over.
     Over,
     /// The others.
@@ -68,7 +68,7 @@ impl Dag {
     pub(in crate::exec) fn side(
         &mut self,
         node: u32,
-        side: Side,
+        side: StartSide,
         is_over: impl Fn(&DagEvent) -> bool,
     ) -> (Option<u32>, u32) {
         let first = index(self.moments.partition_point(is_over));
@@ -77,15 +77,15 @@ impl Dag {
         (found, MOST_LOOKS - left)
     }
 
-    fn look_from(&mut self, at: u32, of: (Side, u32), left: &mut u32) -> Option<u32> {
+    fn look_from(&mut self, at: u32, of: (StartSide, u32), left: &mut u32) -> Option<u32> {
         *left = left.checked_sub(1)?;
         let (side, first) = of;
         let node = self.nodes[at as usize];
         if node.oldest >= first {
-            return Some(if side == Side::Left { at } else { NONE });
+            return Some(if side == StartSide::Left { at } else { NONE });
         }
         if node.newest < first {
-            return Some(if side == Side::Over { at } else { NONE });
+            return Some(if side == StartSide::Over { at } else { NONE });
         }
         let below = self.look_from(node.below, of, left)?;
         if !node.is_union() {

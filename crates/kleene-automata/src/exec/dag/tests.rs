@@ -121,11 +121,11 @@ fn graphs_have_the_chains_that_were_put_in() {
         }
         let oldest = seed % 5;
         for (root, chains) in groups.iter().filter(|(root, _)| *root != NONE) {
-            for side in [Side::Left, Side::Over] {
+            for side in [StartSide::Left, StartSide::Over] {
                 let (part, _) = dag.side(*root, side, |start| start.seq < oldest);
                 let is_over =
                     |chain: &Vec<Packed>| chain.last().is_none_or(|one| one >> 32 < oldest);
-                let is_of = |chain: &&Vec<Packed>| is_over(chain) == (side == Side::Over);
+                let is_of = |chain: &&Vec<Packed>| is_over(chain) == (side == StartSide::Over);
                 let chains: Vec<_> = chains.iter().filter(is_of).cloned().collect();
                 if let Some(part) = part {
                     check(&dag, part, &chains, preference);
@@ -170,7 +170,7 @@ fn starts_that_are_out_of_time_are_left_out_on_one_path() {
             dag.collect([&mut root].into_iter(), |start| start.time > time - 2500, |_| {});
         }
         let before = dag.len();
-        let (left, looks) = dag.side(root, Side::Left, |start| start.time <= time - 100);
+        let (left, looks) = dag.side(root, StartSide::Left, |start| start.time <= time - 100);
         let left = left.expect("there is one path");
         assert_eq!(dag.count(left).0, u64::from(at + 1).min(100));
         assert!(looks < 60 && dag.len() < before + 30, "{looks} looks at {at}");

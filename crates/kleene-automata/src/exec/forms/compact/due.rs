@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 
 use super::group::{Configuration, Notice};
 use super::groups::MatchGroups;
-use crate::exec::dag::{DagEvent, NONE, Side};
+use crate::exec::dag::{DagEvent, NONE, StartSide};
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::Matcher;
 use crate::exec::outcome::Outcome;
@@ -137,7 +137,7 @@ impl<E: Event> Matcher<E> {
                 continue;
             }
             let is_over = |start: &DagEvent| self.end(start) <= at;
-            let (left, looked) = groups.dag.side(root, Side::Left, is_over);
+            let (left, looked) = groups.dag.side(root, StartSide::Left, is_over);
             store.counts.steps += u64::from(looked);
             looks += looked as usize;
             match left.filter(|left| *left != NONE) {
@@ -165,11 +165,11 @@ impl<E: Event> Matcher<E> {
             let not_later = |start: &DagEvent| self.end(start) <= *ends.end();
             let (oldest, newest) = self.extent(groups, part);
             if oldest < *ends.start() {
-                let (found, looked) = groups.dag.side(part, Side::Left, earlier);
+                let (found, looked) = groups.dag.side(part, StartSide::Left, earlier);
                 (part, looks) = (found?, looks + looked);
             }
             if part != NONE && newest > *ends.end() {
-                let (found, looked) = groups.dag.side(part, Side::Over, not_later);
+                let (found, looked) = groups.dag.side(part, StartSide::Over, not_later);
                 (part, looks) = (found?, looks + looked);
             }
             if looks as usize > groups.dag.len() {

@@ -20,7 +20,7 @@ use hashbrown::{HashMap, HashTable};
 
 use super::group::{GroupFacts, RunGroup, WholeBound};
 use crate::exec::dag::Dag;
-use crate::exec::forms::waiting::{Savings, Waiting};
+use crate::exec::forms::waiting::{Savings, WaitingIndex};
 use crate::exec::registers::{RegisterFile, Registers};
 
 /// The index of the groups of a key.
@@ -31,7 +31,7 @@ pub(super) struct GroupIndex {
     positions: HashMap<u64, usize>,
     /// The number of each group, by the hash of its footprint.
     by_hash: HashTable<Hashed>,
-    waiting: Waiting<Member>,
+    waiting: WaitingIndex<Member>,
     deadlines: BTreeSet<(i64, u64)>,
     /// By the time of the oldest start.
     oldest: BTreeSet<(i64, u64)>,
@@ -104,7 +104,7 @@ impl GroupIndex {
             bound,
             positions: HashMap::new(),
             by_hash: HashTable::new(),
-            waiting: Waiting::default(),
+            waiting: WaitingIndex::default(),
             deadlines: BTreeSet::new(),
             oldest: BTreeSet::new(),
             sums: GroupSums::default(),
@@ -204,7 +204,7 @@ impl GroupIndex {
     pub(super) fn found(
         &mut self,
         all: &[RunGroup],
-        find: impl FnOnce(&mut Waiting<Member>, &dyn Fn(&Member) -> Registers) -> Vec<Member>,
+        find: impl FnOnce(&mut WaitingIndex<Member>, &dyn Fn(&Member) -> Registers) -> Vec<Member>,
     ) -> Vec<usize> {
         let positions = &self.positions;
         let registers_of =

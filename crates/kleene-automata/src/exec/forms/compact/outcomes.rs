@@ -8,8 +8,8 @@ use super::groups::MatchGroups;
 use crate::exec::captured::Captures;
 use crate::exec::captures::{CaptureArena, NIL};
 use crate::exec::dag::{
-    ChainListing, Dag, DagEvent, Direction, NONE, OfStart, Packed, Side, defined_order, firsts,
-    unpacked,
+    ChainListing, Dag, DagEvent, Direction, NONE, OfStart, Packed, StartSide, defined_order,
+    firsts, unpacked,
 };
 use crate::exec::forms::KeyState;
 use crate::exec::matcher::{Matcher, update_register};
@@ -52,7 +52,7 @@ impl<E: Event> Matcher<E> {
         // Where matches wait, the starts that are left say what is reported.
         if !self.program.waits() {
             let is_over = |start: &DagEvent| self.end(start) <= at.as_millis();
-            let (in_time, looks) = groups.dag.side(completed, Side::Left, is_over);
+            let (in_time, looks) = groups.dag.side(completed, StartSide::Left, is_over);
             store.counts.steps += u64::from(looks);
             if let Some(in_time) = in_time {
                 return in_time;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::exec::captures::CaptureArena;
-use crate::exec::forms::waiting::{Places, Savings, Waiting};
+use crate::exec::forms::waiting::{Savings, ValuePlaces, WaitingIndex};
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Run;
 use kleene_event::event::Event;
@@ -13,7 +13,7 @@ use kleene_event::event::Event;
 #[derive(Clone, Debug, Default)]
 pub(in crate::exec::forms) struct JoinedRuns {
     pub(super) runs: BTreeMap<RunId, Run>,
-    pub(super) waiting: Waiting<RunId>,
+    pub(super) waiting: WaitingIndex<RunId>,
     /// The deadlines of the runs, where they are not in the order of the beginnings.
     deadlines: Option<BTreeSet<(i64, RunId)>>,
     /// The number of runs that were added.
@@ -76,12 +76,12 @@ impl JoinedRuns {
     }
 
     /// Returns the places of a run in the indexes of its state.
-    pub(super) fn places(&self, file: &RegisterFile, run: &Run) -> Places {
+    pub(super) fn places(&self, file: &RegisterFile, run: &Run) -> ValuePlaces {
         self.waiting.places(file, (run.state, run.registers))
     }
 
     /// Removes a run from its [places](JoinedRuns::places).
-    pub(super) fn remove_from(&mut self, id: RunId, places: &Places) -> Option<Run> {
+    pub(super) fn remove_from(&mut self, id: RunId, places: &ValuePlaces) -> Option<Run> {
         let run = self.runs.remove(&id)?;
         if let Some(deadlines) = &mut self.deadlines {
             deadlines.remove(&(run.deadline, id));

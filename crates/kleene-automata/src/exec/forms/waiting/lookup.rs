@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use smallvec::{SmallVec, smallvec};
 
 use super::values::{By, Coarse, Order, ValueIndex};
-use super::{InState, Waiting};
+use super::{InState, WaitingIndex};
 use crate::exec::fields::field_of;
 use crate::exec::matcher::Walk;
 use crate::exec::registers::{RegisterFile, Registers};
@@ -56,7 +56,7 @@ impl<E: Event> Walk<'_, E> {
     /// `registers_of` returns the registers of what waits.
     pub(in crate::exec::forms) fn find_movable<Id: Copy + Ord + Hash>(
         &mut self,
-        waiting: &mut Waiting<Id>,
+        waiting: &mut WaitingIndex<Id>,
         registers_of: impl Fn(&Id) -> Registers,
         event_epoch: u64,
     ) -> Vec<Id> {

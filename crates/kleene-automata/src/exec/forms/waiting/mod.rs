@@ -40,13 +40,13 @@ const FOUND: u64 = 8;
 
 /// What waits, by its state.
 #[derive(Clone, Debug)]
-pub(super) struct Waiting<Id> {
+pub(super) struct WaitingIndex<Id> {
     states: SmallVec<[InState<Id>; 4]>,
 }
 
-impl<Id> Default for Waiting<Id> {
+impl<Id> Default for WaitingIndex<Id> {
     fn default() -> Self {
-        Waiting { states: SmallVec::new() }
+        WaitingIndex { states: SmallVec::new() }
     }
 }
 
@@ -61,9 +61,9 @@ struct InState<Id> {
 }
 
 /// The places of a value in the indexes of a state.
-pub(super) type Places = SmallVec<[Option<Coarse>; 2]>;
+pub(super) type ValuePlaces = SmallVec<[Option<Coarse>; 2]>;
 
-impl<Id: Copy + Ord + Hash> Waiting<Id> {
+impl<Id: Copy + Ord + Hash> WaitingIndex<Id> {
     /// Returns what waits in a state.
     fn of(&mut self, state: StateId) -> &mut InState<Id> {
         let known = self.states.iter().position(|one| one.state == state);
@@ -93,14 +93,14 @@ impl<Id: Copy + Ord + Hash> Waiting<Id> {
         &self,
         file: &RegisterFile,
         (state, registers): (StateId, Registers),
-    ) -> Places {
+    ) -> ValuePlaces {
         let in_state = self.states.iter().find(|one| one.state == state);
         let indexes = in_state.map_or(&[][..], |one| &one.indexes);
         indexes.iter().map(|index| index.place(file, registers)).collect()
     }
 
-    /// Removes something from its state, and from its [places](Waiting::places).
-    pub(super) fn remove(&mut self, state: StateId, places: &Places, id: Id) {
+    /// Removes something from its state, and from its [places](WaitingIndex::places).
+    pub(super) fn remove(&mut self, state: StateId, places: &ValuePlaces, id: Id) {
         let in_state = self.of(state);
         in_state.ids.remove(&id);
         for (index, place) in in_state.indexes.iter_mut().zip(places) {

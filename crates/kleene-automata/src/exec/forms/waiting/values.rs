@@ -56,12 +56,12 @@ pub(super) enum By {
 #[derive(Clone, Debug)]
 pub(super) struct ValueIndex<Id> {
     pub(super) by: By,
-    entries: Placed<Id>,
+    entries: ValueEntries<Id>,
 }
 
 /// The entries of an index. No order comes from the hashes: what is found is sorted.
 #[derive(Clone, Debug)]
-enum Placed<Id> {
+enum ValueEntries<Id> {
     /// Values that have to be equal.
     Equal(HashMap<Coarse, InPlace<Id>>),
     /// Values in order.
@@ -184,8 +184,8 @@ fn of_text(text: &str, order: Order) -> u64 {
 impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
     pub(super) fn new(by: By) -> ValueIndex<Id> {
         let entries = match by {
-            By::Equal(_) => Placed::Equal(HashMap::new()),
-            By::Sorted(_) => Placed::Sorted(BTreeMap::new()),
+            By::Equal(_) => ValueEntries::Equal(HashMap::new()),
+            By::Sorted(_) => ValueEntries::Sorted(BTreeMap::new()),
         };
         ValueIndex { by, entries }
     }
@@ -204,14 +204,14 @@ impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
     pub(super) fn add(&mut self, place: Option<Coarse>, id: Id) {
         let Some(place) = place else { return };
         let known = match &mut self.entries {
-            Placed::Sorted(entries) => match entries.entry(place) {
+            ValueEntries::Sorted(entries) => match entries.entry(place) {
                 btree_map::Entry::Occupied(there) => Some(there.into_mut()),
                 btree_map::Entry::Vacant(free) => {
                     free.insert(InPlace::One(id));
                     None
                 }
             },
-            Placed::Equal(entries) => match entries.entry(place) {
+            ValueEntries::Equal(entries) => match entries.entry(place) {
                 hash_map::Entry::Occupied(there) => Some(there.into_mut()),
                 hash_map::Entry::Vacant(free) => {
                     free.insert(InPlace::One(id));
@@ -227,15 +227,15 @@ impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
     pub(super) fn remove(&mut self, place: Option<Coarse>, id: Id) {
         let Some(place) = place else { return };
         let there = match &mut self.entries {
-            Placed::Sorted(entries) => entries.get_mut(&place),
-            Placed::Equal(entries) => entries.get_mut(&place),
+            ValueEntries::Sorted(entries) => entries.get_mut(&place),
+            ValueEntries::Equal(entries) => entries.get_mut(&place),
         };
         if there.is_some_and(|there| there.is_left_without(id)) {
             return;
         }
         match &mut self.entries {
-            Placed::Sorted(entries) => entries.remove(&place),
-            Placed::Equal(entries) => entries.remove(&place),
+            ValueEntries::Sorted(entries) => entries.remove(&place),
+            ValueEntries::Equal(entries) => entries.remove(&place),
         };
     }
 
@@ -243,11 +243,11 @@ impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
     pub(super) fn find(&self, places: &RangeInclusive<Coarse>, out: &mut Vec<Id>) {
         const OTHER: Coarse = Coarse { class: Class::Other, number: 0 };
         match &self.entries {
-            Placed::Equal(entries) => {
+            ValueEntries::Equal(entries) => {
                 let found = [places.start(), &OTHER].into_iter().filter_map(|at| entries.get(at));
                 found.for_each(|there| there.add_to(out));
             }
-            Placed::Sorted(entries) => {
+            ValueEntries::Sorted(entries) => {
                 let found = entries.range(places.clone()).chain(entries.range(OTHER..));
                 found.for_each(|(_, there)| there.add_to(out));
             }
