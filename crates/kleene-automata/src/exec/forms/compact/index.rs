@@ -31,7 +31,7 @@ pub(super) struct GroupIndex {
     positions: HashMap<u64, usize>,
     /// The number of each group, by the hash of its footprint.
     by_hash: HashTable<Hashed>,
-    waiting: WaitingIndex<Member>,
+    waiting: WaitingIndex<GroupMember>,
     deadlines: BTreeSet<(i64, u64)>,
     /// By the time of the oldest start.
     oldest: BTreeSet<(i64, u64)>,
@@ -49,7 +49,7 @@ struct Hashed {
 
 /// A configuration of a group.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct Member {
+pub(super) struct GroupMember {
     group: u64,
     configuration: usize,
 }
@@ -126,7 +126,7 @@ impl GroupIndex {
         let hashed = Hashed { hash: group.hash, number: group.number };
         self.by_hash.insert_unique(group.hash, hashed, |one| one.hash);
         for (configuration, one) in group.configurations.iter().enumerate() {
-            let member = Member { group: group.number, configuration };
+            let member = GroupMember { group: group.number, configuration };
             self.waiting.add(file, (one.state, one.registers), member);
         }
         self.note(group, dag);
@@ -140,7 +140,7 @@ impl GroupIndex {
             there.remove();
         }
         for (configuration, one) in group.configurations.iter().enumerate() {
-            let member = Member { group: group.number, configuration };
+            let member = GroupMember { group: group.number, configuration };
             let places = self.waiting.places(file, (one.state, one.registers));
             self.waiting.remove(one.state, &places, member);
         }
@@ -204,11 +204,15 @@ impl GroupIndex {
     pub(super) fn found(
         &mut self,
         all: &[RunGroup],
-        find: impl FnOnce(&mut WaitingIndex<Member>, &dyn Fn(&Member) -> Registers) -> Vec<Member>,
+        find: impl FnOnce(
+            &mut WaitingIndex<GroupMember>,
+            &dyn Fn(&GroupMember) -> Registers,
+        ) -> Vec<GroupMember>,
     ) -> Vec<usize> {
         let positions = &self.positions;
-        let registers_of =
-            |one: &Member| all[positions[&one.group]].configurations[one.configuration].registers;
+        let registers_of = |one: &GroupMember| {
+            all[positions[&one.group]].configurations[one.configuration].registers
+        };
         let members = find(&mut self.waiting, &registers_of);
         let mut found: Vec<usize> = members.iter().map(|one| positions[&one.group]).collect();
         found.sort_unstable();
