@@ -206,7 +206,7 @@ fn feed<E: Event, S: Receiver<E> + ?Sized>(
     accounting: &mut Accounting<E>,
     sink: &mut S,
 ) {
-    let value = |expr: &Expr| reported.value(expr);
+    let value = |expr: &Expr| reported.value(expr).into_owned();
     match feeder.make(reported.reported_at(), schema, value) {
         Some((event, None)) => {
             let bytes = accounting.derived.bytes().saturating_add(bytes_of(&event));
