@@ -216,6 +216,21 @@ fn an_event_of_another_schema_is_rejected() {
 }
 
 #[test]
+fn no_other_declaration_is_taken_for_the_engines_own() {
+    let declared = |ty: &str| {
+        let text = format!("event {ty} {{ order: int, at: time }}  rule one {{ match {ty} }}");
+        RuleSet::parse(&text).expect("it is right")
+    };
+    let mut engine = Engine::builder().rules(&declared("paid")).build().expect("it fits");
+    for number in 0..2000 {
+        let (ty, fields) = (format!("e{number}"), [("order", 1.into()), ("at", at(1).into())]);
+        let event = Record::from_fields(declared(&ty).schema(), &ty, fields).expect("it fits");
+        engine.push(&event, &mut Ignore).expect("no limit fails");
+    }
+    assert_eq!((engine.stats().rejected, engine.stats().matches), (2000, 0));
+}
+
+#[test]
 fn shards_end_their_input_where_one_engine_does() {
     let rules = RuleSet::parse(UNSENT).expect("they are right");
     let mut shards = Engine::<Record>::builder().rules(&rules).shards(2).expect("they fit");
