@@ -38,7 +38,6 @@ impl ValueCow<'_> {
     }
 
     /// Returns the value, copied if it is borrowed.
-    #[inline]
     pub fn into_owned(self) -> Value {
         match self {
             ValueCow::Borrowed(value) => value.to_value(),
