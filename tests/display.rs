@@ -118,7 +118,6 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     engine.push(&event(&full, "paid", at(1)), &mut Ignore).unwrap();
     let failure = engine.push(&event(&full, "paid", at(2)), &mut Ignore).unwrap_err();
     show("PushError", &failure);
-    show("Undivided", &kleene::stream::Undivided::LimitFail("done".into()));
     let full =
         rules("rule full { match paid -> sent skip none within 1d limit 1 partials drop newest }");
     let mut engine = Engine::<Record>::builder().rules(&full).build().unwrap();

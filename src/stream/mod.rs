@@ -106,7 +106,7 @@ pub use output::reason::RejectReason;
 pub use output::sink::{
     Ignore, Late, LimitedKey, OnMatch, Overflow, Rejected, ShardSink, Sink, on_match,
 };
-pub use shard::{Shard, Undivided};
+pub use shard::Shard;
 pub use snapshot::RestoreError;
 pub use stats::Stats;
 
