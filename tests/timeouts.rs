@@ -283,7 +283,7 @@ fn listed(most: usize, keys: i64) -> (Vec<Vec<i64>>, u64) {
                 timeouts.push(captured.map(|(_, event)| event.time().as_millis()).collect());
             }
             Output::Overflowed(Overflow { limit: LimitKind::MatchesPerSet, dropped, .. }) => {
-                unlisted += dropped
+                unlisted += dropped;
             }
             other => panic!("{other:?}"),
         }

@@ -45,7 +45,6 @@ impl TypeId {
 
     /// The position that this id stands for.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "a position has 24 bits")]
     pub fn index(self) -> usize {
         (self.0 & ((1 << TypeId::POSITION_BITS) - 1)) as usize
     }

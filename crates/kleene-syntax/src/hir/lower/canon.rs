@@ -364,7 +364,7 @@ impl<'a> Canon<'a> {
                 let mut fields = fields.to_vec();
                 match self.schema {
                     Some(schema) => {
-                        order::sort_by_key(&mut fields, |(ty, _)| schema.ty(*ty).name.clone())
+                        order::sort_by_key(&mut fields, |(ty, _)| schema.ty(*ty).name.clone());
                     }
                     None => order::sort_by_key(&mut fields, |(ty, _)| *ty),
                 }
