@@ -61,6 +61,7 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     let value = Value::List([1.into(), "a".into(), Value::Null].into());
     show("Value", &value);
     show("ValueRef<'_>", &value.as_ref());
+    show("ValueCow<'_>", &kleene::value::ValueCow::Borrowed(value.as_ref()));
     show("Kind", &Kind::INT.or(Kind::NULL));
     show("FieldType", &FieldType::List(Box::new(FieldType::Int)));
     show("Timestamp", &at(7));
