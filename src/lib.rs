@@ -48,7 +48,9 @@
 //!     let rules = RuleSet::from_path("examples/unpaid.cep")?;
 //!     let mut engine = Engine::builder().rules(&rules).build()?;
 //!     let mut customers = Vec::new();
-//!     let mut sink = on_match(|unpaid| customers.extend(unpaid.get("customer")));
+//!     let mut sink = on_match(|unpaid| {
+//!         customers.extend(unpaid.get("customer").map(|name| name.into_owned()));
+//!     });
 //!     for event in RecordReader::open("examples/data/orders.jsonl", rules.schema())? {
 //!         match event {
 //!             Ok(event) => engine.push(&event, &mut sink)?,
@@ -202,7 +204,7 @@ pub mod value {
     #[doc(inline)]
     pub use kleene_event::value::DecodeError;
     #[doc(inline)]
-    pub use kleene_event::value::{Items, Kind, ListRef, Value, ValueRef};
+    pub use kleene_event::value::{Items, Kind, ListRef, Value, ValueCow, ValueRef};
 }
 
 pub use error::Error;

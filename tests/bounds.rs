@@ -27,14 +27,15 @@ fn overflows(reported: &[Output<Record>]) -> usize {
 
 #[test]
 fn an_event_says_what_it_takes() {
-    // What is shared has two counts, a record how many own it and how many values there are.
-    let counts = 2 * size_of::<usize>();
+    // What is shared has two counts, a record how many own it and how many values there are, and a
+    // record notes its size.
+    let (counts, notes) = (2 * size_of::<usize>(), 8);
     let (short, long) = (event(0, 1, 1, ""), event(0, 1, 1, &"x".repeat(1000)));
-    assert_eq!(short.heap_size(), 2 * counts + 3 * size_of::<Value>());
+    assert_eq!(short.heap_size(), 2 * counts + notes + 3 * size_of::<Value>());
     assert_eq!(long.heap_size() - short.heap_size(), 1000);
     let list = Value::List([Value::from("ab"), Value::Null].into());
     let nested = Record::new(TypeId::new(0), long.time(), [list]);
-    assert_eq!(nested.heap_size(), 3 * counts + 3 * size_of::<Value>() + 2);
+    assert_eq!(nested.heap_size(), 3 * counts + notes + 3 * size_of::<Value>() + 2);
     let extra = [("some".into(), "text".repeat(99).into())];
     let open = Record::with_extra(TypeId::new(0), long.time(), [Value::Int(1)], extra);
     assert!((396..600).contains(&open.heap_size()));

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use kleene::exec::{KeyState, Matcher, Outcome, OutcomeKind};
-use kleene::pattern::{LimitPolicy, Only, PatternBuilder, PatternErrorKind as Kind, Report};
+use kleene::pattern::{LimitPolicy, Only, PatternBuilder, Report};
 use kleene::schema::{EventType, Field, FieldType, Schema, TypeId};
 use kleene::stream::on_match;
 use kleene::{Engine, Event, Pattern, Record, RuleSet, Timestamp, Value};
@@ -365,31 +365,24 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
     let refused_record = |builder: PatternBuilder<Record>| builder.build().map(|_| ()).unwrap_err();
     let (name, none, step) = (Some("b"), None, Some("a"));
     let cases = [
-        (refused(a().followed_by("a").build()), Kind::BadName, step, "two steps are called `a`"),
-        (refused(a().followed_by("").build()), Kind::BadName, none, "a step needs a name"),
-        (refused(b().named("c").build()), Kind::BadName, name, "already has a name"),
-        (refused(b().times(0).build()), Kind::BadQuantifier, name, "zero times is never"),
-        (refused(b().times(0..=0).build()), Kind::BadQuantifier, name, "zero times is never"),
-        (
-            refused(b().times(RangeInclusive::new(5, 2)).build()),
-            Kind::BadQuantifier,
-            name,
-            "larger than the maximum",
-        ),
-        (refused(b().times(2).times(3).build()), Kind::BadQuantifier, name, "two quantifiers"),
-        (refused(b().times(10_001).build()), Kind::TooLarge, name, "at most 10000"),
-        (refused(b().consecutive().build()), Kind::BadQuantifier, name, "need `times`"),
-        (refused(b().greedy().build()), Kind::BadQuantifier, name, "need `times`"),
-        (refused(b().times(2..).greedy().each().build()), Kind::BadQuantifier, name, "exclude"),
+        (refused(a().followed_by("a").build()), step, "two steps are called `a`"),
+        (refused(a().followed_by("").build()), none, "a step needs a name"),
+        (refused(b().named("c").build()), name, "already has a name"),
+        (refused(b().times(0).build()), name, "zero times is never"),
+        (refused(b().times(0..=0).build()), name, "zero times is never"),
+        (refused(b().times(RangeInclusive::new(5, 2)).build()), name, "larger than the maximum"),
+        (refused(b().times(2).times(3).build()), name, "two quantifiers"),
+        (refused(b().times(10_001).build()), name, "at most 10000"),
+        (refused(b().consecutive().build()), name, "need `times`"),
+        (refused(b().greedy().build()), name, "need `times`"),
+        (refused(b().times(2..).greedy().each().build()), name, "exclude"),
         (
             refused(b().times(2).consecutive().allow_combinations().build()),
-            Kind::BadQuantifier,
             name,
             "exclude each other",
         ),
         (
             refused(b().one_or_more().allow_combinations().greedy().build()),
-            Kind::BadQuantifier,
             name,
             "a greedy loop never does",
         ),
@@ -399,136 +392,62 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
                     .times(2..=4)
                     .build(),
             ),
-            Kind::EmptyLoop,
             none,
             "can be empty",
         ),
-        (
-            refused(b().times(2).until(|b| b.v > 1).build()),
-            Kind::UntilWithoutLoop,
-            name,
-            "a loop without upper bound",
-        ),
-        (
-            refused(b().times(2..).until(|_| true).until(|_| true).build()),
-            Kind::BadQuantifier,
-            name,
-            "two `until`s",
-        ),
-        (
-            refused(a().times(2..).longest().followed_by("b").build()),
-            Kind::LongestNotLast,
-            step,
-            "not the last step",
-        ),
+        (refused(b().times(2).until(|b| b.v > 1).build()), name, "a loop without upper bound"),
+        (refused(b().times(2..).until(|_| true).until(|_| true).build()), name, "two `until`s"),
+        (refused(a().times(2..).longest().followed_by("b").build()), step, "not the last step"),
         (
             refused(b().times(1..).followed_by("c").of::<B>().build()),
-            Kind::MatchesNothing,
             Some("c"),
             "a greedy loop before it",
         ),
         (
             refused(a().not_next("x").of::<B>().next("b").of::<B>().next("c").build()),
-            Kind::MatchesNothing,
             name,
             "a `not` forbids them",
         ),
-        (refused(a().optional().build()), Kind::MatchesNothing, none, "without any event"),
-        (
-            refused(group().followed_by("c").times(0..).build()),
-            Kind::MatchesNothing,
-            none,
-            "without any event",
-        ),
-        (
-            refused(group().times(2..).followed_by("c").build()),
-            Kind::EmptyLoop,
-            none,
-            "can be empty",
-        ),
-        (
-            refused(a().not_followed_by("b").build()),
-            Kind::UnboundedNot,
-            name,
-            "no `within` bounds it",
-        ),
+        (refused(a().optional().build()), none, "without any event"),
+        (refused(group().followed_by("c").times(0..).build()), none, "without any event"),
+        (refused(group().times(2..).followed_by("c").build()), none, "can be empty"),
+        (refused(a().not_followed_by("b").build()), name, "no `within` bounds it"),
         (
             refused(a().not_followed_by("b").times(2).within(SECOND).build()),
-            Kind::BadQuantifier,
             name,
             "can't be repeated",
         ),
         (
             refused(Pattern::<Ev>::begin("x").of::<B>().or(quiet()).build()),
-            Kind::MisplacedNot,
             Some("c"),
             "can't start at one event",
         ),
         (
             refused(a().not_next("b").lasting(SECOND).followed_by("c").build()),
-            Kind::MisplacedNot,
             name,
             "a single event",
         ),
         (
             refused(a().not_followed_by("b").lasting(SECOND).followed_by("c").optional().build()),
-            Kind::MisplacedNot,
             none,
             "it must be required",
         ),
-        (
-            refused(Pattern::begin_not("b").followed_by("c").build()),
-            Kind::MisplacedNot,
-            name,
-            "cannot start a pattern",
-        ),
-        (
-            refused(a().without("b").followed_by("c").build()),
-            Kind::Misplaced,
-            name,
-            "nothing can follow",
-        ),
-        (
-            refused(a().or(Pattern::<Ev>::begin("c")).choose(3).build()),
-            Kind::BadQuantifier,
-            none,
-            "needs alternatives",
-        ),
-        (
-            refused(a().or(Pattern::<Ev>::begin("c").within(SECOND)).build()),
-            Kind::Misplaced,
-            none,
-            "into a group",
-        ),
+        (refused(Pattern::begin_not("b").followed_by("c").build()), name, "cannot start a pattern"),
+        (refused(a().without("b").followed_by("c").build()), name, "nothing can follow"),
+        (refused(a().or(Pattern::<Ev>::begin("c")).choose(3).build()), none, "needs alternatives"),
+        (refused(a().or(Pattern::<Ev>::begin("c").within(SECOND)).build()), none, "into a group"),
         (
             refused(
                 a().not_next("b").not_followed_by("c").lasting(SECOND).within(SECOND * 9).build(),
             ),
-            Kind::MisplacedNot,
             name,
             "next to a `next not`",
         ),
-        (
-            refused(a().not_followed_by("b").gap(SECOND..).build()),
-            Kind::MisplacedNot,
-            name,
-            "use `lasting`",
-        ),
-        (
-            refused(b().lasting(SECOND).build()),
-            Kind::Misplaced,
-            name,
-            "can only be used on a `not`",
-        ),
-        (
-            refused(a().not_followed_by("b").lasting(Duration::ZERO).build()),
-            Kind::BadBound,
-            name,
-            "at least 1 ms",
-        ),
+        (refused(a().not_followed_by("b").gap(SECOND..).build()), name, "use `lasting`"),
+        (refused(b().lasting(SECOND).build()), name, "can only be used on a `not`"),
+        (refused(a().not_followed_by("b").lasting(Duration::ZERO).build()), name, "at least 1 ms"),
         (
             refused(a().optional().not_followed_by("b").followed_by("c").build()),
-            Kind::MisplacedNot,
             name,
             "no event before it",
         ),
@@ -539,7 +458,6 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
                     .followed_by("c")
                     .build(),
             ),
-            Kind::MisplacedNot,
             name,
             "no event before it",
         ),
@@ -550,125 +468,79 @@ fn what_makes_no_sense_is_refused_with_its_kind_and_what_to_do() {
                     .followed_by("c")
                     .build(),
             ),
-            Kind::MisplacedNot,
             name,
             "a group can't end with a `not`",
         ),
         (
             refused(a().not_followed_by("b").followed_by("c").optional().within(SECOND).build()),
-            Kind::MisplacedNot,
             name,
             "everything after it is optional",
         ),
         (
             refused(a().not_followed_by("b").not_followed_by("c").within(SECOND).build()),
-            Kind::MisplacedNot,
             name,
             "test both in one closure",
         ),
         (
             refused(a().not_next("b").not_followed_by("c").within(SECOND).build()),
-            Kind::MisplacedNot,
             name,
             "put this one between two steps",
         ),
-        (refused(a().within(Duration::ZERO).build()), Kind::BadBound, none, "at least 1 ms"),
-        (refused(a().gap(SECOND..).build()), Kind::BadBound, step, "nothing comes before it"),
-        (
-            refused(b().gap(2 * SECOND..=SECOND).build()),
-            Kind::BadBound,
-            name,
-            "no whole millisecond",
-        ),
-        (refused(b().report_timeouts().build()), Kind::NoBound, none, "needs `within`"),
-        (
-            refused(b().skip_to_first("bb").build()),
-            Kind::UnknownSkipTarget,
-            Some("bb"),
-            "did you mean `b`?",
-        ),
+        (refused(a().within(Duration::ZERO).build()), none, "at least 1 ms"),
+        (refused(a().gap(SECOND..).build()), step, "nothing comes before it"),
+        (refused(b().gap(2 * SECOND..=SECOND).build()), name, "no whole millisecond"),
+        (refused(b().report_timeouts().build()), none, "needs `within`"),
+        (refused(b().skip_to_first("bb").build()), Some("bb"), "did you mean `b`?"),
         (
             refused(a().not_next("b").followed_by("c").skip_to_last("b").build()),
-            Kind::UnknownSkipTarget,
             name,
             "no step `b` captures events",
         ),
         (
             refused(a().followed_by_group(Pattern::begin("b").ordered()).build()),
-            Kind::Misplaced,
             none,
             "`ordered` can't be set in a group",
         ),
-        (
-            refused(a().followed_by_group(Pattern::begin("b").times(0)).build()),
-            Kind::BadQuantifier,
-            name,
-            "zero times",
-        ),
-        (refused(group().when(|_| true).build()), Kind::Misplaced, none, "not itself"),
-        (refused(group().of::<A>().build()), Kind::Misplaced, none, "not itself"),
+        (refused(a().followed_by_group(Pattern::begin("b").times(0)).build()), name, "zero times"),
+        (refused(group().when(|_| true).build()), none, "not itself"),
+        (refused(group().of::<A>().build()), none, "not itself"),
         (
             refused(Pattern::begin("a").of_type("bb").build()),
-            Kind::UnknownType,
             step,
             "no event type `bb`: did you mean `b`?",
         ),
-        (
-            refused(a().from_types(["zebra"]).build()),
-            Kind::UnknownType,
-            none,
-            "no event type `zebra`",
-        ),
-        (
-            refused(a().schema(record_schema()).build()),
-            Kind::Misplaced,
-            none,
-            "without their own schema",
-        ),
-        (refused(a().key("vv").build()), Kind::UnknownField, none, "did you mean `v`?"),
-        (
-            refused_record(record().key("user")),
-            Kind::UnknownField,
-            none,
-            "`reset` has no field `user`",
-        ),
+        (refused(a().from_types(["zebra"]).build()), none, "no event type `zebra`"),
+        (refused(a().schema(record_schema()).build()), none, "without their own schema"),
+        (refused(a().key("vv").build()), none, "did you mean `v`?"),
+        (refused_record(record().key("user")), none, "`reset` has no field `user`"),
         (
             refused_record(record().key_by_type("user", [("resett", "who")])),
-            Kind::UnknownType,
             none,
             "did you mean `reset`?",
         ),
         (
             refused_record(record().key_by_step("user", [("inn", "who")])),
-            Kind::BadName,
             Some("inn"),
             "did you mean `in`?",
         ),
         (
             refused_record(record().of_type("reset").key_by_step("user", [("in", "usr")])),
-            Kind::UnknownField,
             none,
             "`reset` has no field `usr`",
         ),
         (
             refused_record(Pattern::begin("in").of_type("login")),
-            Kind::UnknownType,
             Some("in"),
             "give one with `schema`",
         ),
-        (
-            refused_record(Pattern::begin("in").key("user")),
-            Kind::UnknownField,
-            none,
-            "give one with `schema`",
-        ),
+        (refused_record(Pattern::begin("in").key("user")), none, "give one with `schema`"),
     ];
-    for (error, kind, step, part) in cases {
-        assert_eq!((error.kind(), error.step()), (kind, step), "{error}");
+    for (error, step, part) in cases {
+        assert_eq!(error.step(), step, "{error}");
         assert!(error.to_string().contains(part), "{error}");
     }
     let nested = (0..70).fold(a().followed_by("b"), |inner, _| Pattern::begin_group(inner));
-    assert_eq!(refused(nested.build()).kind(), Kind::TooLarge);
+    assert!(refused(nested.build()).to_string().contains("nested deeper"));
 }
 
 /// Streams of every mixture, the same in every run.
@@ -893,7 +765,7 @@ fn a_report_chooses_among_the_matches_of_an_event() {
     assert_ne!(version(pattern()), version(pattern().report(Report::Longest)));
     let inner = Pattern::<Ev>::begin("b").of::<B>().report(Report::Count);
     let refused = a().followed_by_group(inner).build().map(|_| ()).unwrap_err();
-    assert_eq!(refused.kind(), Kind::Misplaced);
+    assert!(refused.to_string().contains("can't be set in a group"), "{refused}");
 
     // Each result knows its set, and lists it when it is asked.
     let counted = pattern().report(Report::Count).build().expect("it is right");
@@ -970,12 +842,17 @@ fn suppress_once_and_limits_are_said_with_the_words_of_rule_text() {
     assert_eq!(newest.matcher().limits().partial_matches_per_key, 2);
     assert_ne!(oldest.to_rule("p").version, newest.to_rule("p").version);
 
-    let refused = |builder: PatternBuilder<Ev>| builder.build().map(|_| ()).unwrap_err().kind();
-    assert_eq!(refused(Pattern::begin("a").suppress(Duration::ZERO)), Kind::BadBound);
-    assert_eq!(refused(Pattern::begin("a").limit_partials(0, LimitPolicy::Fail)), Kind::BadBound);
-    assert_eq!(refused(Pattern::begin("a").suppress(hour).once()), Kind::BadOnce);
     let group = Pattern::begin("a").suppress(hour);
-    assert_eq!(refused(Pattern::begin("x").followed_by_group(group)), Kind::Misplaced);
+    let refused: [(PatternBuilder<Ev>, &str); 4] = [
+        (Pattern::begin("a").suppress(Duration::ZERO), "at least 1 ms"),
+        (Pattern::begin("a").limit_partials(0, LimitPolicy::Fail), "a limit of 0 partial matches"),
+        (Pattern::begin("a").suppress(hour).once(), "contradict each other"),
+        (Pattern::begin("x").followed_by_group(group), "can't be set in a group"),
+    ];
+    for (builder, part) in refused {
+        let error = builder.build().map(|_| ()).expect_err("it is wrong").to_string();
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]

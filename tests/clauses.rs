@@ -213,13 +213,10 @@ fn a_limit_names_the_key_that_it_touches() {
     let limited: Vec<_> = limited.collect();
     let version = rules.rules()[0].version;
     for (overflow, k) in limited.iter().zip([1, 2]) {
-        let key = overflow.key().expect("a rule has reached it");
-        assert_eq!(
-            (overflow.rule().map(|name| &**name), overflow.limit()),
-            (Some("r"), "repetitions")
-        );
-        assert_eq!((overflow.dropped(), key.version), (1, version));
-        assert_eq!(key.time, Timestamp::from_millis(2000));
+        let key = overflow.key.as_ref().expect("a rule has reached it");
+        assert_eq!((&*key.rule, overflow.limit.as_str()), ("r", "repetitions"));
+        assert_eq!((overflow.dropped, key.version), (1, version));
+        assert_eq!(overflow.time, Timestamp::from_millis(2000));
         assert_eq!(key.parts, [("k".into(), Value::Int(k))]);
     }
     assert_eq!((limited.len(), out.len()), (2, 6));

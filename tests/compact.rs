@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kleene::stream::{EngineBuilder, Ignore, Output, Overflow, Verdict};
+use kleene::stream::{EngineBuilder, Ignore, LimitKind, Output, Overflow, Verdict};
 use kleene::{Engine, Event as _, Match, Record, RuleSet, Timestamp, Value, on_match};
 use kleene_automata::nfa::{Program, Strategy};
 use kleene_test::random::{self, Built};
@@ -185,7 +185,9 @@ fn a_set_is_listed_up_to_the_limit() {
     let overflowed: Vec<_> = reported
         .iter()
         .filter_map(|output| match output {
-            Output::Overflowed(Overflow::Unlisted { matches, .. }) => Some(*matches),
+            Output::Overflowed(Overflow { limit: LimitKind::MatchesPerSet, dropped, .. }) => {
+                Some(*dropped)
+            }
             _ => None,
         })
         .collect();
@@ -211,10 +213,15 @@ fn nodes_and_groups_are_limited() {
         for event in events(&rules, &format!("a {}", "b a ".repeat(40))) {
             engine.push(&event, &mut reported).expect("no limit fails");
         }
-        let is_graph =
-            |output: &&Output<Record>| matches!(output, Output::Overflowed(Overflow::Graph { .. }));
-        let is_steps =
-            |output: &&Output<Record>| matches!(output, Output::Overflowed(Overflow::Steps { .. }));
+        let is_graph = |output: &&Output<Record>| {
+            matches!(
+                output,
+                Output::Overflowed(Overflow { limit: LimitKind::GraphNodesPerKey, .. })
+            )
+        };
+        let is_steps = |output: &&Output<Record>| {
+            matches!(output, Output::Overflowed(Overflow { limit: LimitKind::StepsPerEvent, .. }))
+        };
         let of_graph = reported.iter().filter(is_graph).count() as u64;
         let of_steps = reported.iter().filter(is_steps).count() as u64;
         assert_eq!(of_graph + of_steps, engine.stats().overflowed);
@@ -251,7 +258,7 @@ fn partial_matches_of_one_start_give_way_in_part() {
         assert_eq!(engine.stats().matches, 1, "{name}");
         for output in &reported {
             let Output::Overflowed(overflow) = output else { continue };
-            assert_eq!(overflow.limit(), name);
+            assert_eq!(overflow.limit.as_str(), name);
         }
         assert_eq!(reported.len() > 1, !name.is_empty(), "{reported:?}");
     }
@@ -273,7 +280,11 @@ fn every_strategy_lists_up_to_the_limit() {
             let unlisted: Vec<u64> = reported
                 .iter()
                 .filter_map(|output| match output {
-                    Output::Overflowed(Overflow::Unlisted { matches, .. }) => Some(*matches),
+                    Output::Overflowed(Overflow {
+                        limit: LimitKind::MatchesPerSet,
+                        dropped,
+                        ..
+                    }) => Some(*dropped),
                     _ => None,
                 })
                 .collect();

@@ -61,6 +61,7 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     let value = Value::List([1.into(), "a".into(), Value::Null].into());
     show("Value", &value);
     show("ValueRef<'_>", &value.as_ref());
+    show("ValueCow<'_>", &kleene::value::ValueCow::Borrowed(value.as_ref()));
     show("Kind", &Kind::INT.or(Kind::NULL));
     show("FieldType", &FieldType::List(Box::new(FieldType::Int)));
     show("Timestamp", &at(7));
@@ -118,7 +119,6 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     engine.push(&event(&full, "paid", at(1)), &mut Ignore).unwrap();
     let failure = engine.push(&event(&full, "paid", at(2)), &mut Ignore).unwrap_err();
     show("PushError", &failure);
-    show("Undivided", &kleene::stream::Undivided::LimitFail("done".into()));
     let full =
         rules("rule full { match paid -> sent skip none within 1d limit 1 partials drop newest }");
     let mut engine = Engine::<Record>::builder().rules(&full).build().unwrap();

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use kleene::exec::{KeyState, Matcher};
-use kleene::stream::{EngineBuilder, Output, Overflow, Verdict};
+use kleene::stream::{EngineBuilder, LimitKind, Output, Overflow, Verdict};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 use kleene_syntax::hir::{Skip, SkipStrategy};
 use kleene_test::random::{self, Built, Stream};
@@ -54,7 +54,7 @@ fn events(rules: &RuleSet, text: &str) -> Vec<Record> {
 struct Seen {
     matches: Vec<String>,
     /// The numbers of partial matches that gave way.
-    dropped: Vec<usize>,
+    dropped: Vec<u64>,
     open: u64,
     peak: u64,
     is_stopped: bool,
@@ -84,7 +84,9 @@ fn seen(
         _ => None,
     };
     let gone = |output: &Output<Record>| match output {
-        Output::Overflowed(Overflow::Partials { dropped, .. }) => Some(*dropped),
+        Output::Overflowed(Overflow { limit: LimitKind::PartialsPerKey, dropped, .. }) => {
+            Some(*dropped)
+        }
         _ => None,
     };
     Seen {
@@ -172,7 +174,7 @@ fn what_the_compact_form_stands_for_is_counted() {
     let many = events(&rules, &format!("a0 {}", "b1 ".repeat(70)));
     let seen = seen(&rules, &many, |builder| builder);
     assert_eq!((seen.open, seen.peak), (u64::MAX, u64::MAX), "it saturates");
-    assert_eq!(seen.dropped, [0; 0], "the limits over all keys are about what is held");
+    assert_eq!(seen.dropped, [0_u64; 0], "the limits over all keys are about what is held");
 }
 
 #[test]
@@ -184,7 +186,9 @@ fn the_graph_of_a_key_has_a_limit_of_its_own() {
     let mut reported: Vec<Output<Record>> = Vec::new();
     engine.push_batch(&events, &mut reported).expect("no limit fails");
     let graph = |output: &Output<Record>| match output {
-        Output::Overflowed(overflow @ Overflow::Graph { .. }) => Some(overflow.to_string()),
+        Output::Overflowed(overflow @ Overflow { limit: LimitKind::GraphNodesPerKey, .. }) => {
+            Some(overflow.to_string())
+        }
         _ => None,
     };
     let messages: Vec<String> = reported.iter().filter_map(graph).collect();

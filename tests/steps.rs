@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kleene::exec::Limits;
 use kleene::schema::TypeId;
-use kleene::stream::{EngineBuilder, Output, Overflow};
+use kleene::stream::{EngineBuilder, LimitKind, Output, Overflow};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
 use kleene_test::files::rule_files;
 use kleene_test::random;
@@ -196,7 +196,7 @@ fn the_default_is_a_hundred_times_what_rules_need() {
 }
 
 fn is_of_steps(output: &Output<Record>) -> bool {
-    matches!(output, Output::Overflowed(Overflow::Steps { .. }))
+    matches!(output, Output::Overflowed(Overflow { limit: LimitKind::StepsPerEvent, .. }))
 }
 
 /// The forms in which a budget must say the same: two strategies, restored, kept elsewhere.

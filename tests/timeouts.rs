@@ -2,7 +2,7 @@
 //! their time is over, reports what a list of partial matches does, and what the reference does.
 
 use kleene::schema::TypeId;
-use kleene::stream::{EngineBuilder, Output, Overflow};
+use kleene::stream::{EngineBuilder, LimitKind, Output, Overflow};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
 use kleene_automata::exec::reference::Reference;
 use kleene_automata::nfa::{Program, Strategy as Planned};
@@ -282,7 +282,9 @@ fn listed(most: usize, keys: i64) -> (Vec<Vec<i64>>, u64) {
                 let captured = timeout.found.captures.iter();
                 timeouts.push(captured.map(|(_, event)| event.time().as_millis()).collect());
             }
-            Output::Overflowed(Overflow::Unlisted { matches, .. }) => unlisted += matches,
+            Output::Overflowed(Overflow { limit: LimitKind::MatchesPerSet, dropped, .. }) => {
+                unlisted += dropped;
+            }
             other => panic!("{other:?}"),
         }
     }

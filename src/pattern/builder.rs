@@ -11,7 +11,7 @@ use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
     DraftTest, KeySource, Names, OfType, Repetitions, gap,
 };
-use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
+use crate::pattern::error::PatternError;
 use crate::pattern::{Pattern, lower};
 use kleene_automata::exec::{Captures, HostCondition};
 use kleene_event::event::{AsVariant, Event};
@@ -126,7 +126,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
         }
         let what = "`choose` needs alternatives joined with `or`, and a number that is not larger \
                     than theirs";
-        self.refuse_if(wrong, Kind::BadQuantifier, what);
+        self.refuse_if(wrong, what);
         self
     }
 
@@ -274,7 +274,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
     /// makes the step or group optional.
     pub fn times(mut self, times: impl Into<Repetitions>) -> Self {
         let twice = self.item().times.replace(times.into()).is_some();
-        self.refuse_if(twice, Kind::BadQuantifier, "it has two quantifiers");
+        self.refuse_if(twice, "it has two quantifiers");
         self
     }
 
@@ -334,7 +334,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
         let gap = gap(&range);
         let bad = gap.max.is_some_and(|max| max < gap.min);
         self.item().gap = Some(gap);
-        self.refuse_if(bad, Kind::BadBound, "no whole millisecond lies within the gap");
+        self.refuse_if(bad, "no whole millisecond lies within the gap");
         self
     }
 
@@ -345,8 +345,8 @@ impl<E: Event, V> PatternBuilder<E, V> {
         let item = self.item();
         let is_not = matches!(item.kind, DraftKind::Not(_));
         item.gap = Some(Gap { min: Length::ZERO, max: Some(Length::Millis(millis)) });
-        self.refuse_if(!is_not, Kind::Misplaced, "`lasting` can only be used on a `not`");
-        self.refuse_if(millis < 1, Kind::BadBound, "a `not` must last at least 1 ms");
+        self.refuse_if(!is_not, "`lasting` can only be used on a `not`");
+        self.refuse_if(millis < 1, "a `not` must last at least 1 ms");
         self
     }
 
@@ -356,7 +356,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
         if self.item().name.is_empty() {
             self.item().name = name.into();
         } else {
-            self.refuse(Kind::BadName, "it already has a name");
+            self.refuse("it already has a name");
         }
         self
     }
@@ -596,7 +596,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
     ///
     /// # Errors
     /// [`PatternError`] for calls that do not fit together and for mistakes that rule text refuses,
-    /// too. [`PatternErrorKind`](Kind) lists them.
+    /// too.
     pub fn build(self) -> Result<Pattern<E>, PatternError> {
         lower::lower(self.draft)
     }
@@ -621,14 +621,14 @@ impl<E, V> PatternBuilder<E, V> {
         self.draft.items.last_mut().expect("a draft starts with an item and only grows")
     }
 
-    fn refuse(&mut self, kind: Kind, what: &str) {
-        let error = self.item().refuse(kind, what);
+    fn refuse(&mut self, what: &str) {
+        let error = self.item().refuse(what);
         self.draft.fail(error);
     }
 
-    fn refuse_if(&mut self, bad: bool, kind: Kind, what: &str) {
+    fn refuse_if(&mut self, bad: bool, what: &str) {
         if bad {
-            self.refuse(kind, what);
+            self.refuse(what);
         }
     }
 
@@ -636,7 +636,7 @@ impl<E, V> PatternBuilder<E, V> {
         match &mut self.item().kind {
             DraftKind::Step(of) | DraftKind::Not(of) | DraftKind::Without(of) => of.ty = ty,
             DraftKind::Group(_) | DraftKind::Alternatives(..) => {
-                self.refuse(Kind::Misplaced, "the steps of a group have types, not itself");
+                self.refuse("the steps of a group have types, not itself");
             }
         }
     }
@@ -647,27 +647,27 @@ impl<E, V> PatternBuilder<E, V> {
                 of.tests.push(test);
             }
             DraftKind::Group(_) | DraftKind::Alternatives(..) => {
-                self.refuse(Kind::Misplaced, "the steps of a group have conditions, not itself");
+                self.refuse("the steps of a group have conditions, not itself");
             }
         }
     }
 
     fn set_until(&mut self, until: DraftCondition<E>) {
         let twice = self.item().until.replace(until).is_some();
-        self.refuse_if(twice, Kind::BadQuantifier, "it has two `until`s");
+        self.refuse_if(twice, "it has two `until`s");
     }
 
     fn set_inner(mut self, inner: Contiguity) -> Self {
         let twice = self.item().inner.replace(inner).is_some();
         let what = "`consecutive` and `allow_combinations` exclude each other";
-        self.refuse_if(twice, Kind::BadQuantifier, what);
+        self.refuse_if(twice, what);
         self
     }
 
     fn set_mode(mut self, mode: LoopMode) -> Self {
         let twice = self.item().mode.replace(mode).is_some();
         let what = "`greedy`, `each` and `longest` exclude each other";
-        self.refuse_if(twice, Kind::BadQuantifier, what);
+        self.refuse_if(twice, what);
         self
     }
 }

@@ -4,7 +4,7 @@ use std::ops::{Bound, RangeBounds, RangeFrom, RangeInclusive};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::pattern::error::{PatternError, PatternErrorKind};
+use crate::pattern::error::PatternError;
 use kleene_automata::exec::HostCondition;
 use kleene_event::schema::{Schema, TypeId};
 use kleene_event::time::duration_to_millis;
@@ -119,9 +119,9 @@ impl<E> DraftItem<E> {
         if self.name.is_empty() { "the group".to_owned() } else { format!("`{}`", self.name) }
     }
 
-    pub(super) fn refuse(&self, kind: PatternErrorKind, what: &str) -> PatternError {
+    pub(super) fn refuse(&self, what: &str) -> PatternError {
         let name = (!self.name.is_empty()).then_some(&self.name);
-        PatternError::new(kind, name, format!("{}: {what}", self.label()))
+        PatternError::new(name, format!("{}: {what}", self.label()))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
     DraftTest, KeySource, Names, OfType, Repetitions, Whole,
 };
-use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
+use crate::pattern::error::PatternError;
 use crate::pattern::shapes::{self, SequenceExtent};
 use crate::pattern::step_keys::{KeyedCondition, add_step_keys};
 use kleene_automata::exec::{HostCondition, Matcher};
@@ -111,7 +111,7 @@ fn schema_of<E: Event>(whole: &Whole<E>) -> Result<Option<Arc<Schema>>> {
     match (E::schema(), whole.schema.clone()) {
         (Some(_), Some(_)) => {
             let message = "`schema` can only be used for events without their own schema";
-            Err(PatternError::new(Kind::Misplaced, None, message))
+            Err(PatternError::new(None, message))
         }
         (own, given) => Ok(own.map(Arc::new).or(given)),
     }
@@ -125,23 +125,23 @@ fn check_bounds<E>(
 ) -> Result<(Option<i64>, Option<i64>)> {
     if body.items.iter().all(can_be_empty) {
         let message = "the pattern matches without any event: a step must not be optional";
-        return Err(PatternError::new(Kind::MatchesNothing, None, message));
+        return Err(PatternError::new(None, message));
     }
     let within = within.map(|within| bound(within, "`within`")).transpose()?;
     if whole.report_timeouts && within.is_none() && !is_bounded(body) {
         let message =
             "`report_timeouts` needs `within`: without it no partial match runs out of time";
-        return Err(PatternError::new(Kind::NoBound, None, message));
+        return Err(PatternError::new(None, message));
     }
     let suppress = whole.suppress.map(|duration| bound(duration, "`suppress`")).transpose()?;
     if whole.once.is_some() && suppress.is_some() {
         let message =
             "`suppress` and `once` contradict each other: nothing follows the first match";
-        return Err(PatternError::new(Kind::BadOnce, None, message));
+        return Err(PatternError::new(None, message));
     }
     if whole.limit.is_some_and(|limit| limit.partials == 0) {
         let message = "with a limit of 0 partial matches, no match can begin";
-        return Err(PatternError::new(Kind::BadBound, None, message));
+        return Err(PatternError::new(None, message));
     }
     Ok((within, suppress))
 }
@@ -150,13 +150,13 @@ fn check_bounds<E>(
 fn check_repeat<E>(whole: &Whole<E>, body: &Sequence) -> Result<()> {
     if whole.repeats && (whole.ordered || whole.once.is_some()) {
         let message = "`repeat` can't be combined with `ordered` or `once`";
-        return Err(PatternError::new(Kind::BadRepeat, None, message));
+        return Err(PatternError::new(None, message));
     }
     if whole.repeats
         && !body.items.last().is_some_and(|last| ends_in_silence(last) && body.items.len() > 1)
     {
         let message = "`repeat` needs a `not` with `lasting` at the end of the whole pattern";
-        return Err(PatternError::new(Kind::BadRepeat, None, message));
+        return Err(PatternError::new(None, message));
     }
     Ok(())
 }
@@ -190,18 +190,14 @@ fn check_reach(pattern: &hir::Pattern, program: &Program, types: &[TypeId]) -> R
     let Reach { matches, idle, first, .. } = nfa::reach(pattern, program, types, &|_, _, _| false);
     let Some(step) = first.or_else(|| idle.first().copied()) else {
         let message = "no stream of events matches the pattern: its steps exclude each other";
-        return if matches {
-            Ok(())
-        } else {
-            Err(PatternError::new(Kind::MatchesNothing, None, message))
-        };
+        return if matches { Ok(()) } else { Err(PatternError::new(None, message)) };
     };
     let name = &pattern.steps[step.index()].name;
     let message = format!(
         "no match can hold `{name}`: a greedy loop before it takes every event that could be this \
          step (use `each`), or a `not` forbids them"
     );
-    Err(PatternError::new(Kind::MatchesNothing, Some(name), message))
+    Err(PatternError::new(Some(name), message))
 }
 
 struct Lowering<'s, E> {
@@ -222,7 +218,7 @@ impl<E: Event> Lowering<'_, E> {
     fn sequence(&mut self, items: Vec<DraftItem<E>>, depth: usize) -> Result<Sequence> {
         if depth > MAX_DEPTH {
             let message = format!("groups are nested deeper than {MAX_DEPTH}");
-            return Err(PatternError::new(Kind::TooLarge, None, message));
+            return Err(PatternError::new(None, message));
         }
         let mut items = items;
         let without = match items.pop() {
@@ -254,7 +250,7 @@ impl<E: Event> Lowering<'_, E> {
                         let message = format!(
                             "{label}: it must be required, and come after the time of the `not`"
                         );
-                        return Err(PatternError::new(Kind::MisplacedNot, None, message));
+                        return Err(PatternError::new(None, message));
                     }
                     let gap = item.gap.unwrap_or(Gap { min: Length::ZERO, max: None });
                     let min = gap.min.as_millis().unwrap_or(0).max(silence);
@@ -286,7 +282,7 @@ impl<E: Event> Lowering<'_, E> {
         }
         if let Some(setting) = whole.first_setting() {
             let message = format!("{setting} can't be set in a group: set it on the whole pattern");
-            return Err(PatternError::new(Kind::Misplaced, None, message));
+            return Err(PatternError::new(None, message));
         }
         let within = within.map(|w| bound(w, "`within` of a group")).transpose()?;
         Ok((self.sequence(items, depth)?, within))
@@ -308,7 +304,7 @@ impl<E: Event> Lowering<'_, E> {
             let (sequence, within) = self.content(branch, depth)?;
             if within.is_some() {
                 let message = "`within` of one alternative: put what it bounds into a group";
-                return Err(PatternError::new(Kind::Misplaced, None, message));
+                return Err(PatternError::new(None, message));
             }
             lowered.push(sequence);
         }
@@ -322,7 +318,7 @@ impl<E: Event> Lowering<'_, E> {
         let quantifier = quantifier(&item)?;
         if until.is_some() && quantifier.max.is_some() {
             let what = "`until` needs a loop without upper bound, such as `times(3..)`";
-            return Err(item.refuse(Kind::UntilWithoutLoop, what));
+            return Err(item.refuse(what));
         }
         let contiguity = if position.first { Contiguity::Relaxed } else { item.contiguity };
         let gap = item.gap;
@@ -343,7 +339,6 @@ impl<E: Event> Lowering<'_, E> {
             DraftKind::Without(_) => {
                 let what = "nothing can follow it in the same sequence";
                 return Err(PatternError::new(
-                    Kind::Misplaced,
                     Some(&item.name),
                     format!("`without {}`: {what}", item.name),
                 ));
@@ -402,11 +397,11 @@ impl<E: Event> Lowering<'_, E> {
 
     fn step(&mut self, name: Arc<str>, ty: Option<TypeId>) -> Result<StepId> {
         if name.is_empty() {
-            return Err(PatternError::new(Kind::BadName, None, "a step needs a name"));
+            return Err(PatternError::new(None, "a step needs a name"));
         }
         if self.steps.iter().any(|step| step.name == name) {
             let message = format!("two steps are called `{name}`: give each its own name");
-            return Err(PatternError::new(Kind::BadName, Some(&name), message));
+            return Err(PatternError::new(Some(&name), message));
         }
         self.steps.push(Step { name, ty, negated: false });
         Ok(StepId::new(self.steps.len() - 1))
@@ -457,7 +452,7 @@ impl<E: Event> Lowering<'_, E> {
     }
 
     fn type_id(&self, name: &str, step: Option<&Arc<str>>) -> Result<TypeId> {
-        let error = |message| Err(PatternError::new(Kind::UnknownType, step, message));
+        let error = |message| Err(PatternError::new(step, message));
         let Some(schema) = self.schema else {
             return error(format!("there is no schema for `{name}`: give one with `schema`"));
         };
@@ -530,7 +525,7 @@ impl<E: Event> Lowering<'_, E> {
         let near = nearest(name, names().map(|name| &**name));
         let help = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
         let message = format!("there is no step `{name}` with a key{help}");
-        Err(PatternError::new(Kind::BadName, Some(name), message))
+        Err(PatternError::new(Some(name), message))
     }
 
     /// Returns the field that holds a part of the key in events of a type. `entry` is the place of
@@ -555,7 +550,7 @@ impl<E: Event> Lowering<'_, E> {
         let near = nearest(name, ty.fields.iter().map(|field| &*field.name));
         let help = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
         let message = format!("`{}` has no field `{name}` for the key{help}", ty.name);
-        Err(PatternError::new(Kind::UnknownField, None, message))
+        Err(PatternError::new(None, message))
     }
 
     /// Finds the keys of steps, and adds their tests to the conditions.
@@ -576,7 +571,7 @@ impl<E: Event> Lowering<'_, E> {
                 let help =
                     near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
                 let message = format!("no step `{name}` captures events to skip to{help}");
-                PatternError::new(Kind::UnknownSkipTarget, Some(name), message)
+                PatternError::new(Some(name), message)
             })
         };
         let strategy = match &whole.skip {
@@ -592,7 +587,7 @@ impl<E: Event> Lowering<'_, E> {
 
 fn no_schema<E>(key: &DraftKey<E>) -> PatternError {
     let message = format!("there is no schema for the key `{}`: give one with `schema`", key.name);
-    PatternError::new(Kind::UnknownField, None, message)
+    PatternError::new(None, message)
 }
 
 /// Alternatives with a `not` among them, where a group says nothing more than that they are
@@ -635,25 +630,25 @@ fn check_position<E>(item: &DraftItem<E>, position: ItemPosition) -> Result<()> 
     let is_not = matches!(item.kind, DraftKind::Not(_));
     if is_not {
         if item.times.is_some() || item.optional || item.until.is_some() {
-            return Err(item.refuse(Kind::BadQuantifier, "a `not` can't be repeated or optional"));
+            return Err(item.refuse("a `not` can't be repeated or optional"));
         }
         if item.gap.is_some() && item.contiguity != Contiguity::Relaxed {
             let what = "`not_next` tests a single event, not a span of time";
-            return Err(item.refuse(Kind::MisplacedNot, what));
+            return Err(item.refuse(what));
         }
         if item.gap.is_some_and(|gap| gap.min != Length::ZERO) {
             let what = "a `not` has no gap: use `lasting`";
-            return Err(item.refuse(Kind::MisplacedNot, what));
+            return Err(item.refuse(what));
         }
     } else if position.first && item.gap.is_some() {
         let what = "nothing comes before it where the gap could start";
-        return Err(item.refuse(Kind::BadBound, what));
+        return Err(item.refuse(what));
     }
     Ok(())
 }
 
 fn quantifier<E>(item: &DraftItem<E>) -> Result<Quantifier> {
-    let refuse = |what: &str| Err(item.refuse(Kind::BadQuantifier, what));
+    let refuse = |what: &str| Err(item.refuse(what));
     let Some(Repetitions { min, max }) = item.times else {
         if item.inner.is_some() {
             return refuse("`consecutive` and `allow_combinations` need `times` or `one_or_more`");
@@ -673,7 +668,7 @@ fn quantifier<E>(item: &DraftItem<E>) -> Result<Quantifier> {
     }
     if min > MAX_TIMES || max.is_some_and(|max| max > MAX_TIMES) {
         let what = format!("at most {MAX_TIMES} repetitions are allowed");
-        return Err(item.refuse(Kind::TooLarge, &what));
+        return Err(item.refuse(&what));
     }
     let inner = item.inner.unwrap_or(Contiguity::Relaxed);
     let mode = match (item.mode, inner) {
@@ -698,7 +693,7 @@ fn quantifier<E>(item: &DraftItem<E>) -> Result<Quantifier> {
 
 fn bound(duration: Duration, what: &str) -> Result<i64> {
     match duration_to_millis(duration) {
-        0 => Err(PatternError::new(Kind::BadBound, None, format!("{what} must be at least 1 ms"))),
+        0 => Err(PatternError::new(None, format!("{what} must be at least 1 ms"))),
         millis => Ok(millis),
     }
 }
@@ -730,23 +725,24 @@ fn is_bounded(body: &Sequence) -> bool {
 
 /// Returns the error of the automaton's builder as an error of the pattern.
 fn refused(error: &AutomatonError) -> PatternError {
-    let (kind, step) = match error.kind() {
-        Refusal::Empty => (Kind::MatchesNothing, None),
-        Refusal::EmptyLoop => (Kind::EmptyLoop, None),
-        Refusal::UnboundedNot(name) => (Kind::UnboundedNot, Some(name)),
-        Refusal::MisplacedNot(name)
+    let step = match error.kind() {
+        Refusal::UnboundedNot(name)
+        | Refusal::MisplacedNot(name)
         | Refusal::NotAfterOptional(name)
         | Refusal::SilenceBesideNot(name)
-        | Refusal::MisplacedSilence(name) => (Kind::MisplacedNot, Some(name)),
-        Refusal::BadQuantifier(name) => (Kind::BadQuantifier, Some(name)),
-        Refusal::UntilWithoutLoop(name) => (Kind::UntilWithoutLoop, Some(name)),
-        Refusal::LongestNotLast(name) => (Kind::LongestNotLast, Some(name)),
-        Refusal::BadCount | Refusal::EmptyAlternative => (Kind::BadQuantifier, None),
-        Refusal::BadBound => (Kind::BadBound, None),
-        Refusal::UnknownSkipTarget => (Kind::UnknownSkipTarget, None),
-        Refusal::TooLarge | Refusal::TooLargeTogether | Refusal::TooManyTypes => {
-            (Kind::TooLarge, None)
-        }
+        | Refusal::MisplacedSilence(name)
+        | Refusal::BadQuantifier(name)
+        | Refusal::UntilWithoutLoop(name)
+        | Refusal::LongestNotLast(name) => Some(name),
+        Refusal::Empty
+        | Refusal::EmptyLoop
+        | Refusal::BadCount
+        | Refusal::EmptyAlternative
+        | Refusal::BadBound
+        | Refusal::UnknownSkipTarget
+        | Refusal::TooLarge
+        | Refusal::TooLargeTogether
+        | Refusal::TooManyTypes => None,
     };
-    PatternError::new(kind, step, error.to_string())
+    PatternError::new(step, error.to_string())
 }

@@ -88,7 +88,7 @@ pub use builder::{AnyEvent, Only, PatternBuilder, View};
 pub use captured::Captured;
 pub(crate) use draft::HostKey;
 pub use draft::Repetitions;
-pub use error::{PatternError, PatternErrorKind};
+pub use error::PatternError;
 pub use shapes::refused_shape;
 
 use kleene_automata::exec::{HostCondition, Matcher, Outcome};

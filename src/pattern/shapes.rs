@@ -1,7 +1,7 @@
 //! The checks for shapes without a meaning, which rule text refuses, too: a misplaced `not` (E0407)
 //! and a repeated group that can be empty (E0408).
 
-use crate::pattern::error::{PatternError, PatternErrorKind};
+use crate::pattern::error::PatternError;
 use crate::pattern::lower::can_be_empty;
 use kleene_syntax::hir::{Contiguity, Item, ItemKind, Pattern, Sequence, Step, StepId};
 
@@ -20,10 +20,10 @@ pub(super) fn check(
     if let Some((step, what)) = misplaced_of(items, extent) {
         let name = &steps[step.index()].name;
         let message = format!("`not {name}`: {what}");
-        return Err(PatternError::new(PatternErrorKind::MisplacedNot, Some(name), message));
+        return Err(PatternError::new(Some(name), message));
     }
     if items.iter().any(is_empty_loop) {
-        return Err(PatternError::new(PatternErrorKind::EmptyLoop, None, EMPTY_LOOP.to_owned()));
+        return Err(PatternError::new(None, EMPTY_LOOP.to_owned()));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::pattern::draft::{DraftKey, KeySource};
-use crate::pattern::error::{PatternError, PatternErrorKind as Kind};
+use crate::pattern::error::PatternError;
 use kleene_event::schema::TypeId;
 use kleene_syntax::hir::expr::{FieldRef, StepKeyTest};
 use kleene_syntax::hir::{Condition, ConditionId, Expr, StepKey, StepKeys, Test};
@@ -56,7 +56,7 @@ pub(super) fn add_step_keys<E>(
     }
     if variants.len() > MAX_VARIANTS {
         let message = format!("more than {MAX_VARIANTS} steps have their own key");
-        return Err(PatternError::new(Kind::TooLarge, None, message));
+        return Err(PatternError::new(None, message));
     }
     let mut several = Vec::new();
     for &ty in types {

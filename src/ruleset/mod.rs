@@ -23,6 +23,7 @@ pub use self::files::FileLoader;
 use kleene_automata::nfa::CompileCache;
 use kleene_event::event::Event;
 use kleene_event::schema::{EventType, Schema, TypeId};
+use kleene_event::util::order;
 use kleene_syntax::diagnostic::{Code, Diagnostic, Severity, Source, Span};
 #[doc(inline)]
 pub use kleene_syntax::hir::functions::HostFunction;
@@ -429,7 +430,7 @@ impl<'l> RuleSetBuilder<'l> {
         // File by file, in the order of the text.
         let order: HashMap<Arc<str>, usize> =
             files.iter().enumerate().map(|(i, (source, _))| (source.name.clone(), i)).collect();
-        reports.sort_by_key(|report| {
+        order::sort_by_key(&mut reports, |report| {
             let file = order.get(&report.source.name).copied().unwrap_or(usize::MAX);
             (file, report.diagnostic.primary.span)
         });

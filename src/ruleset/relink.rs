@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use kleene_event::schema::{FieldId, Schema, TypeId};
+use kleene_event::util::order;
 use kleene_event::util::spelling::nearest;
 use kleene_event::value::Kind;
 use kleene_syntax::hir::expr::{Aggregate, CapturedField, Expr, FieldRef};
@@ -62,7 +63,7 @@ pub(crate) fn relink(
         Ok(StepKeys { ty: linker.ty(keys.ty), keys: own })
     });
     let mut step_keys: Vec<StepKeys> = step_keys.collect::<Result<_, SchemaMismatch>>()?;
-    step_keys.sort_unstable_by_key(|keys| keys.ty);
+    order::sort_by_key(&mut step_keys, |keys| keys.ty);
     let emit = |emit: &Emit| -> Result<Emit, SchemaMismatch> {
         let fields = emit
             .fields

@@ -169,7 +169,7 @@ impl<E: Event> EngineBuilder<E> {
     ///
     /// If one more event comes, the watermark advances to the oldest buffered event. No event is
     /// dropped, but older events that come afterwards are late. Each time is reported as
-    /// [`Overflow::Reorder`](crate::stream::Overflow::Reorder). The same limit applies to waiting
+    /// [`LimitKind::Buffered`](crate::stream::LimitKind::Buffered). The same limit applies to waiting
     /// events that rules made (`emit as`); one more of those is dropped and reported.
     #[must_use]
     pub fn limit_buffered(mut self, events: usize) -> Self {
@@ -229,7 +229,7 @@ impl<E: Event> EngineBuilder<E> {
     /// Limits the number of nodes in the graph that holds the partial matches of one key in one
     /// rule, where the rule is in the [compact form](kleene_automata::nfa::Strategy::Compact); about 4
     /// million by default, 56 bytes each. At the limit the newest partial matches are dropped. The
-    /// sink receives [`Overflow::Graph`](crate::stream::Overflow::Graph).
+    /// sink receives [`LimitKind::GraphNodesPerKey`](crate::stream::LimitKind::GraphNodesPerKey).
     #[must_use]
     pub fn limit_graph_nodes_per_key(mut self, nodes: usize) -> Self {
         self.matching.per_key.graph_nodes_per_key = nodes;
@@ -246,7 +246,7 @@ impl<E: Event> EngineBuilder<E> {
     ///
     /// If the next event would exceed the limit, the oldest partial matches of the key are dropped,
     /// whatever the rule's `limit` says. The sink receives
-    /// [`Overflow::Steps`](crate::stream::Overflow::Steps). The limit bounds the cost of an event
+    /// [`LimitKind::StepsPerEvent`](crate::stream::LimitKind::StepsPerEvent). The limit bounds the cost of an event
     /// for every input.
     #[must_use]
     pub fn limit_steps_per_event(mut self, steps: usize) -> Self {
@@ -256,7 +256,7 @@ impl<E: Event> EngineBuilder<E> {
 
     /// Limits the number of matches that are listed of those that one event completes; 1,048,576 by
     /// default. The first ones in their order are reported, with every strategy. The sink receives
-    /// [`Overflow::Unlisted`](crate::stream::Overflow::Unlisted) with the number of the others. In
+    /// [`LimitKind::MatchesPerSet`](crate::stream::LimitKind::MatchesPerSet) with the number of the others. In
     /// the compact form, the limit holds for the timeouts of one key and deadline, too.
     ///
     /// A pattern under `skip none` can have 2^60 matches of 60 events. `report count` counts them

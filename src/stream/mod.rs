@@ -104,9 +104,9 @@ pub use output::owned::{Output, OwnedMatch, OwnedTimeout};
 pub use output::partial::Partial;
 pub use output::reason::RejectReason;
 pub use output::sink::{
-    Ignore, Late, LimitedKey, OnMatch, Overflow, Rejected, ShardSink, Sink, on_match,
+    Ignore, Late, LimitKind, LimitedKey, OnMatch, Overflow, Rejected, ShardSink, Sink, on_match,
 };
-pub use shard::{Shard, Undivided};
+pub use shard::Shard;
 pub use snapshot::RestoreError;
 pub use stats::Stats;
 

@@ -20,14 +20,14 @@ use crate::value::Kind;
 ///
 /// An id means something only to the engines of its schema. The ids that a schema gives therefore
 /// carry a mark of the type's declaration, and an engine rejects a [`Record`](crate::event::Record) whose
-/// mark is not that of the type with this position in its own schema. Ids are equal if their positions
-/// are.
+/// mark is not that of the type with this position in its own schema. The mark is a hash of 40 bits: two
+/// declarations share it in one of 10^12 cases. Ids are equal if their positions are.
 #[derive(Clone, Copy)]
-pub struct TypeId(u32);
+pub struct TypeId(u64);
 
 impl TypeId {
-    /// The bits of the position. The others are the mark.
-    const POSITION: u32 = (1 << 24) - 1;
+    /// The number of low bits that are the position. The others are the mark.
+    const POSITION_BITS: u32 = 24;
 
     /// The id of the type at position `index`, without a mark: for events that know their schema, as a
     /// derived type does.
@@ -38,22 +38,21 @@ impl TypeId {
         TypeId::marked(index, 0)
     }
 
-    fn marked(index: usize, mark: u8) -> TypeId {
-        let position = u32::try_from(index).ok().filter(|position| *position <= TypeId::POSITION);
-        let position = position.expect("a schema is limited to 2^24 types");
-        TypeId(u32::from(mark) << 24 | position)
+    fn marked(index: usize, mark: u64) -> TypeId {
+        assert!(index >> TypeId::POSITION_BITS == 0, "a schema is limited to 2^24 types");
+        TypeId(mark << TypeId::POSITION_BITS | index as u64)
     }
 
     /// The position that this id stands for.
     #[inline(always)]
     pub fn index(self) -> usize {
-        (self.0 & TypeId::POSITION) as usize
+        (self.0 & ((1 << TypeId::POSITION_BITS) - 1)) as usize
     }
 
     /// The mark of the type's declaration; 0 for an id without one.
     #[inline(always)]
-    pub fn mark(self) -> u8 {
-        self.0.to_be_bytes()[0]
+    pub fn mark(self) -> u64 {
+        self.0 >> TypeId::POSITION_BITS
     }
 }
 
@@ -177,15 +176,15 @@ pub struct EventType {
 }
 
 impl EventType {
-    /// A mark of the declaration, from 1 to 255.
-    fn mark(&self) -> u8 {
+    /// A mark of the declaration: a hash that fits beside a position, and is not 0.
+    fn mark(&self) -> u64 {
         let mut hash = Fnv::new();
         hash.write_str(&self.name);
         for field in &self.fields {
             hash.write_str(&field.name);
             hash.write_str(&field.ty.to_string());
         }
-        u8::try_from(hash.finish() % 255).unwrap_or_default() + 1
+        (hash.finish() >> TypeId::POSITION_BITS).max(1)
     }
 
     /// The end of the name of a map: `labels.*` stands for every `labels.env`. The type of the
@@ -281,5 +280,33 @@ impl Schema {
     /// True if no type is declared.
     pub fn is_empty(&self) -> bool {
         self.types.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only_id(name: &str, field: &str) -> TypeId {
+        let field = Field { name: field.into(), ty: FieldType::Int, optional: false };
+        let ty = EventType { name: name.into(), fields: vec![field], time: None, open: false };
+        Schema::new().add(ty).expect("the name is free")
+    }
+
+    #[test]
+    fn marks_of_declarations_differ_and_are_repeatable() {
+        let mut marks = std::collections::BTreeSet::new();
+        for number in 0..50_000 {
+            let name = format!("e{number}");
+            for field in ["order", "user"] {
+                let id = only_id(&name, field);
+                assert!(id.index() == 0 && id.mark() != 0);
+                assert!(marks.insert(id.mark()), "{name} {field}");
+            }
+        }
+        assert_eq!(only_id("paid", "order").mark(), only_id("paid", "order").mark());
+        let largest = TypeId::new((1 << TypeId::POSITION_BITS) - 1);
+        assert_eq!((largest.index(), largest.mark()), (16_777_215, 0));
+        assert_eq!((size_of::<TypeId>(), only_id("paid", "order")), (8, only_id("sent", "order")));
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::fixes::{fix, message};
 use crate::utf16::Utf16;
+use kleene_event::util::order;
 
 /// An error or a warning. Places are UTF-16 offsets.
 #[derive(Clone, Debug, Serialize)]
@@ -64,7 +65,7 @@ pub fn diagnostics(reports: &[RuleDiagnostic], name: &str) -> Vec<Diagnostic> {
         let converted = of_source.iter().map(|report| (is_other, of(report, &places, is_other)));
         all.extend(converted);
     }
-    all.sort_by_key(|(is_other, diagnostic)| (*is_other, diagnostic.start));
+    order::sort_by_key(&mut all, |(is_other, diagnostic)| (*is_other, diagnostic.start));
     all.into_iter().map(|(_, diagnostic)| diagnostic).collect()
 }
 

@@ -4,6 +4,7 @@ pub use kleene_explain::why::grouped;
 use serde_json::{Value, json};
 
 use crate::totals::UnknownType;
+use kleene_event::util::order;
 
 /// The number of types that are reported by name.
 const NAMES: usize = 5;
@@ -58,7 +59,9 @@ impl Counts {
         let types = self.unknown();
         let mut types: Vec<UnknownType> =
             types.map(|(name, count)| UnknownType { r#type: name.to_owned(), count }).collect();
-        types.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.r#type.cmp(&b.r#type)));
+        order::sort_by(&mut types, |a, b| {
+            b.count.cmp(&a.count).then_with(|| a.r#type.cmp(&b.r#type))
+        });
         types
     }
 

@@ -119,14 +119,14 @@ impl Shapes {
 
     /// Adds the line of a limit that was reached for a key of a rule. Other limits have no line.
     pub fn limited(&self, line: &mut Vec<u8>, overflow: &Overflow) {
-        let (Some(rule), Some(of)) = (overflow.rule(), overflow.key()) else { return };
+        let Some(of) = &overflow.key else { return };
+        let (rule, limit) = (&*of.rule, overflow.limit.as_str());
         let key = || of.parts.iter().map(|(name, value)| (name, value.as_ref()));
         if self.form == LineForm::Brief {
             // Writing to memory does not fail.
-            let _ =
-                write!(line, "{}  {rule}  limit  {}  ", ValueRef::Time(of.time), overflow.limit());
+            let _ = write!(line, "{}  {rule}  limit  {limit}  ", ValueRef::Time(overflow.time));
             key().for_each(|(name, value)| write_pair(line, name, value));
-            let _ = writeln!(line, "dropped={}", overflow.dropped());
+            let _ = writeln!(line, "dropped={}", overflow.dropped);
             return;
         }
         line.extend_from_slice(b"{\"rule\":");
@@ -140,10 +140,10 @@ impl Shapes {
             write_value(line, value);
         }
         line.extend_from_slice(b"},\"end\":");
-        write_value(line, ValueRef::Time(of.time));
+        write_value(line, ValueRef::Time(overflow.time));
         line.extend_from_slice(b",\"limit\":");
-        write_text(line, overflow.limit());
-        let _ = writeln!(line, ",\"dropped\":{}}}", overflow.dropped());
+        write_text(line, limit);
+        let _ = writeln!(line, ",\"dropped\":{}}}", overflow.dropped);
     }
 
     fn write<E: Event + Borrow<Record>>(

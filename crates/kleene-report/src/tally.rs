@@ -8,6 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use crate::counts::{counted, grouped};
+use kleene_event::util::order;
 
 /// The largest number of rules in the summary.
 const LISTED: usize = 15;
@@ -81,7 +82,7 @@ impl Tally {
         if rows.len() < 2 {
             return String::new();
         }
-        rows.sort_by_key(|(name, [m, t])| (Reverse(m + t), *name));
+        order::sort_by_key(&mut rows, |(name, [m, t])| (Reverse(m + t), *name));
         let silent = rows.iter().filter(|(_, counts)| *counts == [0; 2]).count();
         let found = rows.len() - silent;
         // The last line sums up those that found nothing where they would fill the screen.

@@ -8,7 +8,6 @@ use kleene::event::Portable;
 use kleene::schema::Schema;
 use kleene::stream::{
     Late, Match, Output, Overflow, Rejected, Replacement, Shard, Sink, SourceId, Stats, Timeout,
-    Undivided,
 };
 use kleene::{Event, RuleSet, Timestamp};
 
@@ -27,7 +26,7 @@ pub struct Runner<E: Event, F> {
     steps: Vec<Own<E>>,
     batch: usize,
     /// The reason why there are fewer threads than were asked for.
-    undivided: Option<Undivided>,
+    undivided: Option<String>,
 }
 
 impl<E> Runner<E, fn(Output<E>)>
@@ -110,7 +109,7 @@ where
         Ok(Runner { pipeline, steps: Vec::new(), batch: config.batch.max(1), undivided: None })
     }
 
-    pub(crate) fn set_undivided(&mut self, reason: Option<Undivided>) {
+    pub(crate) fn set_undivided(&mut self, reason: Option<String>) {
         self.undivided = reason;
     }
 
@@ -121,8 +120,8 @@ where
     }
 
     /// Returns the reason why fewer threads match than were asked for; `None` if all do.
-    pub fn undivided(&self) -> Option<&Undivided> {
-        self.undivided.as_ref()
+    pub fn undivided(&self) -> Option<&str> {
+        self.undivided.as_deref()
     }
 
     /// Returns the source with this name, as [`Engine::source`](kleene::Engine::source) does. A new

@@ -306,7 +306,7 @@ fn limits_give_way_in_the_same_place() {
     };
     let reported = one(make(), &steps).0;
     for limit in ["repetitions", "matches_per_set"] {
-        let is_of = |output: &&Output<Record>| matches!(output, Output::Overflowed(one) if one.limit() == limit);
+        let is_of = |output: &&Output<Record>| matches!(output, Output::Overflowed(one) if one.limit.as_str() == limit);
         assert!(reported.iter().filter(is_of).count() > 10, "{limit}");
     }
     compare(&make, &steps, "deadlines");

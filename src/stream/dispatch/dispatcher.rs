@@ -22,6 +22,7 @@ use crate::stream::shard::context::ShardContext;
 use kleene_event::event::Event;
 use kleene_event::schema::Schema;
 use kleene_event::time::Timestamp;
+use kleene_event::util::order;
 
 /// The number of released events between two removals of suppressions that are over.
 const FORGET_EVERY: u64 = 1024;
@@ -218,7 +219,7 @@ impl<E: Event> Dispatcher<E> {
             }
         }
         // Partial matches with the same first event are of one key, and in order already.
-        partials.sort_by_key(Partial::start_seq);
+        order::sort_by_key(&mut partials, Partial::start_seq);
         partials
     }
 

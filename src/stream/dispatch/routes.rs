@@ -46,7 +46,7 @@ pub(in crate::stream) struct Route<E> {
     /// True if the rules declare the type.
     pub(in crate::stream) declared: bool,
     /// The mark of the type's id.
-    mark: u8,
+    mark: u64,
     /// The groups with a rule that reads the type, each with the reader of its key.
     pub(in crate::stream) groups: Vec<(u32, KeyReader<E>)>,
     /// The rules that read each event, in order, each with the position of its group in `groups`;

@@ -10,7 +10,7 @@ use crate::stream::ingest::watermark::{Progress, SourceId, WatermarkStrategy};
 use crate::stream::keys::GROUP_SIZE;
 use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{Late, Overflow, Sink};
+use crate::stream::output::sink::{Late, LimitKind, Overflow, Sink};
 use crate::stream::stats::Stats;
 use kleene_event::event::{Event, bytes_of};
 use kleene_event::time::Timestamp;
@@ -267,7 +267,8 @@ impl<E: Event> Ingest<E> {
             if self.dispatcher.accounting.reports_all() {
                 self.dispatcher.accounting.stats.overflowed += 1;
                 self.dispatcher.accounting.set_position(self.watermark, sink);
-                sink.outputs().overflowed(Overflow::Reorder { watermark: oldest });
+                let (limit, time) = (LimitKind::Buffered, oldest);
+                sink.outputs().overflowed(Overflow { limit, key: None, time, dropped: 0 });
             }
             self.release_until(oldest, lent, sink);
         }

@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use crate::stream::keys::key::KeyHasher;
 use crate::stream::keys::table::KeyTable;
 use kleene_event::schema::TypeId;
+use kleene_event::util::order;
 use kleene_syntax::hir::expr::FieldRef;
 use kleene_syntax::hir::{KeyPart, Rule};
 
@@ -123,7 +124,7 @@ fn key_fields(rule: &Rule) -> Vec<(TypeId, Box<[FieldRef]>)> {
     // Both the types and the fields of a part can be many.
     let by_type = |part: &KeyPart| {
         let mut fields = part.fields.clone();
-        fields.sort_by_key(|(ty, _)| *ty);
+        order::sort_by_key(&mut fields, |(ty, _)| *ty);
         fields
     };
     let parts: Vec<Vec<(TypeId, FieldRef)>> = rule.key.iter().map(by_type).collect();

@@ -15,7 +15,7 @@ use kleene_event::time::Timestamp;
 use kleene_event::util::fnv::Fnv;
 #[cfg(feature = "serde")]
 use kleene_event::value::DecodeError;
-use kleene_event::value::{Value, named};
+use kleene_event::value::{Value, ValueCow, named};
 use kleene_syntax::hir::{Emit, Expr, Rule, StepId};
 
 /// A rule as the engine runs it.
@@ -182,16 +182,16 @@ impl<'a, E: Event> Match<'a, E> {
 
     /// Returns the names and values of the fields that the rule emits; none if the rule has no
     /// `emit`. The iterator computes each value when it is asked for it.
-    pub fn emit(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, Value)> + use<'a, E> {
+    pub fn emit(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, ValueCow<'a>)> + use<'a, E> {
         let found = *self;
         let fields = self.emitted().map_or(&[][..], |emit| &emit.fields);
         fields.iter().map(move |(name, expr)| (name, found.value(expr)))
     }
 
     /// Returns the value that the rule emits under this name; `None` if the rule has no such field.
-    /// The call computes the value, and copies text. [`key`](Match::key) and [`event`](Match::event)
-    /// borrow instead.
-    pub fn get(&self, name: &str) -> Option<Value> {
+    /// What the rule takes from an event, from its key or from its own text is borrowed; other values
+    /// are computed by this call.
+    pub fn get(&self, name: &str) -> Option<ValueCow<'a>> {
         named(&self.emitted()?.fields, name).map(|expr| self.value(expr))
     }
 
@@ -210,7 +210,7 @@ impl<'a, E: Event> Match<'a, E> {
         if self.emitted().is_none() {
             return Value::Null;
         }
-        Value::Record(self.emit().map(|(name, value)| (name.clone(), value)).collect())
+        Value::Record(self.emit().map(|(name, value)| (name.clone(), value.into_owned())).collect())
     }
 
     /// Returns the set of matches that it belongs to: those of its key that the same event, or the
@@ -252,7 +252,10 @@ impl<'a, E: Event> Match<'a, E> {
     }
 
     /// Evaluates an expression of the rule, with the names that an `emit` can use.
-    pub fn value(&self, expr: &Expr) -> Value {
+    pub fn value<'e>(&self, expr: &'e Expr) -> ValueCow<'e>
+    where
+        'a: 'e,
+    {
         self.outcome.evaluate(expr, self.key, &|| self.id().to_string())
     }
 
@@ -469,12 +472,12 @@ impl<'a, E: Event> Timeout<'a, E> {
 
     /// Returns the names and values of the fields of `on timeout emit`; none if the rule does not
     /// have the clause. The iterator computes each value when it is asked for it.
-    pub fn emit(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, Value)> + use<'a, E> {
+    pub fn emit(&self) -> impl ExactSizeIterator<Item = (&'a Arc<str>, ValueCow<'a>)> + use<'a, E> {
         self.0.emit()
     }
 
     /// Returns the value of this field of `on timeout emit`; `None` if the rule has no such field.
-    pub fn get(&self, name: &str) -> Option<Value> {
+    pub fn get(&self, name: &str) -> Option<ValueCow<'a>> {
         self.0.get(name)
     }
 

@@ -122,247 +122,163 @@ pub struct Rejected<'a, E> {
     pub reason: RejectReason,
 }
 
-/// The key that a limit was reached for: from its time on, results of the rule for the key may be
-/// missing.
+/// A rule and a key for which a limit was reached: from that time on, results of the rule for the key
+/// may be missing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct LimitedKey {
+    /// The name of the rule.
+    pub rule: Arc<str>,
     /// The rule's [version](kleene_syntax::hir::Rule::version).
     pub version: u64,
     /// The key: names and values; empty if the rule has no key.
     pub parts: Vec<(Arc<str>, Value)>,
-    /// The time of the event, or the deadline, at which the limit was reached.
-    pub time: Timestamp,
 }
 
 impl LimitedKey {
-    pub(in crate::stream) fn new(rule: &Rule, key: &[Value], time: Timestamp) -> LimitedKey {
+    pub(in crate::stream) fn new(rule: &Rule, key: &[Value]) -> LimitedKey {
         let names = rule.key.iter().map(|part| part.name.clone());
         let parts = names.zip(key.iter().cloned()).collect();
-        LimitedKey { version: rule.version, parts, time }
+        LimitedKey { rule: rule.name.clone(), version: rule.version, parts }
     }
 
-    /// Returns the key of a match, at the time of its report.
+    /// Returns the key of a match.
     pub(in crate::stream) fn of_match<E: Event>(found: &Match<'_, E>) -> LimitedKey {
-        LimitedKey::new(found.rule(), found.key_slice(), found.reported_at())
+        LimitedKey::new(found.rule(), found.key_slice())
     }
 }
 
 /// A limit that was reached. `Display` says it in a sentence.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Overflow {
+pub struct Overflow {
+    /// The limit.
+    pub limit: LimitKind,
+    /// The rule and the key whose results the limit has changed; `None` for [`LimitKind::Buffered`],
+    /// which concerns all rules.
+    pub key: Option<Box<LimitedKey>>,
+    /// The time of the event, or the deadline, at which the limit was reached; the watermark after
+    /// [`LimitKind::Buffered`].
+    pub time: Timestamp,
+    /// The number of partial matches, matches, silences or events that gave way, at most `u64::MAX`.
+    /// It is 0 where nothing gave way: for [`LimitKind::Buffered`], and where later matches are
+    /// reported that are not due ([`LimitKind::Suppressed`] and [`LimitKind::Once`]).
+    pub dropped: u64,
+}
+
+/// The limit of an [`Overflow`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum LimitKind {
     /// The reorder buffer was full. The engine released the oldest events before the watermark
     /// reached them, and advanced the watermark to their time.
-    #[non_exhaustive]
-    Reorder {
-        /// The watermark after the advance.
-        watermark: Timestamp,
-    },
-    /// There were too many partial matches. At the limit of one key, the newest or the oldest
-    /// partial matches are dropped, as [`Rule::limit`](kleene_syntax::hir::Rule::limit) says. At the limit
-    /// of the engine, all partial matches of the key that exceeded the limit are dropped.
-    #[non_exhaustive]
-    Partials {
-        /// The name of the rule of the partial matches.
-        rule: Arc<str>,
-        /// The key whose results the limit has changed.
-        key: Box<LimitedKey>,
-        /// The number of partial matches that were dropped or not started.
-        dropped: usize,
-        /// True at the limit of one key, false at the limit of the engine.
-        of_key: bool,
-    },
+    Buffered,
+    /// Too many events that rules made (`emit as`) were waiting. One event was dropped.
+    Derived,
+    /// There were too many partial matches in all. Those of the key that exceeded the limit were
+    /// dropped.
+    Partials,
+    /// A key had too many partial matches. The newest or the oldest were dropped, as
+    /// [`Rule::limit`](kleene_syntax::hir::Rule::limit) says.
+    PartialsPerKey,
     /// The next event of a key would have taken more matching steps than [one event
     /// may](crate::stream::EngineBuilder::limit_steps_per_event). The oldest partial matches of the
     /// key were dropped.
-    #[non_exhaustive]
-    Steps {
-        /// The name of the rule of the partial matches.
-        rule: Arc<str>,
-        /// The key whose results the limit has changed.
-        key: Box<LimitedKey>,
-        /// The number of partial matches that were dropped.
-        dropped: usize,
-    },
+    StepsPerEvent,
     /// The graph that holds the partial matches of a key in the compact form had too many
     /// [nodes](crate::stream::EngineBuilder::limit_graph_nodes_per_key). The newest partial matches
     /// of the key were dropped.
-    #[non_exhaustive]
-    Graph {
-        /// The name of the rule of the partial matches.
-        rule: Arc<str>,
-        /// The key whose results the limit has changed.
-        key: Box<LimitedKey>,
-        /// The number of partial matches that were dropped, at most `usize::MAX`.
-        dropped: usize,
-    },
+    GraphNodesPerKey,
     /// The events that partial matches have captured took too many bytes. The partial matches of
     /// the key that exceeded the limit were dropped.
-    #[non_exhaustive]
-    Captured {
-        /// The name of the rule of the partial matches.
-        rule: Arc<str>,
-        /// The key whose results the limit has changed.
-        key: Box<LimitedKey>,
-        /// The number of partial matches that were dropped.
-        dropped: usize,
-    },
-    /// The `suppress` or `once` of a rule remembered too many keys. The match was reported, and
-    /// later matches of its key will be reported, too.
-    #[non_exhaustive]
-    Suppressed {
-        /// The name of the rule.
-        rule: Arc<str>,
-        /// The key whose results the limit has changed.
-        key: Box<LimitedKey>,
-        /// True if the rule has `once`, false if it has `suppress`.
-        by_once: bool,
-    },
+    CapturedBytes,
+    /// The `suppress` of a rule remembered too many keys. The match was reported, and later matches
+    /// of its key will be reported, too.
+    Suppressed,
+    /// The `once` of a rule remembered too many keys. The match was reported without ending its key.
+    Once,
     /// Repeating silences were reported so often that they ended
     /// ([`limit_repetitions`](crate::stream::EngineBuilder::limit_repetitions)).
-    #[non_exhaustive]
-    Repetitions {
-        /// The name of the rule of the silences.
-        rule: Arc<str>,
-        /// The key whose results the limit has changed.
-        key: Box<LimitedKey>,
-        /// The number of silences that ended.
-        silences: u64,
-    },
+    Repetitions,
     /// An event or a deadline completed more matches than are
     /// [listed](crate::stream::EngineBuilder::limit_matches_per_set), or a deadline ended more partial
     /// matches of a rule with `on timeout`. The first ones in their order were reported.
-    #[non_exhaustive]
-    Unlisted {
-        /// The name of the rule of the matches.
-        rule: Arc<str>,
-        /// The key whose results the limit has changed.
-        key: Box<LimitedKey>,
-        /// The number of matches and timeouts that were not reported, at most `u64::MAX`.
-        matches: u64,
-    },
-    /// Too many events that rules made (`emit as`) were waiting. One event was dropped.
-    #[non_exhaustive]
-    Derived {
-        /// The name of the rule of the dropped event.
-        rule: Arc<str>,
-        /// The key whose results the limit has changed.
-        key: Box<LimitedKey>,
-    },
+    MatchesPerSet,
 }
 
-impl Overflow {
-    /// Returns the name of the limit: that of the function of
-    /// [`EngineBuilder`](crate::stream::EngineBuilder) which sets it, without `limit_`.
+impl LimitKind {
+    /// Returns the name of the function of [`EngineBuilder`](crate::stream::EngineBuilder) that sets
+    /// the limit, without `limit_`.
     ///
     /// A rule sets `partials_per_key` with its `limit`. The name `buffered` also stands for the
     /// limit in bytes.
-    pub fn limit(&self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
-            Overflow::Reorder { .. } | Overflow::Derived { .. } => "buffered",
-            Overflow::Partials { of_key: true, .. } => "partials_per_key",
-            Overflow::Partials { of_key: false, .. } => "partials",
-            Overflow::Steps { .. } => "steps_per_event",
-            Overflow::Graph { .. } => "graph_nodes_per_key",
-            Overflow::Captured { .. } => "captured_bytes",
-            Overflow::Suppressed { .. } => "suppressed",
-            Overflow::Repetitions { .. } => "repetitions",
-            Overflow::Unlisted { .. } => "matches_per_set",
-        }
-    }
-
-    /// Returns the name of the rule; `None` for [`Overflow::Reorder`], which concerns all rules.
-    pub fn rule(&self) -> Option<&Arc<str>> {
-        self.of_rule().map(|(rule, _)| rule)
-    }
-
-    /// Returns the key that the limit was reached for; `None` for [`Overflow::Reorder`].
-    pub fn key(&self) -> Option<&LimitedKey> {
-        self.of_rule().map(|(_, key)| key)
-    }
-
-    fn of_rule(&self) -> Option<(&Arc<str>, &LimitedKey)> {
-        match self {
-            Overflow::Reorder { .. } => None,
-            Overflow::Partials { rule, key, .. }
-            | Overflow::Steps { rule, key, .. }
-            | Overflow::Graph { rule, key, .. }
-            | Overflow::Captured { rule, key, .. }
-            | Overflow::Suppressed { rule, key, .. }
-            | Overflow::Repetitions { rule, key, .. }
-            | Overflow::Unlisted { rule, key, .. }
-            | Overflow::Derived { rule, key, .. } => Some((rule, key)),
-        }
-    }
-
-    /// Returns the number of partial matches, matches, silences or events that gave way, at most
-    /// `u64::MAX`. It is 0 where nothing gave way, but later matches are reported that are not due
-    /// ([`Overflow::Suppressed`]), and for [`Overflow::Reorder`].
-    pub fn dropped(&self) -> u64 {
-        match self {
-            Overflow::Reorder { .. } | Overflow::Suppressed { .. } => 0,
-            Overflow::Partials { dropped, .. }
-            | Overflow::Steps { dropped, .. }
-            | Overflow::Graph { dropped, .. }
-            | Overflow::Captured { dropped, .. } => *dropped as u64,
-            Overflow::Repetitions { silences, .. } => *silences,
-            Overflow::Unlisted { matches, .. } => *matches,
-            Overflow::Derived { .. } => 1,
+            LimitKind::Buffered | LimitKind::Derived => "buffered",
+            LimitKind::Partials => "partials",
+            LimitKind::PartialsPerKey => "partials_per_key",
+            LimitKind::StepsPerEvent => "steps_per_event",
+            LimitKind::GraphNodesPerKey => "graph_nodes_per_key",
+            LimitKind::CapturedBytes => "captured_bytes",
+            LimitKind::Suppressed | LimitKind::Once => "suppressed",
+            LimitKind::Repetitions => "repetitions",
+            LimitKind::MatchesPerSet => "matches_per_set",
         }
     }
 }
 
 impl fmt::Display for Overflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Overflow::Reorder { watermark } => {
-                write!(f, "the reorder buffer is full: time was moved on to {watermark}")
+        let Overflow { limit, key, time, dropped } = self;
+        let rule = key.as_ref().map_or("", |key| &*key.rule);
+        match limit {
+            LimitKind::Buffered => {
+                write!(f, "the reorder buffer is full: time was moved on to {time}")
             }
-            Overflow::Partials { rule, dropped, of_key, .. } => {
-                let of = if *of_key { "" } else { " in all" };
+            LimitKind::Derived => write!(
+                f,
+                "too many events that rules made wait: one of the rule `{rule}` was dropped"
+            ),
+            LimitKind::Partials | LimitKind::PartialsPerKey => {
+                let of = if *limit == LimitKind::Partials { " in all" } else { "" };
                 write!(
                     f,
                     "too many partial matches{of}: {dropped} of the rule `{rule}` were dropped"
                 )
             }
-            Overflow::Steps { rule, dropped, .. } => write!(
+            LimitKind::StepsPerEvent => write!(
                 f,
                 "an event would take too many steps: {dropped} of the oldest partial matches of the \
                  rule `{rule}` were dropped"
             ),
-            Overflow::Graph { rule, dropped, .. } => write!(
+            LimitKind::GraphNodesPerKey => write!(
                 f,
                 "the graph of a key has too many nodes: {dropped} of the newest partial matches of \
                  the rule `{rule}` were dropped"
             ),
-            Overflow::Captured { rule, dropped, .. } => write!(
+            LimitKind::CapturedBytes => write!(
                 f,
                 "captured events take too much memory: {dropped} partial matches of the rule `{rule}` \
                  were dropped"
             ),
-            Overflow::Suppressed { rule, by_once: true, .. } => write!(
-                f,
-                "`once` of the rule `{rule}` remembers too many keys: a match was reported without ending \
-                 its key"
-            ),
-            Overflow::Suppressed { rule, by_once: false, .. } => write!(
+            LimitKind::Suppressed => write!(
                 f,
                 "`suppress` of the rule `{rule}` remembers too many keys: a match was reported without \
                  silencing others"
             ),
-            Overflow::Repetitions { rule, silences, .. } => write!(
+            LimitKind::Once => write!(
                 f,
-                "a silence has lasted too long: {silences} of the rule `{rule}` will not be repeated any \
+                "`once` of the rule `{rule}` remembers too many keys: a match was reported without ending \
+                 its key"
+            ),
+            LimitKind::Repetitions => write!(
+                f,
+                "a silence has lasted too long: {dropped} of the rule `{rule}` will not be repeated any \
                  more (`repeat`)"
             ),
-            Overflow::Unlisted { rule, matches, .. } => write!(
+            LimitKind::MatchesPerSet => write!(
                 f,
-                "too many matches or timeouts at once: {matches} of the rule `{rule}` were not listed"
-            ),
-            Overflow::Derived { rule, .. } => write!(
-                f,
-                "too many events that rules made wait: one of the rule `{rule}` was dropped"
+                "too many matches or timeouts at once: {dropped} of the rule `{rule}` were not listed"
             ),
         }
     }

@@ -8,7 +8,7 @@ use crate::stream::limits::EngineLimits;
 use crate::stream::output::matched::{Match, RuleInfo, Timeout};
 use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{LimitedKey, Overflow, Rejected, Sink};
+use crate::stream::output::sink::{LimitKind, LimitedKey, Overflow, Rejected, Sink};
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::suppress::{SuppressVerdict, SuppressionTable};
 use kleene_automata::exec::{Feeder, Misfit, OutcomeKind};
@@ -172,8 +172,10 @@ impl Emitter {
 }
 
 fn not_remembered<E: Event>(found: &Match<'_, E>) -> Overflow {
-    let (rule, key) = (found.rule(), Box::new(LimitedKey::of_match(found)));
-    Overflow::Suppressed { rule: rule.name.clone(), key, by_once: rule.once.is_some() }
+    let is_once = found.rule().once.is_some();
+    let limit = if is_once { LimitKind::Once } else { LimitKind::Suppressed };
+    let (key, time) = (Some(Box::new(LimitedKey::of_match(found))), found.reported_at());
+    Overflow { limit, key, time, dropped: 0 }
 }
 
 fn is_suppressed<E: Event, S: Receiver<E> + ?Sized>(
@@ -206,16 +208,16 @@ fn feed<E: Event, S: Receiver<E> + ?Sized>(
     accounting: &mut Accounting<E>,
     sink: &mut S,
 ) {
-    let value = |expr: &Expr| reported.value(expr);
+    let value = |expr: &Expr| reported.value(expr).into_owned();
     match feeder.make(reported.reported_at(), schema, value) {
         Some((event, None)) => {
             let bytes = accounting.derived.bytes().saturating_add(bytes_of(&event));
             let EngineLimits { buffered, buffered_bytes, .. } = accounting.limits;
             if accounting.derived.len() >= buffered || bytes > buffered_bytes {
                 accounting.stats.overflowed += 1;
-                let (rule, key) =
-                    (reported.rule().name.clone(), Box::new(LimitedKey::of_match(&reported)));
-                sink.outputs().overflowed(Overflow::Derived { rule, key });
+                let (limit, time) = (LimitKind::Derived, reported.reported_at());
+                let key = Some(Box::new(LimitedKey::of_match(&reported)));
+                sink.outputs().overflowed(Overflow { limit, key, time, dropped: 1 });
                 return;
             }
             accounting.stats.derived += 1;

@@ -6,9 +6,9 @@ use smallvec::SmallVec;
 
 use crate::stream::keys::table::{At, KeyTable, RuleState};
 use crate::stream::keys::{GROUP_SIZE, MIN_OPEN_RUNS};
-use crate::stream::output::matched::{Match, RuleInfo};
+use crate::stream::output::matched::Match;
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{LimitedKey, Overflow, Sink};
+use crate::stream::output::sink::{LimitKind, LimitedKey, Overflow, Sink};
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::SweepContext;
 use crate::stream::rule::ending::give_up;
@@ -230,7 +230,7 @@ impl<E: Event> RuleRuntime<E> {
             emitter.report(reported, outcome.kind(), schema, accounting, sink);
         });
         if let Some(reached) = ReachedLimits::take(store) {
-            reached.report(LimitedKey::new(&info.rule, key, last), info, accounting, sink);
+            reached.report(LimitedKey::new(&info.rule, key), last, accounting, sink);
         }
         if emitter.take_ended_key() {
             give_up(matcher, store, state, &mut accounting.stats);
@@ -287,8 +287,8 @@ impl<E: Event> RuleRuntime<E> {
             if last_of.get(slot) == Some(&index)
                 && let Some(reached) = limited.remove(slot)
             {
-                let key = LimitedKey::new(&info.rule, key, outcome.at());
-                reached.report(key, info, accounting, sink);
+                let key = LimitedKey::new(&info.rule, key);
+                reached.report(key, outcome.at(), accounting, sink);
             }
             if emitter.take_ended_key() {
                 ended.push(*slot);
@@ -326,22 +326,21 @@ impl ReachedLimits {
     fn report<E: Event, S: Receiver<E> + ?Sized>(
         self,
         key: LimitedKey,
-        info: &RuleInfo,
+        time: Timestamp,
         accounting: &mut Accounting<E>,
         sink: &mut S,
     ) {
         let ReachedLimits { silences, unlisted } = self;
-        let key = Box::new(key);
-        let rule = &info.rule.name;
+        let key = Some(Box::new(key));
         if silences > 0 {
             accounting.stats.overflowed += silences;
-            let (rule, key) = (rule.clone(), key.clone());
-            sink.outputs().overflowed(Overflow::Repetitions { rule, key, silences });
+            let (limit, key) = (LimitKind::Repetitions, key.clone());
+            sink.outputs().overflowed(Overflow { limit, key, time, dropped: silences });
         }
         if unlisted > 0 {
             accounting.stats.overflowed += 1;
-            let rule = rule.clone();
-            sink.outputs().overflowed(Overflow::Unlisted { rule, key, matches: unlisted });
+            let limit = LimitKind::MatchesPerSet;
+            sink.outputs().overflowed(Overflow { limit, key, time, dropped: unlisted });
         }
     }
 }

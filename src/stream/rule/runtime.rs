@@ -13,7 +13,7 @@ use crate::stream::keys::reader::KeyClosures;
 use crate::stream::keys::table::{At, KeyTable, RuleState};
 use crate::stream::output::matched::{Match, RuleInfo};
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{LimitedKey, Overflow, Sink};
+use crate::stream::output::sink::{LimitKind, LimitedKey, Overflow, Sink};
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::{KeyPlace, PushContext};
 use crate::stream::rule::emitter::Emitter;
@@ -374,45 +374,32 @@ impl<E: Event> RuleRuntime<E> {
         cx: &mut PushContext<'_, E, S>,
     ) {
         let RuleRuntime { info, matcher, store, .. } = self;
-        let name = &info.rule.name;
         let at = cx.event.time();
-        let limited = || Box::new(LimitedKey::new(&info.rule, key, at));
         let (accounting, sink) = (&mut *cx.accounting, &mut *cx.sink);
-        let mut report = |accounting: &mut Accounting<E>, overflow: Overflow| {
+        let mut report = |accounting: &mut Accounting<E>, limit: LimitKind, dropped: u64| {
             accounting.stats.overflowed += 1;
             accounting.set_position_of_event(sink);
-            sink.outputs().overflowed(overflow);
+            let key = Some(Box::new(LimitedKey::new(&info.rule, key)));
+            sink.outputs().overflowed(Overflow { limit, key, time: at, dropped });
         };
         let spent = store.take_spent();
         if spent > 0 {
-            report(
-                accounting,
-                Overflow::Steps { rule: name.clone(), key: limited(), dropped: spent },
-            );
+            report(accounting, LimitKind::StepsPerEvent, spent as u64);
         }
         let pruned = store.take_pruned();
         if pruned > 0 {
-            report(
-                accounting,
-                Overflow::Graph { rule: name.clone(), key: limited(), dropped: pruned },
-            );
+            report(accounting, LimitKind::GraphNodesPerKey, pruned as u64);
         }
         let unlisted = store.take_unlisted();
         if unlisted > 0 {
-            report(
-                accounting,
-                Overflow::Unlisted { rule: name.clone(), key: limited(), matches: unlisted },
-            );
+            report(accounting, LimitKind::MatchesPerSet, unlisted);
         }
         let unlisted = usize::try_from(unlisted).unwrap_or(usize::MAX);
         let dropped = dropped.saturating_sub(spent.saturating_add(pruned)).saturating_sub(unlisted);
         if dropped == 0 {
             return;
         }
-        report(
-            accounting,
-            Overflow::Partials { rule: name.clone(), key: limited(), dropped, of_key: true },
-        );
+        report(accounting, LimitKind::PartialsPerKey, dropped as u64);
         let limits = matcher.limits();
         if limits.policy == LimitPolicy::Fail {
             let names = info.rule.key.iter().map(|part| part.name.clone());
@@ -444,21 +431,21 @@ impl<E: Event> RuleRuntime<E> {
             return;
         }
         let (accounting, sink) = (&mut *cx.accounting, &mut *cx.sink);
-        let key = Box::new(LimitedKey::new(&self.info.rule, key, cx.event.time()));
-        let rule = self.info.rule.name.clone();
+        let key = Some(Box::new(LimitedKey::new(&self.info.rule, key)));
         let open = held.state.open_count();
-        let dropped = usize::try_from(open.all()).unwrap_or(usize::MAX);
-        let overflow = if accounting.stats.captured_bytes > accounting.limits.captured_bytes {
-            Overflow::Captured { rule, key, dropped }
+        let (limit, dropped) = if accounting.stats.captured_bytes > accounting.limits.captured_bytes
+        {
+            (LimitKind::CapturedBytes, open.all())
         } else {
-            Overflow::Partials { rule, key, dropped: dropped.max(1), of_key: false }
+            (LimitKind::Partials, open.all().max(1))
         };
         self.matcher.clear(&mut self.store, &mut held.state);
         accounting.stats.count(open, OpenCount::default());
         accounting.stats.keys -= 1;
         accounting.stats.overflowed += 1;
         accounting.set_position_of_event(sink);
-        sink.outputs().overflowed(overflow);
+        let time = cx.event.time();
+        sink.outputs().overflowed(Overflow { limit, key, time, dropped });
         self.account(&mut accounting.stats);
     }
 }

@@ -10,7 +10,7 @@ use crate::stream::keys::key::{Key, KeyRef};
 use crate::stream::output::matched::Match;
 use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
-use kleene_event::value::Value;
+use kleene_event::value::ValueRef;
 use kleene_syntax::hir::{Once, Suppress};
 
 /// The suppressed keys of a rule, and the end of each suppression.
@@ -57,13 +57,13 @@ impl SuppressionTable {
         // before may have ended later, and its entry says nothing about other keys.
         let now = found.reported_at();
         let key: Key = match &suppress.by {
-            Some(by) => by.iter().map(|expr| found.value(expr)).collect(),
+            Some(by) => by.iter().map(|expr| found.value(expr).into_owned()).collect(),
             None => found.key_slice().iter().cloned().collect(),
         };
         if self.end_of(&key).is_some_and(|until| until > now) {
             return SuppressVerdict::Suppressed;
         }
-        let Value::Duration(millis @ 1..) = found.value(&suppress.duration) else {
+        let ValueRef::Duration(millis @ 1..) = found.value(&suppress.duration).as_ref() else {
             return SuppressVerdict::Reported;
         };
         if self.reported.len() >= limit {
@@ -200,6 +200,7 @@ fn mark<E: Event>(once: Once, found: &Match<'_, E>) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kleene_event::value::Value;
 
     #[test]
     fn a_key_is_stored_once() {

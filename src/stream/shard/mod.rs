@@ -79,38 +79,23 @@ impl<E: Event> From<Engine<E>> for Shard<E> {
     }
 }
 
-/// The reason why keys are not divided among as many shards as were asked for.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Undivided {
-    /// A rule has `limit .. fail`, which stops the engine: one engine knows when. The name of the
-    /// rule.
-    LimitFail(Arc<str>),
-    /// There is a [cold store](crate::stream::ColdStore), which belongs to one engine.
-    ColdStore,
-    /// No rule's keys can be divided. A rule without a key, a rule that feeds other rules or reads
-    /// what they make, and a rule whose `suppress` or `once` concerns several keys stay in one shard.
-    NoKeys,
-}
-
-impl fmt::Display for Undivided {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Undivided::LimitFail(rule) => write!(f, "rule `{rule}` has `limit .. fail`"),
-            Undivided::ColdStore => f.write_str("a cold store belongs to one engine"),
-            Undivided::NoKeys => f.write_str("no rule has keys that can be divided"),
-        }
-    }
-}
-
 impl<E: Event> Shard<E> {
-    /// Returns the reason why there are fewer shards than were asked for; `None` if there are not.
-    pub fn undivided(shards: &[Shard<E>], asked: usize) -> Option<Undivided> {
+    /// Returns the reason why there are fewer shards than were asked for, in words; `None` if there
+    /// are not.
+    ///
+    /// A rule with `limit .. fail` stops one engine, which knows when; a
+    /// [cold store](crate::stream::ColdStore) belongs to one engine. Without keys there is nothing to
+    /// divide: a rule without a key, a rule that feeds other rules or reads what they make, and a rule
+    /// whose `suppress` or `once` concerns several keys stay in one shard.
+    pub fn undivided(shards: &[Shard<E>], asked: usize) -> Option<String> {
         let first = shards.first().filter(|_| shards.len() < asked)?;
         if first.0.ingest().dispatcher.has_cold_store() {
-            return Some(Undivided::ColdStore);
+            return Some(String::from("a cold store belongs to one engine"));
         }
-        Some(fails(first.0.rules()).map_or(Undivided::NoKeys, Undivided::LimitFail))
+        Some(match fails(first.0.rules()) {
+            Some(rule) => format!("rule `{rule}` has `limit .. fail`"),
+            None => String::from("no rule has keys that can be divided"),
+        })
     }
 
     /// Pushes an event of the only source, as [`Engine::push`] does.
@@ -209,12 +194,6 @@ impl<E: Event> Shard<E> {
     /// Returns the schema that numbers event types and fields, as [`Engine::schema`] does.
     pub fn schema(&self) -> &Arc<Schema> {
         self.0.schema()
-    }
-
-    /// Returns the approximate heap size of the shard in bytes. Heap that events own is not
-    /// included.
-    pub fn memory_usage(&self) -> usize {
-        self.0.memory_usage()
     }
 
     /// Drops the partial matches that are out of time and report nothing, as

@@ -23,6 +23,7 @@ use kleene_automata::exec::Image;
 use kleene_event::event::{Event, Portable, bytes_of};
 use kleene_event::schema::{Schema, TypeId};
 use kleene_event::time::Timestamp;
+use kleene_event::util::order;
 
 pub(super) fn restore<E: Portable>(
     builder: EngineBuilder<E>,
@@ -243,7 +244,7 @@ impl<'a, E: Portable> Saved<'a, E> {
             .flat_map(|(chain, head)| head.buffer.iter().map(move |event| (chain, event)))
             .map(|(chain, (number, event))| (event.time(), order(chain, *number), event))
             .collect();
-        buffer.sort_by_key(|(time, order, _)| (*time, *order));
+        order::sort_by_key(&mut buffer, |(time, order, _)| (*time, *order));
         buffer.dedup_by_key(|(time, order, _)| (*time, *order));
         for (time, _, event) in buffer {
             // An engine that has stopped still has what it did not get to.
@@ -260,7 +261,7 @@ impl<'a, E: Portable> Saved<'a, E> {
             .flat_map(|(chain, head)| head.derived.iter().map(move |event| (chain, event)))
             .map(|(chain, (number, time, event))| (*time, order(chain, *number), event))
             .collect();
-        derived.sort_by_key(|(time, order, _)| (*time, *order));
+        order::sort_by_key(&mut derived, |(time, order, _)| (*time, *order));
         derived.dedup_by_key(|(time, order, _)| (*time, *order));
         for (time, _, event) in derived {
             ingest.dispatcher.accounting.derived.add(time, event.clone());
@@ -301,7 +302,7 @@ impl<'a, E: Portable> Saved<'a, E> {
                         latest.get(key) == Some(until) && latest.remove(key).is_some()
                     });
                 }
-                entries.sort_by_key(|(until, _)| *until);
+                order::sort_by_key(&mut entries, |(until, _)| *until);
                 for (until, key) in entries {
                     suppression.restore(key, until);
                 }

@@ -23,7 +23,7 @@ pub(super) fn add_event<E: Event>(
 
 /// Returns the value of an aggregate's argument for `event`. `arena` counts divisions by zero.
 pub(super) fn value_of<E: Event>(arg: &Expr, event: &E, arena: &CaptureArena<E>) -> Value {
-    eval::eval(arg, &EventScope { event, arena }).into_value()
+    eval::eval(arg, &EventScope { event, arena }).into_owned()
 }
 
 /// Returns the value of `field` in `event`; null if the event does not have the field.

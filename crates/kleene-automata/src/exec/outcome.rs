@@ -10,7 +10,7 @@ use crate::exec::set::{SetRef, total_of};
 use crate::nfa::{Program, StateId};
 use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
-use kleene_event::value::{Value, ValueRef};
+use kleene_event::value::{Value, ValueCow, ValueRef};
 use kleene_syntax::hir::eval::{self, Scope};
 use kleene_syntax::hir::expr::{Aggregate, CapturedField, MatchFact, MatchesFact};
 use kleene_syntax::hir::{Expr, StepId, TotalId};
@@ -136,11 +136,29 @@ impl<'a, E> Outcome<'a, E> {
     }
 }
 
-impl<E: Event> Outcome<'_, E> {
+impl<'a, E: Event> Outcome<'a, E> {
     /// Evaluates an expression of an emit. `key` has the components of the key. `id` is called only
-    /// if the expression uses the id.
-    pub fn evaluate(&self, expr: &Expr, key: &[Value], id: &dyn Fn() -> String) -> Value {
-        eval::eval(expr, &OutcomeScope { outcome: self, key, id }).into_value()
+    /// if the expression uses the id. A field, a part of the key and a constant are borrowed.
+    pub fn evaluate<'e>(
+        &self,
+        expr: &'e Expr,
+        key: &'e [Value],
+        id: &dyn Fn() -> String,
+    ) -> ValueCow<'e>
+    where
+        'a: 'e,
+    {
+        match expr {
+            Expr::Captured(captured) => ValueCow::Borrowed(self.captures.field(captured)),
+            Expr::Key(index) => {
+                ValueCow::Borrowed(key.get(*index).map_or(ValueRef::Null, Value::as_ref))
+            }
+            Expr::Literal(value) => ValueCow::Borrowed(value.as_ref()),
+            _ => {
+                let scope = OutcomeScope { outcome: self, key, id };
+                ValueCow::Owned(eval::eval(expr, &scope).into_owned())
+            }
+        }
     }
 }
 

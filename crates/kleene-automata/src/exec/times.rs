@@ -118,7 +118,7 @@ impl<E: Event> Times<'_, E> {
     }
 
     fn read(&self, expr: &Expr) -> Value {
-        eval::eval(expr, self).into_value()
+        eval::eval(expr, self).into_owned()
     }
 }
 

@@ -4,6 +4,7 @@ use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::graph::{ClockedRepetition, Graph, Role, Transition, Verb};
 use crate::nfa::guard::{Guard, GuardId, Guards};
 use crate::nfa::states::{Action, Bound, ClockOp, Edge, Range, Since, State, StateId};
+use kleene_event::util::order;
 use kleene_syntax::hir::{Length, StepId};
 
 /// The largest number of edges of a program.
@@ -188,7 +189,7 @@ fn resolve(
     // The state stays even if its conditions contradict each other: how long a partial match waits
     // must not depend on that.
     let live = !found.is_empty();
-    found.sort_by_key(|edge| edge.action != Action::Stop);
+    order::sort_by_key(&mut found, |edge| edge.action != Action::Stop);
 
     for edge in &mut found {
         close(graph, edge);

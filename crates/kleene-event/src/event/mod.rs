@@ -20,7 +20,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use triomphe::ThinArc;
+use triomphe::{Arc as CountedArc, ThinArc};
 
 use crate::schema::{EventType, FieldId, Schema, TypeId};
 use crate::time::Timestamp;
@@ -276,12 +276,18 @@ impl<E: Event> Event for &E {
 pub struct Record {
     /// The declared fields, followed by one record with the undeclared fields, if there are any.
     /// The pointer is thin because the engine keeps very many records.
-    values: ThinArc<(), Value>,
+    values: ThinArc<Notes, Value>,
     time: Timestamp,
     type_id: TypeId,
-    /// The lowest bit is set if there are undeclared fields. The other bits are the heap size in
-    /// bytes.
-    notes: u32,
+}
+
+/// What a record notes beside its values.
+#[derive(Clone, Copy, PartialEq)]
+struct Notes {
+    /// The heap size in bytes; 4 GiB for a larger one.
+    heap: u32,
+    /// True if the last value holds the undeclared fields.
+    has_extra: bool,
 }
 
 /// The meaning of a record's last value.
@@ -312,16 +318,22 @@ impl Record {
         mut values: impl Iterator<Item = Value>,
         last: LastValue,
     ) -> Record {
-        let values = match values.size_hint() {
+        let notes = Notes { heap: 0, has_extra: last == LastValue::Extra };
+        let mut values = match values.size_hint() {
             // They are written to where they stay.
             (count, Some(most)) if count == most => {
                 let values = (0..count).map(|_| values.next().unwrap_or_default());
-                ThinArc::from_header_and_iter((), values)
+                ThinArc::from_header_and_iter(notes, values)
             }
-            _ => ThinArc::from_header_and_iter((), values.collect::<Vec<_>>().into_iter()),
+            _ => ThinArc::from_header_and_iter(notes, values.collect::<Vec<_>>().into_iter()),
         };
-        let notes = notes(&values.slice, last == LastValue::Extra);
-        Record { values, time, type_id, notes }
+        let heap = heap_size(&values.slice);
+        values.with_arc_mut(|values| {
+            if let Some(values) = CountedArc::get_mut(values) {
+                values.header_mut().heap = heap;
+            }
+        });
+        Record { values, time, type_id }
     }
 
     /// Makes an event of type `type_id` with `values` and with undeclared fields of an open type.
@@ -411,7 +423,7 @@ impl Record {
 
     #[inline]
     fn has_extra(&self) -> bool {
-        self.notes & 1 == 1
+        self.values.header.header.has_extra
     }
 
     /// Returns the values of the declared fields by [`FieldId`].
@@ -433,14 +445,13 @@ impl fmt::Debug for Record {
     }
 }
 
-/// Returns the notes of a [`Record`]: its heap size and the flag of undeclared fields. A heap above
-/// 2 GiB counts as 2 GiB.
-fn notes(values: &[Value], has_extra: bool) -> u32 {
+/// Returns the heap size of a [`Record`] of these values in bytes; 4 GiB for a larger one.
+fn heap_size(values: &[Value]) -> u32 {
     // The number of owners, and the number of values.
     const COUNTS: usize = 2 * size_of::<usize>();
     let heap = values.iter().map(|value| value.as_ref().heap_size()).sum::<usize>();
-    let heap = heap.saturating_add(COUNTS + size_of_val(values));
-    u32::try_from(heap).unwrap_or(u32::MAX).min(u32::MAX >> 1) << 1 | u32::from(has_extra)
+    u32::try_from(heap.saturating_add(COUNTS + size_of::<Notes>() + size_of_val(values)))
+        .unwrap_or(u32::MAX)
 }
 
 /// The cache line size of most processors, in bytes. On others the hint is less useful.
@@ -474,7 +485,7 @@ impl Event for Record {
 
     #[inline]
     fn heap_size(&self) -> usize {
-        (self.notes >> 1) as usize
+        self.values.header.header.heap as usize
     }
 
     #[inline(always)]

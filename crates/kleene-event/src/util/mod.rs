@@ -2,6 +2,7 @@
 
 pub mod fnv;
 pub mod ids;
+pub mod order;
 pub mod prefetch;
 pub mod spelling;
 pub mod wire;

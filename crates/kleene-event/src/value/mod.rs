@@ -1,7 +1,8 @@
 //! The values that events hold and expressions compute: [`Value`] owns, [`ValueRef`] borrows,
-//! [`Kind`] is a set of types.
+//! [`ValueCow`] does either, [`Kind`] is a set of types.
 
 mod access;
+mod cow;
 #[cfg(feature = "serde")]
 mod decode;
 mod kind;
@@ -11,6 +12,7 @@ mod serial;
 pub mod wire;
 
 pub use access::named;
+pub use cow::ValueCow;
 #[cfg(feature = "serde")]
 pub use decode::DecodeError;
 pub use kind::Kind;

@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 
 use super::picture::{Node, Picture, PictureEdge, Shape};
+use kleene_event::util::order;
 
 /// The height of a line of text, and about a third of it for what is below the line.
 const LINE: i64 = 16;
@@ -125,7 +126,7 @@ impl<'a> SvgLayout<'a> {
                 let places: Vec<i64> = before.map(|(arrow, _)| self.nodes[arrow.from].x).collect();
                 places.iter().sum::<i64>() / count(places.len().max(1))
             };
-            row.sort_by_key(aim);
+            order::sort_by_key(&mut row, aim);
             let widths =
                 row.iter().map(|&node| self.nodes[node].width / 2 + self.nodes[node].right);
             let between = BETWEEN * count(row.len().saturating_sub(1));

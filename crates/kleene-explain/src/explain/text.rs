@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Explanation;
 use super::words::{Words, counted};
 use kleene_automata::nfa::{LIMIT_COUNTS, Strategy};
+use kleene_event::util::order;
 use kleene_syntax::hir::expr::MatchesFact;
 use kleene_syntax::hir::{
     ConditionId, Contiguity, Emit, Expr, Gap, Item, ItemKind, Length, LimitPolicy, LoopMode, Once,
@@ -552,7 +553,9 @@ fn most_events(
                 let branches =
                     branches.iter().map(|branch| most_events(branch, words, times, loops));
                 let mut branches: Vec<Option<usize>> = branches.collect();
-                branches.sort_unstable_by_key(|most| std::cmp::Reverse(most.unwrap_or(usize::MAX)));
+                order::sort_by_key(&mut branches, |most| {
+                    std::cmp::Reverse(most.unwrap_or(usize::MAX))
+                });
                 branches.into_iter().take(*count).for_each(&mut add);
             }
         }

@@ -200,7 +200,7 @@ impl<'a> Words<'a> {
         let mut add = |expr: &Expr| {
             let text = self.expr(expr, candidate, &|_| None);
             if sides.iter().all(|(known, _)| *known != text) {
-                sides.push((text, eval::eval(expr, scope).into_value()));
+                sides.push((text, eval::eval(expr, scope).into_owned()));
             }
         };
         match expr {

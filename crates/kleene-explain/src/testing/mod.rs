@@ -51,6 +51,7 @@ use kleene::stream::{self, Engine, Match, Sink, Timeout};
 use kleene_event::event::{Event, Record};
 use kleene_event::schema::{Schema, TypeId};
 use kleene_event::time::Timestamp;
+use kleene_event::util::order;
 use kleene_event::value::{Value, ValueRef};
 use kleene_syntax::diagnostic::Span;
 use kleene_syntax::hir::Rule;
@@ -345,7 +346,7 @@ impl Log<'_> {
                 is_taken: claims.has(index),
             })
             .collect();
-        reported.sort_by_key(|reported| {
+        order::sort_by_key(&mut reported, |reported| {
             (reported.differs.len() + usize::from(reported.at_another_time), reported.is_taken)
         });
         reported

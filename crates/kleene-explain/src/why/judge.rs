@@ -13,6 +13,7 @@ use kleene_automata::nfa::{Action, Edge, Guard, GuardId, Program, Since, StateId
 use kleene_event::event::Event;
 use kleene_event::schema::TypeId;
 use kleene_event::time::Timestamp;
+use kleene_event::util::order;
 use kleene_syntax::hir::eval::Scope;
 use kleene_syntax::hir::{
     ConditionId, Expr, ItemKind, Length, Pattern, Quantifier, Sequence, StepId, Test,
@@ -171,7 +172,7 @@ impl<E: Event> Judge<'_, E> {
                 }
             }
         }
-        mismatches.sort_by_key(|(step, _)| *step);
+        order::sort_by_key(&mut mismatches, |(step, _)| *step);
         mismatches.into_iter().filter_map(|(_, mismatch)| mismatch).collect()
     }
 

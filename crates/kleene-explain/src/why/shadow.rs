@@ -139,7 +139,9 @@ impl<E: Event> ShadowReports<E> {
         }
         let Some(feeder) = Feeder::new(emit, &self.schema) else { return };
         let at = reported.reported_at();
-        if let Some((event, None)) = feeder.make(at, &self.schema, |expr| reported.value(expr)) {
+        if let Some((event, None)) =
+            feeder.make(at, &self.schema, |expr| reported.value(expr).into_owned())
+        {
             let by = reported.rule().name.clone();
             self.made.push_back((at, Made { event, by }));
         }

@@ -15,6 +15,7 @@ pub use self::decide::name_rank;
 use self::decide::{Wishes, decide, index, is_nameable, shown};
 pub use self::observe::{Read, observe};
 use self::seen::{MAX_NAME, Observation, Scope, Shape};
+use kleene_event::util::order;
 use kleene_input::{Raw, TimeUnit};
 use kleene_report::counts::{counted, grouped};
 
@@ -289,7 +290,7 @@ impl Hints {
         };
         let mut likely: Vec<_> =
             self.fields.iter().filter(|(_, values)| values.len() < Self::MAX_VALUES).collect();
-        likely.sort_by_key(|(name, values)| (!speaks(name), values.len()));
+        order::sort_by_key(&mut likely, |(name, values)| (!speaks(name), values.len()));
         let likely: Vec<String> = likely
             .iter()
             .take(SHOWN)

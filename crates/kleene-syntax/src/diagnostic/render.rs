@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{Diagnostic, Label, Source, Span};
+use kleene_event::util::order;
 
 /// Longest part of a source line that is shown, in characters.
 const MAX_WIDTH: usize = 120;
@@ -38,7 +39,7 @@ pub(super) fn places(
     let margin = labels.iter().map(|(line, ..)| line.to_string().len()).max().unwrap_or(1);
     let _ = writeln!(out, "{:margin$}--> {}:{line}:{column}", "", source.name);
     let _ = writeln!(out, "{:margin$} |", "");
-    labels.sort_by_key(|(_, label, _)| label.span);
+    order::sort_by_key(&mut labels, |(_, label, _)| label.span);
     let mut last_line = None;
     for (line, label, mark) in labels {
         let (text, underline) = excerpt(source, label.span, mark);

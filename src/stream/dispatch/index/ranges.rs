@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use kleene_event::util::order;
 use kleene_event::value::{Value, ValueRef};
 
 /// A low end, a high end, and the item of the range between them.
@@ -31,7 +32,7 @@ impl<T> Ranges<T> {
     pub(super) fn new(ranges: impl IntoIterator<Item = Between<T>>) -> Self {
         let range = |(low, high, content)| IndexedRange { low, high, furthest: None, content };
         let mut ranges: Vec<IndexedRange<T>> = ranges.into_iter().map(range).collect();
-        ranges.sort_by(|a, b| match (&a.low, &b.low) {
+        order::sort_by(&mut ranges, |a, b| match (&a.low, &b.low) {
             (None, None) => Ordering::Equal,
             (None, Some(_)) => Ordering::Less,
             (Some(_), None) => Ordering::Greater,

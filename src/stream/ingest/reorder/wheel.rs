@@ -15,6 +15,7 @@
 use smallvec::SmallVec;
 
 use kleene_event::time::Timestamp;
+use kleene_event::util::order;
 
 /// Marks the end of a list.
 const NONE: u32 = u32::MAX;
@@ -198,7 +199,7 @@ impl Wheel {
             nodes.extend(level.slots().flat_map(|slot| self.queue(index, slot)));
         }
         // Values of one time are in one queue, by arrival.
-        nodes.sort_by_key(|node| node.time);
+        order::sort_by_key(&mut nodes, |node| node.time);
         nodes.into_iter().map(|node| node.value).collect()
     }
 

@@ -26,6 +26,7 @@ use crate::exec::store::Store;
 use crate::nfa::{Decision, EdgeEffect, Program};
 use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
+use kleene_event::util::order;
 
 /// The maximum number of a key's partial matches that are prefetched for an event.
 const MOST_FETCHED: usize = 8;
@@ -147,7 +148,7 @@ impl<E: Event> FormContract<E> for RunsForm {
         let complete = key.completed().iter().map(|match_| (match_.head, match_.start_seq, None));
         let runs = key.all_runs().map(|run| (run.head, run.start_seq, Some(run)));
         let mut branches: Vec<_> = complete.chain(runs).collect();
-        branches.sort_by(|a, b| {
+        order::sort_by(&mut branches, |a, b| {
             a.1.cmp(&b.1).then_with(|| store.arena.compare(a.0, b.0)).then(a.0.cmp(&b.0))
         });
         let mut open: Vec<Open<'a, E>> = Vec::new();

@@ -134,7 +134,7 @@ impl<E: Event> Reference<E> {
         // There is no candidate; the expression does not ask for one.
         let Some(candidate) = self.events.last() else { return Value::Null };
         let view = View { candidate, captures, events: &self.events, step_keys: u64::MAX };
-        eval::eval(expr, &view).into_value()
+        eval::eval(expr, &view).into_owned()
     }
 
     /// Returns the bound that closes all branches from a position, if their bounds are of the same

@@ -53,7 +53,7 @@ impl<E: Event> Reference<E> {
                     events: &self.events,
                     step_keys: u64::MAX,
                 };
-                values.push(eval::eval(arg, &view).into_value());
+                values.push(eval::eval(arg, &view).into_owned());
             }
         }
         values.retain(|value| !value.is_null());

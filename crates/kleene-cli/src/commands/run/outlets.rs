@@ -1,7 +1,7 @@
 //! The destinations of all that a run has to report.
 
 use kleene::schema::TypeId;
-use kleene::stream::{Late, Match, Overflow, RejectReason, Rejected, Sink, Timeout};
+use kleene::stream::{Late, LimitKind, Match, Overflow, RejectReason, Rejected, Sink, Timeout};
 use kleene::{Event as _, Record, Timestamp};
 
 use crate::args::RunArgs;
@@ -68,18 +68,21 @@ impl Outlets {
 
     /// Returns the message about a limit, with what sets the limit.
     pub(in crate::commands) fn limit_text(overflow: &Overflow) -> String {
-        let text = match overflow {
-            Overflow::Reorder { watermark, .. } => {
-                format!("too many events wait to be sorted: time was advanced to {watermark}")
+        match overflow.limit {
+            LimitKind::Buffered => {
+                let time = overflow.time;
+                format!("too many events wait to be sorted: time was advanced to {time}")
             }
-            other => other.to_string(),
-        };
-        match overflow.limit() {
-            name @ ("steps_per_event" | "graph_nodes_per_key" | "matches_per_set") => {
-                format!("{text} (`--{}` sets the limit)", name.replace('_', "-"))
+            limit @ (LimitKind::StepsPerEvent
+            | LimitKind::GraphNodesPerKey
+            | LimitKind::MatchesPerSet) => {
+                let option = limit.as_str().replace('_', "-");
+                format!("{overflow} (`--{option}` sets the limit)")
             }
-            "partials_per_key" => format!("{text} (`limit` in the rule sets the limit)"),
-            _ => text,
+            LimitKind::PartialsPerKey => {
+                format!("{overflow} (`limit` in the rule sets the limit)")
+            }
+            _ => overflow.to_string(),
         }
     }
 

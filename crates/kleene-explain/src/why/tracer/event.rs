@@ -8,6 +8,7 @@ use kleene_automata::nfa::Action;
 use kleene_event::event::Event;
 use kleene_event::schema::TypeId;
 use kleene_event::time::Timestamp;
+use kleene_event::util::order;
 use kleene_syntax::hir::{LimitPolicy, SkipStrategy, StepId};
 
 /// The facts about an event before it changes anything.
@@ -243,8 +244,8 @@ impl<E: Event> Tracer<E> {
         account.effects.extend(too_soon.into_iter().chain(silences).map(|fate| effect(None, fate)));
         account.add_not_started(start);
         let Account { mut effects, mut open, .. } = account;
-        effects.sort_by_key(|effect| effect.partial.unwrap_or(u64::MAX));
-        open.sort_by_key(|(number, _)| *number);
+        order::sort_by_key(&mut effects, |effect| effect.partial.unwrap_or(u64::MAX));
+        order::sort_by_key(&mut open, |(number, _)| *number);
         self.open = open;
         effects
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::why::story::{Cause, Effect, Entry, Fate};
 use kleene_event::time::Timestamp;
+use kleene_event::util::order;
 
 /// The largest number of effects that are kept for one event or moment.
 const KEPT_EFFECTS: usize = 100;
@@ -87,11 +88,11 @@ impl Journal {
 fn shortened(mut effects: Vec<Effect>) -> (Vec<Effect>, usize) {
     let more = effects.len().saturating_sub(KEPT_EFFECTS);
     if more > 0 {
-        effects.sort_by_key(|effect| {
+        order::sort_by_key(&mut effects, |effect| {
             (matches!(effect.fate, Fate::Skipped(_)), effect.partial.is_some())
         });
         effects.truncate(KEPT_EFFECTS);
-        effects.sort_by_key(|effect| effect.partial.unwrap_or(u64::MAX));
+        order::sort_by_key(&mut effects, |effect| effect.partial.unwrap_or(u64::MAX));
     }
     (effects, more)
 }

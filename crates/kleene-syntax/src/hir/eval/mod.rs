@@ -26,7 +26,7 @@ use crate::hir::expr::{
     Set, TextPatterns,
 };
 use crate::hir::text::fold;
-use kleene_event::value::{Value, ValueRef};
+use kleene_event::value::{Value, ValueCow, ValueRef};
 
 /// The values that an expression can read; a value that does not exist is null.
 pub trait Scope {
@@ -73,39 +73,12 @@ pub trait Scope {
     fn too_large(&self) {}
 }
 
-/// The value of an expression, borrowed where possible.
-#[derive(Clone, Debug)]
-pub enum Evaluated<'a> {
-    /// A value that is borrowed.
-    Ref(ValueRef<'a>),
-    /// A value that was made.
-    Owned(Value),
-}
-
-impl Evaluated<'_> {
-    /// Borrows the value.
-    #[inline]
-    pub fn as_ref(&self) -> ValueRef<'_> {
-        match self {
-            Evaluated::Ref(value) => *value,
-            Evaluated::Owned(value) => value.as_ref(),
-        }
-    }
-
-    /// Returns the value, copied if it is borrowed.
-    pub fn into_value(self) -> Value {
-        match self {
-            Evaluated::Ref(value) => value.to_value(),
-            Evaluated::Owned(value) => value,
-        }
-    }
-}
-
-/// The value of `expr`. Never panics, never fails: what cannot be computed is null.
+/// The value of `expr`, borrowed where possible. Never panics, never fails: what cannot be computed
+/// is null.
 #[inline]
-pub fn eval<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
+pub fn eval<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> ValueCow<'a> {
     match borrowed(expr, scope) {
-        Some(value) => Evaluated::Ref(value),
+        Some(value) => ValueCow::Borrowed(value),
         None => compute(expr, scope),
     }
 }
@@ -124,7 +97,7 @@ pub fn test<S: Scope>(expr: &Expr, scope: &S) -> bool {
 
 /// The value of an expression of constants.
 pub fn constant(expr: &Expr) -> Value {
-    eval(expr, &Nothing).into_value()
+    eval(expr, &Nothing).into_owned()
 }
 
 /// A scope without an event.
@@ -207,10 +180,10 @@ fn truth<S: Scope>(expr: &Expr, scope: &S) -> Option<bool> {
     }
 }
 
-fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
-    Evaluated::Owned(match expr {
+fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> ValueCow<'a> {
+    ValueCow::Owned(match expr {
         Expr::Literal(_) | Expr::Field(_) | Expr::Register(_) | Expr::Key(_) | Expr::StepKey(_) => {
-            return Evaluated::Ref(borrowed(expr, scope).unwrap_or_default());
+            return ValueCow::Borrowed(borrowed(expr, scope).unwrap_or_default());
         }
         Expr::Captured(captured) => scope.captured(captured),
         Expr::Aggregate(aggregate) => bounded(scope.aggregate(aggregate), scope),
@@ -265,19 +238,19 @@ fn compute<'a, S: Scope>(expr: &'a Expr, scope: &'a S) -> Evaluated<'a> {
             return eval(if test(condition, scope) { then } else { otherwise }, scope);
         }
         Expr::Call(function, args) => {
-            let args: SmallVec<[Evaluated<'_>; 4]> =
+            let args: SmallVec<[ValueCow<'_>; 4]> =
                 args.iter().map(|arg| eval(arg, scope)).collect();
-            let refs: SmallVec<[ValueRef<'_>; 4]> = args.iter().map(Evaluated::as_ref).collect();
+            let refs: SmallVec<[ValueRef<'_>; 4]> = args.iter().map(ValueCow::as_ref).collect();
             function.call(&refs)
         }
         Expr::List(items) => {
-            let items = items.iter().map(|item| eval(item, scope).into_value());
+            let items = items.iter().map(|item| eval(item, scope).into_owned());
             bounded(Value::List(items.collect()), scope)
         }
         Expr::Record(fields) => {
             let fields = fields.iter();
             let fields =
-                fields.map(|(name, value)| (name.clone(), eval(value, scope).into_value()));
+                fields.map(|(name, value)| (name.clone(), eval(value, scope).into_owned()));
             bounded(Value::Record(fields.collect()), scope)
         }
     })
@@ -327,16 +300,16 @@ fn item_truth<S: Scope>(test: &Expr, item: ValueRef<'_>, scope: &S) -> Option<bo
 }
 
 /// The value of the left side of a test of items.
-fn item_value<'a, S: Scope>(expr: &'a Expr, item: ValueRef<'a>, scope: &'a S) -> Evaluated<'a> {
+fn item_value<'a, S: Scope>(expr: &'a Expr, item: ValueRef<'a>, scope: &'a S) -> ValueCow<'a> {
     match expr {
-        Expr::Item => Evaluated::Ref(item),
+        Expr::Item => ValueCow::Borrowed(item),
         Expr::Fold(x) => folded(item_value(x, item, scope)),
         _ => eval(expr, scope),
     }
 }
 
 /// Returns a text, or a list of texts, in one case; other values as they are.
-fn folded(value: Evaluated<'_>) -> Evaluated<'_> {
+fn folded(value: ValueCow<'_>) -> ValueCow<'_> {
     let new = match value.as_ref() {
         ValueRef::String(text) => match fold(text) {
             Cow::Borrowed(_) => return value,
@@ -344,13 +317,13 @@ fn folded(value: Evaluated<'_>) -> Evaluated<'_> {
         },
         list => match list.as_list() {
             Some(list) => {
-                let item = |item| folded(Evaluated::Ref(item)).into_value();
+                let item = |item| folded(ValueCow::Borrowed(item)).into_owned();
                 Value::List(list.iter().map(item).collect())
             }
             None => return value,
         },
     };
-    Evaluated::Owned(new)
+    ValueCow::Owned(new)
 }
 
 /// True if a regular expression is found in a text; `None` for what is no text.
@@ -429,7 +402,7 @@ mod tests {
 
     fn binary(op: BinaryOp, a: &Value, b: &Value) -> Value {
         let expr = Expr::Binary(op, Box::new(lit(a.clone())), Box::new(lit(b.clone())));
-        eval(&expr, &Fixed(vec![], vec![])).into_value()
+        eval(&expr, &Fixed(vec![], vec![])).into_owned()
     }
 
     #[test]
@@ -571,7 +544,7 @@ mod tests {
             (Expr::Record(vec![("a".into(), Expr::Match(MatchFact::Id))]), "{ a: \"fact\" }"),
         ];
         for (expr, expected) in cases {
-            let value = eval(&expr, &scope).into_value();
+            let value = eval(&expr, &scope).into_owned();
             assert_eq!(value.to_string(), expected, "{expr:?}");
             assert_eq!(test(&expr, &scope), expected == "true", "{expr:?}");
         }

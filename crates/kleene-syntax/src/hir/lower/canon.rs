@@ -17,6 +17,7 @@ use crate::hir::{
 use kleene_event::schema::{Schema, TypeId};
 use kleene_event::time::format_millis_in_days;
 use kleene_event::util::fnv::Fnv;
+use kleene_event::util::order;
 use kleene_event::value::Value;
 
 /// The hash of what `rule` means; [`Rule::version`] itself is not looked at.
@@ -170,12 +171,12 @@ impl<'a> Canon<'a> {
         } = rule;
         self.debug(name);
         let mut types: Vec<TypeId> = types.clone();
-        types.sort_by_key(|ty| schema.ty(*ty).name.clone());
+        order::sort_by_key(&mut types, |ty| schema.ty(*ty).name.clone());
         for ty in types {
             let ty = schema.ty(ty);
             self.debug((&ty.name, ty.open, ty.time.map(|time| &ty.field(time).name)));
             let mut fields: Vec<_> = ty.fields.iter().collect();
-            fields.sort_by_key(|field| field.name.clone());
+            order::sort_by_key(&mut fields, |field| field.name.clone());
             for field in fields {
                 let _ = write!(self.out, "{:?} {} {} ", field.name, field.ty, field.optional);
             }
@@ -183,7 +184,7 @@ impl<'a> Canon<'a> {
         for part in key {
             self.debug(&part.name);
             let mut fields = part.fields.clone();
-            fields.sort_by_key(|(ty, _)| schema.ty(*ty).name.clone());
+            order::sort_by_key(&mut fields, |(ty, _)| schema.ty(*ty).name.clone());
             for (ty, field) in &fields {
                 self.ty(Some(*ty));
                 self.field(Some(*ty), field);
@@ -362,8 +363,10 @@ impl<'a> Canon<'a> {
             (FieldRef::ByType(fields), _) => {
                 let mut fields = fields.to_vec();
                 match self.schema {
-                    Some(schema) => fields.sort_by_key(|(ty, _)| schema.ty(*ty).name.clone()),
-                    None => fields.sort_by_key(|(ty, _)| *ty),
+                    Some(schema) => {
+                        order::sort_by_key(&mut fields, |(ty, _)| schema.ty(*ty).name.clone());
+                    }
+                    None => order::sort_by_key(&mut fields, |(ty, _)| *ty),
                 }
                 for (ty, field) in &fields {
                     self.ty(Some(*ty));

@@ -100,11 +100,9 @@ impl<'a> Env<'a> {
 
     /// Reports circles that only `from *` closes: it reads every declared type that has the key.
     pub(super) fn check_circles(&mut self, rules: &[Gathered<'a>], checked: &mut [Option<Rule>]) {
-        let names: BTreeMap<&str, &'a str> = rules
-            .iter()
-            .flat_map(|rule| rule.clauses.feeds())
-            .map(|(_, name)| (name.node.as_str(), name.node.as_str()))
-            .collect();
+        let mut names: BTreeSet<&'a str> = BTreeSet::new();
+        let fed = rules.iter().flat_map(|rule| rule.clauses.feeds());
+        names.extend(fed.map(|(_, name)| name.node.as_str()));
         if names.is_empty() {
             return;
         }
@@ -187,11 +185,9 @@ impl<'a> Env<'a> {
             steps.extend(without(body));
             steps_of(&body.sequences, &mut steps);
         }
-        let local: BTreeMap<&str, &'a ast::Define> = clauses
-            .defines
-            .iter()
-            .map(|(_, define)| (define.name.node.as_str(), *define))
-            .collect();
+        let mut local: BTreeMap<&str, &'a ast::Define> = BTreeMap::new();
+        let defines = clauses.defines.iter();
+        local.extend(defines.map(|(_, define)| (define.name.node.as_str(), *define)));
         let mut seen = BTreeSet::new();
         for mut step in steps {
             // A circle of defines ends at no type; that is reported elsewhere.

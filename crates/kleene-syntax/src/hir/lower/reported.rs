@@ -6,6 +6,7 @@ use hashbrown::HashSet;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::syntax::MAX_DIAGNOSTICS;
+use kleene_event::util::order;
 
 /// The number of errors, and the number of warnings, of a file that are kept until all are known
 /// and can be put in the order of the text.
@@ -39,7 +40,7 @@ impl FileDiagnostics {
     /// warnings, and a last one that says so.
     pub(super) fn into_sorted(self) -> Vec<(usize, Diagnostic)> {
         let FileDiagnostics { mut kept, counts, seen: _ } = self;
-        kept.sort_by_key(|(source, diagnostic)| (*source, diagnostic.primary.span));
+        order::sort_by_key(&mut kept, |(source, diagnostic)| (*source, diagnostic.primary.span));
         let mut reported = Vec::with_capacity(kept.len());
         for of_file in kept.chunk_by(|a, b| a.0 == b.0) {
             let source = of_file[0].0;

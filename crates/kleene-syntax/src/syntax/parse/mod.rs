@@ -20,6 +20,7 @@ use super::lex::{self, Lexeme, LexemeKind};
 use super::{MAX_DIAGNOSTICS, MAX_NESTING, MAX_TEXT, words};
 
 use brackets::Brackets;
+use kleene_event::util::order;
 
 /// Reads a rule file. What is wrong with it is in the diagnostics, in the order of the text; the
 /// tree is whole only if there are none.
@@ -39,7 +40,7 @@ pub fn parse(source: &Source) -> (File, Vec<Diagnostic>) {
     };
     diagnostics.retain(|diagnostic| !covered(diagnostic.primary.span));
     diagnostics.append(&mut parser.diagnostics);
-    diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
+    order::sort_by_key(&mut diagnostics, |diagnostic| diagnostic.primary.span);
     if diagnostics.len() > MAX_DIAGNOSTICS {
         diagnostics.truncate(MAX_DIAGNOSTICS);
         let last = diagnostics[MAX_DIAGNOSTICS - 1].primary.span;
