@@ -1,10 +1,10 @@
 //! Comparisons that what is known of all matches rules out: captured events have the same key, come
 //! in the order of time, and within the rule's bound.
 
-use super::{ExprContext, What};
 use crate::hir::expr::{AggregateOp, BinaryOp, FieldRef, MatchFact, Set};
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::names::Takes;
+use crate::hir::lower::contradiction::opposite;
+use crate::hir::lower::terms::{ExprContext, Takes, What};
 use crate::hir::{Expr, StepId};
 use kleene_event::schema::TypeId;
 use kleene_event::time::format_millis;
@@ -32,17 +32,6 @@ impl NeverHolds {
             NeverHolds::Time(why) => (why, "remove the condition, or change its time"),
         }
     }
-}
-
-/// The time from the event before to a step that comes once.
-#[derive(Clone, Copy)]
-pub(in crate::hir::lower) struct StepGap {
-    /// The least time, in milliseconds.
-    pub(in crate::hir::lower) min: i64,
-    /// The greatest time, if there is one.
-    pub(in crate::hir::lower) max: Option<i64>,
-    /// The step before, if it comes once.
-    pub(in crate::hir::lower) after: Option<usize>,
 }
 
 /// A time that an expression adds or subtracts.
@@ -136,7 +125,7 @@ impl RuleLowerer<'_, '_> {
                     open.extend([(&**a, negated), (&**b, negated)]);
                 }
                 Expr::Binary(op, a, b) => {
-                    let op = if negated { super::contradiction::opposite(*op) } else { Some(*op) };
+                    let op = if negated { opposite(*op) } else { Some(*op) };
                     let reason = op.and_then(|op| self.never_compares(op, (a, b), context));
                     if reason.is_some() {
                         return reason;

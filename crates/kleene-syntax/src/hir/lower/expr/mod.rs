@@ -2,7 +2,6 @@
 
 mod bounds;
 mod call;
-mod contradiction;
 mod foreign;
 mod items;
 mod known;
@@ -13,8 +12,7 @@ mod path;
 mod set;
 mod text;
 
-pub(in crate::hir::lower) use contradiction::{contradiction, exclude};
-pub(in crate::hir::lower) use known::{NeverHolds, StepGap};
+pub(in crate::hir::lower) use known::NeverHolds;
 
 use self::items::TestedItems;
 use crate::diagnostic::{Code, Diagnostic, Span};

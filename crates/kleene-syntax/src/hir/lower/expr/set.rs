@@ -11,7 +11,7 @@ use crate::hir::Expr;
 use crate::hir::expr::{BinaryOp, Set, TextCase, ValueSet};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::literal::{add_to_set, mismatch, plain};
-use crate::hir::lower::unknown;
+use crate::hir::lower::names::unknown;
 use crate::syntax::ast;
 use crate::syntax::ast::Spanned;
 use kleene_event::util::spelling::nearest;

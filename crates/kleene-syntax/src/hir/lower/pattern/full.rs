@@ -3,7 +3,8 @@
 use super::{PlanItem, PlanKind, QuantPlan, SequencePlan};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::names::{Resolved, Takes};
+use crate::hir::lower::names::Resolved;
+use crate::hir::lower::terms::Takes;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
 use crate::syntax::ast::{self, Spanned};
 

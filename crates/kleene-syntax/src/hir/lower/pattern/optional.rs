@@ -4,7 +4,7 @@
 use super::{PlanItem, PlanKind, SequencePlan};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::hir::lower::context::{AfterMatch, RuleLowerer};
-use crate::hir::lower::expr::StepGap;
+use crate::hir::lower::terms::StepGap;
 use crate::hir::{LoopMode, Quantifier};
 use crate::syntax::ast;
 
