@@ -1,6 +1,6 @@
 //! The pattern with its bounds and conditions.
 
-use super::{PlanItem, PlanKind, PlanUntil, SequencePlan, Silence, Written, contiguity};
+use super::plan::{PlanItem, PlanKind, PlanUntil, SequencePlan, Silence, Written, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::BinaryOp;
 use crate::hir::lower::context::RuleLowerer;

@@ -1,6 +1,6 @@
 //! Greedy loops with an upper bound: what they could take beyond it ends the partial match.
 
-use super::{PlanItem, PlanKind, QuantPlan, SequencePlan};
+use super::plan::{PlanItem, PlanKind, QuantPlan, SequencePlan};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::names::Resolved;

@@ -1,7 +1,7 @@
 //! What a match never holds because it is reported before, and what a timeout never holds because
 //! it would be a match.
 
-use super::{PlanItem, PlanKind, SequencePlan};
+use super::plan::{PlanItem, PlanKind, SequencePlan};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::hir::lower::context::{AfterMatch, RuleLowerer};
 use crate::hir::lower::terms::StepGap;
