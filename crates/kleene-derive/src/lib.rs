@@ -2,6 +2,7 @@
 //! for the crate `kleene`, which exports and documents them.
 
 mod attributes;
+mod bounds;
 mod case;
 mod expand;
 mod model;
