@@ -3,13 +3,20 @@
 //! Every mistake of every file is reported, not only the first. A rule with a mistake is left out
 //! of the result; the rules beside it are checked all the same.
 //!
-//! * `env` holds what all rules are checked with, and what was reported. `events` and `literal`
-//!   declare event types, lists and parameters in it; `host` is what the host gives.
-//! * `clauses` gathers a rule's clauses. `rule` makes a rule of them: `pattern` lays out the steps,
-//!   `key` and `skip` check those clauses, `report` what the rule reports, `expr` expressions.
-//!   `context` holds what is known of the rule meanwhile, in the words of `terms`.
+//! Files import one way, each from those above it in this list:
+//!
+//! * `canon` says what a rule means, for its version, and `contradiction` which conditions never
+//!   hold together. Both look at the checked form alone.
+//! * `env` holds what all rules are checked with, and what was reported (`reported`): declarations,
+//!   what the `host` gives, the types that rules feed (`fed`), the `layout` of each pattern.
+//!   `events` and `literal` declare event types, lists and parameters in it, and `names` finds them.
+//! * `context` holds what is known of one rule while it is checked: facts about its steps
+//!   (`terms`, `step_table`), the variants of its key (`key_variants`).
+//! * `never_holds` finds what these facts rule out. `expr` checks expressions, `pattern` lays out
+//!   the steps and builds the pattern.
+//! * `clauses` gathers a rule's clauses. `key`, `step_keys`, `wildcard`, `skip`, `report` and `feeds`
+//!   check them, and `rule` makes a rule of them.
 //! * `test_block` checks tests against what the rules report.
-//! * `canon` says what a rule means, for its version.
 
 pub mod canon;
 mod clauses;
@@ -26,6 +33,7 @@ mod key_variants;
 mod layout;
 mod literal;
 mod names;
+mod never_holds;
 mod pattern;
 mod report;
 mod reported;
@@ -39,7 +47,6 @@ mod test_block;
 mod wildcard;
 
 pub use canon::Content;
-
 pub use host::HostParam;
 pub use layout::Layout;
 pub use literal::Loader;

@@ -33,12 +33,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// `a op b`, where `a` is checked already.
-    pub(super) fn comparison_of(
-        &mut self,
-        mut a: Typed,
-        of: &Compared<'a>,
-        context: ExprContext,
-    ) -> Typed {
+    fn comparison_of(&mut self, mut a: Typed, of: &Compared<'a>, context: ExprContext) -> Typed {
         let Compared { op, case, left, right, span } = *of;
         let is_pattern = matches!(op, BinaryOp::Like | BinaryOp::Matches);
         if is_pattern && non_null(a.kind) == Kind::LIST {

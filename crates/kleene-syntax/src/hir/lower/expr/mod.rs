@@ -6,7 +6,6 @@ mod call;
 mod comparison;
 mod foreign;
 mod items;
-mod known;
 mod matches;
 mod negation;
 mod nothing;
@@ -14,8 +13,6 @@ mod path;
 mod set;
 mod text;
 mod typed;
-
-pub(in crate::hir::lower) use known::NeverHolds;
 
 use self::comparison::Compared;
 use self::items::TestedItems;

@@ -5,8 +5,8 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::BinaryOp;
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::contradiction::contradiction;
-use crate::hir::lower::expr::NeverHolds;
 use crate::hir::lower::names::Resolved;
+use crate::hir::lower::never_holds::NeverHolds;
 use crate::hir::lower::terms::{ExprContext, Takes, What};
 use crate::hir::silence::{SilenceRow, UnknownSum};
 use crate::hir::{

@@ -1,10 +1,10 @@
 //! Comparisons that what is known of all matches rules out: captured events have the same key, come
 //! in the order of time, and within the rule's bound.
 
+use super::context::RuleLowerer;
+use super::contradiction::opposite;
+use super::terms::{ExprContext, Takes, What};
 use crate::hir::expr::{AggregateOp, BinaryOp, FieldRef, MatchFact, Set};
-use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::contradiction::opposite;
-use crate::hir::lower::terms::{ExprContext, Takes, What};
 use crate::hir::{Expr, StepId};
 use kleene_event::schema::TypeId;
 use kleene_event::time::format_millis;
@@ -14,7 +14,7 @@ use kleene_event::value::{Kind, Value};
 const MAX_PARTS: usize = 200;
 
 /// The reason why a condition never holds.
-pub(in crate::hir::lower) enum NeverHolds {
+pub(super) enum NeverHolds {
     /// A part of the key, by its name, would have to differ.
     Key(String),
     /// Two times would have to be in another order, or further apart. The text says what they are.
@@ -23,7 +23,7 @@ pub(in crate::hir::lower) enum NeverHolds {
 
 impl NeverHolds {
     /// Returns the reason, and what to do about it.
-    pub(in crate::hir::lower) fn say(self) -> (String, &'static str) {
+    pub(super) fn say(self) -> (String, &'static str) {
         match self {
             NeverHolds::Key(key) => (
                 format!("`{key}` is in the key, so it has the same value in all events of a match"),
@@ -104,11 +104,7 @@ impl TimeRange {
 
 impl RuleLowerer<'_, '_> {
     /// Returns why a condition on an event, or on a match, never holds; `None` if it can.
-    pub(in crate::hir::lower) fn never_holds(
-        &self,
-        expr: &Expr,
-        context: ExprContext,
-    ) -> Option<NeverHolds> {
+    pub(super) fn never_holds(&self, expr: &Expr, context: ExprContext) -> Option<NeverHolds> {
         let mut open = vec![(expr, false)];
         let mut looked_at = 0;
         while let Some((next, negated)) = open.pop() {
