@@ -85,7 +85,7 @@ fn every_limit_that_can_be_set_stands_in_the_table() {
     let of_a_key = ["partial_matches_per_key", "steps_per_event", "matches_per_set"];
     limits.extend(of_a_key.map(|limit| format!("Limits::{limit}")));
     limits.extend(
-        names_after("crates/kleene-syntax/src/syntax/mod.rs", "pub const ")
+        names_after("crates/kleene-syntax/src/syntax/limits.rs", "pub const ")
             .iter()
             .map(|name| format!("syntax::{name}")),
     );

@@ -14,8 +14,10 @@ use self::help::{
     CHECK_HELP, COMPLETIONS_HELP, EXPLAIN_HELP, FMT_HELP, HELP, INFER_HELP, LSP_HELP, RUN_HELP,
     TEST_HELP, WHY_HELP,
 };
-use crate::input::{self, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text};
 use crate::rules::RuleArgs;
+use kleene_input::{
+    self as input, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text,
+};
 
 /// The reason to refuse `--delimiter` where the input is not CSV.
 pub(crate) const DELIMITER_OF_JSON: &str = "--delimiter is only for CSV, but the input is read as \

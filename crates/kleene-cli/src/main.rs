@@ -6,6 +6,7 @@ mod args;
 mod byte_budget;
 mod commands;
 mod disk;
+mod ending;
 mod guard;
 mod idle;
 mod interrupt;
@@ -19,31 +20,16 @@ mod review;
 mod rules;
 mod spill;
 mod state;
+mod stderr;
 mod summary;
 mod watch;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Cli, Command};
-use kleene_input as input;
-
-/// The end of a command, as its exit code says.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Ending {
-    /// All is fine.
-    Fine,
-    /// The rules are wrong, or a test of them fails; that was reported.
-    WrongRules,
-    /// The command cannot do what was asked; that was reported.
-    WrongUsage,
-    /// Not one event of the input could be used; that was reported.
-    Unusable,
-    /// Ctrl-C.
-    Interrupted,
-}
+use self::args::{Cli, Command};
+use self::stderr::say;
 
 fn main() -> ExitCode {
     // Wrong usage ends in there, with exit code 2.
@@ -60,20 +46,10 @@ fn main() -> ExitCode {
         Command::Completions(args) => Ok(commands::completions(args)),
     };
     match result {
-        Ok(Ending::Fine) => ExitCode::SUCCESS,
-        Ok(Ending::WrongRules) => ExitCode::from(1),
-        Ok(Ending::WrongUsage) => ExitCode::from(2),
-        Ok(Ending::Unusable) => ExitCode::from(3),
-        Ok(Ending::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
+        Ok(ending) => ExitCode::from(ending.exit_code()),
         Err(error) => {
             say(&format!("error: {error:#}"));
             ExitCode::from(2)
         }
     }
-}
-
-/// Prints a line to standard error.
-fn say(line: &str) {
-    // If standard error is closed there is nobody to report.
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::disk::{self, Written};
-use crate::input::Origin;
 use crate::output::{directory_of, open_from};
 use crate::progress::Progress;
+use kleene_input::Origin;
 use kleene_report::output::write_text;
 
 /// The number of rejected lines that are reported on standard error.

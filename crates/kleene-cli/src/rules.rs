@@ -9,8 +9,9 @@ use kleene::ruleset::{FileLoader, RuleDiagnostic, RuleDiagnostics, RuleSet};
 use kleene::schema::Schema;
 use kleene_syntax::hir::Rule;
 
-use crate::Ending;
+use crate::ending::Ending;
 use crate::paths;
+use crate::stderr::say;
 use crate::watch::Files;
 use kleene_report::counts::counted;
 
@@ -76,7 +77,7 @@ pub(crate) struct Refused {
 impl Refused {
     /// Prints the reasons. Returns how the command ends.
     pub(crate) fn say(self) -> Ending {
-        crate::say(&self.text);
+        say(&self.text);
         self.ending
     }
 }

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod attributes;
+mod bounds;
 mod case;
 mod expand;
 mod model;

@@ -5,7 +5,7 @@ use quote::{ToTokens as _, format_ident, quote};
 use syn::{Attribute, Data, DeriveInput, Member, Path, Result, parse_quote};
 
 use crate::attributes::{Errors, TypeAttributes};
-use crate::expand::with_bounds;
+use crate::bounds::with_bounds;
 
 /// `#[derive(Portable)]`, for an event.
 pub(crate) fn event(input: &DeriveInput) -> Result<TokenStream> {

@@ -2,8 +2,9 @@
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::csv::{self, Following, Reach};
-use crate::source::Position;
+use crate::csv::{Following, Reach, reach};
+use crate::position::Position;
+use crate::reasons::too_long;
 
 /// The number of bytes of one read.
 const SIZE: usize = 256 << 10;
@@ -225,7 +226,7 @@ impl Cutter {
         }
         let Long { length, start } = self.long.take()?;
         let offset = self.offset - length - u64::from(end.is_some());
-        let content = Content::Bad(start, crate::too_long(length));
+        let content = Content::Bad(start, too_long(length));
         let block = Block { content, offset, end: self.offset, line: self.line };
         self.line += 1;
         Some(block)
@@ -282,7 +283,7 @@ fn records(waiting: &[u8], delimiter: u8, limit: usize, ended: bool) -> Cut {
         let Some(quote) = memchr(b'"', rest) else { return Cut::At(at + lines(rest, ended)) };
         at += memrchr(b'\n', &rest[..quote]).map_or(0, |end| end + 1);
         let following = if ended { Following::Nothing } else { Following::More };
-        match csv::reach(&waiting[at..], delimiter, limit, following) {
+        match reach(&waiting[at..], delimiter, limit, following) {
             Reach::Whole(length) => at += length,
             Reach::Bad(length, reason) if at == 0 => return Cut::Bad(length, reason),
             // The records before this one are reported first.

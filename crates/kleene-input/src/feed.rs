@@ -6,10 +6,12 @@ use std::time::Duration;
 use kleene::schema::Schema;
 
 use crate::block::Block;
+use crate::form::Form;
+use crate::layout::Reading;
 use crate::parser::{Item, Parser};
+use crate::position::Position;
 use crate::records::Cursor;
-use crate::source::{Arrival, Blocks, Opened, Position};
-use crate::{Form, Reading};
+use crate::source::{Arrival, Blocks, Opened};
 
 /// Events out of an input: what [`Blocks`] and a [`Parser`] give together.
 #[derive(Debug)]
@@ -145,6 +147,113 @@ impl Feed {
             }
             Arrival::Woken => Ok(Fill::Woken),
             Arrival::TimedOut => Ok(Fill::TimedOut),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kleene::schema::{EventType, Field, FieldId, FieldType};
+
+    use super::*;
+    use crate::form::Format;
+    use crate::source::open;
+
+    /// A small generator of numbers: the same ones in each run.
+    fn next_number(state: &mut u64) -> usize {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        usize::try_from(*state >> 33).unwrap()
+    }
+
+    fn schema() -> Schema {
+        let types = [
+            FieldType::Int,
+            FieldType::Float,
+            FieldType::String,
+            FieldType::Time,
+            FieldType::Duration,
+            FieldType::Ip,
+            FieldType::Bool,
+            FieldType::List(Box::new(FieldType::Int)),
+        ];
+        let fields: Vec<Field> = types
+            .into_iter()
+            .enumerate()
+            .map(|(index, ty)| Field {
+                name: format!("f.{index}").into(),
+                ty,
+                optional: index != 3,
+            })
+            .collect();
+        let time = Some(FieldId::new(3));
+        let mut schema = Schema::new();
+        for (name, open) in [("a", false), ("b", true)] {
+            let ty = EventType { name: name.into(), fields: fields.clone(), time, open };
+            schema.add(ty).unwrap();
+        }
+        schema
+    }
+
+    #[test]
+    fn damaged_input_gives_events_and_reasons_in_order() {
+        const DAMAGE: &[u8] = b"\"\\{}[],:0-e.\n\xff\x00 ntf\r";
+        let json = r#"{"type":"a","f":{"0":1,"1":2.5,"2":"x","3":"2024-05-01T10:00:00Z","4":"1m","5":"::1","6":true,"7":[1]},"g":[{}]}"#;
+        let csv = "a,1,2.5,\"x, \"\"y\"\"\",2024-05-01T10:00:00Z,1m,::1,true,\"[1]\",z";
+        let header = "type,f.0,f.1,f.2,f.3,f.4,f.5,f.6,f.7,g\n";
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("input");
+        let mut state = 42;
+        for (format, header, line) in [(Format::Jsonl, "", json), (Format::Csv, header, csv)] {
+            let mut bytes = header.as_bytes().to_vec();
+            for number in 0..2000 {
+                let line = if number % 3 == 0 { line.replacen('a', "b", 1) } else { line.into() };
+                let mut line = line.into_bytes();
+                for _ in 0..next_number(&mut state) % 4 {
+                    if line.is_empty() {
+                        break;
+                    }
+                    let at = next_number(&mut state) % line.len();
+                    match next_number(&mut state) % 4 {
+                        0 => line[at] = DAMAGE[next_number(&mut state) % DAMAGE.len()],
+                        1 => drop(line.remove(at)),
+                        2 => line.insert(at, line[at]),
+                        _ => line.truncate(at),
+                    }
+                }
+                bytes.extend_from_slice(&line);
+                bytes.push(b'\n');
+            }
+            let length = memchr::memchr_iter(b'\n', &bytes).count() as u64;
+            std::fs::write(&path, &bytes).unwrap();
+            let reading = Reading::default();
+            let opened = open(&path).unwrap();
+            let form = Form { format, delimiter: b',', max_line: 4096 };
+            let mut feed = Feed::start(opened, form, &schema(), reading);
+            let (mut events, mut rejected, mut last) = (0, 0, 0);
+            loop {
+                let line = match feed.next_item() {
+                    Some(Item::Event(_, origin)) => {
+                        events += 1;
+                        origin.line
+                    }
+                    Some(Item::Rejected(origin, reason)) => {
+                        assert!(!reason.is_empty() && !reason.contains('\n'), "{reason}");
+                        rejected += 1;
+                        origin.line
+                    }
+                    Some(Item::Unreadable(reason)) => panic!("{reason}"),
+                    Some(Item::Unknown(_)) => continue,
+                    None => match feed.fill().unwrap() {
+                        Fill::End => break,
+                        Fill::More | Fill::Woken | Fill::TimedOut => continue,
+                    },
+                };
+                assert!(line > last && line <= length, "{line} after {last} of {length}");
+                last = line;
+            }
+            assert!(events > 500 && rejected > 500, "{format:?}: {events} and {rejected}");
         }
     }
 }

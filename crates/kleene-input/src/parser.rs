@@ -5,11 +5,12 @@ use kleene::schema::Schema;
 
 use crate::block::Block;
 use crate::csv::{Cells, CsvParser};
+use crate::form::Form;
 use crate::json::JsonParser;
 use crate::layout::{Layouts, Reading};
 use crate::option_names::OptionNames;
+use crate::reasons::unreadable_header;
 use crate::records::{Cursor, Origin, next_line, next_record};
-use crate::{Form, unreadable_header};
 
 /// Reads the blocks of an input as events.
 ///

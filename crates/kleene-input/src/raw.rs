@@ -8,10 +8,11 @@ use serde_json::Deserializer;
 
 use crate::block::Block;
 use crate::csv::Cells;
+use crate::form::Form;
 use crate::json::syntax_reason;
+use crate::reasons::unreadable_header;
 use crate::records::{Cursor, next_line, next_record};
 use crate::source::{Arrival, Blocks, Opened};
-use crate::{Form, unreadable_header};
 
 /// The depth down to which objects and lists are read.
 pub const MAX_DEPTH: usize = 16;

@@ -9,9 +9,12 @@ use kleene::schema::Schema;
 
 use crate::block::Block;
 use crate::feed::{Feed, Fill};
+use crate::form::{Form, Format, delimiter_of};
+use crate::layout::Reading;
+use crate::option_names::OptionNames;
 use crate::parser::{Item, Parser};
 use crate::records::Cursor;
-use crate::{Form, Format, OptionNames, Reading, delimiter_of, open};
+use crate::source::open;
 
 /// The events of a file or of bytes in memory, as an iterator.
 ///

@@ -3,8 +3,8 @@
 use memchr::memchr;
 
 use crate::block::{Block, Content};
-use crate::csv::{self, Following, Reach};
-use crate::{not_utf8, too_long};
+use crate::csv::{Following, Reach, reach};
+use crate::reasons::{not_utf8, too_long};
 
 /// The number of bytes that are kept for messages from a line that is too long.
 const KEPT: usize = 256;
@@ -101,7 +101,7 @@ pub(crate) fn next_record<'a>(
     if cursor.quote >= cursor.at + length {
         return Some(line(block, cursor, bytes, end, limit));
     }
-    Some(match csv::reach(bytes, delimiter, limit, Following::Nothing) {
+    Some(match reach(bytes, delimiter, limit, Following::Nothing) {
         Reach::Whole(length) => {
             let lines = memchr::memchr_iter(b'\n', &bytes[..length]).count() as u64;
             whole(block, cursor, length, lines).map(with_quotes)

@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::Duration;
 
-use crate::Form;
 use crate::block::{Block, Cutter};
+use crate::form::Form;
 use crate::gzip::{self, Unpacked};
+use crate::position::Position;
 
 /// The number of blocks that may wait.
 const WAITING: usize = 4;
@@ -78,22 +79,6 @@ impl Opened {
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opened").field("size", &self.size).finish_non_exhaustive()
-    }
-}
-
-/// A place between two lines of an input (in CSV: records).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Position {
-    /// The number of bytes of the unpacked input before it.
-    pub offset: u64,
-    /// The number of the line that is next, from 1.
-    pub line: u64,
-}
-
-impl Default for Position {
-    /// The start.
-    fn default() -> Position {
-        Position { offset: 0, line: 1 }
     }
 }
 
@@ -314,8 +299,8 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
-    use crate::Format;
     use crate::block::Content;
+    use crate::form::Format;
 
     const LINES: Form = Form { format: Format::Jsonl, delimiter: b',', max_line: usize::MAX };
 

@@ -1,15 +1,24 @@
 //! Counts beside those of the engine, and numbers as people read them.
 
 pub use kleene_explain::why::grouped;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::totals::UnknownType;
 use kleene_event::util::order;
 
 /// The number of types that are reported by name.
 const NAMES: usize = 5;
 /// The number of names that are remembered, however many are in the input.
 const NAMES_KEPT: usize = 100;
+
+/// A type that no rule file declares.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnknownType {
+    /// The name.
+    pub r#type: String,
+    /// The number of its events.
+    pub count: u64,
+}
 
 /// The counts of a run beside those of the engine.
 #[derive(Debug, Default)]

@@ -4,6 +4,7 @@ use kleene::stream::Stats;
 use serde::Serialize;
 
 use crate::counts::Counts;
+pub use crate::counts::UnknownType;
 
 /// What a run has counted. Fields are in the order in which a summary shows them.
 #[derive(Clone, Debug, Serialize)]
@@ -45,15 +46,6 @@ pub struct Totals {
     pub peak_partials: u64,
     /// How often a limit was reached.
     pub limits_reached: u64,
-}
-
-/// A type that no rule file declares.
-#[derive(Clone, Debug, Serialize)]
-pub struct UnknownType {
-    /// The name.
-    pub r#type: String,
-    /// The number of its events.
-    pub count: u64,
 }
 
 impl Totals {

@@ -36,8 +36,18 @@ pub struct RunnerBuilder<E: Event> {
     config: Config,
 }
 
+impl<E> Runner<E, fn(Output<E>)>
+where
+    E: Event + Send + Sync + 'static,
+{
+    /// Returns a builder without rules, for events in time order.
+    pub fn builder() -> RunnerBuilder<E> {
+        RunnerBuilder::new()
+    }
+}
+
 impl<E: Event + Send + Sync + 'static> RunnerBuilder<E> {
-    pub(crate) fn new() -> RunnerBuilder<E> {
+    fn new() -> RunnerBuilder<E> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         RunnerBuilder { engine: Engine::builder(), threads, config: Config::default() }
     }

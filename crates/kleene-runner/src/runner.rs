@@ -12,7 +12,6 @@ use kleene::stream::{
 use kleene::{Event, RuleSet, Timestamp};
 
 use crate::batch::{Batch, Step};
-use crate::builder::RunnerBuilder;
 use crate::error::{Panicked, ReplaceError, StartError, Stopped};
 use crate::merge::{Collector, ReportedStep};
 use crate::pipeline::{Config, Ended, Pipeline};
@@ -27,16 +26,6 @@ pub struct Runner<E: Event, F> {
     batch: usize,
     /// The reason why there are fewer threads than were asked for.
     undivided: Option<String>,
-}
-
-impl<E> Runner<E, fn(Output<E>)>
-where
-    E: Event + Send + Sync + 'static,
-{
-    /// Returns a builder without rules, for events in time order.
-    pub fn builder() -> RunnerBuilder<E> {
-        RunnerBuilder::new()
-    }
 }
 
 /// A step that owns its event.

@@ -7,9 +7,10 @@ use anyhow::{Context as _, Result};
 use kleene_explain::explain::{Explanation, RuleCost};
 use serde_json::json;
 
-use crate::Ending;
 use crate::args::CheckArgs;
+use crate::ending::Ending;
 use crate::rules::{self, Listing, Loaded};
+use crate::stderr::say;
 use kleene_report::counts::counted;
 
 /// Checks rules and prints all that is to be said of them.
@@ -21,7 +22,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Ending> {
     };
     let number = loaded.set.warnings().len();
     if number > 0 {
-        crate::say(&loaded.warnings);
+        say(&loaded.warnings);
     }
     let mut out = String::new();
     if args.json {

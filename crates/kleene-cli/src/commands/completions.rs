@@ -4,8 +4,8 @@ use std::io::{self, Write as _};
 
 use clap::CommandFactory as _;
 
-use crate::Ending;
 use crate::args::{Cli, CompletionsArgs};
+use crate::ending::Ending;
 
 /// Prints the completion script of a shell.
 pub(crate) fn completions(args: &CompletionsArgs) -> Ending {

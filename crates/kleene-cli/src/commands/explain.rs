@@ -7,8 +7,8 @@ use kleene::diagnostic::Code;
 use kleene_explain::explain::Explanation;
 use kleene_syntax::hir::Rule;
 
-use crate::Ending;
 use crate::args::ExplainArgs;
+use crate::ending::Ending;
 use crate::rules::{self, Loaded};
 
 /// Prints what a code means, all codes, or a rule.

@@ -9,10 +9,11 @@ use anyhow::{Context as _, Result};
 use kleene::diagnostic::Source;
 use kleene_syntax::syntax;
 
-use crate::Ending;
 use crate::args::FmtArgs;
+use crate::ending::Ending;
 use crate::markdown;
 use crate::paths;
+use crate::stderr::say;
 use kleene_report::counts::counted;
 
 /// Formats rule files in place, or reports what would change.
@@ -23,7 +24,7 @@ pub(crate) fn fmt(args: &FmtArgs) -> Result<Ending> {
         let (formatted, mistakes) = formatted(&source);
         if !mistakes.is_empty() {
             errors += mistakes.len();
-            crate::say(&mistakes.join("\n"));
+            say(&mistakes.join("\n"));
         }
         let Some(formatted) = formatted else { continue };
         let is_input = &**name == STDIN;
@@ -44,7 +45,7 @@ pub(crate) fn fmt(args: &FmtArgs) -> Result<Ending> {
         }
     }
     if errors > 0 {
-        crate::say(&counted(errors, "error"));
+        say(&counted(errors, "error"));
     }
     if changed + unchanged > 0 {
         let would = if args.check { "to format" } else { "formatted" };

@@ -5,17 +5,18 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::Ending;
 use crate::args::{DELIMITER_OF_JSON, InferArgs};
+use crate::ending::Ending;
 use crate::guard::Guard;
-use crate::input::{self, Form, Format, RawFeed};
+use crate::stderr::say;
+use kleene_input::{self as input, Form, Format, RawFeed};
 use kleene_language::infer::{Read, Sample, Wanted, argument, observe};
 use kleene_report::counts::counted;
 
 /// Reads a sample and prints the declarations that fit it.
 pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
     if !args.quiet && args.input == Path::new("-") && io::stdin().is_terminal() {
-        crate::say("reading events from the terminal; Ctrl-D ends");
+        say("reading events from the terminal; Ctrl-D ends");
     }
     let mut guard = Guard::default();
     guard.reads(&args.input, "the input");
@@ -60,7 +61,7 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
         };
         let options = sample.options();
         let space = if options.is_empty() { "" } else { " " };
-        crate::say(&format!("to run rules on this input: kleene run RULES{input}{space}{options}"));
+        say(&format!("to run rules on this input: kleene run RULES{input}{space}{options}"));
     }
     Ok(Ending::Fine)
 }
@@ -84,16 +85,16 @@ fn form_options(args: &InferArgs, form: Form, named: u8) -> Vec<String> {
 fn report(args: &InferArgs, read: &Read, sample: &Sample) {
     let events = counted(read.events, "event");
     let types = counted(sample.types(), "type");
-    crate::say(&format!("{events} of {types}"));
+    say(&format!("{events} of {types}"));
     if read.rejected > 0 {
-        crate::say(&format!("{} could not be used:", counted(read.rejected, "line")));
-        read.reasons.iter().for_each(|reason| crate::say(&format!("  {reason}")));
+        say(&format!("{} could not be used:", counted(read.rejected, "line")));
+        read.reasons.iter().for_each(|reason| say(&format!("  {reason}")));
         if read.typeless > 0 {
-            crate::say(&format!("hint: {}", sample.hint()));
+            say(&format!("hint: {}", sample.hint()));
         }
     }
     if !read.is_whole {
         let lines = counted(args.sample, "line");
-        crate::say(&format!("only the first {lines} were read; --sample reads more"));
+        say(&format!("only the first {lines} were read; --sample reads more"));
     }
 }

@@ -5,7 +5,6 @@ mod completions;
 mod explain;
 mod fmt;
 mod infer;
-mod parallel;
 mod run;
 mod test;
 mod why;

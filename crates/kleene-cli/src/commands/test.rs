@@ -9,8 +9,8 @@ use kleene::Record;
 use kleene_report::test_report::{self, TestFailure, TestRun};
 use kleene_syntax::hir::test_block::TestStep;
 
-use crate::Ending;
 use crate::args::TestArgs;
+use crate::ending::Ending;
 use crate::guard::Guard;
 use crate::rules::{self, Listing};
 use crate::watch::Files;

@@ -7,12 +7,13 @@ use kleene::Record;
 use kleene_explain::why::{TraceError, Tracer};
 use kleene_report::why::json_lines;
 
-use crate::Ending;
 use crate::args::WhyArgs;
-use crate::input::{self, Feed, Fill, Item};
+use crate::ending::Ending;
 use crate::interrupt::Interrupt;
 use crate::review::{Facts, Review};
 use crate::rules;
+use crate::stderr::say;
+use kleene_input::{self as input, Feed, Fill, Item};
 use kleene_report::counts::Counts;
 
 /// Follows a key of a rule through an input and prints its story.
@@ -42,7 +43,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
         tracer = tracer.out_of_order(bound);
     }
     if args.events.is_typed() {
-        crate::say("reading events from the terminal; Ctrl-D ends, --input reads a file");
+        say("reading events from the terminal; Ctrl-D ends, --input reads a file");
     }
     let opened = input::open(&args.events.input)?;
     let mut feed = args.events.start(opened, &loaded.schema)?;

@@ -22,15 +22,14 @@ use std::io::IsTerminal as _;
 use anyhow::{Context as _, Result};
 use lsp_server::Connection;
 
-use crate::Ending;
+use crate::ending::Ending;
+use crate::stderr::say;
 
 /// Speaks with an editor over standard input and output.
 pub(crate) fn lsp() -> Result<Ending> {
     if std::io::stdin().is_terminal() {
-        crate::say(
-            "this command is started by editors, not by hand; Ctrl-D ends it (see `kleene lsp \
-             --help`)",
-        );
+        say("this command is started by editors, not by hand; Ctrl-D ends it (see `kleene lsp \
+             --help`)");
     }
     let (connection, threads) = Connection::stdio();
     let is_shut_down = server::serve(&connection)?;

@@ -9,12 +9,16 @@ use kleene::schema::TypeId;
 use kleene::value::ValueRef;
 use kleene_syntax::hir::Rule;
 
+use super::collect::Review;
+use super::event_counts::YEAR_2100;
 use super::reasons::Kind;
 use super::suggest::{Leaves, leaves, nearest, time_options, type_field};
-use super::{Facts, Findings, Review, YEAR_2100};
-use crate::input::{Format, Raw, delimiter_argument, fields_of_line};
+use crate::args::InputArgs;
+use crate::rules::Loaded;
+use crate::stderr::say;
+use kleene_input::{Format, Raw, delimiter_argument, fields_of_line};
 use kleene_language::infer::argument;
-use kleene_report::counts::{counted, grouped};
+use kleene_report::counts::{Counts, counted, grouped};
 
 /// The number of reasons that are printed.
 const REASONS: usize = 3;
@@ -26,25 +30,72 @@ const SHOWN: usize = 120;
 const FAR_OFF: i64 = 3_600_000;
 const DAY: i64 = 86_400_000;
 
-/// Returns the findings of a review.
-pub(super) fn findings(review: &Review, facts: &Facts<'_>) -> Findings {
-    let advice = Advice { review, facts, read_types: read_types(facts) };
-    let mut hints = Vec::new();
-    if review.is_partial {
+/// Further facts at the end of an input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) args: &'a InputArgs,
+    pub(crate) loaded: &'a Loaded,
+    /// The rules that were looked at.
+    pub(crate) rules: &'a [&'a Rule],
+    pub(crate) counts: &'a Counts,
+    /// The names of the columns, in CSV.
+    pub(crate) header: &'a [String],
+    /// True if there was not a byte in the input.
+    pub(crate) is_empty: bool,
+    /// The number of results: matches, timeouts and suppressed matches.
+    pub(crate) found: u64,
+    /// Events without a key in some rule.
+    pub(crate) keyless: u64,
+}
+
+/// The findings of a review.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// The reason why no event of the input could be used; `None` if one could, or if there is no
+    /// line.
+    pub(crate) unusable: Option<String>,
+    /// Hints that may help.
+    pub(crate) hints: Vec<String>,
+}
+
+impl Findings {
+    /// Prints the findings.
+    pub(crate) fn say(&self) {
+        if let Some(reason) = &self.unusable {
+            say(reason);
+        }
+        self.hints.iter().for_each(|hint| say(&format!("hint: {hint}")));
+    }
+
+    /// Prints the findings of a quiet run: hints alone are not printed.
+    pub(crate) fn say_if_unusable(&self) {
+        if self.unusable.is_some() {
+            self.say();
+        }
+    }
+}
+
+impl Review {
+    /// Returns the findings.
+    pub(crate) fn findings(&self, facts: &Facts<'_>) -> Findings {
+        let advice = Advice { review: self, facts, read_types: read_types(facts) };
+        let mut hints = Vec::new();
+        if self.is_partial {
+            hints.extend(advice.late());
+            return Findings { unusable: None, hints };
+        }
+        if advice.lines() == 0 {
+            hints.push(advice.nothing_there());
+            return Findings { unusable: None, hints };
+        }
+        let unusable = advice.unusable();
+        hints.extend(advice.rejected());
+        hints.extend(advice.misdated());
         hints.extend(advice.late());
-        return Findings { unusable: None, hints };
+        hints.extend(advice.types());
+        hints.extend(advice.keyless());
+        Findings { unusable, hints }
     }
-    if advice.lines() == 0 {
-        hints.push(advice.nothing_there());
-        return Findings { unusable: None, hints };
-    }
-    let unusable = advice.unusable();
-    hints.extend(advice.rejected());
-    hints.extend(advice.misdated());
-    hints.extend(advice.late());
-    hints.extend(advice.types());
-    hints.extend(advice.keyless());
-    Findings { unusable, hints }
 }
 
 struct Advice<'a> {

@@ -1,11 +1,14 @@
 //! Reasons of rejects, those that differ only in what was found counted as one.
 
-use crate::input::Origin;
+use kleene_input::Origin;
 
 /// The maximum number of kinds that are distinguished.
 const KINDS: usize = 50;
 /// The maximum number of lines that are kept of a kind.
 const SAMPLES: usize = 5;
+
+/// The number of bytes of a line that are kept as a sample.
+const SAMPLE: usize = 4096;
 
 /// The reason why lines were rejected.
 #[derive(Debug, Default)]
@@ -43,7 +46,7 @@ impl Reasons {
         let kind = &mut self.kinds[known];
         kind.count += 1;
         if kind.samples.len() < SAMPLES {
-            kind.samples.push((origin.line, super::sample(origin.text)));
+            kind.samples.push((origin.line, sample(origin.text)));
         }
     }
 
@@ -81,6 +84,11 @@ fn stem(reason: &str) -> String {
         }
     }
     stem
+}
+
+/// The start of a text of the input, with what is not UTF-8 replaced.
+fn sample(text: &[u8]) -> String {
+    String::from_utf8_lossy(&text[..text.len().min(SAMPLE)]).into_owned()
 }
 
 #[cfg(test)]

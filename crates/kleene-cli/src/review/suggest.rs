@@ -4,7 +4,7 @@
 use kleene::Timestamp;
 use kleene_event::util::spelling::edit_distance;
 
-use crate::input::{Raw, TimeUnit};
+use kleene_input::{Raw, TimeUnit};
 use kleene_language::infer::{argument, name_rank};
 
 /// The number of values of a line that are looked at, and their depth.

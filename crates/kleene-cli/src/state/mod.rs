@@ -17,8 +17,9 @@ use kleene::{Engine, Record};
 use serde_json::{Value, json};
 
 use crate::args::{Every, RunArgs};
-use crate::input::{self, Position};
+use crate::stderr::say;
 use file::{Checkpoint, Directory};
+use kleene_input::{self as input, Position};
 use kleene_report::counts::{Counts, grouped};
 use kleene_report::tally::Tally;
 
@@ -92,7 +93,7 @@ impl State {
         let input = Input::open(&args.events.input)?;
         let mut directory = Directory::open(path)?;
         let setting = setting(args);
-        let newest = directory.newest(crate::say)?;
+        let newest = directory.newest(say)?;
         let resumed = newest.map(|checkpoint| {
             same_setting(&checkpoint.head["run"], &setting)?;
             let ends = ["output_end", "rejects_end"].map(|name| checkpoint.head[name].clone());

@@ -5,7 +5,7 @@ mod structs;
 mod variants;
 
 use proc_macro2::TokenStream;
-use syn::{Data, DeriveInput, Generics, Result, parse_quote};
+use syn::{Data, DeriveInput, Result, parse_quote};
 
 use self::structs::{impl_fields, struct_event};
 use self::variants::{Variant, check_distinct, enum_event};
@@ -64,15 +64,6 @@ pub(crate) fn fields(input: &DeriveInput) -> Result<TokenStream> {
     errors.finish()?;
     let krate = attributes.krate.unwrap_or_else(|| parse_quote!(::kleene));
     Ok(impl_fields(input, &set, &krate))
-}
-
-/// The generics with `bounds`, which only type parameters need.
-pub(crate) fn with_bounds(generics: &Generics, bounds: Vec<syn::WherePredicate>) -> Generics {
-    let mut generics = generics.clone();
-    if generics.type_params().next().is_some() {
-        generics.make_where_clause().predicates.extend(bounds);
-    }
-    generics
 }
 
 #[cfg(test)]

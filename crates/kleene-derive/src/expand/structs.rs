@@ -5,8 +5,8 @@ use quote::quote;
 use syn::{DeriveInput, Path};
 
 use super::field_set::{self_field, time_of};
-use super::with_bounds;
 use crate::attributes::TypeAttributes;
+use crate::bounds::with_bounds;
 use crate::model::{FieldSet, snake_case, unraw};
 
 pub(super) fn struct_event(

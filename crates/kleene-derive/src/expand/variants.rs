@@ -6,8 +6,8 @@ use syn::spanned::Spanned as _;
 use syn::{DeriveInput, Generics, Ident, Path, Type, parse_quote};
 
 use super::field_set::{at, binding, bound, optional, pointee, time_of};
-use super::with_bounds;
 use crate::attributes::{Errors, TypeAttributes};
+use crate::bounds::with_bounds;
 use crate::case::Case;
 use crate::model::{FieldSet, Role, snake_case, unraw};
 

@@ -1,6 +1,7 @@
 //! Events as CSV with a header row.
 
 mod columns;
+mod delimiter;
 mod record;
 
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use kleene::schema::{FieldType, Schema};
 use kleene::value::Value;
 
 use self::columns::{Column, Columns, from_cell};
+pub use self::delimiter::{delimiter_argument, other_delimiter};
 pub(crate) use self::record::{Cells, Following, Reach, Row, reach};
 use crate::layout::{Assembly, Layouts};
 use crate::scalar::guess_from_text;
-use crate::{delimiter_argument, other_delimiter};
 
 /// Reads records of CSV as events.
 #[derive(Clone, Debug)]

@@ -6,6 +6,8 @@
 use hashbrown::HashSet;
 use memchr::{memchr, memchr2};
 
+use crate::reasons::too_long;
+
 /// The cells of a record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cells {
@@ -106,7 +108,7 @@ pub(crate) fn reach(text: &[u8], delimiter: u8, limit: usize, following: Followi
     let ended = following == Following::Nothing;
     let reason = match quoted_extent(text, delimiter) {
         Extent::Whole(length) if length <= limit => return Reach::Whole(length),
-        Extent::Whole(length) => crate::too_long(length as u64),
+        Extent::Whole(length) => too_long(length as u64),
         Extent::Endless if ended && text.len() <= limit => return Reach::Whole(text.len()),
         Extent::Endless | Extent::Unclosed if !ended && text.len() <= limit => {
             return Reach::Waiting;
@@ -115,7 +117,7 @@ pub(crate) fn reach(text: &[u8], delimiter: u8, limit: usize, following: Followi
         Extent::Endless | Extent::Unclosed if !ended && memchr(b'\n', text).is_none() => {
             return Reach::Waiting;
         }
-        Extent::Endless => crate::too_long(text.len() as u64),
+        Extent::Endless => too_long(text.len() as u64),
         Extent::Unclosed => String::from("a quote is opened and never closed"),
     };
     Reach::Bad(memchr(b'\n', text).map_or(text.len(), |end| end + 1), reason)

@@ -4,7 +4,7 @@ use std::io;
 
 use kleene_input::{Format, RawFeed, RawItem};
 
-use super::Sample;
+use super::sample::Sample;
 
 /// The number of lines that are no events and are shown with their reasons.
 const SHOWN: usize = 3;

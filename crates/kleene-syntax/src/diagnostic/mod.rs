@@ -54,15 +54,6 @@ impl Source {
         let line_start = before.rfind('\n').map_or(0, |i| i + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
-
-    /// Name, line and column of a place and the source line with the place underlined, as
-    /// diagnostics show it, ending in a newline.
-    pub fn excerpt(&self, span: Span) -> String {
-        let mut out = String::new();
-        let place = Label { span, text: String::new() };
-        render::places(&mut out, self, &place, &[]);
-        out
-    }
 }
 
 /// The severity of a diagnostic.
@@ -154,11 +145,6 @@ impl Diagnostic {
     pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
         self.help = Some(text.into());
         self
-    }
-
-    /// The diagnostic as plain text with the source line and a caret, ending in a newline.
-    pub fn render(&self, source: &Source) -> String {
-        render::render(self, source)
     }
 }
 

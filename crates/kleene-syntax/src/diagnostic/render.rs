@@ -12,25 +12,34 @@ const MAX_WIDTH: usize = 120;
 /// Longest message, label or help that is shown, in characters.
 const MAX_TEXT: usize = 300;
 
-pub(super) fn render(diagnostic: &Diagnostic, source: &Source) -> String {
-    let mut out = String::new();
-    let Diagnostic { code, severity, message, primary, context, help } = diagnostic;
-    let _ = writeln!(out, "{severity}[{code}]: {}", clipped(message));
-    let margin = places(&mut out, source, primary, context);
-    if let Some(help) = help {
-        let _ = writeln!(out, "{:margin$} = help: {}", "", clipped(help));
+impl Diagnostic {
+    /// The diagnostic as plain text with the source line and a caret, ending in a newline.
+    pub fn render(&self, source: &Source) -> String {
+        let mut out = String::new();
+        let Diagnostic { code, severity, message, primary, context, help } = self;
+        let _ = writeln!(out, "{severity}[{code}]: {}", clipped(message));
+        let margin = places(&mut out, source, primary, context);
+        if let Some(help) = help {
+            let _ = writeln!(out, "{:margin$} = help: {}", "", clipped(help));
+        }
+        out
     }
-    out
+}
+
+impl Source {
+    /// Name, line and column of a place and the source line with the place underlined, as
+    /// diagnostics show it, ending in a newline.
+    pub fn excerpt(&self, span: Span) -> String {
+        let mut out = String::new();
+        let place = Label { span, text: String::new() };
+        places(&mut out, self, &place, &[]);
+        out
+    }
 }
 
 /// Writes where it is, and the source lines with what is to be said of them. Gives the width of the
 /// line numbers.
-pub(super) fn places(
-    out: &mut String,
-    source: &Source,
-    primary: &Label,
-    context: &[Label],
-) -> usize {
+fn places(out: &mut String, source: &Source, primary: &Label, context: &[Label]) -> usize {
     let (line, column) = source.line_column(primary.span.start);
     let mut labels: Vec<_> = std::iter::once((primary, '^'))
         .chain(context.iter().map(|label| (label, '-')))

@@ -16,36 +16,16 @@ pub mod ast;
 mod format;
 mod layout;
 mod lex;
+mod limits;
 mod parse;
 mod print;
 mod tokens;
 mod words;
 
 pub use format::format;
+pub use limits::{MAX_DIAGNOSTICS, MAX_ITEMS, MAX_NESTING, MAX_REPETITIONS, MAX_TEXT};
 pub use parse::{parse, parse_literal};
 pub use print::print;
 pub use tokens::{Token, TokenKind, tokens};
 pub(crate) use words::MATCHES;
-pub use words::reserved_words;
-
-/// True if `text` is a name that can be written as it is, without back-quotes, wherever a name can
-/// stand.
-pub fn is_name(text: &str) -> bool {
-    words::is_word(text) && !words::is_reserved(text)
-}
-
-/// Levels that groups, brackets and operators may nest.
-pub const MAX_NESTING: u32 = 64;
-
-/// The most repetitions that a quantifier may name.
-pub const MAX_REPETITIONS: u64 = 10_000;
-
-/// The longest rule file, in bytes.
-pub const MAX_TEXT: usize = 64 << 20;
-
-/// The maximum number of declarations, rules and tests of a file. The tree of a short rule takes a
-/// hundred times the memory of its text, so that a file of [`MAX_TEXT`] bytes could take gigabytes.
-pub const MAX_ITEMS: usize = 250_000;
-
-/// The maximum number of reported mistakes of a file.
-pub const MAX_DIAGNOSTICS: usize = 50;
+pub use words::{is_name, reserved_words};

@@ -39,6 +39,12 @@ pub fn reserved_words() -> impl Iterator<Item = &'static str> {
     ITEMS.iter().chain(clauses).chain(&JOINTS).chain(&OPERATORS).copied()
 }
 
+/// True if `text` is a name that can be written as it is, without back-quotes, wherever a name can
+/// stand.
+pub fn is_name(text: &str) -> bool {
+    is_word(text) && !is_reserved(text)
+}
+
 /// True if `word` needs back-quotes as the name of an event type, a rule, a step.
 ///
 /// Words that start an item or a clause, join parts of a pattern or belong to expressions do. The

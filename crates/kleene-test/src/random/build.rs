@@ -1,10 +1,12 @@
 //! From a random pattern to a checked one, as rule text and the builder make them.
 
-use super::{
-    Built, RandomItem, RandomKind, RandomLength, RandomPattern, RandomQuantifier, RandomSkip,
-    RandomTest, TYPES,
+use std::fmt;
+
+use super::pattern::{
+    RandomItem, RandomKind, RandomLength, RandomPattern, RandomQuantifier, RandomSkip, RandomTest,
 };
-use crate::convert;
+use super::stream::TYPES;
+use crate::{convert, text};
 use kleene::Value;
 use kleene::schema::FieldId;
 use kleene_syntax::hir::expr::{Aggregate, AggregateOp, BinaryOp, CapturedField, FieldRef, Pick};
@@ -12,6 +14,18 @@ use kleene_syntax::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, LoopMode,
     Pattern, Quantifier, Report, Sequence, Skip, SkipStrategy, Step, StepId, Test, Without,
 };
+
+/// A pattern that shows itself as text.
+#[derive(Clone)]
+pub struct Built(pub Pattern);
+
+impl fmt::Debug for Built {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (pattern, text) = (&self.0, text::body(&self.0));
+        let skip = text::skip(pattern);
+        write!(f, "{} within {:?} skip {skip} {:?}", text.body, pattern.within, text.problems)
+    }
+}
 
 impl RandomPattern {
     /// The pattern as it is, which may be one that is refused.

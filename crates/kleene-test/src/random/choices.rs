@@ -4,10 +4,13 @@
 use kleene_syntax::hir::Contiguity;
 use kleene_syntax::hir::expr::{BinaryOp, Pick};
 
-use super::{
-    AGGREGATES, COMPARISONS, Chain, MixedAlternatives, PICKS, RandomGroup, RandomItem, RandomKind,
-    RandomLength, RandomPattern, RandomQuantifier, RandomSkip, RandomTest, Stream, TYPES,
+use super::chain::Chain;
+use super::pattern::{
+    AGGREGATES, COMPARISONS, PICKS, RandomGroup, RandomItem, RandomKind, RandomLength,
+    RandomPattern, RandomQuantifier, RandomSkip, RandomTest,
 };
+use super::silences::MixedAlternatives;
+use super::stream::{Stream, TYPES};
 use crate::convert;
 
 /// Bytes that are taken one after the other; zeros when there are no more.

@@ -3,7 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{RandomGroup, RandomItem, RandomKind, RandomPattern, RandomTest, pattern, test};
+use super::any::{pattern, test};
+use super::pattern::{RandomGroup, RandomItem, RandomKind, RandomPattern, RandomTest};
 use kleene_syntax::hir::Contiguity;
 
 /// Patterns in which any of the items is an `and` or `of` of 2 to 5 operands of a few events each.

@@ -1,6 +1,8 @@
 //! Repairs of random patterns, so that fewer are refused.
 
-use super::{RandomGroup, RandomItem, RandomKind, RandomLength, RandomPattern, RandomTest};
+use super::pattern::{
+    RandomGroup, RandomItem, RandomKind, RandomLength, RandomPattern, RandomTest,
+};
 use kleene_syntax::hir::Contiguity;
 
 impl RandomPattern {

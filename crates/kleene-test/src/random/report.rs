@@ -8,7 +8,7 @@ use kleene_syntax::hir::{Expr, ItemKind, Report, Sequence, SkipStrategy, StepId}
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::Built;
+use super::build::Built;
 
 /// Any `report`.
 pub fn report() -> impl Strategy<Value = Report> {

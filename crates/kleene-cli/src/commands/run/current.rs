@@ -11,12 +11,12 @@ use super::outlets::{Outlets, Printer};
 use super::stop::{Stop, stopped};
 use crate::args::RunArgs;
 use crate::idle::IdleClock;
-use crate::input::Feed;
 use crate::paths;
 use crate::progress::Progress;
 use crate::rules::{self, Listing, Loaded};
 use crate::state::{HeldCheckpoint, Moment, State};
 use crate::watch::{Files, Watch};
+use kleene_input::Feed;
 use kleene_report::counts::{Counts, counted};
 
 /// The rules that run now.

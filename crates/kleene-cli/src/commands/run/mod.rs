@@ -3,6 +3,7 @@
 mod checks;
 mod current;
 mod outlets;
+mod parallel;
 mod pump;
 mod start;
 mod stop;
@@ -20,15 +21,14 @@ use self::checks::{
     nothing_new, refuse_other_forms, refuse_same_files, refuse_silent_files, suits,
 };
 use self::current::Current;
-pub(super) use self::outlets::Outlets;
+use self::outlets::Outlets;
+use self::parallel::Finished;
 use self::pump::pump;
 use self::start::{build, builder};
-pub(super) use self::stop::{Stop, stopped};
-use super::parallel::{self, Finished};
-use crate::Ending;
+use self::stop::Stop;
 use crate::args::RunArgs;
+use crate::ending::Ending;
 use crate::idle::IdleClock;
-use crate::input::{self, Blocks, Opened, Parser};
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::paths;
@@ -38,8 +38,10 @@ use crate::review::{Facts, Review};
 use crate::rules::{self, Listing, Loaded};
 use crate::spill::Spill;
 use crate::state::State;
+use crate::stderr::say;
 use crate::summary::{shown, summary};
 use crate::watch::{Files, Watch};
+use kleene_input::{self as input, Blocks, Opened, Parser};
 use kleene_report::counts::Counts;
 
 /// Runs rules over an input.
@@ -53,7 +55,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         Err(refused) => return Ok(refused.say()),
     };
     if !args.quiet && !loaded.warnings.is_empty() {
-        crate::say(&loaded.warnings);
+        say(&loaded.warnings);
     }
     suits(args, &loaded)?;
     refuse_same_files(args, &files)?;
@@ -62,7 +64,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let opened = args.state.directory.as_deref().map(|path| State::open(path, args)).transpose()?;
     let (state, resumed) = opened.map_or((None, None), |(state, from)| (Some(state), from));
     if let Some(reason) = resumed.as_ref().and_then(|resumed| nothing_new(args, resumed)) {
-        crate::say(&reason);
+        say(&reason);
         return Ok(Ending::Fine);
     }
     let spill = args.state.spill.as_deref().map(Spill::create).transpose()?;
@@ -72,12 +74,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
             return Err(error);
         }
         Err(error) => {
-            crate::say(&format!("error: {error:#}"));
+            say(&format!("error: {error:#}"));
             return Ok(Ending::WrongRules);
         }
     };
     if !args.quiet && args.events.is_typed() {
-        crate::say("reading events from the terminal; Ctrl-D ends, --input reads a file");
+        say("reading events from the terminal; Ctrl-D ends, --input reads a file");
     }
     let from = resumed.as_ref().map(|resumed| resumed.position).filter(|from| from.offset > 0);
     let from = from.filter(|_| args.events.input != Path::new("-")).unwrap_or_default();
@@ -188,7 +190,7 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) ->
     if !args.quiet {
         if matches!(stop, Stop::Interrupted) {
             let partials = shown(stats.partials);
-            crate::say(&if args.state.directory.is_some() {
+            say(&if args.state.directory.is_some() {
                 format!(
                     "interrupted: these are the results so far; the state keeps {partials} partial \
                      matches, and the same command continues from here"
@@ -207,7 +209,7 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) ->
         };
         let text = summary(&stats, &counts, open, started.elapsed(), args.brief);
         let rules = tally.table(loaded.rules.iter().map(|rule| &rule.name));
-        crate::say(format!("{text}{rules}").trim_end());
+        say(format!("{text}{rules}").trim_end());
     }
     let rules: Vec<&Rule> = loaded.rules.iter().map(|rule| &**rule).collect();
     let findings = review.findings(&Facts {

@@ -5,21 +5,21 @@ use kleene::stream::{Late, LimitKind, Match, Overflow, RejectReason, Rejected, S
 use kleene::{Event as _, Record, Timestamp};
 
 use crate::args::RunArgs;
-use crate::input::Origin;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::review::Review;
+use kleene_input::Origin;
 use kleene_report::reasons::late_reason;
 use kleene_report::tally::Tally;
 
 /// The destinations of all that a run has to report.
-pub(in crate::commands) struct Outlets {
-    pub(in crate::commands) output: Output,
+pub(super) struct Outlets {
+    pub(super) output: Output,
     pub(super) rejects: Rejects,
-    pub(in crate::commands) progress: Progress,
-    pub(in crate::commands) review: Review,
-    pub(in crate::commands) tally: Tally,
+    pub(super) progress: Progress,
+    pub(super) review: Review,
+    pub(super) tally: Tally,
     /// The bound on the delay of events, in milliseconds.
     bound: i64,
     is_quiet: bool,
@@ -55,19 +55,19 @@ impl Outlets {
     }
 
     /// True if something could not be written.
-    pub(in crate::commands) fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         self.output.has_failed() || self.rejects.has_failed()
     }
 
     /// Says once that a rule feeds others what does not fit.
-    pub(in crate::commands) fn report_mismatch(&mut self, reason: &str) {
+    pub(super) fn report_mismatch(&mut self, reason: &str) {
         if !self.is_quiet && !std::mem::replace(&mut self.reported_of_mismatch, true) {
             self.progress.say(&format!("{reason}; the summary counts it as rejected"));
         }
     }
 
     /// Returns the message about a limit, with what sets the limit.
-    pub(in crate::commands) fn limit_text(overflow: &Overflow) -> String {
+    pub(super) fn limit_text(overflow: &Overflow) -> String {
         match overflow.limit {
             LimitKind::Buffered => {
                 let time = overflow.time;
@@ -87,7 +87,7 @@ impl Outlets {
     }
 
     /// Says once that a limit was reached, when the event of a line was taken.
-    pub(in crate::commands) fn report_limit(&mut self, line: u64, what: &str) {
+    pub(super) fn report_limit(&mut self, line: u64, what: &str) {
         if !self.is_quiet && !std::mem::replace(&mut self.reported_of_limit, true) {
             let origin = if line == 0 { String::new() } else { format!("line {line}: ") };
             let text = format!("{origin}limit reached: {what}; the summary counts how often");
@@ -95,13 +95,13 @@ impl Outlets {
         }
     }
 
-    pub(in crate::commands) fn reject(&mut self, origin: Origin<'_>, reason: &str) {
+    pub(super) fn reject(&mut self, origin: Origin<'_>, reason: &str) {
         self.review.rejected(&origin, reason);
         self.rejects.report(origin, reason, &self.progress);
     }
 
     /// Reports an event of a type that came too late.
-    pub(in crate::commands) fn late(
+    pub(super) fn late(
         &mut self,
         origin: Origin<'_>,
         ty: TypeId,

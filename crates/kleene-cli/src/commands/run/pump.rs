@@ -8,9 +8,9 @@ use kleene_report::reasons::event_time;
 use super::current::Current;
 use super::outlets::{Outlets, Printer};
 use super::stop::{Stop, stopped};
-use crate::input::{Feed, Fill, Item};
 use crate::interrupt::Interrupt;
 use crate::state::State;
+use kleene_input::{Feed, Fill, Item};
 use kleene_report::counts::Counts;
 
 /// Moves events from the input into the engine until something ends it.

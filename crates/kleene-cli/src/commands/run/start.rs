@@ -7,11 +7,12 @@ use kleene::Record;
 use kleene::stream::{Engine, EngineBuilder, Verdict};
 
 use crate::args::{RunArgs, Strategy};
-use crate::input::Position;
 use crate::rules::Loaded;
 use crate::spill::Spill;
 use crate::state::Resumed;
+use crate::stderr::say;
 use crate::summary::shown;
+use kleene_input::Position;
 use kleene_report::counts::grouped;
 
 /// The engine, new or as it was when the run ended before.
@@ -41,12 +42,10 @@ pub(super) fn build(
         };
         let stats = engine.stats();
         let (events, partials) = (grouped(stats.events), shown(stats.partials));
-        crate::say(&format!(
-            "{origin}, after {events} events and with {partials} partial matches open"
-        ));
+        say(&format!("{origin}, after {events} events and with {partials} partial matches open"));
         for change in replacement.rules {
             if change.verdict != Verdict::Unchanged {
-                crate::say(&format!("the rules changed since the checkpoint: {change}"));
+                say(&format!("the rules changed since the checkpoint: {change}"));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use kleene::stream::PushError;
 
 /// The reason why the reading of events ended.
-pub(in crate::commands) enum Stop {
+pub(super) enum Stop {
     /// There are no more.
     End,
     /// Ctrl-C.
@@ -19,11 +19,11 @@ pub(in crate::commands) enum Stop {
 }
 
 impl Stop {
-    pub(in crate::commands) fn unreadable(error: io::Error) -> Stop {
+    pub(super) fn unreadable(error: io::Error) -> Stop {
         Stop::CannotRead(anyhow::Error::new(error).context("cannot continue to read the input"))
     }
 }
 
-pub(in crate::commands) fn stopped(error: PushError) -> anyhow::Error {
+pub(super) fn stopped(error: PushError) -> anyhow::Error {
     anyhow::Error::new(error).context("the run was stopped; the results until then are reported")
 }

@@ -9,6 +9,7 @@
 
 mod arithmetic;
 mod relation;
+mod scope;
 mod size;
 
 use std::borrow::Cow;
@@ -18,60 +19,13 @@ use smallvec::SmallVec;
 pub(crate) use self::arithmetic::arithmetic;
 use self::arithmetic::divides_by_zero;
 pub use self::relation::{Relation, float_of, has_item, list_has, order_of};
+pub use self::scope::Scope;
 pub use self::size::LARGEST;
 use self::size::bounded;
 use crate::hir::Expr;
-use crate::hir::expr::{
-    Aggregate, BinaryOp, CapturedField, FieldRef, ItemQuantifier, MatchFact, MatchesFact, Regex,
-    Set, TextPatterns,
-};
+use crate::hir::expr::{BinaryOp, ItemQuantifier, Regex, Set, TextPatterns};
 use crate::hir::text::fold;
 use kleene_event::value::{Value, ValueCow, ValueRef};
-
-/// The values that an expression can read; a value that does not exist is null.
-pub trait Scope {
-    /// A field of the candidate event.
-    fn field(&self, _: &FieldRef) -> ValueRef<'_> {
-        ValueRef::Null
-    }
-    /// A field of a captured event.
-    fn captured(&self, _: &CapturedField) -> Value {
-        Value::Null
-    }
-    /// An aggregate over captured events.
-    fn aggregate(&self, _: &Aggregate) -> Value {
-        Value::Null
-    }
-    /// A register of the run.
-    fn register(&self, _: usize) -> ValueRef<'_> {
-        ValueRef::Null
-    }
-    /// Returns [`list_has`] of the list in a register and `value`.
-    fn register_has(&self, index: usize, value: ValueRef<'_>) -> Option<bool> {
-        list_has(self.register(index), value)
-    }
-    /// A component of the key.
-    fn key(&self, _: usize) -> ValueRef<'_> {
-        ValueRef::Null
-    }
-    /// True if the key of the stream is the key that steps with this variant give the candidate.
-    /// Without several keys, always.
-    fn has_step_key(&self, _variant: u8) -> bool {
-        true
-    }
-    /// A fact about the match.
-    fn fact(&self, _: MatchFact) -> Value {
-        Value::Null
-    }
-    /// A fact about the set of matches.
-    fn of_matches(&self, _: MatchesFact) -> Value {
-        Value::Null
-    }
-    /// Notes that something was divided by zero.
-    fn divided_by_zero(&self) {}
-    /// Notes that something was too large to be made.
-    fn too_large(&self) {}
-}
 
 /// The value of `expr`, borrowed where possible. Never panics, never fails: what cannot be computed
 /// is null.
@@ -365,7 +319,9 @@ mod tests {
 
     use super::size::DEEPEST;
     use super::*;
-    use crate::hir::expr::{Regex, TextCase, ValueSet};
+    use crate::hir::expr::{
+        Aggregate, CapturedField, FieldRef, MatchFact, Regex, TextCase, ValueSet,
+    };
     use kleene_event::schema::FieldId;
     use kleene_event::time::Timestamp;
 

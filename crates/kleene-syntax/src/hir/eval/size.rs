@@ -1,6 +1,6 @@
 //! Limits on the size of the values that expressions make.
 
-use super::Scope;
+use super::scope::Scope;
 use kleene_event::value::{Value, ValueRef};
 
 /// The bytes of the largest text, list or record that an expression makes. What a rule makes can

@@ -1,6 +1,6 @@
 //! Conversions between types. What does not convert is null.
 
-use super::{DEFAULTS, Function};
+use super::function::{DEFAULTS, Function};
 use kleene_event::value::{Kind, Value, ValueRef, int_part};
 
 /// Reads a number in decimal digits. Rust reads `inf` and `nan`, too, which no rule can write.

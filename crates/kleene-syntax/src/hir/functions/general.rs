@@ -1,6 +1,6 @@
 //! Functions of any value.
 
-use super::{DEFAULTS, Function};
+use super::function::{DEFAULTS, Function};
 use kleene_event::util::fnv::Fnv;
 use kleene_event::value::{Kind, Value, ValueRef, canonical_bits};
 

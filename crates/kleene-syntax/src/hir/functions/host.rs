@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::function::signature;
 use kleene_event::value::{Kind, Value, ValueRef};
 
 /// The closure behind a [`HostFunction`].
@@ -99,7 +100,7 @@ impl HostFunction {
     /// Returns a call of the function as rules spell it: `risk(country, amount?)`.
     pub fn signature(&self) -> String {
         let params = self.params.iter().map(|(name, _)| &**name);
-        super::signature(&self.name, params, self.required, ")")
+        signature(&self.name, params, self.required, ")")
     }
 
     /// Calls it; see [above](HostFunction) for what is checked.

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{DEFAULTS, Function};
+use super::function::{DEFAULTS, Function};
 use kleene_event::value::{Kind, Value, ValueRef};
 
 pub(super) const LARGEST: Function = Function {

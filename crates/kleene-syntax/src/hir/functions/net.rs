@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{DEFAULTS, Function};
+use super::function::{DEFAULTS, Function};
 use crate::hir::expr::in_network;
 use kleene_event::value::{Kind, Value, ValueRef};
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{DEFAULTS, Function};
+use super::function::{DEFAULTS, Function};
 use kleene_event::value::{Kind, Value, ValueRef, int_part};
 
 const COMPARABLE: Kind = Kind::ANY.without(Kind::LIST).without(Kind::RECORD);

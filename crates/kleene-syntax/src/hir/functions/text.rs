@@ -1,6 +1,6 @@
 //! Functions of text, and of lists where both make sense.
 
-use super::{DEFAULTS, Function};
+use super::function::{DEFAULTS, Function};
 use crate::hir::eval::has_item;
 use kleene_event::value::{Kind, Value, ValueRef};
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::function::{DEFAULTS, Function};
 use super::zone::{Local, Zone};
-use super::{DEFAULTS, Function};
 use kleene_event::time::{civil_from_days, days_from_civil};
 use kleene_event::value::{Kind, Value, ValueRef};
 

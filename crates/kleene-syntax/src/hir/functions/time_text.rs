@@ -1,7 +1,7 @@
 //! `time(text, layout, zone)`: the way back from what `format` writes.
 
+use super::function::{DEFAULTS, Function};
 use super::zone::Zone;
-use super::{DEFAULTS, Function};
 use kleene_event::time::{Timestamp, civil_from_days, days_from_civil};
 use kleene_event::value::{Kind, Value, ValueRef};
 

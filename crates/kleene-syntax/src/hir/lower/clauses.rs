@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::env::Env;
 use super::literal::Argument;
-use super::names::listed;
-use super::{Env, unknown};
+use super::names::{listed, unknown};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use kleene_event::util::spelling::nearest;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::expr::StepGap;
-use super::names::Defines;
-use super::step_keys::KeyVariants;
+use super::canon;
+use super::env::{Env, OutputTypes, Param};
+use super::fed::FedRecord;
+use super::key_variants::KeyVariants;
+use super::names::{Defines, unknown};
 use super::step_table::StepTable;
-use super::terms::{Doubt, FedRecord, StepInfo};
-use super::{Env, OutputTypes, Param, canon, unknown};
+use super::terms::{Doubt, StepGap, StepInfo};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::Aggregate;
 use crate::hir::{Condition, ConditionId, Expr, KeyPart};

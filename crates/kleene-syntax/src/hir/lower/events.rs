@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::{Env, Site};
+use super::env::Env;
+use super::site::Site;
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::syntax;
 use crate::syntax::ast::{self, FieldDecl, Name, Spanned};

@@ -9,8 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::clauses::{Clauses, Gathered};
 use super::context::RuleLowerer;
-use super::terms::{FedField, FedRecord, Typed};
-use super::{Env, Site, names};
+use super::env::Env;
+use super::fed::{Fed, FedField, FedRecord};
+use super::names;
+use super::site::Site;
+use super::terms::Typed;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::hir::expr::MatchFact;
 use crate::hir::{Expr, Rule};
@@ -18,18 +21,6 @@ use crate::syntax::ast::{self, Clause, Name, Part, Unit, Until};
 use kleene_event::schema::{EventType, Field, FieldId, FieldType, TypeId};
 use kleene_event::util::spelling::nearest;
 use kleene_event::value::Kind;
-
-/// The type of what some rules feed, where no `event` declares it.
-pub(super) struct Fed {
-    /// The first `emit as`.
-    site: Site,
-    /// The number of records that are still to be read.
-    waits: usize,
-    /// The records that were, with their places.
-    records: Vec<(Site, Vec<FedField>)>,
-    /// True if a rule that feeds it was refused.
-    is_broken: bool,
-}
 
 /// The fed types that a rule makes and reads.
 struct FeedNode<'a> {
@@ -278,11 +269,6 @@ impl<'a> Env<'a> {
             time,
             open: false,
         });
-    }
-
-    /// Returns the first place where a rule feeds an event type that no `event` declares.
-    pub(super) fn fed_at(&self, name: &str) -> Option<Site> {
-        self.fed.get(name).map(|fed| fed.site)
     }
 
     /// Connects the emits of a checked rule with the types that they feed; all of these are known

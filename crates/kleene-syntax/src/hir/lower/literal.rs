@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Env, List, Loader, Param};
-use crate::diagnostic::{Code, Diagnostic, Span};
+use super::env::{Env, List, Param};
+use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::hir::expr::ValueSet;
 use crate::hir::functions::net::parse_network;
 use crate::syntax::ast::{self, Literal, Spanned};
 use kleene_event::value::{Kind, Value};
+
+/// Gives the text of a file that a rule file names, or says why it can't be read. The first
+/// argument is the source that names it, the second the path as written.
+pub type Loader<'l> = dyn FnMut(&Source, &str) -> Result<String, String> + 'l;
 
 /// The value that a literal is by itself.
 pub(super) fn plain(literal: &Literal) -> Value {
@@ -269,7 +273,7 @@ impl<'a> Env<'a> {
             let text = &self.host.params[index].value;
             let message =
                 format!("the parameter `{name}` needs a value of type {kind}, not `{text}`");
-            let mut diagnostic = self.host_diagnostic(index, message);
+            let mut diagnostic = self.host.param_diagnostic(index, message);
             if kind == Kind::DURATION && text.parse::<f64>().is_ok() {
                 diagnostic.help = Some(format!("add a unit to the duration: `{name}={text}s`"));
             }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Env, unknown};
+use super::env::Env;
+use super::terms::Takes;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::FieldRef;
 use crate::syntax::MAX_NESTING;
@@ -11,25 +12,6 @@ use crate::syntax::ast::{self, Name, Spanned};
 use kleene_event::schema::{Schema, TypeId};
 use kleene_event::util::spelling::nearest;
 use kleene_event::value::Kind;
-
-/// The event types that a step takes.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Takes {
-    /// The one that it names.
-    One(TypeId),
-    /// Every type of the rule's stream: `any event`.
-    Stream,
-}
-
-impl Takes {
-    /// The type, where it is one.
-    pub(super) fn one(self) -> Option<TypeId> {
-        match self {
-            Takes::One(ty) => Some(ty),
-            Takes::Stream => None,
-        }
-    }
-}
 
 /// A step with its defines resolved.
 #[derive(Clone)]
@@ -161,6 +143,16 @@ pub(super) fn unknown_type(env: &Env<'_>, local: Option<&Defines<'_>>, name: &Na
     }
     let names = listed(env.schema.types().map(|(_, ty)| &*ty.name));
     diagnostic.help(format!("declared: {names}"))
+}
+
+/// `what` of this name does not exist; `near` may be meant.
+pub(super) fn unknown(code: Code, what: &str, name: &Name, near: Option<&str>) -> Diagnostic {
+    let message = format!("there is no {what} `{}`", name.node);
+    let diagnostic = Diagnostic::error(code, name.span, message);
+    match near {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic,
+    }
 }
 
 /// `the steps are ...`, or `the only step is ...`; nothing if there are none.

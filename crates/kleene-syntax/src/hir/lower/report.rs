@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::clauses::Clauses;
 use super::context::RuleLowerer;
-use super::expr::contradiction;
+use super::contradiction::contradiction;
 use super::terms::{ExprContext, Typed, What};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::{

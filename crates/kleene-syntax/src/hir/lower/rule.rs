@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::canon;
 use super::clauses::{Clauses, Gathered};
 use super::context::{AfterMatch, RuleLowerer};
+use super::env::{Env, Param};
+use super::layout::Layout;
 use super::names::{self, Defines};
 use super::pattern::{Planned, Written};
 use super::terms::{ExprContext, What};
-use super::{Env, Layout, Param, canon};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::hir::{Emit, Expr, Meta, Pattern, Rule, Step};
 use crate::syntax::ast::{self, Clause, Name, Spanned};

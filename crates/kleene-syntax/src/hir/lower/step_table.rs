@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::Site;
-use super::names::Takes;
-use super::terms::StepInfo;
+use super::site::Site;
+use super::terms::{StepInfo, Takes};
 
 /// The steps of a pattern. Conditions name steps, and both can be many: a name is found without a
 /// look at all steps.

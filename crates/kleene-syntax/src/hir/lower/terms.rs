@@ -1,15 +1,32 @@
-//! Facts about the parts of a rule while the rule is checked: its expressions, its steps, and the
-//! records that it feeds to other rules.
+//! Facts about the parts of a rule while the rule is checked: its expressions and its steps.
 
 use std::sync::Arc;
 
-use super::Site;
-use super::names::Takes;
+use super::site::Site;
 use crate::diagnostic::Span;
 use crate::hir::Expr;
 use crate::hir::expr::{FieldRef, Pick};
 use kleene_event::schema::TypeId;
 use kleene_event::value::Kind;
+
+/// The event types that a step takes.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Takes {
+    /// The one that it names.
+    One(TypeId),
+    /// Every type of the rule's stream: `any event`.
+    Stream,
+}
+
+impl Takes {
+    /// The type, where it is one.
+    pub(super) fn one(self) -> Option<TypeId> {
+        match self {
+            Takes::One(ty) => Some(ty),
+            Takes::Stream => None,
+        }
+    }
+}
 
 /// A checked expression with the types that it can have.
 pub(super) struct Typed {
@@ -91,14 +108,13 @@ impl StepInfo {
     }
 }
 
-/// A field of a record that is fed.
-#[derive(Clone)]
-pub(super) struct FedField {
-    pub(super) name: Arc<str>,
-    pub(super) kind: Kind,
-    /// True if it is `match.end`, which is the event's time.
-    pub(super) is_end: bool,
+/// The time from the event before to a step that comes once.
+#[derive(Clone, Copy)]
+pub(super) struct StepGap {
+    /// The least time, in milliseconds.
+    pub(super) min: i64,
+    /// The greatest time, if there is one.
+    pub(super) max: Option<i64>,
+    /// The step before, if it comes once.
+    pub(super) after: Option<usize>,
 }
-
-/// A record that feeds a type without declaration: the type's name, where it stands, its fields.
-pub(super) type FedRecord<'a> = (&'a str, Site, Vec<FedField>);

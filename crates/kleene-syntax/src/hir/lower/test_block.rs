@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::names::{self, listed};
-use super::{Env, literal, unknown};
+use super::env::Env;
+use super::literal;
+use super::names::{self, listed, unknown};
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::hir::test_block::{Expectation, TEST_START, TestBlock, TestStep};
 use crate::hir::{Emit, Rule};

@@ -3,9 +3,10 @@
 use std::slice;
 use std::sync::Arc;
 
-use super::Env;
 use super::context::RuleLowerer;
-use super::names::{self, Takes, listed};
+use super::env::Env;
+use super::names::{self, listed};
+use super::terms::Takes;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::FieldRef;
 use crate::syntax::ast::{ANY_EVENT, Clause, Spanned};

@@ -2,13 +2,13 @@
 //! function, an aggregate or a step can give at all.
 
 use super::text::other_case;
-use super::{ExprContext, Typed, non_null};
+use super::typed::non_null;
 use crate::diagnostic::{Code, Span};
 use crate::hir::Expr;
 use crate::hir::expr::{AggregateOp, BinaryOp, MatchFact, MatchesFact};
 use crate::hir::functions::Callee;
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::terms::What;
+use crate::hir::lower::terms::{ExprContext, Typed, What};
 use kleene_event::value::{Kind, Value};
 
 /// The least and the greatest value that an expression can have, where there is one.

@@ -6,14 +6,14 @@ use super::foreign::{foreign_call, is_foreign_aggregate};
 use super::matches::TOTALS;
 use super::path::StepLookup;
 use super::text::fold_typed;
-use super::{COMPARABLE, ExprContext, TimeBound, Typed, compare, fold, non_null, refused};
+use super::typed::{COMPARABLE, compare, fold, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::{Aggregate, AggregateOp, Pick, TextCase};
 use crate::hir::functions::net::parse_network;
 use crate::hir::functions::{self, Callee, Zone, time_text};
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::terms::StepInfo;
-use crate::hir::lower::{names, unknown};
+use crate::hir::lower::names::{self, unknown};
+use crate::hir::lower::terms::{ExprContext, StepInfo, TimeBound, Typed};
 use crate::hir::{Expr, StepId};
 use crate::syntax::MATCHES;
 use crate::syntax::ast;
@@ -48,8 +48,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             return self.regex(text, &pattern, (case, span));
         }
         let built_in = functions::lookup(&name.node).map(Callee::BuiltIn);
-        let Some(function) = built_in.or_else(|| self.env.host_function(&name.node)) else {
-            let near = nearest(&name.node, self.env.function_names());
+        let Some(function) = built_in.or_else(|| self.env.host.function(&name.node)) else {
+            let near = nearest(&name.node, self.env.host.function_names());
             let mut diagnostic = unknown(Code::UnknownFunction, "function", name, near);
             let texts: Vec<&str> = args.iter().map(|arg| self.text_at(arg.span)).collect();
             if let Some(help) = foreign_call(&name.node, &texts) {

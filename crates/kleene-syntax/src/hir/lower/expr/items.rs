@@ -1,14 +1,13 @@
 //! `any args like "-e*"`: comparisons of the items of a list.
 
 use super::path::dotted_field;
-use super::{ExprContext, Typed, UNSURE, non_null, refused};
+use super::typed::{UNSURE, non_null, refused};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::hir::Expr;
 use crate::hir::expr::{Aggregate, AggregateOp, CapturedField, FieldRef, ItemQuantifier};
 use crate::hir::functions::Callee;
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::names::Takes;
-use crate::hir::lower::terms::StepInfo;
+use crate::hir::lower::terms::{ExprContext, StepInfo, Takes, Typed};
 use crate::syntax::ast::{self, Spanned};
 use kleene_event::schema::{FieldType, TypeId};
 use kleene_event::value::Kind;

@@ -2,10 +2,11 @@
 //! event or a deadline completes.
 
 use super::path::{StepLookup, dotted_field};
-use super::{ExprContext, Typed, What, refused};
+use super::typed::refused;
 use crate::diagnostic::{Code, Span};
 use crate::hir::expr::{Aggregate, AggregateOp, MatchesFact};
 use crate::hir::lower::context::RuleLowerer;
+use crate::hir::lower::terms::{ExprContext, Typed, What};
 use crate::hir::{Expr, TotalId};
 use crate::syntax::MATCHES;
 use crate::syntax::ast::{self, Name, Path, PathPart, Spanned};

@@ -1,10 +1,10 @@
 //! Comparisons with null, which never hold, and calls that are always null.
 
-use super::Typed;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::Expr;
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::literal::plain;
+use crate::hir::lower::terms::Typed;
 use crate::syntax::ast::{self, BinaryOp, Spanned};
 use kleene_event::value::Value;
 

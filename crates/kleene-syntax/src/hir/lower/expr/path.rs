@@ -3,14 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{ExprContext, TimeBound, Typed, What, non_null, refused};
+use super::typed::{non_null, refused};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::{AggregateOp, CapturedField, FieldRef, MatchFact, Pick};
 use crate::hir::functions::{self, Callee};
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::names;
-use crate::hir::lower::names::{Takes, listed};
-use crate::hir::lower::unknown;
+use crate::hir::lower::names::{self, listed, unknown};
+use crate::hir::lower::terms::{ExprContext, Takes, TimeBound, Typed, What};
 use crate::hir::{Expr, StepId};
 use crate::syntax::MATCHES;
 use crate::syntax::ast::{Path, PathPart};

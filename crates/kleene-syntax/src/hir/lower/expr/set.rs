@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::items::TestedItems;
 use super::text::fold_typed;
-use super::{ExprContext, Typed, UNSURE, compare, fold, non_null, refused, truth_of};
+use super::typed::{UNSURE, compare, fold, non_null, refused, truth_of};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::Expr;
 use crate::hir::expr::{BinaryOp, Set, TextCase, ValueSet};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::literal::{add_to_set, mismatch, plain};
-use crate::hir::lower::unknown;
+use crate::hir::lower::names::unknown;
+use crate::hir::lower::terms::{ExprContext, Typed};
 use crate::syntax::ast;
 use crate::syntax::ast::Spanned;
 use kleene_event::util::spelling::nearest;

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Compared, ExprContext, Typed, fold, non_null, refused, truth_of};
+use super::comparison::Compared;
+use super::typed::{fold, non_null, refused, truth_of};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::Expr;
 use crate::hir::expr::{BinaryOp, PatternSyntax, Regex, Set, TextCase, TextPatterns, ValueSet};
 use crate::hir::functions::Callee;
 use crate::hir::lower::context::RuleLowerer;
+use crate::hir::lower::terms::{ExprContext, Typed};
 use crate::hir::text::{self, PatternListError};
 use crate::syntax::ast::{self, Spanned};
 use kleene_event::value::{Kind, Value};

@@ -1,12 +1,13 @@
 //! The pattern with its bounds and conditions.
 
-use super::{PlanItem, PlanKind, PlanUntil, SequencePlan, Silence, Written, contiguity};
+use super::plan::{PlanItem, PlanKind, PlanUntil, SequencePlan, Silence, Written, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::BinaryOp;
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::expr::{NeverHolds, contradiction};
-use crate::hir::lower::names::{Resolved, Takes};
-use crate::hir::lower::terms::{ExprContext, What};
+use crate::hir::lower::contradiction::contradiction;
+use crate::hir::lower::names::Resolved;
+use crate::hir::lower::never_holds::NeverHolds;
+use crate::hir::lower::terms::{ExprContext, Takes, What};
 use crate::hir::silence::{SilenceRow, UnknownSum};
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, Quantifier,

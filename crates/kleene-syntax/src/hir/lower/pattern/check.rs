@@ -1,10 +1,10 @@
 //! Checks of a pattern as a whole: errors, and warnings about a likely mistake.
 
 use super::loops::PlanExtent;
-use super::{PlanItem, PlanKind, QuantPlan, SequencePlan, Written};
+use super::plan::{PlanItem, PlanKind, QuantPlan, SequencePlan, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::names::Takes;
+use crate::hir::lower::terms::Takes;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
 use crate::syntax::ast;
 use kleene_event::time::format_millis;

@@ -1,9 +1,10 @@
 //! Greedy loops with an upper bound: what they could take beyond it ends the partial match.
 
-use super::{PlanItem, PlanKind, QuantPlan, SequencePlan};
+use super::plan::{PlanItem, PlanKind, QuantPlan, SequencePlan};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::names::{Resolved, Takes};
+use crate::hir::lower::names::Resolved;
+use crate::hir::lower::terms::Takes;
 use crate::hir::{Contiguity, LoopMode, Quantifier};
 use crate::syntax::ast::{self, Spanned};
 

@@ -1,6 +1,6 @@
 //! Warnings about loops that probably mean something else.
 
-use super::{PlanItem, PlanKind, SequencePlan};
+use super::plan::{PlanItem, PlanKind, SequencePlan};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::{Contiguity, LoopMode, Quantifier};

@@ -4,7 +4,7 @@
 //! wait in one state, if each is a row of single events:
 //! `crates/kleene-automata/src/nfa/graph/operands.rs`.
 
-use super::{PlanItem, PlanKind, SequencePlan, contiguity};
+use super::plan::{PlanItem, PlanKind, SequencePlan, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::{Contiguity, MAX_OPERANDS, MAX_OPERANDS_IN_STATES};

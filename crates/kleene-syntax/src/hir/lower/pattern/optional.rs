@@ -1,10 +1,10 @@
 //! What a match never holds because it is reported before, and what a timeout never holds because
 //! it would be a match.
 
-use super::{PlanItem, PlanKind, SequencePlan};
+use super::plan::{PlanItem, PlanKind, SequencePlan};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::hir::lower::context::{AfterMatch, RuleLowerer};
-use crate::hir::lower::expr::StepGap;
+use crate::hir::lower::terms::StepGap;
 use crate::hir::{LoopMode, Quantifier};
 use crate::syntax::ast;
 

@@ -5,7 +5,7 @@ use crate::hir::lower::context::RuleLowerer;
 use crate::syntax::ast::{Body, Part, Sequence};
 use kleene_event::time::format_millis;
 
-use super::{PlanKind, Planned};
+use super::plan::{PlanKind, Planned};
 
 impl<'a> RuleLowerer<'_, 'a> {
     /// Notes whether the pattern repeats, and reports each `repeat` that is not at its end. The

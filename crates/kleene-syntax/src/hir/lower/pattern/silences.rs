@@ -1,7 +1,7 @@
 //! `not x for T` as an operand of `and`, `or` and `of`: the event that its time begins with, and
 //! the items that fit beside it.
 
-use super::{PlanItem, PlanKind, SequencePlan, Silence, Written};
+use super::plan::{PlanItem, PlanKind, SequencePlan, Silence, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::MAX_SILENCES;
 use crate::hir::lower::context::RuleLowerer;

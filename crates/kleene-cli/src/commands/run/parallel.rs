@@ -21,12 +21,13 @@ use kleene_runner::{
     Batch, Collector, Config, Outlet, Panicked, Pipeline, ReportedStep, Step, in_order,
 };
 
-use super::run::{Outlets, Stop, stopped};
+use super::outlets::Outlets;
+use super::stop::{Stop, stopped};
 use crate::args::RunArgs;
 use crate::byte_budget::{ByteBudget, Permit};
-use crate::input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser, TimeUnit};
 use crate::interrupt::Interrupt;
 use crate::review::EventCounts;
+use kleene_input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser, TimeUnit};
 use kleene_report::counts::Counts;
 use kleene_report::output::Shapes;
 use kleene_report::tally::Tally;

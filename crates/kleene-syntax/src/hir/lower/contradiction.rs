@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::canon;
 use crate::hir::Expr;
 use crate::hir::expr::{AggregateOp, BinaryOp, FieldRef, Set, ValueSet};
 use crate::hir::functions::Callee;
-use crate::hir::lower::canon;
 use kleene_event::schema::{Schema, TypeId};
 use kleene_event::value::{Kind, Value, ValueRef};
 
@@ -31,18 +31,13 @@ enum Fact<'e> {
 }
 
 /// True if no event fulfils a condition: `x > 5 and x < 3`, `x < x`, `p and not p`.
-pub(in crate::hir::lower) fn contradiction(expr: &Expr, ty: TypeId, schema: &Schema) -> bool {
+pub(super) fn contradiction(expr: &Expr, ty: TypeId, schema: &Schema) -> bool {
     contradict(vec![(expr, false)], ty, schema)
 }
 
 /// True if no event fulfils all of the first conditions and none of the others, which may be false
 /// or null.
-pub(in crate::hir::lower) fn exclude(
-    yes: &[&Expr],
-    no: &[&Expr],
-    ty: TypeId,
-    schema: &Schema,
-) -> bool {
+pub(super) fn exclude(yes: &[&Expr], no: &[&Expr], ty: TypeId, schema: &Schema) -> bool {
     let text = |part: &Expr| canon::part(part, ty, schema);
     let parts: Vec<&Expr> = yes.iter().flat_map(|expr| parts_of(expr)).take(MAX_PARTS).collect();
     let said: HashSet<String> = parts.iter().map(|part| text(part)).collect();

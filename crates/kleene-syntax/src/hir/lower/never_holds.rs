@@ -1,10 +1,10 @@
 //! Comparisons that what is known of all matches rules out: captured events have the same key, come
 //! in the order of time, and within the rule's bound.
 
-use super::{ExprContext, What};
+use super::context::RuleLowerer;
+use super::contradiction::opposite;
+use super::terms::{ExprContext, Takes, What};
 use crate::hir::expr::{AggregateOp, BinaryOp, FieldRef, MatchFact, Set};
-use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::names::Takes;
 use crate::hir::{Expr, StepId};
 use kleene_event::schema::TypeId;
 use kleene_event::time::format_millis;
@@ -14,7 +14,7 @@ use kleene_event::value::{Kind, Value};
 const MAX_PARTS: usize = 200;
 
 /// The reason why a condition never holds.
-pub(in crate::hir::lower) enum NeverHolds {
+pub(super) enum NeverHolds {
     /// A part of the key, by its name, would have to differ.
     Key(String),
     /// Two times would have to be in another order, or further apart. The text says what they are.
@@ -23,7 +23,7 @@ pub(in crate::hir::lower) enum NeverHolds {
 
 impl NeverHolds {
     /// Returns the reason, and what to do about it.
-    pub(in crate::hir::lower) fn say(self) -> (String, &'static str) {
+    pub(super) fn say(self) -> (String, &'static str) {
         match self {
             NeverHolds::Key(key) => (
                 format!("`{key}` is in the key, so it has the same value in all events of a match"),
@@ -32,17 +32,6 @@ impl NeverHolds {
             NeverHolds::Time(why) => (why, "remove the condition, or change its time"),
         }
     }
-}
-
-/// The time from the event before to a step that comes once.
-#[derive(Clone, Copy)]
-pub(in crate::hir::lower) struct StepGap {
-    /// The least time, in milliseconds.
-    pub(in crate::hir::lower) min: i64,
-    /// The greatest time, if there is one.
-    pub(in crate::hir::lower) max: Option<i64>,
-    /// The step before, if it comes once.
-    pub(in crate::hir::lower) after: Option<usize>,
 }
 
 /// A time that an expression adds or subtracts.
@@ -115,11 +104,7 @@ impl TimeRange {
 
 impl RuleLowerer<'_, '_> {
     /// Returns why a condition on an event, or on a match, never holds; `None` if it can.
-    pub(in crate::hir::lower) fn never_holds(
-        &self,
-        expr: &Expr,
-        context: ExprContext,
-    ) -> Option<NeverHolds> {
+    pub(super) fn never_holds(&self, expr: &Expr, context: ExprContext) -> Option<NeverHolds> {
         let mut open = vec![(expr, false)];
         let mut looked_at = 0;
         while let Some((next, negated)) = open.pop() {
@@ -136,7 +121,7 @@ impl RuleLowerer<'_, '_> {
                     open.extend([(&**a, negated), (&**b, negated)]);
                 }
                 Expr::Binary(op, a, b) => {
-                    let op = if negated { super::contradiction::opposite(*op) } else { Some(*op) };
+                    let op = if negated { opposite(*op) } else { Some(*op) };
                     let reason = op.and_then(|op| self.never_compares(op, (a, b), context));
                     if reason.is_some() {
                         return reason;

@@ -1,0 +1,94 @@
+//! Counts of the events of an input: by type, and by what their times look like.
+
+use kleene::{Event as _, Record, Timestamp};
+use kleene_input::{Origin, TimeUnit};
+
+/// The year 2100. Few logs are about what comes later.
+pub(super) const YEAR_2100: i64 = 4_102_444_800_000;
+/// The year 1971.
+const YEAR_1971: i64 = 31_536_000_000;
+
+/// Counts of the events that could be read, of a whole input or of a block.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EventCounts {
+    /// Events by the number of their type.
+    pub(super) of_type: Vec<u64>,
+    /// The newest time, and its line.
+    pub(super) newest: Option<(Timestamp, u64)>,
+    /// The number of events with a time that hardly any log has.
+    pub(super) misdated: u64,
+    /// The first of them.
+    pub(super) first_misdated: Option<Misdated>,
+}
+
+/// An event with a time that hardly any log has.
+#[derive(Clone, Debug)]
+pub(super) struct Misdated {
+    pub(super) line: u64,
+    pub(super) time: Timestamp,
+    /// The unit in which the number of the input is a moment that logs are about.
+    pub(super) likely: Option<TimeUnit>,
+}
+
+impl EventCounts {
+    /// Takes in an event, which is on a line.
+    #[inline]
+    pub(crate) fn event(&mut self, event: &Record, origin: &Origin<'_>, unit: TimeUnit) {
+        let (ty, time) = (event.type_id().index(), event.time());
+        match self.of_type.get_mut(ty) {
+            Some(count) => *count += 1,
+            None => self.add_type(ty),
+        }
+        if self.newest.is_none_or(|(newest, _)| newest < time) {
+            self.newest = Some((time, origin.line));
+        }
+        if !(YEAR_1971..YEAR_2100).contains(&time.as_millis()) {
+            self.odd_time(time, origin, unit);
+        }
+    }
+
+    #[cold]
+    fn add_type(&mut self, ty: usize) {
+        self.of_type.resize(ty + 1, 0);
+        self.of_type[ty] += 1;
+    }
+
+    #[cold]
+    fn odd_time(&mut self, time: Timestamp, origin: &Origin<'_>, unit: TimeUnit) {
+        let millis = time.as_millis();
+        // The number as it was written, without the digits below a millisecond.
+        let (number, written) = match unit {
+            TimeUnit::S => (millis / 1000, millis / 1000),
+            _ => (millis.saturating_mul(unit.per_second() / 1000), millis),
+        };
+        #[expect(clippy::cast_precision_loss, reason = "the size is what matters")]
+        let likely = TimeUnit::likely(number as f64).filter(|likely| *likely != unit);
+        if likely.is_none() && millis < YEAR_2100 {
+            return;
+        }
+        self.misdated += 1;
+        if self.first_misdated.is_none() {
+            // `"1970-01-20T20:15:57Z"` is no number in another unit.
+            let text = String::from_utf8_lossy(origin.text);
+            let likely = likely.filter(|_| text.contains(&written.to_string()));
+            self.first_misdated = Some(Misdated { line: origin.line, time, likely });
+        }
+    }
+
+    /// Takes in what was seen behind it.
+    pub(crate) fn merge(&mut self, later: &EventCounts) {
+        if self.of_type.len() < later.of_type.len() {
+            self.of_type.resize(later.of_type.len(), 0);
+        }
+        self.of_type.iter_mut().zip(&later.of_type).for_each(|(sum, count)| *sum += count);
+        if let Some((time, _)) = later.newest
+            && self.newest.is_none_or(|(newest, _)| newest < time)
+        {
+            self.newest = later.newest;
+        }
+        self.misdated += later.misdated;
+        if self.first_misdated.is_none() {
+            self.first_misdated.clone_from(&later.first_misdated);
+        }
+    }
+}
