@@ -3,30 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::value::{Value, ValueRef};
-
-/// A list in an event that is not made of [`Value`]s, such as a `Vec<String>`. It lends its items
-/// one by one, without allocation.
-///
-/// A `Vec` of any [`FieldValue`](crate::event::FieldValue) implements it. Implement it for another
-/// collection to lend it as [`ValueRef::Items`].
-pub trait Items {
-    /// The number of items.
-    fn len(&self) -> usize;
-
-    /// The item at an index from 0; null beyond the last.
-    fn get(&self, index: usize) -> ValueRef<'_>;
-
-    /// True if there is no item.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The approximate heap size of one item in bytes, without what the item itself owns.
-    fn item_size(&self) -> usize {
-        size_of::<Value>()
-    }
-}
+use crate::value::{Items, Value, ValueRef};
 
 impl fmt::Debug for dyn Items + '_ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,6 +68,11 @@ impl<'a> ListRef<'a> {
 }
 
 impl<'a> ValueRef<'a> {
+    /// Returns the items of a list; none of anything else.
+    pub(super) fn items(&self) -> impl ExactSizeIterator<Item = ValueRef<'_>> {
+        self.as_list().unwrap_or(ListRef::Values(&[])).iter()
+    }
+
     /// Returns the list that this value is, in either form; `None` for other values.
     ///
     /// ```
