@@ -10,13 +10,13 @@ use super::canon;
 use super::env::{Env, OutputTypes, Param};
 use super::fed::FedRecord;
 use super::key_variants::KeyVariants;
-use super::names::{Defines, unknown};
+use super::names::{Defines, Resolved, resolve_step, unknown};
 use super::step_table::StepTable;
-use super::terms::{Doubt, StepGap, StepInfo};
+use super::terms::{Doubt, StepGap, StepInfo, Takes};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::Aggregate;
 use crate::hir::{Condition, ConditionId, Expr, KeyPart};
-use crate::syntax::ast::Name;
+use crate::syntax::ast::{self, Name};
 use kleene_event::schema::TypeId;
 use kleene_event::util::spelling::nearest;
 use kleene_event::value::Kind;
@@ -221,12 +221,32 @@ impl<'e, 'a> RuleLowerer<'e, 'a> {
         None
     }
 
-    pub(super) fn note_type(&mut self, ty: TypeId, name: &'a Name) {
+    /// Follows the name of a step of the pattern to its event types, and notes what it uses.
+    pub(super) fn resolve(&mut self, step: &'a ast::Step) -> Resolved<'a> {
+        let mut used = step;
+        while !used.wildcard
+            && let Some((_, define)) = self.defines.get(used.name.node.as_str())
+        {
+            if !self.used_defines.insert(define.name.node.as_str()) {
+                break;
+            }
+            used = &define.step;
+        }
+        let resolved = resolve_step(self.env, &self.defines, self.source, step);
+        match resolved.ty {
+            Some(Takes::One(ty)) => self.note_type(ty, &step.name),
+            Some(Takes::Stream) => self.note_wildcard(step.span),
+            None => {}
+        }
+        resolved
+    }
+
+    fn note_type(&mut self, ty: TypeId, name: &'a Name) {
         self.stream.named.entry(ty).or_insert((self.source, name));
     }
 
     /// Notes where the pattern says `any event`.
-    pub(super) fn note_wildcard(&mut self, span: Span) {
+    fn note_wildcard(&mut self, span: Span) {
         self.stream.wildcard.get_or_insert((self.source, span));
     }
 

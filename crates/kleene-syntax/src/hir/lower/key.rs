@@ -97,21 +97,6 @@ impl<'a> RuleLowerer<'_, 'a> {
         true
     }
 
-    /// The field that holds a part of the key in events of this type: the field of an entry of the
-    /// braces for a step, or the type's own. The part is given with its number.
-    pub(super) fn key_field(
-        &self,
-        part: (usize, &ast::KeyPart),
-        ty: TypeId,
-        entry: Option<usize>,
-    ) -> Option<(FieldRef, Kind)> {
-        let path = match entry {
-            Some(entry) => path_text(&part.1.paths[entry].1),
-            None => self.own_field(part, ty),
-        };
-        names::field(&self.env.schema, ty, &path)
-    }
-
     fn key_part(
         &mut self,
         index: usize,

@@ -12,10 +12,10 @@
 //!   `events` and `literal` declare event types, lists and parameters in it, and `names` finds them.
 //! * `context` holds what is known of one rule while it is checked: facts about its steps
 //!   (`terms`, `step_table`), the variants of its key (`key_variants`).
-//! * `never_holds` finds what these facts rule out. `expr` checks expressions, `pattern` lays out
-//!   the steps and builds the pattern.
-//! * `clauses` gathers a rule's clauses. `key`, `step_keys`, `wildcard`, `skip`, `report` and `feeds`
-//!   check them, and `rule` makes a rule of them.
+//! * `never_holds` finds what these facts rule out, and `step_keys` which key a step gives its event.
+//!   `expr` checks expressions, `pattern` lays out the steps and builds the pattern.
+//! * `clauses` gathers a rule's clauses. `key`, `wildcard`, `skip`, `report` and `feeds` check them,
+//!   and `rule` makes a rule of them.
 //! * `test_block` checks tests against what the rules report.
 
 pub mod canon;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::context::RuleLowerer;
 use super::key_variants::MAX_VARIANTS;
-use super::names::{Resolved, path_text, unknown};
+use super::names::{self, Resolved, path_text, unknown};
 use super::terms::Takes;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::hir::expr::{BinaryOp, FieldRef, StepKeyTest};
@@ -13,6 +13,7 @@ use crate::hir::{Expr, StepKey, StepKeys, Test};
 use crate::syntax::ast::{self, Name};
 use kleene_event::schema::TypeId;
 use kleene_event::util::spelling::nearest;
+use kleene_event::value::Kind;
 
 impl<'a> RuleLowerer<'_, 'a> {
     /// Finds the variants of the key, once the steps of the pattern are known.
@@ -117,8 +118,23 @@ impl<'a> RuleLowerer<'_, 'a> {
 
     /// Returns the text of the field that holds a part of the key in events of a type, where no step
     /// is named. The part is given with its number.
-    pub(super) fn own_field(&self, (index, part): (usize, &ast::KeyPart), ty: TypeId) -> String {
+    fn own_field(&self, (index, part): (usize, &ast::KeyPart), ty: TypeId) -> String {
         let own = self.step_keys.by_name[index].get(&*self.env.schema.ty(ty).name);
         own.map_or_else(|| part.name.node.clone(), |entry| path_text(&part.paths[*entry].1))
+    }
+
+    /// The field that holds a part of the key in events of this type: the field of an entry of the
+    /// braces for a step, or the type's own. The part is given with its number.
+    pub(super) fn key_field(
+        &self,
+        part: (usize, &ast::KeyPart),
+        ty: TypeId,
+        entry: Option<usize>,
+    ) -> Option<(FieldRef, Kind)> {
+        let path = match entry {
+            Some(entry) => path_text(&part.1.paths[entry].1),
+            None => self.own_field(part, ty),
+        };
+        names::field(&self.env.schema, ty, &path)
     }
 }

@@ -120,20 +120,6 @@ impl<'a> RuleLowerer<'_, 'a> {
         None
     }
 
-    /// The step of a `not` as it is written, condition included.
-    pub(super) fn written_not(
-        &self,
-        span: Span,
-        duration: Option<(Written<'a>, Span)>,
-    ) -> Option<String> {
-        let text = &self.env.sources[self.source].text;
-        let end = duration.map_or(span.end, |(_, time)| time.start);
-        let text = text.get(span.start as usize..end as usize)?.trim().strip_prefix("not")?;
-        let text = if duration.is_some() { text.trim_end().strip_suffix("for")? } else { text };
-        let is_short = text.len() < 60 && !text.contains(['\n', '#']);
-        is_short.then(|| text.trim().to_owned())
-    }
-
     pub(super) fn misplaced_not(
         items: &[PlanItem<'_>],
         index: usize,

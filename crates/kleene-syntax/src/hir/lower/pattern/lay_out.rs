@@ -5,7 +5,7 @@ use super::plan::{PlanItem, PlanKind, PlanUntil, QuantPlan, SequencePlan, Writte
 use super::quantifiers::left_out_together;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::names::{Resolved, resolve_step};
+use crate::hir::lower::names::Resolved;
 use crate::hir::lower::site::Site;
 use crate::hir::lower::terms::{StepInfo, Takes};
 use crate::hir::{LoopMode, Quantifier};
@@ -380,25 +380,6 @@ impl<'a> RuleLowerer<'_, 'a> {
         let span = if let [one] = what.steps.as_slice() { one.name.span } else { what.span };
         let info = self.step_info(&what.name(), span, ty, loops);
         (self.steps.add(StepInfo { negated: true, ..info }), steps)
-    }
-
-    pub(super) fn resolve(&mut self, step: &'a ast::Step) -> Resolved<'a> {
-        let mut used = step;
-        while !used.wildcard
-            && let Some((_, define)) = self.defines.get(used.name.node.as_str())
-        {
-            if !self.used_defines.insert(define.name.node.as_str()) {
-                break;
-            }
-            used = &define.step;
-        }
-        let resolved = resolve_step(self.env, &self.defines, self.source, step);
-        match resolved.ty {
-            Some(Takes::One(ty)) => self.note_type(ty, &step.name),
-            Some(Takes::Stream) => self.note_wildcard(step.span),
-            None => {}
-        }
-        resolved
     }
 
     /// Returns the facts about a step whose name comes from its type.

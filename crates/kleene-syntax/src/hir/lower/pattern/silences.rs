@@ -46,6 +46,20 @@ impl<'a> RuleLowerer<'_, 'a> {
 }
 
 impl RuleLowerer<'_, '_> {
+    /// The step of a `not` as it is written, condition included.
+    pub(super) fn written_not(
+        &self,
+        span: Span,
+        duration: Option<(Written<'_>, Span)>,
+    ) -> Option<String> {
+        let text = &self.env.sources[self.source].text;
+        let end = duration.map_or(span.end, |(_, time)| time.start);
+        let text = text.get(span.start as usize..end as usize)?.trim().strip_prefix("not")?;
+        let text = if duration.is_some() { text.trim_end().strip_suffix("for")? } else { text };
+        let is_short = text.len() < 60 && !text.contains(['\n', '#']);
+        is_short.then(|| text.trim().to_owned())
+    }
+
     /// Refuses `b and not c`: nothing says up to when the `c` must not come.
     pub(super) fn absence_without_time(&mut self, step: usize, span: Span) {
         let name = self.written_not(span, None);
