@@ -29,8 +29,9 @@ pub struct Pattern {
     pub skip: Skip,
     /// The choice among the matches of a set that is reported.
     pub report: Report,
-    /// The totals over a set of matches by [`TotalId`]: over what a step captured in all of them.
-    /// The operation is `sum`, `avg`, `min` or `max`, and there is an argument.
+    /// The totals over a set of matches by [`TotalId`](crate::hir::TotalId): over what a step
+    /// captured in all of them. The operation is `sum`, `avg`, `min` or `max`, and there is an
+    /// argument.
     pub totals: Vec<Aggregate>,
     /// True if partial matches that run out of time are reported.
     pub report_timeouts: bool,
