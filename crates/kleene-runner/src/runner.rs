@@ -293,7 +293,8 @@ where
     /// thread. The outputs of the events before are reported before the call returns, so the sink
     /// must not wait for the thread that calls.
     ///
-    /// [`RunnerBuilder::restore`] makes a runner of all parts together, with any number of threads.
+    /// [`RunnerBuilder::restore`](crate::RunnerBuilder::restore) makes a runner of all parts together,
+    /// with any number of threads.
     /// [`EngineBuilder::restore`](kleene::stream::EngineBuilder::restore) makes one engine.
     ///
     /// # Errors
