@@ -461,6 +461,29 @@ const TWICE: &[&str] = &[
     "View",
 ];
 
+/// Names that mean one thing in all crates, not only in those of the library.
+const ONCE: [&str; 5] = ["Fault", "Kind", "Printer", "Progress", "TimeUnit"];
+
+#[test]
+fn some_names_stand_for_one_thing_in_all_crates() {
+    let bindings = files("bindings/js", &[".rs"]).into_iter();
+    for name in ONCE {
+        let defines = |text: &str| {
+            let plain = code(text);
+            ["struct", "enum", "trait"].iter().any(|kind| {
+                let defined = format!("{kind} {name}");
+                plain.match_indices(&defined).any(|(at, found)| {
+                    !plain[at + found.len()..].starts_with(|c: char| c.is_alphanumeric())
+                })
+            })
+        };
+        let all = all_sources().into_iter().chain(bindings.clone());
+        let defining: Vec<String> =
+            all.filter(|(_, text)| defines(text)).map(|(path, _)| path).collect();
+        assert_eq!(defining.len(), 1, "{name}: {defining:?}");
+    }
+}
+
 #[test]
 fn a_type_name_stands_for_one_thing() {
     let mut defined: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

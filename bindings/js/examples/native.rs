@@ -19,7 +19,7 @@ use kleene::stream::Engine;
 use kleene_report::output::{LineForm, Shapes};
 use kleene_test::{convert, files, format, text};
 use kleene_wasm::options::Options;
-use kleene_wasm::run::{Printer, run};
+use kleene_wasm::run::{OutputLines, run};
 use kleene_wasm_engine::Indexed;
 use serde_json::{Value as Json, json};
 
@@ -65,7 +65,7 @@ fn recorded(folder: &Path, runs: &mut impl Write) -> Result<usize> {
             let Ok(set) = RuleSet::parse(&rules) else { continue };
             let mut engine: Engine<Indexed> = Engine::builder().rules(&set).build()?;
             let shapes = Shapes::new(engine.schema(), "ts".into(), LineForm::Json);
-            let mut printer = Printer::new(shapes);
+            let mut printer = OutputLines::new(shapes);
             for event in convert::events(&case) {
                 engine.push(&event.into(), &mut printer)?;
             }

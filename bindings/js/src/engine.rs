@@ -6,11 +6,11 @@ use kleene_input::{Format, Parser};
 use kleene_report::output::{LineForm, Shapes};
 use serde_json::{Value as Json, json};
 
-use crate::fault::{Fault, Kind};
+use crate::fault::{Fault, FaultKind};
 use crate::input::Input;
 use crate::options::Options;
 use crate::rules;
-use crate::run::{Printer, push_all, stopped};
+use crate::run::{OutputLines, push_all, stopped};
 use crate::summary::Reject;
 use kleene_wasm_engine::Indexed;
 
@@ -21,7 +21,7 @@ pub struct Engine {
     set: RuleSet,
     inner: stream::Engine<Indexed>,
     parser: Option<Parser>,
-    printer: Printer,
+    printer: OutputLines,
     /// The verdicts on the rules when it was restored.
     restored: Replacement,
 }
@@ -45,7 +45,7 @@ impl Engine {
         let set = rules::parse(text, &options)?;
         let restored = options.builder(&set)?.restore(&[snapshot]);
         let (engine, changes) =
-            restored.map_err(|error| Fault::new(Kind::Snapshot, error.to_string()))?;
+            restored.map_err(|error| Fault::new(FaultKind::Snapshot, error.to_string()))?;
         Engine::with(options, set, engine, changes)
     }
 
@@ -57,7 +57,7 @@ impl Engine {
     ) -> Result<Engine, Fault> {
         let time_field = options.reading()?.time_field;
         let shapes = Shapes::new(engine.schema(), time_field.as_str().into(), LineForm::Json);
-        let printer = Printer::new(shapes);
+        let printer = OutputLines::new(shapes);
         Ok(Engine { options, set, inner: engine, parser: None, printer, restored })
     }
 
@@ -133,7 +133,7 @@ impl Engine {
         let options = self.options.with(options)?;
         let set = rules::parse(text, &options)?;
         let replaced = self.inner.replace_rules(&set);
-        let changes = replaced.map_err(|error| Fault::new(Kind::Rules, error.to_string()))?;
+        let changes = replaced.map_err(|error| Fault::new(FaultKind::Rules, error.to_string()))?;
         self.printer.shapes = self.printer.shapes.renewed(self.inner.schema());
         (self.options, self.set, self.parser) = (options, set, None);
         Ok(verdicts(&changes))
@@ -192,7 +192,10 @@ impl Engine {
 
     fn refuse_if_ended(&self) -> Result<(), Fault> {
         if self.inner.has_ended() {
-            return Err(Fault::new(Kind::Closed, "time has ended: a new engine takes new events"));
+            return Err(Fault::new(
+                FaultKind::Closed,
+                "time has ended: a new engine takes new events",
+            ));
         }
         Ok(())
     }

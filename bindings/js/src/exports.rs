@@ -5,7 +5,7 @@ use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsValue, throw_str};
 
-use crate::fault::{Fault, Kind};
+use crate::fault::{Fault, FaultKind};
 use crate::options::Options;
 use crate::{engine, explorer, infer, run, text, why};
 
@@ -18,7 +18,7 @@ fn thrown(fault: &Fault) -> JsValue {
 fn json<T: Serialize>(result: Result<T, Fault>) -> Thrown<String> {
     let value = result.map_err(|fault| thrown(&fault))?;
     serde_json::to_string(&value)
-        .map_err(|error| thrown(&Fault::new(Kind::Options, error.to_string())))
+        .map_err(|error| thrown(&Fault::new(FaultKind::Options, error.to_string())))
 }
 
 fn plain<T>(result: Result<T, Fault>) -> Thrown<T> {

@@ -9,7 +9,7 @@ use kleene_input::OptionNames;
 /// The kind of a failure; `ErrorKind` in `index.d.ts` says what each means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum FaultKind {
     /// The rules have mistakes.
     Rules,
     /// The input is no events at all.
@@ -28,7 +28,7 @@ pub enum Kind {
 #[derive(Clone, Debug, Serialize)]
 pub struct Fault {
     /// The kind of the failure.
-    pub kind: Kind,
+    pub kind: FaultKind,
     /// The message: what is wrong, and what to do.
     pub message: String,
     /// The mistakes in rules.
@@ -37,25 +37,25 @@ pub struct Fault {
 
 impl Fault {
     /// A failure without diagnostics.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Fault {
+    pub fn new(kind: FaultKind, message: impl Into<String>) -> Fault {
         Fault { kind, message: message.into(), diagnostics: Vec::new() }
     }
 
     /// An input that is no events. The reason may name flags of `kleene run`.
     pub fn events(reason: &str) -> Fault {
-        Fault::new(Kind::Events, OptionNames::CamelCase.spell(reason.to_owned()))
+        Fault::new(FaultKind::Events, OptionNames::CamelCase.spell(reason.to_owned()))
     }
 
     /// An option or argument that has no meaning.
     pub fn options(message: impl Into<String>) -> Fault {
-        Fault::new(Kind::Options, message)
+        Fault::new(FaultKind::Options, message)
     }
 
     /// Rules with mistakes, of which those of the source `name` come first.
     pub fn rules(error: &RulesError, name: &str) -> Fault {
         let message = error.to_string();
         let all = diagnostics(error.diagnostics(), name);
-        Fault { kind: Kind::Rules, message, diagnostics: all }
+        Fault { kind: FaultKind::Rules, message, diagnostics: all }
     }
 
     /// The failure as JSON.

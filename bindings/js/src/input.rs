@@ -3,7 +3,7 @@
 use kleene::schema::Schema;
 use kleene_input::{Block, Form, Format, Parser, Reading, is_gzip, unpack};
 
-use crate::fault::{Fault, Kind};
+use crate::fault::{Fault, FaultKind};
 use crate::options::Options;
 
 /// An input in memory. All of it is one block.
@@ -26,13 +26,13 @@ impl Input {
         let most = options.max_bytes().min(u32::MAX.into());
         let too_many = || {
             Fault::new(
-                Kind::Limit,
+                FaultKind::Limit,
                 format!("the input is longer than {most} bytes; `maxBytes` allows more"),
             )
         };
         let mut bytes = if is_gzip(&bytes) {
             let unpacked = unpack(&bytes, most).map_err(|error| {
-                Fault::new(Kind::Events, format!("the input cannot be unpacked: {error}"))
+                Fault::new(FaultKind::Events, format!("the input cannot be unpacked: {error}"))
             })?;
             unpacked.ok_or_else(too_many)?
         } else {

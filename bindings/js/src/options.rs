@@ -141,10 +141,10 @@ impl Options {
     /// An option has no meaning.
     pub fn reading(&self) -> Result<Reading, Fault> {
         let unit = match self.time_unit.as_deref() {
-            None | Some("ms") => TimeUnit::Ms,
-            Some("s") => TimeUnit::S,
-            Some("us") => TimeUnit::Us,
-            Some("ns") => TimeUnit::Ns,
+            None | Some("ms") => TimeUnit::Millis,
+            Some("s") => TimeUnit::Seconds,
+            Some("us") => TimeUnit::Micros,
+            Some("ns") => TimeUnit::Nanos,
             Some(other) => {
                 return Err(Fault::options(format!(
                     "timeUnit: expected \"s\", \"ms\", \"us\" or \"ns\", not {other:?}"

@@ -8,7 +8,7 @@ use kleene_report::output::{LineForm, Shapes};
 use kleene_report::reasons::late_reason;
 use kleene_report::tally::Tally;
 
-use crate::fault::{Fault, Kind};
+use crate::fault::{Fault, FaultKind};
 use crate::input::Input;
 use crate::options::Options;
 use crate::rules;
@@ -36,10 +36,10 @@ pub fn run(text: &str, events: Vec<u8>, options: &Options) -> Result<Ran, Fault>
     let mut parser = input.parser(engine.schema(), rules.schema());
     let form = if options.brief { LineForm::Brief } else { LineForm::Json };
     let shapes = Shapes::new(engine.schema(), input.reading.time_field.as_str().into(), form);
-    let mut printer = Printer::new(shapes);
+    let mut printer = OutputLines::new(shapes);
     push_all(&mut engine, &mut parser, &input, &mut printer)?;
     end(&mut engine, options, printer.sink()).map_err(|error| stopped(&error))?;
-    let Printer { lines, tally, limits, rejects, counts, .. } = printer;
+    let OutputLines { lines, tally, limits, rejects, counts, .. } = printer;
     let summary = summary(&rules, &engine.stats(), &counts, (&tally, &limits), rejects)?;
     Ok(Ran { lines: String::from_utf8(lines).unwrap_or_default(), summary })
 }
@@ -66,7 +66,7 @@ pub fn end(
 /// # Errors
 /// A rule cannot be run, or an option has no meaning.
 pub fn engine(rules: &RuleSet, options: &Options) -> Result<Engine<Indexed>, Fault> {
-    options.builder(rules)?.build().map_err(|error| Fault::new(Kind::Rules, error.to_string()))
+    options.builder(rules)?.build().map_err(|error| Fault::new(FaultKind::Rules, error.to_string()))
 }
 
 /// Pushes all events of an input.
@@ -77,7 +77,7 @@ pub fn push_all(
     engine: &mut Engine<Indexed>,
     parser: &mut Parser,
     input: &Input,
-    printer: &mut Printer,
+    printer: &mut OutputLines,
 ) -> Result<(), Fault> {
     let mut cursor = Cursor::default();
     while let Some(item) = parser.next_item(&input.block, &mut cursor) {
@@ -101,7 +101,7 @@ pub fn push_all(
 
 /// Why an engine takes no more events.
 pub fn stopped(error: &PushError) -> Fault {
-    let kind = if error.rule().is_some() { Kind::Limit } else { Kind::Closed };
+    let kind = if error.rule().is_some() { FaultKind::Limit } else { FaultKind::Closed };
     Fault::new(kind, error.to_string())
 }
 
@@ -129,7 +129,7 @@ impl LimitNotes {
 
 /// Writes what an engine reports.
 #[derive(Debug)]
-pub struct Printer {
+pub struct OutputLines {
     /// The lines of outputs so far.
     pub lines: Vec<u8>,
     /// How outputs are written.
@@ -146,10 +146,10 @@ pub struct Printer {
     text: Vec<u8>,
 }
 
-impl Printer {
+impl OutputLines {
     /// Nothing yet.
-    pub fn new(shapes: Shapes) -> Printer {
-        Printer {
+    pub fn new(shapes: Shapes) -> OutputLines {
+        OutputLines {
             lines: Vec::new(),
             shapes,
             tally: Tally::default(),
@@ -179,7 +179,7 @@ impl Printer {
     }
 }
 
-impl Sink<Indexed> for Printer {
+impl Sink<Indexed> for OutputLines {
     fn matched(&mut self, found: Match<'_, Indexed>) {
         self.tally.matched(&found.rule().name);
         self.shapes.matched(&mut self.lines, &found);

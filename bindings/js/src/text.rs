@@ -17,7 +17,7 @@ use kleene_syntax::hir::Rule;
 use kleene_syntax::syntax;
 use serde_json::{Value as Json, json};
 
-use crate::fault::{Fault, Kind};
+use crate::fault::{Fault, FaultKind};
 use crate::options::Options;
 use crate::rules::{self, pick};
 
@@ -46,7 +46,7 @@ pub fn format(text: &str) -> Result<String, Fault> {
     syntax::format(&source).map_err(|reported| {
         let rendered: Vec<String> = reported.iter().map(|one| one.render(&source)).collect();
         Fault {
-            kind: Kind::Rules,
+            kind: FaultKind::Rules,
             message: rendered.join("\n").trim_end().to_owned(),
             diagnostics: of_source(&reported, &source),
         }
@@ -78,7 +78,7 @@ pub fn explain(text: &str, options: &Options) -> Result<String, Fault> {
 
 fn explained(rule: &Rule, rules: &RuleSet, form: &str, states: bool) -> Result<String, Fault> {
     let explanation = Explanation::new(rule, rules.schema()).map_err(|error| {
-        Fault::new(Kind::Rules, format!("the rule `{}` cannot be run: {error}", rule.name))
+        Fault::new(FaultKind::Rules, format!("the rule `{}` cannot be run: {error}", rule.name))
     })?;
     let picture = || if states { explanation.picture_of_states() } else { explanation.picture() };
     Ok(match form {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use kleene::schema::Schema;
 
@@ -18,6 +19,17 @@ use crate::rules::RuleArgs;
 use kleene_input::{
     self as input, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text,
 };
+
+/// Returns the parser of `--time-unit`.
+fn time_units() -> impl TypedValueParser<Value = TimeUnit> {
+    let units = TimeUnit::ALL.into_iter().rev();
+    let values = units.clone().map(|unit| {
+        let name = unit.name();
+        PossibleValue::new(unit.as_str()).help(name[..1].to_uppercase() + &name[1..])
+    });
+    PossibleValuesParser::new(values)
+        .map(move |text| units.clone().find(|unit| unit.as_str() == text).unwrap_or_default())
+}
 
 /// The reason to refuse `--delimiter` where the input is not CSV.
 pub(crate) const DELIMITER_OF_JSON: &str = "--delimiter is only for CSV, but the input is read as \
@@ -285,7 +297,7 @@ pub(crate) struct InputArgs {
     pub(crate) time_field: Option<String>,
 
     /// The unit of numeric times, counted from 1970
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = time_units(), default_value = TimeUnit::default().as_str())]
     pub(crate) time_unit: TimeUnit,
 
     /// The character that separates the cells of CSV [default: comma, tab for .tsv]
@@ -511,7 +523,7 @@ pub(crate) struct InferArgs {
     pub(crate) time_field: Option<String>,
 
     /// The unit of numeric times, counted from 1970 [default: the unit that fits most times]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = time_units())]
     pub(crate) time_unit: Option<TimeUnit>,
 
     /// The character that separates the cells of CSV [default: comma, tab for .tsv]

@@ -34,7 +34,7 @@ pub(crate) fn short(bytes: &[u8], write: impl FnOnce(&[u8]) -> io::Result<()>) -
 }
 
 fn before(operation: &str) -> io::Result<()> {
-    fault::next(operation).map_or(Ok(()), fault::Fault::happen)
+    fault::next(operation).map_or(Ok(()), fault::DiskFault::happen)
 }
 
 /// Makes sure that what was written outlives the machine's going down.
@@ -140,14 +140,14 @@ mod fault {
     /// A file that gets the name of each operation, one a line.
     const LOG: &str = "KLEENE_TEST_FAULT_LOG";
 
-    static PLAN: LazyLock<Option<(u64, Fault)>> = LazyLock::new(|| {
+    static PLAN: LazyLock<Option<(u64, DiskFault)>> = LazyLock::new(|| {
         let text = env::var(VARIABLE).ok()?;
         let (number, kind) = text.split_once(' ')?;
         let kind = match kind {
-            "short" => Fault { is_short: true, aborts: false },
-            "abort" => Fault { is_short: false, aborts: true },
-            "torn" => Fault { is_short: true, aborts: true },
-            _ => Fault { is_short: false, aborts: false },
+            "short" => DiskFault { is_short: true, aborts: false },
+            "abort" => DiskFault { is_short: false, aborts: true },
+            "torn" => DiskFault { is_short: true, aborts: true },
+            _ => DiskFault { is_short: false, aborts: false },
         };
         Some((number.parse().ok()?, kind))
     });
@@ -156,12 +156,12 @@ mod fault {
     static COUNT: AtomicU64 = AtomicU64::new(0);
 
     #[derive(Clone, Copy, Debug)]
-    pub(super) struct Fault {
+    pub(super) struct DiskFault {
         is_short: bool,
         aborts: bool,
     }
 
-    impl Fault {
+    impl DiskFault {
         pub(super) fn is_short(self) -> bool {
             self.is_short
         }
@@ -175,7 +175,7 @@ mod fault {
     }
 
     /// Counts an operation; what happens to it, if something does.
-    pub(super) fn next(operation: &str) -> Option<Fault> {
+    pub(super) fn next(operation: &str) -> Option<DiskFault> {
         let number = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(mut file) = FILE.as_ref() {
             let _ = writeln!(file, "{operation}");
@@ -189,9 +189,9 @@ mod fault {
     use std::io;
 
     #[derive(Clone, Copy, Debug)]
-    pub(super) enum Fault {}
+    pub(super) enum DiskFault {}
 
-    impl Fault {
+    impl DiskFault {
         pub(super) fn is_short(self) -> bool {
             match self {}
         }
@@ -202,7 +202,7 @@ mod fault {
     }
 
     #[inline(always)]
-    pub(super) fn next(_: &str) -> Option<Fault> {
+    pub(super) fn next(_: &str) -> Option<DiskFault> {
         None
     }
 }

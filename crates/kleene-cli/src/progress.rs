@@ -10,15 +10,15 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kleene_report::counts::grouped;
 
 /// A progress bar, or nothing where nobody would see it.
-pub(crate) struct Progress {
+pub(crate) struct ReadProgress {
     bar: ProgressBar,
     position: Arc<AtomicU64>,
 }
 
-impl Progress {
+impl ReadProgress {
     /// Makes a bar over an input of `size` bytes (if that is known); `position` of them are read.
     /// It is seen only if `is_shown` and if standard error is a terminal.
-    pub(crate) fn new(size: Option<u64>, position: Arc<AtomicU64>, is_shown: bool) -> Progress {
+    pub(crate) fn new(size: Option<u64>, position: Arc<AtomicU64>, is_shown: bool) -> ReadProgress {
         let target =
             if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let template = match size {
@@ -32,7 +32,7 @@ impl Progress {
         if !bar.is_hidden() {
             bar.enable_steady_tick(Duration::from_millis(200));
         }
-        Progress { bar, position }
+        ReadProgress { bar, position }
     }
 
     /// Shows how far the run has come.

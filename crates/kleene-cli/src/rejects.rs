@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::disk::{self, Written};
 use crate::output::{directory_of, open_from};
-use crate::progress::Progress;
+use crate::progress::ReadProgress;
 use kleene_input::Origin;
 use kleene_report::output::write_text;
 
@@ -46,7 +46,7 @@ impl Rejects {
     }
 
     /// Reports one.
-    pub(crate) fn report(&mut self, origin: Origin<'_>, reason: &str, progress: &Progress) {
+    pub(crate) fn report(&mut self, origin: Origin<'_>, reason: &str, progress: &ReadProgress) {
         if let Some((_, file)) = &mut self.file {
             if self.failure.is_none() {
                 self.line.clear();

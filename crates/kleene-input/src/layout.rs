@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use kleene::event::TimeUnit;
 use kleene::schema::{EventType, Field, Schema, TypeId};
 use kleene::value::Value;
 use kleene::{Record, Timestamp};
 
 use crate::option_names::OptionNames;
 use crate::scalar::Spelling;
-use crate::time::{TimeUnit, time_from_float, time_from_int, time_from_text};
+use crate::time::{time_from_float, time_from_int, time_from_text};
 
 /// Options of reading, besides the declarations of the rules.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ impl Default for Reading {
             fixed_type: None,
             time_field: String::from("ts"),
             prefers_time_field: false,
-            unit: TimeUnit::Ms,
+            unit: TimeUnit::Millis,
             is_strict: false,
             options: OptionNames::default(),
         }

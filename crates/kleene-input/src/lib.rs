@@ -61,6 +61,7 @@ pub use csv::{delimiter_argument, other_delimiter};
 pub use feed::{Feed, Fill};
 pub use form::{Form, Format, delimiter_of};
 pub use gzip::{is_gzip, unpack};
+pub use kleene::event::TimeUnit;
 pub use layout::Reading;
 pub use option_names::OptionNames;
 pub use parser::{Item, Parser};
@@ -69,4 +70,4 @@ pub use raw::{MAX_DEPTH, Raw, RawFeed, RawItem, fields_of_line, list as list_fro
 pub use reader::{InputError, RecordReader};
 pub use records::{Cursor, Origin};
 pub use source::{Arrival, Blocks, Opened, is_packed, open, open_at};
-pub use time::{TimeUnit, duration_from_text};
+pub use time::{duration_from_text, likely_unit};

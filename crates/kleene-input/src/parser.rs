@@ -19,13 +19,13 @@ use crate::records::{Cursor, Origin, next_line, next_record};
 /// in the first block: see [`is_ready`](Parser::is_ready).
 #[derive(Clone, Debug)]
 pub struct Parser {
-    kind: Kind,
+    kind: ParserKind,
     max_line: usize,
     options: OptionNames,
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum ParserKind {
     Json(JsonParser),
     Csv(CsvParser, Cells, u8),
     /// CSV whose header has not come yet.
@@ -51,32 +51,34 @@ impl Parser {
         let options = reading.options;
         let layouts = Layouts::new(schema, reading);
         let kind = match form.separator() {
-            None => Kind::Json(JsonParser::new(layouts)),
-            Some(delimiter) => Kind::Header(Some(layouts), delimiter),
+            None => ParserKind::Json(JsonParser::new(layouts)),
+            Some(delimiter) => ParserKind::Header(Some(layouts), delimiter),
         };
         Parser { kind, max_line: form.max_line, options }
     }
 
     /// True if the parser has seen all that later blocks depend on: the header, in CSV.
     pub fn is_ready(&self) -> bool {
-        !matches!(self.kind, Kind::Header(..))
+        !matches!(self.kind, ParserKind::Header(..))
     }
 
     /// Returns the names of the columns; empty if there are none, or none yet.
     pub fn header(&self) -> Vec<String> {
         match &self.kind {
-            Kind::Csv(parser, ..) => parser.header().iter().map(ToString::to_string).collect(),
-            Kind::Json(_) | Kind::Header(..) => Vec::new(),
+            ParserKind::Csv(parser, ..) => {
+                parser.header().iter().map(ToString::to_string).collect()
+            }
+            ParserKind::Json(_) | ParserKind::Header(..) => Vec::new(),
         }
     }
 
     /// Reads events of the types of `schema` from now on, as far as `declared` has the types.
     pub fn renew(&mut self, schema: &Schema, declared: &Schema) {
         match &mut self.kind {
-            Kind::Json(parser) => parser.layouts_mut().renew(schema, declared),
-            Kind::Csv(parser, ..) => parser.renew(schema, declared),
-            Kind::Header(Some(layouts), _) => layouts.renew(schema, declared),
-            Kind::Header(None, _) => {}
+            ParserKind::Json(parser) => parser.layouts_mut().renew(schema, declared),
+            ParserKind::Csv(parser, ..) => parser.renew(schema, declared),
+            ParserKind::Header(Some(layouts), _) => layouts.renew(schema, declared),
+            ParserKind::Header(None, _) => {}
         }
     }
 
@@ -91,7 +93,7 @@ impl Parser {
     }
 
     fn header_of(&mut self, block: &Block, cursor: &mut Cursor) -> Result<(), String> {
-        while let Kind::Header(layouts, delimiter) = &mut self.kind {
+        while let ParserKind::Header(layouts, delimiter) = &mut self.kind {
             let row = match next_record(block, cursor, *delimiter, self.max_line) {
                 None => return Ok(()),
                 Some(Ok(row)) if row.text.is_empty() => continue,
@@ -102,7 +104,7 @@ impl Parser {
             let header = cells.split(row.text, row.has_quotes, *delimiter);
             let Some(layouts) = layouts.take() else { return Ok(()) };
             let parser = CsvParser::new(layouts, &header, *delimiter)?;
-            self.kind = Kind::Csv(parser, Cells::default(), *delimiter);
+            self.kind = ParserKind::Csv(parser, Cells::default(), *delimiter);
         }
         Ok(())
     }
@@ -116,8 +118,8 @@ impl Parser {
         let options = self.options;
         let rejected = |origin, reason| Item::Rejected(origin, options.spell(reason));
         match &mut self.kind {
-            Kind::Header(..) => None,
-            Kind::Json(parser) => loop {
+            ParserKind::Header(..) => None,
+            ParserKind::Json(parser) => loop {
                 let line = match next_line(block, cursor, self.max_line)? {
                     Ok(line) if line.text.trim_ascii().is_empty() => continue,
                     Ok(line) => line,
@@ -129,7 +131,7 @@ impl Parser {
                     Err(reason) => rejected(line.origin(), reason),
                 });
             },
-            Kind::Csv(parser, cells, delimiter) => loop {
+            ParserKind::Csv(parser, cells, delimiter) => loop {
                 let record = match next_record(block, cursor, *delimiter, self.max_line)? {
                     Ok(record) if record.text.is_empty() => continue,
                     Ok(record) => record,

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use kleene::event::TimeUnit;
 use kleene::schema::FieldType;
 use kleene::value::Value;
 
 use crate::number::{decimal, whole};
-use crate::time::{TimeUnit, duration_from_text, time_from_float, time_from_int, time_from_text};
+use crate::time::{duration_from_text, time_from_float, time_from_int, time_from_text};
 
 /// The spelling of values, beyond their types.
 #[derive(Clone, Copy, Debug, Default)]

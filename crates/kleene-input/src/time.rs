@@ -1,23 +1,9 @@
 //! Times and durations as inputs spell them.
 
 use kleene::Timestamp;
+use kleene::event::TimeUnit;
 
 use crate::number::whole;
-
-/// The unit of an epoch number.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-pub enum TimeUnit {
-    /// Seconds.
-    S,
-    /// Milliseconds.
-    #[default]
-    Ms,
-    /// Microseconds.
-    Us,
-    /// Nanoseconds.
-    Ns,
-}
 
 /// The years 0 to 9999, which is what RFC 3339 can write. A number outside is nearly always one in
 /// another unit, and is better refused than taken for the year 55,000,000.
@@ -27,10 +13,10 @@ const LATEST: i64 = 253_402_300_799_999;
 /// The moment that `number` stands for, if it is in the years 0 to 9999.
 pub(crate) fn time_from_int(number: i64, unit: TimeUnit) -> Result<Timestamp, String> {
     let millis = match unit {
-        TimeUnit::S => number.checked_mul(1000),
-        TimeUnit::Ms => Some(number),
-        TimeUnit::Us => Some(number.div_euclid(1000)),
-        TimeUnit::Ns => Some(number.div_euclid(1_000_000)),
+        TimeUnit::Seconds => number.checked_mul(1000),
+        TimeUnit::Millis => Some(number),
+        TimeUnit::Micros => Some(number.div_euclid(1000)),
+        TimeUnit::Nanos => Some(number.div_euclid(1_000_000)),
     };
     match millis {
         Some(millis) if (EARLIEST..=LATEST).contains(&millis) => Ok(Timestamp::from_millis(millis)),
@@ -43,10 +29,10 @@ pub(crate) fn time_from_int(number: i64, unit: TimeUnit) -> Result<Timestamp, St
 /// below a millisecond is cut off.
 pub(crate) fn time_from_float(number: f64, unit: TimeUnit) -> Result<Timestamp, String> {
     let millis = match unit {
-        TimeUnit::S => number * 1e3,
-        TimeUnit::Ms => number,
-        TimeUnit::Us => number / 1e3,
-        TimeUnit::Ns => number / 1e6,
+        TimeUnit::Seconds => number * 1e3,
+        TimeUnit::Millis => number,
+        TimeUnit::Micros => number / 1e3,
+        TimeUnit::Nanos => number / 1e6,
     };
     // Seconds such as 1473023700.123 have no exact float: the nearest microsecond is what was
     // meant.
@@ -61,55 +47,18 @@ pub(crate) fn time_from_float(number: f64, unit: TimeUnit) -> Result<Timestamp, 
     }
 }
 
-impl TimeUnit {
-    /// All units, the shortest first.
-    pub const ALL: [TimeUnit; 4] = [TimeUnit::Ns, TimeUnit::Us, TimeUnit::Ms, TimeUnit::S];
-
-    /// The unit as `--time-unit` spells it.
-    pub fn option(self) -> &'static str {
-        match self {
-            TimeUnit::S => "s",
-            TimeUnit::Ms => "ms",
-            TimeUnit::Us => "us",
-            TimeUnit::Ns => "ns",
-        }
-    }
-
-    /// The unit's name, in the plural.
-    pub fn name(self) -> &'static str {
-        match self {
-            TimeUnit::S => "seconds",
-            TimeUnit::Ms => "milliseconds",
-            TimeUnit::Us => "microseconds",
-            TimeUnit::Ns => "nanoseconds",
-        }
-    }
-
-    /// Returns the number of units in a second.
-    pub fn per_second(self) -> i64 {
-        match self {
-            TimeUnit::S => 1,
-            TimeUnit::Ms => 1000,
-            TimeUnit::Us => 1_000_000,
-            TimeUnit::Ns => 1_000_000_000,
-        }
-    }
-
-    /// The unit in which an epoch number is a moment of the years 1980 to 2099, which log files are
-    /// about. There is at most one.
-    pub fn likely(number: f64) -> Option<TimeUnit> {
-        const SECONDS: std::ops::Range<f64> = 315_532_800.0..4_102_444_800.0;
-        #[expect(clippy::cast_precision_loss, reason = "a power of ten below 2^53")]
-        TimeUnit::ALL
-            .into_iter()
-            .find(|unit| SECONDS.contains(&(number / unit.per_second() as f64)))
-    }
+/// Returns the unit in which an epoch number is a moment of the years 1980 to 2099, which log files
+/// are about. There is at most one.
+pub fn likely_unit(number: f64) -> Option<TimeUnit> {
+    const SECONDS: std::ops::Range<f64> = 315_532_800.0..4_102_444_800.0;
+    #[expect(clippy::cast_precision_loss, reason = "a power of ten below 2^53")]
+    TimeUnit::ALL.into_iter().find(|unit| SECONDS.contains(&(number / unit.per_second() as f64)))
 }
 
 #[cold]
 fn out_of_range(number: impl std::fmt::Display, size: f64, unit: TimeUnit) -> String {
-    let likely = match TimeUnit::likely(size) {
-        Some(likely) => format!("epoch {}? `--time-unit {}`", likely.name(), likely.option()),
+    let likely = match likely_unit(size) {
+        Some(likely) => format!("epoch {}? `--time-unit {}`", likely.name(), likely.as_str()),
         None => String::from("is --time-unit right?"),
     };
     let unit = unit.name();
@@ -124,7 +73,7 @@ pub(crate) fn time_from_text(text: &str, unit: TimeUnit) -> Result<Timestamp, St
         return time_from_int(number, unit);
     }
     if let Ok(time) = text.parse::<Timestamp>() {
-        return time_from_int(time.as_millis(), TimeUnit::Ms);
+        return time_from_int(time.as_millis(), TimeUnit::Millis);
     }
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() => time_from_float(number, unit),
@@ -182,32 +131,32 @@ mod tests {
     #[test]
     fn times_are_read_in_each_spelling() {
         let cases = [
-            ("2016-09-04T21:15:00Z", TimeUnit::Ms, Some(1_473_023_700_000)),
-            ("2016-09-04T21:15:00.250Z", TimeUnit::Ms, Some(1_473_023_700_250)),
-            ("2016-09-04T21:15:00.250999Z", TimeUnit::Ms, Some(1_473_023_700_250)),
-            ("2016-09-04T23:15:00+02:00", TimeUnit::Ms, Some(1_473_023_700_000)),
-            ("2016-09-04 21:15:00", TimeUnit::Ms, Some(1_473_023_700_000)),
-            ("2016-09-04", TimeUnit::Ms, Some(1_472_947_200_000)),
-            ("0000-01-01T00:00:00Z", TimeUnit::Ms, Some(EARLIEST)),
-            ("9999-12-30T23:59:59.999Z", TimeUnit::Ms, Some(LATEST - 86_400_000)),
-            ("9999-12-31T23:59:59.999Z", TimeUnit::Ms, Some(LATEST)),
-            ("2000-02-29T00:00:00Z", TimeUnit::Ms, Some(951_782_400_000)),
-            ("1900-02-29T00:00:00Z", TimeUnit::Ms, None),
-            ("2016-13-04T21:15:00Z", TimeUnit::Ms, None),
-            ("2016-09-04T24:15:00Z", TimeUnit::Ms, None),
-            ("1473023700", TimeUnit::S, Some(1_473_023_700_000)),
-            ("1473023700.25", TimeUnit::S, Some(1_473_023_700_250)),
-            ("1473023700.123", TimeUnit::S, Some(1_473_023_700_123)),
-            ("1473023700250", TimeUnit::Ms, Some(1_473_023_700_250)),
-            ("1473023700250999", TimeUnit::Us, Some(1_473_023_700_250)),
-            ("-1", TimeUnit::Ns, Some(-1)),
-            ("1473023700250999000", TimeUnit::Ms, None),
-            ("9223372036854775807", TimeUnit::S, None),
-            ("99999999999999999999", TimeUnit::Us, None),
-            ("NaN", TimeUnit::S, None),
-            ("inf", TimeUnit::S, None),
-            ("yesterday", TimeUnit::S, None),
-            ("", TimeUnit::S, None),
+            ("2016-09-04T21:15:00Z", TimeUnit::Millis, Some(1_473_023_700_000)),
+            ("2016-09-04T21:15:00.250Z", TimeUnit::Millis, Some(1_473_023_700_250)),
+            ("2016-09-04T21:15:00.250999Z", TimeUnit::Millis, Some(1_473_023_700_250)),
+            ("2016-09-04T23:15:00+02:00", TimeUnit::Millis, Some(1_473_023_700_000)),
+            ("2016-09-04 21:15:00", TimeUnit::Millis, Some(1_473_023_700_000)),
+            ("2016-09-04", TimeUnit::Millis, Some(1_472_947_200_000)),
+            ("0000-01-01T00:00:00Z", TimeUnit::Millis, Some(EARLIEST)),
+            ("9999-12-30T23:59:59.999Z", TimeUnit::Millis, Some(LATEST - 86_400_000)),
+            ("9999-12-31T23:59:59.999Z", TimeUnit::Millis, Some(LATEST)),
+            ("2000-02-29T00:00:00Z", TimeUnit::Millis, Some(951_782_400_000)),
+            ("1900-02-29T00:00:00Z", TimeUnit::Millis, None),
+            ("2016-13-04T21:15:00Z", TimeUnit::Millis, None),
+            ("2016-09-04T24:15:00Z", TimeUnit::Millis, None),
+            ("1473023700", TimeUnit::Seconds, Some(1_473_023_700_000)),
+            ("1473023700.25", TimeUnit::Seconds, Some(1_473_023_700_250)),
+            ("1473023700.123", TimeUnit::Seconds, Some(1_473_023_700_123)),
+            ("1473023700250", TimeUnit::Millis, Some(1_473_023_700_250)),
+            ("1473023700250999", TimeUnit::Micros, Some(1_473_023_700_250)),
+            ("-1", TimeUnit::Nanos, Some(-1)),
+            ("1473023700250999000", TimeUnit::Millis, None),
+            ("9223372036854775807", TimeUnit::Seconds, None),
+            ("99999999999999999999", TimeUnit::Micros, None),
+            ("NaN", TimeUnit::Seconds, None),
+            ("inf", TimeUnit::Seconds, None),
+            ("yesterday", TimeUnit::Seconds, None),
+            ("", TimeUnit::Seconds, None),
         ];
         for (text, unit, millis) in cases {
             let time = time_from_text(text, unit).ok().map(Timestamp::as_millis);

@@ -6,7 +6,7 @@ use kleene_syntax::hir::functions;
 use kleene_syntax::syntax::{TokenKind, is_name, tokens};
 
 use super::names::Set;
-use super::scan::{End, ItemKind, Kind, LocalKind, RecordOf, RuleScan, Slot, scan};
+use super::scan::{BracketKind, End, ItemKind, LocalKind, RecordOf, RuleScan, Slot, scan};
 use super::words;
 
 /// The words that start an item.
@@ -94,11 +94,11 @@ pub fn complete(set: &Set, at: usize) -> Vec<Completion> {
         .is_some_and(|line| line.trim_start_matches('\u{feff}').trim().is_empty());
     // The whole text knows more of the rule than what stands before: the rest of its steps.
     let rule = own.scan.rules.get(end.rule.unwrap_or(usize::MAX));
-    let kind = end.kinds.last().unwrap_or(&Kind::File);
+    let kind = end.kinds.last().unwrap_or(&BracketKind::File);
     let candidate = end.kinds.iter().rev().find_map(|kind| match kind {
-        Kind::Condition(step) => Some(step.as_str()),
+        BracketKind::Condition(step) => Some(step.as_str()),
         // In the braces of a key, the name before the colon.
-        Kind::KeyPaths => Some(end.last.as_str()),
+        BracketKind::KeyPaths => Some(end.last.as_str()),
         _ => None,
     });
     // The typed text is replaced, with the back-quotes around it.
@@ -111,14 +111,14 @@ pub fn complete(set: &Set, at: usize) -> Vec<Completion> {
     // A new line may start something else. Behind a dot or a dollar nothing does.
     let is_inside = matches!(end.slot, Slot::Member(_) | Slot::Param);
     match kind {
-        Kind::File if end.slot == Slot::Item || is_line_start => offer.words(ITEMS),
-        Kind::RuleBody if !is_inside => {
+        BracketKind::File if end.slot == Slot::Item || is_line_start => offer.words(ITEMS),
+        BracketKind::RuleBody if !is_inside => {
             let is_complete = matches!(end.slot, Slot::Clause | Slot::AfterStep);
             if is_line_start || is_complete {
                 offer.words(CLAUSES);
             }
         }
-        Kind::TestBody if is_line_start && !is_inside => offer.words(TEST_STEPS),
+        BracketKind::TestBody if is_line_start && !is_inside => offer.words(TEST_STEPS),
         _ => {}
     }
     offer.items
@@ -167,19 +167,19 @@ struct Offer<'s> {
 
 impl Offer<'_> {
     /// Offers what the place itself asks for, inside of brackets of `kind`.
-    fn slot(&mut self, end: &End, kind: &Kind, candidate: Option<&str>) {
+    fn slot(&mut self, end: &End, kind: &BracketKind, candidate: Option<&str>) {
         match &end.slot {
             Slot::Item | Slot::Free | Slot::Clause => {}
             Slot::Words(words) => self.words(words),
             Slot::Type => self.words(TYPES),
             Slot::Rule => self.declared(ItemKind::Rule, CompletionKind::Rule),
             Slot::Event => {
-                if *kind == Kind::KeyPaths {
+                if *kind == BracketKind::KeyPaths {
                     self.captured();
                     self.steps();
                 }
                 self.declared(ItemKind::Event, CompletionKind::Event);
-                if *kind == Kind::RuleBody && end.last == "from" {
+                if *kind == BracketKind::RuleBody && end.last == "from" {
                     self.words(&["*"]);
                 }
             }
@@ -193,7 +193,7 @@ impl Offer<'_> {
             }
             Slot::AfterStep => {
                 self.words(&["->", "as", "until", "and", "or", "without", "for", "repeat"]);
-                if matches!(kind, Kind::Group(_)) {
+                if matches!(kind, BracketKind::Group(_)) {
                     self.words(&["within"]);
                 }
             }
@@ -212,18 +212,18 @@ impl Offer<'_> {
                 }
             }
             Slot::Operator => {
-                if !matches!(kind, Kind::Record(_)) {
+                if !matches!(kind, BracketKind::Record(_)) {
                     self.words(&["and", "or", "in", "not in", "is null", "is not null", "like"]);
                     self.words(&["not like", "is true", "is not true", "nocase", "then", "else"]);
                 }
             }
             Slot::RecordField => match kind {
-                Kind::Record(given) => self.given(given),
-                Kind::Emit => self.key(),
+                BracketKind::Record(given) => self.given(given),
+                BracketKind::Emit => self.key(),
                 _ => {}
             },
             Slot::Argument => {
-                if let Kind::Arguments(base) = kind {
+                if let BracketKind::Arguments(base) = kind {
                     self.arguments(base);
                 }
             }
@@ -388,21 +388,21 @@ impl Offer<'_> {
     }
 
     /// Adds the names and words that can continue an expression.
-    fn operand(&mut self, candidate: Option<&str>, kinds: &[Kind]) {
+    fn operand(&mut self, candidate: Option<&str>, kinds: &[BracketKind]) {
         let set = self.set;
         if let Some((_, event)) = candidate.and_then(|step| set.event_of(self.rule, step)) {
             for field in event.fields.iter().filter(|field| !field.name.contains('.')) {
                 self.add(&field.name, CompletionKind::Field, &field.ty, 0);
             }
             self.words(&["prev"]);
-        } else if kinds.contains(&Kind::Emit) {
+        } else if kinds.contains(&BracketKind::Emit) {
             self.key();
             self.words(&["match"]);
             self.add("matches", CompletionKind::Keyword, "the set of matches", 8);
             self.document("All matches that the same event, or the same deadline, completes.");
         }
         // Constants are all that a test and a `meta` hold.
-        if kinds.iter().any(|kind| matches!(kind, Kind::Record(_) | Kind::Meta)) {
+        if kinds.iter().any(|kind| matches!(kind, BracketKind::Record(_) | BracketKind::Meta)) {
             return self.words(&["null", "true", "false"]);
         }
         self.captured();

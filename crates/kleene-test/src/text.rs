@@ -52,13 +52,13 @@ pub fn rule(pattern: &Pattern) -> Result<String, Vec<String>> {
 /// The totals over a set of matches, each as a field of an emit.
 fn totals(pattern: &Pattern) -> Result<Vec<String>, Vec<String>> {
     let field = |(number, total): (usize, &Aggregate)| {
-        let mut printer = Printer { pattern, text: String::new(), problems: Vec::new() };
+        let mut printer = PatternPrinter { pattern, text: String::new(), problems: Vec::new() };
         let name = printer.captured_step(total.step);
         match &total.arg {
             Some(Expr::Field(field)) => printer.field(field),
             _ => printer.problem("a total of more than a field"),
         }
-        let Printer { text, problems, .. } = printer;
+        let PatternPrinter { text, problems, .. } = printer;
         let written = format!("t{number}: matches.{}({name}.{text})", total.op.name());
         if problems.is_empty() { Ok(written) } else { Err(problems) }
     };
@@ -94,18 +94,18 @@ pub fn skip(pattern: &Pattern) -> String {
 
 /// A pattern's body in words.
 pub fn body(pattern: &Pattern) -> Text {
-    let mut printer = Printer { pattern, text: String::new(), problems: Vec::new() };
+    let mut printer = PatternPrinter { pattern, text: String::new(), problems: Vec::new() };
     printer.sequence(&pattern.body);
     Text { body: printer.text, problems: printer.problems }
 }
 
-struct Printer<'a> {
+struct PatternPrinter<'a> {
     pattern: &'a Pattern,
     text: String,
     problems: Vec<String>,
 }
 
-impl Printer<'_> {
+impl PatternPrinter<'_> {
     fn problem(&mut self, problem: &str) {
         self.problems.push(problem.to_owned());
     }

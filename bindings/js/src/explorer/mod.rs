@@ -26,7 +26,7 @@ use self::decoded::Decoded;
 use self::lanes::Lanes;
 use self::marks::Marks;
 use self::recorder::Recorder;
-use crate::fault::{Fault, Kind};
+use crate::fault::{Fault, FaultKind};
 use crate::input::Input;
 use crate::options::Options;
 use crate::rules;
@@ -65,7 +65,7 @@ struct Run {
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Progress {
+pub struct ExplorerProgress {
     done: usize,
     total: usize,
     finished: bool,
@@ -99,7 +99,7 @@ impl Explorer {
         let engine: Engine<Indexed> = options
             .builder(&set)?
             .build()
-            .map_err(|error| Fault::new(Kind::Rules, error.to_string()))?;
+            .map_err(|error| Fault::new(FaultKind::Rules, error.to_string()))?;
         let rules: Vec<Arc<Rule>> = engine.rules().cloned().collect();
         let Some(decoded) = &mut self.decoded else {
             return Err(Fault::options("there are no events: call `setEvents` first"));
@@ -127,7 +127,7 @@ impl Explorer {
     ///
     /// # Errors
     /// No event can be read from the input, or a rule's limit ended the run.
-    pub fn step(&mut self, events: usize) -> Result<Progress, Fault> {
+    pub fn step(&mut self, events: usize) -> Result<ExplorerProgress, Fault> {
         let (decoded, run) = self.parts_mut()?;
         if let Some(failure) = &run.failure {
             return Err(failure.clone());
@@ -140,7 +140,7 @@ impl Explorer {
             return Err(fault);
         }
         let total = decoded.estimate().max(run.done);
-        Ok(Progress { done: run.done, total, finished: run.is_finished })
+        Ok(ExplorerProgress { done: run.done, total, finished: run.is_finished })
     }
 
     /// Returns the counts so far.

@@ -14,7 +14,7 @@ use super::decoded::Decoded;
 use super::items::{captures, millis};
 use super::lanes::NONE;
 use super::{Explorer, Run};
-use crate::fault::{Fault, Kind};
+use crate::fault::{Fault, FaultKind};
 use crate::run::{end, stopped};
 use kleene_wasm_engine::Indexed;
 
@@ -111,7 +111,7 @@ impl Run {
     /// An engine at the last snapshot before a number of events, and the events before that.
     fn engine_before(&self, events: usize) -> Result<(Engine<Indexed>, usize), Fault> {
         let builder = self.options.builder(&self.set)?;
-        let failed = |reason: String| Fault::new(Kind::Snapshot, reason);
+        let failed = |reason: String| Fault::new(FaultKind::Snapshot, reason);
         match self.marks.before(events) {
             Some((taken, snapshot)) => {
                 let restored = builder.restore(&[snapshot]);

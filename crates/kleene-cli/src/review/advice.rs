@@ -11,7 +11,7 @@ use kleene_syntax::hir::Rule;
 
 use super::collect::Review;
 use super::event_counts::YEAR_2100;
-use super::reasons::Kind;
+use super::reasons::ReasonKind;
 use super::suggest::{Leaves, leaves, nearest, time_options, type_field};
 use crate::args::InputArgs;
 use crate::rules::Loaded;
@@ -248,7 +248,7 @@ impl<'a> Advice<'a> {
     }
 
     /// Returns a hint for a reason.
-    fn of_reason(&self, kind: &Kind) -> Option<String> {
+    fn of_reason(&self, kind: &ReasonKind) -> Option<String> {
         let reason = &*kind.reason;
         let starts = |text: &str| reason.starts_with(text);
         if kind.is_no_json() {
@@ -272,7 +272,7 @@ impl<'a> Advice<'a> {
     }
 
     /// The samples of a reason, read.
-    fn sampled<'k>(&'k self, kind: &'k Kind) -> impl Iterator<Item = Leaves> + use<'k> {
+    fn sampled<'k>(&'k self, kind: &'k ReasonKind) -> impl Iterator<Item = Leaves> + use<'k> {
         let form = self.facts.args.form();
         let header = self.facts.header;
         let samples = kind.samples.iter();
@@ -280,7 +280,7 @@ impl<'a> Advice<'a> {
     }
 
     /// Lines without an event type.
-    fn no_type(&self, kind: &Kind) -> String {
+    fn no_type(&self, kind: &ReasonKind) -> String {
         let schema = &self.facts.loaded.schema;
         let lines: Vec<Leaves> = self.sampled(kind).collect();
         if let Some(path) = type_field(&lines, |name| schema.type_id(name).is_some()) {
@@ -329,7 +329,7 @@ impl<'a> Advice<'a> {
             Some(unit) => Some(format!(
                 "the time in line {line} was read as {time}; if it is in {}, add `--time-unit {}`",
                 unit.name(),
-                unit.option()
+                unit.as_str()
             )),
             None if first.time.as_millis() >= YEAR_2100 => {
                 Some(format!("the time in line {line} is {time}: is --time-unit right?"))
@@ -427,7 +427,7 @@ impl<'a> Advice<'a> {
 }
 
 /// Lines that are no JSON at all.
-fn other_format(kind: &Kind) -> Option<String> {
+fn other_format(kind: &ReasonKind) -> Option<String> {
     let (line, sample) = kind.samples.first()?;
     let sample = sample.trim_start_matches('\u{feff}').trim();
     Some(match sample.as_bytes().first() {

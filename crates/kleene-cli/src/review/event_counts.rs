@@ -1,7 +1,7 @@
 //! Counts of the events of an input: by type, and by what their times look like.
 
 use kleene::{Event as _, Record, Timestamp};
-use kleene_input::{Origin, TimeUnit};
+use kleene_input::{Origin, TimeUnit, likely_unit};
 
 /// The year 2100. Few logs are about what comes later.
 pub(super) const YEAR_2100: i64 = 4_102_444_800_000;
@@ -58,11 +58,11 @@ impl EventCounts {
         let millis = time.as_millis();
         // The number as it was written, without the digits below a millisecond.
         let (number, written) = match unit {
-            TimeUnit::S => (millis / 1000, millis / 1000),
+            TimeUnit::Seconds => (millis / 1000, millis / 1000),
             _ => (millis.saturating_mul(unit.per_second() / 1000), millis),
         };
         #[expect(clippy::cast_precision_loss, reason = "the size is what matters")]
-        let likely = TimeUnit::likely(number as f64).filter(|likely| *likely != unit);
+        let likely = likely_unit(number as f64).filter(|likely| *likely != unit);
         if likely.is_none() && millis < YEAR_2100 {
             return;
         }

@@ -13,14 +13,14 @@ const SAMPLE: usize = 4096;
 /// The reason why lines were rejected.
 #[derive(Debug, Default)]
 pub(super) struct Reasons {
-    kinds: Vec<Kind>,
+    kinds: Vec<ReasonKind>,
     /// The number of lines in all.
     pub(super) count: u64,
 }
 
 /// Reasons that are alike.
 #[derive(Debug)]
-pub(super) struct Kind {
+pub(super) struct ReasonKind {
     /// The text that the reasons have in common.
     stem: String,
     pub(super) count: u64,
@@ -38,7 +38,7 @@ impl Reasons {
             Some(known) => known,
             None if self.kinds.len() < KINDS => {
                 let reason = reason.to_owned();
-                self.kinds.push(Kind { stem, count: 0, reason, samples: Vec::new() });
+                self.kinds.push(ReasonKind { stem, count: 0, reason, samples: Vec::new() });
                 self.kinds.len() - 1
             }
             None => return,
@@ -51,14 +51,14 @@ impl Reasons {
     }
 
     /// All kinds, the most frequent first.
-    pub(super) fn top(&self) -> Vec<&Kind> {
-        let mut kinds: Vec<&Kind> = self.kinds.iter().collect();
+    pub(super) fn top(&self) -> Vec<&ReasonKind> {
+        let mut kinds: Vec<&ReasonKind> = self.kinds.iter().collect();
         kinds.sort_by_key(|kind| (std::cmp::Reverse(kind.count), kind.first_line()));
         kinds
     }
 }
 
-impl Kind {
+impl ReasonKind {
     /// True if the lines are no JSON objects at all.
     pub(super) fn is_no_json(&self) -> bool {
         self.reason.starts_with("not JSON") || self.reason.starts_with("not an event")

@@ -4,7 +4,7 @@
 use kleene::Timestamp;
 use kleene_event::util::spelling::edit_distance;
 
-use kleene_input::{Raw, TimeUnit};
+use kleene_input::{Raw, TimeUnit, likely_unit};
 use kleene_language::infer::{argument, name_rank};
 
 /// The number of values of a line that are looked at, and their depth.
@@ -66,12 +66,12 @@ pub(super) fn time_options(line: &Leaves, unit: TimeUnit) -> Option<String> {
             _ => return None,
         };
         // Any number could be a moment: its name has to speak of one.
-        TimeUnit::likely(number).filter(|_| name_rank(path) > 0).map(Some)
+        likely_unit(number).filter(|_| name_rank(path) > 0).map(Some)
     };
     let times = line.iter().filter_map(|(path, value)| Some((path, moment(path, value)?)));
     let best = times.rev().max_by_key(|(path, _)| (name_rank(path), !path.contains('.')));
     best.map(|(path, found)| {
-        let unit = found.filter(|found| *found != unit).map(TimeUnit::option);
+        let unit = found.filter(|found| *found != unit).map(TimeUnit::as_str);
         let unit = unit.map_or(String::new(), |unit| format!(" --time-unit {unit}"));
         format!("--time-field {}{unit}", argument(path))
     })
@@ -174,10 +174,10 @@ mod tests {
         let lines = [line];
         assert_eq!(type_field(&lines, |name| name == "paid").as_deref(), Some("meta.kind"));
         assert_eq!(type_field(&lines, |_| false), None);
-        let options = time_options(&lines[0], TimeUnit::Ms);
+        let options = time_options(&lines[0], TimeUnit::Millis);
         assert_eq!(options.as_deref(), Some("--time-field meta.at --time-unit s"));
         let plain = leaves(vec![("when it was".into(), text("2024-05-01"))]);
-        let options = time_options(&plain, TimeUnit::Ms);
+        let options = time_options(&plain, TimeUnit::Millis);
         assert_eq!(options.as_deref(), Some("--time-field 'when it was'"));
     }
 }

@@ -122,6 +122,40 @@ pub enum TimeUnit {
 }
 
 impl TimeUnit {
+    /// All units, the shortest first.
+    pub const ALL: [TimeUnit; 4] =
+        [TimeUnit::Nanos, TimeUnit::Micros, TimeUnit::Millis, TimeUnit::Seconds];
+
+    /// Returns the symbol of the unit: `s`, `ms`, `us` or `ns`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TimeUnit::Seconds => "s",
+            TimeUnit::Millis => "ms",
+            TimeUnit::Micros => "us",
+            TimeUnit::Nanos => "ns",
+        }
+    }
+
+    /// Returns the name of the unit, in the plural.
+    pub fn name(self) -> &'static str {
+        match self {
+            TimeUnit::Seconds => "seconds",
+            TimeUnit::Millis => "milliseconds",
+            TimeUnit::Micros => "microseconds",
+            TimeUnit::Nanos => "nanoseconds",
+        }
+    }
+
+    /// Returns the number of units in a second.
+    pub fn per_second(self) -> i64 {
+        match self {
+            TimeUnit::Seconds => 1,
+            TimeUnit::Millis => 1000,
+            TimeUnit::Micros => 1_000_000,
+            TimeUnit::Nanos => 1_000_000_000,
+        }
+    }
+
     /// Returns the time `count` units after the Unix epoch. The result saturates, and fractions of
     /// a millisecond are rounded down.
     pub fn timestamp(self, count: i64) -> Timestamp {

@@ -28,7 +28,7 @@ pub fn prefetch<T>(value: &T) {
 }
 
 /// Has the processor fetch what is at an address, if anything is. It does nothing on processors
-/// other than x86-64 and AArch64.
+/// other than x86-64 and `AArch64`.
 #[inline(always)]
 #[cfg_attr(
     any(all(target_arch = "x86_64", target_feature = "sse"), target_arch = "aarch64"),

@@ -226,7 +226,7 @@ mod tests {
                 fixed_type: Some(String::from("t")),
                 time_field: String::from("ts"),
                 prefers_time_field,
-                unit: TimeUnit::Ms,
+                unit: TimeUnit::Millis,
                 is_strict: false,
                 options: OptionNames::Flags,
             };

@@ -24,7 +24,7 @@ use serde_json::Deserializer;
 
 use crate::layout::{Assembly, Layouts, Node, Reading};
 use crate::scalar::{Scalar, Spelling, from_json};
-use reader::{Fault, FaultKind, Reader, Scratch};
+use reader::{FaultKind, JsonFault, Reader, Scratch};
 
 /// Reads lines of JSON as events.
 #[derive(Clone, Debug)]
@@ -101,8 +101,8 @@ impl JsonParser {
 fn seek<T>(
     reader: &mut Reader<'_>,
     path: &[String],
-    found: &mut impl FnMut(&mut Reader<'_>) -> Result<T, Fault>,
-) -> Result<Option<T>, Fault> {
+    found: &mut impl FnMut(&mut Reader<'_>) -> Result<T, JsonFault>,
+) -> Result<Option<T>, JsonFault> {
     let [first, rest @ ..] = path else { return reader.skip().map(|()| None) };
     if reader.peek() != Some(b'{') {
         return reader.fault(FaultKind::Syntax);
@@ -142,7 +142,10 @@ struct TypeNames<'a> {
 impl TypeNames<'_> {
     /// Reads the value of the field that holds the type. Returns the number of the type, if it is
     /// declared, or why the value is no type.
-    fn read(&mut self, reader: &mut Reader<'_>) -> Result<Result<Option<usize>, String>, Fault> {
+    fn read(
+        &mut self,
+        reader: &mut Reader<'_>,
+    ) -> Result<Result<Option<usize>, String>, JsonFault> {
         match reader.peek() {
             Some(b'[') if !self.layouts.reading.is_strict => return self.list(reader),
             Some(b'[') => return Ok(Err(String::from("expected the event type, found a list"))),
@@ -166,7 +169,10 @@ impl TypeNames<'_> {
     /// Reads a list of names, of which one may be declared. Without one, the first is the unknown
     /// type.
     #[cold]
-    fn list(&mut self, reader: &mut Reader<'_>) -> Result<Result<Option<usize>, String>, Fault> {
+    fn list(
+        &mut self,
+        reader: &mut Reader<'_>,
+    ) -> Result<Result<Option<usize>, String>, JsonFault> {
         reader.enter()?;
         let mut known: Option<(usize, String)> = None;
         let mut first: Option<String> = None;
@@ -225,7 +231,7 @@ struct Event<'a> {
 
 impl Event<'_> {
     /// Reads a whole line; gives the undeclared fields of an open type.
-    fn whole(&mut self, root: &mut Node) -> Result<Vec<(Arc<str>, Value)>, Fault> {
+    fn whole(&mut self, root: &mut Node) -> Result<Vec<(Arc<str>, Value)>, JsonFault> {
         if self.reader.peek() != Some(b'{') {
             return self.reader.fault(FaultKind::Syntax);
         }
@@ -235,7 +241,7 @@ impl Event<'_> {
 
     /// Reads an object's fields; gives the undeclared ones of an open type. It goes only as deep as
     /// names are declared.
-    fn object(&mut self, node: &mut Node) -> Result<Vec<(Arc<str>, Value)>, Fault> {
+    fn object(&mut self, node: &mut Node) -> Result<Vec<(Arc<str>, Value)>, JsonFault> {
         self.reader.enter()?;
         let spelling = self.reading.spelling();
         let mut extra = Vec::new();
@@ -289,7 +295,7 @@ impl Event<'_> {
 
     /// Reads the value of a field that is declared as an object. Null is as good as missing; the
     /// fields in it will report whether they can be.
-    fn child(&mut self, node: &mut Node) -> Result<Vec<(Arc<str>, Value)>, Fault> {
+    fn child(&mut self, node: &mut Node) -> Result<Vec<(Arc<str>, Value)>, JsonFault> {
         let found = match self.reader.peek() {
             Some(b'{') => return self.object(node),
             Some(b'[') => {
@@ -315,7 +321,7 @@ fn value(
     reader: &mut Reader<'_>,
     ty: &FieldType,
     spelling: Spelling,
-) -> Result<Result<Value, String>, Fault> {
+) -> Result<Result<Value, String>, JsonFault> {
     match (reader.peek(), ty) {
         (_, FieldType::Any) => dynamic(reader).map(Ok),
         (Some(b'['), FieldType::List(element)) => list(reader, ty, element, spelling),
@@ -337,7 +343,7 @@ fn list(
     ty: &FieldType,
     element: &FieldType,
     spelling: Spelling,
-) -> Result<Result<Value, String>, Fault> {
+) -> Result<Result<Value, String>, JsonFault> {
     reader.enter()?;
     let mut values = Vec::new();
     let mut is_first = true;
@@ -373,7 +379,7 @@ fn ordinal(number: usize) -> String {
 }
 
 /// Any value, for a field that is not declared. The reader knows how deep that may go.
-fn dynamic(reader: &mut Reader<'_>) -> Result<Value, Fault> {
+fn dynamic(reader: &mut Reader<'_>) -> Result<Value, JsonFault> {
     let mut is_first = true;
     match reader.peek() {
         Some(b'[') => {
@@ -420,7 +426,7 @@ pub(crate) fn list_from_text(
 
 /// The reason why a line is no object of JSON, in the words of `serde_json`.
 #[cold]
-fn reason(line: &str, fault: Fault) -> String {
+fn reason(line: &str, fault: JsonFault) -> String {
     let mut json = Deserializer::from_str(line);
     let reported = json.deserialize_any(Skeleton).and_then(|()| json.end());
     match (reported, fault.kind) {

@@ -12,7 +12,7 @@ const DEPTH: usize = 127;
 
 /// The reason why a line is no JSON, and behind which byte that shows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Fault {
+pub(crate) struct JsonFault {
     pub(crate) kind: FaultKind,
     pub(crate) at: usize,
 }
@@ -54,8 +54,8 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    pub(crate) fn fault<T>(&self, kind: FaultKind) -> Result<T, Fault> {
-        Err(Fault { kind, at: self.at })
+    pub(crate) fn fault<T>(&self, kind: FaultKind) -> Result<T, JsonFault> {
+        Err(JsonFault { kind, at: self.at })
     }
 
     /// The next byte that is not white space; it stays.
@@ -80,24 +80,24 @@ impl<'a> Reader<'a> {
 
     /// Takes `byte`, which has to be next.
     #[inline]
-    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Fault> {
+    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), JsonFault> {
         if self.take(byte) { Ok(()) } else { self.fault(FaultKind::Syntax) }
     }
 
     /// Nothing may follow.
-    pub(crate) fn end(&mut self) -> Result<(), Fault> {
+    pub(crate) fn end(&mut self) -> Result<(), JsonFault> {
         if self.peek().is_none() { Ok(()) } else { self.fault(FaultKind::Syntax) }
     }
 
     /// Goes into a list or an object whose content is kept.
-    pub(crate) fn enter(&mut self) -> Result<(), Fault> {
+    pub(crate) fn enter(&mut self) -> Result<(), JsonFault> {
         self.at += 1;
         self.depth += 1;
         if self.depth > DEPTH { self.fault(FaultKind::Depth) } else { Ok(()) }
     }
 
     /// Goes to the next element of a list, or behind its end. `is_first` says that none was read.
-    pub(crate) fn element(&mut self, is_first: bool) -> Result<bool, Fault> {
+    pub(crate) fn element(&mut self, is_first: bool) -> Result<bool, JsonFault> {
         if self.take(b']') {
             self.depth -= 1;
             return Ok(false);
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
 
     /// Goes to the next name of an object, or behind its end. `is_first` says that none was read.
     #[inline]
-    pub(crate) fn member(&mut self, is_first: bool) -> Result<bool, Fault> {
+    pub(crate) fn member(&mut self, is_first: bool) -> Result<bool, JsonFault> {
         if self.take(b'}') {
             self.depth -= 1;
             return Ok(false);
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
 
     /// Takes the name that is next, with its colon, if it is `name`, which needs no escapes.
     #[inline]
-    pub(crate) fn take_name(&mut self, name: &str) -> Result<bool, Fault> {
+    pub(crate) fn take_name(&mut self, name: &str) -> Result<bool, JsonFault> {
         let end = self.at + 1 + name.len();
         if self.bytes.get(end) != Some(&b'"') || self.bytes[self.at + 1..end] != *name.as_bytes() {
             return Ok(false);
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a name and its colon.
-    pub(crate) fn name(&mut self) -> Result<&str, Fault> {
+    pub(crate) fn name(&mut self) -> Result<&str, JsonFault> {
         let plain = self.string()?;
         self.expect(b':')?;
         Ok(plain.unwrap_or(&self.scratch.text))
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
 
     /// Takes a string, whose quote is next. `None` if it had escapes: it is in the scratch then.
     #[inline]
-    fn string(&mut self) -> Result<Option<&'a str>, Fault> {
+    fn string(&mut self) -> Result<Option<&'a str>, JsonFault> {
         let start = self.at + 1;
         self.at = plain_end(self.bytes, start);
         if self.bytes.get(self.at) == Some(&b'"') {
@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    fn escaped(&mut self, mut start: usize) -> Result<(), Fault> {
+    fn escaped(&mut self, mut start: usize) -> Result<(), JsonFault> {
         self.scratch.text.clear();
         loop {
             self.at = plain_end(self.bytes, start);
@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The character that an escape stands for; its backslash was taken.
-    fn escape(&mut self) -> Result<char, Fault> {
+    fn escape(&mut self) -> Result<char, JsonFault> {
         let Some(letter) = self.bytes.get(self.at) else { return self.fault(FaultKind::Syntax) };
         self.at += 1;
         Ok(match letter {
@@ -213,7 +213,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Four hexadecimal digits.
-    fn hex(&mut self) -> Result<u32, Fault> {
+    fn hex(&mut self) -> Result<u32, JsonFault> {
         let mut number = 0;
         for _ in 0..4 {
             let digit = self.bytes.get(self.at).and_then(|b| char::from(*b).to_digit(16));
@@ -226,7 +226,7 @@ impl<'a> Reader<'a> {
 
     /// Takes a value that is no list and no object.
     #[inline]
-    pub(crate) fn scalar(&mut self) -> Result<Scalar<'_>, Fault> {
+    pub(crate) fn scalar(&mut self) -> Result<Scalar<'_>, JsonFault> {
         match self.peek() {
             Some(b'"') => {
                 let plain = self.string()?;
@@ -240,7 +240,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn word(&mut self, word: &str) -> Result<(), Fault> {
+    fn word(&mut self, word: &str) -> Result<(), JsonFault> {
         if !self.bytes[self.at..].starts_with(word.as_bytes()) {
             return self.fault(FaultKind::Syntax);
         }
@@ -249,7 +249,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a number.
-    fn number(&mut self) -> Result<Scalar<'static>, Fault> {
+    fn number(&mut self) -> Result<Scalar<'static>, JsonFault> {
         if let Some(number) = self.short_number() {
             return Ok(Scalar::Int(number));
         }
@@ -298,7 +298,7 @@ impl<'a> Reader<'a> {
 
     /// Takes a number without looking at its value. Gives whether it is written as a whole one.
     #[inline]
-    fn skip_number(&mut self) -> Result<bool, Fault> {
+    fn skip_number(&mut self) -> Result<bool, JsonFault> {
         self.at += usize::from(self.bytes[self.at] == b'-');
         if self.bytes.get(self.at) == Some(&b'0') {
             self.at += 1;
@@ -327,7 +327,7 @@ impl<'a> Reader<'a> {
 
     /// Takes digits, at least one.
     #[inline]
-    fn digits(&mut self) -> Result<(), Fault> {
+    fn digits(&mut self) -> Result<(), JsonFault> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
             self.at += 1;
@@ -336,7 +336,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a value of any kind without keeping it. It may be nested as deep as it likes.
-    pub(crate) fn skip(&mut self) -> Result<(), Fault> {
+    pub(crate) fn skip(&mut self) -> Result<(), JsonFault> {
         self.scratch.open.clear();
         loop {
             match self.peek() {
@@ -370,7 +370,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn skip_name(&mut self) -> Result<(), Fault> {
+    fn skip_name(&mut self) -> Result<(), JsonFault> {
         if self.peek() != Some(b'"') {
             return self.fault(FaultKind::Syntax);
         }
@@ -380,7 +380,7 @@ impl<'a> Reader<'a> {
 
     /// Takes a string without looking at what its escapes stand for.
     #[inline]
-    fn skip_string(&mut self) -> Result<(), Fault> {
+    fn skip_string(&mut self) -> Result<(), JsonFault> {
         self.at += 1;
         loop {
             self.at = plain_end(self.bytes, self.at);

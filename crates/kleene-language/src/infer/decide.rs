@@ -343,10 +343,10 @@ fn is_moment(seen: &Observation, name: &str, unit: TimeUnit) -> bool {
 /// The place of a unit in [`Observation::epochs`].
 pub(super) fn index(unit: TimeUnit) -> usize {
     match unit {
-        TimeUnit::S => 0,
-        TimeUnit::Ms => 1,
-        TimeUnit::Us => 2,
-        TimeUnit::Ns => 3,
+        TimeUnit::Seconds => 0,
+        TimeUnit::Millis => 1,
+        TimeUnit::Micros => 2,
+        TimeUnit::Nanos => 3,
     }
 }
 

@@ -169,7 +169,7 @@ impl Sample {
         }
         let unit = self.unit();
         if unit != TimeUnit::default() {
-            options.push(format!("--time-unit {}", unit.option()));
+            options.push(format!("--time-unit {}", unit.as_str()));
         }
         options.extend(self.wanted.form.iter().cloned());
         options.join(" ")
@@ -190,7 +190,7 @@ impl Sample {
             }
             waiting.extend(seen.fields.iter().map(|(name, seen)| (&**name, seen)));
         }
-        let units = [TimeUnit::Ms, TimeUnit::S, TimeUnit::Us, TimeUnit::Ns];
+        let units = [TimeUnit::Millis, TimeUnit::Seconds, TimeUnit::Micros, TimeUnit::Nanos];
         // Of equals the first.
         units.into_iter().rev().max_by_key(|unit| counts[index(*unit)]).unwrap_or_default()
     }

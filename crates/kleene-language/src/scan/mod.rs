@@ -10,8 +10,8 @@ mod walker;
 use kleene_syntax::syntax::tokens;
 
 pub use self::parts::{
-    AliasScan, End, FieldScan, ItemKind, ItemScan, Kind, LocalKind, LocalScan, Mark, RecordOf,
-    Role, RuleScan, Scan, Slot, StepScan, bare,
+    AliasScan, BracketKind, End, FieldScan, ItemKind, ItemScan, LocalKind, LocalScan, Mark,
+    RecordOf, Role, RuleScan, Scan, Slot, StepScan, bare,
 };
 use self::walker::Walker;
 

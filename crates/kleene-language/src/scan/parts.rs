@@ -231,7 +231,7 @@ pub enum Slot {
 
 /// The kind of brackets.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum BracketKind {
     /// None: the file itself.
     File,
     /// `{ }` of an event type, or of an object in it.
@@ -290,7 +290,7 @@ pub struct End {
     /// The kind of text that can stand here.
     pub slot: Slot,
     /// The brackets that it ends in, the innermost last.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<BracketKind>,
     /// The rule that it ends in.
     pub rule: Option<usize>,
     /// The last word or symbol.

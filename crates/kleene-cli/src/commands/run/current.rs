@@ -7,12 +7,12 @@ use kleene::stream::{Engine, Replacement, RuleChange, Verdict};
 use kleene::{Record, Timestamp};
 
 use super::checks::suits;
-use super::outlets::{Outlets, Printer};
+use super::outlets::{Outlets, OutputPrinter};
 use super::stop::{Stop, stopped};
 use crate::args::RunArgs;
 use crate::idle::IdleClock;
 use crate::paths;
-use crate::progress::Progress;
+use crate::progress::ReadProgress;
 use crate::rules::{self, Listing, Loaded};
 use crate::state::{HeldCheckpoint, Moment, State};
 use crate::watch::{Files, Watch};
@@ -45,12 +45,13 @@ impl Current<'_> {
     ) -> Stop {
         self.has_ended = true;
         let ended = if self.args.events.end_of_time {
-            let ended = engine.end_time(&mut Printer { outlets, origin: None }).map_err(stopped);
+            let ended =
+                engine.end_time(&mut OutputPrinter { outlets, origin: None }).map_err(stopped);
             ended.and_then(|()| self.keep(feed, engine, outlets, counts))
         } else if self.state.is_some() {
             self.end_for_now(feed, engine, outlets, counts)
         } else {
-            engine.end_input(&mut Printer { outlets, origin: None }).map_err(stopped)
+            engine.end_input(&mut OutputPrinter { outlets, origin: None }).map_err(stopped)
         };
         ended.map_or_else(Stop::Failed, |()| Stop::End)
     }
@@ -68,7 +69,7 @@ impl Current<'_> {
     ) -> Result<()> {
         let held = self.hold(feed, engine, outlets, counts)?;
         if self.args.events.out_of_order.is_none() {
-            engine.end_input(&mut Printer { outlets, origin: None }).map_err(stopped)?;
+            engine.end_input(&mut OutputPrinter { outlets, origin: None }).map_err(stopped)?;
         }
         let output = outlets.output.settle();
         let (Some(held), Some(state)) = (held, &mut self.state) else { return Ok(()) };
@@ -90,7 +91,7 @@ impl Current<'_> {
         }
         if let Some(watermark) = idle.watermark(now) {
             // The next event fails in the same way.
-            let _ = engine.advance(watermark, &mut Printer { outlets, origin: None });
+            let _ = engine.advance(watermark, &mut OutputPrinter { outlets, origin: None });
         }
     }
 
@@ -189,7 +190,7 @@ impl Current<'_> {
 }
 
 /// A line for each rule that is not as before, and one for the others.
-fn report(replacement: &Replacement, progress: &Progress) {
+fn report(replacement: &Replacement, progress: &ReadProgress) {
     let (same, changed): (Vec<&RuleChange>, Vec<&RuleChange>) =
         replacement.rules.iter().partition(|change| change.verdict == Verdict::Unchanged);
     for change in changed {

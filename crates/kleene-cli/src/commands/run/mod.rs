@@ -32,7 +32,7 @@ use crate::idle::IdleClock;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::paths;
-use crate::progress::Progress;
+use crate::progress::ReadProgress;
 use crate::rejects::Rejects;
 use crate::review::{Facts, Review};
 use crate::rules::{self, Listing, Loaded};
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let rejects = Rejects::open(args.rejects.as_deref(), kept.1, args.quiet)?;
     // Results that go to the terminal say enough of the progress.
     let shows_progress = !args.quiet && !output.is_terminal();
-    let progress = Progress::new(opened.size, opened.position.clone(), shows_progress);
+    let progress = ReadProgress::new(opened.size, opened.position.clone(), shows_progress);
     let is_alone = args.watch || state.is_some() || args.state.spill.is_some();
     let is_parallel = args.matching.threads > 1 && !is_alone && args.idle_timeout.is_none();
     let schema = if is_parallel { &loaded.schema } else { engine.schema() };

@@ -6,7 +6,7 @@ use kleene::{Event as _, Record, Timestamp};
 
 use crate::args::RunArgs;
 use crate::output::Output;
-use crate::progress::Progress;
+use crate::progress::ReadProgress;
 use crate::rejects::Rejects;
 use crate::review::Review;
 use kleene_input::Origin;
@@ -17,7 +17,7 @@ use kleene_report::tally::Tally;
 pub(super) struct Outlets {
     pub(super) output: Output,
     pub(super) rejects: Rejects,
-    pub(super) progress: Progress,
+    pub(super) progress: ReadProgress,
     pub(super) review: Review,
     pub(super) tally: Tally,
     /// The bound on the delay of events, in milliseconds.
@@ -34,7 +34,7 @@ impl Outlets {
         args: &RunArgs,
         output: Output,
         rejects: Rejects,
-        progress: Progress,
+        progress: ReadProgress,
         review: Review,
     ) -> Outlets {
         let (is_quiet, reported_of_limit, reported_of_mismatch) = (args.quiet, false, false);
@@ -114,12 +114,12 @@ impl Outlets {
 }
 
 /// Takes the reports of the engine for the event of one line.
-pub(super) struct Printer<'a> {
+pub(super) struct OutputPrinter<'a> {
     pub(super) outlets: &'a mut Outlets,
     pub(super) origin: Option<Origin<'a>>,
 }
 
-impl Sink<Record> for Printer<'_> {
+impl Sink<Record> for OutputPrinter<'_> {
     fn matched(&mut self, found: Match<'_, Record>) {
         self.outlets.tally.matched(&found.rule().name);
         self.outlets.output.matched(&found);

@@ -78,7 +78,8 @@ pub(super) fn run(
         }
     }
     let shapes = outlets.output.shapes();
-    let report = Printer { outlets, counts: Counts::default(), parser: parser.clone(), next: 0 };
+    let report =
+        PageCollector { outlets, counts: Counts::default(), parser: parser.clone(), next: 0 };
     let page = move || Page::new(&shapes);
     let config = Config::default().waiting(WAITING);
     let mut crew: Crew = Pipeline::start(shards, config, page, report)?;
@@ -131,12 +132,12 @@ pub(super) fn run(
         }
     };
     let header = parser.header();
-    let Printer { outlets, counts, .. } = ended.collector;
+    let PageCollector { outlets, counts, .. } = ended.collector;
     let stop = ended.failure.map_or(stop, |failure| Stop::Failed(stopped(failure)));
     Ok(Finished { stop, stats: ended.stats, outlets, counts, is_empty, header })
 }
 
-type Crew = Pipeline<Record, Parsed, Printer>;
+type Crew = Pipeline<Record, Parsed, PageCollector>;
 
 /// The next block, or why there is none.
 fn next(blocks: &Blocks, interrupt: &Interrupt) -> Result<Block, Stop> {
@@ -355,7 +356,7 @@ impl Sink<Record> for Page {
 }
 
 /// Writes what all shards report.
-struct Printer {
+struct PageCollector {
     outlets: Outlets,
     counts: Counts,
     /// Parses a line once more where its text is needed.
@@ -364,7 +365,7 @@ struct Printer {
     next: usize,
 }
 
-impl Printer {
+impl PageCollector {
     /// Reports the lines before this entry that are no events.
     fn pass_to(&mut self, parsed: &Parsed, end: usize) {
         for entry in &parsed.entries[self.next.min(end)..end] {
@@ -404,7 +405,7 @@ impl Printer {
     }
 }
 
-impl Collector<Parsed, Page> for Printer {
+impl Collector<Parsed, Page> for PageCollector {
     fn reported(&mut self, reported: ReportedStep<'_, Parsed>, page: &mut Page) {
         let Some(note) = page.notes.get_mut(page.reported) else { return };
         page.reported += 1;

@@ -6,7 +6,7 @@ use kleene::stream::Engine;
 use kleene_report::reasons::event_time;
 
 use super::current::Current;
-use super::outlets::{Outlets, Printer};
+use super::outlets::{Outlets, OutputPrinter};
 use super::stop::{Stop, stopped};
 use crate::interrupt::Interrupt;
 use crate::state::State;
@@ -79,7 +79,7 @@ fn take(
             outlets.review.event(&event, &origin);
             current.newest = current.newest.max(event_time(&event));
             current.has_come = true;
-            let mut sink = Printer { outlets, origin: Some(origin) };
+            let mut sink = OutputPrinter { outlets, origin: Some(origin) };
             engine.push(&event, &mut sink).map_err(|error| Stop::Failed(stopped(error)))?;
         }
         Item::Unknown(name) => counts.saw_unknown(name),

@@ -3,7 +3,7 @@
 use kleene_syntax::syntax::{Token, TokenKind};
 
 use super::{OPERATORS, Walker};
-use crate::scan::{FieldScan, Kind, Role, Slot};
+use crate::scan::{BracketKind, FieldScan, Role, Slot};
 
 impl Walker<'_> {
     pub(super) fn in_expression(&mut self, token: Token, name: &str, is_word: bool, next: &str) {
@@ -13,8 +13,8 @@ impl Walker<'_> {
             name.clone_into(&mut top.last);
             let is_short = next != ":";
             match top.kind.clone() {
-                Kind::Record(given) => self.mark(token.span, Role::Record(given)),
-                Kind::Emit => {
+                BracketKind::Record(given) => self.mark(token.span, Role::Record(given)),
+                BracketKind::Emit => {
                     if let Some(rule) = self.current() {
                         rule.emits.push((name.to_owned(), token.span));
                     }
@@ -65,8 +65,8 @@ impl Walker<'_> {
     pub(super) fn path(&mut self, token: Token, name: &str) {
         let goes_on = self.before == ".";
         let candidate = self.frames.iter().rev().find_map(|frame| match &frame.kind {
-            Kind::Condition(step) => Some(step.clone()),
-            Kind::KeyPaths => Some(frame.last.clone()),
+            BracketKind::Condition(step) => Some(step.clone()),
+            BracketKind::KeyPaths => Some(frame.last.clone()),
             _ => None,
         });
         let top = self.top();
@@ -76,7 +76,7 @@ impl Walker<'_> {
         top.path.push(name.to_owned());
         let names = top.path.clone();
         top.slot = if top.is_expression() { Slot::Operator } else { Slot::AfterStep };
-        if top.kind == Kind::RuleBody && top.head != "match" {
+        if top.kind == BracketKind::RuleBody && top.head != "match" {
             top.slot = Slot::Clause;
         }
         self.mark(token.span, Role::Path { names, candidate });
@@ -91,13 +91,13 @@ impl Walker<'_> {
         }
         if text == "." && is_symbol {
             let top = self.top();
-            let path = if top.kind == Kind::Other { Vec::new() } else { top.path.clone() };
+            let path = if top.kind == BracketKind::Other { Vec::new() } else { top.path.clone() };
             top.slot = Slot::Member(path);
             return;
         }
         let is_file_end = {
             let top = self.top();
-            top.kind == Kind::File && token.kind != TokenKind::Symbol
+            top.kind == BracketKind::File && token.kind != TokenKind::Symbol
         };
         if is_file_end {
             // `use "file"`, `param p: int = 5`, `list l: ip from "file"`
@@ -113,7 +113,7 @@ impl Walker<'_> {
             return;
         }
         match self.top().kind {
-            Kind::File | Kind::EventBody { .. } => self.in_declaration(text),
+            BracketKind::File | BracketKind::EventBody { .. } => self.in_declaration(text),
             _ => self.in_body(token, text),
         }
     }
@@ -122,25 +122,25 @@ impl Walker<'_> {
     fn in_declaration(&mut self, text: &str) {
         let top = self.top();
         match (&top.kind, text) {
-            (Kind::File, ":" | "<") => top.slot = Slot::Type,
-            (Kind::File, ">") => top.slot = Slot::Words(&["from"]),
-            (Kind::File, "=") => {
+            (BracketKind::File, ":" | "<") => top.slot = Slot::Type,
+            (BracketKind::File, ">") => top.slot = Slot::Words(&["from"]),
+            (BracketKind::File, "=") => {
                 top.slot = match top.head.as_str() {
                     "rule" => Slot::Rule,
                     "define" => Slot::Step,
                     _ => Slot::Free,
                 };
             }
-            (Kind::EventBody { .. }, ":" | "<") => {
+            (BracketKind::EventBody { .. }, ":" | "<") => {
                 top.slot = Slot::Type;
                 if text == "<" {
                     self.append_type("<");
                 }
             }
-            (Kind::EventBody { .. }, ">" | "?") => self.append_type(text),
-            (Kind::EventBody { .. }, "=") => top.slot = Slot::Words(&["event time"]),
-            (Kind::EventBody { .. }, ",") => top.slot = Slot::Free,
-            (Kind::EventBody { .. }, "..") => {
+            (BracketKind::EventBody { .. }, ">" | "?") => self.append_type(text),
+            (BracketKind::EventBody { .. }, "=") => top.slot = Slot::Words(&["event time"]),
+            (BracketKind::EventBody { .. }, ",") => top.slot = Slot::Free,
+            (BracketKind::EventBody { .. }, "..") => {
                 if let Some(item) = self.scan.items.last_mut() {
                     item.open = true;
                 }
@@ -154,31 +154,37 @@ impl Walker<'_> {
         let is_symbol = token.kind == TokenKind::Symbol;
         let top = self.top();
         match (&top.kind, text) {
-            (Kind::Emit | Kind::Meta | Kind::Record(_), ",") => top.slot = Slot::RecordField,
-            (Kind::Emit | Kind::Meta | Kind::Record(_), ":") if top.slot != Slot::Operator => {
+            (BracketKind::Emit | BracketKind::Meta | BracketKind::Record(_), ",") => {
+                top.slot = Slot::RecordField
+            }
+            (BracketKind::Emit | BracketKind::Meta | BracketKind::Record(_), ":")
+                if top.slot != Slot::Operator =>
+            {
                 top.slot = Slot::Operand;
             }
-            (Kind::Arguments(_), ",") => top.slot = Slot::Argument,
-            (Kind::KeyPaths, ",") => top.slot = Slot::Event,
-            (Kind::KeyPaths, ":") => top.slot = Slot::Operand,
-            (Kind::RuleBody, ",") if top.head == "key" => top.slot = Slot::Key,
-            (Kind::RuleBody, ",") if top.head == "suppress" => top.slot = Slot::Key,
-            (Kind::RuleBody, ",") if top.head == "from" => top.slot = Slot::Event,
-            (Kind::RuleBody, ":" | "<") if top.head == "param" => top.slot = Slot::Type,
-            (Kind::RuleBody, "=") if top.head == "define" => top.slot = Slot::Step,
-            (Kind::RuleBody, "=") if top.head == "param" => top.slot = Slot::Free,
-            (Kind::TestBody, _) if token.kind == TokenKind::Duration => {
+            (BracketKind::Arguments(_), ",") => top.slot = Slot::Argument,
+            (BracketKind::KeyPaths, ",") => top.slot = Slot::Event,
+            (BracketKind::KeyPaths, ":") => top.slot = Slot::Operand,
+            (BracketKind::RuleBody, ",") if top.head == "key" => top.slot = Slot::Key,
+            (BracketKind::RuleBody, ",") if top.head == "suppress" => top.slot = Slot::Key,
+            (BracketKind::RuleBody, ",") if top.head == "from" => top.slot = Slot::Event,
+            (BracketKind::RuleBody, ":" | "<") if top.head == "param" => top.slot = Slot::Type,
+            (BracketKind::RuleBody, "=") if top.head == "define" => top.slot = Slot::Step,
+            (BracketKind::RuleBody, "=") if top.head == "param" => top.slot = Slot::Free,
+            (BracketKind::TestBody, _) if token.kind == TokenKind::Duration => {
                 let is_event = top.head == "at";
                 top.slot = if is_event { Slot::Event } else { Slot::TestStep };
             }
-            (Kind::Gap, "..") => top.slot = Slot::Duration,
+            (BracketKind::Gap, "..") => top.slot = Slot::Duration,
             _ if top.is_pattern() => match text {
                 "->" | "," => top.slot = Slot::Step,
                 _ if token.kind == TokenKind::Number => top.slot = Slot::Words(&["of"]),
                 _ => top.slot = Slot::AfterStep,
             },
-            (Kind::RuleBody, _) if is_symbol && top.head == "having" => top.slot = Slot::Operand,
-            (Kind::RuleBody, _) if !is_symbol => {
+            (BracketKind::RuleBody, _) if is_symbol && top.head == "having" => {
+                top.slot = Slot::Operand
+            }
+            (BracketKind::RuleBody, _) if !is_symbol => {
                 top.slot = match top.head.as_str() {
                     "suppress" => Slot::Words(&["by"]),
                     "limit" => Slot::Words(&["partials"]),

@@ -9,7 +9,7 @@ mod rules;
 use kleene::diagnostic::Span;
 use kleene_syntax::syntax::{Token, TokenKind};
 
-use super::{End, Kind, Mark, Role, RuleScan, Scan, Slot, bare};
+use super::{BracketKind, End, Mark, Role, RuleScan, Scan, Slot, bare};
 
 /// Words that start an item.
 const ITEMS: [&str; 7] = ["event", "list", "param", "define", "rule", "test", "use"];
@@ -32,7 +32,7 @@ const MAX_FRAMES: usize = 200;
 /// Brackets that are open, and what goes on in them.
 #[derive(Clone, Debug)]
 struct Frame {
-    kind: Kind,
+    kind: BracketKind,
     closer: &'static str,
     /// The word that started what is being read.
     head: String,
@@ -50,7 +50,7 @@ struct Frame {
 }
 
 impl Frame {
-    fn new(kind: Kind, closer: &'static str, slot: Slot) -> Frame {
+    fn new(kind: BracketKind, closer: &'static str, slot: Slot) -> Frame {
         Frame {
             kind,
             closer,
@@ -66,14 +66,17 @@ impl Frame {
 
     fn is_expression(&self) -> bool {
         match self.kind {
-            Kind::Condition(_) | Kind::Index | Kind::Inner => true,
-            Kind::Emit | Kind::Meta | Kind::Record(_) => self.slot != Slot::RecordField,
+            BracketKind::Condition(_) | BracketKind::Index | BracketKind::Inner => true,
+            BracketKind::Emit | BracketKind::Meta | BracketKind::Record(_) => {
+                self.slot != Slot::RecordField
+            }
             _ => false,
         }
     }
 
     fn is_pattern(&self) -> bool {
-        matches!(self.kind, Kind::Group(_)) || self.kind == Kind::RuleBody && self.head == "match"
+        matches!(self.kind, BracketKind::Group(_))
+            || self.kind == BracketKind::RuleBody && self.head == "match"
     }
 }
 
@@ -94,7 +97,7 @@ impl<'t> Walker<'t> {
     pub(super) fn new(text: &'t str) -> Walker<'t> {
         Walker {
             text,
-            frames: vec![Frame::new(Kind::File, "", Slot::Item)],
+            frames: vec![Frame::new(BracketKind::File, "", Slot::Item)],
             scan: Scan {
                 marks: Vec::new(),
                 items: Vec::new(),
@@ -119,8 +122,11 @@ impl<'t> Walker<'t> {
         let before = self.before.to_owned();
         let top = self.top();
         // After the colon in the braces of a key, the name before it says whose fields are meant.
-        let last =
-            if top.kind == Kind::KeyPaths && before == ":" { top.last.clone() } else { before };
+        let last = if top.kind == BracketKind::KeyPaths && before == ":" {
+            top.last.clone()
+        } else {
+            before
+        };
         let slot = top.slot.clone();
         self.scan.end = End { slot, kinds, rule, last };
         self.scan
@@ -129,7 +135,7 @@ impl<'t> Walker<'t> {
     /// The innermost brackets; the file itself is never closed.
     fn top(&mut self) -> &mut Frame {
         if self.frames.is_empty() {
-            self.frames.push(Frame::new(Kind::File, "", Slot::Item));
+            self.frames.push(Frame::new(BracketKind::File, "", Slot::Item));
         }
         let last = self.frames.len() - 1;
         &mut self.frames[last]
@@ -175,7 +181,7 @@ impl<'t> Walker<'t> {
         if let Some(item) = self.emitted() {
             item.span.end = token.span.end;
         }
-        let body = self.frames.iter().find(|frame| frame.kind == Kind::RuleBody);
+        let body = self.frames.iter().find(|frame| frame.kind == BracketKind::RuleBody);
         let is_local = body.is_some_and(|body| {
             matches!(body.head.as_str(), "param" | "define") && !body.last.is_empty()
         });
@@ -209,14 +215,14 @@ impl<'t> Walker<'t> {
         }
         let is_clause = CLAUSES.contains(&text) || matches!(text, "param" | "define");
         let body = if is_clause && !is_operator(next) {
-            Kind::RuleBody
+            BracketKind::RuleBody
         } else if TEST_STEPS.contains(&text) && !is_operator(next) {
-            Kind::TestBody
+            BracketKind::TestBody
         } else {
             return;
         };
         // `within` ends a group, too.
-        if matches!(self.top().kind, Kind::Group(_)) && text == "within" {
+        if matches!(self.top().kind, BracketKind::Group(_)) && text == "within" {
             return;
         }
         if let Some(at) = self.frames.iter().rposition(|frame| frame.kind == body) {
@@ -235,14 +241,14 @@ impl<'t> Walker<'t> {
         }
         let kind = self.top().kind.clone();
         match kind {
-            Kind::File => self.in_file(token, name, is_word),
-            Kind::EventBody { prefix } => self.in_event(token, name, &prefix),
-            Kind::RuleBody => self.in_rule(token, name, is_word),
-            Kind::TestBody => self.in_test(token, name, is_word),
-            Kind::Group(_) => self.in_pattern(token, name, is_word),
-            Kind::Quant => self.mark(token.span, Role::Keyword),
-            Kind::Gap => self.path(token, name),
-            Kind::KeyPaths => {
+            BracketKind::File => self.in_file(token, name, is_word),
+            BracketKind::EventBody { prefix } => self.in_event(token, name, &prefix),
+            BracketKind::RuleBody => self.in_rule(token, name, is_word),
+            BracketKind::TestBody => self.in_test(token, name, is_word),
+            BracketKind::Group(_) => self.in_pattern(token, name, is_word),
+            BracketKind::Quant => self.mark(token.span, Role::Keyword),
+            BracketKind::Gap => self.path(token, name),
+            BracketKind::KeyPaths => {
                 if self.before == "{" || self.before == "," {
                     self.mark(token.span, Role::Keyed);
                     name.clone_into(&mut self.top().last);
@@ -251,19 +257,19 @@ impl<'t> Walker<'t> {
                     self.path(token, name);
                 }
             }
-            Kind::Arguments(rule) => {
+            BracketKind::Arguments(rule) => {
                 if self.before == "(" || self.before == "," {
                     self.mark(token.span, Role::Argument(rule));
                 }
                 self.top().slot = Slot::Free;
             }
-            Kind::Condition(_)
-            | Kind::Index
-            | Kind::Inner
-            | Kind::Emit
-            | Kind::Meta
-            | Kind::Record(_) => self.in_expression(token, name, is_word, next),
-            Kind::Other => {}
+            BracketKind::Condition(_)
+            | BracketKind::Index
+            | BracketKind::Inner
+            | BracketKind::Emit
+            | BracketKind::Meta
+            | BracketKind::Record(_) => self.in_expression(token, name, is_word, next),
+            BracketKind::Other => {}
         }
     }
 }

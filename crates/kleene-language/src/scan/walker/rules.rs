@@ -3,7 +3,7 @@
 use kleene_syntax::syntax::Token;
 
 use super::{CLAUSES, OPERATORS, Walker};
-use crate::scan::{ItemKind, ItemScan, Kind, LocalKind, LocalScan, Role, Slot};
+use crate::scan::{BracketKind, ItemKind, ItemScan, LocalKind, LocalScan, Role, Slot};
 
 impl Walker<'_> {
     pub(super) fn in_rule(&mut self, token: Token, name: &str, is_word: bool) {
@@ -144,7 +144,7 @@ impl Walker<'_> {
 
     /// Returns the event type whose record is being read, if it is one.
     pub(super) fn emitted(&mut self) -> Option<&mut ItemScan> {
-        let body = self.frames.iter().rfind(|frame| frame.kind == Kind::RuleBody)?;
+        let body = self.frames.iter().rfind(|frame| frame.kind == BracketKind::RuleBody)?;
         let is_as = matches!(body.head.as_str(), "emit" | "on") && !body.last.is_empty();
         if is_as { self.scan.emitted.last_mut() } else { None }
     }
