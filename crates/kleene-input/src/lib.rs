@@ -134,7 +134,7 @@ pub fn delimiter_argument(delimiter: u8) -> String {
     }
 }
 
-/// The extension without a `.gz` behind it.
+/// Returns the extension before a final `.gz`.
 fn inner_extension(path: &Path) -> Option<String> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     if extension == "gz" { inner_extension(Path::new(path.file_stem()?)) } else { Some(extension) }

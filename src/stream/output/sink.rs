@@ -256,7 +256,7 @@ impl Overflow {
     /// Returns the name of the limit: that of the function of
     /// [`EngineBuilder`](crate::stream::EngineBuilder) which sets it, without `limit_`.
     ///
-    /// A rule sets `partials_per_key` with its `limit`. The name `buffered` also stands for the
+    /// A rule sets `partials_per_key` with its `limit`. The name `buffered` is also that of the
     /// limit in bytes.
     pub fn limit(&self) -> &'static str {
         match self {
