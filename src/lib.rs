@@ -1,12 +1,11 @@
-//! Kleene finds patterns of events over time.
+//! Kleene finds patterns in streams of events.
 //!
-//! A rule says what to look for: `a -> b+ -> not c for 10m`. An [`Engine`] reads events in whatever
-//! order real sources give them, keeps one small state for each key, and reports every match, and
-//! every partial match that ran out of time. It is to streams of events what a regular expression
-//! is to text.
+//! A rule says what to look for: `a -> b+ -> not c for 10m`. An [`Engine`] reads events, also out
+//! of order, keeps a small state for each key, and reports every match and every timeout. It is a
+//! regular expression engine for events instead of characters.
 //!
-//! A program that reports a guessed password. The rule needs no declarations: they are those of the
-//! Rust type.
+//! This program reports a guessed password. The rule needs no declarations, because they come from
+//! the Rust type:
 //!
 //! ```
 //! use kleene::{Engine, Event, Match, RuleSet, Timestamp, on_match};
@@ -113,22 +112,22 @@
 //! known at run time only are [`Record`]s. Anything else can implement the trait.
 //!
 //! Time is event time, a [`Timestamp`] in milliseconds that comes with each event; the library has
-//! no clock, no threads, and does no I/O but the rule files that it is asked for. The engine's
-//! [watermark](stream) says how far time has come.
+//! no clock and no threads, and does no I/O except reading rule files. The engine's
+//! [watermark](stream) is the current event time.
 //!
 //! # Results
 //!
-//! They go to a [`Sink`] as borrowed views: matches, timeouts, events that came too late or do not
-//! fit, limits that were reached. `Vec<Output>` is a sink that keeps everything. The same events
-//! give the same results in the same order, whatever the batches, and after a restart.
+//! A [`Sink`] receives results as borrowed views: matches, timeouts, late and rejected events, and
+//! reached limits. `Vec<Output>` is a sink that keeps everything. The same events give the same
+//! results in the same order, however they are divided into batches, and after a restart.
 //!
 //! # Limits
 //!
-//! Everything that input can grow has a limit, and reaching a limit is reported. Limited are
-//! buffered events and their bytes, partial matches in all and for each key, bytes of captured
-//! events, steps for each event, repeated reports of a silence, and the memory of `suppress`:
-//! [`stream::EngineBuilder`] sets these. Limited are also the size of patterns, their nesting, and
-//! repetitions. No input makes the library panic.
+//! Everything that input can grow has a limit, and reaching a limit is reported.
+//! [`stream::EngineBuilder`] sets the limits on buffered events and their bytes, partial matches in
+//! total and for each key, bytes of captured events, steps for each event, repeated reports of a
+//! silence, and the memory of `suppress`. The size of patterns, their nesting and their repetitions
+//! have fixed limits. No input makes the library panic.
 //!
 //! # Features
 //!
@@ -162,7 +161,7 @@ pub mod diagnostic {
     };
 }
 
-/// What rules see of events, and [`Record`]s, whose types are known at run time only.
+/// Events as rules see them, and [`Record`]s, whose types are known only at run time.
 pub mod event {
     #[cfg(feature = "serde")]
     #[doc(inline)]

@@ -108,7 +108,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
     /// one of them; the other skips the event like any event that does not fit.
     ///
     /// In `and` as in [`or`](PatternBuilder::or), `other` can be a `not` with
-    /// [`lasting`](PatternBuilder::lasting), in a group behind another step
+    /// [`lasting`](PatternBuilder::lasting), in a group after another step
     /// (`a -> (b and not c for 5s)`). The time of the `not` begins with the event before the group.
     pub fn and<W>(self, other: PatternBuilder<E, W>) -> PatternBuilder<E> {
         self.joined(other.draft, DraftCount::All)

@@ -84,7 +84,7 @@ fn misplaced_of(items: &[Item], extent: SequenceExtent) -> Option<(StepId, &'sta
     })
 }
 
-/// Returns the mistake of a `not`, given the items behind it.
+/// Returns the mistake of a `not`, given the items after it.
 fn misplaced(item: &Item, rest: &[Item], extent: SequenceExtent) -> Option<&'static str> {
     match rest {
         [] if extent == SequenceExtent::Group => {

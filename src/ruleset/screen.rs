@@ -10,7 +10,7 @@ use kleene_syntax::diagnostic::Severity;
 const MAX_LINES: usize = 50;
 
 /// Writes reports with an empty line between them: all if they fit on a screen or `whole` asks for
-/// them, else the first errors, then warnings, and how many there are beside.
+/// them, else the first errors, then warnings, and the number of the others.
 pub(super) fn write(
     f: &mut fmt::Formatter<'_>,
     reports: &[RuleDiagnostic],

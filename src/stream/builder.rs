@@ -148,7 +148,7 @@ impl<E: Event> EngineBuilder<E> {
         self
     }
 
-    /// Expects events up to `bound` behind the newest event of their source. An event that is
+    /// Accepts events up to `bound` older than the newest event of their source. An event that is
     /// exactly `bound` older than the newest is still in time. Outputs wait until event time has
     /// advanced by `bound`.
     #[must_use]
@@ -217,7 +217,7 @@ impl<E: Event> EngineBuilder<E> {
     /// 4 million by default. A rule's own `limit` overrides the number. At the limit no new partial
     /// match starts, and the sink is notified.
     ///
-    /// The compact form stands for any number of partial matches, and has a limit of its own:
+    /// The compact form can represent any number of partial matches, and has a separate limit:
     /// [`limit_graph_nodes_per_key`](EngineBuilder::limit_graph_nodes_per_key). A rule with a
     /// `limit` is never in the compact form.
     #[must_use]
@@ -245,7 +245,7 @@ impl<E: Event> EngineBuilder<E> {
     /// read captures) add one step for each event that the partial match has captured.
     ///
     /// If the next event would exceed the limit, the oldest partial matches of the key are dropped,
-    /// whatever the rule's `limit` says. The sink receives
+    /// also in a rule with another `limit` policy. The sink receives
     /// [`LimitKind::StepsPerEvent`](crate::stream::LimitKind::StepsPerEvent). The limit bounds the cost of an event
     /// for every input.
     #[must_use]
@@ -284,8 +284,9 @@ impl<E: Event> EngineBuilder<E> {
         self
     }
 
-    /// Matches every rule with the [general strategy](kleene_automata::nfa::Strategy::General), whatever its
-    /// pattern allows. Results are identical. Useful for tests and benchmarks.
+    /// Matches every rule with the [general strategy](kleene_automata::nfa::Strategy::General),
+    /// even if its pattern allows a faster one. Results are identical. Useful for tests and
+    /// benchmarks.
     #[must_use]
     pub fn general_strategy(mut self) -> Self {
         self.matching.choice = StrategyChoice::General;

@@ -234,7 +234,7 @@ impl<E: Event> Engine<E> {
     }
 
     /// Marks `source` as idle: the other sources do not wait for it until its next event or
-    /// watermark. An event of the source that is then behind the engine's watermark is late.
+    /// watermark. An event of the source is late if it is at or before the engine's watermark.
     ///
     /// # Errors
     /// [`PushError`] as for [`push`](Engine::push). Time then stands still.

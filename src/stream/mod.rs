@@ -21,8 +21,8 @@
 //! **Order.** Outputs are ordered by event time. At one time, deadlines come first, ordered by rule
 //! and then by start. The events follow by arrival, then the derived events in the order in which
 //! they were made. The matches that one event completes are ordered by rule and then by start.
-//! Rules count in the order in which they were added. The same events in the same order of
-//! arrival give the same output, whatever the batches and the times of watermarks.
+//! Rules count in the order in which they were added. The same events in the same order of arrival
+//! give the same output, independent of batches and of the times of watermarks.
 //!
 //! **Many rules.** Rules with the same key share one table of keys. An event goes to two kinds of
 //! rules: those that the event can start, which an index of first conditions finds, and those with

@@ -39,10 +39,10 @@ pub struct Stats {
     /// Limits that were reached; each time counts.
     pub overflowed: u64,
     /// Partial matches that are open now, over all rules and keys. A partial match is a list of
-    /// captured events that could still go on. It counts once, however many ways it can go on, and
-    /// with every [strategy](kleene_automata::nfa::Strategy).
+    /// captured events that could still grow. It counts once, no matter in how many ways it can
+    /// grow, with every [strategy](kleene_automata::nfa::Strategy).
     ///
-    /// `u64::MAX` stands for that many or more: the compact form holds any number. A rule that
+    /// `u64::MAX` means that many or more: the compact form can represent any number. A rule that
     /// reports no timeouts may count partial matches for a while after their deadline, until
     /// [`Engine::sweep`](crate::Engine::sweep).
     pub partials: u64,

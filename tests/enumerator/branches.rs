@@ -44,8 +44,8 @@ impl<'a> Judge<'a> {
             let (Branch::Sequence(items), Some(nodes)) = (branch, &choice.chosen[number]) else {
                 continue;
             };
-            // The arrow says how the first event of the group follows. What may not be skipped is
-            // asked for all branches at once.
+            // The arrow before it leads to its first step. What may not be skipped is asked for all
+            // branches at once.
             let is_first = begins[number] == first;
             let (cursor, arrow) = if is_first {
                 let relaxed = lead.arrow == Some(Arrow::Relaxed);
@@ -74,10 +74,10 @@ impl<'a> Judge<'a> {
         let done_at = self.silence_ends(choice, before.base).into_iter().flatten().max();
         let last = choice.chosen.iter().flatten().flat_map(|nodes| events_of(nodes)).max();
         let mut after = match (last, ended) {
-            // "In `or`, it does keep from what comes after."
+            // "At the end of a branch of `or`, it keeps them from the steps after the branches."
             (Some(_), Some(ended)) if choice.need == 1 => ended,
-            // "inside `and`/`of`, a loop at the end of a branch keeps nothing from the other
-            // branches, nor from what comes after the group"
+            // "In `and` and `of`, it keeps nothing from the other branches or from the steps after
+            // them."
             (Some(last), _) => Cursor::after(last, self.time(last)),
             (None, _) => {
                 before.min_time = done_at.max(before.min_time);
@@ -86,14 +86,14 @@ impl<'a> Judge<'a> {
                 return before;
             }
         };
-        // "what comes before the end of a silence that is needed is skipped"
+        // "events before the end of a required silence are skipped"
         after.min_time = done_at;
         after.done_at = done_at.or(after.done_at);
         after
     }
 
     /// "`not c for 5s` in `and`, `or` or `of` is a silence that begins with the event before the
-    /// group." "A `c` in that time breaks it."
+    /// group." "A `c` in that time breaks the silence."
     fn silences(&self, choice: Choice<'_, '_>, cursor: &Cursor<'_>) -> Verdict {
         let begins = choice.begins();
         // The moments at which those that happen begin: by an event, or by time.
@@ -104,7 +104,7 @@ impl<'a> Judge<'a> {
             let end = cursor.base + self.length(*time);
             let mut during = self.until_time(cursor.last, end);
             let broken = during.any(|event| self.fits_any(tests, event));
-            // "Once enough have begun, by an event or by time, the others are not needed."
+            // "When enough have begun, by an event or by time, the others are not needed."
             let would_count =
                 by_event.is_some_and(|time| end <= time) || by_time.is_some_and(|time| end < time);
             if chosen.is_some() && broken {
@@ -117,7 +117,7 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// A silence whose end reports the match ends it: "a loop beside it goes on no more."
+    /// A silence whose end reports the match ends it: "a loop in another branch stops growing."
     fn goes_on_no_more(
         &self,
         choice: Choice<'_, '_>,
@@ -186,7 +186,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// "Until enough have begun, an event is skipped only where each of the others skips it."
+    /// "Until enough have begun, an event is skipped only if each of the other sequences skips it."
     fn unbegun(
         &self,
         choice: Choice<'a, '_>,
@@ -200,7 +200,7 @@ impl<'a> Judge<'a> {
         let is_before = |event: &&usize| first.is_none_or(|first| **event < first);
         let before: Vec<usize> = skipped.iter().filter(is_before).copied().collect();
         let later: Vec<usize> = skipped.iter().filter(|event| !is_before(event)).copied().collect();
-        // "The arrow says how the first event of the group follows."
+        // "The arrow before it leads to its first step."
         let later_cursor = cursor.clone().in_later_branch(first, place.branch);
         let relaxed = Lead { arrow: Some(Arrow::Relaxed), gap: Bounds::NONE };
         let waits = Waiting { cursor, lead, place };
@@ -352,16 +352,16 @@ impl<'a> Judge<'a> {
     /// True if an event can be skipped while a step is waited for as the first of a branch.
     fn skips(&self, test: &Test, event: usize, waiting: Waiting<'_, '_>) -> bool {
         let Waiting { cursor, lead, place } = waiting;
-        // "What comes before the end of a silence that is needed is skipped."
+        // "Events before the end of a required silence are skipped."
         if cursor.done_at.is_some_and(|done_at| self.time(event) < done_at) {
             return true;
         }
-        // "The `until` of a group is tested with each step of the group, alternatives included."
+        // "The `until` of a group is tested at each step of the group .. including alternatives."
         if place.has_begun_before(event) && self.fits_any(place.until, event) {
             return false;
         }
         match lead.arrow {
-            // "an event that another sequence takes comes in between"
+            // "an event that another sequence captures comes in between"
             Some(Arrow::Next) => false,
             _ if self.is_captured(event) => true,
             Some(Arrow::Any) | None => true,
@@ -384,8 +384,8 @@ struct Waiting<'a, 'c> {
 }
 
 impl Waiting<'_, '_> {
-    /// Returns how what is inside of a group waits: `until` "is not tested with the steps of a group
-    /// inside", and the group's own does not end what has not begun.
+    /// Returns how what is inside of a group waits: `until` "is not tested at the steps of an inner
+    /// group", and the group's own does not end what has not begun.
     fn inside(self, body: &Body, quantifier: &Quantifier) -> Self {
         if is_just_branches(body, quantifier) {
             return self;

@@ -56,7 +56,7 @@ pub(super) struct Deadline {
     pub(super) time: i64,
     /// The event from which it runs.
     first: usize,
-    /// The event that says how long: "It holds from that event on."
+    /// The event that says how long: "The bound applies from that event on."
     said_by: Option<usize>,
 }
 
@@ -295,8 +295,8 @@ impl<'a> Judge<'a> {
         (start..events.len()).take_while(move |event| events[*event].time < time)
     }
 
-    /// Returns a length of time: "Each of these can be a duration that a captured event holds."
-    /// "Null and what is negative are no time at all."
+    /// Returns a length of time: "Each of these can be a duration from a captured event." "Null and
+    /// negative values count as zero."
     pub(super) fn length(&self, length: Length) -> i64 {
         match length {
             Length::Millis(millis) => millis,
@@ -322,7 +322,8 @@ impl<'a> Judge<'a> {
         Deadline { time: self.time(first) + self.length(within), first, said_by }
     }
 
-    /// True if `within` bounds the pattern: "nothing where that step captured nothing".
+    /// True if `within` bounds the pattern: "has no effect if the event with its duration was not
+    /// captured".
     pub(super) fn is_known(&self, within: Length) -> bool {
         match within {
             Length::Millis(_) => true,
@@ -335,8 +336,8 @@ impl<'a> Judge<'a> {
         Bounds { least: length(gap.least), most: length(gap.most) }
     }
 
-    /// "First, it asks for a silence before the first event: no `b` less than five seconds before
-    /// it."
+    /// "At the start, `not b for 5s` requires a silence before the first event: no `b` less than
+    /// five seconds before it."
     fn leading(&self, tests: &[Test], time: i64, first: usize) -> Verdict {
         let context = Context { events: self.events, captures: &[] };
         let broken = (0..first).any(|event| {
@@ -377,8 +378,8 @@ impl<'a> Judge<'a> {
         for (number, (item, node)) in items.iter().zip(nodes).enumerate() {
             let followed = place.followed || items[number + 1..].iter().any(|item| !item.is_not());
             let place = Place { followed, ..place };
-            // "The first step of a group follows as the outermost group that starts there."
-            // A gap bounds the first event.
+            // "The first step of a group follows by the arrow of the outermost group that starts
+            // there." A gap bounds the first event.
             let is_begun = nodes[..number].iter().any(|node| !events_of_node(node).is_empty());
             let gap = self.bounds(item.gap);
             let gap = if is_begun { gap } else { gap.and(lead.gap) };
@@ -402,8 +403,8 @@ impl<'a> Judge<'a> {
         Ok(cursor)
     }
 
-    /// "It reports what `not b for 5s`, `for 10s`, `for 15s` and so on would report one after the
-    /// other." "Where an event says that it is no time at all, it is reported once."
+    /// "It reports what `not b for 5s`, `for 10s`, `for 15s` and so on would report." "If an event
+    /// sets the length of the silence to zero or less, the silence is reported once."
     fn silence(&self, time: Length, repeat: bool) -> Result<i64, &'static str> {
         let time = self.length(time);
         if self.repetition > 1 && repeat && time == 0 {
@@ -421,19 +422,18 @@ impl<'a> Judge<'a> {
     ) -> Result<Cursor<'a>, &'static str> {
         let Some(last) = cursor.last else { return Err("a `not` with nothing before it") };
         if arrow == Arrow::Next {
-            // "`next not` concerns the very next event, whatever step that event would be taken
-            // as."
+            // "`next not` concerns the very next event, no matter which step would capture it."
             let next = last + 1;
             if next < self.events.len() && self.fits_any(tests, next) {
                 return Err("next not");
             }
-            // "Behind a `next not` of the row, it holds from the last event before the row on."
+            // "After a `next not` in the same row, it applies from the last event before the row
+            // on."
             (cursor.not_from, cursor.not_own) = (Some(last), Vec::new());
         } else if let Some(time) = time {
-            // "Between two steps, `not b for 5s` asks for a silence of that length: the next step
-            // comes five seconds after the event before it, or later, and no `b` in those five
-            // seconds." "The silence begins with the last event before it." Several follow each
-            // other.
+            // "Between two steps, `not b for 5s` requires a silence of that length: no `b` for five
+            // seconds after the previous event, and then the next step." "The silence begins with
+            // the last event before it." Several follow each other.
             let (from, end) = (cursor.base, cursor.base + time);
             let broken = self
                 .until_time(Some(last), end)
@@ -446,8 +446,8 @@ impl<'a> Judge<'a> {
             // A `not` without a time behind it begins when it is over.
             (cursor.not_from, cursor.not_own) = (Some(last), Vec::new());
         } else {
-            // "forbids any event that fits it after the event before it"; after a loop "from the
-            // loop's first event on".
+            // "forbids events between them"; after a loop "from the first event of the first
+            // repetition on".
             let (from, own) = (cursor.not_from.unwrap_or(last), cursor.not_own.clone());
             let from_time = if cursor.base > self.time(last) { cursor.base } else { i64::MIN };
             // Before the end of a silence beside them, the branches are not complete.
@@ -471,8 +471,8 @@ impl<'a> Judge<'a> {
             let lead = if number == 0 { lead } else { inner };
             let taken = Taken { test, event };
             cursor = self.take(taken, &cursor, lead, place)?;
-            // "`until` ends a loop that has begun. The event that ends it is no part of it."
-            // "The loop never takes it, not even as its first event."
+            // "`until` ends a loop that has begun. The event that ends it is not part of the loop."
+            // "The loop never takes an event that fits both."
             if (events[0]..=event).any(|event| self.fits_any(&quantifier.until, event)) {
                 return Err("until");
             }
@@ -518,9 +518,8 @@ impl<'a> Judge<'a> {
         self.nots(cursor, event)?;
         self.group_until(event, cursor, place)?;
         for open in &cursor.open {
-            // "every event that it can take is the loop's: it is neither skipped nor taken by
-            // anything that stands after the loop"
-            // At the start of the pattern there is nothing before the first event.
+            // "it takes each event that it can take. No step after the loop takes or skips that
+            // event." At the start of the pattern there is nothing before the first event.
             let start = open.last.map_or(event, |last| last + 1);
             let kept = (start..=event).any(|other| {
                 let is_own = open.own.contains(&other);
@@ -544,18 +543,18 @@ impl<'a> Judge<'a> {
         if !is_in_time(event) {
             return Err("gap");
         }
-        // "`next` asks for the event right after the first of the group"
+        // "`next` requires the event right after the first event of the group"
         let Some(last) = cursor.group_from.or(cursor.last) else { return Ok(()) };
         match lead.arrow {
             // "nothing: the very next event of the stream has to be a `b`"
             Some(Arrow::Next) if !self.is_next(event, last, cursor.done_at) => Err("next"),
-            // "events that do not fit are skipped, up to the first that does"
+            // "events that do not fit are skipped, up to the first event that fits"
             Some(Arrow::Relaxed) => {
                 let skipped = (last + 1..event).any(|other| {
                     !self.is_captured(other)
                         && is_in_time(other)
-                        // "An event that fits both [the loop and its `until`] .. can be skipped
-                        // neither."
+                        // An event that fits both the loop and its `until` "cannot be skipped
+                        // either".
                         && self.context().fits(test, other)
                 });
                 if skipped { Err("relaxed") } else { Ok(()) }
@@ -564,16 +563,16 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// True if nothing comes between two events. Behind a silence beside other branches, "what comes
-    /// before the end of a silence that is needed is skipped".
+    /// True if nothing comes between two events. Behind a silence beside other branches, "events
+    /// before the end of a required silence are skipped".
     fn is_next(&self, event: usize, last: usize, done_at: Option<i64>) -> bool {
         let done_at = done_at.unwrap_or(i64::MIN);
         event > last && (last + 1..event).all(|between| self.time(between) < done_at)
     }
 
-    /// Returns the event from which a gap counts: "the branch's own last event. Where the branch has
-    /// none yet, it counts from the event captured last in the branch around it that has begun,
-    /// without one from the event captured last."
+    /// Returns the event from which a gap counts: "the last event of that branch. If the branch has
+    /// no event yet, .. the gap counts from the event captured last on any branch of the same `and`
+    /// or `of`."
     pub(super) fn gap_from(&self, cursor: &Cursor<'_>, event: usize) -> Option<usize> {
         if cursor.group_from.is_none() {
             return cursor.last;
@@ -585,8 +584,8 @@ impl<'a> Judge<'a> {
         captured.filter(|captured| *captured < event && is_around(captured)).max()
     }
 
-    /// "`->[1m..5m]` bounds the time from the event before to the event after, both ends included."
-    /// "An event of the next step that comes too early is skipped."
+    /// "`->[1m..5m]` bounds the time between the events before and after the arrow, both ends
+    /// included." "An event of the next step that comes too early is skipped."
     pub(super) fn in_time(
         &self,
         event: usize,
@@ -600,7 +599,7 @@ impl<'a> Judge<'a> {
             && gap.most.is_none_or(|most| passed <= most)
     }
 
-    /// "up to the first event captured after it, except that event itself"
+    /// "applies up to the first event captured after it, and no further"
     pub(super) fn nots(&self, cursor: &Cursor<'_>, event: usize) -> Verdict {
         let broken = |not: &PendingNot<'_>| {
             (not.from + 1..event).any(|other| {
@@ -612,9 +611,9 @@ impl<'a> Judge<'a> {
         if cursor.nots.iter().any(broken) { Err("not") } else { Ok(()) }
     }
 
-    /// "The `until` of a group is tested with each step of the group, from the first one on,
-    /// alternatives included. It is not tested with the steps of a group inside." Before the first
-    /// event of the group there is nothing to end.
+    /// "The `until` of a group is tested at each step of the group, from the first one on,
+    /// including alternatives. .. it is not tested at the steps of an inner group." Before the
+    /// first event of the group there is nothing to end.
     fn group_until(&self, event: usize, cursor: &Cursor<'_>, place: Place<'a, '_>) -> Verdict {
         let last = cursor.group_from.or(cursor.last);
         let begun = last.filter(|last| place.own.contains(last));
@@ -636,23 +635,23 @@ impl<'a> Judge<'a> {
         }
         let last = open.last.unwrap_or(event);
         if open.first.is_some() {
-            // "a loop whose repetitions are `next` keeps nothing once its row is broken"
+            // "[not] with `next`, from the event on that breaks its row"
             if open.quantifier.inner == Arrow::Next && event != last + 1 {
                 return false;
             }
-            // "after its `until` has come (once it has begun) it keeps nothing"; an event that it
-            // took or skipped before its last event has not ended it.
+            // "[not] after its `until`"; an event that it took or skipped before its last event has
+            // not ended it.
             let mut tested = last + 1..=event;
             if tested.any(|event| self.fits_any(&open.quantifier.until, event)) {
                 return false;
             }
         } else {
-            // "a loop that is led to by `-> next` and was left out keeps only the very next event"
+            // "nothing: the very next event of the stream has to be a `b`"
             let is_next = open.last.is_none_or(|last| self.is_next(event, last, open.done_at));
             if open.lead.arrow == Some(Arrow::Next) && !is_next {
                 return false;
             }
-            // "an event outside the gap that leads to the loop cannot be its first event"
+            // "[not] outside the gap before it, as long as the loop has not begun"
             let in_time = |last| self.in_time(event, last, open.min_time, open.lead.gap);
             if !open.last.is_none_or(in_time) {
                 return false;
@@ -678,7 +677,7 @@ impl<'a> Judge<'a> {
             let events = events_of_content(content);
             let inner = Lead { arrow: Some(quantifier.inner), gap: Bounds::NONE };
             let lead = if number == 0 { lead } else { inner };
-            // "`within` behind its content bounds each repetition."
+            // "`within` at the end of the group bounds each repetition."
             let first = events.iter().min();
             let own_deadline = first.and_then(|first| Some(self.deadline(*first, body.within?)));
             let last = events.iter().max();
@@ -731,8 +730,8 @@ impl<'a> Judge<'a> {
         Ok(cursor)
     }
 
-    /// "`without x` forbids an `x` from the first event of a match to its last." "A group's
-    /// `without` asks what the group itself captures."
+    /// "`without x` forbids an `x` from the first event of a match to its last." "For the `without`
+    /// of a group, only the events captured by the group itself are exempt."
     fn group_without(&self, tests: &[Test], events: &[usize]) -> Verdict {
         let (Some(&first), Some(&last)) = (events.iter().min(), events.iter().max()) else {
             return Ok(());

@@ -145,11 +145,11 @@ pub(super) fn outputs(
     stream: &[StreamEvent],
     end: i64,
 ) -> Option<Vec<Placed>> {
-    // "The stream holds the types that the rule names. `from` says otherwise."
+    // "By default, the stream contains the types that the rule names. `from` lists them instead."
     let types = rule.rule.stream();
     let seen: Vec<&StreamEvent> =
         stream.iter().filter(|one| types.contains(&one.event.ty)).collect();
-    // "An event in whose key something is null or missing is in none of them."
+    // "An event with null in a part of its key is in no stream."
     let mut keys: Vec<Option<i64>> = seen.iter().map(|one| one.event.key).collect();
     keys.sort_unstable();
     keys.dedup();
@@ -208,14 +208,14 @@ fn outputs_of_key(
         skipped(rule.rule.skip, matches.collect())
     };
     let mut placed = Vec::new();
-    // "The matches of one key that are reported together are a set: those that one event, or one
-    // deadline, completes and that `skip` leaves."
+    // "The matches of one key that are reported together form a set: the matches that one event or
+    // one deadline completes and that `skip` does not drop."
     for set in found.chunk_by(|one, other| {
         let moment = |found: &Found| (found.time, found.after, found.event, found.is_timeout);
         moment(one) == moment(other)
     }) {
         let of_set = SetOfMatches { rule, number, key, stream, set };
-        // "Timeouts are no matches: they belong to no set, and each is reported."
+        // "Timeouts are not matches: they belong to no set, and each is reported."
         let chosen: Vec<&Found> =
             if set[0].is_timeout { set.iter().collect() } else { chosen(rule.rule.report, set) };
         placed.extend(chosen.into_iter().map(|one| of_set.placed(one)));
@@ -228,7 +228,8 @@ fn skipped(skip: Skip, matches: Vec<Found>) -> Vec<Found> {
     let mut left: Vec<Found> = Vec::new();
     for one in matches {
         let begin = one.captures[0].0;
-        // "A match does not drop its own repetition. That of another one goes where `skip` says so."
+        // "A match does not drop its own repetition, but it drops those of other matches as `skip`
+        // says."
         let drops_it = |earlier: &Found| {
             earlier.captures != one.captures && drops(skip, &earlier.captures, begin)
         };
@@ -258,18 +259,18 @@ pub(super) fn drops(skip: Skip, captures: &[Capture], begin: usize) -> bool {
 /// Returns what `report` chooses of a set, which is in order.
 fn chosen(report: Report, set: &[Found]) -> Vec<&Found> {
     let lengths = || set.iter().map(|one| one.captures.len());
-    // "of several the first in order"
+    // "if there are several, the first in order"
     let first_of = |length: Option<usize>| {
         set.iter().filter(move |one| Some(one.captures.len()) == length).take(1).collect()
     };
     match report {
         Report::All => set.iter().collect(),
-        // "one result, which has the events, the time and the id of the first match"
+        // "one result, with the events, the time and the id of the first match"
         Report::Count => set.iter().take(1).collect(),
         // "the first (last) N matches, or all if there are fewer"
         Report::First(most) => set.iter().take(most).collect(),
         Report::Last(most) => set.iter().skip(set.len().saturating_sub(most)).collect(),
-        // "the match of the most (fewest) events"
+        // "the match with the most (fewest) events"
         Report::Longest => first_of(lengths().max()),
         Report::Shortest => first_of(lengths().min()),
     }
@@ -316,7 +317,7 @@ impl SetOfMatches<'_> {
     }
 
     fn value(&self, emitted: Emitted, found: &Found) -> Option<i64> {
-        // "Nulls are left out."
+        // "Nulls are ignored."
         let values = |found: &Found| -> Vec<i64> {
             self.captured(found).into_iter().filter_map(|one| one.event.v).collect()
         };
@@ -326,12 +327,12 @@ impl SetOfMatches<'_> {
             Emitted::Id => {
                 Some(100 + self.captured(found).into_iter().map(|one| one.id).sum::<i64>())
             }
-            // "Over no events, `count` and `sum` are 0, and the other aggregates are null."
+            // "Without events, `count` and `sum` are 0, and the other aggregates are null."
             Emitted::Min => values(found).into_iter().min(),
             Emitted::Sum => Some(values(found).into_iter().sum()),
             Emitted::Count => i64::try_from(self.captured(found).len()).ok(),
-            // "`matches.count`, `matches.sum(X.f)` .. are over the whole set. Each match of the set
-            // adds each event that it captured as X."
+            // "`matches.count`, `matches.sum(X.f)` .. cover the whole set. Each match of the set
+            // contributes each event that it captured as X."
             Emitted::SetCount => i64::try_from(self.set.len()).ok(),
             // "`match.repetition` is its number, from 1."
             Emitted::Repetition => Some(found.repetition),
@@ -362,8 +363,8 @@ fn decide(rule: &ClauseRule, placed: Vec<Placed>) -> Vec<Placed> {
     decided
 }
 
-/// "`once` ends a key with its first reported match." "`once per rule` does the same for the rule
-/// with all of its keys."
+/// "`once` ends a key with its first reported match." "`once per rule` does the same for all keys
+/// of the rule."
 fn ends(rule: &ClauseRule, earlier: &Placed, one: &Placed) -> bool {
     let is_reported = earlier.output.fate == Fate::Reported;
     match rule.once {
@@ -374,7 +375,7 @@ fn ends(rule: &ClauseRule, earlier: &Placed, one: &Placed) -> bool {
 }
 
 fn fate(rule: &ClauseRule, decided: &[Placed], one: &Placed) -> Fate {
-    // "`having C` reports a match only if `C` is true of it." "Null is not true."
+    // "`having C` reports a match only if `C` is true." "Null is not true."
     let passes = |having: Having| {
         let value = one.values[having.field];
         value.is_some_and(|value| having.comparison.holds(value, having.value))
@@ -382,9 +383,9 @@ fn fate(rule: &ClauseRule, decided: &[Placed], one: &Placed) -> Fate {
     if !rule.having.is_none_or(passes) {
         return Fate::Filtered;
     }
-    // "`suppress D` suppresses the matches that follow a reported match. The duration counts from
-    // the time of the reported match; a match exactly `D` later is reported again. A suppressed
-    // match does not make the duration longer."
+    // "`suppress D` suppresses matches that follow a reported match. The duration counts from the
+    // time of the reported match; a match exactly `D` later is reported again. A suppressed match
+    // does not extend the duration."
     let is_silenced = rule.suppress.as_ref().is_some_and(|suppress| {
         decided.iter().any(|earlier| {
             earlier.output.fate == Fate::Reported
@@ -395,8 +396,8 @@ fn fate(rule: &ClauseRule, decided: &[Placed], one: &Placed) -> Fate {
     if is_silenced { Fate::Suppressed } else { Fate::Reported }
 }
 
-/// "It applies to matches of the same key. With `by`, it applies to matches in which the given
-/// emitted fields have the same values, whatever the key; null equals null."
+/// "It applies to matches of the same key. With `by`, it applies to matches of any key that have
+/// the same values in the given emitted fields; null equals null."
 fn is_alike(suppress: &Suppress, earlier: &Placed, one: &Placed) -> bool {
     if suppress.by.is_empty() {
         return earlier.output.key == one.output.key;

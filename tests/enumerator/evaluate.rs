@@ -13,8 +13,8 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// "An event fits if it has the step's type and its condition holds. A condition that is null
-    /// does not hold." The condition sees what was captured before the event.
+    /// "An event fits if it has the step's type and the condition is true. A condition that is null
+    /// is not true." The condition sees what was captured before the event.
     pub(super) fn fits(&self, test: &Test, event: usize) -> bool {
         let has_type = test.ty.is_none_or(|ty| self.events[event].ty == ty);
         let holds = |condition| self.truth(condition, event) == Some(true);
@@ -43,7 +43,7 @@ impl Context<'_> {
             Condition::OwnIsNull => Some(self.events[event].v.is_none()),
             // "`not` of null is null."
             Condition::Not(part) => self.truth(part, event).map(|holds| !holds),
-            // "`and` and `or` are null where the part that is null decides."
+            // "`and` and `or` are null if the null operand decides the result."
             Condition::And(left, right) => {
                 match (self.truth(left, event), self.truth(right, event)) {
                     (Some(false), _) | (_, Some(false)) => Some(false),
@@ -61,8 +61,8 @@ impl Context<'_> {
         }
     }
 
-    /// "Aggregates run over the events captured so far, without the candidate. Over no events,
-    /// `count` and `sum` are 0, and the other aggregates are null." "Aggregates leave nulls out."
+    /// "Aggregates use the events captured so far, without the tested event. Without events,
+    /// `count` and `sum` are 0, and the other aggregates are null." "Aggregates ignore nulls."
     fn value(&self, operand: &Operand, event: usize) -> Option<i64> {
         let before = || self.captures.iter().filter(move |(captured, _)| *captured < event);
         let values = |step: usize| {

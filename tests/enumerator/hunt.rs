@@ -36,7 +36,7 @@ fn judge(case: &Case) -> Outcome {
 
 fn judge_with(case: &Case, rules: &kleene::RuleSet) -> Outcome {
     let end = case.events.last().map_or(0, |event| event.time) + 40;
-    // "The stream holds the types that the rule names. `from` says otherwise."
+    // "By default, the stream contains the types that the rule names. `from` lists them instead."
     let types = case.rule.stream();
     let numbers: Vec<usize> =
         (0..case.events.len()).filter(|number| types.contains(&case.events[*number].ty)).collect();

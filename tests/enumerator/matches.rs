@@ -42,9 +42,10 @@ fn repeats(rule: &Rule) -> bool {
 }
 
 /// "Results are ordered by event time. At one time, results of deadlines come first .. Next come
-/// the matches that events complete." In a set: "the one that began first; of these the one that
-/// captured most; of these, from the last event backwards, the one with the earlier event, and where
-/// one event was captured as two steps, the one with the earlier step."
+/// the matches that events complete." In a set: "First comes the match that began first; if several
+/// did, the one with the most events; if these are equal, too, the one with the earlier event,
+/// compared from the last event backwards; and if one event was captured as two steps, the one with
+/// the earlier step."
 fn in_order(one: &Match, other: &Match) -> std::cmp::Ordering {
     let backwards = |found: &Match| found.captures.iter().rev().copied().collect::<Vec<_>>();
     let moments = one.moment.place().cmp(&other.moment.place());

@@ -44,9 +44,9 @@ impl Judge<'_> {
         Moment { time, after, event: None }
     }
 
-    /// "`longest`: reported once, when the loop can grow no more: at `until`, at a break of `next`,
-    /// or when time runs out." What `without` forbids ends the growth, too. A loop that is full can
-    /// grow no more either.
+    /// "`longest` .. reported once, when the loop can grow no further: at `until`, when `next` is
+    /// broken, or when time runs out." What `without` forbids ends the growth, too. A loop that is
+    /// full can grow no more either.
     fn end_of_growth(
         &self,
         rule: &Rule,
@@ -61,8 +61,9 @@ impl Judge<'_> {
         }
         let has_begun = count > 0;
         let lead = cursor.open.last().map(|open| open.lead);
-        // "An event that fits both is never the loop's. Where it would be the first repetition, it
-        // cannot be skipped, either .. unless the arrow is `any`." Before its gap it fits neither.
+        // "The loop never takes an event that fits both. If that event would be the first
+        // repetition, it cannot be skipped either .. unless the arrow is `any`." Before its gap it
+        // fits neither.
         let fits_both = |event: usize| {
             let passed = self.time(event) - self.time(last);
             let early = |lead: Lead| lead.gap.least.is_some_and(|least| passed < least);
@@ -72,8 +73,8 @@ impl Judge<'_> {
                 && cursor.open.last().is_some_and(fits)
                 && self.fits_any(&quantifier.until, event)
         };
-        // "A `longest` loop that may be left out is reported when it can begin no more: after the
-        // very next event, where `next` leads to it, or when its gap is over."
+        // "An optional `longest` loop is reported without an event when it can no longer begin:
+        // after the very next event if `next` leads to it .. when its gap is over."
         let next =
             if has_begun { Some(quantifier.inner) } else { lead.and_then(|lead| lead.arrow) };
         let gap = lead.and_then(|lead| lead.gap.most).filter(|_| !has_begun);
@@ -123,7 +124,7 @@ impl Judge<'_> {
             }
             // "`not b for 10s` at the end is reported when the ten seconds are over"
             Some((_, Kind::Not { time: Some(_), .. })) => at_deadline(cursor.base),
-            // "Without `for`, it needs `within`, and is reported when that runs out."
+            // "Without `for`, it needs `within`, and is reported when `within` runs out."
             Some((_, Kind::Not { time: None, .. })) => {
                 let time = expiry.ok_or("no within")?;
                 // "A silence is reported when it is over, or not at all." In a row, this one begins
@@ -136,14 +137,13 @@ impl Judge<'_> {
             _ if longest_loop(rule).is_some() => {
                 return self.end_of_growth(rule, cursor, last, expiry);
             }
-            // "The match is reported at that time if nothing else is waited for."
+            // "The match is reported at that time if it does not wait for anything else."
             _ => match cursor.done_at {
                 Some(time) if cursor.is_silent || time > self.time(last) => at_deadline(time),
                 _ => at_event(last),
             },
         };
-        // "If `within` runs out at or before the moment at which the silence is over, the partial
-        // match times out."
+        // "If `within` runs out earlier or at the same time, the partial match has timed out."
         if expiry.is_some_and(|expiry| moment.time >= expiry) {
             return Err("timeout");
         }
@@ -162,7 +162,7 @@ impl Judge<'_> {
         if moment.event.is_none() || longest_loop(rule).is_some() {
             self.nots(cursor, end)?;
         }
-        // "Where `any` leads to it, it may skip what fits, as any step."
+        // "If `any` leads to it, it may skip events that fit, like any step."
         let may_skip = |open: &OpenLoop<'_>| {
             let is_longest = open.quantifier.mode == Mode::Longest;
             is_longest && open.first.is_none() && open.lead.arrow == Some(Arrow::Any)
@@ -174,8 +174,8 @@ impl Judge<'_> {
                 return Err("greedy at the end");
             }
         }
-        // "Where everything after a greedy loop can be left out, a further repetition of a group
-        // around it included, an event that fits the loop completes no match."
+        // "If everything after a greedy loop is optional, including another repetition of a group
+        // around it, an event that fits the loop completes no match."
         let Some(event) = moment.event.filter(|event| self.is_captured(*event)) else {
             return Ok(());
         };
@@ -190,9 +190,9 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// "`without x` forbids an `x` from the first event of a match to its last ..; where a `not` is
-    /// last, it holds up to the moment at which the match is reported." "An event that the match
-    /// captures is no violation."
+    /// "`without x` forbids an `x` from the first event of a match to its last ..; If the last step
+    /// is a `not`, it applies until the match is reported." "An event that the match captures is
+    /// not a violation."
     pub(super) fn pattern_without(
         &self,
         rule: &Rule,

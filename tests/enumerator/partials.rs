@@ -114,7 +114,7 @@ impl Plain<'_> {
         Context { events: self.events, captures: &list.captures }.fits_any(tests, event)
     }
 
-    /// Returns a length of time: "Null and what is negative are no time at all."
+    /// Returns a length of time: "Null and negative values count as zero."
     fn length(&self, list: &List, length: Length) -> i64 {
         match length {
             Length::Millis(millis) => millis,
@@ -138,7 +138,7 @@ impl Plain<'_> {
         let step = &self.steps[list.captures.len()];
         let is_next = event == list.last() + 1;
         let next_not = step.nots.iter().any(|(arrow, tests, _)| {
-            // "`next not` concerns the very next event, whatever step that event would be taken as."
+            // "`next not` concerns the very next event, no matter which step would capture it."
             *arrow == Arrow::Next && is_next && self.fits(list, tests, event)
         });
         // "The very next event of the stream has to be a `b`."

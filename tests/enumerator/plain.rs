@@ -1,7 +1,7 @@
 //! Rules without needless parentheses.
 //!
-//! "A group of one step, `(a){2}`, is that step. A loop in parentheses that may be left out is one
-//! loop, if both are greedy or both `each`."
+//! "A group of one step is that step: `(a){2}` means `a{2}`. An optional loop in parentheses is a
+//! single loop, if both are greedy or both `each`."
 
 use super::rule::{Arrow, Body, Branch, Item, Kind, Mode, Parts, Quantifier, Rule};
 

@@ -213,7 +213,7 @@ impl Cutter {
         None
     }
 
-    /// Goes on to the end of a line that is too long.
+    /// Skips to the end of a line that is too long.
     fn skip(&mut self) -> Option<Block> {
         let waiting = &self.buffer[..self.filled];
         let end = memchr(b'\n', waiting);

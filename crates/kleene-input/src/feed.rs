@@ -91,7 +91,7 @@ impl Feed {
         Position { offset, line }
     }
 
-    /// Goes on with events of the types of `schema` that are declared as well.
+    /// Continues with the types of `schema` that are also declared.
     pub fn renew(&mut self, schema: &Schema, declared: &Schema) {
         self.parser.renew(schema, declared);
     }

@@ -1,4 +1,4 @@
-//! Reads gzip: members one after the other, and the zeros that tapes and block devices put behind
+//! Reads gzip: members one after the other, and the zeros that tapes and block devices append to
 //! the last one.
 
 use std::io::{self, BufRead, BufReader, Read};
@@ -24,8 +24,8 @@ pub fn unpack(packed: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
 
 /// Unpacks member after member.
 ///
-/// Zeros up to the end are ignored, as gzip does. Anything else behind a member is an error: gzip
-/// ignores it with a warning, but whoever reads events must know that some may be missing.
+/// Zeros up to the end are ignored, as gzip does. Anything else after a member is an error: gzip
+/// ignores it with a warning, but a reader of events must know that some may be missing.
 pub(crate) struct Unpacked<R: Read> {
     /// `None` between two members only.
     member: Option<GzDecoder<BufReader<R>>>,
@@ -37,7 +37,7 @@ impl<R: Read> Unpacked<R> {
         Unpacked { member: Some(GzDecoder::new(BufReader::new(packed))), is_at_end: false }
     }
 
-    /// Goes on to the next member. Says whether there is one.
+    /// Moves to the next member. Returns false if there is none.
     fn next_member(&mut self) -> io::Result<bool> {
         let Some(member) = self.member.take() else { return Ok(false) };
         let mut packed = member.into_inner();

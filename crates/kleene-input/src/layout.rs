@@ -103,7 +103,7 @@ pub(crate) struct Node {
 #[derive(Clone, Debug)]
 struct Key {
     name: Arc<str>,
-    /// True if JSON can only spell it as it is, or with escapes that nobody needs.
+    /// True if the name needs no escapes in JSON.
     is_plain: bool,
     entry: Entry,
     /// The key that came after this one last time.

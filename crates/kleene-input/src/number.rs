@@ -1,6 +1,7 @@
 //! Numbers in their common spelling, sooner than the standard library reads them.
 
-/// A whole number in its common spelling; what else stands for one is left to the standard library.
+/// Parses an integer in its common spelling. Returns `None` for other spellings, which the standard
+/// library parses.
 #[inline]
 pub(crate) fn whole(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);

@@ -54,7 +54,7 @@ impl OptionNames {
                 }
                 _ => {
                     out.extend(["`", option, "`"]);
-                    // What stands for a value.
+                    // The placeholder of a value.
                     let names = [" FIELD", " NAME"];
                     names.iter().find_map(|name| tail.strip_prefix(name)).unwrap_or(tail)
                 }

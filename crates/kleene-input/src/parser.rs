@@ -82,8 +82,8 @@ impl Parser {
         }
     }
 
-    /// Moves the cursor behind the header, if a header is still to come. The position of the first
-    /// record is known then. [`next_item`](Parser::next_item) reads a header, too.
+    /// Moves the cursor past the header, if it was not read yet. The position of the first record
+    /// is then known. [`next_item`](Parser::next_item) reads a header, too.
     ///
     /// # Errors
     /// No event can be read from this input, and why.
@@ -109,7 +109,7 @@ impl Parser {
         Ok(())
     }
 
-    /// Returns the next item of `block` behind `cursor`, and moves the cursor; `None` at the end of
+    /// Returns the next item of `block` after `cursor`, and moves the cursor; `None` at the end of
     /// the block. Each block needs a new cursor.
     pub fn next_item<'a>(&'a mut self, block: &'a Block, cursor: &mut Cursor) -> Option<Item<'a>> {
         if let Err(reason) = self.read_header(block, cursor) {

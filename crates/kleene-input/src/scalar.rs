@@ -56,8 +56,8 @@ pub(crate) fn quoted(text: &str) -> String {
     }
 }
 
-/// The value of type `ty` that a JSON scalar stands for. Null is for the caller to judge: it gives
-/// [`Value::Null`]. The error says what was expected and what was found.
+/// Converts a JSON scalar to a value of type `ty`. Null gives [`Value::Null`], which the caller has
+/// to check. The error says what was expected and what was found.
 pub(crate) fn from_json(
     ty: &FieldType,
     scalar: Scalar<'_>,
@@ -83,9 +83,9 @@ pub(crate) fn from_json(
     }
 }
 
-/// Returns the value that a JSON scalar of another type stands for. Many writers put numbers and
-/// bools in quotes: a text in JSON is then read like a cell of CSV. An empty text is no value in
-/// JSON. Many write a list of one as its only item.
+/// Converts a JSON scalar of another type. Many writers put numbers and bools in quotes: a text in
+/// JSON is then read like a cell of CSV. An empty text is no value in JSON. Many write a list of
+/// one as its only item.
 #[cold]
 fn from_other(ty: &FieldType, scalar: Scalar<'_>, spelling: Spelling) -> Result<Value, String> {
     match (ty, scalar) {
@@ -103,8 +103,7 @@ fn from_other(ty: &FieldType, scalar: Scalar<'_>, spelling: Spelling) -> Result<
     }
 }
 
-/// Returns the value of type `ty` that a piece of text stands for, where everything is text.
-/// Refuses lists.
+/// Converts text to a value of type `ty`, for input in which everything is text. Refuses lists.
 pub(crate) fn from_text(ty: &FieldType, text: &str, spelling: Spelling) -> Result<Value, String> {
     let wrong = || format!("expected {ty}, found {}", Scalar::Text(text));
     match ty {
@@ -137,8 +136,8 @@ pub(crate) fn from_text(ty: &FieldType, text: &str, spelling: Spelling) -> Resul
     }
 }
 
-/// The value that text stands for where the type is not declared: a number or a bool if it is
-/// spelled as one, text otherwise (`007` stays text).
+/// Converts text of an undeclared type: a number or a bool if it is spelled as one, text otherwise
+/// (`007` stays text).
 pub(crate) fn guess_from_text(text: &str) -> Value {
     match text {
         "true" => return Value::Bool(true),

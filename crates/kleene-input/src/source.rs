@@ -249,7 +249,7 @@ impl Blocks {
         }
     }
 
-    /// Gives a block back when it was used, so that its memory is used again.
+    /// Returns a used block, so that its memory can be reused.
     pub fn give_back(&self, block: Block) {
         // Fails if the thread has ended; the block is then of no more use.
         let _ = self.spent.send(block);

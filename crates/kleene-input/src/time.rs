@@ -10,7 +10,7 @@ use crate::number::whole;
 const EARLIEST: i64 = -62_167_219_200_000;
 const LATEST: i64 = 253_402_300_799_999;
 
-/// The moment that `number` stands for, if it is in the years 0 to 9999.
+/// Converts a number to a time in the years 0 to 9999.
 pub(crate) fn time_from_int(number: i64, unit: TimeUnit) -> Result<Timestamp, String> {
     let millis = match unit {
         TimeUnit::Seconds => number.checked_mul(1000),
@@ -25,8 +25,8 @@ pub(crate) fn time_from_int(number: i64, unit: TimeUnit) -> Result<Timestamp, St
     }
 }
 
-/// The moment that a number with a fraction stands for, if it is in the years 0 to 9999. What is
-/// below a millisecond is cut off.
+/// Converts a number with a fraction to a time in the years 0 to 9999. Fractions of a millisecond
+/// are cut off.
 pub(crate) fn time_from_float(number: f64, unit: TimeUnit) -> Result<Timestamp, String> {
     let millis = match unit {
         TimeUnit::Seconds => number * 1e3,

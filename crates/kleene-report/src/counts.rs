@@ -1,4 +1,4 @@
-//! Counts beside those of the engine, and numbers as people read them.
+//! Counts in addition to those of the engine, and numbers formatted for people.
 
 pub use kleene_explain::why::grouped;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use kleene_event::util::order;
 
 /// The number of types that are reported by name.
 const NAMES: usize = 5;
-/// The number of names that are remembered, however many are in the input.
+/// The largest number of names that are remembered.
 const NAMES_KEPT: usize = 100;
 
 /// A type that no rule file declares.
@@ -20,7 +20,7 @@ pub struct UnknownType {
     pub count: u64,
 }
 
-/// The counts of a run beside those of the engine.
+/// The counts of a run in addition to those of the engine.
 #[derive(Debug, Default)]
 pub struct Counts {
     /// Lines that are no event of a declared type.

@@ -34,7 +34,7 @@ pub struct Shapes {
 #[derive(Debug)]
 struct Shape {
     name: Arc<str>,
-    /// True if a declared field of that name stands for the type already.
+    /// True if a declared field already has the type under that name.
     has_type_field: bool,
     /// The name under which the event's time is written first.
     time_name: Arc<str>,

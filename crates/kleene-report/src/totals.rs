@@ -1,4 +1,4 @@
-//! The counts of a run, those of the engine and those beside it together.
+//! The counts of a run: those of the engine and all others.
 
 use kleene::stream::Stats;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::counts::Counts;
 pub use crate::counts::UnknownType;
 
-/// What a run has counted. Fields are in the order in which a summary shows them.
+/// The counts of a run, in the order in which a summary shows them.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {

@@ -58,7 +58,8 @@ impl<E: Event + Send + Sync + 'static> RunnerBuilder<E> {
         self
     }
 
-    /// Expects events up to `bound` behind the newest event, as [`EngineBuilder::out_of_order`] does.
+    /// Accepts events up to `bound` older than the newest event, as [`EngineBuilder::out_of_order`]
+    /// does.
     pub fn out_of_order(mut self, bound: Duration) -> Self {
         self.engine = self.engine.out_of_order(bound);
         self

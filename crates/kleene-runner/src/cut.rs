@@ -100,8 +100,8 @@ where
         Ok(result?)
     }
 
-    /// Gives all threads something to do between two batches, and waits until all before it is
-    /// reported. Gives the counts at that moment.
+    /// Sends a task to all threads between two batches, and waits until everything before it is
+    /// reported. Returns the counts at that moment.
     fn cut(
         &mut self,
         next: Next,
@@ -142,7 +142,7 @@ where
     }
 }
 
-/// The shards that go on behind a cut.
+/// The shards that continue after a cut.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Next {
     SameShards,

@@ -17,8 +17,8 @@ pub trait Collector<B, P>: Send + 'static {
     /// Takes the next output in the order of all shards: the next one on `page`.
     fn reported(&mut self, reported: ReportedStep<'_, B>, page: &mut P);
 
-    /// All of a batch was reported; there is none where it was the end of time. To break ends the
-    /// run: nothing more is reported, and [`Pipeline::send`](crate::Pipeline::send) fails soon.
+    /// Called when all outputs of a batch were reported, or those of the end of time. `Break` ends
+    /// the run: nothing more is reported, and [`Pipeline::send`](crate::Pipeline::send) fails soon.
     fn done(&mut self, reported: ReportedStep<'_, B>, stats: &Stats) -> ControlFlow<()> {
         let _ = (reported, stats);
         ControlFlow::Continue(())

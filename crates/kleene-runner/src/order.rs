@@ -7,9 +7,9 @@ use std::thread::{self, JoinHandle};
 
 use crate::error::{Panicked, Stopped};
 
-/// Starts the given number of threads, at least one, each with a function that `work` makes. Items
-/// that go into the inlet come out of the outlet in the same order, worked on. At most `waiting` of
-/// them (at least one) wait before and behind each thread.
+/// Starts the given number of threads, at least one, each with a function that `work` makes. Each
+/// item that is sent to the inlet is processed and comes out of the outlet, in the same order. At
+/// most `waiting` items (at least one) wait before and after each thread.
 ///
 /// ```
 /// let (mut inlet, mut outlet) = kleene_runner::in_order(2, 4, || |number: u64| number * number)?;
@@ -68,7 +68,7 @@ impl<I> fmt::Debug for Inlet<I> {
 }
 
 impl<I> Inlet<I> {
-    /// Gives the next thread something to do. Waits while too much waits already.
+    /// Sends an item to the next thread. Blocks while too many items are waiting.
     ///
     /// # Errors
     /// If the outlet was dropped, or the thread has panicked.

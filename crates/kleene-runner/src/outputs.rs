@@ -104,8 +104,7 @@ impl<S, E: Event> Outputs<S, E> {
         advanced
     }
 
-    /// Gives the engine back, with what is still open in it. Outputs that were not polled yet are
-    /// lost.
+    /// Returns the engine with its open partial matches. Outputs that were not polled yet are lost.
     pub fn into_engine(self) -> Engine<E> {
         self.engine
     }

@@ -484,7 +484,8 @@ fn is_suppressed_alike(before: &Rule, after: &Rule) -> bool {
     remembers && before.once == after.once && width(before) == width(after)
 }
 
-/// Returns the reason why no state of a rule can continue in another rule, whatever their patterns.
+/// Returns the reason why no state of a rule can continue in another rule, independent of their
+/// patterns.
 fn incompatible(before: &Rule, after: &Rule, retyped: &[Retyped]) -> Option<String> {
     let same = |a: &KeyPart, b: &KeyPart| {
         // Types that only one of the rules sees are keyed as it likes.

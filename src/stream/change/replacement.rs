@@ -30,7 +30,7 @@ pub struct RuleChange {
     /// [`Stats::partials`](crate::stream::Stats::partials).
     pub kept: u64,
     /// The number of partial matches that are dropped. They are reported neither as matches nor as
-    /// timeouts. `u64::MAX` stands for that many or more. Those whose time is over may be among them,
+    /// timeouts. `u64::MAX` means that many or more. Expired partial matches may be included,
     /// unless [`Engine::sweep`](crate::Engine::sweep) has dropped them before.
     pub dropped: u64,
 }

@@ -206,14 +206,15 @@ impl<E: Event> Ingest<E> {
 }
 
 impl<E: Event> Dispatcher<E> {
-    /// Goes on from these counts.
+    /// Continues from these counts.
     fn count_as(&mut self, all: &Stats) {
         let mut all = *all;
         let counters = self.accounting.stats.counters_mut().into_iter().zip(all.counters_mut());
         counters.for_each(|(own, counter)| *own = *counter);
     }
 
-    /// Gives `take` all that rules hold: the rule, the key, when it is looked at, and what it is.
+    /// Calls `take` with the state of each rule and key: the rule, the key, its next check, and its
+    /// image.
     fn each_held(&self, mut take: impl FnMut(u32, &Key, Timestamp, Image<E>)) {
         let mut image = Image::default();
         for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
@@ -227,8 +228,8 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
-    /// Gives a rule what was held for a key elsewhere. False if it holds something for it already.
-    /// The sums of bytes are to be made anew after it.
+    /// Adds state of a key from another shard to a rule. Returns false if the rule already has
+    /// state for the key. The caller has to recompute the sums of bytes.
     pub(in crate::stream) fn admit(
         &mut self,
         rule: usize,

@@ -96,7 +96,7 @@ impl<E: Event> Dispatcher<E> {
         dispatcher
     }
 
-    /// Gives the engine a cold store, or none.
+    /// Sets or removes the cold store.
     pub(in crate::stream) fn set_cold(&mut self, cold: Option<Box<Cold<E>>>) {
         self.cold = cold;
         self.choose_delivery();

@@ -167,9 +167,9 @@ impl<E: Event> Dispatcher<E> {
         self.look_ahead(few, &mut ahead.seen);
     }
 
-    /// Finds the slots of events' keys and prefetches the state behind them. Each step is a loop of
-    /// its own, so that the memory accesses of one event overlap with those of the others. The
-    /// event's turn checks that the slot is the key's; until then the key can go or come.
+    /// Finds the slots of events' keys and prefetches their state. Each step is a loop of its own,
+    /// so that the memory accesses of one event overlap with those of the others. The event's turn
+    /// checks that the slot is the key's; until then the key can go or come.
     ///
     /// `seen` must be empty.
     pub(in crate::stream) fn look_ahead(&self, few: &EventGroup<'_, E>, seen: &mut GroupHints) {

@@ -50,7 +50,7 @@ pub(in crate::stream) struct Route<E> {
     /// The groups with a rule that reads the type, each with the reader of its key.
     pub(in crate::stream) groups: Vec<(u32, KeyReader<E>)>,
     /// The rules that read each event, in order, each with the position of its group in `groups`;
-    /// [`SEVERAL`] stands for the position of a rule of `several`.
+    /// [`SEVERAL`] marks a rule of `several`.
     pub(in crate::stream) always: Vec<Subscription>,
     /// The rules for which an event can have several keys, in order.
     pub(in crate::stream) several: Vec<SeveralKeys<E>>,

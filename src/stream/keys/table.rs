@@ -349,7 +349,7 @@ impl KeyTable {
         self.table.insert_unique(spread(hash), entry, |entry| spread(entry.hash));
     }
 
-    /// Adds a rule's state to a key's slot, behind all others until the slot is made
+    /// Adds a rule's state to a key's slot, after all others until the slot is made
     /// [tidy](KeyTable::tidy).
     pub(crate) fn add(&mut self, slot: u32, rule: u32, state: KeyState) {
         self.push(slot, RuleState { rule, armed: Timestamp::MAX, state });

@@ -210,7 +210,7 @@ impl LimitKind {
     /// Returns the name of the function of [`EngineBuilder`](crate::stream::EngineBuilder) that sets
     /// the limit, without `limit_`.
     ///
-    /// A rule sets `partials_per_key` with its `limit`. The name `buffered` also stands for the
+    /// A rule sets `partials_per_key` with its `limit`. The name `buffered` is also that of the
     /// limit in bytes.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -110,8 +110,8 @@ impl SuppressionTable {
     /// Returns the entries that changes since the last snapshot have to hold, in any order: those
     /// that end, as a whole, and those that never end and are new.
     ///
-    /// What never ends is never removed, so that a snapshot and its changes together have all of it.
-    /// Two keys with one hash can be among the new ones although one of them was saved.
+    /// Entries that never end are never removed, so a snapshot and its changes together have all of
+    /// them. Two keys with one hash can be among the new ones although one of them was saved.
     pub(crate) fn changed(&self) -> impl Iterator<Item = (Timestamp, &Key)> {
         let unsaved = self.unsaved.as_deref().unwrap_or_default();
         let is_of = move |hash: u64| {

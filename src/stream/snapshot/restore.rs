@@ -487,7 +487,8 @@ impl<E: Portable> Old<E> {
     }
 }
 
-/// By saved rule: the place of the one that goes on as it; where there is none, `lost` says why.
+/// Returns, for each saved rule, the index of the rule that continues it. If there is none, `lost`
+/// gets the reason.
 fn places<E: Event>(
     started: &[RuleRuntime<E>],
     saved: &[SavedRule],

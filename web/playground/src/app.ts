@@ -101,7 +101,7 @@ export class App {
     });
     engine.onRestart = (message) => this.#restarted(message);
     language.onRestart = (message) => {
-      this.#say(`${message} It was started again.`);
+      this.#say(`${message} It was restarted.`);
       this.#editor.check();
     };
     this.#layout();
@@ -227,8 +227,8 @@ export class App {
       }
       this.#events.remark(
         added > 0
-          ? `${counted(added, "declaration")} added above the rules. Undo takes them away.`
-          : "The rules declare all types of these events already.",
+          ? `${counted(added, "declaration")} added above the rules. Undo removes them.`
+          : "The rules already declare all types of these events.",
       );
     } catch (error) {
       this.#events.remark(inPageWords((error as Error).message));
@@ -241,7 +241,7 @@ export class App {
     const lines = await this.engine.call("jsonLines", []).catch(() => null);
     if (source !== this.#events.source) return;
     if (lines !== null) this.#events.rewrite(lines);
-    else this.#events.note("This is no list of JSON objects. `jq -c` writes one object a line.");
+    else this.#events.note("This is not a list of JSON objects. `jq -c` writes one object per line.");
   }
 
   async #explain(code: string): Promise<void> {
@@ -328,7 +328,7 @@ export class App {
     if (error.kind === "cancelled") return;
     if (error.kind === "rules") {
       this.#results.stale(
-        "The rules have mistakes. These are the results of the last rules without.",
+        "The rules have mistakes. These are the results of the last correct rules.",
       );
       const mistakes = error.diagnostics.filter(({ severity }) => severity === "error");
       const [first] = mistakes;
@@ -344,18 +344,18 @@ export class App {
     ]).get(error.kind);
     if (what) {
       this.#events.note(inPageWords(error.message));
-      this.#results.stale(`${what}. These are the results of the last run that came to its end.`);
+      this.#results.stale(`${what}. These are the results of the last complete run.`);
       this.#status.textContent = `${what}: see below the events.`;
       return;
     }
-    this.#results.stale("The last run did not come to its end.");
+    this.#results.stale("The last run was not completed.");
     this.#status.textContent = visible(error.message);
   }
 
   #restarted(message: string): void {
-    this.#results.stale("The last run did not come to its end.");
+    this.#results.stale("The last run was not completed.");
     this.#say(
-      `${message} It was started again with your events, and runs with the next change of the rules.`,
+      `${message} It was restarted with your events, and runs when you next change the rules.`,
     );
   }
 
@@ -415,7 +415,7 @@ export class App {
       history.replaceState(null, "", `#${fragment}`);
       if (!this.#before) this.#keep();
       const remark =
-        text === null ? "The file with the events is not in it: it is too large for a link." : "";
+        text === null ? "The link does not contain the file with the events, which is too large." : "";
       this.#share.open(location.href, remark);
     } catch (error) {
       if (!(error instanceof ShareError)) throw error;

@@ -31,47 +31,47 @@ export function hints(summary: Counts, times?: readonly [number, number]): strin
   const known = events - unknown;
   if (!hasRules) {
     out.push(
-      "There is no rule yet. \u201cInfer declarations\u201d declares the events that are there, " +
-        "and the tour shows how a rule is written.",
+      "There is no rule yet. \u201cInfer declarations\u201d declares your events, " +
+        "and the tour shows how to write a rule.",
     );
   }
   if (events + rejected === 0) {
     out.push("There are no events. Type or paste some, open a file, or choose an example.");
   } else if (events === 0) {
     out.push(
-      isDocument(summary) ? DOCUMENT : "No line could be read as an event: Statistics says why.",
+      isDocument(summary) ? DOCUMENT : "No line is a valid event: see Statistics for the reasons.",
     );
   } else if (known === 0 && hasRules) {
     out.push(
-      "No event is of a type that the rules declare. \u201cInfer declarations\u201d writes declarations of what is there.",
+      "No event has a declared type. \u201cInfer declarations\u201d declares the types of your events.",
     );
   }
   if (times && times[0] >= SECONDS.from && times[1] <= SECONDS.to) {
     out.push(
-      "All events are of January or February 1970. Are their times seconds? " +
-        "\u201cMore\u201d below the events says so.",
+      "All events are in January or February 1970. Are their times in seconds? " +
+        "Set the unit under \u201cMore\u201d below the events.",
     );
   }
   if (late > 0) {
     out.push(
-      `${counted(late, "event")} came after newer ones and were left out as late. ` +
+      `${counted(late, "event")} came after newer ones, and were skipped as late. ` +
         "\u201cLate by up to\u201d waits for them.",
     );
   }
   if (matches + timeouts > 0) return out;
   if (stillOpen > 0) {
     out.push(
-      "Partial matches are open at the end of the events: Open says what they wait for. " +
-        "\u201cNothing comes after\u201d lets their time run out.",
+      "Partial matches are open at the end of the events: see Open for what they wait for. " +
+        "\u201cNothing comes after\u201d ends them.",
     );
   }
   if (summary.filtered + summary.suppressed > 0) {
     const left = counted(summary.filtered + summary.suppressed, "match", "matches");
-    out.push(`${left} came about, and having or suppress kept back all of them.`);
+    out.push(`${left} completed, but having or suppress filtered out all of them.`);
   } else if (hasRules && known > 0) {
     out.push(
       "Nothing matches. Select an event on the timeline and press \u201cWhy?\u201d: " +
-        "it says what each step asks, and what the event has.",
+        "it compares each step with the event.",
     );
   }
   return out;
@@ -79,7 +79,7 @@ export function hints(summary: Counts, times?: readonly [number, number]): strin
 
 const DOCUMENT =
   "These events are one JSON document over many lines, or one list. " +
-  "One JSON object a line is read.";
+  "Use one JSON object per line.";
 
 /** True if the input seems to be JSON that is not one object a line. */
 export function isDocument({ rejects }: Pick<Counts, "rejects">): boolean {

@@ -7,7 +7,7 @@ const module = compiled();
 module.catch((error: unknown) => {
   const notice = part("notice");
   notice.hidden = false;
-  notice.textContent = `The page cannot work: ${String(error)}`;
+  notice.textContent = `The page does not work: ${String(error)}`;
 });
 const language = new LanguageClient(module);
 const engine = new EngineClient(module);

@@ -193,7 +193,7 @@ function inflate(body: Uint8Array): Uint8Array {
     throw damaged();
   }
   if (total > MAX_TEXT) {
-    throw new ShareError(`This link holds more than ${MAX_TEXT / 1024 / 1024} MB of text.`);
+    throw new ShareError(`This link contains more than ${MAX_TEXT / 1024 / 1024} MB of text.`);
   }
   if (!ended) throw damaged();
   const out = new Uint8Array(total);

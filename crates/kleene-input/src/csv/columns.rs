@@ -144,7 +144,7 @@ fn planned_value(field: &Field, cell: &str, reading: &Reading) -> Option<Value> 
     common.or_else(|| from_cell(&field.ty, cell, reading.spelling()).ok())
 }
 
-/// Returns the value of type `ty` that a cell stands for.
+/// Converts a cell to a value of type `ty`.
 pub(super) fn from_cell(ty: &FieldType, cell: &str, spelling: Spelling) -> Result<Value, String> {
     match ty {
         FieldType::List(item) => list_from_cell(ty, item, cell, spelling),
@@ -152,8 +152,8 @@ pub(super) fn from_cell(ty: &FieldType, cell: &str, spelling: Spelling) -> Resul
     }
 }
 
-/// Returns the list that a cell stands for. It is given as JSON, and a list of one also as the text of
-/// its item, unless the text could be several.
+/// Converts a cell to a list. The cell is JSON, or the text of the only item, unless the text could
+/// be several items.
 #[cold]
 fn list_from_cell(
     ty: &FieldType,

@@ -96,7 +96,7 @@ pub(crate) enum Reach {
     Waiting,
 }
 
-/// The input behind a text.
+/// The input after a text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Following {
     Nothing,

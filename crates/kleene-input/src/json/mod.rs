@@ -315,7 +315,7 @@ impl Event<'_> {
     }
 }
 
-/// A value of a declared type, or why it is none.
+/// Reads a value of a declared type, or returns the reason why it is not one.
 #[inline]
 fn value(
     reader: &mut Reader<'_>,
@@ -337,7 +337,8 @@ fn value(
     }
 }
 
-/// A list of a declared type, which is nested no deeper than its declaration, or why it is none.
+/// Reads a list of a declared type, nested no deeper than its declaration, or returns the reason
+/// why it is not one.
 fn list(
     reader: &mut Reader<'_>,
     ty: &FieldType,

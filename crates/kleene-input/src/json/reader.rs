@@ -1,8 +1,7 @@
 //! The tokens of one line of JSON.
 //!
-//! It takes what `serde_json` takes and nothing else (`properties.rs` beside it holds the two
-//! against each other), but reads values in place, and knows of what is skipped only that it is
-//! valid.
+//! The reader accepts what `serde_json` accepts and nothing else; `properties.rs` compares the two.
+//! It reads values in place, and only validates what it skips.
 
 use crate::number::decimal;
 use crate::scalar::Scalar;
@@ -10,7 +9,7 @@ use crate::scalar::Scalar;
 /// Lists and objects whose content is kept are nested no deeper.
 const DEPTH: usize = 127;
 
-/// The reason why a line is no JSON, and behind which byte that shows.
+/// The reason why a line is not JSON, and the number of bytes before the mistake.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JsonFault {
     pub(crate) kind: FaultKind,
@@ -89,14 +88,15 @@ impl<'a> Reader<'a> {
         if self.peek().is_none() { Ok(()) } else { self.fault(FaultKind::Syntax) }
     }
 
-    /// Goes into a list or an object whose content is kept.
+    /// Enters a list or an object whose content is kept.
     pub(crate) fn enter(&mut self) -> Result<(), JsonFault> {
         self.at += 1;
         self.depth += 1;
         if self.depth > DEPTH { self.fault(FaultKind::Depth) } else { Ok(()) }
     }
 
-    /// Goes to the next element of a list, or behind its end. `is_first` says that none was read.
+    /// Moves to the next element of a list, or past its end. `is_first` is true if no element was
+    /// read.
     pub(crate) fn element(&mut self, is_first: bool) -> Result<bool, JsonFault> {
         if self.take(b']') {
             self.depth -= 1;
@@ -108,7 +108,8 @@ impl<'a> Reader<'a> {
         Ok(true)
     }
 
-    /// Goes to the next name of an object, or behind its end. `is_first` says that none was read.
+    /// Moves to the next name of an object, or past its end. `is_first` is true if no name was
+    /// read.
     #[inline]
     pub(crate) fn member(&mut self, is_first: bool) -> Result<bool, JsonFault> {
         if self.take(b'}') {
@@ -173,7 +174,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The character that an escape stands for; its backslash was taken.
+    /// Returns the character of an escape whose backslash was read.
     fn escape(&mut self) -> Result<char, JsonFault> {
         let Some(letter) = self.bytes.get(self.at) else { return self.fault(FaultKind::Syntax) };
         self.at += 1;
@@ -275,7 +276,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes a number if it is a positive whole one that fits whatever its digits are.
+    /// Reads a number if it is a positive integer with so few digits that it always fits.
     #[inline]
     fn short_number(&mut self) -> Option<i64> {
         let (mut at, mut number) = (self.at, 0);
@@ -403,8 +404,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The first byte from `at` on that is a quote, a backslash, or a control character, which strings
-/// must not hold; the end if there is none.
+/// Returns the position of the first quote, backslash or control character from `at` on, or the
+/// end. Strings must not contain control characters.
 #[inline]
 fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;

@@ -216,8 +216,8 @@ impl IndexDraft {
     }
 }
 
-/// Returns the sort of a value. Values of one sort compare with each other; null stands for values
-/// that compare with nothing.
+/// Returns the sort of a value. Values of one sort compare with each other; null is the sort of
+/// values that compare with nothing.
 fn sort(value: &Value) -> Kind {
     match value {
         Value::Float(x) if x.is_nan() => Kind::NULL,

@@ -199,7 +199,8 @@ fn renamed(expr: &Expr, from: FieldId, to: FieldId) -> Option<Expr> {
     }
 }
 
-/// True if there is a state in which an event of this type has an effect, whatever its fields.
+/// True if there is a state in which an event of this type can have an effect, for any values of
+/// its fields.
 pub(super) fn can_move(program: &Program, ty: TypeId) -> bool {
     !program.decisions.column(ty).is_still
 }

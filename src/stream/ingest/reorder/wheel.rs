@@ -6,7 +6,7 @@
 //! level, its values are dealt out to the levels below.
 //!
 //! Nothing is compared or sorted. A value moves at most once for each level, and twice if it waits
-//! for some seconds, whatever the order and number of values.
+//! for some seconds, independent of the order and number of values.
 //!
 //! This is the hierarchical timing wheel of Varghese and Lauck (1987) with the levels of the radix
 //! heap of Ahuja, Mehlhorn, Orlin and Tarjan (1990). The tests below compare it with a sort and

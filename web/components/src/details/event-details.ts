@@ -50,7 +50,7 @@ export class EventDetails implements EventDetailsApi {
       fieldList(event.fields),
       this.outputs(outputs),
       onWhy
-        ? button({ class: "k-button k-why" }, () => onWhy(event.index), "Why? The story of its key")
+        ? button({ class: "k-button k-why" }, () => onWhy(event.index), "Why? Trace its key")
         : "",
       el(
         "details",

@@ -61,7 +61,7 @@ export class PartialsView implements PartialsViewApi {
         : el(
             "p",
             { class: "k-deadline" },
-            `until ${formatTime(deadline)}, ${formatDuration(deadline - time)} to go`,
+            `until ${formatTime(deadline)}, ${formatDuration(deadline - time)} left`,
           ),
     );
   }

@@ -14,7 +14,7 @@ const BEFORE = 10;
 /** What entries are, where they are no events of the key. */
 const KINDS: Record<WhyEntry["kind"], string> = {
   event: "",
-  "unseen type": "of a type that the rule does not see",
+  "unseen type": "type not seen by this rule",
   late: "late",
   rejected: "rejected",
   unreadable: "a line that cannot be read",

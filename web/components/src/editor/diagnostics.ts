@@ -65,7 +65,7 @@ export function applyFix(view: EditorView, fix: Fix): void {
 export function message(of: Diagnostic, options: Pick<RuleEditorOptions, "onCode">): HTMLElement {
   const { onCode } = options;
   const code = onCode
-    ? button({ class: "k-code", title: "What this means" }, () => onCode(of.code), of.code)
+    ? button({ class: "k-code", title: "Meaning of this code" }, () => onCode(of.code), of.code)
     : el("span", { class: "k-code" }, of.code);
   return el(
     "div",

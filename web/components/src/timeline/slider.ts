@@ -27,9 +27,9 @@ export class TimeSlider {
       "div",
       { class: "k-slider" },
       el("label", { for: id, class: "k-hidden" }, "Moment"),
-      this.stepButton(-1, "\u2039", "The moment before"),
+      this.stepButton(-1, "\u2039", "Previous moment"),
       el("div", { class: "k-slider-track" }, this.canvas, this.input),
-      this.stepButton(1, "\u203a", "The next moment"),
+      this.stepButton(1, "\u203a", "Next moment"),
       this.shown,
     );
     this.input.addEventListener("input", () => this.onInput(Number(this.input.value)));

@@ -129,7 +129,7 @@ function find(scene: Scene, say: (text: string) => void, text: string, search: S
   scene.isFound = lane !== null;
   if (lane === null) {
     scene.draw();
-    say("No key has this");
+    say("No such key");
     return false;
   }
   scene.cursor = cursorAt(view.model, lane, "event", (view.scale.from + view.scale.to) / 2);

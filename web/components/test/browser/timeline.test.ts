@@ -144,7 +144,7 @@ describe.skipIf(!browserPath)("the timeline", () => {
     await page.locator("#timeline .k-finder").blur();
     await expect.poll(() => picture(page)).not.toBe(marked);
     await page.locator("#timeline .k-finder").fill("nobody");
-    expect(await said(page)).toBe("No key has this");
+    expect(await said(page)).toBe("No such key");
   });
 
   test("keys alone: lanes by Tab, events, outputs, the slider, and out again", async () => {
@@ -166,7 +166,7 @@ describe.skipIf(!browserPath)("the timeline", () => {
     await page.keyboard.press("Escape");
     await page.keyboard.press("Tab");
     expect(await page.evaluate(() => document.activeElement?.getAttribute("title"))).toBe(
-      "The moment before",
+      "Previous moment",
     );
   });
 

@@ -41,12 +41,12 @@ export const steps: readonly Step[] = [
   {
     title: "A sequence",
     text: [
-      "A rule describes events in an order. This one says: an `order`, and some time after it a `payment`. The arrow `->` skips whatever comes in between.",
-      "Below it are five events of a shop, one a line. Each is a dot on the line of time, and a match is a bar over the events that it consists of. Select one to see its parts.",
-      "The wavy lines are warnings: the rule has no key and no bound in time. Both come in step 4.",
+      "A rule describes a sequence of events. This one describes an `order`, followed some time later by a `payment`. The arrow `->` skips other events in between.",
+      "Below it are five events of a shop, one per line. Each event is a dot on the timeline, and each match is a bar over its events. Select one to see its parts.",
+      "The wavy lines are warnings: the rule has no key and no time limit. Step 4 adds both.",
     ],
-    task: "An order is done when the parcel is on its way. Write `-> shipment as parcel` behind `payment as payment`, and report who carries it: add `carrier: parcel.carrier` to `emit`.",
-    done: "One match now: nobody has sent the second order yet. It is still open, and waits. Move the slider below the line of time to see what was open when.",
+    task: "An order is complete when the parcel is on its way. Write `-> shipment as parcel` after `payment as payment`, and report the carrier: add `carrier: parcel.carrier` to `emit`.",
+    done: "Now there is one match: the second order has not been sent yet, so its partial match is still open. Move the slider below the timeline to see what was open at each moment.",
     rules: `${SHOP}event shipment { ts: time, id: string, carrier: string }
 
 rule sent {
@@ -76,11 +76,11 @@ rule sent {
   {
     title: "What does not happen",
     text: [
-      "No line of a log says that nobody paid. A rule can say it: `not payment for 30m` stands for half an hour in which no `payment` comes.",
-      "The rule here reports the orders that were paid. The others are the interesting ones.",
+      "A missing payment leaves no line in a log. A rule can still find it: `not payment for 30m` means half an hour without a `payment`.",
+      "This rule reports the orders that were paid. The others are more interesting.",
     ],
-    task: "Report the orders that nobody paid within half an hour: replace `payment as payment` by `not payment for 30m`, and leave `paid_after` out of `emit`.",
-    done: "The match comes at half past ten, when the half hour is over. No event comes at that moment: time alone completes it. The payment at a quarter to eleven is too late.",
+    task: "Report the orders that were not paid within half an hour: replace `payment as payment` with `not payment for 30m`, and remove `paid_after` from `emit`.",
+    done: "The match comes at 10:30, when the half hour is over. No event comes at that moment: the match completes because time passes. The payment at 10:45 is too late.",
     rules: `${SHOP}
 rule unpaid {
   match order as order -> payment as payment
@@ -108,12 +108,12 @@ rule unpaid {
 `,
   },
   {
-    title: "Again and again",
+    title: "Repetition",
     text: [
-      "Whoever has stolen card numbers tries them. A card is declined a few times, and then a payment is approved: `declined -> approved` finds that, and everybody who mistyped a digit once.",
-      "Braces behind a step say how often: `{3}` is three times, `{2..5}` two to five times, `{3..}` three times or more.",
+      "A thief tries stolen card numbers: a card is declined a few times, and then a payment is approved. `declined -> approved` finds that, but also everyone who mistyped a digit once.",
+      "Braces after a step say how often it comes: `{3}` means three times, `{2..5}` two to five times, and `{3..}` three or more times.",
     ],
-    task: "Ask for three or more: write `declined{3..} as tries`, and report how many there were: `tries: count(tries)` in front of `amount`.",
+    task: "Require three or more: write `declined{3..} as tries`, and report their number: add `tries: count(tries)` before `amount`.",
     done: "A step with braces captures several events. `count`, `sum`, `first`, `last` and others compute with them, in `emit` and in conditions.",
     rules: `${CARDS}
 rule tried {
@@ -144,11 +144,11 @@ rule tried {
   {
     title: "Key and time",
     text: [
-      "So far all events had to do with each other. Here are three cards, each declined once, and the rule adds them up. `key card` keeps the events of each card apart: each key has a lane of its own on the line of time.",
-      "Time matters too. Three mistakes in an afternoon are nothing; three in ten minutes are. `within 10m` bounds the whole match, from its first event to its last.",
+      "So far, all events belonged together. Here are three cards, each declined once, and the rule counts them together. `key card` separates the events of each card, and each key has its own lane on the timeline.",
+      "Time matters, too. Three mistakes in an afternoon mean nothing; three in ten minutes do. `within 10m` bounds the whole match, from its first event to its last.",
     ],
-    task: "Below the line with `rule`, add the line `key card`. Below `match`, add the line `within 10m`. Report the card: `card` in front of `tries`.",
-    done: "One card is left, with three tries in two minutes. Select a dot of card 7003 to read why it did not take part, partial match by partial match.",
+    task: "Below the line with `rule`, add the line `key card`. Below `match`, add the line `within 10m`. Report the card: add `card` before `tries`.",
+    done: "One card is left, with three tries in two minutes. Select a dot of card 7003 to see why it did not take part, for each partial match.",
     rules: `${CARDS}
 rule tried {
   match declined{3..} as tries -> approved as hit
@@ -184,11 +184,11 @@ rule tried {
   {
     title: "Out of time",
     text: [
-      "With a bound, a sequence can run out of time: the order came, and the payment did not. Kleene knows the moment, and can report what there was until then: a timeout.",
-      "This rule reports how long each payment took, if it came within an hour. Three orders overlap; their key keeps them apart.",
+      "With a time limit, a sequence can run out of time: the order came, and the payment did not. Kleene can report this at that moment, as a timeout with the events so far.",
+      "This rule reports how long each payment took, if it came within an hour. Three orders overlap, and their key separates them.",
     ],
     task: "Report the orders that ran out of time as well: add the line `on timeout emit { id, waiting_for: match.awaits }` below `emit`.",
-    done: "That is the tour. A rule says what has to come, what must not, how often, for whom and by when. The examples in the menu show what others watch for, and Share makes a link of what you wrote.",
+    done: "You have finished the tour. A rule says which events have to come, which must not, how often, for which key and within which time. See the examples for ready-made rules, or press Share to make a link to yours.",
     rules: `${SHOP}
 rule paid {
   key id

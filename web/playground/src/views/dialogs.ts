@@ -51,7 +51,7 @@ export class ExamplesDialog {
     const none = el(
       "p",
       { class: "empty", hidden: true, role: "status" },
-      "No example has these words.",
+      "No example contains these words.",
     );
     const groups = [...new Set(examples.map(({ field }) => field))].map((field) => {
       const items = examples
@@ -119,7 +119,7 @@ export class ShareDialog {
         const isDone = await this.copy(link);
         said.textContent = isDone
           ? "Copied."
-          : "The browser did not allow to copy: the link is selected, press Ctrl+C.";
+          : "The browser did not allow copying. The link is selected: press Ctrl+C.";
       },
       "Copy",
     );
@@ -128,7 +128,7 @@ export class ShareDialog {
       el(
         "p",
         {},
-        "The link holds the rules, the events and the settings, compressed. They stand behind the # of the address, which browsers send to no server.",
+        "The link contains the rules, the events and the settings, compressed. They are after the # of the address, which browsers do not send to any server.",
       ),
       el("div", { class: "share-row" }, field, copy),
       said,
@@ -151,7 +151,7 @@ export class CodeDialog {
   #made: { box: HTMLDialogElement; body: HTMLElement } | null = null;
 
   open(code: string, text: string): void {
-    this.#made ??= dialog("What this code means", "code");
+    this.#made ??= dialog("Meaning of this code", "code");
     this.#made.box.setAttribute("aria-label", `Code ${brief(code)}`);
     fill(
       this.#made.body,

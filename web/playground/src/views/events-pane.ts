@@ -60,7 +60,7 @@ async function readText(file: File): Promise<{ text: string | null; remark: stri
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(data), remark: "" };
   } catch {
     const text = new TextDecoder("windows-1252").decode(data);
-    return { text, remark: "The file is no UTF-8: it was read as Windows-1252." };
+    return { text, remark: "The file is not UTF-8: it was read as Windows-1252." };
   }
 }
 
@@ -120,11 +120,11 @@ export class EventsPane {
       { class: "more-fields" },
       el(
         "label",
-        { title: "The field or column that holds the type" },
+        { title: "The field or column with the type" },
         "Type field ",
         this.#typeField,
       ),
-      el("label", { title: "What a number counts that is a moment" }, "Times in ", this.#unit),
+      el("label", { title: "The unit of times that are numbers" }, "Times in ", this.#unit),
     ),
   );
   readonly #end = el("input", { type: "checkbox", id: "end-field" });
@@ -167,14 +167,14 @@ export class EventsPane {
         { class: "settings" },
         el(
           "label",
-          { title: "Waits for events that come later than newer ones" },
+          { title: "Waits for events that come out of order" },
           "Late by up to ",
           this.#late,
         ),
-        el("label", { title: "For data without a field that holds the type" }, "Type ", this.#type),
+        el("label", { title: "For data without a type field" }, "Type ", this.#type),
         el(
           "label",
-          { title: "What is open at the end times out or completes" },
+          { title: "Open partial matches time out or complete at the end" },
           this.#end,
           " Nothing comes after",
         ),
@@ -270,7 +270,7 @@ export class EventsPane {
     if (file.size > MAX_FILE) {
       this.options.onNotice(
         `${brief(file.name)} is too large for a page: ${bytes(file.size)} of at most ${bytes(MAX_FILE)}. ` +
-          "Take the first part of it, or run it with the program: kleene run.",
+          "Use a part of it, or use the program: kleene run.",
       );
       return;
     }
@@ -292,7 +292,7 @@ export class EventsPane {
     fill(
       this.#note,
       text,
-      mend ? button({ class: "k-button" }, mend, "Write one event a line") : null,
+      mend ? button({ class: "k-button" }, mend, "Write one event per line") : null,
     );
   }
 
@@ -400,7 +400,7 @@ export class EventsPane {
       const files = [...(event.dataTransfer?.files ?? [])];
       if (files.length > 1) {
         this.options.onNotice(
-          `Only ${brief(files[0]?.name ?? "")} was taken: the page has one file.`,
+          `Only ${brief(files[0]?.name ?? "")} was used: the page holds one file.`,
         );
       }
       if (files[0]) void this.take(files[0]);

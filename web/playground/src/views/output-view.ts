@@ -69,7 +69,7 @@ export class OutputView {
   async #copy(): Promise<void> {
     const text = await (await this.options.file()).text();
     const isDone = await this.options.copy(text);
-    this.#say(isDone ? `${count(this.#total)} lines copied` : "The browser did not allow to copy.");
+    this.#say(isDone ? `${count(this.#total)} lines copied` : "The browser did not allow copying.");
   }
 
   async #download(): Promise<void> {

@@ -31,9 +31,9 @@ export class Statistics {
       numbers(summary, time),
       ...section("Hints", list(tries)),
       ...section("Limits", list(summary.limitNotes)),
-      ...section("What the rules keep", costs(summary)),
-      ...section("Types that are not declared", unknown(summary)),
-      ...section("Lines that could not be taken", rejects(summary)),
+      ...section("State and cost of the rules", costs(summary)),
+      ...section("Undeclared types", unknown(summary)),
+      ...section("Rejected lines", rejects(summary)),
     );
   }
 }
@@ -65,7 +65,7 @@ function numbers(summary: Summary, time: number): HTMLElement {
       .filter(([name, value]) => value > 0 || always.has(name))
       .map(([name, value, state]) => tile(name, count(value), state)),
     tile("Time", took(time)),
-    rate > 0 && tile("Events a second", count(rate)),
+    rate > 0 && tile("Events per second", count(rate)),
   );
 }
 
@@ -114,7 +114,7 @@ function rejects({ rejects: all, late, rejected }: Summary): HTMLElement | null 
       class: "scroll-x",
       tabindex: 0,
       role: "region",
-      "aria-label": "Lines that could not be taken",
+      "aria-label": "Rejected lines",
     },
     el(
       "table",

@@ -26,7 +26,7 @@ export class TestsView {
       el(
         "p",
         { class: "empty" },
-        text || "The rules have no tests. A test stands beside its rule:",
+        text || "The rules have no tests. Add a test below its rule:",
       ),
       text === "" && el("pre", { class: "k-mono sample" }, example),
     );
@@ -74,7 +74,7 @@ export class TestsView {
           `${visible(rule)}, line ${line}`,
         ),
         button(
-          { class: "k-button", title: "Replaces the events by those of the test" },
+          { class: "k-button", title: "Replaces the events with those of the test" },
           () => this.options.onShow(index),
           "Show its events",
         ),

@@ -127,7 +127,7 @@ async function run(
 }
 
 function cancelled(): CallError {
-  return new CallError("cancelled", "a newer run took its place");
+  return new CallError("cancelled", "a newer run replaced this one");
 }
 
 function columns(rule: string): RuleColumns {

@@ -5,7 +5,7 @@ import wasm from "kleene-wasm-file?url";
 export async function compiled(): Promise<WebAssembly.Module> {
   const answer = await fetch(wasm);
   if (!answer.ok) {
-    throw new Error(`the engine cannot be loaded: ${answer.status} for ${wasm}`);
+    throw new Error(`the engine could not be loaded: ${answer.status} for ${wasm}`);
   }
   if (answer.headers.get("content-type")?.startsWith("application/wasm")) {
     return WebAssembly.compileStreaming(answer);

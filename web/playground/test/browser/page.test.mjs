@@ -215,14 +215,14 @@ test("a JSON list is told from lines, and made lines by a click", async (context
     .locator("#panel-matches")
     .getByText(/JSON document/)
     .waitFor();
-  await page.getByRole("button", { name: "Write one event a line" }).click();
+  await page.getByRole("button", { name: "Write one event per line" }).click();
   await status(page, /^5 events, 1 match,/);
   assert.equal(await page.locator(".events-text").inputValue(), EVENTS);
   // A file that is too large to edit, over many lines.
   const padded = JSON.parse(`[${EVENTS.trim().replaceAll("\n", ",")}]`);
   padded[0].note = "x".repeat(300_000);
   await drop(page, "logins.json", JSON.stringify(padded, null, 2));
-  await page.getByRole("button", { name: "Write one event a line" }).click();
+  await page.getByRole("button", { name: "Write one event per line" }).click();
   await status(page, /^5 events, 1 match,/);
 });
 
@@ -307,7 +307,7 @@ test("rules that match nothing: the page says where to look", async (context) =>
   assert.equal(
     await page
       .locator("#panel-matches")
-      .getByText(/that the rules declare/)
+      .getByText(/has a declared type/)
       .count(),
     0,
   );
@@ -486,7 +486,7 @@ test("a worker that breaks is replaced, with the events that it had", async (con
   });
   await page
     .locator("#notice")
-    .filter({ hasText: /unreachable.* started again/ })
+    .filter({ hasText: /unreachable.* restarted/ })
     .waitFor();
   await setRules(
     page,
