@@ -20,5 +20,6 @@ pub(super) struct Division {
     /// closed with the silence.
     pub(super) closed: HashMap<(StateId, bool), StateId>,
     /// The states that were divided, with their parts.
+    // A state with one part is recorded as well, so that each state is looked at once.
     pub(super) parts: HashMap<StateId, Vec<StateId>>,
 }
