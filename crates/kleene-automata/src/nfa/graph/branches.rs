@@ -7,6 +7,7 @@ use crate::nfa::states::{ClockOp, StateId};
 use kleene_syntax::hir::{Length, StepId};
 
 /// The position of each branch.
+/// Two combinations with equal positions are one state: `Alternatives::made`.
 pub(super) type Places = Vec<Standing>;
 
 /// The position of a branch.
