@@ -223,8 +223,8 @@ impl<'p> Builder {
         .collect()
     }
 
-    /// Adds the stops of the `not`s after a loop to a state in which the loop goes on. What the loop
-    /// takes there violates nothing.
+    /// Adds the stops of the `not`s after a loop to a state in which the loop goes on. What the
+    /// loop takes there violates nothing.
     pub(super) fn add_stops_to_loop(
         &mut self,
         cursor: ItemCursor<'p>,

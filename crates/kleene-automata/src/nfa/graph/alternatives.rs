@@ -398,12 +398,16 @@ impl<'p> Builder {
             self.graph.states[state.index()].transitions.push(first?);
             return Ok(());
         }
+        // A branch waits anew at the first event of the group, and not at each later one: an event
+        // that another branch captures is skipped by it.
         let here = places[index].state().expect("something is taken there");
         let mut after = places.clone();
         after[index] =
             if take.target == group.end { Standing::Done } else { Standing::Begun(take.target) };
         let begun = after.iter().filter(|cursor| cursor.has_begun()).count();
         // A silence that is over has brought no event.
+        // In `a -> any (a and a and not a for 3ms)`, the silence can be over before the first event
+        // of the group. The other branches still wait anew from that event on.
         let has_event =
             |(cursor, quiet): (&Standing, &Option<Quiet>)| cursor.has_begun() && quiet.is_none();
         let is_first = !places.iter().zip(&group.quiet).any(has_event);
@@ -443,6 +447,9 @@ impl<'p> Builder {
 
     /// Returns the ways in which all branches of `who` skip one event: the guard, the guard if yet
     /// another branch takes the event, and the states afterwards.
+    ///
+    /// For two branches that skip by `not b` and by `not d`, this is one way: `not b and not d`. A
+    /// branch without an ignore (`next`) leaves none.
     fn skips(
         &mut self,
         group: &Alternatives,

@@ -1,4 +1,5 @@
-//! The branches of alternatives that are laid out: where each of them stands, and what is waited for.
+//! The branches of alternatives that are laid out: where each of them stands, and what is waited
+//! for.
 
 use hashbrown::HashMap;
 

@@ -183,7 +183,7 @@ pub(super) enum Clock {
     Quiet,
     /// The set of the operands of alternatives that have come.
     Operands,
-    /// The time at which a group began whose last loop is open behind it.
+    /// The time at which a group began whose last loop is open after it.
     Kept,
 }
 
@@ -213,7 +213,7 @@ pub(super) struct Builder {
     pub(super) before_groups: Vec<Vec<EarlierNot>>,
     /// The events that the pattern's own `without` forbids.
     pub(super) forbidden: Option<GuardId>,
-    /// The states that belong to silences behind loops.
+    /// The states that belong to silences after loops.
     pub(super) division: Division,
     /// The states in which silences begin that are branches, each with the clock that has the time.
     pub(super) quiet_from: Vec<(StateId, u32)>,
@@ -266,7 +266,7 @@ impl<'p> Builder {
     }
 
     /// Returns a new state with the same transitions. The end needs none. The joint of a group that
-    /// is being laid out has none yet: behind it is a new repetition, in which everything applies
+    /// is being laid out has none yet: after it is a new repetition, in which everything applies
     /// again.
     pub(super) fn copy(&mut self, state: StateId) -> Result<StateId, AutomatonError> {
         if self.graph.states[state.index()].transitions.is_empty() {

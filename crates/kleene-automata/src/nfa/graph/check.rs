@@ -245,7 +245,7 @@ fn silences(item: &Item) -> impl Iterator<Item = (StepId, Length)> {
     })
 }
 
-/// True if an item can take more events while the item behind it is waited for.
+/// True if an item can take more events while the item after it is waited for.
 fn can_go_on(item: &Item) -> bool {
     let at_end = |body: &Sequence| body.items.last().is_some_and(can_go_on);
     match &item.kind {

@@ -12,7 +12,7 @@ use kleene_syntax::hir::Length;
 pub(super) struct Division {
     /// The stops of the `not`s that have a time.
     pub(super) timed: HashSet<StateId>,
-    /// The states behind a greedy loop and the last silence, with the time of that silence.
+    /// The states after a greedy loop and the last silence, with the time of that silence.
     pub(super) closing: HashMap<StateId, Length>,
     pub(super) before: HashMap<StateId, StateId>,
     pub(super) over: HashMap<StateId, StateId>,

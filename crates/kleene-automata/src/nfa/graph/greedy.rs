@@ -1,10 +1,10 @@
 //! Greedy loops: an event that an open loop can take is kept from everything after the loop.
 //!
 //! A greedy loop is open until something is captured after it. So it is not enough that the state
-//! right after the loop leaves the loop's events alone: where that state waits for a step that may be
-//! left out, or skips an event, the states that follow must do the same. Each state that can be
-//! reached from there without a capture is copied, and the guard of each of its transitions excludes
-//! the events that the loop can take. A capture leads to the states as they were.
+//! right after the loop leaves the loop's events alone: where that state waits for a step that may
+//! be left out, or skips an event, the states that follow must do the same. Each state that can be
+//! reached from there without a capture is copied, and the guard of each of its transitions
+//! excludes the events that the loop can take. A capture leads to the states as they were.
 //!
 //! ```text
 //! a -> b+ -> c? -> d          b+ ----> c?' ----> d'       c?', d': as c?, d, but no b
@@ -13,8 +13,8 @@
 //!                                       d        end
 //! ```
 //!
-//! A loop whose row is broken (`next`), or whose `until` has come, can take nothing any more: such an
-//! event that is skipped leads to the states as they were, too.
+//! A loop whose row is broken (`next`), or whose `until` has come, can take nothing any more: such
+//! an event that is skipped leads to the states as they were, too.
 //!
 //! Worked through for `a -> b+ -> c`, whose loop proceeds to `C'`:
 //!
@@ -33,8 +33,10 @@
 //! Originals to which nothing leads any more are dropped: `Graph::drop_unreachable`.
 //! `tests/properties.rs` holds the one matcher against the other.
 //!
-//! Flink keeps the events from the one state after the loop only. docs/semantics.md says where the
-//! answers differ (`open-greedy-loop`). Held by `testdata/suite/greedy.cep`.
+//! A first version excluded the events in the one state after the loop only, as Flink does. Then an
+//! optional step after the loop took them, or the states after a skipped event did (commit
+//! 3136faad). docs/semantics.md says where the answers differ (`open-greedy-loop`). Held by
+//! `testdata/suite/greedy.cep`.
 
 use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::Builder;
@@ -103,7 +105,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Returns a new state like another one behind an open loop, without its transitions.
+    /// Returns a new state like another one after an open loop, without its transitions.
     fn like(&mut self, state: StateId, open: OpenLoop) -> Result<StateId, AutomatonError> {
         let mut raw = self.graph.states[state.index()].clone();
         // The copy reads the clocks of these groups, so it belongs to them.
@@ -131,14 +133,14 @@ impl Builder {
         let free = self.graph.guards.not(open.takes);
         let ends = if open.is_next { self.graph.guards.always() } else { open.until };
         // An ignore is split by `ends`: one half leads to the copy, the other to the state as it
-        // was, since the loop is over.
+        // was: the loop is over there.
         let goes_on = self.graph.guards.not(ends);
         let is_joint = self.is_joint(state);
         for transition in self.graph.states[state.index()].transitions.clone() {
             let guard = self.graph.guards.and(transition.guard, free);
             let is_end = self.is_end(transition.target);
             if transition.verb == Verb::Proceed {
-                // What is waited for behind it keeps the events by itself. There, an event that
+                // What is waited for after it keeps the events by itself. There, an event that
                 // another branch captures passes. The end of a branch of `and` or `of` is not yet
                 // the end.
                 let role = self.graph.states[transition.target.index()].role;
@@ -194,7 +196,7 @@ impl Builder {
         raw.role == Role::Final || leads_on()
     }
 
-    /// True if nothing is waited for any more in the state, or behind it.
+    /// True if nothing is waited for any more in the state, or after it.
     fn is_end(&self, state: StateId) -> bool {
         let raw = &self.graph.states[state.index()];
         let mut targets = raw.transitions.iter().map(|transition| transition.target);

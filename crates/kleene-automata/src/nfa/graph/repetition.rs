@@ -101,7 +101,8 @@ impl<'p> Builder {
         let min = quantifier.min;
         let max = quantifier.max.unwrap_or(min);
         let longest = Self::is_longest(cursor, quantifier) && !quantifier.is_unbounded();
-        // A greedy loop keeps what it can take also when it is left out, or has its most repetitions.
+        // A greedy loop keeps what it can take also when it is left out, or has its most
+        // repetitions.
         let gap = self.gap_guard(cursor);
         let left_out = self.after_left_out(cursor, quantifier, proceed, gap)?;
         let done = if quantifier.is_unbounded() {
@@ -145,7 +146,7 @@ impl<'p> Builder {
         Ok(state)
     }
 
-    /// Lays out the state of a loop without upper bound, behind its needed repetitions.
+    /// Lays out the state of a loop without upper bound, after its needed repetitions.
     pub(super) fn unbounded(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -181,7 +182,7 @@ impl<'p> Builder {
         self.add_stops_to_loop(cursor, state)?;
         if let Some(ignore) = ignore {
             // A separate state without the way out of the loop: otherwise each ignored event would
-            // add a copy of the states behind the loop.
+            // add a copy of the states after the loop.
             let skipping = self.state(Role::Normal)?;
             self.add_take(cursor, skipping, state, take, None);
             self.add_ignore(skipping, skipping, ignore);
@@ -211,6 +212,8 @@ impl<'p> Builder {
             // If the whole content can be left out, an event that it takes is the sign that the
             // repetition happened.
             let can_be_empty = body.items.iter().all(is_nullable);
+            // Else the first event of the group ends the `not`s before it, and its end leads to
+            // states without them.
             let target = if can_be_empty { sink } else { self.without_earlier_nots(cursor, sink)? };
             let head = self.group_body(cursor, quantifier, body, target, repetition)?;
             if waiting.optional {
@@ -285,9 +288,9 @@ impl<'p> Builder {
         self.keep_in_gap(cursor, state, open, gap)
     }
 
-    /// Returns `state` as it is behind a loop that was left out, and could begin within `gap`. The gap
-    /// of a group around it applies as long as the group has not begun, which nobody knows once the
-    /// group is left: there is a state for each.
+    /// Returns `state` as it is after a loop that was left out, and could begin within `gap`. The
+    /// gap of a group around it applies as long as the group has not begun, which nobody knows once
+    /// the group is left: there is a state for each.
     fn keep_in_gap(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -312,7 +315,7 @@ impl<'p> Builder {
             let kept = self.keep_in_gap(cursor, state, open, Some(gap))?;
             self.add(either, Verb::Proceed, kept, when);
         }
-        // It stands where the loop does: before, or behind, the same silences.
+        // It stands where the loop does: before, or after, the same silences.
         self.add_stops(cursor, either)?;
         Ok(either)
     }
@@ -344,8 +347,8 @@ impl<'p> Builder {
         Some(ignoring)
     }
 
-    /// Stops on an event that violates a `not` after the loop of `instance`, where the loop waits and
-    /// has begun. What it takes there violates nothing.
+    /// Stops on an event that violates a `not` after the loop of `instance`, where the loop waits
+    /// and has begun. What it takes there violates nothing.
     fn stop_inside(
         &mut self,
         from: usize,
@@ -472,6 +475,10 @@ impl<'p> Builder {
     /// Under `->` the loop skips what does not fit, so that it grows until time runs out, its
     /// `until` comes, or a `without` forbids an event. Held by `testdata/suite/longest.cep`:
     /// `in_a_row`, `until_or_time`, `longest_without` and `any_without`.
+    ///
+    /// The end is an edge of its own, and not the moment at which no other edge is open. In that
+    /// form, which commit bc5fd9ff replaced, one event too many for a full greedy loop counted as
+    /// the end of the `longest` loop after it; and beside a loop that went on, there was no end.
     fn accept_when_exhausted(
         &mut self,
         state: StateId,

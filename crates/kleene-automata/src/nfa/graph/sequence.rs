@@ -62,7 +62,7 @@ impl<'p> Builder {
     /// Stops on an event of `violated` that the states of `instance` skip, between
     /// the first event that they take and the last. An event that they take belongs to the match
     /// and is no violation. The states of the instance are among those from `from` on, between
-    /// copies of the states behind them.
+    /// copies of the states after them.
     ///
     /// In `x -> (a -> b without c)`, a `c` before the `a` is skipped: the clock of the group is not
     /// set yet.

@@ -1,12 +1,12 @@
-//! A `not` with a time of its own behind an item that can go on: `a+ -> not b for 5s`.
+//! A `not` with a time of its own after an item that can go on: `a+ -> not b for 5s`.
 //!
 //! The silence begins with the last event before it. A state can wait both for more events of the
-//! loop and for the item behind the silence. Each of the two must wait alone: a violation ends the
+//! loop and for the item after the silence. Each of the two must wait alone: a violation ends the
 //! silence that has begun, but not the loop, whose next event begins another silence. Here each
 //! state that waits for both is divided in two, and events that led to it lead to both parts.
 //!
-//! A `longest` loop that may be left out and that a gap leads to is such an item, too: when the gap is
-//! over, the match is reported without it, and a loop before it goes on.
+//! A `longest` loop that may be left out and that a gap leads to is such an item, too: when the gap
+//! is over, the match is reported without it, and a loop before it goes on.
 //!
 //! A greedy loop before a silence at the end ends with the silence: events of the loop that come
 //! later begin another match. So the loop's part waits no longer than the silence can hold, as long
@@ -35,6 +35,10 @@
 //! conditions allow it (`is_together`). Two states would do as well: this saves a run for each
 //! partial match of a session, `click+ -> not click for 30m`.
 //!
+//! A first version let the `not` apply from the loop's first event on, as one without a time does,
+//! and a violation ended the loop. Since states are divided, `click+ -> not click for 30m` is a
+//! session (commit 5b3a88af).
+//!
 //! A `next not` after a loop is divided in the same way: its violation ends the length that the
 //! loop has had, and the loop goes on.
 //!
@@ -51,7 +55,7 @@ use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
 use kleene_syntax::hir::{Item, ItemKind, Length};
 
-/// The conditions under which the silence behind a loop goes on with an event that the loop skips.
+/// The conditions under which the silence after a loop goes on with an event that the loop skips.
 #[derive(Clone, Copy)]
 struct Holding {
     guard: GuardId,
@@ -66,7 +70,7 @@ impl Builder {
         self.division.timed.insert(stop);
     }
 
-    /// Marks a state that waits for the end of the last silence behind `before`.
+    /// Marks a state that waits for the end of the last silence after `before`.
     pub(super) fn set_closing(&mut self, state: StateId, before: &Item, time: Length) {
         if ends_greedy(before) {
             self.division.closing.insert(state, time);
@@ -142,7 +146,8 @@ impl Builder {
         targets.filter(|target| self.division.timed.contains(target)).collect()
     }
 
-    /// True if the path from one state to the other goes over a silence, or to where a gap ends the match.
+    /// True if the path from one state to the other goes over a silence, or to where a gap ends the
+    /// match.
     fn is_crossing(&self, from: StateId, to: StateId) -> bool {
         // A state after the silence stops on its violation, and one before it does not.
         !self.asked(to).is_subset(&self.asked(from))
@@ -150,6 +155,9 @@ impl Builder {
     }
 
     /// True if the match is complete in a state when the gap before its `longest` loop is over.
+    ///
+    /// `a{1..3 each} ->[..2s] b{0..1 longest}`: two seconds after an `a`, the match is reported
+    /// without a `b`, and the loop of the `a` still goes on.
     fn ends_with_gap(&self, state: StateId) -> bool {
         let bounds = |gap| matches!(self.graph.guards.get(gap), Guard::Gap { max: Some(_), .. });
         let mut transitions = self.graph.states[state.index()].transitions.iter();
@@ -165,6 +173,8 @@ impl Builder {
     }
 
     /// True if a path over a silence leads on from the state without an event.
+    ///
+    /// The path may have several proceeds: what can be left out between the loop and the silence.
     fn crosses(&self, state: StateId) -> bool {
         let (mut open, mut seen) = (vec![state], HashSet::new());
         while let Some(state) = open.pop() {
@@ -219,7 +229,7 @@ impl Builder {
         Ok(part)
     }
 
-    /// Returns the part of a state that waits behind the silence.
+    /// Returns the part of a state that waits after the silence.
     fn over(&mut self, state: StateId) -> Result<StateId, AutomatonError> {
         if let Some(&part) = self.division.over.get(&state) {
             return Ok(part);
@@ -247,7 +257,7 @@ impl Builder {
         Ok(part)
     }
 
-    /// Returns how the last silence, which stands behind a greedy loop, goes on behind a state.
+    /// Returns how the last silence, which comes after a greedy loop, goes on after a state.
     fn closing_of(&mut self, state: StateId) -> Option<Holding> {
         let always = self.graph.guards.always();
         let (mut open, mut seen) = (vec![(state, always)], HashSet::new());
@@ -294,6 +304,9 @@ impl Builder {
         Ok((self.closed_part(state, holding, waits)?, waits))
     }
 
+    /// Makes the part that is closed with the silence. `waits` says whether it waits for the end of
+    /// the silence, too: then it proceeds to a state with a deadline, else its own wait has that
+    /// bound.
     fn closed_part(
         &mut self,
         state: StateId,

@@ -138,8 +138,8 @@ impl<'p> Builder {
         Some(self.graph.guards.condition(until))
     }
 
-    /// Returns the guard under which an event ends the loop of the group around `cursor`: its `until`,
-    /// once the loop has begun.
+    /// Returns the guard under which an event ends the loop of the group around `cursor`: its
+    /// `until`, once the loop has begun.
     fn ending_until(&mut self, cursor: ItemCursor<'p>) -> Option<GuardId> {
         let until = self.group_until(cursor)?;
         // In `(a -> b)+ until c`, a `c` before the first `a` is skipped: there is nothing to end

@@ -160,6 +160,8 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// A branch that is a silence. What says how long has been captured before the step `from`.
+    ///
+    /// The automaton knows such a branch by its form: a single `not`, whose gap ends with its time.
     fn silence(&mut self, silence: &Silence<'_, 'a>, from: usize) -> Sequence {
         let step = silence.step;
         let condition = self.one_of(silence.steps, What::Step(step));
@@ -182,6 +184,8 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// The first of the steps that an item has.
+    ///
+    /// The time before an item can be read from the steps before this one.
     fn first_step(&self, kind: &PlanKind<'a>) -> usize {
         match kind {
             PlanKind::Step { step, .. } | PlanKind::Not { step, .. } => *step,
@@ -205,6 +209,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             _ => return None,
         };
         let written = (min, max);
+        // A bound that an event says is not compared: it may be right for some events.
         let (min, max) = (min.known().unwrap_or(0), max.and_then(Written::known));
         let diagnostic = if max.is_some_and(|max| max < min) {
             let message = "this gap ends before it begins".to_owned();
@@ -493,6 +498,8 @@ fn why_impossible(all: Option<&Expr>, are_several: bool) -> &'static str {
 }
 
 /// True if a part that has to hold is a comparison with null.
+///
+/// Only through `and`: one side of an `or` need not hold.
 fn compares_null(expr: &Expr) -> bool {
     match expr {
         Expr::Binary(BinaryOp::And, a, b) => compares_null(a) || compares_null(b),
@@ -565,6 +572,8 @@ fn common_type(plan: &SequencePlan<'_>) -> Option<Takes> {
 
 /// True if a condition is the same whatever parameters and lists say: those are there to be
 /// changed.
+///
+/// `a[$on and v > 3]` is never true while `$on` is false. The command line can set it.
 fn is_fixed(expr: &Spanned<ast::Expr>) -> bool {
     let reads_changeable = match &expr.node {
         ast::Expr::Param(_) => true,

@@ -159,6 +159,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         let end = duration.map_or(span.end, |(_, time)| time.start);
         let text = text.get(span.start as usize..end as usize)?.trim().strip_prefix("not")?;
         let text = if duration.is_some() { text.trim_end().strip_suffix("for")? } else { text };
+        // The help puts the text into a line of its own words: a comment or a line break would not
+        // fit there.
         let is_short = text.len() < 60 && !text.contains(['\n', '#']);
         is_short.then(|| text.trim().to_owned())
     }
@@ -310,6 +312,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             matches!(item.kind, PlanKind::Not { .. })
                 && item.arrow.contiguity != ast::Contiguity::Next
         };
+        // In `a -> not b for 5s -> not x -> c`, the `c` shows that the time of the first is over.
         let next = rest.iter().find(|item| !is_plain_not(item));
         if next.is_some_and(|next| matches!(next.kind, PlanKind::Not { .. }) || next.can_be_empty())
         {
@@ -338,6 +341,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             );
         }
         let millis = time.known()?;
+        // At the same moment, the `within` wins: the partial match has run out of time.
         let within = within.filter(|within| millis >= *within)?;
         let message = format!(
             "the rule's `within {}` ends before this `for` can pass",
@@ -358,6 +362,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             return Some(diagnostic);
         }
         match (duration, within) {
+            // `a -> next not b` needs no time: the next event decides.
             (None, None) if !is_next => {
                 let message = "a `not` at the end needs a bound: for how long must it not come?";
                 Some(
@@ -462,6 +467,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 }
                 PlanKind::Alternatives { branches, .. } => {
                     for branch in branches {
+                        // The branch itself has no `within`. Groups inside of it may.
                         self.check_times(branch, item.span, None);
                     }
                 }
@@ -519,6 +525,8 @@ fn joined_not(name: &str, timed: &str) -> String {
 }
 
 /// True if each event of the type is one more repetition of a greedy loop of single events.
+///
+/// In `click+ -> not click for 30m`, no click can violate the `not`: the loop takes it.
 fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
     let is_loop = |quant: &QuantPlan<'_>| {
         let Quantifier { min, max, mode, .. } = &quant.quantifier;
@@ -540,6 +548,9 @@ fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
 }
 
 /// True if one of the branches is a silence, and what would break it is one of the others.
+///
+/// In `a -> (b or not b for 5m)`, a `b` completes the group, and so does the time: no partial match
+/// is left. In `a -> (b or not c for 5m)`, a `c` leaves one that waits for the `b`.
 fn is_over_by_itself(branches: &[SequencePlan<'_>]) -> bool {
     let is_taken = |ty: Takes| {
         branches.iter().any(|branch| match branch.items.as_slice() {

@@ -257,7 +257,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// Notes that the steps from `first` on are greedy and come once or not at all: they keep the
-    /// events that fit them behind what they have captured.
+    /// events that fit them after what they have captured.
     fn note_kept(&mut self, first: usize, quant: &QuantPlan<'_>) {
         let Quantifier { optional, mode, .. } = quant.quantifier;
         if optional && mode == LoopMode::Greedy && !quant.can_repeat() {
@@ -286,6 +286,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             (format!("`{needed} of {needed}` is the same as `and`"), " and ")
         };
         let joined = parts.join(word);
+        // A long text, or one of several lines, would not fit into the help.
         let is_short = joined.len() < 60 && !joined.contains(['\n', '#']);
         let help = if is_short {
             format!("write `({joined})`, or another number")
@@ -421,6 +422,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         while !used.wildcard
             && let Some((_, define)) = self.defines.get(used.name.node.as_str())
         {
+            // One that is marked already was followed before. This also ends a cycle of defines,
+            // which is reported elsewhere.
             if !self.used_defines.insert(define.name.node.as_str()) {
                 break;
             }

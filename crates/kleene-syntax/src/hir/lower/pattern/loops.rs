@@ -105,8 +105,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// Warns of what can be left out behind a greedy loop at the end: no match is reported without
-    /// it, since the loop waits for an event that it cannot take. `rest` is the first item behind
+    /// Warns of what can be left out after a greedy loop at the end: no match is reported without
+    /// it, since the loop waits for an event that it cannot take. `rest` is the first item after
     /// the plan, if all that is there can be left out.
     pub(super) fn warn_optional_end(&mut self, plan: &SequencePlan<'a>, rest: Option<Span>) {
         // From the end, as long as everything after the item can be left out.

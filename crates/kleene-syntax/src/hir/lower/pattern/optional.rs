@@ -16,8 +16,9 @@ use crate::hir::{LoopMode, Quantifier};
 use crate::syntax::ast;
 
 impl<'a> RuleLowerer<'_, 'a> {
-    /// Warns of what can be left out at the end of a pattern whose match is reported without it, and
-    /// drops the partial match that could take it. Returns true if there is something like that.
+    /// Warns of what can be left out at the end of a pattern whose match is reported without it,
+    /// and drops the partial match that could take it. Returns true if there is something like
+    /// that.
     pub(super) fn warn_never_captured(&mut self, plan: &SequencePlan<'a>) -> bool {
         let required = plan.items.iter().rposition(|item| !item.can_be_empty());
         let Some(required) = required else { return false };

@@ -155,7 +155,7 @@ impl Operands<'_, '_> {
             .help("put a step between them, or write two rules")
     }
 
-    /// Reports items before and behind the operands that do not fit a silence.
+    /// Reports items before and after the operands that do not fit a silence.
     fn bad_surroundings(&self) -> Option<Diagnostic> {
         let item = &self.items[self.index];
         let rest = &self.items[self.index + 1..];
