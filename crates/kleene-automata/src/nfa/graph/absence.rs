@@ -1,4 +1,31 @@
 //! `not` between steps and at the end: stop transitions of the states around it.
+//!
+//! A `not` captures nothing, so it needs a state only where its end decides something:
+//!
+//! ```text
+//! not b for 5s -> a        no state: the matcher remembers the last `b`
+//! a -> not b -> c          no state: the state that waits for `c` stops on a `b`
+//!                              C --take c--> final,   C --proceed: b--> stop
+//! a -> next not b -> c     N --proceed: not b--> C,   N --proceed: b--> stop    (N is `NextNot`)
+//! a -> not b for 10s       P --skip: not b--> P,      P --proceed: b--> stop    (P is `Pending`)
+//! ```
+//!
+//! A state stops on the `not`s before its step, back to the last item that cannot be left out. In
+//! `a -> not b -> c? -> d`, two states stop on a `b`, and the event of `c` ends the `not`:
+//!
+//! ```text
+//! C --take c--> D'                      D' is `D` without the stop
+//! C --proceed--> D --take d--> final
+//!                D --proceed: b--> stop
+//! ```
+//!
+//! An event that the step after a `not` takes is not between: such a stop is marked `is_behind`,
+//! and gives way to a take of the same event when the graph is flattened (`let_steps_win` of
+//! `flatten.rs`). Not so the stops of a `next not` and of a last `not`: the one concerns the next
+//! event whatever takes it, and nothing waits after the other.
+//!
+//! Held by `testdata/suite/absence.cep`, `not_between.cep`, `next_not.cep` and
+//! `silences_in_a_row.cep`.
 
 use hashbrown::HashMap;
 
@@ -11,6 +38,7 @@ use crate::nfa::states::StateId;
 use kleene_syntax::hir::{ConditionId, Contiguity, Gap, Item, ItemKind, Length, StepId};
 
 impl<'p> Builder {
+    /// Lays out a `not` in front of `next`. Returns `next` itself if the `not` needs no state.
     pub(super) fn absence(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -32,23 +60,28 @@ impl<'p> Builder {
             let state = self.state(Role::NextNot)?;
             let gap = self.gap_guard(cursor);
             let respected = gap.map_or(respected, |gap| self.graph.guards.and(respected, gap));
+            // At the end of the pattern, the event that is no `b` completes the match: the state
+            // skips it. Elsewhere the same event can be the next step's.
             if next_role == Role::Final {
                 self.add_in_gap(state, Verb::Ignore, next, respected, gap);
             } else {
                 self.add_in_gap(state, Verb::Proceed, next, respected, gap);
             }
             let stop = self.stop(step)?;
+            // After a loop, the stop ends one length of the loop, and the loop goes on: `silence`.
             self.set_timed(stop);
             self.add(state, Verb::Proceed, stop, violated);
             return Ok(state);
         }
         match next_role {
             Role::Final if cursor.context.top => {
+                // Without a time of its own, the `not` is over when the `within` of the rule is.
                 let bound = cursor.item().gap.and_then(|gap| gap.max);
                 let state = self.state(Role::Pending(bound))?;
                 let stop = self.stop(step)?;
                 if let Some(time) = bound {
                     self.set_timed(stop);
+                    // The loop of `a+ -> not x for 1s -> not b for 5s` is before both `not`s.
                     let mut before = cursor.previous();
                     while let Some(not) = before.filter(|before| before.item().is_not()) {
                         before = not.previous();
@@ -85,6 +118,7 @@ impl<'p> Builder {
     fn window_at_end(cursor: ItemCursor<'p>) -> Option<Gap> {
         let Gap { min, max } =
             cursor.item().gap.filter(|_| cursor.item().contiguity != Contiguity::Next)?;
+        // The wait of the last `not` ends with its time: no event comes later to be tested.
         let is_last = cursor.following().is_empty();
         Some(Gap { min, max: max.filter(|_| !is_last) })
     }
@@ -93,10 +127,13 @@ impl<'p> Builder {
     /// before optional items before it, and those before the group that it is the first item of.
     pub(super) fn earlier_nots(&mut self, cursor: ItemCursor<'p>) -> Vec<EarlierNot> {
         let mut nots = Vec::new();
+        // From `cursor` back to the start. In `a -> not b -> c? -> d`, both `c` and `d` find the
+        // `not`; in `a -> not b -> c -> d`, only `c` does.
         let mut here = cursor;
         while let Some(previous) = here.previous() {
             match previous.item().kind {
                 ItemKind::Not { step, condition } => {
+                    // A `next not` has a state of its own, and a leading `not` is the matcher's.
                     if previous.item().contiguity != Contiguity::Next && !previous.is_start() {
                         let violated = self.violation(previous, cursor, condition);
                         let timed = has_time(previous.item());
@@ -109,6 +146,7 @@ impl<'p> Builder {
             here = previous;
         }
         if let Some(group) = cursor.context.group {
+            // All items up to `cursor` can be left out: the `not`s before the group still apply.
             nots.extend_from_slice(&self.before_groups[group.nots]);
         }
         nots
@@ -133,6 +171,8 @@ impl<'p> Builder {
         time: Option<Gap>,
         since: Option<u32>,
     ) -> GuardId {
+        // `a -> not b for 5s -> not x -> c`: the `b` is a violation in the first five seconds, the
+        // `x` after them.
         let Some(Gap { min, max }) = time else { return violated };
         let mut within = violated;
         if let Some(than) = max {
@@ -147,6 +187,7 @@ impl<'p> Builder {
         within
     }
 
+    /// Adds the stops of the `not`s that apply where `cursor` waits to `state`, each once.
     pub(super) fn add_stops(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -170,6 +211,8 @@ impl<'p> Builder {
     /// Where that item repeats, they hold from its first event on, for the events that it does not
     /// take. A `not` with a time of its own begins with the last event, and so does a `next not`.
     pub(super) fn nots_after(&mut self, cursor: ItemCursor<'p>) -> Vec<(StepId, GuardId)> {
+        // As in Flink: in `a{2} -> not b -> c`, a `b` between the two `a`s is a violation. Held by
+        // `none_after_loop` of `testdata/suite/absence.cep`.
         let lasts =
             |item: &&Item| item.is_not() && item.contiguity != Contiguity::Next && !has_time(item);
         let nots = cursor.following().iter().take_while(lasts);
@@ -180,8 +223,8 @@ impl<'p> Builder {
         .collect()
     }
 
-    /// Adds the stops of the `not`s after a loop to a state in which the loop goes on. What the loop
-    /// takes there violates nothing.
+    /// Adds the stops of the `not`s after a loop to a state in which the loop goes on. What the
+    /// loop takes there violates nothing.
     pub(super) fn add_stops_to_loop(
         &mut self,
         cursor: ItemCursor<'p>,
@@ -193,6 +236,7 @@ impl<'p> Builder {
         Ok(())
     }
 
+    /// Adds a stop that gives way to a take in the same state.
     pub(super) fn add_stop_behind(
         &mut self,
         state: StateId,
@@ -215,6 +259,7 @@ impl<'p> Builder {
         state: StateId,
     ) -> Result<StateId, AutomatonError> {
         let nots = self.earlier_nots(cursor);
+        // A required item needs no copy: what follows it does not look back beyond it.
         if nots.is_empty() || !cursor.is_optional() {
             return Ok(state);
         }
@@ -239,6 +284,8 @@ impl<'p> Builder {
         stops: &[StateId],
         copies: &mut HashMap<StateId, StateId>,
     ) -> Result<StateId, AutomatonError> {
+        // States that skip an event lead back to themselves. The copy is recorded before its
+        // targets are copied, so that the way around ends here.
         if let Some(copy) = copies.get(&state) {
             return Ok(*copy);
         }
@@ -250,6 +297,7 @@ impl<'p> Builder {
         let transitions = std::mem::take(&mut self.graph.states[copy.index()].transitions);
         let mut kept = Vec::with_capacity(transitions.len());
         for mut transition in transitions {
+            // A take leads to the states as they were: they wait after the event.
             let leads_on = matches!(transition.verb, Verb::Proceed | Verb::Ignore);
             if leads_on && transition.target != copy {
                 if stops.contains(&transition.target) {

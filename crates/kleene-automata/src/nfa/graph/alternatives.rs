@@ -6,6 +6,38 @@
 //!
 //! A branch can be a silence, `not x for 5s`: see [`quiet`](super::quiet). Many branches that are
 //! one event each wait in one state: see [`operands`](super::operands).
+//!
+//! A combined state is named by the standing of each branch. For `2 of (a, b, c)`, with `.` for a
+//! branch that waits for its first event, `+` for one that is done, and `-` for one that is not
+//! needed:
+//!
+//! ```text
+//! [. . .] --take a--> [+ . .] --take b--> [+ + -]  = sink
+//!    |                   +------take c--> [+ - +]  = sink
+//!    +--take b--> [. + .] --take a, c--> sink
+//!    +--take c--> [. . +] --take a, b--> sink
+//! ```
+//!
+//! - No more branches begin than have to happen: with the last one that begins, the others become
+//!   `Unneeded`. So in `a or b -> c`, whose count is one, the state after the `b` is that of the
+//!   branch itself, and no combined state is made.
+//! - Each branch is laid out twice. Before the first event of the group, its first step follows the
+//!   event before the group: by that contiguity, within that gap. After it, the branch waits anew,
+//!   by `->` and without a gap. Held by the example `b -> any (a and x? -> c)` of
+//!   docs/semantics.md.
+//! - States are made on demand, from the start on (`Alternatives::open`). Combinations that no
+//!   event leads to are never made.
+//! - An event is skipped if all branches skip it, each by one of its ignores: the ignores of a
+//!   combined state are the products of those of its parts (`skips`).
+//!
+//! States multiply: twelve operands of one event have 2^12 combinations. Rule text refuses a group
+//! from about 5,000 on (`combinations.rs` of the lowering). The other layout, one state and a set
+//! of the events that have come, takes up to 64 events in all. It is not used for few operands: an
+//! event that is skipped took 0.2 to 0.3 us with 12 operands in states, and 1.9 to 2.7 us with 64
+//! operands of one type in one state (commit 8271997c). `tests/operands.rs` holds the two layouts
+//! against each other.
+//!
+//! Held by `testdata/suite/and.cep`, `or.cep` and `of.cep`.
 
 use hashbrown::HashMap;
 
@@ -18,6 +50,8 @@ use crate::nfa::states::StateId;
 use kleene_syntax::hir::{Contiguity, Gap, ItemKind, Quantifier, Sequence};
 
 /// The maximum number of states of one group of alternatives.
+///
+/// Rule text is refused long before. This bounds patterns that come another way.
 const MAX_COMBINED: usize = 30_000;
 
 /// The branches of alternatives, each laid out by itself.
@@ -55,6 +89,7 @@ impl<'p> Builder {
             let clock = self.clock(Clock::Item, node);
             self.enter(clock, None);
             let since = cursor.context.since;
+            // Once a branch has begun, the clock is set, and the gap says nothing to the others.
             let own = Guard::Gap { min, max, unless_set: Some(clock), since };
             let own = self.graph.guards.leaf(own);
             gap = self.both(gap, Some(own));
@@ -82,9 +117,11 @@ impl<'p> Builder {
         });
         let start = start.collect();
         let start = self.combined(&mut group, start)?;
+        // All silences of a group begin with the event before it, so one clock is enough.
         if let Some(clock) = group.quiet.iter().flatten().map(|quiet| quiet.clock).next() {
             self.quiet_from.push((start, clock));
         }
+        // `combine` makes the states that it leads to, and adds them here.
         while let Some((places, state)) = group.open.pop() {
             self.combine(&mut group, &places, state)?;
             if !places.iter().any(|cursor| cursor.has_begun()) {
@@ -119,6 +156,8 @@ impl<'p> Builder {
             }
             let contiguity = Self::entry_contiguity(cursor);
             let mut context = self.context_of_branch(cursor, number, contiguity, gap);
+            // Once a branch has begun, the others are not needed: no state waits for two of them by
+            // then, and the second layout would not be reached.
             if count == 1 {
                 let start = self.sequence(branch, end, context)?;
                 first.push(start);
@@ -131,9 +170,12 @@ impl<'p> Builder {
             context.since = own.or(context.since);
             self.branch_clocks.extend(own);
             clocks.push(own);
+            // A `not` after the group begins when the group is done, and not in a loop that ends a
+            // branch.
             context.following = &[];
             first.push(self.sequence(branch, end, context)?);
             context.group = context.group.map(|group| EnclosingGroup {
+                // The branch no longer follows the event before the group, but the group's first.
                 contiguity: Contiguity::Relaxed,
                 optional: false,
                 gap: None,
@@ -187,6 +229,7 @@ impl<'p> Builder {
             // The only branch that is left goes on by itself.
             return Ok(state.state().unwrap_or(group.sink));
         }
+        // Branches are done in any order: both ways around `a and b and c` meet in one state.
         if let Some(&state) = group.made.get(&places) {
             return Ok(state);
         }
@@ -230,6 +273,9 @@ impl<'p> Builder {
     }
 
     /// True if a branch can end at `state` without another event.
+    ///
+    /// `a+` of `a+ and b` can: it proceeds to the end. `a -> c` of `(a -> c) and b` cannot before
+    /// the `c`.
     fn can_end(&self, state: StateId, end: StateId) -> bool {
         let mut open = vec![state];
         let mut seen = Vec::new();
@@ -259,6 +305,8 @@ impl<'p> Builder {
         for (index, cursor) in places.iter().enumerate() {
             for transition in self.transitions(group, *cursor, index) {
                 match transition.verb {
+                    // One branch takes the event, and the others skip it. If one of them cannot,
+                    // there is no take.
                     Verb::Take(_) => {
                         let guard = self.graph.guards.and(transition.guard, meanwhile);
                         let take = Transition { guard, ..transition };
@@ -275,6 +323,7 @@ impl<'p> Builder {
                 }
             }
         }
+        // Branches that are done or not needed wait for nothing, and have no say.
         let everyone: Vec<usize> =
             (0..places.len()).filter(|&index| places[index].state().is_some()).collect();
         for (guard, skip, places) in self.skips(group, places, &everyone, |ignore| ignore.guard) {
@@ -342,18 +391,23 @@ impl<'p> Builder {
         state: StateId,
         take: &Transition,
     ) -> Result<(), AutomatonError> {
+        // Many operands that are rows of single events: all takes lead to their one state.
         if let Some(mut wait) = group.wait.take() {
             let first = self.first_of_set(group, &mut wait, (index, take));
             group.wait = Some(wait);
             self.graph.states[state.index()].transitions.push(first?);
             return Ok(());
         }
+        // A branch waits anew at the first event of the group, and not at each later one: an event
+        // that another branch captures is skipped by it.
         let here = places[index].state().expect("something is taken there");
         let mut after = places.clone();
         after[index] =
             if take.target == group.end { Standing::Done } else { Standing::Begun(take.target) };
         let begun = after.iter().filter(|cursor| cursor.has_begun()).count();
         // A silence that is over has brought no event.
+        // In `a -> any (a and a and not a for 3ms)`, the silence can be over before the first event
+        // of the group. The other branches still wait anew from that event on.
         let has_event =
             |(cursor, quiet): (&Standing, &Option<Quiet>)| cursor.has_begun() && quiet.is_none();
         let is_first = !places.iter().zip(&group.quiet).any(has_event);
@@ -367,6 +421,9 @@ impl<'p> Builder {
                 _ => {}
             }
         }
+        // A branch that has begun, or waits since an earlier event of the group, has to skip the
+        // event. At the first event of the group, a branch that has not begun only starts to wait:
+        // nothing to skip.
         let others: Vec<usize> = (0..after.len())
             .filter(|&other| match after[other] {
                 Standing::Begun(_) => other != index,
@@ -390,6 +447,9 @@ impl<'p> Builder {
 
     /// Returns the ways in which all branches of `who` skip one event: the guard, the guard if yet
     /// another branch takes the event, and the states afterwards.
+    ///
+    /// For two branches that skip by `not b` and by `not d`, this is one way: `not b and not d`. A
+    /// branch without an ignore (`next`) leaves none.
     fn skips(
         &mut self,
         group: &Alternatives,
@@ -402,6 +462,8 @@ impl<'p> Builder {
         for &index in who {
             let mut ignores = self.transitions(group, places[index], index);
             ignores.retain(|transition| transition.verb == Verb::Ignore);
+            // A state can have two ignores: the split at the end of a greedy loop. Each of them is
+            // followed.
             let mut longer = Vec::new();
             for (guard, skip, places) in &found {
                 for ignore in &ignores {
@@ -424,6 +486,7 @@ impl<'p> Builder {
 }
 
 /// True if something in the sequence depends on the time since the event before.
+/// A branch without such a condition needs no clock of its own.
 fn reads_time(sequence: &Sequence) -> bool {
     sequence.items.iter().any(|item| {
         item.gap.is_some()

@@ -1,4 +1,5 @@
-//! The branches of alternatives that are laid out: where each of them stands, and what is waited for.
+//! The branches of alternatives that are laid out: where each of them stands, and what is waited
+//! for.
 
 use hashbrown::HashMap;
 
@@ -7,6 +8,7 @@ use crate::nfa::states::{ClockOp, StateId};
 use kleene_syntax::hir::{Length, StepId};
 
 /// The position of each branch.
+/// Two combinations with equal positions are one state: `Alternatives::made`.
 pub(super) type Places = Vec<Standing>;
 
 /// The position of a branch.

@@ -1,5 +1,13 @@
 //! Shared by all parts of the construction: the builder with its states and transitions, and an
 //! item with its surroundings.
+//!
+//! An item is described by an [`ItemCursor`], which has what the item alone does not say: what
+//! comes before and after it, and the group around it. For the `b` of `a -> (b -> c){2}`, `head_of`
+//! is the group, and so `b` follows `a` by the arrow before the group.
+//!
+//! A node of the pattern can be laid out more than once: the two repetitions of the group above,
+//! the two layouts of a branch. Clocks belong to nodes ([`NodeId`]), so all copies set and read the
+//! same one. Stops belong to steps: a `not` has one stop state, which all its states lead to.
 
 use hashbrown::HashMap;
 
@@ -12,6 +20,7 @@ use crate::nfa::states::{ClockOp, StateId};
 use kleene_syntax::hir::{Contiguity, Item, ItemKind, Length, LoopMode, Quantifier, StepId};
 
 /// The largest number of states of a pattern.
+/// Counts multiply in nested groups, and copies for greedy loops come on top of them.
 pub(super) const MAX_STATES: usize = 100_000;
 
 /// The surroundings of the items of a sequence.
@@ -174,7 +183,7 @@ pub(super) enum Clock {
     Quiet,
     /// The set of the operands of alternatives that have come.
     Operands,
-    /// The time at which a group began whose last loop is open behind it.
+    /// The time at which a group began whose last loop is open after it.
     Kept,
 }
 
@@ -204,7 +213,7 @@ pub(super) struct Builder {
     pub(super) before_groups: Vec<Vec<EarlierNot>>,
     /// The events that the pattern's own `without` forbids.
     pub(super) forbidden: Option<GuardId>,
-    /// The states that belong to silences behind loops.
+    /// The states that belong to silences after loops.
     pub(super) division: Division,
     /// The states in which silences begin that are branches, each with the clock that has the time.
     pub(super) quiet_from: Vec<(StateId, u32)>,
@@ -257,7 +266,7 @@ impl<'p> Builder {
     }
 
     /// Returns a new state with the same transitions. The end needs none. The joint of a group that
-    /// is being laid out has none yet: behind it is a new repetition, in which everything applies
+    /// is being laid out has none yet: after it is a new repetition, in which everything applies
     /// again.
     pub(super) fn copy(&mut self, state: StateId) -> Result<StateId, AutomatonError> {
         if self.graph.states[state.index()].transitions.is_empty() {
@@ -266,6 +275,7 @@ impl<'p> Builder {
         let copy = self.state(self.graph.states[state.index()].role)?;
         let mut raw = self.graph.states[state.index()].clone();
         for transition in &mut raw.transitions {
+            // A state that skips an event leads to itself, and its copy to the copy.
             if transition.target == state {
                 transition.target = copy;
             }
@@ -311,6 +321,7 @@ impl<'p> Builder {
     ) {
         self.add_in_gap(state, Verb::Take(cursor.step()), target, guard, gap);
         if let Some(take) = self.graph.states[state.index()].transitions.last_mut() {
+            // An event of a branch is also the last event of the branches around it.
             take.marks = self.branch_clocks.iter().copied().map(ClockOp::Set).collect();
         }
     }

@@ -1,4 +1,23 @@
 //! Patterns that are refused here, because neither rule text nor the builder has refused them.
+//!
+//! Rule text refuses these patterns with a diagnostic, in `hir/lower/pattern` of `kleene-syntax`.
+//! Here is the last line: the construction relies on it, so it holds of every pattern, wherever it
+//! comes from. Rule text refuses more than the construction has to.
+//!
+//! ```text
+//! refused                         why                                        laid out
+//! not b -> a                      since when?                                not b for 5s -> a
+//! a? -> not b -> c                nothing need come before the `not`         a -> not b -> c
+//! a -> not b                      no event, no time shows that it is over    a -> not b for 5s
+//! (a -> not b) -> c               up to what?                                (a -> not b -> c)
+//! (b?)+                           repeats for ever without an event          (a -> b?)+
+//! a or b?                         a branch without an event                  a or b
+//! b{2.. longest} -> c             the loop is not last                       a -> b{2.. longest}
+//! a+ -> (b or not c for 5s)       a silence with many beginnings             a{2} -> (b or ..)
+//! ```
+//!
+//! The reference refuses the same: `the_matcher_refuses_what_the_reference_refuses` in
+//! `tests/properties.rs`.
 
 use std::sync::Arc;
 
@@ -10,6 +29,7 @@ use kleene_syntax::hir::{
 };
 
 /// The deepest nesting of groups.
+/// The construction recurses into groups, so that the depth bounds the stack.
 const MAX_DEPTH: usize = 64;
 
 /// The part of the pattern that contains a sequence.
@@ -73,6 +93,8 @@ fn check_sequence(
                     return error(Refusal::BadBound);
                 }
                 check_sequence(pattern, body, depth + 1)?;
+                // The joint of `(b?)+` would lead back to itself without an event. `(b?){2}` is
+                // finite.
                 if quantifier.is_unbounded() && body.items.iter().all(is_nullable) {
                     return error(Refusal::EmptyLoop);
                 }
@@ -85,8 +107,13 @@ fn check_sequence(
                     return error(Refusal::BadCount);
                 }
                 check_silences(pattern, items, index, nesting)?;
+                // A branch that is a silence has no sequence to check: `check_silences` has seen
+                // it.
                 for branch in branches.iter().filter(|branch| silence(branch).is_none()) {
                     check_sequence(pattern, branch, depth + 1)?;
+                    // The end of a branch is not the end of the pattern: no time decides about a
+                    // `not` there. A branch without an event would be done before the group has
+                    // begun.
                     if ends_with_not(branch) || branch.items.iter().all(is_nullable) {
                         return error(Refusal::EmptyAlternative);
                     }
@@ -113,6 +140,9 @@ fn check_not(
         Err(AutomatonError::new(kind(pattern.steps[step.index()].name.clone())))
     };
     let timed = is_silence(item);
+    // `not b for 5s -> not x -> c` is a row, in which each begins when the one before is over. A
+    // `next not` tests one event, which is no end of a time; and before the first event nothing
+    // marks where one `not` ends and the other begins.
     let beside = items.get(index + 1).filter(|next| next.is_not());
     // They follow each other, but for a `next not`, and before the first event.
     let is_next_not = |item: &Item| item.contiguity == Contiguity::Next;
@@ -131,6 +161,7 @@ fn check_not(
     if last && nesting == Nesting::Group && !is_next {
         return error(Refusal::MisplacedNot);
     }
+    // Without an event before it, the `not` would stand after nothing.
     if is_nullable(&items[index - 1]) {
         return error(Refusal::NotAfterOptional);
     }
@@ -170,7 +201,11 @@ fn check_silences(
     }
     let is_next = |item: &Item| item.contiguity == Contiguity::Next;
     let has_end = silences.iter().all(|(_, time)| time.as_millis().is_some());
+    // A silence has one beginning, the event before the group. After `a+`, each further `a` would
+    // be one; after `a{2}`, only the second is.
     let begins = before.last().is_some_and(|before| !can_go_on(before));
+    // In `a -> (b or not c for 5s) -> d?`, the end of the silence would complete the match, and the
+    // `d` would still be waited for.
     let can_be_last = after.is_empty() || !after.iter().all(is_nullable);
     if nesting == Nesting::Group
         || !begins
@@ -181,6 +216,8 @@ fn check_silences(
     {
         return Err(AutomatonError::new(Refusal::MisplacedSilence(name)));
     }
+    // The silence that a branch is has its time as a gap from zero. Any other gap would lead to an
+    // event, and there is none.
     let says_more = |gap: Gap| gap.min != Length::ZERO || is_bad_gap(gap);
     let bad = |item: &Item| is_next(item) || item.gap.is_some_and(says_more);
     let ItemKind::Alternatives { branches, .. } = &item.kind else { return Ok(()) };
@@ -208,7 +245,7 @@ fn silences(item: &Item) -> impl Iterator<Item = (StepId, Length)> {
     })
 }
 
-/// True if an item can take more events while the item behind it is waited for.
+/// True if an item can take more events while the item after it is waited for.
 fn can_go_on(item: &Item) -> bool {
     let at_end = |body: &Sequence| body.items.last().is_some_and(can_go_on);
     match &item.kind {

@@ -12,7 +12,7 @@ use kleene_syntax::hir::Length;
 pub(super) struct Division {
     /// The stops of the `not`s that have a time.
     pub(super) timed: HashSet<StateId>,
-    /// The states behind a greedy loop and the last silence, with the time of that silence.
+    /// The states after a greedy loop and the last silence, with the time of that silence.
     pub(super) closing: HashMap<StateId, Length>,
     pub(super) before: HashMap<StateId, StateId>,
     pub(super) over: HashMap<StateId, StateId>,
@@ -20,5 +20,6 @@ pub(super) struct Division {
     /// closed with the silence.
     pub(super) closed: HashMap<(StateId, bool), StateId>,
     /// The states that were divided, with their parts.
+    // A state with one part is recorded as well, so that each state is looked at once.
     pub(super) parts: HashMap<StateId, Vec<StateId>>,
 }

@@ -5,6 +5,31 @@
 //! it ends, its branch is complete, and the other branches go on from there. An event that breaks
 //! the silence leaves the other branches open if they are enough; otherwise it ends the partial
 //! match.
+//!
+//! ```text
+//! a -> (b and not c for 5s)
+//!
+//!     [b, goes on] --take: b, in time, no c--> [done, goes on]      matches when 5 s have passed
+//!       |   |  +---proceed: c, in time--> stop
+//!       |   +--skip: no b, no c, in time--> itself
+//!       +--proceed: 5 s have passed--> [b, done] --take b--> match
+//!
+//! a -> (b or not c for 5s)
+//!
+//!     [b, goes on] --take: b, in time--> match                      matches when 5 s have passed
+//!       |   +--skip: no b, no c, in time--> itself
+//!       +--skip: c, no b, in time--> [b, violated] --take b--> match
+//! ```
+//!
+//! The silences of a group have one beginning, so the shortest of those that go on ends first.
+//! While it goes on, all of them do: a combined state needs one guard on time, and one edge to what
+//! follows when that time is over. Without this order, each of the silences would need a guard and
+//! an edge. So `check` refuses a group after an item that can go on, and several silences whose
+//! lengths are not known beforehand.
+//!
+//! Held by `testdata/suite/absence_operands.cep`, by `tests/absence.rs`, which compares random
+//! groups with the definition, and by `silences_as_ways_report_what_the_reference_reports` in
+//! `tests/properties.rs`.
 
 use hashbrown::HashSet;
 
@@ -30,6 +55,7 @@ impl Alternatives {
             (*at == Standing::Quiet).then_some(())?;
             Some((index, (*quiet)?))
         });
+        // Of two that end at the same time, either can be the first. The index settles it.
         quiet.min_by_key(|(index, quiet)| (quiet.time.as_millis(), *index))
     }
 
@@ -37,6 +63,8 @@ impl Alternatives {
     fn after_silence(&self, places: &Places, index: usize) -> Places {
         let mut after = places.clone();
         after[index] = Standing::Done;
+        // The end of a silence counts as a branch that has begun. With the last one that has to
+        // happen, the others are not needed.
         if after.iter().filter(|cursor| cursor.has_begun()).count() == self.count {
             for cursor in &mut after {
                 if matches!(cursor, Standing::Ready(_) | Standing::Quiet) {
@@ -49,6 +77,8 @@ impl Alternatives {
 
     /// Returns the role of a deadline that ends the pattern, if only silences are waited for.
     pub(super) fn ends_quietly(&self, places: &Places) -> Option<Role> {
+        // Lets the silences end one after the other, without an event. If that is enough, the match
+        // is complete when the last of them is over, and the deadline of the state is that time.
         let mut places = places.clone();
         let mut last = None;
         loop {
@@ -82,6 +112,7 @@ impl<'p> Builder {
                 return None;
             };
             let violated = self.graph.guards.condition(condition);
+            // One clock for the group, not one for each silence: `clock` knows it by the node.
             let clock = self.clock(Clock::Quiet, node);
             Some(Quiet { step, violated, time, clock })
         };
@@ -103,16 +134,20 @@ impl<'p> Builder {
         let goes_on = self.graph.guards.leaf(sooner);
         let over = self.graph.guards.not(goes_on);
         let target = self.combined(group, group.after_silence(places, index))?;
+        // At the end of the pattern, the deadline of the state (`ends_quietly`) reports the match
+        // without a further event.
         if !(group.is_last && target == group.sink) {
             self.add(state, Verb::Proceed, target, over);
         }
         // If more silences than this are broken, too few branches are left.
         let spare = possible(places).saturating_sub(group.count);
+        // There are four silences at most (`MAX_SILENCES`), so there are six choices at most.
         for broken in choices(&group.going_on(places), spare + 1) {
             let mut violated = goes_on;
             for quiet in &broken {
                 violated = self.graph.guards.and(violated, quiet.violated);
             }
+            // A partial match stops for one reason: the first of the violated silences.
             let stop = self.stop(broken[0].step)?;
             self.add(state, Verb::Proceed, stop, violated);
         }
@@ -130,6 +165,8 @@ impl<'p> Builder {
         let mut found = vec![(self.graph.guards.always(), places)];
         for (index, quiet) in group.quiet.iter().enumerate() {
             let Some(quiet) = quiet else { continue };
+            // Each silence that goes on splits the effects in two: the event respects it, or
+            // violates it.
             for (guard, mut places) in std::mem::take(&mut found) {
                 if places[index] != Standing::Quiet {
                     found.push((guard, places));
@@ -141,6 +178,7 @@ impl<'p> Builder {
                 found.push((self.graph.guards.and(guard, quiet.violated), places));
             }
         }
+        // `combine_silences` has added the stops of the others.
         found.retain(|(_, places)| group.can_happen(places));
         found
     }
@@ -148,6 +186,8 @@ impl<'p> Builder {
     /// Lets each event before a silence that is a branch set its clock.
     pub(super) fn start_silences(&mut self) {
         for (start, clock) in std::mem::take(&mut self.quiet_from) {
+            // The clock is set when the event before the group is taken. That take can lead to a
+            // state from which the group is reached without an event.
             let entries = self.leading_to(start);
             for transition in self.graph.states.iter_mut().flat_map(|raw| &mut raw.transitions) {
                 if matches!(transition.verb, Verb::Take(_)) && entries.contains(&transition.target)
@@ -162,6 +202,7 @@ impl<'p> Builder {
     fn leading_to(&self, state: StateId) -> HashSet<StateId> {
         let mut found = HashSet::from([state]);
         loop {
+            // Until nothing is added: a state can lead to another that was looked at before.
             let before = found.len();
             for (index, raw) in self.graph.states.iter().enumerate() {
                 let mut proceeds = raw.transitions.iter().filter(|one| one.verb == Verb::Proceed);

@@ -1,4 +1,18 @@
 //! A sequence of items, from its end to its start.
+//!
+//! An item is given the state that follows it, its sink, and returns the state in which it waits
+//! itself. So the target of a transition exists before the transition does. Only the joint of a
+//! loop of groups leads back: see [`repetition`](super::repetition).
+//!
+//! ```text
+//! a -> b without c            laid out: b, then a
+//!     A --take a--> B --take b--> final
+//!                   +-skip: not b, and no c once the clock of the `without` is set
+//! ```
+//!
+//! A `without` is a clock and a condition on skips. It has no states: what the match takes is no
+//! violation, so no transition but an ignore can be forbidden. Held by
+//! `testdata/suite/without.cep`.
 
 use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::{Builder, Clock, Context, ItemCursor};
@@ -15,11 +29,14 @@ impl<'p> Builder {
         sink: StateId,
         context: Context<'p>,
     ) -> Result<StateId, AutomatonError> {
+        // The states of the sequence are not all of those made from here on: a loop can copy states
+        // of what follows (see `greedy`). The clock tells them apart.
         let from = self.graph.states.len();
         if sequence.without.is_some() {
             let clock = self.clock(Clock::Without, context.node);
             self.enter(clock, None);
         }
+        // From the end: `next` is always the state that follows the item of `index`.
         let mut next = sink;
         for index in (0..sequence.items.len()).rev() {
             let cursor = ItemCursor { items: &sequence.items, index, context };
@@ -45,7 +62,10 @@ impl<'p> Builder {
     /// Stops on an event of `violated` that the states of `instance` skip, between
     /// the first event that they take and the last. An event that they take belongs to the match
     /// and is no violation. The states of the instance are among those from `from` on, between
-    /// copies of the states behind them.
+    /// copies of the states after them.
+    ///
+    /// In `x -> (a -> b without c)`, a `c` before the `a` is skipped: the clock of the group is not
+    /// set yet.
     pub(super) fn keep_out(&mut self, from: usize, violated: GuardId, instance: usize) {
         let clock = self.graph.instances[instance].clock;
         let respected = self.graph.guards.not(violated);
@@ -60,6 +80,8 @@ impl<'p> Builder {
                     transition.guard = guards.and(transition.guard, skipped);
                     transition.skip = guards.and(transition.skip, skipped);
                 }
+                // A take is no violation, and a proceed decides about no event. A longest loop ends
+                // at a forbidden event by itself: `accept_when_exhausted`.
                 Verb::Take(_) | Verb::Proceed | Verb::Complete => {}
             }
         }

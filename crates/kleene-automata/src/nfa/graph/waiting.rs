@@ -1,5 +1,23 @@
 //! The guards of an item that waits: the events that it takes, the events that it skips, and the
 //! times.
+//!
+//! An item takes an event or skips it. Where neither guard is open, the partial match ends. The
+//! contiguity before the item says what it skips:
+//!
+//! ```text
+//!                  take                    ignore
+//! -> b             b                       not b
+//! -> next b        b                       none: each other event ends the partial match
+//! -> any b         b                       each event, also a `b`
+//! ->[2s..5s] b     b, after 2s to 5s       not b, or not after 2s to 5s
+//! ```
+//!
+//! An ignore has two guards. `guard` is for an event that no one takes. `skip` is for an event that
+//! another branch of `and` or `of` takes: the item skips it although it fits. A `next` skips
+//! neither: an event that another branch takes comes in between, too.
+//!
+//! Held by `testdata/suite/contiguity.cep` and the arrows of docs/semantics.md, which
+//! `tests/semantics.rs` runs.
 
 use crate::nfa::graph::builder::{Builder, Ignoring, ItemCursor};
 use crate::nfa::graph::check::is_nullable;
@@ -30,6 +48,10 @@ impl<'p> Builder {
     }
 
     /// Returns the gap of the group around `cursor`, if the group's first event can be this item's.
+    ///
+    /// In `a ->[..5s] (b? -> c)`, the first event of the group is a `b` or a `c`: the gap bounds
+    /// both. After the `b`, the gap of the `c` is open: its guard is true once the clock of the
+    /// group is set.
     pub(super) fn inherited_gap(cursor: ItemCursor<'p>) -> Option<GuardId> {
         let gap = cursor.context.group?.gap?;
         cursor.items[..cursor.index].iter().all(is_nullable).then_some(gap)
@@ -45,6 +67,8 @@ impl<'p> Builder {
         let contiguity = Self::entry_contiguity(cursor);
         let ignore = self.ignoring(cursor, contiguity, None)?;
         let Some(gap) = gap else { return Some(ignore) };
+        // A `b` one second after the `a` of `a ->[2s..] b` must not end the partial match: a later
+        // `b` can still be in time.
         let outside = self.graph.guards.not(gap);
         let until = self.ending_until(cursor);
         let outside = self.unless(outside, until);
@@ -60,6 +84,7 @@ impl<'p> Builder {
         until: Option<GuardId>,
     ) -> Option<Ignoring> {
         let guard = self.ignore_guard(cursor, contiguity)?;
+        // Another branch takes the event, so that it is not lost: the step skips it as under `any`.
         let skip = self.ignore_guard(cursor, Contiguity::Any)?;
         Some(Ignoring { guard: self.unless(guard, until), skip: self.unless(skip, until) })
     }
@@ -106,14 +131,19 @@ impl<'p> Builder {
     }
 
     pub(super) fn group_until(&mut self, cursor: ItemCursor<'p>) -> Option<GuardId> {
+        // Only the innermost group: as in Flink, the `until` of an outer group is not tested with
+        // the steps of a group inside. Branches have the quantifier of the group around them, and
+        // are tested.
         let until = cursor.context.group?.quantifier.until?;
         Some(self.graph.guards.condition(until))
     }
 
-    /// Returns the guard under which an event ends the loop of the group around `cursor`: its `until`,
-    /// once the loop has begun.
+    /// Returns the guard under which an event ends the loop of the group around `cursor`: its
+    /// `until`, once the loop has begun.
     fn ending_until(&mut self, cursor: ItemCursor<'p>) -> Option<GuardId> {
         let until = self.group_until(cursor)?;
+        // In `(a -> b)+ until c`, a `c` before the first `a` is skipped: there is nothing to end
+        // yet.
         let clock = cursor.context.group?.loop_clock?;
         let has_begun = self.graph.guards.leaf(Guard::IsSet(clock));
         Some(self.graph.guards.and(until, has_begun))
@@ -131,6 +161,9 @@ impl<'p> Builder {
 
     /// Returns the guard under which an event can start the group: the events that a greedy loop of
     /// groups keeps.
+    ///
+    /// For `(b? -> c)+`, that is a `b` or a `c`. A step after the first required one can begin
+    /// nothing.
     pub(super) fn head_guard(&mut self, cursor: ItemCursor<'p>, body: &'p Sequence) -> GuardId {
         let mut guard = self.graph.guards.never();
         for item in &body.items {
@@ -149,6 +182,7 @@ impl<'p> Builder {
                     }
                     (any, false)
                 }
+                // A branch that is a silence takes no event, so it begins with none.
                 ItemKind::Not { .. } => break,
             };
             guard = self.graph.guards.or(guard, head);

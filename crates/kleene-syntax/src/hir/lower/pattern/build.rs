@@ -1,4 +1,20 @@
 //! The pattern with its bounds and conditions.
+//!
+//! The `not`s of a row follow each other, so each gets the part of the time in which it must not
+//! come, counted from the event before the row (`SilenceRow`). The step after the row gets the sum
+//! as the least time of its gap:
+//!
+//! ```text
+//! a -> not b for 5s -> not x for 5s -> c        b: 0s to 5s      x: 5s to 10s      c: 10s or later
+//! a -> not b for 5s -> not x -> c               b: 0s to 5s      x: from 5s on     c: 5s or later
+//! ```
+//!
+//! So the automaton needs no states for silences between steps: a `not` is a guard on the time
+//! since the last event, and so is the step after it. Held by
+//! `testdata/suite/silences_in_a_row.cep`.
+//!
+//! Refused: `->[5m..1m]`, `->[1h..] b within 1h`, `(a -> a within 2h) within 1h`. Fine:
+//! `->[1m..5m]`. See `bounds.cep` and `durations.cep` of `testdata/diagnostics/hir`.
 
 use super::plan::{PlanItem, PlanKind, PlanUntil, SequencePlan, Silence, Written, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -34,6 +50,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                     }
                 }
                 ItemKind::Not { .. } => {}
+                // The step after the row. A gap of its own counts from the same event: the longer
+                // of the two times is the least one.
                 _ if row.passed != Length::ZERO => {
                     let silence = row.passed;
                     let nothing = Gap { min: Length::ZERO, max: None };
@@ -60,6 +78,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn longer(&mut self, one: Length, other: Length, span: Span) -> Length {
         match (one, other) {
             (Length::Millis(one), Length::Millis(other)) => Length::Millis(one.max(other)),
+            // An event says one of the times, so the longer one is not known.
             (one, other) if one == other || other == Length::ZERO => one,
             (Length::ZERO, other) => other,
             (one, _) => {
@@ -119,6 +138,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let own = own.and_then(|own| self.length_of_group(own, plan, from));
                 let ty = common_type(plan);
                 let last = self.last_step(plan);
+                // The condition of `until [v > 5]` is about an event of the loop's own type.
                 let of = (ty, last_names(plan));
                 let until = self.until(quant.until.as_ref(), last, of);
                 let quantifier = Quantifier { until, ..quant.quantifier.clone() };
@@ -140,6 +160,8 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// A branch that is a silence. What says how long has been captured before the step `from`.
+    ///
+    /// The automaton knows such a branch by its form: a single `not`, whose gap ends with its time.
     fn silence(&mut self, silence: &Silence<'_, 'a>, from: usize) -> Sequence {
         let step = silence.step;
         let condition = self.one_of(silence.steps, What::Step(step));
@@ -162,6 +184,8 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// The first of the steps that an item has.
+    ///
+    /// The time before an item can be read from the steps before this one.
     fn first_step(&self, kind: &PlanKind<'a>) -> usize {
         match kind {
             PlanKind::Step { step, .. } | PlanKind::Not { step, .. } => *step,
@@ -185,6 +209,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             _ => return None,
         };
         let written = (min, max);
+        // A bound that an event says is not compared: it may be right for some events.
         let (min, max) = (min.known().unwrap_or(0), max.and_then(Written::known));
         let diagnostic = if max.is_some_and(|max| max < min) {
             let message = "this gap ends before it begins".to_owned();
@@ -223,6 +248,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.error(Code::NotAllowedHere, path.span, message, help);
             return None;
         }
+        // No candidate: a time is read from captured events, and not from the one that is tested.
         let context = ExprContext { candidate: None, what: What::Length(from), bound: None };
         let typed = self.path(path, context);
         if typed.kind.is_never() {
@@ -234,6 +260,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.error(Code::TypeMismatch, path.span, message, "declare the field as `duration`");
             return None;
         }
+        // Null is allowed, and is no time at all: `promised` of
+        // `testdata/suite/absence_operands.cep`.
         let id = self.lengths.add(format!("{:?}", typed.expr), typed.expr);
         Some(Length::Read(LengthId::new(id)))
     }
@@ -259,10 +287,14 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.error(Code::AliasNotYetCaptured, path.span, message, help);
             return None;
         }
+        // The steps before `from + 1` are those before the group, and its first.
         self.length(written, from + 1)
     }
 
     /// True if the first event of the sequence is always captured as a step of that name.
+    ///
+    /// In `(a? -> b within b.took)`, an `a` may be the first event: the time would not be known
+    /// yet.
     fn begins_with(&self, plan: &SequencePlan<'a>, name: &str) -> bool {
         let first = plan.items.iter().find(|item| !matches!(item.kind, PlanKind::Not { .. }));
         match first.map(|item| &item.kind) {
@@ -282,6 +314,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     /// A duration that bounds something has to be positive.
     pub(in crate::hir::lower) fn bound(&mut self, dur: &'a Dur) -> Option<Written<'a>> {
         let written = self.written(dur)?;
+        // A time that an event says can be zero. That is not known here.
         if written.known() != Some(0) {
             return Some(written);
         }
@@ -358,6 +391,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn one_of(&mut self, steps: &[Resolved<'a>], what: What) -> ConditionId {
         let mut conditions: Vec<ConditionId> =
             steps.iter().map(|step| self.step_condition(step, what)).collect();
+        // `not (b or b)` is one condition. The order of the others says nothing.
         conditions.sort_unstable();
         conditions.dedup();
         match conditions.as_slice() {
@@ -372,10 +406,14 @@ impl<'a> RuleLowerer<'_, 'a> {
             return self.add_condition(Condition { ty: None, test: Test::True });
         };
         let mut all: Option<Expr> = None;
+        // `define small = a[v < 5]` and the step `small[v == 7]` have two conditions, from two
+        // files perhaps. All have to hold, so they are looked at together: none of the two is
+        // impossible by itself.
         let mut never: Option<(usize, &'a Spanned<ast::Expr>)> = None;
         let home = self.source;
         let errors = self.env.errors;
         for (source, condition) in &step.conditions {
+            // The parts of a condition are reported in the file in which they are written.
             self.source = *source;
             let context = ExprContext { candidate: Some(of), what, bound: None };
             let typed = self.condition(condition, context);
@@ -383,6 +421,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 continue;
             }
             let expr = match typed.expr {
+                // A condition that is always true needs no test.
                 Expr::Literal(Value::Bool(true)) => continue,
                 Expr::Literal(value) => {
                     never = Some((*source, condition));
@@ -414,6 +453,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             let is_captured = of.one().is_some()
                 && matches!(what, What::Step(index) if !self.steps[index].negated);
             let is_fixed = step.conditions.iter().all(|(_, condition)| is_fixed(condition));
+            // An error only if the rule as it is can never match. A `not` that is never violated
+            // may be meant, and a parameter or a list is there to be changed:
+            // `impossible_steps.cep`.
             self.report(if is_captured && is_fixed {
                 let message = "no event meets this condition, so the step can never come";
                 Diagnostic::error(Code::ImpossibleStep, condition.span, message)
@@ -456,6 +498,8 @@ fn why_impossible(all: Option<&Expr>, are_several: bool) -> &'static str {
 }
 
 /// True if a part that has to hold is a comparison with null.
+///
+/// Only through `and`: one side of an `or` need not hold.
 fn compares_null(expr: &Expr) -> bool {
     match expr {
         Expr::Binary(BinaryOp::And, a, b) => compares_null(a) || compares_null(b),
@@ -506,6 +550,8 @@ fn last_names<'a>(plan: &SequencePlan<'a>) -> Vec<&'a str> {
 }
 
 /// The type that all steps of a group have.
+///
+/// `(a -> b)+ until [v > 1]` has none, and is refused: an event of which type would end it?
 fn common_type(plan: &SequencePlan<'_>) -> Option<Takes> {
     let mut types = plan.items.iter().map(|item| match &item.kind {
         PlanKind::Step { resolved, .. } => resolved.ty,
@@ -526,6 +572,8 @@ fn common_type(plan: &SequencePlan<'_>) -> Option<Takes> {
 
 /// True if a condition is the same whatever parameters and lists say: those are there to be
 /// changed.
+///
+/// `a[$on and v > 3]` is never true while `$on` is false. The command line can set it.
 fn is_fixed(expr: &Spanned<ast::Expr>) -> bool {
     let reads_changeable = match &expr.node {
         ast::Expr::Param(_) => true,

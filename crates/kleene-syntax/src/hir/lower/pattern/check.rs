@@ -1,4 +1,26 @@
 //! Checks of a pattern as a whole: errors, and warnings about a likely mistake.
+//!
+//! Absences (`check_absences`), by the position of the `not`:
+//!
+//! ```text
+//! refused                           why                                     instead
+//! not a -> b                        since when?                             not a for 5m -> b
+//! not b for 2s -> not c -> a        where does the first one end?           not b for 2s -> a
+//! a -> c? -> not b -> c             nothing need come before the `not`      a -> not b -> c
+//! a -> not b -> c?                  nothing need come after the `not`       a -> not b -> c
+//! a -> not b                        no event and no time shows its end      a -> not b for 5m
+//! a -> next not b for 5m            one event against a span of time        a -> not b for 5m
+//! a ->[..1m] not b -> c             a gap leads to an event                 a -> not b for 1m -> c
+//! (a -> not b) -> c                 up to what?                             a -> not b -> c
+//! a -> not b for 5m within 1m       the rule ends before the `not`          a -> not b for 5m
+//! ```
+//!
+//! The messages say what to write instead. They are recorded in `misplaced_not.cep`, `not_for.cep`,
+//! `unbounded_not.cep` and `joined_absences.cep` of `testdata/diagnostics/hir`.
+//!
+//! Times (`check_times`): `a ->[40m..] b ->[20m..] a within 1h` can never match.
+//! `impossible_times.cep` has the cases, and `tests/impossible.rs` compares the answer with the
+//! matcher for every small choice of times.
 
 use super::loops::PlanExtent;
 use super::plan::{PlanItem, PlanKind, QuantPlan, SequencePlan, Written};
@@ -18,6 +40,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 continue;
             }
             let (name, site) = (step.name.clone(), step.site);
+            // Conditions and `emit` read these two names as something else.
             if matches!(&*name, "prev" | "match") {
                 let message = format!("`{name}` is reserved and can't name a step");
                 self.error(Code::DuplicateName, site.span, message, "give the step another name");
@@ -33,6 +56,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
+    /// Checks each `not` of a sequence. The first mistake of a `not` is the only one that is
+    /// reported: a `not` in the wrong position has no time that could be right or wrong.
     pub(super) fn check_absences(
         &mut self,
         plan: &SequencePlan<'a>,
@@ -71,6 +96,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                         if let [PlanItem { kind: PlanKind::Not { step, .. }, span, .. }] =
                             branch.items.as_slice()
                         {
+                            // `b and not c`: a message about a sequence that begins with `not`
+                            // would not help.
                             self.absence_without_time(*step, *span);
                             continue;
                         }
@@ -96,6 +123,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             let diagnostic = Diagnostic::error(Code::MisplacedNot, item.span, message);
             Some(diagnostic.context(next.span, "the other one").help(help))
         };
+        // Before the first event, the matcher remembers when a forbidden event came last. A row of
+        // two would have to know where the first one ended.
         if index == 0 && timed {
             return refuse(
                 item,
@@ -120,6 +149,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         None
     }
 
+    /// Reports a `not` that has no meaning where it is, whatever its time.
     pub(super) fn misplaced_not(
         items: &[PlanItem<'_>],
         index: usize,
@@ -167,6 +197,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             return refuse(message, format!("put it before the group: `-> not {timed} -> (...)`"));
         }
         let rest = &items[index + 1..];
+        // The end of an operand is not the end of the match: another operand may still be open.
         if rest.is_empty() && scope == SequenceScope::Operand {
             return refuse(JOINED_NOT, joined_not(name, &timed));
         }
@@ -265,6 +296,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             matches!(item.kind, PlanKind::Not { .. })
                 && item.arrow.contiguity != ast::Contiguity::Next
         };
+        // In `a -> not b for 5s -> not x -> c`, the `c` shows that the time of the first is over.
         let next = rest.iter().find(|item| !is_plain_not(item));
         if next.is_some_and(|next| matches!(next.kind, PlanKind::Not { .. }) || next.can_be_empty())
         {
@@ -293,6 +325,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             );
         }
         let millis = time.known()?;
+        // At the same moment, the `within` wins: the partial match has run out of time.
         let within = within.filter(|within| millis >= *within)?;
         let message = format!(
             "the rule's `within {}` ends before this `for` can pass",
@@ -313,6 +346,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             return Some(diagnostic);
         }
         match (duration, within) {
+            // `a -> next not b` needs no time: the next event decides.
             (None, None) if !is_next => {
                 let message = "a `not` at the end needs a bound: for how long must it not come?";
                 Some(
@@ -350,11 +384,15 @@ impl<'a> RuleLowerer<'_, 'a> {
             let (LoopMode::Longest, Some(span)) = (quant.quantifier.mode, quant.span) else {
                 continue;
             };
+            // `longest` reports when the loop can grow no more. Without an `until`, a `next`, a
+            // maximum and a `within`, it always can.
             let endless = quant.until.is_none()
                 && quant.quantifier.inner != Contiguity::Next
                 && quant.quantifier.max.is_none()
                 && within.is_none();
             if !last {
+                // `a{2.. longest} -> b`: the step after the loop shows its end, as it does for
+                // `greedy`.
                 let (message, help) = if level == PlanExtent::Whole {
                     (
                         "`longest` can only be used on the last step of a pattern",
@@ -388,6 +426,8 @@ impl<'a> RuleLowerer<'_, 'a> {
     /// Refuses a `within`, of the pattern or of a group, that ends before the gaps and silences in
     /// it can have passed.
     pub(super) fn check_times(&mut self, plan: &SequencePlan<'a>, span: Span, within: Option<i64>) {
+        // At `least >= within` and not at `>`: `within` is exclusive, so an event at its end is too
+        // late.
         let least = least_time(plan);
         if let Some(within) = within
             && least > 0
@@ -411,6 +451,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 }
                 PlanKind::Alternatives { branches, .. } => {
                     for branch in branches {
+                        // The branch itself has no `within`. Groups inside of it may.
                         self.check_times(branch, item.span, None);
                     }
                 }
@@ -421,6 +462,7 @@ impl<'a> RuleLowerer<'_, 'a> {
 
     /// Notes that a partial match can wait for ever, if it can.
     pub(super) fn note_waits(&mut self, plan: &SequencePlan<'a>, span: Span, within: Option<i64>) {
+        // `a ->[..5m] b` and `(a -> b within 5m)` end by themselves. `a ->[5m..] b` does not.
         self.traits.bounded_waits = has_bounded_wait(plan);
         if within.is_none() && may_wait(plan) {
             // A last `not` with `for` gives up by itself.
@@ -467,6 +509,8 @@ fn joined_not(name: &str, timed: &str) -> String {
 }
 
 /// True if each event of the type is one more repetition of a greedy loop of single events.
+///
+/// In `click+ -> not click for 30m`, no click can violate the `not`: the loop takes it.
 fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
     let is_loop = |quant: &QuantPlan<'_>| {
         let Quantifier { min, max, mode, .. } = &quant.quantifier;
@@ -488,6 +532,9 @@ fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
 }
 
 /// True if one of the branches is a silence, and what would break it is one of the others.
+///
+/// In `a -> (b or not b for 5m)`, a `b` completes the group, and so does the time: no partial match
+/// is left. In `a -> (b or not c for 5m)`, a `c` leaves one that waits for the `b`.
 fn is_over_by_itself(branches: &[SequencePlan<'_>]) -> bool {
     let is_taken = |ty: Takes| {
         branches.iter().any(|branch| match branch.items.as_slice() {
@@ -511,6 +558,7 @@ fn takes_all(item: &PlanItem<'_>, ty: Takes) -> bool {
 /// The time that passes at least from a plan's first event to its end: gaps and silences before
 /// what has to come. A gap and a silence before the same step run together.
 fn least_time(plan: &SequencePlan<'_>) -> i64 {
+    // `a ->[40m..] b -> not c for 30m ->[20m..] d` takes 40m + 30m: the 20m are part of the 30m.
     let (mut sum, mut silence) = (0i64, 0);
     for (index, item) in plan.items.iter().enumerate() {
         let inside = match &item.kind {
@@ -520,6 +568,7 @@ fn least_time(plan: &SequencePlan<'_>) -> i64 {
                 silence = silence.max(if index > 0 { known } else { 0 });
                 continue;
             }
+            // A lower bound must hold for every match, also for one that leaves the item out.
             _ if item.can_be_empty() => continue,
             PlanKind::Step { .. } => 0,
             PlanKind::Group { plan, quant, .. } => {
@@ -529,6 +578,7 @@ fn least_time(plan: &SequencePlan<'_>) -> i64 {
                 // The branches run beside each other.
                 let mut times: Vec<i64> = branches.iter().map(least_time_of_branch).collect();
                 times.sort_unstable();
+                // `2 of (..)` is done when the two fastest are.
                 let least = times.get(count.saturating_sub(1)).copied().unwrap_or(0);
                 if branches.iter().any(|branch| branch.silence().is_some()) {
                     // The next item counts from the event before, beside the silence.
@@ -577,6 +627,8 @@ fn has_bounded_wait(plan: &SequencePlan<'_>) -> bool {
 }
 
 /// True if a partial match can wait for an event that need not be the next.
+///
+/// `a -> next b` cannot: the next event decides. `a -> b` can, and so can `a{2}` between the two.
 fn may_wait(plan: &SequencePlan<'_>) -> bool {
     let waits = |(index, item): (usize, &PlanItem<'_>)| match &item.kind {
         PlanKind::Step { quant, .. } => {

@@ -1,4 +1,18 @@
 //! About how many states the branches of `and`, `or` and `of` have together.
+//!
+//! For `a -> b and c`, the first branch has two states to wait in, the second one. Both have to
+//! come:
+//!
+//! ```text
+//! branches that have begun     none    one      two
+//! before any branch            1       0        0
+//! after `a -> b`               1       2        0
+//! after `c`                    1       2 + 1    2 * 1      about 6 states
+//! ```
+//!
+//! This is an estimate: the states are made by the automaton, which no part of this crate knows. It
+//! is there for the diagnostic, which the author of a rule reads; `MAX_COMBINED` of
+//! `kleene-automata/src/nfa/graph/alternatives.rs` bounds the states that are made.
 
 use super::operands::wait_in_one_state;
 use super::plan::{PlanItem, PlanKind, SequencePlan};
@@ -48,6 +62,7 @@ pub(super) fn combined(branches: &[SequencePlan<'_>], count: usize) -> u64 {
             continue;
         }
         let places = places_of(branch);
+        // From the largest number down, so that each branch counts once.
         for begun in (1..=count).rev() {
             let more = by_begun[begun - 1].saturating_mul(places);
             by_begun[begun] = by_begun[begun].saturating_add(more);

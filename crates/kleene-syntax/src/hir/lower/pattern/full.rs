@@ -1,4 +1,19 @@
 //! Greedy loops with an upper bound: what they could take beyond it ends the partial match.
+//!
+//! `a -> b{2..3} -> c` is warned of (`W0017`): a fourth `b` ends the partial match, since the
+//! greedy loop keeps it from the wait for `c`, which would otherwise skip it (docs/semantics.md,
+//! "Greedy").
+//!
+//! Not warned of, each for a reason of its own:
+//!
+//! - `b{2..3 greedy}`, `b{2..3 each}`: the author has decided.
+//! - `b{2..3 next}`, `-> next c`: any event that does not fit ends the partial match anyway.
+//! - `b{2..3} -> c` at the start of a pattern: the partial match that begins with the second `b`
+//!   takes the fourth.
+//! - `b{1..2} -> not b -> c`, `.. without b`: the rule says that a further `b` is not wanted.
+//! - `b[count(more) < 2]{1..2} as more`: a further `b` does not fit the loop.
+//!
+//! All of these are rules of `testdata/diagnostics/hir/full_loops.cep`.
 
 use super::plan::{PlanItem, PlanKind, QuantPlan, SequencePlan};
 use crate::diagnostic::{Code, Diagnostic};
@@ -46,6 +61,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                     }
                 }
                 PlanKind::Group { plan, quant, .. } => {
+                    // After a loop at the end of a round, the next round has to come.
                     let is_repeated = quant.quantifier.min > 1;
                     let inside =
                         Surroundings { has_begun, waits_after: place.waits_after || is_repeated };
@@ -80,6 +96,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         // The very next event alone is asked for.
         let is_next =
             inner == Contiguity::Next || max == 1 && item.arrow.contiguity == ast::Contiguity::Next;
+        // A loop of one length is not greedy: `b{3}` leaves the fourth `b` to what follows.
         let is_greedy = mode == LoopMode::Greedy && (optional || max > min);
         let Some(span) = quant.span.filter(|_| is_greedy && !quant.is_mode_written) else { return };
         if is_next || !place.has_begun || !place.waits_after {

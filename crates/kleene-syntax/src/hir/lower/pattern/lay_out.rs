@@ -1,4 +1,27 @@
 //! Lays out steps, groups and alternatives, with their numbers and types.
+//!
+//! A walk over the syntax, which passes two things down:
+//!
+//! - `times`: how often the part occurs when all repetitions around it are written out. In
+//!   `(a{1000} -> b){1000}`, `a` counts 1,000,000 times. The sum over all steps is bounded by
+//!   `MAX_STEPS`, before anything of that size is made.
+//! - `loops`: the numbers of the loops around the part. A step in a loop has many events, and
+//!   conditions on them have to say which.
+//!
+//! Parentheses that change nothing are taken away, so that a pattern means the same with and
+//! without:
+//!
+//! ```text
+//! (a){2}, (a{2})                  the step a{2}
+//! (b{2})?                         the step b{2}, which may be left out
+//! (b{2}){3}                       a group: three rounds of two
+//! (a or b)                        the alternatives, without a group
+//! (a{3} within 5s) as burst       a group; the name is that of its step
+//! (a within 5s){3}                refused: a bound on a single event
+//! ```
+//!
+//! Refused as well: `0 of (a, b)`, `(a? or b) -> c`, `(a and b and c){1000}`, `(b?)+`. Fine: `(a or
+//! b)?`. See `ways.cep`, `empty_loop.cep` and `quantifiers.cep` of `testdata/diagnostics/hir`.
 
 use super::combinations::combined;
 use super::plan::{PlanItem, PlanKind, PlanUntil, QuantPlan, SequencePlan, Written};
@@ -53,6 +76,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         without.for_each(|step| self.step_keys.add(step));
     }
 
+    /// Lays out what parentheses or a `match` contain. Returns `None` if it was refused.
     pub(super) fn plan_body(
         &mut self,
         body: &'a ast::Body,
@@ -90,6 +114,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         if count > 1 {
             self.note_beside(before);
         }
+        // An `or` is not bounded here: once a branch has begun, the others wait no longer. See
+        // `testdata/suite/many_alternatives.cep`.
         if count > 1 && !self.check_operands(&branches, span) {
             return None;
         }
@@ -106,6 +132,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 fine = false;
             }
         }
+        // A repeated group is written out, so its states count as often.
         let places = combined(&branches, count).saturating_mul(times);
         if fine && places > MAX_COMBINED {
             let message = "these alternatives have too many combined states";
@@ -161,10 +188,12 @@ impl<'a> RuleLowerer<'_, 'a> {
     ) -> Option<PlanKind<'a>> {
         let quant = self.quant(take);
         let quantifier = &quant.quantifier;
+        // A loop without bound is its needed repetitions and one state more.
         let own = u64::from(quantifier.max.unwrap_or(quantifier.min).max(1));
         let times = times.saturating_mul(own);
         match &take.unit {
             Unit::Step(step) => {
+                // The mistake is reported at the step that goes beyond the bound, once.
                 let fine = self.traits.steps_written_out <= MAX_STEPS;
                 self.traits.steps_written_out = self.traits.steps_written_out.saturating_add(times);
                 if fine && self.traits.steps_written_out > MAX_STEPS {
@@ -187,6 +216,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let plan = self.inside_of(&quant, loops, |lowerer, loops| {
                     lowerer.plan_body(body, times, loops)
                 })?;
+                // `(b?)+` would repeat without an event. `(b?)?` says the same as `b?`, and is
+                // fine.
                 if quant.can_repeat() && plan.items.iter().all(PlanItem::can_be_empty) {
                     let message = "a group that can be empty is repeated";
                     self.report(
@@ -215,6 +246,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                 if needed == 1 || needed == of {
                     self.warn_of_all(count, sequences, needed);
                 }
+                // The rest is checked as if the number were right.
                 let needed = needed.clamp(1, of.max(1));
                 let plan = self.inside_of(&quant, loops, |lowerer, loops| {
                     lowerer.plan_alternatives(sequences, needed, take.span, times, loops)
@@ -225,7 +257,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// Notes that the steps from `first` on are greedy and come once or not at all: they keep the
-    /// events that fit them behind what they have captured.
+    /// events that fit them after what they have captured.
     fn note_kept(&mut self, first: usize, quant: &QuantPlan<'_>) {
         let Quantifier { optional, mode, .. } = quant.quantifier;
         if optional && mode == LoopMode::Greedy && !quant.can_repeat() {
@@ -254,6 +286,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             (format!("`{needed} of {needed}` is the same as `and`"), " and ")
         };
         let joined = parts.join(word);
+        // A long text, or one of several lines, would not fit into the help.
         let is_short = joined.len() < 60 && !joined.contains(['\n', '#']);
         let help = if is_short {
             format!("write `({joined})`, or another number")
@@ -310,6 +343,8 @@ impl<'a> RuleLowerer<'_, 'a> {
                 return None;
             }
             let both_named = named && alias.is_some();
+            // Two quantifiers are one only if one of them is not written, or the outer is at most
+            // once. Two names, or an `until` of the group around a loop, need both levels.
             let merged = if outer.until.is_some() && inner.span.is_some() || both_named {
                 None
             } else if outer.span.is_none() && within.is_none() {

@@ -1,4 +1,15 @@
 //! Warnings about loops that probably mean something else.
+//!
+//! - `warn_loops`: an `each` loop without bound starts a partial match for each length. Warned of:
+//!   `a{3.. each} -> b` without `within`. Fine: `a{3..} -> b`, `a{3..5 any} -> b within 1d`. See
+//!   `cost_of_loops.cep` of `testdata/diagnostics/hir`.
+//! - `warn_last_loop` (`W0005`): `a -> b+` matches with the first `b`. Fine: `a -> b`, `a -> b{1..
+//!   each}`, `a -> b{1.. longest}`.
+//! - `warn_optional_end` (`W0008`): `a -> b+ -> c?` waits for the `c`, although it is optional.
+//!   Fine: `a -> b+ -> c? -> d`, `a -> b{2} -> c?`. See `optional_behind_loop.cep`.
+//!
+//! The first is about cost, the others about meaning: the rule does what docs/semantics.md says of
+//! greedy loops, and the author has probably meant something else. So these are no errors.
 
 use super::plan::{PlanItem, PlanKind, SequencePlan};
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -32,7 +43,10 @@ impl<'a> RuleLowerer<'_, 'a> {
             };
             let Quantifier { mode, inner, max: None, .. } = quant.quantifier else { continue };
             let (None, Some(span)) = (&quant.until, quant.span) else { continue };
+            // With `any`, each partial match both takes the event and skips it.
             let doubles = inner == Contiguity::Any;
+            // A loop at the end reports each length at once, and by default a match drops the
+            // others.
             let last = level == PlanExtent::Whole && index + 1 == plan.items.len();
             if mode != LoopMode::Each || inner == Contiguity::Next {
                 continue;
@@ -91,10 +105,11 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// Warns of what can be left out behind a greedy loop at the end: no match is reported without
-    /// it, since the loop waits for an event that it cannot take. `rest` is the first item behind
+    /// Warns of what can be left out after a greedy loop at the end: no match is reported without
+    /// it, since the loop waits for an event that it cannot take. `rest` is the first item after
     /// the plan, if all that is there can be left out.
     pub(super) fn warn_optional_end(&mut self, plan: &SequencePlan<'a>, rest: Option<Span>) {
+        // From the end, as long as everything after the item can be left out.
         let mut behind = rest;
         for item in plan.items.iter().rev() {
             if let PlanKind::Group { plan, .. } = &item.kind {

@@ -1,5 +1,16 @@
 //! A rule's `match`. `lay_out` gives steps, groups and quantifiers their places in a `plan`; then
 //! `check` and its neighbours look at the whole, and `build` makes the pattern with its conditions.
+//!
+//! ```text
+//! ast::Body --lay_out--> SequencePlan --build--> Sequence, with its conditions
+//!                             +--check, silences, loops, optional, full--> diagnostics
+//! ```
+//!
+//! The checks look at the plan and not at the result: the plan has the arrows and quantifiers as
+//! they are written, with their positions in the text. Conditions come last, since those of the
+//! wildcard need the types of all steps.
+//!
+//! Each check has a rule for each mistake, and rules that are fine, in `testdata/diagnostics/hir`.
 
 mod build;
 mod check;
@@ -39,6 +50,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let mut loops = Vec::new();
         let errors = self.env.errors;
         let plan = self.plan_body(body, 1, &mut loops)?;
+        // `a? -> b*` needs no event, `a? -> b+` needs one. See `matches_nothing.cep`.
         if plan.items.iter().all(PlanItem::can_be_empty) {
             let message = "this pattern can match without any event";
             self.report(
@@ -57,6 +69,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         if self.env.errors == errors {
             self.warn_optional_end(&plan, None);
+            // The start of a pattern is no partial match yet, and nothing comes after its end.
             let around = Surroundings { has_begun: false, waits_after: false };
             self.warn_full_loops(&plan, around, &[]);
             self.note_last_steps(&plan);

@@ -3,6 +3,13 @@
 //! A pattern has a state for each set of operands that have come, up to 4096 of them. More operands
 //! wait in one state, if each is a row of single events:
 //! `crates/kleene-automata/src/nfa/graph/operands.rs`.
+//!
+//! `row_length` has to agree with its namesake there: operands that are rows here, and are not
+//! there, would get a state for each combination.
+//!
+//! Refused: thirteen operands of which one is `b+`; 65 single events. Fine: twelve operands of any
+//! kind; 64 single events; 32 times `x -> y`. See `ways.cep` of `testdata/diagnostics/hir`, and
+//! `testdata/suite/and.cep` (`thirteen`, `sixty_four`).
 
 use super::plan::{PlanItem, PlanKind, SequencePlan, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -17,6 +24,7 @@ impl RuleLowerer<'_, '_> {
         if count <= MAX_OPERANDS_IN_STATES {
             return true;
         }
+        // The message depends on what would help: shorter operands, fewer operands, or other ones.
         let longer = branches.iter().find(|branch| row_length(branch).is_none());
         let events: usize = branches.iter().filter_map(row_length).sum();
         let error = |message: String| Diagnostic::error(Code::LimitExceeded, span, message);
@@ -50,6 +58,7 @@ impl RuleLowerer<'_, '_> {
 /// True if these operands wait in one state, with the set of those that have come.
 pub(super) fn wait_in_one_state(branches: &[SequencePlan<'_>], count: usize) -> bool {
     let lengths = || branches.iter().map(row_length);
+    // A row of n events is in one of n + 1 positions. One operand that is no row makes this `None`.
     let ways = lengths()
         .try_fold(1, |ways: usize, length| length.map(|length| ways.saturating_mul(length + 1)));
     let events: usize = lengths().flatten().sum();
@@ -78,6 +87,8 @@ fn row_length(branch: &SequencePlan<'_>) -> Option<usize> {
         let is_fixed = !quant.quantifier.varies() && quant.until.is_none();
         let is_loose = (index == 0 || is_loose(contiguity(item.arrow.contiguity)))
             && (quant.quantifier.is_once() || is_loose(quant.quantifier.inner));
+        // A gap needs the time of the operand's last event. The partial match has a set, and no
+        // times.
         let has_gap = item.arrow.gap.is_some();
         (is_fixed && is_loose && !has_gap).then_some(quant.quantifier.min as usize)
     };

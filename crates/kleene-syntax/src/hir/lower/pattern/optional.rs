@@ -1,5 +1,12 @@
 //! What a match never holds because it is reported before, and what a timeout never holds because
 //! it would be a match.
+//!
+//! `a -> b?` reports `a` as soon as it comes. The partial match that waits for the `b` is then
+//! dropped by `skip`, or ended by `once`: no match ever has a `b`. Fine are `skip none`, under
+//! which both are reported, and `a -> b{0.. longest}`, which waits. `a -> b+ -> c?` is the opposite
+//! case, for which `loops` warns: there, no match is reported without the `c`.
+//!
+//! See `never_captured.cep` and `timeout_fields.cep` of `testdata/diagnostics/hir`.
 
 use super::plan::{PlanItem, PlanKind, SequencePlan};
 use crate::diagnostic::{Code, Diagnostic};
@@ -9,12 +16,14 @@ use crate::hir::{LoopMode, Quantifier};
 use crate::syntax::ast;
 
 impl<'a> RuleLowerer<'_, 'a> {
-    /// Warns of what can be left out at the end of a pattern whose match is reported without it, and
-    /// drops the partial match that could take it. Returns true if there is something like that.
+    /// Warns of what can be left out at the end of a pattern whose match is reported without it,
+    /// and drops the partial match that could take it. Returns true if there is something like
+    /// that.
     pub(super) fn warn_never_captured(&mut self, plan: &SequencePlan<'a>) -> bool {
         let required = plan.items.iter().rposition(|item| !item.can_be_empty());
         let Some(required) = required else { return false };
         let (last, rest) = (&plan.items[required], &plan.items[required + 1..]);
+        // Nothing can be left out after the last required item. It may be a group that ends so.
         let Some(optional) = rest.first() else {
             return match &last.kind {
                 PlanKind::Group { plan, quant, .. } if quant.quantifier.is_once() => {
@@ -57,6 +66,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             Some(PlanKind::Group { plan, quant, .. }) if quant.quantifier.is_once() => {
                 self.note_last_steps(plan);
             }
+            // With `and`, a branch can be complete while another is waited for.
             Some(PlanKind::Alternatives { branches, count: 1 }) => {
                 for branch in branches {
                     self.note_last_steps(branch);
@@ -75,6 +85,8 @@ impl<'a> RuleLowerer<'_, 'a> {
             match &item.kind {
                 PlanKind::Not { duration, .. } if index > 0 => {
                     let known = duration.and_then(|(time, _)| time.known());
+                    // A time that an event says is not known here: it counts as none, which claims
+                    // less.
                     silence = silence.max(known.unwrap_or(0));
                     continue;
                 }

@@ -1,4 +1,15 @@
 //! A pattern whose steps are laid out, before its conditions are checked.
+//!
+//! The plan of `a -> (b or c){2} as pairs -> not d for 5m`:
+//!
+//! ```text
+//! Step a | Group {2} as pairs                        | Not d for 5m
+//!        |   Alternatives 1 of [Step b], [Step c]    |
+//! ```
+//!
+//! Steps have numbers by now, and their types are known. Conditions are still syntax (`Resolved`),
+//! since a condition can read steps that come later in the text, and those of the wildcard need the
+//! types of all steps. Parentheses that change nothing are gone: see `plan_group` of `lay_out`.
 
 use crate::diagnostic::Span;
 use crate::hir::lower::names::Resolved;
@@ -28,6 +39,8 @@ pub(super) struct Silence<'p, 'a> {
 }
 
 impl<'a> SequencePlan<'a> {
+    /// Returns the silence, if the branch is one. `not c` has no time, and `x -> not c for 5s`
+    /// begins with an event: both are no silence.
     pub(super) fn silence(&self) -> Option<Silence<'_, 'a>> {
         let [item] = self.items.as_slice() else { return None };
         let PlanKind::Not { step, steps, duration: Some((time, span)) } = &item.kind else {
@@ -77,6 +90,7 @@ pub(super) enum PlanKind<'a> {
 /// A length of time as it is written.
 #[derive(Clone, Copy)]
 pub(in crate::hir::lower) enum Written<'a> {
+    /// A literal or a parameter: it is known from the start.
     Millis(i64),
     /// A field of a captured event.
     Path(&'a Path),
@@ -111,6 +125,7 @@ pub(super) enum PlanUntil<'a> {
 }
 
 impl QuantPlan<'_> {
+    /// True if it can take more than one event, or more than one round.
     pub(super) fn can_repeat(&self) -> bool {
         self.quantifier.max != Some(1)
     }
@@ -122,8 +137,11 @@ impl PlanItem<'_> {
         match &self.kind {
             PlanKind::Step { quant, .. } => quant.quantifier.optional,
             PlanKind::Group { quant, plan, .. } => {
+                // `(a? -> b?)` is empty without being left out.
                 quant.quantifier.optional || plan.items.iter().all(PlanItem::can_be_empty)
             }
+            // A `not` takes no event, but it cannot be left out. A branch that could be empty was
+            // refused.
             PlanKind::Not { .. } | PlanKind::Alternatives { .. } => false,
         }
     }

@@ -1,4 +1,20 @@
 //! The quantifiers of steps and groups, each checked by itself.
+//!
+//! ```text
+//! written          min   max   optional   mode
+//! b                1     1     no         each
+//! b?               1     1     yes        greedy
+//! b{2}             2     2     no         each       one length: there is nothing to keep
+//! b{0..3}          1     3     yes        greedy
+//! b+               1     -     no         greedy
+//! b{2.. any}       2     -     no         each       `any` asks for every combination
+//! ```
+//!
+//! `min` is never zero: leaving the item out is a flag of its own, so that the automaton has a
+//! first repetition to lay out, and one way around it.
+//!
+//! Refused: `a{0}`, `a{5..2}`, `a{2.. any greedy}`, `a until b`, `a{2..3} until b`. Fine: `a{2..}
+//! until b`. See `quantifiers.cep` and `until.cep` of `testdata/diagnostics/hir`.
 
 use super::plan::{PlanUntil, QuantPlan, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -39,6 +55,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             let message = "`any` may skip events that fit, but a greedy loop never does";
             refuse(Code::BadContiguity, message.to_owned(), help);
         }
+        // Larger numbers were reported: here they must only not overflow.
         let clamp = |n: u64| u32::try_from(n.min(MAX_REPETITIONS)).unwrap_or(u32::MAX);
         let min = clamp(quant.min.max(1));
         let max = quant.max.map(|max| clamp(max).max(min));
@@ -92,6 +109,9 @@ impl<'a> RuleLowerer<'_, 'a> {
 
 /// Returns a loop in parentheses that may be left out as one loop. There is none if one of them is
 /// greedy, and the other gives back.
+///
+/// `(b{2})?` is `b{2}` that may be left out, and keeps its events as a loop does. `(b{2..3 each})?`
+/// stays a group: its outside is greedy, and its inside is not.
 pub(super) fn left_out_together(inner: &Quantifier, outer: &Quantifier) -> Option<Quantifier> {
     let is_fixed = !inner.varies();
     let mode = if is_fixed && outer.optional { outer.mode } else { inner.mode };

@@ -1,4 +1,11 @@
 //! `repeat`: a silence at the end that is reported each time that its length has passed once more.
+//!
+//! Fine: `a -> not b for 5m repeat`. Refused: `a -> not b for 5m repeat -> c`, `not b for 5m repeat
+//! -> a`, one in a group or a branch, `for 0s repeat`. For a step after each report, there are two
+//! rules: the first makes events (`emit as`), and the second begins with them. Warned of: `.. for
+//! 5m repeat within 10m`, whose second report would come when time is over.
+//!
+//! See `testdata/diagnostics/hir/repeat.cep`, and `testdata/suite/repeat.cep` for the reports.
 
 use crate::diagnostic::{Code, Span};
 use crate::hir::lower::context::RuleLowerer;
@@ -23,6 +30,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             Some(Part::Not { repeat, .. }) => *repeat,
             _ => None,
         };
+        // The syntax is searched, not the plan: where the plan was refused, there is none.
         let mut words = Vec::new();
         find(&body.sequences, &mut words);
         for word in words.into_iter().filter(|word| own != Some(*word)) {

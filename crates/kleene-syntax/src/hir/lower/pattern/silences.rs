@@ -1,5 +1,21 @@
 //! `not x for T` as an operand of `and`, `or` and `of`: the event that its time begins with, and
 //! the items that fit beside it.
+//!
+//! ```text
+//! refused                              why                          fine
+//! b and not c for 5m                   no event before it           a -> (b and not c for 5m)
+//! a+ -> (b or not c for 5m)            the time has many starts     a{2} -> (b or not c for 5m)
+//! a -> next (b or not c for 5m)        a silence is no next event   a -> (b or not c for 5m)
+//! a -> (b or not c for 5m) -> d?       complete without the `d`?    a -> (b or not c for 5m) -> d
+//! a -> ((b or not c for 5m) and d)     a group inside of a group
+//! a -> not d -> (b or not c for 5m)    two absences in a row
+//! ```
+//!
+//! The automaton measures the time of a silence by one clock, which is set by the event before the
+//! group (`kleene-automata/src/nfa/graph/quiet.rs`). So there must be one such event, and it must
+//! be certain, when it comes, that the time begins with it. The automaton refuses the same patterns
+//! when they come from elsewhere (`check_silences` of its `check.rs`). All cases are in
+//! `absence_operands.cep` of `testdata/diagnostics/hir`.
 
 use super::plan::{PlanItem, PlanKind, SequencePlan, Silence, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -30,6 +46,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let time = text.get(first.span.start as usize..first.span.end as usize).unwrap_or("5m");
         let not = format!("not {} for {time}", name(first));
         let operands = Operands { items, index, not: &not, span: first.item.span, joins: *count };
+        // At most one diagnostic for a group: the first mistake of these.
         let refused = if top { operands.bad_start() } else { Some(operands.not_alone()) };
         let refused = refused.or_else(|| operands.bad_surroundings());
         let refused = refused.or_else(|| too_many(&silences, items[index].span));
@@ -112,6 +129,8 @@ impl Operands<'_, '_> {
             let PlanKind::Alternatives { branches, .. } = &self.items[self.index].kind else {
                 return None;
             };
+            // `a -> b and not c for 5m` joins the sequences `a -> b` and `not c for 5m`. The author
+            // has probably meant `a -> (b and not c for 5m)`.
             let help = if branches.iter().any(|branch| branch.items.len() > 1) {
                 format!(
                     "`and` and `or` join whole sequences: add parentheses, as in `x -> (y and \
@@ -133,6 +152,7 @@ impl Operands<'_, '_> {
         if matches!(before.kind, PlanKind::Not { .. }) {
             return Some(self.beside(before.span));
         }
+        // After `a+`, each further `a` would be another start of the time.
         can_go_on(before).then(|| {
             self.refuse(
                 "the step before may continue while this time runs",
@@ -149,7 +169,7 @@ impl Operands<'_, '_> {
             .help("put a step between them, or write two rules")
     }
 
-    /// Reports items before and behind the operands that do not fit a silence.
+    /// Reports items before and after the operands that do not fit a silence.
     fn bad_surroundings(&self) -> Option<Diagnostic> {
         let item = &self.items[self.index];
         let rest = &self.items[self.index + 1..];
@@ -199,6 +219,7 @@ fn too_many(silences: &[Silence<'_, '_>], span: Span) -> Option<Diagnostic> {
                 .help("merge those with the same time: `not (b or c) for 5m`"),
         );
     }
+    // The automaton has to know which of several silences is over first.
     let read = silences.iter().find(|silence| matches!(silence.time, Written::Path(_)))?;
     (silences.len() > 1).then(|| {
         let message = "a group with several `not` needs fixed times";
