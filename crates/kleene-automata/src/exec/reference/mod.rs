@@ -47,8 +47,8 @@
 //! ```
 //!
 //! Invariants:
-//! * Between two events, `partials` is sorted, has no duplicates, and holds no empty partial match.
-//!   The start is made anew for each event.
+//! * After an event, `partials` has no duplicates and no partial match without events. The start is
+//!   made anew for each event.
 //! * [`Reference::advance`] has been called for an event's time before the event is pushed. So no
 //!   partial match meets an event after its deadline.
 //! * Two partial matches can have the same captures and different positions. They are one partial
