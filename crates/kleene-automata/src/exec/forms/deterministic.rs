@@ -107,7 +107,10 @@ impl<'a, E: Event> Walk<'a, E> {
         self.end(key);
     }
 
-    /// Does the same for a key with many runs: those that the event cannot move are not visited.
+    /// Matches an event in place for a key with many runs: those that the event cannot move are not
+    /// visited.
+    ///
+    /// Out of line, so that the short way of nearly all keys stays small.
     #[inline(never)]
     fn run_crowded(&mut self, key: &mut KeyState, event_epoch: u64) {
         let (first, mut census) = self.first_that_moves(key, event_epoch);

@@ -145,7 +145,7 @@ impl<E: Event> Walk<'_, E> {
             Decision::Stay => return true,
             Decision::Gone => self.give_up(run),
             Decision::One(edge) => {
-                // The only branch: what the run holds goes with it.
+                // The only branch takes over the run's hold.
                 self.follow(&program.edges[*edge as usize], *run, event_epoch, next);
             }
             Decision::Several(edges) => {
@@ -316,7 +316,7 @@ impl<E: Event> Walk<'_, E> {
         next.push(run);
     }
 
-    /// The node of this event behind what `run` has captured, with a reference for the caller.
+    /// Returns the node of this event after the captures of `run`, with a reference for the caller.
     fn link(&mut self, edge: &Edge, run: &Run, step: StepId) -> u32 {
         let previous = run.head;
         let starts = self.starts(edge, run);

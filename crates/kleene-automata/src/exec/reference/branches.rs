@@ -248,7 +248,8 @@ impl Tree<'_> {
         found.into_iter().map(|(guards, branches)| (Guard::All(guards), branches)).collect()
     }
 
-    /// The position with the branches as they stand; behind them, if enough of them are done.
+    /// Returns the position with these branches, or the position after them, if as many are done as
+    /// have to happen and none is still open.
     pub(super) fn with_branches(&self, position: &Position, branches: Vec<Standing>) -> Position {
         let Position { frames, index, .. } = position;
         let begun = branches.iter().filter(|branch| branch.has_begun()).count();

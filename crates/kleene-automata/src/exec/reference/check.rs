@@ -177,6 +177,10 @@ fn ends_with_not(sequence: &Sequence) -> bool {
 }
 
 /// Silences as branches begin with the event before their group, which has to be sure.
+///
+/// A group with a silence is a clock that begins with one event. So the item before it captures its
+/// last event for certain, nothing about the group asks for a gap or `next`, and a step follows
+/// that is not optional, or nothing.
 fn check_silences(
     items: &[Item],
     index: usize,
@@ -237,6 +241,8 @@ fn check_silences(
 }
 
 /// True if an item can capture more where what follows it is waited for.
+///
+/// Such an item has no last event that is known when the event comes.
 fn may_go_on(item: &Item) -> bool {
     let body_may = |body: &Sequence| body.items.last().is_some_and(may_go_on);
     match &item.kind {

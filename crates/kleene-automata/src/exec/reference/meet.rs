@@ -40,6 +40,8 @@ use kleene_event::time::Timestamp;
 use kleene_syntax::hir::{ConditionId, Length, StepId, Test, eval};
 
 /// The effect of an event on one partial match.
+///
+/// Both can be there at once: `a+` completes at each event and can still grow.
 #[derive(Default)]
 pub(super) struct EventEffect {
     pub(super) partials: Vec<Partial>,
@@ -48,6 +50,9 @@ pub(super) struct EventEffect {
 
 /// A move that is open, with the `not`s on the way to it, and the positions up to the one that it
 /// leaves.
+///
+/// The path is kept and not only its end: a violated `not` counts for the moves after it on the
+/// path, and for those beside it only if they are not past it.
 struct Opened {
     a_move: Move,
     asked: Asked,

@@ -238,7 +238,8 @@ impl<E: Event> Reference<E> {
                     alive.push(partial);
                 } else if self.completes(&tree, &partial, at) {
                     matches.push(partial.captures.clone());
-                    // A silence whose end reports the match ends it, a loop beside it included.
+                    // The end of a silence reports the match. It ends a loop on another branch,
+                    // too.
                     closes |= tree.end_of_silence(&partial.position).is_some();
                     let next = Partial { reported: Some(at), ..partial };
                     // The end of the stream passes one deadline of each silence.
@@ -303,7 +304,7 @@ impl<E: Event> Reference<E> {
         reported
     }
 
-    /// True if the pattern ends with a silence behind a loop that takes what it can.
+    /// True if the pattern ends with a silence after a greedy loop.
     fn ends_greedily(&self) -> bool {
         let items = &self.pattern.body.items;
         let before = items.iter().rev().find(|item| !forbids(item));

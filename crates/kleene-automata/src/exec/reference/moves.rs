@@ -36,8 +36,9 @@ use kleene_event::time::Timestamp;
 use kleene_syntax::hir::ItemKind;
 
 impl Tree<'_> {
-    /// Everything that can happen at a position at `time`, with what it takes. Where an event leads
-    /// to a position before a silence that could be over behind it, both are waited for apart.
+    /// Returns everything that can happen at a position at `time`, with the guards. If an event
+    /// leads to a position that can proceed over the beginning of a silence, its Take is there once
+    /// for each side.
     pub(super) fn moves(&self, position: &Position, time: Timestamp) -> Moves {
         let moment = (position.clone(), time, self.undivided);
         self.known.ask(&self.known.moves, moment, || self.divided_moves(position, time).into())

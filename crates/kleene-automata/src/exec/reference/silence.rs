@@ -147,6 +147,7 @@ impl Tree<'_> {
         branches: &[Standing],
         number: usize,
     ) -> Vec<Standing> {
+        // The silence is over for good, as an event that breaks it would have come before.
         let mut branches = branches.to_vec();
         branches[number] = Standing::Done;
         let begun = branches.iter().filter(|branch| branch.has_begun()).count();

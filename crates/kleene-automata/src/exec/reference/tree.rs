@@ -205,8 +205,8 @@ impl<'p> Tree<'p> {
         own.into_iter().chain(of_groups).map(|without| without.condition)
     }
 
-    /// True if one of two places, inside of these groups, is on another of the branches that have
-    /// to happen beside each other.
+    /// True if two positions, inside of these groups, are on different branches of the same
+    /// alternatives.
     pub(super) fn is_another_way(frames: &[Frame], others: &[Frame]) -> bool {
         let number = |frame: &Frame| frame.branch.map(|branch| branch.number);
         let mut both = frames.iter().zip(others);
@@ -225,7 +225,7 @@ impl<'p> Tree<'p> {
         })
     }
 
-    /// The position after an item is done with. If it is a greedy loop, it is open there.
+    /// Returns the position after an item. If the item is a greedy loop, it is open there.
     pub(super) fn after(&self, frames: &[Frame], index: usize, how: Leaving) -> Position {
         let mut after = self.after_item(frames, index);
         after.open_loops.extend(self.open_loop(frames, index, how));

@@ -233,7 +233,10 @@ impl MatchGroups {
         self.settle(bound);
     }
 
-    /// Adds groups. Those with the same configurations as another become one with it.
+    /// Adds groups. A group with the same configurations as another one is merged into it.
+    ///
+    /// The registers of a merged group are released: those of the other have the same values, as
+    /// far as anything reads them.
     pub(super) fn add<E: Event>(
         &mut self,
         store: &mut Store<E>,
@@ -418,7 +421,7 @@ impl Table {
         self.by_hash.find(wanted.hash, |at| is_same(&all[*at])).copied()
     }
 
-    /// Notes a group that is added behind all others.
+    /// Records a group that is added after all others.
     fn add(&mut self, all: &[RunGroup], new: &RunGroup) {
         if self.is_made {
             let rehash = |at: &usize| all.get(*at).map_or(new.hash, |group| group.hash);

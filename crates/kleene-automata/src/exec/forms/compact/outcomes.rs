@@ -65,7 +65,7 @@ use kleene_syntax::hir::{Report, SkipStrategy, StepId};
 /// The maximum number of open partial matches of a key that are listed.
 const MOST_OPEN: usize = 1000;
 
-/// What a skip strategy leaves of a set of matches.
+/// The matches of a set that a skip strategy leaves, with the starts that they drop.
 pub(super) struct Chosen {
     pub(super) matches: Vec<Vec<Packed>>,
     /// The number of matches that are left and were not listed.
@@ -360,7 +360,8 @@ impl<E: Event> Matcher<E> {
             let mut left = most;
             while let Some(path) = listing.next().filter(|_| left > 0) {
                 let start = path.last().map(|start| moments[unpacked(*start).0]);
-                // What is out of time and not yet dropped is not open.
+                // A start that is out of time can be in the graph until the next collection. It is
+                // not open.
                 if start.is_some_and(|start| self.end(&start) > groups.now) {
                     found.push((path.to_vec(), group));
                     left -= 1;

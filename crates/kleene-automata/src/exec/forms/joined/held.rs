@@ -94,7 +94,7 @@ impl JoinedRuns {
         self.waiting.add(file, (run.state, run.registers), id);
     }
 
-    /// Removes a run. What it holds in the store is the caller's.
+    /// Removes a run. The caller takes over its hold on the store.
     fn remove(&mut self, file: &RegisterFile, id: RunId) -> Option<Run> {
         let run = self.runs.get(&id)?;
         let places = self.places(file, run);
