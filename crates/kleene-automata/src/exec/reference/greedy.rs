@@ -5,7 +5,7 @@
 //! there is closed to the events that one of them could take. An example with `match a -> b? -> c`,
 //! where the items are 0: `a`, 1: `b?`, 2: `c`:
 //! ```text
-//! event   partial matches afterwards      why
+//! event   partial matches afterwards   why
 //! a1      {a1} at 1                    nothing is left out yet
 //! b2      {a1 b2} at 2, `b?` is open   1 takes b2; 2 may neither take nor skip it: {a1} is gone
 //! b3      none                         one too many: 2 may not skip what `b?` could take

@@ -11,7 +11,7 @@
 //! An optional step can also be passed (Proceed), as can a loop that has been repeated often
 //! enough. An example with `match a -> b{0..1 each} -> c`, items 0 to 2:
 //! ```text
-//! event   partial matches afterwards       why
+//! event   partial matches afterwards        why
 //! a1      {a1} at 1                         it may still leave `b` out
 //! x2      {a1} at 1, skipped; {a1} at 2     both positions ignore x2: there are two now
 //! c3      {a1} at 1, skipped; match a1 c3   at 1 it is ignored, at 2 it is taken

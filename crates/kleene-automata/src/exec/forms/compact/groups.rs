@@ -6,8 +6,8 @@
 //! all[1]   waits for c   root: b3 over that union    2 partial matches
 //! ```
 //! A `b4` makes a successor that waits for `c`, with b4 over the same union. It has the
-//! configurations of all[1], so the two become one group, whose root is the union of both nodes: 4
-//! partial matches.
+//! configurations of `all[1]`, so the two become one group, whose root is the union of both nodes:
+//! 4 partial matches.
 //!
 //! When a start is over, nothing is touched: its chains are in nodes together with others.
 //! ```text
