@@ -2,7 +2,7 @@
 //!
 //! When it applies: each start has one partial match, and the only captured value that a condition
 //! reads is a sum or a count of one step: `b{1..} as ps -> c[sum(ps.v) > 100]`
-//! ([`RunningSum`](crate::nfa::RunningSum) has the whole list). The values are declared as
+//! ([`RunningSum`] has the whole list). The values are declared as
 //! integers, and their sum stays below 2^60. A host can hand over other values: with one of these,
 //! the key has runs until none is open.
 //!
