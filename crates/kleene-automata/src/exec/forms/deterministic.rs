@@ -17,6 +17,32 @@
 //! * A test of the order of two numbers is one comparison for all answers (`decision_of`).
 //!
 //! `keys_with_many_partial_matches_report_the_same` in `tests/strategies.rs` holds them.
+//!
+//! An example: `match a as x -> b[v == x.v]`, `skip none`. Runs are moved within their list, and
+//! one that is gone leaves a gap that the next ones fill:
+//! ```text
+//! event      values of the runs   why
+//! a1 a2 a3   1, 2, 3              each `a` begins a run, whose register is `x.v`
+//! b2         1, 3                 the second is complete; the third moves up
+//! b9         1, 3                 both stay. Of `MANY` runs, `SharedTest` would say so
+//! ```
+//!
+//! ```text
+//! runs     [ r0 r1 | gap gap | r4 r5 r6 ]
+//!                  ^ kept    ^ index
+//!            done     free     not visited yet
+//! ```
+//! Before the first gap, nothing is copied: `kept == index`.
+//!
+//! Invariants:
+//! * A run has one hold on its node and registers for its whole life. No other run shares them, so
+//!   they are updated in place.
+//! * Runs stay in the order of their starts, as gaps are closed from the front.
+//! * The result is that of [`Walk::run`], which is what the tests compare.
+//!
+//! Rejected, as it saved less than 5 % of the instructions of each workload (docs/performance.md):
+//! lists of runs kept in a pool, and the end of an event's walk at the first match that drops all
+//! other runs.
 
 use super::KeyState;
 use super::census::CROWDED;
@@ -47,6 +73,9 @@ impl SharedTest {
     const NOTHING: SharedTest = SharedTest { root: Decisions::STAY, number: Registers::NOTHING };
 
     /// True if the run, which waits at this root, certainly stays.
+    ///
+    /// Only different integers refuse. A float, a text or null is asked like any other value, since
+    /// equality across kinds has rules of its own.
     #[inline(always)]
     fn refuses(&self, run: &Run, root: u32) -> bool {
         root == self.root && self.number.is_other_int(run.registers)
@@ -59,6 +88,7 @@ impl<'a, E: Event> Walk<'a, E> {
         self.store.scratch.answers.epoch += 1;
         let event_epoch = self.store.scratch.answers.epoch;
         self.store.counts.steps += 1;
+        // No state of the pattern moves for this type of event: the runs need not be looked at.
         if !self.column.is_still {
             let count = key.runs().len();
             if count >= CROWDED {
@@ -68,6 +98,8 @@ impl<'a, E: Event> Walk<'a, E> {
             match count {
                 0 => {}
                 1..MANY => self.advance_all::<false>(key, 0, event_epoch, |_, _| {}),
+                // Two copies of the loop: a key with few runs does not pay for the preparation of a
+                // shared test.
                 _ => self.advance_all::<true>(key, 0, event_epoch, |_, _| {}),
             }
         }
@@ -75,7 +107,10 @@ impl<'a, E: Event> Walk<'a, E> {
         self.end(key);
     }
 
-    /// Does the same for a key with many runs: those that the event cannot move are not visited.
+    /// Matches an event in place for a key with many runs: those that the event cannot move are not
+    /// visited.
+    ///
+    /// Out of line, so that the short way of nearly all keys stays small.
     #[inline(never)]
     fn run_crowded(&mut self, key: &mut KeyState, event_epoch: u64) {
         let (first, mut census) = self.first_that_moves(key, event_epoch);
@@ -109,6 +144,7 @@ impl<'a, E: Event> Walk<'a, E> {
                     let root = roots[run.state.index()];
                     root == Decisions::STAY || asked.refuses(run, root)
                 };
+                // A stretch of runs that stay is moved at once, without a look at their trees.
                 let staying = runs[index..].iter().take_while(|run| stays(run)).count();
                 if kept < index {
                     runs.copy_within(index..index + staying, kept);
@@ -120,6 +156,8 @@ impl<'a, E: Event> Walk<'a, E> {
             }
             let run = &mut runs[index];
             let root = roots[run.state.index()];
+            // Runs of one state have the same root. So a test is prepared once for each stretch of
+            // a state.
             if ARE_MANY && root != asked.root {
                 // It is one of those that stay, perhaps, now that it is known what is asked.
                 asked = self.asked(root);
@@ -134,6 +172,7 @@ impl<'a, E: Event> Walk<'a, E> {
             if run.state != from {
                 moved(from, Some(run.state));
             }
+            // The gap is before this run. Without a gap, the run is where it belongs.
             if kept < index {
                 runs[kept] = runs[index];
             }
@@ -158,6 +197,7 @@ impl<'a, E: Event> Walk<'a, E> {
     #[inline(always)]
     pub(in crate::exec) fn begins_with(&mut self, event_epoch: u64) -> Option<u32> {
         match self.program.decisions.of_start(self.column) {
+            // The most frequent answer for a type that begins nothing needs no walk.
             Decision::Gone => None,
             Decision::One(edge) => Some(*edge),
             tree => match self.decide(tree, &self.nothing(), event_epoch) {
@@ -172,6 +212,8 @@ impl<'a, E: Event> Walk<'a, E> {
     pub(in crate::exec) fn first(&mut self, event_epoch: u64) -> Option<Run> {
         let edge = self.begins_with(event_epoch)?;
         let deadline = self.program.deadline_of(self.time);
+        // The run is built where it is returned, field by field: a run that is made empty and then
+        // moved through an edge takes 1.03 times the instructions of W5 (docs/performance.md).
         // Most runs begin with one event and at most one value of it.
         if let EdgeEffect::Capture { step, target, update } = self.program.effects[edge as usize]
             && let Some(registers) = self.first_registers(update)
@@ -233,6 +275,7 @@ impl<'a, E: Event> Walk<'a, E> {
         match self.decision_of(run, root, event_epoch) {
             Decision::Stay => true,
             Decision::One(edge) => self.follow_edge(*edge, run, event_epoch),
+            // No edge is open for the event.
             _ => {
                 self.give_up(run);
                 false
@@ -252,6 +295,8 @@ impl<'a, E: Event> Walk<'a, E> {
         let program = self.program;
         let mut root = root;
         while let Some(Some(table)) = program.comparison_tables.get(root as usize) {
+            // Both are words that say their own kind. Any other kind, null included, takes the
+            // general test.
             let (field, held) = (self.word(table.field), run.registers);
             if let (Some(field), Some(held)) = (field.float(), held.float()) {
                 root = table.next(field, held);
@@ -270,6 +315,9 @@ impl<'a, E: Event> Walk<'a, E> {
     }
 
     /// Applies the effect of an edge. Returns true if the run is still there afterwards.
+    ///
+    /// The run is changed in place. If it is gone afterwards, its hold on the store has been
+    /// released or handed to a match, and the caller only has to close the gap.
     #[inline(always)]
     fn follow_edge(&mut self, edge: u32, run: &mut Run, event_epoch: u64) -> bool {
         let effect = &self.program.effects[edge as usize];
@@ -306,6 +354,9 @@ impl<'a, E: Event> Walk<'a, E> {
     }
 
     /// Updates registers for the captured event.
+    ///
+    /// A pattern with one register keeps its value in the run itself, if it fits a word. `First`
+    /// keeps the value that is there, and the others replace it.
     #[inline(always)]
     pub(in crate::exec) fn update(&mut self, update: RegisterUpdate, step: StepId, run: &mut Run) {
         match update {

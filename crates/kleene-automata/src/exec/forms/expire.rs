@@ -12,6 +12,37 @@
 //!
 //! Which test holds it: `many_partial_matches_of_a_key_end_at_once` and
 //! `what_ends_at_once_is_what_ends_one_by_one` in `tests/scaling_events.rs`.
+//!
+//! An example: `match a -> b within 10s` and timeouts, with a1 at 0 s, a2 at 3 s, a3 at 4 s. Time
+//! moves to 13 s:
+//! ```text
+//! deadline   runs before   reported
+//! 10 s       a1 a2 a3      timeout a1 at 10
+//! 13 s       a2 a3         timeout a2 at 13
+//!            a3            its deadline, 14 s, is not over
+//! ```
+//! The loop is in `RunsForm::advance`. Each round takes the runs of one deadline, because a match
+//! at the first deadline can drop partial matches that have the second.
+//!
+//! Where the runs of a deadline are:
+//! ```text
+//! bounds of the pattern only    a prefix of the list: take_while
+//! other bounds, few runs        anywhere: one pass over the list
+//! other bounds, many runs       the deadlines are sorted once; if as many runs at the front of the
+//!                               list have this deadline, they are a prefix; else one pass
+//! ```
+//!
+//! ```text
+//! run_out    complete at its deadline?  -- yes --> end_silence: `completed`, again if it repeats
+//!                                       -- no ---> `expired`, reported as a timeout
+//! report_expired    groups the runs of one partial match, reports, releases their holds
+//! ```
+//!
+//! Invariants:
+//! * Nothing is reported before all runs of the deadline have been divided: a partial match that
+//!   one of its states completes is no timeout in the others.
+//! * A run in `expired` keeps its hold on the store until its timeout is reported, which reads its
+//!   events and clocks.
 
 use super::KeyState;
 use crate::exec::captured::Captures;
@@ -31,6 +62,9 @@ const MANY: usize = 16;
 
 impl<E: Event> Matcher<E> {
     /// Drops expired partial matches in one pass, if deadlines report nothing.
+    ///
+    /// Without timeouts, and without silences that report, nothing has to come in the order of
+    /// deadlines. The runs of all deadlines up to `to` go in one pass.
     pub(super) fn free(&self, store: &mut Store<E>, key: &mut KeyState, to: Timestamp) {
         // The greatest deadline is none.
         let to = to.min(Timestamp::MAX.plus_millis(-1));
@@ -45,6 +79,7 @@ impl<E: Event> Matcher<E> {
         if self.in_order() {
             let runs = key.runs();
             let over = runs.iter().take_while(|run| run.deadline <= to.as_millis()).count();
+            // What stays is not visited, and costs no step.
             counts.steps += over as u64;
             runs[..over].iter().for_each(release);
             if over < runs.len() {
@@ -79,6 +114,7 @@ impl<E: Event> Matcher<E> {
             return;
         }
         if let Some(not) = &self.program.leading_not
+            // From then on the violation hinders no start.
             && not.ends(key.last_violation()) <= deadline.as_millis()
         {
             key.set_last_violation(None);
@@ -124,6 +160,7 @@ impl<E: Event> Matcher<E> {
         count: usize,
         deadline: Timestamp,
     ) -> bool {
+        // The census knows, without a list of deadlines.
         if key.has_deadlines_in_order() {
             return true;
         }
@@ -134,6 +171,7 @@ impl<E: Event> Matcher<E> {
             store.counts.steps += key.runs().len() as u64;
             key.sort_deadlines();
         }
+        // Prefix and number agree exactly if no run further back has this deadline.
         key.drop_deadlines(deadline.as_millis()) == count
     }
 
@@ -151,6 +189,9 @@ impl<E: Event> Matcher<E> {
 
     /// Drops the runs that hold the events of what is complete with the last silence. They divide
     /// these events into the rounds of the loop in another way, and the loop is over.
+    ///
+    /// The end of the silence ends the loop before it: docs/semantics.md says so of a greedy loop
+    /// before a last `not`. The matches are sorted once, and each run is looked up.
     #[cold]
     fn close_loops(store: &mut Store<E>, key: &mut KeyState) {
         let Store { arena, file, scratch, .. } = store;
@@ -177,10 +218,12 @@ impl<E: Event> Matcher<E> {
         let Store { arena, file, scratch, counts } = store;
         let times = Times { program: &self.program, arena, file, run: &run };
         let (repetition, next) = times.repetition(to < Timestamp::MAX && !scratch.silences.ends);
+        // One jump of time could report a short silence without end.
         let is_cut_off = next.is_some() && repetition >= self.limits.repetitions;
         counts.cut_off += u64::from(is_cut_off);
         match next.filter(|_| !is_cut_off) {
             Some(deadline) => {
+                // The match and the run that goes on hold the events, each for itself.
                 arena.retain(run.head);
                 scratch.silences.repeating.push((Run { deadline, ..run }, false));
             }
@@ -197,6 +240,8 @@ impl<E: Event> Matcher<E> {
         for (run, is_reported) in scratch.silences.repeating.drain(..) {
             if is_reported {
                 let runs = key.runs_mut();
+                // The order of the starts is restored: a run that repeats was taken out of the
+                // list.
                 let at = runs.partition_point(|other| other.start_seq <= run.start_seq);
                 runs.insert(at, run);
             } else {
@@ -234,6 +279,8 @@ impl<E: Event> Matcher<E> {
                 let (group, others) = rest.split_at(same);
                 rest = others;
                 let is_first = |head: &u32| is_same(program, arena, *head, first.head);
+                // Equal nodes are equal events. With named groups, equal events can have different
+                // nodes.
                 if heads.contains(&first.head)
                     || !program.named.is_empty() && heads.iter().any(is_first)
                 {

@@ -10,6 +10,39 @@
 //!
 //! Which test holds it: `tests/conformance.rs` against Flink CEP, and
 //! `the_matcher_reports_what_the_reference_reports` in `tests/properties.rs`.
+//!
+//! An example with `match a -> any b -> c`, `skip none`. `b` is a state with two edges for a `b`:
+//! take it, or ignore it and wait on.
+//! ```text
+//! event   run {a1} in b        run {a1 b2} in c       runs afterwards
+//! a1                                                  {a1} b
+//! b2      Several: both                               {a1} b, {a1 b2} c
+//! x3      Stay                 Stay                   {a1} b, {a1 b2} c
+//! c4      Stay                 One: completes         {a1} b            match a1 b2 c4
+//! ```
+//!
+//! The way of one run through an event:
+//! ```text
+//! decision of the state     Stay          the run is not copied, and not touched
+//!                           Gone          its hold on the store is released
+//!                           One           its successor takes over the hold
+//!                           Several       each but the last gets a hold of its own
+//!                           Ask           the guards are tested edge by edge; a Stop ends the run
+//! ```
+//!
+//! A *hold* is one reference to the head node and one set of registers. A function that follows an
+//! edge owns the run's hold, and either passes it on or releases it. That is what keeps the store's
+//! counts exact without a scan.
+//!
+//! Invariants:
+//! * Runs are in the order of their starts. A run that moves is followed by its successors, so the
+//!   order stays: from the first run that moves on, all runs go through `next`.
+//! * Two runs of a key differ in state, node or clocks, if paths can meet (`may_duplicate`).
+//! * Answers of conditions on the event alone are valid for the epoch of the event, all others for
+//!   the epoch of one run.
+//!
+//! The list is not made anew for each event: the runs before the first that moves are left in
+//! place, and an event that moves none writes nothing.
 
 use std::hash::BuildHasher as _;
 
@@ -28,12 +61,15 @@ use kleene_event::event::Event;
 use kleene_syntax::hir::{Length, StepId};
 
 impl<E: Event> Walk<'_, E> {
+    /// Matches an event: moves all runs of a key that it can move, and starts new ones.
     pub(super) fn run(&mut self, key: &mut KeyState) {
         // Conditions on the event alone are tested at most once: an epoch for the event, and one
         // for each run after it.
         self.store.scratch.answers.epoch += 1;
         let event_epoch = self.store.scratch.answers.epoch;
         key.forget_deadlines();
+        // With many runs, a census by states says how many can move. Those before the first of them
+        // are not visited: `crowded.rs` argues that.
         let crowd = (key.runs().len() >= CROWDED).then(|| {
             let (first, mut census) = self.first_that_moves(key, event_epoch);
             census.remove(&key.runs()[first..]);
@@ -41,6 +77,7 @@ impl<E: Event> Walk<'_, E> {
         });
         let first = crowd.as_ref().map_or(0, Census::count);
         self.store.counts.steps += 1 + (key.runs().len() - first) as u64;
+        // The list is reused from event to event, so that a move allocates nothing.
         let mut next = std::mem::take(&mut self.store.scratch.next);
         next.clear();
         // Runs stay where they are until the first that does not.
@@ -64,6 +101,7 @@ impl<E: Event> Walk<'_, E> {
             self.start(event_epoch, &mut next);
         }
         if self.program.meeting.may_duplicate {
+            // The new starts are in `next`, too: two of them can be equal.
             self.merge_equal(key, &mut next);
         }
         self.store.counts.steps += next.len() as u64;
@@ -77,6 +115,7 @@ impl<E: Event> Walk<'_, E> {
         self.store.scratch.next = next;
         self.end(key);
         let Store { arena, scratch, .. } = &mut *self.store;
+        // The map has held a reference to each node, so that none was reused during this event.
         for (_, node) in scratch.meeting.made.drain() {
             arena.release(node);
         }
@@ -106,7 +145,7 @@ impl<E: Event> Walk<'_, E> {
             Decision::Stay => return true,
             Decision::Gone => self.give_up(run),
             Decision::One(edge) => {
-                // The only branch: what the run holds goes with it.
+                // The only branch takes over the run's hold.
                 self.follow(&program.edges[*edge as usize], *run, event_epoch, next);
             }
             Decision::Several(edges) => {
@@ -138,6 +177,7 @@ impl<E: Event> Walk<'_, E> {
         for index in self.program.states[run.state.index()].edges.clone() {
             let edge = &self.program.edges[index as usize];
             if self.guard(edge.guard, run, event_epoch) {
+                // A violated `not` ends the run whatever else is open.
                 if edge.action == Action::Stop {
                     return None;
                 }
@@ -164,6 +204,7 @@ impl<E: Event> Walk<'_, E> {
     pub(super) fn start(&mut self, event_epoch: u64, next: &mut Vec<Run>) {
         let program = self.program;
         let tree = program.decisions.of_start(self.column);
+        // Most types begin nothing. No registers are made for them.
         if *tree == Decision::Gone {
             return;
         }
@@ -181,6 +222,7 @@ impl<E: Event> Walk<'_, E> {
             Decision::Ask => {
                 for edge in self.ask(&nothing, event_epoch).unwrap_or_default() {
                     let action = program.edges[edge as usize].action;
+                    // The start waits for ever. Only what captures the event is a partial match.
                     if matches!(action, Action::Take { .. }) {
                         begin(self, edge);
                     }
@@ -191,6 +233,9 @@ impl<E: Event> Walk<'_, E> {
     }
 
     /// Follows `edge`. The successor takes over the run's hold on the store.
+    ///
+    /// Each arm passes the run's hold on exactly once: to a successor, to a match, or back to the
+    /// store.
     fn follow(&mut self, edge: &Edge, run: Run, event_epoch: u64, next: &mut Vec<Run>) {
         match edge.action {
             Action::Stop => self.give_up(&run),
@@ -225,6 +270,8 @@ impl<E: Event> Walk<'_, E> {
     ) {
         let state = &self.program.states[target.index()];
         // The path to the end is looked at with what was captured before this event.
+        // A state can be the end for some events only: what may be left out up to the end has
+        // guards.
         let accepted = state.accept.is_some_and(|guard| self.guard(guard, &run, event_epoch));
         if accepted && !state.live && self.program.meeting.ends_alone {
             // Most matches are reported before the next event: it need not be stored for them.
@@ -242,6 +289,7 @@ impl<E: Event> Walk<'_, E> {
         if read {
             self.update_registers(step, &mut run);
         }
+        // Any other bound is kept: time is moved before an event, and drops what is over.
         let in_time = !read || self.times(&run).whole_deadline() > self.time;
         if accepted && in_time {
             self.complete(completed(&run));
@@ -268,7 +316,7 @@ impl<E: Event> Walk<'_, E> {
         next.push(run);
     }
 
-    /// The node of this event behind what `run` has captured, with a reference for the caller.
+    /// Returns the node of this event after the captures of `run`, with a reference for the caller.
     fn link(&mut self, edge: &Edge, run: &Run, step: StepId) -> u32 {
         let previous = run.head;
         let starts = self.starts(edge, run);
@@ -293,6 +341,9 @@ impl<E: Event> Walk<'_, E> {
     }
 
     /// Returns the named groups that start a repetition when `edge` takes the event.
+    ///
+    /// The rounds of a named group cannot be found from the events alone, so a node says which
+    /// groups begin a round with it. A round begins where the clock of the group begins to run.
     fn starts(&self, edge: &Edge, run: &Run) -> Starts {
         let mut starts = 0;
         if self.program.named.is_empty() {
@@ -330,6 +381,8 @@ impl<E: Event> Walk<'_, E> {
         let (seen, hasher) = (&mut scratch.meeting.seen, &scratch.meeting.hasher);
         seen.clear();
         let stay = key.runs().len();
+        // Clocks are part of it: runs that began a group at different times have different futures.
+        // Registers follow from the captured events, which equal nodes have in common.
         let identity = |run: &Run, file: &RegisterFile| {
             hasher.hash_one((run.state, run.head, file.times(run.registers)))
         };

@@ -6,6 +6,33 @@
 //! prefetched address may belong to no chunk, which a prefetch allows.
 //!
 //! `queues_of_any_length_are_first_in_first_out` below holds queues against a plain list.
+//!
+//! A queue of seven events, of which the first two of the first chunk are gone:
+//! ```text
+//!      first                    last
+//! [ .  .  e1 e2 ] --next--> [ e3 e4 e5 e6 ] --next--> [ e7 .  .  . ]
+//!   skipped = 2                                         len = 7
+//! ```
+//!
+//! A queue of a single chunk is a ring, so a key with few events never changes its chunk:
+//! ```text
+//! append e1 e2 e3 e4   [ e1 e2 e3 e4 ]   skipped 0, len 4
+//! pop, pop             [ .  .  e3 e4 ]   skipped 2, len 2
+//! append e5 e6         [ e5 e6 e3 e4 ]   skipped 2, len 4: it is full
+//! append e7            [ e3 e4 e5 e6 ] --next--> [ e7 . . . ]   rotated left by 2, skipped 0
+//! ```
+//! Only a full ring is rotated. In a list of chunks each event stays where it is.
+//!
+//! Invariants:
+//! * An empty queue has no chunk: both ends are `NIL`.
+//! * The position of the next event is `(skipped + len) % CHUNK`, in a ring and in a list.
+//! * A chunk in the free list has no events. Its memory is kept for the next queue, and never given
+//!   back to the allocator.
+//!
+//! Rejected, from the history of this file:
+//! * Events in entries of their own: a match of W3 looked at up to five places.
+//! * A new chunk as soon as the last entry of a chunk is used. With events that come and go, every
+//!   fourth took a new chunk and gave up the old one; hence the ring.
 
 use std::mem::offset_of;
 
@@ -56,6 +83,9 @@ impl Default for Queue {
 
 impl Queue {
     /// Returns the chunks at both ends, which may be one.
+    ///
+    /// Only the ends are read at an event: the next event goes to the last chunk, and the oldest
+    /// goes from the first.
     #[inline(always)]
     pub(in crate::exec) fn ends(&self) -> impl Iterator<Item = u32> + use<> {
         let first = Some(self.first).filter(|chunk| *chunk != self.last);
@@ -96,6 +126,8 @@ impl<E> Queues<E> {
     {
         let mut index = (queue.skipped + queue.len) % CHUNK;
         let is_one = queue.first == queue.last;
+        // A ring is full by its number of events. The last chunk of a list is full when the
+        // position of the next event comes round to its beginning.
         if queue.len == 0 || if is_one { queue.len == CHUNK } else { index == 0 } {
             self.enlarge(queue);
             index = 0;
@@ -117,6 +149,8 @@ impl<E> Queues<E> {
             (queue.first, queue.skipped) = (queue.last, 0);
             return;
         }
+        // The ring becomes the first chunk of a list, which is read from its `skipped` entry to its
+        // end.
         if queue.first == last {
             self.chunk_mut(last).events.rotate_left(queue.skipped as usize);
             queue.skipped = 0;
@@ -132,11 +166,13 @@ impl<E> Queues<E> {
         self.free = chunk.next;
         chunk.next = NIL;
         // The next one that is needed may have been given up long ago.
+        // Without a further chunk, the one at hand is named: to prefetch it does no harm.
         let next = if self.free == NIL { index } else { self.free };
         prefetch_value(self.chunks.as_ptr().wrapping_add(next as usize));
         index
     }
 
+    /// Out of line: after a while, nearly all chunks come from the free list.
     #[inline(never)]
     fn push_chunk(&mut self) -> u32 {
         let index = u32::try_from(self.chunks.len()).ok().filter(|index| *index < NIL);
@@ -176,17 +212,21 @@ impl<E> Queues<E> {
             self.bytes = self.bytes.saturating_sub(bytes_of(&event));
         }
         self.skip(queue);
+        // The chunk was the last one of the queue, or the queue went on to the next.
         if queue.first != chunk {
             self.free_chunk(chunk);
         }
     }
 
     /// Advances a copy of the queue past the oldest event; no event is dropped.
+    ///
+    /// The matcher lists partial matches with it: each end of a queue is one.
     pub(in crate::exec) fn skip(&self, queue: &mut Queue) {
         (queue.len, queue.skipped) = (queue.len.saturating_sub(1), queue.skipped + 1);
         if queue.is_empty() {
             *queue = Queue::default();
         } else if queue.skipped == CHUNK {
+            // In a ring this is where it comes round; in a list the next chunk begins.
             queue.skipped = 0;
             if queue.first != queue.last {
                 queue.first = self.chunk(queue.first).next;
@@ -199,6 +239,7 @@ impl<E> Queues<E> {
     where
         E: Event,
     {
+        // Chunk by chunk, so that the ring needs no care: empty entries are passed over.
         let mut next = queue.first;
         while next != NIL {
             let (chunk, mut bytes) = (next, 0);
@@ -250,6 +291,8 @@ impl<E> Queues<E> {
     }
 
     /// Prefetches both ends of a queue.
+    ///
+    /// Entry by entry, as a chunk is larger than a cache line.
     #[inline(always)]
     pub(in crate::exec) fn prefetch(&self, queue: &Queue) {
         for chunk in queue.ends() {
@@ -260,7 +303,9 @@ impl<E> Queues<E> {
         }
     }
 
-    /// Has fetched what those events own that will go, at the ends of a queue.
+    /// Prefetches the data of the events at the ends of a queue that `goes` selects, which are
+    /// about to be dropped. An event that stays is not read: to fetch those, too, is traffic
+    /// without use.
     #[inline(always)]
     pub(in crate::exec) fn prefetch_events(&self, queue: &Queue, goes: impl Fn(&E) -> bool)
     where

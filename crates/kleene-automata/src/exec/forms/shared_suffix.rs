@@ -13,6 +13,35 @@
 //! Which test holds it: `every_strategy_reports_the_same`,
 //! `suffixes_go_on_when_their_representative_is_gone` and `suffixes_take_no_memory` in
 //! `tests/strategies.rs`.
+//!
+//! An example: `tick -> next down{1.. next greedy} -> next up`, where each `down` is a `tick`, too.
+//! The events are d1 d2 d3 and `up` u4. A node points to the event before it; `*` marks a node at
+//! which a suffix begins:
+//! ```text
+//! event   chain of the representative   partial matches that it holds
+//! d1      d1                            d1
+//! d2      d1 <- d2*                     d1 d2; d2
+//! d3      d1 <- d2* <- d3*              d1 d2 d3; d2 d3; d3
+//! u4      none                          match d1 d2 d3 u4, which drops the others
+//! ```
+//! Three runs would have six nodes, and each event would move them all. Here it moves one.
+//!
+//! If the representative runs out of time at `d1`'s deadline, the first mark is the new start:
+//! ```text
+//! before   d1 <- d2* <- d3*      deadline of d1, two suffixes
+//! after          d2  <- d3*      deadline of d2, one suffix
+//! ```
+//!
+//! Invariants:
+//! * The first node of the chain has no mark. The number of marks is the key's number of suffixes,
+//!   and the last mark is the newest start, whose time the key has at hand.
+//! * The state of a member follows from its number of captured events, as does the step of each of
+//!   its events. So neither is stored for a suffix.
+//! * An event ends members with different numbers of events, or does the same to all: the planner
+//!   has checked that (`nfa/shared_suffix.rs`). So it is enough to ask the representative.
+//!
+//! Rejected: a run and a chain for each partial match. W6 took 126 ns an event then, 24 ns of them
+//! for reference counts (docs/performance.md).
 
 use super::contract::{FormContract, FormImage};
 use super::key::KeyState;
@@ -62,6 +91,7 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
             Self::advance(matcher, store, key, time, sink);
         }
         if key.member_count() >= matcher.most_runs {
+            // Members share one run, and a limit drops single partial matches.
             // One by one, until none of them is left.
             Self::into_runs(matcher, store, key);
             return RunsForm::push(matcher, store, key, arrival, sink);
@@ -97,6 +127,7 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
         }
         let members = members(store, &representative);
         let is_over = |member: &&Member| program.deadline_of(member.start) <= to;
+        // Members are in the order of their starts, and so are their deadlines.
         let (over, rest) = members.split_at(members.iter().take_while(is_over).count());
         if program.report_timeouts {
             for &Member { len, start_seq, start } in over {
@@ -119,11 +150,14 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
             Self::clear(store, key);
             return;
         };
+        // The events keep their nodes, but count from another start: their steps can be others.
         store.arena.keep_last(representative.head, len, |before| shared.step(before));
         let (state, deadline) = (shared.state(len as usize), program.deadline_of(start));
         set_members(key, Run { state, start_seq, start, deadline, ..representative }, rest);
     }
 
+    /// A member is complete with a captured event or not at all, so the end of the stream reports
+    /// nothing.
     fn finish(
         _matcher: &Matcher<E>,
         store: &mut Store<E>,
@@ -201,6 +235,8 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
         let nodes = arena.iter(representative.head);
         let runs = key.runs_mut();
         runs.push(representative);
+        // Each suffix gets a chain of its own, as its steps can differ from those of the
+        // representative.
         for &Member { len, start_seq, start } in &members[1..] {
             let mut head = NIL;
             for (before, &node) in nodes.as_slice()[nodes.len() - len as usize..].iter().enumerate()
@@ -249,6 +285,7 @@ impl FormImage for SharedSuffixForm {
             && image.state_of_chain().is_some_and(|state| state == shared.state(image.nodes.len()))
             && steps.all(|(before, step)| step == shared.step(before))
             && run.deadline == program.deadline_of(first.time().as_millis())
+            // The oldest start is the representative itself, which has no mark.
             && image.nodes[0].starts == 0
     }
 }
@@ -311,6 +348,9 @@ impl<E: Event> Walk<'_, E> {
             Decision::Stay => return None,
             Decision::One(edge) => match self.program.effects[*edge as usize] {
                 EdgeEffect::Capture { step, target, update } => {
+                    // A suffix has all events of the representative from its own start on. So the
+                    // representative captures the start of a suffix, too, and the mark is on that
+                    // node.
                     let begins = u32::from(self.begins_with(event_epoch).is_some());
                     let Walk { event, seq, time, .. } = *self;
                     let arena = &mut self.store.arena;
@@ -333,6 +373,7 @@ impl<E: Event> Walk<'_, E> {
             },
             _ => {}
         }
+        // What ends the representative ends its suffixes. The event itself can begin the next one.
         self.give_up(representative);
         match self.first(event_epoch) {
             Some(run) => key.set_representative(run, 0, self.time),

@@ -11,6 +11,38 @@
 //! Without the whole form, W3 takes 2.02 times the instructions, W4 2.80.
 //!
 //! Which test holds it: `every_strategy_reports_the_same` in `tests/strategies.rs`.
+//!
+//! An example with `match a{3} within 10s`, timeouts and `skip none`. Times in seconds:
+//! ```text
+//! event      queue afterwards   deadline   reported
+//! a1 at 0    a1                 10
+//! a2 at 4    a1 a2              10
+//! a3 at 11   a2 a3              14         timeout a1 a2 at 10
+//! a4 at 12   a3 a4              21         match a2 a3 a4
+//! ```
+//!
+//! Each end of the queue is a partial match. Its state follows from its length, and is never
+//! stored:
+//! ```text
+//! queue    a2    a3
+//!          +-----+     {a2 a3}, state 2
+//!                +     {a3}, state 1
+//! ```
+//!
+//! Invariants:
+//! * Between two events, a queue has fewer events than a match: the last event completes the match.
+//! * `deadline` is that of the first event, and `i64::MAX` without events. So one comparison says
+//!   that nothing is over, and an empty queue needs no branch.
+//! * `newest` is the time of the last event. A sweep of idle keys reads it, and no event (W4 0.96).
+//! * An event that is neither counted nor ignored, as a stranger in `a{3 next}`, empties the queue:
+//!   all partial matches wait for the same event.
+//!
+//! Which paths an event has, from the shortest:
+//! ```text
+//! count_on     counts for sure, completes nothing, and nothing is over: appended
+//! push         time first, then the decision, then appended
+//! count_last   completes the match that starts with the first event, and skips
+//! ```
 
 use super::contract::{FormContract, FormImage};
 use super::key::KeyState;
@@ -51,6 +83,7 @@ impl<E: Event> FormContract<E> for WindowForm {
         if key.window_mut().deadline <= time.as_millis() {
             Self::advance(matcher, store, key, time, sink);
         }
+        // It is read after time has moved, which can have emptied it.
         let queue = key.window_mut();
         if prefilter != PrefilterOutcome::Counts {
             let begun = !queue.is_empty();
@@ -97,11 +130,14 @@ impl<E: Event> FormContract<E> for WindowForm {
     ) {
         // The greatest deadline is none.
         let to = to.min(Timestamp::MAX.plus_millis(-1)).as_millis();
+        // Each partial match has its own deadline and its own timeout, so they are dropped one by
+        // one.
         while key.window().deadline <= to {
             matcher.expire_first(store, key, sink);
         }
     }
 
+    /// A window is complete with an event or not at all, so the end of the stream reports nothing.
     fn finish(
         _matcher: &Matcher<E>,
         store: &mut Store<E>,
@@ -192,10 +228,13 @@ impl<E: Event> FormContract<E> for WindowForm {
         key
     }
 
+    /// Each end of the queue becomes a run with a chain of its own, from the oldest start on.
     fn into_runs(matcher: &Matcher<E>, store: &mut Store<E>, key: &mut KeyState) {
         if key.window().is_empty() {
             return;
         }
+        // The queues stay in the store, where `as_runs` reads them, while the arena without queues
+        // takes the chains.
         let mut arena = std::mem::replace(&mut store.arena, CaptureArena::new());
         // Their queues are looked at while their chains are written.
         std::mem::swap(&mut arena.queues, &mut store.arena.queues);
@@ -304,6 +343,7 @@ impl<E: Event> Matcher<E> {
             SkipStrategy::PastLast => <WindowForm as FormContract<E>>::clear(store, key),
             // The match's own start is the oldest: nothing started before it.
             SkipStrategy::None | SkipStrategy::ToNext | SkipStrategy::ToFirst(_) => {
+                // Of one step, each event is a match, and there is no partial match to keep.
                 if steps.len() > 1 {
                     self.append(store, key.window_mut(), event, seq);
                     self.pop(store, key);
@@ -334,6 +374,7 @@ impl<E: Event> Matcher<E> {
         let decisions = &program.decisions;
         let column = decisions.column(event.type_id());
         let mut tree = match window.states.first() {
+            // All states of a window decide alike, so the first one stands in for them.
             Some(&state) if begun => decisions.of(state, column),
             _ => decisions.of_start(column),
         };
@@ -355,6 +396,8 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Adds an event that counts.
+    ///
+    /// Maintains the queue's `deadline` and `newest`, which `Queues` leaves to its caller.
     #[inline(always)]
     fn append(&self, store: &mut Store<E>, queue: &mut Queue, event: &E, seq: u64) {
         queue.newest = event.time().as_millis();
@@ -365,6 +408,9 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Drops the oldest event.
+    ///
+    /// The deadline moves to that of the next event, which is read from the queue: deadlines of
+    /// single events are not stored.
     fn pop(&self, store: &mut Store<E>, key: &mut KeyState) {
         let (queue, queues) = (key.window_mut(), &mut store.arena.queues);
         queues.pop(queue);

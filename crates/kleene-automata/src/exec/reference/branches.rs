@@ -1,4 +1,33 @@
 //! Moves of partial matches in a position with several branches.
+//!
+//! The position has one [`Standing`] for each branch. An example with `match (a and b) -> c`:
+//! ```text
+//! event   branches, or the position after them
+//!         [Ready(a), Ready(b)]
+//! b1      [Ready(a), Done]        `a` is `later` now: the arrow before the group is over
+//! a2      at `c`                  as many have begun as have to, and none is open
+//! c3      match b1 a2 c3
+//! ```
+//!
+//! With `or`, one branch has to happen. The first event of a branch then leaves the others for
+//! good: the position is inside of that branch, and there is no list of branches any more.
+//!
+//! How one event is shared among the branches of `and` and `of`:
+//! ```text
+//! the event is      the branch that takes it   the other branches that wait
+//! captured          Take                       Skip: the event may fit them, and is not between
+//! captured by none  -                          Ignore, all of them: no step there takes it
+//! ```
+//! So the moves of a position with branches are a product: one move of one branch, and one pass of
+//! each other branch. Most branches have a single pass, and then the product is a single move.
+//!
+//! Not done here, though the automaton does it: one state for each set of branches that are done,
+//! or one state with a set of operands. The list of branches is slower, and says by itself what is
+//! meant.
+//!
+//! Which test holds it: `the_matcher_reports_what_the_reference_reports` in `tests/properties.rs`,
+//! `a_set_of_operands_does_what_a_state_for_each_set_does` in `tests/operands.rs`, and
+//! `tests/enumerator/branches.rs`, which defines the branches without positions.
 
 use std::collections::BTreeSet;
 
@@ -49,6 +78,9 @@ impl Tree<'_> {
                         ));
                     }
                     stop @ Move::Stop(..) => moves.push((at(guard), stop)),
+                    // All branches have to let an event pass together, which is worked out below. A
+                    // branch is never complete on its own: a `longest` loop stands at the end of
+                    // the pattern only.
                     Move::Ignore(_) | Move::Skip(_) | Move::Complete => {}
                 }
             }
@@ -108,9 +140,12 @@ impl Tree<'_> {
     ) -> Vec<(Guard, Position)> {
         let Position { frames, index, .. } = position;
         let count = self.count(frames, *index);
+        // The other branches of `or` are left here: the target knows nothing of them.
         if count == 1 {
             return vec![(Guard::always(), target)];
         }
+        // The target lies in one branch. What the event has begun around all branches is in its
+        // outer frames, and is copied to the other branches below.
         let outer = target.frames[..frames.len()].to_vec();
         let is_first = !self.has_event(position, branches);
         let mut branches = branches.to_vec();
@@ -118,6 +153,7 @@ impl Tree<'_> {
         let begun = branches.iter().filter(|branch| branch.has_begun()).count();
         for (other, branch) in branches.iter_mut().enumerate() {
             match branch {
+                // With the last branch that has to happen, the ones without an event are dropped.
                 Standing::Ready(_) | Standing::Quiet if begun == count => {
                     *branch = Standing::Unneeded;
                 }
@@ -135,6 +171,9 @@ impl Tree<'_> {
         let others: Vec<usize> = (0..branches.len())
             .filter(|&other| match branches[other] {
                 Standing::Begun(_) => other != number,
+                // A branch that has no event yet is asked only from the second event on. Up to the
+                // first one it waits with the group, whose arrow was asked by the branch that took
+                // the event.
                 Standing::Ready(_) => !is_first,
                 _ => false,
             })
@@ -193,6 +232,8 @@ impl Tree<'_> {
                 }
                 continue;
             }
+            // An open greedy loop divides a pass in two, by whether the event ends the loop. Then
+            // all combinations with the passes of the other branches are possible.
             let mut longer = Vec::new();
             for (guard, standing) in passes {
                 for (guards, branches) in &found {
@@ -207,7 +248,8 @@ impl Tree<'_> {
         found.into_iter().map(|(guards, branches)| (Guard::All(guards), branches)).collect()
     }
 
-    /// The position with the branches as they stand; behind them, if enough of them are done.
+    /// Returns the position with these branches, or the position after them, if as many are done as
+    /// have to happen and none is still open.
     pub(super) fn with_branches(&self, position: &Position, branches: Vec<Standing>) -> Position {
         let Position { frames, index, .. } = position;
         let begun = branches.iter().filter(|branch| branch.has_begun()).count();

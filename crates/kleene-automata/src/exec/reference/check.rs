@@ -1,4 +1,26 @@
 //! The check for patterns without a sensible meaning.
+//!
+//! The check has one rule for each of these reasons:
+//! * Nothing could match: an empty sequence, a gap with swapped ends, `within` of no time, a
+//!   quantifier that allows no repetition.
+//! * The end could never be seen, or not where it is needed: a last `not` without a bound, a `not`
+//!   that ends a group, a `longest` loop that is not the last item of the pattern.
+//! * There would be no event to begin from: a `not` that starts the pattern or a group, or that
+//!   comes after what may be left out. One leading `not` with a time is allowed: it looks back from
+//!   the first event.
+//! * It would repeat without an event: a group that can be empty and has no upper bound. A walk of
+//!   the positions would go round in it.
+//! * A silence as a branch begins with the event before its group. That event has to be certain,
+//!   and the last one of its item.
+//!
+//! An example: `a? -> not b -> c` is refused. Where `a` is left out, `not b` would begin with no
+//! event. `a -> (x -> not b) -> c` is refused: `not b` would end a group. `a -> not b` without
+//! `within` and without `for` is refused: its end would never come.
+//!
+//! The matcher has a check of its own. This one defines which patterns have a meaning, and a test
+//! compares the two.
+//!
+//! Which test holds it: `the_matcher_refuses_what_the_reference_refuses` in `tests/properties.rs`.
 
 use std::fmt;
 
@@ -82,6 +104,7 @@ fn check_sequence(
                     return refuse("a group cannot be `longest`".into());
                 }
                 check_sequence(pattern, body, SequenceLevel::Inner)?;
+                // Each repetition could be empty, so nothing would say how many there have been.
                 if quantifier.is_unbounded() && body.items.iter().all(may_be_empty) {
                     return refuse("a group that can be empty is repeated without bound".into());
                 }
@@ -95,6 +118,8 @@ fn check_sequence(
                 check_silences(items, index, level)?;
                 for branch in branches.iter().filter(|branch| silence(branch).is_none()) {
                     check_sequence(pattern, branch, SequenceLevel::Inner)?;
+                    // A branch is done with its last event. So it has one, and waits for nothing
+                    // after it.
                     if ends_with_not(branch) || branch.items.iter().all(may_be_empty) {
                         return refuse("an alternative can be empty or ends with a `not`".into());
                     }
@@ -118,6 +143,8 @@ fn check_not(
     let is_next = |item: &Item| item.contiguity == Contiguity::Next;
     if let Some(next) = items.get(index + 1)
         && next.is_not()
+        // A time in a row of `not`s begins when the silence before it is over. A leading `not` and
+        // a `next not` have no such moment.
         && (timed || next.gap.is_some())
         && (index == 0 || is_next(item) || is_next(next))
     {
@@ -129,6 +156,7 @@ fn check_not(
     if index == 0 || (last && level == SequenceLevel::Inner && forbids(item)) {
         return refuse(format!("`not {name}` cannot start a pattern or group, or end a group"));
     }
+    // It could begin with two different events: that of the item, and the one before the item.
     if may_be_empty(&items[index - 1]) {
         return refuse(format!("`not {name}` comes after what may be left out"));
     }
@@ -149,6 +177,10 @@ fn ends_with_not(sequence: &Sequence) -> bool {
 }
 
 /// Silences as branches begin with the event before their group, which has to be sure.
+///
+/// A group with a silence is a clock that begins with one event. So the item before it captures its
+/// last event for certain, nothing about the group asks for a gap or `next`, and a step follows
+/// that is not optional, or nothing.
 fn check_silences(
     items: &[Item],
     index: usize,
@@ -167,6 +199,8 @@ fn check_silences(
         return Ok(());
     }
     let refuse = |text: &str| Err(RefusedPattern(text.into()));
+    // The silence counts from the last event before the group. At the start of the pattern, in a
+    // group that repeats, or after a loop that can go on, there is no single event of that kind.
     if level == SequenceLevel::Inner
         || index == 0
         || has_silence(&items[index - 1])
@@ -198,6 +232,8 @@ fn check_silences(
     }
     let is_read =
         |branch: &&&Sequence| silence(branch).is_some_and(|one| one.2.as_millis().is_none());
+    // Several silences are ordered by their lengths, so these are known before any event. Each
+    // silence can be broken or not: four make sixteen combinations (`after_breaks`).
     if silences.len() > 1 && silences.iter().any(|branch| is_read(&branch)) || silences.len() > 4 {
         return refuse("there are too many silences in one group");
     }
@@ -205,6 +241,8 @@ fn check_silences(
 }
 
 /// True if an item can capture more where what follows it is waited for.
+///
+/// Such an item has no last event that is known when the event comes.
 fn may_go_on(item: &Item) -> bool {
     let body_may = |body: &Sequence| body.items.last().is_some_and(may_go_on);
     match &item.kind {

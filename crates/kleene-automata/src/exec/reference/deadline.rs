@@ -1,4 +1,26 @@
 //! The times at which partial matches run out of time.
+//!
+//! A deadline is the earliest of three times: the end of the pattern's `within`, the end of a
+//! silence that completes the match, and the time at which all that could follow is too late. An
+//! example with `match a -> not b for 5s` and two values of `within`, for `a1` at 1 s:
+//! ```text
+//! within   whole   silence   deadline   what happens at the deadline
+//! 8s       9 s     6 s       6 s        match: the silence is over before the whole time
+//! 5s       6 s     6 s       6 s        timeout: it has to be over before, not at the same moment
+//! ```
+//!
+//! `within` and `for` exclude their end, a gap includes it. So the deadline of a gap of at most 5 s
+//! is a millisecond after these 5 s.
+//!
+//! Invariant: deadlines never go back. Where an event says how long something lasts, that time can
+//! be over when it is read. The deadline is then the time of the last event.
+//!
+//! Not done here, though the automaton does it: clocks that are set when a group begins. Each time
+//! is found from the captured events and from the frames of the position.
+//!
+//! Which test holds it: `how_far_time_moves_at_once_changes_nothing` and
+//! `silences_as_ways_are_alike_however_far_time_moves` in `tests/properties.rs`, and
+//! `timeouts_are_those_of_the_reference` in `tests/timeouts.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +53,7 @@ impl<E: Event> Reference<E> {
         if millis == 0 {
             return None;
         }
+        // The periods count from the last event, so a late report does not move the ones after it.
         while next <= reported {
             next = next.plus_millis(millis);
         }
@@ -103,6 +126,8 @@ impl<E: Event> Reference<E> {
         let within = self.pattern.within?;
         let &(_, first) = captures.first()?;
         if let Length::Read(id) = within {
+            // As long as the event that says the length has not been captured, the pattern is
+            // unbounded.
             let known = match &self.pattern.lengths[id.index()] {
                 Expr::Captured(CapturedField { step, pick: Pick::First | Pick::Last, .. }) => {
                     captures.iter().any(|(of, _)| step.is_none_or(|step| step == *of))
@@ -150,6 +175,8 @@ impl<E: Event> Reference<E> {
         let all = self.shared_by_all(tree, position, captures, last);
         let Wait::Alternatives(branches) = &position.wait else { return all };
         let needed = branches.iter().filter_map(|branch| match branch {
+            // A branch that has begun has to be completed. If it cannot be any more, the match
+            // cannot.
             Standing::Begun(here) if !tree.reaches_end_of_branch(here) => {
                 self.shared_bound(tree, here, captures, last)
             }
@@ -182,6 +209,7 @@ impl<E: Event> Reference<E> {
                 None => (Base::LastEvent, last),
             };
             for max in gaps.iter().filter_map(|gap| gap.max) {
+                // A gap includes its greatest time.
                 let end = last.plus_millis(self.millis(max, captures).saturating_add(1));
                 let least = bounds.entry((base.clone(), read_from(max))).or_insert(end);
                 *least = end.min(*least);
@@ -193,6 +221,9 @@ impl<E: Event> Reference<E> {
             shared = Some(match shared {
                 None => bounds,
                 Some(mut others) => {
+                    // All that could follow is too late only when each of these is. A kind of bound
+                    // that one of them does not have says nothing about that one. Of a kind, the
+                    // latest end counts.
                     others.retain(|kind, deadline| {
                         bounds.get(kind).is_some_and(|other| {
                             *deadline = (*deadline).max(*other);

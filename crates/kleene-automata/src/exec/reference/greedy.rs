@@ -1,4 +1,34 @@
 //! Greedy loops, which keep the events that they can take from everything after them.
+//!
+//! A greedy loop that was left stays *open* until something is captured after it: docs/semantics.md
+//! has the rule under "Greedy". The position remembers the loops that are open. Each move from
+//! there is closed to the events that one of them could take. An example with `match a -> b? -> c`,
+//! where the items are 0: `a`, 1: `b?`, 2: `c`:
+//! ```text
+//! event   partial matches afterwards   why
+//! a1      {a1} at 1                    nothing is left out yet
+//! b2      {a1 b2} at 2, `b?` is open   1 takes b2; 2 may neither take nor skip it: {a1} is gone
+//! b3      none                         one too many: 2 may not skip what `b?` could take
+//! ```
+//! With `each`, the loop is not open in item 2. `b3` is skipped there, and `c4` completes the
+//! match.
+//!
+//! ```text
+//! open:   a -> b? ........ c          until c is taken, a `b` belongs to `b?`
+//! closed: a -> b? -> c ... d          c was captured after the loop: a `b` may be skipped
+//! ```
+//!
+//! An open loop is closed without a capture by the event that ends it: any skipped event if the
+//! loop can take the very next event only, and its `until`. So a move that skips is divided in two,
+//! with exclusive guards: the event ends the loop, or it does not.
+//!
+//! Rejected: a loop that gives events back, as a regular expression does when it fails later. The
+//! semantics say that each event that the loop can take is the loop's, so nothing has to be tried
+//! again.
+//!
+//! Which test holds it: the examples of docs/semantics.md (`the_page_says_what_comes_out` in
+//! `tests/semantics.rs`), `the_reference_agrees_with_the_record` in `tests/conformance.rs`, and the
+//! enumerator of `tests/enumerator`.
 
 use super::guard::{Guard, Move, heads};
 use super::items::{is_greedy, quantifier};
@@ -8,6 +38,9 @@ use kleene_syntax::hir::{Contiguity, ItemKind};
 
 impl Tree<'_> {
     /// True if the item is the first of a group's repetition that may be left out.
+    ///
+    /// A position of this kind can proceed past the group. It is therefore divided when it skips an
+    /// event, like the position of an optional step.
     pub(super) fn starts_optional_group(&self, frames: &[Frame], index: usize) -> bool {
         let Some((group, outer)) = frames.split_last() else { return false };
         index == 0
@@ -26,6 +59,8 @@ impl Tree<'_> {
         let quantifier = quantifier(self.item(frames, index));
         let leads = match how {
             Leaving::Begun => quantifier.inner,
+            // A loop that is left out waits for its first event, which the arrow before it leads
+            // to.
             Leaving::LeftOut => self.contiguity(frames, index, FIRST),
         };
         (is_greedy(quantifier) && quantifier.varies()).then(|| LeftLoop {
@@ -36,17 +71,20 @@ impl Tree<'_> {
         })
     }
 
-    /// Closes the moves at a position to events that open loops before it can take. An event that
-    /// is skipped ends a loop that can take the very next event only, and one that its `until` names.
+    /// Closes the moves at a position to events that open loops before it can take. Two kinds of
+    /// skipped events end a loop: any event, if the loop can take the very next event only, and one
+    /// that its `until` names.
     pub(super) fn keep_for_open_loops(&self, position: &Position, moves: &mut Vec<(Guard, Move)>) {
         for open in &position.open_loops {
             for (mut guard, a_move) in std::mem::take(moves) {
-                // An event that another branch takes is not kept for a loop before this one. Where a
-                // position follows, it keeps the events by itself; an event that fits the loop
+                // An event that another branch takes is not kept for a loop before this one. If a
+                // position follows, it keeps the events by itself. An event that fits the loop
                 // completes nothing.
                 match &a_move {
                     Move::Skip(_) => {}
                     Move::Proceed(target) if target.wait != Wait::End => {}
+                    // The end of the pattern follows at once, without a position that could keep
+                    // the event.
                     Move::Proceed(_) => guard = guard.and(Guard::not(self.fits_loop(open))),
                     _ => guard = guard.and(Guard::not(self.takes(open))),
                 }
@@ -84,6 +122,7 @@ impl Tree<'_> {
             return Some(Guard::always());
         }
         let until = quantifier(self.item(&open.frames, open.index)).until?;
+        // Before the first repetition there is nothing that `until` could end.
         (open.how == Leaving::Begun).then_some(Guard::Fits(until))
     }
 
@@ -95,6 +134,8 @@ impl Tree<'_> {
         let repeats = |depth: usize| {
             quantifier(self.item(&frames[..depth], frames[depth].index)).max != Some(1)
         };
+        // The bound of a group that repeats begins anew with each repetition, so it does not end
+        // the loop.
         let once = (0..frames.len()).take_while(|depth| !repeats(*depth)).count();
         if once > 0 {
             let index = frames.get(once).map_or(*index, |frame| frame.index);

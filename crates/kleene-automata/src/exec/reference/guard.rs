@@ -59,15 +59,17 @@ pub(super) type Moves = Rc<[(Guard, Move)]>;
 
 #[derive(Clone, Debug)]
 pub(super) enum Move {
-    /// With where it is made: of several branches, on that one.
+    /// The step, the position afterwards, and the position that takes the event: with several
+    /// branches, the position on that branch.
     Take(StepId, Position, Position),
     Ignore(Position),
-    /// As it is ignored, though it may fit: another branch captures it.
+    /// Another branch captures the event. This one lets it pass, even if the event fits.
     Skip(Position),
     Proceed(Position),
     /// The pattern is complete without the event.
     Complete,
-    /// With where it is made, if what is waited for there stands behind the `not`.
+    /// The step of the `not`, and the position that waits for what follows the `not`, if there is
+    /// one. An event that such a position takes does not violate the `not`.
     Stop(StepId, Option<Position>),
 }
 

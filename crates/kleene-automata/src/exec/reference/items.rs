@@ -1,4 +1,17 @@
 //! Questions about single items of a pattern.
+//!
+//! These need no position and no event. They look at one item, or down into it, and never at its
+//! neighbours: what depends on the neighbours is in `nots`, and on the groups around in `tree`.
+//!
+//! An example, for the items of `a -> (b? -> c*) -> not d for 5s`:
+//! ```text
+//! item                 may_be_empty   takes_what_it_can    forbids   has a time
+//! a                    no             no                   no        no
+//! (b? -> c*)           yes: both are  yes: ends in `c*`    no        no
+//! not d for 5s         no             no                   yes       yes
+//! ```
+//!
+//! Which test holds it: those of the moves that ask these questions; see [`super`].
 
 use std::collections::BTreeSet;
 
@@ -7,6 +20,9 @@ use kleene_syntax::hir::{
 };
 
 /// Returns the step that must not come, its condition and its length, if the branch is a silence.
+///
+/// A branch is a silence if it is a single `not` with an end. It captures nothing, so it has no
+/// position of its own: its progress is `Quiet`, `Broken` or `Done`.
 pub(super) fn silence(branch: &Sequence) -> Option<(StepId, ConditionId, Length)> {
     match branch.items.as_slice() {
         [Item { kind: ItemKind::Not { step, condition }, gap, .. }] => {
@@ -34,6 +50,7 @@ pub(super) fn steps_of(items: &[Item], steps: &mut BTreeSet<StepId>) {
     }
 }
 
+/// A `not` is not empty in this sense. It captures nothing, but it is waited for.
 pub(super) fn may_be_empty(item: &Item) -> bool {
     match &item.kind {
         ItemKind::Step { quantifier, .. } => quantifier.optional,
@@ -76,6 +93,7 @@ pub(super) fn takes_what_it_can(item: &Item) -> bool {
     }
 }
 
+/// `longest` reports less often, but takes events by the same rule.
 pub(super) fn is_greedy(quantifier: &Quantifier) -> bool {
     matches!(quantifier.mode, LoopMode::Greedy | LoopMode::Longest)
 }

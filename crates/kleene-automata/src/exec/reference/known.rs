@@ -1,4 +1,19 @@
 //! The answers of the tree that are remembered.
+//!
+//! An example: a thousand partial matches of `a -> b` wait in the same position when an event
+//! comes. Its moves are worked out once. The other 999 get the same shared list, which each of them
+//! tests with what it has captured.
+//!
+//! A question is a position and a time. Most questions ask for the shape alone, with the time
+//! [`Timestamp::MIN`]: their answers are valid for good. The moves for an event hold the event's
+//! time in the frames that it begins. They are forgotten at the next event.
+//!
+//! Invariant: no answer depends on captured events. Conditions are in the guards of the moves, and
+//! are tested for each partial match anew.
+//!
+//! Which test holds it: all that compare the reference with another matcher, for example
+//! `the_reference_agrees_with_the_record` in `tests/conformance.rs`: an answer for a wrong question
+//! would be seen there.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -40,6 +55,7 @@ impl AnswerCache {
         question: Moment,
         work_out: impl FnOnce() -> T,
     ) -> T {
+        // The map is not borrowed while an answer is worked out, as that asks further questions.
         if let Some(answer) = known.borrow().get(&question) {
             return answer.clone();
         }

@@ -1,4 +1,31 @@
 //! An event meets a partial match: the open moves, and the partial match after each.
+//!
+//! All moves that are open are made, each on a copy: a partial match is a value, and nothing is
+//! undone. Only a violated `not` takes moves away. An example with
+//! `match a -> not b -> b[v > 5] -> c`, where the partial match {a1} waits for the second `b`:
+//! ```text
+//! event   Take     Ignore   Stop     afterwards
+//! x2      closed   open     closed   {a1}
+//! b9      open     closed   open     {a1 b9}: what the step takes is not between
+//! b3      closed   open     open     none: the `not` is violated, and the ignore is given up
+//! ```
+//!
+//! Where a step may be left out, the `not` can be asked for at a later position than the one that
+//! moves. `match (a -> b?) -> not c -> x`, with {a1} inside of the group and the event `c2`:
+//! ```text
+//! path to the move    path to the violation
+//! [b?] Ignore         [b?, x] Stop           the violation lies past `b?`: {a1} waits on
+//! [b?, x] Ignore      [b?, x] Stop           the same path: given up
+//! ```
+//! So each move and each violation has the positions on the path to it. Where the paths part, the
+//! order of the moves there says which part comes first in the pattern.
+//!
+//! Rejected: a Stop that ends the partial match whatever else is open. It would lose {a1 b9}, and
+//! {a1} in the second example, which docs/semantics.md keeps.
+//!
+//! Which test holds it: the examples under "Absence" in docs/semantics.md
+//! (`the_page_says_what_comes_out` in `tests/semantics.rs`) and
+//! `the_matcher_reports_what_the_reference_reports` in `tests/properties.rs`.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +40,8 @@ use kleene_event::time::Timestamp;
 use kleene_syntax::hir::{ConditionId, Length, StepId, Test, eval};
 
 /// The effect of an event on one partial match.
+///
+/// Both can be there at once: `a+` completes at each event and can still grow.
 #[derive(Default)]
 pub(super) struct EventEffect {
     pub(super) partials: Vec<Partial>,
@@ -21,6 +50,9 @@ pub(super) struct EventEffect {
 
 /// A move that is open, with the `not`s on the way to it, and the positions up to the one that it
 /// leaves.
+///
+/// The path is kept and not only its end: a violated `not` counts for the moves after it on the
+/// path, and for those beside it only if they are not past it.
 struct Opened {
     a_move: Move,
     asked: Asked,
@@ -34,8 +66,8 @@ struct Violation {
 }
 
 impl Violation {
-    /// True if the `not` is asked for behind what the move waits for: where the ways part, what may
-    /// be left out comes before what follows it.
+    /// True if the `not` is asked for after the position of the move: where the paths part, the
+    /// move is on the first of them, at an item that may be left out.
     fn is_past(&self, tree: &Tree<'_>, opened: &Opened, time: Timestamp) -> bool {
         let ways = opened.way.iter().zip(&self.way);
         let common = ways.take_while(|(own, other)| own == other).count();
@@ -57,7 +89,7 @@ impl<E: Event> Reference<E> {
         let mut outcome = EventEffect::default();
         let time = self.events[now].time();
         for opened in moves {
-            // What a step captures is no violation of a `not` behind which it stands, or before which.
+            // An event that a step captures violates no `not` before the step, and none after it.
             let is_free = |violation: &Violation| match &opened.a_move {
                 Move::Take(.., origin) => {
                     let behind = opened.asked.iter().any(|(step, frames)| {
@@ -100,6 +132,7 @@ impl<E: Event> Reference<E> {
                 }
                 match a_move {
                     Move::Stop(not, _) => violated.push(Violation { not: *not, way: way.clone() }),
+                    // A path that comes back to one of its own positions finds nothing new.
                     Move::Proceed(target) if way.contains(target) => {}
                     Move::Proceed(target) => {
                         open.push((
@@ -130,6 +163,7 @@ impl<E: Event> Reference<E> {
         let time = self.events[now].time();
         match a_move {
             Move::Stop(..) | Move::Skip(_) | Move::Proceed(_) => {}
+            // The start has captured nothing: it is no match, whatever it waits for.
             Move::Complete if partial.captures.is_empty() => {}
             Move::Complete => outcome.matches.push(partial.captures.clone()),
             Move::Ignore(target) => {
@@ -155,6 +189,9 @@ impl<E: Event> Reference<E> {
                 }
                 if late || tree.is_live(&target) {
                     let waits = Partial { captures, position: target, reported: None };
+                    // A silence of no length is over at this very event, and its deadline still
+                    // reports it. Otherwise a branch has waited too long already, and the match
+                    // cannot be completed.
                     let over = self.pattern.lengths.is_empty()
                         && !tree.is_pending(&waits.position)
                         && tree.end_of_silence(&waits.position).is_none()
@@ -214,6 +251,7 @@ impl<E: Event> Reference<E> {
                 let mut groups = tree.running_groups(position);
                 groups.all(|group| time < self.end_of(&group, captures))
             }
+            // The time of a `not` counts from the event before it, and excludes its end.
             Guard::Sooner(than) => {
                 let Some(last) = self.event_before(tree, position, captures) else { return true };
                 let passed = self.events[now].time().millis_since(last);
@@ -251,6 +289,7 @@ impl<E: Event> Reference<E> {
             Test::Expr(expr) => {
                 let step_keys = self.step_keys[now];
                 let events = &self.events;
+                // The expression is evaluated as it was written, on all captured events.
                 eval::test(expr, &View { candidate: event, captures, events, step_keys })
             }
             Test::Host { index, .. } => {

@@ -1,23 +1,67 @@
 //! An independent matcher: slow and obvious.
 //!
-//! It reads a [`Pattern`] as it stands. Each partial match is a list of what it has captured and a
-//! `Position` in the pattern's tree; for every event the moves that are open there are worked out
-//! by walking the tree. Nothing is compiled, and nothing is kept in registers, so that it can be
-//! held against the matcher that does all of that. It remembers the answers to questions that the
-//! tree alone answers (`AnswerCache`): that changes how fast it is, and nothing else. It takes time and
-//! memory exponential in the number of events where the pattern asks for every combination, and it
-//! keeps every event: it is for tests and explanations, not for streams.
+//! It reads a [`Pattern`] as it is. Each partial match is a list of its captured events and a
+//! `Position` in the pattern's tree. For every event the open moves are worked out by a walk of the
+//! tree. Nothing is compiled, and nothing is kept in registers, so that the compiled matcher can be
+//! held against it. It remembers the answers to questions that the tree alone answers
+//! (`AnswerCache`): that changes its speed, and nothing else. It takes time and memory exponential
+//! in the number of events where the pattern asks for every combination, and it keeps every event.
+//! It is for tests and explanations, not for streams.
 //!
-//! Four words name the effects of an event on a partial match; they are the words of Flink CEP and
+//! Four words name the effects of an event on a partial match. They are the words of Flink CEP and
 //! SASE:
-//! * *take*: the event is captured and the match goes on behind it;
-//! * *ignore*: the event is skipped and the match waits on;
-//! * *proceed*: the match also tries the same event at a later position, because what lies between
-//!   may be left out or has been repeated often enough;
-//! * *stop*: a `not` was violated; whatever else this partial match would have become at this event
-//!   is given up, unless what is waited for behind the `not` takes the event: that is not between.
+//! * *take*: the event is captured, and the match continues after it;
+//! * *ignore*: the event is skipped, and the match waits;
+//! * *proceed*: the match also tries the same event at a later position, because the items between
+//!   may be left out or have been repeated often enough;
+//! * *stop*: a `not` was violated. Everything else that this partial match would have become at
+//!   this event is dropped, unless the step after the `not` takes the event: that event is not
+//!   between.
 //!
 //! All open takes and ignores of a position, and of those that it proceeds to, are followed.
+//!
+//! The way of an event through the files:
+//! ```text
+//! push(event)                                  advance(to)
+//!   the start, and each partial match            the earliest deadline, if it is not after `to`
+//!     | meet: which moves are open?                | deadline: is it a match or a timeout?
+//!     |   moves, step, branches, silence           v
+//!     |   guard, nots, greedy                    matches, timeouts
+//!     v                                            |
+//!   matches, partial matches                       |
+//!     | sort, remove duplicates                    |
+//!     v                                            v
+//!   complete: skip, `ordered`                    complete, and then the next deadline
+//!     v
+//!   report: the set, its totals (set)
+//! ```
+//!
+//! An example, with `match a -> b+ -> c`, `skip none`. The items of the pattern's sequence are 0:
+//! `a`, 1: `b+`, 2: `c`. A partial match is written as what it has captured and where it waits.
+//! ```text
+//! event   partial matches afterwards     why
+//! a1      {a1} at 1, turn 1              the start takes a1
+//! b2      {a1 b2} at 1, further turn     it takes b2; the turns after the least number are alike
+//! c3      {a1 b2} at 1, skipped          it ignores c3 and can still take a `b`
+//!         match a1 b2 c3                 it proceeds to 2, and takes c3 there
+//! ```
+//!
+//! Invariants:
+//! * After an event, `partials` has no duplicates and no partial match without events. The start is
+//!   made anew for each event.
+//! * [`Reference::advance`] has been called for an event's time before the event is pushed. So no
+//!   partial match meets an event after its deadline.
+//! * Two partial matches can have the same captures and different positions. They are one partial
+//!   match that waits in two places: results are compared by captures alone.
+//!
+//! Rejected: to walk the compiled automaton here. A mistake of the lowering would then be in both
+//! matchers, and no test would find it. For the same reason sums, lengths and deadlines are
+//! computed from the captured events each time, and not carried along.
+//!
+//! Which test holds it: `the_reference_agrees_with_the_record` in `tests/conformance.rs` against
+//! the recorded answers of Flink CEP, and the enumerator in `tests/enumerator`, which shares no
+//! code with this. What it holds in turn: `the_matcher_reports_what_the_reference_reports` in
+//! `tests/properties.rs` and `random_inputs_find_no_difference` in `tests/engines_random.rs`.
 
 mod branches;
 mod check;
@@ -146,6 +190,8 @@ impl<E: Event> Reference<E> {
         // The start is always there; what has captured nothing is the start.
         partials.retain(|partial| !partial.captures.is_empty());
         partials.sort();
+        // Two paths can lead to the same captures in the same position. Kept apart, these copies
+        // would multiply, and every event would report their match again.
         partials.dedup();
         self.partials = partials;
         let found = self.complete(matches);
@@ -177,6 +223,8 @@ impl<E: Event> Reference<E> {
         loop {
             let deadlines: Vec<_> =
                 self.partials.iter().map(|partial| self.deadline(&tree, partial)).collect();
+            // One deadline at a time: a match at the first can drop partial matches that have the
+            // second.
             let Some(at) = deadlines.iter().flatten().min().copied() else { break };
             if at > to {
                 break;
@@ -190,7 +238,8 @@ impl<E: Event> Reference<E> {
                     alive.push(partial);
                 } else if self.completes(&tree, &partial, at) {
                     matches.push(partial.captures.clone());
-                    // A silence whose end reports the match ends it, a loop beside it included.
+                    // The end of a silence reports the match. It ends a loop on another branch,
+                    // too.
                     closes |= tree.end_of_silence(&partial.position).is_some();
                     let next = Partial { reported: Some(at), ..partial };
                     // The end of the stream passes one deadline of each silence.
@@ -255,7 +304,7 @@ impl<E: Event> Reference<E> {
         reported
     }
 
-    /// True if the pattern ends with a silence behind a loop that takes what it can.
+    /// True if the pattern ends with a silence after a greedy loop.
     fn ends_greedily(&self) -> bool {
         let items = &self.pattern.body.items;
         let before = items.iter().rev().find(|item| !forbids(item));
@@ -281,10 +330,13 @@ impl<E: Event> Reference<E> {
         let mut set = Vec::new();
         while let Some(first) = matches.first() {
             let start = start_of(first);
+            // An older partial match could still complete and, by `skip`, drop this match.
             if ordered && self.partials.iter().any(|partial| start_of(&partial.captures) < start) {
                 break;
             }
             let captures = matches.remove(0);
+            // The first match of the set is certain. What it skips is neither reported nor kept,
+            // and the next one that is left is certain in turn.
             matches.retain(|other| !self.skips(&captures, start_of(other)));
             let mut partials = std::mem::take(&mut self.partials);
             partials.retain(|partial| !self.skips(&captures, start_of(&partial.captures)));

@@ -1,4 +1,31 @@
 //! All that can happen at a position.
+//!
+//! One function follows the other, each with one concern:
+//! ```text
+//! moves                 the answer, which is remembered
+//!   divided_moves       a Take before a silence leads to two positions, one on each side
+//!     sided_moves       of the moves, those on the position's own side
+//!       whole_moves     the moves on both sides, which are remembered, too
+//!         moves_where_it_is   by what is waited for, with `without`, open loops and `not`s
+//! ```
+//!
+//! Why a position has sides. In `match a{1..3 each} -> not b for 5s -> c`, the partial match {a1}
+//! waits for a further `a`, and at the same time for the end of a silence that began with `a1`. A
+//! `b` breaks the silence, and leaves the loop as it is:
+//! ```text
+//! Before   {a1} at the loop: takes an `a`, ignores a `b`
+//! Behind   {a1} past the loop, waiting for `c`: a `b` is a Stop
+//! ```
+//! With one position for both, the Stop would end the loop, too. So a Take whose target can proceed
+//! over the beginning of a silence yields both. `undivided` asks for the moves without this
+//! division. It is set where the division itself asks.
+//!
+//! Invariant: the guards of the moves of one position need not exclude each other. All that are
+//! open are made. The order of the proceeds matters: `meet` compares it where two paths part.
+//!
+//! Which test holds it: `silences_as_ways_report_what_the_reference_reports` and
+//! `the_matcher_reports_what_the_reference_reports` in `tests/properties.rs`, and the enumerator in
+//! `tests/enumerator`.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +36,9 @@ use kleene_event::time::Timestamp;
 use kleene_syntax::hir::ItemKind;
 
 impl Tree<'_> {
-    /// Everything that can happen at a position at `time`, with what it takes. Where an event leads
-    /// to a position before a silence that could be over behind it, both are waited for apart.
+    /// Returns everything that can happen at a position at `time`, with the guards. If an event
+    /// leads to a position that can proceed over the beginning of a silence, its Take is there once
+    /// for each side.
     pub(super) fn moves(&self, position: &Position, time: Timestamp) -> Moves {
         let moment = (position.clone(), time, self.undivided);
         self.known.ask(&self.known.moves, moment, || self.divided_moves(position, time).into())
@@ -122,6 +150,8 @@ impl Tree<'_> {
                 }
                 moves
             }
+            // All repetitions from the least number on end here. The next one has a frame of its
+            // own, which has not begun.
             Wait::Joint => {
                 let start = self.enter_turn(frames, *index, Turn::Further);
                 vec![(Guard::always(), Move::Proceed(start))]
@@ -133,6 +163,8 @@ impl Tree<'_> {
                 let next = self.after(frames, *index, Leaving::Begun);
                 let is_end = next.wait == Wait::End;
                 let respected = Guard::not(violated.clone()).and(Guard::InGap);
+                // At the end of the pattern there is no position that could hear of the event, so
+                // it completes the match itself.
                 let (respected, on) = if is_end {
                     (respected.and(Guard::KeptOut { from: None }), Move::Complete)
                 } else {
@@ -155,6 +187,8 @@ impl Tree<'_> {
                     moves.push((violated.clone(), Move::Stop(step, None)));
                     respected.push(Guard::not(violated));
                 }
+                // Every event that violates none of them is let pass. Only a deadline completes the
+                // match.
                 moves.push((Guard::All(respected), Move::Ignore(position.clone())));
                 moves
             }
@@ -165,6 +199,8 @@ impl Tree<'_> {
                 // Each of the branches has asked already.
                 Move::Ignore(_) if matches!(wait, Wait::Alternatives(_)) => continue,
                 Move::Ignore(_) => None,
+                // The sequences around all branches capture the event: for them it is no event
+                // between.
                 Move::Skip(_) => Some(self.depth_of_branch(frames).unwrap_or(frames.len())),
                 // An event that is captured violates nothing.
                 Move::Take(..) | Move::Proceed(_) | Move::Stop(..) | Move::Complete => continue,

@@ -1,4 +1,29 @@
 //! The `not`s that stand before and behind an item.
+//!
+//! A `not` is no position of its own, unless it is last or follows `next`. It is asked for where
+//! the item after it waits. An example with `match a -> not x -> b? -> c`, items 0 to 3:
+//! ```text
+//! event   partial matches afterwards   why
+//! a1      {a1} at 2                    asked here and at 3: `not x`, over `b?` to 3
+//! b2      {a1 b2} at 3, without x      b2 ended the `not`: `left_behind`
+//! x3      {a1 b2} at 3, without x      nothing is violated
+//! ```
+//! Had `x3` come before `b2`, it would have violated the `not` at 2 and at 3.
+//!
+//! Three questions, by where the `not` stands:
+//! ```text
+//! a -> not x -> b? -> c               nots_before: asked at `b?` and at `c`
+//! a -> b{2} -> not x -> c             nots_of_loops: from the first event of the loop on
+//! a -> not x -> b? -> c               left_behind: what `b?` ends when it captures something
+//! ```
+//!
+//! A partial match does not list the `not`s that hold. They are found from its position. Only those
+//! that an optional item has ended are kept (`Position::without`), as the position alone does not
+//! say it.
+//!
+//! Which test holds it: the examples under "Absence" in docs/semantics.md
+//! (`the_page_says_what_comes_out` in `tests/semantics.rs`), and the enumerator in
+//! `tests/enumerator`.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +40,8 @@ impl Tree<'_> {
         let (mut nots, is_first) = self.own_nots_before(frames, index);
         if let (true, Some((group, outer))) = (is_first, frames.split_last())
             && group.branch.is_none()
+            // From the second repetition on, events lie between the `not` and this item, unless all
+            // repetitions before could be empty.
             && (group.turn == FIRST || self.sequence(frames).items.iter().all(may_be_empty))
         {
             nots.extend(self.nots_before(outer, group.index));
@@ -22,7 +49,8 @@ impl Tree<'_> {
         nots
     }
 
-    /// Those in the sequence of the item, and whether it can be the first of that.
+    /// Returns the `not`s before an item in its own sequence, with true if the item can be the
+    /// first one there that captures an event.
     fn own_nots_before(&self, frames: &[Frame], index: usize) -> (Vec<(StepId, Guard)>, bool) {
         let sequence = &self.sequence(frames).items;
         // A leading `not` is about the time before the first event.
@@ -59,6 +87,7 @@ impl Tree<'_> {
         }
         for (depth, frame) in frames.iter().enumerate() {
             let outer = &frames[..depth];
+            // A group that comes once is no loop: its `not` begins with its last event.
             let repeats = quantifier(self.item(outer, frame.index)).max != Some(1);
             if repeats && (frame.turn != FIRST || frame.begun.is_some()) {
                 extend(depth, self.nots_after(outer, frame.index));

@@ -8,6 +8,10 @@ use kleene_event::time::Timestamp;
 use kleene_syntax::hir::StepId;
 
 /// The events that a partial match has captured: steps and numbers of events.
+///
+/// Two lists of events can be equal and differ in their rounds: a named group that repeats within
+/// another one divides the same events in several ways. They are two partial matches and one match:
+/// `in_order` compares events alone.
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Captures {
     pub(super) events: Vec<(StepId, usize)>,
@@ -23,6 +27,8 @@ impl Deref for Captures {
     }
 }
 
+/// A partial match. All of its fields take part in equality: partial matches are merged only if
+/// they have the same future, the position, and the same past, the captures.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Partial {
     pub(super) captures: Captures,

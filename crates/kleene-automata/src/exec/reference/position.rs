@@ -13,8 +13,8 @@ pub(super) struct Position {
     /// The item, in the innermost group's sequence.
     pub(super) index: usize,
     pub(super) wait: Wait,
-    /// The nots that are not asked for here though they stand before: an optional step behind them
-    /// has captured an event.
+    /// The `not`s before this position that are not asked for here: an optional step after them has
+    /// captured an event, which ended them.
     pub(super) without: BTreeSet<StepId>,
     /// The greedy loops before it that are open: nothing was captured after them.
     pub(super) open_loops: BTreeSet<LeftLoop>,
@@ -29,7 +29,7 @@ pub(super) enum Side {
     Whole,
     /// The part before the silence.
     Before,
-    /// The silence and what comes behind it.
+    /// The silence and what follows it.
     Behind,
 }
 
@@ -133,7 +133,7 @@ pub(super) enum Leaving {
 }
 
 impl Leaving {
-    /// What it is to leave an item in repetition `turn`.
+    /// Returns how an item is left in repetition `turn`: in the first one it has captured nothing.
     pub(super) fn at(turn: Turn) -> Leaving {
         if turn == FIRST { Leaving::LeftOut } else { Leaving::Begun }
     }

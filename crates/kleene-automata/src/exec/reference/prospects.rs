@@ -1,4 +1,27 @@
 //! The future of a position: its gaps, the groups around it, and whether it can be complete.
+//!
+//! A position says what is waited for. These functions follow its proceeds and ask what could
+//! happen then, without an event. An example with `match a -> b? -> c` and {a1}, which waits at
+//! `b?`:
+//! ```text
+//! prospects        at b?: Take b, Ignore     at c: Take c, Ignore
+//! ways_on          b?, c                     each takes an event
+//! is_live          true                      something can happen
+//! settles          false                     no `longest` loop
+//! ```
+//!
+//! They are asked for deadlines (when is all of it too late?), at the end of the stream (is it
+//! complete as it is?), and after a Take (is there anything left to wait for?).
+//!
+//! Invariant: a question is asked with [`Timestamp::MIN`], as no event is there. So the guards of
+//! the moves are not tested: a prospect says what could be open, for some event.
+//!
+//! Not possible here, though the automaton does it: to work these out once for the pattern.
+//! Positions have times in them, so they cannot be listed. The answers are remembered in `known`
+//! instead.
+//!
+//! Which test holds it: `how_far_time_moves_at_once_changes_nothing` in `tests/properties.rs`, and
+//! `timeouts_are_those_of_the_reference` in `tests/timeouts.rs`.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -25,6 +48,7 @@ impl Tree<'_> {
             if frame.turn != FIRST || frame.begun.is_some() {
                 continue;
             }
+            // The gap before the group was kept by the first event of another branch.
             if frame.branch.is_some_and(|branch| branch.later) {
                 break;
             }
@@ -73,7 +97,11 @@ impl Tree<'_> {
             for (_, a_move) in self.moves(position, Timestamp::MIN).iter().cloned() {
                 let with_own = |own: &Position| [&gaps[..], &self.gaps(own)].concat();
                 match a_move {
+                    // A branch skips what another branch takes. For the position as a whole that is
+                    // a Take.
                     Move::Skip(_) => {}
+                    // The event that respects a `next not` has to keep its gap, and so has all that
+                    // follows.
                     Move::Proceed(target) if position.wait == Wait::NotNext => {
                         open.push((target, with_own(position)));
                     }
@@ -110,7 +138,8 @@ impl Tree<'_> {
         self.reaches_through(position, |position| position.wait != Wait::NotNext, is)
     }
 
-    /// Collects prospects as above, but only through the positions that `passable` accepts.
+    /// Returns true if a position that is as `is` says can be reached by proceeds through positions
+    /// that `passable` accepts.
     fn reaches_through(
         &self,
         position: &Position,

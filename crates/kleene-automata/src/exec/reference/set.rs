@@ -1,4 +1,20 @@
 //! Sets of matches: what is reported of those that one event, or one deadline, completes.
+//!
+//! An example: `report longest` with the total `sum(b.v)`. One event completes the matches
+//! `a1 b2 x4`, `a1 b2 b3 x4` and `a1 b3 x4`. The set has a count of 3 and a sum of 2 + 2 + 3 + 3 =
+//! 10, and the second match alone is reported, with both. The totals are over all matches, whatever
+//! `report` chooses.
+//!
+//! Each total is added up anew over all events of all matches, so an event counts once for each
+//! match that it is in. The compact form counts the same on a graph without listing the matches.
+//! This list is what it is held against.
+//!
+//! Sums are exact where all values are integers and the result fits 64 bits. Otherwise the result
+//! is a float; one that is not finite is null. Nulls are left out, and a value that is no number
+//! makes the sum null. Of no values at all, the sum is 0 and the mean null.
+//!
+//! Which test holds it: `every_report_reports_what_the_reference_reports` and
+//! `large_sets_report_what_the_reference_reports` in `tests/sets.rs`.
 
 use std::cmp::Ordering;
 
@@ -30,6 +46,7 @@ impl<E: Event> Reference<E> {
             Report::Shortest => set.into_iter().filter(|one| Some(one.len()) == shortest).collect(),
         };
         if matches!(self.pattern.report, Report::Longest | Report::Shortest) {
+            // Of several with the same length, the first in order is reported.
             reported.truncate(1);
         }
         let output = |captures: Captures| ReferenceOutput {
@@ -57,6 +74,7 @@ impl<E: Event> Reference<E> {
             }
         }
         values.retain(|value| !value.is_null());
+        // In 128 bits no list of events in memory can overflow.
         let numbers: Option<Vec<i128>> = values.iter().map(whole).collect();
         match total.op {
             AggregateOp::Min => best(values, Ordering::is_lt),
@@ -95,6 +113,8 @@ fn sum_of_numbers(op: AggregateOp, values: &[Value], integers: Option<Vec<i128>>
         return Value::Null;
     }
     let exact = integers.map(|numbers| numbers.iter().sum::<i128>());
+    // The integers are added up exactly and converted once: the order of the matches cannot change
+    // their part.
     let integers: i128 = values.iter().filter_map(whole).sum();
     let float = |value: &Value| if let Value::Float(x) = value { Some(*x) } else { None };
     let sum = values.iter().filter_map(float).sum::<f64>() + integers as f64;
@@ -111,6 +131,7 @@ fn best(values: Vec<Value>, wins: impl Fn(Ordering) -> bool) -> Value {
     let mut best = Value::Null;
     for value in values {
         let order = value.as_ref().compare(best.as_ref());
+        // A value that cannot be compared with the best one is left out.
         if best.is_null() || order.is_some_and(&wins) {
             best = value;
         }

@@ -1,4 +1,34 @@
 //! Silences: `not`s with a time of their own, alone and as one of several branches.
+//!
+//! A silence as a branch captures nothing. It begins with the last event before its group and is
+//! over some time later, unless an event breaks it. An example with
+//! `match a -> (b and not c for 5s)`:
+//! ```text
+//! event     branches                  why
+//! a1 at 0   [Ready(b), Quiet]         the silence began with a1 and lasts up to 5 s
+//! b2 at 2   [Done, Quiet]             the match is complete when the silence is: deadline 5 s
+//! c3 at 3   none                      [Done, Broken]: too few branches are left, a Stop
+//! time 5    match a1 b2 at 5 s        if c3 did not come
+//! ```
+//!
+//! ```text
+//! Quiet ---- its time is over ----> Done
+//!   |------- it is not needed ----> Unneeded
+//!   +------- the event comes -----> Broken
+//! ```
+//!
+//! With `or` or `of`, a broken silence only takes one branch away. So an event that breaks a
+//! silence is no Stop by itself: `moves_of_silences` asks first if enough branches are left.
+//!
+//! Several silences of one group begin at the same event, so the shortest is over first. Only that
+//! one is waited for: when it is over, the position proceeds to one that waits for the next.
+//! `Meanwhile` guards all other moves of the position, as they belong to the time before.
+//!
+//! No clock is needed: all silences of a group begin with the same event, which the captures name.
+//!
+//! Which test holds it: `silences_as_ways_report_what_the_reference_reports` in
+//! `tests/properties.rs`, and `operands_with_an_absence_match_what_their_definition_says` in
+//! `tests/absence.rs`, which tries every choice of events.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +51,8 @@ impl Tree<'_> {
             .any(|not| has_time(&self.pattern.body, StepId::new(not)))
     }
 
+    /// True if a silence begins on one of the proceeds from a position. Such a position is divided
+    /// into the side before the silence and the side after it.
     pub(super) fn leads_over_silence(&self, position: &Position) -> bool {
         let whole = Position { side: Side::Whole, ..position.clone() };
         let moment = (whole.clone(), Timestamp::MIN, self.undivided);
@@ -78,6 +110,7 @@ impl Tree<'_> {
             }
         }
         let over = self.with_branches(position, self.after_silence(position, branches, number));
+        // A silence at the end of the pattern is complete at its deadline, not at the next event.
         if over.wait != Wait::End {
             moves.push((Guard::not(meanwhile), Move::Proceed(over)));
         }
@@ -114,6 +147,7 @@ impl Tree<'_> {
         branches: &[Standing],
         number: usize,
     ) -> Vec<Standing> {
+        // The silence is over for good, as an event that breaks it would have come before.
         let mut branches = branches.to_vec();
         branches[number] = Standing::Done;
         let begun = branches.iter().filter(|branch| branch.has_begun()).count();
@@ -137,6 +171,8 @@ impl Tree<'_> {
         for branch in (0..branches.len()).filter(|&branch| branches[branch] == Standing::Quiet) {
             let Some((_, condition, _)) = self.silence_of(position, branch) else { continue };
             let breaks = Guard::Fits(condition);
+            // Each silence doubles the cases: the event breaks it or not. `check` allows four of
+            // them.
             for (guard, branches) in std::mem::take(&mut found) {
                 let mut broken = branches.clone();
                 broken[branch] = Standing::Broken;
@@ -176,6 +212,8 @@ impl Tree<'_> {
         None
     }
 
+    /// Silences that are over one after the other can complete the group together. The one that
+    /// completes it is the last of them, so its length is the answer.
     fn silent_end(&self, position: &Position, branches: &[Standing]) -> Option<Length> {
         let mut branches = branches.to_vec();
         loop {

@@ -1,4 +1,30 @@
 //! Moves where a step or the start of a group is waited for.
+//!
+//! The moves of a step by what leads to it, for an event without gaps and `until`:
+//! ```text
+//! event           next     relaxed   any
+//! it fits         Take     Take      Take, Ignore
+//! it does not     none     Ignore    Ignore
+//! ```
+//! No open move means that the partial match is gone: that is how `next` breaks a row.
+//!
+//! An optional step can also be passed (Proceed), as can a loop that has been repeated often
+//! enough. An example with `match a -> b{0..1 each} -> c`, items 0 to 2:
+//! ```text
+//! event   partial matches afterwards        why
+//! a1      {a1} at 1                         it may still leave `b` out
+//! x2      {a1} at 1, skipped; {a1} at 2     both positions ignore x2: there are two now
+//! c3      {a1} at 1, skipped; match a1 c3   at 1 it is ignored, at 2 it is taken
+//! ```
+//! `skipped` is why `c3` makes one match and not two: the position at 1 does not proceed to 2
+//! again, as the other partial match waits there already.
+//!
+//! Invariant: a Take ends all that was waited for with the event before. So its target has no open
+//! loops but the one that it leaves, no `skipped`, and is whole (not on one side of a silence).
+//!
+//! Which test holds it: the tables of arrows and loops in docs/semantics.md
+//! (`the_page_says_what_comes_out` in `tests/semantics.rs`), and
+//! `the_reference_agrees_with_the_record` in `tests/conformance.rs`.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +36,7 @@ use kleene_event::time::Timestamp;
 use kleene_syntax::hir::{Contiguity, ItemKind};
 
 impl Tree<'_> {
+    /// Returns the moves of a position that waits for a step in a repetition.
     pub(super) fn step_moves(
         &self,
         position: &Position,
@@ -26,11 +53,16 @@ impl Tree<'_> {
         let (group_until, ending) = (self.group_until(frames), self.ending_until(frames));
         let fits = Guard::Fits(*condition).and(Guard::InGap);
 
+        // `until` closes the Take also before the loop has begun, but not the Ignore. So an event
+        // that is the `until` and fits the first repetition is neither taken nor, unless by `any`,
+        // skipped.
         let take = fits.clone().and(Guard::InGroups).unless(group_until).unless(quantifier.until);
         let taken = self.after_take(position, turn, time);
         moves.push((take.clone(), Move::Take(*step, taken, position.clone())));
 
         let optional = Self::may_be_left_out(quantifier, turn);
+        // A settled loop is last: it completes by `Complete`, and does not proceed to the end at
+        // once.
         if optional && !skipped && !self.is_settled(position) {
             moves.push(self.move_past(frames, index, turn));
         }
@@ -56,6 +88,8 @@ impl Tree<'_> {
             } else {
                 position.clone()
             };
+            // Another branch captures the event, so it need not be one that this step would let
+            // pass.
             let mut skip = Guard::always().unless(ending).unless(until);
             let ignore = ignore.unless(ending).unless(until);
             skips = ignore.clone().and(Guard::KeptOut { from: None });
@@ -87,6 +121,7 @@ impl Tree<'_> {
                 moves.push((violated, Move::Stop(step, Some(position.clone()))));
             }
         }
+        // Here the repetition of the group has captured nothing, so the group can be left out, too.
         if turn == FIRST && index == 0 && !skipped {
             self.group_moves(position, frames, &mut moves);
         }

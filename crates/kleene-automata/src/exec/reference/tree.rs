@@ -1,4 +1,32 @@
 //! The pattern's tree, and how to find one's way in it.
+//!
+//! A position names an item by its index and by the groups around it, one frame for each. An
+//! example with `match a -> (b -> c){2} -> d`:
+//! ```text
+//! body     [0] a      [1] group {2}      [2] d
+//!                          |
+//!                     [0] b    [1] c
+//!
+//! event    frames                              index
+//!          none                                0: a
+//! a1       [item 1, turn 1, not begun]         0: b
+//! b2       [item 1, turn 1, begun at b2]       1: c
+//! c3       [item 1, turn 2, not begun]         0: b
+//! ```
+//! After the second `c`, there is no further turn: the frame is dropped, and `d` is waited for.
+//!
+//! A loop without upper bound would have a frame for each turn, and positions without end. So all
+//! turns after the least number are one, [`Turn::Further`]: what can happen in them is the same.
+//! Between two of them the position is `Joint`.
+//!
+//! Invariants:
+//! * The functions here change no partial match. They return new positions.
+//! * `frames` is a path in the tree: each frame's index is that of a group or of alternatives in
+//!   the sequence that the frames before it lead to. [`Tree::sequence`] relies on that.
+//! * A `not` that only forbids is passed by `after_item`. It is asked for at the item after it
+//!   (`nots`).
+//!
+//! Which test holds it: every comparison of the reference with another matcher; see [`super`].
 
 use super::items::{forbids, quantifier, silence};
 use super::known::AnswerCache;
@@ -31,6 +59,7 @@ impl<'p> Tree<'p> {
         Tree { pattern, known, undivided: false }
     }
 
+    /// Returns the position before the first event.
     pub(super) fn start(&self) -> Position {
         // A leading `not` is checked elsewhere.
         let silent = self.pattern.body.items[0].is_not();
@@ -52,6 +81,7 @@ impl<'p> Tree<'p> {
         sequence
     }
 
+    /// Returns the item at an index inside of the groups of `frames`.
     pub(super) fn item(&self, frames: &[Frame], index: usize) -> &'p Item {
         &self.sequence(frames).items[index]
     }
@@ -60,6 +90,7 @@ impl<'p> Tree<'p> {
     pub(super) fn group_until(&self, frames: &[Frame]) -> Option<ConditionId> {
         let (last, outer) = frames.split_last()?;
         if last.branch.is_some() {
+            // A branch is no loop: the `until` is that of the group around the alternatives.
             return self.group_until(outer);
         }
         quantifier(self.item(outer, last.index)).until
@@ -71,6 +102,8 @@ impl<'p> Tree<'p> {
         if last.branch.is_some() {
             return self.ending_until(outer);
         }
+        // Before its first event there is no loop that could end: the event is skipped like any
+        // other.
         let has_begun = last.turn != FIRST || last.begun.is_some();
         has_begun.then(|| self.group_until(frames)).flatten()
     }
@@ -80,6 +113,7 @@ impl<'p> Tree<'p> {
         self.enter_turn(frames, index, FIRST)
     }
 
+    /// Returns the first position of a repetition. A group leads down to its first item.
     pub(super) fn enter_turn(&self, frames: &[Frame], index: usize, turn: Turn) -> Position {
         let wait = match &self.item(frames, index).kind {
             ItemKind::Group { .. } => {
@@ -121,6 +155,8 @@ impl<'p> Tree<'p> {
 
     /// Returns the aliases of the groups that begin a repetition with an event taken at the
     /// position.
+    ///
+    /// Only the frames that have not begun: a group whose repetition goes on gets no further round.
     pub(super) fn begun_rounds(&self, position: &Position) -> Vec<StepId> {
         let frames = &position.frames;
         let begun = frames.iter().enumerate().filter(|(_, frame)| frame.begun.is_none());
@@ -169,8 +205,8 @@ impl<'p> Tree<'p> {
         own.into_iter().chain(of_groups).map(|without| without.condition)
     }
 
-    /// True if one of two places, inside of these groups, is on another of the branches that have
-    /// to happen beside each other.
+    /// True if two positions, inside of these groups, are on different branches of the same
+    /// alternatives.
     pub(super) fn is_another_way(frames: &[Frame], others: &[Frame]) -> bool {
         let number = |frame: &Frame| frame.branch.map(|branch| branch.number);
         let mut both = frames.iter().zip(others);
@@ -189,13 +225,15 @@ impl<'p> Tree<'p> {
         })
     }
 
-    /// The position after an item is done with. If it is a greedy loop, it is open there.
+    /// Returns the position after an item. If the item is a greedy loop, it is open there.
     pub(super) fn after(&self, frames: &[Frame], index: usize, how: Leaving) -> Position {
         let mut after = self.after_item(frames, index);
         after.open_loops.extend(self.open_loop(frames, index, how));
         after
     }
 
+    /// The next position is searched from the inside outwards: the next item of the sequence, the
+    /// next repetition of the group, and then what follows the group.
     fn after_item(&self, frames: &[Frame], index: usize) -> Position {
         let items = &self.sequence(frames).items;
         for next in index + 1..items.len() {
@@ -212,12 +250,14 @@ impl<'p> Tree<'p> {
         let Some((group, outer)) = frames.split_last() else {
             return Position::at(&[], items.len(), Wait::End);
         };
+        // The other branches are not known here. `with_branches` asks if enough of them are done.
         if group.branch.is_some() && self.count(outer, group.index) > 1 {
             return Position::at(outer, group.index, Wait::EndOfWay);
         }
         match self.next_turn(outer, group.index, group.turn) {
             Some(_) if group.turn == Turn::Further => Position::at(outer, group.index, Wait::Joint),
             Some(turn) => self.enter_turn(outer, group.index, turn),
+            // The group itself may be the last item of the group around it.
             None => self.after(outer, group.index, Leaving::Begun),
         }
     }
@@ -233,8 +273,7 @@ impl<'p> Tree<'p> {
         }
     }
 
-    /// True if everything after `index` in its sequence and the groups around it has been matched
-    /// when repetition `turn` may be left out.
+    /// True if repetition `turn` of an item may be left out: the repetitions before it are enough.
     pub(super) fn may_be_left_out(quantifier: &Quantifier, turn: Turn) -> bool {
         match turn {
             Turn::Nth(1) => quantifier.optional,
@@ -253,6 +292,7 @@ impl<'p> Tree<'p> {
             {
                 Contiguity::Relaxed
             }
+            // The arrow before a group leads to its first item.
             (FIRST, Some((group, outer))) if index == 0 => {
                 self.contiguity(outer, group.index, group.turn)
             }

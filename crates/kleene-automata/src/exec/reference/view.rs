@@ -1,4 +1,20 @@
 //! The events that a condition can read: the candidate and the captured events.
+//!
+//! An expression asks for fields of the candidate, for fields of captured events, and for
+//! aggregates. All answers come from the list of captures. An example: the events a1 b2 b3 are
+//! captured, and the candidate is c4.
+//! ```text
+//! `v`                      the candidate: 4
+//! `v` of `a`, First        the first captured `a`: 1
+//! sum of `v` over `b`      2 + 3 = 5, added up for this question
+//! `v` of `b`, FromEnd(2)   the second from the end: 2
+//! ```
+//!
+//! Rejected: registers, which the automaton updates with each captured event. This is the
+//! definition that they are held against, so that [`Scope::register`] is never asked here and
+//! returns null.
+//!
+//! Which test holds it: `all_ways_to_match_agree` in `tests/aggregates.rs`.
 
 use super::partial::Captures;
 use crate::exec::aggregate::Accumulator;
@@ -42,6 +58,7 @@ impl<E: Event> Scope for View<'_, E> {
 
     fn aggregate(&self, aggregate: &Aggregate) -> Value {
         let mut accumulator = Accumulator::new(aggregate.op);
+        // A group's alias captures no events itself, so the loop below adds nothing for it.
         // Of a group only its rounds can be asked for.
         let rounds = self.captures.rounds.iter().filter(|alias| **alias == aggregate.step);
         for _ in rounds.filter(|_| aggregate.op == AggregateOp::Count) {
@@ -51,6 +68,8 @@ impl<E: Event> Scope for View<'_, E> {
             match &aggregate.arg {
                 None => accumulator.add(ValueRef::Bool(true)),
                 Some(arg) => {
+                    // Inside of an aggregate, a field without a name is that of the event that is
+                    // added up.
                     let inner = View { candidate: event, ..*self };
                     accumulator.add(eval::eval(arg, &inner).as_ref());
                 }
@@ -76,6 +95,7 @@ impl<E: Event> Scope for View<'_, E> {
     }
 }
 
+/// A field of several types is read as that of the event's own type. For other types it is null.
 pub(super) fn read<'a, E: Event>(event: &'a E, field: &FieldRef) -> ValueRef<'a> {
     match field {
         FieldRef::Declared(id) => event.field(*id),

@@ -1,10 +1,50 @@
 //! One event on its way through the groups of a key.
 //!
-//! Each group goes where its partial matches go: a configuration takes the edges that a run takes in
-//! the [general strategy](crate::exec::forms::general). What captures nothing has the same events
-//! as before, and what captures the event as the same step has the same events: each is one group,
-//! whatever states it waits in. So two groups never have partial matches with the same events, and
-//! every match is counted once.
+//! Each group goes where its partial matches go: a configuration takes the edges that a run takes
+//! in the [general strategy](crate::exec::forms::general). What captures nothing has the same
+//! events as before, and what captures the event as the same step has the same events: each is one
+//! group, whatever states it waits in. So two groups never have partial matches with the same
+//! events, and every match is counted once.
+//!
+//! An example with `match a -> any b -> any c -> d`, `skip none`. A group is shown with its number
+//! of partial matches, by the step that it waits for. `any` lets it capture an event and wait on:
+//! ```text
+//! event   waits for b     waits for c               waits for d
+//! a1      {a1}: 1
+//! a2      {a1, a2}: 2
+//! b3      2               b3 after both: 2
+//! b4      2               and b4 after both: 4
+//! c5      2               4                         c5 after the four: 4
+//! d6      2               4                                         4 matches
+//! ```
+//! An event makes one node for each group that captures it, whatever the number of its partial
+//! matches:
+//! ```text
+//! c5 --> union --> b4 --> union --> a2
+//!           \               / \
+//!            `---> b3 -----'   `--> a1
+//! ```
+//!
+//! The results of an event for one group, which has one or more configurations:
+//! ```text
+//! stays     configurations that wait on: if all do, the group keeps its place
+//! ignored   configurations that follow without the event: the same node with another future
+//! taken     by step, configurations that follow with the event: a new node over the group's node
+//! complete  with the event: that new node is a set of matches; without it: the group's own node
+//! ```
+//!
+//! Invariants:
+//! * A configuration's registers are owned by its group. A successor has a duplicate, and the
+//!   registers of a group that goes are released.
+//! * Groups of the same event are disjoint sets of chains: they end with different steps, or lie
+//!   over different groups. So the union of complete nodes counts each match once.
+//!
+//! Rejected: one group for each state. Partial matches with the same events can wait in several
+//! states. They would be in several groups, and be counted once for each.
+//!
+//! Which test holds it: `the_compact_form_reports_what_the_reference_reports` in
+//! `tests/properties.rs`, and `each_construct_has_the_sets_of_the_general_strategy` in
+//! `tests/compact_constructs.rs`.
 
 use smallvec::SmallVec;
 
@@ -80,12 +120,15 @@ impl<E: Event> Walk<'_, E> {
         self.store.scratch.answers.epoch += 1;
         let event_epoch = self.store.scratch.answers.epoch;
         let now = Pass { compact, event_epoch, answer: None };
+        // Before the groups move, each is made one of which all partial matches give the same
+        // answer.
         let answers = match &compact.sum {
             Some(sum) if !self.column.is_still => self.divide_groups(groups, sum, event_epoch),
             _ => Vec::new(),
         };
         let is_still = self.column.is_still;
         let MatchGroups { all, index, .. } = &mut *groups;
+        // Of many groups, only those that the event can move are visited. The index finds them.
         let indexed = index.as_mut().filter(|_| !is_still).map(|index| {
             index
                 .found(all, |waiting, registers| self.find_movable(waiting, registers, event_epoch))
@@ -101,6 +144,7 @@ impl<E: Event> Walk<'_, E> {
             let at = indexed.as_ref().map_or(turn, |indexed| indexed[turn]);
             let now = Pass { answer: condition.zip(answers.get(at).copied()), ..now };
             let group = &mut groups.all[at];
+            // A copy, as the group can leave its place while its results are made.
             let configurations = group.configurations.clone();
             let mut source = TriedChains { root: group.root, sums: group.sums.take() };
             let mut results = Results::default();
@@ -114,6 +158,8 @@ impl<E: Event> Walk<'_, E> {
                 .into_iter()
                 .for_each(|node| completed = groups.dag.union(node, completed));
             let TriedChains { root, sums } = source;
+            // A part of a divided group has to be among the successors, where it can be joined
+            // again.
             if goes_on && !groups.is_part(root) {
                 groups.all[at].sums = sums;
                 continue;
@@ -144,6 +190,7 @@ impl<E: Event> Walk<'_, E> {
         groups.rejoin(&mut self.store.file, &mut successors);
         groups.add(self.store, &compact.live, successors.into_iter());
         groups.forget_divided();
+        // The graph has a reference of its own to each of its events.
         if self.stored != NIL {
             self.store.arena.release_event(self.stored);
         }
@@ -167,6 +214,7 @@ impl<E: Event> Walk<'_, E> {
             if configurations.is_empty() && !is_complete {
                 continue;
             }
+            // The event enters the graph once, with the first group that captures it.
             if *moment == NONE {
                 let event = self.store_event();
                 self.store.arena.retain_event(event);
@@ -213,6 +261,8 @@ impl<E: Event> Walk<'_, E> {
         stays
     }
 
+    /// Adds the results of a partial match that starts with the event. It is a group of a single
+    /// chain, which joins the group that waits alike.
     fn begin_group(&mut self, now: Pass<'_>, results: &mut Results) {
         let program = self.program;
         let tree = program.decisions.of_start(self.column);
@@ -226,6 +276,8 @@ impl<E: Event> Walk<'_, E> {
             Decision::Ask => self.ask(&nothing, now.event_epoch).unwrap_or_default(),
             _ => return,
         };
+        // With this start the pattern's own bound is never over: that bound is asked of the starts
+        // in the graph.
         let run = Run { registers: self.store.file.create(), start: i64::MAX, ..nothing };
         for edge in open {
             if let Action::Take { .. } = program.edges[edge as usize].action {
@@ -239,6 +291,7 @@ impl<E: Event> Walk<'_, E> {
     fn follow_group(&mut self, edge: u32, run: &Run, now: Pass<'_>, results: &mut Results) -> bool {
         let edge = &self.program.edges[edge as usize];
         match edge.action {
+            // A violated `not`: nothing follows, and the configuration does not stay.
             Action::Stop => {}
             Action::Complete => results.is_complete = true,
             Action::Ignore { target } if target == run.state && edge.clocks.is_empty() => {
@@ -267,6 +320,7 @@ impl<E: Event> Walk<'_, E> {
     ) {
         let state = &self.program.states[target.index()];
         let accepted = state.accept.is_some_and(|guard| self.guard(guard, run, now.event_epoch));
+        // Several edges can take the event as the same step. Together they are one set of matches.
         results.taken(step).is_complete |= accepted;
         if !state.live {
             return;
@@ -274,6 +328,8 @@ impl<E: Event> Walk<'_, E> {
         let registers = self.store.file.duplicate(run.registers);
         let mut run = Run { state: target, registers, last: self.time, ..*run };
         self.set_clocks(edge, &run);
+        // A running sum is not in registers: the group keeps the sums of all its partial matches in
+        // order.
         if now.compact.sum.is_none() {
             self.update_registers(step, &mut run);
         }
@@ -305,6 +361,7 @@ impl<E: Event> Walk<'_, E> {
 
     fn configuration(mut run: Run, compact: &Compact) -> Configuration {
         if !compact.live[run.state.index()].last {
+            // Partial matches that differ in what nothing reads are one group.
             run.last = i64::MIN;
         }
         Configuration::of_run(&run)

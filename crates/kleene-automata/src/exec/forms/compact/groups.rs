@@ -1,4 +1,42 @@
 //! The groups of a key: partial matches with the same future.
+//!
+//! An example with `match a -> any b -> c within 10s`, after a1 a2 b3:
+//! ```text
+//! all[0]   waits for b   root: union(a1, a2)         2 partial matches
+//! all[1]   waits for c   root: b3 over that union    2 partial matches
+//! ```
+//! A `b4` makes a successor that waits for `c`, with b4 over the same union. It has the
+//! configurations of `all[1]`, so the two become one group, whose root is the union of both nodes:
+//! 4 partial matches.
+//!
+//! When a start is over, nothing is touched: its chains are in nodes together with others.
+//! ```text
+//! Notice::Later    nothing is reported of it. `stale` says when a collection is worth a pass:
+//!                  half of the pattern's bound after the oldest start is over
+//! Notice::AtOnce   `deadline` is the end of the oldest start, as it is reported
+//! ```
+//! So with `within 10s` and nothing to report, the graph is collected for time at most once in 5 s
+//! of the stream.
+//!
+//! ```text
+//! list of groups --(many groups)--> index --(few groups)-> list
+//!                                     `---(does not pay)-> list, and no index again (`is_listed`)
+//! ```
+//!
+//! Invariants:
+//! * No two groups have the same configurations, and no two have a chain in common.
+//! * `open`, `deadline` and `stale` follow from the groups (`settle`). They are the same after a
+//!   restart, whatever garbage the graph has. With an index they are added up there, and compared
+//!   in builds with debug assertions.
+//! * An index knows the position of each group and what its root adds to the sums. `take`,
+//!   `set_root` and `add` keep both up to date; what changes more drops the index.
+//!
+//! Rejected: a collection whenever a start is over. It is a pass over the graph, and would be one
+//! for each event of a stream that starts at each event.
+//!
+//! Which test holds it: `groups_of_each_construct_are_few` in `tests/compact_constructs.rs`,
+//! `a_window_that_moves_takes_no_more_memory` and `a_group_is_forgotten_with_its_last_start` in
+//! `tests/compact.rs`, and `a_key_finds_groups_that_it_could_list` in `tests/joined.rs`.
 
 use std::ops::Range;
 
@@ -163,11 +201,13 @@ impl MatchGroups {
         time: i64,
     ) {
         self.now = self.now.max(time);
+        // Most moments end nothing, which is known without a look at the groups.
         if time < self.deadline {
             return;
         }
         let over = self.over_at(time);
         store.counts.steps += over.len() as u64;
+        // A group that loses a configuration can be equal to another one, so it is added anew.
         let mut changed = Vec::new();
         // From the last one on: a group that goes leaves its place to the last.
         for at in over.into_iter().rev() {
@@ -193,7 +233,10 @@ impl MatchGroups {
         self.settle(bound);
     }
 
-    /// Adds groups. Those with the same configurations as another become one with it.
+    /// Adds groups. A group with the same configurations as another one is merged into it.
+    ///
+    /// The registers of a merged group are released: those of the other have the same values, as
+    /// far as anything reads them.
     pub(super) fn add<E: Event>(
         &mut self,
         store: &mut Store<E>,
@@ -210,6 +253,7 @@ impl MatchGroups {
                 None => table.find(&self.all, &group),
             };
             if let Some(same) = same {
+                // A new start becomes part of the tree of starts, which `side` divides on one path.
                 let root = self.dag.with_newer(root, self.all[same].root);
                 self.set_root(same, root);
                 let known = &mut self.all[same];
@@ -237,6 +281,7 @@ impl MatchGroups {
         keeps: impl Fn(&DagEvent) -> bool,
     ) {
         self.count_pass(store);
+        // If nothing is dropped, sums and index stay valid: only the numbers of nodes change.
         let open = self.count();
         let roots = self.all.iter_mut().map(|group| &mut group.root);
         let divided = self.divided.iter_mut();
@@ -255,6 +300,9 @@ impl MatchGroups {
     }
 
     /// Drops the groups that have no partial matches any more.
+    ///
+    /// A group whose starts are all dropped has no node. Its registers are all that is left to
+    /// release.
     pub(super) fn drop_empty(&mut self, file: &mut RegisterFile) {
         self.all.retain(|group| {
             if group.root == NONE {
@@ -274,6 +322,8 @@ impl MatchGroups {
     }
 
     /// Releases everything.
+    ///
+    /// Events of the graph are released once each, as the graph has one reference to each.
     pub(super) fn clear<E: Event>(self, store: &mut Store<E>) {
         for group in self.all {
             group.configurations.iter().for_each(|one| store.file.release(one.registers));
@@ -307,12 +357,13 @@ impl MatchGroups {
         }
     }
 
-    /// Removes and returns the group at a position, while its registers still have their values. The
-    /// last group takes its place.
+    /// Removes and returns the group at a position, while its registers still have their values.
+    /// The last group takes its place.
     pub(super) fn take(&mut self, file: &RegisterFile, at: usize) -> RunGroup {
         if let Some(index) = &mut self.index {
             index.remove(file, &self.dag, &self.all[at]);
         }
+        // The order of the groups has no meaning: reports are in the order of chains.
         let group = self.all.swap_remove(at);
         if let (Some(index), Some(moved)) = (&mut self.index, self.all.get(at)) {
             index.move_to(moved, at);
@@ -324,6 +375,7 @@ impl MatchGroups {
     pub(super) fn set_root(&mut self, at: usize, root: u32) {
         let group = &mut self.all[at];
         if let Some(index) = &mut self.index {
+            // The index has sums over all groups, from which the old root is taken out before.
             index.forget(group, &self.dag);
             group.root = root;
             index.note(group, &self.dag);
@@ -358,6 +410,7 @@ impl Table {
         if all.len() < FEW {
             return all.iter().position(is_same);
         }
+        // The table is made at the first look-up among many groups, and lasts for one event.
         if !self.is_made {
             self.is_made = true;
             self.by_hash.reserve(2 * all.len(), |at: &usize| all[*at].hash);
@@ -368,7 +421,7 @@ impl Table {
         self.by_hash.find(wanted.hash, |at| is_same(&all[*at])).copied()
     }
 
-    /// Notes a group that is added behind all others.
+    /// Records a group that is added after all others.
     fn add(&mut self, all: &[RunGroup], new: &RunGroup) {
         if self.is_made {
             let rehash = |at: &usize| all.get(*at).map_or(new.hash, |group| group.hash);

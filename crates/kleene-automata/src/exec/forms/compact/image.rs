@@ -1,4 +1,26 @@
 //! Images of keys in the compact form.
+//!
+//! An image is the graph as a list of nodes, a child before its parents, and the groups with the
+//! number of their node. An example with `match a -> any b -> c`, after a1 a2 b3:
+//! ```text
+//! events   a1, a2, b3
+//! graph    0: a1    1: a2    2: union(0, 1)    3: b3 over 2
+//! groups   (2, waits for b)   (3, waits for c)
+//! ```
+//!
+//! Because a child comes first, the number of partial matches is counted in one pass over the list,
+//! and the nodes get the same numbers when they are made again in this order. The graph is
+//! collected before: no node is written that no group needs.
+//!
+//! Matches that wait for older partial matches are a group without configurations.
+//!
+//! Invariant: a restart changes no count and no report. So what is out of time, and counted until
+//! it is swept, is in the image, and so is the time up to which the key has come (`now`).
+//!
+//! Chains are not written one by one, as runs are: a graph of 2n nodes can have 2^n of them.
+//!
+//! Which test holds it: `restored_groups_go_on_as_never_stopped` in `tests/compact.rs`, and
+//! `restored_is_as_never_stopped` in `tests/snapshot.rs`.
 
 use super::CompactForm;
 use super::group::Configuration;
@@ -24,10 +46,12 @@ impl FormImage for CompactForm {
                 ImagePart::Event { below, .. } => below.map_or(1, of),
             });
         }
+        // An image comes from outside: a number that is no node counts nothing, and panics nowhere.
         let of = |(root, _): &(u32, _)| counts.get(*root as usize).copied().unwrap_or(0);
         image.groups.iter().map(of).fold(0, u64::saturating_add)
     }
 
+    /// Older versions counted configurations. A snapshot of theirs is checked against that number.
     fn former_count<T>(image: &Image<T>) -> u64 {
         image.groups.iter().map(|(_, configurations)| configurations.len() as u64).sum()
     }
@@ -51,6 +75,7 @@ impl<E: Event> Matcher<E> {
         image: &mut Image<&'s E>,
     ) {
         let Some(groups) = key.groups() else { return };
+        // The key itself stays as it is: a snapshot changes nothing.
         let mut dag = groups.dag.clone();
         let mut roots: Vec<u32> = groups.all.iter().map(|group| group.root).collect();
         roots.push(groups.waiting);
@@ -89,6 +114,8 @@ impl<E: Event> Matcher<E> {
         let mut groups = self.create_groups();
         for (seq, event) in image.events {
             let time = event.time().as_millis();
+            // The events come in the order of the graph, so their positions are those that the
+            // nodes name.
             let event = store.arena.keep(event, seq);
             groups.dag.add_moment(DagEvent { event, seq, time });
         }
@@ -124,6 +151,7 @@ impl<E: Event> Matcher<E> {
             let configurations = configurations.into_iter().map(restore).collect();
             successors.push(Successor { configurations, root, sums: None });
         }
+        // Groups that are equal for this program become one here, as at an event.
         groups.add(store, &compact.live, successors.into_iter());
         groups.now = image.now.unwrap_or(i64::MIN);
         groups.settle(self.whole_bound());

@@ -1,4 +1,43 @@
 //! Outcomes of the compact form: matches, open partial matches, and runs for another form.
+//!
+//! A node of the graph is a set of chains, and can have more of them than fit in memory. Nothing
+//! here makes all of them, unless they are reported. An example: `a1 a2 b3 b4 c5 d6` for
+//! `match a -> any b -> any c -> d`, four matches in one node. By the clauses of the rule:
+//! ```text
+//! skip none, report count      the number of chains, from the node
+//! skip none, report all        listed in order, up to the limit of a set; the rest is counted
+//! skip past last               the first chain: a1 b3 c5 d6. It drops all starts up to d6
+//! skip to next                 the first chain of each start: a1 b3 c5 d6 and a2 b3 c5 d6
+//! skip to first b              the first chain drops the starts before b3, a2 included
+//! ```
+//!
+//! The way of a node of complete matches:
+//! ```text
+//! in_time          leaves out the starts whose own bound is over
+//! report_in_time   to `release_groups` if the pattern waits (`ordered`), else:
+//! report_at        `skip none`: report_graph, which drops nothing
+//!                  otherwise: chosen, and report_chosen, which drops by starts
+//! ```
+//!
+//! What a match drops follows from starts and from one of its events, so `chosen` needs the first
+//! chain of a start only, except where a match does not drop its own start.
+//!
+//! Invariants:
+//! * A path is a chain from its last event to its first: `path.last()` is the start.
+//! * `chosen.matches` is in the defined order, and `dropped` never goes back.
+//! * What was not listed is counted, so that the counts of a set are exact.
+//!
+//! Rejected:
+//! * To go through everything that is open at a match, to leave out the starts that are out of
+//!   time: W9 took 5.5 s instead of 1.7 s. They are left out on one path of a balanced tree
+//!   (`in_time`).
+//! * To leave starts that are out of time in a group whose newest start a match skips. They were
+//!   counted as open until the next event, and gone after a restart. So `report_chosen` drops them,
+//!   too.
+//!
+//! Which test holds it: `the_compact_form_lists_what_the_general_strategy_lists` in
+//! `tests/properties.rs`, `large_sets_report_what_the_reference_reports` in `tests/sets.rs`, and
+//! `what_multiplies_is_never_made_whatever_a_match_drops` in `tests/compact.rs`.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -26,7 +65,7 @@ use kleene_syntax::hir::{Report, SkipStrategy, StepId};
 /// The maximum number of open partial matches of a key that are listed.
 const MOST_OPEN: usize = 1000;
 
-/// What a skip strategy leaves of a set of matches.
+/// The matches of a set that a skip strategy leaves, with the starts that they drop.
 pub(super) struct Chosen {
     pub(super) matches: Vec<Vec<Packed>>,
     /// The number of matches that are left and were not listed.
@@ -52,12 +91,15 @@ impl<E: Event> Matcher<E> {
         // Where matches wait, the starts that are left say what is reported.
         if !self.program.waits() {
             let is_over = |start: &DagEvent| self.end(start) <= at.as_millis();
+            // What starts earlier is over earlier. So what is left is found on one path of the tree
+            // of starts.
             let (in_time, looks) = groups.dag.side(completed, StartSide::Left, is_over);
             store.counts.steps += u64::from(looks);
             if let Some(in_time) = in_time {
                 return in_time;
             }
         }
+        // The set has no tree of starts, or a long path to it: one pass over the graph.
         self.collect_groups(store, groups, &mut completed, at);
         completed
     }
@@ -94,6 +136,7 @@ impl<E: Event> Matcher<E> {
                 return store.counts.add_unlisted(unlisted);
             }
             SkipStrategy::ToNext => {
+                // A match drops its own start, and no other: one match for each start is left.
                 let matches = firsts(&groups.dag, completed);
                 Chosen { matches, unlisted: 0, dropped: 0, next: u64::MAX }
             }
@@ -108,8 +151,8 @@ impl<E: Event> Matcher<E> {
     ///
     /// The first match of the oldest start is left. If it drops its own start, as it always does
     /// with `skip past last`, the next one is the first of the oldest start that is left. Otherwise
-    /// all matches of the start are left, up to one that drops it. The choice ends with a start that
-    /// has to wait for one of the starts in `waits_for`, the first and the end of a range.
+    /// all matches of the start are left, up to one that drops it. The choice ends with a start
+    /// that has to wait for one of the starts in `waits_for`, the first and the end of a range.
     pub(super) fn chosen(
         &self,
         dag: &Dag,
@@ -131,6 +174,7 @@ impl<E: Event> Matcher<E> {
             } else {
                 self.list_of_start(&of_start, dag.moments(), &mut chosen);
             }
+            // Older starts were dropped or are done, so the next start is found from here on.
             from = chosen.dropped.max(seq + 1);
         }
         chosen
@@ -147,6 +191,7 @@ impl<E: Event> Matcher<E> {
             chosen.dropped = chosen.dropped.max(self.dropped_up_to(path, moments));
             chosen.matches.push(path.to_vec());
         }
+        // Nothing has dropped the start, so all of its matches are left, listed or not.
         if chosen.dropped <= of_start.start.seq {
             chosen.unlisted = chosen.unlisted.saturating_add(of_start.count() - listed);
         }
@@ -174,6 +219,7 @@ impl<E: Event> Matcher<E> {
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> u64 {
         let (moments, (count, _)) = (dag.moments(), dag.count(root));
+        // The totals of a single match are computed from its own events.
         let totals = if count > 1 {
             set::totals_of_graph(&self.program.totals, &store.arena, (dag, root))
         } else {
@@ -189,12 +235,15 @@ impl<E: Event> Matcher<E> {
             Report::First(number) | Report::Last(number) => count.min(number.get().into()),
             Report::Count | Report::Longest | Report::Shortest => 1,
         };
+        // Each node knows its best chain in the order of the report, so nothing is listed.
         if wanted == 1 && !matches!(self.program.report, Report::Last(_)) {
             sink(of_set.with_path(&dag.best(root), moments));
             return 0;
         }
         let mut listed = 0;
         if let Report::Last(_) = self.program.report {
+            // From the end of the order, so that the matches before them are not made. They are
+            // reported in order.
             let mut listing = ChainListing::new(dag, root, Direction::Backward);
             let mut last: Vec<Vec<Packed>> = Vec::new();
             while listed < wanted.min(most)
@@ -255,6 +304,7 @@ impl<E: Event> Matcher<E> {
             starts.push(found.start_seq);
             store.scratch.completed.push(found);
         }
+        // Each has a chain of its own now: they are reported as the matches of runs are.
         self.report_completed(store, key, at, sink);
         // Of a group whose newest start goes, what is out of time goes, too.
         let goes_on = |start: &DagEvent| match self.program.skip.strategy {
@@ -262,6 +312,7 @@ impl<E: Event> Matcher<E> {
             _ => start.seq >= chosen.dropped,
         };
         let is_open = |start: &DagEvent| goes_on(start) && self.end(start) > at.as_millis();
+        // Dropped starts are in all groups. One pass over the graph leaves them out everywhere.
         groups.collect(store, &mut { NONE }, is_open);
     }
 
@@ -278,6 +329,7 @@ impl<E: Event> Matcher<E> {
         let mut found: Vec<(Vec<Packed>, Option<&RunGroup>)> =
             waiting.chain(open.map(|(path, group)| (path, Some(group)))).collect();
         found.sort_by(|(a, _), (b, _)| defined_order(a, b));
+        // The first of each group, in order together, hold the first of all.
         found.truncate(MOST_OPEN);
         let open = found.iter().map(|(path, group)| {
             let start = &moments[path.last().map_or(0, |start| unpacked(*start).0)];
@@ -299,8 +351,8 @@ impl<E: Event> Matcher<E> {
         self.program.deadline_of(start.time)
     }
 
-    /// Returns the first chains of each group with the group, `most` of each at most, in the defined
-    /// order.
+    /// Returns the first chains of each group with the group, `most` of each at most, in the
+    /// defined order.
     fn chains<'g>(&self, groups: &'g MatchGroups, most: usize) -> Vec<(Vec<Packed>, &'g RunGroup)> {
         let (mut found, moments) = (Vec::new(), groups.dag.moments());
         for group in &groups.all {
@@ -308,6 +360,8 @@ impl<E: Event> Matcher<E> {
             let mut left = most;
             while let Some(path) = listing.next().filter(|_| left > 0) {
                 let start = path.last().map(|start| moments[unpacked(*start).0]);
+                // A start that is out of time can be in the graph until the next collection. It is
+                // not open.
                 if start.is_some_and(|start| self.end(&start) > groups.now) {
                     found.push((path.to_vec(), group));
                     left -= 1;
@@ -364,6 +418,8 @@ impl<E: Event> Matcher<E> {
                 for (clock, time) in times.iter_mut().enumerate() {
                     // A group has the clocks that its state reads.
                     if !compact.live[configuration.state.index()].has_clock(clock) {
+                        // Clocks that nothing reads were not kept apart: they may be those of
+                        // another partial match.
                         *time = UNSET;
                     }
                 }
@@ -385,6 +441,9 @@ impl<E: Event> Matcher<E> {
 
     /// Returns the partial matches, the first of them up to the limit, as runs whose chains are put
     /// into `arena`. Their registers are those of the groups.
+    ///
+    /// For a rule that replaces this one (`exec/migrate.rs`). The registers are those of the
+    /// groups, so no event is replayed.
     pub(super) fn count_as_runs(
         &self,
         store: &Store<E>,
@@ -419,6 +478,9 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Updates registers for the events of a path.
+    ///
+    /// A group has only the registers that its state reads, as other partial matches of the group
+    /// can differ in the rest. So they are computed from the events.
     fn replay(
         &self,
         path: &[Packed],
@@ -451,6 +513,8 @@ fn complete_chains(groups: &MatchGroups, most: usize) -> Vec<Vec<Packed>> {
 }
 
 /// Returns the match of a path, with a chain in `arena`.
+///
+/// A match with a chain of its own can be reported by the code that reports runs.
 fn complete<E: Event>(
     path: &[Packed],
     moments: &[DagEvent],

@@ -2,9 +2,9 @@
 //!
 //! When it applies: each start has one partial match, and the only captured value that a condition
 //! reads is a sum or a count of one step: `b{1..} as ps -> c[sum(ps.v) > 100]`
-//! ([`RunningSum`](crate::nfa::RunningSum) has the whole list). The values are declared as integers,
-//! and their sum stays below 2^60. A host can hand over other values: with one of these, the key has
-//! runs until none is open.
+//! ([`RunningSum`] has the whole list). The values are declared as
+//! integers, and their sum stays below 2^60. A host can hand over other values: with one of these,
+//! the key has runs until none is open.
 //!
 //! Why it is right: the sum is asked by one condition alone, which one side of the sums fulfils. So
 //! it need not distinguish groups before that condition is asked. All partial matches of a group
@@ -20,6 +20,39 @@
 //!
 //! Which test holds it: `running_sums_are_reported_as_by_the_reference` in `tests/running_sums.rs`,
 //! and `sums_of_a_loop_are_kept_in_order` in `tests/scaling_events.rs` for the steps.
+//!
+//! An example with `match a -> b{1..} as ps -> c[sum(ps.v) > 5]`. The sum of each start is shown,
+//! by group:
+//! ```text
+//! event   in the loop          waits for its first b
+//! a1                           a1: 0
+//! b 3     a1: 3
+//! a2      a1: 3                a2: 0
+//! b 4     a1: 7, a2: 4         both groups have become one: b 4 is added to each sum
+//! c       a1 fulfils > 5       the group is divided: a1 completes, a2: 4 goes on
+//! ```
+//!
+//! The order of the sums is stored once, and an event moves all of them:
+//! ```text
+//! total 7     a1 lacks 0 (sum 7)     a2 lacks 3 (sum 4)
+//! b 2         total 9: one addition, and no start is touched
+//! ```
+//!
+//! ```text
+//! whole --divide_groups--> wanted, rest --the event--> alike: rejoin, with the node of the whole
+//!                                          `---------> one of them completes: the rest is a group
+//! ```
+//! A division is needed for one event only. Without `rejoin`, each event that asks would leave more
+//! groups behind, and the form would be a list of partial matches again.
+//!
+//! Invariants:
+//! * The sums of a group have each start once, and every start of its node that is not out of time.
+//! * `magnitude` is at least the absolute value of each sum that can be made of the captured
+//!   events. Below 2^60, neither a sum nor a difference of two sums overflows.
+//! * A divided group is remembered only while all of its parts are groups.
+//!
+//! Rejected: the sum as a register of the group. Partial matches with different sums would be
+//! different groups, one for each start: 10,000 events took 11 s.
 
 use std::collections::BTreeSet;
 
@@ -92,6 +125,8 @@ impl MatchGroups {
                 } else {
                     None
                 };
+                // Equal configurations alone do not make one group of two: their nodes have to be
+                // known to fit.
                 let Some(node) = node else {
                     other += 1;
                     continue;
@@ -108,10 +143,13 @@ impl MatchGroups {
     }
 
     /// Returns the node of two parts, or of two parts after which the same event was captured.
+    ///
+    /// The parts can have moved on by one event: both captured it, or both ignored it.
     fn rejoined(&mut self, one: u32, other: u32) -> Option<u32> {
         if let Some(node) = self.rejoined_parts(one, other) {
             return Some(node);
         }
+        // Both parts have captured the event, which becomes one node over the whole.
         let SameEvent { event, step, below: [one, other] } = self.dag.same_event(one, other)?;
         let below = self.rejoined_parts(one, other)?;
         Some(self.dag.event(event, step, below))
@@ -122,6 +160,7 @@ impl MatchGroups {
             |group: &DividedGroup| group.parts.contains(&one) && group.parts.contains(&other);
         let at = self.divided.iter().position(has_both).filter(|_| one != other)?;
         let group = &mut self.divided[at];
+        // The last two parts are the whole, whose node is still in the graph.
         if group.parts.len() == 2 {
             return Some(self.divided.swap_remove(at).whole);
         }
@@ -162,6 +201,8 @@ impl MatchGroups {
     }
 
     /// Computes the sums of all groups that do not know them.
+    ///
+    /// Groups that were restored, made from runs, or collected do not know their sums.
     fn find_sums<E: Event>(&mut self, arena: &CaptureArena<E>, sum: &RunningSum) {
         for group in self.all.iter_mut().filter(|group| group.sums.is_none()) {
             let summand = |step: StepId, event: u32| {
@@ -188,6 +229,7 @@ impl<E: Event> Matcher<E> {
     /// one partial match, and the sums are integers.
     pub(in crate::exec::forms) fn can_sum_runs(&self, store: &Store<E>, runs: &[Run]) -> bool {
         let Some(sum) = self.program.running_sum() else { return true };
+        // Runs of one partial match in several states are next to each other, and are one.
         let is_one = |pair: &[Run]| {
             pair[0].start_seq < pair[1].start_seq
                 || pair[0].start_seq == pair[1].start_seq && pair[0].head == pair[1].head
@@ -209,6 +251,7 @@ impl<E: Event> Matcher<E> {
         (mut groups, before): (Box<MatchGroups>, u64),
     ) -> usize {
         let now = Timestamp::from_millis(groups.now);
+        // What is out of time would be listed only to be dropped.
         self.collect_groups(store, &mut groups, &mut { NONE }, now);
         let dropped = self.cut_chains(store, &mut groups);
         Matcher::put_back(store, key, groups, before);
@@ -249,6 +292,7 @@ impl<E: Event> Walk<'_, E> {
     /// True if the sums of groups are integers that fit, with the event, too.
     pub(super) fn can_sum(&self, groups: &mut MatchGroups, sum: &RunningSum) -> bool {
         let mut trees = self.column.roots.iter().chain([&self.column.begins]);
+        // An event that no state can take as the summed step adds nothing, whatever its value.
         let is_taken = trees.any(|tree| self.program.takes(*tree, sum.step));
         let summand = if is_taken { sum.summand_of(self.event) } else { Some(0) };
         groups.magnitude = groups.magnitude.or_else(|| groups.magnitude(&self.store.arena, sum));
@@ -279,6 +323,7 @@ impl<E: Event> Walk<'_, E> {
             let found = self.fulfilling(&sums, sum, event_epoch);
             self.store.counts.steps += 1 + found.len() as u64;
             let whole = groups.all[at].root;
+            // All or none: the group stays whole, which is what most events find.
             if found.is_empty() || found.len() as u64 == groups.dag.count(whole).0 {
                 answers[at] = !found.is_empty();
                 groups.all[at].sums = Some(sums);
@@ -289,11 +334,13 @@ impl<E: Event> Walk<'_, E> {
             let Divided { wanted, rest } = groups.dag.divide(whole, &part.starts());
             self.store.counts.steps += (groups.dag.len() - before) as u64 / 8;
             groups.record_divided(whole, wanted, rest);
+            // Both parts wait in the same states. Each owns its registers.
             let mut fulfilling = groups.all[at].clone();
             (fulfilling.root, fulfilling.sums) = (wanted, Some(Box::new(part)));
             for one in &mut fulfilling.configurations {
                 one.registers = self.store.file.duplicate(one.registers);
             }
+            // It is after all groups that are still to be asked, and has its answer.
             groups.all.push(fulfilling);
             let group = &mut groups.all[at];
             (group.root, group.sums) = (rest, Some(sums));
@@ -303,11 +350,15 @@ impl<E: Event> Walk<'_, E> {
     }
 
     /// Returns the starts whose sums fulfil the condition with this event.
+    ///
+    /// The condition itself is tested, from one end of the order up to the first sum that does not
+    /// fulfil it: as it compares the sum, no later one does.
     fn fulfilling(&mut self, sums: &ChainSums, sum: &RunningSum, event_epoch: u64) -> Vec<u64> {
         let mut run = self.nothing();
         run.registers = self.store.file.create();
         let found = sums.fulfilling(sum.fulfilled_by, |value| {
             self.store.file.set(&mut run.registers, sum.register, ValueRef::Int(value));
+            // Another value, another answer: the answers of the epoch before are void.
             self.store.scratch.answers.epoch += 1;
             self.test(sum.condition, &run, event_epoch)
         });
@@ -316,6 +367,8 @@ impl<E: Event> Walk<'_, E> {
     }
 
     /// True if the answer of the condition on the sum decides what the event does.
+    ///
+    /// Both answers are tried. If they lead to the same decision, the group is not divided.
     fn asks_for_sum(
         &mut self,
         configurations: &Configurations,
@@ -332,8 +385,8 @@ impl<E: Event> Walk<'_, E> {
         })
     }
 
-    /// Returns what the event adds to the sums of a group that captures it as this step, and records
-    /// it.
+    /// Returns what the event adds to the sums of a group that captures it as this step, and
+    /// records it.
     pub(super) fn record_summand(&self, groups: &mut MatchGroups, step: StepId) -> i64 {
         let sum = self.program.running_sum().filter(|sum| sum.step == step);
         let summand = sum.and_then(|sum| sum.summand_of(self.event)).unwrap_or(0);

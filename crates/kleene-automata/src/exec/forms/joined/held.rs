@@ -1,4 +1,28 @@
 //! The runs of a key in the joined form, by their beginning and by what they wait for.
+//!
+//! Three views of the same runs, by what is asked of them:
+//! ```text
+//! runs        by start, then by number: reports, `skip`, and deadlines if they are in this order
+//! waiting     by state and captured value: which runs can this event move?
+//! deadlines   by deadline, only if it does not follow the order of the starts
+//! ```
+//!
+//! An example with `match a as x -> b[v == x.v]`, after a1, a2 and another a2:
+//! ```text
+//! runs        (seq 0, 1) (seq 1, 2) (seq 2, 3)
+//! waiting     state b:  1 -> (0, 1)    2 -> (1, 2), (2, 3)
+//! ```
+//!
+//! Invariants:
+//! * A run is in all views or in none. `add` and `remove_from` are the only ways in and out.
+//! * A run is removed while its registers have the values with which it was added: its places in
+//!   `waiting` are computed from them. So `places` is read before a run moves.
+//! * `made` differs for all runs, so runs with the same start are apart. It starts at 1, and
+//!   `made: 0` is before all runs of a start.
+//!
+//! Ids are no positions in a list: a run that goes would change those of all runs after it.
+//!
+//! Which test holds it: `a_busy_key_finds_what_a_list_does` in `tests/joined.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -60,6 +84,8 @@ impl JoinedRuns {
 
     pub(super) fn add(&mut self, file: &RegisterFile, run: Run) {
         self.made += 1;
+        // The start comes first in the order, so a map in the order of ids is in the order of
+        // starts.
         let id = RunId { start_seq: run.start_seq, made: self.made };
         self.runs.insert(id, run);
         if let Some(deadlines) = &mut self.deadlines {
@@ -68,7 +94,7 @@ impl JoinedRuns {
         self.waiting.add(file, (run.state, run.registers), id);
     }
 
-    /// Removes a run. What it holds in the store is the caller's.
+    /// Removes a run. The caller takes over its hold on the store.
     fn remove(&mut self, file: &RegisterFile, id: RunId) -> Option<Run> {
         let run = self.runs.get(&id)?;
         let places = self.places(file, run);
@@ -94,6 +120,7 @@ impl JoinedRuns {
     pub(super) fn first_over(&self) -> Option<(i64, RunId)> {
         match &self.deadlines {
             Some(deadlines) => deadlines.first().copied(),
+            // The oldest run is the first to run out, so no set of deadlines is needed.
             None => self.runs.first_key_value().map(|(id, run)| (run.deadline, *id)),
         }
     }
@@ -121,6 +148,7 @@ impl JoinedRuns {
         dropped: &Range<u64>,
     ) -> u64 {
         let first_of = |start_seq| RunId { start_seq, made: 0 };
+        // What `skip` drops is a range of starts.
         let range = first_of(dropped.start)..first_of(dropped.end);
         let ids: Vec<RunId> = self.runs.range(range).map(|(id, _)| *id).collect();
         for id in &ids {
