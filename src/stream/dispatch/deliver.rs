@@ -9,7 +9,7 @@ use crate::stream::dispatch::routes::Route;
 use crate::stream::dispatch::schedule::DueUntil;
 use crate::stream::keys::cursor::KeyCursor;
 use crate::stream::keys::groups::Groups;
-use crate::stream::keys::key::{has_key, shard_hash};
+use crate::stream::keys::key_ref::{has_key, shard_hash};
 use crate::stream::keys::reader::KeyReader;
 use crate::stream::keys::several::OneKey;
 use crate::stream::output::receiver::Receiver;

@@ -7,7 +7,7 @@ use crate::stream::error::PushError;
 use crate::stream::keys::cold::entry::{ColdKey, EntryScratch};
 use crate::stream::keys::cold::index::NUMBERS;
 use crate::stream::keys::cold::{ColdError, MOST_IN_CHUNK, Which, failed, fingerprint, lost};
-use crate::stream::keys::key::KeyRef;
+use crate::stream::keys::key_ref::KeyRef;
 use crate::stream::keys::several::OneKey;
 use crate::stream::keys::table::Slot;
 use crate::stream::rule::context::SweepContext;
