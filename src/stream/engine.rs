@@ -57,7 +57,7 @@ pub(in crate::stream) struct Identity {
 impl<E: Event> fmt::Debug for Engine<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rules: Vec<_> =
-            self.ingest.dispatcher.rules.iter().map(|rule| &rule.info.rule.name).collect();
+            self.ingest.dispatcher.rules.iter().map(|rule| &rule.rule().name).collect();
         f.debug_struct("Engine")
             .field("rules", &rules)
             .field("watermark", &self.ingest.watermark)
@@ -322,7 +322,7 @@ impl<E: Event> Engine<E> {
     /// Returns the rules in their order. Their types and fields have the numbers of
     /// [`schema`](Engine::schema).
     pub fn rules(&self) -> impl ExactSizeIterator<Item = &Arc<Rule>> {
-        self.ingest.dispatcher.rules.iter().map(|rule| &rule.info.rule)
+        self.ingest.dispatcher.rules.iter().map(RuleRuntime::rule)
     }
 
     /// Collects the open partial matches of the rule with this name, ordered by first event. A rule
@@ -340,8 +340,7 @@ impl<E: Event> Engine<E> {
 
     /// Returns the first rule with its matcher, for callers that run the rule without an engine.
     pub fn into_rule(self) -> Option<(RuleInfo, Matcher<E>)> {
-        let RuleRuntime { info, matcher, .. } = self.ingest.dispatcher.rules.into_iter().next()?;
-        Some((info, matcher))
+        self.ingest.dispatcher.rules.into_iter().next().map(RuleRuntime::into_parts)
     }
 
     /// Drops the partial matches that are out of time and report nothing, so that
@@ -366,7 +365,7 @@ impl<E: Event> Engine<E> {
     /// is made. Steps measure the engine's work independently of the machine. The number depends on
     /// the strategies of the rules and is not part of snapshots.
     pub fn steps(&self) -> u64 {
-        self.ingest.dispatcher.rules.iter().map(|rule| rule.store.steps()).sum()
+        self.ingest.dispatcher.rules.iter().map(RuleRuntime::steps).sum()
     }
 
     /// Returns the approximate heap size of the engine in bytes. Heap that events own is not

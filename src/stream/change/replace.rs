@@ -15,8 +15,7 @@ use crate::stream::keys::groups::Groups;
 use crate::stream::keys::several::are_alike;
 use crate::stream::keys::table::{At, KeyTable};
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::stream::rule::spec::{Preparation, Relink, RuleSpec, check_events};
-use crate::stream::rule::sweeps::Sweeps;
+use crate::stream::rule::spec::{Preparation, Relink, RuleSpec};
 use kleene_automata::exec::{Carried, Extent, KeyState, Migration, OpenCount};
 use kleene_event::event::Event;
 use kleene_event::schema::{Schema, TypeId};
@@ -140,7 +139,7 @@ impl<E: Event> Dispatcher<E> {
         }
         // Keys go from group to group.
         self.groups.evict_idle();
-        let before: Vec<u32> = self.rules.iter().map(|rule| rule.group).collect();
+        let before: Vec<u32> = self.rules.iter().map(RuleRuntime::group).collect();
         let ReplacementPlan { schema, rules, replacement, slots } = plan;
         let (numbers, mut changed) = self.take_over(rules, &slots, now);
         changed.extend(self.regroup(&before, &numbers));
@@ -168,12 +167,12 @@ impl<E: Event> Dispatcher<E> {
         let mut old: Vec<Option<RuleRuntime<E>>> =
             std::mem::take(&mut self.rules).into_iter().map(Some).collect();
         // The position of the first of them; the host's own rules keep their order.
-        let first = old.iter().flatten().position(|rule| rule.is_text).unwrap_or(old.len());
+        let first = old.iter().flatten().position(RuleRuntime::is_text).unwrap_or(old.len());
         let mut numbers: Vec<Option<u32>> = vec![None; old.len()];
         let mut changed = Vec::new();
         let hosts = |old: &mut [Option<RuleRuntime<E>>]| -> Vec<(usize, RuleRuntime<E>)> {
             let own = old.iter_mut().enumerate();
-            own.filter_map(|(index, rule)| Some((index, rule.take_if(|rule| !rule.is_text)?)))
+            own.filter_map(|(index, rule)| Some((index, rule.take_if(|rule| !rule.is_text())?)))
                 .collect()
         };
         let (hosts_before, hosts_after) = (hosts(&mut old[..first]), hosts(&mut old));
@@ -192,16 +191,13 @@ impl<E: Event> Dispatcher<E> {
                 StateOrigin::Nothing => add(&mut rules, new, None),
                 StateOrigin::Same(index) => {
                     if let Some(held) = old[index].take() {
-                        new.matcher = held.matcher;
-                        new.store = held.store;
-                        new.emitter.suppression = held.emitter.suppression;
-                        new.sweeps = held.sweeps;
+                        new.take_over(held);
                     }
                     add(&mut rules, new, Some(index));
                 }
                 StateOrigin::Changed(index, migration) => {
                     if let Some(held) = old[index].take() {
-                        let keys = self.groups.keys_mut(held.group);
+                        let keys = self.groups.keys_mut(held.group());
                         let states = take_states(keys, &slots[index], index);
                         carry_over(&mut new, &migration, held, (keys, states), now);
                     }
@@ -215,8 +211,7 @@ impl<E: Event> Dispatcher<E> {
         }
         let stats = &mut self.accounting.stats;
         for gone in old.iter().flatten() {
-            stats.divided_by_zero += gone.store.divisions_by_zero();
-            stats.values_too_large += gone.store.values_too_large();
+            gone.count_mistakes(stats);
         }
         self.rules = rules;
         (numbers, changed)
@@ -237,18 +232,15 @@ impl<E: Event> Dispatcher<E> {
     /// Reschedules the timers of all state of these rules.
     fn schedule_again(&mut self, changed: &[u32]) {
         for &index in changed {
-            if let Some(sweeps) = &mut self.rules[index as usize].sweeps {
-                sweeps.clear();
-            }
+            self.rules[index as usize].clear_sweeps();
         }
-        let sweeps = self.rules.iter().filter_map(|rule| rule.sweeps.as_ref());
-        self.timers.note(sweeps.map(Sweeps::len).sum());
+        self.timers.note(self.rules.iter().map(RuleRuntime::scheduled_sweeps).sum());
         let slots = self.groups.slots_by_rule(self.rules.len());
         self.accounting.stats.keys = slots.iter().map(|slots| slots.len() as u64).sum();
         self.recount(&slots);
         for &index in changed {
             let rule = &mut self.rules[index as usize];
-            let keys = self.groups.keys_mut(rule.group);
+            let keys = self.groups.keys_mut(rule.group());
             for &slot in &slots[index as usize] {
                 if let Some(place) = keys.place(slot, index) {
                     let At { generation, held, .. } = keys.at_mut(slot, place);
@@ -266,7 +258,7 @@ impl<E: Event> Dispatcher<E> {
     fn regroup(&mut self, before: &[u32], numbers: &[Option<u32>]) -> Vec<u32> {
         let mut groups = Groups::empty_like(&self.groups);
         for rule in &mut self.rules {
-            rule.group = groups.join(&rule.info.rule);
+            rule.join(&mut groups);
         }
         let mut old = std::mem::replace(&mut self.groups, groups);
         for group in 0..u32::try_from(old.len()).unwrap_or(u32::MAX) {
@@ -277,7 +269,7 @@ impl<E: Event> Dispatcher<E> {
         let (mut heirs, mut has_keys) = (HashMap::new(), HashSet::new());
         let mut moves = Vec::new();
         for (from, rule) in before.iter().zip(numbers).filter_map(|(b, n)| Some((*b, (*n)?))) {
-            let to = self.rules[rule as usize].group;
+            let to = self.rules[rule as usize].group();
             if !heirs.contains_key(&from) && has_keys.insert(to) {
                 heirs.insert(from, to);
                 *self.groups.keys_mut(to) = std::mem::take(old.keys_mut(from));
@@ -314,15 +306,15 @@ impl<E: Event> Dispatcher<E> {
             }
         }
         let slots = self.groups.slots_by_rule(self.rules.len());
-        let mut gone: Vec<bool> = self.rules.iter().map(|rule| rule.is_text).collect();
+        let mut gone: Vec<bool> = self.rules.iter().map(RuleRuntime::is_text).collect();
         // In their order from the back.
         let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (index, old) in self.rules.iter().enumerate().rev().filter(|(_, rule)| rule.is_text) {
-            by_name.entry(&old.info.rule.name).or_default().push(index);
+        for (index, old) in self.rules.iter().enumerate().rev().filter(|(_, rule)| rule.is_text()) {
+            by_name.entry(&old.rule().name).or_default().push(index);
         }
         let mut replacement = Replacement::default();
         let mut planned = Vec::new();
-        let running = self.rules.iter().map(|rule| &**rule.matcher.program());
+        let running = self.rules.iter().map(|rule| &**rule.program());
         let mut prepared = Preparation::beside(running);
         for given in rules {
             let rule = given.rule.clone();
@@ -333,7 +325,7 @@ impl<E: Event> Dispatcher<E> {
             let mut change = RuleChange {
                 rule: rule.name.clone(),
                 verdict: Verdict::Added,
-                old_version: old.map(|old| self.rules[old].info.rule.version),
+                old_version: old.map(|old| self.rules[old].rule().version),
                 new_version: Some(rule.version),
                 kept: 0,
                 dropped: 0,
@@ -350,14 +342,14 @@ impl<E: Event> Dispatcher<E> {
             replacement.rules.push(change);
         }
         // Only rule text feeds rules.
-        let hosts = self.rules.iter().filter(|rule| !rule.is_text).map(|rule| &rule.info.rule);
-        let new = planned.iter().map(|planned: &PlannedRule<E>| &planned.new.info.rule);
+        let hosts = self.rules.iter().filter(|rule| !rule.is_text()).map(RuleRuntime::rule);
+        let new = planned.iter().map(|planned: &PlannedRule<E>| planned.new.rule());
         let read: HashSet<TypeId> =
             hosts.chain(new).flat_map(|rule| rule.types.iter().copied()).collect();
         for PlannedRule { new, .. } in &mut planned {
-            if let Err(reason) = new.link(&read).and_then(|()| check_events(new))
+            if let Err(reason) = new.link(&read).and_then(|()| new.check_events())
                 && let Some(change) =
-                    replacement.rules.iter_mut().find(|change| change.rule == new.info.rule.name)
+                    replacement.rules.iter_mut().find(|change| change.rule == new.rule().name)
             {
                 change.verdict = Verdict::Refused(reason);
             }
@@ -365,9 +357,9 @@ impl<E: Event> Dispatcher<E> {
         let old = self.rules.iter().enumerate().zip(gone).filter(|(_, gone)| *gone);
         for ((index, old), _) in old {
             replacement.rules.push(RuleChange {
-                rule: old.info.rule.name.clone(),
+                rule: old.rule().name.clone(),
                 verdict: Verdict::Removed,
-                old_version: Some(old.info.rule.version),
+                old_version: Some(old.rule().version),
                 new_version: None,
                 kept: 0,
                 dropped: self.count_partials(index, &slots[index]),
@@ -385,7 +377,7 @@ impl<E: Event> Dispatcher<E> {
         change: &mut RuleChange,
     ) -> StateOrigin {
         let old = &self.rules[index];
-        let (before, after) = (&*old.info.rule, &*new.info.rule);
+        let (before, after) = (&**old.rule(), &**new.rule());
         let all = self.count_partials(index, slots);
         if before.version == after.version {
             (change.verdict, change.kept) = (Verdict::Unchanged, all);
@@ -395,25 +387,24 @@ impl<E: Event> Dispatcher<E> {
             (change.verdict, change.dropped) = (Verdict::Reset(reason), all);
             return StateOrigin::Nothing;
         }
-        let from = (&before.pattern, &**old.matcher.program());
-        let to = (&after.pattern, &**new.matcher.program());
+        let from = (&before.pattern, &**old.program());
+        let to = (&after.pattern, &**new.program());
         let migration = Migration::new(from, to);
-        let held = (&old.matcher, &old.store);
         let mut all: u64 = 0;
         let mut count = |carried: Carried| {
             all = carried.held.saturating_add(all);
             change.kept = carried.kept.saturating_add(change.kept);
         };
         for state in self.states(index, slots) {
-            count(new.matcher.count_carried(&migration, held, state, now));
+            count(new.count_carried(&migration, old, state, now));
         }
         if let Some(cold) = &self.cold {
             // If it cannot be read, the engine stops and nothing is replaced.
             let _ = cold.look(Which::All, &self.rules, |_, _, held, scratch| {
                 for held in held.iter().filter(|held| held.rule as usize == index) {
                     if let Some(store) = scratch.store(held.rule) {
-                        let held = (&old.matcher, store, &held.state);
-                        count(new.matcher.count_carried(&migration, (held.0, held.1), held.2, now));
+                        let from = (old.matcher(), store);
+                        count(new.matcher().count_carried(&migration, from, &held.state, now));
                     }
                 }
             });
@@ -430,7 +421,7 @@ impl<E: Event> Dispatcher<E> {
 
     /// Returns the state of a rule in these slots.
     fn states(&self, rule: usize, slots: &[u32]) -> impl Iterator<Item = &KeyState> {
-        let keys = self.groups.keys(self.rules[rule].group);
+        let keys = self.groups.keys(self.rules[rule].group());
         let number = u32::try_from(rule).unwrap_or(u32::MAX);
         slots.iter().filter_map(move |slot| Some(&keys.held(*slot, number)?.state))
     }
@@ -447,15 +438,15 @@ impl<E: Event> Dispatcher<E> {
 fn carry_over<E: Event>(
     new: &mut RuleRuntime<E>,
     migration: &Migration,
-    old: RuleRuntime<E>,
+    mut old: RuleRuntime<E>,
     (keys, mut states): (&mut KeyTable, States),
     now: Timestamp,
 ) {
-    if is_suppressed_alike(&old.info.rule, &new.info.rule) {
-        new.emitter.suppression = old.emitter.suppression;
+    if is_suppressed_alike(old.rule(), new.rule()) {
+        new.take_suppression(&mut old);
     }
     let carried = states.iter_mut().map(|(_, state)| state);
-    new.store = new.matcher.carry_over(migration, (&old.matcher, old.store), carried, now);
+    new.carry_over(migration, old, carried, now);
     for ((slot, place), state) in states {
         keys.at_mut(slot, place).held.state = state;
     }
@@ -523,14 +514,14 @@ mod tests {
         );
         let mut engine: Engine<crate::Record> =
             Engine::builder().rules(&first).build().expect("they can be run");
-        let before = engine.ingest().dispatcher.rules[0].matcher.program().automaton().clone();
+        let before = engine.ingest().dispatcher.rules[0].program().automaton().clone();
         engine.replace_rules(&second).expect("they can be run");
         let shared: Vec<bool> = engine
             .ingest()
             .dispatcher
             .rules
             .iter()
-            .map(|rule| Arc::ptr_eq(rule.matcher.program().automaton(), &before))
+            .map(|rule| Arc::ptr_eq(rule.program().automaton(), &before))
             .collect();
         assert_eq!(shared, [true, true, false]);
     }

@@ -16,7 +16,6 @@ use crate::stream::keys::key::Key;
 use crate::stream::keys::key_ref::KeyRef;
 use crate::stream::limits::EngineLimits;
 use crate::stream::rule::context::SweepContext;
-use crate::stream::rule::emitter::Emitter;
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::suppress::SuppressionTable;
 use crate::stream::shard::Shard;
@@ -71,9 +70,7 @@ fn join<E: Event>(mut shards: Vec<Shard<E>>, all: &Stats) -> Option<Engine<E>> {
     for Shard(shard) in &shards {
         let shard = &shard.ingest().dispatcher;
         for (of_shard, rule) in shard.rules.iter().zip(&mut ingest.dispatcher.rules) {
-            if let (Some(from), Some(to)) =
-                (&of_shard.emitter.suppression, &mut rule.emitter.suppression)
-            {
+            if let (Some(from), Some(to)) = (of_shard.suppression(), rule.suppression_mut()) {
                 from.entries().for_each(|(until, key)| to.restore(key.clone(), until));
             }
         }
@@ -124,9 +121,9 @@ pub(in crate::stream) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Sh
         Placement::Fed => 0,
     };
     for (index, rule) in dispatcher.rules.iter().enumerate() {
-        for (until, key) in rule.emitter.suppression.iter().flat_map(SuppressionTable::entries) {
-            let shard = &mut shards[owner(index, &suppressed_key(&rule.info.rule, key))];
-            if let Some(suppression) = &mut shard.dispatcher.rules[index].emitter.suppression {
+        for (until, key) in rule.suppression().into_iter().flat_map(SuppressionTable::entries) {
+            let shard = &mut shards[owner(index, &suppressed_key(rule.rule(), key))];
+            if let Some(suppression) = shard.dispatcher.rules[index].suppression_mut() {
                 suppression.restore(key.clone(), until);
             }
         }
@@ -163,8 +160,7 @@ pub(in crate::stream) fn fed_numbers<E: Event>(
     for group in 0..u32::try_from(dispatcher.groups.len()).unwrap_or(u32::MAX) {
         let slots = dispatcher.groups.keys(group).slots();
         for held in slots.flat_map(|(_, slot)| slot.held()).filter(|held| share.is_fed(held.rule)) {
-            let RuleRuntime { matcher, store, .. } = &dispatcher.rules[held.rule as usize];
-            matcher.export(store, &held.state, &mut image);
+            dispatcher.rules[held.rule as usize].export(&held.state, &mut image);
             numbers.extend(image.events.iter().map(|(seq, _)| *seq));
         }
     }
@@ -177,10 +173,7 @@ impl<E: Event> Ingest<E> {
     /// An ingest with the same rules at the same moment that holds nothing.
     fn empty_like(&self, limits: EngineLimits, released: u64) -> Ingest<E> {
         let old = &self.dispatcher;
-        let mut rules: Vec<RuleRuntime<E>> = old.rules.iter().map(RuleRuntime::anew).collect();
-        for (rule, old) in rules.iter_mut().zip(&old.rules) {
-            rule.emitter = Emitter::empty_like(&old.emitter);
-        }
+        let rules: Vec<RuleRuntime<E>> = old.rules.iter().map(RuleRuntime::empty_like).collect();
         let (schema, indexed) = (old.schema.clone(), old.routes.indexed);
         let mut dispatcher = Dispatcher::new(schema, rules, indexed, limits, old.matching);
         dispatcher.released = released;
@@ -220,8 +213,7 @@ impl<E: Event> Dispatcher<E> {
         for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
             for (_, slot) in self.groups.keys(group).slots() {
                 for held in slot.held() {
-                    let RuleRuntime { matcher, store, .. } = &self.rules[held.rule as usize];
-                    matcher.export(store, &held.state, &mut image);
+                    self.rules[held.rule as usize].export(&held.state, &mut image);
                     take(held.rule, &slot.key, held.armed, image.take_owned());
                 }
             }
@@ -241,12 +233,12 @@ impl<E: Event> Dispatcher<E> {
         let running = &mut rules[rule];
         let index = u32::try_from(rule).unwrap_or(u32::MAX);
         let key = KeyRef::of(key, &groups.hasher);
-        let keys = groups.keys_mut(running.group);
+        let keys = groups.keys_mut(running.group());
         let slot = keys.find(&key);
         if slot.is_some_and(|slot| keys.place(slot, index).is_some()) {
             return false;
         }
-        let state = running.matcher.import(&mut running.store, image);
+        let state = running.import(image, &mut accounting.stats);
         if state.is_idle() {
             return true;
         }

@@ -202,7 +202,7 @@ impl<E: Event> Dispatcher<E> {
             }
             let runtime = &mut rules[rule as usize];
             if !for_else && let Some(condition) = route.answered(rule) {
-                runtime.store.know(seq, condition);
+                runtime.know(seq, condition);
             }
             let prefilter = PrefilterOutcome::Unknown;
             let cx = &mut PushContext { rule, event, prefilter, seq, timers, accounting, sink };
@@ -245,7 +245,7 @@ fn push_to_several<E: Event, S: Receiver<E> + ?Sized>(
         }
         cx.seq = own + ordinal as u64;
         let mut cursor = KeyCursor::of_key(key, of.group, groups);
-        runtime.store.set_step_keys(variants);
+        runtime.set_step_keys(variants);
         runtime.push(groups.keys_mut(of.group), &mut cursor, cx);
         cursor.end(groups.keys_mut(of.group));
         if cx.accounting.failure.is_some() {
@@ -253,7 +253,7 @@ fn push_to_several<E: Event, S: Receiver<E> + ?Sized>(
         }
     }
     // Events of other types have one key each, which is that of each of their steps.
-    runtime.store.set_step_keys(u64::MAX);
+    runtime.set_step_keys(u64::MAX);
     count
 }
 

@@ -74,7 +74,7 @@ impl<E: Event> Dispatcher<E> {
     ) -> Dispatcher<E> {
         let mut groups = Groups::default();
         for rule in &mut rules {
-            rule.group = groups.join(&rule.info.rule);
+            rule.join(&mut groups);
         }
         let routes = Routes::new(&schema, &rules, &groups, indexed);
         let mut dispatcher = Dispatcher {
@@ -131,7 +131,7 @@ impl<E: Event> Dispatcher<E> {
 
     /// True if a rule repeats the report of a silence.
     pub(in crate::stream) fn repeats(&self) -> bool {
-        self.rules.iter().any(|rule| rule.matcher.program().timing.repeat.is_some())
+        self.rules.iter().any(|rule| rule.program().timing.repeat.is_some())
     }
 
     /// Reports the open outputs at the end of the stream, and drops all state.
@@ -147,18 +147,12 @@ impl<E: Event> Dispatcher<E> {
                 if let Some(share) = &mut accounting.share {
                     share.enter_rule(index);
                 }
-                // A partial match without a deadline can be complete now that nothing can come any
-                // more. No other rule sees this match: the time of its event is over.
-                rule.emitter.on_match = None;
-                let keys = groups.keys_mut(rule.group);
+                let keys = groups.keys_mut(rule.group());
                 let place = |slot| Some((slot, keys.place(slot, index)?));
                 let places: Vec<(u32, usize)> = slots.into_iter().filter_map(place).collect();
-                rule.expire(keys, &places, Timestamp::MAX, accounting, sink);
+                rule.expire_last(keys, &places, accounting, sink);
             }
-            accounting.stats.divided_by_zero += rule.store.divisions_by_zero();
-            accounting.stats.values_too_large += rule.store.values_too_large();
-            rule.store = rule.matcher.create_store();
-            rule.accounted = 0;
+            rule.drop_all(&mut accounting.stats);
         }
         groups.clear();
         accounting.stats.partials = 0;
@@ -173,7 +167,7 @@ impl<E: Event> Dispatcher<E> {
     /// are exact. Keys in a cold store stay as they are.
     pub(in crate::stream) fn sweep(&mut self, now: Timestamp) {
         let Dispatcher { rules, groups, accounting, .. } = self;
-        let mut shared: Vec<u32> = rules.iter().map(|rule| rule.group).collect();
+        let mut shared: Vec<u32> = rules.iter().map(RuleRuntime::group).collect();
         shared.sort_unstable();
         shared.dedup();
         for group in shared {
@@ -196,13 +190,13 @@ impl<E: Event> Dispatcher<E> {
     pub(in crate::stream) fn partials(&self, rule: &str) -> Vec<Partial<'_, E>> {
         let mut partials = Vec::new();
         for (index, running) in (0..).zip(&self.rules) {
-            let RuleRuntime { info, matcher, store, group, .. } = running;
+            let (info, matcher) = (running.info(), running.matcher());
             if *info.rule.name != *rule {
                 continue;
             }
-            for (_, slot) in self.groups.keys(*group).slots() {
+            for (_, slot) in self.groups.keys(running.group()).slots() {
                 for held in slot.held().iter().filter(|held| held.rule == index) {
-                    let open = matcher.open(store, &held.state).into_iter();
+                    let open = running.open(&held.state).into_iter();
                     partials.extend(open.map(|open| Partial::new(info, &slot.key, open)));
                 }
             }
@@ -225,9 +219,8 @@ impl<E: Event> Dispatcher<E> {
 
     /// Returns the number of divisions by zero and of values that were too large.
     pub(in crate::stream) fn mistakes(&self) -> (u64, u64) {
-        let divisions = self.rules.iter().map(|rule| rule.store.divisions_by_zero()).sum();
-        let too_large = self.rules.iter().map(|rule| rule.store.values_too_large()).sum();
-        (divisions, too_large)
+        let mistakes = self.rules.iter().map(RuleRuntime::mistakes);
+        mistakes.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
     }
 
     /// Returns the heap size in bytes, without heap that events own.
@@ -242,9 +235,8 @@ impl<E: Event> Dispatcher<E> {
 
     /// Counts the state of the rules anew, after it was changed by other means than events.
     pub(in crate::stream) fn account(&mut self) {
-        self.rules.iter_mut().for_each(|rule| rule.accounted = rule.store.captured_bytes());
-        let all = self.rules.iter().map(|rule| rule.accounted);
-        self.accounting.stats.captured_bytes = all.sum();
+        let bytes = self.rules.iter_mut().map(RuleRuntime::recount_bytes);
+        self.accounting.stats.captured_bytes = bytes.sum();
     }
 
     /// True if a rule names the event's type. Counts an event of an undeclared type, and rejects an
@@ -303,7 +295,7 @@ impl<E: Event> Dispatcher<E> {
     /// Drops the suppressions that are over at `now`.
     pub(in crate::stream) fn forget(&mut self, now: Timestamp) {
         for &rule in &self.routes.suppressing {
-            if let Some(suppression) = &mut self.rules[rule as usize].emitter.suppression {
+            if let Some(suppression) = self.rules[rule as usize].suppression_mut() {
                 suppression.forget(now);
             }
         }
@@ -358,11 +350,11 @@ impl<E: Event> Dispatcher<E> {
             if timer.is_of_sweep() {
                 return true;
             }
-            let keys = groups.keys(rules[timer.rule as usize].group);
+            let keys = groups.keys(rules[timer.rule as usize].group());
             keys.armed((timer.slot, timer.generation), timer.rule, timer.at).is_some()
         });
         for (index, rule) in (0..).zip(rules) {
-            timers.note(rule.prune(index, groups.keys_mut(rule.group)));
+            timers.note(rule.prune(index, groups.keys_mut(rule.group())));
         }
     }
 }

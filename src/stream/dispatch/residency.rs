@@ -172,9 +172,7 @@ impl<E: Event> Dispatcher<E> {
             }
             for held in content.held_mut() {
                 *cold.partials_mut(held.rule) += u128::from(held.state.partial_count());
-                let running = &mut rules[held.rule as usize];
-                running.matcher.clear(&mut running.store, &mut held.state);
-                running.account(&mut accounting.stats);
+                rules[held.rule as usize].clear(&mut held.state, &mut accounting.stats);
             }
             accounting.stats.cold += content.held().len() as u64;
         }
@@ -204,9 +202,7 @@ impl<E: Event> Dispatcher<E> {
             let partials = cold.partials_mut(rule);
             *partials = partials.saturating_sub(image.partial_count().into());
             accounting.stats.cold = accounting.stats.cold.saturating_sub(1);
-            let running = &mut rules[rule as usize];
-            let state = running.matcher.import(&mut running.store, image);
-            running.account(&mut accounting.stats);
+            let state = rules[rule as usize].import(image, &mut accounting.stats);
             match slot {
                 None => slot = Some(keys.insert(&key, rule, state)),
                 // The states come in the order of rules.
@@ -285,7 +281,7 @@ impl<E: Event> Dispatcher<E> {
             let mut held = scratch.take_in(&self.rules, frozen);
             let mut reports = false;
             for held in &mut held {
-                let matcher = &self.rules[held.rule as usize].matcher;
+                let matcher = self.rules[held.rule as usize].matcher();
                 if let Some(store) = scratch.store_mut(held.rule) {
                     let report: &mut dyn FnMut(Outcome<'_, E>) = &mut |_| reports = true;
                     matcher.end_time(store, &mut held.state, report);

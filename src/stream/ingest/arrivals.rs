@@ -12,6 +12,7 @@ use crate::stream::output::overflow::{LimitKind, Overflow};
 use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
 use crate::stream::output::sink::{Late, Sink};
+use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::stats::Stats;
 use kleene_event::event::{Event, bytes_of};
 use kleene_event::time::Timestamp;
@@ -155,7 +156,7 @@ impl<E: Event> Ingest<E> {
         {
             self.release_until(last, &mut Lent::nothing(), sink);
         }
-        self.dispatcher.rules.iter_mut().for_each(|rule| rule.store.end());
+        self.dispatcher.rules.iter_mut().for_each(RuleRuntime::end_repetitions);
         if self.dispatcher.accounting.failure.is_none() {
             self.release_until(Timestamp::MAX, &mut Lent::nothing(), sink);
         }

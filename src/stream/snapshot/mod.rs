@@ -155,7 +155,7 @@ impl<E: Portable> Engine<E> {
 
 /// Records the keys that `once` ends from now on: a snapshot has all others.
 fn record_suppressed<E: Portable>(rules: &mut [RuleRuntime<E>]) {
-    for suppression in rules.iter_mut().filter_map(|rule| rule.emitter.suppression.as_mut()) {
+    for suppression in rules.iter_mut().filter_map(RuleRuntime::suppression_mut) {
         suppression.record_changes();
     }
 }

@@ -17,7 +17,7 @@ use crate::stream::keys::key::Key;
 use crate::stream::keys::key_ref::KeyRef;
 use crate::stream::keys::wire::SavedState;
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::stream::rule::spec::{Preparation, Relink, RuleSpec, check_events};
+use crate::stream::rule::spec::{Preparation, Relink, RuleSpec};
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::saved::{SavedEngine, SavedPart, SavedRule};
 use kleene_automata::exec::Image;
@@ -63,7 +63,7 @@ fn complete<E: Event>(
     let mut old_of = ByName::new(saved.iter().map(|rule| &rule.name));
     let partials = partials(dispatcher);
     for (index, running) in dispatcher.rules.iter().enumerate() {
-        let rule = &running.info.rule;
+        let rule = running.rule();
         let old = old_of.take(&rule.name);
         let mut change = match reported_of.take(&rule.name) {
             Some(place) => reported[place].clone(),
@@ -291,7 +291,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         }
         for (place, mut entries) in places.iter().zip(suppressed) {
             let Some(place) = place else { continue };
-            if let Some(suppression) = &mut ingest.dispatcher.rules[*place].emitter.suppression {
+            if let Some(suppression) = ingest.dispatcher.rules[*place].suppression_mut() {
                 // Of parts that differ, the later one counts.
                 let mut latest: HashMap<Key, Timestamp> = HashMap::new();
                 if self.chains.len() > 1 {
@@ -388,7 +388,7 @@ fn give_key<E: Portable>(
         }
         return Ok(());
     };
-    let group = ingest.dispatcher.rules[place].group;
+    let group = ingest.dispatcher.rules[place].group();
     if ingest.dispatcher.cold.is_some() {
         let horizon = ingest.next_moment();
         let dispatcher = &mut ingest.dispatcher;
@@ -397,8 +397,8 @@ fn give_key<E: Portable>(
         cold_failure(dispatcher).map_or(Ok(()), Err)?;
     }
     let running = &ingest.dispatcher.rules[place];
-    let name = running.info.rule.name.clone();
-    let image = Image::read(&mut held.body, running.matcher.program(), held.events)
+    let name = running.rule().name.clone();
+    let image = Image::read(&mut held.body, running.program(), held.events)
         .filter(|image| held.body.is_at_end() && image.has_count(held.partials))
         .ok_or(RestoreError::Malformed { section: "keys" })?;
     let is_new = ingest.dispatcher.admit(place, key, held.armed, image);
@@ -469,16 +469,13 @@ impl<E: Portable> Old<E> {
         for given in rules {
             started.push(given.start(&schema, Relink::Allowed, matching, &mut prepared)?);
         }
-        let read: HashSet<TypeId> = started
-            .iter()
-            .flat_map(|rule: &RuleRuntime<E>| &rule.info.rule.types)
-            .copied()
-            .collect();
+        let read: HashSet<TypeId> =
+            started.iter().flat_map(|rule: &RuleRuntime<E>| &rule.rule().types).copied().collect();
         for rule in &mut started {
             rule.link(&read)?;
         }
         if new_texts.is_none() {
-            started.iter().try_for_each(check_events)?;
+            started.iter().try_for_each(RuleRuntime::check_events)?;
         }
         let places = places(&started, &saved.rules, &mut lost);
         let mut dispatcher = Dispatcher::new(schema, started, indexed, limits, matching);
@@ -495,7 +492,7 @@ fn places<E: Event>(
     lost: &mut [Option<Lost>],
 ) -> Vec<Option<usize>> {
     let mut places = Vec::new();
-    let mut by_name = ByName::new(started.iter().map(|rule| &rule.info.rule.name));
+    let mut by_name = ByName::new(started.iter().map(|rule| &rule.rule().name));
     for (saved, lost) in saved.iter().zip(lost) {
         let place = by_name.first(&saved.name);
         let mismatch = place.and_then(|place| mismatch(&started[place], saved));
@@ -513,13 +510,13 @@ fn places<E: Event>(
 
 /// Returns the reason why a rule cannot take over the saved state of its name.
 fn mismatch<E: Event>(running: &RuleRuntime<E>, saved: &SavedRule) -> Option<&'static str> {
-    let RuleRuntime { info, matcher, emitter, .. } = running;
-    if info.rule.version != saved.version || running.is_text != saved.is_text {
+    let rule = running.rule();
+    if rule.version != saved.version || running.is_text() != saved.is_text {
         return Some("it is another one, and was not built from rule text");
     }
-    if matcher.program().layout() != saved.layout
-        || info.rule.key.len() != saved.key_width
-        || emitter.suppression.is_some() != saved.suppresses
+    if running.program().layout() != saved.layout
+        || rule.key.len() != saved.key_width
+        || running.suppression().is_some() != saved.suppresses
     {
         return Some("another version of Kleene numbers its states in another way");
     }

@@ -197,7 +197,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         number(released);
         number(self.engine.watermark.as_millis().cast_unsigned());
         stats.counters_mut().into_iter().for_each(|counter| number(*counter));
-        self.engine.dispatcher.rules.iter().for_each(|rule| number(rule.info.rule.version));
+        self.engine.dispatcher.rules.iter().for_each(|rule| number(rule.rule().version));
         hash.finish() | 1
     }
 
@@ -218,7 +218,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
                 key.iter().map(KeyRef::to_key).collect()
             };
             has_key |= !keys.is_empty();
-            let rule = &self.engine.dispatcher.rules[*rule as usize].info.rule;
+            let rule = self.engine.dispatcher.rules[*rule as usize].rule();
             if keys.iter().any(|key| filter(rule, key)) {
                 return true;
             }
@@ -257,16 +257,16 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
     fn suppressed(&mut self, out: &mut Vec<u8>) {
         let watermark = self.engine.watermark.as_millis();
         for rule in &self.engine.dispatcher.rules {
-            let Some(suppression) = &rule.emitter.suppression else { continue };
+            let Some(suppression) = rule.suppression() else { continue };
             // A suppression that is not by the key is the same in all shares.
-            let is_by_key = rule.info.rule.suppress.as_ref().is_some_and(|by| by.by.is_none())
-                || rule.emitter.once == Some(Once::Key);
+            let is_by_key = rule.rule().suppress.as_ref().is_some_and(|by| by.by.is_none())
+                || rule.once() == Some(Once::Key);
             let mut entries: Vec<_> = match self.base {
                 Some(_) => suppression.changed().collect(),
                 None => suppression.entries().collect(),
             };
             if let Some(filter) = self.filter.as_mut().filter(|_| is_by_key) {
-                entries.retain(|(_, key)| filter(&rule.info.rule, key));
+                entries.retain(|(_, key)| filter(rule.rule(), key));
             }
             // The order of a table is another one in each engine.
             entries.sort_by_cached_key(|(until, key)| (*until, spread(key)));
@@ -297,15 +297,14 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
                 let rule = |held: &RuleState| &engine.dispatcher.rules[held.rule as usize];
                 let mut held: SmallVec<[&RuleState; 1]> = slot.held().iter().collect();
                 if let Some(filter) = &mut self.filter {
-                    held.retain(|held| filter(&rule(held).info.rule, &slot.key));
+                    held.retain(|held| filter(rule(held).rule(), &slot.key));
                 }
                 if held.is_empty() {
                     continue;
                 }
                 put_key(out, group, &slot.key, held.len());
                 for held in held {
-                    let RuleRuntime { matcher, store, .. } = rule(held);
-                    matcher.export(store, &held.state, &mut image);
+                    rule(held).export(&held.state, &mut image);
                     if let Some(part) = &self.part {
                         part.renumber(held.rule, &mut image);
                     }
@@ -339,7 +338,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         let _ = cold.look(which, rules, |group, key, held, scratch| {
             let mut held: SmallVec<[&RuleState; 1]> = held.iter().collect();
             if let Some(filter) = &mut self.filter {
-                held.retain(|held| filter(&rules[held.rule as usize].info.rule, key));
+                held.retain(|held| filter(rules[held.rule as usize].rule(), key));
             }
             if held.is_empty() {
                 return;
@@ -348,7 +347,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
             let mut image = Image::default();
             for held in held {
                 if let Some(store) = scratch.store(held.rule) {
-                    rules[held.rule as usize].matcher.export(store, &held.state, &mut image);
+                    rules[held.rule as usize].matcher().export(store, &held.state, &mut image);
                     keys.put(out, held, &image);
                 }
             }
@@ -363,7 +362,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
 /// The rule sets that the rules are of, each once.
 fn texts<E: Event>(rules: &[RuleRuntime<E>]) -> Vec<RuleSet> {
     let mut texts: Vec<RuleSet> = Vec::new();
-    for text in rules.iter().filter_map(|rule| rule.text.as_ref()) {
+    for text in rules.iter().filter_map(RuleRuntime::text) {
         // Rules of one set follow each other.
         if !texts.iter().rev().any(|other| other.is(text)) {
             texts.push(text.clone());
@@ -375,14 +374,14 @@ fn texts<E: Event>(rules: &[RuleRuntime<E>]) -> Vec<RuleSet> {
 fn put_rules<E: Event>(out: &mut Vec<u8>, rules: &[RuleRuntime<E>], texts: &[RuleSet]) {
     put_len(out, rules.len());
     for running in rules {
-        let RuleRuntime { info, matcher, is_text, text, emitter, .. } = running;
-        put_bytes(out, info.rule.name.as_bytes());
-        out.extend_from_slice(&info.rule.version.to_le_bytes());
-        out.extend_from_slice(&matcher.program().layout().to_le_bytes());
-        put_len(out, info.rule.key.len());
-        out.push(u8::from(*is_text));
-        out.push(u8::from(emitter.suppression.is_some()));
-        let text = text.as_ref().and_then(|text| texts.iter().position(|other| other.is(text)));
+        let rule = running.rule();
+        put_bytes(out, rule.name.as_bytes());
+        out.extend_from_slice(&rule.version.to_le_bytes());
+        out.extend_from_slice(&running.program().layout().to_le_bytes());
+        put_len(out, rule.key.len());
+        out.push(u8::from(running.is_text()));
+        out.push(u8::from(running.suppression().is_some()));
+        let text = running.text().and_then(|text| texts.iter().position(|other| other.is(text)));
         put_len(out, text.map_or(0, |text| text + 1));
     }
 }

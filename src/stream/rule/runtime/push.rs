@@ -1,125 +1,25 @@
-//! One rule as an engine runs it: its state, and the push of an event to a key.
+//! The push of an event to a key of a rule, and the limits that it may reach.
 
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-
-use crate::ruleset::RuleSet;
-use crate::stream::error::BuildError;
 use crate::stream::error::{LimitFailure, PushError, PushFailure};
 use crate::stream::keys::cursor::KeyCursor;
 use crate::stream::keys::key_ref::KeyRef;
-use crate::stream::keys::reader::KeyClosures;
 use crate::stream::keys::table::{At, KeyTable, RuleState};
-use crate::stream::output::matched::{Match, RuleInfo};
+use crate::stream::output::matched::Match;
 use crate::stream::output::overflow::{LimitKind, LimitedKey, Overflow};
 use crate::stream::output::receiver::Receiver;
 use crate::stream::output::sink::Sink;
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::{KeyPlace, PushContext};
-use crate::stream::rule::emitter::Emitter;
-use crate::stream::rule::ending::give_up;
-use crate::stream::rule::suppress::SuppressionTable;
-use crate::stream::rule::sweeps::Sweeps;
-use crate::stream::stats::Stats;
-use kleene_automata::exec::{
-    KeyState, Matcher, OpenCount, Outcome, PrefilterOutcome, PushedEvent, Store,
-};
-use kleene_automata::nfa::Program;
+use crate::stream::rule::runtime::RuleRuntime;
+use crate::stream::rule::runtime::ending::give_up;
+use kleene_automata::exec::{KeyState, OpenCount, Outcome, PrefilterOutcome, PushedEvent};
 use kleene_event::event::Event;
-use kleene_event::schema::{Schema, TypeId};
 use kleene_event::value::Value;
-use kleene_syntax::hir::{Length, LimitPolicy};
-
-/// A rule and its state.
-pub(crate) struct RuleRuntime<E: Event> {
-    pub(in crate::stream) info: RuleInfo,
-    pub(in crate::stream) matcher: Matcher<E>,
-    pub(in crate::stream) store: Store<E>,
-    /// The bytes of the store that are in the engine's count.
-    pub(in crate::stream) accounted: u64,
-    /// The group of rules with the same key.
-    pub(in crate::stream) group: u32,
-    /// The closures of the key; `None` if it is in fields.
-    pub(in crate::stream) key_closures: Option<KeyClosures<E>>,
-    /// The event types that are declared with the rule; `None` if they are those of the events.
-    pub(in crate::stream) declared: Option<Arc<Schema>>,
-    /// True if the rule comes from rule text, so that it can be replaced.
-    pub(in crate::stream) is_text: bool,
-    /// The rule set of the rule, if there is one.
-    pub(in crate::stream) text: Option<RuleSet>,
-    pub(in crate::stream) emitter: Emitter,
-    /// The schedule of sweeps, if deadlines report nothing.
-    pub(in crate::stream) sweeps: Option<Sweeps>,
-}
+use kleene_syntax::hir::LimitPolicy;
 
 impl<E: Event> RuleRuntime<E> {
-    pub(crate) fn new(
-        info: RuleInfo,
-        matcher: Matcher<E>,
-        declared: Option<Arc<Schema>>,
-        is_text: bool,
-        text: Option<RuleSet>,
-    ) -> RuleRuntime<E> {
-        let (store, sweeps) = (matcher.create_store(), sweeps(matcher.program()));
-        let emitter = Emitter::new(&info.rule);
-        let group = u32::MAX;
-        let accounted = 0;
-        RuleRuntime {
-            info,
-            matcher,
-            store,
-            accounted,
-            group,
-            key_closures: None,
-            declared,
-            is_text,
-            text,
-            emitter,
-            sweeps,
-        }
-    }
-
-    /// Computes the parts of the key by closures, where there are any.
-    pub(in crate::stream) fn with_key(self, key_closures: Option<KeyClosures<E>>) -> Self {
-        RuleRuntime { key_closures, ..self }
-    }
-
-    /// Returns the same rule without state, not linked to others.
-    pub(in crate::stream) fn anew(&self) -> RuleRuntime<E> {
-        let RuleRuntime { info, matcher, declared, is_text, text, .. } = self;
-        let (info, matcher) = (info.clone(), matcher.clone());
-        let anew = RuleRuntime::new(info, matcher, declared.clone(), *is_text, text.clone());
-        anew.with_key(self.key_closures.clone())
-    }
-
-    /// Prepares the derived events of the rule; other rules read the types `read`.
-    ///
-    /// # Errors
-    /// [`BuildError`] if events of this Rust type cannot be made.
-    pub(in crate::stream) fn link(&mut self, read: &HashSet<TypeId>) -> Result<(), BuildError> {
-        self.emitter.link::<E>(&self.info, read)
-    }
-}
-
-/// Returns the schedule of sweeps, if nothing is reported at deadlines. Expired state is dropped an
-/// eighth of `within` later.
-fn sweeps(program: &Program) -> Option<Sweeps> {
-    match program.within().and_then(Length::as_millis) {
-        Some(within) if !program.reports_at_deadlines() => Some(Sweeps::new(within / 8)),
-        _ => None,
-    }
-}
-
-impl<E: Event> RuleRuntime<E> {
-    /// Returns the heap size in bytes, without the keys.
-    pub(in crate::stream) fn memory_usage(&self) -> usize {
-        let suppression =
-            self.emitter.suppression.as_ref().map_or(0, SuppressionTable::memory_usage);
-        let sweeps = self.sweeps.as_ref().map_or(0, Sweeps::memory_usage);
-        self.store.memory_usage() + suppression + sweeps
-    }
-
     /// Pushes an event to its key, while the cursor goes from rule to rule.
     #[inline]
     pub(in crate::stream) fn push<S: Receiver<E> + ?Sized>(
@@ -409,15 +309,6 @@ impl<E: Event> RuleRuntime<E> {
             let failure = LimitFailure { rule, key, limit, at };
             accounting.failure = Some(PushError(PushFailure::Limit(Arc::new(failure))));
         }
-    }
-
-    /// Updates the engine's count of bytes.
-    #[inline]
-    pub(in crate::stream) fn account(&mut self, stats: &mut Stats) {
-        let bytes = self.store.captured_bytes();
-        stats.captured_bytes =
-            stats.captured_bytes.wrapping_add(bytes.wrapping_sub(self.accounted));
-        self.accounted = bytes;
     }
 
     /// Drops the partial matches of the key that exceeded a limit over all keys.

@@ -12,8 +12,8 @@ use crate::stream::output::receiver::Receiver;
 use crate::stream::output::sink::Sink;
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::SweepContext;
-use crate::stream::rule::ending::give_up;
 use crate::stream::rule::runtime::RuleRuntime;
+use crate::stream::rule::runtime::ending::give_up;
 use crate::stream::rule::sweeps::{Noted, Sweeps};
 use crate::stream::rule::timers::{Timer, Timers};
 use crate::stream::stats::Stats;
@@ -238,6 +238,20 @@ impl<E: Event> RuleRuntime<E> {
         }
         accounting.stats.count(before, state.open_count());
         self.account(&mut accounting.stats);
+    }
+
+    /// Reports the open outputs of the states at these positions of slots at the end of the stream.
+    pub(in crate::stream) fn expire_last<S: Receiver<E> + ?Sized>(
+        &mut self,
+        keys: &mut KeyTable,
+        places: &[(u32, usize)],
+        accounting: &mut Accounting<E>,
+        sink: &mut S,
+    ) {
+        // A partial match without a deadline can be complete now that nothing can come any more. No
+        // other rule sees this match: the time of its event is over.
+        self.emitter.on_match = None;
+        self.expire(keys, places, Timestamp::MAX, accounting, sink);
     }
 
     /// Advances the states at these positions of slots to `now`, and reports their outputs by
