@@ -185,7 +185,7 @@ impl<E: Event> Dispatcher<E> {
                 break;
             }
             let Some(cursor) = cursors.get_mut(at as usize) else {
-                let prefilter = PrefilterOutcome::Unknown;
+                let prefilter = PrefilterOutcome::UNKNOWN;
                 let cx = &mut PushContext { rule, event, prefilter, seq, timers, accounting, sink };
                 let keys = push_to_several(route, &mut rules[rule as usize], groups, cx);
                 is_keyless |= keys == 0;
@@ -204,7 +204,7 @@ impl<E: Event> Dispatcher<E> {
             if !for_else && let Some(condition) = route.answered(rule) {
                 runtime.know(seq, condition);
             }
-            let prefilter = PrefilterOutcome::Unknown;
+            let prefilter = PrefilterOutcome::UNKNOWN;
             let cx = &mut PushContext { rule, event, prefilter, seq, timers, accounting, sink };
             runtime.push(groups.keys_mut(cursor.group), cursor, cx);
         }

@@ -78,7 +78,7 @@ pub(in crate::stream) struct DirectRoute<E> {
     pub(in crate::stream) retains: bool,
     /// The comparisons that an event must fulfil to do anything.
     pub(in crate::stream) prefilter: Option<Prefilter>,
-    /// The outcome for an event that passes `prefilter`.
+    /// What is known of an event that passes `prefilter`.
     pub(in crate::stream) outcome: PrefilterOutcome,
 }
 
@@ -114,7 +114,7 @@ impl<E: Event> Route<E> {
         match (&self.always[..], &self.groups[..], &self.index) {
             ([(rule, _)], [(group, reader)], None) => {
                 let reader = reader.clone();
-                let (retains, prefilter, outcome) = (false, None, PrefilterOutcome::Unknown);
+                let (retains, prefilter, outcome) = (false, None, PrefilterOutcome::UNKNOWN);
                 Some(DirectRoute {
                     rule: *rule,
                     group: *group,
@@ -277,13 +277,7 @@ impl<E: Event> Routes<E> {
                 let matcher = rules[direct.rule as usize].matcher();
                 let ty = TypeId::new(ty);
                 direct.prefilter = matcher.program().prefilter(ty);
-                direct.outcome = match &direct.prefilter {
-                    prefilter if matcher.counts_all(ty, prefilter.is_some()) => {
-                        PrefilterOutcome::Counts
-                    }
-                    Some(_) => PrefilterOutcome::Passes,
-                    None => PrefilterOutcome::Unknown,
-                };
+                direct.outcome = matcher.known_of_passing(ty, direct.prefilter.is_some());
             }
         }
         let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.suppression().is_some());

@@ -75,6 +75,14 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
+    /// Drops the state of a key if the last match has ended the key (`once`).
+    #[inline(always)]
+    pub(super) fn end_if_ended(&mut self, state: &mut KeyState, stats: &mut Stats) {
+        if self.emitter.take_ended_key() {
+            give_up(&self.matcher, &mut self.store, state, stats);
+        }
+    }
+
     fn end_at(&mut self, keys: &mut KeyTable, slot: u32, place: usize, stats: &mut Stats) {
         let RuleState { state, .. } = keys.at_mut(slot, place).held;
         let before = state.open_count();

@@ -233,9 +233,7 @@ impl<E: Event> RuleRuntime<E> {
         if let Some(reached) = ReachedLimits::take(store) {
             reached.report(LimitedKey::new(&info.rule, key), last, accounting, sink);
         }
-        if emitter.take_ended_key() {
-            give_up(matcher, store, state, &mut accounting.stats);
-        }
+        self.end_if_ended(state, &mut accounting.stats);
         accounting.stats.count(before, state.open_count());
         self.account(&mut accounting.stats);
     }

@@ -13,11 +13,29 @@ use crate::stream::output::sink::Sink;
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::{KeyPlace, PushContext};
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::stream::rule::runtime::ending::give_up;
-use kleene_automata::exec::{KeyState, OpenCount, Outcome, PrefilterOutcome, PushedEvent};
+use kleene_automata::exec::{KeyState, OpenCount, Outcome};
 use kleene_event::event::Event;
 use kleene_event::value::Value;
 use kleene_syntax::hir::LimitPolicy;
+
+/// The partial matches of a key.
+#[derive(Clone, Copy)]
+struct RunCount {
+    now: OpenCount,
+    /// True if the key's slot was retained without state, and the event gives it state again.
+    reactivates: bool,
+}
+
+impl RunCount {
+    const NOTHING: RunCount =
+        RunCount { now: OpenCount { listed: 0, grouped: 0 }, reactivates: false };
+
+    /// Returns the count of a state in the table.
+    #[inline(always)]
+    fn stored(held: &RuleState) -> RunCount {
+        RunCount { now: held.state.open_count(), ..RunCount::NOTHING }
+    }
+}
 
 impl<E: Event> RuleRuntime<E> {
     /// Pushes an event to its key, while the cursor goes from rule to rule.
@@ -34,15 +52,13 @@ impl<E: Event> RuleRuntime<E> {
         }
         let (place, idle) = if let Some((slot, place)) = cursor.place(keys, cx.rule) {
             let at = keys.at_mut(slot, place);
-            let runs = (at.held.state.open_count(), false);
-            (place, self.push_open(at, runs, cx))
+            let before = RunCount::stored(at.held);
+            (place, self.push_open(at, before, cx))
         } else if self.matcher.can_start(cx.event)
             && let Some((state, dropped)) = self.push_unkept(&cursor.key, cx)
         {
             let (slot, place) = cursor.add(keys, cx.rule, state);
-            let at = keys.at_mut(slot, place);
-            let runs = (at.held.state.open_count(), false);
-            (place, self.enforce_limits(at, runs, dropped, cx))
+            (place, self.enforce_limits_of_new(keys.at_mut(slot, place), dropped, cx))
         } else {
             return;
         };
@@ -65,37 +81,21 @@ impl<E: Event> RuleRuntime<E> {
         if let Some(slot) = key.slot
             && let Some((place, at)) = keys.of_rule(slot, cx.rule)
         {
-            if cx.prefilter == PrefilterOutcome::Counts {
-                let (store, state) = (&mut self.store, &mut at.held.state);
-                let may_begin = retains && state.is_idle();
-                let counted = self.matcher.count_on(store, state, may_begin, cx.event, cx.seq);
-                if let Some(reactivates) = counted {
-                    cx.accounting.stats.partials += 1;
-                    if reactivates {
-                        cx.accounting.stats.keys += 1;
-                        let slot = (slot, at.generation);
-                        self.schedule_reactivated(cx.rule, slot, at.held, cx.timers);
+            let (store, state) = (&mut self.store, &mut at.held.state);
+            let counted = self.matcher.count_on(store, state, retains, &cx.arrival());
+            let (reactivates, is_idle) = if let Some(begins) = counted {
+                (begins, self.enforce_limits_of_counted(at, begins, cx))
+            } else {
+                let now = at.held.state.open_count();
+                let reactivates = now.is_none() && retains && at.held.state.is_idle();
+                if reactivates {
+                    if !self.matcher.can_start(cx.event) {
+                        return;
                     }
-                    self.account(&mut cx.accounting.stats);
-                    let is_over = self.gives_way(at.key, at.held, cx);
-                    if reactivates {
-                        keys.reactivate();
-                    }
-                    if is_over {
-                        keys.drop_at(slot, place);
-                    }
-                    return;
+                    cx.accounting.stats.keys += 1;
                 }
-            }
-            let before = at.held.state.open_count();
-            let reactivates = before.is_none() && retains && at.held.state.is_idle();
-            if reactivates {
-                if !self.matcher.can_start(cx.event) {
-                    return;
-                }
-                cx.accounting.stats.keys += 1;
-            }
-            let is_idle = self.push_open(at, (before, reactivates), cx);
+                (reactivates, self.push_open(at, RunCount { now, reactivates }, cx))
+            };
             if reactivates {
                 keys.reactivate();
             }
@@ -124,7 +124,7 @@ impl<E: Event> RuleRuntime<E> {
                 let slot = keys.insert_idle(key, cx.rule);
                 cx.accounting.stats.keys += 1;
                 let at = keys.at_mut(slot, 0);
-                if self.push_open(at, (OpenCount::default(), false), cx) {
+                if self.push_open(at, RunCount::NOTHING, cx) {
                     keys.drop_at(slot, 0);
                 }
             }
@@ -140,25 +140,24 @@ impl<E: Event> RuleRuntime<E> {
             }
             None => (keys.insert(key, cx.rule, state), 0),
         };
-        let at = keys.at_mut(slot, place);
-        let runs = (at.held.state.open_count(), false);
-        if self.enforce_limits(at, runs, dropped, cx) {
+        if self.enforce_limits_of_new(keys.at_mut(slot, place), dropped, cx) {
             keys.drop_at(slot, place);
         }
     }
 
-    /// Pushes an event to a key with `before` partial matches. `reactivates` is true if the slot was
-    /// retained without state. Returns true if the key has no state afterwards.
+    /// Pushes an event to a key with `before` partial matches. Returns true if the key has no state
+    /// afterwards.
     #[inline(always)]
     fn push_open<S: Receiver<E> + ?Sized>(
         &mut self,
         at: At<'_>,
-        (before, reactivates): (OpenCount, bool),
+        before: RunCount,
         cx: &mut PushContext<'_, E, S>,
     ) -> bool {
         let RuleRuntime { info, matcher, store, emitter, .. } = self;
         let schema = &*info.schema;
         let (key, state) = (at.key, &mut at.held.state);
+        let arrival = cx.arrival();
         let (accounting, sink) = (&mut *cx.accounting, &mut *cx.sink);
         let mut report = |outcome: Outcome<'_, E>| {
             emitter.report(
@@ -174,14 +173,11 @@ impl<E: Event> RuleRuntime<E> {
         let report: &mut dyn FnMut(Outcome<'_, E>) = &mut report;
         #[cfg(not(target_family = "wasm"))]
         let report = &mut report;
-        let arrival = PushedEvent { event: cx.event, seq: cx.seq, prefilter: cx.prefilter };
         let dropped = matcher.push_prefiltered(store, state, arrival, report);
-        if emitter.take_ended_key() {
-            give_up(matcher, store, state, &mut cx.accounting.stats);
-        }
-        let after = state.open_count();
-        cx.accounting.stats.count(before, after);
-        self.enforce_limits(at, (after, reactivates), dropped, cx)
+        self.end_if_ended(state, &mut cx.accounting.stats);
+        let after = RunCount { now: state.open_count(), ..before };
+        cx.accounting.stats.count(before.now, after.now);
+        self.enforce_limits(at, after, dropped, cx)
     }
 
     /// Pushes an event that can start a partial match to a key that is not in the table. Returns
@@ -197,6 +193,7 @@ impl<E: Event> RuleRuntime<E> {
         // Most events start nothing, and then the key need not be stored.
         let mut state = KeyState::default();
         let mut owned = None;
+        let arrival = cx.arrival();
         let (accounting, sink) = (&mut *cx.accounting, &mut *cx.sink);
         // The type that `Tracer` has, too: a closure's own would be one more copy of all forms.
         let report: &mut dyn FnMut(Outcome<'_, E>) = &mut |outcome| {
@@ -209,11 +206,8 @@ impl<E: Event> RuleRuntime<E> {
                 sink,
             );
         };
-        let arrival = PushedEvent { event: cx.event, seq: cx.seq, prefilter: cx.prefilter };
         let dropped = matcher.push_prefiltered(store, &mut state, arrival, report);
-        if emitter.take_ended_key() {
-            give_up(matcher, store, &mut state, &mut cx.accounting.stats);
-        }
+        self.end_if_ended(&mut state, &mut cx.accounting.stats);
         if state.is_idle() {
             return None;
         }
@@ -230,7 +224,7 @@ impl<E: Event> RuleRuntime<E> {
     fn enforce_limits<S: Receiver<E> + ?Sized>(
         &mut self,
         at: At<'_>,
-        (count, reactivates): (OpenCount, bool),
+        RunCount { now, reactivates }: RunCount,
         dropped: usize,
         cx: &mut PushContext<'_, E, S>,
     ) -> bool {
@@ -238,7 +232,7 @@ impl<E: Event> RuleRuntime<E> {
             self.dropped(at.key, dropped, cx);
         }
         let At { slot, generation, held, key, .. } = at;
-        let is_idle = count.is_none() && held.state.is_idle();
+        let is_idle = now.is_none() && held.state.is_idle();
         if is_idle {
             cx.accounting.stats.keys -= 1;
         } else if reactivates {
@@ -248,6 +242,37 @@ impl<E: Event> RuleRuntime<E> {
         }
         self.account(&mut cx.accounting.stats);
         is_idle || self.gives_way(key, held, cx)
+    }
+
+    /// Enforces limits, as [`enforce_limits`](Self::enforce_limits) does, for a state that is new
+    /// in the table.
+    #[inline(always)]
+    fn enforce_limits_of_new<S: Receiver<E> + ?Sized>(
+        &mut self,
+        at: At<'_>,
+        dropped: usize,
+        cx: &mut PushContext<'_, E, S>,
+    ) -> bool {
+        let count = RunCount::stored(at.held);
+        self.enforce_limits(at, count, dropped, cx)
+    }
+
+    /// Enforces limits, as [`enforce_limits`](Self::enforce_limits) does, after an event that was
+    /// only counted: it adds one partial match, and no deadline unless the key `begins`.
+    #[inline(always)]
+    fn enforce_limits_of_counted<S: Receiver<E> + ?Sized>(
+        &mut self,
+        At { slot, generation, held, key, .. }: At<'_>,
+        begins: bool,
+        cx: &mut PushContext<'_, E, S>,
+    ) -> bool {
+        cx.accounting.stats.partials += 1;
+        if begins {
+            cx.accounting.stats.keys += 1;
+            self.schedule_reactivated(cx.rule, (slot, generation), held, cx.timers);
+        }
+        self.account(&mut cx.accounting.stats);
+        self.gives_way(key, held, cx)
     }
 
     /// True if a limit over all rules and keys is exceeded, so that the key's state was dropped.
