@@ -475,7 +475,7 @@ mod tests {
     use kleene_event::time::Timestamp;
 
     fn programs<E: Event>(engine: &Engine<E>) -> Vec<*const Program> {
-        let rules = engine.ingest().dispatcher.rules.iter();
+        let rules = engine.ingest().dispatcher().rules().iter();
         rules.map(|rule| Arc::as_ptr(rule.program())).collect()
     }
 
@@ -554,7 +554,7 @@ mod tests {
         assert_eq!(programs(&one)[0], Arc::as_ptr(first.program()));
         assert_eq!(programs(&one)[0], programs(&other)[0]);
         // Patterns that were compiled apart share their automaton within an engine.
-        let rules = &one.ingest().dispatcher.rules;
+        let rules = one.ingest().dispatcher().rules();
         let automaton = |rule: usize| Arc::as_ptr(rules[rule].program().automaton());
         assert_eq!(automaton(0), automaton(1));
     }

@@ -7,6 +7,7 @@ use crate::stream::error::PushError;
 use crate::stream::keys::cold::entry::{ColdKey, EntryScratch};
 use crate::stream::keys::cold::index::NUMBERS;
 use crate::stream::keys::cold::{ColdError, MOST_IN_CHUNK, Which, failed, fingerprint, lost};
+use crate::stream::keys::key::Key;
 use crate::stream::keys::key_ref::KeyRef;
 use crate::stream::keys::several::OneKey;
 use crate::stream::keys::table::Slot;
@@ -55,8 +56,14 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
+    /// Loads a key of a rule into memory, and marks the key so that it stays for a while.
+    pub(in crate::stream) fn load_for(&mut self, rule: usize, key: &Key) {
+        let group = self.rules[rule].group();
+        self.load(group, &KeyRef::of(key, &self.groups.hasher.clone()));
+    }
+
     /// Loads a key into memory, and marks the key so that it stays for a while.
-    pub(in crate::stream) fn load(&mut self, group: u32, key: &KeyRef<'_>) {
+    fn load(&mut self, group: u32, key: &KeyRef<'_>) {
         let Some(cold) = &mut self.cold else { return };
         if let Some(slot) = self.groups.keys(group).find(key) {
             cold.touch(group, slot);

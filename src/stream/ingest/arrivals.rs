@@ -8,11 +8,8 @@ use crate::stream::ingest::path::{IngestPath, Paths};
 use crate::stream::ingest::reorder::{Lent, Reorder};
 use crate::stream::ingest::watermark::{Progress, SourceId, WatermarkStrategy};
 use crate::stream::keys::GROUP_SIZE;
-use crate::stream::output::overflow::{LimitKind, Overflow};
 use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{Late, Sink};
-use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::stats::Stats;
 use kleene_event::event::{Event, bytes_of};
 use kleene_event::time::Timestamp;
@@ -57,18 +54,18 @@ impl<E> Arrival<E> for Owned<E> {
 /// pointer for both.
 #[repr(C)]
 pub(in crate::stream) struct Ingest<E: Event> {
-    pub(in crate::stream) dispatcher: Dispatcher<E>,
-    pub(in crate::stream) progress: Progress,
-    pub(in crate::stream) buffer: Reorder<E>,
+    pub(super) dispatcher: Dispatcher<E>,
+    pub(super) progress: Progress,
+    pub(super) buffer: Reorder<E>,
     /// Bytes of the events in the buffer.
-    pub(in crate::stream) buffer_bytes: u64,
+    pub(super) buffer_bytes: u64,
     /// The watermark: an event at or before this time is late.
-    pub(in crate::stream) watermark: Timestamp,
+    pub(super) watermark: Timestamp,
     /// The time of the newest event.
-    pub(in crate::stream) newest: Timestamp,
+    pub(super) newest: Timestamp,
     /// The source of events that are pushed without one.
-    pub(in crate::stream) main: Option<SourceId>,
-    pub(in crate::stream) finished: bool,
+    pub(super) main: Option<SourceId>,
+    pub(super) finished: bool,
     pub(super) paths: Paths,
 }
 
@@ -88,6 +85,61 @@ impl<E: Event> Ingest<E> {
             finished: false,
             paths: Paths::default(),
         }
+    }
+
+    /// Returns the dispatcher, to read what it holds.
+    pub(in crate::stream) fn dispatcher(&self) -> &Dispatcher<E> {
+        &self.dispatcher
+    }
+
+    /// Returns the dispatcher, to change its rules or to restore their state between two events.
+    pub(in crate::stream) fn dispatcher_mut(&mut self) -> &mut Dispatcher<E> {
+        &mut self.dispatcher
+    }
+
+    /// Returns the dispatcher: no event comes any more.
+    pub(in crate::stream) fn into_dispatcher(self) -> Dispatcher<E> {
+        self.dispatcher
+    }
+
+    /// Returns the watermark: an event at or before this time is late.
+    pub(in crate::stream) fn watermark(&self) -> Timestamp {
+        self.watermark
+    }
+
+    /// Returns the time of the newest event.
+    pub(in crate::stream) fn newest(&self) -> Timestamp {
+        self.newest
+    }
+
+    /// True if time has ended.
+    pub(in crate::stream) fn has_ended(&self) -> bool {
+        self.finished
+    }
+
+    /// True if events are expected in the order of time.
+    pub(in crate::stream) fn expects_order(&self) -> bool {
+        self.progress.is_sorted()
+    }
+
+    /// Returns the source with this name. A new name makes a new source.
+    pub(in crate::stream) fn source(&mut self, name: &str) -> SourceId {
+        self.progress.source(name)
+    }
+
+    /// True if events were pushed without a source.
+    pub(in crate::stream) fn has_main_source(&self) -> bool {
+        self.main.is_some()
+    }
+
+    /// Returns the sources with their names and watermarks, and which of them are idle.
+    pub(in crate::stream) fn sources(&self) -> Vec<(&str, Timestamp, bool)> {
+        self.progress.saved()
+    }
+
+    /// Returns the events that wait for the watermark, in the order of time.
+    pub(in crate::stream) fn buffered(&self) -> Vec<&E> {
+        self.buffer.in_order()
     }
 
     #[inline]
@@ -148,16 +200,15 @@ impl<E: Event> Ingest<E> {
     pub(in crate::stream) fn end_time<S: Receiver<E> + ?Sized>(&mut self, sink: &mut S) {
         // A repeating silence repeats up to the last event, and once more.
         let last = self.last_time();
-        let has_failed = self.dispatcher.accounting.failure.is_some();
         if self.dispatcher.repeats()
-            && !has_failed
+            && !self.dispatcher.has_failed()
             && last > self.watermark
             && last < Timestamp::MAX
         {
             self.release_until(last, &mut Lent::nothing(), sink);
         }
-        self.dispatcher.rules.iter_mut().for_each(RuleRuntime::end_repetitions);
-        if self.dispatcher.accounting.failure.is_none() {
+        self.dispatcher.end_repetitions();
+        if !self.dispatcher.has_failed() {
             self.release_until(Timestamp::MAX, &mut Lent::nothing(), sink);
         }
         self.finished = true;
@@ -166,14 +217,11 @@ impl<E: Event> Ingest<E> {
 
     /// Returns counts since the engine was built, and the size of its current state.
     pub(in crate::stream) fn stats(&self) -> Stats {
-        let (divisions, too_large) = self.dispatcher.mistakes();
-        let accounting = &self.dispatcher.accounting;
+        let stats = self.dispatcher.stats();
         Stats {
-            buffered: (self.buffer.len() + accounting.derived.len()) as u64,
-            buffered_bytes: self.buffer_bytes + accounting.derived.bytes(),
-            divided_by_zero: accounting.stats.divided_by_zero + divisions,
-            values_too_large: accounting.stats.values_too_large + too_large,
-            ..accounting.stats.shown()
+            buffered: stats.buffered + self.buffer.len() as u64,
+            buffered_bytes: stats.buffered_bytes + self.buffer_bytes,
+            ..stats
         }
     }
 
@@ -185,12 +233,6 @@ impl<E: Event> Ingest<E> {
     /// Returns the first time after the watermark.
     pub(in crate::stream) fn next_moment(&self) -> Timestamp {
         self.watermark.plus_millis(1)
-    }
-
-    /// Counts pushed events, including late and rejected ones.
-    #[inline(always)]
-    pub(super) fn count_arrivals(&mut self, events: usize) {
-        self.dispatcher.accounting.stats.events += events as u64;
     }
 
     /// Fails if the engine has stopped or the stream is finished.
@@ -211,10 +253,10 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         let event = arrival.event();
-        if self.finished || self.dispatcher.accounting.failure.is_some() {
+        if self.finished || self.dispatcher.has_failed() {
             return self.check_open();
         }
-        self.count_arrivals(1);
+        self.dispatcher.count_events(1);
         let time = event.time();
         if event.out_of_range().is_some() {
             self.report_rejected(event, sink);
@@ -263,15 +305,10 @@ impl<E: Event> Ingest<E> {
         }
         self.release_reached(lent, sink);
         while !self.has_room(self.buffer.len(), self.buffer_bytes)
-            && self.dispatcher.accounting.failure.is_none()
+            && !self.dispatcher.has_failed()
             && let Some(oldest) = self.buffer.first()
         {
-            if self.dispatcher.accounting.reports_all() {
-                self.dispatcher.accounting.stats.overflowed += 1;
-                self.dispatcher.accounting.set_position(self.watermark, sink);
-                let (limit, time) = (LimitKind::Buffered, oldest);
-                sink.outputs().overflowed(Overflow { limit, key: None, time, dropped: 0 });
-            }
+            self.dispatcher.report_full_buffer(oldest, self.watermark, sink);
             self.release_until(oldest, lent, sink);
         }
         self.so_far()
@@ -280,10 +317,7 @@ impl<E: Event> Ingest<E> {
     /// Returns the error of a limit that has stopped the engine.
     #[inline]
     pub(in crate::stream) fn so_far(&self) -> Result<(), PushError> {
-        match &self.dispatcher.accounting.failure {
-            None => Ok(()),
-            Some(failure) => Err(failure.clone()),
-        }
+        self.dispatcher.check_running()
     }
 
     /// Releases events and fires deadlines up to and including `to`. No event at or before `to` can
@@ -297,7 +331,7 @@ impl<E: Event> Ingest<E> {
         self.watermark = to;
         let is_direct = self.dispatcher.delivers_directly();
         let mut ahead = (lent.is_used() && self.dispatcher.holds_much()).then(NextHints::default);
-        while self.dispatcher.accounting.failure.is_none() {
+        while !self.dispatcher.has_failed() {
             if let Some(ahead) = ahead.as_mut().filter(|ahead| ahead.is_over()) {
                 self.foresee(to, lent, ahead);
             }
@@ -349,11 +383,7 @@ impl<E: Event> Ingest<E> {
         }
         // The event is late, but shows that the source is not idle.
         self.progress.observe(source, event.time());
-        self.dispatcher.accounting.stats.late += 1;
-        if self.dispatcher.accounting.reports_all() {
-            self.dispatcher.accounting.set_position(self.watermark, sink);
-            sink.outputs().late(Late { event, watermark: self.watermark });
-        }
+        self.dispatcher.report_late(event, self.watermark, sink);
         self.release_reached(lent, sink);
     }
 
@@ -372,7 +402,7 @@ impl<E: Event> Ingest<E> {
     /// True if `events` events of `bytes` bytes may wait in the buffer.
     #[inline]
     pub(in crate::stream) fn has_room(&self, events: usize, bytes: u64) -> bool {
-        let limits = &self.dispatcher.accounting.limits;
+        let limits = self.dispatcher.limits();
         events <= limits.buffered && bytes <= limits.buffered_bytes
     }
 
@@ -384,10 +414,7 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) {
         let watermark = self.progress.watermark();
-        if watermark > self.watermark
-            && !self.finished
-            && self.dispatcher.accounting.failure.is_none()
-        {
+        if watermark > self.watermark && !self.finished && !self.dispatcher.has_failed() {
             self.release_until(watermark, lent, sink);
         }
     }

@@ -188,7 +188,7 @@ impl<E: Event> Ingest<E> {
     ) {
         let Some(last) = few.events().last().map(|last| E::time(last)) else { return };
         self.paths.count(IngestPath::Classified, few.events().len());
-        let (first, mut taken) = (self.dispatcher.released, 0);
+        let (first, mut taken) = (self.dispatcher.released(), 0);
         for place in seen.wanted.iter() {
             let event = few.at(place);
             if let Some(next) = next {
@@ -196,8 +196,7 @@ impl<E: Event> Ingest<E> {
                 next.at(place.wrapping_sub(1)).prefetch_fields();
                 next.at(place).prefetch_fields();
             }
-            // Each event of a named type has a sequence number.
-            self.dispatcher.released += (place - taken) as u64;
+            self.dispatcher.number_idle(place - taken);
             self.arrive(source, event.time(), place + 1 - taken);
             taken = place + 1;
             if self.dispatcher.is_named(event, self.watermark, sink) {
@@ -208,20 +207,19 @@ impl<E: Event> Ingest<E> {
             event.prefetch_fields();
         }
         let rest = few.events().len() - taken;
-        self.dispatcher.released += rest as u64;
+        self.dispatcher.number_idle(rest);
         self.arrive(source, last, rest);
         if self.dispatcher.is_due(last) {
             self.dispatcher.dispatch_due(last, DueUntil::Open, sink);
         }
-        // The sequence numbers that trigger a tidy-up may all belong to events that do nothing.
-        self.dispatcher.tidy_up(first..self.dispatcher.released, last);
+        self.dispatcher.tidy_up_since(first, last);
     }
 
     /// Counts `events` arrivals and advances the watermark to just before `time`, the time of the
     /// last one.
     #[inline(always)]
     fn arrive(&mut self, source: SourceId, time: Timestamp, events: usize) {
-        self.count_arrivals(events);
+        self.dispatcher.count_events(events);
         self.newest = time;
         self.watermark = time.plus_millis(-1);
         self.progress.advance(source, self.watermark);

@@ -53,7 +53,7 @@ impl<E: Event> Ingest<E> {
     {
         // With `limit .. fail`, no event after the one that exceeds the limit may have been
         // ingested.
-        let at_once = if self.dispatcher.routes.can_fail { 1 } else { AT_ONCE };
+        let at_once = if self.dispatcher.can_fail() { 1 } else { AT_ONCE };
         let borrower = &mut Borrower { ingest: self, lent: Lent::nothing() };
         let Borrower { ingest, lent } = borrower;
         let mut waiting = 0;
@@ -79,7 +79,7 @@ impl<E: Event> Ingest<E> {
                 ingest.so_far()?;
                 waiting = 0;
             }
-            ingest.count_arrivals(1);
+            ingest.dispatcher.count_events(1);
             ingest.paths.count(IngestPath::Lent, 1);
             let named = ingest.dispatcher.is_named(event, ingest.watermark, sink);
             ingest.progress.observe(source, time);

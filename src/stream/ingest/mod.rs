@@ -5,4 +5,5 @@ mod in_order;
 mod lent;
 mod path;
 pub(in crate::stream) mod reorder;
+mod transfer;
 pub(in crate::stream) mod watermark;

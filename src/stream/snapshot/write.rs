@@ -4,7 +4,6 @@ use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use crate::ruleset::RuleSet;
-use crate::stream::change::reshard::fed_numbers;
 use crate::stream::engine::Identity;
 use crate::stream::error::{PushError, PushFailure};
 use crate::stream::ingest::arrivals::Ingest;
@@ -66,7 +65,7 @@ pub(super) fn part<E: Portable>(
     all: Stats,
     out: &mut Vec<u8>,
 ) {
-    let numbers = fed_numbers(&engine.dispatcher, share);
+    let numbers = engine.dispatcher().fed_numbers(share);
     let part = Some(ShardPart { share, all, numbers });
     SnapshotWriter { engine, base: None, share: Some(share.index()), filter: None, part }
         .write(out);
@@ -117,10 +116,11 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         }
         frame.section(Section::Engine, |out| self.engine(out));
         if self.base.is_none() {
-            let texts = texts(&self.engine.dispatcher.rules);
-            frame.section(Section::Schema, |out| put_schema(out, &self.engine.dispatcher.schema));
+            let texts = texts(self.engine.dispatcher().rules());
+            frame
+                .section(Section::Schema, |out| put_schema(out, self.engine.dispatcher().schema()));
             frame.section(Section::Rules, |out| {
-                put_rules(out, &self.engine.dispatcher.rules, &texts);
+                put_rules(out, self.engine.dispatcher().rules(), &texts);
             });
             frame.section(Section::Texts, |out| {
                 put_len(out, texts.len());
@@ -138,7 +138,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         let identity = frame.end();
         // An engine that failed in the middle of an event has no state from which it could
         // continue.
-        if matches!(self.engine.dispatcher.failure(), Some(PushError(PushFailure::Cold(_)))) {
+        if matches!(self.engine.dispatcher().failure(), Some(PushError(PushFailure::Cold(_)))) {
             out.clear();
             return None;
         }
@@ -150,15 +150,18 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         let is_first = self.share.is_none_or(|share| share == 0);
         out.push(
             HAS_NEWEST
-                | if engine.finished { IS_FINISHED } else { 0 }
-                | if engine.main.is_some() { HAS_MAIN } else { 0 },
+                | if engine.has_ended() { IS_FINISHED } else { 0 }
+                | if engine.has_main_source() { HAS_MAIN } else { 0 },
         );
         // Of one engine at one moment: the numbers of events mean the same in all shares.
         out.extend_from_slice(&self.share.map_or(0, |_| self.numbering()).to_le_bytes());
-        put_i64(out, engine.watermark.as_millis());
-        put_i64(out, engine.newest.as_millis());
-        put_u64(out, self.part.as_ref().map_or(engine.dispatcher.released, ShardPart::released));
-        let sources = engine.progress.saved();
+        put_i64(out, engine.watermark().as_millis());
+        put_i64(out, engine.newest().as_millis());
+        put_u64(
+            out,
+            self.part.as_ref().map_or(engine.dispatcher().released(), ShardPart::released),
+        );
+        let sources = engine.sources();
         put_len(out, sources.len());
         for (name, watermark, idle) in sources {
             put_bytes(out, name.as_bytes());
@@ -170,8 +173,8 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         for counter in stats.counters_mut() {
             put_u64(out, if is_first { *counter } else { 0 });
         }
-        match &engine.dispatcher.accounting.failure {
-            Some(PushError(PushFailure::Limit(failure))) => {
+        match engine.dispatcher().check_running() {
+            Err(PushError(PushFailure::Limit(failure))) => {
                 out.push(1);
                 put_bytes(out, failure.rule.as_bytes());
                 put_len(out, failure.key.len());
@@ -191,34 +194,23 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         let mut hash = Fnv::new();
         let (mut stats, released) = match &self.part {
             Some(part) => (part.all, part.share.released()),
-            None => (self.engine.stats(), self.engine.dispatcher.released),
+            None => (self.engine.stats(), self.engine.dispatcher().released()),
         };
         let mut number = |number: u64| hash.write(&number.to_le_bytes());
         number(released);
-        number(self.engine.watermark.as_millis().cast_unsigned());
+        number(self.engine.watermark().as_millis().cast_unsigned());
         stats.counters_mut().into_iter().for_each(|counter| number(*counter));
-        self.engine.dispatcher.rules.iter().for_each(|rule| number(rule.rule().version));
+        self.engine.dispatcher().rules().iter().for_each(|rule| number(rule.rule().version));
         hash.finish() | 1
     }
 
     /// True if an event belongs to this part: it has a rule and a key for the event.
     fn wants(&mut self, event: &E) -> bool {
         let (Some(filter), Some(share)) = (&mut self.filter, self.share) else { return true };
-        let Some(route) = self.engine.dispatcher.routes.types.get(event.type_id().index()) else {
-            return share == 0;
-        };
+        let Some(readers) = self.engine.dispatcher().keys_of(event) else { return share == 0 };
         let mut has_key = false;
-        let hasher = &self.engine.dispatcher.groups.hasher;
-        for (rule, group) in &route.always {
-            let keys: SmallVec<[Key; 2]> = if let Some(of) = route.several(*rule) {
-                of.keys(event, hasher).iter().map(|one| one.key.to_key()).collect()
-            } else {
-                let (_, reader) = &route.groups[*group as usize];
-                let key = KeyRef::read(event, reader, hasher);
-                key.iter().map(KeyRef::to_key).collect()
-            };
+        for (rule, keys) in readers {
             has_key |= !keys.is_empty();
-            let rule = self.engine.dispatcher.rules[*rule as usize].rule();
             if keys.iter().any(|key| filter(rule, key)) {
                 return true;
             }
@@ -228,7 +220,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
     }
 
     fn buffer(&mut self, out: &mut Vec<u8>) {
-        let mut events: Vec<_> = (0..).zip(self.engine.buffer.in_order()).collect();
+        let mut events: Vec<_> = (0..).zip(self.engine.buffered()).collect();
         if self.part.as_ref().is_some_and(|part| !part.share.is_first()) {
             events.clear();
         }
@@ -242,8 +234,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
     }
 
     fn derived(&mut self, out: &mut Vec<u8>) {
-        let mut events: Vec<_> =
-            (0..).zip(self.engine.dispatcher.accounting.derived.iter()).collect();
+        let mut events: Vec<_> = (0..).zip(self.engine.dispatcher().derived()).collect();
         events.retain(|(_, (_, event))| self.wants(event));
         put_len(out, events.len());
         let mut scratch = Vec::new();
@@ -255,8 +246,8 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
     }
 
     fn suppressed(&mut self, out: &mut Vec<u8>) {
-        let watermark = self.engine.watermark.as_millis();
-        for rule in &self.engine.dispatcher.rules {
+        let watermark = self.engine.watermark().as_millis();
+        for rule in self.engine.dispatcher().rules() {
             let Some(suppression) = rule.suppression() else { continue };
             // A suppression that is not by the key is the same in all shares.
             let is_by_key = rule.rule().suppress.as_ref().is_some_and(|by| by.by.is_none())
@@ -279,14 +270,14 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
     }
 
     fn keys(&mut self, out: &mut Vec<u8>) {
-        let engine = self.engine;
-        let mut keys = Keys::new(engine.dispatcher.rules.len() > 1, engine.watermark);
+        let (dispatcher, watermark) = (self.engine.dispatcher(), self.engine.watermark());
+        let mut keys = Keys::new(dispatcher.rules().len() > 1, watermark);
         out.push(u8::from(keys.shares));
-        let cold = engine.dispatcher.cold.as_ref();
+        let cold = dispatcher.cold();
         let cold = cold.map(|cold| self.cold_keys(cold, &mut keys, out)).unwrap_or_default();
         let mut image = Image::default();
-        for group in 0..u32::try_from(engine.dispatcher.groups.len()).unwrap_or(u32::MAX) {
-            let partition = engine.dispatcher.groups.keys(group);
+        for group in 0..u32::try_from(dispatcher.groups().len()).unwrap_or(u32::MAX) {
+            let partition = dispatcher.groups().keys(group);
             let changes = partition.changes.as_deref().filter(|_| self.base.is_some());
             let mut slots: Vec<u32> = match changes {
                 Some(changes) => changes.touched().to_vec(),
@@ -294,7 +285,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
             };
             slots.sort_unstable();
             for slot in slots.into_iter().filter_map(|slot| partition.try_slot(slot)) {
-                let rule = |held: &RuleState| &engine.dispatcher.rules[held.rule as usize];
+                let rule = |held: &RuleState| &dispatcher.rules()[held.rule as usize];
                 let mut held: SmallVec<[&RuleState; 1]> = slot.held().iter().collect();
                 if let Some(filter) = &mut self.filter {
                     held.retain(|held| filter(rule(held).rule(), &slot.key));
@@ -313,8 +304,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
             }
             for key in changes.map_or(&[][..], Changes::gone) {
                 // It may have come again.
-                let is_here =
-                    partition.find(&KeyRef::of(key, &engine.dispatcher.groups.hasher)).is_some();
+                let is_here = partition.find(&KeyRef::of(key, dispatcher.key_hasher())).is_some();
                 if !is_here && !cold.contains(&(group, key.clone())) {
                     put_key(out, group, key, 0);
                 }
@@ -331,7 +321,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         keys: &mut Keys,
         out: &mut Vec<u8>,
     ) -> HashSet<(u32, Key)> {
-        let rules = &self.engine.dispatcher.rules;
+        let rules = self.engine.dispatcher().rules();
         let mut changed = HashSet::new();
         let which = if self.base.is_some() { Which::Unsaved } else { Which::All };
         // If that is not possible, the engine has failed.
