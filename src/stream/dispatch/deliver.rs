@@ -20,9 +20,10 @@ use kleene_automata::exec::PrefilterOutcome;
 use kleene_event::event::Event;
 
 impl<E: Event> Dispatcher<E> {
-    /// Dispatches an event where [delivery is direct](Dispatcher::delivers_directly).
+    /// Dispatches an event to the rules, after the deadlines and derived events that are due before
+    /// it. `DIRECT` says that [delivery is direct](Dispatcher::delivers_directly).
     #[inline(always)]
-    pub(in crate::stream) fn dispatch_direct<S: Receiver<E> + ?Sized>(
+    pub(in crate::stream) fn dispatch<const DIRECT: bool, S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
         hint: KeyHint,
@@ -32,41 +33,31 @@ impl<E: Event> Dispatcher<E> {
         if self.is_due(time) {
             self.dispatch_due(time, DueUntil::Open, sink);
         }
-        let seq = self.next_seq(time);
-        self.dispatch_to_keys(event, seq, hint, sink);
-        self.accounting.note_open();
-    }
-
-    /// [Dispatches](Dispatcher::dispatch) an event in a function that is not inlined.
-    #[inline(never)]
-    pub(in crate::stream) fn dispatch_apart<S: Receiver<E> + ?Sized>(
-        &mut self,
-        event: &E,
-        hint: KeyHint,
-        sink: &mut S,
-    ) {
-        self.dispatch(event, hint, sink);
-    }
-
-    /// Dispatches an event to the rules, after the deadlines and derived events that are due before
-    /// it.
-    #[inline(always)]
-    pub(in crate::stream) fn dispatch<S: Receiver<E> + ?Sized>(
-        &mut self,
-        event: &E,
-        hint: KeyHint,
-        sink: &mut S,
-    ) {
-        if self.is_due(event.time()) {
-            self.dispatch_due(event.time(), DueUntil::Open, sink);
-        }
-        if self.accounting.failure.is_none() {
+        if DIRECT {
+            let seq = self.next_seq(time);
+            self.dispatch_to_keys(event, seq, hint, sink);
+        } else {
+            if self.accounting.failure.is_some() {
+                return;
+            }
             if let Some(share) = &mut self.accounting.share {
                 share.enter_event();
             }
             self.dispatch_next(event, hint, sink);
-            self.accounting.note_open();
         }
+        self.accounting.note_open();
+    }
+
+    /// [Dispatches](Dispatcher::dispatch) an event that is observed. Not inlined, so that a loop
+    /// over direct events stays small.
+    #[inline(never)]
+    pub(in crate::stream) fn dispatch_observed<S: Receiver<E> + ?Sized>(
+        &mut self,
+        event: &E,
+        hint: KeyHint,
+        sink: &mut S,
+    ) {
+        self.dispatch::<false, S>(event, hint, sink);
     }
 
     /// Assigns the event its sequence number, loads its keys into memory, and dispatches the event
@@ -102,7 +93,7 @@ impl<E: Event> Dispatcher<E> {
     /// Dispatches an event with its sequence number. If only one rule reads the type, the event
     /// goes straight to its key.
     #[inline(always)]
-    pub(in crate::stream) fn dispatch_to_keys<S: Receiver<E> + ?Sized>(
+    fn dispatch_to_keys<S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
         seq: u64,

@@ -440,6 +440,7 @@ impl<E: Event> Dispatcher<E> {
     }
 
     /// Counts and reports an event that comes at or before the watermark.
+    #[cold]
     pub(in crate::stream) fn report_late<S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
@@ -454,6 +455,7 @@ impl<E: Event> Dispatcher<E> {
     }
 
     /// Counts and reports that the reorder buffer is full: time moves on to `time`.
+    #[cold]
     pub(in crate::stream) fn report_full_buffer<S: Receiver<E> + ?Sized>(
         &mut self,
         time: Timestamp,

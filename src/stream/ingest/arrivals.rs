@@ -278,7 +278,7 @@ impl<E: Event> Ingest<E> {
             self.watermark = time.plus_millis(-1);
             self.paths.count(IngestPath::Observed, 1);
             if named {
-                self.dispatcher.dispatch(event, hint, sink);
+                self.dispatcher.dispatch::<false, S>(event, hint, sink);
             } else if self.dispatcher.is_due(time) {
                 self.dispatcher.dispatch_due(time, DueUntil::Open, sink);
             }
@@ -339,9 +339,9 @@ impl<E: Event> Ingest<E> {
             self.buffer_bytes = self.buffer_bytes.saturating_sub(bytes_of(&*event));
             let hint = ahead.as_mut().map_or(KeyHint::NOTHING, NextHints::next);
             if is_direct {
-                self.dispatcher.dispatch_direct(&event, hint, sink);
+                self.dispatcher.dispatch::<true, S>(&event, hint, sink);
             } else {
-                self.dispatcher.dispatch_apart(&event, hint, sink);
+                self.dispatcher.dispatch_observed(&event, hint, sink);
             }
         }
         self.dispatcher.dispatch_due(to, DueUntil::Over, sink);

@@ -200,7 +200,7 @@ impl<E: Event> Ingest<E> {
             self.arrive(source, event.time(), place + 1 - taken);
             taken = place + 1;
             if self.dispatcher.is_named(event, self.watermark, sink) {
-                self.dispatcher.dispatch_direct(event, seen.of[place], sink);
+                self.dispatcher.dispatch::<true, S>(event, seen.of[place], sink);
             }
         }
         for event in next.iter().filter_map(|next| next.events().get(taken..)).flatten() {
@@ -246,7 +246,7 @@ impl<E: Event> Ingest<E> {
         self.paths.count(IngestPath::Direct, 1);
         self.arrive(source, time, 1);
         if self.dispatcher.is_named(event, self.watermark, sink) {
-            self.dispatcher.dispatch_direct(event, hint, sink);
+            self.dispatcher.dispatch::<true, S>(event, hint, sink);
         } else if self.dispatcher.is_due(time) {
             self.dispatcher.dispatch_due(time, DueUntil::Open, sink);
         }

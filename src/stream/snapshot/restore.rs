@@ -205,6 +205,7 @@ impl<'a, E: Portable> Saved<'a, E> {
                 ingest.restore_source(name, *watermark, *idle);
             }
             if saved.has_main {
+                // To ask for it makes it.
                 ingest.main_source();
             }
             ingest.dispatcher_mut().raise_released(saved.released);
