@@ -116,7 +116,7 @@ impl<E: Event> Ingest<E> {
     ) -> Result<(), PushError> {
         let mut seen = GroupHints::NOTHING;
         self.dispatcher.look_ahead(few, &mut seen);
-        if DIRECT && self.are_ahead(few.events()) {
+        if DIRECT && self.clock.are_ahead(few.events()) {
             self.ingest_classified(source, few, next, &seen, sink);
             return Ok(());
         }
@@ -134,7 +134,7 @@ impl<E: Event> Ingest<E> {
         hint: KeyHint,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        if DIRECT && self.is_ahead(event) {
+        if DIRECT && self.clock.is_ahead(event) {
             self.ingest_direct(source, event, hint, sink);
             return Ok(());
         }
@@ -150,26 +150,6 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         self.ingest(source, event, hint, &mut Lent::nothing(), sink)
-    }
-
-    /// True if an event is after the watermark and has a valid time and values.
-    #[inline(always)]
-    fn is_ahead(&self, event: &E) -> bool {
-        self.watermark < event.time()
-            && event.time() < Timestamp::MAX
-            && event.out_of_range().is_none()
-    }
-
-    /// True if events are in order, after the watermark, and have valid times and values.
-    #[inline(always)]
-    fn are_ahead(&self, events: &[&E]) -> bool {
-        let mut last = self.watermark.plus_millis(1);
-        let mut are = self.watermark < Timestamp::MAX;
-        for event in events {
-            are &= last <= event.time() && event.out_of_range().is_none();
-            last = event.time();
-        }
-        are && last < Timestamp::MAX
     }
 
     /// Ingests a group in which only the `wanted` events may act. The other events only advance
@@ -199,7 +179,7 @@ impl<E: Event> Ingest<E> {
             self.dispatcher.number_idle(place - taken);
             self.arrive(source, event.time(), place + 1 - taken);
             taken = place + 1;
-            if self.dispatcher.is_named(event, self.watermark, sink) {
+            if self.dispatcher.is_named(event, self.clock.watermark(), sink) {
                 self.dispatcher.dispatch::<true, S>(event, seen.of[place], sink);
             }
         }
@@ -220,17 +200,15 @@ impl<E: Event> Ingest<E> {
     #[inline(always)]
     fn arrive(&mut self, source: SourceId, time: Timestamp, events: usize) {
         self.dispatcher.count_events(events);
-        self.newest = time;
-        self.watermark = time.plus_millis(-1);
-        self.progress.advance(source, self.watermark);
+        self.clock.arrive(source, time);
     }
 
     /// True if every event of a batch that is after the watermark can go to the rules at once.
     fn is_direct(&self) -> bool {
-        self.progress.is_sorted()
+        self.clock.is_sorted()
             && self.buffer.len() == 0
             && self.dispatcher.delivers_directly()
-            && !self.finished
+            && !self.clock.has_ended()
     }
 
     /// Ingests an event that is after the watermark.
@@ -245,7 +223,7 @@ impl<E: Event> Ingest<E> {
         let time = event.time();
         self.paths.count(IngestPath::Direct, 1);
         self.arrive(source, time, 1);
-        if self.dispatcher.is_named(event, self.watermark, sink) {
+        if self.dispatcher.is_named(event, self.clock.watermark(), sink) {
             self.dispatcher.dispatch::<true, S>(event, hint, sink);
         } else if self.dispatcher.is_due(time) {
             self.dispatcher.dispatch_due(time, DueUntil::Open, sink);

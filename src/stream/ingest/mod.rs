@@ -1,6 +1,8 @@
 //! Ingest: events and watermarks arrive, and events are released in the order of time.
 
 pub(in crate::stream) mod arrivals;
+mod buffer;
+mod clock;
 mod in_order;
 mod lent;
 mod path;

@@ -2,27 +2,21 @@
 
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::limits::EngineLimits;
-use kleene_event::event::{Event, bytes_of};
+use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
 
 impl<E: Event> Ingest<E> {
     /// An ingest with the same rules at the same moment that holds nothing.
     pub(in crate::stream) fn empty_like(&self, limits: EngineLimits, released: u64) -> Ingest<E> {
         let dispatcher = self.dispatcher.empty_like(limits, released);
-        let mut ingest = Ingest::new(dispatcher, self.progress.strategy());
-        ingest.progress = self.progress.clone();
-        ingest.main = self.main;
-        ingest.watermark = self.watermark;
-        ingest.finished = self.finished;
-        ingest
+        Ingest { clock: self.clock.clone(), ..Ingest::new(dispatcher, self.clock.strategy()) }
     }
 
     /// Adds the events that wait in another engine.
     pub(in crate::stream) fn take_waiting(&mut self, other: &Ingest<E>) {
-        self.newest = self.newest.max(other.newest);
+        self.clock.accept(other.clock.newest());
         for event in other.buffer.in_order() {
-            self.buffer_bytes += bytes_of(event);
-            self.buffer.add(event.time(), event.clone());
+            self.buffer.add(event.clone());
         }
         self.dispatcher.copy_derived(&other.dispatcher);
     }
@@ -34,9 +28,7 @@ impl<E: Event> Ingest<E> {
         newest: Timestamp,
         finished: bool,
     ) {
-        self.watermark = watermark;
-        self.newest = self.newest.max(newest);
-        self.finished = finished;
+        self.clock.restore(watermark, newest, finished);
     }
 
     /// Continues a source of a snapshot.
@@ -46,20 +38,19 @@ impl<E: Event> Ingest<E> {
         watermark: Timestamp,
         idle: bool,
     ) {
-        self.progress.restore(name, watermark, idle);
+        self.clock.restore_source(name, watermark, idle);
     }
 
     /// Adds a buffered event of a snapshot. Returns false if the event cannot have been buffered.
     pub(in crate::stream) fn restore_buffered(&mut self, event: &E) -> bool {
         let time = event.time();
         // An engine that has stopped still has what it did not get to.
-        let is_over = time <= self.watermark && !self.dispatcher.has_failed();
+        let is_over = time <= self.clock.watermark() && !self.dispatcher.has_failed();
         if is_over || time == Timestamp::MAX {
             return false;
         }
-        self.buffer_bytes += bytes_of(event);
-        self.newest = self.newest.max(time);
-        self.buffer.add(time, event.clone());
+        self.clock.accept(time);
+        self.buffer.add(event.clone());
         true
     }
 }
