@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::pattern::captured::Captured;
+use crate::pattern::compiled::Pattern;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
     DraftTest, KeySource, Names, OfType, Repetitions, gap,
 };
 use crate::pattern::error::PatternError;
-use crate::pattern::{Pattern, lower};
+use crate::pattern::lower;
 use kleene_automata::exec::{Captures, HostCondition};
 use kleene_event::event::{AsVariant, Event};
 use kleene_event::schema::Schema;

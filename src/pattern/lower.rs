@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::pattern::Pattern;
+use crate::pattern::compiled::Pattern;
 use crate::pattern::draft::{
     Draft, DraftCondition, DraftCount, DraftItem, DraftKey, DraftKind, DraftSkip, DraftStream,
     DraftTest, KeySource, Names, OfType, Repetitions, Whole,
 };
 use crate::pattern::error::PatternError;
-use crate::pattern::shapes::{self, SequenceExtent};
+use crate::pattern::shapes::{self, SequenceExtent, can_be_empty};
 use crate::pattern::step_keys::{KeyedCondition, add_step_keys};
 use kleene_automata::exec::{HostCondition, Matcher};
 use kleene_automata::nfa::{self, AutomatonError, Program, Reach, Refusal};
@@ -695,18 +695,6 @@ fn bound(duration: Duration, what: &str) -> Result<i64> {
     match duration_to_millis(duration) {
         0 => Err(PatternError::new(None, format!("{what} must be at least 1 ms"))),
         millis => Ok(millis),
-    }
-}
-
-/// True if an item matches no event at all.
-pub(super) fn can_be_empty(item: &Item) -> bool {
-    match &item.kind {
-        ItemKind::Step { quantifier, .. } => quantifier.optional,
-        ItemKind::Not { .. } => true,
-        ItemKind::Group { quantifier, body, .. } => {
-            quantifier.optional || body.items.iter().all(can_be_empty)
-        }
-        ItemKind::Alternatives { .. } => false,
     }
 }
 

@@ -2,7 +2,6 @@
 //! and a repeated group that can be empty (E0408).
 
 use crate::pattern::error::PatternError;
-use crate::pattern::lower::can_be_empty;
 use kleene_syntax::hir::{Contiguity, Item, ItemKind, Pattern, Sequence, Step, StepId};
 
 const EMPTY_LOOP: &str = "a group that can be empty is repeated: make a step inside required";
@@ -72,6 +71,18 @@ fn starts_in_gap(items: &[Item]) -> bool {
 fn is_empty_loop(item: &Item) -> bool {
     let ItemKind::Group { body, quantifier, .. } = &item.kind else { return false };
     quantifier.max != Some(1) && body.items.iter().all(can_be_empty)
+}
+
+/// True if an item matches no event at all.
+pub(super) fn can_be_empty(item: &Item) -> bool {
+    match &item.kind {
+        ItemKind::Step { quantifier, .. } => quantifier.optional,
+        ItemKind::Not { .. } => true,
+        ItemKind::Group { quantifier, body, .. } => {
+            quantifier.optional || body.items.iter().all(can_be_empty)
+        }
+        ItemKind::Alternatives { .. } => false,
+    }
 }
 
 /// Returns the first `not` of a sequence that is misplaced, and why.

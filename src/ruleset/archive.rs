@@ -1,38 +1,19 @@
-//! The origin of a rule set, stored in a snapshot so that the rule set can be built again for
-//! partial matches that continue under other rules.
+//! The origin of a rule set as bytes, stored in a snapshot so that the rule set can be built again
+//! for partial matches that continue under other rules.
 
 use std::sync::Arc;
 
-use crate::ruleset::{RuleSet, RuleSetBuilder};
-use kleene_event::schema::{EventType, Schema};
+use crate::ruleset::builder::RuleSetBuilder;
+use crate::ruleset::origin::Origin;
+use crate::ruleset::set::RuleSet;
+use kleene_event::schema::Schema;
 use kleene_event::util::wire::{Reader, put_bytes, put_len};
 use kleene_syntax::diagnostic::Source;
-use kleene_syntax::hir::functions::HostFunction;
-use kleene_syntax::hir::lower::HostParam;
-
-/// The texts, parameters and functions of a rule set.
-#[derive(Debug, Default)]
-pub(super) struct Origin {
-    pub(super) sources: Vec<Source>,
-    pub(super) types: Vec<EventType>,
-    pub(super) params: Vec<HostParam>,
-    pub(super) functions: Vec<Arc<HostFunction>>,
-    pub(super) loaded: Vec<LoadedFile>,
-}
-
-/// A file that a rule file named.
-#[derive(Debug)]
-pub(super) struct LoadedFile {
-    /// The name of the source that named the file, and the path as written there.
-    pub(super) from: Arc<str>,
-    pub(super) path: Arc<str>,
-    pub(super) text: Arc<str>,
-}
 
 impl RuleSet {
     /// Appends the origin, except for the host's functions.
     pub(crate) fn write_origin(&self, out: &mut Vec<u8>) {
-        let Origin { sources, types, params, loaded, .. } = &self.0.origin;
+        let Origin { sources, types, params, loaded, .. } = self.origin();
         put_len(out, sources.len());
         for source in sources {
             put_bytes(out, source.name.as_bytes());
@@ -66,7 +47,7 @@ impl RuleSet {
         events: Option<&Schema>,
     ) -> Option<RuleSet> {
         let mut reader = Reader::new(bytes);
-        let mut builder = RuleSetBuilder { has_run: true, ..RuleSetBuilder::default() };
+        let mut builder = RuleSetBuilder::of_running_rules();
         for _ in 0..reader.count()? {
             let name = reader.str()?;
             builder = builder.source(Source::new(name, reader.str()?));
@@ -83,7 +64,7 @@ impl RuleSet {
             let ty = events.and_then(|events| Some(events.ty(events.type_id(name)?)))?;
             builder.types.push(ty.clone());
         }
-        for function in others.flat_map(|other| &other.0.origin.functions) {
+        for function in others.flat_map(|other| &other.origin().functions) {
             if !builder.functions.iter().any(|known| Arc::ptr_eq(known, function)) {
                 builder.functions.push(Arc::clone(function));
             }
@@ -96,11 +77,6 @@ impl RuleSet {
         };
         builder.loader(load).build().ok().filter(|_| reader.is_at_end())
     }
-
-    /// True if two handles are of the same rules.
-    pub(crate) fn is(&self, other: &RuleSet) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
 }
 
 #[cfg(test)]
@@ -108,6 +84,7 @@ mod tests {
     use super::*;
     use kleene_event::value::Kind;
     use kleene_event::value::Value;
+    use kleene_syntax::hir::functions::HostFunction;
 
     #[test]
     fn rules_are_made_again_without_their_files() {

@@ -5,7 +5,7 @@
 
 use hashbrown::HashSet;
 
-use super::RuleDiagnostic;
+use crate::ruleset::diagnostic::RuleDiagnostic;
 use kleene_syntax::diagnostic::{Code, Diagnostic, Severity, Source};
 
 /// The words that begin an item.

@@ -7,7 +7,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::ruleset::RuleSet;
 use crate::ruleset::relink::{SchemaMismatch, relink};
 use kleene_automata::nfa::{AutomatonError, CompileCache, Program};
 use kleene_event::schema::Schema;
@@ -43,47 +42,25 @@ pub(crate) struct LinkedRules {
 pub(super) struct LinkedCache(Mutex<Option<Arc<LinkedRules>>>);
 
 impl LinkedCache {
+    /// Returns `rules` for events that `schema` numbers in another way than `own`, which are the
+    /// same rules with the numbers of their set.
+    pub(super) fn linked(
+        &self,
+        rules: &[Arc<Rule>],
+        own: &LinkedRules,
+        schema: &Arc<Schema>,
+    ) -> Arc<LinkedRules> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some(linked) if same(&linked.schema, schema) => linked.clone(),
+            _ => last.insert(Arc::new(own.relinked(rules, schema))).clone(),
+        }
+    }
+
     /// Returns the heap size of the rules and automata, in bytes.
     pub(super) fn memory_usage(&self) -> usize {
         let linked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         linked.as_ref().map_or(0, |linked| linked.bytes)
-    }
-}
-
-impl RuleSet {
-    /// Returns the rules for events that `schema` numbers. Engines over the same schema get the
-    /// same automata.
-    pub(crate) fn linked(&self, schema: &Arc<Schema>) -> Arc<LinkedRules> {
-        let inner = &*self.0;
-        if same(&inner.linked.schema, schema) {
-            return inner.linked.clone();
-        }
-        let mut last = inner.relinked.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*last {
-            Some(linked) if same(&linked.schema, schema) => linked.clone(),
-            _ => last.insert(Arc::new(self.relinked(schema))).clone(),
-        }
-    }
-
-    /// Returns the number of the rule with this name in [`LinkedRules`].
-    pub(crate) fn rule_number(&self, name: &str) -> Option<usize> {
-        self.0.by_name.get(name).copied()
-    }
-
-    fn relinked(&self, schema: &Arc<Schema>) -> LinkedRules {
-        let declared = &self.0.linked.schema;
-        let own = self.0.linked.rules.iter().flatten();
-        // Automata of the set fit where no type has another number.
-        let mut known = CompileCache::of(own.map(|own| &*own.program));
-        let before = known.memory_usage();
-        let mut link = |rule: &Arc<Rule>| {
-            let rule = relink(rule, declared, schema).map_err(LinkError::Mismatch)?;
-            let program =
-                Program::sharing(&rule.pattern, &mut known).map_err(LinkError::Pattern)?;
-            Ok(CompiledRule { rule: Arc::new(rule), program: Arc::new(program) })
-        };
-        let rules = self.0.rules.iter().map(&mut link).collect();
-        LinkedRules::new(schema.clone(), rules, known.memory_usage() - before)
     }
 }
 
@@ -98,7 +75,22 @@ impl LinkedRules {
         LinkedRules { schema, rules, bytes }
     }
 
-    /// Returns the rule with this [number](RuleSet::rule_number).
+    fn relinked(&self, rules: &[Arc<Rule>], schema: &Arc<Schema>) -> LinkedRules {
+        // Automata of the set fit where no type has another number.
+        let own = self.rules.iter().flatten();
+        let mut known = CompileCache::of(own.map(|own| &*own.program));
+        let before = known.memory_usage();
+        let mut link = |rule: &Arc<Rule>| {
+            let rule = relink(rule, &self.schema, schema).map_err(LinkError::Mismatch)?;
+            let program =
+                Program::sharing(&rule.pattern, &mut known).map_err(LinkError::Pattern)?;
+            Ok(CompiledRule { rule: Arc::new(rule), program: Arc::new(program) })
+        };
+        let rules = rules.iter().map(&mut link).collect();
+        LinkedRules::new(schema.clone(), rules, known.memory_usage() - before)
+    }
+
+    /// Returns the rule with this number in the set.
     pub(crate) fn rule(&self, number: usize) -> Option<&Result<CompiledRule, LinkError>> {
         self.rules.get(number)
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::ruleset::RuleDiagnostic;
+use crate::ruleset::diagnostic::RuleDiagnostic;
 use kleene_automata::nfa::{
     self, AutomatonError, CompileCache, Cost, Growth, Program, Reach, StateForm,
 };

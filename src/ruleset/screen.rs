@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::RuleDiagnostic;
+use crate::ruleset::diagnostic::RuleDiagnostic;
 use kleene_syntax::diagnostic::Severity;
 
 /// The maximum number of lines that are printed. Beyond it, only the number of other reports

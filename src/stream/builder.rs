@@ -352,7 +352,7 @@ impl<E: Event> EngineBuilder<E> {
         let (strategy, whole, matching) = (self.strategy, self.limits, self.matching);
         let indexed = self.indexed;
         let (schema, first) = self.start()?;
-        let rules: Vec<Arc<Rule>> = first.iter().map(|rule| rule.info.rule.clone()).collect();
+        let rules: Vec<Arc<Rule>> = first.iter().map(|rule| rule.rule().clone()).collect();
         let (of, placements) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
         let limits = whole.divided(of);
         let mut copies = vec![first];
@@ -476,8 +476,8 @@ mod tests {
     use kleene_event::time::Timestamp;
 
     fn programs<E: Event>(engine: &Engine<E>) -> Vec<*const Program> {
-        let rules = engine.ingest().dispatcher.rules.iter();
-        rules.map(|rule| Arc::as_ptr(rule.matcher.program())).collect()
+        let rules = engine.ingest().dispatcher().rules().iter();
+        rules.map(|rule| Arc::as_ptr(rule.program())).collect()
     }
 
     const RULES: &str = "event paid { order: int, at: time }
@@ -555,8 +555,8 @@ mod tests {
         assert_eq!(programs(&one)[0], Arc::as_ptr(first.program()));
         assert_eq!(programs(&one)[0], programs(&other)[0]);
         // Patterns that were compiled apart share their automaton within an engine.
-        let rules = &one.ingest().dispatcher.rules;
-        let automaton = |rule: usize| Arc::as_ptr(rules[rule].matcher.program().automaton());
+        let rules = one.ingest().dispatcher().rules();
+        let automaton = |rule: usize| Arc::as_ptr(rules[rule].program().automaton());
         assert_eq!(automaton(0), automaton(1));
     }
 }

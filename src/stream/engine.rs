@@ -56,11 +56,10 @@ pub(in crate::stream) struct Identity {
 
 impl<E: Event> fmt::Debug for Engine<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rules: Vec<_> =
-            self.ingest.dispatcher.rules.iter().map(|rule| &rule.info.rule.name).collect();
+        let rules: Vec<_> = self.rules().map(|rule| &rule.name).collect();
         f.debug_struct("Engine")
             .field("rules", &rules)
-            .field("watermark", &self.ingest.watermark)
+            .field("watermark", &self.ingest.watermark())
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
@@ -117,7 +116,7 @@ impl<E: Event> Engine<E> {
         E: 'a,
     {
         let source = self.ingest.main_source();
-        if self.ingest.progress.is_sorted() {
+        if self.ingest.expects_order() {
             self.ingest.ingest_in_order(source, events.into_iter(), &mut Plain(sink))
         } else {
             self.ingest.ingest_lent(source, events.into_iter(), &mut Plain(sink))
@@ -179,7 +178,7 @@ impl<E: Event> Engine<E> {
     /// The host chooses the names. Make all sources before the first event is pushed, since time
     /// never goes back.
     pub fn source(&mut self, name: &str) -> SourceId {
-        self.ingest.progress.source(name)
+        self.ingest.source(name)
     }
 
     /// Pushes an event of one of several sources.
@@ -199,7 +198,7 @@ impl<E: Event> Engine<E> {
     /// matches, or a [cold store](crate::stream::ColdStore) failed. `None` if the engine has not
     /// failed.
     pub fn failure(&self) -> Option<&PushError> {
-        self.ingest.dispatcher.failure()
+        self.ingest.dispatcher().failure()
     }
 
     /// Advances the watermark of `source`: no event at or before `to` will come from it any more.
@@ -293,7 +292,7 @@ impl<E: Event> Engine<E> {
         &mut self,
         receiver: &mut R,
     ) -> Result<(), PushError> {
-        if !self.ingest.finished {
+        if !self.ingest.has_ended() {
             self.base = None;
             self.ingest.end_time(receiver);
         }
@@ -302,12 +301,12 @@ impl<E: Event> Engine<E> {
 
     /// True if [`end_time`](Engine::end_time) was called.
     pub fn has_ended(&self) -> bool {
-        self.ingest.finished
+        self.ingest.has_ended()
     }
 
     /// Returns the engine's watermark. An event at or before the watermark is late.
     pub fn watermark(&self) -> Timestamp {
-        self.ingest.watermark
+        self.ingest.watermark()
     }
 
     /// Returns the schema that numbers the event types and fields of this engine.
@@ -316,13 +315,13 @@ impl<E: Event> Engine<E> {
     /// ([`Record`](crate::Record)), the schema holds the types that the rules declare. After a
     /// [replacement](Engine::replace_rules), new types and fields follow the old ones.
     pub fn schema(&self) -> &Arc<Schema> {
-        &self.ingest.dispatcher.schema
+        self.ingest.dispatcher().schema()
     }
 
     /// Returns the rules in their order. Their types and fields have the numbers of
     /// [`schema`](Engine::schema).
     pub fn rules(&self) -> impl ExactSizeIterator<Item = &Arc<Rule>> {
-        self.ingest.dispatcher.rules.iter().map(|rule| &rule.info.rule)
+        self.ingest.dispatcher().rules().iter().map(RuleRuntime::rule)
     }
 
     /// Collects the open partial matches of the rule with this name, ordered by first event. A rule
@@ -335,13 +334,13 @@ impl<E: Event> Engine<E> {
     /// one of them changes. If the store cannot be read, its keys are missing from the result and
     /// the engine [stops](Engine::failure).
     pub fn collect_partials(&self, rule: &str) -> Vec<Partial<'_, E>> {
-        self.ingest.dispatcher.partials(rule)
+        self.ingest.dispatcher().partials(rule)
     }
 
     /// Returns the first rule with its matcher, for callers that run the rule without an engine.
     pub fn into_rule(self) -> Option<(RuleInfo, Matcher<E>)> {
-        let RuleRuntime { info, matcher, .. } = self.ingest.dispatcher.rules.into_iter().next()?;
-        Some((info, matcher))
+        let rules = self.ingest.into_dispatcher().into_rules();
+        rules.into_iter().next().map(RuleRuntime::into_parts)
     }
 
     /// Drops the partial matches that are out of time and report nothing, so that
@@ -352,7 +351,7 @@ impl<E: Event> Engine<E> {
     /// left out.
     pub fn sweep(&mut self) {
         let now = self.ingest.next_moment();
-        self.ingest.dispatcher.sweep(now);
+        self.ingest.dispatcher_mut().sweep(now);
     }
 
     /// Returns counts since the engine was built, and the size of its current state.
@@ -366,7 +365,7 @@ impl<E: Event> Engine<E> {
     /// is made. Steps measure the engine's work independently of the machine. The number depends on
     /// the strategies of the rules and is not part of snapshots.
     pub fn steps(&self) -> u64 {
-        self.ingest.dispatcher.rules.iter().map(|rule| rule.store.steps()).sum()
+        self.ingest.dispatcher().rules().iter().map(RuleRuntime::steps).sum()
     }
 
     /// Returns the approximate heap size of the engine in bytes. Heap that events own is not

@@ -100,12 +100,11 @@ pub use keys::cold::{ColdError, ColdStore};
 pub use output::id::MatchId;
 pub use output::matched::{Listing, Match, MatchSet, Timeout};
 pub use output::order::Position;
+pub use output::overflow::{LimitKind, LimitedKey, Overflow};
 pub use output::owned::{Output, OwnedMatch, OwnedTimeout};
 pub use output::partial::Partial;
 pub use output::reason::RejectReason;
-pub use output::sink::{
-    Ignore, Late, LimitKind, LimitedKey, OnMatch, Overflow, Rejected, ShardSink, Sink, on_match,
-};
+pub use output::sink::{Ignore, Late, OnMatch, Rejected, ShardSink, Sink, on_match};
 pub use shard::Shard;
 pub use snapshot::RestoreError;
 pub use stats::Stats;

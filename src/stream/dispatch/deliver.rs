@@ -9,7 +9,7 @@ use crate::stream::dispatch::routes::Route;
 use crate::stream::dispatch::schedule::DueUntil;
 use crate::stream::keys::cursor::KeyCursor;
 use crate::stream::keys::groups::Groups;
-use crate::stream::keys::key::{has_key, shard_hash};
+use crate::stream::keys::key_ref::{has_key, shard_hash};
 use crate::stream::keys::reader::KeyReader;
 use crate::stream::keys::several::OneKey;
 use crate::stream::output::receiver::Receiver;
@@ -20,9 +20,10 @@ use kleene_automata::exec::PrefilterOutcome;
 use kleene_event::event::Event;
 
 impl<E: Event> Dispatcher<E> {
-    /// Dispatches an event where [delivery is direct](Dispatcher::delivers_directly).
+    /// Dispatches an event to the rules, after the deadlines and derived events that are due before
+    /// it. `DIRECT` says that [delivery is direct](Dispatcher::delivers_directly).
     #[inline(always)]
-    pub(in crate::stream) fn dispatch_direct<S: Receiver<E> + ?Sized>(
+    pub(in crate::stream) fn dispatch<const DIRECT: bool, S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
         hint: KeyHint,
@@ -32,41 +33,31 @@ impl<E: Event> Dispatcher<E> {
         if self.is_due(time) {
             self.dispatch_due(time, DueUntil::Open, sink);
         }
-        let seq = self.next_seq(time);
-        self.dispatch_to_keys(event, seq, hint, sink);
-        self.accounting.note_open();
-    }
-
-    /// [Dispatches](Dispatcher::dispatch) an event in a function that is not inlined.
-    #[inline(never)]
-    pub(in crate::stream) fn dispatch_apart<S: Receiver<E> + ?Sized>(
-        &mut self,
-        event: &E,
-        hint: KeyHint,
-        sink: &mut S,
-    ) {
-        self.dispatch(event, hint, sink);
-    }
-
-    /// Dispatches an event to the rules, after the deadlines and derived events that are due before
-    /// it.
-    #[inline(always)]
-    pub(in crate::stream) fn dispatch<S: Receiver<E> + ?Sized>(
-        &mut self,
-        event: &E,
-        hint: KeyHint,
-        sink: &mut S,
-    ) {
-        if self.is_due(event.time()) {
-            self.dispatch_due(event.time(), DueUntil::Open, sink);
-        }
-        if self.accounting.failure.is_none() {
+        if DIRECT {
+            let seq = self.next_seq(time);
+            self.dispatch_to_keys(event, seq, hint, sink);
+        } else {
+            if self.accounting.failure.is_some() {
+                return;
+            }
             if let Some(share) = &mut self.accounting.share {
                 share.enter_event();
             }
             self.dispatch_next(event, hint, sink);
-            self.accounting.note_open();
         }
+        self.accounting.note_open();
+    }
+
+    /// [Dispatches](Dispatcher::dispatch) an event that is observed. Not inlined, so that a loop
+    /// over direct events stays small.
+    #[inline(never)]
+    pub(in crate::stream) fn dispatch_observed<S: Receiver<E> + ?Sized>(
+        &mut self,
+        event: &E,
+        hint: KeyHint,
+        sink: &mut S,
+    ) {
+        self.dispatch::<false, S>(event, hint, sink);
     }
 
     /// Assigns the event its sequence number, loads its keys into memory, and dispatches the event
@@ -102,7 +93,7 @@ impl<E: Event> Dispatcher<E> {
     /// Dispatches an event with its sequence number. If only one rule reads the type, the event
     /// goes straight to its key.
     #[inline(always)]
-    pub(in crate::stream) fn dispatch_to_keys<S: Receiver<E> + ?Sized>(
+    fn dispatch_to_keys<S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
         seq: u64,
@@ -185,7 +176,7 @@ impl<E: Event> Dispatcher<E> {
                 break;
             }
             let Some(cursor) = cursors.get_mut(at as usize) else {
-                let prefilter = PrefilterOutcome::Unknown;
+                let prefilter = PrefilterOutcome::UNKNOWN;
                 let cx = &mut PushContext { rule, event, prefilter, seq, timers, accounting, sink };
                 let keys = push_to_several(route, &mut rules[rule as usize], groups, cx);
                 is_keyless |= keys == 0;
@@ -202,9 +193,9 @@ impl<E: Event> Dispatcher<E> {
             }
             let runtime = &mut rules[rule as usize];
             if !for_else && let Some(condition) = route.answered(rule) {
-                runtime.store.know(seq, condition);
+                runtime.know(seq, condition);
             }
-            let prefilter = PrefilterOutcome::Unknown;
+            let prefilter = PrefilterOutcome::UNKNOWN;
             let cx = &mut PushContext { rule, event, prefilter, seq, timers, accounting, sink };
             runtime.push(groups.keys_mut(cursor.group), cursor, cx);
         }
@@ -245,7 +236,7 @@ fn push_to_several<E: Event, S: Receiver<E> + ?Sized>(
         }
         cx.seq = own + ordinal as u64;
         let mut cursor = KeyCursor::of_key(key, of.group, groups);
-        runtime.store.set_step_keys(variants);
+        runtime.set_step_keys(variants);
         runtime.push(groups.keys_mut(of.group), &mut cursor, cx);
         cursor.end(groups.keys_mut(of.group));
         if cx.accounting.failure.is_some() {
@@ -253,7 +244,7 @@ fn push_to_several<E: Event, S: Receiver<E> + ?Sized>(
         }
     }
     // Events of other types have one key each, which is that of each of their steps.
-    runtime.store.set_step_keys(u64::MAX);
+    runtime.set_step_keys(u64::MAX);
     count
 }
 

@@ -4,25 +4,32 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::stream::dispatch::index::IndexHit;
 use crate::stream::dispatch::routes::Routes;
 use crate::stream::error::PushError;
 use crate::stream::keys::MIN_OPEN_RUNS;
 use crate::stream::keys::cold::{Cold, Shown};
 use crate::stream::keys::groups::Groups;
+use crate::stream::keys::key::Key;
+use crate::stream::keys::key_ref::{KeyHasher, KeyRef};
 use crate::stream::limits::{EngineLimits, Matching};
+use crate::stream::output::overflow::{LimitKind, Overflow};
 use crate::stream::output::partial::Partial;
 use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{Rejected, Sink as _};
+use crate::stream::output::sink::{Late, Rejected, Sink as _};
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::timers::{Timer, Timers};
 use crate::stream::shard::context::ShardContext;
+use crate::stream::stats::Stats;
 use kleene_event::event::Event;
 use kleene_event::schema::Schema;
 use kleene_event::time::Timestamp;
 use kleene_event::util::order;
+use kleene_syntax::hir::Rule;
 
 /// The number of released events between two removals of suppressions that are over.
 const FORGET_EVERY: u64 = 1024;
@@ -43,25 +50,25 @@ enum Delivery {
 /// order of time.
 pub(in crate::stream) struct Dispatcher<E: Event> {
     /// The schema that numbers types and fields.
-    pub(in crate::stream) schema: Arc<Schema>,
-    pub(in crate::stream) rules: Vec<RuleRuntime<E>>,
+    pub(super) schema: Arc<Schema>,
+    pub(super) rules: Vec<RuleRuntime<E>>,
     /// The state of rules, by key.
-    pub(in crate::stream) groups: Groups,
-    pub(in crate::stream) routes: Routes<E>,
+    pub(super) groups: Groups,
+    pub(super) routes: Routes<E>,
     delivery: Delivery,
-    pub(in crate::stream) timers: Timers,
+    pub(super) timers: Timers,
     /// The number of released events.
-    pub(in crate::stream) released: u64,
-    pub(in crate::stream) matching: Matching,
-    pub(in crate::stream) accounting: Accounting<E>,
+    pub(super) released: u64,
+    pub(super) matching: Matching,
+    pub(super) accounting: Accounting<E>,
     /// The store of idle keys.
-    pub(in crate::stream) cold: Option<Box<Cold<E>>>,
+    pub(super) cold: Option<Box<Cold<E>>>,
     /// The first deadline of keys in the cold store; `MAX` if there is none.
-    pub(in crate::stream) wake: Timestamp,
+    pub(super) wake: Timestamp,
     /// Scratch for due timers.
-    pub(in crate::stream) due: Vec<Timer>,
+    pub(super) due: Vec<Timer>,
     /// Scratch for the rules that an event is looked up for.
-    pub(in crate::stream) found: Vec<IndexHit>,
+    pub(super) found: Vec<IndexHit>,
 }
 
 impl<E: Event> Dispatcher<E> {
@@ -74,7 +81,7 @@ impl<E: Event> Dispatcher<E> {
     ) -> Dispatcher<E> {
         let mut groups = Groups::default();
         for rule in &mut rules {
-            rule.group = groups.join(&rule.info.rule);
+            rule.join(&mut groups);
         }
         let routes = Routes::new(&schema, &rules, &groups, indexed);
         let mut dispatcher = Dispatcher {
@@ -94,6 +101,98 @@ impl<E: Event> Dispatcher<E> {
         };
         dispatcher.choose_delivery();
         dispatcher
+    }
+
+    /// Returns the schema that numbers types and fields.
+    pub(in crate::stream) fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Returns the rules in their order.
+    pub(in crate::stream) fn rules(&self) -> &[RuleRuntime<E>] {
+        &self.rules
+    }
+
+    /// Returns the rules without their keys.
+    pub(in crate::stream) fn into_rules(self) -> Vec<RuleRuntime<E>> {
+        self.rules
+    }
+
+    /// Returns the keys in memory with the state of rules.
+    pub(in crate::stream) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// Returns the hasher of keys.
+    pub(in crate::stream) fn key_hasher(&self) -> &KeyHasher {
+        &self.groups.hasher
+    }
+
+    /// Returns, for each rule, the slots in which it has state.
+    pub(in crate::stream) fn slots_by_rule(&self) -> Vec<Vec<u32>> {
+        self.groups.slots_by_rule(self.rules.len())
+    }
+
+    /// Returns the limits over all rules and keys.
+    #[inline]
+    pub(in crate::stream) fn limits(&self) -> &EngineLimits {
+        &self.accounting.limits
+    }
+
+    /// Returns how rules are matched.
+    pub(in crate::stream) fn matching(&self) -> Matching {
+        self.matching
+    }
+
+    /// Returns the store of idle keys, if there is one.
+    pub(in crate::stream) fn cold(&self) -> Option<&Cold<E>> {
+        self.cold.as_deref()
+    }
+
+    /// Returns this engine's part, if it is one of several shards.
+    pub(in crate::stream) fn share(&self) -> Option<&ShardContext> {
+        self.accounting.share.as_deref()
+    }
+
+    /// Returns the changes in the number of open partial matches since the last call, which are
+    /// recorded from the first call on.
+    pub(in crate::stream) fn take_changes(&mut self) -> Vec<i64> {
+        let Some(share) = &mut self.accounting.share else { return Vec::new() };
+        share.changes.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// Suppresses a key of a rule, as another engine did.
+    pub(in crate::stream) fn suppress(&mut self, rule: usize, key: Key, until: Timestamp) {
+        if let Some(suppression) = self.rules[rule].suppression_mut() {
+            suppression.restore(key, until);
+        }
+    }
+
+    /// Records which keys change from now on, for a snapshot of changes.
+    pub(in crate::stream) fn begin_changes(&mut self) {
+        for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
+            self.groups.keys_mut(group).begin_changes();
+        }
+        self.saved_shared();
+    }
+
+    /// Records that a snapshot has all changes up to now.
+    pub(in crate::stream) fn saved_changes(&mut self) {
+        for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
+            self.groups.keys_mut(group).saved_changes();
+        }
+        self.saved_shared();
+    }
+
+    /// Records that a snapshot has the suppressed keys and those in the cold store.
+    fn saved_shared(&mut self) {
+        // The keys that `once` ends from now on: the snapshot has all others.
+        for suppression in self.rules.iter_mut().filter_map(RuleRuntime::suppression_mut) {
+            suppression.record_changes();
+        }
+        if let Some(cold) = &mut self.cold {
+            cold.saved();
+        }
     }
 
     /// Sets or removes the cold store.
@@ -116,7 +215,7 @@ impl<E: Event> Dispatcher<E> {
 
     /// Chooses how events reach the rules. Called when the engine is built, restored or changed; a
     /// failure between two changes comes from observed delivery only.
-    pub(in crate::stream) fn choose_delivery(&mut self) {
+    pub(super) fn choose_delivery(&mut self) {
         let is_direct = self.cold.is_none()
             && self.accounting.share.is_none()
             && self.accounting.failure.is_none()
@@ -129,9 +228,37 @@ impl<E: Event> Dispatcher<E> {
         self.accounting.failure.as_ref().or_else(|| self.cold.as_ref()?.trouble())
     }
 
+    /// True if a limit or a cold store has stopped the engine.
+    #[inline(always)]
+    pub(in crate::stream) fn has_failed(&self) -> bool {
+        self.accounting.failure.is_some()
+    }
+
+    /// Fails if a limit or a cold store has stopped the engine.
+    ///
+    /// # Errors
+    /// The error that stopped the engine.
+    #[inline]
+    pub(in crate::stream) fn check_running(&self) -> Result<(), PushError> {
+        match &self.accounting.failure {
+            None => Ok(()),
+            Some(failure) => Err(failure.clone()),
+        }
+    }
+
+    /// True if a rule has `limit .. fail`.
+    pub(in crate::stream) fn can_fail(&self) -> bool {
+        self.routes.can_fail
+    }
+
     /// True if a rule repeats the report of a silence.
     pub(in crate::stream) fn repeats(&self) -> bool {
-        self.rules.iter().any(|rule| rule.matcher.program().timing.repeat.is_some())
+        self.rules.iter().any(|rule| rule.program().timing.repeat.is_some())
+    }
+
+    /// Marks the end of the stream: each repeating silence is reported once more, not for ever.
+    pub(in crate::stream) fn end_repetitions(&mut self) {
+        self.rules.iter_mut().for_each(RuleRuntime::end_repetitions);
     }
 
     /// Reports the open outputs at the end of the stream, and drops all state.
@@ -147,18 +274,12 @@ impl<E: Event> Dispatcher<E> {
                 if let Some(share) = &mut accounting.share {
                     share.enter_rule(index);
                 }
-                // A partial match without a deadline can be complete now that nothing can come any
-                // more. No other rule sees this match: the time of its event is over.
-                rule.emitter.on_match = None;
-                let keys = groups.keys_mut(rule.group);
+                let keys = groups.keys_mut(rule.group());
                 let place = |slot| Some((slot, keys.place(slot, index)?));
                 let places: Vec<(u32, usize)> = slots.into_iter().filter_map(place).collect();
-                rule.expire(keys, &places, Timestamp::MAX, accounting, sink);
+                rule.expire_last(keys, &places, accounting, sink);
             }
-            accounting.stats.divided_by_zero += rule.store.divisions_by_zero();
-            accounting.stats.values_too_large += rule.store.values_too_large();
-            rule.store = rule.matcher.create_store();
-            rule.accounted = 0;
+            rule.drop_all(&mut accounting.stats);
         }
         groups.clear();
         accounting.stats.partials = 0;
@@ -173,7 +294,7 @@ impl<E: Event> Dispatcher<E> {
     /// are exact. Keys in a cold store stay as they are.
     pub(in crate::stream) fn sweep(&mut self, now: Timestamp) {
         let Dispatcher { rules, groups, accounting, .. } = self;
-        let mut shared: Vec<u32> = rules.iter().map(|rule| rule.group).collect();
+        let mut shared: Vec<u32> = rules.iter().map(RuleRuntime::group).collect();
         shared.sort_unstable();
         shared.dedup();
         for group in shared {
@@ -196,13 +317,13 @@ impl<E: Event> Dispatcher<E> {
     pub(in crate::stream) fn partials(&self, rule: &str) -> Vec<Partial<'_, E>> {
         let mut partials = Vec::new();
         for (index, running) in (0..).zip(&self.rules) {
-            let RuleRuntime { info, matcher, store, group, .. } = running;
+            let (info, matcher) = (running.info(), running.matcher());
             if *info.rule.name != *rule {
                 continue;
             }
-            for (_, slot) in self.groups.keys(*group).slots() {
+            for (_, slot) in self.groups.keys(running.group()).slots() {
                 for held in slot.held().iter().filter(|held| held.rule == index) {
-                    let open = matcher.open(store, &held.state).into_iter();
+                    let open = running.open(&held.state).into_iter();
                     partials.extend(open.map(|open| Partial::new(info, &slot.key, open)));
                 }
             }
@@ -223,11 +344,37 @@ impl<E: Event> Dispatcher<E> {
         partials
     }
 
-    /// Returns the number of divisions by zero and of values that were too large.
-    pub(in crate::stream) fn mistakes(&self) -> (u64, u64) {
-        let divisions = self.rules.iter().map(|rule| rule.store.divisions_by_zero()).sum();
-        let too_large = self.rules.iter().map(|rule| rule.store.values_too_large()).sum();
-        (divisions, too_large)
+    /// Returns the counts since the engine was built. The buffered events are the derived events
+    /// that wait.
+    pub(in crate::stream) fn stats(&self) -> Stats {
+        let mistakes = self.rules.iter().map(RuleRuntime::mistakes);
+        let (divisions, too_large) =
+            mistakes.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        let Accounting { stats, derived, .. } = &self.accounting;
+        Stats {
+            buffered: derived.len() as u64,
+            buffered_bytes: derived.bytes(),
+            divided_by_zero: stats.divided_by_zero + divisions,
+            values_too_large: stats.values_too_large + too_large,
+            ..stats.shown()
+        }
+    }
+
+    /// Returns the number of partial matches of each rule.
+    pub(in crate::stream) fn partial_counts(&self) -> Vec<u64> {
+        let mut partials = vec![0_u64; self.rules.len()];
+        for group in 0..u32::try_from(self.groups.len()).unwrap_or(u32::MAX) {
+            let slots = self.groups.keys(group).slots();
+            for held in slots.flat_map(|(_, slot)| slot.held()) {
+                let partials = &mut partials[held.rule as usize];
+                *partials = partials.saturating_add(held.state.partial_count());
+            }
+        }
+        if let Some(cold) = &self.cold {
+            let all = partials.iter_mut().enumerate();
+            all.for_each(|(rule, all)| *all = all.saturating_add(cold.partials(rule)));
+        }
+        partials
     }
 
     /// Returns the heap size in bytes, without heap that events own.
@@ -240,11 +387,10 @@ impl<E: Event> Dispatcher<E> {
             + self.cold.as_ref().map_or(0, |cold| cold.memory_usage())
     }
 
-    /// Counts the state of the rules anew, after it was changed by other means than events.
+    /// Recounts the state of the rules after a change other than by events.
     pub(in crate::stream) fn account(&mut self) {
-        self.rules.iter_mut().for_each(|rule| rule.accounted = rule.store.captured_bytes());
-        let all = self.rules.iter().map(|rule| rule.accounted);
-        self.accounting.stats.captured_bytes = all.sum();
+        let bytes = self.rules.iter_mut().map(RuleRuntime::recount_bytes);
+        self.accounting.stats.captured_bytes = bytes.sum();
     }
 
     /// True if a rule names the event's type. Counts an event of an undeclared type, and rejects an
@@ -287,6 +433,63 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
+    /// Counts pushed events, including late and rejected ones.
+    #[inline(always)]
+    pub(in crate::stream) fn count_events(&mut self, events: usize) {
+        self.accounting.stats.events += events as u64;
+    }
+
+    /// Counts and reports an event that comes at or before the watermark.
+    #[cold]
+    pub(in crate::stream) fn report_late<S: Receiver<E> + ?Sized>(
+        &mut self,
+        event: &E,
+        watermark: Timestamp,
+        sink: &mut S,
+    ) {
+        self.accounting.stats.late += 1;
+        if self.accounting.reports_all() {
+            self.accounting.set_position(watermark, sink);
+            sink.outputs().late(Late { event, watermark });
+        }
+    }
+
+    /// Counts and reports that the reorder buffer is full: time moves on to `time`.
+    #[cold]
+    pub(in crate::stream) fn report_full_buffer<S: Receiver<E> + ?Sized>(
+        &mut self,
+        time: Timestamp,
+        watermark: Timestamp,
+        sink: &mut S,
+    ) {
+        if self.accounting.reports_all() {
+            self.accounting.stats.overflowed += 1;
+            self.accounting.set_position(watermark, sink);
+            let limit = LimitKind::Buffered;
+            sink.outputs().overflowed(Overflow { limit, key: None, time, dropped: 0 });
+        }
+    }
+
+    /// Returns the rules that may read an event, each with the keys that the event has for it;
+    /// `None` if the event's type is unknown.
+    pub(in crate::stream) fn keys_of(
+        &self,
+        event: &E,
+    ) -> Option<impl Iterator<Item = (&Rule, SmallVec<[Key; 2]>)>> {
+        let route = self.routes.types.get(event.type_id().index())?;
+        let hasher = &self.groups.hasher;
+        Some(route.always.iter().map(move |(rule, group)| {
+            let keys = if let Some(of) = route.several(*rule) {
+                of.keys(event, hasher).iter().map(|one| one.key.to_key()).collect()
+            } else {
+                let (_, reader) = &route.groups[*group as usize];
+                let key = KeyRef::read(event, reader, hasher);
+                key.iter().map(KeyRef::to_key).collect()
+            };
+            (&**self.rules[*rule as usize].rule(), keys)
+        }))
+    }
+
     /// True if delivery can neither fail nor be observed.
     #[inline]
     pub(in crate::stream) fn delivers_directly(&self) -> bool {
@@ -303,7 +506,7 @@ impl<E: Event> Dispatcher<E> {
     /// Drops the suppressions that are over at `now`.
     pub(in crate::stream) fn forget(&mut self, now: Timestamp) {
         for &rule in &self.routes.suppressing {
-            if let Some(suppression) = &mut self.rules[rule as usize].emitter.suppression {
+            if let Some(suppression) = self.rules[rule as usize].suppression_mut() {
                 suppression.forget(now);
             }
         }
@@ -311,7 +514,7 @@ impl<E: Event> Dispatcher<E> {
 
     /// Returns the sequence number of the next released event.
     #[inline(always)]
-    pub(in crate::stream) fn next_seq(&mut self, time: Timestamp) -> u64 {
+    pub(super) fn next_seq(&mut self, time: Timestamp) -> u64 {
         let seq = self.released;
         self.released += 1;
         if seq.is_multiple_of(PRUNE_EVERY) {
@@ -320,19 +523,39 @@ impl<E: Event> Dispatcher<E> {
         seq
     }
 
+    /// Returns the number of released events, which is the sequence number of the next one.
+    #[inline(always)]
+    pub(in crate::stream) fn released(&self) -> u64 {
+        self.released
+    }
+
+    /// Numbers released events that no rule has to read: each event of a named type has a sequence
+    /// number.
+    #[inline(always)]
+    pub(in crate::stream) fn number_idle(&mut self, events: usize) {
+        self.released += events as u64;
+    }
+
     /// Skips sequence numbers that an event has taken beyond its own.
     #[cold]
-    pub(in crate::stream) fn skip_numbers(&mut self, count: u64) {
+    pub(super) fn skip_numbers(&mut self, count: u64) {
         self.released += count;
         if let Some(share) = &mut self.accounting.share {
             share.skip_numbers(count);
         }
     }
 
+    /// Drops outdated suppressions and timers if it is time to, after the events from the number
+    /// `first` on. The numbers that trigger it may all belong to events that do nothing.
+    #[inline(always)]
+    pub(in crate::stream) fn tidy_up_since(&mut self, first: u64, time: Timestamp) {
+        self.tidy_up(first..self.released, time);
+    }
+
     /// Drops outdated suppressions and timers if it is time to, after the events with these
     /// numbers.
     #[inline(never)]
-    pub(in crate::stream) fn tidy_up(&mut self, numbers: Range<u64>, time: Timestamp) {
+    fn tidy_up(&mut self, numbers: Range<u64>, time: Timestamp) {
         self.prune();
         if numbers.start.next_multiple_of(FORGET_EVERY) < numbers.end {
             self.forget(time);
@@ -358,11 +581,11 @@ impl<E: Event> Dispatcher<E> {
             if timer.is_of_sweep() {
                 return true;
             }
-            let keys = groups.keys(rules[timer.rule as usize].group);
+            let keys = groups.keys(rules[timer.rule as usize].group());
             keys.armed((timer.slot, timer.generation), timer.rule, timer.at).is_some()
         });
         for (index, rule) in (0..).zip(rules) {
-            timers.note(rule.prune(index, groups.keys_mut(rule.group)));
+            timers.note(rule.prune(index, groups.keys_mut(rule.group())));
         }
     }
 }

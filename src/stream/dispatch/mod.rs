@@ -2,8 +2,10 @@
 
 mod deliver;
 pub(in crate::stream) mod dispatcher;
+pub(in crate::stream) mod exchange;
 mod index;
 pub(in crate::stream) mod prefetch;
 mod residency;
-pub(in crate::stream) mod routes;
+mod routes;
 pub(in crate::stream) mod schedule;
+mod transfer;

@@ -24,7 +24,6 @@
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::routes::Route;
 use crate::stream::keys::GROUP_SIZE;
-use crate::stream::rule::runtime::RuleRuntime;
 use kleene_automata::exec::FETCHES;
 use kleene_event::event::Event;
 
@@ -193,14 +192,14 @@ impl<E: Event> Dispatcher<E> {
                     continue;
                 }
                 let keys = self.groups.keys(group);
-                let Some(RuleRuntime { matcher, store, .. }) = self.rules.get(rule as usize) else {
+                let Some(runtime) = self.rules.get(rule as usize) else {
                     // The rules that will read their state are not known yet.
                     keys.prefetch_held(slot);
                     continue;
                 };
                 if let Some(held) = keys.held(slot, rule) {
                     let time = few.at(place).time();
-                    more.add(place, matcher.prefetch(store, &held.state, time, step));
+                    more.add(place, runtime.prefetch(&held.state, time, step));
                 }
             }
             rest = more;

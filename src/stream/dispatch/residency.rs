@@ -7,7 +7,8 @@ use crate::stream::error::PushError;
 use crate::stream::keys::cold::entry::{ColdKey, EntryScratch};
 use crate::stream::keys::cold::index::NUMBERS;
 use crate::stream::keys::cold::{ColdError, MOST_IN_CHUNK, Which, failed, fingerprint, lost};
-use crate::stream::keys::key::KeyRef;
+use crate::stream::keys::key::Key;
+use crate::stream::keys::key_ref::KeyRef;
 use crate::stream::keys::several::OneKey;
 use crate::stream::keys::table::Slot;
 use crate::stream::rule::context::SweepContext;
@@ -55,8 +56,14 @@ impl<E: Event> Dispatcher<E> {
         }
     }
 
+    /// Loads a key of a rule into memory, and marks the key so that it stays for a while.
+    pub(in crate::stream) fn load_for(&mut self, rule: usize, key: &Key) {
+        let group = self.rules[rule].group();
+        self.load(group, &KeyRef::of(key, &self.groups.hasher.clone()));
+    }
+
     /// Loads a key into memory, and marks the key so that it stays for a while.
-    pub(in crate::stream) fn load(&mut self, group: u32, key: &KeyRef<'_>) {
+    fn load(&mut self, group: u32, key: &KeyRef<'_>) {
         let Some(cold) = &mut self.cold else { return };
         if let Some(slot) = self.groups.keys(group).find(key) {
             cold.touch(group, slot);
@@ -172,9 +179,7 @@ impl<E: Event> Dispatcher<E> {
             }
             for held in content.held_mut() {
                 *cold.partials_mut(held.rule) += u128::from(held.state.partial_count());
-                let running = &mut rules[held.rule as usize];
-                running.matcher.clear(&mut running.store, &mut held.state);
-                running.account(&mut accounting.stats);
+                rules[held.rule as usize].clear(&mut held.state, &mut accounting.stats);
             }
             accounting.stats.cold += content.held().len() as u64;
         }
@@ -204,9 +209,7 @@ impl<E: Event> Dispatcher<E> {
             let partials = cold.partials_mut(rule);
             *partials = partials.saturating_sub(image.partial_count().into());
             accounting.stats.cold = accounting.stats.cold.saturating_sub(1);
-            let running = &mut rules[rule as usize];
-            let state = running.matcher.import(&mut running.store, image);
-            running.account(&mut accounting.stats);
+            let state = rules[rule as usize].import(image, &mut accounting.stats);
             match slot {
                 None => slot = Some(keys.insert(&key, rule, state)),
                 // The states come in the order of rules.
@@ -285,7 +288,7 @@ impl<E: Event> Dispatcher<E> {
             let mut held = scratch.take_in(&self.rules, frozen);
             let mut reports = false;
             for held in &mut held {
-                let matcher = &self.rules[held.rule as usize].matcher;
+                let matcher = self.rules[held.rule as usize].matcher();
                 if let Some(store) = scratch.store_mut(held.rule) {
                     let report: &mut dyn FnMut(Outcome<'_, E>) = &mut |_| reports = true;
                     matcher.end_time(store, &mut held.state, report);

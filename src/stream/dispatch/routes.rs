@@ -78,7 +78,7 @@ pub(in crate::stream) struct DirectRoute<E> {
     pub(in crate::stream) retains: bool,
     /// The comparisons that an event must fulfil to do anything.
     pub(in crate::stream) prefilter: Option<Prefilter>,
-    /// The outcome for an event that passes `prefilter`.
+    /// What is known of an event that passes `prefilter`.
     pub(in crate::stream) outcome: PrefilterOutcome,
 }
 
@@ -114,7 +114,7 @@ impl<E: Event> Route<E> {
         match (&self.always[..], &self.groups[..], &self.index) {
             ([(rule, _)], [(group, reader)], None) => {
                 let reader = reader.clone();
-                let (retains, prefilter, outcome) = (false, None, PrefilterOutcome::Unknown);
+                let (retains, prefilter, outcome) = (false, None, PrefilterOutcome::UNKNOWN);
                 Some(DirectRoute {
                     rule: *rule,
                     group: *group,
@@ -146,10 +146,10 @@ impl<E: Event> Route<E> {
 
     /// Adds a rule if events of the type can have several keys in it. Returns true if they can.
     fn has_several(&mut self, (index, rule): (u32, &RuleRuntime<E>), ty: TypeId) -> bool {
-        let keys = rule.info.rule.step_keys.iter().find(|keys| keys.ty == ty);
+        let keys = rule.rule().step_keys.iter().find(|keys| keys.ty == ty);
         let Some(keys) = keys else { return false };
-        let closures = rule.key_closures.as_ref();
-        self.several.push(SeveralKeys::new((index, rule.group), keys, closures));
+        let closures = rule.key_closures();
+        self.several.push(SeveralKeys::new((index, rule.group()), keys, closures));
         self.always.push((index, SEVERAL));
         true
     }
@@ -182,7 +182,7 @@ impl<E: Event> Route<E> {
     /// Builds the index. All rules are in `always` before.
     fn index(&mut self, ty: TypeId, rules: &[RuleRuntime<E>]) {
         let all = self.always.clone();
-        let program = |rule: u32| rules[rule as usize].matcher.program();
+        let program = |rule: u32| &**rules[rule as usize].program();
         let mut answered = Vec::new();
         let several = &self.several;
         self.index = Index::new(&mut self.always, |rule| {
@@ -224,7 +224,7 @@ impl<E: Event> Routes<E> {
         // change nothing, so that an address decides nothing here.
         let mut last: Option<&Schema> = None;
         for (index, running) in (0..).zip(rules) {
-            let declared = running.declared.as_deref().unwrap_or(schema);
+            let declared = running.declared().unwrap_or(schema);
             if !last.is_some_and(|last| std::ptr::eq(last, declared)) {
                 for (_, ty) in declared.types() {
                     if let Some(id) = schema.type_id(&ty.name) {
@@ -233,15 +233,15 @@ impl<E: Event> Routes<E> {
                 }
             }
             last = Some(declared);
-            for ty in &running.info.rule.types {
+            for ty in &running.rule().types {
                 let Some(route) = routes.get_mut(ty.index()) else { continue };
                 if route.has_several((index, running), *ty) {
                     continue;
                 }
-                let place = *places.entry((*ty, running.group)).or_insert_with(|| {
-                    let fields = groups.fields(running.group, *ty);
-                    let reader = KeyReader::new(fields, running.key_closures.clone());
-                    route.groups.push((running.group, reader));
+                let place = *places.entry((*ty, running.group())).or_insert_with(|| {
+                    let fields = groups.fields(running.group(), *ty);
+                    let reader = KeyReader::new(fields, running.key_closures().cloned());
+                    route.groups.push((running.group(), reader));
                     u32::try_from(route.groups.len() - 1).unwrap_or(u32::MAX)
                 });
                 route.always.push((index, place));
@@ -254,42 +254,35 @@ impl<E: Event> Routes<E> {
         }
         for route in &mut routes {
             // A rule with `once` first asks whether the key is over.
-            let is_once =
-                |direct: &DirectRoute<E>| rules[direct.rule as usize].emitter.once.is_some();
+            let is_once = |direct: &DirectRoute<E>| rules[direct.rule as usize].once().is_some();
             route.direct = route.direct().filter(|direct| !is_once(direct));
         }
         let mut members = vec![0; groups.len()];
         for rule in rules {
-            members[rule.group as usize] += 1;
+            members[rule.group() as usize] += 1;
         }
         let retains = |rule: &RuleRuntime<E>| {
             let goes_alone = |ty: &TypeId| match routes.get(ty.index()) {
                 Some(route) => route.direct.is_some(),
                 None => true,
             };
-            rule.sweeps.is_some()
-                && members[rule.group as usize] == 1
-                && rule.info.rule.types.iter().all(goes_alone)
+            rule.has_sweeps()
+                && members[rule.group() as usize] == 1
+                && rule.rule().types.iter().all(goes_alone)
         };
         let retains: Vec<bool> = rules.iter().map(retains).collect();
         for (route, ty) in routes.iter_mut().zip(0..) {
             if let Some(direct) = &mut route.direct {
                 direct.retains = retains[direct.rule as usize];
-                let matcher = &rules[direct.rule as usize].matcher;
+                let matcher = rules[direct.rule as usize].matcher();
                 let ty = TypeId::new(ty);
                 direct.prefilter = matcher.program().prefilter(ty);
-                direct.outcome = match &direct.prefilter {
-                    prefilter if matcher.counts_all(ty, prefilter.is_some()) => {
-                        PrefilterOutcome::Counts
-                    }
-                    Some(_) => PrefilterOutcome::Passes,
-                    None => PrefilterOutcome::Unknown,
-                };
+                direct.outcome = matcher.known_of_passing(ty, direct.prefilter.is_some());
             }
         }
-        let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.emitter.suppression.is_some());
+        let suppressing = (0..).zip(rules).filter(|(_, rule)| rule.suppression().is_some());
         let suppressing = suppressing.map(|(index, _)| index).collect();
-        let can_fail = rules.iter().any(|rule| rule.matcher.limits().policy == LimitPolicy::Fail);
+        let can_fail = rules.iter().any(|rule| rule.matcher().limits().policy == LimitPolicy::Fail);
         Routes { types: routes, indexed, suppressing, can_fail }
     }
 }

@@ -76,7 +76,7 @@ impl<E: Event> Dispatcher<E> {
         }
         if let [Timer { rule, slot, generation, .. }] = due[..] {
             // Most timers come one by one, and many of them are outdated.
-            let keys = groups.keys(rules[rule as usize].group);
+            let keys = groups.keys(rules[rule as usize].group());
             if slot != Timer::SWEEP && keys.living(slot, generation).is_none() {
                 return;
             }
@@ -84,8 +84,8 @@ impl<E: Event> Dispatcher<E> {
         for of_rule in due.chunk_by(|a, b| a.rule == b.rule) {
             let index = of_rule[0].rule;
             let rule = &mut rules[index as usize];
-            let keys = groups.keys_mut(rule.group);
-            if rule.sweeps.is_some() {
+            let keys = groups.keys_mut(rule.group());
+            if rule.has_sweeps() {
                 let stats = &mut accounting.stats;
                 rule.sweep(keys, &mut SweepContext { rule: index, now, timers, stats });
                 continue;
@@ -103,7 +103,7 @@ impl<E: Event> Dispatcher<E> {
                 let At { generation, held, .. } = keys.at_mut(slot, place);
                 held.armed = Timestamp::MAX;
                 if rule.schedule(index, (slot, generation), held, timers, &mut accounting.stats) {
-                    idle.push((rule.group, slot, u32::try_from(place).unwrap_or(u32::MAX)));
+                    idle.push((rule.group(), slot, u32::try_from(place).unwrap_or(u32::MAX)));
                 }
             }
         }
@@ -119,6 +119,7 @@ impl<E: Event> Dispatcher<E> {
             self.end_rules();
         }
     }
+
     /// Drops the state of rules that are over for all keys (`once per rule`).
     #[cold]
     pub(super) fn end_rules(&mut self) {
@@ -129,9 +130,7 @@ impl<E: Event> Dispatcher<E> {
         }
         let Dispatcher { rules, groups, accounting, .. } = self;
         for (index, rule) in (0..).zip(rules) {
-            if std::mem::take(&mut rule.emitter.has_ended_rule) {
-                rule.end(index, groups.keys_mut(rule.group), &mut accounting.stats);
-            }
+            rule.end_if_over(index, groups.keys_mut(rule.group()), &mut accounting.stats);
         }
     }
 }

@@ -4,15 +4,16 @@ use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::prefetch::{EventGroup, KeyHint, NextHints};
 use crate::stream::dispatch::schedule::DueUntil;
 use crate::stream::error::{PushError, PushFailure};
+use crate::stream::ingest::buffer::EventBuffer;
+use crate::stream::ingest::clock::InputClock;
 use crate::stream::ingest::path::{IngestPath, Paths};
-use crate::stream::ingest::reorder::{Lent, Reorder};
-use crate::stream::ingest::watermark::{Progress, SourceId, WatermarkStrategy};
+use crate::stream::ingest::reorder::Lent;
+use crate::stream::ingest::watermark::{SourceId, WatermarkStrategy};
 use crate::stream::keys::GROUP_SIZE;
 use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{Late, LimitKind, Overflow, Sink};
 use crate::stream::stats::Stats;
-use kleene_event::event::{Event, bytes_of};
+use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
 
 /// An event as it arrives: borrowed, or owned so that the reorder buffer need not clone it.
@@ -55,18 +56,9 @@ impl<E> Arrival<E> for Owned<E> {
 /// pointer for both.
 #[repr(C)]
 pub(in crate::stream) struct Ingest<E: Event> {
-    pub(in crate::stream) dispatcher: Dispatcher<E>,
-    pub(in crate::stream) progress: Progress,
-    pub(in crate::stream) buffer: Reorder<E>,
-    /// Bytes of the events in the buffer.
-    pub(in crate::stream) buffer_bytes: u64,
-    /// The watermark: an event at or before this time is late.
-    pub(in crate::stream) watermark: Timestamp,
-    /// The time of the newest event.
-    pub(in crate::stream) newest: Timestamp,
-    /// The source of events that are pushed without one.
-    pub(in crate::stream) main: Option<SourceId>,
-    pub(in crate::stream) finished: bool,
+    pub(super) dispatcher: Dispatcher<E>,
+    pub(super) clock: InputClock,
+    pub(super) buffer: EventBuffer<E>,
     pub(super) paths: Paths,
 }
 
@@ -77,23 +69,76 @@ impl<E: Event> Ingest<E> {
     ) -> Ingest<E> {
         Ingest {
             dispatcher,
-            progress: Progress::new(strategy),
-            buffer: Reorder::new(),
-            buffer_bytes: 0,
-            watermark: Timestamp::MIN,
-            newest: Timestamp::MIN,
-            main: None,
-            finished: false,
+            clock: InputClock::new(strategy),
+            buffer: EventBuffer::new(),
             paths: Paths::default(),
         }
     }
 
+    /// Returns the dispatcher, to read what it holds.
+    pub(in crate::stream) fn dispatcher(&self) -> &Dispatcher<E> {
+        &self.dispatcher
+    }
+
+    /// Returns the dispatcher, to change its rules or to restore their state between two events.
+    pub(in crate::stream) fn dispatcher_mut(&mut self) -> &mut Dispatcher<E> {
+        &mut self.dispatcher
+    }
+
+    /// Returns the dispatcher: no event comes any more.
+    pub(in crate::stream) fn into_dispatcher(self) -> Dispatcher<E> {
+        self.dispatcher
+    }
+
+    /// Returns the watermark: an event at or before this time is late.
+    pub(in crate::stream) fn watermark(&self) -> Timestamp {
+        self.clock.watermark()
+    }
+
+    /// Returns the first time after the watermark.
+    pub(in crate::stream) fn next_moment(&self) -> Timestamp {
+        self.clock.watermark().plus_millis(1)
+    }
+
+    /// Returns the time of the newest event.
+    pub(in crate::stream) fn newest(&self) -> Timestamp {
+        self.clock.newest()
+    }
+
+    /// True if time has ended.
+    pub(in crate::stream) fn has_ended(&self) -> bool {
+        self.clock.has_ended()
+    }
+
+    /// True if events need no buffer: they are expected in the order of time.
+    pub(in crate::stream) fn expects_order(&self) -> bool {
+        self.clock.is_sorted()
+    }
+
+    /// Returns the source with this name. A new name makes a new source.
+    pub(in crate::stream) fn source(&mut self, name: &str) -> SourceId {
+        self.clock.source(name)
+    }
+
+    /// Returns the source of events that are pushed without one.
     #[inline]
     pub(in crate::stream) fn main_source(&mut self) -> SourceId {
-        match self.main {
-            Some(source) => source,
-            None => *self.main.insert(self.progress.source("")),
-        }
+        self.clock.main_source()
+    }
+
+    /// True if events were pushed without a source.
+    pub(in crate::stream) fn has_main_source(&self) -> bool {
+        self.clock.has_main_source()
+    }
+
+    /// Returns the name and watermark of each source, and true if the source is idle.
+    pub(in crate::stream) fn sources(&self) -> Vec<(&str, Timestamp, bool)> {
+        self.clock.sources()
+    }
+
+    /// Returns the events that wait for the watermark, in the order of time.
+    pub(in crate::stream) fn buffered(&self) -> Vec<&E> {
+        self.buffer.in_order()
     }
 
     /// Advances the watermark of a source.
@@ -107,8 +152,7 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         self.check_open()?;
-        // The end of time is what `end_time` means.
-        self.progress.advance(source, to.min(Timestamp::MAX.plus_millis(-1)));
+        self.clock.advance_source(source, to);
         self.release_reached(&mut Lent::nothing(), sink);
         self.so_far()
     }
@@ -123,7 +167,7 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         self.check_open()?;
-        self.progress.set_idle(source);
+        self.clock.set_idle(source);
         self.release_reached(&mut Lent::nothing(), sink);
         self.so_far()
     }
@@ -137,7 +181,7 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         self.check_open()?;
-        self.progress.advance_all(self.newest.min(Timestamp::MAX.plus_millis(-1)));
+        self.clock.advance_to_newest();
         self.release_reached(&mut Lent::nothing(), sink);
         self.so_far()
     }
@@ -145,33 +189,29 @@ impl<E: Event> Ingest<E> {
     /// Ends time: releases all buffered events and reports all open outputs.
     pub(in crate::stream) fn end_time<S: Receiver<E> + ?Sized>(&mut self, sink: &mut S) {
         // A repeating silence repeats up to the last event, and once more.
-        let last = self.last_time();
-        let has_failed = self.dispatcher.accounting.failure.is_some();
+        let last = self.clock.last_time();
         if self.dispatcher.repeats()
-            && !has_failed
-            && last > self.watermark
+            && !self.dispatcher.has_failed()
+            && last > self.clock.watermark()
             && last < Timestamp::MAX
         {
             self.release_until(last, &mut Lent::nothing(), sink);
         }
-        self.dispatcher.rules.iter_mut().for_each(|rule| rule.store.end());
-        if self.dispatcher.accounting.failure.is_none() {
+        self.dispatcher.end_repetitions();
+        if !self.dispatcher.has_failed() {
             self.release_until(Timestamp::MAX, &mut Lent::nothing(), sink);
         }
-        self.finished = true;
+        self.clock.end();
         self.dispatcher.end_time(sink);
     }
 
     /// Returns counts since the engine was built, and the size of its current state.
     pub(in crate::stream) fn stats(&self) -> Stats {
-        let (divisions, too_large) = self.dispatcher.mistakes();
-        let accounting = &self.dispatcher.accounting;
+        let stats = self.dispatcher.stats();
         Stats {
-            buffered: (self.buffer.len() + accounting.derived.len()) as u64,
-            buffered_bytes: self.buffer_bytes + accounting.derived.bytes(),
-            divided_by_zero: accounting.stats.divided_by_zero + divisions,
-            values_too_large: accounting.stats.values_too_large + too_large,
-            ..accounting.stats.shown()
+            buffered: stats.buffered + self.buffer.len() as u64,
+            buffered_bytes: stats.buffered_bytes + self.buffer.bytes(),
+            ..stats
         }
     }
 
@@ -180,27 +220,16 @@ impl<E: Event> Ingest<E> {
         self.dispatcher.memory_usage() + self.buffer.memory_usage()
     }
 
-    /// Returns the first time after the watermark.
-    pub(in crate::stream) fn next_moment(&self) -> Timestamp {
-        self.watermark.plus_millis(1)
-    }
-
-    /// Counts pushed events, including late and rejected ones.
-    #[inline(always)]
-    pub(super) fn count_arrivals(&mut self, events: usize) {
-        self.dispatcher.accounting.stats.events += events as u64;
-    }
-
     /// Fails if the engine has stopped or the stream is finished.
     #[cold]
-    pub(in crate::stream) fn check_open(&self) -> Result<(), PushError> {
+    fn check_open(&self) -> Result<(), PushError> {
         self.so_far()?;
-        if self.finished { Err(PushError(PushFailure::Finished)) } else { Ok(()) }
+        if self.clock.has_ended() { Err(PushError(PushFailure::Finished)) } else { Ok(()) }
     }
 
     /// Ingests an event while other events are lent.
     #[inline(always)]
-    pub(in crate::stream) fn ingest<A: Arrival<E>, S: Receiver<E> + ?Sized>(
+    pub(super) fn ingest<A: Arrival<E>, S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         arrival: A,
@@ -209,16 +238,16 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         let event = arrival.event();
-        if self.finished || self.dispatcher.accounting.failure.is_some() {
+        if self.clock.has_ended() || self.dispatcher.has_failed() {
             return self.check_open();
         }
-        self.count_arrivals(1);
+        self.dispatcher.count_events(1);
         let time = event.time();
         if event.out_of_range().is_some() {
             self.report_rejected(event, sink);
             return Ok(());
         }
-        if time <= self.watermark {
+        if time <= self.clock.watermark() {
             self.report_late(source, event, lent, sink);
             return self.so_far();
         }
@@ -226,15 +255,14 @@ impl<E: Event> Ingest<E> {
             self.report_rejected(event, sink);
             return Ok(());
         }
-        let named = self.dispatcher.is_named(event, self.watermark, sink);
-        self.progress.observe(source, time);
-        if self.progress.is_sorted() && self.buffer.len() == 0 {
+        let named = self.dispatcher.is_named(event, self.clock.watermark(), sink);
+        self.clock.observe(source, time);
+        if self.clock.is_sorted() && self.buffer.len() == 0 {
             // The event is after the watermark, and no other source holds time up.
-            self.newest = self.newest.max(time);
-            self.watermark = time.plus_millis(-1);
+            self.clock.accept_in_order(time);
             self.paths.count(IngestPath::Observed, 1);
             if named {
-                self.dispatcher.dispatch(event, hint, sink);
+                self.dispatcher.dispatch::<false, S>(event, hint, sink);
             } else if self.dispatcher.is_due(time) {
                 self.dispatcher.dispatch_due(time, DueUntil::Open, sink);
             }
@@ -253,23 +281,16 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         self.paths.count(IngestPath::Buffered, 1);
-        let time = arrival.event().time();
-        self.newest = self.newest.max(time);
+        self.clock.accept(arrival.event().time());
         if named {
-            self.buffer_bytes += bytes_of(arrival.event());
-            self.buffer.add(time, arrival.into_event());
+            self.buffer.add(arrival.into_event());
         }
         self.release_reached(lent, sink);
-        while !self.has_room(self.buffer.len(), self.buffer_bytes)
-            && self.dispatcher.accounting.failure.is_none()
+        while !self.buffer.is_within(self.dispatcher.limits())
+            && !self.dispatcher.has_failed()
             && let Some(oldest) = self.buffer.first()
         {
-            if self.dispatcher.accounting.reports_all() {
-                self.dispatcher.accounting.stats.overflowed += 1;
-                self.dispatcher.accounting.set_position(self.watermark, sink);
-                let (limit, time) = (LimitKind::Buffered, oldest);
-                sink.outputs().overflowed(Overflow { limit, key: None, time, dropped: 0 });
-            }
+            self.dispatcher.report_full_buffer(oldest, self.clock.watermark(), sink);
             self.release_until(oldest, lent, sink);
         }
         self.so_far()
@@ -278,34 +299,30 @@ impl<E: Event> Ingest<E> {
     /// Returns the error of a limit that has stopped the engine.
     #[inline]
     pub(in crate::stream) fn so_far(&self) -> Result<(), PushError> {
-        match &self.dispatcher.accounting.failure {
-            None => Ok(()),
-            Some(failure) => Err(failure.clone()),
-        }
+        self.dispatcher.check_running()
     }
 
     /// Releases events and fires deadlines up to and including `to`. No event at or before `to` can
     /// come afterwards.
-    pub(in crate::stream) fn release_until<S: Receiver<E> + ?Sized>(
+    fn release_until<S: Receiver<E> + ?Sized>(
         &mut self,
         to: Timestamp,
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) {
-        self.watermark = to;
+        self.clock.set_watermark(to);
         let is_direct = self.dispatcher.delivers_directly();
         let mut ahead = (lent.is_used() && self.dispatcher.holds_much()).then(NextHints::default);
-        while self.dispatcher.accounting.failure.is_none() {
+        while !self.dispatcher.has_failed() {
             if let Some(ahead) = ahead.as_mut().filter(|ahead| ahead.is_over()) {
                 self.foresee(to, lent, ahead);
             }
             let Some(event) = self.buffer.take_until(to, lent) else { break };
-            self.buffer_bytes = self.buffer_bytes.saturating_sub(bytes_of(&*event));
             let hint = ahead.as_mut().map_or(KeyHint::NOTHING, NextHints::next);
             if is_direct {
-                self.dispatcher.dispatch_direct(&event, hint, sink);
+                self.dispatcher.dispatch::<true, S>(&event, hint, sink);
             } else {
-                self.dispatcher.dispatch_apart(&event, hint, sink);
+                self.dispatcher.dispatch_observed(&event, hint, sink);
             }
         }
         self.dispatcher.dispatch_due(to, DueUntil::Over, sink);
@@ -315,22 +332,11 @@ impl<E: Event> Ingest<E> {
     /// Classifies the next events of the buffer before their turn. Some of the next events may be
     /// missed; they are dispatched without a hint.
     #[inline(never)]
-    pub(in crate::stream) fn foresee(
-        &self,
-        to: Timestamp,
-        lent: &Lent<'_, E>,
-        ahead: &mut NextHints,
-    ) {
+    fn foresee(&self, to: Timestamp, lent: &Lent<'_, E>, ahead: &mut NextHints) {
         *ahead = NextHints::default();
         if let Some(few) = EventGroup::take(self.buffer.look_into(to, GROUP_SIZE, lent)) {
             self.dispatcher.look_at_next(&few, ahead);
         }
-    }
-
-    /// Returns the time of the newest event or the watermark, whichever is later.
-    fn last_time(&self) -> Timestamp {
-        let come = self.watermark.plus_millis(i64::from(self.progress.is_sorted()));
-        come.max(self.newest)
     }
 
     #[cold]
@@ -346,18 +352,15 @@ impl<E: Event> Ingest<E> {
             return;
         }
         // The event is late, but shows that the source is not idle.
-        self.progress.observe(source, event.time());
-        self.dispatcher.accounting.stats.late += 1;
-        if self.dispatcher.accounting.reports_all() {
-            self.dispatcher.accounting.set_position(self.watermark, sink);
-            sink.outputs().late(Late { event, watermark: self.watermark });
-        }
+        self.clock.observe(source, event.time());
+        self.dispatcher.report_late(event, self.clock.watermark(), sink);
         self.release_reached(lent, sink);
     }
 
     #[cold]
     fn report_rejected<S: Receiver<E> + ?Sized>(&mut self, event: &E, sink: &mut S) {
-        self.dispatcher.reject(event, self.watermark, sink, |schema| match event.out_of_range() {
+        let watermark = self.clock.watermark();
+        self.dispatcher.reject(event, watermark, sink, |schema| match event.out_of_range() {
             None => RejectReason::TimeOutOfRange,
             Some(field) => {
                 let ty = schema.ty(event.type_id());
@@ -367,24 +370,16 @@ impl<E: Event> Ingest<E> {
         });
     }
 
-    /// True if `events` events of `bytes` bytes may wait in the buffer.
-    #[inline]
-    pub(in crate::stream) fn has_room(&self, events: usize, bytes: u64) -> bool {
-        let limits = &self.dispatcher.accounting.limits;
-        events <= limits.buffered && bytes <= limits.buffered_bytes
-    }
-
     /// Releases events up to the watermark of the sources.
     #[inline]
-    pub(in crate::stream) fn release_reached<S: Receiver<E> + ?Sized>(
+    pub(super) fn release_reached<S: Receiver<E> + ?Sized>(
         &mut self,
         lent: &mut Lent<'_, E>,
         sink: &mut S,
     ) {
-        let watermark = self.progress.watermark();
-        if watermark > self.watermark
-            && !self.finished
-            && self.dispatcher.accounting.failure.is_none()
+        if let Some(watermark) = self.clock.reached()
+            && !self.clock.has_ended()
+            && !self.dispatcher.has_failed()
         {
             self.release_until(watermark, lent, sink);
         }

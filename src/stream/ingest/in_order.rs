@@ -116,7 +116,7 @@ impl<E: Event> Ingest<E> {
     ) -> Result<(), PushError> {
         let mut seen = GroupHints::NOTHING;
         self.dispatcher.look_ahead(few, &mut seen);
-        if DIRECT && self.are_ahead(few.events()) {
+        if DIRECT && self.clock.are_ahead(few.events()) {
             self.ingest_classified(source, few, next, &seen, sink);
             return Ok(());
         }
@@ -134,7 +134,7 @@ impl<E: Event> Ingest<E> {
         hint: KeyHint,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        if DIRECT && self.is_ahead(event) {
+        if DIRECT && self.clock.is_ahead(event) {
             self.ingest_direct(source, event, hint, sink);
             return Ok(());
         }
@@ -150,26 +150,6 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         self.ingest(source, event, hint, &mut Lent::nothing(), sink)
-    }
-
-    /// True if an event is after the watermark and has a valid time and values.
-    #[inline(always)]
-    fn is_ahead(&self, event: &E) -> bool {
-        self.watermark < event.time()
-            && event.time() < Timestamp::MAX
-            && event.out_of_range().is_none()
-    }
-
-    /// True if events are in order, after the watermark, and have valid times and values.
-    #[inline(always)]
-    fn are_ahead(&self, events: &[&E]) -> bool {
-        let mut last = self.watermark.plus_millis(1);
-        let mut are = self.watermark < Timestamp::MAX;
-        for event in events {
-            are &= last <= event.time() && event.out_of_range().is_none();
-            last = event.time();
-        }
-        are && last < Timestamp::MAX
     }
 
     /// Ingests a group in which only the `wanted` events may act. The other events only advance
@@ -188,7 +168,7 @@ impl<E: Event> Ingest<E> {
     ) {
         let Some(last) = few.events().last().map(|last| E::time(last)) else { return };
         self.paths.count(IngestPath::Classified, few.events().len());
-        let (first, mut taken) = (self.dispatcher.released, 0);
+        let (first, mut taken) = (self.dispatcher.released(), 0);
         for place in seen.wanted.iter() {
             let event = few.at(place);
             if let Some(next) = next {
@@ -196,43 +176,39 @@ impl<E: Event> Ingest<E> {
                 next.at(place.wrapping_sub(1)).prefetch_fields();
                 next.at(place).prefetch_fields();
             }
-            // Each event of a named type has a sequence number.
-            self.dispatcher.released += (place - taken) as u64;
+            self.dispatcher.number_idle(place - taken);
             self.arrive(source, event.time(), place + 1 - taken);
             taken = place + 1;
-            if self.dispatcher.is_named(event, self.watermark, sink) {
-                self.dispatcher.dispatch_direct(event, seen.of[place], sink);
+            if self.dispatcher.is_named(event, self.clock.watermark(), sink) {
+                self.dispatcher.dispatch::<true, S>(event, seen.of[place], sink);
             }
         }
         for event in next.iter().filter_map(|next| next.events().get(taken..)).flatten() {
             event.prefetch_fields();
         }
         let rest = few.events().len() - taken;
-        self.dispatcher.released += rest as u64;
+        self.dispatcher.number_idle(rest);
         self.arrive(source, last, rest);
         if self.dispatcher.is_due(last) {
             self.dispatcher.dispatch_due(last, DueUntil::Open, sink);
         }
-        // The sequence numbers that trigger a tidy-up may all belong to events that do nothing.
-        self.dispatcher.tidy_up(first..self.dispatcher.released, last);
+        self.dispatcher.tidy_up_since(first, last);
     }
 
     /// Counts `events` arrivals and advances the watermark to just before `time`, the time of the
     /// last one.
     #[inline(always)]
     fn arrive(&mut self, source: SourceId, time: Timestamp, events: usize) {
-        self.count_arrivals(events);
-        self.newest = time;
-        self.watermark = time.plus_millis(-1);
-        self.progress.advance(source, self.watermark);
+        self.dispatcher.count_events(events);
+        self.clock.arrive(source, time);
     }
 
     /// True if every event of a batch that is after the watermark can go to the rules at once.
     fn is_direct(&self) -> bool {
-        self.progress.is_sorted()
+        self.clock.is_sorted()
             && self.buffer.len() == 0
             && self.dispatcher.delivers_directly()
-            && !self.finished
+            && !self.clock.has_ended()
     }
 
     /// Ingests an event that is after the watermark.
@@ -247,8 +223,8 @@ impl<E: Event> Ingest<E> {
         let time = event.time();
         self.paths.count(IngestPath::Direct, 1);
         self.arrive(source, time, 1);
-        if self.dispatcher.is_named(event, self.watermark, sink) {
-            self.dispatcher.dispatch_direct(event, hint, sink);
+        if self.dispatcher.is_named(event, self.clock.watermark(), sink) {
+            self.dispatcher.dispatch::<true, S>(event, hint, sink);
         } else if self.dispatcher.is_due(time) {
             self.dispatcher.dispatch_due(time, DueUntil::Open, sink);
         }

@@ -19,7 +19,6 @@ use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::receiver::Receiver;
 use kleene_event::event::{Event, bytes_of};
-use kleene_event::time::Timestamp;
 
 /// The number of events that are buffered before the watermark advances.
 const AT_ONCE: u32 = 64;
@@ -53,19 +52,17 @@ impl<E: Event> Ingest<E> {
     {
         // With `limit .. fail`, no event after the one that exceeds the limit may have been
         // ingested.
-        let at_once = if self.dispatcher.routes.can_fail { 1 } else { AT_ONCE };
+        let at_once = if self.dispatcher.can_fail() { 1 } else { AT_ONCE };
         let borrower = &mut Borrower { ingest: self, lent: Lent::nothing() };
         let Borrower { ingest, lent } = borrower;
         let mut waiting = 0;
         for event in events {
             let time = event.time();
-            let reached = ingest.watermark.max(ingest.progress.watermark());
             let bytes = bytes_of(event);
-            let is_usual = reached < time
-                && time < Timestamp::MAX
-                && event.out_of_range().is_none()
-                && ingest.has_room(ingest.buffer.len() + 1, ingest.buffer_bytes + bytes)
-                && !ingest.finished;
+            let is_usual = ingest.clock.is_ahead(event)
+                && ingest.clock.reached().is_none_or(|reached| reached < time)
+                && ingest.buffer.has_room_for(bytes, ingest.dispatcher.limits())
+                && !ingest.clock.has_ended();
             if !is_usual {
                 ingest.release_reached(lent, sink);
                 waiting = 0;
@@ -79,14 +76,13 @@ impl<E: Event> Ingest<E> {
                 ingest.so_far()?;
                 waiting = 0;
             }
-            ingest.count_arrivals(1);
+            ingest.dispatcher.count_events(1);
             ingest.paths.count(IngestPath::Lent, 1);
-            let named = ingest.dispatcher.is_named(event, ingest.watermark, sink);
-            ingest.progress.observe(source, time);
-            ingest.newest = ingest.newest.max(time);
+            let named = ingest.dispatcher.is_named(event, ingest.clock.watermark(), sink);
+            ingest.clock.observe(source, time);
+            ingest.clock.accept(time);
             if named {
-                ingest.buffer_bytes += bytes;
-                ingest.buffer.lend(time, event, lent);
+                ingest.buffer.lend(event, bytes, lent);
             }
             waiting += 1;
         }

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::stream::keys::groups::Groups;
-use crate::stream::keys::key::KeyRef;
+use crate::stream::keys::key_ref::KeyRef;
 use crate::stream::keys::reader::KeyReader;
 use crate::stream::keys::table::KeyTable;
 use kleene_automata::exec::KeyState;

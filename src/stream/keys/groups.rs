@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::stream::keys::key::KeyHasher;
+use crate::stream::keys::key_ref::KeyHasher;
 use crate::stream::keys::table::KeyTable;
 use kleene_event::schema::TypeId;
 use kleene_event::util::order;

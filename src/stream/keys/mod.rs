@@ -5,6 +5,7 @@ pub(in crate::stream) mod cold;
 pub(in crate::stream) mod cursor;
 pub(in crate::stream) mod groups;
 pub(in crate::stream) mod key;
+pub(in crate::stream) mod key_ref;
 pub(in crate::stream) mod reader;
 pub(in crate::stream) mod several;
 pub(in crate::stream) mod table;

@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use crate::stream::keys::key::{KeyHasher, KeyRef};
+use crate::stream::keys::key_ref::{KeyHasher, KeyRef};
 use crate::stream::keys::reader::{KeyClosures, KeyReader};
 use kleene_event::event::Event;
 use kleene_syntax::hir::{KeyPart, StepKeys};

@@ -16,7 +16,8 @@
 use hashbrown::HashTable;
 
 use crate::stream::keys::changes::Changes;
-use crate::stream::keys::key::{Key, KeyHasher, KeyRef};
+use crate::stream::keys::key::Key;
+use crate::stream::keys::key_ref::{KeyHasher, KeyRef};
 use crate::stream::keys::reader::KeyReader;
 use kleene_automata::exec::KeyState;
 use kleene_automata::util::slab::Slab;

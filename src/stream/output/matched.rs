@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::stream::output::id::{self, FieldOrder, MatchId};
-use crate::stream::output::owned::{OwnedMatch, OwnedTimeout};
+use crate::stream::output::overflow::LimitedKey;
+use crate::stream::output::owned::{OwnedMatch, OwnedTimeout, of_step};
 use kleene_automata::exec::{Outcome, OutcomeKind, OutcomeListing, OutcomeSet};
 use kleene_event::event::Event;
 use kleene_event::schema::Schema;
@@ -42,14 +43,6 @@ impl RuleInfo {
     pub(super) fn key_part<'a>(&'a self, key: &'a [Value], name: &str) -> Option<&'a Value> {
         self.key_values(key).find(|(of, _)| ***of == *name).map(|(_, value)| value)
     }
-}
-
-/// Returns the events that a step has captured.
-pub(super) fn of_step<'a, 's, E: 'a>(
-    captures: impl Iterator<Item = (&'a Arc<str>, &'a E)>,
-    step: &'s str,
-) -> impl Iterator<Item = &'a E> {
-    captures.filter(move |(of, _)| ***of == *step).map(|(_, event)| event)
 }
 
 /// A match, as a sink receives it.
@@ -257,6 +250,11 @@ impl<'a, E: Event> Match<'a, E> {
         'a: 'e,
     {
         self.outcome.evaluate(expr, self.key, &|| self.id().to_string())
+    }
+
+    /// Returns the rule and the key, for a limit that the match has reached.
+    pub(in crate::stream) fn limited_key(&self) -> LimitedKey {
+        LimitedKey::new(self.rule(), self.key)
     }
 
     /// Returns the values of the key in the order of its parts.

@@ -3,6 +3,7 @@
 pub(in crate::stream) mod id;
 pub(in crate::stream) mod matched;
 pub(in crate::stream) mod order;
+pub(in crate::stream) mod overflow;
 pub(in crate::stream) mod owned;
 pub(in crate::stream) mod partial;
 pub(in crate::stream) mod reason;

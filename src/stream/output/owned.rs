@@ -4,9 +4,8 @@ use std::ops::Index;
 use std::sync::Arc;
 
 use crate::stream::output::id::MatchId;
-use crate::stream::output::matched::of_step;
+use crate::stream::output::overflow::Overflow;
 use crate::stream::output::reason::RejectReason;
-use crate::stream::output::sink::Overflow;
 use kleene_event::time::Timestamp;
 use kleene_event::value::{Value, named};
 
@@ -140,4 +139,12 @@ impl<E> OwnedTimeout<E> {
     pub fn events(&self, step: &str) -> impl Iterator<Item = &E> {
         self.found.events(step)
     }
+}
+
+/// Returns the events that a step has captured.
+pub(super) fn of_step<'a, 's, E: 'a>(
+    captures: impl Iterator<Item = (&'a Arc<str>, &'a E)>,
+    step: &'s str,
+) -> impl Iterator<Item = &'a E> {
+    captures.filter(move |(of, _)| ***of == *step).map(|(_, event)| event)
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::stream::output::matched::{RuleInfo, of_step};
+use crate::stream::output::matched::RuleInfo;
+use crate::stream::output::owned::of_step;
 use kleene_automata::exec::Open;
 use kleene_event::event::Event;
 use kleene_event::time::Timestamp;

@@ -4,7 +4,7 @@ use crate::stream::keys::reader::KeyReader;
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::timers::Timers;
 use crate::stream::stats::Stats;
-use kleene_automata::exec::PrefilterOutcome;
+use kleene_automata::exec::{PrefilterOutcome, PushedEvent};
 use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
 
@@ -13,7 +13,7 @@ pub(in crate::stream) struct PushContext<'c, E: Event, S: ?Sized> {
     /// The number of the rule.
     pub(in crate::stream) rule: u32,
     pub(in crate::stream) event: &'c E,
-    /// The answer of the prefilter for the event.
+    /// What is known of the event.
     pub(in crate::stream) prefilter: PrefilterOutcome,
     /// The sequence number of the event.
     pub(in crate::stream) seq: u64,
@@ -22,7 +22,13 @@ pub(in crate::stream) struct PushContext<'c, E: Event, S: ?Sized> {
     pub(in crate::stream) sink: &'c mut S,
 }
 
-impl<E: Event, S: ?Sized> PushContext<'_, E, S> {
+impl<'c, E: Event, S: ?Sized> PushContext<'c, E, S> {
+    /// Returns the event as a matcher reads it.
+    #[inline(always)]
+    pub(in crate::stream) fn arrival(&self) -> PushedEvent<'c, E> {
+        PushedEvent { event: self.event, seq: self.seq, prefilter: self.prefilter }
+    }
+
     /// Returns a copy for a call that is not inlined. The original then stays in registers.
     #[inline(always)]
     pub(in crate::stream) fn reborrow(&mut self) -> PushContext<'_, E, S> {

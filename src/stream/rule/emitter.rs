@@ -3,12 +3,13 @@
 use hashbrown::HashSet;
 
 use crate::stream::error::BuildError;
-use crate::stream::keys::key::KeyRef;
+use crate::stream::keys::key_ref::KeyRef;
 use crate::stream::limits::EngineLimits;
 use crate::stream::output::matched::{Match, RuleInfo, Timeout};
+use crate::stream::output::overflow::{LimitKind, Overflow};
 use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{LimitKind, LimitedKey, Overflow, Rejected, Sink};
+use crate::stream::output::sink::{Rejected, Sink};
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::suppress::{SuppressVerdict, SuppressionTable};
 use kleene_automata::exec::{Feeder, Misfit, OutcomeKind};
@@ -174,7 +175,7 @@ impl Emitter {
 fn not_remembered<E: Event>(found: &Match<'_, E>) -> Overflow {
     let is_once = found.rule().once.is_some();
     let limit = if is_once { LimitKind::Once } else { LimitKind::Suppressed };
-    let (key, time) = (Some(Box::new(LimitedKey::of_match(found))), found.reported_at());
+    let (key, time) = (Some(Box::new(found.limited_key())), found.reported_at());
     Overflow { limit, key, time, dropped: 0 }
 }
 
@@ -216,7 +217,7 @@ fn feed<E: Event, S: Receiver<E> + ?Sized>(
             if accounting.derived.len() >= buffered || bytes > buffered_bytes {
                 accounting.stats.overflowed += 1;
                 let (limit, time) = (LimitKind::Derived, reported.reported_at());
-                let key = Some(Box::new(LimitedKey::of_match(&reported)));
+                let key = Some(Box::new(reported.limited_key()));
                 sink.outputs().overflowed(Overflow { limit, key, time, dropped: 1 });
                 return;
             }

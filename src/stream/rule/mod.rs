@@ -4,8 +4,6 @@ pub(in crate::stream) mod accounting;
 pub(in crate::stream) mod context;
 pub(in crate::stream) mod derived;
 pub(in crate::stream) mod emitter;
-mod ending;
-mod expiry;
 pub(in crate::stream) mod runtime;
 pub(in crate::stream) mod spec;
 pub(in crate::stream) mod suppress;

@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 
 use crate::ruleset::RuleSet;
 use crate::ruleset::compiled::{CompiledRule, LinkError, LinkedRules, same};
-use crate::ruleset::relink::{check_types, relink};
+use crate::ruleset::relink::relink;
 use crate::stream::error::{BuildError, BuildErrorKind as Kind};
 use crate::stream::keys::reader::KeyClosures;
 use crate::stream::limits::Matching;
@@ -177,22 +177,7 @@ impl<E: Event> RuleSpec<E> {
 /// # Errors
 /// [`BuildError`] if events of this Rust type cannot be made.
 pub(in crate::stream) fn link<E: Event>(rules: &mut [RuleRuntime<E>]) -> Result<(), BuildError> {
-    let read: HashSet<TypeId> =
-        rules.iter().flat_map(|rule| &rule.info.rule.types).copied().collect();
+    let read: HashSet<TypeId> = rules.iter().flat_map(|rule| &rule.rule().types).copied().collect();
     rules.iter_mut().try_for_each(|rule| rule.link(&read))?;
-    rules.iter().try_for_each(check_events)
-}
-
-/// Checks that the events have the types that the rule's pattern names.
-///
-/// # Errors
-/// [`BuildError`] if a type is missing.
-pub(in crate::stream) fn check_events<E: Event>(rule: &RuleRuntime<E>) -> Result<(), BuildError> {
-    let Some(declared) = rule.declared.as_ref().filter(|_| E::schema().is_some()) else {
-        return Ok(());
-    };
-    check_types(&rule.info.rule, declared, &rule.info.schema).map_err(|mismatch| BuildError {
-        rule: rule.info.rule.name.clone(),
-        kind: Kind::Mismatch(mismatch),
-    })
+    rules.iter().try_for_each(RuleRuntime::check_events)
 }

@@ -6,7 +6,8 @@ use std::hash::{BuildHasher as _, Hash};
 
 use hashbrown::{DefaultHashBuilder, Equivalent, HashTable};
 
-use crate::stream::keys::key::{Key, KeyRef};
+use crate::stream::keys::key::Key;
+use crate::stream::keys::key_ref::KeyRef;
 use crate::stream::output::matched::Match;
 use kleene_event::event::Event;
 use kleene_event::time::Timestamp;

@@ -38,7 +38,7 @@ use crate::stream::error::PushError;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::receiver::Positioned;
 use crate::stream::output::sink::ShardSink;
-use crate::stream::shard::context::fails;
+use crate::stream::shard::context::{ShardContext, fails};
 use crate::stream::stats::Stats;
 use kleene_event::event::Event;
 use kleene_event::schema::Schema;
@@ -55,20 +55,8 @@ pub struct Shard<E: Event>(pub(in crate::stream) Engine<E>);
 
 impl<E: Event> fmt::Debug for Shard<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shard")
-            .field(
-                "part",
-                &self
-                    .0
-                    .ingest()
-                    .dispatcher
-                    .accounting
-                    .share
-                    .as_ref()
-                    .map(|share| (share.index, share.of)),
-            )
-            .field("engine", &self.0)
-            .finish()
+        let part = self.share().map(|share| (share.index, share.of));
+        f.debug_struct("Shard").field("part", &part).field("engine", &self.0).finish()
     }
 }
 
@@ -89,7 +77,7 @@ impl<E: Event> Shard<E> {
     /// whose `suppress` or `once` concerns several keys stay in one shard.
     pub fn undivided(shards: &[Shard<E>], asked: usize) -> Option<String> {
         let first = shards.first().filter(|_| shards.len() < asked)?;
-        if first.0.ingest().dispatcher.has_cold_store() {
+        if first.0.ingest().dispatcher().has_cold_store() {
             return Some(String::from("a cold store belongs to one engine"));
         }
         Some(match fails(first.0.rules()) {
@@ -206,7 +194,7 @@ impl<E: Event> Shard<E> {
     /// except [`Stats::peak_partials`], which is the peak of this shard alone.
     pub fn stats(&self) -> Stats {
         let stats = self.0.stats();
-        match &self.0.ingest().dispatcher.accounting.share {
+        match self.share() {
             Some(share) if share.index > 0 => Stats {
                 events: 0,
                 late: 0,
@@ -228,9 +216,11 @@ impl<E: Event> Shard<E> {
     /// and the running sum over all shards gives the peak that one engine would count. The result
     /// is always empty if there is only one shard.
     pub fn take_changes(&mut self) -> Vec<i64> {
-        let Some(share) = &mut self.0.ingest_mut().dispatcher.accounting.share else {
-            return Vec::new();
-        };
-        share.changes.replace(Vec::new()).unwrap_or_default()
+        self.0.ingest_mut().dispatcher_mut().take_changes()
+    }
+
+    /// Returns the place among the shards; `None` if there is only one.
+    fn share(&self) -> Option<&ShardContext> {
+        self.0.ingest().dispatcher().share()
     }
 }

@@ -17,11 +17,9 @@ use std::sync::Arc;
 use crate::stream::builder::EngineBuilder;
 use crate::stream::change::replacement::{Refused, Replacement};
 use crate::stream::change::reshard;
-use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;
 use crate::stream::error::BuildError;
 use crate::stream::error::PushError;
-use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::shard::Shard;
 use crate::stream::stats::Stats;
 use kleene_event::event::Portable;
@@ -71,14 +69,7 @@ impl<E: Portable> Engine<E> {
     pub fn snapshot_base(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         *self.base_mut() = write::whole(self.ingest(), &mut bytes);
-        let Dispatcher { groups, cold, rules, .. } = &mut self.ingest_mut().dispatcher;
-        for group in 0..u32::try_from(groups.len()).unwrap_or(u32::MAX) {
-            groups.keys_mut(group).begin_changes();
-        }
-        record_suppressed(rules);
-        if let Some(cold) = cold {
-            cold.saved();
-        }
+        self.ingest_mut().dispatcher_mut().begin_changes();
         bytes
     }
 
@@ -121,14 +112,7 @@ impl<E: Portable> Engine<E> {
         let mut bytes = Vec::new();
         let base = self.base_mut().take()?;
         *self.base_mut() = Some(write::changes(self.ingest(), base, &mut bytes)?);
-        let Dispatcher { groups, cold, rules, .. } = &mut self.ingest_mut().dispatcher;
-        for group in 0..u32::try_from(groups.len()).unwrap_or(u32::MAX) {
-            groups.keys_mut(group).saved_changes();
-        }
-        record_suppressed(rules);
-        if let Some(cold) = cold {
-            cold.saved();
-        }
+        self.ingest_mut().dispatcher_mut().saved_changes();
         Some(bytes)
     }
 
@@ -150,13 +134,6 @@ impl<E: Portable> Engine<E> {
             write::shard(self.ingest(), index, &mut is_in, bytes);
         }
         shards
-    }
-}
-
-/// Records the keys that `once` ends from now on: a snapshot has all others.
-fn record_suppressed<E: Portable>(rules: &mut [RuleRuntime<E>]) {
-    for suppression in rules.iter_mut().filter_map(|rule| rule.emitter.suppression.as_mut()) {
-        suppression.record_changes();
     }
 }
 
@@ -217,7 +194,7 @@ impl<E: Portable> Shard<E> {
     /// ([`Shard::take_changes`]). One part cannot be restored without the others.
     pub fn snapshot(&self, all: &Stats) -> Vec<u8> {
         let ingest = self.0.ingest();
-        let Some(share) = &ingest.dispatcher.accounting.share else { return self.0.snapshot() };
+        let Some(share) = ingest.dispatcher().share() else { return self.0.snapshot() };
         let mut bytes = Vec::new();
         write::part(ingest, share, *all, &mut bytes);
         bytes

@@ -7,20 +7,21 @@ use hashbrown::{HashMap, HashSet};
 use crate::ruleset::RuleSet;
 use crate::ruleset::compiled::same;
 use crate::stream::builder::EngineBuilder;
+use crate::stream::change::replace::replace_with;
 use crate::stream::change::replacement::{Replacement, RuleChange, Verdict};
 use crate::stream::change::schema::merge;
 use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::engine::Engine;
 use crate::stream::error::PushFailure;
 use crate::stream::ingest::arrivals::Ingest;
-use crate::stream::keys::key::{Key, KeyRef};
+use crate::stream::keys::key::Key;
 use crate::stream::keys::wire::SavedState;
 use crate::stream::rule::runtime::RuleRuntime;
-use crate::stream::rule::spec::{Preparation, Relink, RuleSpec, check_events};
+use crate::stream::rule::spec::{Preparation, Relink, RuleSpec};
 use crate::stream::snapshot::RestoreError;
 use crate::stream::snapshot::saved::{SavedEngine, SavedPart, SavedRule};
 use kleene_automata::exec::Image;
-use kleene_event::event::{Event, Portable, bytes_of};
+use kleene_event::event::{Event, Portable};
 use kleene_event::schema::{Schema, TypeId};
 use kleene_event::time::Timestamp;
 use kleene_event::util::order;
@@ -36,17 +37,17 @@ pub(super) fn restore<E: Portable>(
     saved.give_keys(&mut ingest, &places, &mut lost)?;
     let now = ingest.next_moment();
     let mut replacement = match new_texts {
-        Some(texts) => match ingest.dispatcher.replace_with(&declared, texts, now) {
+        Some(texts) => match replace_with(ingest.dispatcher_mut(), &declared, texts, now) {
             Ok(replacement) => replacement,
             Err(refused) => {
                 return Err(
-                    cold_failure(&ingest.dispatcher).unwrap_or(RestoreError::Refused(refused))
+                    cold_failure(ingest.dispatcher()).unwrap_or(RestoreError::Refused(refused))
                 );
             }
         },
         None => Replacement::default(),
     };
-    complete(&mut replacement, &ingest.dispatcher, &saved.rules, &lost);
+    complete(&mut replacement, ingest.dispatcher(), &saved.rules, &lost);
     Ok((Engine::new(ingest), replacement))
 }
 
@@ -60,9 +61,9 @@ fn complete<E: Event>(
     let reported = std::mem::take(&mut replacement.rules);
     let mut reported_of = ByName::new(reported.iter().map(|change| &change.rule));
     let mut old_of = ByName::new(saved.iter().map(|rule| &rule.name));
-    let partials = partials(dispatcher);
-    for (index, running) in dispatcher.rules.iter().enumerate() {
-        let rule = &running.info.rule;
+    let partials = dispatcher.partial_counts();
+    for (index, running) in dispatcher.rules().iter().enumerate() {
+        let rule = running.rule();
         let old = old_of.take(&rule.name);
         let mut change = match reported_of.take(&rule.name) {
             Some(place) => reported[place].clone(),
@@ -127,23 +128,6 @@ impl<'a> ByName<'a> {
         left.sort_unstable();
         left
     }
-}
-
-/// Returns the number of partial matches of each rule.
-fn partials<E: Event>(dispatcher: &Dispatcher<E>) -> Vec<u64> {
-    let mut partials = vec![0; dispatcher.rules.len()];
-    for group in 0..u32::try_from(dispatcher.groups.len()).unwrap_or(u32::MAX) {
-        let slots = dispatcher.groups.keys(group).slots();
-        for held in slots.flat_map(|(_, slot)| slot.held()) {
-            let partials: &mut u64 = &mut partials[held.rule as usize];
-            *partials = partials.saturating_add(held.state.partial_count());
-        }
-    }
-    if let Some(cold) = &dispatcher.cold {
-        let all = partials.iter_mut().enumerate();
-        all.for_each(|(rule, partials)| *partials = partials.saturating_add(cold.partials(rule)));
-    }
-    partials
 }
 
 /// The joined contents of several parts.
@@ -216,23 +200,18 @@ impl<'a, E: Portable> Saved<'a, E> {
     fn give_engine(&self, ingest: &mut Ingest<E>) -> Result<(), RestoreError> {
         for head in self.heads() {
             let saved = &head.engine;
-            ingest.watermark = saved.watermark;
-            ingest.newest = ingest.newest.max(saved.newest);
-            ingest.finished = saved.finished;
-            ingest.dispatcher.released = ingest.dispatcher.released.max(saved.released);
+            ingest.restore_time(saved.watermark, saved.newest, saved.finished);
             for (name, watermark, idle) in &saved.sources {
-                ingest.progress.restore(name, *watermark, *idle);
+                ingest.restore_source(name, *watermark, *idle);
             }
             if saved.has_main {
-                ingest.main = Some(ingest.progress.source(""));
+                // To ask for it makes it.
+                ingest.main_source();
             }
-            let mut stats = saved.stats;
-            let counters = stats.counters_mut().into_iter();
-            counters
-                .zip(ingest.dispatcher.accounting.stats.counters_mut())
-                .for_each(|(one, all)| *all = all.saturating_add(*one));
+            ingest.dispatcher_mut().raise_released(saved.released);
+            ingest.dispatcher_mut().add_counts(saved.stats);
             if saved.failure.is_some() {
-                ingest.dispatcher.set_failure(saved.failure.as_ref());
+                ingest.dispatcher_mut().set_failure(saved.failure.as_ref());
             }
         }
         // By time; what was numbered by several engines, by part and then by its number there.
@@ -246,16 +225,10 @@ impl<'a, E: Portable> Saved<'a, E> {
             .collect();
         order::sort_by_key(&mut buffer, |(time, order, _)| (*time, *order));
         buffer.dedup_by_key(|(time, order, _)| (*time, *order));
-        for (time, _, event) in buffer {
-            // An engine that has stopped still has what it did not get to.
-            let is_over =
-                time <= ingest.watermark && ingest.dispatcher.accounting.failure.is_none();
-            if is_over || time == Timestamp::MAX {
+        for (.., event) in buffer {
+            if !ingest.restore_buffered(event) {
                 return Err(RestoreError::Malformed { section: "buffer" });
             }
-            ingest.buffer_bytes += bytes_of(event);
-            ingest.newest = ingest.newest.max(time);
-            ingest.buffer.add(time, event.clone());
         }
         let mut derived: Vec<_> = chains()
             .flat_map(|(chain, head)| head.derived.iter().map(move |event| (chain, event)))
@@ -264,7 +237,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         order::sort_by_key(&mut derived, |(time, order, _)| (*time, *order));
         derived.dedup_by_key(|(time, order, _)| (*time, *order));
         for (time, _, event) in derived {
-            ingest.dispatcher.accounting.derived.add(time, event.clone());
+            ingest.dispatcher_mut().add_derived(time, event.clone());
         }
         Ok(())
     }
@@ -290,7 +263,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         }
         for (place, mut entries) in places.iter().zip(suppressed) {
             let Some(place) = place else { continue };
-            if let Some(suppression) = &mut ingest.dispatcher.rules[*place].emitter.suppression {
+            if ingest.dispatcher().rules()[*place].suppression().is_some() {
                 // Of parts that differ, the later one counts.
                 let mut latest: HashMap<Key, Timestamp> = HashMap::new();
                 if self.chains.len() > 1 {
@@ -304,13 +277,13 @@ impl<'a, E: Portable> Saved<'a, E> {
                 }
                 order::sort_by_key(&mut entries, |(until, _)| *until);
                 for (until, key) in entries {
-                    suppression.restore(key, until);
+                    ingest.dispatcher_mut().suppress(*place, key, until);
                 }
             }
         }
         let numbers = if self.is_one_numbering { HashMap::new() } else { self.renumbered()? };
         if !self.is_one_numbering {
-            ingest.dispatcher.released = numbers.len() as u64;
+            ingest.dispatcher_mut().set_released(numbers.len() as u64);
         }
         for (index, chain) in self.chains.iter().enumerate() {
             // The newest part that speaks of a key says what it holds.
@@ -332,11 +305,10 @@ impl<'a, E: Portable> Saved<'a, E> {
                 })?;
             }
         }
-        ingest.dispatcher.account();
+        ingest.dispatcher_mut().account();
         // If events are numbered alike, the counts are those of one ingest.
         if !self.is_one_numbering {
-            let stats = &mut ingest.dispatcher.accounting.stats;
-            stats.peak_partials = stats.peak_partials.max(stats.open());
+            ingest.dispatcher_mut().raise_peak();
         }
         Ok(())
     }
@@ -369,7 +341,7 @@ impl<'a, E: Portable> Saved<'a, E> {
 
 /// Returns the failure of a cold store.
 fn cold_failure<E: Event>(dispatcher: &Dispatcher<E>) -> Option<RestoreError> {
-    let failure = dispatcher.accounting.failure.clone();
+    let failure = dispatcher.check_running().err();
     failure.filter(|failure| matches!(failure.0, PushFailure::Cold(_))).map(RestoreError::Cold)
 }
 
@@ -387,20 +359,19 @@ fn give_key<E: Portable>(
         }
         return Ok(());
     };
-    let group = ingest.dispatcher.rules[place].group;
-    if ingest.dispatcher.cold.is_some() {
-        let horizon = ingest.next_moment();
-        let dispatcher = &mut ingest.dispatcher;
+    let horizon = ingest.next_moment();
+    let dispatcher = ingest.dispatcher_mut();
+    if dispatcher.has_cold_store() {
         dispatcher.make_room(horizon);
-        dispatcher.load(group, &KeyRef::of(key, &dispatcher.groups.hasher.clone()));
+        dispatcher.load_for(place, key);
         cold_failure(dispatcher).map_or(Ok(()), Err)?;
     }
-    let running = &ingest.dispatcher.rules[place];
-    let name = running.info.rule.name.clone();
-    let image = Image::read(&mut held.body, running.matcher.program(), held.events)
+    let running = &dispatcher.rules()[place];
+    let name = running.rule().name.clone();
+    let image = Image::read(&mut held.body, running.program(), held.events)
         .filter(|image| held.body.is_at_end() && image.has_count(held.partials))
         .ok_or(RestoreError::Malformed { section: "keys" })?;
-    let is_new = ingest.dispatcher.admit(place, key, held.armed, image);
+    let is_new = dispatcher.admit(place, key, held.armed, image);
     if is_new { Ok(()) } else { Err(RestoreError::Overlap(name)) }
 }
 
@@ -468,16 +439,13 @@ impl<E: Portable> Old<E> {
         for given in rules {
             started.push(given.start(&schema, Relink::Allowed, matching, &mut prepared)?);
         }
-        let read: HashSet<TypeId> = started
-            .iter()
-            .flat_map(|rule: &RuleRuntime<E>| &rule.info.rule.types)
-            .copied()
-            .collect();
+        let read: HashSet<TypeId> =
+            started.iter().flat_map(|rule: &RuleRuntime<E>| &rule.rule().types).copied().collect();
         for rule in &mut started {
             rule.link(&read)?;
         }
         if new_texts.is_none() {
-            started.iter().try_for_each(check_events)?;
+            started.iter().try_for_each(RuleRuntime::check_events)?;
         }
         let places = places(&started, &saved.rules, &mut lost);
         let mut dispatcher = Dispatcher::new(schema, started, indexed, limits, matching);
@@ -495,7 +463,7 @@ fn places<E: Event>(
     lost: &mut [Option<Lost>],
 ) -> Vec<Option<usize>> {
     let mut places = Vec::new();
-    let mut by_name = ByName::new(started.iter().map(|rule| &rule.info.rule.name));
+    let mut by_name = ByName::new(started.iter().map(|rule| &rule.rule().name));
     for (saved, lost) in saved.iter().zip(lost) {
         let place = by_name.first(&saved.name);
         let mismatch = place.and_then(|place| mismatch(&started[place], saved));
@@ -513,13 +481,13 @@ fn places<E: Event>(
 
 /// Returns the reason why a rule cannot take over the saved state of its name.
 fn mismatch<E: Event>(running: &RuleRuntime<E>, saved: &SavedRule) -> Option<&'static str> {
-    let RuleRuntime { info, matcher, emitter, .. } = running;
-    if info.rule.version != saved.version || running.is_text != saved.is_text {
+    let rule = running.rule();
+    if rule.version != saved.version || running.is_text() != saved.is_text {
         return Some("it is another one, and was not built from rule text");
     }
-    if matcher.program().layout() != saved.layout
-        || info.rule.key.len() != saved.key_width
-        || emitter.suppression.is_some() != saved.suppresses
+    if running.program().layout() != saved.layout
+        || rule.key.len() != saved.key_width
+        || running.suppression().is_some() != saved.suppresses
     {
         return Some("another version of Kleene numbers its states in another way");
     }

@@ -4,13 +4,13 @@ use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use crate::ruleset::RuleSet;
-use crate::stream::change::reshard::fed_numbers;
 use crate::stream::engine::Identity;
 use crate::stream::error::{PushError, PushFailure};
 use crate::stream::ingest::arrivals::Ingest;
 use crate::stream::keys::changes::Changes;
 use crate::stream::keys::cold::{Cold, Which};
-use crate::stream::keys::key::{Key, KeyRef, spread};
+use crate::stream::keys::key::{Key, spread};
+use crate::stream::keys::key_ref::KeyRef;
 use crate::stream::keys::table::RuleState;
 use crate::stream::keys::wire::{Keys, put_event, put_key};
 use crate::stream::rule::runtime::RuleRuntime;
@@ -65,7 +65,7 @@ pub(super) fn part<E: Portable>(
     all: Stats,
     out: &mut Vec<u8>,
 ) {
-    let numbers = fed_numbers(&engine.dispatcher, share);
+    let numbers = engine.dispatcher().fed_numbers(share);
     let part = Some(ShardPart { share, all, numbers });
     SnapshotWriter { engine, base: None, share: Some(share.index()), filter: None, part }
         .write(out);
@@ -116,10 +116,11 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         }
         frame.section(Section::Engine, |out| self.engine(out));
         if self.base.is_none() {
-            let texts = texts(&self.engine.dispatcher.rules);
-            frame.section(Section::Schema, |out| put_schema(out, &self.engine.dispatcher.schema));
+            let texts = texts(self.engine.dispatcher().rules());
+            frame
+                .section(Section::Schema, |out| put_schema(out, self.engine.dispatcher().schema()));
             frame.section(Section::Rules, |out| {
-                put_rules(out, &self.engine.dispatcher.rules, &texts);
+                put_rules(out, self.engine.dispatcher().rules(), &texts);
             });
             frame.section(Section::Texts, |out| {
                 put_len(out, texts.len());
@@ -137,7 +138,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         let identity = frame.end();
         // An engine that failed in the middle of an event has no state from which it could
         // continue.
-        if matches!(self.engine.dispatcher.failure(), Some(PushError(PushFailure::Cold(_)))) {
+        if matches!(self.engine.dispatcher().failure(), Some(PushError(PushFailure::Cold(_)))) {
             out.clear();
             return None;
         }
@@ -149,15 +150,18 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         let is_first = self.share.is_none_or(|share| share == 0);
         out.push(
             HAS_NEWEST
-                | if engine.finished { IS_FINISHED } else { 0 }
-                | if engine.main.is_some() { HAS_MAIN } else { 0 },
+                | if engine.has_ended() { IS_FINISHED } else { 0 }
+                | if engine.has_main_source() { HAS_MAIN } else { 0 },
         );
         // Of one engine at one moment: the numbers of events mean the same in all shares.
         out.extend_from_slice(&self.share.map_or(0, |_| self.numbering()).to_le_bytes());
-        put_i64(out, engine.watermark.as_millis());
-        put_i64(out, engine.newest.as_millis());
-        put_u64(out, self.part.as_ref().map_or(engine.dispatcher.released, ShardPart::released));
-        let sources = engine.progress.saved();
+        put_i64(out, engine.watermark().as_millis());
+        put_i64(out, engine.newest().as_millis());
+        put_u64(
+            out,
+            self.part.as_ref().map_or(engine.dispatcher().released(), ShardPart::released),
+        );
+        let sources = engine.sources();
         put_len(out, sources.len());
         for (name, watermark, idle) in sources {
             put_bytes(out, name.as_bytes());
@@ -169,8 +173,8 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         for counter in stats.counters_mut() {
             put_u64(out, if is_first { *counter } else { 0 });
         }
-        match &engine.dispatcher.accounting.failure {
-            Some(PushError(PushFailure::Limit(failure))) => {
+        match engine.dispatcher().check_running() {
+            Err(PushError(PushFailure::Limit(failure))) => {
                 out.push(1);
                 put_bytes(out, failure.rule.as_bytes());
                 put_len(out, failure.key.len());
@@ -190,34 +194,23 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         let mut hash = Fnv::new();
         let (mut stats, released) = match &self.part {
             Some(part) => (part.all, part.share.released()),
-            None => (self.engine.stats(), self.engine.dispatcher.released),
+            None => (self.engine.stats(), self.engine.dispatcher().released()),
         };
         let mut number = |number: u64| hash.write(&number.to_le_bytes());
         number(released);
-        number(self.engine.watermark.as_millis().cast_unsigned());
+        number(self.engine.watermark().as_millis().cast_unsigned());
         stats.counters_mut().into_iter().for_each(|counter| number(*counter));
-        self.engine.dispatcher.rules.iter().for_each(|rule| number(rule.info.rule.version));
+        self.engine.dispatcher().rules().iter().for_each(|rule| number(rule.rule().version));
         hash.finish() | 1
     }
 
     /// True if an event belongs to this part: it has a rule and a key for the event.
     fn wants(&mut self, event: &E) -> bool {
         let (Some(filter), Some(share)) = (&mut self.filter, self.share) else { return true };
-        let Some(route) = self.engine.dispatcher.routes.types.get(event.type_id().index()) else {
-            return share == 0;
-        };
+        let Some(readers) = self.engine.dispatcher().keys_of(event) else { return share == 0 };
         let mut has_key = false;
-        let hasher = &self.engine.dispatcher.groups.hasher;
-        for (rule, group) in &route.always {
-            let keys: SmallVec<[Key; 2]> = if let Some(of) = route.several(*rule) {
-                of.keys(event, hasher).iter().map(|one| one.key.to_key()).collect()
-            } else {
-                let (_, reader) = &route.groups[*group as usize];
-                let key = KeyRef::read(event, reader, hasher);
-                key.iter().map(KeyRef::to_key).collect()
-            };
+        for (rule, keys) in readers {
             has_key |= !keys.is_empty();
-            let rule = &self.engine.dispatcher.rules[*rule as usize].info.rule;
             if keys.iter().any(|key| filter(rule, key)) {
                 return true;
             }
@@ -227,7 +220,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
     }
 
     fn buffer(&mut self, out: &mut Vec<u8>) {
-        let mut events: Vec<_> = (0..).zip(self.engine.buffer.in_order()).collect();
+        let mut events: Vec<_> = (0..).zip(self.engine.buffered()).collect();
         if self.part.as_ref().is_some_and(|part| !part.share.is_first()) {
             events.clear();
         }
@@ -241,8 +234,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
     }
 
     fn derived(&mut self, out: &mut Vec<u8>) {
-        let mut events: Vec<_> =
-            (0..).zip(self.engine.dispatcher.accounting.derived.iter()).collect();
+        let mut events: Vec<_> = (0..).zip(self.engine.dispatcher().derived()).collect();
         events.retain(|(_, (_, event))| self.wants(event));
         put_len(out, events.len());
         let mut scratch = Vec::new();
@@ -254,18 +246,18 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
     }
 
     fn suppressed(&mut self, out: &mut Vec<u8>) {
-        let watermark = self.engine.watermark.as_millis();
-        for rule in &self.engine.dispatcher.rules {
-            let Some(suppression) = &rule.emitter.suppression else { continue };
+        let watermark = self.engine.watermark().as_millis();
+        for rule in self.engine.dispatcher().rules() {
+            let Some(suppression) = rule.suppression() else { continue };
             // A suppression that is not by the key is the same in all shares.
-            let is_by_key = rule.info.rule.suppress.as_ref().is_some_and(|by| by.by.is_none())
-                || rule.emitter.once == Some(Once::Key);
+            let is_by_key = rule.rule().suppress.as_ref().is_some_and(|by| by.by.is_none())
+                || rule.once() == Some(Once::Key);
             let mut entries: Vec<_> = match self.base {
                 Some(_) => suppression.changed().collect(),
                 None => suppression.entries().collect(),
             };
             if let Some(filter) = self.filter.as_mut().filter(|_| is_by_key) {
-                entries.retain(|(_, key)| filter(&rule.info.rule, key));
+                entries.retain(|(_, key)| filter(rule.rule(), key));
             }
             // The order of a table is another one in each engine.
             entries.sort_by_cached_key(|(until, key)| (*until, spread(key)));
@@ -278,14 +270,14 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
     }
 
     fn keys(&mut self, out: &mut Vec<u8>) {
-        let engine = self.engine;
-        let mut keys = Keys::new(engine.dispatcher.rules.len() > 1, engine.watermark);
+        let (dispatcher, watermark) = (self.engine.dispatcher(), self.engine.watermark());
+        let mut keys = Keys::new(dispatcher.rules().len() > 1, watermark);
         out.push(u8::from(keys.shares));
-        let cold = engine.dispatcher.cold.as_ref();
+        let cold = dispatcher.cold();
         let cold = cold.map(|cold| self.cold_keys(cold, &mut keys, out)).unwrap_or_default();
         let mut image = Image::default();
-        for group in 0..u32::try_from(engine.dispatcher.groups.len()).unwrap_or(u32::MAX) {
-            let partition = engine.dispatcher.groups.keys(group);
+        for group in 0..u32::try_from(dispatcher.groups().len()).unwrap_or(u32::MAX) {
+            let partition = dispatcher.groups().keys(group);
             let changes = partition.changes.as_deref().filter(|_| self.base.is_some());
             let mut slots: Vec<u32> = match changes {
                 Some(changes) => changes.touched().to_vec(),
@@ -293,18 +285,17 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
             };
             slots.sort_unstable();
             for slot in slots.into_iter().filter_map(|slot| partition.try_slot(slot)) {
-                let rule = |held: &RuleState| &engine.dispatcher.rules[held.rule as usize];
+                let rule = |held: &RuleState| &dispatcher.rules()[held.rule as usize];
                 let mut held: SmallVec<[&RuleState; 1]> = slot.held().iter().collect();
                 if let Some(filter) = &mut self.filter {
-                    held.retain(|held| filter(&rule(held).info.rule, &slot.key));
+                    held.retain(|held| filter(rule(held).rule(), &slot.key));
                 }
                 if held.is_empty() {
                     continue;
                 }
                 put_key(out, group, &slot.key, held.len());
                 for held in held {
-                    let RuleRuntime { matcher, store, .. } = rule(held);
-                    matcher.export(store, &held.state, &mut image);
+                    rule(held).export(&held.state, &mut image);
                     if let Some(part) = &self.part {
                         part.renumber(held.rule, &mut image);
                     }
@@ -313,8 +304,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
             }
             for key in changes.map_or(&[][..], Changes::gone) {
                 // It may have come again.
-                let is_here =
-                    partition.find(&KeyRef::of(key, &engine.dispatcher.groups.hasher)).is_some();
+                let is_here = partition.find(&KeyRef::of(key, dispatcher.key_hasher())).is_some();
                 if !is_here && !cold.contains(&(group, key.clone())) {
                     put_key(out, group, key, 0);
                 }
@@ -331,14 +321,14 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
         keys: &mut Keys,
         out: &mut Vec<u8>,
     ) -> HashSet<(u32, Key)> {
-        let rules = &self.engine.dispatcher.rules;
+        let rules = self.engine.dispatcher().rules();
         let mut changed = HashSet::new();
         let which = if self.base.is_some() { Which::Unsaved } else { Which::All };
         // If that is not possible, the engine has failed.
         let _ = cold.look(which, rules, |group, key, held, scratch| {
             let mut held: SmallVec<[&RuleState; 1]> = held.iter().collect();
             if let Some(filter) = &mut self.filter {
-                held.retain(|held| filter(&rules[held.rule as usize].info.rule, key));
+                held.retain(|held| filter(rules[held.rule as usize].rule(), key));
             }
             if held.is_empty() {
                 return;
@@ -347,7 +337,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
             let mut image = Image::default();
             for held in held {
                 if let Some(store) = scratch.store(held.rule) {
-                    rules[held.rule as usize].matcher.export(store, &held.state, &mut image);
+                    rules[held.rule as usize].matcher().export(store, &held.state, &mut image);
                     keys.put(out, held, &image);
                 }
             }
@@ -362,7 +352,7 @@ impl<E: Portable> SnapshotWriter<'_, '_, E> {
 /// The rule sets that the rules are of, each once.
 fn texts<E: Event>(rules: &[RuleRuntime<E>]) -> Vec<RuleSet> {
     let mut texts: Vec<RuleSet> = Vec::new();
-    for text in rules.iter().filter_map(|rule| rule.text.as_ref()) {
+    for text in rules.iter().filter_map(RuleRuntime::text) {
         // Rules of one set follow each other.
         if !texts.iter().rev().any(|other| other.is(text)) {
             texts.push(text.clone());
@@ -374,14 +364,14 @@ fn texts<E: Event>(rules: &[RuleRuntime<E>]) -> Vec<RuleSet> {
 fn put_rules<E: Event>(out: &mut Vec<u8>, rules: &[RuleRuntime<E>], texts: &[RuleSet]) {
     put_len(out, rules.len());
     for running in rules {
-        let RuleRuntime { info, matcher, is_text, text, emitter, .. } = running;
-        put_bytes(out, info.rule.name.as_bytes());
-        out.extend_from_slice(&info.rule.version.to_le_bytes());
-        out.extend_from_slice(&matcher.program().layout().to_le_bytes());
-        put_len(out, info.rule.key.len());
-        out.push(u8::from(*is_text));
-        out.push(u8::from(emitter.suppression.is_some()));
-        let text = text.as_ref().and_then(|text| texts.iter().position(|other| other.is(text)));
+        let rule = running.rule();
+        put_bytes(out, rule.name.as_bytes());
+        out.extend_from_slice(&rule.version.to_le_bytes());
+        out.extend_from_slice(&running.program().layout().to_le_bytes());
+        put_len(out, rule.key.len());
+        out.push(u8::from(running.is_text()));
+        out.push(u8::from(running.suppression().is_some()));
+        let text = running.text().and_then(|text| texts.iter().position(|other| other.is(text)));
         put_len(out, text.map_or(0, |text| text + 1));
     }
 }

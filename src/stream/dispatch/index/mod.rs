@@ -16,15 +16,15 @@
 
 mod moves;
 mod ranges;
+mod same_expr;
 mod starts;
 #[cfg(test)]
 mod tests;
 
-use std::hash::{Hash, Hasher};
-
 use hashbrown::HashMap;
 
 use crate::stream::dispatch::index::ranges::{Between, Ranges};
+use crate::stream::dispatch::index::same_expr::SameExpr;
 use crate::stream::dispatch::index::starts::{Atom, StartClause};
 use kleene_automata::exec::field_of;
 use kleene_event::event::Event;
@@ -224,54 +224,6 @@ fn sort(value: &Value) -> Kind {
         Value::Int(_) | Value::Float(_) => Kind::NUMBER,
         Value::List(_) | Value::Record(_) => Kind::NULL,
         other => other.kind(),
-    }
-}
-
-/// An expression that is equal to others that read the same from an event.
-struct SameExpr<'a>(&'a Expr);
-
-impl PartialEq for SameExpr<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        let all = |a: &[Expr], b: &[Expr]| {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| SameExpr(a) == SameExpr(b))
-        };
-        match (self.0, other.0) {
-            (Expr::Literal(a), Expr::Literal(b)) => a == b,
-            (Expr::Field(a), Expr::Field(b)) => a == b,
-            (Expr::Neg(a), Expr::Neg(b)) | (Expr::Fold(a), Expr::Fold(b)) => {
-                SameExpr(a) == SameExpr(b)
-            }
-            (Expr::Binary(op, a, b), Expr::Binary(other, c, d)) => {
-                op == other && SameExpr(a) == SameExpr(c) && SameExpr(b) == SameExpr(d)
-            }
-            (Expr::Call(a, c), Expr::Call(b, d)) => a.name() == b.name() && all(c, d),
-            _ => false,
-        }
-    }
-}
-
-impl Eq for SameExpr<'_> {}
-
-impl Hash for SameExpr<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        std::mem::discriminant(self.0).hash(state);
-        match self.0 {
-            Expr::Literal(value) => value.hash(state),
-            Expr::Field(FieldRef::Declared(id)) => id.hash(state),
-            Expr::Field(FieldRef::Dynamic(path)) => path.hash(state),
-            Expr::Neg(x) | Expr::Fold(x) => SameExpr(x).hash(state),
-            Expr::Binary(_, a, b) => {
-                SameExpr(a).hash(state);
-                SameExpr(b).hash(state);
-            }
-            Expr::Call(callee, args) => {
-                callee.name().hash(state);
-                for arg in args {
-                    SameExpr(arg).hash(state);
-                }
-            }
-            _ => {}
-        }
     }
 }
 

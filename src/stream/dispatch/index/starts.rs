@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::SameExpr;
+use crate::stream::dispatch::index::same_expr::SameExpr;
 use kleene_automata::nfa::{Action, Guard, GuardId, Program};
 use kleene_event::schema::TypeId;
 use kleene_event::value::Value;

@@ -44,8 +44,7 @@ fn write<E: Portable>(out: &mut Vec<u8>, group: u32, slot: &Slot, rules: &[RuleR
     let mut image = Image::default();
     put_key(out, group, &slot.key, slot.held().len());
     for held in slot.held() {
-        let RuleRuntime { matcher, store, .. } = &rules[held.rule as usize];
-        matcher.export(store, &held.state, &mut image);
+        rules[held.rule as usize].export(&held.state, &mut image);
         keys.put(out, held, &image);
     }
     let checksum = crc32c(&out[from..]);
@@ -58,14 +57,14 @@ fn read<E: Portable>(bytes: &[u8], rules: &[RuleRuntime<E>]) -> Option<ColdKey<E
         return None;
     }
     let mut reader = Reader::new(body);
-    let width = |rule: usize| rules.get(rule).map(|rule| rule.info.rule.key.len());
+    let width = |rule: usize| rules.get(rule).map(|rule| rule.rule().key.len());
     // An event is written once where several rules may have captured it.
     let mut keys = KeyDecoder::of_entry();
     let saved = keys.read(&mut reader, &width).filter(|_| reader.is_at_end())?;
     let mut held = Vec::with_capacity(saved.held.len());
     for (rule, mut of_rule) in saved.held {
-        let running = rules.get(rule).filter(|rule| rule.group == saved.group)?;
-        let image = Image::read(&mut of_rule.body, running.matcher.program(), of_rule.events)?;
+        let running = rules.get(rule).filter(|rule| rule.group() == saved.group)?;
+        let image = Image::read(&mut of_rule.body, running.program(), of_rule.events)?;
         held.push((u32::try_from(rule).ok()?, of_rule.armed, image));
     }
     let in_order = held.is_sorted_by(|(a, ..), (b, ..)| a < b) && !held.is_empty();
@@ -90,7 +89,7 @@ impl<E: Event> EntryScratch<E> {
         frozen: ColdKey<E>,
     ) -> Vec<RuleState> {
         let take_in = |(rule, armed, image)| {
-            let matcher = &rules[rule as usize].matcher;
+            let matcher = rules[rule as usize].matcher();
             let store = &mut self.stores[rule as usize];
             let store = store.get_or_insert_with(|| matcher.create_store());
             RuleState { rule, armed, state: matcher.import(store, image) }
@@ -110,7 +109,7 @@ impl<E: Event> EntryScratch<E> {
     pub(in crate::stream) fn give_up(&mut self, rules: &[RuleRuntime<E>], held: Vec<RuleState>) {
         for RuleState { rule, mut state, .. } in held {
             if let Some(store) = self.store_mut(rule) {
-                rules[rule as usize].matcher.clear(store, &mut state);
+                rules[rule as usize].matcher().clear(store, &mut state);
             }
         }
     }

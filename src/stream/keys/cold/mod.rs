@@ -20,7 +20,8 @@ use std::sync::OnceLock;
 
 use crate::stream::error::{PushError, PushFailure};
 use crate::stream::keys::changes::Bits;
-use crate::stream::keys::key::{Key, KeyRef};
+use crate::stream::keys::key::Key;
+use crate::stream::keys::key_ref::KeyRef;
 use crate::stream::keys::table::RuleState;
 use crate::stream::rule::runtime::RuleRuntime;
 use entry::{Codec, ColdKey, EntryScratch};

@@ -95,7 +95,7 @@ impl<E: Event> Matcher<E> {
         seq: u64,
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> usize {
-        let prefilter = PrefilterOutcome::Unknown;
+        let prefilter = PrefilterOutcome::UNKNOWN;
         self.push_prefiltered(store, key, PushedEvent { event, seq, prefilter }, sink)
     }
 

@@ -85,7 +85,7 @@ impl<E: Event> FormContract<E> for WindowForm {
         }
         // It is read after time has moved, which can have emptied it.
         let queue = key.window_mut();
-        if prefilter != PrefilterOutcome::Counts {
+        if !prefilter.counts() {
             let begun = !queue.is_empty();
             let decision =
                 matcher.decision_of_window(window, event, (begun, prefilter), |condition| {
@@ -114,7 +114,7 @@ impl<E: Event> FormContract<E> for WindowForm {
         let Some(window) = matcher.program.window().filter(|window| window.steps.len() > 1) else {
             return RunsForm::begins(matcher, event, prefilter);
         };
-        if prefilter == PrefilterOutcome::Counts {
+        if prefilter.counts() {
             return Some(true);
         }
         let decision = matcher.decision_of_window(window, event, (false, prefilter), |_| None);
@@ -274,40 +274,48 @@ impl FormImage for WindowForm {
 }
 
 impl<E: Event> Matcher<E> {
-    /// True if all events of this type count that pass their
-    /// [prefilter](crate::nfa::Program::prefilter), if there is one (`has_prefilter`), whatever the
-    /// state of a key.
-    pub fn counts_all(&self, ty: TypeId, has_prefilter: bool) -> bool {
+    /// Returns what is known of every event of this type that passes its
+    /// [prefilter](crate::nfa::Program::prefilter), if there is one (`has_prefilter`).
+    pub fn known_of_passing(&self, ty: TypeId, has_prefilter: bool) -> PrefilterOutcome {
         let decisions = &self.program.decisions;
         let decision = match decisions.of_start(decisions.column(ty)) {
             Decision::Condition { yes, .. } if has_prefilter => decisions.node(*yes),
             other => other,
         };
-        // In all states it is the same.
-        self.form() == FormKind::Window && matches!(decision, Decision::One(_))
+        // In all states of a window it is the same.
+        if self.form() == FormKind::Window && matches!(decision, Decision::One(_)) {
+            PrefilterOutcome::COUNTS
+        } else if has_prefilter {
+            PrefilterOutcome::PASSES
+        } else {
+            PrefilterOutcome::UNKNOWN
+        }
     }
 
-    /// Adds an event that counts, if it completes nothing and nothing is over. Returns true if it
-    /// is the first, which is added only if it `may_begin`; `None` if it was not added, and nothing
-    /// else was done.
+    /// Adds an event that is only counted: it goes to the end of a queue, completes nothing, and
+    /// nothing is over. `None` if the event must be pushed instead; nothing is done then. Returns
+    /// true if the event is the first of the queue, which is added only if the key `may_begin`.
     #[inline(always)]
     pub fn count_on(
         &self,
         store: &mut Store<E>,
         key: &mut KeyState,
         may_begin: bool,
-        event: &E,
-        seq: u64,
+        arrival: &PushedEvent<'_, E>,
     ) -> Option<bool> {
-        let Strategy::CountingWindow { count } = self.strategy else { return None };
-        let queue = key.queue_mut()?;
-        let begins = queue.is_empty();
-        // Without events there is no deadline.
-        let goes_on = (queue.len as usize) + 1 < count && event.time().as_millis() < queue.deadline;
-        if !goes_on || begins && !may_begin {
+        if !arrival.prefilter.counts() {
             return None;
         }
-        self.append(store, queue, event, seq);
+        let Strategy::CountingWindow { count } = self.strategy else { return None };
+        let queue = key.queue()?;
+        let begins = queue.is_empty();
+        // Without events there is no deadline.
+        let goes_on =
+            (queue.len as usize) + 1 < count && arrival.event.time().as_millis() < queue.deadline;
+        if !goes_on || begins && !(may_begin && key.is_idle()) {
+            return None;
+        }
+        self.append(store, key.queue_mut()?, arrival.event, arrival.seq);
         Some(begins)
     }
 
@@ -378,7 +386,7 @@ impl<E: Event> Matcher<E> {
             Some(&state) if begun => decisions.of(state, column),
             _ => decisions.of_start(column),
         };
-        if prefilter != PrefilterOutcome::Unknown
+        if prefilter.passes()
             && let Decision::Condition { yes, .. } = tree
         {
             tree = decisions.node(*yes);

@@ -7,12 +7,13 @@ use smallvec::SmallVec;
 use crate::stream::keys::table::{At, KeyTable, RuleState};
 use crate::stream::keys::{GROUP_SIZE, MIN_OPEN_RUNS};
 use crate::stream::output::matched::Match;
+use crate::stream::output::overflow::{LimitKind, LimitedKey, Overflow};
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{LimitKind, LimitedKey, Overflow, Sink};
+use crate::stream::output::sink::Sink;
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::SweepContext;
-use crate::stream::rule::ending::give_up;
 use crate::stream::rule::runtime::RuleRuntime;
+use crate::stream::rule::runtime::ending::give_up;
 use crate::stream::rule::sweeps::{Noted, Sweeps};
 use crate::stream::rule::timers::{Timer, Timers};
 use crate::stream::stats::Stats;
@@ -232,11 +233,23 @@ impl<E: Event> RuleRuntime<E> {
         if let Some(reached) = ReachedLimits::take(store) {
             reached.report(LimitedKey::new(&info.rule, key), last, accounting, sink);
         }
-        if emitter.take_ended_key() {
-            give_up(matcher, store, state, &mut accounting.stats);
-        }
+        self.end_if_ended(state, &mut accounting.stats);
         accounting.stats.count(before, state.open_count());
         self.account(&mut accounting.stats);
+    }
+
+    /// Reports the open outputs of the states at these positions of slots at the end of the stream.
+    pub(in crate::stream) fn expire_last<S: Receiver<E> + ?Sized>(
+        &mut self,
+        keys: &mut KeyTable,
+        places: &[(u32, usize)],
+        accounting: &mut Accounting<E>,
+        sink: &mut S,
+    ) {
+        // A partial match without a deadline can be complete now that nothing can come any more. No
+        // other rule sees this match: the time of its event is over.
+        self.emitter.on_match = None;
+        self.expire(keys, places, Timestamp::MAX, accounting, sink);
     }
 
     /// Advances the states at these positions of slots to `now`, and reports their outputs by

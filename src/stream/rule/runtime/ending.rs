@@ -26,9 +26,17 @@ impl<E: Event> RuleRuntime<E> {
         self.account(stats);
     }
 
-    /// Drops all state: the rule is over (`once per rule`).
+    /// Drops all state if a match has ended the rule for all keys (`once per rule`).
     #[cold]
-    pub(in crate::stream) fn end(&mut self, index: u32, keys: &mut KeyTable, stats: &mut Stats) {
+    pub(in crate::stream) fn end_if_over(
+        &mut self,
+        index: u32,
+        keys: &mut KeyTable,
+        stats: &mut Stats,
+    ) {
+        if !std::mem::take(&mut self.emitter.has_ended_rule) {
+            return;
+        }
         let has_rule = |held: &[RuleState]| held.iter().any(|held| held.rule == index);
         let slots = keys.slots().filter(|(_, slot)| has_rule(slot.held()));
         let slots: Vec<u32> = slots.map(|(slot, _)| slot).collect();
@@ -64,6 +72,14 @@ impl<E: Event> RuleRuntime<E> {
         if state.is_idle() {
             stats.keys -= 1;
             keys.drop_at(slot, place);
+        }
+    }
+
+    /// Drops the state of a key if the last match has ended the key (`once`).
+    #[inline(always)]
+    pub(super) fn end_if_ended(&mut self, state: &mut KeyState, stats: &mut Stats) {
+        if self.emitter.take_ended_key() {
+            give_up(&self.matcher, &mut self.store, state, stats);
         }
     }
 

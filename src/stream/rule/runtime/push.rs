@@ -1,124 +1,43 @@
-//! One rule as an engine runs it: its state, and the push of an event to a key.
+//! The push of an event to a key of a rule, and the limits that it may reach.
 
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-
-use crate::ruleset::RuleSet;
-use crate::stream::error::BuildError;
 use crate::stream::error::{LimitFailure, PushError, PushFailure};
 use crate::stream::keys::cursor::KeyCursor;
-use crate::stream::keys::key::KeyRef;
-use crate::stream::keys::reader::KeyClosures;
+use crate::stream::keys::key_ref::KeyRef;
 use crate::stream::keys::table::{At, KeyTable, RuleState};
-use crate::stream::output::matched::{Match, RuleInfo};
+use crate::stream::output::matched::Match;
+use crate::stream::output::overflow::{LimitKind, LimitedKey, Overflow};
 use crate::stream::output::receiver::Receiver;
-use crate::stream::output::sink::{LimitKind, LimitedKey, Overflow, Sink};
+use crate::stream::output::sink::Sink;
 use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::{KeyPlace, PushContext};
-use crate::stream::rule::emitter::Emitter;
-use crate::stream::rule::ending::give_up;
-use crate::stream::rule::suppress::SuppressionTable;
-use crate::stream::rule::sweeps::Sweeps;
-use crate::stream::stats::Stats;
-use kleene_automata::exec::{
-    KeyState, Matcher, OpenCount, Outcome, PrefilterOutcome, PushedEvent, Store,
-};
-use kleene_automata::nfa::Program;
+use crate::stream::rule::runtime::RuleRuntime;
+use kleene_automata::exec::{KeyState, OpenCount, Outcome};
 use kleene_event::event::Event;
-use kleene_event::schema::{Schema, TypeId};
 use kleene_event::value::Value;
-use kleene_syntax::hir::{Length, LimitPolicy};
+use kleene_syntax::hir::LimitPolicy;
 
-/// A rule and its state.
-pub(crate) struct RuleRuntime<E: Event> {
-    pub(in crate::stream) info: RuleInfo,
-    pub(in crate::stream) matcher: Matcher<E>,
-    pub(in crate::stream) store: Store<E>,
-    /// The bytes of the store that are in the engine's count.
-    pub(in crate::stream) accounted: u64,
-    /// The group of rules with the same key.
-    pub(in crate::stream) group: u32,
-    /// The closures of the key; `None` if it is in fields.
-    pub(in crate::stream) key_closures: Option<KeyClosures<E>>,
-    /// The event types that are declared with the rule; `None` if they are those of the events.
-    pub(in crate::stream) declared: Option<Arc<Schema>>,
-    /// True if the rule comes from rule text, so that it can be replaced.
-    pub(in crate::stream) is_text: bool,
-    /// The rule set of the rule, if there is one.
-    pub(in crate::stream) text: Option<RuleSet>,
-    pub(in crate::stream) emitter: Emitter,
-    /// The schedule of sweeps, if deadlines report nothing.
-    pub(in crate::stream) sweeps: Option<Sweeps>,
+/// The partial matches of a key.
+#[derive(Clone, Copy)]
+struct RunCount {
+    now: OpenCount,
+    /// True if the key's slot was retained without state, and the event gives it state again.
+    reactivates: bool,
 }
 
-impl<E: Event> RuleRuntime<E> {
-    pub(crate) fn new(
-        info: RuleInfo,
-        matcher: Matcher<E>,
-        declared: Option<Arc<Schema>>,
-        is_text: bool,
-        text: Option<RuleSet>,
-    ) -> RuleRuntime<E> {
-        let (store, sweeps) = (matcher.create_store(), sweeps(matcher.program()));
-        let emitter = Emitter::new(&info.rule);
-        let group = u32::MAX;
-        let accounted = 0;
-        RuleRuntime {
-            info,
-            matcher,
-            store,
-            accounted,
-            group,
-            key_closures: None,
-            declared,
-            is_text,
-            text,
-            emitter,
-            sweeps,
-        }
-    }
+impl RunCount {
+    const NOTHING: RunCount =
+        RunCount { now: OpenCount { listed: 0, grouped: 0 }, reactivates: false };
 
-    /// Computes the parts of the key by closures, where there are any.
-    pub(in crate::stream) fn with_key(self, key_closures: Option<KeyClosures<E>>) -> Self {
-        RuleRuntime { key_closures, ..self }
-    }
-
-    /// Returns the same rule without state, not linked to others.
-    pub(in crate::stream) fn anew(&self) -> RuleRuntime<E> {
-        let RuleRuntime { info, matcher, declared, is_text, text, .. } = self;
-        let (info, matcher) = (info.clone(), matcher.clone());
-        let anew = RuleRuntime::new(info, matcher, declared.clone(), *is_text, text.clone());
-        anew.with_key(self.key_closures.clone())
-    }
-
-    /// Prepares the derived events of the rule; other rules read the types `read`.
-    ///
-    /// # Errors
-    /// [`BuildError`] if events of this Rust type cannot be made.
-    pub(in crate::stream) fn link(&mut self, read: &HashSet<TypeId>) -> Result<(), BuildError> {
-        self.emitter.link::<E>(&self.info, read)
-    }
-}
-
-/// Returns the schedule of sweeps, if nothing is reported at deadlines. Expired state is dropped an
-/// eighth of `within` later.
-fn sweeps(program: &Program) -> Option<Sweeps> {
-    match program.within().and_then(Length::as_millis) {
-        Some(within) if !program.reports_at_deadlines() => Some(Sweeps::new(within / 8)),
-        _ => None,
+    /// Returns the count of a state in the table.
+    #[inline(always)]
+    fn stored(held: &RuleState) -> RunCount {
+        RunCount { now: held.state.open_count(), ..RunCount::NOTHING }
     }
 }
 
 impl<E: Event> RuleRuntime<E> {
-    /// Returns the heap size in bytes, without the keys.
-    pub(in crate::stream) fn memory_usage(&self) -> usize {
-        let suppression =
-            self.emitter.suppression.as_ref().map_or(0, SuppressionTable::memory_usage);
-        let sweeps = self.sweeps.as_ref().map_or(0, Sweeps::memory_usage);
-        self.store.memory_usage() + suppression + sweeps
-    }
-
     /// Pushes an event to its key, while the cursor goes from rule to rule.
     #[inline]
     pub(in crate::stream) fn push<S: Receiver<E> + ?Sized>(
@@ -133,15 +52,13 @@ impl<E: Event> RuleRuntime<E> {
         }
         let (place, idle) = if let Some((slot, place)) = cursor.place(keys, cx.rule) {
             let at = keys.at_mut(slot, place);
-            let runs = (at.held.state.open_count(), false);
-            (place, self.push_open(at, runs, cx))
+            let before = RunCount::stored(at.held);
+            (place, self.push_open(at, before, cx))
         } else if self.matcher.can_start(cx.event)
             && let Some((state, dropped)) = self.push_unkept(&cursor.key, cx)
         {
             let (slot, place) = cursor.add(keys, cx.rule, state);
-            let at = keys.at_mut(slot, place);
-            let runs = (at.held.state.open_count(), false);
-            (place, self.enforce_limits(at, runs, dropped, cx))
+            (place, self.enforce_limits_of_new(keys.at_mut(slot, place), dropped, cx))
         } else {
             return;
         };
@@ -164,37 +81,21 @@ impl<E: Event> RuleRuntime<E> {
         if let Some(slot) = key.slot
             && let Some((place, at)) = keys.of_rule(slot, cx.rule)
         {
-            if cx.prefilter == PrefilterOutcome::Counts {
-                let (store, state) = (&mut self.store, &mut at.held.state);
-                let may_begin = retains && state.is_idle();
-                let counted = self.matcher.count_on(store, state, may_begin, cx.event, cx.seq);
-                if let Some(reactivates) = counted {
-                    cx.accounting.stats.partials += 1;
-                    if reactivates {
-                        cx.accounting.stats.keys += 1;
-                        let slot = (slot, at.generation);
-                        self.schedule_reactivated(cx.rule, slot, at.held, cx.timers);
+            let (store, state) = (&mut self.store, &mut at.held.state);
+            let counted = self.matcher.count_on(store, state, retains, &cx.arrival());
+            let (reactivates, is_idle) = if let Some(begins) = counted {
+                (begins, self.enforce_limits_of_counted(at, begins, cx))
+            } else {
+                let now = at.held.state.open_count();
+                let reactivates = now.is_none() && retains && at.held.state.is_idle();
+                if reactivates {
+                    if !self.matcher.can_start(cx.event) {
+                        return;
                     }
-                    self.account(&mut cx.accounting.stats);
-                    let is_over = self.gives_way(at.key, at.held, cx);
-                    if reactivates {
-                        keys.reactivate();
-                    }
-                    if is_over {
-                        keys.drop_at(slot, place);
-                    }
-                    return;
+                    cx.accounting.stats.keys += 1;
                 }
-            }
-            let before = at.held.state.open_count();
-            let reactivates = before.is_none() && retains && at.held.state.is_idle();
-            if reactivates {
-                if !self.matcher.can_start(cx.event) {
-                    return;
-                }
-                cx.accounting.stats.keys += 1;
-            }
-            let is_idle = self.push_open(at, (before, reactivates), cx);
+                (reactivates, self.push_open(at, RunCount { now, reactivates }, cx))
+            };
             if reactivates {
                 keys.reactivate();
             }
@@ -223,7 +124,7 @@ impl<E: Event> RuleRuntime<E> {
                 let slot = keys.insert_idle(key, cx.rule);
                 cx.accounting.stats.keys += 1;
                 let at = keys.at_mut(slot, 0);
-                if self.push_open(at, (OpenCount::default(), false), cx) {
+                if self.push_open(at, RunCount::NOTHING, cx) {
                     keys.drop_at(slot, 0);
                 }
             }
@@ -239,25 +140,24 @@ impl<E: Event> RuleRuntime<E> {
             }
             None => (keys.insert(key, cx.rule, state), 0),
         };
-        let at = keys.at_mut(slot, place);
-        let runs = (at.held.state.open_count(), false);
-        if self.enforce_limits(at, runs, dropped, cx) {
+        if self.enforce_limits_of_new(keys.at_mut(slot, place), dropped, cx) {
             keys.drop_at(slot, place);
         }
     }
 
-    /// Pushes an event to a key with `before` partial matches. `reactivates` is true if the slot was
-    /// retained without state. Returns true if the key has no state afterwards.
+    /// Pushes an event to a key with `before` partial matches. Returns true if the key has no state
+    /// afterwards.
     #[inline(always)]
     fn push_open<S: Receiver<E> + ?Sized>(
         &mut self,
         at: At<'_>,
-        (before, reactivates): (OpenCount, bool),
+        before: RunCount,
         cx: &mut PushContext<'_, E, S>,
     ) -> bool {
         let RuleRuntime { info, matcher, store, emitter, .. } = self;
         let schema = &*info.schema;
         let (key, state) = (at.key, &mut at.held.state);
+        let arrival = cx.arrival();
         let (accounting, sink) = (&mut *cx.accounting, &mut *cx.sink);
         let mut report = |outcome: Outcome<'_, E>| {
             emitter.report(
@@ -273,14 +173,11 @@ impl<E: Event> RuleRuntime<E> {
         let report: &mut dyn FnMut(Outcome<'_, E>) = &mut report;
         #[cfg(not(target_family = "wasm"))]
         let report = &mut report;
-        let arrival = PushedEvent { event: cx.event, seq: cx.seq, prefilter: cx.prefilter };
         let dropped = matcher.push_prefiltered(store, state, arrival, report);
-        if emitter.take_ended_key() {
-            give_up(matcher, store, state, &mut cx.accounting.stats);
-        }
-        let after = state.open_count();
-        cx.accounting.stats.count(before, after);
-        self.enforce_limits(at, (after, reactivates), dropped, cx)
+        self.end_if_ended(state, &mut cx.accounting.stats);
+        let after = RunCount { now: state.open_count(), ..before };
+        cx.accounting.stats.count(before.now, after.now);
+        self.enforce_limits(at, after, dropped, cx)
     }
 
     /// Pushes an event that can start a partial match to a key that is not in the table. Returns
@@ -296,6 +193,7 @@ impl<E: Event> RuleRuntime<E> {
         // Most events start nothing, and then the key need not be stored.
         let mut state = KeyState::default();
         let mut owned = None;
+        let arrival = cx.arrival();
         let (accounting, sink) = (&mut *cx.accounting, &mut *cx.sink);
         // The type that `Tracer` has, too: a closure's own would be one more copy of all forms.
         let report: &mut dyn FnMut(Outcome<'_, E>) = &mut |outcome| {
@@ -308,11 +206,8 @@ impl<E: Event> RuleRuntime<E> {
                 sink,
             );
         };
-        let arrival = PushedEvent { event: cx.event, seq: cx.seq, prefilter: cx.prefilter };
         let dropped = matcher.push_prefiltered(store, &mut state, arrival, report);
-        if emitter.take_ended_key() {
-            give_up(matcher, store, &mut state, &mut cx.accounting.stats);
-        }
+        self.end_if_ended(&mut state, &mut cx.accounting.stats);
         if state.is_idle() {
             return None;
         }
@@ -329,7 +224,7 @@ impl<E: Event> RuleRuntime<E> {
     fn enforce_limits<S: Receiver<E> + ?Sized>(
         &mut self,
         at: At<'_>,
-        (count, reactivates): (OpenCount, bool),
+        RunCount { now, reactivates }: RunCount,
         dropped: usize,
         cx: &mut PushContext<'_, E, S>,
     ) -> bool {
@@ -337,7 +232,7 @@ impl<E: Event> RuleRuntime<E> {
             self.dropped(at.key, dropped, cx);
         }
         let At { slot, generation, held, key, .. } = at;
-        let is_idle = count.is_none() && held.state.is_idle();
+        let is_idle = now.is_none() && held.state.is_idle();
         if is_idle {
             cx.accounting.stats.keys -= 1;
         } else if reactivates {
@@ -347,6 +242,37 @@ impl<E: Event> RuleRuntime<E> {
         }
         self.account(&mut cx.accounting.stats);
         is_idle || self.gives_way(key, held, cx)
+    }
+
+    /// Enforces limits, as [`enforce_limits`](Self::enforce_limits) does, for a state that is new
+    /// in the table.
+    #[inline(always)]
+    fn enforce_limits_of_new<S: Receiver<E> + ?Sized>(
+        &mut self,
+        at: At<'_>,
+        dropped: usize,
+        cx: &mut PushContext<'_, E, S>,
+    ) -> bool {
+        let count = RunCount::stored(at.held);
+        self.enforce_limits(at, count, dropped, cx)
+    }
+
+    /// Enforces limits, as [`enforce_limits`](Self::enforce_limits) does, after an event that was
+    /// only counted: it adds one partial match, and no deadline unless the key `begins`.
+    #[inline(always)]
+    fn enforce_limits_of_counted<S: Receiver<E> + ?Sized>(
+        &mut self,
+        At { slot, generation, held, key, .. }: At<'_>,
+        begins: bool,
+        cx: &mut PushContext<'_, E, S>,
+    ) -> bool {
+        cx.accounting.stats.partials += 1;
+        if begins {
+            cx.accounting.stats.keys += 1;
+            self.schedule_reactivated(cx.rule, (slot, generation), held, cx.timers);
+        }
+        self.account(&mut cx.accounting.stats);
+        self.gives_way(key, held, cx)
     }
 
     /// True if a limit over all rules and keys is exceeded, so that the key's state was dropped.
@@ -408,15 +334,6 @@ impl<E: Event> RuleRuntime<E> {
             let failure = LimitFailure { rule, key, limit, at };
             accounting.failure = Some(PushError(PushFailure::Limit(Arc::new(failure))));
         }
-    }
-
-    /// Updates the engine's count of bytes.
-    #[inline]
-    pub(in crate::stream) fn account(&mut self, stats: &mut Stats) {
-        let bytes = self.store.captured_bytes();
-        stats.captured_bytes =
-            stats.captured_bytes.wrapping_add(bytes.wrapping_sub(self.accounted));
-        self.accounted = bytes;
     }
 
     /// Drops the partial matches of the key that exceeded a limit over all keys.
