@@ -298,9 +298,9 @@ pub enum MismatchReason {
 impl fmt::Display for MismatchReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            MismatchReason::Type { expected } => write!(f, "it is no {expected}"),
+            MismatchReason::Type { expected } => write!(f, "it is not `{expected}`"),
             MismatchReason::Condition(failed) => {
-                write!(f, "{}: {}", failed.condition, failed.found)
+                write!(f, "requires {} ({})", failed.condition, failed.found)
             }
             MismatchReason::Time(text) | MismatchReason::Order(text) => f.write_str(text),
         }
