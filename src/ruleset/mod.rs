@@ -271,7 +271,7 @@ impl fmt::Debug for RuleSetBuilder<'_> {
 }
 
 impl<'l> RuleSetBuilder<'l> {
-    /// Adds rule text without a name of its own; [`source`](RuleSetBuilder::source) gives it one.
+    /// Adds rule text without a name; [`source`](RuleSetBuilder::source) gives it one.
     #[must_use]
     pub fn text(self, text: &str) -> Self {
         self.source(Source::new("<rules>", text))

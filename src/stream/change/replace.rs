@@ -1,4 +1,4 @@
-//! Replacement of rules while a stream goes on.
+//! Replacement of rules while a stream runs.
 
 use std::sync::Arc;
 
@@ -222,7 +222,7 @@ impl<E: Event> Dispatcher<E> {
         (numbers, changed)
     }
 
-    /// Counts the partial matches of all rules anew, which are in these slots.
+    /// Recounts the partial matches of all rules, which are in these slots.
     fn recount(&mut self, slots: &[Vec<u32>]) {
         let mut stats = self.accounting.stats;
         (stats.partials, stats.grouped) = (0, 0);

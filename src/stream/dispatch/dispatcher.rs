@@ -239,7 +239,7 @@ impl<E: Event> Dispatcher<E> {
             + self.cold.as_ref().map_or(0, |cold| cold.memory_usage())
     }
 
-    /// Counts the state of the rules anew, after it was changed by other means than events.
+    /// Recounts the state of the rules after a change other than by events.
     pub(in crate::stream) fn account(&mut self) {
         self.rules.iter_mut().for_each(|rule| rule.accounted = rule.store.captured_bytes());
         let all = self.rules.iter().map(|rule| rule.accounted);

@@ -337,7 +337,7 @@ impl<E: Event> Judge<'_, E> {
         }
     }
 
-    /// True if a partial match that waits there is complete once it can grow no more.
+    /// True if a partial match that waits there is complete once it can grow no further.
     pub(super) fn accepts_when_exhausted(&self, run: &ProbedRun) -> bool {
         self.program.states[run.state().index()].accepts_when_exhausted
     }
