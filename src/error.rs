@@ -95,9 +95,9 @@ superset! {
     Restore(RestoreError),
     /// A record cannot be made of fields.
     Record(RecordError),
-    /// Text is no timestamp.
+    /// The text is not a timestamp.
     Timestamp(ParseTimestampError),
-    /// Text is no code of a diagnostic.
+    /// The text is not the code of a diagnostic.
     Code(UnknownCode),
     /// A value does not fit the type that it is read as.
     #[cfg(feature = "serde")]

@@ -132,8 +132,8 @@ impl<E: Event, V> PatternBuilder<E, V> {
     }
 
     /// Forbids an event between the first and the last event of the pattern so far (`without x`).
-    /// An event that the match captures is no violation. No step can follow in the same sequence;
-    /// put the pattern so far into a group to continue.
+    /// An event that the match captures is not a violation. No step can follow in the same
+    /// sequence; put the pattern so far into a group to continue.
     pub fn without(self, name: &str) -> PatternBuilder<E> {
         let kind = DraftKind::Without(DraftCondition::any());
         self.then(DraftItem::new(name, Contiguity::Relaxed, kind))
@@ -312,7 +312,7 @@ impl<E: Event, V> PatternBuilder<E, V> {
         self.set_mode(LoopMode::Each)
     }
 
-    /// Reports the match when the loop can grow no more, not as soon as it has its minimum. Only
+    /// Reports the match when the loop can grow no further, not as soon as it has its minimum. Only
     /// for the last step.
     pub fn longest(self) -> Self {
         self.set_mode(LoopMode::Longest)

@@ -516,7 +516,7 @@ impl<E: Event> Lowering<'_, E> {
         Ok(KeyPart { name: key.name.clone(), fields, is_computed: false })
     }
 
-    /// Checks the name of a step that has a key of its own.
+    /// Checks the name of a step that has its own key.
     fn check_keyed(&self, name: &Arc<str>) -> Result<()> {
         let names = || self.keyed.iter().filter_map(|of| of.step.as_ref());
         if names().any(|known| known == name) {
@@ -613,7 +613,7 @@ fn bare<E>(kind: DraftKind<E>, is_plain: bool) -> DraftKind<E> {
     }
 }
 
-/// True if the item is a `not` with a time of its own.
+/// True if the item is a `not` with its own time.
 fn ends_in_silence(item: &Item) -> bool {
     item.is_not() && item.gap.is_some_and(|gap| gap.max.is_some())
 }

@@ -291,7 +291,7 @@ fn begins_with(sequence: &Sequence) -> Vec<ConditionId> {
     }
 }
 
-/// True if each event that fulfils `one` fulfils `other`, as far as that is known.
+/// True if each event that fulfils `one` is known to fulfil `other`.
 fn covers(
     rule: &Rule,
     layout: &Layout,

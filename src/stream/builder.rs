@@ -301,8 +301,9 @@ impl<E: Event> EngineBuilder<E> {
         self
     }
 
-    /// Matches no rule with the [compact form](kleene_automata::nfa::Strategy::Compact). Results are
-    /// identical, as far as partial matches stay within the limits. Useful for tests and benchmarks.
+    /// Matches no rule with the [compact form](kleene_automata::nfa::Strategy::Compact). Results
+    /// are identical as long as partial matches stay within the limits. Useful for tests and
+    /// benchmarks.
     #[must_use]
     pub fn without_compact_strategy(mut self) -> Self {
         self.matching.choice = StrategyChoice::Listed;

@@ -245,9 +245,9 @@ impl<E: Event> Engine<E> {
         self.ingest.set_idle(source, &mut Plain(sink))
     }
 
-    /// Ends the input for now, as at the end of a file: releases all buffered events, and moves time
-    /// to the newest event. Deadlines after that event stay open, and later events go on from there.
-    /// An event that is not newer is late.
+    /// Ends the input for now, as at the end of a file: releases all buffered events, and moves
+    /// time to the newest event. Deadlines after that event stay open, and later events continue
+    /// from there. An event that is not newer is late.
     ///
     /// The end of an input is not the end of time: a `not` that still waits may be violated by the
     /// next input. [`end_time`](Engine::end_time) ends both.
@@ -344,7 +344,7 @@ impl<E: Event> Engine<E> {
     }
 
     /// Drops the partial matches that are out of time and report nothing, so that
-    /// [`Stats::partials`](crate::stream::Stats::partials) counts only those that can still go on.
+    /// [`Stats::partials`](crate::stream::Stats::partials) counts only those that can still grow.
     ///
     /// Results are the same without this call: an engine drops them on its own, but later. The time
     /// is in proportion to the keys with state. Keys in a [cold store](crate::stream::ColdStore) are

@@ -29,7 +29,7 @@ impl EngineLimits {
 /// The settings of matching.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Matching {
-    /// The limits of a key in a rule without a `limit` of its own.
+    /// The limits of a key in a rule without its own `limit`.
     pub(in crate::stream) per_key: exec::Limits,
     /// The strategies that rules may be matched with.
     pub(in crate::stream) choice: exec::StrategyChoice,

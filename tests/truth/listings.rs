@@ -48,7 +48,7 @@ fn says_the_clauses(pattern: &Pattern, explained: &str) -> Result<(), String> {
         _ => {}
     }
     let reports = section(explained, "Reports").join(" ");
-    let is_said = reports.contains("runs out of time");
+    let is_said = reports.contains("a timeout: ");
     same("timeouts are said to be reported", &is_said, &pattern.report_timeouts)
         .map_err(|different| format!("{different}\n{explained}"))
 }
@@ -92,7 +92,7 @@ fn lists_the_states(of: &Explanation<'_>) -> Result<Vec<String>, String> {
         ["take", "skip", "end", "complete"].iter().any(|verb| line.trim().starts_with(verb))
             && line.starts_with("    ")
     });
-    let both = states.matches(" -> match, and on in S").count();
+    let both = states.matches(" -> match, and continue in S").count();
     let plain = picture.arrows.iter().filter(|arrow| !arrow.is_dashed).count();
     same("arrows", &plain, &(edges.count() + both))?;
     Ok(heads)

@@ -169,12 +169,12 @@ impl Cutter {
         }
     }
 
-    /// There is no more input: what is left is the last line.
+    /// Marks the end of the input: the remaining bytes are the last line.
     pub(crate) fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Takes the memory of a block that is of no more use.
+    /// Takes back the memory of a used block.
     pub(crate) fn reuse(&mut self, block: Block) {
         let memory = block.into_memory();
         if memory.capacity() >= SIZE {
@@ -271,7 +271,7 @@ fn lines(waiting: &[u8], ended: bool) -> usize {
 /// The end of the whole records.
 enum Cut {
     At(usize),
-    /// The first line, of that length with its end, is no record.
+    /// The first line, of this length including its end, is not a record.
     Bad(usize, String),
 }
 

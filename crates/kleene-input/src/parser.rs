@@ -39,7 +39,7 @@ pub enum Item<'a> {
     Event(Record, Origin<'a>),
     /// An event of a type with this name, which no rule file declares.
     Unknown(&'a str),
-    /// Something that is no event, and why.
+    /// Input that is not an event, with the reason.
     Rejected(Origin<'a>, String),
     /// No event can be read from this input, and why.
     Unreadable(String),
@@ -72,7 +72,7 @@ impl Parser {
         }
     }
 
-    /// Reads events of the types of `schema` from now on, as far as `declared` has the types.
+    /// Reads events of the types of `schema` that are also in `declared`, from now on.
     pub fn renew(&mut self, schema: &Schema, declared: &Schema) {
         match &mut self.kind {
             ParserKind::Json(parser) => parser.layouts_mut().renew(schema, declared),

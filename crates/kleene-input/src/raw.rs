@@ -45,9 +45,9 @@ pub enum Raw {
 pub enum RawItem {
     /// The fields of an event, in the order of the input.
     Event(Vec<(String, Raw)>),
-    /// A line that is no event, and why.
+    /// A line that is not an event, with the reason.
     Rejected(u64, String),
-    /// There is no more.
+    /// The end of the input.
     End,
     /// No event can be read from this input, and why.
     Unreadable(String),

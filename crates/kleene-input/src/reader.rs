@@ -49,11 +49,11 @@ enum Input {
     Bytes { parser: Parser, block: Block, cursor: Cursor },
 }
 
-/// The reason why a line is no event, or why an input cannot be read any further.
+/// The reason why a line is not an event, or why the input cannot be read further.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum InputError {
-    /// A line is no event.
+    /// A line is not an event.
     #[non_exhaustive]
     Line {
         /// The number of the line, from 1.

@@ -7,8 +7,8 @@ use std::io;
 
 use kleene::stream::{BuildError, Refused, RestoreError};
 
-/// The runner takes no more events, since a thread has ended: a rule's limit has stopped all engines,
-/// or a thread has panicked. [`Runner::stop`](crate::Runner::stop) returns the reason.
+/// The runner accepts no more events because a thread has ended: a rule's limit has stopped all
+/// engines, or a thread has panicked. [`Runner::stop`](crate::Runner::stop) returns the reason.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Stopped;
 
@@ -76,7 +76,7 @@ impl From<io::Error> for StartError {
 pub enum ReplaceError {
     /// A thread has ended.
     Stopped,
-    /// A rule cannot be run over these events. The old rules go on in all shards.
+    /// A rule cannot run over these events. The old rules continue in all shards.
     Refused(Refused),
 }
 

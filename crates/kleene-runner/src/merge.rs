@@ -9,7 +9,7 @@ use kleene::stream::{
     Late, Match, Overflow, Position, PushError, Rejected, ShardSink, Sink, Stats, Timeout,
 };
 
-/// Takes what all shards report, in order. It is called by one thread of its own.
+/// Receives the outputs of all shards, in order. One separate thread calls it.
 ///
 /// `P` is a page: what one shard reports one batch. Shards write to it as a [`Sink`], and each call
 /// of [`reported`](Collector::reported) means the next thing that is on the page.
@@ -58,7 +58,7 @@ pub(crate) struct Part<B, P> {
 pub(crate) struct Cut {
     /// Takes the counts of all shards together.
     pub(crate) done: Sender<Stats>,
-    /// True if other shards go on from here.
+    /// True if other shards continue from here.
     pub(crate) is_new: bool,
 }
 

@@ -166,7 +166,7 @@ where
     }
 
     /// Ends the input for now, as [`Engine::end_input`](kleene::Engine::end_input) does, and sends
-    /// the batch. Later events go on from there.
+    /// the batch. Later events continue from there.
     ///
     /// # Errors
     /// [`Stopped`] as for [`push`](Runner::push).
@@ -213,9 +213,8 @@ where
     /// thread without a key to match waits. The call takes time in proportion to the open partial
     /// matches, and for a moment twice their memory.
     ///
-    /// # Errors
-    /// [`ReplaceError::Refused`] if a rule cannot run over these events; the old rules then go on.
-    /// [`ReplaceError::Stopped`] if a thread has ended.
+    /// # Errors [`ReplaceError::Refused`] if a rule cannot run over these events; the old rules
+    /// then continue. [`ReplaceError::Stopped`] if a thread has ended.
     ///
     /// ```
     /// use std::sync::mpsc;

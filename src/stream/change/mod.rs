@@ -1,4 +1,4 @@
-//! Rules that are replaced, and keys that are divided anew.
+//! Replacement of rules, and redistribution of keys.
 
 pub(in crate::stream) mod replace;
 pub(in crate::stream) mod replacement;

@@ -47,7 +47,7 @@ pub enum Verdict {
     /// Some partial matches have passed a changed part or exceed a bound that is shorter now, and
     /// are dropped. The others continue.
     KeptInPart,
-    /// The rule starts anew, for the given reason. No partial match continues.
+    /// The rule starts without state, for the given reason. No partial match continues.
     Reset(String),
     /// The old rules had no rule with this name.
     Added,

@@ -166,8 +166,8 @@ impl<E: Event> Dispatcher<E> {
         self.look_ahead(few, &mut ahead.seen);
     }
 
-    /// Finds the slots of events' keys and prefetches their state. Each step is a loop of its own,
-    /// so that the memory accesses of one event overlap with those of the others. The event's turn
+    /// Finds the slots of events' keys and prefetches their state. Each step is a separate loop, so
+    /// that the memory accesses of one event overlap with those of the others. The event's turn
     /// checks that the slot is the key's; until then the key can go or come.
     ///
     /// `seen` must be empty.

@@ -53,7 +53,7 @@ impl Changes {
         &self.gone
     }
 
-    /// Starts anew after a snapshot. `is_there` is true for the slots of keys.
+    /// Starts over after a snapshot. `is_there` is true for the slots of keys.
     pub(crate) fn saved(&mut self, is_there: impl Fn(u32) -> bool) {
         for slot in self.touched.drain(..) {
             self.is_touched.clear(slot);

@@ -174,7 +174,8 @@ impl Timers {
         at
     }
 
-    /// Removes the timers for which `wanted` is false. Keys in sweeps are to be counted anew.
+    /// Removes the timers for which `wanted` is false. The caller has to recount the keys in
+    /// sweeps.
     pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&Timer) -> bool) {
         for lane in &mut self.lanes {
             lane.retain(&mut wanted);

@@ -241,7 +241,8 @@ export class App {
     const lines = await this.engine.call("jsonLines", []).catch(() => null);
     if (source !== this.#events.source) return;
     if (lines !== null) this.#events.rewrite(lines);
-    else this.#events.note("This is not a list of JSON objects. `jq -c` writes one object per line.");
+    else
+      this.#events.note("This is not a list of JSON objects. `jq -c` writes one object per line.");
   }
 
   async #explain(code: string): Promise<void> {
@@ -415,7 +416,9 @@ export class App {
       history.replaceState(null, "", `#${fragment}`);
       if (!this.#before) this.#keep();
       const remark =
-        text === null ? "The link does not contain the file with the events, which is too large." : "";
+        text === null
+          ? "The link does not contain the file with the events, which is too large."
+          : "";
       this.#share.open(location.href, remark);
     } catch (error) {
       if (!(error instanceof ShareError)) throw error;

@@ -31,7 +31,7 @@ fn the_cost_of_each_rule_is_a_row() {
     let table = "\
 rule      event       match       memory      n
 short     constant    constant    n           the `x` events of the last 1h
-            groups: one for each state, however many partial matches there are
+            groups: one for each state, for any number of partial matches
 compared  n           constant    n           the `x` events of the last 1h
             an event is compared with `x.v` of each partial match
 
@@ -40,7 +40,7 @@ compared  n           constant    n           the `x` events of the last 1h
     assert_eq!((ran.code, &*ran.stdout, &*ran.stderr), (Some(0), table, ""));
     assert_eq!(dir.run("check --cost none.cep").stdout, "0 rules, 0 warnings\n");
     let ran = dir.run("check --cost --json r.cep");
-    let lines = r#"{"event":"constant","groups":"one for each state, however many partial matches there are","match":"constant","matches":"constant","memory":"n","n":"the `x` events of the last 1h","reasons":[],"rule":"short"}
+    let lines = r#"{"event":"constant","groups":"one for each state, for any number of partial matches","match":"constant","matches":"constant","memory":"n","n":"the `x` events of the last 1h","reasons":[],"rule":"short"}
 {"event":"n","groups":null,"match":"constant","matches":"n","memory":"n","n":"the `x` events of the last 1h","reasons":["an event is compared with `x.v` of each partial match"],"rule":"compared"}
 "#;
     assert_eq!((ran.code, &*ran.stdout, &*ran.stderr), (Some(0), lines, ""));

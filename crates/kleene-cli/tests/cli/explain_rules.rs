@@ -278,7 +278,7 @@ fn the_keys_of_steps_are_listed() {
     let text = explain("testdata/why/step_keys.cep --rule shell_of_word");
     for line in [
         "Match      process[name == \"word\"] as word -> process[name == \"sh\"] as shell",
-        "Key        host and id: a stream of its own for each value",
+        "Key        host and id: a separate stream for each value",
         "           of `word`: host, id",
         "           of `shell`: host, parent",
     ] {

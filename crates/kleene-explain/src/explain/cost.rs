@@ -106,7 +106,7 @@ fn meaning_of_n(of: &Explanation<'_>, cost: &Cost) -> String {
         }
     }
     let events = match names.len() {
-        0 => String::from("no events: a match has one"),
+        0 => String::from("no events, as a match has only one"),
         1..=MOST_NAMES => format!("the {} events{}", listed(&names), period(of)),
         _ => format!("the captured events{}", period(of)),
     };
@@ -146,11 +146,11 @@ fn groups(of: &Explanation<'_>, apart: Live) -> String {
         values.push(String::from("time from which a gap or a bound counts"));
     }
     if apart.last {
-        values.push(String::from("time of the event before"));
+        values.push(String::from("time of the previous event"));
     }
     let states = "one for each state";
     match &values[..] {
-        [] => format!("{states}, however many partial matches there are"),
+        [] => format!("{states}, for any number of partial matches"),
         [value] => format!("{states} and each different {value}"),
         values => format!("{states} and each combination of {}", listed(values)),
     }
@@ -188,26 +188,26 @@ fn because(of: &Explanation<'_>, cost: &Cost, reason: &Reason) -> String {
         }
         Reason::Measures => String::from("a time is measured for each partial match"),
         Reason::Loops => {
-            String::from("a loop takes one event into each partial match that waits there")
+            String::from("each partial match that waits in a loop captures the same event")
         }
         Reason::Meets => {
-            String::from("partial matches that hold the same events are compared with each other")
+            String::from("partial matches with the same events are compared with each other")
         }
         Reason::Deadlines => {
-            String::from("waits end at different times, and the next end is searched among all")
+            String::from("waits end at different times, so all are searched for the next end")
         }
         Reason::Ordered => String::from("`ordered` makes matches wait for older partial matches"),
         Reason::Walks => {
-            String::from("a condition goes through the captured events of each partial match")
+            String::from("a condition scans the captured events of each partial match")
         }
         Reason::Collects => {
-            String::from("the matches of an event are made together, before the first is reported")
+            String::from("all matches of an event are made before the first is reported")
         }
         Reason::Starts => {
-            String::from("each start has a deadline of its own, which is a pass over the events")
+            String::from("each start has its own deadline, which takes a pass over the events")
         }
         Reason::Timeouts => String::from(
-            "`on timeout`: a deadline is a pass over the events, and lists what it ends",
+            "`on timeout`: a deadline takes a pass over the events, and lists what it ends",
         ),
         Reason::Sums => {
             String::from("sums differ for most combinations of events, and so do the groups")
@@ -234,10 +234,11 @@ fn notes(of: &Explanation<'_>) -> Vec<String> {
     let rule = of.rule;
     let mut notes = Vec::new();
     if rule.key.is_empty() {
-        notes.push(String::from("no `key`: every event meets every open partial match"));
+        notes
+            .push(String::from("no `key`: every event is tested against every open partial match"));
     }
     if of.program.can_wait_for_ever() {
-        notes.push(String::from("no bound on time: partial matches that never end pile up"));
+        notes.push(String::from("no time limit: partial matches that never end accumulate"));
     }
     let skips = rule.pattern.skip.strategy != SkipStrategy::None;
     if of.program.strategy() == Strategy::Compact {
@@ -246,7 +247,7 @@ fn notes(of: &Explanation<'_>) -> Vec<String> {
     multiplies(&rule.pattern.body, &of.words(), skips, &mut notes);
     if !skips {
         notes.push(String::from(
-            "`skip none`: partial matches that overlap all go on, and each can match",
+            "`skip none`: overlapping partial matches all continue, and each can match",
         ));
     }
     let mut items = rule.pattern.body.items.iter();
@@ -255,10 +256,10 @@ fn notes(of: &Explanation<'_>) -> Vec<String> {
         && quantifier.max != Some(1)
     {
         let name = of.words().step(*step);
-        notes.push(format!("each `{name}` also begins a partial match of its own"));
+        notes.push(format!("each `{name}` also begins a new partial match"));
     }
     if notes.is_empty() {
-        notes.push(String::from("one partial match for each event that begins one, and no more"));
+        notes.push(String::from("no more partial matches than events that begin one"));
     }
     notes
 }
@@ -266,21 +267,17 @@ fn notes(of: &Explanation<'_>) -> Vec<String> {
 /// Returns the costs of the compact form. Partial matches do not multiply there.
 fn compact_costs(of: &Explanation<'_>, mut notes: Vec<String>) -> Vec<String> {
     notes.push(String::from(
-        "an event costs a step for each group, and each event that is captured is kept once",
+        "an event costs a step for each group, and each captured event is stored once",
     ));
     notes.push(match of.rule.pattern.report {
-        Report::All => String::from("each match that is reported costs its length"),
-        Report::First(_) | Report::Last(_) => {
-            String::from("a match is made for each that is reported, and for no other")
-        }
+        Report::All => String::from("each reported match costs its length"),
+        Report::First(_) | Report::Last(_) => String::from("only the reported matches are made"),
         Report::Count | Report::Longest | Report::Shortest => {
-            String::from("one match is made for all that one event completes")
+            String::from("one match is made for all matches that one event completes")
         }
     });
     if of.program.report_timeouts {
-        notes.push(String::from(
-            "each partial match that runs out of time is listed at that moment",
-        ));
+        notes.push(String::from("each partial match that runs out of time is listed"));
     }
     notes
 }
@@ -294,7 +291,9 @@ fn multiplies(sequence: &Sequence, words: &Words<'_>, skips: bool, notes: &mut V
             ItemKind::Alternatives { .. } => String::from("several alternatives"),
         };
         if index > 0 && item.contiguity == Contiguity::Any {
-            notes.push(format!("`any` before {name}: one more partial match for each that fits"));
+            notes.push(format!(
+                "`any` before {name}: one more partial match for each event that fits"
+            ));
         }
         let quantifier = match &item.kind {
             ItemKind::Step { quantifier, .. } => Some(quantifier),

@@ -125,13 +125,13 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
                 To::Stays => String::new(),
                 To::Match => String::from(" -> match"),
                 To::End => String::from(" -> over"),
-                To::MatchAndState(to) => format!(" -> match, and on in S{to}"),
+                To::MatchAndState(to) => format!(" -> match, and continue in S{to}"),
             };
             let _ = writeln!(out, "    {}{to}: {}", edge.verb, edge.guard);
         }
         for bound in of.program.bounds(seen.state) {
             let since = match bound.since {
-                Since::Last => "after the event before",
+                Since::Last => "after the previous event",
                 Since::Clock(_) if of.program.states[seen.state.index()].accepts_at_deadline => {
                     "after the event before its alternatives"
                 }
@@ -162,7 +162,7 @@ fn heading(of: &Explanation<'_>, state: StateId) -> String {
         }
     }
     if place.accepts_when_exhausted {
-        facts.push(String::from("matches when it can grow no more"));
+        facts.push(String::from("matches when it can grow no further"));
     } else if place.accepts_at_deadline {
         facts.push(String::from("matches when its time is over"));
     }
@@ -194,7 +194,7 @@ fn guard(of: &Explanation<'_>, id: GuardId, depth: usize) -> String {
             Guard::HaveCome { set, of: some, count } => {
                 format!("before {count} of {} have come", operand_events(of, set, some))
             }
-            Guard::Sooner { than, .. } => format!("{} later or more", words.length(than)),
+            Guard::Sooner { than, .. } => format!("at least {} later", words.length(than)),
             _ => format!("not {}", guard(of, *inner, depth + 1)),
         },
         Guard::And(parts) => joined(of, parts, " and ", depth),

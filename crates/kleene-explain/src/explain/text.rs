@@ -36,7 +36,7 @@ pub(super) fn text(of: &Explanation<'_>) -> String {
     let mut lines = vec![if key.is_empty() {
         String::from("none: all events are one stream")
     } else {
-        format!("{}: a stream of its own for each value", key.join(" and "))
+        format!("{}: a separate stream for each value", key.join(" and "))
     }];
     step_keys(&rule.pattern.body, &words, &mut lines);
     section(&mut out, "Key", lines);
@@ -85,12 +85,11 @@ fn step_keys(sequence: &Sequence, words: &Words<'_>, lines: &mut Vec<String>) {
 }
 
 /// What becomes of a key with many partial matches that have the same future.
-const GROUPED: &str =
-    "; a key with many of them holds those with the same future as one group, as the compact form";
+const GROUPED: &str = "; a key with many partial matches stores those with the same future as one group (compact form)";
 
 /// What becomes of a key with many partial matches that wait for a captured value.
 const JOINED: &str =
-    "; a key with many of them finds those that an event can move by the value that they wait for";
+    "; a key with many partial matches has an index by the value that they wait for";
 
 /// Describes the strategy, and why it was picked.
 fn strategy(of: &Explanation<'_>) -> String {
@@ -111,24 +110,24 @@ fn strategy(of: &Explanation<'_>) -> String {
             }
         }
         Strategy::Deterministic => format!(
-            "deterministic, as an event leads a partial match along one branch at most{busy}"
+            "deterministic, as an event leads a partial match along at most one branch{busy}"
         ),
         Strategy::SharedSuffix => String::from(
-            "shared suffix, as each later partial match is a suffix of the oldest, which alone is kept",
+            "shared suffix, as each later partial match is a suffix of the oldest: only that one is stored",
         ),
         Strategy::Compact => format!(
             "compact, as partial matches with the same future are one group: an event costs a step \
              for each group{}",
             match of.program.running_sum() {
                 None if of.program.finds_groups_by_value() => {
-                    ", one for each value that is read; many groups are found by their values"
+                    ", one for each value that is read; many groups have an index by these values"
                 }
                 None if !of.program.registers.is_empty() => ", one for each value that is read",
                 _ => "",
             }
         ),
         Strategy::CountingWindow { count } => format!(
-            "counting window, as it is {} of one kind: an event costs the same however many",
+            "counting window, as it is {} of one kind: their number does not change the cost of an event",
             counted(count, "event")
         ),
     }
@@ -192,7 +191,7 @@ impl Steps<'_> {
             let is_step = steps.iter().any(|step| !step.negated && step.ty == ty);
             let other = if is_step { "other " } else { "" };
             let without = self.words.step_text(without.condition);
-            let from = if level == Level::Whole { "all the time" } else { "meanwhile" };
+            let from = if level == Level::Whole { "throughout" } else { "in this group" };
             let line = format!("{from}: no {other}`{without}` from the first event to the last");
             self.line(depth, &line);
         }
@@ -227,24 +226,23 @@ impl Steps<'_> {
                 let span = bound.as_ref().map(|bound| format!(" for {bound}")).unwrap_or_default();
                 let next = if item.contiguity == Contiguity::Next { " right after" } else { "" };
                 notes.push(match (is_first, is_last, &bound) {
-                    (true, _, Some(bound)) => format!(
-                        "in the {bound} before the first event; else nothing begins"
-                    ),
-                    (_, true, Some(bound)) if self.words.pattern.repeats => format!(
-                        "{bound} after the last event without it, it matches, and again each \
-                         {bound}; if it comes, that is the end"
-                    ),
-                    (_, true, Some(bound)) => format!(
-                        "{bound} after the last event without it, it matches; if it comes, that is \
-                         the end"
-                    ),
-                    (_, true, None) if item.contiguity == Contiguity::Next => {
-                        String::from("the very next event decides: any other completes the match")
+                    (true, _, Some(bound)) => {
+                        format!("in the {bound} before the first event; otherwise nothing begins")
                     }
-                    (_, true, None) => String::from(
-                        "when the time is over without it, it matches; if it comes, that is the end",
+                    (_, true, Some(bound)) if self.words.pattern.repeats => format!(
+                        "matches {bound} after the last event, and again every {bound}; ends if \
+                         one comes sooner"
                     ),
-                    _ => String::from("if it comes before the next step, that is the end"),
+                    (_, true, Some(bound)) => {
+                        format!("matches {bound} after the last event; ends if one comes sooner")
+                    }
+                    (_, true, None) if item.contiguity == Contiguity::Next => String::from(
+                        "concerns the very next event: any other event completes the match",
+                    ),
+                    (_, true, None) => {
+                        String::from("matches when the time is over; ends if one comes sooner")
+                    }
+                    _ => String::from("ends if one comes before the next step"),
                 });
                 self.step(depth, &format!("no `{step}`{span}{next}"), &notes);
             }
@@ -259,16 +257,18 @@ impl Steps<'_> {
                 notes.extend(self.repeats(quantifier));
                 if let Some(within) = within {
                     let within = self.words.length(*within);
-                    notes.push(format!("each time in less than {within} from its first event on"));
+                    notes.push(format!(
+                        "each repetition takes less than {within} from its first event"
+                    ));
                 }
-                self.step(depth, "these together:", &notes);
+                self.step(depth, "a group:", &notes);
                 self.sequence(body, depth + 1, Level::Part { begins: is_first });
             }
             ItemKind::Alternatives { branches, count } => {
                 let head = match *count {
-                    1 => String::from("one of:"),
-                    count if count == branches.len() => String::from("all of, in any order:"),
-                    count => format!("{count} of, in any order:"),
+                    1 => String::from("one of these:"),
+                    count if count == branches.len() => String::from("all of these, in any order:"),
+                    count => format!("{count} of these, in any order:"),
                 };
                 if !is_first {
                     notes.push(follows(item, &self.words));
@@ -290,9 +290,10 @@ impl Steps<'_> {
     /// A branch that is nothing but a `not` with a time.
     fn silence(&mut self, condition: ConditionId, gap: Gap, is_needed: bool, depth: usize) {
         let time = gap.max.map(|max| self.words.length(max)).unwrap_or_default();
-        let else_ = if is_needed { "that is the end" } else { "it is left to the others" };
-        let note =
-            format!("done {time} after the event before these; if one comes sooner, {else_}");
+        let else_ = if is_needed { "the partial match ends" } else { "the others decide" };
+        let note = format!(
+            "fulfilled {time} after the event before the group; if one comes sooner, {else_}"
+        );
         let head = format!("no `{}` for {time}", self.words.step_text(condition));
         self.step(depth, &head, &[note]);
     }
@@ -306,10 +307,12 @@ impl Steps<'_> {
         if quantifier.max != Some(1) {
             notes.push(String::from(match quantifier.inner {
                 Contiguity::Next => {
-                    "each right after the one before: any other event ends the loop"
+                    "each right after the previous one: any other event ends the loop"
                 }
                 Contiguity::Relaxed => "events between them that do not fit are skipped",
-                Contiguity::Any => "any of those that fit, with a partial match for each choice",
+                Contiguity::Any => {
+                    "any combination of events that fit, with a partial match for each"
+                }
             }));
             let is_fixed = quantifier.max == Some(quantifier.min) && !quantifier.optional;
             match quantifier.mode {
@@ -319,7 +322,7 @@ impl Steps<'_> {
                 )),
                 LoopMode::Each => notes.push(String::from("each: a match for every length")),
                 LoopMode::Longest => {
-                    notes.push(String::from("longest: reported when it can grow no more"));
+                    notes.push(String::from("longest: reported when it can grow no further"));
                 }
             }
         }
@@ -334,7 +337,7 @@ impl Steps<'_> {
 pub(super) fn times(quantifier: &Quantifier) -> String {
     let Quantifier { min, max, optional, .. } = quantifier;
     let text = match (min, max) {
-        (1, Some(1)) => return String::from("may be left out"),
+        (1, Some(1)) => return String::from("optional"),
         (1, None) if *optional => return String::from("any number of times, or not at all"),
         (1, None) => String::from("once or more"),
         (min, None) => format!("at least {min} times"),
@@ -369,13 +372,13 @@ fn time(of: &Explanation<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(within) = of.rule.pattern.within {
         lines.push(format!(
-            "within {}: from the first event to the last it takes less",
+            "within {}: a match takes less than this, from its first event to its last",
             of.words().length(within)
         ));
     } else if of.program.can_wait_for_ever() {
-        lines.push(String::from("no `within`: a partial match can wait for ever"));
+        lines.push(String::from("no `within`: a partial match can wait forever"));
     } else {
-        lines.push(String::from("no `within`; each wait has a bound of its own"));
+        lines.push(String::from("no `within`; each wait has its own bound"));
     }
     lines
 }
@@ -392,12 +395,12 @@ fn then(of: &Explanation<'_>) -> String {
 fn reports(of: &Explanation<'_>) -> Vec<String> {
     let names = |emit: &Emit| {
         let names: Vec<&str> = emit.fields.iter().map(|(name, _)| &**name).collect();
-        if names.is_empty() { String::from("nothing more") } else { names.join(", ") }
+        if names.is_empty() { String::from("no fields") } else { names.join(", ") }
     };
     let mut lines: Vec<String> = chosen(of.rule.pattern.report).into_iter().collect();
     lines.push(match &of.rule.emit {
         Some(emit) => format!("a match: {}{}", names(emit), feeds(of, emit)),
-        None => String::from("a match, with the events that it holds"),
+        None => String::from("a match, with its captured events"),
     });
     lines.extend(totals(of));
     if let Some(having) = &of.rule.having {
@@ -412,20 +415,20 @@ fn reports(of: &Explanation<'_>) -> Vec<String> {
             },
         );
         let duration = emitted(of, &suppress.duration);
-        lines.push(format!("after one, for {duration} no other {same} (`suppress`)"));
+        lines.push(format!("after a match, no other {same} for {duration} (`suppress`)"));
     }
     match of.rule.once {
         Some(Once::Key) if !of.rule.key.is_empty() => {
-            lines.push(String::from("after one, nothing more of the same key, for ever (`once`)"));
+            lines.push(String::from("only one match for each key, which then ends (`once`)"));
         }
-        Some(_) => lines.push(String::from("after one, nothing more, for ever (`once`)")),
+        Some(_) => lines.push(String::from("only one match: the rule then ends (`once`)")),
         None => {}
     }
     lines.push(match &of.rule.on_timeout {
         Some(emit) => {
-            format!("a partial match that runs out of time: {}{}", names(emit), feeds(of, emit))
+            format!("a timeout: {}{}", names(emit), feeds(of, emit))
         }
-        None => String::from("nothing of partial matches that run out of time"),
+        None => String::from("no timeouts"),
     });
     lines
 }
@@ -434,7 +437,7 @@ fn reports(of: &Explanation<'_>) -> Vec<String> {
 fn chosen(report: Report) -> Option<String> {
     let chosen = match report {
         Report::All => return None,
-        Report::Count => String::from("how many there are, with the events of the first"),
+        Report::Count => String::from("their number, with the events of the first"),
         Report::First(most) if most.get() == 1 => String::from("the first"),
         Report::Last(most) if most.get() == 1 => String::from("the last"),
         Report::First(most) => format!("the first {most}"),
@@ -442,7 +445,7 @@ fn chosen(report: Report) -> Option<String> {
         Report::Longest => String::from("the one with the most events"),
         Report::Shortest => String::from("the one with the fewest events"),
     };
-    Some(format!("of the matches that one event completes, {chosen} (`report {report}`)"))
+    Some(format!("of the matches that one event completes: {chosen} (`report {report}`)"))
 }
 
 /// Describes the values that a rule computes over all matches of a set.
@@ -451,7 +454,7 @@ fn totals(of: &Explanation<'_>) -> Option<String> {
     let ids = (0..of.rule.pattern.totals.len()).map(TotalId::new);
     let total = |id| words.expr(&Expr::Matches(MatchesFact::Total(id)), None, &|_| None);
     let totals: Vec<String> = ids.map(total).collect();
-    (!totals.is_empty()).then(|| format!("over all of them: {}", totals.join(", ")))
+    (!totals.is_empty()).then(|| format!("over all matches: {}", totals.join(", ")))
 }
 
 /// That a record is an event to other rules, if it is.
@@ -490,19 +493,19 @@ fn keeps(of: &Explanation<'_>) -> Vec<String> {
     let registers = of.program.registers.len();
     if registers > 0 {
         lines.push(format!(
-            "{} of captured events that conditions ask for",
+            "{} of captured events that conditions read",
             counted(registers, "value")
         ));
     }
     lines[0] = if of.program.strategy() == Strategy::Compact {
-        String::from("each event that an open partial match holds, once for all of them")
+        String::from("each event of the open partial matches, stored once")
     } else {
         format!("for each open partial match {}", lines[0])
     };
     if let Some(limit) = &of.rule.limit {
         let policy = match limit.policy {
             LimitPolicy::DropOldest => "beyond it the oldest is dropped",
-            LimitPolicy::DropNewest => "beyond it no other begins",
+            LimitPolicy::DropNewest => "beyond it no new one begins",
             LimitPolicy::Fail => "beyond it the run fails",
         };
         let partials = match limit.partials {

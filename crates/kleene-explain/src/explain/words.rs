@@ -160,8 +160,8 @@ impl<'a> Words<'a> {
             return;
         }
         if let Expr::StepKey(test) = expr {
-            let condition = format!("the key of this step is {}", test.fields);
-            let found = String::from("here that is another key");
+            let condition = format!("the key {}", test.fields);
+            let found = String::from("it is another key here");
             failed.push(Failed { condition, found });
             return;
         }
@@ -331,13 +331,13 @@ impl<'a> Words<'a> {
         let skip = self.skip();
         let what = match &self.pattern.skip.strategy {
             SkipStrategy::None => String::from("nothing"),
-            SkipStrategy::PastLast => String::from("what began before its end"),
-            SkipStrategy::ToNext => String::from("what began with the same event"),
+            SkipStrategy::PastLast => String::from("partial matches that began before its end"),
+            SkipStrategy::ToNext => String::from("partial matches that began with the same event"),
             SkipStrategy::ToFirst(step) => {
-                format!("what began before its first `{}`", self.step(*step))
+                format!("partial matches that began before its first `{}`", self.step(*step))
             }
             SkipStrategy::ToLast(step) => {
-                format!("what began before its last `{}`", self.step(*step))
+                format!("partial matches that began before its last `{}`", self.step(*step))
             }
         };
         format!("`skip {skip}` drops {what}")

@@ -206,9 +206,9 @@ impl<E: Event> Judge<'_, E> {
                             add(MismatchReason::Order(self.taken_otherwise(id)));
                         }
                         Guard::HasCome { .. } | Guard::HaveCome { .. } => {}
-                        _ => add(MismatchReason::Time(String::from(
-                            "its time has not come, or is over",
-                        ))),
+                        _ => {
+                            add(MismatchReason::Time(String::from("it came too early or too late")))
+                        }
                     }
                 }
             }
@@ -227,15 +227,14 @@ impl<E: Event> Judge<'_, E> {
                     }
                 };
                 add(MismatchReason::Time(match since {
-                    None => format!(
-                        "it came {} after the event before, {allowed} is asked for",
-                        span(after)
-                    ),
-                    Some(_) => format!("{allowed} after the step before is asked for"),
+                    None => {
+                        format!("it came {} after the previous event, not {allowed}", span(after))
+                    }
+                    Some(_) => format!("it did not come {allowed} after the previous step"),
                 }));
             }
             Guard::Sooner { than, .. } => add(MismatchReason::Time(format!(
-                "less than {} after the event before is asked for",
+                "it did not come less than {} after the previous event",
                 self.words.length(*than)
             ))),
             Guard::Within { within, .. } => add(MismatchReason::Time(format!(
@@ -274,7 +273,7 @@ impl<E: Event> Judge<'_, E> {
             Test::Expr(expr) => self.words.failed(expr, ty, scope, failed),
             Test::Host { .. } => failed.push(Failed {
                 condition: String::from("a condition of the program"),
-                found: String::from("it said no"),
+                found: String::from("it returned false"),
             }),
             Test::All(tests) => {
                 for test in tests {
@@ -339,7 +338,7 @@ impl<E: Event> Judge<'_, E> {
         }
     }
 
-    /// True if a partial match that waits there is complete once it can grow no more.
+    /// True if a partial match that waits there is complete once it can grow no further.
     pub(super) fn accepts_when_exhausted(&self, run: &ProbedRun) -> bool {
         self.program.states[run.state().index()].accepts_when_exhausted
     }
@@ -369,7 +368,7 @@ impl Narrator<'_> {
                 format!("it ends the loop `{}` (`until`)", self.words.step(*step))
             }
             [ConditionRole::Not(step) | ConditionRole::Without(step), ..] => {
-                format!("it is a `{}`, which must not come", self.words.step(*step))
+                format!("it is a `{}`, which is forbidden here", self.words.step(*step))
             }
             [ConditionRole::Step(step), ..] => {
                 format!("it fits `{}`, which comes first", self.words.step(*step))

@@ -46,7 +46,7 @@ impl<E: Event> fmt::Display for Lines<'_, Story<'_, E>> {
             return story.unknown_key(f);
         }
         if tracer.left_out() > 0 && tracer.keeps_last() {
-            writeln!(f, "\n... {} before these are left out", entries(tracer.left_out()))?;
+            writeln!(f, "\n... {} before these are not shown", entries(tracer.left_out()))?;
         }
         let mut before_end = true;
         let mut rest = tracer.entries().peekable();
@@ -74,7 +74,7 @@ impl<E: Event> fmt::Display for Lines<'_, Story<'_, E>> {
             }
         }
         if tracer.left_out() > 0 && !tracer.keeps_last() {
-            writeln!(f, "\n... {} after these are left out", entries(tracer.left_out()))?;
+            writeln!(f, "\n... {} after these are not shown", entries(tracer.left_out()))?;
         }
         if before_end {
             story.end_of_input(f)?;
@@ -107,10 +107,10 @@ impl<E: Event> Story<'_, E> {
         let (near, others, count) = tracer.wanted.suggestions(SHOWN_KEYS);
         let counts = tracer.counts();
         let events = counted(counts.events, "event");
-        writeln!(f, "\nThis key never occurs among the {events} that were read.")?;
+        writeln!(f, "\nThis key does not occur in the {events} that were read.")?;
         if counts.late > 0 {
             let late = counted(counts.late, "event");
-            writeln!(f, "{late} of it came too late, and no rule saw them.")?;
+            writeln!(f, "{late} of this key came too late, and no rule saw them.")?;
         }
         if counts.keyless > 0 {
             writeln!(f, "{} had no key.", counted(counts.keyless, "event"))?;
@@ -119,7 +119,7 @@ impl<E: Event> Story<'_, E> {
             writeln!(f, "Did you mean {near}?")?;
         }
         if count == 0 {
-            return writeln!(f, "The rule saw no event with a key at all: are these its events?");
+            return writeln!(f, "The rule saw no event with a key. Is this the right input?");
         }
         let rest = count - others.len() - usize::from(near.is_some());
         let rest = if rest > 0 || tracer.wanted.more {
@@ -128,7 +128,7 @@ impl<E: Event> Story<'_, E> {
             String::new()
         };
         if !others.is_empty() {
-            writeln!(f, "Keys that do: {}{rest}.", others.join(" "))?;
+            writeln!(f, "Keys that do occur: {}{rest}.", others.join(" "))?;
         }
         Ok(())
     }
@@ -147,7 +147,7 @@ impl<E: Event> Story<'_, E> {
         if let (Some(bound), Some(newest)) = (tracer.time.out_of_order, tracer.time.newest) {
             write!(
                 f,
-                " (the watermark: the newest event is of {}, and events may come {} late)",
+                " (the watermark: the newest event is from {}, and events may come {} late)",
                 clock(newest, now),
                 format_millis(bound)
             )?;
@@ -156,7 +156,7 @@ impl<E: Event> Story<'_, E> {
         let buffered = tracer.counts().buffered;
         if buffered > 0 {
             let buffered = counted(buffered, "event");
-            writeln!(f, "{buffered} of the key wait for time to move past them.")?;
+            writeln!(f, "{buffered} of the key wait until time passes them.")?;
         }
         for partial in open.iter().take(SHOWN) {
             write_open(f, partial, now)?;
@@ -168,7 +168,7 @@ impl<E: Event> Story<'_, E> {
         if is_at_end && tracer.entries().any(|entry| entry.at_end) {
             writeln!(
                 f,
-                "`kleene run --end-of-time` moves time to its end where the input ends; then:"
+                "With `kleene run --end-of-time`, all deadlines pass at the end of the input:"
             )?;
         }
         Ok(())
@@ -182,8 +182,8 @@ impl<E: Event> Story<'_, E> {
             let (limit, at) = (grouped(limit as u64), tracer.watermark());
             writeln!(
                 f,
-                "\nThe story ends at {at}: {limit} partial matches are open, and more are too many to \
-                 follow. Give it a shorter part of the stream."
+                "\nThe trace ends at {at}: {limit} partial matches are open, which is too many to follow. \
+                 Use a shorter part of the stream."
             )?;
         }
         write!(
@@ -240,7 +240,7 @@ impl fmt::Display for Lines<'_, Entry> {
                 let by = watermark.millis_since(entry.at).saturating_add(1);
                 return writeln!(
                     f,
-                    "    too late by {}: time had come to {} already, so no rule sees it",
+                    "    late by {}: time was already {}, so no rule sees it",
                     format_millis(by),
                     clock(*watermark, entry.at)
                 );
@@ -250,7 +250,7 @@ impl fmt::Display for Lines<'_, Entry> {
                 return writeln!(f, "    rejected: its time is out of range");
             }
             Cause::Unreadable { line, reason } => {
-                return writeln!(f, "line {line} is no event: {reason}");
+                return writeln!(f, "line {line} is not an event: {reason}");
             }
             Cause::Time { moved_by } => {
                 write!(f, "{at}  time passes")?;
@@ -262,7 +262,7 @@ impl fmt::Display for Lines<'_, Entry> {
                 }
                 f.write_str("\n")?;
             }
-            Cause::End => writeln!(f, "{at}  nothing more can come")?,
+            Cause::End => writeln!(f, "{at}  no more events can come")?,
         }
         let mut more = entry.more;
         for (index, effect) in entry.effects.iter().enumerate() {
@@ -290,7 +290,7 @@ fn write_open(f: &mut fmt::Formatter<'_>, open: &OpenPartial, now: Timestamp) ->
     if let Some(until) = open.waits.until.filter(|until| *until > now) {
         writeln!(
             f,
-            "       time has not moved past {} yet: {} to go",
+            "       time has not passed {} yet: {} left",
             clock(until, now),
             format_millis(until.millis_since(now))
         )?;
@@ -320,14 +320,19 @@ fn write_effect(f: &mut String, effect: &Effect, at: Timestamp) -> fmt::Result {
         writeln!(f, "       {line}")?;
     }
     if let Some(report) = effect.reported.as_ref().and_then(|reported| reported.not_chosen) {
-        writeln!(f, "       not reported, as others of its set were chosen (`report {report}`)")?;
+        writeln!(
+            f,
+            "       not reported, because others of its set were chosen (`report {report}`)"
+        )?;
     } else if let Some(reported) = &effect.reported
         && (!reported.emit.is_null() || reported.of > 1)
     {
         let word = match (reported.is_timeout, reported.is_suppressed) {
-            _ if reported.is_filtered => "not reported, as `having` does not hold:",
+            _ if reported.is_filtered => "not reported, because `having` is not true:",
             (true, _) => "timeout",
-            (false, true) => "not reported, as another was shortly before (`suppress`):",
+            (false, true) => {
+                "not reported, because another was reported shortly before (`suppress`):"
+            }
             (false, false) => "match",
         };
         write!(f, "       {word}")?;
@@ -361,7 +366,7 @@ fn fate_text(effect: &Effect, at: Timestamp) -> String {
             format!("{number}starts: {}", this_is(step, count.as_ref()))
         }
         Fate::Took { step, count, branch_of: None } => {
-            format!("{number}goes on: {}", this_is(step, count.as_ref()))
+            format!("{number}continues: {}", this_is(step, count.as_ref()))
         }
         Fate::Took { step, count, branch_of: Some(of) } => {
             format!("{number}branches off #{of}: {}", this_is(step, count.as_ref()))
@@ -372,17 +377,16 @@ fn fate_text(effect: &Effect, at: Timestamp) -> String {
         }
         Fate::NotStarted(_) => String::from("starts nothing"),
         Fate::TooSoon { not, until } => format!(
-            "starts nothing: `{not}` came too short a time before; from {} on it would",
+            "starts nothing: `{not}` came too shortly before; from {} on, an event can start a match",
             clock(*until, at)
         ),
-        Fate::Silenced { not, until } => format!(
-            "keeps others from starting before {}, as `{not}` must not come before them",
-            clock(*until, at)
-        ),
+        Fate::Silenced { not, until } => {
+            format!("nothing can start before {}, because `{not}` came", clock(*until, at))
+        }
         Fate::Covered { by, skip } => format!("starts nothing: #{by} matched, and {skip}"),
         Fate::Completed if reported.is_none() => format!("{number}is complete"),
         Fate::Completed => {
-            format!("{number}matches: the very next event is none that must not come")
+            format!("{number}matches: the very next event is not a forbidden one")
         }
         Fate::Broken(mismatches) => {
             format!("{number}ends: the very next event had to be {}", awaited_steps(mismatches))
@@ -390,7 +394,7 @@ fn fate_text(effect: &Effect, at: Timestamp) -> String {
         Fate::Stopped { by, left } => {
             let left = left.map(|left| format!(", {} before the time was over", span(left)));
             let (by, left) = (quoted(by).join(", "), left.unwrap_or_default());
-            format!("{number}ends: {by} came, which must not come{left}")
+            format!("{number}ends: {by} came, which is forbidden{left}")
         }
         Fate::Dropped { by, skip } => format!("{number}is dropped: #{by} matched, and {skip}"),
         Fate::RanOut { bound, awaited } => {
@@ -402,12 +406,12 @@ fn fate_text(effect: &Effect, at: Timestamp) -> String {
             let verb = if reported.is_some() { "matches" } else { "is complete" };
             format!("{number}{verb}: no {} came (`{bound}`)", quoted(not).join(" or "))
         }
-        Fate::Exhausted => format!("{number}matches: its last step can grow no more"),
+        Fate::Exhausted => format!("{number}matches: its last step can grow no further"),
         Fate::TurnCame => format!("{number}matches: no older partial match is left (`ordered`)"),
         Fate::TooLate { ended, matched } => {
             let by = span(at.millis_since(*ended));
             let what = if *matched { "it had matched" } else { "its time had run out" };
-            format!("{number}is over: this came {by} too late, {what} at {}", clock(*ended, at))
+            format!("{number}has ended: this came {by} too late, {what} at {}", clock(*ended, at))
         }
         Fate::Over { since, by_other_key } => {
             let since = clock(*since, at);
@@ -417,7 +421,7 @@ fn fate_text(effect: &Effect, at: Timestamp) -> String {
             format!("{number}is dropped: there are too many partial matches (`limit`)")
         }
         Fate::NotFollowed { limit } => format!(
-            "{} partial matches are open: more are too many to follow, the story ends here",
+            "{} partial matches are open, which is too many to follow: the trace ends here",
             grouped(*limit as u64)
         ),
         Fate::Failed => {
@@ -430,9 +434,9 @@ fn fate_text(effect: &Effect, at: Timestamp) -> String {
 /// Returns the reasons for a skipped event, behind the number of the partial match.
 fn skipped(mismatches: &[Mismatch]) -> String {
     if mismatches.is_empty() {
-        String::from("goes on without it as well")
+        String::from("also continues without it")
     } else if because(mismatches).is_empty() {
-        format!("skips it and waits on for {}", awaited_steps(mismatches))
+        format!("skips it and still waits for {}", awaited_steps(mismatches))
     } else {
         String::from("skips it")
     }
@@ -447,11 +451,11 @@ fn over(number: &str, since: &str, by_other_key: bool) -> String {
         ("the key", "its match")
     };
     let what = if number.is_empty() {
-        format!("{what} is over")
+        format!("{what} has ended")
     } else {
-        format!("{number}ends, as {what} is over")
+        format!("{number}ends, because {what} has ended")
     };
-    format!("{what} since {whose} at {since} (`once`)")
+    format!("{what}: {whose} was at {since} (`once`)")
 }
 
 /// The steps that an event does not fit.
@@ -479,7 +483,7 @@ fn because(mismatches: &[Mismatch]) -> Vec<String> {
         for reason in
             mismatch.reasons.iter().filter(|reason| !matches!(reason, MismatchReason::Type { .. }))
         {
-            lines.push(format!("not `{}`, as {reason}", mismatch.step));
+            lines.push(format!("not `{}`: {reason}", mismatch.step));
         }
     }
     lines
@@ -490,7 +494,7 @@ fn missing(awaited: &[Awaited]) -> String {
     // A loop that has come often enough is not what was missing.
     let come = awaited.iter().filter_map(|awaited| {
         let count = awaited.count.as_ref().filter(|count| count.contains(" of "))?;
-        (awaited.have > 0).then(|| format!("`{}` stood at {count}", awaited.step))
+        (awaited.have > 0).then(|| format!("`{}` was at {count}", awaited.step))
     });
     let come: Vec<String> = come.collect();
     let never = awaited.iter().filter(|awaited| awaited.have == 0);

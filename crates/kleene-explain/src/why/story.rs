@@ -157,7 +157,7 @@ pub enum Fate {
         step: Arc<str>,
         /// The number of repetitions, if the step repeats: `2 of 3`.
         count: Option<String>,
-        /// The number of the partial match that it branched off, which goes on without the event.
+        /// The number of the partial match that it branched off, which continues without the event.
         branch_of: Option<u64>,
     },
     /// It skipped the event, which fits none of the steps that it waits for.
@@ -199,7 +199,7 @@ pub enum Fate {
         /// The bound on its time: `for 30m`.
         bound: String,
     },
-    /// Its loop can grow no more, and holds enough.
+    /// Its loop can grow no further, and has its minimum of events.
     Exhausted,
     /// It was complete and waited for older partial matches (`ordered`), which are gone now.
     TurnCame,
@@ -271,7 +271,7 @@ pub struct Mismatch {
 }
 
 impl Mismatch {
-    /// True if the event is of another type, and no more is to be said.
+    /// True if the event has another type and there is no other reason.
     pub fn is_of_other_type(&self) -> bool {
         self.reasons.iter().all(|reason| matches!(reason, MismatchReason::Type { .. }))
     }
@@ -298,9 +298,9 @@ pub enum MismatchReason {
 impl fmt::Display for MismatchReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            MismatchReason::Type { expected } => write!(f, "it is no {expected}"),
+            MismatchReason::Type { expected } => write!(f, "it is not `{expected}`"),
             MismatchReason::Condition(failed) => {
-                write!(f, "{}: {}", failed.condition, failed.found)
+                write!(f, "requires {} ({})", failed.condition, failed.found)
             }
             MismatchReason::Time(text) | MismatchReason::Order(text) => f.write_str(text),
         }
@@ -369,7 +369,7 @@ pub(super) fn progress(count: u32, min: u32, max: Option<u32>) -> String {
     }
 }
 
-/// A span of time in words, with its sign left out.
+/// A span of time in words, without its sign.
 pub(super) fn span(millis: i64) -> String {
     format_millis(millis.saturating_abs())
 }

@@ -90,7 +90,7 @@ impl Cells {
 pub(crate) enum Reach {
     /// A record: its length in bytes with its line end.
     Whole(usize),
-    /// A line that is no record: its length in bytes with its end, and the reason.
+    /// A line that is not a record: its length in bytes with its end, and the reason.
     Bad(usize, String),
     /// More has to arrive first.
     Waiting,

@@ -141,7 +141,7 @@ struct TypeNames<'a> {
 
 impl TypeNames<'_> {
     /// Reads the value of the field that holds the type. Returns the number of the type, if it is
-    /// declared, or why the value is no type.
+    /// declared, or the reason why the value is not a type.
     fn read(
         &mut self,
         reader: &mut Reader<'_>,
@@ -239,8 +239,8 @@ impl Event<'_> {
         self.reader.end().map(|()| extra)
     }
 
-    /// Reads an object's fields; gives the undeclared ones of an open type. It goes only as deep as
-    /// names are declared.
+    /// Reads an object's fields; returns the undeclared ones of an open type. It goes only as deep
+    /// as names are declared.
     fn object(&mut self, node: &mut Node) -> Result<Vec<(Arc<str>, Value)>, JsonFault> {
         self.reader.enter()?;
         let spelling = self.reading.spelling();
@@ -425,7 +425,7 @@ pub(crate) fn list_from_text(
     }
 }
 
-/// The reason why a line is no object of JSON, in the words of `serde_json`.
+/// The reason why a line is not a JSON object, in the words of `serde_json`.
 #[cold]
 fn reason(line: &str, fault: JsonFault) -> String {
     let mut json = Deserializer::from_str(line);

@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
         Ok(number)
     }
 
-    /// Takes a value that is no list and no object.
+    /// Reads a value that is neither a list nor an object.
     #[inline]
     pub(crate) fn scalar(&mut self) -> Result<Scalar<'_>, JsonFault> {
         match self.peek() {

@@ -118,12 +118,7 @@ export class EventsPane {
     el(
       "div",
       { class: "more-fields" },
-      el(
-        "label",
-        { title: "The field or column with the type" },
-        "Type field ",
-        this.#typeField,
-      ),
+      el("label", { title: "The field or column with the type" }, "Type field ", this.#typeField),
       el("label", { title: "The unit of times that are numbers" }, "Times in ", this.#unit),
     ),
   );

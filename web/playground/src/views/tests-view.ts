@@ -23,11 +23,7 @@ export class TestsView {
       'test unpaid_order {\n  at 0s order { id: "1" }\n  advance to 1h\n  expect match { id: "1" } at 30m\n}';
     fill(
       this.panel,
-      el(
-        "p",
-        { class: "empty" },
-        text || "The rules have no tests. Add a test below its rule:",
-      ),
+      el("p", { class: "empty" }, text || "The rules have no tests. Add a test below its rule:"),
       text === "" && el("pre", { class: "k-mono sample" }, example),
     );
   }
