@@ -227,7 +227,7 @@ fn files_import_one_way() {
     folders.push(String::from("src"));
     folders.sort();
     for folder in folders {
-        let circles = circles::circles(&sources(&folder), 3);
+        let circles = circles::circles(&sources(&folder));
         assert!(circles.is_empty(), "{folder}: these files import each other: {circles:#?}");
     }
 }
@@ -306,9 +306,9 @@ fn circles_are_found_through_re_exports_and_not_through_tests() {
     assert_eq!((of("a.rs"), of("b.rs")), (vec!["b.rs"], vec!["c/deep.rs"]));
     // A folder and what is in it may know each other.
     assert_eq!((of("c/mod.rs"), of("c/deep.rs")), (vec![], vec!["d.rs"]));
-    assert_eq!(circles::circles(&sources, 1), Vec::<Vec<String>>::new());
+    assert_eq!(circles::circles(&sources), Vec::<Vec<String>>::new());
     sources[5].1 = String::from("fn f(a: super::a::A) {}");
-    assert_eq!(circles::circles(&sources, 3), [["a.rs", "b.rs", "c/deep.rs", "d.rs"]]);
+    assert_eq!(circles::circles(&sources), [["a.rs", "b.rs", "c/deep.rs", "d.rs"]]);
 }
 
 #[test]

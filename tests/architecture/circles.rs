@@ -2,9 +2,8 @@
 //! files that import each other.
 //!
 //! An import is a path that begins with `crate`, `super`, `self` or a module below the file. A path
-//! through a re-export leads to the file that defines the item. A module and the modules directly
-//! below it may know each other: their imports are left out, and so are tests, comments and the
-//! paths in `pub(in ..)`.
+//! through a re-export leads to the file that defines the item: so a `mod.rs` that only re-exports is
+//! imported by none. Tests, comments and the paths in `pub(in ..)` are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,9 +15,9 @@ type Module = Vec<String>;
 /// A `use` of a module: the name that it brings, and the path that the name stands for.
 type Names = BTreeMap<String, Vec<String>>;
 
-/// Returns each set of more than `most` files that import each other, all of one crate, sorted.
-/// `sources` are the crate's files with their paths below its `src` folder.
-pub(crate) fn circles(sources: &[(String, String)], most: usize) -> Vec<Vec<String>> {
+/// Returns each set of files that import each other, all of one crate, sorted. `sources` are the
+/// crate's files with their paths below its `src` folder.
+pub(crate) fn circles(sources: &[(String, String)]) -> Vec<Vec<String>> {
     let imports = imports(sources);
     let reached: BTreeMap<&str, BTreeSet<&str>> =
         imports.keys().map(|file| (&**file, reachable(&imports, file))).collect();
@@ -27,7 +26,7 @@ pub(crate) fn circles(sources: &[(String, String)], most: usize) -> Vec<Vec<Stri
         let is_mutual = |other: &&&str| reached[**other].contains(file);
         let circle: Vec<String> =
             others.iter().filter(is_mutual).map(|other| (*other).to_owned()).collect();
-        if circle.len() > most {
+        if circle.len() > 1 {
             circles.insert(circle);
         }
     }
@@ -54,8 +53,7 @@ pub(crate) fn imports(sources: &[(String, String)]) -> BTreeMap<String, BTreeSet
         let mut targets = BTreeSet::new();
         for segments in names.values().chain(others) {
             let Some(found) = resolve(module, segments, &files, &uses, 0) else { continue };
-            let is_parent = |a: &Module, b: &Module| b.split_last().is_some_and(|(_, up)| up == a);
-            if found != *module && !is_parent(&found, module) && !is_parent(module, &found) {
+            if found != *module {
                 targets.insert(files[&found].to_owned());
             }
         }

@@ -1,6 +1,6 @@
 //! The cost of a rule in words: how it grows, with what, and why.
 
-use super::Explanation;
+use super::explanation::Explanation;
 use super::words::{Words, counted};
 use kleene_automata::nfa::{
     Action, Cost, Edge, Growth, LIMIT_COUNTS, Live, Reason, RegisterKind, StateForm, Strategy,

@@ -18,41 +18,26 @@
 
 mod cost;
 mod draw;
+mod explanation;
 mod phrase;
 mod picture;
+mod spans;
 mod states;
 mod svg;
 mod text;
 mod words;
 
 pub use self::cost::RuleCost;
+pub use explanation::Explanation;
 pub use picture::{Node, Picture, PictureEdge, Shape};
 pub use words::Failed;
 
 pub(crate) use words::{Words, is_written, shown};
 
 pub use kleene_automata::nfa::Growth;
-use kleene_automata::nfa::{AutomatonError, Program, StateId};
-use kleene_event::schema::Schema;
-use kleene_syntax::hir::Rule;
+use kleene_automata::nfa::{Program, StateId};
 
-/// A rule, ready to be explained.
-#[derive(Debug)]
-pub struct Explanation<'a> {
-    rule: &'a Rule,
-    schema: &'a Schema,
-    program: Program,
-}
-
-impl<'a> Explanation<'a> {
-    /// Compiles the rule; `schema` says what its types and fields are called.
-    ///
-    /// # Errors
-    /// The rule cannot be run.
-    pub fn new(rule: &'a Rule, schema: &'a Schema) -> Result<Explanation<'a>, AutomatonError> {
-        Ok(Explanation { rule, schema, program: Program::new(&rule.pattern)? })
-    }
-
+impl Explanation<'_> {
     /// The rule in words: its steps, bounds and key, what it reports, what it keeps and what it may
     /// cost. Several lines of plain text.
     pub fn text(&self) -> String {
@@ -97,10 +82,6 @@ impl<'a> Explanation<'a> {
     /// The automaton as a picture.
     pub fn picture_of_states(&self) -> Picture {
         states::picture(self)
-    }
-
-    fn words(&self) -> Words<'_> {
-        Words { pattern: &self.rule.pattern, schema: self.schema }
     }
 }
 

@@ -38,6 +38,18 @@ pub(super) struct PhraseWriter<'a, 'k> {
     out: String,
 }
 
+impl Words<'_> {
+    /// An expression over a candidate of type `candidate`.
+    pub(crate) fn expr(
+        &self,
+        expr: &Expr,
+        candidate: Option<TypeId>,
+        known: KnownValues<'_>,
+    ) -> String {
+        PhraseWriter::write(*self, expr, candidate, known)
+    }
+}
+
 impl<'a, 'k> PhraseWriter<'a, 'k> {
     /// Spells an expression over a candidate of type `candidate`.
     pub(super) fn write(

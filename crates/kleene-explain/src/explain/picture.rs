@@ -1,7 +1,7 @@
 //! A picture as nodes and arrows, before it is drawn in one format or another.
 
-use super::Explanation;
-use super::text::{span, times};
+use super::explanation::Explanation;
+use super::spans::{span, times};
 use super::words::Words;
 use kleene_syntax::hir::{Contiguity, Item, ItemKind, LoopMode, Quantifier, Sequence};
 

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-use super::Explanation;
+use super::explanation::Explanation;
 use super::picture::{Node, Picture, PictureEdge, Shape};
-use super::text::span;
+use super::spans::span;
 use kleene_automata::nfa::{
     Action, ClockOp, Edge, Guard, GuardId, OperandSet, Program, Since, StateId,
 };

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::Explanation;
+use super::explanation::Explanation;
+use super::spans::{span, times};
 use super::words::{Words, counted};
 use kleene_automata::nfa::{LIMIT_COUNTS, Strategy};
 use kleene_event::util::order;
 use kleene_syntax::hir::expr::MatchesFact;
 use kleene_syntax::hir::{
-    ConditionId, Contiguity, Emit, Expr, Gap, Item, ItemKind, Length, LimitPolicy, LoopMode, Once,
+    ConditionId, Contiguity, Emit, Expr, Gap, Item, ItemKind, LimitPolicy, LoopMode, Once,
     Quantifier, Report, Sequence, StepId, TotalId, Without,
 };
 
@@ -333,20 +334,6 @@ impl Steps<'_> {
     }
 }
 
-/// Describes a quantifier: `3 times`, `at least once`, `2 to 5 times, or not at all`.
-pub(super) fn times(quantifier: &Quantifier) -> String {
-    let Quantifier { min, max, optional, .. } = quantifier;
-    let text = match (min, max) {
-        (1, Some(1)) => return String::from("optional"),
-        (1, None) if *optional => return String::from("any number of times, or not at all"),
-        (1, None) => String::from("once or more"),
-        (min, None) => format!("at least {min} times"),
-        (min, Some(max)) if min == max => format!("{min} times"),
-        (min, Some(max)) => format!("{min} to {max} times"),
-    };
-    if *optional { format!("{text}, or not at all") } else { text }
-}
-
 fn follows(item: &Item, words: &Words<'_>) -> String {
     let mut text = String::from(match item.contiguity {
         Contiguity::Next => "has to be the very next event",
@@ -357,15 +344,6 @@ fn follows(item: &Item, words: &Words<'_>) -> String {
         let _ = write!(text, ", {}", span(gap, words));
     }
     text
-}
-
-/// `1m to 5m later`
-pub(super) fn span(gap: Gap, words: &Words<'_>) -> String {
-    match (gap.min, gap.max) {
-        (min, None) => format!("at least {} later", words.length(min)),
-        (Length::ZERO, Some(max)) => format!("at most {} later", words.length(max)),
-        (min, Some(max)) => format!("{} to {} later", words.length(min), words.length(max)),
-    }
 }
 
 fn time(of: &Explanation<'_>) -> Vec<String> {

@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 
-use super::phrase::PhraseWriter;
 use kleene_event::schema::{Schema, TypeId};
 use kleene_event::time::format_millis;
 use kleene_event::value::{Value, ValueRef};
@@ -221,16 +220,6 @@ impl<'a> Words<'a> {
         for part in expr.parts() {
             self.sides(part, candidate, scope, sides);
         }
-    }
-
-    /// An expression over a candidate of type `candidate`.
-    pub(crate) fn expr(
-        &self,
-        expr: &Expr,
-        candidate: Option<TypeId>,
-        known: KnownValues<'_>,
-    ) -> String {
-        PhraseWriter::write(*self, expr, candidate, known)
     }
 
     /// The pattern's body, as after `match`.

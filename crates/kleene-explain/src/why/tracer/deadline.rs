@@ -1,35 +1,17 @@
 //! Traces the effects of passing time on the partial matches of the key.
 
+use super::ended::{Ended, TimeMove};
 use super::{Arrived, ReportedOutcome, Tracer};
 use crate::why::keys::Whose;
 use crate::why::shadow::Made;
 use crate::why::story::{Cause, Effect, Fate};
 use kleene_automata::exec::Waiting;
 use kleene_event::event::Event;
-use kleene_event::schema::TypeId;
 use kleene_event::time::Timestamp;
 
 /// The number of expired partial matches that are remembered, so that events that come too late can
 /// be reported.
 const REMEMBERED: usize = 16;
-
-/// The extent of a move of time: up to a moment, or past it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum TimeMove {
-    /// Events at the moment can still come.
-    Before,
-    /// The moment is over.
-    Through,
-}
-
-/// A partial match that time has ended.
-#[derive(Clone, Debug)]
-pub(super) struct Ended {
-    pub(super) number: u64,
-    pub(super) at: Timestamp,
-    pub(super) matched: bool,
-    pub(super) types: Vec<TypeId>,
-}
 
 impl<E: Event> Tracer<E> {
     /// Moves time to the watermark of the source.

@@ -1,6 +1,6 @@
 //! Traces the effects of an event of the key: on each partial match, and as the start of one.
 
-use super::deadline::TimeMove;
+use super::ended::TimeMove;
 use super::{Arrived, MAX_COMPARED, MAX_PARTIALS, Over, ReportedOutcome, Tracer, effect};
 use crate::why::story::{Cause, Effect, Fate, Mismatch, ShownEvent, Then, Waits};
 use kleene_automata::exec::{Matcher, ProbedRun, Waiting};

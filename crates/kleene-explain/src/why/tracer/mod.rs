@@ -2,6 +2,7 @@
 //! of time. `time` says how far time has come, and `journal` keeps the story.
 
 mod deadline;
+mod ended;
 mod error;
 mod event;
 mod journal;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use hashbrown::HashSet;
 
-use self::deadline::{Ended, TimeMove};
+use self::ended::{Ended, TimeMove};
 pub use self::error::TraceError;
 pub use self::journal::Counts;
 use self::journal::{Journal, Keep};
