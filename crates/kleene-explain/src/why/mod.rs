@@ -22,7 +22,7 @@
 //!     tracer.push(&Record::from_fields(rules.schema(), ty, fields)?, None);
 //! }
 //! let text = tracer.story().to_string();
-//! assert!(text.contains(r#"item == view.item: "desk" is not "lamp""#), "{text}");
+//! assert!(text.contains(r#"requires item == view.item ("desk" is not "lamp")"#), "{text}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
