@@ -70,7 +70,7 @@ impl<E: Event> Dispatcher<E> {
         sink: &mut S,
     ) {
         let mut seq = self.next_seq(event.time());
-        if self.cold.is_some() {
+        if self.has_cold_store() {
             self.ensure_resident(event);
             if self.accounting.failure.is_some() {
                 return;

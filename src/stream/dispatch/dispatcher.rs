@@ -50,7 +50,7 @@ enum Delivery {
 /// order of time.
 pub(in crate::stream) struct Dispatcher<E: Event> {
     /// The schema that numbers types and fields.
-    pub(super) schema: Arc<Schema>,
+    schema: Arc<Schema>,
     pub(super) rules: Vec<RuleRuntime<E>>,
     /// The state of rules, by key.
     pub(super) groups: Groups,
@@ -58,8 +58,8 @@ pub(in crate::stream) struct Dispatcher<E: Event> {
     delivery: Delivery,
     pub(super) timers: Timers,
     /// The number of released events.
-    pub(super) released: u64,
-    pub(super) matching: Matching,
+    released: u64,
+    matching: Matching,
     pub(super) accounting: Accounting<E>,
     /// The store of idle keys.
     pub(super) cold: Option<Box<Cold<E>>>,
@@ -213,9 +213,16 @@ impl<E: Event> Dispatcher<E> {
         self.choose_delivery();
     }
 
+    /// Builds the routes of the rules anew, for events that `schema` numbers.
+    pub(super) fn reroute(&mut self, schema: Arc<Schema>) {
+        self.schema = schema;
+        self.routes = Routes::new(&self.schema, &self.rules, &self.groups, self.routes.indexed);
+        self.choose_delivery();
+    }
+
     /// Chooses how events reach the rules. Called when the engine is built, restored or changed; a
     /// failure between two changes comes from observed delivery only.
-    pub(super) fn choose_delivery(&mut self) {
+    fn choose_delivery(&mut self) {
         let is_direct = self.cold.is_none()
             && self.accounting.share.is_none()
             && self.accounting.failure.is_none()
@@ -534,6 +541,16 @@ impl<E: Event> Dispatcher<E> {
     #[inline(always)]
     pub(in crate::stream) fn number_idle(&mut self, events: usize) {
         self.released += events as u64;
+    }
+
+    /// Continues after at least `released` numbered events.
+    pub(in crate::stream) fn raise_released(&mut self, released: u64) {
+        self.released = self.released.max(released);
+    }
+
+    /// Continues after `released` numbered events: what was captured has these numbers.
+    pub(in crate::stream) fn set_released(&mut self, released: u64) {
+        self.released = released;
     }
 
     /// Skips sequence numbers that an event has taken beyond its own.

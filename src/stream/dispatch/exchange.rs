@@ -5,7 +5,6 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 
 use crate::stream::dispatch::dispatcher::Dispatcher;
-use crate::stream::dispatch::routes::Routes;
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::table::{At, KeyTable};
 use crate::stream::rule::runtime::RuleRuntime;
@@ -52,9 +51,7 @@ impl<E: Event> Dispatcher<E> {
         });
         self.schedule_again(&changed);
         self.account();
-        self.schema = schema;
-        self.routes = Routes::new(&self.schema, &self.rules, &self.groups, self.routes.indexed);
-        self.choose_delivery();
+        self.reroute(schema);
     }
 
     /// Exchanges the old rules for the planned rules and those of the host, and moves the state
@@ -208,7 +205,7 @@ impl<E: Event> Dispatcher<E> {
     /// store.
     pub(in crate::stream) fn count_partials(&self, rule: usize, slots: &[u32]) -> u64 {
         let counts = self.states(rule, slots).map(KeyState::partial_count);
-        let cold = self.cold.as_ref().map_or(0, |cold| cold.partials(rule));
+        let cold = self.cold().map_or(0, |cold| cold.partials(rule));
         counts.fold(cold, u64::saturating_add)
     }
 }

@@ -23,7 +23,7 @@ impl<E: Event> Dispatcher<E> {
     }
 
     /// Prepares an event's dispatch: makes room in memory, and loads the event's keys.
-    pub(in crate::stream) fn ensure_resident(&mut self, event: &E) {
+    pub(super) fn ensure_resident(&mut self, event: &E) {
         let Some(cold) = &mut self.cold else { return };
         if let Some(trouble) = cold.trouble() {
             self.accounting.failure = Some(trouble.clone());
@@ -230,7 +230,7 @@ impl<E: Event> Dispatcher<E> {
     }
 
     /// Loads the next keys whose deadlines come up.
-    pub(in crate::stream) fn load_due(&mut self) {
+    pub(super) fn load_due(&mut self) {
         let Some(cold) = &mut self.cold else { return };
         let next = cold.chunks.pop();
         self.wake = cold.wake();
@@ -278,7 +278,7 @@ impl<E: Event> Dispatcher<E> {
 
     /// Loads, at the end of the stream, the keys with something left to report, because the reports
     /// have one order over all keys. All other keys are dropped.
-    pub(in crate::stream) fn finish_cold(&mut self) {
+    pub(super) fn finish_cold(&mut self) {
         let Some(cold) = self.cold.as_deref().filter(|_| self.accounting.failure.is_none()) else {
             return;
         };

@@ -130,14 +130,14 @@ impl<E: Event> Route<E> {
 
     /// True if the id of an event is of another schema than the engine's.
     #[inline(always)]
-    pub(in crate::stream) fn is_foreign(&self, ty: TypeId) -> bool {
+    pub(super) fn is_foreign(&self, ty: TypeId) -> bool {
         ty.mark() != self.mark && ty.mark() != 0
     }
 
     /// Returns the group of all rules that read the type, if there is one group only, with the
     /// reader of its key.
     #[inline(always)]
-    pub(in crate::stream) fn only_group(&self) -> Option<&(u32, KeyReader<E>)> {
+    pub(super) fn only_group(&self) -> Option<&(u32, KeyReader<E>)> {
         match &self.groups[..] {
             [only] => Some(only),
             _ => None,
@@ -169,13 +169,13 @@ impl<E: Event> Route<E> {
     /// Returns the condition that need not be tested again for an event that finds the rule in
     /// `index`.
     #[inline]
-    pub(in crate::stream) fn answered(&self, rule: u32) -> Option<ConditionId> {
+    pub(super) fn answered(&self, rule: u32) -> Option<ConditionId> {
         self.answered.get(rule as usize)
     }
 
     /// True if there is a rule of the `index` whose open state any event may advance or end.
     #[inline]
-    pub(in crate::stream) fn moves_any(&self) -> bool {
+    pub(super) fn moves_any(&self) -> bool {
         !self.movable.is_empty()
     }
 

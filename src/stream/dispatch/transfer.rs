@@ -23,9 +23,9 @@ impl<E: Event> Dispatcher<E> {
         released: u64,
     ) -> Dispatcher<E> {
         let rules = self.rules.iter().map(RuleRuntime::empty_like).collect();
-        let (schema, indexed) = (self.schema.clone(), self.routes.indexed);
-        let mut dispatcher = Dispatcher::new(schema, rules, indexed, limits, self.matching);
-        dispatcher.released = released;
+        let (schema, indexed) = (self.schema().clone(), self.routes.indexed);
+        let mut dispatcher = Dispatcher::new(schema, rules, indexed, limits, self.matching());
+        dispatcher.set_released(released);
         dispatcher.set_failure(self.accounting.failure.as_ref());
         dispatcher
     }
@@ -64,16 +64,6 @@ impl<E: Event> Dispatcher<E> {
     pub(in crate::stream) fn raise_peak(&mut self) {
         let stats = &mut self.accounting.stats;
         stats.peak_partials = stats.peak_partials.max(stats.open());
-    }
-
-    /// Continues after at least `released` numbered events.
-    pub(in crate::stream) fn raise_released(&mut self, released: u64) {
-        self.released = self.released.max(released);
-    }
-
-    /// Continues after `released` numbered events: what was captured has these numbers.
-    pub(in crate::stream) fn set_released(&mut self, released: u64) {
-        self.released = released;
     }
 
     /// Continues from these counts.

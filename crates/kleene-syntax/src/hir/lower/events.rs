@@ -20,7 +20,7 @@ const MAX_FIELDS: usize = 16_384;
 struct FlatFields {
     fields: Vec<Field>,
     /// Those that can be the event time.
-    times: Vec<TimeField>,
+    times: Vec<EventTimeField>,
 }
 
 /// The record around a field: its name with a dot, and whether it may be missing.
@@ -31,7 +31,7 @@ struct Outer<'a> {
 }
 
 /// A field that may be the event time.
-struct TimeField {
+struct EventTimeField {
     id: FieldId,
     span: Span,
     marked: bool,
@@ -101,7 +101,7 @@ impl<'a> Env<'a> {
                 );
             self.report(source, diagnostic);
             fields.truncate(MAX_FIELDS);
-            times.retain(|time: &TimeField| time.id.index() < MAX_FIELDS);
+            times.retain(|time: &EventTimeField| time.id.index() < MAX_FIELDS);
         }
         let time = self.event_time(source, decl, &times);
         let ty = EventType { name: decl.name.node.as_str().into(), fields, time, open: decl.open };
@@ -175,7 +175,7 @@ impl<'a> Env<'a> {
             }
             let Some(ty) = self.field_type(source, &decl.ty) else { continue };
             if ty == FieldType::Time && (prefix.is_empty() || decl.event_time) {
-                flat.times.push(TimeField {
+                flat.times.push(EventTimeField {
                     id: FieldId::new(flat.fields.len()),
                     span: decl.name.span,
                     marked: decl.event_time,
@@ -212,7 +212,7 @@ impl<'a> Env<'a> {
         &mut self,
         source: usize,
         decl: &ast::EventDecl,
-        times: &[TimeField],
+        times: &[EventTimeField],
     ) -> Option<FieldId> {
         let marked: Vec<_> = times.iter().filter(|time| time.marked).collect();
         let time = match (marked.as_slice(), times) {
