@@ -83,7 +83,8 @@ pub(crate) fn time_from_text(text: &str, unit: TimeUnit) -> Result<Timestamp, St
 
 /// Returns a duration as rules spell it (`1h30m`, `250ms`, `2w`), in milliseconds.
 ///
-/// # Errors A sentence that says what is expected, if the text is not a duration.
+/// # Errors
+/// A sentence that says what is expected, if the text is not a duration.
 pub fn duration_from_text(text: &str) -> Result<i64, String> {
     let wrong = || String::from("expected a duration such as 250ms, 5s or 1h30m");
     let (negative, mut rest) = match text.strip_prefix('-') {

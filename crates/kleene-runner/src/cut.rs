@@ -73,7 +73,8 @@ where
     /// [`Runner::replace_rules`](crate::Runner::replace_rules) does between two events. Batches
     /// that are sent after it have to have the numbers of [`schema`](Pipeline::schema).
     ///
-    /// # Errors If a rule cannot run over these events; the old rules then continue. Or if a thread
+    /// # Errors
+    /// If a rule cannot run over these events; the old rules then continue. Or if a thread
     /// has ended.
     pub fn replace_rules(&mut self, rules: &RuleSet) -> Result<Replacement, ReplaceError> {
         let all = self.stats()?;

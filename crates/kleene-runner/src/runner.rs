@@ -213,7 +213,8 @@ where
     /// thread without a key to match waits. The call takes time in proportion to the open partial
     /// matches, and for a moment twice their memory.
     ///
-    /// # Errors [`ReplaceError::Refused`] if a rule cannot run over these events; the old rules
+    /// # Errors
+    /// [`ReplaceError::Refused`] if a rule cannot run over these events; the old rules
     /// then continue. [`ReplaceError::Stopped`] if a thread has ended.
     ///
     /// ```

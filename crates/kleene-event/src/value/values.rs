@@ -179,9 +179,10 @@ impl ValueRef<'_> {
         const COUNTS: usize = 2 * size_of::<usize>();
         match self {
             ValueRef::String(text) => COUNTS + text.len(),
-            ValueRef::List(_) | ValueRef::Items(_) => {
-                COUNTS + self.as_list().map_or(0, |list| list.heap_size())
-            }
+            ValueRef::List(_) | ValueRef::Items(_) => match self.as_list() {
+                Some(list) => COUNTS + list.heap_size(),
+                None => COUNTS,
+            },
             ValueRef::Record(fields) => {
                 let of = |(name, value): &(Arc<str>, Value)| {
                     COUNTS + name.len() + value.as_ref().heap_size()

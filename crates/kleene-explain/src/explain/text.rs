@@ -205,7 +205,7 @@ impl Steps<'_> {
     }
 
     fn item(&mut self, item: &Item, depth: usize, position: TextPosition) {
-        let TextPosition { is_first, is_last } = position;
+        let is_first = position.is_first;
         let mut notes = Vec::new();
         match &item.kind {
             ItemKind::Step { step, condition, quantifier } => {
@@ -226,25 +226,7 @@ impl Steps<'_> {
                 let step = self.words.step_text(*condition);
                 let span = bound.as_ref().map(|bound| format!(" for {bound}")).unwrap_or_default();
                 let next = if item.contiguity == Contiguity::Next { " right after" } else { "" };
-                notes.push(match (is_first, is_last, &bound) {
-                    (true, _, Some(bound)) => {
-                        format!("in the {bound} before the first event; otherwise nothing begins")
-                    }
-                    (_, true, Some(bound)) if self.words.pattern.repeats => format!(
-                        "matches {bound} after the last event, and again every {bound}; ends if \
-                         one comes sooner"
-                    ),
-                    (_, true, Some(bound)) => {
-                        format!("matches {bound} after the last event; ends if one comes sooner")
-                    }
-                    (_, true, None) if item.contiguity == Contiguity::Next => String::from(
-                        "concerns the very next event: any other event completes the match",
-                    ),
-                    (_, true, None) => {
-                        String::from("matches when the time is over; ends if one comes sooner")
-                    }
-                    _ => String::from("ends if one comes before the next step"),
-                });
+                notes.push(self.absence(item, position, bound.as_deref()));
                 self.step(depth, &format!("no `{step}`{span}{next}"), &notes);
             }
             ItemKind::Group { body, quantifier, within, .. } => {
@@ -285,6 +267,30 @@ impl Steps<'_> {
                     self.sequence(branch, depth + 1, Level::Part { begins: is_first });
                 }
             }
+        }
+    }
+
+    /// Says when a `not` holds, and what ends it. `bound` is its time.
+    fn absence(&self, item: &Item, position: TextPosition, bound: Option<&str>) -> String {
+        let TextPosition { is_first, is_last } = position;
+        match (is_first, is_last, bound) {
+            (true, _, Some(bound)) => {
+                format!("in the {bound} before the first event; otherwise nothing begins")
+            }
+            (_, true, Some(bound)) if self.words.pattern.repeats => format!(
+                "matches {bound} after the last event, and again every {bound}; ends if \
+                 one comes sooner"
+            ),
+            (_, true, Some(bound)) => {
+                format!("matches {bound} after the last event; ends if one comes sooner")
+            }
+            (_, true, None) if item.contiguity == Contiguity::Next => {
+                String::from("concerns the very next event: any other event completes the match")
+            }
+            (_, true, None) => {
+                String::from("matches when the time is over; ends if one comes sooner")
+            }
+            _ => String::from("ends if one comes before the next step"),
         }
     }
 

@@ -207,7 +207,8 @@ impl<E: Event> Judge<'_, E> {
                         }
                         Guard::HasCome { .. } | Guard::HaveCome { .. } => {}
                         _ => {
-                            add(MismatchReason::Time(String::from("it came too early or too late")))
+                            let reason = String::from("it came too early or too late");
+                            add(MismatchReason::Time(reason));
                         }
                     }
                 }

@@ -155,7 +155,7 @@ impl Walker<'_> {
         let top = self.top();
         match (&top.kind, text) {
             (BracketKind::Emit | BracketKind::Meta | BracketKind::Record(_), ",") => {
-                top.slot = Slot::RecordField
+                top.slot = Slot::RecordField;
             }
             (BracketKind::Emit | BracketKind::Meta | BracketKind::Record(_), ":")
                 if top.slot != Slot::Operator =>
@@ -182,7 +182,7 @@ impl Walker<'_> {
                 _ => top.slot = Slot::AfterStep,
             },
             (BracketKind::RuleBody, _) if is_symbol && top.head == "having" => {
-                top.slot = Slot::Operand
+                top.slot = Slot::Operand;
             }
             (BracketKind::RuleBody, _) if !is_symbol => {
                 top.slot = match top.head.as_str() {
