@@ -10,8 +10,8 @@ use crate::value::{Value, ValueRef};
 
 /// An event: an event type, an event time and fields.
 ///
-/// Implement the trait with `#[derive(Event)]` for a struct or an enum, or use [`Record`] for
-/// events whose types are known at run time only. The engine clones an event when a partial match
+/// Implement the trait with `#[derive(Event)]` for a struct or an enum, or use
+/// [`Record`](crate::event::Record) for events whose types are known at run time only. The engine clones an event when a partial match
 /// or the reorder buffer keeps it, so cloning should be cheap. `Box`, `Rc` and `Arc` of events are
 /// events. References are events as well, for events that outlive the engine:
 ///
@@ -38,7 +38,7 @@ pub trait Event: Clone {
     /// and [`field`](Event::field) use the ids of this schema. An engine links the ids by name to
     /// the types that its rules declare.
     ///
-    /// `None` if the rules' own schema numbers the fields, as for [`Record`].
+    /// `None` if the rules' own schema numbers the fields, as for [`Record`](crate::event::Record).
     fn schema() -> Option<Schema>;
 
     /// Returns the event's type.

@@ -1,6 +1,6 @@
 //! Has the processor fetch what will be read soon.
 //!
-//! [`prefetch_address`] holds the only `unsafe` block of the library. Rejected: the crate
+//! `prefetch_address` holds the only `unsafe` block of the library. Rejected: the crate
 //! `prefetch-index`, whose safe function takes a slice and an index. Given an empty slice and an
 //! index that wraps to any address, it forbids `unsafe` in the letter only, and relies on what the
 //! crate does not promise.

@@ -232,7 +232,7 @@ impl<E: Event> Matcher<E> {
     }
 
     /// Prefetches the state of a key that an event at this time will need. A step prefetches what
-    /// the pointers of the step before lead to; there are at most [`FETCHES`](super::FETCHES)
+    /// the pointers of the step before lead to; there are at most [`FETCHES`](crate::exec::FETCHES)
     /// steps. Returns true if another step has more to fetch.
     #[inline(always)]
     pub fn prefetch(&self, store: &Store<E>, key: &KeyState, time: Timestamp, step: usize) -> bool {

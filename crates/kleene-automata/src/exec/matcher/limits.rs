@@ -17,7 +17,8 @@ pub struct Limits {
     /// compact form. Beyond the limit, the newest partial matches are dropped.
     pub graph_nodes_per_key: usize,
     /// The partial matches that are dropped at the limit. [`LimitPolicy::Fail`] drops the newest,
-    /// like [`LimitPolicy::DropNewest`]; the caller of [`Matcher::push`] decides what fails.
+    /// like [`LimitPolicy::DropNewest`]; the caller of
+    /// [`Matcher::push`](crate::exec::Matcher::push) decides what fails.
     pub policy: LimitPolicy,
     /// The maximum number of steps that the partial matches of one key may take for the next event.
     ///
