@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use kleene::exec::{KeyState, Matcher};
 use kleene::stream::{EngineBuilder, LimitKind, Output, Overflow, Verdict};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
-use kleene_syntax::hir::{Skip, SkipStrategy};
+use kleene_syntax::hir::{ItemKind, Sequence, Skip, SkipStrategy};
 use kleene_test::random::{self, Built, Stream};
 use kleene_test::steps::as_rules;
 use proptest::prelude::*;
@@ -230,12 +230,11 @@ fn what_is_out_of_time_is_counted_until_it_is_swept() {
 
 /// True if a group of the pattern has a name. Partial matches that divide the same events into its
 /// repetitions in different ways are different.
-fn has_named_group(pattern: &Built) -> bool {
-    let text = format!("{pattern:?}");
-    text.split(')').skip(1).any(|rest| {
-        let behind =
-            if rest.starts_with('{') { rest.split_once('}').map_or("", |of| of.1) } else { rest };
-        behind.starts_with(" as ")
+fn has_named_group(sequence: &Sequence) -> bool {
+    sequence.items.iter().any(|item| match &item.kind {
+        ItemKind::Group { body, alias, .. } => alias.is_some() || has_named_group(body),
+        ItemKind::Alternatives { branches, .. } => branches.iter().any(has_named_group),
+        ItemKind::Step { .. } | ItemKind::Not { .. } => false,
     })
 }
 
@@ -302,7 +301,7 @@ proptest! {
         Stream(events) in random::stream(),
     ) {
         if let Ok(matcher) = Matcher::new(&pattern.0, []) {
-            let named = has_named_group(&pattern);
+            let named = has_named_group(&pattern.0.body);
             for (listed, counted) in open(&matcher.clone().generalized(), &events, named) {
                 prop_assert_eq!(listed as u64, counted);
             }

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::args::{Every, RunArgs};
 use crate::stderr::say;
 use file::{Checkpoint, Directory};
-use kleene_input::{self as input, Position};
+use kleene_input::{self as input, Position, TimeUnit};
 use kleene_report::counts::{Counts, grouped};
 use kleene_report::tally::Tally;
 
@@ -222,7 +222,7 @@ fn setting(args: &RunArgs) -> Value {
         "type": reading.fixed_type,
         "type-field": reading.type_field,
         "time-field": args.events.time_field,
-        "time-unit": format!("{:?}", reading.unit),
+        "time-unit": spelled(reading.unit),
         "max-line": args.events.max_line,
         "param": args.params,
         // Null where it is not given, as in checkpoints of versions without the option.
@@ -232,6 +232,16 @@ fn setting(args: &RunArgs) -> Value {
         "graph-nodes-per-key": args.matching.graph_nodes_per_key,
         "out-of-order": args.events.out_of_order.map(|bound| bound.as_millis().to_string()),
     })
+}
+
+/// Returns the spelling of a unit in checkpoints.
+fn spelled(unit: TimeUnit) -> &'static str {
+    match unit {
+        TimeUnit::Seconds => "S",
+        TimeUnit::Millis => "Ms",
+        TimeUnit::Micros => "Us",
+        TimeUnit::Nanos => "Ns",
+    }
 }
 
 /// Options that checkpoints of older versions do not have.
