@@ -298,7 +298,7 @@ test("rules that match nothing: the page says where to look", async (context) =>
     .getByText(/Nothing matches.*Why/)
     .waitFor();
   await page.getByPlaceholder("Find a key").fill("nobody");
-  await page.getByText("no such key").waitFor();
+  await page.getByText("no such key", { exact: true }).waitFor();
   await setRules(page, "event login { ts: time, user: string, ok: bool }\n");
   await page
     .locator("#panel-matches")
