@@ -40,6 +40,11 @@ impl Builder {
         if count < 2 || !is_many || lengths.iter().sum::<usize>() > MAX_OPERANDS {
             return None;
         }
+        // Inside of an `until`, a `without` or a group's `within`, the operands that have not begun
+        // skip fewer events than the next event of one that has: a state for each set knows both.
+        if !self.inside.is_empty() && !branches.iter().all(is_one_step) {
+            return None;
+        }
         let set = self.clock(Clock::Operands, node);
         let (mut firsts, mut lasts) = (OperandSet::default(), OperandSet::default());
         let mut numbers: Vec<Range<u8>> = Vec::new();
@@ -156,6 +161,12 @@ impl Builder {
             self.graph.states[state.index()].transitions.push(added);
         }
     }
+}
+
+/// True if the operand is one step, without parentheses, that comes once.
+fn is_one_step(branch: &Sequence) -> bool {
+    matches!(branch.items.as_slice(), [Item { kind: ItemKind::Step { .. }, .. }])
+        && row_length(branch) == Some(1)
 }
 
 /// Returns the number of events of an operand that is a row of single events: steps that occur a
