@@ -96,28 +96,14 @@ impl<E: Event> Matcher<E> {
     fn complete_due(&self, store: &mut Store<E>, groups: &mut MatchGroups, at: i64) -> u32 {
         let mut completed = NONE;
         for DueGroups { ranges, positions } in self.due_groups(groups, at) {
-            let is_complete = |start: &DagEvent| {
-                let end = self.end(start);
-                ranges.iter().any(|ends| ends.contains(&end))
-            };
             let roots: Vec<u32> = positions.iter().map(|at| groups.all[*at].root).collect();
-            let are_whole = roots.iter().all(|root| {
-                let (oldest, newest) = self.extent(groups, *root);
-                ranges.iter().any(|ends| ends.contains(&oldest) && ends.contains(&newest))
-            });
-            let done = match &ranges[..] {
-                _ if are_whole => Some(roots.clone()),
-                [ends] => self.between(store, groups, &roots, ends),
-                _ => None,
-            };
-            let done = done.unwrap_or_else(|| {
-                groups.count_pass(store);
-                groups.dag.restrict(&roots, is_complete)
-            });
+            let done = self.of_ends(store, groups, &roots, (&ranges, &[]));
             completed = done.iter().fold(completed, |all, one| groups.dag.union(*one, all));
             // The loop before a silence ends with it, in whatever state it waits.
             if self.program.meeting.closes_duplicates {
-                let rest = groups.dag.restrict(&roots, |start| !is_complete(start));
+                let is_left =
+                    |start: &DagEvent| !ranges.iter().any(|ends| ends.contains(&self.end(start)));
+                let rest = groups.dag.restrict(&roots, is_left);
                 // Some have nothing left, of which an index knows nothing.
                 groups.index = None;
                 positions.iter().zip(rest).for_each(|(at, rest)| groups.all[*at].root = rest);
@@ -148,9 +134,40 @@ impl<E: Event> Matcher<E> {
         true
     }
 
+    /// Returns for each node the one with the chains whose starts are over in one of the ranges
+    /// `within` and in none of `outside`, or [`NONE`].
+    pub(super) fn of_ends(
+        &self,
+        store: &mut Store<E>,
+        groups: &mut MatchGroups,
+        roots: &[u32],
+        (within, outside): (&[Ends], &[Ends]),
+    ) -> Vec<u32> {
+        let is_whole = |root: &u32| {
+            let (oldest, newest) = self.extent(groups, *root);
+            let overlaps = |ends: &Ends| *ends.start() <= newest && oldest <= *ends.end();
+            within.iter().any(|ends| ends.contains(&oldest) && ends.contains(&newest))
+                && !outside.iter().any(overlaps)
+        };
+        if roots.iter().all(is_whole) {
+            return roots.to_vec();
+        }
+        if let ([ends], []) = (within, outside)
+            && let Some(parts) = self.between(store, groups, roots, ends)
+        {
+            return parts;
+        }
+        groups.count_pass(store);
+        groups.dag.restrict(roots, |start| {
+            let end = self.end(start);
+            let is_in = |ranges: &[Ends]| ranges.iter().any(|ends| ends.contains(&end));
+            is_in(within) && !is_in(outside)
+        })
+    }
+
     /// Returns for each node the one with the chains whose starts are over in a range of times, or
     /// [`NONE`]; nothing if a pass over the graph is cheaper.
-    pub(super) fn between(
+    fn between(
         &self,
         store: &mut Store<E>,
         groups: &mut MatchGroups,

@@ -74,29 +74,7 @@ impl<E: Event> Matcher<E> {
             return all;
         }
         for Lapsed { wait, ends, completed, roots } in self.lapsed(&store.file, groups, at) {
-            let overlaps = |range: &Ends, (oldest, newest): (i64, i64)| {
-                *range.start() <= newest && oldest <= *range.end()
-            };
-            let is_whole = |root: &u32| {
-                let extent = self.extent(groups, *root);
-                ends.contains(&extent.0)
-                    && ends.contains(&extent.1)
-                    && !completed.iter().any(|range| overlaps(range, extent))
-            };
-            let nodes = if roots.iter().all(is_whole) {
-                Some(roots.clone())
-            } else if completed.is_empty() {
-                self.between(store, groups, &roots, &ends)
-            } else {
-                None
-            };
-            let nodes = nodes.unwrap_or_else(|| {
-                groups.count_pass(store);
-                groups.dag.restrict(&roots, |start| {
-                    let end = self.end(start);
-                    ends.contains(&end) && !completed.iter().any(|range| range.contains(&end))
-                })
-            });
+            let nodes = self.of_ends(store, groups, &roots, (&[ends], &completed));
             let node = nodes.into_iter().fold(NONE, |all, one| groups.dag.union(one, all));
             if node == NONE {
                 continue;
