@@ -133,8 +133,11 @@ impl<E: Event> Walk<'_, E> {
             index
                 .found(all, |waiting, registers| self.find_movable(waiting, registers, event_epoch))
         });
-        let asked = indexed.as_ref().map_or(groups.all.len(), Vec::len);
-        let asked = if is_still { 0 } else { asked };
+        let asked = match &indexed {
+            _ if is_still => 0,
+            Some(found) => found.len(),
+            None => groups.all.len(),
+        };
         self.store.counts.steps += 1 + asked as u64;
         let (mut completed, mut moment) = (NONE, NONE);
         let mut successors: SmallVec<[Successor; 4]> = SmallVec::new();

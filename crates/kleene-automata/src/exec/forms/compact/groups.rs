@@ -46,7 +46,7 @@ use super::chain_sums::{ChainSums, DividedGroup, joined};
 use super::group::{
     Configuration, Configurations, GroupFacts, Notice, RunGroup, WholeBound, group_of,
 };
-use super::index::{GroupIndex, GroupSums};
+use super::index::GroupIndex;
 use crate::exec::dag::{Dag, DagEvent, NONE, Preference};
 use crate::exec::forms::waiting::{FEW as FEW_WAITING, MANY as MANY_WAITING};
 use crate::exec::registers::RegisterFile;
@@ -108,7 +108,10 @@ impl MatchGroups {
 
     /// Returns the number of configurations of all groups: an event takes a step for each.
     pub(in crate::exec::forms) fn configuration_count(&self) -> usize {
-        self.sums().configurations()
+        match &self.index {
+            Some(index) => index.configuration_count(),
+            None => self.all.iter().map(|group| group.configurations.len()).sum(),
+        }
     }
 
     /// Returns the number of partial matches that the groups stand for, at most `u64::MAX`. No two
@@ -123,14 +126,6 @@ impl MatchGroups {
         if self.waiting == NONE { 0 } else { self.dag.count(self.waiting).0 }
     }
 
-    /// Returns what is added up over all groups.
-    fn sums(&self) -> GroupSums {
-        match &self.index {
-            Some(index) => index.sums(),
-            None => GroupSums::of(&self.dag, &self.all),
-        }
-    }
-
     /// Counts a pass over the graph: eight nodes are a step.
     pub(super) fn count_pass<E>(&self, store: &mut Store<E>) {
         store.counts.steps += self.dag.len() as u64 / 8;
@@ -138,7 +133,11 @@ impl MatchGroups {
 
     /// Returns the size of the graph in bytes.
     pub(super) fn bytes(&self) -> u64 {
-        self.dag.bytes() + self.sums().bytes() as u64
+        let of_groups = match &self.index {
+            Some(index) => index.bytes(),
+            None => self.all.iter().map(RunGroup::bytes).sum(),
+        };
+        self.dag.bytes() + of_groups as u64
     }
 
     /// Returns the heap size in bytes.

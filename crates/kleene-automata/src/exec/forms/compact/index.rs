@@ -35,7 +35,12 @@ pub(super) struct GroupIndex {
     deadlines: BTreeSet<(i64, u64)>,
     /// By the time of the oldest start.
     oldest: BTreeSet<(i64, u64)>,
-    sums: GroupSums,
+    /// The number of partial matches of all groups.
+    count: u128,
+    /// The size of all groups in bytes, without their graph.
+    bytes: usize,
+    /// The number of configurations of all groups.
+    configurations: usize,
     /// The number of groups that were added.
     made: u64,
     savings: Savings,
@@ -54,50 +59,6 @@ pub(super) struct GroupMember {
     configuration: usize,
 }
 
-/// What is added up over all groups.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct GroupSums {
-    count: u128,
-    bytes: usize,
-    configurations: usize,
-}
-
-impl GroupSums {
-    pub(super) fn of(dag: &Dag, all: &[RunGroup]) -> GroupSums {
-        let mut sums = GroupSums::default();
-        for group in all {
-            sums.add(group, dag.count(group.root).0);
-        }
-        sums
-    }
-
-    fn add(&mut self, group: &RunGroup, count: u64) {
-        self.count += u128::from(count);
-        self.bytes += group.bytes();
-        self.configurations += group.configurations.len();
-    }
-
-    fn remove(&mut self, group: &RunGroup, count: u64) {
-        self.count -= u128::from(count);
-        self.bytes -= group.bytes();
-        self.configurations -= group.configurations.len();
-    }
-
-    /// Returns the number of partial matches, at most `u64::MAX`.
-    pub(super) fn count(self) -> u64 {
-        u64::try_from(self.count).unwrap_or(u64::MAX)
-    }
-
-    /// Returns the size of the groups in bytes, without their graph.
-    pub(super) fn bytes(self) -> usize {
-        self.bytes
-    }
-
-    pub(super) fn configurations(self) -> usize {
-        self.configurations
-    }
-}
-
 impl GroupIndex {
     pub(super) fn new(bound: WholeBound) -> GroupIndex {
         GroupIndex {
@@ -107,7 +68,9 @@ impl GroupIndex {
             waiting: WaitingIndex::default(),
             deadlines: BTreeSet::new(),
             oldest: BTreeSet::new(),
-            sums: GroupSums::default(),
+            count: 0,
+            bytes: 0,
+            configurations: 0,
             made: 0,
             savings: Savings::default(),
         }
@@ -152,7 +115,9 @@ impl GroupIndex {
         let facts = group.facts(dag, self.bound);
         self.deadlines.insert((facts.deadline, group.number));
         self.oldest.insert((facts.oldest, group.number));
-        self.sums.add(group, facts.count);
+        self.count += u128::from(facts.count);
+        self.bytes += group.bytes();
+        self.configurations += group.configurations.len();
     }
 
     /// Forgets what follows from a group as it is.
@@ -160,7 +125,9 @@ impl GroupIndex {
         let facts = group.facts(dag, self.bound);
         self.deadlines.remove(&(facts.deadline, group.number));
         self.oldest.remove(&(facts.oldest, group.number));
-        self.sums.remove(group, facts.count);
+        self.count -= u128::from(facts.count);
+        self.bytes -= group.bytes();
+        self.configurations -= group.configurations.len();
     }
 
     /// Returns the position of the group with the same configurations as another.
@@ -179,12 +146,18 @@ impl GroupIndex {
         GroupFacts {
             deadline: first(&self.deadlines),
             oldest: first(&self.oldest),
-            count: self.sums.count(),
+            count: u64::try_from(self.count).unwrap_or(u64::MAX),
         }
     }
 
-    pub(super) fn sums(&self) -> GroupSums {
-        self.sums
+    /// Returns the size of all groups in bytes, without their graph.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Returns the number of configurations of all groups.
+    pub(super) fn configuration_count(&self) -> usize {
+        self.configurations
     }
 
     /// Notes the new position of a group.
