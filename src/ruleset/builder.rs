@@ -219,7 +219,7 @@ impl<'l> RuleSetBuilder<'l> {
     /// Sets the loader of the files that rule files name.
     ///
     /// The closure gets the source that names the file and the path as written. It returns the
-    /// text, or the reason why there is none. Without a loader, a [`FileLoader`] reads files
+    /// text, or the reason why it has no text. Without a loader, a [`FileLoader`] reads files
     /// relative to the rule file that names them. The loader alone decides which files are allowed.
     #[must_use]
     pub fn loader(

@@ -37,7 +37,7 @@ impl<R: Read> Unpacked<R> {
         Unpacked { member: Some(GzDecoder::new(BufReader::new(packed))), is_at_end: false }
     }
 
-    /// Moves to the next member. Returns false if there is none.
+    /// Moves to the next member. Returns false after the last one.
     fn next_member(&mut self) -> io::Result<bool> {
         let Some(member) = self.member.take() else { return Ok(false) };
         let mut packed = member.into_inner();

@@ -455,7 +455,7 @@ impl<E: Portable> Old<E> {
     }
 }
 
-/// Returns, for each saved rule, the index of the rule that continues it. If there is none, `lost`
+/// Returns, for each saved rule, the index of the rule that continues it. If no rule does, `lost`
 /// gets the reason.
 fn places<E: Event>(
     started: &[RuleRuntime<E>],

@@ -243,7 +243,7 @@ impl<E: Event> OutcomeSet<'_, E> {
         (0..count).map(|id| self.total(TotalId::new(id))).collect()
     }
 
-    /// Returns a total of the pattern; null if there is none of this number.
+    /// Returns a total of the pattern; null if no total has this number.
     pub(crate) fn total(&self, id: TotalId) -> Value {
         match self.0.set {
             SetRef::Listed(listed) => listed.totals.get(id.index()).cloned().unwrap_or_default(),

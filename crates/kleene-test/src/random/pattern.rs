@@ -38,7 +38,7 @@ pub(super) enum RandomKind {
     Step(RandomTest, RandomQuantifier),
     Not(RandomTest),
     Group(RandomGroup, RandomQuantifier),
-    /// So many of these, taken around; at least 1.
+    /// The number of these that have to come, modulo their number; at least 1.
     Alternatives(Vec<Vec<RandomItem>>, usize),
 }
 

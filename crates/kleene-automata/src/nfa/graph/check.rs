@@ -217,7 +217,7 @@ fn check_silences(
         return Err(AutomatonError::new(Refusal::MisplacedSilence(name)));
     }
     // The silence that a branch is has its time as a gap from zero. Any other gap would lead to an
-    // event, and there is none.
+    // event, which the branch does not have.
     let says_more = |gap: Gap| gap.min != Length::ZERO || is_bad_gap(gap);
     let bad = |item: &Item| is_next(item) || item.gap.is_some_and(says_more);
     let ItemKind::Alternatives { branches, .. } = &item.kind else { return Ok(()) };

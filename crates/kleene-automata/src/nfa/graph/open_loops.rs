@@ -11,7 +11,7 @@ use kleene_syntax::hir::Length;
 /// The events that an open loop can take.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct OpenLoop {
-    /// The events that fit it. One that completes a match is none of them, whenever it comes.
+    /// The events that fit it. An event that completes a match does not fit, at any time.
     pub(super) fits: GuardId,
     /// Those of them that it can take, as time has it.
     pub(super) takes: GuardId,

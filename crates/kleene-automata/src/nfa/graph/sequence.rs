@@ -30,7 +30,7 @@ impl<'p> Builder {
         context: Context<'p>,
     ) -> Result<StateId, AutomatonError> {
         // The states of the sequence are not all of those made from here on: a loop can copy states
-        // of what follows (see `greedy`). The clock tells them apart.
+        // of what follows (see `greedy`). The clock distinguishes them.
         let from = self.graph.states.len();
         if sequence.without.is_some() {
             let clock = self.clock(Clock::Without, context.node);

@@ -1,4 +1,4 @@
-//! The function that an expression calls, whoever brought it.
+//! The function that an expression calls: built in, or of the host.
 
 use std::sync::Arc;
 

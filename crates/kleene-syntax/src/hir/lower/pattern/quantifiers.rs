@@ -107,8 +107,8 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 }
 
-/// Returns a loop in parentheses that may be left out as one loop. There is none if one of them is
-/// greedy, and the other gives back.
+/// Returns a loop in parentheses that may be left out as one loop; `None` if one of them is
+/// greedy and the other is not.
 ///
 /// `(b{2})?` is `b{2}` that may be left out, and keeps its events as a loop does. `(b{2..3 each})?`
 /// stays a group: its outside is greedy, and its inside is not.

@@ -30,7 +30,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             Some(Part::Not { repeat, .. }) => *repeat,
             _ => None,
         };
-        // The syntax is searched, not the plan: where the plan was refused, there is none.
+        // The syntax is searched, not the plan: a part that was refused has no plan.
         let mut words = Vec::new();
         find(&body.sequences, &mut words);
         for word in words.into_iter().filter(|word| own != Some(*word)) {
