@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::pattern::PatternError;
 use crate::ruleset::RulesError;
 use crate::stream::{BuildError, PushError, Refused, RestoreError};
-use kleene_event::event::RecordError;
+use kleene_event::event::{BatchError, RecordError};
 use kleene_event::time::ParseTimestampError;
 #[cfg(feature = "serde")]
 use kleene_event::value::DecodeError;
@@ -95,6 +95,8 @@ superset! {
     Restore(RestoreError),
     /// A record cannot be made of fields.
     Record(RecordError),
+    /// Columns do not make a batch.
+    Batch(BatchError),
     /// The text is not a timestamp.
     Timestamp(ParseTimestampError),
     /// The text is not the code of a diagnostic.

@@ -168,8 +168,10 @@ pub mod event {
     pub use kleene_event::event::SerializeEvent;
     #[doc(inline)]
     pub use kleene_event::event::{
-        AsVariant, Event, EventTime, FieldValue, Fields, MapValue, Portable, PortableField, Record,
-        RecordError, StructEvent, TimeUnit, derived,
+        AsVariant, BatchBuilder, BatchError, BatchRow, Buffer, Column, ColumnBuilder, ColumnValues,
+        Event, EventBatch, EventTime, FieldValue, Fields, MapValue, Portable, PortableField,
+        Record, RecordError, RowsBuilder, StructEvent, Texts, TimeUnit, TypeColumns, Validity,
+        derived,
     };
 }
 

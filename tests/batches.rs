@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use kleene::schema::TypeId;
+use kleene::event::{BatchBuilder, EventBatch};
+use kleene::schema::{Schema, TypeId};
 use kleene::stream::{Engine, EngineBuilder, Ignore, Match, Output, Sink};
 use kleene::{Event, Record, RuleSet, Timestamp, Value};
 use kleene_test::steps::Dice;
@@ -56,9 +57,42 @@ fn stream() -> impl Strategy<Value = Vec<Record>> {
     })
 }
 
+/// The form of a batch.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Records,
+    /// Every row in columns, as far as the type is declared.
+    Columns,
+    /// Every third event as a record, the others in columns.
+    Mixed,
+}
+
+/// The events as a batch of columns.
+fn columns(schema: &Schema, events: &[Record], form: Form) -> EventBatch {
+    let mut batch = BatchBuilder::new();
+    for (number, event) in events.iter().enumerate() {
+        let is_declared = event.type_id().index() < schema.types().len();
+        if is_declared && !(matches!(form, Form::Mixed) && number % 3 == 0) {
+            batch.copy_record(schema, event);
+        } else {
+            batch.push_record(event.clone());
+        }
+    }
+    batch.finish()
+}
+
 /// An engine that fails may not become anything else.
-fn push(engine: &mut Engine<Record>, events: &[Record], sink: &mut Vec<Output<Record>>) -> bool {
-    match engine.push_batch(events, sink) {
+fn push(
+    engine: &mut Engine<Record>,
+    events: &[Record],
+    form: Form,
+    sink: &mut Vec<Output<Record>>,
+) -> bool {
+    let pushed = match form {
+        Form::Records => engine.push_batch(events, sink),
+        form => engine.push_columns(&columns(&engine.schema().clone(), events, form), sink),
+    };
+    match pushed {
         Ok(()) => true,
         Err(error) => {
             assert_eq!(engine.failure(), Some(&error));
@@ -76,6 +110,7 @@ proptest! {
         bound in 0..60_u64,
         size in 1..150_usize,
         fails in any::<bool>(),
+        form in prop_oneof![Just(Form::Records), Just(Form::Columns), Just(Form::Mixed)],
     ) {
         let text = if fails { FAILING } else { RULES };
         let (mut by_one, mut by_batch) = (Vec::new(), Vec::new());
@@ -83,7 +118,7 @@ proptest! {
         let mut batch = builder(text, bound).build().unwrap();
         for some in events.chunks(size) {
             let goes_on = some.iter().all(|event| one.push(event, &mut by_one).is_ok());
-            prop_assert_eq!(push(&mut batch, some, &mut by_batch), goes_on);
+            prop_assert_eq!(push(&mut batch, some, form, &mut by_batch), goes_on);
             prop_assert_eq!(&by_batch, &by_one);
             prop_assert_eq!(batch.stats(), one.stats());
             prop_assert_eq!(batch.watermark(), one.watermark());
@@ -156,7 +191,9 @@ fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
     let rules = rules.map(|rules| rules.expect("they have no mistake"));
     let builder = |of: usize| Engine::builder().rules(&rules[of].clone());
     for of in 0..2 {
-        same_in_batches(|| builder(of).in_order().build().unwrap(), &events);
+        for form in [Form::Records, Form::Columns] {
+            same_in_batches(|| builder(of).in_order().build().unwrap(), &events, form);
+        }
     }
     let (mut late, mut dice) = (Vec::new(), Dice(1));
     for event in events {
@@ -167,18 +204,20 @@ fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
     let late: Vec<Record> = late.into_iter().map(|(_, event)| event).collect();
     let bound = Duration::from_millis(LATE.try_into().unwrap());
     for of in 0..2 {
-        same_in_batches(|| builder(of).out_of_order(bound).build().unwrap(), &late);
+        for form in [Form::Records, Form::Columns] {
+            same_in_batches(|| builder(of).out_of_order(bound).build().unwrap(), &late, form);
+        }
     }
 }
 
-fn same_in_batches(engine: impl Fn() -> Engine<Record>, events: &[Record]) {
+fn same_in_batches(engine: impl Fn() -> Engine<Record>, events: &[Record], form: Form) {
     let (mut one, mut batch) = (engine(), engine());
     let (mut by_one, mut by_batch) = (Vec::new(), Vec::new());
     for some in events.chunks(61) {
         for event in some {
             one.push(event, &mut by_one).expect("no limit fails");
         }
-        batch.push_batch(some, &mut by_batch).expect("no limit fails");
+        assert!(push(&mut batch, some, form, &mut by_batch), "no limit fails");
         assert_eq!(by_batch.len(), by_one.len());
         assert_eq!(batch.stats(), one.stats());
         assert_eq!(batch.watermark(), one.watermark());

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use kleene::stream::Output;
+use kleene::event::BatchBuilder;
+use kleene::stream::{EngineBuilder, Output};
 use kleene::{Event as _, Record, Timestamp};
 use kleene_automata::exec::reference::{Reference, ReferenceOutput};
 use kleene_syntax::hir::{Contiguity, ItemKind, Length, Pattern};
+use kleene_test::convert;
 use kleene_test::engine::{CompactEngine, Engine, GeneralEngine, MatcherEngine};
 use kleene_test::random::{Built, Choices, report};
 
@@ -119,6 +121,8 @@ fn by_engine(indexed: bool, pattern: &Built, events: &[Record], expected: &Expec
         engine.push(event, &mut outputs).expect("it is not finished");
     }
     let _ = engine.end_time(&mut outputs);
+    let seen = &events[..expected.with_event.len()];
+    assert_eq!(by_columns(made::engine(&pattern.0, false), seen), outputs, "{pattern:?}: columns");
     let expected: Vec<Line> = expected
         .with_event
         .iter()
@@ -127,6 +131,18 @@ fn by_engine(indexed: bool, pattern: &Built, events: &[Record], expected: &Expec
         .map(|reported| line(pattern, reported, events))
         .collect();
     assert_eq!(lines(&outputs), expected, "{pattern:?}: the engine");
+}
+
+/// Returns the outputs for events that come in batches of columns, two events each.
+fn by_columns(builder: EngineBuilder<Record>, events: &[Record]) -> Vec<Output<Record>> {
+    let mut engine = builder.build().expect("it was built before");
+    let (mut batch, mut outputs) = (BatchBuilder::new(), Vec::new());
+    for some in events.chunks(2) {
+        some.iter().for_each(|event| batch.copy_record(&convert::schema(), event));
+        engine.push_columns(&batch.finish(), &mut outputs).expect("it is not finished");
+    }
+    let _ = engine.end_time(&mut outputs);
+    outputs
 }
 
 fn line(pattern: &Built, reported: &ReferenceOutput, events: &[Record]) -> Line {

@@ -12,7 +12,7 @@ use crate::stream::output::{matched::RuleInfo, owned::Output, partial::Partial};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::stats::Stats;
 use kleene_automata::exec::Matcher;
-use kleene_event::event::Event;
+use kleene_event::event::{Event, EventBatch, Record};
 use kleene_event::schema::Schema;
 use kleene_event::time::Timestamp;
 use kleene_syntax::hir::Rule;
@@ -372,6 +372,60 @@ impl<E: Event> Engine<E> {
     /// included.
     pub fn memory_usage(&self) -> usize {
         self.ingest.memory_usage()
+    }
+}
+
+impl Engine<Record> {
+    /// Pushes the events of a batch of columns of the only source, with the same result as one
+    /// [`push`](Engine::push) for each.
+    ///
+    /// The rows are read in place: no record is made of an event that no partial match and no
+    /// reorder buffer keeps, and one record of each event that they do. Conditions that look at one
+    /// event are asked for whole columns where only one rule reads the type, and events come in
+    /// order. The types of the batch are those of [`schema`](Engine::schema).
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`push_batch`](Engine::push_batch).
+    ///
+    /// ```
+    /// use kleene::event::{Column, ColumnValues, TypeColumns};
+    /// use kleene::{Engine, RuleSet, on_match};
+    ///
+    /// let rules = RuleSet::parse(
+    ///     "event hit { address: int, at: time }
+    ///      rule busy { key address  match hit{3}  within 1s  emit { address } }",
+    /// )?;
+    /// let mut engine = Engine::builder().rules(&rules).build()?;
+    /// let address = Column::new(ColumnValues::Int(vec![7, 7, 9, 7].into()));
+    /// let at = Column::new(ColumnValues::Time(vec![0, 100, 200, 300].into()));
+    /// let columns = [("address", address), ("at", at)];
+    /// let hits = TypeColumns::new(engine.schema(), "hit", columns)?;
+    /// let mut busy = Vec::new();
+    /// let mut sink = on_match(|found| busy.extend(found.get("address").map(|a| a.as_i64())));
+    /// engine.push_columns(&hits.into(), &mut sink)?;
+    /// assert_eq!(busy, [Some(7)]);
+    /// # Ok::<(), kleene::Error>(())
+    /// ```
+    pub fn push_columns<S: Sink<Record> + ?Sized>(
+        &mut self,
+        batch: &EventBatch,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        let source = self.ingest.main_source();
+        self.push_columns_from(source, batch, sink)
+    }
+
+    /// [Pushes](Engine::push_columns) a batch of columns of one of several sources.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`push_columns`](Engine::push_columns).
+    pub fn push_columns_from<S: Sink<Record> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        batch: &EventBatch,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        self.ingest.ingest_columns(source, batch, &mut Plain(sink))
     }
 }
 

@@ -7,5 +7,6 @@ mod index;
 pub(in crate::stream) mod prefetch;
 mod residency;
 mod routes;
+pub(in crate::stream) mod rows;
 pub(in crate::stream) mod schedule;
 mod transfer;

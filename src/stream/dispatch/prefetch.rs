@@ -26,6 +26,7 @@ use crate::stream::dispatch::routes::Route;
 use crate::stream::keys::GROUP_SIZE;
 use kleene_automata::exec::FETCHES;
 use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
 
 /// Stands for a missing rule or slot.
 const NONE: u32 = u32::MAX;
@@ -59,6 +60,64 @@ impl<'e, E> EventGroup<'e, E> {
     #[inline(always)]
     pub(in crate::stream) fn at(&self, place: usize) -> &'e E {
         self.events[place % GROUP_SIZE]
+    }
+}
+
+/// A group of consecutive events that are dispatched one after the other, after their keys were
+/// looked up.
+pub(in crate::stream) trait EventRun<E> {
+    /// The number of events, at least one.
+    fn len(&self) -> usize;
+
+    /// Returns the time of the last event.
+    fn last_time(&self) -> Timestamp;
+
+    /// Returns an event.
+    fn event(&mut self, place: usize) -> &E;
+
+    /// Prefetches a part of the next group, while the event at `place` is matched.
+    fn fetch_beside(&self, _place: usize) {}
+
+    /// Prefetches what [`fetch_beside`](EventRun::fetch_beside) has not prefetched before `place`.
+    fn fetch_from(&self, _place: usize) {}
+}
+
+/// A group with the group after it.
+pub(in crate::stream) struct GroupRun<'g, 'e, E> {
+    pub(in crate::stream) few: &'g EventGroup<'e, E>,
+    pub(in crate::stream) next: Option<&'g EventGroup<'e, E>>,
+}
+
+impl<E: Event> EventRun<E> for GroupRun<'_, '_, E> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.few.count
+    }
+
+    #[inline(always)]
+    fn last_time(&self) -> Timestamp {
+        self.few.at(self.few.count - 1).time()
+    }
+
+    #[inline(always)]
+    fn event(&mut self, place: usize) -> &E {
+        self.few.at(place)
+    }
+
+    #[inline(always)]
+    fn fetch_beside(&self, place: usize) {
+        if let Some(next) = self.next {
+            // Most wanted events are next to one that does nothing.
+            next.at(place.wrapping_sub(1)).prefetch_fields();
+            next.at(place).prefetch_fields();
+        }
+    }
+
+    #[inline(always)]
+    fn fetch_from(&self, place: usize) {
+        for event in self.next.iter().filter_map(|next| next.events().get(place..)).flatten() {
+            event.prefetch_fields();
+        }
     }
 }
 
@@ -137,13 +196,9 @@ impl NextHints {
 pub(in crate::stream) struct EventSet(u64);
 
 impl EventSet {
-    fn insert(&mut self, place: usize) {
-        self.0 |= 1 << (place % GROUP_SIZE);
-    }
-
     /// Adds a position if `counts`.
     #[inline(always)]
-    fn add(&mut self, place: usize, counts: bool) {
+    pub(in crate::stream) fn add(&mut self, place: usize, counts: bool) {
         self.0 |= u64::from(counts) << (place % GROUP_SIZE);
     }
 
@@ -172,9 +227,20 @@ impl<E: Event> Dispatcher<E> {
     ///
     /// `seen` must be empty.
     pub(in crate::stream) fn look_ahead(&self, few: &EventGroup<'_, E>, seen: &mut GroupHints) {
-        let GroupHints { of: seen, wanted } = seen;
         let sought;
-        (*wanted, sought) = self.classify(few, seen);
+        (seen.wanted, sought) = self.classify(few, &mut seen.of);
+        self.find_keys(sought, &mut seen.of, |place| few.at(place).time());
+    }
+
+    /// Finds the slots of the keys of the `sought` events, and prefetches their state. `time` gives
+    /// the time of an event.
+    #[inline(always)]
+    pub(in crate::stream) fn find_keys(
+        &self,
+        sought: EventSet,
+        seen: &mut [KeyHint; GROUP_SIZE],
+        time: impl Fn(usize) -> Timestamp,
+    ) {
         for place in sought.iter() {
             let seen = &mut seen[place];
             let keys = self.groups.keys(seen.group);
@@ -198,8 +264,7 @@ impl<E: Event> Dispatcher<E> {
                     continue;
                 };
                 if let Some(held) = keys.held(slot, rule) {
-                    let time = few.at(place).time();
-                    more.add(place, runtime.prefetch(&held.state, time, step));
+                    more.add(place, runtime.prefetch(&held.state, time(place), step));
                 }
             }
             rest = more;
@@ -213,28 +278,39 @@ impl<E: Event> Dispatcher<E> {
         few: &EventGroup<'_, E>,
         seen: &mut [KeyHint; GROUP_SIZE],
     ) -> (EventSet, EventSet) {
-        let Dispatcher { groups, routes, .. } = self;
         let (mut wanted, mut sought) = (EventSet::default(), EventSet::default());
         for (place, (event, seen)) in few.events().iter().zip(seen).enumerate() {
-            let route = routes.types.get(event.type_id().index());
-            let (group, reader) =
-                if let Some(direct) = route.and_then(|route| route.direct.as_ref()) {
-                    seen.rule = direct.rule;
-                    seen.passes = direct.passes(*event);
-                    (direct.group, &direct.reader)
-                } else if let Some((group, reader)) = route.and_then(Route::only_group) {
-                    (*group, reader)
-                } else {
-                    wanted.insert(place);
-                    continue;
-                };
-            let hash = groups.hasher.of(*event, reader);
-            (seen.group, seen.hash) = (group, hash.unwrap_or_default());
-            let may_act = seen.passes != Some(false);
-            // An event without a key is counted.
-            wanted.add(place, may_act | hash.is_none());
-            sought.add(place, may_act & hash.is_some());
+            let (is_wanted, is_sought) = self.classify_event(*event, None, seen);
+            wanted.add(place, is_wanted);
+            sought.add(place, is_sought);
         }
         (wanted, sought)
+    }
+
+    /// Returns true if an event may act, and true if its key is to be looked up. `passes` is the
+    /// answer of the prefilter, if it is known.
+    #[inline(always)]
+    pub(in crate::stream) fn classify_event(
+        &self,
+        event: &E,
+        passes: Option<bool>,
+        seen: &mut KeyHint,
+    ) -> (bool, bool) {
+        let Dispatcher { groups, routes, .. } = self;
+        let route = routes.types.get(event.type_id().index());
+        let (group, reader) = if let Some(direct) = route.and_then(|route| route.direct.as_ref()) {
+            seen.rule = direct.rule;
+            seen.passes = passes.or_else(|| direct.passes(event));
+            (direct.group, &direct.reader)
+        } else if let Some((group, reader)) = route.and_then(Route::only_group) {
+            (*group, reader)
+        } else {
+            return (true, false);
+        };
+        let hash = groups.hasher.of(event, reader);
+        (seen.group, seen.hash) = (group, hash.unwrap_or_default());
+        let may_act = seen.passes != Some(false);
+        // An event without a key is counted.
+        (may_act | hash.is_none(), may_act & hash.is_some())
     }
 }

@@ -81,11 +81,18 @@ impl InputClock {
     /// True if events are in order, after the watermark, and have valid times and values.
     #[inline(always)]
     pub(super) fn are_ahead<E: Event>(&self, events: &[&E]) -> bool {
+        self.are_times_ahead(events.iter().map(|event| E::time(event)))
+            & events.iter().all(|event| event.out_of_range().is_none())
+    }
+
+    /// True if times are in order, after the watermark, and valid.
+    #[inline(always)]
+    pub(super) fn are_times_ahead(&self, times: impl Iterator<Item = Timestamp>) -> bool {
         let mut last = self.watermark.plus_millis(1);
         let mut are = self.watermark < Timestamp::MAX;
-        for event in events {
-            are &= last <= event.time() && event.out_of_range().is_none();
-            last = event.time();
+        for time in times {
+            are &= last <= time;
+            last = time;
         }
         are && last < Timestamp::MAX
     }

@@ -14,7 +14,7 @@
 //! Which test holds it: `a_batch_is_its_events_one_by_one` in `tests/batches.rs` compares outputs
 //! and counts with those of single pushes.
 
-use crate::stream::dispatch::prefetch::{EventGroup, GroupHints, KeyHint};
+use crate::stream::dispatch::prefetch::{EventGroup, EventRun, GroupHints, GroupRun, KeyHint};
 use crate::stream::dispatch::schedule::DueUntil;
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::{Ingest, Owned};
@@ -117,7 +117,8 @@ impl<E: Event> Ingest<E> {
         let mut seen = GroupHints::NOTHING;
         self.dispatcher.look_ahead(few, &mut seen);
         if DIRECT && self.clock.are_ahead(few.events()) {
-            self.ingest_classified(source, few, next, &seen, sink);
+            self.paths.count(IngestPath::Classified, few.events().len());
+            self.ingest_classified(source, &mut GroupRun { few, next }, &seen, sink);
             return Ok(());
         }
         for (&event, seen) in few.events().iter().zip(seen.of) {
@@ -127,7 +128,7 @@ impl<E: Event> Ingest<E> {
     }
 
     #[inline(always)]
-    fn ingest_next<const DIRECT: bool, S: Receiver<E> + ?Sized>(
+    pub(super) fn ingest_next<const DIRECT: bool, S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
@@ -155,27 +156,21 @@ impl<E: Event> Ingest<E> {
     /// Ingests a group in which only the `wanted` events may act. The other events only advance
     /// time.
     ///
-    /// Matching leaves memory idle, so the `next` group is prefetched meanwhile, a few events for
+    /// Matching leaves memory idle, so the next group is prefetched meanwhile, a few events for
     /// each event that is dispatched. Prefetches all at once would wait for each other.
     #[inline(always)]
-    fn ingest_classified<S: Receiver<E> + ?Sized>(
+    pub(super) fn ingest_classified<S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
-        few: &EventGroup<'_, E>,
-        next: Option<&EventGroup<'_, E>>,
+        run: &mut impl EventRun<E>,
         seen: &GroupHints,
         sink: &mut S,
     ) {
-        let Some(last) = few.events().last().map(|last| E::time(last)) else { return };
-        self.paths.count(IngestPath::Classified, few.events().len());
+        let last = run.last_time();
         let (first, mut taken) = (self.dispatcher.released(), 0);
         for place in seen.wanted.iter() {
-            let event = few.at(place);
-            if let Some(next) = next {
-                // Most wanted events are next to one that does nothing.
-                next.at(place.wrapping_sub(1)).prefetch_fields();
-                next.at(place).prefetch_fields();
-            }
+            run.fetch_beside(place);
+            let event = run.event(place);
             self.dispatcher.number_idle(place - taken);
             self.arrive(source, event.time(), place + 1 - taken);
             taken = place + 1;
@@ -183,10 +178,8 @@ impl<E: Event> Ingest<E> {
                 self.dispatcher.dispatch::<true, S>(event, seen.of[place], sink);
             }
         }
-        for event in next.iter().filter_map(|next| next.events().get(taken..)).flatten() {
-            event.prefetch_fields();
-        }
-        let rest = few.events().len() - taken;
+        run.fetch_from(taken);
+        let rest = run.len() - taken;
         self.dispatcher.number_idle(rest);
         self.arrive(source, last, rest);
         if self.dispatcher.is_due(last) {
@@ -204,7 +197,7 @@ impl<E: Event> Ingest<E> {
     }
 
     /// True if every event of a batch that is after the watermark can go to the rules at once.
-    fn is_direct(&self) -> bool {
+    pub(super) fn is_direct(&self) -> bool {
         self.clock.is_sorted()
             && self.buffer.len() == 0
             && self.dispatcher.delivers_directly()

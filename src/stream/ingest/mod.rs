@@ -3,6 +3,7 @@
 pub(in crate::stream) mod arrivals;
 mod buffer;
 mod clock;
+mod columns;
 mod in_order;
 mod lent;
 mod path;

@@ -44,6 +44,11 @@ impl<E> fmt::Debug for KeyReader<E> {
 }
 
 impl<E: Event> KeyReader<E> {
+    /// Returns the fields of the parts.
+    pub(in crate::stream) fn fields(&self) -> &[FieldRef] {
+        &self.fields
+    }
+
     /// Returns the key of an event with a null field. `None` if a part of the key is null.
     #[inline(never)]
     pub(super) fn compute(&self, event: &E) -> Option<Key> {

@@ -64,6 +64,16 @@ impl ComparedValue {
         };
         ComparedValue { value: value.clone(), int, float }
     }
+
+    /// Returns the operand as an integer, if it equals one.
+    pub(super) fn int(&self) -> Option<i64> {
+        self.int
+    }
+
+    /// Returns the operand as a float, if it equals one.
+    pub(super) fn float(&self) -> Option<f64> {
+        self.float
+    }
 }
 
 impl FieldComparison {

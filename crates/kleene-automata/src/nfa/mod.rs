@@ -16,7 +16,8 @@
 //! * `edge_effect` finds the effect of each edge, for deterministic patterns.
 //! * `distinct_loop` finds a loop that takes each value once.
 //! * `running_sum` finds a sum that one condition compares, and that the compact form keeps in order.
-//! * `prefilter` finds what an event must fulfil to do anything, so that others cost one test.
+//! * `prefilter` finds what an event must fulfil to do anything, so that others cost one test;
+//!   `column_filter` asks that of all rows of a batch at once.
 //!
 //! The result is an [`Automaton`], which patterns that differ in constants share (`cache`), and a
 //! [`Program`] of one pattern around it, which `compile` puts together. From it `plan` picks the
@@ -30,6 +31,7 @@
 
 mod automaton;
 mod cache;
+mod column_filter;
 mod compact;
 mod comparison;
 mod comparison_table;

@@ -1,5 +1,7 @@
-//! The [`Event`] trait, and [`Record`], an event made at run time.
+//! The [`Event`] trait, [`Record`], an event made at run time, and [`EventBatch`], many events in
+//! columns.
 
+mod batch;
 mod contract;
 pub mod derived;
 mod field;
@@ -10,6 +12,10 @@ mod record;
 #[cfg(feature = "serde")]
 mod serial;
 
+pub use batch::{
+    BatchBuilder, BatchError, BatchRow, Buffer, Column, ColumnBuilder, ColumnValues, EventBatch,
+    LentRow, RowsBuilder, Texts, TypeColumns, Validity,
+};
 pub use contract::{AsVariant, Event, StructEvent, bytes_of};
 pub use field::{EventTime, FieldValue, Fields, TimeUnit};
 pub use map::MapValue;

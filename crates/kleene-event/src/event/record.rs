@@ -1,11 +1,12 @@
 //! [`Record`], an event made at run time, by position or from named values.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use triomphe::{Arc as CountedArc, ThinArc};
 
 use crate::event::Event;
+use crate::event::batch::type_columns::TypeColumns;
 use crate::schema::{FieldId, FieldType, Schema, TypeId};
 use crate::time::Timestamp;
 use crate::util::prefetch::prefetch_address;
@@ -14,7 +15,9 @@ use crate::value::{Value, ValueRef, named};
 
 /// An event whose type is known at run time: values in the order of a [`Schema`]'s fields.
 ///
-/// Making a record takes a single allocation. Cloning copies three words.
+/// Making a record takes a single allocation. Cloning copies three words. A record that the engine
+/// lends of a [batch of columns](crate::event::EventBatch) reads its values there; its clone has
+/// values of its own.
 ///
 /// ```
 /// use kleene::{Event as _, Record, RuleSet, Timestamp, Value};
@@ -30,22 +33,58 @@ use crate::value::{Value, ValueRef, named};
 /// assert_eq!((&by_number, by_number.time()), (&by_name, at));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, PartialEq)]
 pub struct Record {
     /// The declared fields, followed by one record with the undeclared fields, if there are any.
-    /// The pointer is thin because the engine keeps very many records.
+    /// Empty if the values are in a row of columns. The pointer is thin because the engine keeps
+    /// very many records.
     values: ThinArc<Notes, Value>,
     time: Timestamp,
     type_id: TypeId,
 }
 
 /// What a record notes beside its values.
-#[derive(Clone, Copy, PartialEq)]
 struct Notes {
     /// The heap size in bytes; 4 GiB for a larger one.
     heap: u32,
     /// True if the last value holds the undeclared fields.
     has_extra: bool,
+    /// The row of columns that holds the values. Such a record has one owner, as its clone is a
+    /// record with values of its own.
+    row: Option<Box<ColumnRow>>,
+}
+
+/// A row of columns, read in place.
+#[derive(Debug)]
+struct ColumnRow {
+    columns: Arc<TypeColumns>,
+    row: usize,
+    /// The record of the row, once anything has asked for it.
+    copied: OnceLock<Record>,
+}
+
+impl ColumnRow {
+    /// Returns the heap size of the record of the row.
+    fn heap_size(&self) -> usize {
+        let ColumnRow { columns, row, .. } = self;
+        let values = columns.columns().iter().map(|column| column.get(*row));
+        let extra = Some(columns.extra(*row)).filter(|extra| !extra.is_empty());
+        heap_size(values.chain(extra.map(ValueRef::Record))) as usize
+    }
+
+    /// Returns the record of the row, which is made once.
+    #[cold]
+    #[inline(never)]
+    fn copy(&self) -> &Record {
+        self.copied.get_or_init(|| {
+            let ColumnRow { columns, row, .. } = self;
+            let (ty, time, values) =
+                (columns.type_id(), columns.time(*row), columns.to_values(*row));
+            match columns.extra(*row) {
+                [] => Record::new(ty, time, values),
+                extra => Record::with_extra(ty, time, values, extra),
+            }
+        })
+    }
 }
 
 /// The meaning of a record's last value.
@@ -76,7 +115,7 @@ impl Record {
         mut values: impl Iterator<Item = Value>,
         last: LastValue,
     ) -> Record {
-        let notes = Notes { heap: 0, has_extra: last == LastValue::Extra };
+        let notes = Notes { heap: 0, has_extra: last == LastValue::Extra, row: None };
         let mut values = match values.size_hint() {
             // They are written to where they stay.
             (count, Some(most)) if count == most => {
@@ -85,7 +124,7 @@ impl Record {
             }
             _ => ThinArc::from_header_and_iter(notes, values.collect::<Vec<_>>().into_iter()),
         };
-        let heap = heap_size(&values.slice);
+        let heap = heap_size(values.slice.iter().map(Value::as_ref));
         values.with_arc_mut(|values| {
             if let Some(values) = CountedArc::get_mut(values) {
                 values.header_mut().heap = heap;
@@ -107,6 +146,42 @@ impl Record {
         }
         let extra = std::iter::once(Value::Record(extra.into()));
         Record::of(type_id, time, values.into_iter().chain(extra), LastValue::Extra)
+    }
+
+    /// Makes a record that reads its values in a row of columns.
+    pub(crate) fn of_row(columns: Arc<TypeColumns>, row: usize) -> Record {
+        let (time, type_id) = (columns.time(row), columns.type_id());
+        let row = Some(Box::new(ColumnRow { columns, row, copied: OnceLock::new() }));
+        let notes = Notes { heap: 0, has_extra: false, row };
+        let values = ThinArc::from_header_and_iter(notes, std::iter::empty());
+        Record { values, time, type_id }
+    }
+
+    /// Makes the record read its values in another row of columns.
+    #[inline]
+    pub(crate) fn move_to_row(&mut self, columns: &Arc<TypeColumns>, row: usize) {
+        let is_moved = self.values.with_arc_mut(|values| {
+            let row_of =
+                CountedArc::get_mut(values).and_then(|values| values.header_mut().row.as_mut());
+            let Some(row_of) = row_of else { return false };
+            if !Arc::ptr_eq(&row_of.columns, columns) {
+                row_of.columns = columns.clone();
+            }
+            row_of.row = row;
+            row_of.copied.take();
+            true
+        });
+        if is_moved {
+            (self.time, self.type_id) = (columns.time(row), columns.type_id());
+        } else {
+            *self = Record::of_row(columns.clone(), row);
+        }
+    }
+
+    /// Returns the row that holds the values, if one does.
+    #[inline(always)]
+    fn row(&self) -> Option<&ColumnRow> {
+        self.values.header.header.row.as_deref()
     }
 
     /// Makes an event of the type called `ty` from its fields by name. The event time is the value
@@ -175,7 +250,8 @@ impl Record {
     pub fn extra(&self) -> &[(Arc<str>, Value)] {
         match self.values.slice.last() {
             Some(Value::Record(extra)) if self.has_extra() => extra,
-            _ => &[],
+            Some(_) => &[],
+            None => self.row().map_or(&[], |row| row.columns.extra(row.row)),
         }
     }
 
@@ -187,7 +263,30 @@ impl Record {
     /// Returns the values of the declared fields by [`FieldId`].
     #[inline(always)]
     pub fn values(&self) -> &[Value] {
-        &self.values.slice[..self.values.slice.len() - usize::from(self.has_extra())]
+        match self.row() {
+            None => &self.values.slice[..self.values.slice.len() - usize::from(self.has_extra())],
+            Some(row) => row.copy().values(),
+        }
+    }
+}
+
+impl Clone for Record {
+    /// Returns a record with the same values, which it shares. The values of a row of columns are
+    /// copied out of it, once for all clones.
+    #[inline]
+    fn clone(&self) -> Record {
+        match self.row() {
+            None => Record { values: self.values.clone(), time: self.time, type_id: self.type_id },
+            Some(row) => row.copy().clone(),
+        }
+    }
+}
+
+impl PartialEq for Record {
+    fn eq(&self, other: &Record) -> bool {
+        (self.time, self.type_id) == (other.time, other.type_id)
+            && self.values() == other.values()
+            && self.extra() == other.extra()
     }
 }
 
@@ -204,12 +303,12 @@ impl fmt::Debug for Record {
 }
 
 /// Returns the heap size of a [`Record`] of these values in bytes; 4 GiB for a larger one.
-fn heap_size(values: &[Value]) -> u32 {
+fn heap_size<'a>(values: impl Iterator<Item = ValueRef<'a>>) -> u32 {
     // The number of owners, and the number of values.
     const COUNTS: usize = 2 * size_of::<usize>();
-    let heap = values.iter().map(|value| value.as_ref().heap_size()).sum::<usize>();
-    u32::try_from(heap.saturating_add(COUNTS + size_of::<Notes>() + size_of_val(values)))
-        .unwrap_or(u32::MAX)
+    let one = |value: ValueRef<'_>| size_of::<Value>() + value.heap_size();
+    let heap = values.map(one).fold(COUNTS + size_of::<Notes>(), usize::saturating_add);
+    u32::try_from(heap).unwrap_or(u32::MAX)
 }
 
 /// The cache line size of most processors, in bytes. On others the hint is less useful.
@@ -243,7 +342,10 @@ impl Event for Record {
 
     #[inline]
     fn heap_size(&self) -> usize {
-        self.values.header.header.heap as usize
+        match self.row() {
+            None => self.values.header.header.heap as usize,
+            Some(row) => row.heap_size(),
+        }
     }
 
     #[inline(always)]
@@ -270,7 +372,7 @@ impl Event for Record {
                 ValueRef::Null
             }
             Some(value) => value.as_ref(),
-            None => ValueRef::Null,
+            None => self.row().map_or(ValueRef::Null, |row| row.columns.field(row.row, field)),
         }
     }
 

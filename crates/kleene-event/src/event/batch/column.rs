@@ -1,0 +1,292 @@
+//! [`Column`]: the values of one field in the rows of a batch.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::event::batch::validity::Validity;
+use crate::time::Timestamp;
+use crate::value::{Kind, Value, ValueRef};
+
+/// Values of a fixed size: owned, or shared with the program that made them.
+///
+/// A `Vec` becomes an owned buffer. An `Arc` of whatever lends a slice, such as a buffer of Apache
+/// Arrow, becomes a shared one: nothing is copied, and the batch keeps the owner alive.
+///
+/// ```
+/// use std::sync::Arc;
+/// use kleene::event::Buffer;
+///
+/// let owned = Buffer::from(vec![1, 2, 3]);
+/// let shared = Buffer::shared(Arc::new([1_i64, 2, 3]));
+/// assert_eq!(owned[..], shared[..]);
+/// ```
+#[derive(Clone)]
+pub enum Buffer<T: 'static> {
+    /// Values of its own.
+    Owned(Vec<T>),
+    /// Values in memory that another owner keeps.
+    Shared(Arc<dyn AsRef<[T]> + Send + Sync>),
+}
+
+impl<T> Buffer<T> {
+    /// Shares the values of an owner.
+    pub fn shared(owner: Arc<impl AsRef<[T]> + Send + Sync + 'static>) -> Buffer<T> {
+        Buffer::Shared(owner)
+    }
+}
+
+impl<T> Deref for Buffer<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        match self {
+            Buffer::Owned(values) => values,
+            Buffer::Shared(owner) => (**owner).as_ref(),
+        }
+    }
+}
+
+impl<T> From<Vec<T>> for Buffer<T> {
+    fn from(values: Vec<T>) -> Buffer<T> {
+        Buffer::Owned(values)
+    }
+}
+
+impl<T> Default for Buffer<T> {
+    fn default() -> Buffer<T> {
+        Buffer::Owned(Vec::new())
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Buffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// Texts one after the other in one string, and where each ends.
+#[derive(Clone, Debug, Default)]
+pub struct Texts {
+    all: String,
+    /// The end of each text; the first begins at 0.
+    ends: Vec<u32>,
+}
+
+impl Texts {
+    /// Makes texts of their common string and the end of each in bytes. `None` if an end lies
+    /// before the one before it, beyond the string, or within a character.
+    pub fn new(all: String, ends: Vec<u32>) -> Option<Texts> {
+        let mut last = 0;
+        for &end in &ends {
+            if end < last || !all.is_char_boundary(end as usize) {
+                return None;
+            }
+            last = end;
+        }
+        Some(Texts { all, ends })
+    }
+
+    /// The number of texts.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// True if there is no text.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Returns a text; empty beyond the last.
+    #[inline(always)]
+    pub fn get(&self, row: usize) -> &str {
+        let start =
+            row.checked_sub(1).map_or(0, |before| self.ends.get(before).map_or(0, |end| *end));
+        let end = self.ends.get(row).copied().unwrap_or(start);
+        self.all.get(start as usize..end as usize).unwrap_or("")
+    }
+
+    /// Adds a text. Returns false, and adds an empty one, if the texts together exceed 4 GiB.
+    #[inline]
+    pub(super) fn push(&mut self, text: &str) -> bool {
+        let end = u32::try_from(self.all.len() + text.len());
+        if end.is_ok() {
+            self.all.push_str(text);
+        }
+        self.ends.push(end.unwrap_or_else(|_| self.ends.last().copied().unwrap_or(0)));
+        end.is_ok()
+    }
+
+    /// Drops the texts from `len` on.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.ends.truncate(len);
+        self.all.truncate(self.ends.last().map_or(0, |end| *end as usize));
+    }
+}
+
+/// The values of a column by their type, without the nulls.
+#[derive(Clone, Debug)]
+pub enum ColumnValues {
+    /// As many rows as this, all null.
+    Null(usize),
+    /// Bools.
+    Bool(Buffer<bool>),
+    /// Integers.
+    Int(Buffer<i64>),
+    /// Floating-point numbers.
+    Float(Buffer<f64>),
+    /// Moments, in milliseconds since 1970.
+    Time(Buffer<i64>),
+    /// Durations in milliseconds.
+    Duration(Buffer<i64>),
+    /// Texts.
+    String(Texts),
+    /// Texts that repeat: the position of each row's text in the dictionary. A position beyond the
+    /// dictionary is null.
+    Dictionary(Buffer<u32>, Arc<[Arc<str>]>),
+    /// Values of any other type: addresses, lists, and what a field of unknown type holds.
+    Any(Vec<Value>),
+}
+
+/// The values of one field in the rows of a batch.
+#[derive(Clone, Debug)]
+pub struct Column {
+    values: ColumnValues,
+    /// `None` if all rows have a value.
+    validity: Option<Validity>,
+}
+
+impl Column {
+    /// Makes a column whose rows all have a value, but for the nulls that `values` itself holds.
+    pub fn new(values: ColumnValues) -> Column {
+        Column { values, validity: None }
+    }
+
+    /// Makes a column of which only the rows of `validity` have a value.
+    #[must_use]
+    pub fn with_validity(self, validity: Validity) -> Column {
+        Column { validity: Some(validity).filter(|validity| validity.nulls() > 0), ..self }
+    }
+
+    /// Returns the values; those of rows without a value mean nothing.
+    pub fn values(&self) -> &ColumnValues {
+        &self.values
+    }
+
+    /// Returns which rows have a value; `None` if the bitmap has no null.
+    pub fn validity(&self) -> Option<&Validity> {
+        self.validity.as_ref()
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        match &self.values {
+            ColumnValues::Null(rows) => *rows,
+            ColumnValues::Bool(values) => values.len(),
+            ColumnValues::Float(values) => values.len(),
+            ColumnValues::Int(values)
+            | ColumnValues::Time(values)
+            | ColumnValues::Duration(values) => values.len(),
+            ColumnValues::String(texts) => texts.len(),
+            ColumnValues::Dictionary(codes, _) => codes.len(),
+            ColumnValues::Any(values) => values.len(),
+        }
+    }
+
+    /// True if there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the value of a row; null beyond the last.
+    #[inline]
+    pub fn get(&self, row: usize) -> ValueRef<'_> {
+        if let Some(validity) = &self.validity
+            && !validity.get(row)
+        {
+            return ValueRef::Null;
+        }
+        self.get_valid(row).unwrap_or(ValueRef::Null)
+    }
+
+    #[inline(always)]
+    fn get_valid(&self, row: usize) -> Option<ValueRef<'_>> {
+        Some(match &self.values {
+            ColumnValues::Null(_) => ValueRef::Null,
+            ColumnValues::Bool(values) => ValueRef::Bool(*values.get(row)?),
+            ColumnValues::Int(values) => ValueRef::Int(*values.get(row)?),
+            ColumnValues::Float(values) => ValueRef::Float(*values.get(row)?),
+            ColumnValues::Time(values) => ValueRef::Time(Timestamp::from_millis(*values.get(row)?)),
+            ColumnValues::Duration(values) => ValueRef::Duration(*values.get(row)?),
+            ColumnValues::String(texts) if row < texts.len() => ValueRef::String(texts.get(row)),
+            ColumnValues::String(_) => ValueRef::Null,
+            ColumnValues::Dictionary(codes, texts) => {
+                ValueRef::String(texts.get(*codes.get(row)? as usize)?)
+            }
+            ColumnValues::Any(values) => values.get(row)?.as_ref(),
+        })
+    }
+
+    /// Returns the value of a row, owned. A text of a dictionary and a list are shared.
+    pub(super) fn to_value(&self, row: usize) -> Value {
+        match (&self.values, self.get(row)) {
+            (_, ValueRef::Null) => Value::Null,
+            (ColumnValues::Dictionary(codes, texts), _) => {
+                Value::String(texts[codes[row] as usize].clone())
+            }
+            (ColumnValues::Any(values), _) => values[row].clone(),
+            (_, value) => value.to_value(),
+        }
+    }
+
+    /// Returns the types that values of this column can have.
+    pub(super) fn kind(&self) -> Kind {
+        let kind = match &self.values {
+            ColumnValues::Null(_) => Kind::NULL,
+            ColumnValues::Bool(_) => Kind::BOOL,
+            ColumnValues::Int(_) => Kind::INT,
+            ColumnValues::Float(_) => Kind::FLOAT,
+            ColumnValues::Time(_) => Kind::TIME,
+            ColumnValues::Duration(_) => Kind::DURATION,
+            ColumnValues::String(_) => Kind::STRING,
+            ColumnValues::Dictionary(codes, texts) => {
+                if codes.iter().all(|code| (*code as usize) < texts.len()) {
+                    Kind::STRING
+                } else {
+                    Kind::STRING.or(Kind::NULL)
+                }
+            }
+            ColumnValues::Any(values) => {
+                values.iter().fold(Kind::NEVER, |all, value| all.or(value.kind()))
+            }
+        };
+        if self.validity.is_some() { kind.or(Kind::NULL) } else { kind }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_end_at_characters() {
+        let texts = Texts::new("a\u{e9}b".into(), vec![1, 3, 3, 4]).expect("they are right");
+        let all: Vec<&str> = (0..5).map(|row| texts.get(row)).collect();
+        assert_eq!(all, ["a", "\u{e9}", "", "b", ""]);
+        for ends in [vec![2], vec![3, 1], vec![5]] {
+            assert!(Texts::new("a\u{e9}b".into(), ends.clone()).is_none(), "{ends:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_null_where_anything_says_so() {
+        let texts: Arc<[Arc<str>]> = ["x".into()].into();
+        let column = Column::new(ColumnValues::Dictionary(vec![0, 1, 0].into(), texts))
+            .with_validity([false, true, true].into_iter().collect());
+        let rows: Vec<Value> = (0..4).map(|row| column.get(row).to_value()).collect();
+        assert_eq!(rows, [Value::Null, Value::Null, "x".into(), Value::Null]);
+        assert_eq!((0..4).map(|row| column.to_value(row)).collect::<Vec<_>>(), rows);
+        assert_eq!(column.kind(), Kind::STRING.or(Kind::NULL));
+    }
+}

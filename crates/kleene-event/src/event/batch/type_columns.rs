@@ -1,0 +1,206 @@
+//! [`TypeColumns`]: the rows of one event type in a batch.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::event::batch::column::{Buffer, Column, ColumnValues};
+use crate::schema::{EventType, FieldId, FieldType, Schema, TypeId};
+use crate::time::Timestamp;
+use crate::util::spelling::nearest;
+use crate::value::{Kind, Value, ValueRef};
+
+/// Undeclared fields of an event of an open type.
+pub(super) type Extra = Box<[(Arc<str>, Value)]>;
+
+/// The rows of one event type: a column for each field of the type.
+///
+/// ```
+/// use kleene::event::{Column, ColumnValues, TypeColumns};
+/// use kleene::RuleSet;
+///
+/// let rules = RuleSet::parse("event paid { order: int, amount: float?, at: time }")?;
+/// let order = Column::new(ColumnValues::Int(vec![7, 8].into()));
+/// let at = Column::new(ColumnValues::Time(vec![1000, 2000].into()));
+/// let rows = TypeColumns::new(rules.schema(), "paid", [("order", order.clone()), ("at", at)])?;
+/// assert_eq!((rows.len(), rows.time(1).as_millis()), (2, 2000));
+///
+/// let error = TypeColumns::new(rules.schema(), "paid", [("order", order)]).unwrap_err();
+/// assert_eq!(error.to_string(), "`paid` has no event time: a column for `at` is missing");
+/// # Ok::<(), kleene::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TypeColumns {
+    type_id: TypeId,
+    /// The event times in milliseconds since 1970.
+    times: Buffer<i64>,
+    /// By [`FieldId`].
+    columns: Vec<Column>,
+    /// The undeclared fields of each row; empty if no row has any.
+    extra: Vec<Extra>,
+}
+
+impl TypeColumns {
+    /// Makes the rows of the type called `ty` from its columns by name. The event times are the
+    /// values of the type's time field. Fields without a column are null. A column of integers is
+    /// converted for a float field, and for a time or duration field it holds milliseconds.
+    ///
+    /// # Errors
+    /// [`BatchError`] for an unknown type or field, columns of different lengths, values of another
+    /// type than declared, a null in a field that is not optional, or a type without a field for
+    /// the time.
+    pub fn new<'a>(
+        schema: &Schema,
+        ty: &str,
+        columns: impl IntoIterator<Item = (&'a str, Column)>,
+    ) -> Result<TypeColumns, BatchError> {
+        let Some(id) = schema.type_id(ty) else {
+            let near = did_you_mean(ty, schema.types().map(|(_, ty)| &*ty.name));
+            return Err(BatchError(format!("there is no event type `{ty}`{near}")));
+        };
+        let declared = schema.ty(id);
+        let mut of_fields: Vec<Option<Column>> = vec![None; declared.fields.len()];
+        let mut rows = None;
+        for (name, column) in columns {
+            let Some(field) = declared.field_id(name) else {
+                let near = did_you_mean(name, declared.fields.iter().map(|field| &*field.name));
+                return Err(BatchError(format!("`{ty}` has no field `{name}`{near}")));
+            };
+            let (len, expected) = (column.len(), *rows.get_or_insert(column.len()));
+            if len != expected {
+                let message = format!("`{ty}.{name}` has {len} rows, the other columns {expected}");
+                return Err(BatchError(message));
+            }
+            of_fields[field.index()] = Some(converted(column, &declared.field(field).ty));
+        }
+        let rows = rows.unwrap_or(0);
+        let null = || Column::new(ColumnValues::Null(rows));
+        let columns: Vec<Column> =
+            of_fields.into_iter().map(|column| column.unwrap_or_else(null)).collect();
+        let times = times(declared, &columns)?;
+        for (field, column) in declared.fields.iter().zip(&columns) {
+            let found = if rows == 0 { Kind::NEVER } else { column.kind() };
+            if !found.is_subset_of(field.kind()) {
+                let expected = field.kind();
+                let message = format!("`{ty}.{}` is {expected}, not {found}", field.name);
+                return Err(BatchError(message));
+            }
+        }
+        Ok(TypeColumns::of(id, times, columns, Vec::new()))
+    }
+
+    /// Makes rows of columns that are known to fit.
+    pub(super) fn of(
+        type_id: TypeId,
+        times: Buffer<i64>,
+        columns: Vec<Column>,
+        extra: Vec<Extra>,
+    ) -> TypeColumns {
+        TypeColumns { type_id, times, columns, extra }
+    }
+
+    /// The type of all rows.
+    #[inline]
+    pub fn type_id(&self) -> TypeId {
+        self.type_id
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// True if there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// Returns the event time of a row.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline]
+    pub fn time(&self, row: usize) -> Timestamp {
+        Timestamp::from_millis(self.times[row])
+    }
+
+    /// Returns the event times in milliseconds since 1970.
+    pub fn times(&self) -> &[i64] {
+        &self.times
+    }
+
+    /// Returns the columns by [`FieldId`].
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Returns the value of a field in a row; null if the field has no column.
+    #[inline]
+    pub fn field(&self, row: usize, field: FieldId) -> ValueRef<'_> {
+        self.columns.get(field.index()).map_or(ValueRef::Null, |column| column.get(row))
+    }
+
+    /// Returns the undeclared fields of a row of an open type.
+    pub fn extra(&self, row: usize) -> &[(Arc<str>, Value)] {
+        self.extra.get(row).map_or(&[], |extra| extra)
+    }
+
+    /// Returns the values of a row, owned.
+    pub(crate) fn to_values(&self, row: usize) -> impl ExactSizeIterator<Item = Value> {
+        self.columns.iter().map(move |column| column.to_value(row))
+    }
+}
+
+/// Returns the event times: the column of the type's time field.
+fn times(declared: &EventType, columns: &[Column]) -> Result<Buffer<i64>, BatchError> {
+    let Some(time) = declared.time else {
+        return Err(BatchError(format!("`{}` declares no event time", declared.name)));
+    };
+    match (columns[time.index()].values(), columns[time.index()].validity()) {
+        (ColumnValues::Time(times), None) => Ok(times.clone()),
+        (ColumnValues::Null(0), _) => Ok(Buffer::default()),
+        (ColumnValues::Null(_), _) => {
+            let (ty, field) = (&declared.name, &declared.field(time).name);
+            let message = format!("`{ty}` has no event time: a column for `{field}` is missing");
+            Err(BatchError(message))
+        }
+        _ => {
+            let (ty, field) = (&declared.name, &declared.field(time).name);
+            let message = format!("the event time `{ty}.{field}` is not a time in each row");
+            Err(BatchError(message))
+        }
+    }
+}
+
+/// Converts integers for a field of another type.
+fn converted(column: Column, ty: &FieldType) -> Column {
+    let ColumnValues::Int(ints) = column.values() else { return column };
+    #[expect(clippy::cast_precision_loss, reason = "as documented")]
+    let values = match ty {
+        FieldType::Float => {
+            ColumnValues::Float(ints.iter().map(|int| *int as f64).collect::<Vec<_>>().into())
+        }
+        FieldType::Time => ColumnValues::Time(ints.clone()),
+        FieldType::Duration => ColumnValues::Duration(ints.clone()),
+        _ => return column,
+    };
+    match column.validity() {
+        Some(validity) => Column::new(values).with_validity(validity.clone()),
+        None => Column::new(values),
+    }
+}
+
+fn did_you_mean<'a>(found: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(found, names).map_or_else(String::new, |near| format!(": did you mean `{near}`?"))
+}
+
+/// The reason why columns do not make a batch.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BatchError(pub(super) String);
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BatchError {}

@@ -1,0 +1,87 @@
+//! Ingest of batches of columns.
+//!
+//! Rows in order go to the rules in groups whose prefilters were asked for whole columns
+//! (`dispatch/rows.rs`). All other rows take the ways of records, and are read in place there, too:
+//! a row is copied when the reorder buffer or a partial match keeps it.
+
+use crate::stream::dispatch::prefetch::{EventRun, GroupHints, KeyHint};
+use crate::stream::dispatch::rows::RowRun;
+use crate::stream::error::PushError;
+use crate::stream::ingest::arrivals::Ingest;
+use crate::stream::ingest::path::IngestPath;
+use crate::stream::ingest::reorder::Lent;
+use crate::stream::ingest::watermark::SourceId;
+use crate::stream::output::receiver::Receiver;
+use kleene_event::event::{EventBatch, LentRow, Record};
+
+/// The number of rows that the reorder buffer borrows at once.
+const LENT_ROWS: usize = 1024;
+
+impl Ingest<Record> {
+    /// Ingests the events of a batch with the result of one
+    /// [`push_from`](crate::Engine::push_from) for each.
+    ///
+    /// # Errors
+    /// [`PushError`] if a limit or a cold store has stopped the engine, or the stream is finished.
+    pub(in crate::stream) fn ingest_columns<S: Receiver<Record> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        batch: &EventBatch,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        if !self.expects_order() {
+            self.ingest_lent_rows(source, batch, sink)
+        } else if self.is_direct() {
+            self.ingest_rows(source, batch, sink)
+        } else {
+            let mut lent = LentRow::default();
+            batch.rows().try_for_each(|row| {
+                let event = lent.event(row);
+                self.ingest(source, event, KeyHint::NOTHING, &mut Lent::nothing(), sink)
+            })
+        }
+    }
+
+    /// Ingests rows of which all that come in order can go to the rules at once.
+    fn ingest_rows<S: Receiver<Record> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        batch: &EventBatch,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        let selection = self.dispatcher.select(batch);
+        let mut run = RowRun::new(batch);
+        while run.advance() {
+            if self.clock.are_times_ahead(run.times()) {
+                let mut seen = GroupHints::NOTHING;
+                self.dispatcher.look_at_rows(&mut run, &selection, &mut seen);
+                self.paths.count(IngestPath::Classified, run.len());
+                self.ingest_classified(source, &mut run, &seen, sink);
+                continue;
+            }
+            for place in 0..run.len() {
+                let event = run.event(place);
+                self.ingest_next::<true, S>(source, event, KeyHint::NOTHING, sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ingests rows that wait in the reorder buffer.
+    fn ingest_lent_rows<S: Receiver<Record> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        batch: &EventBatch,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        let mut lent: Vec<LentRow> = Vec::new();
+        lent.resize_with(LENT_ROWS.min(batch.len()), LentRow::default);
+        let mut rows = batch.rows();
+        while rows.len() > 0 {
+            // The shorter one is asked first, so that no row is lost.
+            let events = lent.iter_mut().zip(rows.by_ref()).map(|(lent, row)| lent.event(row));
+            self.ingest_lent(source, events, sink)?;
+        }
+        Ok(())
+    }
+}
