@@ -18,6 +18,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports")]
 
 mod busy;
+mod columns;
 mod explosive;
 mod figures;
 mod machine;
@@ -122,6 +123,7 @@ fn run(options: &Options) -> Result<bool, String> {
             measure::workload(workload, options, &mut report)?;
         }
     }
+    columns::all(options, &mut report)?;
     figures::all(options, &mut report)?;
     if options.test {
         println!("ratios: {} workloads ran", report.rows.len());

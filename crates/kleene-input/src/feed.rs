@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use kleene::event::{BatchBuilder, EventBatch};
 use kleene::schema::Schema;
 
 use crate::block::Block;
@@ -10,7 +11,7 @@ use crate::form::Form;
 use crate::layout::Reading;
 use crate::parser::{Item, Parser};
 use crate::position::Position;
-use crate::records::Cursor;
+use crate::records::{Cursor, Origin};
 use crate::source::{Arrival, Blocks, Opened};
 
 /// Events out of an input: what [`Blocks`] and a [`Parser`] give together.
@@ -20,6 +21,9 @@ pub struct Feed {
     parser: Parser,
     block: Block,
     cursor: Cursor,
+    batch: BatchBuilder,
+    /// The start of the line of each event of the batch that was read last.
+    starts: Vec<Cursor>,
     is_ended: bool,
     is_empty: bool,
 }
@@ -45,6 +49,8 @@ impl Feed {
             parser: Parser::new(form, schema, reading),
             block: Block::default(),
             cursor: Cursor::default(),
+            batch: BatchBuilder::new(),
+            starts: Vec::new(),
             is_ended: false,
             is_empty: true,
         }
@@ -75,6 +81,8 @@ impl Feed {
             parser: first.parser,
             block: Block::empty_at(start),
             cursor: Cursor::default(),
+            batch: BatchBuilder::new(),
+            starts: Vec::new(),
             is_ended: false,
             is_empty: false,
         })
@@ -94,6 +102,8 @@ impl Feed {
     /// Continues with the types of `schema` that are also declared.
     pub fn renew(&mut self, schema: &Schema, declared: &Schema) {
         self.parser.renew(schema, declared);
+        // The types may have other fields now.
+        self.batch = BatchBuilder::new();
     }
 
     /// The names of the columns; empty where there are none, or not yet.
@@ -116,6 +126,26 @@ impl Feed {
     #[inline]
     pub fn next_item(&mut self) -> Option<Item<'_>> {
         self.parser.next_item(&self.block, &mut self.cursor)
+    }
+
+    /// Reads up to `limit` lines of the input that has arrived, as far as they are events, into a
+    /// batch. `unknown` gets the type of each event that no rule file declares. Returns the batch
+    /// and the number of lines; `None` if the next line is no event, or all input that has arrived
+    /// was read. Then [`next_item`](Feed::next_item) reads on.
+    pub fn read_batch(
+        &mut self,
+        limit: usize,
+        unknown: impl FnMut(&str),
+    ) -> Option<(EventBatch, usize)> {
+        let Feed { parser, block, cursor, batch, starts, .. } = self;
+        starts.clear();
+        let lines = parser.read_batch(block, cursor, limit, (batch, starts), unknown);
+        (lines > 0).then(|| (batch.finish(), lines))
+    }
+
+    /// Returns the line of an event of the batch that was read last, by the number of the event.
+    pub fn origin(&self, number: usize) -> Option<Origin<'_>> {
+        self.parser.origin(&self.block, *self.starts.get(number)?)
     }
 
     /// Waits for more input. What has arrived before has to be used up.
@@ -153,6 +183,7 @@ impl Feed {
 
 #[cfg(test)]
 mod tests {
+    use kleene::Record;
     use kleene::schema::{EventType, Field, FieldId, FieldType};
 
     use super::*;
@@ -196,6 +227,62 @@ mod tests {
         schema
     }
 
+    /// What one line of the input is.
+    #[derive(Debug, PartialEq)]
+    struct Read {
+        line: Option<u64>,
+        event: Option<Record>,
+        /// The reason why it is no event.
+        text: String,
+    }
+
+    fn item(item: Item<'_>) -> Option<Read> {
+        match item {
+            Item::Event(event, origin) => {
+                Some(Read { line: Some(origin.line), event: Some(event), text: String::new() })
+            }
+            Item::Rejected(origin, text) => {
+                assert!(!text.is_empty() && !text.contains('\n'), "{text}");
+                Some(Read { line: Some(origin.line), event: None, text })
+            }
+            Item::Unreadable(reason) => panic!("{reason}"),
+            Item::Unknown(_) => None,
+        }
+    }
+
+    fn is_filled(feed: &mut Feed) -> bool {
+        feed.fill().unwrap() != Fill::End
+    }
+
+    fn items_one_by_one(mut feed: Feed) -> Vec<Read> {
+        let mut read = Vec::new();
+        loop {
+            if let Some(next) = feed.next_item() {
+                read.extend(item(next));
+            } else if !is_filled(&mut feed) {
+                return read;
+            }
+        }
+    }
+
+    fn items_in_batches(mut feed: Feed, limit: usize) -> Vec<Read> {
+        let mut read = Vec::new();
+        loop {
+            if let Some((batch, lines)) = feed.read_batch(limit, |_| {}) {
+                assert!(batch.len() <= lines && lines <= limit);
+                for (number, row) in batch.rows().enumerate() {
+                    let line = Some(feed.origin(number).unwrap().line);
+                    let event = Some(row.to_record());
+                    read.push(Read { line, event, text: String::new() });
+                }
+            } else if let Some(next) = feed.next_item() {
+                read.extend(item(next));
+            } else if !is_filled(&mut feed) {
+                return read;
+            }
+        }
+    }
+
     #[test]
     fn damaged_input_gives_events_and_reasons_in_order() {
         const DAMAGE: &[u8] = b"\"\\{}[],:0-e.\n\xff\x00 ntf\r";
@@ -227,32 +314,16 @@ mod tests {
             }
             let length = memchr::memchr_iter(b'\n', &bytes).count() as u64;
             std::fs::write(&path, &bytes).unwrap();
-            let reading = Reading::default();
-            let opened = open(&path).unwrap();
             let form = Form { format, delimiter: b',', max_line: 4096 };
-            let mut feed = Feed::start(opened, form, &schema(), reading);
-            let (mut events, mut rejected, mut last) = (0, 0, 0);
-            loop {
-                let line = match feed.next_item() {
-                    Some(Item::Event(_, origin)) => {
-                        events += 1;
-                        origin.line
-                    }
-                    Some(Item::Rejected(origin, reason)) => {
-                        assert!(!reason.is_empty() && !reason.contains('\n'), "{reason}");
-                        rejected += 1;
-                        origin.line
-                    }
-                    Some(Item::Unreadable(reason)) => panic!("{reason}"),
-                    Some(Item::Unknown(_)) => continue,
-                    None => match feed.fill().unwrap() {
-                        Fill::End => break,
-                        Fill::More | Fill::Woken | Fill::TimedOut => continue,
-                    },
-                };
-                assert!(line > last && line <= length, "{line} after {last} of {length}");
-                last = line;
+            let feed = || Feed::start(open(&path).unwrap(), form, &schema(), Reading::default());
+            let one = items_one_by_one(feed());
+            let lines = one.iter().filter_map(|item| item.line);
+            assert!(lines.clone().is_sorted_by(|a, b| a < b) && lines.max() <= Some(length));
+            for limit in [1, 7, 10_000] {
+                assert_eq!(items_in_batches(feed(), limit), one, "{format:?} by {limit}");
             }
+            let events = one.iter().filter(|item| item.event.is_some()).count();
+            let rejected = one.iter().filter(|item| !item.text.is_empty()).count();
             assert!(events > 500 && rejected > 500, "{format:?}: {events} and {rejected}");
         }
     }

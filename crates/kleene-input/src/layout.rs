@@ -216,6 +216,11 @@ impl Layout {
         self.time
     }
 
+    /// Returns the type of the events.
+    pub(crate) fn id(&self) -> TypeId {
+        self.id
+    }
+
     /// An event of this type.
     #[inline]
     pub(crate) fn event(&self, time: Timestamp, values: impl Iterator<Item = Value>) -> Record {

@@ -1,6 +1,7 @@
 //! From blocks to events.
 
 use kleene::Record;
+use kleene::event::BatchBuilder;
 use kleene::schema::Schema;
 
 use crate::block::Block;
@@ -43,6 +44,15 @@ pub enum Item<'a> {
     Rejected(Origin<'a>, String),
     /// No event can be read from this input, and why.
     Unreadable(String),
+}
+
+/// What a line added to a batch.
+enum Added {
+    Event,
+    /// Nothing: no rule file declares the type of its event.
+    Unknown,
+    /// Nothing: the line is empty.
+    Nothing,
 }
 
 impl Parser {
@@ -107,6 +117,92 @@ impl Parser {
             self.kind = ParserKind::Csv(parser, Cells::default(), *delimiter);
         }
         Ok(())
+    }
+
+    /// Reads up to `limit` lines of `block` after `cursor` that are events, and adds their events to
+    /// `batch`. `starts` gets the start of each event's line, and `unknown` the type of each event
+    /// that no rule file declares. The cursor stops before a line that is no event, which
+    /// [`next_item`](Parser::next_item) reads.
+    ///
+    /// Returns the number of lines with an event, also of an unknown type.
+    pub fn read_batch(
+        &mut self,
+        block: &Block,
+        cursor: &mut Cursor,
+        limit: usize,
+        (batch, starts): (&mut BatchBuilder, &mut Vec<Cursor>),
+        mut unknown: impl FnMut(&str),
+    ) -> usize {
+        if self.read_header(block, cursor).is_err() {
+            return 0;
+        }
+        let mut lines = 0;
+        while lines < limit {
+            let start = *cursor;
+            match self.add_next(block, cursor, batch) {
+                Some(Added::Event) => starts.push(start),
+                Some(Added::Unknown) => unknown(self.unknown()),
+                Some(Added::Nothing) => continue,
+                None => {
+                    *cursor = start;
+                    break;
+                }
+            }
+            lines += 1;
+        }
+        lines
+    }
+
+    /// Adds the event of the next line to a batch. `None` if the line is no event, or at the end of
+    /// the block.
+    #[inline]
+    fn add_next(
+        &mut self,
+        block: &Block,
+        cursor: &mut Cursor,
+        batch: &mut BatchBuilder,
+    ) -> Option<Added> {
+        let is_known = match &mut self.kind {
+            ParserKind::Header(..) => return None,
+            ParserKind::Json(parser) => {
+                let line = next_line(block, cursor, self.max_line)?.ok()?;
+                if line.text.trim_ascii().is_empty() {
+                    return Some(Added::Nothing);
+                }
+                let event = parser.parse(line.text).ok()?;
+                event.map(|event| batch.push_record(event)).is_some()
+            }
+            ParserKind::Csv(parser, cells, delimiter) => {
+                let record = next_record(block, cursor, *delimiter, self.max_line)?.ok()?;
+                if record.text.is_empty() {
+                    return Some(Added::Nothing);
+                }
+                let row = cells.split(record.text, record.has_quotes, *delimiter);
+                parser.add(&row, batch).ok()?
+            }
+        };
+        Some(if is_known { Added::Event } else { Added::Unknown })
+    }
+
+    /// Returns the type of the last event that no rule file declares.
+    fn unknown(&self) -> &str {
+        match &self.kind {
+            ParserKind::Json(parser) => parser.unknown(),
+            ParserKind::Csv(parser, ..) => parser.unknown(),
+            ParserKind::Header(..) => "",
+        }
+    }
+
+    /// Returns the line that starts at a cursor, if it can be read.
+    pub fn origin<'a>(&self, block: &'a Block, start: Cursor) -> Option<Origin<'a>> {
+        let mut cursor = start;
+        let line = match &self.kind {
+            ParserKind::Json(_) => next_line(block, &mut cursor, self.max_line),
+            ParserKind::Csv(_, _, delimiter) | ParserKind::Header(_, delimiter) => {
+                next_record(block, &mut cursor, *delimiter, self.max_line)
+            }
+        };
+        Some(line?.ok()?.origin())
     }
 
     /// Returns the next item of `block` after `cursor`, and moves the cursor; `None` at the end of

@@ -436,7 +436,8 @@ impl<E: Event> Dispatcher<E> {
         if self.accounting.reports_all() {
             self.accounting.set_position(watermark, sink);
             let reason = reason(&self.schema);
-            sink.outputs().rejected(Rejected { event, reason });
+            let arrival = self.accounting.arrival();
+            sink.outputs().rejected(Rejected { event, reason, arrival });
         }
     }
 
@@ -457,7 +458,8 @@ impl<E: Event> Dispatcher<E> {
         self.accounting.stats.late += 1;
         if self.accounting.reports_all() {
             self.accounting.set_position(watermark, sink);
-            sink.outputs().late(Late { event, watermark });
+            let arrival = self.accounting.arrival();
+            sink.outputs().late(Late { event, watermark, arrival });
         }
     }
 

@@ -108,6 +108,9 @@ pub struct Late<'a, E> {
     pub event: &'a E,
     /// The watermark when the event came. The event's time is at or before the watermark.
     pub watermark: Timestamp,
+    /// The number of the event among all that came to the engine, from 0: which event of a batch it
+    /// is.
+    pub arrival: u64,
 }
 
 /// An event that the engine cannot take.
@@ -118,6 +121,9 @@ pub struct Rejected<'a, E> {
     pub event: &'a E,
     /// The reason for the rejection.
     pub reason: RejectReason,
+    /// The number of the event among all that came to the engine, from 0. Of an event that a rule
+    /// made, the number of the event that came last.
+    pub arrival: u64,
 }
 
 impl<E: Event> Sink<E> for Vec<Output<E>> {

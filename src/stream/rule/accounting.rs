@@ -62,6 +62,11 @@ impl<E: Event> Accounting<E> {
         }
     }
 
+    /// Returns the number of the event that came last, from 0.
+    pub(in crate::stream) fn arrival(&self) -> u64 {
+        self.stats.events.saturating_sub(1)
+    }
+
     /// Records the number of open partial matches after an event went to all rules.
     #[inline]
     pub(in crate::stream) fn note_open(&mut self) {

@@ -228,7 +228,8 @@ fn feed<E: Event, S: Receiver<E> + ?Sized>(
             accounting.stats.rejected += 1;
             let rule = reported.rule().name.clone();
             let reason = RejectReason::Mismatch { rule, field, declared, found };
-            sink.outputs().rejected(Rejected { event: &event, reason });
+            let arrival = accounting.arrival();
+            sink.outputs().rejected(Rejected { event: &event, reason, arrival });
         }
         None => accounting.stats.rejected += 1,
     }

@@ -68,22 +68,18 @@ impl ColumnRow {
         let ColumnRow { columns, row, .. } = self;
         let values = columns.columns().iter().map(|column| column.get(*row));
         let extra = Some(columns.extra(*row)).filter(|extra| !extra.is_empty());
-        heap_size(values.chain(extra.map(ValueRef::Record))) as usize
+        let heap = values.chain(extra.map(ValueRef::Record)).map(heap_size_of).sum::<usize>();
+        u32::try_from(NO_VALUES + heap).unwrap_or(u32::MAX) as usize
     }
 
     /// Returns the record of the row, which is made once.
     #[cold]
     #[inline(never)]
     fn copy(&self) -> &Record {
-        self.copied.get_or_init(|| {
-            let ColumnRow { columns, row, .. } = self;
-            let (ty, time, values) =
-                (columns.type_id(), columns.time(*row), columns.to_values(*row));
-            match columns.extra(*row) {
-                [] => Record::new(ty, time, values),
-                extra => Record::with_extra(ty, time, values, extra),
-            }
-        })
+        match self.copied.get() {
+            Some(record) => record,
+            None => self.copied.get_or_init(|| Record::copy_of_row(&self.columns, self.row)),
+        }
     }
 }
 
@@ -124,7 +120,8 @@ impl Record {
             }
             _ => ThinArc::from_header_and_iter(notes, values.collect::<Vec<_>>().into_iter()),
         };
-        let heap = heap_size(values.slice.iter().map(Value::as_ref));
+        let heap = values.slice.iter().map(|value| heap_size_of(value.as_ref())).sum::<usize>();
+        let heap = u32::try_from(NO_VALUES + heap).unwrap_or(u32::MAX);
         values.with_arc_mut(|values| {
             if let Some(values) = CountedArc::get_mut(values) {
                 values.header_mut().heap = heap;
@@ -146,6 +143,33 @@ impl Record {
         }
         let extra = std::iter::once(Value::Record(extra.into()));
         Record::of(type_id, time, values.into_iter().chain(extra), LastValue::Extra)
+    }
+
+    /// Makes a record of the values of a row of columns.
+    pub(crate) fn copy_of_row(columns: &TypeColumns, row: usize) -> Record {
+        let (type_id, time, count) =
+            (columns.type_id(), columns.time(row), columns.columns().len());
+        let extra = columns.extra(row);
+        if !extra.is_empty() {
+            let mut values = vec![Value::Null; count];
+            columns.copy_to(row, &mut values);
+            return Record::with_extra(type_id, time, values, extra);
+        }
+        let notes = Notes { heap: 0, has_extra: false, row: None };
+        let nulls = std::iter::repeat_n(Value::Null, count);
+        let mut values = ThinArc::from_header_and_iter(notes, nulls);
+        values.with_arc_mut(|values| {
+            let Some(values) = CountedArc::get_mut(values) else { return };
+            columns.copy_to(row, values.slice_mut());
+            let heap = if columns.is_flat() {
+                NO_VALUES + count * size_of::<Value>()
+            } else {
+                let of_values = values.slice().iter().map(|value| heap_size_of(value.as_ref()));
+                NO_VALUES + of_values.sum::<usize>()
+            };
+            values.header_mut().heap = u32::try_from(heap).unwrap_or(u32::MAX);
+        });
+        Record { values, time, type_id }
     }
 
     /// Makes a record that reads its values in a row of columns.
@@ -302,13 +326,14 @@ impl fmt::Debug for Record {
     }
 }
 
-/// Returns the heap size of a [`Record`] of these values in bytes; 4 GiB for a larger one.
-fn heap_size<'a>(values: impl Iterator<Item = ValueRef<'a>>) -> u32 {
-    // The number of owners, and the number of values.
-    const COUNTS: usize = 2 * size_of::<usize>();
-    let one = |value: ValueRef<'_>| size_of::<Value>() + value.heap_size();
-    let heap = values.map(one).fold(COUNTS + size_of::<Notes>(), usize::saturating_add);
-    u32::try_from(heap).unwrap_or(u32::MAX)
+/// The heap size in bytes of a [`Record`] without values: the number of owners, the notes, and the
+/// number of values.
+const NO_VALUES: usize = 2 * size_of::<usize>() + size_of::<Notes>();
+
+/// Returns the heap size in bytes of a value of a [`Record`].
+#[inline(always)]
+fn heap_size_of(value: ValueRef<'_>) -> usize {
+    size_of::<Value>() + value.heap_size()
 }
 
 /// The cache line size of most processors, in bytes. On others the hint is less useful.

@@ -154,6 +154,9 @@ impl Value {
     }
 }
 
+/// The size of the two counts beside what is shared.
+const COUNTS: usize = 2 * size_of::<usize>();
+
 impl ValueRef<'_> {
     /// Returns the value, owned.
     #[inline]
@@ -174,11 +177,18 @@ impl ValueRef<'_> {
     }
 
     /// Returns the heap size of an owned copy in bytes, about.
+    #[inline]
     pub fn heap_size(self) -> usize {
-        /// The two counts beside what is shared.
-        const COUNTS: usize = 2 * size_of::<usize>();
         match self {
             ValueRef::String(text) => COUNTS + text.len(),
+            ValueRef::List(_) | ValueRef::Items(_) | ValueRef::Record(_) => self.heap_of_parts(),
+            _ => 0,
+        }
+    }
+
+    #[inline(never)]
+    fn heap_of_parts(self) -> usize {
+        match self {
             ValueRef::List(_) | ValueRef::Items(_) => match self.as_list() {
                 Some(list) => COUNTS + list.heap_size(),
                 None => COUNTS,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use kleene::Record;
+use kleene::event::{ColumnBuilder, RowsBuilder};
 use kleene::schema::{Field, FieldType};
 use kleene::value::Value;
 
@@ -124,6 +125,75 @@ impl Plan {
         });
         let event = layout.event(time, values);
         is_fine.then_some(event)
+    }
+
+    /// Adds the event of a record that has as many cells as the header to the rows of its type.
+    /// Returns false, and adds nothing, if anything is amiss.
+    #[inline]
+    pub(super) fn add(
+        &self,
+        row: &Row<'_>,
+        layout: &Layout,
+        reading: &Reading,
+        mut rows: RowsBuilder<'_>,
+    ) -> bool {
+        let time = row.cell(self.time);
+        let Ok(Value::Time(time)) = from_text(&FieldType::Time, time, reading.spelling()) else {
+            return false;
+        };
+        let fields = self.fields.iter().zip(&layout.fields).zip(rows.columns());
+        let mut is_fine = true;
+        for ((planned, field), column) in fields {
+            match *planned {
+                Planned::Time => column.push_time(time),
+                Planned::Null => column.push_null(),
+                Planned::Cell(cell) => {
+                    if !add_cell(column, field, row.cell(cell), reading) {
+                        is_fine = false;
+                        break;
+                    }
+                }
+            }
+        }
+        if is_fine {
+            rows.end_row(time);
+        } else {
+            rows.abandon_row();
+        }
+        is_fine
+    }
+}
+
+/// Adds the value of a cell to a column. Returns false if the cell is not fine.
+#[inline]
+fn add_cell(column: &mut ColumnBuilder, field: &Field, cell: &str, reading: &Reading) -> bool {
+    if !cell.is_empty() {
+        match field.ty {
+            FieldType::String => {
+                column.push_text(Some(cell));
+                return true;
+            }
+            FieldType::Int => {
+                if let Some(number) = whole(cell.as_bytes()) {
+                    column.push_int(number);
+                    return true;
+                }
+            }
+            FieldType::Float => {
+                if let Some(number) = decimal(cell.as_bytes()) {
+                    column.push_float(number);
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    match planned_value(field, cell, reading) {
+        Some(value) => {
+            column.push(value);
+            true
+        }
+        None => false,
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use kleene::Record;
+use kleene::event::BatchBuilder;
 use kleene::schema::{FieldType, Schema};
 use kleene::value::Value;
 
@@ -86,35 +87,71 @@ impl CsvParser {
 
     /// The event in a record: `None` if its type is not declared, the reason if it is not one.
     pub(crate) fn parse(&mut self, row: &Row<'_>) -> Result<Option<Record>, String> {
-        let cells = row.matched(&self.header)?;
-        let number = match self.type_column {
-            None => self.layouts.find(&self.unknown),
-            Some(column) => {
-                let name = row.cell(column);
-                if name.is_empty() {
-                    let column = &self.header[column];
-                    return Err(format!("no event type: the column `{column}` is empty"));
-                }
-                let number = self.layouts.find(name);
-                if number.is_none() {
-                    name.clone_into(&mut self.unknown);
-                }
-                number
-            }
-        };
-        let Some(index) = number else { return Ok(None) };
-        let (layout, reading) = self.layouts.get(number);
-        let columns = self.columns[index].get_or_insert_with(|| {
-            let special = [self.type_column, self.time_column];
-            Columns::new(layout, &self.by_name, &special, self.time_column, reading)
-        });
-        if let Some(event) = columns.plan.as_ref().and_then(|plan| plan.event(row, layout, reading))
-        {
+        let Some(number) = self.type_of(row)? else { return Ok(None) };
+        self.learn(number);
+        let (layout, reading) = self.layouts.get(Some(number));
+        let plan = self.columns[number].as_ref().and_then(|columns| columns.plan.as_ref());
+        if let Some(event) = plan.and_then(|plan| plan.event(row, layout, reading)) {
             return Ok(Some(event));
         }
+        self.assemble(row, number).map(Some)
+    }
+
+    /// Adds the event in a record to a batch. Returns false if its type is not declared.
+    ///
+    /// # Errors
+    /// The reason why the record is not an event.
+    pub(crate) fn add(&mut self, row: &Row<'_>, batch: &mut BatchBuilder) -> Result<bool, String> {
+        let Some(number) = self.type_of(row)? else { return Ok(false) };
+        self.learn(number);
+        let (layout, reading) = self.layouts.get(Some(number));
+        if let Some(plan) = self.columns[number].as_ref().and_then(|columns| columns.plan.as_ref())
+        {
+            let rows = batch.rows_of_fields(layout.id(), &layout.fields);
+            if plan.add(row, layout, reading, rows) {
+                return Ok(true);
+            }
+        }
+        batch.push_record(self.assemble(row, number)?);
+        Ok(true)
+    }
+
+    /// The number of a record's type, if it is declared.
+    #[inline]
+    fn type_of(&mut self, row: &Row<'_>) -> Result<Option<usize>, String> {
+        row.check_length(&self.header)?;
+        let Some(column) = self.type_column else { return Ok(self.layouts.find(&self.unknown)) };
+        let name = row.cell(column);
+        if name.is_empty() {
+            let column = &self.header[column];
+            return Err(format!("no event type: the column `{column}` is empty"));
+        }
+        let number = self.layouts.find(name);
+        if number.is_none() {
+            name.clone_into(&mut self.unknown);
+        }
+        Ok(number)
+    }
+
+    /// Finds the meaning of the columns for a type, if it is the first event of that type.
+    #[inline]
+    fn learn(&mut self, number: usize) {
+        let CsvParser { columns, layouts, by_name, type_column, time_column, .. } = self;
+        let (layout, reading) = layouts.get(Some(number));
+        columns[number].get_or_insert_with(|| {
+            let special = [*type_column, *time_column];
+            Columns::new(layout, by_name, &special, *time_column, reading)
+        });
+    }
+
+    /// Reads a record column by column.
+    fn assemble(&mut self, row: &Row<'_>, number: usize) -> Result<Record, String> {
+        let (layout, reading) = self.layouts.get(Some(number));
+        let columns = self.columns[number].iter().flat_map(|columns| &columns.all);
+        let cells = row.matched(&self.header)?;
         let assembly = &mut self.assembly;
         assembly.start(layout.fields.len());
-        for (index, ((name, cell), column)) in cells.zip(&columns.all).enumerate() {
+        for (index, ((name, cell), column)) in cells.zip(columns).enumerate() {
             let is_time = Some(index) == self.time_column && !cell.is_empty();
             match *column {
                 Column::Field(index) => {
@@ -143,7 +180,7 @@ impl CsvParser {
                 assembly.set_named_time(reading, &time);
             }
         }
-        assembly.finish(layout, reading).map(Some)
+        assembly.finish(layout, reading)
     }
 
     /// The names of the columns.

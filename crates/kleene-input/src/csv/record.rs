@@ -58,12 +58,17 @@ impl<'a> Row<'a> {
         &self,
         header: &'h [T],
     ) -> Result<impl Iterator<Item = (&'h T, &'a str)> + use<'a, 'h, T>, String> {
+        self.check_length(header).map(|()| header.iter().zip(self.iter()))
+    }
+
+    /// Fails if the row has not as many cells as `header`.
+    #[inline]
+    pub(crate) fn check_length<T>(&self, header: &[T]) -> Result<(), String> {
         let (wanted, found) = (header.len(), self.cells.len());
         if wanted == found {
-            Ok(header.iter().zip(self.iter()))
-        } else {
-            Err(format!("expected {wanted} cells as in the header, found {found}"))
+            return Ok(());
         }
+        Err(format!("expected {wanted} cells as in the header, found {found}"))
     }
 }
 

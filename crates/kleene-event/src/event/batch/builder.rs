@@ -8,7 +8,7 @@ use crate::event::batch::events::{EventBatch, RowPlace};
 use crate::event::batch::type_columns::{Extra, TypeColumns};
 use crate::event::batch::validity::Validity;
 use crate::event::record::Record;
-use crate::schema::{FieldType, Schema, TypeId};
+use crate::schema::{Field, FieldType, Schema, TypeId};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -74,6 +74,13 @@ impl BatchBuilder {
     /// same in each call.
     #[inline]
     pub fn rows(&mut self, schema: &Schema, ty: TypeId) -> RowsBuilder<'_> {
+        self.rows_of_fields(ty, &schema.ty(ty).fields)
+    }
+
+    /// Returns the rows of a type with these fields, to add one. A type has the same fields in each
+    /// call.
+    #[inline]
+    pub fn rows_of_fields(&mut self, ty: TypeId, fields: &[Field]) -> RowsBuilder<'_> {
         if self.types.len() <= ty.index() {
             self.types.resize_with(ty.index() + 1, || None);
         }
@@ -82,12 +89,7 @@ impl BatchBuilder {
             type_id: ty,
             part: None,
             times: Vec::new(),
-            columns: schema
-                .ty(ty)
-                .fields
-                .iter()
-                .map(|field| ColumnBuilder::new(&field.ty))
-                .collect(),
+            columns: fields.iter().map(|field| ColumnBuilder::new(&field.ty)).collect(),
             extra: Vec::new(),
         });
         RowsBuilder { open, parts, order }
@@ -265,6 +267,18 @@ impl ColumnBuilder {
         }
     }
 
+    /// Adds a moment.
+    #[inline]
+    pub fn push_time(&mut self, value: Timestamp) {
+        match &mut self.values {
+            NewValues::Time(values) => {
+                values.push(value.as_millis());
+                self.note(true);
+            }
+            _ => self.push_other(Value::Time(value)),
+        }
+    }
+
     /// Adds a text, or a null.
     #[inline]
     pub fn push_text(&mut self, text: Option<&str>) {
@@ -383,7 +397,7 @@ fn renew<T>(values: &mut Vec<T>) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{EventType, Field, FieldId};
+    use crate::schema::{EventType, FieldId};
 
     fn schema() -> (Schema, TypeId) {
         let field = |name: &str, ty| Field { name: name.into(), ty, optional: true };

@@ -85,9 +85,7 @@ impl BatchRow<'_> {
     /// Returns a record of the row.
     pub fn to_record(&self) -> Record {
         match self {
-            BatchRow::Columns { columns, row, .. } => {
-                Record::of_row((*columns).clone(), *row).clone()
-            }
+            BatchRow::Columns { columns, row, .. } => Record::copy_of_row(columns, *row),
             BatchRow::Record(record) => (*record).clone(),
         }
     }

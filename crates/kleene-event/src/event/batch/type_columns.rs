@@ -37,6 +37,8 @@ pub struct TypeColumns {
     columns: Vec<Column>,
     /// The undeclared fields of each row; empty if no row has any.
     extra: Vec<Extra>,
+    /// True if no value of any row is on the heap.
+    is_flat: bool,
 }
 
 impl TypeColumns {
@@ -95,7 +97,8 @@ impl TypeColumns {
         columns: Vec<Column>,
         extra: Vec<Extra>,
     ) -> TypeColumns {
-        TypeColumns { type_id, times, columns, extra }
+        let is_flat = extra.is_empty() && columns.iter().all(Column::is_flat);
+        TypeColumns { type_id, times, columns, extra, is_flat }
     }
 
     /// The type of all rows.
@@ -144,9 +147,18 @@ impl TypeColumns {
         self.extra.get(row).map_or(&[], |extra| extra)
     }
 
-    /// Returns the values of a row, owned.
-    pub(crate) fn to_values(&self, row: usize) -> impl ExactSizeIterator<Item = Value> {
-        self.columns.iter().map(move |column| column.to_value(row))
+    /// Copies the values of a row to places that are null.
+    #[inline]
+    pub(crate) fn copy_to(&self, row: usize, places: &mut [Value]) {
+        for (column, place) in self.columns.iter().zip(places) {
+            column.copy_to(row, place);
+        }
+    }
+
+    /// True if no value of any row is on the heap.
+    #[inline]
+    pub(crate) fn is_flat(&self) -> bool {
+        self.is_flat
     }
 }
 
