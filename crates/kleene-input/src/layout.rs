@@ -1,9 +1,10 @@
 //! The places of the fields of each event type in the input, found once from the rules' schema.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use kleene::event::TimeUnit;
+use kleene::event::{BatchBuilder, TimeUnit};
 use kleene::schema::{EventType, Field, Schema, TypeId};
 use kleene::value::Value;
 use kleene::{Record, Timestamp};
@@ -303,7 +304,9 @@ impl Node {
 /// An event in the making. Its memory is used again for the next one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Assembly {
-    values: Vec<Value>,
+    values: Vec<Assembled>,
+    /// The texts of fields, one after the other.
+    texts: String,
     seen: Vec<bool>,
     seen_type: bool,
     named_time: Option<Result<Timestamp, String>>,
@@ -313,11 +316,35 @@ pub(crate) struct Assembly {
     problem: Option<String>,
 }
 
+/// The value of a field of an event in the making.
+#[derive(Clone, Debug)]
+enum Assembled {
+    Value(Value),
+    /// A part of the texts.
+    Text(Range<usize>),
+}
+
+impl Assembled {
+    const NULL: Assembled = Assembled::Value(Value::Null);
+
+    fn is_null(&self) -> bool {
+        matches!(self, Assembled::Value(Value::Null))
+    }
+
+    fn into_value(self, texts: &str) -> Value {
+        match self {
+            Assembled::Value(value) => value,
+            Assembled::Text(place) => Value::String(texts[place].into()),
+        }
+    }
+}
+
 impl Assembly {
     /// Starts an event without values.
     pub(crate) fn start(&mut self, fields: usize) {
         self.values.clear();
-        self.values.resize(fields, Value::Null);
+        self.values.resize(fields, Assembled::NULL);
+        self.texts.clear();
         self.seen.clear();
         self.seen.resize(fields, false);
         self.seen_type = false;
@@ -332,19 +359,31 @@ impl Assembly {
         match value {
             Ok(value) if !self.seen[index] => {
                 self.seen[index] = true;
-                self.values[index] = value;
+                self.values[index] = Assembled::Value(value);
             }
-            value => self.refuse(field, index, value),
+            value => self.refuse(field, index, value.err()),
         }
     }
 
+    /// The text of a declared field.
+    #[inline]
+    pub(crate) fn set_text(&mut self, field: &Field, index: usize, text: &str) {
+        if self.seen[index] {
+            return self.refuse(field, index, None);
+        }
+        self.seen[index] = true;
+        let start = self.texts.len();
+        self.texts.push_str(text);
+        self.values[index] = Assembled::Text(start..self.texts.len());
+    }
+
     #[cold]
-    fn refuse(&mut self, field: &Field, index: usize, value: Result<Value, String>) {
+    fn refuse(&mut self, field: &Field, index: usize, reason: Option<String>) {
         let name = &field.name;
         if std::mem::replace(&mut self.seen[index], true) {
             self.problem(|| format!("field `{name}` is given twice"));
         }
-        if let Err(reason) = value {
+        if let Some(reason) = reason {
             self.problem(|| format!("field `{name}`: {reason}"));
         }
     }
@@ -384,6 +423,44 @@ impl Assembly {
 
     /// The event, or why it does not fit its declaration.
     pub(crate) fn finish(&mut self, layout: &Layout, reading: &Reading) -> Result<Record, String> {
+        let time = self.check(layout, reading)?;
+        let Assembly { values, texts, extra, .. } = self;
+        let values = values.drain(..).map(|value| value.into_value(texts));
+        Ok(if extra.is_empty() {
+            Record::new(layout.id, time, values)
+        } else {
+            Record::with_extra(layout.id, time, values, std::mem::take(extra))
+        })
+    }
+
+    /// Adds the event to a batch.
+    ///
+    /// # Errors
+    /// The reason why it does not fit its declaration.
+    pub(crate) fn finish_into(
+        &mut self,
+        batch: &mut BatchBuilder,
+        layout: &Layout,
+        reading: &Reading,
+    ) -> Result<(), String> {
+        let time = self.check(layout, reading)?;
+        let mut rows = batch.rows_of_fields(layout.id, &layout.fields);
+        for (column, value) in rows.columns().iter_mut().zip(self.values.drain(..)) {
+            match value {
+                Assembled::Value(value) => column.push(value),
+                Assembled::Text(place) => column.push_text(Some(&self.texts[place])),
+            }
+        }
+        if self.extra.is_empty() {
+            rows.end_row(time);
+        } else {
+            rows.end_row_with(time, std::mem::take(&mut self.extra));
+        }
+        Ok(())
+    }
+
+    /// Returns the event time, or the reason why the event does not fit its declaration.
+    fn check(&mut self, layout: &Layout, reading: &Reading) -> Result<Timestamp, String> {
         if let Some(problem) = self.problem.take() {
             return Err(problem);
         }
@@ -393,7 +470,7 @@ impl Assembly {
             }
         }
         let declared = layout.time.and_then(|index| match self.values[index] {
-            Value::Time(time) => Some(time),
+            Assembled::Value(Value::Time(time)) => Some(time),
             _ => None,
         });
         let time = match (declared, self.named_time.take()) {
@@ -407,14 +484,9 @@ impl Assembly {
         if let Some(index) = layout.time
             && self.values[index].is_null()
         {
-            self.values[index] = Value::Time(time);
+            self.values[index] = Assembled::Value(Value::Time(time));
         }
-        let values = self.values.drain(..);
-        Ok(if self.extra.is_empty() {
-            Record::new(layout.id, time, values)
-        } else {
-            Record::with_extra(layout.id, time, values, std::mem::take(&mut self.extra))
-        })
+        Ok(time)
     }
 
     #[cold]

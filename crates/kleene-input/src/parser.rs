@@ -169,8 +169,7 @@ impl Parser {
                 if line.text.trim_ascii().is_empty() {
                     return Some(Added::Nothing);
                 }
-                let event = parser.parse(line.text).ok()?;
-                event.map(|event| batch.push_record(event)).is_some()
+                parser.add(line.text, batch).ok()?
             }
             ParserKind::Csv(parser, cells, delimiter) => {
                 let record = next_record(block, cursor, *delimiter, self.max_line)?.ok()?;

@@ -94,7 +94,9 @@ impl CsvParser {
         if let Some(event) = plan.and_then(|plan| plan.event(row, layout, reading)) {
             return Ok(Some(event));
         }
-        self.assemble(row, number).map(Some)
+        self.assemble(row, number)?;
+        let (layout, reading) = self.layouts.get(Some(number));
+        self.assembly.finish(layout, reading).map(Some)
     }
 
     /// Adds the event in a record to a batch. Returns false if its type is not declared.
@@ -112,8 +114,9 @@ impl CsvParser {
                 return Ok(true);
             }
         }
-        batch.push_record(self.assemble(row, number)?);
-        Ok(true)
+        self.assemble(row, number)?;
+        let (layout, reading) = self.layouts.get(Some(number));
+        self.assembly.finish_into(batch, layout, reading).map(|()| true)
     }
 
     /// The number of a record's type, if it is declared.
@@ -145,7 +148,7 @@ impl CsvParser {
     }
 
     /// Reads a record column by column.
-    fn assemble(&mut self, row: &Row<'_>, number: usize) -> Result<Record, String> {
+    fn assemble(&mut self, row: &Row<'_>, number: usize) -> Result<(), String> {
         let (layout, reading) = self.layouts.get(Some(number));
         let columns = self.columns[number].iter().flat_map(|columns| &columns.all);
         let cells = row.matched(&self.header)?;
@@ -180,7 +183,7 @@ impl CsvParser {
                 assembly.set_named_time(reading, &time);
             }
         }
-        assembly.finish(layout, reading)
+        Ok(())
     }
 
     /// The names of the columns.

@@ -16,6 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use kleene::Record;
+use kleene::event::BatchBuilder;
 use kleene::schema::{Field, FieldType};
 use kleene::value::Value;
 use serde::Deserializer as _;
@@ -54,6 +55,23 @@ impl JsonParser {
 
     /// The event on a line: `None` if its type is not declared, the reason if it is not one.
     pub(crate) fn parse(&mut self, line: &str) -> Result<Option<Record>, String> {
+        let Some(number) = self.assemble(line)? else { return Ok(None) };
+        let (layout, reading) = self.layouts.get(Some(number));
+        self.assembly.finish(layout, reading).map(Some)
+    }
+
+    /// Adds the event on a line to a batch. Returns false if its type is not declared.
+    ///
+    /// # Errors
+    /// The reason why the line is not an event.
+    pub(crate) fn add(&mut self, line: &str, batch: &mut BatchBuilder) -> Result<bool, String> {
+        let Some(number) = self.assemble(line)? else { return Ok(false) };
+        let (layout, reading) = self.layouts.get(Some(number));
+        self.assembly.finish_into(batch, layout, reading).map(|()| true)
+    }
+
+    /// Reads a line. Returns the number of its type, if it is declared.
+    fn assemble(&mut self, line: &str) -> Result<Option<usize>, String> {
         let number = match &self.layouts.reading.fixed_type {
             // It is what every event would be reported as.
             Some(_) => self.layouts.find(&self.unknown),
@@ -69,11 +87,8 @@ impl JsonParser {
         };
         event.assembly.start(layout.fields.len());
         let extra = event.whole(&mut layout.root).map_err(|fault| reason(line, fault))?;
-        if number.is_none() {
-            return Ok(None);
-        }
         self.assembly.extra = extra;
-        self.assembly.finish(layout, reading).map(Some)
+        Ok(number)
     }
 
     /// The type of the last line whose type was not declared.
@@ -271,6 +286,14 @@ impl Event<'_> {
             }
             if let Some(index) = entry.field {
                 let field = &self.fields[index];
+                if field.ty == FieldType::String
+                    && !entry.is_time
+                    && self.reader.peek() == Some(b'"')
+                    && let Scalar::Text(text) = self.reader.scalar()?
+                {
+                    self.assembly.set_text(field, index, text);
+                    continue;
+                }
                 let value = value(&mut self.reader, &field.ty, spelling)?;
                 if entry.is_time {
                     self.assembly.set_named_time(self.reading, &value);
