@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kleene::event::EventBatch;
 use kleene::schema::{Schema, TypeId};
 use kleene::{Record, Timestamp};
 use kleene_input::{Origin, TimeUnit};
@@ -59,6 +60,15 @@ impl Review {
     #[inline]
     pub(crate) fn event(&mut self, event: &Record, origin: &Origin<'_>) {
         self.seen.event(event, origin, self.unit);
+    }
+
+    /// Takes in events, whatever becomes of them. `origin` gives the line of an event by its number.
+    pub(crate) fn events<'a>(
+        &mut self,
+        batch: &EventBatch,
+        origin: impl Fn(usize) -> Option<Origin<'a>>,
+    ) {
+        self.seen.events(batch, origin, self.unit);
     }
 
     /// Takes in what was seen of a block.

@@ -1,5 +1,7 @@
 //! Counts of the events of an input: by type, and by what their times look like.
 
+use kleene::event::{BatchRow, EventBatch};
+use kleene::schema::TypeId;
 use kleene::{Event as _, Record, Timestamp};
 use kleene_input::{Origin, TimeUnit, likely_unit};
 
@@ -45,6 +47,46 @@ impl EventCounts {
         if !(YEAR_1971..YEAR_2100).contains(&time.as_millis()) {
             self.odd_time(time, origin, unit);
         }
+    }
+
+    /// Takes in the events of a batch. `origin` gives the line of an event by its number.
+    pub(crate) fn events<'a>(
+        &mut self,
+        batch: &EventBatch,
+        origin: impl Fn(usize) -> Option<Origin<'a>>,
+        unit: TimeUnit,
+    ) {
+        for columns in batch.types() {
+            self.count_type(columns.type_id(), columns.len() as u64);
+        }
+        let mut newest = None;
+        for (number, row) in batch.rows().enumerate() {
+            let time = row.time();
+            if let BatchRow::Record(record) = row {
+                self.count_type(record.type_id(), 1);
+            }
+            if newest.is_none_or(|(newest, _)| newest < time) {
+                newest = Some((time, number));
+            }
+            if !(YEAR_1971..YEAR_2100).contains(&time.as_millis())
+                && let Some(origin) = origin(number)
+            {
+                self.odd_time(time, &origin, unit);
+            }
+        }
+        if let Some((time, number)) = newest
+            && self.newest.is_none_or(|(newest, _)| newest < time)
+        {
+            self.newest = origin(number).map(|origin| (time, origin.line));
+        }
+    }
+
+    fn count_type(&mut self, ty: TypeId, events: u64) {
+        let ty = ty.index();
+        if self.of_type.len() <= ty {
+            self.of_type.resize(ty + 1, 0);
+        }
+        self.of_type[ty] += events;
     }
 
     #[cold]

@@ -149,10 +149,16 @@ impl State {
         Ok((state, resumed))
     }
 
-    /// Counts a line that was read, whatever it says, and says whether it is time for a checkpoint.
-    #[inline]
-    pub(crate) fn count(&mut self) -> bool {
-        self.events += 1;
+    /// Returns the number of lines to read before the next checkpoint, at least one and at most
+    /// `most`.
+    pub(crate) fn lines_left(&self, most: usize) -> usize {
+        let Every::Events(every) = self.every else { return most };
+        usize::try_from(every.saturating_sub(self.events)).unwrap_or(most).clamp(1, most)
+    }
+
+    /// Counts lines that were read, whatever they say, and says whether it is time for a checkpoint.
+    pub(crate) fn count(&mut self, lines: usize) -> bool {
+        self.events += lines as u64;
         matches!(self.every, Every::Events(every) if self.events >= every)
     }
 

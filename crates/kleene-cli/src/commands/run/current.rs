@@ -7,7 +7,7 @@ use kleene::stream::{Engine, Replacement, RuleChange, Verdict};
 use kleene::{Record, Timestamp};
 
 use super::checks::suits;
-use super::outlets::{Outlets, OutputPrinter};
+use super::outlets::{Lines, Outlets, OutputPrinter};
 use super::stop::{Stop, stopped};
 use crate::args::RunArgs;
 use crate::idle::IdleClock;
@@ -45,13 +45,14 @@ impl Current<'_> {
     ) -> Stop {
         self.has_ended = true;
         let ended = if self.args.events.end_of_time {
-            let ended =
-                engine.end_time(&mut OutputPrinter { outlets, origin: None }).map_err(stopped);
+            let ended = engine
+                .end_time(&mut OutputPrinter { outlets, lines: Lines::Nothing })
+                .map_err(stopped);
             ended.and_then(|()| self.keep(feed, engine, outlets, counts))
         } else if self.state.is_some() {
             self.end_for_now(feed, engine, outlets, counts)
         } else {
-            engine.end_input(&mut OutputPrinter { outlets, origin: None }).map_err(stopped)
+            engine.end_input(&mut OutputPrinter { outlets, lines: Lines::Nothing }).map_err(stopped)
         };
         ended.map_or_else(Stop::Failed, |()| Stop::End)
     }
@@ -69,7 +70,9 @@ impl Current<'_> {
     ) -> Result<()> {
         let held = self.hold(feed, engine, outlets, counts)?;
         if self.args.events.out_of_order.is_none() {
-            engine.end_input(&mut OutputPrinter { outlets, origin: None }).map_err(stopped)?;
+            engine
+                .end_input(&mut OutputPrinter { outlets, lines: Lines::Nothing })
+                .map_err(stopped)?;
         }
         let output = outlets.output.settle();
         let (Some(held), Some(state)) = (held, &mut self.state) else { return Ok(()) };
@@ -91,7 +94,8 @@ impl Current<'_> {
         }
         if let Some(watermark) = idle.watermark(now) {
             // The next event fails in the same way.
-            let _ = engine.advance(watermark, &mut OutputPrinter { outlets, origin: None });
+            let _ =
+                engine.advance(watermark, &mut OutputPrinter { outlets, lines: Lines::Nothing });
         }
     }
 

@@ -1,5 +1,6 @@
 //! The destinations of all that a run has to report.
 
+use kleene::event::EventBatch;
 use kleene::schema::TypeId;
 use kleene::stream::{Late, LimitKind, Match, Overflow, RejectReason, Rejected, Sink, Timeout};
 use kleene::{Event as _, Record, Timestamp};
@@ -9,7 +10,7 @@ use crate::output::Output;
 use crate::progress::ReadProgress;
 use crate::rejects::Rejects;
 use crate::review::Review;
-use kleene_input::Origin;
+use kleene_input::{Feed, Origin};
 use kleene_report::reasons::late_reason;
 use kleene_report::tally::Tally;
 
@@ -113,10 +114,39 @@ impl Outlets {
     }
 }
 
-/// Takes the reports of the engine for the event of one line.
+/// The lines of the events that the engine reports of.
+#[derive(Clone, Copy)]
+pub(super) enum Lines<'a> {
+    /// No event is pushed.
+    Nothing,
+    /// The events of a batch are pushed.
+    OfBatch {
+        feed: &'a Feed,
+        batch: &'a EventBatch,
+        /// The number of events that had come to the engine before.
+        first: u64,
+    },
+}
+
+impl<'a> Lines<'a> {
+    /// Returns the line of the event with this number among all that came to the engine.
+    fn of_arrival(self, arrival: u64) -> Option<Origin<'a>> {
+        let Lines::OfBatch { feed, first, .. } = self else { return None };
+        feed.origin(usize::try_from(arrival.checked_sub(first)?).ok()?)
+    }
+
+    /// Returns the number of the line of the first event at a time or after it; 0 if there is none.
+    fn number_at(self, time: Timestamp) -> u64 {
+        let Lines::OfBatch { feed, batch, .. } = self else { return 0 };
+        let event = batch.rows().position(|row| row.time() >= time);
+        event.and_then(|event| feed.origin(event)).map_or(0, |origin| origin.line)
+    }
+}
+
+/// Takes the reports of the engine.
 pub(super) struct OutputPrinter<'a> {
     pub(super) outlets: &'a mut Outlets,
-    pub(super) origin: Option<Origin<'a>>,
+    pub(super) lines: Lines<'a>,
 }
 
 impl Sink<Record> for OutputPrinter<'_> {
@@ -131,7 +161,7 @@ impl Sink<Record> for OutputPrinter<'_> {
     }
 
     fn late(&mut self, late: Late<'_, Record>) {
-        let Some(origin) = self.origin else { return };
+        let Some(origin) = self.lines.of_arrival(late.arrival) else { return };
         self.outlets.late(origin, late.event.type_id(), late.event.time(), late.watermark);
     }
 
@@ -139,7 +169,7 @@ impl Sink<Record> for OutputPrinter<'_> {
         if let RejectReason::Mismatch { .. } = rejected.reason {
             // A rule made it: the line that is read is not to blame.
             self.outlets.report_mismatch(&rejected.reason.to_string());
-        } else if let Some(origin) = self.origin {
+        } else if let Some(origin) = self.lines.of_arrival(rejected.arrival) {
             self.outlets.reject(origin, &rejected.reason.to_string());
         }
     }
@@ -147,7 +177,7 @@ impl Sink<Record> for OutputPrinter<'_> {
     fn overflowed(&mut self, overflow: Overflow) {
         self.outlets.output.limited(&overflow);
         if !self.outlets.reported_of_limit {
-            let line = self.origin.map_or(0, |origin| origin.line);
+            let line = self.lines.number_at(overflow.time);
             self.outlets.report_limit(line, &Outlets::limit_text(&overflow));
         }
     }

@@ -1,17 +1,20 @@
 //! From the input into the engine, until something ends it.
 
 use anyhow::{Result, anyhow};
-use kleene::Record;
+use kleene::event::EventBatch;
 use kleene::stream::Engine;
-use kleene_report::reasons::event_time;
+use kleene::{Record, Timestamp};
 
 use super::current::Current;
-use super::outlets::{Outlets, OutputPrinter};
+use super::outlets::{Lines, Outlets, OutputPrinter};
 use super::stop::{Stop, stopped};
 use crate::interrupt::Interrupt;
 use crate::state::State;
 use kleene_input::{Feed, Fill, Item};
 use kleene_report::counts::Counts;
+
+/// The maximum number of lines of a batch.
+const MAX_LINES: usize = 8192;
 
 /// Moves events from the input into the engine until something ends it.
 pub(super) fn pump(
@@ -24,11 +27,17 @@ pub(super) fn pump(
 ) -> Stop {
     loop {
         current.follow(feed, engine, outlets);
-        if let Some(item) = feed.next_item() {
-            if let Err(stop) = take(item, engine, outlets, counts, current) {
+        let limit = current.state.as_ref().map_or(MAX_LINES, |state| state.lines_left(MAX_LINES));
+        let batch = feed.read_batch(limit, |name| counts.saw_unknown(name));
+        let taken = match batch {
+            Some((batch, lines)) => Some((push(&batch, feed, engine, outlets, current), lines)),
+            None => feed.next_item().map(|item| (take(item, outlets, counts), 1)),
+        };
+        if let Some((taken, lines)) = taken {
+            if let Err(stop) = taken {
                 return stop;
             }
-            if current.state.as_mut().is_some_and(State::count)
+            if current.state.as_mut().is_some_and(|state| state.count(lines))
                 && let Err(error) = current.keep(feed, engine, outlets, counts)
             {
                 return Stop::Failed(error);
@@ -66,22 +75,28 @@ pub(super) fn pump(
     }
 }
 
-/// Does what one line of the input asks for.
-fn take(
-    item: Item<'_>,
+/// Pushes a batch of events into the engine.
+fn push(
+    batch: &EventBatch,
+    feed: &Feed,
     engine: &mut Engine<Record>,
     outlets: &mut Outlets,
-    counts: &mut Counts,
     current: &mut Current<'_>,
 ) -> Result<(), Stop> {
+    outlets.review.events(batch, |number| feed.origin(number));
+    let times = batch.rows().map(|row| row.time());
+    current.newest = current.newest.max(times.filter(|time| *time < Timestamp::MAX).max());
+    current.has_come |= !batch.is_empty();
+    let lines = Lines::OfBatch { feed, batch, first: engine.stats().events };
+    let mut sink = OutputPrinter { outlets, lines };
+    engine.push_columns(batch, &mut sink).map_err(|error| Stop::Failed(stopped(error)))
+}
+
+/// Does what a line asks for that is no event of a declared type.
+fn take(item: Item<'_>, outlets: &mut Outlets, counts: &mut Counts) -> Result<(), Stop> {
     match item {
-        Item::Event(event, origin) => {
-            outlets.review.event(&event, &origin);
-            current.newest = current.newest.max(event_time(&event));
-            current.has_come = true;
-            let mut sink = OutputPrinter { outlets, origin: Some(origin) };
-            engine.push(&event, &mut sink).map_err(|error| Stop::Failed(stopped(error)))?;
-        }
+        // Events come in batches.
+        Item::Event(..) => {}
         Item::Unknown(name) => counts.saw_unknown(name),
         Item::Rejected(origin, reason) => {
             counts.rejected += 1;
