@@ -47,6 +47,7 @@
 //!   a state and those of an equal value need no order, as what is found is sorted.
 
 mod held;
+mod ring;
 
 use super::contract::{FormContract, FormImage};
 use super::key::KeyState;
@@ -64,6 +65,7 @@ use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
 
 pub(super) use held::JoinedRuns;
+use held::RunId;
 
 impl KeyState {
     /// Moves the runs of the joined form into the form of runs.
@@ -88,7 +90,7 @@ impl<E: Event> Matcher<E> {
             if self.in_order() { JoinedRuns::default() } else { JoinedRuns::unordered() };
         store.counts.steps += key.runs().len() as u64;
         for run in key.runs() {
-            joined.add(&store.file, *run);
+            joined.add(&store.file, *run, None);
         }
         key.clear_runs();
         key.set_joined(Box::new(joined));
@@ -104,25 +106,24 @@ impl<E: Event> Walk<'_, E> {
         // All ids are found before a run moves: a successor can wait for the value of this very
         // event, and would be found, too.
         let JoinedRuns { runs, waiting, .. } = &mut *joined;
-        let ids = self.find_movable(waiting, |id| runs[id].registers, event_epoch);
+        let ids = self.find_movable(waiting, |id| runs.get(*id).registers, event_epoch);
         self.store.counts.steps += 1 + ids.len() as u64;
         joined.record_found(ids.len());
         let mut next = std::mem::take(&mut self.store.scratch.next);
         next.clear();
         for id in ids {
             // The run is still in the index. Its places there follow from its registers.
-            let run = joined.runs[&id];
+            let run = *joined.runs.get(id);
             // They are read before the run moves, as it takes its registers with it.
             let places = joined.places(&self.store.file, &run);
             if !self.advance_run(&run, event_epoch, &mut next) {
                 joined.remove_from(id, &places);
+                self.add_to(&mut joined, &mut next, Some(id));
             }
         }
         self.start(event_epoch, &mut next);
-        self.store.counts.steps += next.len() as u64;
-        for run in next.drain(..) {
-            joined.add(&self.store.file, run);
-        }
+        self.add_to(&mut joined, &mut next, None);
+        joined.trim();
         self.store.scratch.next = next;
         // The bound to leave is a quarter of the bound to enter, so that a key does not change its
         // form with each event.
@@ -138,6 +139,14 @@ impl<E: Event> Walk<'_, E> {
             key.set_lists_runs();
         }
         self.end(key);
+    }
+
+    /// Adds new runs, which may be the successors of a run that has gone `before`.
+    fn add_to(&mut self, joined: &mut JoinedRuns, new: &mut Vec<Run>, before: Option<RunId>) {
+        self.store.counts.steps += new.len() as u64;
+        for run in new.drain(..) {
+            joined.add(&self.store.file, run, before);
+        }
     }
 }
 
