@@ -61,10 +61,10 @@ impl<E: Event> Walk<'_, E> {
         event_epoch: u64,
     ) -> Vec<Id> {
         let mut ids = Vec::new();
-        for in_state in waiting.states.iter_mut().filter(|one| !one.ids.is_empty()) {
+        for in_state in waiting.states.iter_mut().filter(|one| one.count > 0) {
             let tree = self.program.decisions.of(in_state.state, self.column);
             match self.movable(tree, event_epoch) {
-                Movable::All => ids.extend(&in_state.ids),
+                Movable::All => in_state.indexes[0].all(&mut ids),
                 Movable::Found(lookups) => {
                     let file = &self.store.file;
                     for lookup in &lookups {
@@ -188,9 +188,14 @@ impl<Id: Copy + Ord + Hash> InState<Id> {
     ) -> &ValueIndex<Id> {
         let known = self.indexes.iter().position(|one| one.by == *by);
         let known = known.unwrap_or_else(|| {
+            let mut ids = Vec::with_capacity(self.count);
+            self.indexes[0].all(&mut ids);
             let mut index = ValueIndex::new(by.clone());
-            for id in &self.ids {
-                index.add(index.place(file, registers_of(id)), *id);
+            for id in ids {
+                index.add(index.place(file, registers_of(&id)), id);
+            }
+            if self.indexes[0].by == By::Nothing {
+                self.indexes.clear();
             }
             self.indexes.push(index);
             self.indexes.len() - 1

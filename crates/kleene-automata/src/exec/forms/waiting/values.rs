@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::ops::RangeInclusive;
 
-use hashbrown::{HashMap, hash_map};
+use hashbrown::{HashMap, HashSet, hash_map};
 use smallvec::SmallVec;
 
 use crate::exec::registers::{RegisterFile, Registers};
@@ -46,6 +46,8 @@ pub(super) enum Order {
 /// What an index orders what waits by.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum By {
+    /// Nothing: none has a value.
+    Nothing,
     /// The values of registers that have to be equal to those of the event.
     Equal(SmallVec<[usize; 2]>),
     /// The value of a register.
@@ -57,6 +59,10 @@ pub(super) enum By {
 pub(super) struct ValueIndex<Id> {
     pub(super) by: By,
     entries: ValueEntries<Id>,
+    /// What has values of which no order is known: it is always found.
+    unordered: HashSet<Id>,
+    /// What has values that compare with nothing, as null: it is never found.
+    without: HashSet<Id>,
 }
 
 /// The entries of an index. No order comes from the hashes: what is found is sorted.
@@ -72,7 +78,7 @@ enum ValueEntries<Id> {
 #[derive(Clone, Debug)]
 enum InPlace<Id> {
     One(Id),
-    Several(BTreeSet<Id>),
+    Several(Box<BTreeSet<Id>>),
 }
 
 impl Coarse {
@@ -184,16 +190,17 @@ fn of_text(text: &str, order: Order) -> u64 {
 impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
     pub(super) fn new(by: By) -> ValueIndex<Id> {
         let entries = match by {
-            By::Equal(_) => ValueEntries::Equal(HashMap::new()),
+            By::Nothing | By::Equal(_) => ValueEntries::Equal(HashMap::new()),
             By::Sorted(_) => ValueEntries::Sorted(BTreeMap::new()),
         };
-        ValueIndex { by, entries }
+        ValueIndex { by, entries, unordered: HashSet::new(), without: HashSet::new() }
     }
 
     /// Returns the place of what has these registers; `None` where its value compares with nothing.
     pub(super) fn place(&self, file: &RegisterFile, registers: Registers) -> Option<Coarse> {
         let place = |register, order| Coarse::of(file.value(registers, register), order);
         match &self.by {
+            By::Nothing => None,
             By::Equal(several) => {
                 Coarse::of_several(several.iter().map(|one| place(*one, Order::Equal)))
             }
@@ -202,63 +209,84 @@ impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
     }
 
     pub(super) fn add(&mut self, place: Option<Coarse>, id: Id) {
-        let Some(place) = place else { return };
-        let known = match &mut self.entries {
+        let Some(place) = place.filter(|place| place.is_known()) else {
+            self.apart(place).insert(id);
+            return;
+        };
+        match &mut self.entries {
             ValueEntries::Sorted(entries) => match entries.entry(place) {
-                btree_map::Entry::Occupied(there) => Some(there.into_mut()),
+                btree_map::Entry::Occupied(there) => there.into_mut().add(id),
                 btree_map::Entry::Vacant(free) => {
                     free.insert(InPlace::One(id));
-                    None
                 }
             },
             ValueEntries::Equal(entries) => match entries.entry(place) {
-                hash_map::Entry::Occupied(there) => Some(there.into_mut()),
+                hash_map::Entry::Occupied(there) => there.into_mut().add(id),
                 hash_map::Entry::Vacant(free) => {
                     free.insert(InPlace::One(id));
-                    None
                 }
             },
-        };
-        if let Some(known) = known {
-            known.add(id);
         }
     }
 
     pub(super) fn remove(&mut self, place: Option<Coarse>, id: Id) {
-        let Some(place) = place else { return };
-        let there = match &mut self.entries {
-            ValueEntries::Sorted(entries) => entries.get_mut(&place),
-            ValueEntries::Equal(entries) => entries.get_mut(&place),
-        };
-        if there.is_some_and(|there| there.is_left_without(id)) {
+        let Some(place) = place.filter(|place| place.is_known()) else {
+            self.apart(place).remove(&id);
             return;
-        }
-        match &mut self.entries {
-            ValueEntries::Sorted(entries) => entries.remove(&place),
-            ValueEntries::Equal(entries) => entries.remove(&place),
         };
+        match &mut self.entries {
+            ValueEntries::Sorted(entries) => {
+                if let btree_map::Entry::Occupied(mut there) = entries.entry(place)
+                    && !there.get_mut().is_left_without(id)
+                {
+                    there.remove();
+                }
+            }
+            ValueEntries::Equal(entries) => {
+                if let hash_map::Entry::Occupied(mut there) = entries.entry(place)
+                    && !there.get_mut().is_left_without(id)
+                {
+                    there.remove();
+                }
+            }
+        }
+    }
+
+    /// Returns the set of what has no place among the entries.
+    fn apart(&mut self, place: Option<Coarse>) -> &mut HashSet<Id> {
+        if place.is_some() { &mut self.unordered } else { &mut self.without }
     }
 
     /// Adds what is in these places to `out`, and what is in places that are not known.
     pub(super) fn find(&self, places: &RangeInclusive<Coarse>, out: &mut Vec<Id>) {
-        const OTHER: Coarse = Coarse { class: Class::Other, number: 0 };
         match &self.entries {
             ValueEntries::Equal(entries) => {
-                let found = [places.start(), &OTHER].into_iter().filter_map(|at| entries.get(at));
-                found.for_each(|there| there.add_to(out));
+                if let Some(there) = entries.get(places.start()) {
+                    there.add_to(out);
+                }
             }
             ValueEntries::Sorted(entries) => {
-                let found = entries.range(places.clone()).chain(entries.range(OTHER..));
-                found.for_each(|(_, there)| there.add_to(out));
+                entries.range(places.clone()).for_each(|(_, there)| there.add_to(out));
             }
         }
+        out.extend(&self.unordered);
+    }
+
+    /// Adds all that there is to `out`.
+    pub(super) fn all(&self, out: &mut Vec<Id>) {
+        match &self.entries {
+            ValueEntries::Equal(entries) => entries.values().for_each(|there| there.add_to(out)),
+            ValueEntries::Sorted(entries) => entries.values().for_each(|there| there.add_to(out)),
+        }
+        out.extend(&self.unordered);
+        out.extend(&self.without);
     }
 }
 
 impl<Id: Copy + Ord> InPlace<Id> {
     fn add(&mut self, id: Id) {
         match self {
-            InPlace::One(one) => *self = InPlace::Several(BTreeSet::from([*one, id])),
+            InPlace::One(one) => *self = InPlace::Several(Box::new(BTreeSet::from([*one, id]))),
             InPlace::Several(ids) => {
                 ids.insert(id);
             }
@@ -279,7 +307,7 @@ impl<Id: Copy + Ord> InPlace<Id> {
     fn add_to(&self, out: &mut Vec<Id>) {
         match self {
             InPlace::One(id) => out.push(*id),
-            InPlace::Several(ids) => out.extend(ids),
+            InPlace::Several(ids) => out.extend(ids.iter()),
         }
     }
 }
