@@ -52,6 +52,8 @@ pub(in crate::exec::forms) struct JoinedRuns {
     /// The deadlines of the runs, where they are not in the order of the beginnings.
     deadlines: Option<BTreeSet<(i64, RunId)>>,
     savings: Savings,
+    /// A buffer for the runs that an event finds. It is empty between two events.
+    pub(super) found: Vec<RunId>,
 }
 
 /// The runs of a key by their beginning.
@@ -130,15 +132,21 @@ impl RunsByStart {
     /// Returns the first run.
     fn first(&self) -> Option<(RunId, &Run)> {
         let of_ring = self.ring.first().map(|one| (RunId::of(one), one.1));
-        let apart = self.apart.first_key_value().map(|(id, run)| (*id, run));
-        of_ring.into_iter().chain(apart).min_by_key(|(id, _)| *id)
+        match (of_ring, self.apart.first_key_value()) {
+            (Some((id, _)), Some((other, run))) if *other < id => Some((*other, run)),
+            (None, Some((other, run))) => Some((*other, run)),
+            (of_ring, _) => of_ring,
+        }
     }
 
     /// Returns the last run.
     fn last(&self) -> Option<(RunId, &Run)> {
         let of_ring = self.ring.last().map(|one| (RunId::of(one), one.1));
-        let apart = self.apart.last_key_value().map(|(id, run)| (*id, run));
-        of_ring.into_iter().chain(apart).max_by_key(|(id, _)| *id)
+        match (of_ring, self.apart.last_key_value()) {
+            (Some((id, _)), Some((other, run))) if *other > id => Some((*other, run)),
+            (None, Some((other, run))) => Some((*other, run)),
+            (of_ring, _) => of_ring,
+        }
     }
 
     /// Returns the runs that began with these events.

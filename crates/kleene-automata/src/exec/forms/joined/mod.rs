@@ -105,23 +105,36 @@ impl<E: Event> Walk<'_, E> {
         let event_epoch = self.store.scratch.answers.epoch;
         // All ids are found before a run moves: a successor can wait for the value of this very
         // event, and would be found, too.
-        let JoinedRuns { runs, waiting, .. } = &mut *joined;
-        let ids = self.find_movable(waiting, |id| runs.get(*id).registers, event_epoch);
+        let JoinedRuns { runs, waiting, found, .. } = &mut *joined;
+        let registers_of = |id: &RunId| runs.get(*id).registers;
+        let mut ids = std::mem::take(found);
+        self.find_movable(waiting, registers_of, event_epoch, &mut ids);
         self.store.counts.steps += 1 + ids.len() as u64;
         joined.record_found(ids.len());
         let mut next = std::mem::take(&mut self.store.scratch.next);
         next.clear();
-        for id in ids {
+        let in_place = self.matcher.runs_in_place();
+        for id in ids.drain(..) {
             // The run is still in the index. Its places there follow from its registers.
             let run = *joined.runs.get(id);
             // They are read before the run moves, as it takes its registers with it.
             let places = joined.places(&self.store.file, &run);
-            if !self.advance_run(&run, event_epoch, &mut next) {
+            let stays = if in_place {
+                self.advance_in_place(&run, event_epoch, &mut next)
+            } else {
+                self.advance_run(&run, event_epoch, &mut next)
+            };
+            if !stays {
                 joined.remove_from(id, &places);
                 self.add_to(&mut joined, &mut next, Some(id));
             }
         }
-        self.start(event_epoch, &mut next);
+        joined.found = ids;
+        if in_place {
+            next.extend(self.first(event_epoch));
+        } else {
+            self.start(event_epoch, &mut next);
+        }
         self.add_to(&mut joined, &mut next, None);
         joined.trim();
         self.store.scratch.next = next;

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
-use std::ops::RangeInclusive;
 
 use hashbrown::{HashMap, HashSet, hash_map};
-use smallvec::SmallVec;
 
 use crate::exec::registers::{RegisterFile, Registers};
 use crate::nfa::Shift;
 use kleene_event::time::Timestamp;
 use kleene_event::value::ValueRef;
+use kleene_syntax::hir::eval::Relation;
 
 /// The place of a value in an index: where values are equal, their places are, and where values are
 /// in order, their places are. Different values can have the same place.
@@ -44,14 +43,25 @@ pub(super) enum Order {
 }
 
 /// What an index orders what waits by.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum By {
     /// Nothing: none has a value.
     Nothing,
-    /// The values of registers that have to be equal to those of the event.
-    Equal(SmallVec<[usize; 2]>),
+    /// The values of registers that have to be equal to those of the event: a bit for each register
+    /// below [`MOST_EQUAL`].
+    Equal(u64),
     /// The value of a register.
     Sorted(usize),
+}
+
+/// The number of registers that an index of equal values can have.
+pub(super) const MOST_EQUAL: usize = 64;
+
+/// The places from one to another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Places {
+    from: Coarse,
+    to: Coarse,
 }
 
 /// What waits in a state, by values that were captured.
@@ -103,10 +113,10 @@ impl Coarse {
     ///
     /// A captured float was added to the constant and rounded, by less than 1 where integers are
     /// exact floats.
-    pub(super) fn shifted(value: ValueRef<'_>, shift: Shift) -> Option<RangeInclusive<Coarse>> {
+    pub(super) fn shifted(value: ValueRef<'_>, shift: Shift) -> Option<Places> {
         const EXACT: u64 = 1 << 51;
         let at = |value| Coarse::of(value, Order::Sorted).filter(|place| place.is_known());
-        let exactly = |value| at(value).map(|place| place..=place);
+        let exactly = |value| at(value).map(Places::only);
         match (value, shift) {
             (value, Shift::Nothing) => exactly(value),
             (ValueRef::Int(int), Shift::By(by)) => {
@@ -114,7 +124,8 @@ impl Coarse {
                     return None;
                 }
                 let int = int - by;
-                Some(at(ValueRef::Int(int - 1))?..=at(ValueRef::Int(int + 1))?)
+                let (from, to) = (at(ValueRef::Int(int - 1))?, at(ValueRef::Int(int + 1))?);
+                Some(Places { from, to })
             }
             (ValueRef::Time(time), Shift::Millis(by)) => {
                 let millis = time.as_millis().checked_sub(by)?;
@@ -148,15 +159,28 @@ impl Coarse {
     pub(super) fn is_known(self) -> bool {
         self.class != Class::Other
     }
+}
 
-    /// Returns the places up to this one.
-    pub(super) fn and_below(self) -> RangeInclusive<Coarse> {
-        Coarse { number: 0, ..self }..=self
+impl Places {
+    /// Returns this place only.
+    pub(super) fn only(place: Coarse) -> Places {
+        Places { from: place, to: place }
     }
 
-    /// Returns the places from this one on.
-    pub(super) fn and_above(self) -> RangeInclusive<Coarse> {
-        self..=Coarse { number: u64::MAX, ..self }
+    /// Returns the places of the values to which a value in one of these can be in the relation.
+    pub(super) fn in_relation(self, relation: Relation) -> Places {
+        let Places { from, to } = self;
+        match relation {
+            Relation::Lt | Relation::Le => Places { to: Coarse { number: u64::MAX, ..from }, from },
+            Relation::Gt | Relation::Ge => Places { from: Coarse { number: 0, ..to }, to },
+            Relation::Eq | Relation::Ne | Relation::Like => self,
+        }
+    }
+
+    /// Returns the places that are among others, too.
+    pub(super) fn and(self, other: Places) -> Option<Places> {
+        let both = Places { from: self.from.max(other.from), to: self.to.min(other.to) };
+        (both.from <= both.to).then_some(both)
     }
 }
 
@@ -199,12 +223,16 @@ impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
     /// Returns the place of what has these registers; `None` where its value compares with nothing.
     pub(super) fn place(&self, file: &RegisterFile, registers: Registers) -> Option<Coarse> {
         let place = |register, order| Coarse::of(file.value(registers, register), order);
-        match &self.by {
+        match self.by {
             By::Nothing => None,
-            By::Equal(several) => {
-                Coarse::of_several(several.iter().map(|one| place(*one, Order::Equal)))
+            By::Equal(registers) if registers.is_power_of_two() => {
+                place(registers.trailing_zeros() as usize, Order::Equal)
             }
-            By::Sorted(register) => place(*register, Order::Sorted),
+            By::Equal(registers) => {
+                let several = (0..MOST_EQUAL).filter(|one| registers >> one & 1 == 1);
+                Coarse::of_several(several.map(|one| place(one, Order::Equal)))
+            }
+            By::Sorted(register) => place(register, Order::Sorted),
         }
     }
 
@@ -258,15 +286,15 @@ impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
     }
 
     /// Adds what is in these places to `out`, and what is in places that are not known.
-    pub(super) fn find(&self, places: &RangeInclusive<Coarse>, out: &mut Vec<Id>) {
+    pub(super) fn find(&self, places: &Places, out: &mut Vec<Id>) {
         match &self.entries {
             ValueEntries::Equal(entries) => {
-                if let Some(there) = entries.get(places.start()) {
+                if let Some(there) = entries.get(&places.from) {
                     there.add_to(out);
                 }
             }
             ValueEntries::Sorted(entries) => {
-                entries.range(places.clone()).for_each(|(_, there)| there.add_to(out));
+                entries.range(places.from..=places.to).for_each(|(_, there)| there.add_to(out));
             }
         }
         out.extend(&self.unordered);
@@ -317,7 +345,6 @@ mod tests {
     use super::*;
     use kleene_event::time::Timestamp;
     use kleene_event::value::Value;
-    use kleene_syntax::hir::eval::Relation;
 
     #[test]
     fn places_are_in_the_order_of_the_values() {
