@@ -108,12 +108,15 @@ impl<E: Event> Walk<'_, E> {
         let JoinedRuns { runs, waiting, found, .. } = &mut *joined;
         let registers_of = |id: &RunId| runs.get(*id).registers;
         let mut ids = std::mem::take(found);
-        self.find_movable(waiting, registers_of, event_epoch, &mut ids);
+        // Most types of events leave all runs as they are.
+        if !self.column.is_still {
+            self.find_movable(waiting, registers_of, event_epoch, &mut ids);
+        }
         self.store.counts.steps += 1 + ids.len() as u64;
         joined.record_found(ids.len());
         let mut next = std::mem::take(&mut self.store.scratch.next);
         next.clear();
-        let in_place = self.matcher.runs_in_place();
+        let (in_place, has_found) = (self.matcher.runs_in_place(), !ids.is_empty());
         for id in ids.drain(..) {
             // The run is still in the index. Its places there follow from its registers.
             let run = *joined.runs.get(id);
@@ -136,7 +139,9 @@ impl<E: Event> Walk<'_, E> {
             self.start(event_epoch, &mut next);
         }
         self.add_to(&mut joined, &mut next, None);
-        joined.trim();
+        if has_found {
+            joined.trim();
+        }
         self.store.scratch.next = next;
         // The bound to leave is a quarter of the bound to enter, so that a key does not change its
         // form with each event.

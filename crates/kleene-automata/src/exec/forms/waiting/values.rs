@@ -78,8 +78,9 @@ pub(super) struct ValueIndex<Id> {
 /// The entries of an index. No order comes from the hashes: what is found is sorted.
 #[derive(Clone, Debug)]
 enum ValueEntries<Id> {
-    /// Values that have to be equal.
-    Equal(HashMap<Coarse, InPlace<Id>>),
+    /// Values that have to be equal, by [`Coarse::key`]. An entry has 32 bytes, so it is in one line
+    /// of a cache: with the whole place it had 40.
+    Equal(HashMap<u64, InPlace<Id>>),
     /// Values in order.
     Sorted(BTreeMap<Coarse, InPlace<Id>>),
 }
@@ -153,6 +154,11 @@ impl Coarse {
         let mut hasher = DefaultHasher::new();
         (self, other).hash(&mut hasher);
         Coarse { class: Class::Several, number: hasher.finish() }
+    }
+
+    /// Returns a number that is equal for equal places. It can be equal for others.
+    fn key(self) -> u64 {
+        self.number ^ (self.class as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
     /// True if the values at this place are in an order that the index knows.
@@ -248,7 +254,7 @@ impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
                     free.insert(InPlace::One(id));
                 }
             },
-            ValueEntries::Equal(entries) => match entries.entry(place) {
+            ValueEntries::Equal(entries) => match entries.entry(place.key()) {
                 hash_map::Entry::Occupied(there) => there.into_mut().add(id),
                 hash_map::Entry::Vacant(free) => {
                     free.insert(InPlace::One(id));
@@ -271,7 +277,7 @@ impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
                 }
             }
             ValueEntries::Equal(entries) => {
-                if let hash_map::Entry::Occupied(mut there) = entries.entry(place)
+                if let hash_map::Entry::Occupied(mut there) = entries.entry(place.key())
                     && !there.get_mut().is_left_without(id)
                 {
                     there.remove();
@@ -289,7 +295,7 @@ impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
     pub(super) fn find(&self, places: &Places, out: &mut Vec<Id>) {
         match &self.entries {
             ValueEntries::Equal(entries) => {
-                if let Some(there) = entries.get(&places.from) {
+                if let Some(there) = entries.get(&places.from.key()) {
                     there.add_to(out);
                 }
             }
