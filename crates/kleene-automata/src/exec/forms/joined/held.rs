@@ -149,7 +149,7 @@ impl RunsByStart {
         }
     }
 
-    /// Returns the runs that began with these events.
+    /// Returns the runs that began with these events, in any order.
     fn of_starts(&self, starts: &Range<u64>) -> Vec<RunId> {
         let of_ring = self
             .ring
@@ -275,5 +275,85 @@ impl JoinedRuns {
     /// True if the index takes less time than a list of the runs.
     pub(super) fn pays(&self) -> bool {
         self.savings.pays()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::registers::Registers;
+    use crate::nfa::StateId;
+
+    fn run(start_seq: u64, head: u32) -> Run {
+        let (state, registers) = (StateId::new(0), Registers::NOTHING);
+        Run { state, head, registers, start_seq, start: 0, last: 0, deadline: i64::MAX }
+    }
+
+    /// A generator of small numbers.
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (self.0 >> 33) as usize % bound
+        }
+    }
+
+    fn check(runs: &RunsByStart, there: &BTreeMap<RunId, u32>) {
+        let ids = || there.keys().copied();
+        assert!(runs.iter().map(|(id, _)| id).eq(ids()));
+        assert!(ids().all(|id| runs.get(id).head == there[&id]));
+        assert_eq!(runs.len(), there.len());
+        assert_eq!(runs.first().map(|(id, _)| id), ids().next());
+        assert_eq!(runs.last().map(|(id, _)| id), ids().next_back());
+        assert!(runs.ring.empty_count() <= runs.ring.len() + FEW, "memory is bounded");
+    }
+
+    #[test]
+    fn runs_are_found_and_in_order_whichever_go() {
+        for seed in 0..60 {
+            let mut numbers = Numbers(seed);
+            let (mut runs, mut there) = (RunsByStart::default(), BTreeMap::new());
+            let mut head = 0;
+            // Few runs are open with some seeds, many with others.
+            let goes = 1 + numbers.below(4);
+            for start_seq in 0..600 {
+                for _ in 0..numbers.below(3) {
+                    head += 1;
+                    let id = runs.add(run(start_seq, head), None);
+                    assert_eq!(there.insert(id, head), None, "each run has its own number");
+                }
+                for _ in 0..numbers.below(goes) {
+                    let open: Vec<RunId> = runs.iter().map(|(id, _)| id).collect();
+                    let Some(last) = open.len().checked_sub(1) else { break };
+                    // Old runs stay longer than new ones, or go first.
+                    let back = numbers.below(8).min(last);
+                    let at = if seed % 2 == 0 { last - back } else { numbers.below(last + 1) };
+                    let id = open[at];
+                    assert!(runs.remove(id).is_some_and(|run| there.remove(&id) == Some(run.head)));
+                    for _ in 0..numbers.below(4).saturating_sub(1) {
+                        head += 1;
+                        let successor = runs.add(run(id.start_seq, head), Some(id));
+                        assert_eq!(there.insert(successor, head), None);
+                    }
+                }
+                runs.trim();
+                check(&runs, &there);
+                if numbers.below(40) == 0 {
+                    let from = numbers.below(start_seq as usize + 1) as u64;
+                    let starts = from..from + numbers.below(60) as u64;
+                    let mut ids = runs.of_starts(&starts);
+                    ids.sort_unstable();
+                    let due = there.keys().filter(|id| starts.contains(&id.start_seq));
+                    assert!(ids.iter().eq(due), "{starts:?}");
+                    for id in ids {
+                        runs.remove(id);
+                        there.remove(&id);
+                    }
+                    runs.trim();
+                    check(&runs, &there);
+                }
+            }
+        }
     }
 }

@@ -89,6 +89,7 @@ enum ValueEntries<Id> {
 #[derive(Clone, Debug)]
 enum InPlace<Id> {
     One(Id),
+    #[expect(clippy::box_collection, reason = "the set is rare, and would make each entry larger")]
     Several(Box<BTreeSet<Id>>),
 }
 
