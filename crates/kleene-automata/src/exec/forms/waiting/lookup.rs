@@ -4,7 +4,7 @@ use std::hash::Hash;
 
 use smallvec::SmallVec;
 
-use super::values::{By, Coarse, MOST_EQUAL, Order, Places, ValueIndex};
+use super::values::{By, Coarse, MOST_EQUAL, Order, PlaceRange, ValueIndex};
 use super::{InState, WaitingIndex};
 use crate::exec::fields::field_of;
 use crate::exec::matcher::Walk;
@@ -38,7 +38,7 @@ impl Movable {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Lookup {
     by: By,
-    places: Places,
+    places: PlaceRange,
 }
 
 /// The lookups of a state. They are added to a list: to return and join lists took 300 instructions
@@ -143,7 +143,7 @@ impl<E: Event> Walk<'_, E> {
     /// Returns what a condition says of all that waits.
     fn narrowed(&self, condition: ConditionId) -> Narrowed {
         let mut equal = EqualPlaces::default();
-        let mut range: Option<(usize, Places)> = None;
+        let mut range: Option<(usize, PlaceRange)> = None;
         for one in self.program.comparisons[condition.index()].all() {
             if let Operand::Literal(literal) = &one.with
                 && !one.holds_of(|field| self.event.field(field), literal)
@@ -205,7 +205,7 @@ impl EqualPlaces {
         self.of.sort_unstable_by_key(|(register, _)| *register);
         let place = Coarse::of_several(self.of.iter().map(|(_, place)| Some(*place)))?;
         let registers = self.of.iter().fold(0, |all, (register, _)| all | 1 << *register);
-        Some(Lookup { by: By::Equal(registers), places: Places::only(place) })
+        Some(Lookup { by: By::Equal(registers), places: PlaceRange::only(place) })
     }
 }
 

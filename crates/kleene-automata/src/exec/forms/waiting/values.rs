@@ -59,7 +59,7 @@ pub(super) const MOST_EQUAL: usize = 64;
 
 /// The places from one to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Places {
+pub(super) struct PlaceRange {
     from: Coarse,
     to: Coarse,
 }
@@ -115,10 +115,10 @@ impl Coarse {
     ///
     /// A captured float was added to the constant and rounded, by less than 1 where integers are
     /// exact floats.
-    pub(super) fn shifted(value: ValueRef<'_>, shift: Shift) -> Option<Places> {
+    pub(super) fn shifted(value: ValueRef<'_>, shift: Shift) -> Option<PlaceRange> {
         const EXACT: u64 = 1 << 51;
         let at = |value| Coarse::of(value, Order::Sorted).filter(|place| place.is_known());
-        let exactly = |value| at(value).map(Places::only);
+        let exactly = |value| at(value).map(PlaceRange::only);
         match (value, shift) {
             (value, Shift::Nothing) => exactly(value),
             (ValueRef::Int(int), Shift::By(by)) => {
@@ -127,7 +127,7 @@ impl Coarse {
                 }
                 let int = int - by;
                 let (from, to) = (at(ValueRef::Int(int - 1))?, at(ValueRef::Int(int + 1))?);
-                Some(Places { from, to })
+                Some(PlaceRange { from, to })
             }
             (ValueRef::Time(time), Shift::Millis(by)) => {
                 let millis = time.as_millis().checked_sub(by)?;
@@ -168,25 +168,27 @@ impl Coarse {
     }
 }
 
-impl Places {
+impl PlaceRange {
     /// Returns this place only.
-    pub(super) fn only(place: Coarse) -> Places {
-        Places { from: place, to: place }
+    pub(super) fn only(place: Coarse) -> PlaceRange {
+        PlaceRange { from: place, to: place }
     }
 
     /// Returns the places of the values to which a value in one of these can be in the relation.
-    pub(super) fn in_relation(self, relation: Relation) -> Places {
-        let Places { from, to } = self;
+    pub(super) fn in_relation(self, relation: Relation) -> PlaceRange {
+        let PlaceRange { from, to } = self;
         match relation {
-            Relation::Lt | Relation::Le => Places { to: Coarse { number: u64::MAX, ..from }, from },
-            Relation::Gt | Relation::Ge => Places { from: Coarse { number: 0, ..to }, to },
+            Relation::Lt | Relation::Le => {
+                PlaceRange { to: Coarse { number: u64::MAX, ..from }, from }
+            }
+            Relation::Gt | Relation::Ge => PlaceRange { from: Coarse { number: 0, ..to }, to },
             Relation::Eq | Relation::Ne | Relation::Like => self,
         }
     }
 
     /// Returns the places that are among others, too.
-    pub(super) fn and(self, other: Places) -> Option<Places> {
-        let both = Places { from: self.from.max(other.from), to: self.to.min(other.to) };
+    pub(super) fn and(self, other: PlaceRange) -> Option<PlaceRange> {
+        let both = PlaceRange { from: self.from.max(other.from), to: self.to.min(other.to) };
         (both.from <= both.to).then_some(both)
     }
 }
@@ -293,7 +295,7 @@ impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
     }
 
     /// Adds what is in these places to `out`, and what is in places that are not known.
-    pub(super) fn find(&self, places: &Places, out: &mut Vec<Id>) {
+    pub(super) fn find(&self, places: &PlaceRange, out: &mut Vec<Id>) {
         match &self.entries {
             ValueEntries::Equal(entries) => {
                 if let Some(there) = entries.get(&places.from.key()) {
