@@ -283,6 +283,28 @@ impl<'a, E: Event> Walk<'a, E> {
         }
     }
 
+    /// Moves one run, with the result of [`Walk::advance_run`]. Returns true if the run stays as it
+    /// is. Otherwise its successor, if there is one, is in `next`.
+    pub(super) fn advance_in_place(
+        &mut self,
+        run: &Run,
+        event_epoch: u64,
+        next: &mut Vec<Run>,
+    ) -> bool {
+        let root = self.column.roots[run.state.index()];
+        match self.decision_of(run, root, event_epoch) {
+            Decision::Stay => return true,
+            Decision::One(edge) => {
+                let mut run = *run;
+                if self.follow_edge(*edge, &mut run, event_epoch) {
+                    next.push(run);
+                }
+            }
+            _ => self.give_up(run),
+        }
+        false
+    }
+
     /// Follows the tree of this root as far as it leads. A test of the order of numbers, the most
     /// common test, is evaluated once.
     #[inline(always)]

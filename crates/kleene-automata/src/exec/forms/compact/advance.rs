@@ -130,8 +130,9 @@ impl<E: Event> Walk<'_, E> {
         let MatchGroups { all, index, .. } = &mut *groups;
         // Of many groups, only those that the event can move are visited. The index finds them.
         let indexed = index.as_mut().filter(|_| !is_still).map(|index| {
-            index
-                .found(all, |waiting, registers| self.find_movable(waiting, registers, event_epoch))
+            index.found(all, |waiting, registers, out| {
+                self.find_movable(waiting, registers, event_epoch, out);
+            })
         });
         let asked = match &indexed {
             _ if is_still => 0,

@@ -180,13 +180,15 @@ impl GroupIndex {
         find: impl FnOnce(
             &mut WaitingIndex<GroupMember>,
             &dyn Fn(&GroupMember) -> Registers,
-        ) -> Vec<GroupMember>,
+            &mut Vec<GroupMember>,
+        ),
     ) -> Vec<usize> {
         let positions = &self.positions;
         let registers_of = |one: &GroupMember| {
             all[positions[&one.group]].configurations[one.configuration].registers
         };
-        let members = find(&mut self.waiting, &registers_of);
+        let mut members = Vec::new();
+        find(&mut self.waiting, &registers_of, &mut members);
         let mut found: Vec<usize> = members.iter().map(|one| positions[&one.group]).collect();
         found.sort_unstable();
         found.dedup();

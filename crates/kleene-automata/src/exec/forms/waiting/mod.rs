@@ -17,10 +17,9 @@ mod values;
 
 use std::hash::Hash;
 
-use hashbrown::HashSet;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
-use self::values::{Coarse, ValueIndex};
+use self::values::{By, Coarse, ValueIndex};
 use crate::exec::registers::{RegisterFile, Registers};
 use crate::nfa::StateId;
 
@@ -54,9 +53,10 @@ impl<Id> Default for WaitingIndex<Id> {
 #[derive(Clone, Debug)]
 struct InState<Id> {
     state: StateId,
-    /// In no order: what is found is sorted.
-    ids: HashSet<Id>,
-    /// The indexes that events have asked for.
+    /// The number of what waits here.
+    count: usize,
+    /// The indexes that events have asked for. Each has all that waits here. There is at least one:
+    /// until an event asks for another, it has no values.
     indexes: SmallVec<[ValueIndex<Id>; 1]>,
 }
 
@@ -68,8 +68,8 @@ impl<Id: Copy + Ord + Hash> WaitingIndex<Id> {
     fn of(&mut self, state: StateId) -> &mut InState<Id> {
         let known = self.states.iter().position(|one| one.state == state);
         let known = known.unwrap_or_else(|| {
-            let (ids, indexes) = (HashSet::new(), SmallVec::new());
-            self.states.push(InState { state, ids, indexes });
+            let indexes = smallvec![ValueIndex::new(By::Nothing)];
+            self.states.push(InState { state, count: 0, indexes });
             self.states.len() - 1
         });
         &mut self.states[known]
@@ -82,7 +82,7 @@ impl<Id: Copy + Ord + Hash> WaitingIndex<Id> {
         id: Id,
     ) {
         let in_state = self.of(state);
-        in_state.ids.insert(id);
+        in_state.count += 1;
         for index in &mut in_state.indexes {
             index.add(index.place(file, registers), id);
         }
@@ -95,26 +95,27 @@ impl<Id: Copy + Ord + Hash> WaitingIndex<Id> {
         (state, registers): (StateId, Registers),
     ) -> ValuePlaces {
         let in_state = self.states.iter().find(|one| one.state == state);
-        let indexes = in_state.map_or(&[][..], |one| &one.indexes);
-        indexes.iter().map(|index| index.place(file, registers)).collect()
+        let mut places = ValuePlaces::new();
+        for index in in_state.map_or(&[][..], |one| &one.indexes) {
+            places.push(index.place(file, registers));
+        }
+        places
     }
 
     /// Removes something from its state, and from its [places](WaitingIndex::places).
     pub(super) fn remove(&mut self, state: StateId, places: &ValuePlaces, id: Id) {
         let in_state = self.of(state);
-        in_state.ids.remove(&id);
+        in_state.count -= 1;
         for (index, place) in in_state.indexes.iter_mut().zip(places) {
             index.remove(*place, id);
         }
     }
 
-    /// Returns the heap size in bytes, approximately: almost everything has a place in each index,
-    /// and tables and trees are two thirds full on average.
+    /// Returns the heap size in bytes, approximately: tables and trees are two thirds full on
+    /// average.
     pub(super) fn memory_usage(&self) -> usize {
-        let of = |one: &InState<Id>| {
-            let each = size_of::<Id>() + size_of::<(Coarse, Id)>() * one.indexes.len();
-            one.ids.len() * each * 3 / 2
-        };
+        let of =
+            |one: &InState<Id>| one.count * size_of::<(Coarse, Id)>() * one.indexes.len() * 3 / 2;
         self.states.iter().map(of).sum()
     }
 }

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
-use std::ops::RangeInclusive;
 
-use hashbrown::{HashMap, hash_map};
-use smallvec::SmallVec;
+use hashbrown::{HashMap, HashSet, hash_map};
 
 use crate::exec::registers::{RegisterFile, Registers};
 use crate::nfa::Shift;
 use kleene_event::time::Timestamp;
 use kleene_event::value::ValueRef;
+use kleene_syntax::hir::eval::Relation;
 
 /// The place of a value in an index: where values are equal, their places are, and where values are
 /// in order, their places are. Different values can have the same place.
@@ -44,12 +43,25 @@ pub(super) enum Order {
 }
 
 /// What an index orders what waits by.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum By {
-    /// The values of registers that have to be equal to those of the event.
-    Equal(SmallVec<[usize; 2]>),
+    /// Nothing: none has a value.
+    Nothing,
+    /// The values of registers that have to be equal to those of the event: a bit for each register
+    /// below [`MOST_EQUAL`].
+    Equal(u64),
     /// The value of a register.
     Sorted(usize),
+}
+
+/// The number of registers that an index of equal values can have.
+pub(super) const MOST_EQUAL: usize = 64;
+
+/// The places from one to another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct PlaceRange {
+    from: Coarse,
+    to: Coarse,
 }
 
 /// What waits in a state, by values that were captured.
@@ -57,13 +69,18 @@ pub(super) enum By {
 pub(super) struct ValueIndex<Id> {
     pub(super) by: By,
     entries: ValueEntries<Id>,
+    /// What has values of which no order is known: it is always found.
+    unordered: HashSet<Id>,
+    /// What has values that compare with nothing, as null: it is never found.
+    without: HashSet<Id>,
 }
 
 /// The entries of an index. No order comes from the hashes: what is found is sorted.
 #[derive(Clone, Debug)]
 enum ValueEntries<Id> {
-    /// Values that have to be equal.
-    Equal(HashMap<Coarse, InPlace<Id>>),
+    /// Values that have to be equal, by [`Coarse::key`]. An entry has 32 bytes, so it is in one line
+    /// of a cache: with the whole place it had 40.
+    Equal(HashMap<u64, InPlace<Id>>),
     /// Values in order.
     Sorted(BTreeMap<Coarse, InPlace<Id>>),
 }
@@ -72,7 +89,8 @@ enum ValueEntries<Id> {
 #[derive(Clone, Debug)]
 enum InPlace<Id> {
     One(Id),
-    Several(BTreeSet<Id>),
+    #[expect(clippy::box_collection, reason = "the set is rare, and would make each entry larger")]
+    Several(Box<BTreeSet<Id>>),
 }
 
 impl Coarse {
@@ -97,10 +115,10 @@ impl Coarse {
     ///
     /// A captured float was added to the constant and rounded, by less than 1 where integers are
     /// exact floats.
-    pub(super) fn shifted(value: ValueRef<'_>, shift: Shift) -> Option<RangeInclusive<Coarse>> {
+    pub(super) fn shifted(value: ValueRef<'_>, shift: Shift) -> Option<PlaceRange> {
         const EXACT: u64 = 1 << 51;
         let at = |value| Coarse::of(value, Order::Sorted).filter(|place| place.is_known());
-        let exactly = |value| at(value).map(|place| place..=place);
+        let exactly = |value| at(value).map(PlaceRange::only);
         match (value, shift) {
             (value, Shift::Nothing) => exactly(value),
             (ValueRef::Int(int), Shift::By(by)) => {
@@ -108,7 +126,8 @@ impl Coarse {
                     return None;
                 }
                 let int = int - by;
-                Some(at(ValueRef::Int(int - 1))?..=at(ValueRef::Int(int + 1))?)
+                let (from, to) = (at(ValueRef::Int(int - 1))?, at(ValueRef::Int(int + 1))?);
+                Some(PlaceRange { from, to })
             }
             (ValueRef::Time(time), Shift::Millis(by)) => {
                 let millis = time.as_millis().checked_sub(by)?;
@@ -138,19 +157,39 @@ impl Coarse {
         Coarse { class: Class::Several, number: hasher.finish() }
     }
 
+    /// Returns a number that is equal for equal places. It can be equal for others.
+    fn key(self) -> u64 {
+        self.number ^ (self.class as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
     /// True if the values at this place are in an order that the index knows.
     pub(super) fn is_known(self) -> bool {
         self.class != Class::Other
     }
+}
 
-    /// Returns the places up to this one.
-    pub(super) fn and_below(self) -> RangeInclusive<Coarse> {
-        Coarse { number: 0, ..self }..=self
+impl PlaceRange {
+    /// Returns this place only.
+    pub(super) fn only(place: Coarse) -> PlaceRange {
+        PlaceRange { from: place, to: place }
     }
 
-    /// Returns the places from this one on.
-    pub(super) fn and_above(self) -> RangeInclusive<Coarse> {
-        self..=Coarse { number: u64::MAX, ..self }
+    /// Returns the places of the values to which a value in one of these can be in the relation.
+    pub(super) fn in_relation(self, relation: Relation) -> PlaceRange {
+        let PlaceRange { from, to } = self;
+        match relation {
+            Relation::Lt | Relation::Le => {
+                PlaceRange { to: Coarse { number: u64::MAX, ..from }, from }
+            }
+            Relation::Gt | Relation::Ge => PlaceRange { from: Coarse { number: 0, ..to }, to },
+            Relation::Eq | Relation::Ne | Relation::Like => self,
+        }
+    }
+
+    /// Returns the places that are among others, too.
+    pub(super) fn and(self, other: PlaceRange) -> Option<PlaceRange> {
+        let both = PlaceRange { from: self.from.max(other.from), to: self.to.min(other.to) };
+        (both.from <= both.to).then_some(both)
     }
 }
 
@@ -184,81 +223,107 @@ fn of_text(text: &str, order: Order) -> u64 {
 impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
     pub(super) fn new(by: By) -> ValueIndex<Id> {
         let entries = match by {
-            By::Equal(_) => ValueEntries::Equal(HashMap::new()),
+            By::Nothing | By::Equal(_) => ValueEntries::Equal(HashMap::new()),
             By::Sorted(_) => ValueEntries::Sorted(BTreeMap::new()),
         };
-        ValueIndex { by, entries }
+        ValueIndex { by, entries, unordered: HashSet::new(), without: HashSet::new() }
     }
 
     /// Returns the place of what has these registers; `None` where its value compares with nothing.
     pub(super) fn place(&self, file: &RegisterFile, registers: Registers) -> Option<Coarse> {
         let place = |register, order| Coarse::of(file.value(registers, register), order);
-        match &self.by {
-            By::Equal(several) => {
-                Coarse::of_several(several.iter().map(|one| place(*one, Order::Equal)))
+        match self.by {
+            By::Nothing => None,
+            By::Equal(registers) if registers.is_power_of_two() => {
+                place(registers.trailing_zeros() as usize, Order::Equal)
             }
-            By::Sorted(register) => place(*register, Order::Sorted),
+            By::Equal(registers) => {
+                let several = (0..MOST_EQUAL).filter(|one| registers >> one & 1 == 1);
+                Coarse::of_several(several.map(|one| place(one, Order::Equal)))
+            }
+            By::Sorted(register) => place(register, Order::Sorted),
         }
     }
 
     pub(super) fn add(&mut self, place: Option<Coarse>, id: Id) {
-        let Some(place) = place else { return };
-        let known = match &mut self.entries {
+        let Some(place) = place.filter(|place| place.is_known()) else {
+            self.apart(place).insert(id);
+            return;
+        };
+        match &mut self.entries {
             ValueEntries::Sorted(entries) => match entries.entry(place) {
-                btree_map::Entry::Occupied(there) => Some(there.into_mut()),
+                btree_map::Entry::Occupied(there) => there.into_mut().add(id),
                 btree_map::Entry::Vacant(free) => {
                     free.insert(InPlace::One(id));
-                    None
                 }
             },
-            ValueEntries::Equal(entries) => match entries.entry(place) {
-                hash_map::Entry::Occupied(there) => Some(there.into_mut()),
+            ValueEntries::Equal(entries) => match entries.entry(place.key()) {
+                hash_map::Entry::Occupied(there) => there.into_mut().add(id),
                 hash_map::Entry::Vacant(free) => {
                     free.insert(InPlace::One(id));
-                    None
                 }
             },
-        };
-        if let Some(known) = known {
-            known.add(id);
         }
     }
 
     pub(super) fn remove(&mut self, place: Option<Coarse>, id: Id) {
-        let Some(place) = place else { return };
-        let there = match &mut self.entries {
-            ValueEntries::Sorted(entries) => entries.get_mut(&place),
-            ValueEntries::Equal(entries) => entries.get_mut(&place),
-        };
-        if there.is_some_and(|there| there.is_left_without(id)) {
+        let Some(place) = place.filter(|place| place.is_known()) else {
+            self.apart(place).remove(&id);
             return;
-        }
-        match &mut self.entries {
-            ValueEntries::Sorted(entries) => entries.remove(&place),
-            ValueEntries::Equal(entries) => entries.remove(&place),
         };
+        match &mut self.entries {
+            ValueEntries::Sorted(entries) => {
+                if let btree_map::Entry::Occupied(mut there) = entries.entry(place)
+                    && !there.get_mut().is_left_without(id)
+                {
+                    there.remove();
+                }
+            }
+            ValueEntries::Equal(entries) => {
+                if let hash_map::Entry::Occupied(mut there) = entries.entry(place.key())
+                    && !there.get_mut().is_left_without(id)
+                {
+                    there.remove();
+                }
+            }
+        }
+    }
+
+    /// Returns the set of what has no place among the entries.
+    fn apart(&mut self, place: Option<Coarse>) -> &mut HashSet<Id> {
+        if place.is_some() { &mut self.unordered } else { &mut self.without }
     }
 
     /// Adds what is in these places to `out`, and what is in places that are not known.
-    pub(super) fn find(&self, places: &RangeInclusive<Coarse>, out: &mut Vec<Id>) {
-        const OTHER: Coarse = Coarse { class: Class::Other, number: 0 };
+    pub(super) fn find(&self, places: &PlaceRange, out: &mut Vec<Id>) {
         match &self.entries {
             ValueEntries::Equal(entries) => {
-                let found = [places.start(), &OTHER].into_iter().filter_map(|at| entries.get(at));
-                found.for_each(|there| there.add_to(out));
+                if let Some(there) = entries.get(&places.from.key()) {
+                    there.add_to(out);
+                }
             }
             ValueEntries::Sorted(entries) => {
-                let found = entries.range(places.clone()).chain(entries.range(OTHER..));
-                found.for_each(|(_, there)| there.add_to(out));
+                entries.range(places.from..=places.to).for_each(|(_, there)| there.add_to(out));
             }
         }
+        out.extend(&self.unordered);
+    }
+
+    /// Adds all that there is to `out`.
+    pub(super) fn all(&self, out: &mut Vec<Id>) {
+        match &self.entries {
+            ValueEntries::Equal(entries) => entries.values().for_each(|there| there.add_to(out)),
+            ValueEntries::Sorted(entries) => entries.values().for_each(|there| there.add_to(out)),
+        }
+        out.extend(&self.unordered);
+        out.extend(&self.without);
     }
 }
 
 impl<Id: Copy + Ord> InPlace<Id> {
     fn add(&mut self, id: Id) {
         match self {
-            InPlace::One(one) => *self = InPlace::Several(BTreeSet::from([*one, id])),
+            InPlace::One(one) => *self = InPlace::Several(Box::new(BTreeSet::from([*one, id]))),
             InPlace::Several(ids) => {
                 ids.insert(id);
             }
@@ -279,7 +344,7 @@ impl<Id: Copy + Ord> InPlace<Id> {
     fn add_to(&self, out: &mut Vec<Id>) {
         match self {
             InPlace::One(id) => out.push(*id),
-            InPlace::Several(ids) => out.extend(ids),
+            InPlace::Several(ids) => out.extend(ids.iter()),
         }
     }
 }
@@ -289,7 +354,6 @@ mod tests {
     use super::*;
     use kleene_event::time::Timestamp;
     use kleene_event::value::Value;
-    use kleene_syntax::hir::eval::Relation;
 
     #[test]
     fn places_are_in_the_order_of_the_values() {
