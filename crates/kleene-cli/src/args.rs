@@ -19,6 +19,7 @@ use crate::rules::RuleArgs;
 use kleene_input::{
     self as input, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text,
 };
+use kleene_report::output::EventForm;
 
 /// Returns the parser of `--time-unit`.
 fn time_units() -> impl TypedValueParser<Value = TimeUnit> {
@@ -94,6 +95,10 @@ pub(crate) struct RunArgs {
     /// counts that are zero
     #[arg(short, long, conflicts_with_all = ["output", "state"])]
     pub(crate) brief: bool,
+
+    /// Choose what a JSON line contains of the captured events
+    #[arg(id = "events", long = "events", value_enum, value_name = "FORM", default_value_t = Events::Full, conflicts_with = "brief")]
+    pub(crate) event_form: Events,
 
     /// For live input: after this long without an event, event time advances with the clock, so that
     /// silences are reported
@@ -593,6 +598,27 @@ pub(crate) enum Strategy {
     General,
     Compact,
     NoCompact,
+}
+
+/// The form of the captured events in a JSON line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Events {
+    /// Nothing: the line has no `events`
+    None,
+    /// The type and the time of each event
+    Ids,
+    /// All fields of each event
+    Full,
+}
+
+impl From<Events> for EventForm {
+    fn from(form: Events) -> EventForm {
+        match form {
+            Events::None => EventForm::None,
+            Events::Ids => EventForm::Ids,
+            Events::Full => EventForm::Full,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -171,7 +171,7 @@ impl Current<'_> {
         engine.sweep();
         let replacement = engine.replace_rules(&loaded.set)?;
         feed.renew(engine.schema(), &loaded.schema);
-        outlets.output.renew(engine.schema());
+        outlets.output.renew(engine.schema(), engine.rules());
         outlets.review.renew(engine.schema());
         if !self.args.quiet {
             // Those that were reported before stand elsewhere in the text now, but say the same.

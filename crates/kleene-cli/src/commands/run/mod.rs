@@ -43,6 +43,7 @@ use crate::summary::{shown, summary};
 use crate::watch::{Files, Watch};
 use kleene_input::{self as input, Blocks, Opened, Parser};
 use kleene_report::counts::Counts;
+use kleene_report::output::{LineForm, Shapes};
 
 /// Runs rules over an input.
 pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
@@ -86,7 +87,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let opened = input::open_at(&args.events.input, from)?;
     let kept = resumed.as_ref().map_or((None, None), |resumed| (resumed.output, resumed.rejects));
     let time_field = args.events.reading().time_field;
-    let output = Output::open(&args.output, kept.0, engine.schema(), &time_field, args.brief)?;
+    let form = if args.brief { LineForm::Brief } else { LineForm::Json };
+    let shapes = Shapes::new(engine.schema(), time_field.into(), form)
+        .with_rules(engine.rules())
+        .with_events(args.event_form.into());
+    let output = Output::open(&args.output, kept.0, shapes)?;
     let rejects = Rejects::open(args.rejects.as_deref(), kept.1, args.quiet)?;
     // Results that go to the terminal say enough of the progress.
     let shows_progress = !args.quiet && !output.is_terminal();

@@ -1,6 +1,8 @@
 //! `kleene run`: what it prints, and what it refuses. `input` is about the events that it reads,
-//! `live` about input that has not ended, `rules` about what rules add to the counts.
+//! `live` about input that has not ended, `rules` about what rules add to the counts, `events` about
+//! the form of captured events.
 
+mod events;
 mod input;
 mod live;
 mod rules;
