@@ -125,6 +125,9 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) matching: MatchingArgs,
 
+    #[command(flatten)]
+    pub(crate) measuring: MeasuringArgs,
+
     /// Print nothing on standard error but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -193,6 +196,16 @@ pub(crate) struct MatchingArgs {
     /// form where possible, or never the compact form. Results are the same
     #[arg(long, value_enum, value_name = "STRATEGY", default_value_t = Strategy::Auto)]
     pub(crate) strategy: Strategy,
+}
+
+/// The options that measure a run.
+#[derive(Args, Debug)]
+pub(crate) struct MeasuringArgs {
+    /// At the end, print a table on standard error: how much time went into reading, into matching
+    /// for each rule, into writing, and into waiting for input. Some events are timed, and the rest
+    /// is estimated from them
+    #[arg(long, conflicts_with = "quiet")]
+    pub(crate) profile: bool,
 }
 
 /// The interval between two checkpoints.

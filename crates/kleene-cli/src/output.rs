@@ -13,6 +13,7 @@ use kleene_report::output::Shapes;
 use kleene_syntax::hir::Rule;
 
 use crate::disk::{self, Written};
+use crate::profile::ResultTimes;
 
 /// The size of the written lines that are handed over together, in bytes.
 const BUFFERED: usize = 64 << 10;
@@ -34,6 +35,8 @@ pub(crate) struct Output {
     /// The error of a failed write; nothing is written after it.
     failure: Option<io::Error>,
     shapes: Shapes,
+    /// The time that results take, if it is measured.
+    times: Option<ResultTimes>,
 }
 
 /// The directory of a file, which has its name.
@@ -89,7 +92,18 @@ impl Output {
             is_terminal,
             failure: None,
             shapes,
+            times: None,
         })
+    }
+
+    /// Measures the time that results take.
+    pub(crate) fn measure(&mut self) {
+        self.times = Some(ResultTimes::new());
+    }
+
+    /// Returns the time that results took, if it is measured.
+    pub(crate) fn times(&mut self) -> Option<&mut ResultTimes> {
+        self.times.as_mut()
     }
 
     /// Returns the layout of results.
@@ -169,7 +183,10 @@ impl Output {
         if self.has_failed() {
             return;
         }
-        write(&self.shapes, &mut self.lines);
+        match &mut self.times {
+            None => write(&self.shapes, &mut self.lines),
+            Some(times) => times.render(|| write(&self.shapes, &mut self.lines)),
+        }
         self.hand_over_if_full();
     }
 
@@ -192,7 +209,11 @@ impl Output {
     /// Gives the written lines to the file. They are gone if that fails: nothing is written then.
     fn hand_over(&mut self) {
         if self.failure.is_none() && !self.lines.is_empty() {
-            self.failure = self.writer.write_all(&self.lines).err();
+            let mut write = || self.writer.write_all(&self.lines).err();
+            self.failure = match &mut self.times {
+                None => write(),
+                Some(times) => times.hand_over(write),
+            };
         }
         self.lines.clear();
     }

@@ -45,8 +45,12 @@ impl Current<'_> {
     ) -> Stop {
         self.has_ended = true;
         let ended = if self.args.events.end_of_time {
+            let sample = outlets.start_matching(engine);
             let ended =
                 engine.end_time(&mut OutputPrinter { outlets, origin: None }).map_err(stopped);
+            if let Some(sample) = sample {
+                outlets.end_matching(sample, engine);
+            }
             ended.and_then(|()| self.keep(feed, engine, outlets, counts))
         } else if self.state.is_some() {
             self.end_for_now(feed, engine, outlets, counts)

@@ -126,6 +126,9 @@ struct Start {
 /// Runs rules on one thread.
 fn run_alone(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
     let Start { mut engine, opened, files, state, mut outlets, mut counts } = start;
+    if args.measuring.profile {
+        outlets.measure(&engine);
+    }
     let started = Instant::now();
     let interrupt = Interrupt::default();
     let mut feed = args.events.start(opened, &loaded.schema)?;
@@ -157,7 +160,9 @@ fn run_alone(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
     // The summary counts what can still go on.
     engine.sweep();
     let (is_empty, header) = (feed.is_empty(), feed.header());
-    let ran = Finished { stop, stats: engine.stats(), outlets, counts, is_empty, header };
+    outlets.output.flush();
+    let (stats, profile) = (engine.stats(), outlets.parts(started.elapsed()));
+    let ran = Finished { stop, stats, outlets, counts, is_empty, header, profile };
     conclude(args, &current.loaded, ran, started)
 }
 
@@ -180,7 +185,7 @@ fn run_parallel(
 
 /// Writes what is left, and says what came of a run.
 fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) -> Result<Ending> {
-    let Finished { stop, stats, outlets, counts, is_empty, header } = ran;
+    let Finished { stop, stats, outlets, counts, is_empty, header, profile } = ran;
     let Outlets { mut output, mut rejects, progress, tally, review, .. } = outlets;
     output.flush();
     progress.clear();
@@ -215,6 +220,9 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) ->
         let text = summary(&stats, &counts, open, started.elapsed(), args.brief);
         let rules = tally.table(loaded.rules.iter().map(|rule| &rule.name));
         say(format!("{text}{rules}").trim_end());
+        if let Some(parts) = profile {
+            say(&parts.table());
+        }
     }
     let rules: Vec<&Rule> = loaded.rules.iter().map(|rule| &**rule).collect();
     let findings = review.findings(&Facts {

@@ -24,9 +24,14 @@ pub(super) fn pump(
 ) -> Stop {
     loop {
         current.follow(feed, engine, outlets);
+        let sample = outlets.start_parsing();
         if let Some(item) = feed.next_item() {
+            let sample = sample.and_then(|sample| outlets.end_parsing(sample, engine));
             if let Err(stop) = take(item, engine, outlets, counts, current) {
                 return stop;
+            }
+            if let Some(sample) = sample {
+                outlets.end_matching(sample, engine);
             }
             if current.state.as_mut().is_some_and(State::count)
                 && let Err(error) = current.keep(feed, engine, outlets, counts)
@@ -54,7 +59,8 @@ pub(super) fn pump(
         let stats = engine.stats();
         let events = stats.events + counts.unknown;
         outlets.progress.update(events, stats.matches, stats.timeouts);
-        let fill = feed.fill_within(current.patience());
+        let patience = current.patience();
+        let fill = outlets.wait(|| feed.fill_within(patience));
         if interrupt.is_set() {
             return Stop::Interrupted;
         }
