@@ -368,6 +368,11 @@ impl<E: Event> Engine<E> {
         self.ingest.dispatcher().rules().iter().map(RuleRuntime::steps).sum()
     }
 
+    /// Returns each rule with its number of [steps](Engine::steps), in the order of the rules.
+    pub fn steps_by_rule(&self) -> impl ExactSizeIterator<Item = (&Arc<Rule>, u64)> {
+        self.ingest.dispatcher().rules().iter().map(|rule| (rule.rule(), rule.steps()))
+    }
+
     /// Returns the approximate heap size of the engine in bytes. Heap that events own is not
     /// included.
     pub fn memory_usage(&self) -> usize {

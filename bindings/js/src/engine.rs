@@ -56,7 +56,8 @@ impl Engine {
         restored: Replacement,
     ) -> Result<Engine, Fault> {
         let time_field = options.reading()?.time_field;
-        let shapes = Shapes::new(engine.schema(), time_field.as_str().into(), LineForm::Json);
+        let shapes = Shapes::new(engine.schema(), time_field.as_str().into(), LineForm::Json)
+            .with_rules(engine.rules());
         let printer = OutputLines::new(shapes);
         Ok(Engine { options, set, inner: engine, parser: None, printer, restored })
     }
@@ -134,7 +135,8 @@ impl Engine {
         let set = rules::parse(text, &options)?;
         let replaced = self.inner.replace_rules(&set);
         let changes = replaced.map_err(|error| Fault::new(FaultKind::Rules, error.to_string()))?;
-        self.printer.shapes = self.printer.shapes.renewed(self.inner.schema());
+        let shapes = self.printer.shapes.renewed(self.inner.schema());
+        self.printer.shapes = shapes.with_rules(self.inner.rules());
         (self.options, self.set, self.parser) = (options, set, None);
         Ok(verdicts(&changes))
     }

@@ -35,7 +35,8 @@ pub fn run(text: &str, events: Vec<u8>, options: &Options) -> Result<Ran, Fault>
     let mut engine = engine(&rules, options)?;
     let mut parser = input.parser(engine.schema(), rules.schema());
     let form = if options.brief { LineForm::Brief } else { LineForm::Json };
-    let shapes = Shapes::new(engine.schema(), input.reading.time_field.as_str().into(), form);
+    let shapes = Shapes::new(engine.schema(), input.reading.time_field.as_str().into(), form)
+        .with_rules(engine.rules());
     let mut printer = OutputLines::new(shapes);
     push_all(&mut engine, &mut parser, &input, &mut printer)?;
     end(&mut engine, options, printer.sink()).map_err(|error| stopped(&error))?;

@@ -19,6 +19,7 @@ use crate::rules::RuleArgs;
 use kleene_input::{
     self as input, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text,
 };
+use kleene_report::output::EventForm;
 
 /// Returns the parser of `--time-unit`.
 fn time_units() -> impl TypedValueParser<Value = TimeUnit> {
@@ -95,6 +96,10 @@ pub(crate) struct RunArgs {
     #[arg(short, long, conflicts_with_all = ["output", "state"])]
     pub(crate) brief: bool,
 
+    /// Choose what a JSON line contains of the captured events
+    #[arg(id = "events", long = "events", value_enum, value_name = "FORM", default_value_t = Events::Full, conflicts_with = "brief")]
+    pub(crate) event_form: Events,
+
     /// For live input: after this long without an event, event time advances with the clock, so that
     /// silences are reported
     #[arg(long, value_name = "DURATION", value_parser = bound)]
@@ -119,6 +124,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) matching: MatchingArgs,
+
+    #[command(flatten)]
+    pub(crate) measuring: MeasuringArgs,
 
     /// Print nothing on standard error but errors
     #[arg(short, long)]
@@ -188,6 +196,16 @@ pub(crate) struct MatchingArgs {
     /// form where possible, or never the compact form. Results are the same
     #[arg(long, value_enum, value_name = "STRATEGY", default_value_t = Strategy::Auto)]
     pub(crate) strategy: Strategy,
+}
+
+/// The options that measure a run.
+#[derive(Args, Debug)]
+pub(crate) struct MeasuringArgs {
+    /// At the end, print a table on standard error: how much time went into reading, into matching
+    /// for each rule, into writing, and into waiting for input. Some events are timed, and the rest
+    /// is estimated from them
+    #[arg(long, conflicts_with = "quiet")]
+    pub(crate) profile: bool,
 }
 
 /// The interval between two checkpoints.
@@ -593,6 +611,27 @@ pub(crate) enum Strategy {
     General,
     Compact,
     NoCompact,
+}
+
+/// The form of the captured events in a JSON line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Events {
+    /// Nothing: the line has no `events`
+    None,
+    /// The type and the time of each event
+    Ids,
+    /// All fields of each event
+    Full,
+}
+
+impl From<Events> for EventForm {
+    fn from(form: Events) -> EventForm {
+        match form {
+            Events::None => EventForm::None,
+            Events::Ids => EventForm::Ids,
+            Events::Full => EventForm::Full,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod lsp;
 mod markdown;
 mod output;
 mod paths;
+mod profile;
 mod progress;
 mod rejects;
 mod review;

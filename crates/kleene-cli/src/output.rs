@@ -1,20 +1,29 @@
 //! Results, one a line: JSON objects, or short lines for people (`--brief`).
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _, Seek as _, SeekFrom, Write};
+use std::io::{self, IsTerminal as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use kleene::schema::Schema;
 use kleene::stream::Overflow;
 use kleene::{Match, Record, Timeout};
-use kleene_report::output::{LineForm, Shapes};
+use kleene_report::output::Shapes;
+use kleene_syntax::hir::Rule;
 
 use crate::disk::{self, Written};
+use crate::profile::ResultTimes;
+
+/// The size of the written lines that are handed over together, in bytes.
+const BUFFERED: usize = 64 << 10;
 
 /// Writes matches, timeouts, and limits that were reached.
 pub(crate) struct Output {
-    writer: BufWriter<Box<dyn Write + Send>>,
+    writer: Box<dyn Write + Send>,
+    /// The lines that are not handed over yet. Results are written here in place: a buffer for each
+    /// line, and another one behind it, would copy each line once more.
+    lines: Vec<u8>,
     /// The file, if it is a regular one.
     file: Option<File>,
     /// The directory that has its name, until that is for good.
@@ -25,9 +34,9 @@ pub(crate) struct Output {
     is_terminal: bool,
     /// The error of a failed write; nothing is written after it.
     failure: Option<io::Error>,
-    has_unflushed: bool,
-    line: Vec<u8>,
     shapes: Shapes,
+    /// The time that results take, if it is measured.
+    times: Option<ResultTimes>,
 }
 
 /// The directory of a file, which has its name.
@@ -57,18 +66,10 @@ pub(crate) fn open_from(path: &Path, kept: Option<u64>) -> io::Result<File> {
 }
 
 impl Output {
-    /// Opens a file to write to, or standard output for `-`. Events without a declared time have it
-    /// under `time_field`. With `is_brief`, lines are short, and for people.
-    ///
-    /// Opens a file for writing. Its content is lost, unless it is to be kept up to a length: then
-    /// writing continues there.
-    pub(crate) fn open(
-        path: &Path,
-        kept: Option<u64>,
-        schema: &Schema,
-        time_field: &str,
-        is_brief: bool,
-    ) -> Result<Output> {
+    /// Opens a file to write to, or standard output for `-`. The content of a file is lost, unless
+    /// it is to be kept up to a length: then writing continues there. `shapes` is the layout of
+    /// results.
+    pub(crate) fn open(path: &Path, kept: Option<u64>, shapes: Shapes) -> Result<Output> {
         let mut regular = None;
         let (writer, is_live, is_terminal): (Box<dyn Write + Send>, _, _) =
             if path == Path::new("-") {
@@ -83,20 +84,26 @@ impl Output {
                 (Box::new(Written(file)), !is_file, false)
             };
         Ok(Output {
-            writer: BufWriter::with_capacity(64 << 10, writer),
+            writer,
+            lines: Vec::with_capacity(BUFFERED),
             directory: regular.as_ref().map(|_| directory_of(path)),
             file: regular,
             is_live,
             is_terminal,
             failure: None,
-            has_unflushed: false,
-            line: Vec::new(),
-            shapes: Shapes::new(
-                schema,
-                time_field.into(),
-                if is_brief { LineForm::Brief } else { LineForm::Json },
-            ),
+            shapes,
+            times: None,
         })
+    }
+
+    /// Measures the time that results take.
+    pub(crate) fn measure(&mut self) {
+        self.times = Some(ResultTimes::new());
+    }
+
+    /// Returns the time that results took, if it is measured.
+    pub(crate) fn times(&mut self) -> Option<&mut ResultTimes> {
+        self.times.as_mut()
     }
 
     /// Returns the layout of results.
@@ -104,9 +111,13 @@ impl Output {
         self.shapes.clone()
     }
 
-    /// Goes on with events of the types of `schema`.
-    pub(crate) fn renew(&mut self, schema: &Schema) {
-        self.shapes = self.shapes.renewed(schema);
+    /// Goes on with events of the types of `schema`, and with other rules.
+    pub(crate) fn renew<'a>(
+        &mut self,
+        schema: &Schema,
+        rules: impl IntoIterator<Item = &'a Arc<Rule>>,
+    ) {
+        self.shapes = self.shapes.renewed(schema).with_rules(rules);
     }
 
     /// Writes a match.
@@ -126,14 +137,14 @@ impl Output {
 
     /// Hands over what was written so far, if someone may be waiting for it.
     pub(crate) fn flush_if_live(&mut self) {
-        if self.is_live && self.has_unflushed {
+        if self.is_live && !self.lines.is_empty() {
             self.flush();
         }
     }
 
     /// Hands over what was written so far.
     pub(crate) fn flush(&mut self) {
-        self.has_unflushed = false;
+        self.hand_over();
         if self.failure.is_none() {
             self.failure = self.writer.flush().err();
         }
@@ -172,18 +183,45 @@ impl Output {
         if self.has_failed() {
             return;
         }
-        let mut line = std::mem::take(&mut self.line);
-        line.clear();
-        write(&self.shapes, &mut line);
-        self.write_line(&line);
-        self.line = line;
+        match &mut self.times {
+            None => write(&self.shapes, &mut self.lines),
+            Some(times) => times.render(|| write(&self.shapes, &mut self.lines)),
+        }
+        self.hand_over_if_full();
     }
 
     /// Writes a line that [`Shapes`] made.
     pub(crate) fn write_line(&mut self, line: &[u8]) {
-        if self.failure.is_none() {
-            self.failure = self.writer.write_all(line).err();
-            self.has_unflushed = true;
+        if self.has_failed() {
+            return;
         }
+        self.lines.extend_from_slice(line);
+        self.hand_over_if_full();
+    }
+
+    #[inline]
+    fn hand_over_if_full(&mut self) {
+        if self.lines.len() >= BUFFERED {
+            self.hand_over();
+        }
+    }
+
+    /// Gives the written lines to the file. They are gone if that fails: nothing is written then.
+    fn hand_over(&mut self) {
+        if self.failure.is_none() && !self.lines.is_empty() {
+            let mut write = || self.writer.write_all(&self.lines).err();
+            self.failure = match &mut self.times {
+                None => write(),
+                Some(times) => times.hand_over(write),
+            };
+        }
+        self.lines.clear();
+    }
+}
+
+/// Where a run ends early, by a panic of another thread as well, its results are written.
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.flush();
     }
 }

@@ -36,13 +36,12 @@ impl Tally {
     }
 
     fn add(&mut self, rule: &Arc<str>, more: [u64; 2]) {
-        // A name is copied only once.
-        if !self.0.contains_key(&**rule) {
-            self.0.insert(rule.clone(), [0; 2]);
-        }
         if let Some(counts) = self.0.get_mut(&**rule) {
             counts[0] += more[0];
             counts[1] += more[1];
+        } else {
+            // A name is copied only once.
+            self.0.insert(rule.clone(), more);
         }
     }
 

@@ -49,6 +49,34 @@ where
         })
     }
 
+    /// Returns the name of each rule and the steps that all shards took for it, as
+    /// [`Engine::steps_by_rule`](kleene::Engine::steps_by_rule) does, after all batches that were
+    /// sent.
+    ///
+    /// # Errors
+    /// If a thread has ended; [`stop`](Pipeline::stop) returns the reason.
+    pub fn steps_by_rule(&mut self) -> Result<Vec<(Arc<str>, u64)>, Stopped> {
+        let (sender, counted) = mpsc::channel();
+        self.cut(Next::SameShards, |_| {
+            let sender = sender.clone();
+            Box::new(move |shard: &mut Option<Shard<E>>| {
+                let steps = shard.iter().flat_map(Shard::steps_by_rule);
+                let steps: Vec<_> = steps.map(|(rule, steps)| (rule.name.clone(), steps)).collect();
+                // Fails if the host has panicked.
+                let _ = sender.send(steps);
+            })
+        })?;
+        drop(sender);
+        let mut sums: Vec<(Arc<str>, u64)> = Vec::new();
+        for counts in counted {
+            sums.resize_with(sums.len().max(counts.len()), || (Arc::from(""), 0));
+            for (sum, (name, steps)) in sums.iter_mut().zip(counts) {
+                *sum = (name, sum.1 + steps);
+            }
+        }
+        Ok(sums)
+    }
+
     /// Returns the source with this name in all shards. A new name makes a new source. Waits until the
     /// batches that were sent are reported.
     ///

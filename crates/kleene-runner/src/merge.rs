@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
 
 use kleene::Event;
 use kleene::stream::{
@@ -34,6 +35,8 @@ pub struct ReportedStep<'a, B> {
     /// The number of the step in the batch. When all was reported, the number of steps that were
     /// taken: less than there are where a rule's limit has stopped everything.
     pub step: usize,
+    /// When all was reported: the time that the shards took for the batch, in sum. Else zero.
+    pub busy: Duration,
 }
 
 /// The reports of a shard for a batch.
@@ -48,6 +51,8 @@ pub(crate) struct Part<B, P> {
     pub(crate) failure: Option<PushError>,
     /// The number of steps taken.
     pub(crate) steps: usize,
+    /// The time that they took.
+    pub(crate) busy: Duration,
     /// True if the thread has a shard. Those that have none report nothing.
     pub(crate) has_shard: bool,
     /// From the first shard, where the part is of a cut.
@@ -175,7 +180,8 @@ pub(crate) fn merge<B, P, C: Collector<B, P>>(
             let _ = done.send(merged.stats);
             continue;
         }
-        let reported = ReportedStep { batch, step: parts[0].steps };
+        let busy = parts.iter().map(|part| part.busy).sum();
+        let reported = ReportedStep { batch, step: parts[0].steps, busy };
         let goes_on = merged.collector.done(reported, &merged.stats);
         if goes_on.is_break() || merged.failure.is_some() {
             return merged;
@@ -203,7 +209,8 @@ fn report<B, P, C: Collector<B, P>>(
             && until.is_none_or(|until| tag <= until)
         {
             next[shard] += 1;
-            let reported = ReportedStep { batch, step: tag.step as usize };
+            let (step, busy) = (tag.step as usize, Duration::ZERO);
+            let reported = ReportedStep { batch, step, busy };
             collector.reported(reported, &mut parts[shard].page);
         }
     }

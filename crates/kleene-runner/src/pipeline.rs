@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use kleene::Event;
 use kleene::schema::Schema;
@@ -190,6 +191,8 @@ fn work<E: Event, B: Batch<E>, P: Sink<E>>(
     // From the first call on, the shard keeps its changes.
     shard.as_mut().map(Shard::take_changes);
     while let Ok(message) = messages.recv() {
+        // Two looks at the clock for each batch.
+        let started = Instant::now();
         let (mut page, mut tags, mut steps, mut cut) = (page(), Vec::new(), 0, None);
         let mut sink = Tagging::new(&mut page, &mut tags);
         let batch = match message {
@@ -216,8 +219,8 @@ fn work<E: Event, B: Batch<E>, P: Sink<E>>(
             Some(shard) => (shard.take_changes(), shard.stats(), shard.failure().cloned()),
             None => Default::default(),
         };
-        let has_shard = shard.is_some();
-        let part = Part { batch, page, tags, changes, stats, failure, steps, has_shard, cut };
+        let (has_shard, busy) = (shard.is_some(), started.elapsed());
+        let part = Part { batch, page, tags, changes, stats, failure, steps, busy, has_shard, cut };
         if results.send(part).is_err() {
             return;
         }

@@ -43,6 +43,7 @@ use crate::stream::stats::Stats;
 use kleene_event::event::Event;
 use kleene_event::schema::Schema;
 use kleene_event::time::Timestamp;
+use kleene_syntax::hir::Rule;
 
 /// One of several engines that divide the keys of the same rules, built by
 /// [`EngineBuilder::shards`](crate::stream::EngineBuilder::shards).
@@ -188,6 +189,12 @@ impl<E: Event> Shard<E> {
     /// [`Engine::sweep`](crate::Engine::sweep) does.
     pub fn sweep(&mut self) {
         self.0.sweep();
+    }
+
+    /// Returns each rule with the number of steps that this shard took for it, as
+    /// [`Engine::steps_by_rule`] does.
+    pub fn steps_by_rule(&self) -> impl ExactSizeIterator<Item = (&Arc<Rule>, u64)> {
+        self.0.steps_by_rule()
     }
 
     /// Returns the counts of this shard. The counts of all shards add up to those of one engine,

@@ -106,7 +106,8 @@ impl Explorer {
         };
         decoded.declare(engine.schema(), &set);
         let time_field = decoded.input.reading.time_field.as_str().into();
-        let shapes = Shapes::new(engine.schema(), time_field, LineForm::Json);
+        let shapes =
+            Shapes::new(engine.schema(), time_field, LineForm::Json).with_rules(engine.rules());
         let max_outputs = options.max_outputs.unwrap_or(MAX_OUTPUTS);
         self.run = Some(Run {
             recorder: Recorder::new(shapes, &rules, max_outputs),

@@ -45,9 +45,13 @@ impl Current<'_> {
     ) -> Stop {
         self.has_ended = true;
         let ended = if self.args.events.end_of_time {
+            let start = outlets.start_matching(engine);
             let ended = engine
                 .end_time(&mut OutputPrinter { outlets, lines: Lines::Nothing })
                 .map_err(stopped);
+            if let Some(start) = start {
+                outlets.end_matching(start, engine);
+            }
             ended.and_then(|()| self.keep(feed, engine, outlets, counts))
         } else if self.state.is_some() {
             self.end_for_now(feed, engine, outlets, counts)
@@ -175,7 +179,7 @@ impl Current<'_> {
         engine.sweep();
         let replacement = engine.replace_rules(&loaded.set)?;
         feed.renew(engine.schema(), &loaded.schema);
-        outlets.output.renew(engine.schema());
+        outlets.output.renew(engine.schema(), engine.rules());
         outlets.review.renew(engine.schema());
         if !self.args.quiet {
             // Those that were reported before stand elsewhere in the text now, but say the same.

@@ -43,6 +43,7 @@ use crate::summary::{shown, summary};
 use crate::watch::{Files, Watch};
 use kleene_input::{self as input, Blocks, Opened, Parser};
 use kleene_report::counts::Counts;
+use kleene_report::output::{LineForm, Shapes};
 
 /// Runs rules over an input.
 pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
@@ -86,7 +87,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let opened = input::open_at(&args.events.input, from)?;
     let kept = resumed.as_ref().map_or((None, None), |resumed| (resumed.output, resumed.rejects));
     let time_field = args.events.reading().time_field;
-    let output = Output::open(&args.output, kept.0, engine.schema(), &time_field, args.brief)?;
+    let form = if args.brief { LineForm::Brief } else { LineForm::Json };
+    let shapes = Shapes::new(engine.schema(), time_field.into(), form)
+        .with_rules(engine.rules())
+        .with_events(args.event_form.into());
+    let output = Output::open(&args.output, kept.0, shapes)?;
     let rejects = Rejects::open(args.rejects.as_deref(), kept.1, args.quiet)?;
     // Results that go to the terminal say enough of the progress.
     let shows_progress = !args.quiet && !output.is_terminal();
@@ -121,6 +126,9 @@ struct Start {
 /// Runs rules on one thread.
 fn run_alone(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
     let Start { mut engine, opened, files, state, mut outlets, mut counts } = start;
+    if args.measuring.profile {
+        outlets.measure();
+    }
     let started = Instant::now();
     let interrupt = Interrupt::default();
     let mut feed = args.events.start(opened, &loaded.schema)?;
@@ -152,7 +160,9 @@ fn run_alone(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
     // The summary counts what can still go on.
     engine.sweep();
     let (is_empty, header) = (feed.is_empty(), feed.header());
-    let ran = Finished { stop, stats: engine.stats(), outlets, counts, is_empty, header };
+    outlets.output.flush();
+    let (stats, profile) = (engine.stats(), outlets.parts(started.elapsed()));
+    let ran = Finished { stop, stats, outlets, counts, is_empty, header, profile };
     conclude(args, &current.loaded, ran, started)
 }
 
@@ -175,7 +185,7 @@ fn run_parallel(
 
 /// Writes what is left, and says what came of a run.
 fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) -> Result<Ending> {
-    let Finished { stop, stats, outlets, counts, is_empty, header } = ran;
+    let Finished { stop, stats, outlets, counts, is_empty, header, profile } = ran;
     let Outlets { mut output, mut rejects, progress, tally, review, .. } = outlets;
     output.flush();
     progress.clear();
@@ -210,6 +220,9 @@ fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) ->
         let text = summary(&stats, &counts, open, started.elapsed(), args.brief);
         let rules = tally.table(loaded.rules.iter().map(|rule| &rule.name));
         say(format!("{text}{rules}").trim_end());
+        if let Some(parts) = profile {
+            say(&parts.table());
+        }
     }
     let rules: Vec<&Rule> = loaded.rules.iter().map(|rule| &**rule).collect();
     let findings = review.findings(&Facts {

@@ -1,12 +1,17 @@
 //! The destinations of all that a run has to report.
 
+use std::time::{Duration, Instant};
+
 use kleene::event::EventBatch;
 use kleene::schema::TypeId;
-use kleene::stream::{Late, LimitKind, Match, Overflow, RejectReason, Rejected, Sink, Timeout};
+use kleene::stream::{
+    Engine, Late, LimitKind, Match, Overflow, RejectReason, Rejected, Sink, Timeout,
+};
 use kleene::{Event as _, Record, Timestamp};
 
 use crate::args::RunArgs;
 use crate::output::Output;
+use crate::profile::{Parts, Profile};
 use crate::progress::ReadProgress;
 use crate::rejects::Rejects;
 use crate::review::Review;
@@ -21,6 +26,8 @@ pub(super) struct Outlets {
     pub(super) progress: ReadProgress,
     pub(super) review: Review,
     pub(super) tally: Tally,
+    /// The times of a run on one thread, if they are measured.
+    pub(super) profile: Option<Profile>,
     /// The bound on the delay of events, in milliseconds.
     bound: i64,
     is_quiet: bool,
@@ -48,11 +55,60 @@ impl Outlets {
             progress,
             review,
             tally,
+            profile: None,
             bound,
             is_quiet,
             reported_of_limit,
             reported_of_mismatch,
         }
+    }
+
+    /// Measures where the time of a run on one thread goes.
+    pub(super) fn measure(&mut self) {
+        self.output.measure();
+        self.profile = Some(Profile::new());
+    }
+
+    /// Starts to time the parsing of the next batch, if that is measured.
+    pub(super) fn start_parsing(&self) -> Option<Instant> {
+        self.profile.as_ref().map(|_| Instant::now())
+    }
+
+    /// The batch whose parsing began at `start` is parsed: the engine is next. Returns its start.
+    pub(super) fn end_parsing(
+        &mut self,
+        start: Instant,
+        engine: &Engine<Record>,
+    ) -> Option<Instant> {
+        let (profile, results) = (self.profile.as_mut()?, self.output.times()?);
+        Some(profile.end_parsing(start, engine, results))
+    }
+
+    /// Starts to time what the engine does once.
+    pub(super) fn start_matching(&mut self, engine: &Engine<Record>) -> Option<Instant> {
+        let (profile, results) = (self.profile.as_mut()?, self.output.times()?);
+        Some(profile.start_matching(engine, results))
+    }
+
+    /// The engine is done with what is timed.
+    pub(super) fn end_matching(&mut self, start: Instant, engine: &Engine<Record>) {
+        if let (Some(profile), Some(results)) = (&mut self.profile, self.output.times()) {
+            profile.end_matching(start, engine, results);
+        }
+    }
+
+    /// Waits for input.
+    pub(super) fn wait<T>(&mut self, wait: impl FnOnce() -> T) -> T {
+        match &mut self.profile {
+            None => wait(),
+            Some(profile) => profile.wait(wait),
+        }
+    }
+
+    /// Returns where the time of a run on one thread went, if that was measured.
+    pub(super) fn parts(&mut self, elapsed: Duration) -> Option<Parts> {
+        let (profile, results) = (self.profile.take()?, self.output.times()?);
+        Some(profile.parts(elapsed, results))
     }
 
     /// True if something could not be written.

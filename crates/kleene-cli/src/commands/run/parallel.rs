@@ -9,8 +9,10 @@
 //! comes of a block of lines is reported before what comes of the next block.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use hashbrown::HashMap;
@@ -18,7 +20,7 @@ use kleene::schema::TypeId;
 use kleene::stream::{Late, Match, Overflow, RejectReason, Rejected, Shard, Sink, Stats, Timeout};
 use kleene::{Event as _, Record, Timestamp};
 use kleene_runner::{
-    Batch, Collector, Config, Outlet, Panicked, Pipeline, ReportedStep, Step, in_order,
+    Batch, Collector, Config, Ended, Outlet, Panicked, Pipeline, ReportedStep, Step, in_order,
 };
 
 use super::outlets::Outlets;
@@ -26,6 +28,7 @@ use super::stop::{Stop, stopped};
 use crate::args::RunArgs;
 use crate::byte_budget::{ByteBudget, Permit};
 use crate::interrupt::Interrupt;
+use crate::profile::{Parts, ResultTimes, ThreadTimes};
 use crate::review::EventCounts;
 use kleene_input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser, TimeUnit};
 use kleene_report::counts::Counts;
@@ -50,6 +53,8 @@ pub(super) struct Finished {
     pub(super) is_empty: bool,
     /// The names of the columns, in CSV.
     pub(super) header: Vec<String>,
+    /// Where the time went, if that was measured.
+    pub(super) profile: Option<Parts>,
 }
 
 /// Moves events from the input through the shards until something ends it. As many threads parse.
@@ -58,15 +63,23 @@ pub(super) fn run(
     shards: Vec<Shard<Record>>,
     blocks: &Blocks,
     mut parser: Parser,
-    outlets: Outlets,
+    mut outlets: Outlets,
     interrupt: &Interrupt,
 ) -> Result<Finished> {
     let threads: usize = args.matching.threads.into();
+    let times = args.measuring.profile.then(|| Arc::new(ThreadTimes::new()));
+    if times.is_some() {
+        outlets.output.measure();
+    }
+    let next = || match &times {
+        None => next(blocks, interrupt),
+        Some(times) => times.wait(|| next(blocks, interrupt)),
+    };
     let unit = outlets.review.unit();
     // The header of CSV comes first: all parsers need it.
     let (mut is_empty, mut stop, mut first) = (true, None, Vec::new());
     while stop.is_none() && !parser.is_ready() {
-        match next(blocks, interrupt) {
+        match next() {
             Ok(block) => {
                 is_empty = false;
                 // There is nobody yet who could use its memory again.
@@ -78,21 +91,25 @@ pub(super) fn run(
         }
     }
     let shapes = outlets.output.shapes();
-    let report =
-        PageCollector { outlets, counts: Counts::default(), parser: parser.clone(), next: 0 };
-    let page = move || Page::new(&shapes);
+    let report = PageCollector::new(outlets, parser.clone());
+    let page_times = times.clone();
+    let page = move || Page::new(&shapes, page_times.as_deref());
     let config = Config::default().waiting(WAITING);
     let mut crew: Crew = Pipeline::start(shards, config, page, report)?;
     if first.into_iter().all(|parsed| crew.send(parsed).is_ok()) && stop.is_none() {
         let budget = ByteBudget::new(IN_FLIGHT + threads * IN_FLIGHT_PER_THREAD);
         let (mut inlet, outlet) = in_order(threads, 1, || {
-            let mut parser = parser.clone();
+            let (mut parser, times) = (parser.clone(), times.clone());
             let (home, spent) = mpsc::channel();
             move |(block, permit)| {
                 // Memory that was allocated by this thread is freed by this thread, which
                 // allocators handle best.
                 let entries = spent.try_iter().map(cleared).last().unwrap_or_default();
-                let mut parsed = Parsed::new(&mut parser, unit, block, entries, home.clone());
+                let parse = || Parsed::new(&mut parser, unit, block, entries, home.clone());
+                let mut parsed = match &times {
+                    None => parse(),
+                    Some(times) => times.parse(parse),
+                };
                 parsed.permit = Some(permit);
                 parsed
             }
@@ -100,7 +117,7 @@ pub(super) fn run(
         let passing = thread::Builder::new().name(String::from("pass"));
         let passing = passing.spawn(move || pass(crew, outlet))?;
         stop = Some(loop {
-            match next(blocks, interrupt) {
+            match next() {
                 Ok(block) => {
                     is_empty = false;
                     let permit = budget.acquire(block.size());
@@ -117,7 +134,24 @@ pub(super) fn run(
         result?;
     }
     let stop = stop.unwrap_or(Stop::CannotWrite);
-    let ended = match &stop {
+    let steps = times.as_ref().map(|_| crew.steps_by_rule().unwrap_or_default());
+    let ended = end(crew, &stop, args)?;
+    let PageCollector { mut outlets, counts, busy, .. } = ended.collector;
+    outlets.output.flush();
+    let profile = match (&times, outlets.output.times(), steps) {
+        (Some(times), Some(results), Some(steps)) => {
+            Some(times.parts(busy, results, steps, threads))
+        }
+        _ => None,
+    };
+    let stop = ended.failure.map_or(stop, |failure| Stop::Failed(stopped(failure)));
+    let (stats, header) = (ended.stats, parser.header());
+    Ok(Finished { stop, stats, outlets, counts, is_empty, header, profile })
+}
+
+/// Ends a run: reports what is reported at the end of the input, or of time.
+fn end(mut crew: Crew, stop: &Stop, args: &RunArgs) -> Result<Ended<PageCollector>> {
+    Ok(match stop {
         Stop::End if args.events.end_of_time => crew.end_time()?,
         Stop::End => {
             // If this fails, `stop` returns the reason.
@@ -130,11 +164,7 @@ pub(super) fn run(
             let _ = crew.sweep();
             crew.stop()?
         }
-    };
-    let header = parser.header();
-    let PageCollector { outlets, counts, .. } = ended.collector;
-    let stop = ended.failure.map_or(stop, |failure| Stop::Failed(stopped(failure)));
-    Ok(Finished { stop, stats: ended.stats, outlets, counts, is_empty, header })
+    })
 }
 
 type Crew = Pipeline<Record, Parsed, PageCollector>;
@@ -287,6 +317,8 @@ struct Page {
     tally: Tally,
     lines: Vec<u8>,
     notes: Vec<Note>,
+    /// The time that the lines take, if it is measured.
+    times: Option<ResultTimes>,
     /// The positions up to which both were reported.
     at: usize,
     reported: usize,
@@ -309,23 +341,31 @@ enum Note {
 }
 
 impl Page {
-    fn new(shapes: &Shapes) -> Page {
+    fn new(shapes: &Shapes, times: Option<&ThreadTimes>) -> Page {
         let (shapes, tally) = (shapes.clone(), Tally::default());
-        Page { shapes, tally, lines: Vec::new(), notes: Vec::new(), at: 0, reported: 0 }
+        let times = times.map(ThreadTimes::page);
+        Page { shapes, tally, lines: Vec::new(), notes: Vec::new(), times, at: 0, reported: 0 }
+    }
+
+    /// Writes a line, and notes it.
+    fn write(&mut self, write: impl FnOnce(&Shapes, &mut Vec<u8>)) {
+        match &mut self.times {
+            None => write(&self.shapes, &mut self.lines),
+            Some(times) => times.render(|| write(&self.shapes, &mut self.lines)),
+        }
+        self.notes.push(Note::Line(self.lines.len()));
     }
 }
 
 impl Sink<Record> for Page {
     fn matched(&mut self, found: Match<'_, Record>) {
         self.tally.matched(&found.rule().name);
-        self.shapes.matched(&mut self.lines, &found);
-        self.notes.push(Note::Line(self.lines.len()));
+        self.write(|shapes, lines| shapes.matched(lines, &found));
     }
 
     fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
         self.tally.timed_out(&timeout.rule().name);
-        self.shapes.timed_out(&mut self.lines, &timeout);
-        self.notes.push(Note::Line(self.lines.len()));
+        self.write(|shapes, lines| shapes.timed_out(lines, &timeout));
     }
 
     fn filtered(&mut self, _: Match<'_, Record>) {
@@ -363,9 +403,16 @@ struct PageCollector {
     parser: Parser,
     /// The entry of the block that is looked at next.
     next: usize,
+    /// The time that the shards took.
+    busy: Duration,
 }
 
 impl PageCollector {
+    fn new(outlets: Outlets, parser: Parser) -> PageCollector {
+        let (counts, next, busy) = (Counts::default(), 0, Duration::ZERO);
+        PageCollector { outlets, counts, parser, next, busy }
+    }
+
     /// Reports the lines before this entry that are no events.
     fn pass_to(&mut self, parsed: &Parsed, end: usize) {
         for entry in &parsed.entries[self.next.min(end)..end] {
@@ -411,6 +458,9 @@ impl Collector<Parsed, Page> for PageCollector {
         page.reported += 1;
         // All of the page at once, with the first of it.
         self.outlets.tally.take(&mut page.tally);
+        if let (Some(times), Some(of_page)) = (self.outlets.output.times(), &mut page.times) {
+            times.take(of_page);
+        }
         if let Note::Line(end) = *note {
             self.outlets.output.write_line(&page.lines[page.at..end]);
             page.at = end;
@@ -449,6 +499,7 @@ impl Collector<Parsed, Page> for PageCollector {
     }
 
     fn done(&mut self, reported: ReportedStep<'_, Parsed>, stats: &Stats) -> ControlFlow<()> {
+        self.busy += reported.busy;
         if let Some(parsed) = reported.batch {
             self.pass_to(parsed, reported.step);
             self.outlets.review.merge(&parsed.seen);

@@ -28,9 +28,17 @@ pub(super) fn pump(
     loop {
         current.follow(feed, engine, outlets);
         let limit = current.state.as_ref().map_or(MAX_LINES, |state| state.lines_left(MAX_LINES));
+        let start = outlets.start_parsing();
         let batch = feed.read_batch(limit, |name| counts.saw_unknown(name));
         let taken = match batch {
-            Some((batch, lines)) => Some((push(&batch, feed, engine, outlets, current), lines)),
+            Some((batch, lines)) => {
+                let start = start.and_then(|start| outlets.end_parsing(start, engine));
+                let pushed = push(&batch, feed, engine, outlets, current);
+                if let Some(start) = start {
+                    outlets.end_matching(start, engine);
+                }
+                Some((pushed, lines))
+            }
             None => feed.next_item().map(|item| (take(item, outlets, counts), 1)),
         };
         if let Some((taken, lines)) = taken {
@@ -63,7 +71,8 @@ pub(super) fn pump(
         let stats = engine.stats();
         let events = stats.events + counts.unknown;
         outlets.progress.update(events, stats.matches, stats.timeouts);
-        let fill = feed.fill_within(current.patience());
+        let patience = current.patience();
+        let fill = outlets.wait(|| feed.fill_within(patience));
         if interrupt.is_set() {
             return Stop::Interrupted;
         }

@@ -1,8 +1,11 @@
 //! `kleene run`: what it prints, and what it refuses. `input` is about the events that it reads,
-//! `live` about input that has not ended, `rules` about what rules add to the counts.
+//! `live` about input that has not ended, `rules` about what rules add to the counts, `events` about
+//! the form of captured events, `profile` about the time that a run takes.
 
+mod events;
 mod input;
 mod live;
+mod profile;
 mod rules;
 
 use serde_json::json;

@@ -336,10 +336,21 @@ impl ColumnBuilder {
         }
     }
 
+    /// Adds a value of another type than the column's, if the column has one.
+    fn push_other(&mut self, value: Value) {
+        match &mut self.values {
+            NewValues::Any(values) => {
+                values.push(value);
+                self.note(true);
+            }
+            _ => self.widen(value),
+        }
+    }
+
     /// Adds a value that the column has no place for: the column holds values of any type from now
     /// on.
     #[cold]
-    fn push_other(&mut self, value: Value) {
+    fn widen(&mut self, value: Value) {
         let rows = self.len();
         let column = self.finish();
         let mut values: Vec<Value> = (0..rows).map(|row| column.to_value(row)).collect();
