@@ -443,6 +443,10 @@ impl Assembly {
         layout: &Layout,
         reading: &Reading,
     ) -> Result<(), String> {
+        if batch.prefers_records(layout.id) {
+            batch.push_record(self.finish(layout, reading)?);
+            return Ok(());
+        }
         let time = self.check(layout, reading)?;
         let mut rows = batch.rows_of_fields(layout.id, &layout.fields);
         for (column, value) in rows.columns().iter_mut().zip(self.values.drain(..)) {

@@ -118,7 +118,9 @@ impl Dispatcher<Record> {
                         (self.may_act(columns, row, passes, hint), false)
                     }
                 }
-                BatchRow::Record(record) => self.classify_event(record, None, hint),
+                BatchRow::Record(record) if looks_up => self.classify_event(record, None, hint),
+                // It is asked when its turn comes.
+                BatchRow::Record(_) => (true, false),
             };
             seen.wanted.add(place, is_wanted);
             sought.add(place, is_sought);

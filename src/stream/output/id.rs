@@ -101,7 +101,7 @@ pub(crate) fn write_value(hash: &mut Fnv, value: ValueRef<'_>) {
         }
         ValueRef::List(items) => {
             hash.write(&[9]);
-            hash.write(&(items.len() as u64).to_le_bytes());
+            hash.write_u64(items.len() as u64);
             for item in items {
                 write_value(hash, item.as_ref());
             }
@@ -109,7 +109,7 @@ pub(crate) fn write_value(hash: &mut Fnv, value: ValueRef<'_>) {
         ValueRef::Items(_) => write_value(hash, value.to_value().as_ref()),
         ValueRef::Record(fields) => {
             hash.write(&[10]);
-            hash.write(&(fields.len() as u64).to_le_bytes());
+            hash.write_u64(fields.len() as u64);
             for (name, value) in fields {
                 hash.write_str(name);
                 write_value(hash, value.as_ref());

@@ -45,7 +45,7 @@ impl EventCounts {
             self.newest = Some((time, origin.line));
         }
         if !(YEAR_1971..YEAR_2100).contains(&time.as_millis()) {
-            self.odd_time(time, origin, unit);
+            self.odd_time(time, || Some(*origin), unit);
         }
     }
 
@@ -68,10 +68,8 @@ impl EventCounts {
             if newest.is_none_or(|(newest, _)| newest < time) {
                 newest = Some((time, number));
             }
-            if !(YEAR_1971..YEAR_2100).contains(&time.as_millis())
-                && let Some(origin) = origin(number)
-            {
-                self.odd_time(time, &origin, unit);
+            if !(YEAR_1971..YEAR_2100).contains(&time.as_millis()) {
+                self.odd_time(time, || origin(number), unit);
             }
         }
         if let Some((time, number)) = newest
@@ -96,7 +94,12 @@ impl EventCounts {
     }
 
     #[cold]
-    fn odd_time(&mut self, time: Timestamp, origin: &Origin<'_>, unit: TimeUnit) {
+    fn odd_time<'a>(
+        &mut self,
+        time: Timestamp,
+        origin: impl FnOnce() -> Option<Origin<'a>>,
+        unit: TimeUnit,
+    ) {
         let millis = time.as_millis();
         // The number as it was written, without the digits below a millisecond.
         let (number, written) = match unit {
@@ -109,7 +112,9 @@ impl EventCounts {
             return;
         }
         self.misdated += 1;
-        if self.first_misdated.is_none() {
+        if self.first_misdated.is_none()
+            && let Some(origin) = origin()
+        {
             // `"1970-01-20T20:15:57Z"` is no number in another unit.
             let text = String::from_utf8_lossy(origin.text);
             let likely = likely.filter(|_| text.contains(&written.to_string()));

@@ -1,6 +1,7 @@
 //! [`BatchBuilder`]: a batch made row by row, as a reader of text does.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::event::Event as _;
 use crate::event::batch::column::{Column, ColumnValues, Texts};
@@ -49,9 +50,34 @@ struct OpenRows {
     type_id: TypeId,
     /// The position among the types of the batch; `None` before the first row.
     part: Option<u32>,
+    copies: Copies,
     times: Vec<i64>,
     columns: Vec<ColumnBuilder>,
     extra: Vec<Extra>,
+}
+
+/// The rows of the last batch with columns of a type, and how many of them were copied.
+#[derive(Debug, Default)]
+struct Copies {
+    rows: usize,
+    copied: Arc<AtomicUsize>,
+    /// The number of records since then.
+    records: usize,
+}
+
+impl Copies {
+    /// The number of records after which columns are tried again.
+    const TRY_AGAIN: usize = 1 << 18;
+
+    #[inline]
+    fn prefers_records(&mut self) -> bool {
+        let prefers = self.copied.load(Ordering::Relaxed) * 2 > self.rows;
+        self.records += usize::from(prefers);
+        if self.records > Copies::TRY_AGAIN {
+            *self = Copies::default();
+        }
+        prefers
+    }
 }
 
 impl BatchBuilder {
@@ -88,11 +114,22 @@ impl BatchBuilder {
         let open = types[ty.index()].get_or_insert_with(|| OpenRows {
             type_id: ty,
             part: None,
+            copies: Copies::default(),
             times: Vec::new(),
             columns: fields.iter().map(|field| ColumnBuilder::new(&field.ty)).collect(),
             extra: Vec::new(),
         });
         RowsBuilder { open, parts, order }
+    }
+
+    /// True if most rows of a type were copied in the last batch with columns of it, as the engine
+    /// keeps most events of the type. Records are then cheaper than columns: the reader makes the
+    /// copy. Now and then the answer is false all the same, to see whether that has changed.
+    pub fn prefers_records(&mut self, ty: TypeId) -> bool {
+        match self.types.get_mut(ty.index()) {
+            Some(Some(open)) if open.part.is_none() => open.copies.prefers_records(),
+            _ => false,
+        }
     }
 
     /// Adds an event as a record, for events that fit into no column.
@@ -119,7 +156,10 @@ impl BatchBuilder {
             let columns = open.columns.iter_mut().map(ColumnBuilder::finish).collect();
             let (times, extra) = (std::mem::take(&mut open.times), std::mem::take(&mut open.extra));
             open.times.reserve(times.len());
-            Some(TypeColumns::of(open.type_id, times.into(), columns, extra))
+            let columns = TypeColumns::of(open.type_id, times.into(), columns, extra);
+            open.copies.rows = columns.len();
+            open.copies.copied = columns.copied();
+            Some(columns)
         });
         let types = types.collect();
         let (records, order) = (std::mem::take(&mut self.records), std::mem::take(&mut self.order));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::event::batch::column::{Buffer, Column, ColumnValues};
 use crate::schema::{EventType, FieldId, FieldType, Schema, TypeId};
@@ -39,6 +40,8 @@ pub struct TypeColumns {
     extra: Vec<Extra>,
     /// True if no value of any row is on the heap.
     is_flat: bool,
+    /// The number of rows that were copied to records.
+    copied: Arc<AtomicUsize>,
 }
 
 impl TypeColumns {
@@ -98,7 +101,7 @@ impl TypeColumns {
         extra: Vec<Extra>,
     ) -> TypeColumns {
         let is_flat = extra.is_empty() && columns.iter().all(Column::is_flat);
-        TypeColumns { type_id, times, columns, extra, is_flat }
+        TypeColumns { type_id, times, columns, extra, is_flat, copied: Arc::default() }
     }
 
     /// The type of all rows.
@@ -147,9 +150,15 @@ impl TypeColumns {
         self.extra.get(row).map_or(&[], |extra| extra)
     }
 
+    /// Returns the number of rows that were copied to records, which counts on.
+    pub(super) fn copied(&self) -> Arc<AtomicUsize> {
+        self.copied.clone()
+    }
+
     /// Copies the values of a row to places that are null.
     #[inline]
     pub(crate) fn copy_to(&self, row: usize, places: &mut [Value]) {
+        self.copied.fetch_add(1, Ordering::Relaxed);
         for (column, place) in self.columns.iter().zip(places) {
             column.copy_to(row, place);
         }
