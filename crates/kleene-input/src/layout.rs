@@ -221,12 +221,6 @@ impl Layout {
     pub(crate) fn id(&self) -> TypeId {
         self.id
     }
-
-    /// An event of this type.
-    #[inline]
-    pub(crate) fn event(&self, time: Timestamp, values: impl Iterator<Item = Value>) -> Record {
-        Record::new(self.id, time, values)
-    }
 }
 
 impl Node {

@@ -155,18 +155,55 @@ impl Record {
             columns.copy_to(row, &mut values);
             return Record::with_extra(type_id, time, values, extra);
         }
+        let fill = |values: &mut [Value]| columns.copy_to(row, values);
+        Record::filled_with(type_id, time, count, columns.is_flat(), fill)
+    }
+
+    /// Makes an event of type `type_id` with `count` values, which are null before `fill` writes
+    /// them. Readers of many events save the copy that [`new`](Record::new) makes of each value.
+    ///
+    /// ```
+    /// use kleene::{Record, RuleSet, Timestamp, Value};
+    ///
+    /// let rules = RuleSet::parse("event paid { order: int, at: time }")?;
+    /// let (paid, at) = (rules.schema().type_id("paid").unwrap(), Timestamp::from_millis(1000));
+    /// let record = Record::filled(paid, at, 2, |values| {
+    ///     values[0] = Value::Int(7);
+    ///     values[1] = Value::Time(at);
+    /// });
+    /// assert_eq!(record, Record::new(paid, at, [Value::Int(7), Value::Time(at)]));
+    /// # Ok::<(), kleene::Error>(())
+    /// ```
+    #[inline]
+    pub fn filled(
+        type_id: TypeId,
+        time: Timestamp,
+        count: usize,
+        fill: impl FnOnce(&mut [Value]),
+    ) -> Record {
+        Record::filled_with(type_id, time, count, false, fill)
+    }
+
+    /// As [`filled`](Record::filled). `is_flat` says that no value is on the heap.
+    #[inline(always)]
+    fn filled_with(
+        type_id: TypeId,
+        time: Timestamp,
+        count: usize,
+        is_flat: bool,
+        fill: impl FnOnce(&mut [Value]),
+    ) -> Record {
         let notes = Notes { heap: 0, has_extra: false, row: None };
-        let nulls = std::iter::repeat_n(Value::Null, count);
-        let mut values = ThinArc::from_header_and_iter(notes, nulls);
+        let mut values =
+            ThinArc::from_header_and_iter(notes, std::iter::repeat_n(Value::Null, count));
         values.with_arc_mut(|values| {
             let Some(values) = CountedArc::get_mut(values) else { return };
-            columns.copy_to(row, values.slice_mut());
-            let heap = if columns.is_flat() {
-                NO_VALUES + count * size_of::<Value>()
-            } else {
-                let of_values = values.slice().iter().map(|value| heap_size_of(value.as_ref()));
-                NO_VALUES + of_values.sum::<usize>()
-            };
+            fill(values.slice_mut());
+            let mut heap = NO_VALUES + count * size_of::<Value>();
+            if !is_flat {
+                heap +=
+                    values.slice().iter().map(|value| value.as_ref().heap_size()).sum::<usize>();
+            }
             values.header_mut().heap = u32::try_from(heap).unwrap_or(u32::MAX);
         });
         Record { values, time, type_id }

@@ -112,18 +112,18 @@ impl Plan {
             return None;
         };
         let mut is_fine = true;
-        let values = self.fields.iter().zip(&layout.fields).map(|(planned, field)| {
-            let value = match *planned {
-                Planned::Time => Some(Value::Time(time)),
-                Planned::Null => Some(Value::Null),
-                Planned::Cell(column) => planned_value(field, row.cell(column), reading),
-            };
-            value.unwrap_or_else(|| {
-                is_fine = false;
-                Value::Null
-            })
+        let event = Record::filled(layout.id(), time, self.fields.len(), |values| {
+            let fields = self.fields.iter().zip(&layout.fields).zip(values);
+            for ((planned, field), value) in fields {
+                match *planned {
+                    Planned::Time => *value = Value::Time(time),
+                    Planned::Null => {}
+                    Planned::Cell(column) => {
+                        is_fine &= read_cell(value, field, row.cell(column), reading);
+                    }
+                }
+            }
         });
-        let event = layout.event(time, values);
         is_fine.then_some(event)
     }
 
@@ -197,6 +197,39 @@ fn add_cell(column: &mut ColumnBuilder, field: &Field, cell: &str, reading: &Rea
     }
 }
 
+/// Writes the value of a cell to its place. Returns false if the cell is not fine.
+#[inline]
+fn read_cell(value: &mut Value, field: &Field, cell: &str, reading: &Reading) -> bool {
+    if !cell.is_empty() {
+        match field.ty {
+            FieldType::String => {
+                *value = Value::String(cell.into());
+                return true;
+            }
+            FieldType::Int => {
+                if let Some(number) = whole(cell.as_bytes()) {
+                    *value = Value::Int(number);
+                    return true;
+                }
+            }
+            FieldType::Float => {
+                if let Some(number) = decimal(cell.as_bytes()) {
+                    *value = Value::Float(number);
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    match planned_value(field, cell, reading) {
+        Some(read) => {
+            *value = read;
+            true
+        }
+        None => false,
+    }
+}
+
 /// The value of a cell, if it is fine.
 #[inline]
 fn planned_value(field: &Field, cell: &str, reading: &Reading) -> Option<Value> {
@@ -205,13 +238,7 @@ fn planned_value(field: &Field, cell: &str, reading: &Reading) -> Option<Value> 
         let empty = (field.ty == FieldType::String).then(|| Value::from(""));
         return if field.optional { Some(Value::Null) } else { empty };
     }
-    let common = match field.ty {
-        FieldType::Int => whole(cell.as_bytes()).map(Value::Int),
-        FieldType::Float => decimal(cell.as_bytes()).map(Value::Float),
-        FieldType::String => Some(Value::String(cell.into())),
-        _ => None,
-    };
-    common.or_else(|| from_cell(&field.ty, cell, reading.spelling()).ok())
+    from_cell(&field.ty, cell, reading.spelling()).ok()
 }
 
 /// Converts a cell to a value of type `ty`.
