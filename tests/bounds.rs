@@ -28,8 +28,8 @@ fn overflows(reported: &[Output<Record>]) -> usize {
 #[test]
 fn an_event_says_what_it_takes() {
     // What is shared has two counts, a record how many own it and how many values there are, and a
-    // record notes its size.
-    let (counts, notes) = (2 * size_of::<usize>(), 8);
+    // record notes its size and where its values are.
+    let (counts, notes) = (2 * size_of::<usize>(), 16);
     let (short, long) = (event(0, 1, 1, ""), event(0, 1, 1, &"x".repeat(1000)));
     assert_eq!(short.heap_size(), 2 * counts + notes + 3 * size_of::<Value>());
     assert_eq!(long.heap_size() - short.heap_size(), 1000);

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use kleene::diagnostic::{Code, Severity};
+use kleene::event::TypeColumns;
 use kleene::exec::Matcher;
 use kleene::ruleset::RuleDiagnostics;
 use kleene::schema::FieldType;
@@ -66,6 +67,8 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     show("FieldType", &FieldType::List(Box::new(FieldType::Int)));
     show("Timestamp", &at(7));
     show("ParseTimestampError", &"noon".parse::<Timestamp>().unwrap_err());
+    let rows = TypeColumns::new(done.schema(), "payd", []);
+    show("BatchError", &rows.unwrap_err());
     show("RecordError", &Record::from_fields(done.schema(), "payd", []).unwrap_err());
     show("Strategy", &nfa::Strategy::General);
     show("Growth", &nfa::Growth::LinearInGroups);

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use kleene::diagnostic::{Code, Severity};
 use kleene::ruleset::{FileLoader, RuleDiagnostic, RuleDiagnostics, RuleSet};
 use kleene::schema::Schema;
-use kleene_syntax::hir::Rule;
+use kleene_syntax::hir::{Limit, LimitPolicy, Rule};
 
 use crate::ending::Ending;
 use crate::paths;
@@ -27,6 +27,12 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// True if a rule ends the run where a key exceeds its limit (`limit .. fail`).
+    pub(crate) fn can_fail(&self) -> bool {
+        let fails = |limit: Limit| limit.policy == LimitPolicy::Fail;
+        self.rules.iter().any(|rule| rule.limit.is_some_and(fails))
+    }
+
     /// The declared types, for messages.
     pub(crate) fn declared(&self) -> String {
         const SHOWN: usize = 10;

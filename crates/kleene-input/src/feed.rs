@@ -138,6 +138,10 @@ impl Feed {
         unknown: impl FnMut(&str),
     ) -> Option<(EventBatch, usize)> {
         let Feed { parser, block, cursor, batch, starts, .. } = self;
+        if !parser.is_ready() {
+            // The header may be no good: `next_item` says why.
+            return None;
+        }
         starts.clear();
         let lines = parser.read_batch(block, cursor, limit, (batch, starts), unknown);
         (lines > 0).then(|| (batch.finish(), lines))

@@ -120,7 +120,7 @@ impl Parser {
     }
 
     /// Reads up to `limit` lines of `block` after `cursor` that are events, and adds their events to
-    /// `batch`. `starts` gets the start of each event's line, and `unknown` the type of each event
+    /// `batch`. The header was [read](Parser::is_ready) before. `starts` gets the start of each event's line, and `unknown` the type of each event
     /// that no rule file declares. The cursor stops before a line that is no event, which
     /// [`next_item`](Parser::next_item) reads.
     ///
@@ -133,9 +133,6 @@ impl Parser {
         (batch, starts): (&mut BatchBuilder, &mut Vec<Cursor>),
         mut unknown: impl FnMut(&str),
     ) -> usize {
-        if self.read_header(block, cursor).is_err() {
-            return 0;
-        }
         let mut lines = 0;
         while lines < limit {
             let start = *cursor;

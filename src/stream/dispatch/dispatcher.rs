@@ -474,8 +474,9 @@ impl<E: Event> Dispatcher<E> {
         if self.accounting.reports_all() {
             self.accounting.stats.overflowed += 1;
             self.accounting.set_position(watermark, sink);
-            let limit = LimitKind::Buffered;
-            sink.outputs().overflowed(Overflow { limit, key: None, time, dropped: 0 });
+            let (limit, arrival) = (LimitKind::Buffered, Some(self.accounting.arrival()));
+            let (key, dropped) = (None, 0);
+            sink.outputs().overflowed(Overflow { limit, key, time, dropped, arrival });
         }
     }
 

@@ -44,6 +44,21 @@ pub struct Overflow {
     /// It is 0 where nothing gave way: for [`LimitKind::Buffered`], and where later matches are
     /// reported that are not due ([`LimitKind::Suppressed`] and [`LimitKind::Once`]).
     pub dropped: u64,
+    /// The number of the event that came when the buffer was full, among all that came to the
+    /// engine, from 0. `None` but for [`LimitKind::Buffered`].
+    pub arrival: Option<u64>,
+}
+
+impl Overflow {
+    /// A limit that was reached with the events that had been released.
+    pub(in crate::stream) fn of_key(
+        limit: LimitKind,
+        key: Option<Box<LimitedKey>>,
+        time: Timestamp,
+        dropped: u64,
+    ) -> Overflow {
+        Overflow { limit, key, time, dropped, arrival: None }
+    }
 }
 
 /// The limit of an [`Overflow`].
@@ -109,7 +124,7 @@ impl LimitKind {
 
 impl fmt::Display for Overflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Overflow { limit, key, time, dropped } = self;
+        let Overflow { limit, key, time, dropped, .. } = self;
         let rule = key.as_ref().map_or("", |key| &*key.rule);
         match limit {
             LimitKind::Buffered => {

@@ -176,7 +176,7 @@ fn not_remembered<E: Event>(found: &Match<'_, E>) -> Overflow {
     let is_once = found.rule().once.is_some();
     let limit = if is_once { LimitKind::Once } else { LimitKind::Suppressed };
     let (key, time) = (Some(Box::new(found.limited_key())), found.reported_at());
-    Overflow { limit, key, time, dropped: 0 }
+    Overflow::of_key(limit, key, time, 0)
 }
 
 fn is_suppressed<E: Event, S: Receiver<E> + ?Sized>(
@@ -218,7 +218,7 @@ fn feed<E: Event, S: Receiver<E> + ?Sized>(
                 accounting.stats.overflowed += 1;
                 let (limit, time) = (LimitKind::Derived, reported.reported_at());
                 let key = Some(Box::new(reported.limited_key()));
-                sink.outputs().overflowed(Overflow { limit, key, time, dropped: 1 });
+                sink.outputs().overflowed(Overflow::of_key(limit, key, time, 1));
                 return;
             }
             accounting.stats.derived += 1;

@@ -36,14 +36,14 @@ pub struct Decisions {
     /// The column of each type that a condition names.
     by_type: SparseTable<u32>,
     /// The columns. The last is for types that no condition names.
-    columns: Box<[Column]>,
+    columns: Box<[DecisionColumn]>,
     nodes: Box<[Decision]>,
     edges: Box<[u32]>,
 }
 
 /// The trees for events of one type, by their first nodes.
 #[derive(Debug)]
-pub struct Column {
+pub struct DecisionColumn {
     /// The root for each state in which a partial match waits.
     pub(crate) roots: Box<[u32]>,
     /// The root for a partial match that begins with the event.
@@ -91,19 +91,19 @@ impl Decisions {
 
     /// The column of an event type.
     #[inline]
-    pub fn column(&self, ty: TypeId) -> &Column {
+    pub fn column(&self, ty: TypeId) -> &DecisionColumn {
         &self.columns[self.by_type.get(ty.index()) as usize]
     }
 
     /// Returns the tree for a partial match that waits in `state`.
     #[inline(always)]
-    pub fn of(&self, state: StateId, column: &Column) -> &Decision {
+    pub fn of(&self, state: StateId, column: &DecisionColumn) -> &Decision {
         self.node(column.roots[state.index()])
     }
 
     /// Returns the tree for a partial match that begins with the event.
     #[inline(always)]
-    pub(crate) fn of_start(&self, column: &Column) -> &Decision {
+    pub(crate) fn of_start(&self, column: &DecisionColumn) -> &Decision {
         self.node(column.begins)
     }
 
@@ -115,7 +115,7 @@ impl Decisions {
 
     /// Returns the heap size in bytes.
     pub(super) fn heap_size(&self) -> usize {
-        let of_column = |column: &Column| size_of_val(&*column.roots);
+        let of_column = |column: &DecisionColumn| size_of_val(&*column.roots);
         self.by_type.heap_size()
             + size_of_val(&*self.columns)
             + self.columns.iter().map(of_column).sum::<usize>()
@@ -139,7 +139,7 @@ impl Decisions {
     }
 
     /// Returns all columns.
-    pub(crate) fn columns(&self) -> &[Column] {
+    pub(crate) fn columns(&self) -> &[DecisionColumn] {
         &self.columns
     }
 
@@ -199,7 +199,7 @@ pub(super) fn decide(tables: &Tables<'_>) -> Result<Decisions, AutomatonError> {
         let roots: Box<[u32]> = states.map(|state| root(state, RunPhase::Waits)).collect();
         let begins = root(tables.start, RunPhase::Begins);
         let is_still = is_still(&roots);
-        Column { roots, begins, is_still }
+        DecisionColumn { roots, begins, is_still }
     });
     let columns = columns.collect();
     Ok(Decisions {

@@ -72,7 +72,7 @@ pub use cache::CompileCache;
 pub(crate) use compact::Compact;
 pub(crate) use comparison::{Comparison, FieldComparison, Operand};
 pub use cost::{Cost, LIMIT_COUNTS, Reason, StateForm};
-pub use decide::{Column, Decision, Decisions, waiting};
+pub use decide::{Decision, DecisionColumn, Decisions, waiting};
 pub(crate) use distinct_loop::DistinctLoop;
 pub(crate) use edge_effect::{EdgeEffect, RegisterUpdate};
 pub use error::Refusal;

@@ -14,7 +14,7 @@
 //! Which test holds it: `shared_suffixes_report_what_the_reference_reports` in
 //! `tests/properties.rs`.
 
-use crate::nfa::decide::{Column, Decision};
+use crate::nfa::decide::{Decision, DecisionColumn};
 use crate::nfa::edge_effect::EdgeEffect;
 use crate::nfa::parts::Parts;
 use crate::nfa::registers::RegisterKind;
@@ -81,7 +81,7 @@ impl Parts<'_> {
             return None;
         }
         let columns = self.decisions.columns();
-        let moving = |column: &&Column| !column.is_still || !self.is_gone(column.begins);
+        let moving = |column: &&DecisionColumn| !column.is_still || !self.is_gone(column.begins);
         let mut has_suffixes = false;
         for column in columns.iter().filter(moving) {
             for before in 1..=shared.states.len() {

@@ -120,8 +120,7 @@ impl Record {
             }
             _ => ThinArc::from_header_and_iter(notes, values.collect::<Vec<_>>().into_iter()),
         };
-        let heap = values.slice.iter().map(|value| heap_size_of(value.as_ref())).sum::<usize>();
-        let heap = u32::try_from(NO_VALUES + heap).unwrap_or(u32::MAX);
+        let heap = u32::try_from(NO_VALUES + heap_size_of_all(&values.slice)).unwrap_or(u32::MAX);
         values.with_arc_mut(|values| {
             if let Some(values) = CountedArc::get_mut(values) {
                 values.header_mut().heap = heap;
@@ -155,8 +154,10 @@ impl Record {
             columns.copy_to(row, &mut values);
             return Record::with_extra(type_id, time, values, extra);
         }
-        let fill = |values: &mut [Value]| columns.copy_to(row, values);
-        Record::filled_with(type_id, time, count, columns.is_flat(), fill)
+        Record::of_filled(type_id, time, count, |values| {
+            columns.copy_to(row, values);
+            if columns.is_flat() { count * size_of::<Value>() } else { heap_size_of_all(values) }
+        })
     }
 
     /// Makes an event of type `type_id` with `count` values, which are null before `fill` writes
@@ -181,29 +182,26 @@ impl Record {
         count: usize,
         fill: impl FnOnce(&mut [Value]),
     ) -> Record {
-        Record::filled_with(type_id, time, count, false, fill)
+        Record::of_filled(type_id, time, count, |values| {
+            fill(values);
+            heap_size_of_all(values)
+        })
     }
 
-    /// As [`filled`](Record::filled). `is_flat` says that no value is on the heap.
+    /// As [`filled`](Record::filled). `fill` returns the heap size of the values.
     #[inline(always)]
-    fn filled_with(
+    fn of_filled(
         type_id: TypeId,
         time: Timestamp,
         count: usize,
-        is_flat: bool,
-        fill: impl FnOnce(&mut [Value]),
+        fill: impl FnOnce(&mut [Value]) -> usize,
     ) -> Record {
         let notes = Notes { heap: 0, has_extra: false, row: None };
         let mut values =
             ThinArc::from_header_and_iter(notes, std::iter::repeat_n(Value::Null, count));
         values.with_arc_mut(|values| {
             let Some(values) = CountedArc::get_mut(values) else { return };
-            fill(values.slice_mut());
-            let mut heap = NO_VALUES + count * size_of::<Value>();
-            if !is_flat {
-                heap +=
-                    values.slice().iter().map(|value| value.as_ref().heap_size()).sum::<usize>();
-            }
+            let heap = NO_VALUES + fill(values.slice_mut());
             values.header_mut().heap = u32::try_from(heap).unwrap_or(u32::MAX);
         });
         Record { values, time, type_id }
@@ -371,6 +369,12 @@ const NO_VALUES: usize = 2 * size_of::<usize>() + size_of::<Notes>();
 #[inline(always)]
 fn heap_size_of(value: ValueRef<'_>) -> usize {
     size_of::<Value>() + value.heap_size()
+}
+
+/// Returns the heap size in bytes of all values of a [`Record`].
+#[inline]
+fn heap_size_of_all(values: &[Value]) -> usize {
+    values.iter().map(|value| heap_size_of(value.as_ref())).sum()
 }
 
 /// The cache line size of most processors, in bytes. On others the hint is less useful.

@@ -348,12 +348,12 @@ impl ReachedLimits {
         if silences > 0 {
             accounting.stats.overflowed += silences;
             let (limit, key) = (LimitKind::Repetitions, key.clone());
-            sink.outputs().overflowed(Overflow { limit, key, time, dropped: silences });
+            sink.outputs().overflowed(Overflow::of_key(limit, key, time, silences));
         }
         if unlisted > 0 {
             accounting.stats.overflowed += 1;
             let limit = LimitKind::MatchesPerSet;
-            sink.outputs().overflowed(Overflow { limit, key, time, dropped: unlisted });
+            sink.outputs().overflowed(Overflow::of_key(limit, key, time, unlisted));
         }
     }
 }

@@ -306,7 +306,7 @@ impl<E: Event> RuleRuntime<E> {
             accounting.stats.overflowed += 1;
             accounting.set_position_of_event(sink);
             let key = Some(Box::new(LimitedKey::new(&info.rule, key)));
-            sink.outputs().overflowed(Overflow { limit, key, time: at, dropped });
+            sink.outputs().overflowed(Overflow::of_key(limit, key, at, dropped));
         };
         let spent = store.take_spent();
         if spent > 0 {
@@ -362,7 +362,7 @@ impl<E: Event> RuleRuntime<E> {
         accounting.stats.overflowed += 1;
         accounting.set_position_of_event(sink);
         let time = cx.event.time();
-        sink.outputs().overflowed(Overflow { limit, key, time, dropped });
+        sink.outputs().overflowed(Overflow::of_key(limit, key, time, dropped));
         self.account(&mut accounting.stats);
     }
 }

@@ -8,7 +8,7 @@ use crate::exec::registers::Registers;
 use crate::exec::run::{Completed, Run};
 use crate::exec::store::Store;
 use crate::exec::times::Times;
-use crate::nfa::{Column, Decision, Program};
+use crate::nfa::{Decision, DecisionColumn, Program};
 use kleene_event::event::Event;
 use kleene_event::schema::FieldId;
 use kleene_syntax::hir::{ConditionId, Length, StepId};
@@ -22,7 +22,7 @@ pub(in crate::exec) struct Walk<'a, E> {
     pub(in crate::exec) seq: u64,
     pub(in crate::exec) time: i64,
     /// Of the event's type among the program's decisions.
-    pub(in crate::exec) column: &'a Column,
+    pub(in crate::exec) column: &'a DecisionColumn,
     /// The event in the store, once something captured it.
     pub(in crate::exec) stored: u32,
     pub(in crate::exec) overflow: usize,

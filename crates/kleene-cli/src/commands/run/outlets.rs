@@ -28,8 +28,8 @@ pub(super) struct Outlets {
     pub(super) tally: Tally,
     /// The times of a run on one thread, if they are measured.
     pub(super) profile: Option<Profile>,
-    /// The bound on the delay of events, in milliseconds.
-    bound: i64,
+    /// The bound on the delay of events, in milliseconds; `None` if they come in order.
+    bound: Option<i64>,
     is_quiet: bool,
     /// True if it was said that a limit was reached.
     reported_of_limit: bool,
@@ -46,8 +46,8 @@ impl Outlets {
         review: Review,
     ) -> Outlets {
         let (is_quiet, reported_of_limit, reported_of_mismatch) = (args.quiet, false, false);
-        let bound = args.events.out_of_order.unwrap_or_default().as_millis();
-        let bound = i64::try_from(bound).unwrap_or(i64::MAX);
+        let bound = args.events.out_of_order;
+        let bound = bound.map(|bound| i64::try_from(bound.as_millis()).unwrap_or(i64::MAX));
         let tally = Tally::default();
         Outlets {
             output,
@@ -165,7 +165,7 @@ impl Outlets {
         time: Timestamp,
         mark: Timestamp,
     ) {
-        self.review.late(ty, time, mark, self.bound);
+        self.review.late(ty, time, mark, self.bound.unwrap_or(0));
         self.rejects.report(origin, &late_reason(time, mark), &self.progress);
     }
 }
@@ -175,6 +175,8 @@ impl Outlets {
 pub(super) enum Lines<'a> {
     /// No event is pushed.
     Nothing,
+    /// The event of a line is pushed.
+    One(Origin<'a>),
     /// The events of a batch are pushed.
     OfBatch {
         feed: &'a Feed,
@@ -187,15 +189,30 @@ pub(super) enum Lines<'a> {
 impl<'a> Lines<'a> {
     /// Returns the line of the event with this number among all that came to the engine.
     fn of_arrival(self, arrival: u64) -> Option<Origin<'a>> {
-        let Lines::OfBatch { feed, first, .. } = self else { return None };
-        feed.origin(usize::try_from(arrival.checked_sub(first)?).ok()?)
+        match self {
+            Lines::Nothing => None,
+            Lines::One(origin) => Some(origin),
+            Lines::OfBatch { feed, first, .. } => {
+                feed.origin(usize::try_from(arrival.checked_sub(first)?).ok()?)
+            }
+        }
     }
 
-    /// Returns the number of the line of the first event at a time or after it; 0 if there is none.
-    fn number_at(self, time: Timestamp) -> u64 {
-        let Lines::OfBatch { feed, batch, .. } = self else { return 0 };
-        let event = batch.rows().position(|row| row.time() >= time);
-        event.and_then(|event| feed.origin(event)).map_or(0, |origin| origin.line)
+    /// Returns the line of the event with which a limit was reached. Events that come at most
+    /// `bound` milliseconds late are released by the first event whose time is so much later.
+    fn of_limit(self, overflow: &Overflow, bound: Option<i64>) -> Option<Origin<'a>> {
+        if let Some(arrival) = overflow.arrival {
+            return self.of_arrival(arrival);
+        }
+        match self {
+            Lines::Nothing => None,
+            Lines::One(origin) => Some(origin),
+            Lines::OfBatch { feed, batch, .. } => {
+                let released = bound.map_or(0, |bound| bound.saturating_add(1));
+                let reaches = overflow.time.plus_millis(released);
+                feed.origin(batch.rows().position(|row| row.time() >= reaches)?)
+            }
+        }
     }
 }
 
@@ -233,7 +250,8 @@ impl Sink<Record> for OutputPrinter<'_> {
     fn overflowed(&mut self, overflow: Overflow) {
         self.outlets.output.limited(&overflow);
         if !self.outlets.reported_of_limit {
-            let line = self.lines.number_at(overflow.time);
+            let origin = self.lines.of_limit(&overflow, self.outlets.bound);
+            let line = origin.map_or(0, |origin| origin.line);
             self.outlets.report_limit(line, &Outlets::limit_text(&overflow));
         }
     }

@@ -4,6 +4,7 @@ use anyhow::{Result, anyhow};
 use kleene::event::EventBatch;
 use kleene::stream::Engine;
 use kleene::{Record, Timestamp};
+use kleene_report::reasons::event_time;
 
 use super::current::Current;
 use super::outlets::{Lines, Outlets, OutputPrinter};
@@ -27,7 +28,10 @@ pub(super) fn pump(
 ) -> Stop {
     loop {
         current.follow(feed, engine, outlets);
-        let limit = current.state.as_ref().map_or(MAX_LINES, |state| state.lines_left(MAX_LINES));
+        // No line after the event that exceeds a limit may be counted.
+        let can_fail = current.loaded.can_fail();
+        let most = if can_fail { 1 } else { MAX_LINES };
+        let limit = current.state.as_ref().map_or(most, |state| state.lines_left(most));
         let start = outlets.start_parsing();
         let batch = feed.read_batch(limit, |name| counts.saw_unknown(name));
         let taken = match batch {
@@ -39,7 +43,7 @@ pub(super) fn pump(
                 }
                 Some((pushed, lines))
             }
-            None => feed.next_item().map(|item| (take(item, outlets, counts), 1)),
+            None => feed.next_item().map(|item| (take(item, engine, outlets, counts, current), 1)),
         };
         if let Some((taken, lines)) = taken {
             if let Err(stop) = taken {
@@ -101,11 +105,23 @@ fn push(
     engine.push_columns(batch, &mut sink).map_err(|error| Stop::Failed(stopped(error)))
 }
 
-/// Does what a line asks for that is no event of a declared type.
-fn take(item: Item<'_>, outlets: &mut Outlets, counts: &mut Counts) -> Result<(), Stop> {
+/// Does what a line asks for that does not come in a batch: the first event after a header, and
+/// what is no event of a declared type.
+fn take(
+    item: Item<'_>,
+    engine: &mut Engine<Record>,
+    outlets: &mut Outlets,
+    counts: &mut Counts,
+    current: &mut Current<'_>,
+) -> Result<(), Stop> {
     match item {
-        // Events come in batches.
-        Item::Event(..) => {}
+        Item::Event(event, origin) => {
+            outlets.review.event(&event, &origin);
+            current.newest = current.newest.max(event_time(&event));
+            current.has_come = true;
+            let mut sink = OutputPrinter { outlets, lines: Lines::One(origin) };
+            engine.push(&event, &mut sink).map_err(|error| Stop::Failed(stopped(error)))?;
+        }
         Item::Unknown(name) => counts.saw_unknown(name),
         Item::Rejected(origin, reason) => {
             counts.rejected += 1;

@@ -289,7 +289,7 @@ impl ColumnBuilder {
         match &mut self.values {
             NewValues::Int(values) => {
                 values.push(value);
-                self.note(true);
+                self.note_value();
             }
             _ => self.push_other(Value::Int(value)),
         }
@@ -301,7 +301,7 @@ impl ColumnBuilder {
         match &mut self.values {
             NewValues::Float(values) => {
                 values.push(value);
-                self.note(true);
+                self.note_value();
             }
             _ => self.push_other(Value::Float(value)),
         }
@@ -313,7 +313,7 @@ impl ColumnBuilder {
         match &mut self.values {
             NewValues::Time(values) => {
                 values.push(value.as_millis());
-                self.note(true);
+                self.note_value();
             }
             _ => self.push_other(Value::Time(value)),
         }
@@ -326,7 +326,7 @@ impl ColumnBuilder {
         match &mut self.values {
             NewValues::String(texts) => {
                 if texts.push(text) {
-                    self.note(true);
+                    self.note_value();
                 } else {
                     texts.truncate(texts.len() - 1);
                     self.push_other(text.into());
@@ -349,7 +349,7 @@ impl ColumnBuilder {
             (_, Value::Null) => return self.push_null(),
             (_, value) => return self.push_other(value),
         }
-        self.note(true);
+        self.note_value();
     }
 
     /// Adds a null.
@@ -368,11 +368,11 @@ impl ColumnBuilder {
         self.validity.get_or_insert_with(|| Validity::all(rows)).push(false);
     }
 
-    /// Notes whether the new row has a value.
+    /// Notes that the new row has a value.
     #[inline(always)]
-    fn note(&mut self, has_value: bool) {
+    fn note_value(&mut self) {
         if let Some(validity) = &mut self.validity {
-            validity.push(has_value);
+            validity.push(true);
         }
     }
 
@@ -381,7 +381,7 @@ impl ColumnBuilder {
         match &mut self.values {
             NewValues::Any(values) => {
                 values.push(value);
-                self.note(true);
+                self.note_value();
             }
             _ => self.widen(value),
         }
@@ -397,7 +397,7 @@ impl ColumnBuilder {
         values.push(value);
         self.validity = column.validity().cloned();
         self.values = NewValues::Any(values);
-        self.note(true);
+        self.note_value();
     }
 
     /// Drops the rows from `len` on.
