@@ -65,7 +65,9 @@ fn measure(
 fn batches(schema: &Schema, events: &[Record]) -> Vec<EventBatch> {
     let mut builder = BatchBuilder::new();
     let batch = |some: &[Record]| {
-        some.iter().for_each(|event| builder.copy_record(schema, event));
+        for event in some {
+            builder.copy_record(schema, event);
+        }
         builder.finish()
     };
     events.chunks(ROWS).map(batch).collect()

@@ -138,7 +138,9 @@ fn by_columns(builder: EngineBuilder<Record>, events: &[Record]) -> Vec<Output<R
     let mut engine = builder.build().expect("it was built before");
     let (mut batch, mut outputs) = (BatchBuilder::new(), Vec::new());
     for some in events.chunks(2) {
-        some.iter().for_each(|event| batch.copy_record(&convert::schema(), event));
+        for event in some {
+            batch.copy_record(&convert::schema(), event);
+        }
         engine.push_columns(&batch.finish(), &mut outputs).expect("it is not finished");
     }
     let _ = engine.end_time(&mut outputs);

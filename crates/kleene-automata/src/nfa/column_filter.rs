@@ -63,7 +63,9 @@ impl Comparison {
                 });
             }
             _ => {
-                keep_rows(column.len(), selected, |row| self.holds_of(|_| column.get(row), literal))
+                keep_rows(column.len(), selected, |row| {
+                    self.holds_of(|_| column.get(row), literal)
+                });
             }
         }
         if let Some(validity) = column.validity() {

@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use kleene::{Engine, Record};
 use serde_json::{Value, json};
 
-use crate::args::{Every, RunArgs};
+use crate::args::{Events, Every, RunArgs};
 use crate::stderr::say;
 use file::{Checkpoint, Directory};
 use kleene_input::{self as input, Position, TimeUnit};
@@ -233,6 +233,11 @@ fn setting(args: &RunArgs) -> Value {
         "param": args.params,
         // Null where it is not given, as in checkpoints of versions without the option.
         "strict": reading.is_strict.then_some(true),
+        "events": match args.event_form {
+            Events::Full => None,
+            Events::Ids => Some("ids"),
+            Events::None => Some("none"),
+        },
         "steps-per-event": args.matching.steps_per_event,
         "matches-per-set": args.matching.matches_per_set,
         "graph-nodes-per-key": args.matching.graph_nodes_per_key,
@@ -251,8 +256,15 @@ fn spelled(unit: TimeUnit) -> &'static str {
 }
 
 /// Options that checkpoints of older versions do not have.
-const ADDED: [&str; 6] =
-    ["max-line", "param", "steps-per-event", "matches-per-set", "graph-nodes-per-key", "strict"];
+const ADDED: [&str; 7] = [
+    "max-line",
+    "param",
+    "steps-per-event",
+    "matches-per-set",
+    "graph-nodes-per-key",
+    "strict",
+    "events",
+];
 
 fn same_setting(before: &Value, now: &Value) -> Result<()> {
     let Some(fields) = now.as_object() else { return Ok(()) };

@@ -109,11 +109,11 @@ impl CsvParser {
         let (layout, reading) = self.layouts.get(Some(number));
         if let Some(plan) = self.columns[number].as_ref().and_then(|columns| columns.plan.as_ref())
         {
-            if batch.prefers_records(layout.id()) {
-                if let Some(event) = plan.event(row, layout, reading) {
-                    batch.push_record(event);
-                    return Ok(true);
-                }
+            if batch.prefers_records(layout.id())
+                && let Some(event) = plan.event(row, layout, reading)
+            {
+                batch.push_record(event);
+                return Ok(true);
             }
             let rows = batch.rows_of_fields(layout.id(), &layout.fields);
             if plan.add(row, layout, reading, rows) {

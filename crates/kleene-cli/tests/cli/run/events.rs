@@ -79,3 +79,14 @@ fn short_lines_have_no_events_to_choose_the_form_of() {
         assert!(ran.stderr.contains(message), "{args}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn a_state_goes_on_with_the_form_that_it_began_with() {
+    let dir = shop(ORDERS);
+    let run = |form: &str| dir.run(&format!("run shop.cep -i in.jsonl -o out --state s {form}"));
+    assert_eq!(run("--events ids").code, Some(0));
+    let other = run("");
+    assert_eq!(other.code, Some(2), "{}", other.stderr);
+    let reason = "--events was `ids` at the checkpoint, but is not given now";
+    assert!(other.stderr.contains(reason), "{}", other.stderr);
+}

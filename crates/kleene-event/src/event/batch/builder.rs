@@ -500,8 +500,9 @@ mod tests {
             rows.end_row_with(Timestamp::from_millis(0), [("more".into(), Value::Int(9))]);
         }
         let batch = builder.finish();
-        let read = |row: usize| match batch.row(row).to_record() {
-            record => (record.values()[0].clone(), record.extra().len()),
+        let read = |row: usize| {
+            let record = batch.row(row).to_record();
+            (record.values()[0].clone(), record.extra().len())
         };
         let read: Vec<(Value, usize)> = (0..4).map(read).collect();
         assert_eq!(read, [(1.into(), 1), (Value::Null, 1), ("x".into(), 1), (2.into(), 1)]);

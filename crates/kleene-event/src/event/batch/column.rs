@@ -213,14 +213,13 @@ impl Column {
     #[inline(always)]
     fn get_valid(&self, row: usize) -> Option<ValueRef<'_>> {
         Some(match &self.values {
-            ColumnValues::Null(_) => ValueRef::Null,
             ColumnValues::Bool(values) => ValueRef::Bool(*values.get(row)?),
             ColumnValues::Int(values) => ValueRef::Int(*values.get(row)?),
             ColumnValues::Float(values) => ValueRef::Float(*values.get(row)?),
             ColumnValues::Time(values) => ValueRef::Time(Timestamp::from_millis(*values.get(row)?)),
             ColumnValues::Duration(values) => ValueRef::Duration(*values.get(row)?),
             ColumnValues::String(texts) if row < texts.len() => ValueRef::String(texts.get(row)),
-            ColumnValues::String(_) => ValueRef::Null,
+            ColumnValues::Null(_) | ColumnValues::String(_) => ValueRef::Null,
             ColumnValues::Dictionary(codes, texts) => {
                 ValueRef::String(texts.get(*codes.get(row)? as usize)?)
             }
