@@ -63,6 +63,13 @@ struct ColumnRow {
 }
 
 impl ColumnRow {
+    /// Returns the value of a field. In the browser, where size counts, there is one copy of it.
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    #[cfg_attr(not(target_family = "wasm"), inline)]
+    fn field(&self, field: FieldId) -> ValueRef<'_> {
+        self.columns.field(self.row, field)
+    }
+
     /// Returns the heap size of the record of the row.
     fn heap_size(&self) -> usize {
         let ColumnRow { columns, row, .. } = self;
@@ -70,6 +77,13 @@ impl ColumnRow {
         let extra = Some(columns.extra(*row)).filter(|extra| !extra.is_empty());
         let heap = values.chain(extra.map(ValueRef::Record)).map(heap_size_of).sum::<usize>();
         u32::try_from(NO_VALUES + heap).unwrap_or(u32::MAX) as usize
+    }
+
+    /// Returns a record of the row, which is made once.
+    #[cold]
+    #[inline(never)]
+    fn to_record(&self) -> Record {
+        self.copy().clone()
     }
 
     /// Returns the record of the row, which is made once.
@@ -336,7 +350,7 @@ impl Clone for Record {
     fn clone(&self) -> Record {
         match self.row() {
             None => Record { values: self.values.clone(), time: self.time, type_id: self.type_id },
-            Some(row) => row.copy().clone(),
+            Some(row) => row.to_record(),
         }
     }
 }
@@ -438,7 +452,7 @@ impl Event for Record {
                 ValueRef::Null
             }
             Some(value) => value.as_ref(),
-            None => self.row().map_or(ValueRef::Null, |row| row.columns.field(row.row, field)),
+            None => self.row().map_or(ValueRef::Null, |row| row.field(field)),
         }
     }
 
