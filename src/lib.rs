@@ -100,6 +100,7 @@
 //! | rules that analysts write and that change while the program runs | [`RuleSet`]: text, checked as a whole, with every mistake reported and its place |
 //! | a pattern that belongs to the program, conditions that are Rust code | [`Pattern`]: a builder with the same words, and closures that see captured events |
 //! | events of many keys, out of order, from several sources | [`Engine`], with rules, patterns or both |
+//! | many events in columns, of a file, a data frame or another engine | [`Engine::push_columns`] with an [`EventBatch`](event::EventBatch) |
 //! | a stream that is partitioned and in order already (Flink, Timely, one user's log) | [`exec::Matcher`], from [`Pattern::matcher`] |
 //! | several threads, with the output of one engine | `Runner` of the crate `kleene-runner` |
 //! | no program at all | the command `kleene run RULES... --input FILE` of the crate `kleene-cli` |

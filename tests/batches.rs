@@ -280,3 +280,33 @@ fn what_waits_is_there_after_a_sink_has_panicked() {
         "{reported:?}"
     );
 }
+
+#[test]
+fn rows_of_another_schema_are_rejected_whatever_they_hold() {
+    let text = |field: &str| {
+        format!(
+            "event a {{ at: time, {field}: int }}
+             rule r {{ key {field}  match a[{field} > 5]{{2}} within 1h }}"
+        )
+    };
+    let rules = RuleSet::parse(&text("k")).unwrap();
+    let other = RuleSet::parse(&text("other")).unwrap();
+    let foreign = other.schema().type_id("a").unwrap();
+    let event = |at: i64| {
+        let at = Timestamp::from_millis(at);
+        Record::new(foreign, at, [Value::Time(at), Value::Int(at.as_millis() % 10)])
+    };
+    let events: Vec<Record> = (0..100).map(event).collect();
+    for form in [Form::Records, Form::Columns, Form::Mixed] {
+        let mut engine = Engine::builder().rules(&rules).in_order().build().unwrap();
+        let mut outputs = Vec::new();
+        match form {
+            Form::Records => engine.push_batch(&events, &mut outputs).unwrap(),
+            form => {
+                let batch = columns(other.schema(), &events, form);
+                engine.push_columns(&batch, &mut outputs).unwrap();
+            }
+        }
+        assert_eq!((engine.stats().rejected, outputs.len()), (100, 100), "{form:?}");
+    }
+}

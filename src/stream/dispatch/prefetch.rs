@@ -298,6 +298,10 @@ impl<E: Event> Dispatcher<E> {
     ) -> (bool, bool) {
         let Dispatcher { groups, routes, .. } = self;
         let route = routes.types.get(event.type_id().index());
+        if route.is_some_and(|route| route.is_foreign(event.type_id())) {
+            // It is rejected when its turn comes.
+            return (true, false);
+        }
         let (group, reader) = if let Some(direct) = route.and_then(|route| route.direct.as_ref()) {
             seen.rule = direct.rule;
             seen.passes = passes.or_else(|| direct.passes(event));

@@ -91,6 +91,10 @@ impl Dispatcher<Record> {
     pub(in crate::stream) fn select(&self, batch: &EventBatch) -> Selection {
         let select = |rows: &Arc<TypeColumns>| {
             let route = self.routes.types.get(rows.type_id().index())?;
+            if route.is_foreign(rows.type_id()) {
+                // Each row is rejected when its turn comes.
+                return None;
+            }
             route.direct.as_ref()?.prefilter.as_ref()?.select(rows)
         };
         Selection { types: batch.types().iter().map(select).collect() }
