@@ -63,7 +63,9 @@ impl Parts {
         };
         rows.push((String::from("total"), total));
         let (title, note) = match self.threads {
-            1 => (String::from("profile"), "read, match and write are estimated from some events"),
+            1 => {
+                (String::from("profile"), "write, and so match, is estimated from one result of 16")
+            }
             threads => (
                 format!("profile of {threads} + {threads} threads"),
                 "times are added over threads; write is estimated from some results",
@@ -138,7 +140,7 @@ mod tests {
              wait                         0.050 s    5.0 %\n\
              other                        0.150 s   15.0 %\n\
              total                        1.000 s  100.0 %\n\
-             read, match and write are estimated from some events"
+             write, and so match, is estimated from one result of 16"
         );
         let table = parts(17).table();
         assert!(table.contains("\n  r3 "), "{table}");
