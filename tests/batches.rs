@@ -282,7 +282,7 @@ fn what_waits_is_there_after_a_sink_has_panicked() {
 }
 
 #[test]
-fn rows_of_another_schema_are_rejected_whatever_they_hold() {
+fn all_rows_of_another_schema_are_rejected() {
     let text = |field: &str| {
         format!(
             "event a {{ at: time, {field}: int }}

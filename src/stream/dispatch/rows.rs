@@ -49,7 +49,7 @@ impl<'b> RowRun<'b> {
         RowRun { batch, start: 0, count: 0, lent: LentRow::default() }
     }
 
-    /// Moves on to the next rows. Returns false if there is none.
+    /// Moves on to the next rows. Returns false after the last row.
     pub(in crate::stream) fn advance(&mut self) -> bool {
         self.start += self.count;
         self.count = GROUP_SIZE.min(self.batch.len() - self.start);

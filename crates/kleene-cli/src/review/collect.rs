@@ -62,7 +62,7 @@ impl Review {
         self.seen.event(event, origin, self.unit);
     }
 
-    /// Takes in events, whatever becomes of them. `origin` gives the line of an event by its number.
+    /// Takes in all events that come. `origin` gives the line of an event by its number.
     pub(crate) fn events<'a>(
         &mut self,
         batch: &EventBatch,

@@ -156,7 +156,7 @@ impl State {
         usize::try_from(every.saturating_sub(self.events)).unwrap_or(most).clamp(1, most)
     }
 
-    /// Counts lines that were read, whatever they say, and says whether it is time for a checkpoint.
+    /// Counts all lines that were read, and says whether it is time for a checkpoint.
     pub(crate) fn count(&mut self, lines: usize) -> bool {
         self.events += lines as u64;
         matches!(self.every, Every::Events(every) if self.events >= every)

@@ -10,8 +10,8 @@ use crate::value::{Kind, Value, ValueRef};
 
 /// Values of a fixed size: owned, or shared with the program that made them.
 ///
-/// A `Vec` becomes an owned buffer. An `Arc` of whatever lends a slice, such as a buffer of Apache
-/// Arrow, becomes a shared one: nothing is copied, and the batch keeps the owner alive.
+/// A `Vec` becomes an owned buffer. An `Arc` of an owner that lends a slice, such as a buffer of
+/// Apache Arrow, becomes a shared one: nothing is copied, and the batch keeps the owner alive.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -94,7 +94,7 @@ impl RunRing {
         Some(slot.run)
     }
 
-    /// Puts a run into the empty slot with this number. Returns false if there is none.
+    /// Puts a run into the empty slot with this number. Returns false if it is not there or not empty.
     pub(super) fn refill(&mut self, number: u64, run: Run) -> bool {
         let slot = self.index(number).and_then(|index| self.slots.get_mut(index));
         let Some(slot) = slot.filter(|slot| !slot.is_filled) else { return false };
