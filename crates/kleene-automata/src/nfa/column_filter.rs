@@ -1,9 +1,9 @@
 //! The prefilter over columns: one comparison at a time, for all rows of a batch.
 //!
-//! When it applies: events come as [`TypeColumns`], and their type has a [`Prefilter`].
+//! When it applies: events come as [`TypeColumns`], and their type has a prefilter.
 //!
-//! Why it is right: a comparison with a literal asks for one field of the event. A row passes if all
-//! comparisons hold, and they can be asked in any order. A comparison with null is not true.
+//! Why it is right: a comparison with a literal asks for one field of the event. A row passes if
+//! all comparisons hold, and they can be asked in any order. A comparison with null is not true.
 //!
 //! What it saves: the jump on the type of each value. The loops over numbers have no branch, so the
 //! compiler makes several comparisons at once; a text of a dictionary is compared once for all its
