@@ -454,6 +454,22 @@ fn the_code_map_names_every_folder() {
 
 /// `autotests` is off: a file that no program names would never run.
 #[test]
+fn the_files_of_tests_that_sources_name_are_there() {
+    for (path, text) in all_sources() {
+        let own = path.split_once("/src/").map_or("", |(folder, _)| folder);
+        for (at, _) in text.match_indices("tests/") {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "_/-.".contains(c);
+            let name = text[at..].split(|c| !is_name(c)).next().unwrap_or_default();
+            let Some(end) = name.find(".rs") else { continue };
+            let file = &name[..end + ".rs".len()];
+            let is_there = [root().join(file), root().join(own).join(file)];
+            let starts_here = !text[..at].ends_with(is_name);
+            assert!(!starts_here || is_there.iter().any(|path| path.exists()), "{path}: {file}");
+        }
+    }
+}
+
+#[test]
 fn every_file_of_tests_is_in_one_test_program() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("it is there");
     let is_direct = |path: &String| path.matches('/').count() == 1;

@@ -202,8 +202,8 @@ pub(crate) struct MatchingArgs {
 #[derive(Args, Debug)]
 pub(crate) struct MeasuringArgs {
     /// At the end, print a table on standard error: how much time went into reading, into matching
-    /// for each rule, into writing, and into waiting for input. Some events are timed, and the rest
-    /// is estimated from them
+    /// for each rule, into writing, and into waiting for input. Some results are timed, and the
+    /// rest is estimated from them
     #[arg(long, conflicts_with = "quiet")]
     pub(crate) profile: bool,
 }

@@ -120,9 +120,9 @@ impl Parser {
     }
 
     /// Reads up to `limit` lines of `block` after `cursor` that are events, and adds their events to
-    /// `batch`. The header was [read](Parser::is_ready) before. `starts` gets the start of each event's line, and `unknown` the type of each event
-    /// that no rule file declares. The cursor stops before a line that is no event, which
-    /// [`next_item`](Parser::next_item) reads.
+    /// `batch`. The header was [read](Parser::is_ready) before. `starts` gets the start of each
+    /// event's line, and `unknown` the type of each event that no rule file declares. The cursor
+    /// stops before a line that is no event, which [`next_item`](Parser::next_item) reads.
     ///
     /// Returns the number of lines with an event, also of an unknown type.
     pub fn read_batch(

@@ -8,7 +8,7 @@
 //! What it saves: a row that does nothing is never looked at by itself: its prefilter is answered
 //! for the whole column, and a null key is a bit.
 //!
-//! Which test holds it: `tests/columns.rs`.
+//! Which test holds it: `a_batch_is_its_events_one_by_one` in `tests/batches.rs`.
 
 use std::sync::Arc;
 

@@ -9,7 +9,8 @@
 //! compiler makes several comparisons at once; a text of a dictionary is compared once for all its
 //! rows.
 //!
-//! Which test holds it: `columns_pass_as_their_rows_do` below, and `tests/columns.rs`.
+//! Which test holds it: `columns_pass_as_their_rows_do` below, and
+//! `a_batch_is_its_events_one_by_one` in `tests/batches.rs`.
 
 use crate::nfa::comparison::{ComparedValue, Comparison, FieldComparison, Operand};
 use kleene_event::event::{Column, ColumnValues, TypeColumns};
