@@ -169,9 +169,9 @@ pub mod event {
     pub use kleene_event::event::SerializeEvent;
     #[doc(inline)]
     pub use kleene_event::event::{
-        AsVariant, BatchBuilder, BatchError, BatchRow, Buffer, Column, ColumnBuilder, ColumnValues,
-        Event, EventBatch, EventTime, FieldValue, Fields, MapValue, Portable, PortableField,
-        Record, RecordError, RowsBuilder, StructEvent, Texts, TimeUnit, TypeColumns, Validity,
+        AsVariant, BatchBuilder, BatchError, BatchRow, Bitmap, Buffer, Column, ColumnBuilder,
+        ColumnValues, Event, EventBatch, EventTime, FieldValue, Fields, MapValue, Portable,
+        PortableField, Record, RecordError, RowsBuilder, StructEvent, Texts, TimeUnit, TypeColumns,
         derived,
     };
 }

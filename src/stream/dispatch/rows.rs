@@ -16,22 +16,21 @@ use crate::stream::dispatch::dispatcher::Dispatcher;
 use crate::stream::dispatch::prefetch::{EventRun, EventSet, GroupHints, KeyHint};
 use crate::stream::dispatch::routes::{DirectRoute, Route};
 use crate::stream::keys::GROUP_SIZE;
-use kleene_event::event::{BatchRow, EventBatch, LentRow, Record, TypeColumns};
+use kleene_event::event::{BatchRow, Bitmap, EventBatch, LentRow, Record, TypeColumns};
 use kleene_event::time::Timestamp;
 use kleene_syntax::hir::expr::FieldRef;
 
 /// The rows of a batch that may act, by the position of their type in the batch.
 pub(in crate::stream) struct Selection {
     /// For each type, the rows that pass its prefilter; `None` without a prefilter.
-    types: Vec<Option<Vec<u64>>>,
+    types: Vec<Option<Bitmap>>,
 }
 
 impl Selection {
     /// True if a row passes the prefilter of its type; `None` without a prefilter.
     #[inline(always)]
     fn passes(&self, part: usize, row: usize) -> Option<bool> {
-        let rows = self.types.get(part)?.as_ref()?;
-        Some(rows.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1))
+        self.types.get(part)?.as_ref().map(|rows| rows.get(row))
     }
 }
 
@@ -157,10 +156,7 @@ impl Dispatcher<Record> {
 #[inline(always)]
 fn has_null_part(direct: &DirectRoute<Record>, columns: &TypeColumns, row: usize) -> bool {
     direct.reader.fields().iter().any(|field| match field {
-        FieldRef::Declared(field) => columns.columns().get(field.index()).is_none_or(|column| {
-            column.validity().is_some_and(|validity| !validity.get(row))
-                || column.get(row).is_null()
-        }),
+        FieldRef::Declared(field) => columns.field(row, *field).is_null(),
         // An undeclared field, or a part that the host computes.
         _ => true,
     })

@@ -13,27 +13,24 @@
 //! `a_batch_is_its_events_one_by_one` in `tests/batches.rs`.
 
 use crate::nfa::comparison::{ComparedValue, Comparison, FieldComparison, Operand};
-use kleene_event::event::{Column, ColumnValues, TypeColumns};
+use kleene_event::event::{Bitmap, Column, ColumnValues, TypeColumns};
 use kleene_event::value::ValueRef;
 use kleene_syntax::hir::eval::Relation;
-
-/// The number of rows in a word of bits.
-const WORD: usize = u64::BITS as usize;
 
 impl FieldComparison {
     /// Returns a bit for each row: 1 if all comparisons hold for it. `None` if the condition asks
     /// for more than fields of the event.
-    pub(super) fn rows_that_hold(&self, rows: &TypeColumns) -> Option<Vec<u64>> {
+    pub(super) fn rows_that_hold(&self, rows: &TypeColumns) -> Option<Bitmap> {
         let comparisons = self.all();
         if comparisons.is_empty() {
             return None;
         }
-        let mut selected = vec![u64::MAX; rows.len().div_ceil(WORD)];
+        let mut selected = Bitmap::ones(rows.len());
         for comparison in comparisons {
             let Operand::Literal(literal) = &comparison.with else { return None };
             match rows.columns().get(comparison.field.index()) {
                 Some(column) => comparison.narrow(column, literal, &mut selected),
-                None => selected.fill(0),
+                None => selected.retain(|_, _| 0),
             }
         }
         Some(selected)
@@ -42,9 +39,9 @@ impl FieldComparison {
 
 impl Comparison {
     /// Clears the bits of the rows whose value is not in the relation to a literal.
-    fn narrow(&self, column: &Column, literal: &ComparedValue, selected: &mut [u64]) {
+    fn narrow(&self, column: &Column, literal: &ComparedValue, selected: &mut Bitmap) {
         match (column.values(), literal.int(), literal.float()) {
-            (ColumnValues::Null(_), ..) => selected.fill(0),
+            (ColumnValues::Null(_), ..) => selected.retain(|_, _| 0),
             (ColumnValues::Int(values), Some(int), _) => {
                 compare_all(self.relation, values, int, selected);
             }
@@ -59,20 +56,16 @@ impl Comparison {
                 });
             }
             (ColumnValues::String(texts), ..) => {
-                keep_rows(texts.len(), selected, |row| {
+                keep_rows(selected, |row| {
                     self.holds_of(|_| ValueRef::String(texts.get(row)), literal)
                 });
             }
             _ => {
-                keep_rows(column.len(), selected, |row| {
-                    self.holds_of(|_| column.get(row), literal)
-                });
+                keep_rows(selected, |row| self.holds_of(|_| column.get(row), literal));
             }
         }
         if let Some(validity) = column.validity() {
-            for (number, word) in selected.iter_mut().enumerate() {
-                *word &= validity.word(number);
-            }
+            selected.retain(|number, _| validity.words().get(number).copied().unwrap_or(0));
         }
     }
 }
@@ -83,7 +76,7 @@ fn compare_all<T: PartialOrd + Copy>(
     relation: Relation,
     values: &[T],
     with: T,
-    selected: &mut [u64],
+    selected: &mut Bitmap,
 ) {
     match relation {
         Relation::Lt => keep(values, selected, |value| *value < with),
@@ -98,30 +91,26 @@ fn compare_all<T: PartialOrd + Copy>(
 
 /// Clears the bits of the values for which `holds` is false.
 #[inline(always)]
-fn keep<T>(values: &[T], selected: &mut [u64], holds: impl Fn(&T) -> bool) {
-    for (values, word) in values.chunks(WORD).zip(selected) {
-        let mut bits = 0;
-        for (place, value) in values.iter().enumerate() {
-            bits |= u64::from(holds(value)) << place;
-        }
-        *word &= bits;
-    }
+fn keep<T>(values: &[T], selected: &mut Bitmap, holds: impl Fn(&T) -> bool) {
+    let mut chunks = values.chunks(Bitmap::WORD);
+    selected.retain(|_, _| {
+        let values = chunks.next().unwrap_or_default().iter().enumerate();
+        values.fold(0, |bits, (place, value)| bits | u64::from(holds(value)) << place)
+    });
 }
 
 /// Clears the bits of the rows for which `holds` is false. Rows that are out already are not asked.
 #[inline(always)]
-fn keep_rows(rows: usize, selected: &mut [u64], holds: impl Fn(usize) -> bool) {
-    for (number, word) in selected.iter_mut().enumerate() {
-        let mut rest = *word;
+fn keep_rows(selected: &mut Bitmap, holds: impl Fn(usize) -> bool) {
+    selected.retain(|number, word| {
+        let (mut rest, mut kept) = (word, 0);
         while rest != 0 {
             let place = rest.trailing_zeros() as usize;
             rest &= rest - 1;
-            let row = number * WORD + place;
-            if row >= rows || !holds(row) {
-                *word &= !(1 << place);
-            }
+            kept |= u64::from(holds(number * Bitmap::WORD + place)) << place;
         }
-    }
+        kept
+    });
 }
 
 #[cfg(test)]
@@ -191,8 +180,7 @@ mod tests {
             for (number, row) in batch.rows().enumerate() {
                 let record = row.to_record();
                 let passes = prefilter.passes(|field| record.field(field));
-                let is_selected = selected[number / 64] >> (number % 64) & 1 == 1;
-                assert_eq!(Some(is_selected), passes, "{condition}: {record:?}");
+                assert_eq!(Some(selected.get(number)), passes, "{condition}: {record:?}");
             }
         }
     }

@@ -16,7 +16,7 @@
 use crate::nfa::comparison::FieldComparison;
 use crate::nfa::decide::{Decision, waiting};
 use crate::nfa::program::Program;
-use kleene_event::event::TypeColumns;
+use kleene_event::event::{Bitmap, TypeColumns};
 use kleene_event::schema::{FieldId, TypeId};
 use kleene_event::value::ValueRef;
 use kleene_syntax::hir::ConditionId;
@@ -32,9 +32,8 @@ impl Prefilter {
         self.0.holds_of(field)
     }
 
-    /// Returns a bit for each row of a batch, the first row the lowest bit of the first word: 1 if
-    /// it can do anything. Bits after the last row mean nothing.
-    pub fn select(&self, rows: &TypeColumns) -> Option<Vec<u64>> {
+    /// Returns a bit for each row of a batch: 1 if it can do anything.
+    pub fn select(&self, rows: &TypeColumns) -> Option<Bitmap> {
         self.0.rows_that_hold(rows)
     }
 }

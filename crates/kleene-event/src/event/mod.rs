@@ -13,8 +13,8 @@ mod record;
 mod serial;
 
 pub use batch::{
-    BatchBuilder, BatchError, BatchRow, Buffer, Column, ColumnBuilder, ColumnValues, EventBatch,
-    LentRow, RowsBuilder, Texts, TypeColumns, Validity,
+    BatchBuilder, BatchError, BatchRow, Bitmap, Buffer, Column, ColumnBuilder, ColumnValues,
+    EventBatch, LentRow, RowsBuilder, Texts, TypeColumns,
 };
 pub use contract::{AsVariant, Event, StructEvent, bytes_of};
 pub use field::{EventTime, FieldValue, Fields, TimeUnit};

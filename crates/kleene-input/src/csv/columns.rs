@@ -145,7 +145,7 @@ impl Plan {
         let mut is_fine = true;
         for ((planned, field), column) in fields {
             match *planned {
-                Planned::Time => column.push_time(time),
+                Planned::Time => column.push(Value::Time(time)),
                 Planned::Null => column.push_null(),
                 Planned::Cell(cell) => {
                     if !add_cell(column, field, row.cell(cell), reading) {
@@ -175,13 +175,13 @@ fn add_cell(column: &mut ColumnBuilder, field: &Field, cell: &str, reading: &Rea
             }
             FieldType::Int => {
                 if let Some(number) = whole(cell.as_bytes()) {
-                    column.push_int(number);
+                    column.push(Value::Int(number));
                     return true;
                 }
             }
             FieldType::Float => {
                 if let Some(number) = decimal(cell.as_bytes()) {
-                    column.push_float(number);
+                    column.push(Value::Float(number));
                     return true;
                 }
             }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::event::Event as _;
-use crate::event::batch::column::{Column, ColumnValues, Texts};
+use crate::event::batch::bitmap::Bitmap;
+use crate::event::batch::column::{Buffer, Column, ColumnValues, Texts};
 use crate::event::batch::events::{EventBatch, RowPlace};
 use crate::event::batch::type_columns::{Extra, TypeColumns};
-use crate::event::batch::validity::Validity;
 use crate::event::record::Record;
 use crate::schema::{Field, FieldType, Schema, TypeId};
 use crate::time::Timestamp;
@@ -25,7 +25,7 @@ use crate::value::Value;
 /// for (order, by) in [(7, Some("ann")), (8, None)] {
 ///     let mut rows = batch.rows(rules.schema(), paid);
 ///     let [of_order, of_by, of_at] = rows.columns() else { panic!("`paid` has three fields") };
-///     of_order.push_int(order);
+///     of_order.push(order.into());
 ///     of_by.push_text(by);
 ///     of_at.push(Timestamp::from_millis(1000 * order).into());
 ///     rows.end_row(Timestamp::from_millis(1000 * order));
@@ -227,55 +227,21 @@ impl RowsBuilder<'_> {
 pub struct ColumnBuilder {
     /// The declared type of the field.
     ty: FieldType,
-    values: NewValues,
+    /// All buffers are owned. Null rows have a value, too, which means nothing.
+    values: ColumnValues,
     /// `None` before the first null.
-    validity: Option<Validity>,
-}
-
-/// The values of a column that grows. Null rows have a value, too, which means nothing.
-#[derive(Debug)]
-enum NewValues {
-    Bool(Vec<bool>),
-    Int(Vec<i64>),
-    Float(Vec<f64>),
-    Time(Vec<i64>),
-    Duration(Vec<i64>),
-    String(Texts),
-    Any(Vec<Value>),
-}
-
-impl NewValues {
-    /// Returns no values of a declared type.
-    fn of(ty: &FieldType) -> NewValues {
-        match ty {
-            FieldType::Bool => NewValues::Bool(Vec::new()),
-            FieldType::Int => NewValues::Int(Vec::new()),
-            FieldType::Float => NewValues::Float(Vec::new()),
-            FieldType::Time => NewValues::Time(Vec::new()),
-            FieldType::Duration => NewValues::Duration(Vec::new()),
-            FieldType::String => NewValues::String(Texts::default()),
-            FieldType::Ip | FieldType::List(_) | FieldType::Any => NewValues::Any(Vec::new()),
-        }
-    }
+    validity: Option<Bitmap>,
 }
 
 impl ColumnBuilder {
     fn new(ty: &FieldType) -> ColumnBuilder {
-        ColumnBuilder { ty: ty.clone(), values: NewValues::of(ty), validity: None }
+        ColumnBuilder { ty: ty.clone(), values: no_values(ty, 0), validity: None }
     }
 
     /// The number of rows.
     #[inline]
     pub fn len(&self) -> usize {
-        match &self.values {
-            NewValues::Bool(values) => values.len(),
-            NewValues::Float(values) => values.len(),
-            NewValues::Int(values) | NewValues::Time(values) | NewValues::Duration(values) => {
-                values.len()
-            }
-            NewValues::String(texts) => texts.len(),
-            NewValues::Any(values) => values.len(),
-        }
+        self.values.len()
     }
 
     /// True if there is no row.
@@ -283,56 +249,16 @@ impl ColumnBuilder {
         self.len() == 0
     }
 
-    /// Adds an integer.
-    #[inline]
-    pub fn push_int(&mut self, value: i64) {
-        match &mut self.values {
-            NewValues::Int(values) => {
-                values.push(value);
-                self.note_value();
-            }
-            _ => self.push_other(Value::Int(value)),
-        }
-    }
-
-    /// Adds a floating-point number.
-    #[inline]
-    pub fn push_float(&mut self, value: f64) {
-        match &mut self.values {
-            NewValues::Float(values) => {
-                values.push(value);
-                self.note_value();
-            }
-            _ => self.push_other(Value::Float(value)),
-        }
-    }
-
-    /// Adds a moment.
-    #[inline]
-    pub fn push_time(&mut self, value: Timestamp) {
-        match &mut self.values {
-            NewValues::Time(values) => {
-                values.push(value.as_millis());
-                self.note_value();
-            }
-            _ => self.push_other(Value::Time(value)),
-        }
-    }
-
     /// Adds a text, or a null.
     #[inline]
     pub fn push_text(&mut self, text: Option<&str>) {
         let Some(text) = text else { return self.push_null() };
-        match &mut self.values {
-            NewValues::String(texts) => {
-                if texts.push(text) {
-                    self.note_value();
-                } else {
-                    texts.truncate(texts.len() - 1);
-                    self.push_other(text.into());
-                }
-            }
-            _ => self.push_other(text.into()),
+        if let ColumnValues::String(texts) = &mut self.values
+            && texts.push(text)
+        {
+            self.note_value();
+        } else {
+            self.push_other(text.into());
         }
     }
 
@@ -340,12 +266,16 @@ impl ColumnBuilder {
     #[inline]
     pub fn push(&mut self, value: Value) {
         match (&mut self.values, value) {
-            (NewValues::Int(values), Value::Int(value))
-            | (NewValues::Duration(values), Value::Duration(value)) => values.push(value),
-            (NewValues::Time(values), Value::Time(value)) => values.push(value.as_millis()),
-            (NewValues::Float(values), Value::Float(value)) => values.push(value),
-            (NewValues::Bool(values), Value::Bool(value)) => values.push(value),
-            (NewValues::String(_), Value::String(text)) => return self.push_text(Some(&text)),
+            (ColumnValues::Int(Buffer::Owned(values)), Value::Int(value))
+            | (ColumnValues::Duration(Buffer::Owned(values)), Value::Duration(value)) => {
+                values.push(value);
+            }
+            (ColumnValues::Time(Buffer::Owned(values)), Value::Time(value)) => {
+                values.push(value.as_millis());
+            }
+            (ColumnValues::Float(Buffer::Owned(values)), Value::Float(value)) => values.push(value),
+            (ColumnValues::Bool(Buffer::Owned(values)), Value::Bool(value)) => values.push(value),
+            (ColumnValues::String(_), Value::String(text)) => return self.push_text(Some(&text)),
             (_, Value::Null) => return self.push_null(),
             (_, value) => return self.push_other(value),
         }
@@ -356,16 +286,8 @@ impl ColumnBuilder {
     #[inline]
     pub fn push_null(&mut self) {
         let rows = self.len();
-        match &mut self.values {
-            NewValues::Bool(values) => values.push(false),
-            NewValues::Float(values) => values.push(0.0),
-            NewValues::Int(values) | NewValues::Time(values) | NewValues::Duration(values) => {
-                values.push(0);
-            }
-            NewValues::String(texts) => drop(texts.push("")),
-            NewValues::Any(values) => values.push(Value::Null),
-        }
-        self.validity.get_or_insert_with(|| Validity::all(rows)).push(false);
+        self.values.resize(rows + 1);
+        self.validity.get_or_insert_with(|| Bitmap::ones(rows)).push(false);
     }
 
     /// Notes that the new row has a value.
@@ -378,60 +300,36 @@ impl ColumnBuilder {
 
     /// Adds a value of another type than the column's, if the column has one.
     fn push_other(&mut self, value: Value) {
-        match &mut self.values {
-            NewValues::Any(values) => {
-                values.push(value);
-                self.note_value();
-            }
-            _ => self.widen(value),
+        if !matches!(self.values, ColumnValues::Any(_)) {
+            self.widen();
+        }
+        if let ColumnValues::Any(values) = &mut self.values {
+            values.push(value);
+            self.note_value();
         }
     }
 
-    /// Adds a value that the column has no place for: the column holds values of any type from now
-    /// on.
+    /// Makes the column hold values of any type from now on, as it has no place for one.
     #[cold]
-    fn widen(&mut self, value: Value) {
+    fn widen(&mut self) {
         let rows = self.len();
         let column = self.finish();
-        let mut values: Vec<Value> = (0..rows).map(|row| column.to_value(row)).collect();
-        values.push(value);
+        self.values = ColumnValues::Any((0..rows).map(|row| column.to_value(row)).collect());
         self.validity = column.validity().cloned();
-        self.values = NewValues::Any(values);
-        self.note_value();
     }
 
     /// Drops the rows from `len` on.
     fn truncate(&mut self, len: usize) {
-        match &mut self.values {
-            NewValues::Bool(values) => values.truncate(len),
-            NewValues::Float(values) => values.truncate(len),
-            NewValues::Int(values) | NewValues::Time(values) | NewValues::Duration(values) => {
-                values.truncate(len);
-            }
-            NewValues::String(texts) => texts.truncate(len),
-            NewValues::Any(values) => values.truncate(len),
-        }
+        self.values.resize(len);
         if let Some(validity) = &mut self.validity {
             validity.truncate(len);
         }
     }
 
-    /// Returns the column. The builder is empty afterwards.
+    /// Returns the column. The builder is empty afterwards, with room for as many rows.
     fn finish(&mut self) -> Column {
-        let values = match &mut self.values {
-            NewValues::Bool(values) => ColumnValues::Bool(renew(values).into()),
-            NewValues::Int(values) => ColumnValues::Int(renew(values).into()),
-            NewValues::Float(values) => ColumnValues::Float(renew(values).into()),
-            NewValues::Time(values) => ColumnValues::Time(renew(values).into()),
-            NewValues::Duration(values) => ColumnValues::Duration(renew(values).into()),
-            NewValues::String(texts) => ColumnValues::String(std::mem::take(texts)),
-            NewValues::Any(values) => {
-                let values = std::mem::take(values);
-                self.values = NewValues::of(&self.ty);
-                ColumnValues::Any(values)
-            }
-        };
-        let column = Column::new(values);
+        let empty = no_values(&self.ty, self.len());
+        let column = Column::new(std::mem::replace(&mut self.values, empty));
         match self.validity.take() {
             Some(validity) => column.with_validity(validity),
             None => column,
@@ -439,10 +337,19 @@ impl ColumnBuilder {
     }
 }
 
-/// Takes the values, and leaves a vector with as much room.
-fn renew<T>(values: &mut Vec<T>) -> Vec<T> {
-    let room = Vec::with_capacity(values.len());
-    std::mem::replace(values, room)
+/// Returns no values of a declared type, with room for some.
+fn no_values(ty: &FieldType, room: usize) -> ColumnValues {
+    match ty {
+        FieldType::Bool => ColumnValues::Bool(Vec::with_capacity(room).into()),
+        FieldType::Int => ColumnValues::Int(Vec::with_capacity(room).into()),
+        FieldType::Float => ColumnValues::Float(Vec::with_capacity(room).into()),
+        FieldType::Time => ColumnValues::Time(Vec::with_capacity(room).into()),
+        FieldType::Duration => ColumnValues::Duration(Vec::with_capacity(room).into()),
+        FieldType::String => ColumnValues::String(Texts::default()),
+        FieldType::Ip | FieldType::List(_) | FieldType::Any => {
+            ColumnValues::Any(Vec::with_capacity(room))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -470,7 +377,7 @@ mod tests {
         let mut builder = BatchBuilder::new();
         let mut push = |number: i64, text: Option<&str>, is_kept: bool| {
             let mut rows = builder.rows(&schema, ty);
-            rows.columns()[0].push_int(number);
+            rows.columns()[0].push(number.into());
             rows.columns()[1].push_text(text);
             if is_kept {
                 rows.end_row(Timestamp::from_millis(number));

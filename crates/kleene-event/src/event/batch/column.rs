@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::event::batch::validity::Validity;
+use crate::event::batch::bitmap::Bitmap;
 use crate::time::Timestamp;
 use crate::value::{Kind, Value, ValueRef};
 
@@ -33,6 +33,16 @@ impl<T> Buffer<T> {
     /// Shares the values of an owner.
     pub fn shared(owner: Arc<impl AsRef<[T]> + Send + Sync + 'static>) -> Buffer<T> {
         Buffer::Shared(owner)
+    }
+}
+
+impl<T: Clone + Default> Buffer<T> {
+    /// Drops the values from `len` on, or adds values up to `len`. A shared buffer stays as it is.
+    #[inline]
+    fn resize(&mut self, len: usize) {
+        if let Buffer::Owned(values) = self {
+            values.resize(len, T::default());
+        }
     }
 }
 
@@ -107,21 +117,20 @@ impl Texts {
         self.all.get(start as usize..end as usize).unwrap_or("")
     }
 
-    /// Adds a text. Returns false, and adds an empty one, if the texts together exceed 4 GiB.
+    /// Adds a text. Returns false, and adds nothing, if the texts together exceed 4 GiB.
     #[inline]
     pub(super) fn push(&mut self, text: &str) -> bool {
-        let end = u32::try_from(self.all.len() + text.len());
-        if end.is_ok() {
-            self.all.push_str(text);
-        }
-        self.ends.push(end.unwrap_or_else(|_| self.ends.last().copied().unwrap_or(0)));
-        end.is_ok()
+        let Ok(end) = u32::try_from(self.all.len() + text.len()) else { return false };
+        self.all.push_str(text);
+        self.ends.push(end);
+        true
     }
 
-    /// Drops the texts from `len` on.
-    pub(super) fn truncate(&mut self, len: usize) {
-        self.ends.truncate(len);
-        self.all.truncate(self.ends.last().map_or(0, |end| *end as usize));
+    /// Drops the texts from `len` on, or adds empty ones up to `len`.
+    fn resize(&mut self, len: usize) {
+        let last = len.min(self.len()).checked_sub(1).map_or(0, |last| self.ends[last]);
+        self.ends.resize(len, last);
+        self.all.truncate(last as usize);
     }
 }
 
@@ -149,39 +158,11 @@ pub enum ColumnValues {
     Any(Vec<Value>),
 }
 
-/// The values of one field in the rows of a batch.
-#[derive(Clone, Debug)]
-pub struct Column {
-    values: ColumnValues,
-    /// `None` if all rows have a value.
-    validity: Option<Validity>,
-}
-
-impl Column {
-    /// Makes a column whose rows all have a value, but for the nulls that `values` itself holds.
-    pub fn new(values: ColumnValues) -> Column {
-        Column { values, validity: None }
-    }
-
-    /// Makes a column of which only the rows of `validity` have a value.
-    #[must_use]
-    pub fn with_validity(self, validity: Validity) -> Column {
-        Column { validity: Some(validity).filter(|validity| validity.nulls() > 0), ..self }
-    }
-
-    /// Returns the values; those of rows without a value mean nothing.
-    pub fn values(&self) -> &ColumnValues {
-        &self.values
-    }
-
-    /// Returns which rows have a value; `None` if the bitmap has no null.
-    pub fn validity(&self) -> Option<&Validity> {
-        self.validity.as_ref()
-    }
-
+impl ColumnValues {
     /// The number of rows.
+    #[inline]
     pub fn len(&self) -> usize {
-        match &self.values {
+        match self {
             ColumnValues::Null(rows) => *rows,
             ColumnValues::Bool(values) => values.len(),
             ColumnValues::Float(values) => values.len(),
@@ -192,6 +173,65 @@ impl Column {
             ColumnValues::Dictionary(codes, _) => codes.len(),
             ColumnValues::Any(values) => values.len(),
         }
+    }
+
+    /// True if there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Drops the rows from `len` on, or adds rows up to `len` with values that mean nothing. Shared
+    /// buffers stay as they are.
+    #[inline]
+    pub(super) fn resize(&mut self, len: usize) {
+        match self {
+            ColumnValues::Null(rows) => *rows = len,
+            ColumnValues::Bool(values) => values.resize(len),
+            ColumnValues::Float(values) => values.resize(len),
+            ColumnValues::Int(values)
+            | ColumnValues::Time(values)
+            | ColumnValues::Duration(values) => values.resize(len),
+            ColumnValues::String(texts) => texts.resize(len),
+            ColumnValues::Dictionary(codes, _) => codes.resize(len),
+            ColumnValues::Any(values) => values.resize(len, Value::Null),
+        }
+    }
+}
+
+/// The values of one field in the rows of a batch.
+#[derive(Clone, Debug)]
+pub struct Column {
+    values: ColumnValues,
+    /// `None` if all rows have a value.
+    validity: Option<Bitmap>,
+}
+
+impl Column {
+    /// Makes a column whose rows all have a value, but for the nulls that `values` itself holds.
+    pub fn new(values: ColumnValues) -> Column {
+        Column { values, validity: None }
+    }
+
+    /// Makes a column of which only the rows of `validity` have a value. A row beyond it has none.
+    #[must_use]
+    pub fn with_validity(self, validity: Bitmap) -> Column {
+        let has_null = validity.zeros() > 0 || validity.len() < self.len();
+        Column { validity: Some(validity).filter(|_| has_null), ..self }
+    }
+
+    /// Returns the values; those of rows without a value mean nothing.
+    pub fn values(&self) -> &ColumnValues {
+        &self.values
+    }
+
+    /// Returns which rows have a value; `None` if the bitmap has no null.
+    pub fn validity(&self) -> Option<&Bitmap> {
+        self.validity.as_ref()
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.values.len()
     }
 
     /// True if there is no row.

@@ -13,14 +13,14 @@
 //! texts, a bitmap of the rows that have a value), so that a program that has Arrow's arrays can
 //! hand over their memory.
 
+mod bitmap;
 mod builder;
 mod column;
 mod events;
 pub(super) mod type_columns;
-mod validity;
 
+pub use bitmap::Bitmap;
 pub use builder::{BatchBuilder, ColumnBuilder, RowsBuilder};
 pub use column::{Buffer, Column, ColumnValues, Texts};
 pub use events::{BatchRow, EventBatch, LentRow};
 pub use type_columns::{BatchError, TypeColumns};
-pub use validity::Validity;
