@@ -5,13 +5,13 @@ use kleene::event::BatchBuilder;
 use kleene::schema::Schema;
 
 use crate::block::Block;
-use crate::csv::{Cells, CsvParser};
+use crate::csv::{Cells, CsvParser, Row};
 use crate::form::Form;
 use crate::json::JsonParser;
 use crate::layout::{Layouts, Reading};
 use crate::option_names::OptionNames;
 use crate::reasons::unreadable_header;
-use crate::records::{Cursor, Origin, next_line, next_record};
+use crate::records::{Bad, Cursor, Line, Origin, next_line, next_record};
 
 /// Reads the blocks of an input as events.
 ///
@@ -44,15 +44,6 @@ pub enum Item<'a> {
     Rejected(Origin<'a>, String),
     /// No event can be read from this input, and why.
     Unreadable(String),
-}
-
-/// What a line added to a batch.
-enum Added {
-    Event,
-    /// Nothing: no rule file declares the type of its event.
-    Unknown,
-    /// Nothing: the line is empty.
-    Nothing,
 }
 
 impl Parser {
@@ -135,12 +126,12 @@ impl Parser {
     ) -> usize {
         let mut lines = 0;
         while lines < limit {
-            let start = *cursor;
-            match self.add_next(block, cursor, batch) {
-                Some(Added::Event) => starts.push(start),
-                Some(Added::Unknown) => unknown(self.unknown()),
-                Some(Added::Nothing) => continue,
-                None => {
+            let added = self.next(block, cursor, batch, JsonParser::add, CsvParser::add);
+            let Some((start, _, added)) = added else { break };
+            match added {
+                Ok(true) => starts.push(start),
+                Ok(false) => unknown(self.unknown()),
+                Err(_) => {
                     *cursor = start;
                     break;
                 }
@@ -150,34 +141,38 @@ impl Parser {
         lines
     }
 
-    /// Adds the event of the next line to a batch. `None` if the line is no event, or at the end of
-    /// the block.
+    /// Reads the next line that is not empty, and moves the cursor. Returns where the line starts, the
+    /// line, and what `json` or `csv` makes of it, with `into`. `None` at the end of the block, and
+    /// before the header was read.
     #[inline]
-    fn add_next(
+    fn next<'a, I, T>(
         &mut self,
-        block: &Block,
+        block: &'a Block,
         cursor: &mut Cursor,
-        batch: &mut BatchBuilder,
-    ) -> Option<Added> {
-        let is_known = match &mut self.kind {
-            ParserKind::Header(..) => return None,
-            ParserKind::Json(parser) => {
-                let line = next_line(block, cursor, self.max_line)?.ok()?;
-                if line.text.trim_ascii().is_empty() {
-                    return Some(Added::Nothing);
+        into: &mut I,
+        json: impl Fn(&mut JsonParser, &str, &mut I) -> Result<T, String>,
+        csv: impl Fn(&mut CsvParser, &Row<'_>, &mut I) -> Result<T, String>,
+    ) -> Option<(Cursor, Origin<'a>, Result<T, String>)> {
+        if !self.is_ready() {
+            return None;
+        }
+        loop {
+            let start = *cursor;
+            let line = match self.next_text(block, cursor)? {
+                Ok(line) => line,
+                Err((origin, reason)) => return Some((start, origin, Err(reason))),
+            };
+            let made = match &mut self.kind {
+                ParserKind::Json(_) if line.text.trim_ascii().is_empty() => continue,
+                ParserKind::Json(parser) => json(parser, line.text, into),
+                ParserKind::Csv(..) if line.text.is_empty() => continue,
+                ParserKind::Csv(parser, cells, delimiter) => {
+                    csv(parser, &cells.split(line.text, line.has_quotes, *delimiter), into)
                 }
-                parser.add(line.text, batch).ok()?
-            }
-            ParserKind::Csv(parser, cells, delimiter) => {
-                let record = next_record(block, cursor, *delimiter, self.max_line)?.ok()?;
-                if record.text.is_empty() {
-                    return Some(Added::Nothing);
-                }
-                let row = cells.split(record.text, record.has_quotes, *delimiter);
-                parser.add(&row, batch).ok()?
-            }
-        };
-        Some(if is_known { Added::Event } else { Added::Unknown })
+                ParserKind::Header(..) => return None,
+            };
+            return Some((start, line.origin(), made));
+        }
     }
 
     /// Returns the type of the last event that no rule file declares.
@@ -191,14 +186,22 @@ impl Parser {
 
     /// Returns the line that starts at a cursor, if it can be read.
     pub fn origin<'a>(&self, block: &'a Block, start: Cursor) -> Option<Origin<'a>> {
-        let mut cursor = start;
-        let line = match &self.kind {
-            ParserKind::Json(_) => next_line(block, &mut cursor, self.max_line),
-            ParserKind::Csv(_, _, delimiter) | ParserKind::Header(_, delimiter) => {
-                next_record(block, &mut cursor, *delimiter, self.max_line)
+        Some(self.next_text(block, &mut start.clone())?.ok()?.origin())
+    }
+
+    /// Returns the next line, or record of CSV, and moves the cursor. `None` at the end of the block.
+    #[inline]
+    fn next_text<'a>(
+        &self,
+        block: &'a Block,
+        cursor: &mut Cursor,
+    ) -> Option<Result<Line<'a>, Bad<'a>>> {
+        match &self.kind {
+            ParserKind::Json(_) => next_line(block, cursor, self.max_line),
+            ParserKind::Csv(.., delimiter) | ParserKind::Header(_, delimiter) => {
+                next_record(block, cursor, *delimiter, self.max_line)
             }
-        };
-        Some(line?.ok()?.origin())
+        }
     }
 
     /// Returns the next item of `block` after `cursor`, and moves the cursor; `None` at the end of
@@ -208,34 +211,18 @@ impl Parser {
             return Some(Item::Unreadable(reason));
         }
         let options = self.options;
-        let rejected = |origin, reason| Item::Rejected(origin, options.spell(reason));
-        match &mut self.kind {
-            ParserKind::Header(..) => None,
-            ParserKind::Json(parser) => loop {
-                let line = match next_line(block, cursor, self.max_line)? {
-                    Ok(line) if line.text.trim_ascii().is_empty() => continue,
-                    Ok(line) => line,
-                    Err((origin, reason)) => return Some(rejected(origin, reason)),
-                };
-                return Some(match parser.parse(line.text) {
-                    Ok(Some(event)) => Item::Event(event, line.origin()),
-                    Ok(None) => Item::Unknown(parser.unknown()),
-                    Err(reason) => rejected(line.origin(), reason),
-                });
-            },
-            ParserKind::Csv(parser, cells, delimiter) => loop {
-                let record = match next_record(block, cursor, *delimiter, self.max_line)? {
-                    Ok(record) if record.text.is_empty() => continue,
-                    Ok(record) => record,
-                    Err((origin, reason)) => return Some(rejected(origin, reason)),
-                };
-                let row = cells.split(record.text, record.has_quotes, *delimiter);
-                return Some(match parser.parse(&row) {
-                    Ok(Some(event)) => Item::Event(event, record.origin()),
-                    Ok(None) => Item::Unknown(parser.unknown()),
-                    Err(reason) => rejected(record.origin(), reason),
-                });
-            },
-        }
+        let read = self.next(
+            block,
+            cursor,
+            &mut (),
+            |parser, line, ()| parser.parse(line),
+            |parser, row, ()| parser.parse(row),
+        );
+        let (_, origin, event) = read?;
+        Some(match event {
+            Ok(Some(event)) => Item::Event(event, origin),
+            Ok(None) => Item::Unknown(self.unknown()),
+            Err(reason) => Item::Rejected(origin, options.spell(reason)),
+        })
     }
 }

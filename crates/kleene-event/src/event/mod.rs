@@ -3,6 +3,7 @@
 
 mod batch;
 mod contract;
+mod declared;
 pub mod derived;
 mod field;
 mod map;

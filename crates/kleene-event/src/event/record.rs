@@ -7,10 +7,10 @@ use triomphe::{Arc as CountedArc, ThinArc};
 
 use crate::event::Event;
 use crate::event::batch::type_columns::TypeColumns;
+use crate::event::declared::{check_kind, find_type, no_field};
 use crate::schema::{FieldId, FieldType, Schema, TypeId};
 use crate::time::Timestamp;
 use crate::util::prefetch::prefetch_address;
-use crate::util::spelling::nearest;
 use crate::value::{Value, ValueRef, named};
 
 /// An event whose type is known at run time: values in the order of a [`Schema`]'s fields.
@@ -75,8 +75,7 @@ impl ColumnRow {
         let ColumnRow { columns, row, .. } = self;
         let values = columns.columns().iter().map(|column| column.get(*row));
         let extra = Some(columns.extra(*row)).filter(|extra| !extra.is_empty());
-        let heap = values.chain(extra.map(ValueRef::Record)).map(heap_size_of).sum::<usize>();
-        u32::try_from(NO_VALUES + heap).unwrap_or(u32::MAX) as usize
+        noted(values.chain(extra.map(ValueRef::Record)).map(heap_size_of).sum()) as usize
     }
 
     /// Returns a record of the row, which is made once.
@@ -90,10 +89,7 @@ impl ColumnRow {
     #[cold]
     #[inline(never)]
     fn copy(&self) -> &Record {
-        match self.copied.get() {
-            Some(record) => record,
-            None => self.copied.get_or_init(|| Record::copy_of_row(&self.columns, self.row)),
-        }
+        self.copied.get_or_init(|| Record::copy_of_row(&self.columns, self.row))
     }
 }
 
@@ -122,25 +118,21 @@ impl Record {
     fn of(
         type_id: TypeId,
         time: Timestamp,
-        mut values: impl Iterator<Item = Value>,
+        values: impl Iterator<Item = Value>,
         last: LastValue,
     ) -> Record {
-        let notes = Notes { heap: 0, has_extra: last == LastValue::Extra, row: None };
-        let mut values = match values.size_hint() {
-            // They are written to where they stay.
+        match values.size_hint() {
             (count, Some(most)) if count == most => {
-                let values = (0..count).map(|_| values.next().unwrap_or_default());
-                ThinArc::from_header_and_iter(notes, values)
+                Record::of_filled(type_id, time, (count, last), |places| {
+                    places.iter_mut().zip(values).for_each(|(place, value)| *place = value);
+                    heap_size_of_all(places)
+                })
             }
-            _ => ThinArc::from_header_and_iter(notes, values.collect::<Vec<_>>().into_iter()),
-        };
-        let heap = u32::try_from(NO_VALUES + heap_size_of_all(&values.slice)).unwrap_or(u32::MAX);
-        values.with_arc_mut(|values| {
-            if let Some(values) = CountedArc::get_mut(values) {
-                values.header_mut().heap = heap;
+            _ => {
+                let values: Vec<Value> = values.collect();
+                Record::of(type_id, time, values.into_iter(), last)
             }
-        });
-        Record { values, time, type_id }
+        }
     }
 
     /// Makes an event of type `type_id` with `values` and with undeclared fields of an open type.
@@ -160,17 +152,15 @@ impl Record {
 
     /// Makes a record of the values of a row of columns.
     pub(crate) fn copy_of_row(columns: &TypeColumns, row: usize) -> Record {
-        let (type_id, time, count) =
-            (columns.type_id(), columns.time(row), columns.columns().len());
-        let extra = columns.extra(row);
+        let (type_id, time) = (columns.type_id(), columns.time(row));
+        let (count, extra) = (columns.columns().len(), columns.extra(row));
         if !extra.is_empty() {
-            let mut values = vec![Value::Null; count];
-            columns.copy_to(row, &mut values);
+            let values = columns.columns().iter().map(|column| column.to_value(row));
             return Record::with_extra(type_id, time, values, extra);
         }
-        Record::of_filled(type_id, time, count, |values| {
-            columns.copy_to(row, values);
-            if columns.is_flat() { count * size_of::<Value>() } else { heap_size_of_all(values) }
+        Record::of_filled(type_id, time, (count, LastValue::Field), |places| {
+            columns.copy_to(row, places);
+            if columns.is_flat() { size_of_val(places) } else { heap_size_of_all(places) }
         })
     }
 
@@ -196,27 +186,27 @@ impl Record {
         count: usize,
         fill: impl FnOnce(&mut [Value]),
     ) -> Record {
-        Record::of_filled(type_id, time, count, |values| {
+        Record::of_filled(type_id, time, (count, LastValue::Field), |values| {
             fill(values);
             heap_size_of_all(values)
         })
     }
 
-    /// As [`filled`](Record::filled). `fill` returns the heap size of the values.
+    /// Makes a record of `count` values, which are null before `fill` writes them to where they
+    /// stay. `fill` returns their heap size.
     #[inline(always)]
     fn of_filled(
         type_id: TypeId,
         time: Timestamp,
-        count: usize,
+        (count, last): (usize, LastValue),
         fill: impl FnOnce(&mut [Value]) -> usize,
     ) -> Record {
-        let notes = Notes { heap: 0, has_extra: false, row: None };
+        let notes = Notes { heap: 0, has_extra: last == LastValue::Extra, row: None };
         let mut values =
             ThinArc::from_header_and_iter(notes, std::iter::repeat_n(Value::Null, count));
         values.with_arc_mut(|values| {
             let Some(values) = CountedArc::get_mut(values) else { return };
-            let heap = NO_VALUES + fill(values.slice_mut());
-            values.header_mut().heap = u32::try_from(heap).unwrap_or(u32::MAX);
+            values.header_mut().heap = noted(fill(values.slice_mut()));
         });
         Record { values, time, type_id }
     }
@@ -375,9 +365,12 @@ impl fmt::Debug for Record {
     }
 }
 
-/// The heap size in bytes of a [`Record`] without values: the number of owners, the notes, and the
-/// number of values.
-const NO_VALUES: usize = 2 * size_of::<usize>() + size_of::<Notes>();
+/// Returns the heap size of a [`Record`] in bytes, as it is noted, from that of its values: 4 GiB for
+/// a larger one. The number of owners, the notes and the number of values are on the heap, too.
+fn noted(of_values: usize) -> u32 {
+    let heap = 2 * size_of::<usize>() + size_of::<Notes>() + of_values;
+    u32::try_from(heap).unwrap_or(u32::MAX)
+}
 
 /// Returns the heap size in bytes of a value of a [`Record`].
 #[inline(always)]
@@ -478,21 +471,17 @@ fn from_fields<'a>(
     name: &str,
     fields: impl IntoIterator<Item = (&'a str, Value)>,
 ) -> Result<Record, RecordError> {
-    let Some(id) = schema.type_id(name) else {
-        let near = did_you_mean(name, schema.types().map(|(_, ty)| &*ty.name));
-        return Err(RecordError(format!("there is no event type `{name}`{near}")));
-    };
-    let ty = schema.ty(id);
+    let (id, ty) = find_type(schema, name).map_err(RecordError)?;
     let mut values = vec![Value::Null; ty.fields.len()];
     let mut extra: Vec<(Arc<str>, Value)> = Vec::new();
     for (field, value) in fields {
-        let Some(id) = ty.field_id(field) else {
-            if ty.open {
+        let id = match ty.field_id(field) {
+            Some(id) => id,
+            None if ty.open => {
                 extra.push((field.into(), value));
                 continue;
             }
-            let near = did_you_mean(field, ty.fields.iter().map(|field| &*field.name));
-            return Err(RecordError(format!("`{name}` has no field `{field}`{near}")));
+            None => return Err(RecordError(no_field(ty, field))),
         };
         values[id.index()] = match value {
             #[expect(clippy::cast_precision_loss, reason = "as documented")]
@@ -501,20 +490,12 @@ fn from_fields<'a>(
         };
     }
     for (field, value) in ty.fields.iter().zip(&values) {
-        if !value.kind().is_subset_of(field.kind()) {
-            let (expected, found) = (field.kind(), value.kind());
-            let message = format!("`{name}.{}` is {expected}, not {found}", field.name);
-            return Err(RecordError(message));
-        }
+        check_kind(ty, field, value.kind()).map_err(RecordError)?;
     }
     match ty.time.map(|time| &values[time.index()]) {
         Some(&Value::Time(time)) => Ok(Record::with_extra(id, time, values, extra)),
         _ => Err(RecordError(format!("`{name}` has no event time"))),
     }
-}
-
-fn did_you_mean<'a>(found: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(found, names).map_or_else(String::new, |near| format!(": did you mean `{near}`?"))
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use kleene::Record;
 use kleene::event::{ColumnBuilder, RowsBuilder};
 use kleene::schema::{Field, FieldType};
 use kleene::value::Value;
+use kleene::{Record, Timestamp};
 
 use super::record::Row;
 use crate::json::list_from_text;
@@ -107,22 +107,10 @@ impl Plan {
         layout: &Layout,
         reading: &Reading,
     ) -> Option<Record> {
-        let time = row.cell(self.time);
-        let Ok(Value::Time(time)) = from_text(&FieldType::Time, time, reading.spelling()) else {
-            return None;
-        };
-        let mut is_fine = true;
+        let time = self.time(row, reading)?;
+        let mut is_fine = false;
         let event = Record::filled(layout.id(), time, self.fields.len(), |values| {
-            let fields = self.fields.iter().zip(&layout.fields).zip(values);
-            for ((planned, field), value) in fields {
-                match *planned {
-                    Planned::Time => *value = Value::Time(time),
-                    Planned::Null => {}
-                    Planned::Cell(column) => {
-                        is_fine &= read_cell(value, field, row.cell(column), reading);
-                    }
-                }
-            }
+            is_fine = self.read(row, layout, reading, time, values);
         });
         is_fine.then_some(event)
     }
@@ -137,24 +125,8 @@ impl Plan {
         reading: &Reading,
         mut rows: RowsBuilder<'_>,
     ) -> bool {
-        let time = row.cell(self.time);
-        let Ok(Value::Time(time)) = from_text(&FieldType::Time, time, reading.spelling()) else {
-            return false;
-        };
-        let fields = self.fields.iter().zip(&layout.fields).zip(rows.columns());
-        let mut is_fine = true;
-        for ((planned, field), column) in fields {
-            match *planned {
-                Planned::Time => column.push(Value::Time(time)),
-                Planned::Null => column.push_null(),
-                Planned::Cell(cell) => {
-                    if !add_cell(column, field, row.cell(cell), reading) {
-                        is_fine = false;
-                        break;
-                    }
-                }
-            }
-        }
+        let Some(time) = self.time(row, reading) else { return false };
+        let is_fine = self.read(row, layout, reading, time, rows.columns());
         if is_fine {
             rows.end_row(time);
         } else {
@@ -162,83 +134,109 @@ impl Plan {
         }
         is_fine
     }
-}
 
-/// Adds the value of a cell to a column. Returns false if the cell is not fine.
-#[inline]
-fn add_cell(column: &mut ColumnBuilder, field: &Field, cell: &str, reading: &Reading) -> bool {
-    if !cell.is_empty() {
-        match field.ty {
-            FieldType::String => {
-                column.push_text(Some(cell));
-                return true;
-            }
-            FieldType::Int => {
-                if let Some(number) = whole(cell.as_bytes()) {
-                    column.push(Value::Int(number));
-                    return true;
-                }
-            }
-            FieldType::Float => {
-                if let Some(number) = decimal(cell.as_bytes()) {
-                    column.push(Value::Float(number));
-                    return true;
-                }
-            }
-            _ => {}
+    /// Returns the event time.
+    #[inline]
+    fn time(&self, row: &Row<'_>, reading: &Reading) -> Option<Timestamp> {
+        match from_text(&FieldType::Time, row.cell(self.time), reading.spelling()) {
+            Ok(Value::Time(time)) => Some(time),
+            _ => None,
         }
     }
-    match planned_value(field, cell, reading) {
-        Some(value) => {
-            column.push(value);
-            true
-        }
-        None => false,
-    }
-}
 
-/// Writes the value of a cell to its place. Returns false if the cell is not fine.
-#[inline]
-fn read_cell(value: &mut Value, field: &Field, cell: &str, reading: &Reading) -> bool {
-    if !cell.is_empty() {
-        match field.ty {
-            FieldType::String => {
-                *value = Value::String(cell.into());
-                return true;
+    /// Reads the value of each field to its place. Returns false at the first cell that is not fine.
+    #[inline(always)]
+    fn read(
+        &self,
+        row: &Row<'_>,
+        layout: &Layout,
+        reading: &Reading,
+        time: Timestamp,
+        places: &mut [impl Place],
+    ) -> bool {
+        let mut fields = self.fields.iter().zip(&layout.fields).zip(places);
+        fields.all(|((planned, field), place)| match *planned {
+            Planned::Time => {
+                place.put(Value::Time(time));
+                true
             }
-            FieldType::Int => {
-                if let Some(number) = whole(cell.as_bytes()) {
-                    *value = Value::Int(number);
-                    return true;
-                }
+            Planned::Null => {
+                place.put(Value::Null);
+                true
             }
-            FieldType::Float => {
-                if let Some(number) = decimal(cell.as_bytes()) {
-                    *value = Value::Float(number);
-                    return true;
-                }
-            }
-            _ => {}
-        }
-    }
-    match planned_value(field, cell, reading) {
-        Some(read) => {
-            *value = read;
-            true
-        }
-        None => false,
+            Planned::Cell(column) => read_cell(place, field, row.cell(column), reading),
+        })
     }
 }
 
-/// The value of a cell, if it is fine.
-#[inline]
-fn planned_value(field: &Field, cell: &str, reading: &Reading) -> Option<Value> {
+/// Where the value of a cell is read to.
+trait Place {
+    fn put(&mut self, value: Value);
+
+    /// A text of its own, where one is not needed.
+    fn put_text(&mut self, text: &str);
+}
+
+impl Place for Value {
+    #[inline(always)]
+    fn put(&mut self, value: Value) {
+        *self = value;
+    }
+
+    #[inline(always)]
+    fn put_text(&mut self, text: &str) {
+        *self = Value::String(text.into());
+    }
+}
+
+impl Place for ColumnBuilder {
+    #[inline(always)]
+    fn put(&mut self, value: Value) {
+        self.push(value);
+    }
+
+    #[inline(always)]
+    fn put_text(&mut self, text: &str) {
+        self.push_text(Some(text));
+    }
+}
+
+/// Reads the value of a cell to its place. Returns false if the cell is not fine. Each common type
+/// is put to its place by itself: a value that is put together before would be copied.
+#[inline(always)]
+fn read_cell(place: &mut impl Place, field: &Field, cell: &str, reading: &Reading) -> bool {
     if cell.is_empty() {
         // A missing value, unless it must be text.
-        let empty = (field.ty == FieldType::String).then(|| Value::from(""));
-        return if field.optional { Some(Value::Null) } else { empty };
+        match (field.optional, &field.ty) {
+            (true, _) => place.put(Value::Null),
+            (false, FieldType::String) => place.put_text(""),
+            (false, _) => return false,
+        }
+        return true;
     }
-    from_cell(&field.ty, cell, reading.spelling()).ok()
+    match field.ty {
+        FieldType::String => {
+            place.put_text(cell);
+            return true;
+        }
+        FieldType::Int => {
+            if let Some(number) = whole(cell.as_bytes()) {
+                place.put(Value::Int(number));
+                return true;
+            }
+        }
+        FieldType::Float => {
+            if let Some(number) = decimal(cell.as_bytes()) {
+                place.put(Value::Float(number));
+                return true;
+            }
+        }
+        _ => {}
+    }
+    from_cell(&field.ty, cell, reading.spelling()).is_ok_and(|value| {
+        place.put(value);
+        true
+    })
 }
 
 /// Converts a cell to a value of type `ty`.

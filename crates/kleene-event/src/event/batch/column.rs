@@ -268,7 +268,7 @@ impl Column {
     }
 
     /// Returns the value of a row, owned. A text of a dictionary and a list are shared.
-    pub(super) fn to_value(&self, row: usize) -> Value {
+    pub(crate) fn to_value(&self, row: usize) -> Value {
         let mut value = Value::Null;
         self.copy_to(row, &mut value);
         value

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::event::batch::column::{Buffer, Column, ColumnValues};
+use crate::event::declared::{check_kind, find_type, no_field};
 use crate::schema::{EventType, FieldId, FieldType, Schema, TypeId};
 use crate::time::Timestamp;
-use crate::util::spelling::nearest;
 use crate::value::{Kind, Value, ValueRef};
 
 /// Undeclared fields of an event of an open type.
@@ -58,18 +58,12 @@ impl TypeColumns {
         ty: &str,
         columns: impl IntoIterator<Item = (&'a str, Column)>,
     ) -> Result<TypeColumns, BatchError> {
-        let Some(id) = schema.type_id(ty) else {
-            let near = did_you_mean(ty, schema.types().map(|(_, ty)| &*ty.name));
-            return Err(BatchError(format!("there is no event type `{ty}`{near}")));
-        };
-        let declared = schema.ty(id);
+        let (id, declared) = find_type(schema, ty).map_err(BatchError)?;
         let mut of_fields: Vec<Option<Column>> = vec![None; declared.fields.len()];
         let mut rows = None;
         for (name, column) in columns {
-            let Some(field) = declared.field_id(name) else {
-                let near = did_you_mean(name, declared.fields.iter().map(|field| &*field.name));
-                return Err(BatchError(format!("`{ty}` has no field `{name}`{near}")));
-            };
+            let field = declared.field_id(name);
+            let field = field.ok_or_else(|| BatchError(no_field(declared, name)))?;
             let (len, expected) = (column.len(), *rows.get_or_insert(column.len()));
             if len != expected {
                 let message = format!("`{ty}.{name}` has {len} rows, the other columns {expected}");
@@ -84,11 +78,7 @@ impl TypeColumns {
         let times = times(declared, &columns)?;
         for (field, column) in declared.fields.iter().zip(&columns) {
             let found = if rows == 0 { Kind::NEVER } else { column.kind() };
-            if !found.is_subset_of(field.kind()) {
-                let expected = field.kind();
-                let message = format!("`{ty}.{}` is {expected}, not {found}", field.name);
-                return Err(BatchError(message));
-            }
+            check_kind(declared, field, found).map_err(BatchError)?;
         }
         Ok(TypeColumns::of(id, times, columns, Vec::new()))
     }
@@ -208,10 +198,6 @@ fn converted(column: Column, ty: &FieldType) -> Column {
         Some(validity) => Column::new(values).with_validity(validity.clone()),
         None => Column::new(values),
     }
-}
-
-fn did_you_mean<'a>(found: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(found, names).map_or_else(String::new, |near| format!(": did you mean `{near}`?"))
 }
 
 /// The reason why columns do not make a batch.
