@@ -10,7 +10,7 @@ use kleene::{Record, RuleSet};
 use crate::Options;
 use crate::measure::{events, median, ratio, time, time_engine};
 use crate::report::{Bound, Figure, Report};
-use crate::suite::{Counts, WORKLOADS, Workload};
+use crate::suite::{Counts, WORKLOADS, Workload, end};
 
 /// The number of events of a batch.
 const ROWS: usize = 8192;
@@ -78,7 +78,7 @@ fn time_columns(mut engine: Engine<Record>, batches: &[EventBatch]) -> (Duration
         for batch in batches {
             engine.push_columns(batch, &mut Ignore).expect("a new engine takes events");
         }
-        end(engine)
+        end(&mut engine)
     })
 }
 
@@ -88,12 +88,6 @@ fn time_made(mut engine: Engine<Record>, batches: &[EventBatch]) -> (Duration, C
             let records: Vec<Record> = batch.rows().map(|row| row.to_record()).collect();
             engine.push_batch(&records, &mut Ignore).expect("a new engine takes events");
         }
-        end(engine)
+        end(&mut engine)
     })
-}
-
-fn end(mut engine: Engine<Record>) -> Counts {
-    engine.end_time(&mut Ignore).expect("no limit fails");
-    let stats = engine.stats();
-    Counts { matches: stats.matches, timeouts: stats.timeouts }
 }

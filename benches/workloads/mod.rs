@@ -200,6 +200,14 @@ pub fn read(path: &Path, schema: &Schema) -> Result<Vec<Record>, String> {
 /// If the engine was finished before.
 pub fn run(engine: &mut Engine<Record>, events: &[Record]) -> Counts {
     engine.push_batch(events, &mut Ignore).expect("a new engine takes events");
+    end(engine)
+}
+
+/// Ends the time of an engine, and returns what it has counted.
+///
+/// # Panics
+/// If a limit fails.
+pub fn end(engine: &mut Engine<Record>) -> Counts {
     engine.end_time(&mut Ignore).expect("no limit fails");
     let stats = engine.stats();
     Counts { matches: stats.matches, timeouts: stats.timeouts }

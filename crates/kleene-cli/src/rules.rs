@@ -24,15 +24,11 @@ pub(crate) struct Loaded {
     pub(crate) rules: Vec<Arc<Rule>>,
     /// The warnings, as they are printed; empty if there are none.
     pub(crate) warnings: String,
+    /// True if a rule ends the run where a key exceeds its limit (`limit .. fail`).
+    pub(crate) can_fail: bool,
 }
 
 impl Loaded {
-    /// True if a rule ends the run where a key exceeds its limit (`limit .. fail`).
-    pub(crate) fn can_fail(&self) -> bool {
-        let fails = |limit: Limit| limit.policy == LimitPolicy::Fail;
-        self.rules.iter().any(|rule| rule.limit.is_some_and(fails))
-    }
-
     /// The declared types, for messages.
     pub(crate) fn declared(&self) -> String {
         const SHOWN: usize = 10;
@@ -175,7 +171,9 @@ pub(crate) fn load_and_note(
             return Ok(Err(Refused { text, ending }));
         }
     };
+    let fails = |limit: Limit| limit.policy == LimitPolicy::Fail;
     Ok(Ok(Loaded {
+        can_fail: rules.rules().iter().any(|rule| rule.limit.is_some_and(fails)),
         schema: rules.schema().clone(),
         rules: rules.rules().to_vec(),
         warnings: reported(rules.warnings(), listing),

@@ -36,11 +36,8 @@ impl EventCounts {
     /// Takes in an event, which is on a line.
     #[inline]
     pub(crate) fn event(&mut self, event: &Record, origin: &Origin<'_>, unit: TimeUnit) {
-        let (ty, time) = (event.type_id().index(), event.time());
-        match self.of_type.get_mut(ty) {
-            Some(count) => *count += 1,
-            None => self.add_type(ty),
-        }
+        let time = event.time();
+        self.count_type(event.type_id(), 1);
         if self.newest.is_none_or(|(newest, _)| newest < time) {
             self.newest = Some((time, origin.line));
         }
@@ -79,18 +76,13 @@ impl EventCounts {
         }
     }
 
+    #[inline]
     fn count_type(&mut self, ty: TypeId, events: u64) {
         let ty = ty.index();
         if self.of_type.len() <= ty {
             self.of_type.resize(ty + 1, 0);
         }
         self.of_type[ty] += events;
-    }
-
-    #[cold]
-    fn add_type(&mut self, ty: usize) {
-        self.of_type.resize(ty + 1, 0);
-        self.of_type[ty] += 1;
     }
 
     #[cold]

@@ -28,6 +28,9 @@ pub(super) struct Current<'a> {
     pub(super) idle: Option<IdleClock>,
     /// The time of the newest event.
     pub(super) newest: Option<Timestamp>,
+    /// The number of events that have come to the engine. It is counted here, as the engine's
+    /// statistics ask each rule.
+    pub(super) arrived: u64,
     /// True if events have come since the clock was looked at.
     pub(super) has_come: bool,
     /// True if the input was read to its end.

@@ -145,6 +145,7 @@ fn run_alone(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
         state,
         idle,
         newest: None,
+        arrived: engine.stats().events,
         has_come: false,
         has_ended: false,
     };

@@ -29,8 +29,7 @@ pub(super) fn pump(
     loop {
         current.follow(feed, engine, outlets);
         // No line after the event that exceeds a limit may be counted.
-        let can_fail = current.loaded.can_fail();
-        let most = if can_fail { 1 } else { MAX_LINES };
+        let most = if current.loaded.can_fail { 1 } else { MAX_LINES };
         let limit = current.state.as_ref().map_or(most, |state| state.lines_left(most));
         let start = outlets.start_parsing();
         let batch = feed.read_batch(limit, |name| counts.saw_unknown(name));
@@ -100,7 +99,8 @@ fn push(
     let times = batch.rows().map(|row| row.time());
     current.newest = current.newest.max(times.filter(|time| *time < Timestamp::MAX).max());
     current.has_come |= !batch.is_empty();
-    let lines = Lines::OfBatch { feed, batch, first: engine.stats().events };
+    let lines = Lines::OfBatch { feed, batch, first: current.arrived };
+    current.arrived += batch.len() as u64;
     let mut sink = OutputPrinter { outlets, lines };
     engine.push_columns(batch, &mut sink).map_err(|error| Stop::Failed(stopped(error)))
 }
@@ -119,6 +119,7 @@ fn take(
             outlets.review.event(&event, &origin);
             current.newest = current.newest.max(event_time(&event));
             current.has_come = true;
+            current.arrived += 1;
             let mut sink = OutputPrinter { outlets, lines: Lines::One(origin) };
             engine.push(&event, &mut sink).map_err(|error| Stop::Failed(stopped(error)))?;
         }
