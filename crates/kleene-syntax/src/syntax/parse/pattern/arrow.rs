@@ -1,6 +1,6 @@
 //! Parses the arrow between two steps, with its contiguity and its gap.
 
-use crate::diagnostic::Span;
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::ast::{Arrow, Contiguity, Gap};
 use crate::syntax::lex::LexemeKind;
 use crate::syntax::parse::{AlreadyReported, Parsed, Parser};
@@ -42,6 +42,9 @@ impl Parser<'_> {
                             && !words::CLAUSES.contains(&self.word_at(1)))
                     && !self.is_word("not")
                 {
+                    if let Some(diagnostic) = self.misspelled_not() {
+                        return self.fail(diagnostic);
+                    }
                     // Words in a row: this is prose, and none of them may be a step.
                     let diagnostic = self.not_expected("`->` or the end of the pattern");
                     let timer = self.word_at(1) == "timer";
@@ -82,6 +85,26 @@ impl Parser<'_> {
         };
         let contiguity = self.contiguity();
         Ok(Some(Arrow { contiguity, gap, span: Some(self.since(start)) }))
+    }
+
+    /// What is wrong with `a -> nt b for 5m`: the word before the one that is looked at is meant to be
+    /// `not`.
+    fn misspelled_not(&self) -> Option<Diagnostic> {
+        let last = self.tokens[self.at.checked_sub(1)?];
+        let (word, next) = (self.text_of(last), self.word());
+        let is_name = |before: usize| self.text_of(self.tokens[before]) == "as";
+        if last.kind != LexemeKind::Word
+            || self.at.checked_sub(2).is_some_and(is_name)
+            || self.peek().first_on_line
+            || words::is_reserved(word)
+            || words::is_reserved(next)
+        {
+            return None;
+        }
+        let meant = nearest(word, ["not"])?;
+        let message = format!("expected `->` between `{word}` and `{next}`");
+        let diagnostic = Diagnostic::error(Code::UnexpectedToken, last.span, message);
+        Some(diagnostic.help(format!("did you mean `{meant}`?")))
     }
 
     /// True at a `;` between two steps.
