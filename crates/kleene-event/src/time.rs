@@ -99,46 +99,111 @@ impl Sub for Timestamp {
     }
 }
 
-/// Writes RFC 3339 in UTC: `2016-09-04T21:15:00Z`, with `.250` where there are milliseconds.
+impl Timestamp {
+    /// Adds the text that `Display` writes, without the machinery of `fmt`: results are full of
+    /// times.
+    #[inline]
+    pub fn write_to(self, line: &mut Vec<u8>) {
+        match self.rfc_3339() {
+            Some((text, length)) => {
+                // A copy of a fixed length and a cut are cheaper than a copy of a length that varies.
+                let end = line.len() + length;
+                line.extend_from_slice(&text);
+                line.truncate(end);
+            }
+            None => line.extend_from_slice(self.to_string().as_bytes()),
+        }
+    }
+
+    /// Returns the text of a moment and its length. `None` if the year has not four digits.
+    #[inline]
+    fn rfc_3339(self) -> Option<([u8; 24], usize)> {
+        let ([year, month, day], millis) = self.fields()?;
+        let (seconds, millis) = (millis / 1000, millis % 1000);
+        let ([y0, y1], [y2, y3]) = (pair(year / 100), pair(year % 100));
+        let ([m0, m1], [d0, d1]) = (pair(month), pair(day));
+        let (hours, minutes) = (pair(seconds / 3600), pair(seconds / 60 % 60));
+        let ([h0, h1], [i0, i1], [s0, s1]) = (hours, minutes, pair(seconds % 60));
+        let ([_, f0], [f1, f2]) = (pair(millis / 100), pair(millis % 100));
+        let (point, length) = if millis == 0 { (b'Z', 20) } else { (b'.', 24) };
+        // One array, so that the compiler makes it in registers.
+        let text = [
+            y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', i0, i1, b':', s0, s1,
+            point, f0, f1, f2, b'Z',
+        ];
+        Some((text, length))
+    }
+
+    /// Returns year, month and day, and the milliseconds of the day. `None` before March of the year
+    /// 0 and after the year 9999.
+    ///
+    /// The algorithm is that of Neri and Schneider, "Euclidean affine functions and their application
+    /// to calendar algorithms" (2023): numbers of 32 bits and few divisions. A year begins in March.
+    #[inline]
+    fn fields(self) -> Option<([u32; 3], u32)> {
+        const DAY: i64 = 86_400_000;
+        /// The first day is 0000-03-01, and the last 9999-12-31.
+        const DAYS: i64 = EPOCH_DAY + 2_932_897;
+        let millis = self.0.checked_add(EPOCH_DAY * DAY)?;
+        if !(0..DAYS * DAY).contains(&millis) {
+            return None;
+        }
+        let days = u32::try_from(millis / DAY).ok()?;
+        let millis = u32::try_from(millis % DAY).ok()?;
+        let quarters = 4 * days + 3;
+        let (century, day_of_century) = (quarters / 146_097, quarters % 146_097 / 4);
+        let product = 2_939_745 * u64::from(4 * day_of_century + 3);
+        let year_of_century = u32::try_from(product >> 32).ok()?;
+        let day_of_year = u32::try_from((product & 0xffff_ffff) / 2_939_745 / 4).ok()?;
+        let linear = 2141 * day_of_year + 197_913;
+        let (month, day) = (linear >> 16, (linear & 0xffff) / 2141 + 1);
+        let year = 100 * century + year_of_century;
+        // From the 306th day on, it is January or February of the next year.
+        let is_next = day_of_year >= 306;
+        let (year, month) = if is_next { (year + 1, month - 12) } else { (year, month) };
+        Some(([year, month, day], millis))
+    }
+}
+
+/// Writes RFC 3339 in UTC: `2016-09-04T21:15:00Z`, with `.250` where there are milliseconds. A year
+/// outside 0 to 9999 has a sign.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((text, length)) = self.rfc_3339() {
+            return f.write_str(str::from_utf8(&text[..length]).unwrap_or_default());
+        }
         let (days, millis) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
         let (year, month, day) = civil_from_days(days);
         let (seconds, millis) = (millis / 1000, millis % 1000);
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        // Results are full of times: digits are put in place without the machinery of `write!`.
-        let mut text = *b"0000-00-00T00:00:00.000Z";
-        for (number, end) in
-            [(month, 7), (day, 10), (hour, 13), (minute, 16), (second, 19), (millis, 23)]
-        {
-            put_digits(&mut text[..end], number);
+        match year {
+            0 => f.write_str("0000")?,
+            _ => write!(f, "{year:+05}")?,
         }
-        let length = if millis == 0 {
-            text[19] = b'Z';
-            20
-        } else {
-            24
-        };
-        let start = if (0..=9999).contains(&year) {
-            put_digits(&mut text[..4], year);
-            0
-        } else {
-            write!(f, "{year:+05}")?;
-            4
-        };
-        f.write_str(str::from_utf8(&text[start..length]).unwrap_or_default())
+        write!(f, "-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        if millis > 0 {
+            write!(f, ".{millis:03}")?;
+        }
+        f.write_str("Z")
     }
 }
 
-/// Writes the digits of a number that is not negative so that they end where `text` ends.
-fn put_digits(text: &mut [u8], mut number: i64) {
-    for digit in text.iter_mut().rev() {
-        if number == 0 {
-            return;
-        }
-        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
-        number /= 10;
+/// The digits of the numbers from 0 to 99. To compute them took twice the instructions.
+const PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut number) = ([[0; 2]; 100], 0);
+    while number < 100 {
+        #[expect(clippy::cast_possible_truncation, reason = "the number is less than 100")]
+        let (tens, ones) = (number as u8 / 10, number as u8 % 10);
+        pairs[number] = [b'0' + tens, b'0' + ones];
+        number += 1;
     }
+    pairs
+};
+
+/// Returns the last two digits of a number.
+#[inline]
+fn pair(number: u32) -> [u8; 2] {
+    PAIRS[(number % 100) as usize]
 }
 
 /// Saturates; fractions of a millisecond are cut off towards the past.
@@ -247,6 +312,9 @@ impl Cursor<'_> {
     }
 }
 
+/// The days from 0000-03-01 to 1970-01-01.
+const EPOCH_DAY: i64 = 719_468;
+
 fn days_in_month(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
@@ -263,7 +331,7 @@ pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let month_index = (month + 9) % 12;
     let day_of_year = (153 * month_index + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+    era * 146_097 + day_of_era - EPOCH_DAY
 }
 
 /// Days since the epoch to (year, month, day) in the proleptic Gregorian calendar.
@@ -271,7 +339,7 @@ pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 /// The algorithm is Howard Hinnant's `civil_from_days`
 /// (<https://howardhinnant.github.io/date_algorithms.html>).
 pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
+    let shifted = days + EPOCH_DAY;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
     let year_of_era =
@@ -288,34 +356,57 @@ pub fn duration_to_millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// The units of durations in rules, with their sizes in milliseconds.
+const UNITS: [(&str, u64); 6] = [
+    ("w", 7 * 86_400_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
+];
+
 /// Writes a number of milliseconds the way that rules spell durations: `1h30m`, `250ms`, `0s`. Only
 /// whole weeks are written as weeks: `2w`, but `10d` and `30d`.
 pub fn format_millis(millis: i64) -> String {
-    const WEEK: i64 = 7 * 86_400_000;
-    if millis != 0 && millis % WEEK == 0 {
-        format!("{}w", millis / WEEK)
-    } else {
-        format_millis_in_days(millis)
-    }
+    spell(millis, duration_parts(millis))
 }
 
 /// Does what [`format_millis`] does, but without weeks.
 pub fn format_millis_in_days(millis: i64) -> String {
+    spell(millis, parts(millis.unsigned_abs(), &UNITS[1..]))
+}
+
+/// Returns the numbers and units that [`format_millis`] writes after the sign.
+pub fn duration_parts(millis: i64) -> impl Iterator<Item = (u64, &'static str)> {
+    let size = millis.unsigned_abs();
+    let is_weeks = size > 0 && size.is_multiple_of(UNITS[0].1);
+    parts(size, if is_weeks { &UNITS[..1] } else { &UNITS[1..] })
+}
+
+/// Divides a number of milliseconds into these units, the largest first.
+fn parts(
+    millis: u64,
+    units: &'static [(&'static str, u64)],
+) -> impl Iterator<Item = (u64, &'static str)> {
+    let mut rest = millis;
+    let parts = units.iter().map(move |(unit, size)| {
+        let number = rest / size;
+        rest %= size;
+        (number, *unit)
+    });
+    // No time at all is `0s`.
+    parts.filter(move |(number, unit)| *number > 0 || millis == 0 && *unit == "s")
+}
+
+fn spell(millis: i64, parts: impl Iterator<Item = (u64, &'static str)>) -> String {
     use std::fmt::Write as _;
     let mut out = String::new();
     if millis < 0 {
         out.push('-');
     }
-    let mut rest = millis.unsigned_abs();
-    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)]
-    {
-        if rest >= size {
-            let _ = write!(out, "{}{unit}", rest / size);
-            rest %= size;
-        }
-    }
-    if millis == 0 {
-        out.push_str("0s");
+    for (number, unit) in parts {
+        let _ = write!(out, "{number}{unit}");
     }
     out
 }
@@ -323,6 +414,32 @@ pub fn format_millis_in_days(millis: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_day_of_the_years_0_to_9999_is_spelled_as_the_calendar_has_it() {
+        const DAY: i64 = 86_400_000;
+        let (first, last) = (days_from_civil(-1, 1, 1), days_from_civil(10_001, 1, 1));
+        for day in first..last {
+            let rest = day.rem_euclid(86_413) * 999;
+            let time = Timestamp::from_millis(day * DAY + rest);
+            let (year, month, day) = civil_from_days(day + rest / DAY);
+            let rest = rest % DAY;
+            let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
+            let (second, millis) = (rest / 1000 % 60, rest % 1000);
+            let year = match year {
+                0..=9999 => format!("{year:04}"),
+                _ => format!("{year:+05}"),
+            };
+            let mut text = format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+            if millis > 0 {
+                text += &format!(".{millis:03}");
+            }
+            text.push('Z');
+            let mut line = Vec::new();
+            time.write_to(&mut line);
+            assert_eq!((time.to_string(), line), (text.clone(), text.into_bytes()));
+        }
+    }
 
     #[test]
     fn timestamps_print_as_rfc_3339() {

@@ -144,7 +144,7 @@ impl Parser {
     /// Reads the next line that is not empty, and moves the cursor. Returns where the line starts, the
     /// line, and what `json` or `csv` makes of it, with `into`. `None` at the end of the block, and
     /// before the header was read.
-    #[inline]
+    #[inline(always)]
     fn next<'a, I, T>(
         &mut self,
         block: &'a Block,

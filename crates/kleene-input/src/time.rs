@@ -67,6 +67,7 @@ fn out_of_range(number: impl std::fmt::Display, size: f64, unit: TimeUnit) -> St
 
 /// A moment as text: RFC 3339 (`2016-09-04T21:15:00Z`, a space for the `T` is fine, without an
 /// offset it is UTC, a date alone is its midnight), or a number in text.
+#[inline]
 pub(crate) fn time_from_text(text: &str, unit: TimeUnit) -> Result<Timestamp, String> {
     // A number comes first: eight digits are a moment, not a date.
     if let Some(number) = whole(text.as_bytes()).or_else(|| text.parse().ok()) {

@@ -13,6 +13,7 @@ use crate::json::list_from_text;
 use crate::layout::{Layout, Reading};
 use crate::number::{decimal, whole};
 use crate::scalar::{Spelling, from_text};
+use crate::time::time_from_text;
 
 /// The meaning of the columns for a type.
 #[derive(Clone, Debug)]
@@ -138,10 +139,7 @@ impl Plan {
     /// Returns the event time.
     #[inline]
     fn time(&self, row: &Row<'_>, reading: &Reading) -> Option<Timestamp> {
-        match from_text(&FieldType::Time, row.cell(self.time), reading.spelling()) {
-            Ok(Value::Time(time)) => Some(time),
-            _ => None,
-        }
+        time_from_text(row.cell(self.time), reading.spelling().unit).ok()
     }
 
     /// Reads the value of each field to its place. Returns false at the first cell that is not fine.

@@ -6,7 +6,6 @@ use kleene::schema::{EventType, FieldId};
 use kleene::value::Value;
 use kleene::{Event as _, Record};
 
-use super::digits::write_time;
 use super::json::{Comma, MemberName, write_text, write_value};
 
 /// The layout of the events of a type.
@@ -63,7 +62,7 @@ impl EventShape {
     /// Writes an event with all its fields.
     pub(super) fn write(&self, line: &mut Vec<u8>, event: &Record) {
         line.extend_from_slice(&self.head);
-        write_time(line, event.time());
+        event.time().write_to(line);
         line.push(b'"');
         write_members(line, &mut Comma::after_first(), &self.fields, event, event.extra());
         line.push(b'}');
@@ -72,7 +71,7 @@ impl EventShape {
     /// Writes type and time of an event.
     pub(super) fn write_identity(&self, line: &mut Vec<u8>, event: &Record) {
         line.extend_from_slice(&self.identity_head);
-        write_time(line, event.time());
+        event.time().write_to(line);
         line.extend_from_slice(b"\"}");
     }
 }

@@ -2,7 +2,7 @@
 
 use kleene::value::ValueRef;
 
-use super::digits::{write_duration, write_hundredths, write_int, write_ip, write_time};
+use super::digits::{write_duration, write_hundredths, write_int, write_ip};
 
 /// Puts a comma before each but the first.
 #[derive(Clone, Default)]
@@ -101,7 +101,7 @@ pub fn write_value(line: &mut Vec<u8>, value: ValueRef<'_>) {
         }
         ValueRef::String(text) => write_text(line, text),
         // None of these has a character that needs escaping.
-        ValueRef::Time(time) => quoted(line, |line| write_time(line, time)),
+        ValueRef::Time(time) => quoted(line, |line| time.write_to(line)),
         ValueRef::Duration(millis) => quoted(line, |line| write_duration(line, millis)),
         ValueRef::Ip(ip) => quoted(line, |line| write_ip(line, ip)),
         ValueRef::List(items) => {

@@ -17,7 +17,7 @@ use kleene::value::ValueRef;
 use kleene::{Event, Match, Record, Timeout};
 use kleene_syntax::hir::Rule;
 
-use self::digits::{write_count, write_hex, write_time};
+use self::digits::{write_count, write_hex};
 use self::event::EventShape;
 use self::json::Comma;
 use self::rule::{RuleShape, RuleShapes};
@@ -125,7 +125,7 @@ impl Shapes {
             write_value(line, value.as_ref());
         }
         line.extend_from_slice(b"},\"end\":\"");
-        write_time(line, overflow.time);
+        overflow.time.write_to(line);
         line.extend_from_slice(b"\",\"limit\":");
         write_text(line, overflow.limit.as_str());
         line.extend_from_slice(b",\"dropped\":");
@@ -159,9 +159,9 @@ impl Shapes {
             write_value(line, value.as_ref());
         }
         line.extend_from_slice(b"},\"start\":\"");
-        write_time(line, found.first_event_at());
+        found.first_event_at().write_to(line);
         line.extend_from_slice(b"\",\"end\":\"");
-        write_time(line, found.reported_at());
+        found.reported_at().write_to(line);
         line.push(b'"');
         if let Some(set) = set_of(found) {
             line.extend_from_slice(b",\"count\":");
