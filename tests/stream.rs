@@ -5,6 +5,7 @@ mod bounds;
 mod cold;
 mod engine;
 mod equal_keys;
+mod held;
 mod idle_keys;
 mod key_by;
 mod many_rules;

@@ -97,6 +97,7 @@ pub use engine::{Engine, Outputs};
 pub use error::{BuildError, PushError};
 pub use ingest::watermark::SourceId;
 pub use keys::cold::{ColdError, ColdStore};
+pub use output::held::HeldMatches;
 pub use output::id::MatchId;
 pub use output::matched::{Listing, Match, MatchSet, Timeout};
 pub use output::order::Position;

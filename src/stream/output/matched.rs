@@ -31,6 +31,17 @@ pub struct RuleInfo {
 }
 
 impl RuleInfo {
+    /// True if this is the same rule with the same numbers of types and fields, and not only an equal
+    /// one.
+    pub(super) fn is_same(&self, other: &RuleInfo) -> bool {
+        Arc::ptr_eq(&self.rule, &other.rule) && Arc::ptr_eq(&self.schema, &other.schema)
+    }
+
+    /// Returns the address of the rule, which no other rule has as long as this one lives.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.rule).addr()
+    }
+
     /// Returns the names and values of a key.
     pub(super) fn key_values<'a>(
         &'a self,
@@ -228,6 +239,14 @@ impl<'a, E: Event> Match<'a, E> {
             count: self.set().count(),
             is_saturated: self.set().is_saturated(),
         }
+    }
+
+    pub(super) fn info(&self) -> &'a RuleInfo {
+        self.info
+    }
+
+    pub(super) fn outcome(&self) -> &Outcome<'a, E> {
+        &self.outcome
     }
 
     /// Returns the sequence number of the first event.

@@ -1,5 +1,6 @@
 //! Outputs of an engine: matches and timeouts, the sink that receives them, and their ids.
 
+pub(in crate::stream) mod held;
 pub(in crate::stream) mod id;
 pub(in crate::stream) mod matched;
 pub(in crate::stream) mod order;

@@ -97,6 +97,23 @@ impl<E> CaptureArena<E> {
         CaptureArena { faults: Arc::clone(&other.faults), ..CaptureArena::new() }
     }
 
+    /// True if both arenas share their counts.
+    pub(super) fn counts_with(&self, other: &CaptureArena<E>) -> bool {
+        Arc::ptr_eq(&self.faults, &other.faults)
+    }
+
+    /// Returns the number of nodes.
+    pub(super) fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Drops all chains and events that chains have captured.
+    pub(super) fn clear(&mut self) {
+        self.nodes.clear();
+        self.events.clear();
+        (self.here, self.bytes) = (0, 0);
+    }
+
     /// Counts a division by zero.
     #[cold]
     pub(super) fn divided_by_zero(&self) {

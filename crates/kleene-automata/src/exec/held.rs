@@ -1,6 +1,7 @@
 //! Outcomes that own what they have captured, and outlive the step that made them.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -41,7 +42,7 @@ pub struct HeldOutcome<E> {
 
 impl<E> HeldOutcome<E> {
     /// Returns the outcome. `program` must be the program of the original outcome.
-    pub fn outcome<'a>(&'a self, program: &'a Program) -> Outcome<'a, E> {
+    pub fn outcome<'a>(&'a self, program: &'a Arc<Program>) -> Outcome<'a, E> {
         let (captures, set) = match &self.events {
             HeldEvents::Alone(arena) => (Captures::new(arena, self.head), SetRef::Alone),
             HeldEvents::Set(set) => {
@@ -74,7 +75,8 @@ impl<E: Event> Outcome<'_, E> {
     pub fn hold(&self, sets: &mut LastSet<E>) -> HeldOutcome<E> {
         let (events, head) = match self.set {
             SetRef::Alone => {
-                let (arena, head) = self.copy();
+                let mut arena = CaptureArena::counting_with(self.captures.arena());
+                let head = self.copy_to(&mut arena);
                 (HeldEvents::Alone(arena), head)
             }
             SetRef::Graph(set) => {
@@ -103,9 +105,8 @@ impl<E: Event> Outcome<'_, E> {
         }
     }
 
-    /// Returns a copy of the captured events, and the node of the last one.
-    fn copy(&self) -> (CaptureArena<E>, u32) {
-        let mut arena = CaptureArena::counting_with(self.captures.arena());
+    /// Copies the captured events to another arena. Returns the node of the last one.
+    fn copy_to(&self, arena: &mut CaptureArena<E>) -> u32 {
         let mut head = NIL;
         // Only chains know of repetitions of groups.
         let from = self
@@ -115,9 +116,115 @@ impl<E: Event> Outcome<'_, E> {
         let starts = from.map(|id| self.captures.arena().node(id).starts);
         let starts = starts.chain(std::iter::repeat(0));
         for ((step, seq, event), starts) in self.captures.numbered().zip(starts) {
-            let event = arena.keep(event.clone(), seq);
-            head = arena.link(event, head, step, starts);
+            head = arena.extend_marked(event, seq, head, step, starts);
         }
-        (arena, head)
+        head
+    }
+}
+
+/// Outcomes of one program that own what they have captured, in the memory of one arena. Another
+/// thread can read them.
+#[derive(Debug)]
+pub struct HeldOutcomes<E> {
+    program: Arc<Program>,
+    arena: CaptureArena<E>,
+    all: Vec<HeldHead>,
+    /// The states of the outcomes, one after the other, and their clocks.
+    states: Vec<StateId>,
+    clocks: Vec<i64>,
+}
+
+/// An outcome of [`HeldOutcomes`].
+#[derive(Debug)]
+struct HeldHead {
+    head: u32,
+    kind: OutcomeKind,
+    start: Timestamp,
+    last: Timestamp,
+    at: Timestamp,
+    start_seq: u64,
+    repetition: u64,
+    /// The ends of its states and of its clocks.
+    states_end: usize,
+    clocks_end: usize,
+}
+
+impl<E> HeldOutcomes<E> {
+    /// Holds no outcomes, of the program of this one.
+    pub fn like(outcome: &Outcome<'_, E>) -> HeldOutcomes<E> {
+        HeldOutcomes {
+            program: outcome.program.clone(),
+            arena: CaptureArena::counting_with(outcome.captures.arena()),
+            all: Vec::new(),
+            states: Vec::new(),
+            clocks: Vec::new(),
+        }
+    }
+
+    /// True if an outcome is of the same program, and counts its faults in the same place.
+    pub fn is_like(&self, outcome: &Outcome<'_, E>) -> bool {
+        Arc::ptr_eq(&self.program, outcome.program)
+            && self.arena.counts_with(outcome.captures.arena())
+    }
+
+    /// Returns the number of captured events of all outcomes.
+    pub fn events(&self) -> usize {
+        self.arena.nodes()
+    }
+
+    /// Returns an outcome by its number.
+    pub fn get(&self, number: usize) -> Option<Outcome<'_, E>> {
+        let held = self.all.get(number)?;
+        let before = number.checked_sub(1).map(|before| &self.all[before]);
+        let states = before.map_or(0, |before| before.states_end)..held.states_end;
+        let clocks = before.map_or(0, |before| before.clocks_end)..held.clocks_end;
+        Some(Outcome {
+            kind: held.kind,
+            program: &self.program,
+            captures: Captures::new(&self.arena, held.head),
+            start: held.start,
+            last: held.last,
+            at: held.at,
+            start_seq: held.start_seq,
+            states: &self.states[states],
+            clocks: &self.clocks[clocks],
+            repetition: held.repetition,
+            set: SetRef::Alone,
+        })
+    }
+}
+
+impl<E: Event> HeldOutcomes<E> {
+    /// Adds a copy of an outcome. Returns its number; `None`, and adds nothing, if the outcome is one
+    /// of several of a set, which would have to be copied, too.
+    pub fn push(&mut self, outcome: &Outcome<'_, E>) -> Option<usize> {
+        match outcome.set {
+            SetRef::Alone => {}
+            SetRef::Listed(listed) if listed.matches.len() == 1 => {}
+            SetRef::Listed(_) | SetRef::Graph(_) => return None,
+        }
+        let head = outcome.copy_to(&mut self.arena);
+        self.states.extend_from_slice(outcome.states);
+        self.clocks.extend_from_slice(outcome.clocks);
+        self.all.push(HeldHead {
+            head,
+            kind: outcome.kind,
+            start: outcome.start,
+            last: outcome.last,
+            at: outcome.at,
+            start_seq: outcome.start_seq,
+            repetition: outcome.repetition,
+            states_end: self.states.len(),
+            clocks_end: self.clocks.len(),
+        });
+        Some(self.all.len() - 1)
+    }
+
+    /// Drops all outcomes.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.all.clear();
+        self.states.clear();
+        self.clocks.clear();
     }
 }

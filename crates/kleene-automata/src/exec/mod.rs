@@ -49,6 +49,7 @@ pub use captured::Captures;
 pub use feeder::{Feeder, Misfit};
 pub use forms::KeyState;
 pub use forms::OpenCount;
+pub use held::HeldOutcomes;
 pub use matcher::StrategyChoice;
 pub use matcher::{HostCondition, Limits, Matcher};
 pub use open::Open;

@@ -1,6 +1,7 @@
 //! The outputs of a matcher: matches, and partial matches that ran out of time.
 
 use std::fmt;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -27,7 +28,7 @@ pub enum OutcomeKind {
 /// A match, or a partial match that ran out of time.
 pub struct Outcome<'a, E> {
     pub(super) kind: OutcomeKind,
-    pub(super) program: &'a Program,
+    pub(super) program: &'a Arc<Program>,
     pub(super) captures: Captures<'a, E>,
     pub(super) start: Timestamp,
     pub(super) last: Timestamp,

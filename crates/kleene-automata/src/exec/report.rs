@@ -26,7 +26,7 @@ impl<E: Event> Matcher<E> {
         (step, seq, event): (StepId, u64, &E),
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
-        let program = &*self.program;
+        let program = &self.program;
         let Store { arena, file, scratch, counts } = store;
         let Some(match_) = scratch.completed.pop() else { return };
         let captures = Captures::new(arena, match_.head).and(step, seq, event);
@@ -130,7 +130,7 @@ impl<E: Event> Matcher<E> {
         at: Timestamp,
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) -> Vec<Completed> {
-        let program = &*self.program;
+        let program = &self.program;
         let Store { arena, counts, .. } = store;
         let mut set = Listed { matches, totals: Vec::new(), number: counts.sets };
         counts.sets += 1;

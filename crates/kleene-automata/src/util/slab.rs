@@ -120,6 +120,12 @@ impl<T> Slab<T> {
         }
     }
 
+    /// Drops all values. No index is valid any more.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        (self.free, self.len) = (u32::MAX, 0);
+    }
+
     /// Every value that is stored.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.entries.iter_mut().filter_map(|entry| match entry {

@@ -259,7 +259,7 @@ impl<E: Event> Matcher<E> {
         deadline: Timestamp,
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
-        let program = &*self.program;
+        let program = &self.program;
         let Store { arena, file, scratch, .. } = store;
         let Scratch { completed, expiry: Expiry { expired, states, clocks, heads }, .. } = scratch;
         // A partial match can wait in several states; it is one all the same, and it is no timeout

@@ -115,7 +115,7 @@ impl<E: Event> FormContract<E> for SharedSuffixForm {
         to: Timestamp,
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
-        let program = &*matcher.program;
+        let program = &matcher.program;
         let (Some(shared), Some(&representative)) = (program.shared_suffix(), key.representative())
         else {
             return;

@@ -329,7 +329,7 @@ impl<E: Event> Matcher<E> {
         (event, seq): (&E, u64),
         sink: &mut (impl FnMut(Outcome<'_, E>) + ?Sized),
     ) {
-        let program = &*self.program;
+        let program = &self.program;
         let (last, steps) = (window.steps[window.steps.len() - 1], &*window.steps);
         let queue = key.window();
         let start = store.arena.queues.first(&queue);
