@@ -430,11 +430,9 @@ mod tests {
                 0..=9999 => format!("{year:04}"),
                 _ => format!("{year:+05}"),
             };
-            let mut text = format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
-            if millis > 0 {
-                text += &format!(".{millis:03}");
-            }
-            text.push('Z');
+            let point = if millis > 0 { format!(".{millis:03}") } else { String::new() };
+            let day = format!("{year}-{month:02}-{day:02}");
+            let text = format!("{day}T{hour:02}:{minute:02}:{second:02}{point}Z");
             let mut line = Vec::new();
             time.write_to(&mut line);
             assert_eq!((time.to_string(), line), (text.clone(), text.into_bytes()));
