@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use kleene::RuleSet;
-use kleene_input::{Feed, Fill, Form, Format, Item, Reading, delimiter_of, open};
+use kleene_input::{Feed, Fill, Form, Format, Item, Parser, Parsing, Reading, delimiter_of, open};
 
 const ROUNDS: usize = 5;
 
@@ -39,7 +39,11 @@ fn main() {
 
         let start = Instant::now();
         let mut kleene = Command::new(env!("CARGO_BIN_EXE_kleene"));
-        kleene.args(["run", "--quiet", "--input"]).arg(&input).arg("--output").arg(&output);
+        kleene
+            .args(["run", "--threads", "1", "--quiet", "--input"])
+            .arg(&input)
+            .arg("--output")
+            .arg(&output);
         let status = kleene.arg(&rules).status().expect("the program can be started");
         assert!(status.success(), "kleene run: {status}");
         seconds[2].push(start.elapsed().as_secs_f64());
@@ -69,9 +73,9 @@ fn main() {
 fn parse(input: &Path, set: &RuleSet) -> u64 {
     let form =
         Form { format: Format::of(input), delimiter: delimiter_of(input), max_line: 1 << 20 };
-    let reading = Reading::default();
-    let mut feed =
-        Feed::start(open(input).expect("the input can be opened"), form, set.schema(), reading);
+    let opened = open(input).expect("the input can be opened");
+    let parser = Parser::new(form, set.schema(), Reading::default());
+    let mut feed = Feed::start(opened, parser, Parsing::Here);
     let mut events = 0;
     loop {
         match feed.next_item() {

@@ -1,14 +1,14 @@
 //! Events out of an input, one after the other.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
 use kleene::event::{BatchBuilder, EventBatch};
 use kleene::schema::Schema;
 
+use crate::ahead::{AheadBatch, AheadBlock, AheadParser, Orders};
 use crate::block::Block;
-use crate::form::Form;
-use crate::layout::Reading;
 use crate::parser::{Item, Parser};
 use crate::position::Position;
 use crate::records::{Cursor, Origin};
@@ -17,15 +17,35 @@ use crate::source::{Arrival, Blocks, Opened};
 /// Events out of an input: what [`Blocks`] and a [`Parser`] give together.
 #[derive(Debug)]
 pub struct Feed {
-    blocks: Blocks,
+    blocks: Blocks<AheadBlock>,
     parser: Parser,
     block: Block,
     cursor: Cursor,
+    /// The batches of the rest of the block, if they were parsed ahead.
+    ahead: VecDeque<AheadBatch>,
+    /// Tells the reading thread what to parse ahead, if it is to.
+    orders: Option<Orders>,
     batch: BatchBuilder,
     /// The start of the line of each event of the batch that was read last.
     starts: Vec<Cursor>,
+    /// True if that batch was parsed ahead.
+    is_ahead: bool,
+    /// The reason why nothing can be read, until it was returned.
+    unreadable: Option<String>,
+    /// The time that the reading thread took to parse.
+    parsed_ahead: Duration,
     is_ended: bool,
     is_empty: bool,
+}
+
+/// Who parses the lines of an input.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Parsing {
+    /// The thread that asks for a batch.
+    Here,
+    /// The thread that reads the input, into batches of at most this many lines. It is at most a few
+    /// blocks ahead.
+    Ahead(usize),
 }
 
 /// The result of [`Feed::fill`].
@@ -42,15 +62,29 @@ pub enum Fill {
 }
 
 impl Feed {
-    /// Starts to read events of the types of `schema`.
-    pub fn start(opened: Opened, form: Form, schema: &Schema, reading: Reading) -> Feed {
+    /// Starts to read what `parser` reads.
+    pub fn start(opened: Opened, parser: Parser, parsing: Parsing) -> Feed {
+        let form = parser.form();
+        let (blocks, orders) = match parsing {
+            Parsing::Here => (Blocks::start_with(opened, form, AheadBlock::unparsed), None),
+            Parsing::Ahead(lines) => {
+                let (mut ahead, orders) = AheadParser::new(parser.clone(), lines);
+                let parse = move |block| ahead.parse(block);
+                (Blocks::start_with(opened, form, parse), Some(orders))
+            }
+        };
         Feed {
-            blocks: Blocks::start(opened, form),
-            parser: Parser::new(form, schema, reading),
+            blocks,
+            parser,
             block: Block::default(),
             cursor: Cursor::default(),
+            ahead: VecDeque::new(),
+            orders,
             batch: BatchBuilder::new(),
             starts: Vec::new(),
+            is_ahead: false,
+            unreadable: None,
+            parsed_ahead: Duration::ZERO,
             is_ended: false,
             is_empty: true,
         }
@@ -64,11 +98,10 @@ impl Feed {
     pub fn resume(
         opened: Opened,
         beginning: Opened,
-        form: Form,
-        schema: &Schema,
-        reading: Reading,
+        parser: Parser,
+        parsing: Parsing,
     ) -> io::Result<Feed> {
-        let mut first = Feed::start(beginning, form, schema, reading);
+        let mut first = Feed::start(beginning, parser, Parsing::Here);
         while !first.parser.is_ready() && first.fill()? != Fill::End {
             // The header is no item.
             if let Some(Item::Unreadable(reason)) = first.next_item() {
@@ -76,16 +109,8 @@ impl Feed {
             }
         }
         let start = opened.start();
-        Ok(Feed {
-            blocks: Blocks::start(opened, form),
-            parser: first.parser,
-            block: Block::empty_at(start),
-            cursor: Cursor::default(),
-            batch: BatchBuilder::new(),
-            starts: Vec::new(),
-            is_ended: false,
-            is_empty: false,
-        })
+        let feed = Feed::start(opened, first.parser, parsing);
+        Ok(Feed { block: Block::empty_at(start), is_empty: false, ..feed })
     }
 
     /// Returns the position in the input of what [`next_item`](Feed::next_item) gives next.
@@ -104,6 +129,10 @@ impl Feed {
         self.parser.renew(schema, declared);
         // The types may have other fields now.
         self.batch = BatchBuilder::new();
+        self.ahead.clear();
+        if let Some(orders) = &self.orders {
+            orders.renew(schema, declared);
+        }
     }
 
     /// The names of the columns; empty where there are none, or not yet.
@@ -125,6 +154,9 @@ impl Feed {
     /// [`fill`](Feed::fill) waits for more.
     #[inline]
     pub fn next_item(&mut self) -> Option<Item<'_>> {
+        if let Some(reason) = self.unreadable.take() {
+            return Some(Item::Unreadable(reason));
+        }
         self.parser.next_item(&self.block, &mut self.cursor)
     }
 
@@ -135,16 +167,50 @@ impl Feed {
     pub fn read_batch(
         &mut self,
         limit: usize,
-        unknown: impl FnMut(&str),
+        mut unknown: impl FnMut(&str),
     ) -> Option<(EventBatch, usize)> {
-        let Feed { parser, block, cursor, batch, starts, .. } = self;
-        if !parser.is_ready() {
-            // The header may be no good: `next_item` says why.
+        if !self.parser.is_ready()
+            && let Err(reason) = self.parser.read_header(&self.block, &mut self.cursor)
+        {
+            self.unreadable = Some(reason);
             return None;
         }
+        if let Some(next) = self.ahead.pop_front() {
+            if next.is_next(&self.cursor, limit) {
+                self.cursor = next.end;
+                self.starts = next.starts;
+                self.is_ahead = true;
+                for (name, lines) in &next.unknown {
+                    (0..*lines).for_each(|_| unknown(name));
+                }
+                return Some((next.batch, next.lines));
+            }
+            if next.comes_after(&self.cursor) {
+                self.ahead.push_front(next);
+            } else {
+                // It has lines that were read, or too many.
+                self.ahead.clear();
+            }
+        }
+        self.is_ahead = false;
+        let Feed { parser, block, cursor, batch, starts, .. } = self;
         starts.clear();
         let lines = parser.read_batch(block, cursor, limit, (batch, starts), unknown);
         (lines > 0).then(|| (batch.finish(), lines))
+    }
+
+    /// Takes back the batch that was read last, once nothing more of it is needed.
+    pub fn give_back(&mut self, batch: EventBatch) {
+        if let Some(orders) = &self.orders
+            && std::mem::take(&mut self.is_ahead)
+        {
+            orders.give_back((batch, std::mem::take(&mut self.starts)));
+        }
+    }
+
+    /// Returns the time that the reading thread took to parse.
+    pub fn parsed_ahead(&self) -> Duration {
+        self.parsed_ahead
     }
 
     /// Returns the line of an event of the batch that was read last, by the number of the event.
@@ -169,9 +235,15 @@ impl Feed {
             return Ok(Fill::End);
         }
         match self.blocks.wait_for(timeout)? {
-            Arrival::Block(block) => {
+            Arrival::Block(AheadBlock { block, batches, version, took }) => {
                 self.is_empty = false;
                 self.cursor = Cursor::default();
+                self.parsed_ahead += took;
+                if let Some(orders) = &self.orders {
+                    orders.received();
+                }
+                let is_right = self.orders.as_ref().is_some_and(|orders| orders.are(version));
+                self.ahead = if is_right { batches } else { VecDeque::new() };
                 self.blocks.give_back(std::mem::replace(&mut self.block, block));
                 Ok(Fill::More)
             }
@@ -191,7 +263,8 @@ mod tests {
     use kleene::schema::{EventType, Field, FieldId, FieldType};
 
     use super::*;
-    use crate::form::Format;
+    use crate::form::{Form, Format};
+    use crate::layout::Reading;
     use crate::source::open;
 
     /// A small generator of numbers: the same ones in each run.
@@ -269,8 +342,9 @@ mod tests {
         }
     }
 
-    fn items_in_batches(mut feed: Feed, limit: usize) -> Vec<Read> {
-        let mut read = Vec::new();
+    /// Returns the lines, and the number of lines of batches that were parsed ahead.
+    fn items_in_batches(mut feed: Feed, limit: usize) -> (Vec<Read>, usize) {
+        let (mut read, mut ahead) = (Vec::new(), 0);
         loop {
             if let Some((batch, lines)) = feed.read_batch(limit, |_| {}) {
                 assert!(batch.len() <= lines && lines <= limit);
@@ -279,10 +353,12 @@ mod tests {
                     let event = Some(row.to_record());
                     read.push(Read { line, event, text: String::new() });
                 }
+                ahead += if feed.is_ahead { lines } else { 0 };
+                feed.give_back(batch);
             } else if let Some(next) = feed.next_item() {
                 read.extend(item(next));
             } else if !is_filled(&mut feed) {
-                return read;
+                return (read, ahead);
             }
         }
     }
@@ -298,7 +374,7 @@ mod tests {
         let mut state = 42;
         for (format, header, line) in [(Format::Jsonl, "", json), (Format::Csv, header, csv)] {
             let mut bytes = header.as_bytes().to_vec();
-            for number in 0..2000 {
+            for number in 0..20_000 {
                 let line = if number % 3 == 0 { line.replacen('a', "b", 1) } else { line.into() };
                 let mut line = line.into_bytes();
                 for _ in 0..next_number(&mut state) % 4 {
@@ -319,16 +395,26 @@ mod tests {
             let length = memchr::memchr_iter(b'\n', &bytes).count() as u64;
             std::fs::write(&path, &bytes).unwrap();
             let form = Form { format, delimiter: b',', max_line: 4096 };
-            let feed = || Feed::start(open(&path).unwrap(), form, &schema(), Reading::default());
-            let one = items_one_by_one(feed());
+            let feed = |parsing| {
+                let parser = Parser::new(form, &schema(), Reading::default());
+                Feed::start(open(&path).unwrap(), parser, parsing)
+            };
+            let one = items_one_by_one(feed(Parsing::Here));
             let lines = one.iter().filter_map(|item| item.line);
             assert!(lines.clone().is_sorted_by(|a, b| a < b) && lines.max() <= Some(length));
+            let mut lines_ahead = 0;
             for limit in [1, 7, 10_000] {
-                assert_eq!(items_in_batches(feed(), limit), one, "{format:?} by {limit}");
+                for parsing in [Parsing::Here, Parsing::Ahead(7), Parsing::Ahead(10_000)] {
+                    let (read, ahead) = items_in_batches(feed(parsing), limit);
+                    assert_eq!(read, one, "{format:?} by {limit}, {parsing:?}");
+                    lines_ahead += ahead;
+                }
             }
             let events = one.iter().filter(|item| item.event.is_some()).count();
             let rejected = one.iter().filter(|item| !item.text.is_empty()).count();
             assert!(events > 500 && rejected > 500, "{format:?}: {events} and {rejected}");
+            // The first block is never parsed ahead, and others are if this thread is the slower one.
+            assert!(lines_ahead > 1000, "{format:?}: {lines_ahead}");
         }
     }
 }

@@ -37,6 +37,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod block;
 mod csv;
 mod feed;
@@ -58,7 +59,7 @@ mod time;
 
 pub use block::Block;
 pub use csv::{delimiter_argument, other_delimiter};
-pub use feed::{Feed, Fill};
+pub use feed::{Feed, Fill, Parsing};
 pub use form::{Form, Format, delimiter_of};
 pub use gzip::{is_gzip, unpack};
 pub use kleene::event::TimeUnit;

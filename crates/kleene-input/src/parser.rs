@@ -21,7 +21,7 @@ use crate::records::{Bad, Cursor, Line, Origin, next_line, next_record};
 #[derive(Clone, Debug)]
 pub struct Parser {
     kind: ParserKind,
-    max_line: usize,
+    form: Form,
     options: OptionNames,
 }
 
@@ -55,7 +55,12 @@ impl Parser {
             None => ParserKind::Json(JsonParser::new(layouts)),
             Some(delimiter) => ParserKind::Header(Some(layouts), delimiter),
         };
-        Parser { kind, max_line: form.max_line, options }
+        Parser { kind, form, options }
+    }
+
+    /// Returns the format of the input, with its options.
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// True if the parser has seen all that later blocks depend on: the header, in CSV.
@@ -95,7 +100,7 @@ impl Parser {
 
     fn header_of(&mut self, block: &Block, cursor: &mut Cursor) -> Result<(), String> {
         while let ParserKind::Header(layouts, delimiter) = &mut self.kind {
-            let row = match next_record(block, cursor, *delimiter, self.max_line) {
+            let row = match next_record(block, cursor, *delimiter, self.form.max_line) {
                 None => return Ok(()),
                 Some(Ok(row)) if row.text.is_empty() => continue,
                 Some(Ok(row)) => row,
@@ -197,9 +202,9 @@ impl Parser {
         cursor: &mut Cursor,
     ) -> Option<Result<Line<'a>, Bad<'a>>> {
         match &self.kind {
-            ParserKind::Json(_) => next_line(block, cursor, self.max_line),
+            ParserKind::Json(_) => next_line(block, cursor, self.form.max_line),
             ParserKind::Csv(.., delimiter) | ParserKind::Header(_, delimiter) => {
-                next_record(block, cursor, *delimiter, self.max_line)
+                next_record(block, cursor, *delimiter, self.form.max_line)
             }
         }
     }

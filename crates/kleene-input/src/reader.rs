@@ -8,7 +8,7 @@ use kleene::Record;
 use kleene::schema::Schema;
 
 use crate::block::Block;
-use crate::feed::{Feed, Fill};
+use crate::feed::{Feed, Fill, Parsing};
 use crate::form::{Form, Format, delimiter_of};
 use crate::layout::Reading;
 use crate::option_names::OptionNames;
@@ -45,8 +45,8 @@ pub struct RecordReader {
 
 #[derive(Debug)]
 enum Input {
-    File(Feed),
-    Bytes { parser: Parser, block: Block, cursor: Cursor },
+    File(Box<Feed>),
+    Bytes { parser: Box<Parser>, block: Block, cursor: Cursor },
 }
 
 /// The reason why a line is not an event, or why the input cannot be read further.
@@ -98,13 +98,14 @@ impl RecordReader {
     pub fn open(path: impl AsRef<Path>, schema: &Schema) -> io::Result<RecordReader> {
         let path = path.as_ref();
         let form = Form { delimiter: delimiter_of(path), ..form_of(Format::of(path)) };
-        let feed = Feed::start(open(path)?, form, schema, reading());
-        Ok(RecordReader { input: Input::File(feed), unknown: 0, is_over: false })
+        let parser = Parser::new(form, schema, reading());
+        let feed = Feed::start(open(path)?, parser, Parsing::Here);
+        Ok(RecordReader { input: Input::File(Box::new(feed)), unknown: 0, is_over: false })
     }
 
     /// Reads bytes in memory.
     pub fn from_bytes(bytes: Vec<u8>, format: Format, schema: &Schema) -> RecordReader {
-        let parser = Parser::new(form_of(format), schema, reading());
+        let parser = Box::new(Parser::new(form_of(format), schema, reading()));
         let (block, cursor) = (Block::new(bytes, 1), Cursor::default());
         RecordReader { input: Input::Bytes { parser, block, cursor }, unknown: 0, is_over: false }
     }

@@ -173,17 +173,17 @@ impl Read for Counted {
 
 /// A message of the reading thread.
 #[derive(Debug)]
-enum Message {
-    Block(Block),
+enum Message<T> {
+    Block(T),
     End(io::Result<()>),
     Wake,
 }
 
 /// A part of the input that has arrived.
 #[derive(Debug)]
-pub enum Arrival {
+pub enum Arrival<T = Block> {
     /// More input.
-    Block(Block),
+    Block(T),
     /// The end of the input.
     End,
     /// Nothing, but someone wants attention.
@@ -194,21 +194,33 @@ pub enum Arrival {
 
 /// The blocks of an input, read ahead by a thread.
 #[derive(Debug)]
-pub struct Blocks {
-    messages: Receiver<Message>,
+pub struct Blocks<T = Block> {
+    messages: Receiver<Message<T>>,
     spent: Sender<Block>,
-    sender: SyncSender<Message>,
+    sender: SyncSender<Message<T>>,
 }
 
 impl Blocks {
     /// Starts to read.
     pub fn start(opened: Opened, form: Form) -> Blocks {
+        Blocks::start_with(opened, form, |block| block)
+    }
+}
+
+impl<T: Send + 'static> Blocks<T> {
+    /// Starts to read. The reading thread makes of each block what `work` returns.
+    pub(crate) fn start_with(
+        opened: Opened,
+        form: Form,
+        mut work: impl FnMut(Block) -> T + Send + 'static,
+    ) -> Blocks<T> {
         let mut cutter = Cutter::new(form.separator(), form.max_line, opened.start);
         let (sender, messages) = mpsc::sync_channel(WAITING);
         let (spent, free) = mpsc::channel();
         let thread_sender = sender.clone();
         std::thread::spawn(move || {
-            let end = read_all(opened.reader, opened.is_file, &mut cutter, &thread_sender, &free);
+            let mut send = |block| thread_sender.send(Message::Block(work(block))).is_ok();
+            let end = read_all(opened.reader, opened.is_file, &mut cutter, &mut send, &free);
             // Fails if nobody listens any more.
             let _ = thread_sender.send(Message::End(end));
         });
@@ -216,7 +228,7 @@ impl Blocks {
     }
 
     /// A function that makes a waiting [`wait`](Blocks::wait) return.
-    pub fn waker(&self) -> impl Fn() + Send + use<> {
+    pub fn waker(&self) -> impl Fn() + Send + use<T> {
         let sender = self.sender.clone();
         // If the channel is full then nobody is waiting.
         move || drop(sender.try_send(Message::Wake))
@@ -226,7 +238,7 @@ impl Blocks {
     ///
     /// # Errors
     /// The input cannot be read any further; a line that had not arrived whole is lost.
-    pub fn wait(&self) -> io::Result<Arrival> {
+    pub fn wait(&self) -> io::Result<Arrival<T>> {
         self.wait_for(None)
     }
 
@@ -234,7 +246,7 @@ impl Blocks {
     ///
     /// # Errors
     /// As for [`wait`](Blocks::wait).
-    pub fn wait_for(&self, timeout: Option<Duration>) -> io::Result<Arrival> {
+    pub fn wait_for(&self, timeout: Option<Duration>) -> io::Result<Arrival<T>> {
         let message = match timeout {
             None => self.messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(timeout) => self.messages.recv_timeout(timeout),
@@ -260,7 +272,7 @@ fn read_all(
     mut reader: Box<dyn Read + Send>,
     is_file: bool,
     cutter: &mut Cutter,
-    sender: &SyncSender<Message>,
+    send: &mut impl FnMut(Block) -> bool,
     free: &Receiver<Block>,
 ) -> io::Result<()> {
     loop {
@@ -281,7 +293,7 @@ fn read_all(
             cutter.end();
         }
         while let Some(block) = cutter.next() {
-            if sender.send(Message::Block(block)).is_err() {
+            if !send(block) {
                 return Ok(());
             }
             for block in free.try_iter() {

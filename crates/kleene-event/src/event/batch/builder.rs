@@ -42,6 +42,8 @@ pub struct BatchBuilder {
     parts: Vec<usize>,
     records: Vec<Record>,
     order: Vec<RowPlace>,
+    /// True if records are never preferred.
+    is_of_columns: bool,
 }
 
 /// The rows of a type that are being added.
@@ -86,6 +88,13 @@ impl BatchBuilder {
         BatchBuilder::default()
     }
 
+    /// Makes a builder that [prefers](BatchBuilder::prefers_records) columns always: for batches that
+    /// another thread uses. That thread would free the records that it keeps, and two threads that
+    /// free in each other's memory wait for each other.
+    pub fn of_columns() -> BatchBuilder {
+        BatchBuilder { is_of_columns: true, ..BatchBuilder::default() }
+    }
+
     /// The number of events so far.
     pub fn len(&self) -> usize {
         self.order.len()
@@ -127,7 +136,9 @@ impl BatchBuilder {
     /// copy. Now and then the answer is false all the same, to see whether that has changed.
     pub fn prefers_records(&mut self, ty: TypeId) -> bool {
         match self.types.get_mut(ty.index()) {
-            Some(Some(open)) if open.part.is_none() => open.copies.prefers_records(),
+            Some(Some(open)) if open.part.is_none() && !self.is_of_columns => {
+                open.copies.prefers_records()
+            }
             _ => false,
         }
     }
