@@ -71,7 +71,7 @@ def lines(path):
 def by_kleene(program, rules, data, out):
     rules_file = out.with_suffix(".cep")
     rules_file.write_text(rules)
-    command = [program, "run", rules_file, "--input", data, "--output", out, "--end-of-time",
+    command = [program, "run", "--threads", "1", rules_file, "--input", data, "--output", out, "--end-of-time",
                "--events", "none", "--quiet"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True)

@@ -17,7 +17,7 @@ use self::help::{
 };
 use crate::rules::RuleArgs;
 use kleene_input::{
-    self as input, Feed, Form, Format, Opened, Reading, TimeUnit, duration_from_text,
+    self as input, Feed, Form, Format, Opened, Parsing, Reading, TimeUnit, duration_from_text,
 };
 use kleene_report::output::EventForm;
 
@@ -168,11 +168,12 @@ pub(crate) struct StateArgs {
 /// The options of matching.
 #[derive(Args, Debug)]
 pub(crate) struct MatchingArgs {
-    /// Use this many threads to parse, this many to match, and one to write; results stay the same.
-    /// If the rules cannot be partitioned by key, one thread matches. With --watch, --state, --spill
-    /// or --idle-timeout, one thread does everything
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub(crate) threads: u8,
+    /// Use about this many processors; results stay the same. By default reading, matching and writing
+    /// take place at the same time if there is more than one. 1 is one thread for everything. From 4
+    /// on, as many threads parse and as many match, each some of the keys, but not with --watch,
+    /// --state, --spill or --idle-timeout
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) threads: Option<u8>,
 
     /// Limit the steps of one event in one rule and key; about a million by default. Testing an event
     /// against a partial match takes one step, or 8 steps if the partial match can continue along
@@ -356,13 +357,22 @@ impl InputArgs {
         self.format.unwrap_or_else(|| Format::of(&self.input))
     }
 
-    /// Starts to read events of the types of `schema` from what was opened.
-    pub(crate) fn start(&self, opened: Opened, schema: &Schema) -> io::Result<Feed> {
-        let form = self.form();
+    /// Starts to read what was opened.
+    pub(crate) fn start(
+        &self,
+        opened: Opened,
+        parser: input::Parser,
+        parsing: Parsing,
+    ) -> io::Result<Feed> {
         if opened.start().offset == 0 {
-            return Ok(Feed::start(opened, form, schema, self.reading()));
+            return Ok(Feed::start(opened, parser, parsing));
         }
-        Feed::resume(opened, input::open(&self.input)?, form, schema, self.reading())
+        Feed::resume(opened, input::open(&self.input)?, parser, parsing)
+    }
+
+    /// Returns a parser of events of the types of `schema`.
+    pub(crate) fn parser(&self, schema: &Schema) -> input::Parser {
+        input::Parser::new(self.form(), schema, self.reading())
     }
 
     /// Returns the format of the input, with its options.

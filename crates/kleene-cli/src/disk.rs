@@ -6,7 +6,7 @@
 //! not.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Seek as _, Write};
+use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// A file that is written to.
@@ -22,6 +22,32 @@ impl<F: Write> Write for Written<F> {
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
+}
+
+/// The directory of a file, which has its name.
+pub(crate) fn directory_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new("")).to_path_buf()
+}
+
+/// A file to write to: anew, or from a length on that it has at least.
+pub(crate) fn open_from(path: &Path, kept: Option<u64>) -> io::Result<File> {
+    let Some(kept) = kept else {
+        // It is made with `O_CREAT` alone, and emptied only once it is known to be a file.
+        let file = File::options().write(true).create(true).truncate(false).open(path)?;
+        if file.metadata()?.is_file() {
+            set_len(&file, 0)?;
+        }
+        return Ok(file);
+    };
+    let mut file = File::options().write(true).open(path)?;
+    let length = file.metadata()?.len();
+    if length < kept {
+        let text = format!("it had {kept} bytes at the last checkpoint, but has only {length} now");
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+    }
+    set_len(&file, kept)?;
+    file.seek(SeekFrom::End(0))?;
+    Ok(file)
 }
 
 /// Called before `bytes` are written; a fault writes the first half of them by `write`.

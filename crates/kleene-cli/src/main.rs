@@ -6,6 +6,7 @@ mod args;
 mod byte_budget;
 mod commands;
 mod disk;
+mod division;
 mod ending;
 mod guard;
 mod idle;

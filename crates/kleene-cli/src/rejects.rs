@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::disk::{self, Written};
-use crate::output::{directory_of, open_from};
+use crate::disk::{self, Written, directory_of, open_from};
 use crate::progress::ReadProgress;
 use kleene_input::Origin;
 use kleene_report::output::write_text;

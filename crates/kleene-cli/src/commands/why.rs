@@ -13,7 +13,7 @@ use crate::interrupt::Interrupt;
 use crate::review::{Facts, Review};
 use crate::rules;
 use crate::stderr::say;
-use kleene_input::{self as input, Feed, Fill, Item};
+use kleene_input::{self as input, Feed, Fill, Item, Parsing};
 use kleene_report::counts::Counts;
 
 /// Follows a key of a rule through an input and prints its story.
@@ -46,7 +46,8 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
         say("reading events from the terminal; Ctrl-D ends, --input reads a file");
     }
     let opened = input::open(&args.events.input)?;
-    let mut feed = args.events.start(opened, &loaded.schema)?;
+    let parser = args.events.parser(&loaded.schema);
+    let mut feed = args.events.start(opened, parser, Parsing::Here)?;
     let interrupt = Interrupt::default();
     interrupt.listen(feed.waker());
     let mut review = Review::new(&loaded.schema, &args.events);

@@ -1,4 +1,4 @@
-//! The times of a run on one thread.
+//! The times of a run of one engine.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,8 +10,9 @@ use kleene::stream::Engine;
 use super::results::ResultTimes;
 use super::sampler::Stopwatch;
 use super::table::{Parts, share};
+use crate::division::Division;
 
-/// The times of a run on one thread.
+/// The times of the thread that matches, in a run of one engine.
 #[derive(Debug)]
 pub(crate) struct Profile {
     watch: Stopwatch,
@@ -89,9 +90,21 @@ impl Profile {
         result
     }
 
-    /// Returns the parts of the time of the whole run.
+    /// Returns the parts of the time of a run on one thread.
     pub(crate) fn parts(self, elapsed: Duration, results: &ResultTimes) -> Parts {
-        let mut parts = Parts {
+        let mut parts = self.sums(elapsed, results);
+        parts.fit();
+        parts
+    }
+
+    /// Returns the parts of the time of a run whose input was also parsed by another thread.
+    pub(crate) fn parts_of_stages(self, parsed: Duration, results: &ResultTimes) -> Parts {
+        let parts = self.sums(Duration::ZERO, results);
+        Parts { read: parts.read + parsed, division: Division::Stages, ..parts }
+    }
+
+    fn sums(self, elapsed: Duration, results: &ResultTimes) -> Parts {
+        Parts {
             read: self.parsed,
             matched: self.matched,
             by_rule: self.by_rule.into_iter().collect(),
@@ -99,9 +112,7 @@ impl Profile {
             hand_over: results.handed_over(),
             wait: self.waited,
             elapsed,
-            threads: 1,
-        };
-        parts.fit();
-        parts
+            division: Division::Alone,
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::division::Division;
 use kleene_event::util::order;
 use kleene_report::counts::counted;
 
@@ -27,8 +28,7 @@ pub(crate) struct Parts {
     pub(super) wait: Duration,
     /// The time of the whole run on one thread.
     pub(super) elapsed: Duration,
-    /// The number of threads that match.
-    pub(super) threads: usize,
+    pub(super) division: Division,
 }
 
 impl Parts {
@@ -55,21 +55,20 @@ impl Parts {
         self.push_rules(&mut rows);
         rows.push((String::from("write"), write));
         rows.push((String::from("wait"), self.wait));
-        let total = if self.threads > 1 {
-            sum
-        } else {
+        let total = if self.division == Division::Alone {
             rows.push((String::from("other"), self.elapsed.saturating_sub(sum)));
             self.elapsed.max(sum)
+        } else {
+            sum
         };
         rows.push((String::from("total"), total));
-        let (title, note) = match self.threads {
-            1 => {
+        let added = "times are added over threads; write is estimated from some results";
+        let (title, note) = match self.division {
+            Division::Alone => {
                 (String::from("profile"), "write, and so match, is estimated from one result of 16")
             }
-            threads => (
-                format!("profile of {threads} + {threads} threads"),
-                "times are added over threads; write is estimated from some results",
-            ),
+            Division::Stages => (String::from("profile of 3 threads"), added),
+            Division::Keys(threads) => (format!("profile of {threads} + {threads} threads"), added),
         };
         let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(20);
         let mut text = format!("{title}\n");
@@ -121,7 +120,7 @@ mod tests {
             hand_over: millis(100),
             wait: millis(50),
             elapsed: millis(1000),
-            threads: 1,
+            division: Division::Alone,
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::results::ResultTimes;
 use super::sampler::Stopwatch;
 use super::table::{Parts, share};
+use crate::division::Division;
 
 /// The times that several threads share.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl ThreadTimes {
         busy: Duration,
         results: &ResultTimes,
         steps: Vec<(Arc<str>, u64)>,
-        threads: usize,
+        division: Division,
     ) -> Parts {
         let matched = busy.saturating_sub(results.rendered());
         let all = steps.iter().map(|(_, steps)| steps).sum();
@@ -59,7 +60,7 @@ impl ThreadTimes {
             hand_over: results.handed_over(),
             wait: nanos(&self.waited),
             elapsed: Duration::ZERO,
-            threads,
+            division,
         }
     }
 }

@@ -80,9 +80,9 @@ fn said(ran: &Exit) -> String {
 
 /// Runs with one thread, with several, and without special strategies; gives what one said.
 fn compare(dir: &Dir, args: &str) -> Exit {
-    let one = dir.run(args);
+    let one = dir.run(&format!("{args} --threads 1"));
     let rejects = args.contains("--rejects").then(|| dir.read("rejects.jsonl"));
-    for way in ["--threads 2", "--threads 3", "--strategy general"] {
+    for way in ["", "--threads 2", "--threads 4", "--threads 5", "--threads 1 --strategy general"] {
         let ran = dir.run(&format!("{args} {way}"));
         let differs = one.stdout.lines().zip(ran.stdout.lines()).position(|(a, b)| a != b);
         assert_eq!(differs, None, "{args} {way}: another line of output");
@@ -197,16 +197,26 @@ fn a_broken_pack_is_an_error_after_what_was_found() {
 #[test]
 fn a_closed_pipe_ends_quietly() {
     let dir = Dir::new(&[("shop.cep", SHOP.as_bytes()), ("in.jsonl", &lines(60_000, false))]);
-    let (line, ran) = dir.close_after_a_line("run shop.cep -i in.jsonl --quiet --threads 2");
-    assert!(line.starts_with("{\"rule\":"));
-    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
+    for threads in [1, 2, 4] {
+        let run = format!("run shop.cep -i in.jsonl --quiet --threads {threads}");
+        let (line, ran) = dir.close_after_a_line(&run);
+        assert!(line.starts_with("{\"rule\":"));
+        assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
+    }
 }
 
 #[cfg(unix)]
 #[test]
 fn results_come_at_once_and_ctrl_c_ends_the_run() {
+    for threads in [1, 2, 4] {
+        results_come_at_once(threads);
+    }
+}
+
+#[cfg(unix)]
+fn results_come_at_once(threads: usize) {
     let dir = Dir::new(&[("shop.cep", SHOP.as_bytes())]);
-    let mut command = dir.command("run shop.cep --threads 2");
+    let mut command = dir.command(&format!("run shop.cep --threads {threads}"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();

@@ -309,7 +309,7 @@ fn an_input_without_a_line_is_no_error() {
         ("type,ts,order_id\n", "-i in.csv", "the input has a header and nothing below it"),
     ] {
         let dir = shop(input);
-        for threads in ["", "--threads 2"] {
+        for threads in ["--threads 1", "--threads 2", "--threads 4"] {
             let ran = dir.run(&format!("run shop.cep {args} {threads}"));
             assert_eq!(ran.code, Some(0), "{}", ran.stderr);
             assert!(ran.stderr.ends_with(&format!("hint: {hint}\n")), "{}", ran.stderr);

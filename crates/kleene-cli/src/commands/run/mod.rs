@@ -23,10 +23,11 @@ use self::checks::{
 use self::current::Current;
 use self::outlets::Outlets;
 use self::parallel::Finished;
-use self::pump::pump;
+use self::pump::{MAX_LINES, pump};
 use self::start::{build, builder};
 use self::stop::Stop;
 use crate::args::RunArgs;
+use crate::division::Division;
 use crate::ending::Ending;
 use crate::idle::IdleClock;
 use crate::interrupt::Interrupt;
@@ -41,7 +42,7 @@ use crate::state::State;
 use crate::stderr::say;
 use crate::summary::{shown, summary};
 use crate::watch::{Files, Watch};
-use kleene_input::{self as input, Blocks, Opened, Parser};
+use kleene_input::{self as input, Blocks, Opened, Parsing};
 use kleene_report::counts::Counts;
 use kleene_report::output::{LineForm, Shapes};
 
@@ -96,25 +97,26 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     // Results that go to the terminal say enough of the progress.
     let shows_progress = !args.quiet && !output.is_terminal();
     let progress = ReadProgress::new(opened.size, opened.position.clone(), shows_progress);
-    let is_alone = args.watch || state.is_some() || args.state.spill.is_some();
-    let is_parallel = args.matching.threads > 1 && !is_alone && args.idle_timeout.is_none();
-    let schema = if is_parallel { &loaded.schema } else { engine.schema() };
-    let review = Review::new(schema, &args.events);
-    let mut outlets = Outlets::new(args, output, rejects, progress, review);
-    if is_parallel {
-        return run_parallel(args, &loaded, opened, outlets);
+    let division = Division::of(args);
+    if let Division::Keys(threads) = division {
+        let review = Review::new(&loaded.schema, &args.events);
+        let outlets = Outlets::new(args, output, rejects, progress, review);
+        return run_parallel(args, threads, &loaded, opened, outlets);
     }
+    let review = Review::new(engine.schema(), &args.events);
+    let mut outlets = Outlets::new(args, output, rejects, progress, review);
     let mut counts = Counts::default();
     if let Some(resumed) = resumed {
         outlets.review.is_of_a_part();
         (counts, outlets.tally) = (resumed.counts, resumed.tally);
     }
-    let start = Start { engine, opened, files, state, outlets, counts };
-    run_alone(args, loaded, start)
+    let start = Start { division, engine, opened, files, state, outlets, counts };
+    run_one(args, loaded, start)
 }
 
-/// The parts that a run on one thread starts with.
+/// The parts that a run of one engine starts with.
 struct Start {
+    division: Division,
     engine: Engine<Record>,
     opened: Opened,
     files: Files,
@@ -123,16 +125,23 @@ struct Start {
     counts: Counts,
 }
 
-/// Runs rules on one thread.
-fn run_alone(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
-    let Start { mut engine, opened, files, state, mut outlets, mut counts } = start;
+/// Runs rules in one engine.
+fn run_one(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
+    let Start { division, mut engine, opened, files, state, mut outlets, mut counts } = start;
     if args.measuring.profile {
         outlets.measure();
     }
     let started = Instant::now();
     let interrupt = Interrupt::default();
-    let mut feed = args.events.start(opened, &loaded.schema)?;
-    feed.renew(engine.schema(), &loaded.schema);
+    let mut parser = args.events.parser(engine.schema());
+    parser.renew(engine.schema(), &loaded.schema);
+    let parsing = if division == Division::Alone {
+        Parsing::Here
+    } else {
+        outlets.output = outlets.output.write_aside()?;
+        Parsing::Ahead(MAX_LINES)
+    };
+    let mut feed = args.events.start(opened, parser, parsing)?;
     interrupt.listen(feed.waker());
     let watch = args.watch.then(|| Watch::start(&args.rules, files, feed.waker()));
     let bound = args.events.out_of_order.unwrap_or_default();
@@ -162,23 +171,25 @@ fn run_alone(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
     engine.sweep();
     let (is_empty, header) = (feed.is_empty(), feed.header());
     outlets.output.flush();
-    let (stats, profile) = (engine.stats(), outlets.parts(started.elapsed()));
+    let profile = outlets.parts(started.elapsed(), &feed, division);
+    let stats = engine.stats();
     let ran = Finished { stop, stats, outlets, counts, is_empty, header, profile };
     conclude(args, &current.loaded, ran, started)
 }
 
-/// Runs rules on several threads.
+/// Runs rules in several shards.
 fn run_parallel(
     args: &RunArgs,
+    threads: u8,
     loaded: &Loaded,
     opened: Opened,
     outlets: Outlets,
 ) -> Result<Ending> {
     let started = Instant::now();
     let interrupt = Interrupt::default();
-    let shards = builder(args, loaded).shards(args.matching.threads.into())?;
+    let shards = builder(args, loaded).shards(threads.into())?;
     let blocks = Blocks::start(opened, args.events.form());
-    let parser = Parser::new(args.events.form(), &loaded.schema, args.events.reading());
+    let parser = args.events.parser(&loaded.schema);
     interrupt.listen(blocks.waker());
     let ran = parallel::run(args, shards, &blocks, parser, outlets, &interrupt)?;
     conclude(args, loaded, ran, started)

@@ -10,6 +10,7 @@ use kleene::stream::{
 use kleene::{Event as _, Record, Timestamp};
 
 use crate::args::RunArgs;
+use crate::division::Division;
 use crate::output::Output;
 use crate::profile::{Parts, Profile};
 use crate::progress::ReadProgress;
@@ -26,7 +27,7 @@ pub(super) struct Outlets {
     pub(super) progress: ReadProgress,
     pub(super) review: Review,
     pub(super) tally: Tally,
-    /// The times of a run on one thread, if they are measured.
+    /// The times of the thread that matches, in a run of one engine, if they are measured.
     pub(super) profile: Option<Profile>,
     /// The bound on the delay of events, in milliseconds; `None` if they come in order.
     bound: Option<i64>,
@@ -63,7 +64,7 @@ impl Outlets {
         }
     }
 
-    /// Measures where the time of a run on one thread goes.
+    /// Measures where the time of a run of one engine goes.
     pub(super) fn measure(&mut self) {
         self.output.measure();
         self.profile = Some(Profile::new());
@@ -105,10 +106,18 @@ impl Outlets {
         }
     }
 
-    /// Returns where the time of a run on one thread went, if that was measured.
-    pub(super) fn parts(&mut self, elapsed: Duration) -> Option<Parts> {
+    /// Returns where the time of a run of one engine went, if that was measured.
+    pub(super) fn parts(
+        &mut self,
+        elapsed: Duration,
+        feed: &Feed,
+        division: Division,
+    ) -> Option<Parts> {
         let (profile, results) = (self.profile.take()?, self.output.times()?);
-        Some(profile.parts(elapsed, results))
+        Some(match division {
+            Division::Alone => profile.parts(elapsed, results),
+            _ => profile.parts_of_stages(feed.parsed_ahead(), results),
+        })
     }
 
     /// True if something could not be written.
@@ -225,12 +234,12 @@ pub(super) struct OutputPrinter<'a> {
 impl Sink<Record> for OutputPrinter<'_> {
     fn matched(&mut self, found: Match<'_, Record>) {
         self.outlets.tally.matched(&found.rule().name);
-        self.outlets.output.matched(&found);
+        self.outlets.output.matched(found);
     }
 
     fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
         self.outlets.tally.timed_out(&timeout.rule().name);
-        self.outlets.output.timed_out(&timeout);
+        self.outlets.output.timed_out(timeout);
     }
 
     fn late(&mut self, late: Late<'_, Record>) {

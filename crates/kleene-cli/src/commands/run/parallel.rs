@@ -1,4 +1,6 @@
-//! `kleene run --threads N`: lines are parsed, events matched and results written at the same time.
+//! A run that divides keys among threads ([`Division::Keys`](crate::division::Division::Keys)).
+//!
+//! Lines are parsed, events matched and results written at the same time.
 //!
 //! ```text
 //! blocks of lines --> N parsers --in order--> N shards: match, render --> merge: write
@@ -27,6 +29,7 @@ use super::outlets::Outlets;
 use super::stop::{Stop, stopped};
 use crate::args::RunArgs;
 use crate::byte_budget::{ByteBudget, Permit};
+use crate::division::Division;
 use crate::interrupt::Interrupt;
 use crate::profile::{Parts, ResultTimes, ThreadTimes};
 use crate::review::EventCounts;
@@ -66,7 +69,8 @@ pub(super) fn run(
     mut outlets: Outlets,
     interrupt: &Interrupt,
 ) -> Result<Finished> {
-    let threads: usize = args.matching.threads.into();
+    let division = Division::of(args);
+    let threads = args.matching.threads.map_or(1, usize::from);
     let times = args.measuring.profile.then(|| Arc::new(ThreadTimes::new()));
     if times.is_some() {
         outlets.output.measure();
@@ -90,7 +94,7 @@ pub(super) fn run(
             Err(end) => stop = Some(end),
         }
     }
-    let shapes = outlets.output.shapes();
+    let shapes = outlets.output.shapes().clone();
     let report = PageCollector::new(outlets, parser.clone());
     let page_times = times.clone();
     let page = move || Page::new(&shapes, page_times.as_deref());
@@ -140,7 +144,7 @@ pub(super) fn run(
     outlets.output.flush();
     let profile = match (&times, outlets.output.times(), steps) {
         (Some(times), Some(results), Some(steps)) => {
-            Some(times.parts(busy, results, steps, threads))
+            Some(times.parts(busy, results, steps, division))
         }
         _ => None,
     };

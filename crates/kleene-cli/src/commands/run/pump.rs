@@ -15,7 +15,7 @@ use kleene_input::{Feed, Fill, Item};
 use kleene_report::counts::Counts;
 
 /// The maximum number of lines of a batch.
-const MAX_LINES: usize = 8192;
+pub(super) const MAX_LINES: usize = 8192;
 
 /// Moves events from the input into the engine until something ends it.
 pub(super) fn pump(
@@ -40,6 +40,7 @@ pub(super) fn pump(
                 if let Some(start) = start {
                     outlets.end_matching(start, engine);
                 }
+                feed.give_back(batch);
                 Some((pushed, lines))
             }
             None => feed.next_item().map(|item| (take(item, engine, outlets, counts, current), 1)),

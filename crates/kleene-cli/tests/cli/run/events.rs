@@ -24,7 +24,7 @@ fn all_fields_of_the_events_are_written_if_nothing_else_is_asked_for() {
 
 #[test]
 fn the_type_and_the_time_of_each_event_are_enough_for_ids() {
-    for args in ["", "--threads 2", "--state state -o -", "--spill ."] {
+    for args in ["--threads 1", "--threads 2", "--threads 4", "--state state -o -", "--spill ."] {
         let ids = run(&format!("--events ids {args}"));
         let event =
             |ty: &str, time: &str| json!([{"type": ty, "ts": format!("2024-05-01T{time}Z")}]);
@@ -38,7 +38,7 @@ fn the_type_and_the_time_of_each_event_are_enough_for_ids() {
 fn nothing_else_of_a_result_depends_on_the_form_of_its_events() {
     let full = run("");
     for (form, has_events) in [("none", false), ("ids", true)] {
-        for args in ["", "--threads 2"] {
+        for args in ["--threads 1", "--threads 2", "--threads 4"] {
             let mut results = run(&format!("--events {form} {args}"));
             for (result, full) in results.iter_mut().zip(&full) {
                 let events = result.as_object_mut().unwrap().remove("events");

@@ -49,7 +49,7 @@ fn many(count: usize) -> Dir {
 #[test]
 fn the_parts_of_the_time_add_up() {
     let dir = many(20_000);
-    let ran = dir.run("run shop.cep -i in.jsonl -o out.jsonl --profile --end-of-time");
+    let ran = dir.run("run shop.cep -i in.jsonl -o out.jsonl --profile --end-of-time --threads 1");
     let rows = table(&ran);
     let rules: Vec<&str> = rows[2..4].iter().map(|(name, ..)| &**name).collect();
     let slowest_first = rows[2].1 >= rows[3].1;
@@ -72,13 +72,16 @@ fn the_parts_of_the_time_add_up() {
 #[test]
 fn the_times_of_threads_are_added() {
     let dir = many(20_000);
-    let ran = dir.run("run shop.cep -i in.jsonl -o out.jsonl --profile --threads 2");
-    assert!(ran.stderr.contains("\nprofile of 2 + 2 threads\n"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("\ntimes are added over threads; "), "{}", ran.stderr);
-    let rules = table(&ran)[2..4].iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>();
-    let mut names = vec!["read", "match", &*rules[0], &*rules[1]];
-    names.extend(["  events without a step", "write", "wait", "total"]);
-    assert_adds_up(&ran, &names);
+    for (threads, title) in [(2, "profile of 3 threads"), (4, "profile of 4 + 4 threads")] {
+        let ran = dir
+            .run(&format!("run shop.cep -i in.jsonl -o out.jsonl --profile --threads {threads}"));
+        assert!(ran.stderr.contains(&format!("\n{title}\n")), "{}", ran.stderr);
+        assert!(ran.stderr.contains("\ntimes are added over threads; "), "{}", ran.stderr);
+        let rules = table(&ran)[2..4].iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>();
+        let mut names = vec!["read", "match", &*rules[0], &*rules[1]];
+        names.extend(["  events without a step", "write", "wait", "total"]);
+        assert_adds_up(&ran, &names);
+    }
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn results_are_the_same_with_a_profile_and_a_short_run_has_one() {
     let dir = shop(ORDERS);
     let plain = dir.run("run shop.cep -i in.jsonl --end-of-time");
     assert!(!plain.stderr.contains("profile"), "{}", plain.stderr);
-    for args in ["", "--threads 2", "--state state", "--spill .", "--watch"] {
+    for args in ["--threads 1", "--threads 4", "", "--state state", "--spill .", "--watch"] {
         let ran = dir.run(&format!("run shop.cep -i in.jsonl --end-of-time --profile {args}"));
         assert_eq!((ran.code, &ran.stdout), (Some(0), &plain.stdout), "{args}: {}", ran.stderr);
         assert_eq!(table(&ran).last().map(|row| &*row.0), Some("total"), "{args}: {}", ran.stderr);
