@@ -179,12 +179,13 @@ impl TypePlan {
     /// Returns the meaning of the column at a path for this type.
     pub(crate) fn role(&self, path: &[Arc<str>]) -> Role {
         let mut role = Role::Undeclared;
-        for FieldPlan { source, .. } in &self.fields {
+        for FieldPlan { field, source } in &self.fields {
             match source {
                 FieldSource::Column(of) | FieldSource::NoStruct(of) if **of == *path => {
                     return Role::Field;
                 }
                 FieldSource::Column(of) if of.starts_with(path) => role = Role::Partly,
+                FieldSource::Missing if is_in(&field.name, path) => role = Role::Partly,
                 _ => {}
             }
         }
@@ -192,12 +193,18 @@ impl TypePlan {
     }
 }
 
+/// True if a dotted name is that of a field in the struct at a path.
+fn is_in(name: &str, path: &[Arc<str>]) -> bool {
+    let mut names = name.split('.');
+    path.iter().all(|name| names.next() == Some(name)) && names.next().is_some()
+}
+
 /// The meaning of a column for a type.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Role {
     /// A declared field.
     Field,
-    /// A struct with a declared field in it.
+    /// A struct, of which a field is declared.
     Partly,
     Undeclared,
 }

@@ -1,0 +1,6 @@
+//! Reads files that the writers of Arrow and Parquet made, and holds what is read against the
+//! readers of text.
+
+mod equality;
+mod files;
+mod reading;
