@@ -269,7 +269,7 @@ fn split(read: &Read) -> (Vec<&String>, Vec<(u64, &String)>, u64) {
     (events.collect(), rejected.collect(), read.unknown)
 }
 
-fn reading() -> Reading {
+pub(crate) fn reading() -> Reading {
     Reading { options: kleene_input::OptionNames::Fields, ..Reading::default() }
 }
 

@@ -4,3 +4,4 @@
 mod equality;
 mod files;
 mod reading;
+mod typed;
