@@ -32,7 +32,7 @@ impl ColumnarError {
         matches!(self.0, Kind::Io(_))
     }
 
-    fn damaged(format: ColumnFormat, message: &str) -> ColumnarError {
+    pub(crate) fn damaged(format: ColumnFormat, message: &str) -> ColumnarError {
         let message = message.lines().next().unwrap_or_default().trim_end_matches('.');
         ColumnarError::new(format!("the {format} is damaged or cut off: {message}"))
     }
@@ -74,7 +74,7 @@ impl ColumnarError {
         ColumnarError::damaged(format, &message)
     }
 
-    fn of_io(format: ColumnFormat, error: io::Error) -> ColumnarError {
+    pub(crate) fn of_io(format: ColumnFormat, error: io::Error) -> ColumnarError {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => ColumnarError::damaged(format, "unexpected end"),
             // A decoder says that its bytes are damaged.

@@ -3,6 +3,7 @@
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow_buffer::{Buffer, MutableBuffer};
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
@@ -20,13 +21,32 @@ pub(crate) struct SharedInput {
 }
 
 impl SharedInput {
-    /// The number of bytes that are read at once. Headers of pages are small, and pages are read as
-    /// a whole.
-    const PIECE: usize = 8 << 10;
+    /// The number of bytes that are read at once. Headers of pages have less, and pages are read as a
+    /// whole: what is read beyond a header is read twice.
+    const PIECE: usize = 1 << 10;
 
     pub(crate) fn new(mut input: impl Read + Seek + Send + 'static) -> io::Result<SharedInput> {
         let length = input.seek(SeekFrom::End(0))?;
         Ok(SharedInput { input: Arc::new(Mutex::new(Box::new(input))), length })
+    }
+
+    /// The number of bytes of the input.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Returns bytes of the input. A damaged length asks for more than there is: nothing is
+    /// allocated for it.
+    pub(crate) fn bytes(&self, start: u64, length: usize) -> io::Result<Buffer> {
+        let end = start.checked_add(length as u64);
+        if end.is_none_or(|end| end > self.length) {
+            let message = format!("{length} bytes at {start} are beyond the end");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        let mut bytes = MutableBuffer::from_len_zeroed(length);
+        let mut reader = InputReader { input: self.clone(), position: start };
+        reader.read_exact(bytes.as_slice_mut())?;
+        Ok(bytes.into())
     }
 
     /// Returns a reader that starts at a position.
@@ -79,16 +99,7 @@ impl ChunkReader for SharedInput {
         Ok(self.reader_at(start))
     }
 
-    /// A damaged length asks for more than there is: nothing is allocated for it.
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        let end = start.checked_add(length as u64);
-        if end.is_none_or(|end| end > self.length) {
-            let message = format!("{length} bytes at {start} are beyond the end");
-            return Err(ParquetError::EOF(message));
-        }
-        let mut bytes = vec![0; length];
-        let mut reader = InputReader { input: self.clone(), position: start };
-        reader.read_exact(&mut bytes)?;
-        Ok(bytes.into())
+        Ok(Bytes::from_owner(self.bytes(start, length)?))
     }
 }

@@ -11,6 +11,7 @@ mod format;
 mod input;
 mod ipc_source;
 mod leaf;
+mod message;
 mod parquet_source;
 mod plan;
 mod reader;

@@ -198,7 +198,8 @@ impl ParquetSource {
         })
     }
 
-    /// Returns the numbers of the columns to read.
+    /// Returns the numbers of the columns to read. At least one is read: without one, nothing would
+    /// prove the number of rows.
     fn leaves(&self, plan: &Plan, is_types_only: bool) -> Vec<usize> {
         let type_path = match &plan.type_source {
             TypeSource::Column(path) => Some(path.clone()),
@@ -211,7 +212,9 @@ impl ParquetSource {
         };
         let leaves = self.metadata.parquet_schema().columns().iter().enumerate();
         let is_needed = |leaf: &ColumnDescriptor| paths.iter().any(|path| is_at(leaf, path));
-        leaves.filter(|(_, leaf)| is_needed(leaf)).map(|(number, _)| number).collect()
+        let needed: Vec<usize> =
+            leaves.filter(|(_, leaf)| is_needed(leaf)).map(|(number, _)| number).collect();
+        if needed.is_empty() { vec![0] } else { needed }
     }
 
     /// Checks that this build can unpack the columns.

@@ -1,7 +1,9 @@
 //! Reads files that the writers of Arrow and Parquet made, and holds what is read against the
 //! readers of text.
 
+mod damage;
 mod equality;
 mod files;
 mod reading;
+mod skipping;
 mod typed;

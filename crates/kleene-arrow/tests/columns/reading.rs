@@ -11,9 +11,9 @@ use arrow_array::{
 };
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field};
+use kleene::RuleSet;
 use kleene::event::ColumnValues;
 use kleene::value::Value;
-use kleene::{Event as _, RuleSet};
 use kleene_arrow::ColumnFormat;
 use kleene_input::{Reading, TimeUnit};
 

@@ -1,0 +1,120 @@
+//! The messages of Arrow IPC: a header, metadata, and a body of buffers.
+//!
+//! Arrow's own readers of files and streams are not used, only its decoders of messages: a packed
+//! buffer says how long it is unpacked, and they allocate that much without a check. A damaged
+//! length ends the program then, and no `catch_unwind` helps. Here the lengths are checked before.
+
+use std::io::{self, Read};
+
+use arrow_buffer::{Buffer, MutableBuffer};
+use arrow_ipc::{Message, RecordBatch, root_as_message};
+
+/// The marker before the length of the metadata. Files of 2019 and before lack it.
+const CONTINUATION: [u8; 4] = [0xff; 4];
+
+/// The largest buffer that is unpacked, in bytes.
+const LARGEST: i64 = 1 << 30;
+
+/// The number of bytes that are allocated before they have come.
+const PREALLOCATED: usize = 64 << 20;
+
+/// A reason why a message cannot be read.
+pub(crate) enum Fault {
+    Io(io::Error),
+    Damaged(String),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Fault {
+        Fault::Io(error)
+    }
+}
+
+/// Reads the next message of a stream, with its header. `None` at the end.
+pub(crate) fn read(input: &mut impl Read) -> Result<Option<Buffer>, Fault> {
+    let mut bytes = MutableBuffer::new(0);
+    let mut word = [0; 4];
+    // The end of the input is the end of the stream, but only here.
+    match input.read(&mut word[..1])? {
+        0 => return Ok(None),
+        _ => input.read_exact(&mut word[1..])?,
+    }
+    bytes.extend_from_slice(&word);
+    if word == CONTINUATION {
+        input.read_exact(&mut word)?;
+        bytes.extend_from_slice(&word);
+    }
+    let length = usize::try_from(i32::from_le_bytes(word)).map_err(|_| negative())?;
+    if length == 0 {
+        return Ok(None);
+    }
+    let start = bytes.len();
+    extend(&mut bytes, input, length)?;
+    let body = message(&bytes[start..])?.bodyLength();
+    let body = usize::try_from(body).map_err(|_| negative())?;
+    extend(&mut bytes, input, body)?;
+    Ok(Some(bytes.into()))
+}
+
+/// Reads `length` bytes more. Much is allocated only after much has come.
+fn extend(bytes: &mut MutableBuffer, input: &mut impl Read, length: usize) -> Result<(), Fault> {
+    let mut filled = bytes.len();
+    let end = filled.checked_add(length).ok_or_else(negative)?;
+    while filled < end {
+        let target = end.min(filled.saturating_mul(2).max(filled + PREALLOCATED));
+        let too_long = |_| Fault::Damaged(format!("a message of {length} bytes is too long"));
+        bytes.try_resize(target, 0).map_err(too_long)?;
+        input.read_exact(&mut bytes.as_slice_mut()[filled..])?;
+        filled = target;
+    }
+    Ok(())
+}
+
+fn negative() -> Fault {
+    Fault::Damaged(String::from("a length is negative"))
+}
+
+/// Returns the message that metadata holds.
+fn message(metadata: &[u8]) -> Result<Message<'_>, Fault> {
+    let wrong = |error| Fault::Damaged(format!("a message cannot be read: {error:?}"));
+    root_as_message(metadata).map_err(|error| wrong(format!("{error}")))
+}
+
+/// Returns the message of bytes with a header, and the length of header and metadata.
+pub(crate) fn parse(bytes: &[u8]) -> Result<(Message<'_>, usize), Fault> {
+    let (start, word): (usize, _) = match bytes.first_chunk() {
+        Some(word) if *word == CONTINUATION => (8, bytes[4..].first_chunk()),
+        word => (4, word),
+    };
+    let length = word.and_then(|word| usize::try_from(i32::from_le_bytes(*word)).ok());
+    let metadata = length.and_then(|length| bytes.get(start..start.checked_add(length)?));
+    let Some(metadata) = metadata else {
+        return Err(Fault::Damaged(String::from("a message is longer than its block")));
+    };
+    Ok((message(metadata)?, start + metadata.len()))
+}
+
+/// Checks that no buffer of a message says that it is too long to be unpacked. Its body is `body`.
+pub(crate) fn check(message: &Message<'_>, body: &[u8]) -> Result<(), Fault> {
+    if let Some(dictionary) = message.header_as_dictionary_batch() {
+        return dictionary.data().map_or(Ok(()), |batch| check_batch(batch, body));
+    }
+    message.header_as_record_batch().map_or(Ok(()), |batch| check_batch(batch, body))
+}
+
+fn check_batch(batch: RecordBatch<'_>, body: &[u8]) -> Result<(), Fault> {
+    if batch.compression().is_none() {
+        return Ok(());
+    }
+    for buffer in batch.buffers().iter().flatten() {
+        let start = usize::try_from(buffer.offset()).ok();
+        let packed = start.and_then(|start| body.get(start..)?.first_chunk());
+        // A buffer outside of the body is left to the decoder, as is an empty one.
+        let Some(length) = packed.filter(|_| buffer.length() > 0) else { continue };
+        let length = i64::from_le_bytes(*length);
+        if length > LARGEST {
+            return Err(Fault::Damaged(format!("a buffer of {length} bytes is too long")));
+        }
+    }
+    Ok(())
+}
