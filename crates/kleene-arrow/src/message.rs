@@ -94,7 +94,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Message<'_>, usize), Fault> {
     Ok((message(metadata)?, start + metadata.len()))
 }
 
-/// Checks that no buffer of a message says that it is too long to be unpacked. Its body is `body`.
+/// Checks that the buffers of a message are in its body, and that none says that it is too long to be
+/// unpacked.
 pub(crate) fn check(message: &Message<'_>, body: &[u8]) -> Result<(), Fault> {
     if let Some(dictionary) = message.header_as_dictionary_batch() {
         return dictionary.data().map_or(Ok(()), |batch| check_batch(batch, body));
@@ -103,17 +104,19 @@ pub(crate) fn check(message: &Message<'_>, body: &[u8]) -> Result<(), Fault> {
 }
 
 fn check_batch(batch: RecordBatch<'_>, body: &[u8]) -> Result<(), Fault> {
-    if batch.compression().is_none() {
-        return Ok(());
-    }
+    let is_packed = batch.compression().is_some();
     for buffer in batch.buffers().iter().flatten() {
         let start = usize::try_from(buffer.offset()).ok();
-        let packed = start.and_then(|start| body.get(start..)?.first_chunk());
-        // A buffer outside of the body is left to the decoder, as is an empty one.
-        let Some(length) = packed.filter(|_| buffer.length() > 0) else { continue };
-        let length = i64::from_le_bytes(*length);
-        if length > LARGEST {
-            return Err(Fault::Damaged(format!("a buffer of {length} bytes is too long")));
+        let end = start.and_then(|start| start.checked_add(usize::try_from(buffer.length()).ok()?));
+        let (Some(start), Some(end)) = (start, end) else { return Err(negative()) };
+        let Some(bytes) = body.get(start..end) else {
+            return Err(Fault::Damaged(String::from("a buffer is longer than its batch")));
+        };
+        if is_packed && let Some(length) = bytes.first_chunk() {
+            let length = i64::from_le_bytes(*length);
+            if length > LARGEST {
+                return Err(Fault::Damaged(format!("a buffer of {length} bytes is too long")));
+            }
         }
     }
     Ok(())
