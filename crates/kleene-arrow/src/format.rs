@@ -1,6 +1,7 @@
 //! The formats, and how their first bytes tell them apart.
 
 use std::fmt;
+use std::path::Path;
 
 /// A format of columns.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,6 +40,25 @@ impl ColumnFormat {
         // A continuation marker, which is not UTF-8, and then the length of the schema.
         let length = start.strip_prefix(&[0xff; 4])?.first_chunk()?;
         (i32::from_le_bytes(*length) > 0).then_some(ColumnFormat::ArrowStream)
+    }
+
+    /// Returns the format that the name of a file speaks of, for a file that is to be written:
+    /// `.parquet`, `.arrow`, `.feather` or `.ipc` for an Arrow IPC file, `.arrows` for a stream.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use kleene_arrow::ColumnFormat;
+    ///
+    /// assert_eq!(ColumnFormat::of(Path::new("out.parquet")), Some(ColumnFormat::Parquet));
+    /// assert_eq!(ColumnFormat::of(Path::new("out.jsonl")), None);
+    /// ```
+    pub fn of(path: &Path) -> Option<ColumnFormat> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "parquet" => Some(ColumnFormat::Parquet),
+            "arrow" | "feather" | "ipc" => Some(ColumnFormat::ArrowFile),
+            "arrows" => Some(ColumnFormat::ArrowStream),
+            _ => None,
+        }
     }
 
     /// True if the format is read from its end: the input must be a file.

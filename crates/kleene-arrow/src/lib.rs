@@ -15,11 +15,14 @@ mod message;
 mod parquet_source;
 mod plan;
 mod reader;
+mod result_line;
 mod rows;
 mod source;
 mod types;
+mod writer;
 
 pub use error::ColumnarError;
 pub use format::ColumnFormat;
 pub use reader::ColumnReader;
 pub use rows::{RejectedRow, RowBatch};
+pub use writer::ResultWriter;

@@ -5,5 +5,6 @@ mod damage;
 mod equality;
 mod files;
 mod reading;
+mod results;
 mod skipping;
 mod typed;
