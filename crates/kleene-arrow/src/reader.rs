@@ -12,6 +12,7 @@ use crate::error::{ColumnarError, guarded};
 use crate::format::ColumnFormat;
 use crate::input::SharedInput;
 use crate::ipc_source::{FileSource, StreamSource};
+use crate::order::TimeOrder;
 use crate::parquet_source::ParquetSource;
 use crate::plan::Plan;
 use crate::rows::{RowBatch, RowReader};
@@ -230,6 +231,15 @@ impl ColumnReader {
     /// say that they are of no declared type. Batches count them among the rows of unknown types.
     pub fn rows_not_decoded(&self) -> u64 {
         self.skipped
+    }
+
+    /// Compares the times of the row groups of a Parquet file by their statistics. Other formats have
+    /// none.
+    pub fn time_order(&self) -> TimeOrder {
+        match &self.source {
+            Source::Parquet(source) => source.time_order(&self.plan, &self.rows.reading),
+            Source::File(_) | Source::Stream(_) => TimeOrder::Unknown,
+        }
     }
 
     /// Returns the format of the input.

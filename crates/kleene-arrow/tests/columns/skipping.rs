@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use kleene::RuleSet;
-use kleene_arrow::{ColumnFormat, ColumnReader};
+use kleene_arrow::{ColumnFormat, ColumnReader, TimeOrder};
 use kleene_input::Reading;
 use parquet::basic::Compression;
 
@@ -171,4 +171,24 @@ fn a_file_of_arrow_is_only_decoded_where_it_is_needed() {
     let file = file(ColumnFormat::ArrowFile, &batch(vec![("big", months), ("ts", ts)]), 9);
     let rules = RuleSet::parse("event a { ts: time }  rule all { match a }").unwrap();
     assert_eq!(read_all(open(file, &rules, Reading::default()).unwrap()).unwrap().rows.len(), 1);
+}
+
+#[test]
+fn statistics_say_whether_row_groups_overlap_in_time() {
+    let order = |times: &[i64], rules: &str| {
+        let micros = arrow_array::TimestampMicrosecondArray::from_iter_values(
+            times.iter().map(|millis| millis * 1000),
+        );
+        let batch = batch(vec![("at", Arc::new(micros) as ArrayRef)]);
+        let file = parquet_file(&batch, 2, Compression::SNAPPY);
+        let rules = RuleSet::parse(rules).unwrap();
+        open(file, &rules, Reading::default()).unwrap().time_order()
+    };
+    let one = "event a { at: time }  rule all { match a }";
+    assert_eq!(order(&[1, 2, 2, 7, 8, 9], one), TimeOrder::ByRowGroup);
+    let TimeOrder::Overlapping { row, millis, .. } = order(&[1, 9, 5, 6, 2, 10], one) else {
+        panic!("they overlap")
+    };
+    assert_eq!((row, millis), (3, 7));
+    assert_eq!(order(&[1, 2], "event a { x: int? }"), TimeOrder::Unknown);
 }
