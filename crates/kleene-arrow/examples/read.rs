@@ -77,13 +77,12 @@ fn write_copy(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
     while let RawItem::Event(fields) = feed.next_item()? {
         for (name, value) in fields {
             let text = match value {
-                Raw::Null => continue,
                 Raw::Cell(text) if text.is_empty() => continue,
                 Raw::Cell(text) | Raw::Text(text) => text,
                 Raw::Bool(value) => value.to_string(),
                 Raw::Int(number) => number.to_string(),
                 Raw::Float(number) => number.to_string(),
-                Raw::List(_) | Raw::Object(_) | Raw::Deep => continue,
+                Raw::Null | Raw::List(_) | Raw::Object(_) | Raw::Deep => continue,
             };
             let column = columns.iter().position(|(of, _)| *of == name).unwrap_or_else(|| {
                 columns.push((name, Vec::new()));
@@ -94,7 +93,9 @@ fn write_copy(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
         }
         rows += 1;
     }
-    columns.iter_mut().for_each(|(_, column)| column.resize(rows, None));
+    for (_, column) in &mut columns {
+        column.resize(rows, None);
+    }
     let columns = columns.into_iter().map(|(name, column)| (name, array(&column)));
     let batch = RecordBatch::try_from_iter(columns)?;
     if ColumnFormat::of(to) == Some(ColumnFormat::Parquet) {

@@ -330,8 +330,7 @@ pub(crate) fn declared(
         }
         (Element::Large(_, number) | Element::Float(number), _) => ValueRef::Float(*number),
         (Element::Text(text), _) => ValueRef::String(text),
-        (Element::Struct(_) | Element::Map(_) | Element::List(_) | Element::Bytes, _)
-        | (Element::Time(..) | Element::Duration(..) | Element::Other, _) => {
+        _ => {
             return one_item(array, row, ty, reading)
                 .unwrap_or_else(|| Err(format!("expected {ty}, found {found}")));
         }

@@ -106,9 +106,10 @@ impl ParquetSource {
             if let Some(open) = &mut self.open {
                 let is_types_only = open.is_types_only;
                 if let Some(batch) = self.next_batch()? {
-                    return Ok(Some(match is_types_only {
-                        true => Chunk::Types(batch),
-                        false => Chunk::Rows(batch),
+                    return Ok(Some(if is_types_only {
+                        Chunk::Types(batch)
+                    } else {
+                        Chunk::Rows(batch)
                     }));
                 }
                 self.next_group();

@@ -258,8 +258,9 @@ fn nested<'a>(fields: &'a Fields, name: &str) -> Option<Found<'a>> {
 fn check_names(fields: &Fields) -> Result<(), ColumnarError> {
     let mut names: Vec<&str> = fields.iter().map(|field| &**field.name()).collect();
     names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(ColumnarError::new(format!("two columns are called `{}`", pair[0])));
+    let twice = names.iter().zip(&names[names.len().min(1)..]).find(|(name, next)| name == next);
+    if let Some((name, _)) = twice {
+        return Err(ColumnarError::new(format!("two columns are called `{name}`")));
     }
     fields.iter().try_for_each(|field| match field.data_type() {
         DataType::Struct(inner) => check_names(inner),

@@ -173,12 +173,11 @@ impl RowReader {
         for number in &ty.by_column {
             columns[*number] = self.column(rows, &ty.fields[*number], problems)?;
         }
-        let extra = match ty.open {
-            true => {
-                let mut problem = |(row, reason)| problems.add(row, || reason);
-                Some(extra(rows, plan, ty, &mut problem)?)
-            }
-            false => None,
+        let extra = if ty.open {
+            let mut problem = |(row, reason)| problems.add(row, || reason);
+            Some(extra(rows, plan, ty, &mut problem)?)
+        } else {
+            None
         };
         check_required(rows, ty, &columns, problems);
         let times = self.times(rows, plan, ty, &mut columns, problems)?;
@@ -260,7 +259,8 @@ impl RowReader {
             return Ok(times);
         }
         let of = |time: usize| &columns[time];
-        let times = row_times(rows.len(), ty, declared.map(of), named, &self.reading, problems);
+        let times =
+            row_times(rows.len(), ty, declared.map(of), named.as_ref(), &self.reading, problems);
         if let Some(time) = declared {
             let filled =
                 times.iter().enumerate().map(|(row, millis)| match columns[time].get(row) {
@@ -286,19 +286,19 @@ fn row_times(
     rows: usize,
     ty: &TypePlan,
     declared: Option<&Column>,
-    named: Option<Converted>,
+    named: Option<&Converted>,
     reading: &Reading,
     problems: &mut Problems,
 ) -> Vec<i64> {
     let mut named_problems = BTreeMap::new();
-    if let Some(Converted { problems, .. }) = &named {
+    if let Some(Converted { problems, .. }) = named {
         named_problems.extend(problems.iter().map(|(row, reason)| (*row, reason)));
     }
     let time_of = |column: Option<&Column>, row: usize| match column.map(|column| column.get(row)) {
         Some(ValueRef::Time(time)) => Some(time.as_millis()),
         _ => None,
     };
-    let named_column = named.as_ref().map(|named| &named.column);
+    let named_column = named.map(|named| &named.column);
     let mut times = Vec::with_capacity(rows);
     for row in 0..rows {
         let declared = time_of(declared, row).filter(|_| !reading.prefers_time_field);
@@ -350,6 +350,9 @@ fn check_required(rows: &Rows<'_>, ty: &TypePlan, columns: &[Column], problems: 
     }
 }
 
+/// The part of a row that is no event.
+const NONE: usize = usize::MAX;
+
 /// Puts the rows of several types in the order of the input. Returns their numbers, too.
 fn in_order(
     mut types: Vec<TypeColumns>,
@@ -360,7 +363,6 @@ fn in_order(
         let events = types.pop().map(EventBatch::from).unwrap_or_default();
         return Ok((events, kept.pop().unwrap_or_default()));
     }
-    const NONE: usize = usize::MAX;
     let mut part_of = vec![NONE; rows];
     for (part, numbers) in kept.iter().enumerate() {
         for number in numbers {

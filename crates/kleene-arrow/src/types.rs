@@ -101,14 +101,13 @@ impl Sorter<'_> {
                 self.reject(row, &Element::Null, path);
                 continue;
             }
-            let name = match names[code] {
-                Some(name) => name,
-                None => {
-                    let Element::Text(text) = element(values, code) else { continue };
-                    let name = self.name(text);
-                    names[code] = Some(name);
-                    name
-                }
+            let name = if let Some(name) = names[code] {
+                name
+            } else {
+                let Element::Text(text) = element(values, code) else { continue };
+                let name = self.name(text);
+                names[code] = Some(name);
+                name
             };
             self.add(row, name, path);
         }

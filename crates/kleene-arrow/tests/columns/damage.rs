@@ -31,7 +31,7 @@ fn columns() -> RecordBatch {
     let inner: ArrayRef = Arc::new(texts().collect::<DictionaryArray<Int32Type>>());
     let field = Field::new("x", inner.data_type().clone(), true);
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("n", Arc::new(Int64Array::from_iter((0..50).map(|n| (n % 5 > 0).then_some(n))))),
+        ("n", Arc::new((0..50).map(|n| (n % 5 > 0).then_some(n)).collect::<Int64Array>())),
         ("f", Arc::new(Float64Array::from_iter_values((0..50).map(f64::from)))),
         ("s", Arc::new(texts().collect::<StringArray>())),
         ("v", Arc::new(texts().collect::<StringViewArray>())),

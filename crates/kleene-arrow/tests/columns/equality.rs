@@ -74,7 +74,9 @@ impl Cells {
             Cells::Bools(cells) => Arc::new(BooleanArray::from(cells.clone())),
             Cells::Lists(cells) => {
                 let mut lists = ListBuilder::new(Int64Builder::new());
-                cells.iter().for_each(|cell| lists.append_option(cell.clone()));
+                for cell in cells {
+                    lists.append_option(cell.clone());
+                }
                 Arc::new(lists.finish())
             }
         }
@@ -196,21 +198,21 @@ impl File {
             let mut line = Object::default();
             line.add("type", &Json::from(*ty).to_string());
             for (name, cells) in &self.columns {
-                insert(&mut line, (name, name), cells.json(row), ty);
+                insert(&mut line, (name, name), &cells.json(row), ty);
             }
             let mut object = Object::default();
             for (name, cells) in &self.inner {
                 let path = format!("o.{name}");
                 if self.is_flat {
-                    insert(&mut line, (&path, &path), cells.json(row), ty);
+                    insert(&mut line, (&path, &path), &cells.json(row), ty);
                 } else {
-                    insert(&mut object, (name, &path), cells.json(row), ty);
+                    insert(&mut object, (name, &path), &cells.json(row), ty);
                 }
             }
             if !self.is_flat && self.has_inner[row] {
                 line.add("o", &object.text());
             }
-            lines += &format!("{}\n", line.text());
+            lines.extend([line.text(), String::from("\n")]);
         }
         lines
     }
@@ -230,7 +232,7 @@ impl Object {
     }
 }
 
-fn insert(line: &mut Object, (name, path): (&str, &str), cell: Json, ty: &str) {
+fn insert(line: &mut Object, (name, path): (&str, &str), cell: &Json, ty: &str) {
     let declared: &[&str] = match ty {
         "b" => &["n", "s", "o.s"],
         _ => &["n", "f", "s", "ok", "at", "d", "p", "l", "o.s", "o.n"],
@@ -250,7 +252,7 @@ fn read_text(text: &str, format: Format, rules: &RuleSet, lines_before: u64) -> 
         match item {
             Ok(event) => events.push(shown(&event)),
             Err(InputError::Line { line, reason, .. }) => {
-                rejected.push((line - lines_before, reason))
+                rejected.push((line - lines_before, reason));
             }
             Err(error) => panic!("{error}"),
         }

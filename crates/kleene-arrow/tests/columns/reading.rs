@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{MapBuilder, StringBuilder};
-use arrow_array::types::{Decimal128Type, Int32Type, UInt8Type};
+use arrow_array::types::{Decimal128Type, DecimalType as _, Float16Type, Int32Type, UInt8Type};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, Date32Array, Date64Array, Decimal128Array, DictionaryArray,
-    Float16Array, Float32Array, Int32Array, Int64Array, IntervalYearMonthArray, StringArray,
-    StructArray, Time32SecondArray, TimestampMicrosecondArray, TimestampSecondArray, UInt64Array,
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, Date32Array, Date64Array, Decimal128Array,
+    DictionaryArray, Float16Array, Float32Array, Int32Array, Int64Array, IntervalYearMonthArray,
+    StringArray, StructArray, Time32SecondArray, TimestampMicrosecondArray, TimestampSecondArray,
+    UInt64Array,
 };
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field};
@@ -18,6 +19,8 @@ use kleene_arrow::ColumnFormat;
 use kleene_input::{Reading, TimeUnit};
 
 use crate::files::{FORMATS, batch, file, open, read, read_all};
+
+type Half = <Float16Type as ArrowPrimitiveType>::Native;
 
 fn texts(texts: &[Option<&str>]) -> ArrayRef {
     Arc::new(texts.iter().copied().collect::<StringArray>())
@@ -122,25 +125,16 @@ fn numbers_with_a_fraction_are_the_nearest_floats() {
         Arc::new(numbers.with_precision_and_scale(38, scale).unwrap())
     };
     for (number, scale) in [(1999, 2), (-1, 15), (123_456_789_012_345_678_901, 3), (1 << 60, 18)] {
-        let text =
-            <Decimal128Type as arrow_array::types::DecimalType>::format_decimal(number, 38, scale);
+        let text = Decimal128Type::format_decimal(number, 38, scale);
         let nearest: f64 = text.parse().unwrap();
         let expected = format!("{:?}", Value::Float(nearest));
         assert_eq!(by_default("float", decimal(number, scale)), [expected]);
     }
     assert_eq!(by_default("int", decimal(1950, 2)), ["! expected int, found the number 19.5"]);
-    let half: ArrayRef = Arc::new(Float16Array::from(
-        vec![f32::from(1.5_f32)].into_iter().map(half).collect::<Vec<_>>(),
-    ));
+    let half: ArrayRef = Arc::new(Float16Array::from(vec![Half::from_f32(1.5)]));
     assert_eq!(by_default("float", half), ["Float(1.5)"]);
     let single: ArrayRef = Arc::new(Float32Array::from(vec![1.5, f32::NAN, f32::INFINITY]));
     assert_eq!(by_default("float", single), ["Float(1.5)", "Float(NaN)", "Float(inf)"]);
-}
-
-fn half(
-    number: f32,
-) -> <arrow_array::types::Float16Type as arrow_array::ArrowPrimitiveType>::Native {
-    <arrow_array::types::Float16Type as arrow_array::ArrowPrimitiveType>::Native::from_f32(number)
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn csv(rows: &[Row]) -> String {
             cell(list),
             cell(row.city),
         ];
-        text += &format!("{}\n", cells.join(","));
+        text.extend([cells.join(","), String::from("\n")]);
     }
     text
 }
@@ -107,7 +107,9 @@ fn columns(rows: &[Row], unit: usize) -> Vec<(&'static str, ArrayRef)> {
     };
     let mut lists = ListBuilder::new(Int64Builder::new());
     let list = |row: &Row| row.l.clone().map(|list| list.into_iter().map(Some));
-    rows.iter().for_each(|row| lists.append_option(list(row)));
+    for row in rows {
+        lists.append_option(list(row));
+    }
     let city = texts(rows.iter().map(|row| row.city), unit);
     let object = StructArray::from(vec![(
         Arc::new(Field::new("city", city.data_type().clone(), true)),

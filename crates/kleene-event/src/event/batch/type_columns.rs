@@ -108,12 +108,26 @@ impl TypeColumns {
 
     /// Adds the undeclared fields of each row, for an open type.
     ///
+    /// ```
+    /// use kleene::event::{Column, ColumnValues, TypeColumns};
+    /// use kleene::{RuleSet, Value};
+    ///
+    /// let rules = RuleSet::parse("event paid { at: time, .. }")?;
+    /// let at = Column::new(ColumnValues::Time(vec![1000, 2000].into()));
+    /// let rows = TypeColumns::new(rules.schema(), "paid", [("at", at)])?;
+    /// let by: Box<[_]> = [("by".into(), Value::from("ann"))].into();
+    /// let rows = rows.with_extra([by, [].into()])?;
+    /// assert_eq!((rows.extra(0).len(), rows.extra(1).len()), (1, 0));
+    /// # Ok::<(), kleene::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`BatchError`] if the number of rows differs.
     pub fn with_extra(
         self,
-        extra: Vec<Box<[(Arc<str>, Value)]>>,
+        extra: impl IntoIterator<Item = Box<[(Arc<str>, Value)]>>,
     ) -> Result<TypeColumns, BatchError> {
+        let extra: Vec<Extra> = extra.into_iter().collect();
         if extra.len() != self.len() {
             let message =
                 format!("{} rows have undeclared fields, not {}", extra.len(), self.len());
