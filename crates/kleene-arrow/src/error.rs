@@ -13,10 +13,10 @@ use crate::format::ColumnFormat;
 
 /// The reason why an input cannot be read any further, or why results cannot be written.
 #[derive(Debug)]
-pub struct ColumnarError(Kind);
+pub struct ColumnarError(Cause);
 
 #[derive(Debug)]
-enum Kind {
+enum Cause {
     Io(io::Error),
     /// The input is damaged, or cannot be read for another reason.
     Input(String),
@@ -24,12 +24,12 @@ enum Kind {
 
 impl ColumnarError {
     pub(crate) fn new(reason: impl Into<String>) -> ColumnarError {
-        ColumnarError(Kind::Input(reason.into()))
+        ColumnarError(Cause::Input(reason.into()))
     }
 
     /// True if the system failed to read or write, and the input itself may be fine.
     pub fn is_io(&self) -> bool {
-        matches!(self.0, Kind::Io(_))
+        matches!(self.0, Cause::Io(_))
     }
 
     pub(crate) fn damaged(format: ColumnFormat, message: &str) -> ColumnarError {
@@ -104,15 +104,15 @@ impl ColumnarError {
 
 impl From<io::Error> for ColumnarError {
     fn from(error: io::Error) -> ColumnarError {
-        ColumnarError(Kind::Io(error))
+        ColumnarError(Cause::Io(error))
     }
 }
 
 impl fmt::Display for ColumnarError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Io(error) => error.fmt(f),
-            Kind::Input(reason) => f.write_str(reason),
+            Cause::Io(error) => error.fmt(f),
+            Cause::Input(reason) => f.write_str(reason),
         }
     }
 }
@@ -120,8 +120,8 @@ impl fmt::Display for ColumnarError {
 impl Error for ColumnarError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
-            Kind::Io(error) => Some(error),
-            Kind::Input(_) => None,
+            Cause::Io(error) => Some(error),
+            Cause::Input(_) => None,
         }
     }
 }

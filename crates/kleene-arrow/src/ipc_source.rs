@@ -16,7 +16,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use crate::error::{ColumnarError, guarded};
 use crate::format::ColumnFormat;
 use crate::input::SharedInput;
-use crate::message::{self, Fault};
+use crate::message::{self, MessageFault};
 use crate::plan::Plan;
 use crate::source::BATCH_ROWS;
 
@@ -24,10 +24,10 @@ fn arrow<T>(format: ColumnFormat, result: Result<T, ArrowError>) -> Result<T, Co
     result.map_err(|error| ColumnarError::of_arrow(format, error))
 }
 
-fn fault<T>(format: ColumnFormat, result: Result<T, Fault>) -> Result<T, ColumnarError> {
+fn fault<T>(format: ColumnFormat, result: Result<T, MessageFault>) -> Result<T, ColumnarError> {
     result.map_err(|fault| match fault {
-        Fault::Io(error) => ColumnarError::of_io(format, error),
-        Fault::Damaged(message) => ColumnarError::damaged(format, &message),
+        MessageFault::Io(error) => ColumnarError::of_io(format, error),
+        MessageFault::Damaged(message) => ColumnarError::damaged(format, &message),
     })
 }
 

@@ -19,19 +19,19 @@ const LARGEST: i64 = 1 << 30;
 const PREALLOCATED: usize = 64 << 20;
 
 /// A reason why a message cannot be read.
-pub(crate) enum Fault {
+pub(crate) enum MessageFault {
     Io(io::Error),
     Damaged(String),
 }
 
-impl From<io::Error> for Fault {
-    fn from(error: io::Error) -> Fault {
-        Fault::Io(error)
+impl From<io::Error> for MessageFault {
+    fn from(error: io::Error) -> MessageFault {
+        MessageFault::Io(error)
     }
 }
 
 /// Reads the next message of a stream, with its header. `None` at the end.
-pub(crate) fn read(input: &mut impl Read) -> Result<Option<Buffer>, Fault> {
+pub(crate) fn read(input: &mut impl Read) -> Result<Option<Buffer>, MessageFault> {
     let mut bytes = MutableBuffer::new(0);
     let mut word = [0; 4];
     // The end of the input is the end of the stream, but only here.
@@ -57,12 +57,17 @@ pub(crate) fn read(input: &mut impl Read) -> Result<Option<Buffer>, Fault> {
 }
 
 /// Reads `length` bytes more. Much is allocated only after much has come.
-fn extend(bytes: &mut MutableBuffer, input: &mut impl Read, length: usize) -> Result<(), Fault> {
+fn extend(
+    bytes: &mut MutableBuffer,
+    input: &mut impl Read,
+    length: usize,
+) -> Result<(), MessageFault> {
     let mut filled = bytes.len();
     let end = filled.checked_add(length).ok_or_else(negative)?;
     while filled < end {
         let target = end.min(filled.saturating_mul(2).max(filled + PREALLOCATED));
-        let too_long = |_| Fault::Damaged(format!("a message of {length} bytes is too long"));
+        let too_long =
+            |_| MessageFault::Damaged(format!("a message of {length} bytes is too long"));
         bytes.try_resize(target, 0).map_err(too_long)?;
         input.read_exact(&mut bytes.as_slice_mut()[filled..])?;
         filled = target;
@@ -70,18 +75,18 @@ fn extend(bytes: &mut MutableBuffer, input: &mut impl Read, length: usize) -> Re
     Ok(())
 }
 
-fn negative() -> Fault {
-    Fault::Damaged(String::from("a length is negative"))
+fn negative() -> MessageFault {
+    MessageFault::Damaged(String::from("a length is negative"))
 }
 
 /// Returns the message that metadata holds.
-fn message(metadata: &[u8]) -> Result<Message<'_>, Fault> {
-    let wrong = |error| Fault::Damaged(format!("a message cannot be read: {error:?}"));
+fn message(metadata: &[u8]) -> Result<Message<'_>, MessageFault> {
+    let wrong = |error| MessageFault::Damaged(format!("a message cannot be read: {error:?}"));
     root_as_message(metadata).map_err(|error| wrong(format!("{error}")))
 }
 
 /// Returns the message of bytes with a header, and the length of header and metadata.
-pub(crate) fn parse(bytes: &[u8]) -> Result<(Message<'_>, usize), Fault> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<(Message<'_>, usize), MessageFault> {
     let (start, word): (usize, _) = match bytes.first_chunk() {
         Some(word) if *word == CONTINUATION => (8, bytes[4..].first_chunk()),
         word => (4, word),
@@ -89,33 +94,35 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Message<'_>, usize), Fault> {
     let length = word.and_then(|word| usize::try_from(i32::from_le_bytes(*word)).ok());
     let metadata = length.and_then(|length| bytes.get(start..start.checked_add(length)?));
     let Some(metadata) = metadata else {
-        return Err(Fault::Damaged(String::from("a message is longer than its block")));
+        return Err(MessageFault::Damaged(String::from("a message is longer than its block")));
     };
     Ok((message(metadata)?, start + metadata.len()))
 }
 
 /// Checks that the buffers of a message are in its body, and that none says that it is too long to be
 /// unpacked.
-pub(crate) fn check(message: &Message<'_>, body: &[u8]) -> Result<(), Fault> {
+pub(crate) fn check(message: &Message<'_>, body: &[u8]) -> Result<(), MessageFault> {
     if let Some(dictionary) = message.header_as_dictionary_batch() {
         return dictionary.data().map_or(Ok(()), |batch| check_batch(batch, body));
     }
     message.header_as_record_batch().map_or(Ok(()), |batch| check_batch(batch, body))
 }
 
-fn check_batch(batch: RecordBatch<'_>, body: &[u8]) -> Result<(), Fault> {
+fn check_batch(batch: RecordBatch<'_>, body: &[u8]) -> Result<(), MessageFault> {
     let is_packed = batch.compression().is_some();
     for buffer in batch.buffers().iter().flatten() {
         let start = usize::try_from(buffer.offset()).ok();
         let end = start.and_then(|start| start.checked_add(usize::try_from(buffer.length()).ok()?));
         let (Some(start), Some(end)) = (start, end) else { return Err(negative()) };
         let Some(bytes) = body.get(start..end) else {
-            return Err(Fault::Damaged(String::from("a buffer is longer than its batch")));
+            return Err(MessageFault::Damaged(String::from("a buffer is longer than its batch")));
         };
         if is_packed && let Some(length) = bytes.first_chunk() {
             let length = i64::from_le_bytes(*length);
             if length > LARGEST {
-                return Err(Fault::Damaged(format!("a buffer of {length} bytes is too long")));
+                return Err(MessageFault::Damaged(format!(
+                    "a buffer of {length} bytes is too long"
+                )));
             }
         }
     }
