@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use arrow_buffer::ScalarBuffer;
 use arrow_select::nullif::nullif;
 use arrow_select::take::take;
 
@@ -15,7 +16,7 @@ pub(crate) struct Rows<'a> {
     pub(crate) batch: &'a RecordBatch,
     pub(crate) format: ColumnFormat,
     /// The numbers of the rows.
-    pub(crate) numbers: Vec<u32>,
+    pub(crate) numbers: ScalarBuffer<u32>,
 }
 
 impl Rows<'_> {
@@ -30,7 +31,7 @@ impl Rows<'_> {
         if self.len() == self.batch.num_rows() {
             return Ok(array);
         }
-        let numbers = UInt32Array::from(self.numbers.clone());
+        let numbers = UInt32Array::new(self.numbers.clone(), None);
         take(&array, &numbers, None).map_err(|error| ColumnarError::of_arrow(self.format, error))
     }
 

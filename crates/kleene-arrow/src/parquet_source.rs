@@ -188,15 +188,28 @@ impl ParquetSource {
         self.check_codecs(&leaves)?;
         guarded(ColumnFormat::Parquet, || {
             let metadata = self.metadata_for(&leaves);
+            let rows = self.batch_rows(&leaves);
             let mask = ProjectionMask::leaves(metadata.parquet_schema(), leaves);
             let input = self.input.clone();
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, metadata)
                 .with_row_groups(vec![self.group])
                 .with_projection(mask)
-                .with_batch_size(BATCH_ROWS)
+                .with_batch_size(rows)
                 .with_offset(self.rows_read);
             wrap(builder.build())
         })
+    }
+
+    /// Returns the number of rows of a batch: fewer than usual if they are long.
+    fn batch_rows(&self, leaves: &[usize]) -> usize {
+        const BATCH_BYTES: i64 = 32 << 20;
+        let group = &self.groups()[self.group];
+        let columns = leaves.iter().filter_map(|leaf| group.columns().get(*leaf));
+        let sizes = columns.map(|column| column.uncompressed_size().max(0));
+        let bytes = sizes.fold(0_i64, i64::saturating_add);
+        let row = bytes / group.num_rows().max(1);
+        let rows = usize::try_from(BATCH_BYTES / row.max(1)).unwrap_or(BATCH_ROWS);
+        rows.clamp(16, BATCH_ROWS)
     }
 
     /// Returns the numbers of the columns to read. At least one is read: without one, nothing would

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch};
+use arrow_buffer::ScalarBuffer;
 use kleene::event::{Buffer, Column, ColumnValues, EventBatch, TypeColumns};
 use kleene::schema::{FieldType, Schema};
 use kleene::value::{Value, ValueRef};
@@ -78,7 +79,7 @@ impl RowReader {
         let mut types = Vec::with_capacity(parts.len());
         let mut kept = Vec::with_capacity(parts.len());
         for (number, numbers) in parts {
-            let rows = Rows { batch, format: self.format, numbers };
+            let rows = Rows { batch, format: self.format, numbers: numbers.into() };
             let ty = &plan.types[number];
             if let Some((columns, numbers)) = self.type_columns(rows, plan, ty, &mut rejected)? {
                 types.push(columns);
@@ -89,7 +90,7 @@ impl RowReader {
         let number = |row: u32| first_row + u64::from(row);
         Ok(RowBatch {
             events,
-            rows: numbers.into_iter().map(number).collect(),
+            rows: numbers.iter().copied().map(number).collect(),
             rejected: self.rejected(rejected, first_row),
             unknown,
             first_row,
@@ -140,7 +141,7 @@ impl RowReader {
         plan: &Plan,
         ty: &TypePlan,
         rejected: &mut Vec<(u32, String)>,
-    ) -> Result<Option<(TypeColumns, Vec<u32>)>, ColumnarError> {
+    ) -> Result<Option<(TypeColumns, ScalarBuffer<u32>)>, ColumnarError> {
         while rows.len() > 0 {
             let mut problems = Problems::default();
             let columns = self.columns(&rows, plan, ty, &mut problems)?;
@@ -148,14 +149,14 @@ impl RowReader {
                 return Ok(Some((columns, rows.numbers)));
             }
             let mut wrong = problems.0.into_iter().peekable();
-            let mut row = 0..rows.len();
-            rows.numbers.retain(|number| {
-                let row = row.next().unwrap_or_default();
-                let reason = wrong.next_if(|(wrong, _)| *wrong == row);
-                let is_kept = reason.is_none();
-                rejected.extend(reason.map(|(_, reason)| (*number, reason)));
-                is_kept
-            });
+            let mut kept = Vec::with_capacity(rows.len());
+            for (row, number) in rows.numbers.iter().enumerate() {
+                match wrong.next_if(|(wrong, _)| *wrong == row) {
+                    Some((_, reason)) => rejected.push((*number, reason)),
+                    None => kept.push(*number),
+                }
+            }
+            rows.numbers = kept.into();
         }
         Ok(None)
     }
@@ -356,12 +357,12 @@ const NONE: usize = usize::MAX;
 /// Puts the rows of several types in the order of the input. Returns their numbers, too.
 fn in_order(
     mut types: Vec<TypeColumns>,
-    mut kept: Vec<Vec<u32>>,
+    mut kept: Vec<ScalarBuffer<u32>>,
     rows: usize,
-) -> Result<(EventBatch, Vec<u32>), ColumnarError> {
+) -> Result<(EventBatch, ScalarBuffer<u32>), ColumnarError> {
     if types.len() <= 1 {
         let events = types.pop().map(EventBatch::from).unwrap_or_default();
-        return Ok((events, kept.pop().unwrap_or_default()));
+        return Ok((events, kept.pop().unwrap_or_else(|| Vec::new().into())));
     }
     let mut part_of = vec![NONE; rows];
     for (part, numbers) in kept.iter().enumerate() {

@@ -171,6 +171,40 @@ fn a_time_is_in_the_years_0_to_9999() {
 }
 
 #[test]
+fn old_moments_of_96_bits_are_times() {
+    use parquet::column::writer::ColumnWriter;
+    use parquet::data_type::Int96;
+    let schema = parquet::schema::parser::parse_message_type("message m { optional int96 ts; }");
+    let mut file = Vec::new();
+    let (schema, properties) = (Arc::new(schema.unwrap()), Arc::default());
+    let mut writer =
+        parquet::file::writer::SerializedFileWriter::new(&mut file, schema, properties).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    // Nanoseconds of the day, and the day: 2440588 is the first one of 1970. The last moment is in
+    // the year 4707, which nanoseconds of 64 bits do not reach.
+    let moments = [(0_u64, 2_440_588), (1_500_000_000, 2_440_589), (0, 3_440_588)];
+    let moments = moments.map(|(nanos, day): (u64, u32)| {
+        let [low, high] = [nanos as u32, (nanos >> 32) as u32];
+        Int96::from(vec![low, high, day])
+    });
+    if let ColumnWriter::Int96ColumnWriter(column) = column.untyped() {
+        column.write_batch(&moments, Some(&[1, 1, 1]), None).unwrap();
+    }
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+    let rules = RuleSet::parse("event a { ts: time }  rule all { match a }").unwrap();
+    let read = read_all(open(file, &rules, Reading::default()).unwrap()).unwrap();
+    let times =
+        read.rows.iter().map(|(_, event)| event.as_ref().unwrap().split(' ').nth(1).unwrap());
+    assert_eq!(
+        times.collect::<Vec<&str>>(),
+        ["1970-01-01T00:00:00Z", "1970-01-02T00:00:01.500Z", "4707-11-29T00:00:00Z"]
+    );
+}
+
+#[test]
 fn a_time_of_day_is_a_duration() {
     let times: ArrayRef = Arc::new(Time32SecondArray::from(vec![90]));
     assert_eq!(by_default("duration", times), by_default("duration", texts(&[Some("1m30s")])));
