@@ -39,6 +39,7 @@ mod parquet_source;
 mod plan;
 mod reader;
 mod result_line;
+mod row_text;
 mod rows;
 mod source;
 mod types;

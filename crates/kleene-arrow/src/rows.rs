@@ -17,6 +17,7 @@ use crate::extra::extra;
 use crate::format::ColumnFormat;
 use crate::leaf::Rows;
 use crate::plan::{FieldPlan, FieldSource, Path, Plan, TypePlan};
+use crate::row_text::row_text;
 use crate::types::Typed;
 
 /// Some consecutive rows of an input.
@@ -45,6 +46,8 @@ pub struct RejectedRow {
     pub row: u64,
     /// The reason, in the words of the readers of text.
     pub reason: String,
+    /// The row as a JSON object: its columns that are not null, of those that are read.
+    pub text: String,
 }
 
 /// Makes events of the rows of an input.
@@ -91,7 +94,7 @@ impl RowReader {
         Ok(RowBatch {
             events,
             rows: numbers.iter().copied().map(number).collect(),
-            rejected: self.rejected(rejected, first_row),
+            rejected: self.rejected(batch, rejected, first_row),
             unknown,
             first_row,
             row_count: batch.num_rows() as u64,
@@ -118,17 +121,23 @@ impl RowReader {
                 self.format
             )));
         }
-        let rejected = self.rejected(rejected, first_row);
+        let rejected = self.rejected(batch, rejected, first_row);
         let row_count = batch.num_rows() as u64;
         Ok(RowBatch { rejected, unknown, first_row, row_count, ..RowBatch::default() })
     }
 
-    fn rejected(&self, mut rejected: Vec<(u32, String)>, first_row: u64) -> Vec<RejectedRow> {
+    fn rejected(
+        &self,
+        batch: &RecordBatch,
+        mut rejected: Vec<(u32, String)>,
+        first_row: u64,
+    ) -> Vec<RejectedRow> {
         rejected.sort_unstable_by_key(|(row, _)| *row);
         let options = self.reading.options;
         let rejected = rejected.into_iter().map(|(row, reason)| RejectedRow {
             row: first_row + u64::from(row),
             reason: options.spell(reason),
+            text: row_text(batch, row as usize),
         });
         rejected.collect()
     }

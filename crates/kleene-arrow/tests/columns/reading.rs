@@ -171,6 +171,22 @@ fn a_time_is_in_the_years_0_to_9999() {
 }
 
 #[test]
+fn a_rejected_row_is_shown() {
+    let rules = RuleSet::parse("event a { n: int, s: string?, ts: time }").unwrap();
+    let moments = TimestampSecondArray::from(vec![1 << 40]);
+    let columns = vec![
+        ("n", texts(&[Some("one")])),
+        ("s", texts(&[None])),
+        ("other", texts(&[Some("not read")])),
+        ("ts", Arc::new(moments) as ArrayRef),
+    ];
+    let file = file(ColumnFormat::Parquet, &batch(columns), 9);
+    let mut reader = open(file, &rules, Reading::default()).unwrap();
+    let batch = reader.next_batch().unwrap().unwrap();
+    assert_eq!(batch.rejected[0].text, r#"{"n":"one","ts":"the time 1099511627776 (seconds)"}"#);
+}
+
+#[test]
 fn old_moments_of_96_bits_are_times() {
     use parquet::column::writer::ColumnWriter;
     use parquet::data_type::Int96;
