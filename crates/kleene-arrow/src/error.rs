@@ -142,3 +142,39 @@ pub(crate) fn guarded<T>(
     catch_unwind(AssertUnwindSafe(decode))
         .unwrap_or_else(|panic| Err(ColumnarError::damaged(format, &message(&*panic))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_codec_of_arrow_that_is_not_built_in_is_named() {
+        let message = "zstd IPC decompression requires the zstd feature".into();
+        let error = ArrowError::InvalidArgumentError(message);
+        assert_eq!(
+            ColumnarError::of_arrow(ColumnFormat::ArrowStream, error).to_string(),
+            "the Arrow IPC stream is compressed with zstd, which this build cannot read\n\
+             help: build kleene with the feature `zstd`, or write it with lz4, or without \
+             compression"
+        );
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let format = ColumnFormat::Parquet;
+        let error = guarded::<()>(format, || panic!("index {} is beyond the end", 7));
+        assert_eq!(
+            error.map_err(|error| error.to_string()),
+            Err("the Parquet is damaged or cut off: index 7 is beyond the end".into())
+        );
+    }
+
+    #[test]
+    fn an_error_of_the_system_stays_one() {
+        let error = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let cause = ParquetError::External(Box::new(error()));
+        assert!(ColumnarError::of_parquet(cause).is_io());
+        let error = ArrowError::IoError(String::new(), error());
+        assert!(ColumnarError::of_arrow(ColumnFormat::ArrowFile, error).is_io());
+    }
+}

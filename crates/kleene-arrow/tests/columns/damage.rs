@@ -157,6 +157,17 @@ fn the_common_codecs_are_built_in() {
     }
 }
 
+#[cfg(feature = "zstd")]
+#[test]
+fn zstd_is_read_where_it_is_built_in() {
+    let codec = Compression::ZSTD(parquet::basic::ZstdLevel::default());
+    assert_eq!(read(parquet_file(&columns(), 20, codec)).unwrap(), 50);
+    let codec = Some(arrow_ipc::CompressionType::ZSTD);
+    for format in [ColumnFormat::ArrowFile, ColumnFormat::ArrowStream] {
+        assert_eq!(read(ipc_file(format, &columns(), 20, codec)).unwrap(), 50);
+    }
+}
+
 /// The bytes of a file that says that it is packed with zstd. Nothing is unpacked before that is
 /// noticed.
 #[cfg(not(feature = "zstd"))]
