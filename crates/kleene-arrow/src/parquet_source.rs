@@ -38,8 +38,16 @@ pub(crate) struct ParquetSource {
 /// A row group that is being read.
 struct OpenGroup {
     reader: ParquetRecordBatchReader,
-    /// True if only the type column is read, as no row is of a declared type.
-    is_types_only: bool,
+    wanted: Wanted,
+}
+
+/// What is read of a row group.
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    /// The columns that the plan needs.
+    Rows,
+    /// The type column, as no row is of a declared type.
+    Types,
 }
 
 /// What the statistics say of the event types in a row group.
@@ -104,12 +112,11 @@ impl ParquetSource {
     pub(crate) fn next(&mut self, plan: &Plan) -> Result<Option<Chunk>, ColumnarError> {
         loop {
             if let Some(open) = &mut self.open {
-                let is_types_only = open.is_types_only;
+                let wanted = open.wanted;
                 if let Some(batch) = self.next_batch()? {
-                    return Ok(Some(if is_types_only {
-                        Chunk::Types(batch)
-                    } else {
-                        Chunk::Rows(batch)
+                    return Ok(Some(match wanted {
+                        Wanted::Rows => Chunk::Rows(batch),
+                        Wanted::Types => Chunk::Types(batch),
                     }));
                 }
                 self.next_group();
@@ -119,7 +126,7 @@ impl ParquetSource {
                 return Ok(None);
             }
             let rest = self.group_rows()?.saturating_sub(self.rows_read);
-            let is_types_only = match self.types_in_group(plan) {
+            let wanted = match self.types_in_group(plan) {
                 TypesInGroup::Only(name) => {
                     self.next_group();
                     if rest == 0 {
@@ -127,15 +134,15 @@ impl ParquetSource {
                     }
                     return Ok(Some(Chunk::Unknown(name, rest as u64)));
                 }
-                TypesInGroup::Unknown => true,
-                TypesInGroup::Declared => false,
+                TypesInGroup::Unknown => Wanted::Types,
+                TypesInGroup::Declared => Wanted::Rows,
             };
             if rest == 0 {
                 self.next_group();
                 continue;
             }
-            let reader = self.open_group(plan, is_types_only)?;
-            self.open = Some(OpenGroup { reader, is_types_only });
+            let reader = self.open_group(plan, wanted)?;
+            self.open = Some(OpenGroup { reader, wanted });
         }
     }
 
@@ -182,9 +189,9 @@ impl ParquetSource {
     fn open_group(
         &self,
         plan: &Plan,
-        is_types_only: bool,
+        wanted: Wanted,
     ) -> Result<ParquetRecordBatchReader, ColumnarError> {
-        let leaves = self.leaves(plan, is_types_only);
+        let leaves = self.leaves(plan, wanted);
         self.check_codecs(&leaves)?;
         guarded(ColumnFormat::Parquet, || {
             let metadata = self.metadata_for(&leaves);
@@ -214,15 +221,17 @@ impl ParquetSource {
 
     /// Returns the numbers of the columns to read. At least one is read: without one, nothing would
     /// prove the number of rows.
-    fn leaves(&self, plan: &Plan, is_types_only: bool) -> Vec<usize> {
+    fn leaves(&self, plan: &Plan, wanted: Wanted) -> Vec<usize> {
         let type_path = match &plan.type_source {
             TypeSource::Column(path) => Some(path.clone()),
             TypeSource::Fixed(_) => None,
         };
-        let paths: Vec<Path> = match (is_types_only, &plan.needed) {
-            (true, _) => type_path.into_iter().collect(),
-            (false, Some(needed)) => needed.clone(),
-            (false, None) => return (0..self.metadata.parquet_schema().num_columns()).collect(),
+        let paths: Vec<Path> = match (wanted, &plan.needed) {
+            (Wanted::Types, _) => type_path.into_iter().collect(),
+            (Wanted::Rows, Some(needed)) => needed.clone(),
+            (Wanted::Rows, None) => {
+                return (0..self.metadata.parquet_schema().num_columns()).collect();
+            }
         };
         let leaves = self.metadata.parquet_schema().columns().iter().enumerate();
         let is_needed = |leaf: &ColumnDescriptor| paths.iter().any(|path| is_at(leaf, path));
