@@ -56,6 +56,7 @@ mod records;
 mod scalar;
 mod source;
 mod time;
+mod typed;
 
 pub use block::Block;
 pub use csv::{delimiter_argument, other_delimiter};

@@ -59,28 +59,82 @@ impl TypeColumns {
         columns: impl IntoIterator<Item = (&'a str, Column)>,
     ) -> Result<TypeColumns, BatchError> {
         let (id, declared) = find_type(schema, ty).map_err(BatchError)?;
-        let mut of_fields: Vec<Option<Column>> = vec![None; declared.fields.len()];
-        let mut rows = None;
-        for (name, column) in columns {
-            let field = declared.field_id(name);
-            let field = field.ok_or_else(|| BatchError(no_field(declared, name)))?;
-            let (len, expected) = (column.len(), *rows.get_or_insert(column.len()));
-            if len != expected {
-                let message = format!("`{ty}.{name}` has {len} rows, the other columns {expected}");
-                return Err(BatchError(message));
-            }
-            of_fields[field.index()] = Some(converted(column, &declared.field(field).ty));
-        }
-        let rows = rows.unwrap_or(0);
-        let null = || Column::new(ColumnValues::Null(rows));
-        let columns: Vec<Column> =
-            of_fields.into_iter().map(|column| column.unwrap_or_else(null)).collect();
+        let (rows, columns) = columns_of(declared, columns)?;
         let times = times(declared, &columns)?;
-        for (field, column) in declared.fields.iter().zip(&columns) {
-            let found = if rows == 0 { Kind::NEVER } else { column.kind() };
-            check_kind(declared, field, found).map_err(BatchError)?;
-        }
+        check_kinds(declared, rows, &columns)?;
         Ok(TypeColumns::of(id, times, columns, Vec::new()))
+    }
+
+    /// Makes the rows of the type called `ty` as [`new`](TypeColumns::new) does, but with event
+    /// times of their own, in milliseconds since 1970: for types that declare no field for the
+    /// time, or whose events come with another time.
+    ///
+    /// ```
+    /// use kleene::event::{Column, ColumnValues, TypeColumns};
+    /// use kleene::RuleSet;
+    ///
+    /// let rules = RuleSet::parse("event paid { order: int }")?;
+    /// let order = Column::new(ColumnValues::Int(vec![7, 8].into()));
+    /// let times = vec![1000, 2000].into();
+    /// let rows = TypeColumns::with_times(rules.schema(), "paid", times, [("order", order)])?;
+    /// assert_eq!((rows.len(), rows.time(1).as_millis()), (2, 2000));
+    /// # Ok::<(), kleene::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BatchError`] for an unknown type or field, columns of another length than `times`, values
+    /// of another type than declared, or a null in a field that is not optional.
+    pub fn with_times<'a>(
+        schema: &Schema,
+        ty: &str,
+        times: Buffer<i64>,
+        columns: impl IntoIterator<Item = (&'a str, Column)>,
+    ) -> Result<TypeColumns, BatchError> {
+        let (id, declared) = find_type(schema, ty).map_err(BatchError)?;
+        let mut columns = columns.into_iter().peekable();
+        let has_columns = columns.peek().is_some();
+        let (mut rows, mut columns) = columns_of(declared, columns)?;
+        if !has_columns {
+            rows = times.len();
+            columns.fill(Column::new(ColumnValues::Null(rows)));
+        }
+        if rows != times.len() {
+            let message = format!("`{ty}` has {} times, the columns {rows} rows", times.len());
+            return Err(BatchError(message));
+        }
+        check_kinds(declared, rows, &columns)?;
+        Ok(TypeColumns::of(id, times, columns, Vec::new()))
+    }
+
+    /// Adds the undeclared fields of each row, for an open type.
+    ///
+    /// ```
+    /// use kleene::event::{Column, ColumnValues, TypeColumns};
+    /// use kleene::{RuleSet, Value};
+    ///
+    /// let rules = RuleSet::parse("event paid { at: time, .. }")?;
+    /// let at = Column::new(ColumnValues::Time(vec![1000, 2000].into()));
+    /// let rows = TypeColumns::new(rules.schema(), "paid", [("at", at)])?;
+    /// let by: Box<[_]> = [("by".into(), Value::from("ann"))].into();
+    /// let rows = rows.with_extra([by, [].into()])?;
+    /// assert_eq!((rows.extra(0).len(), rows.extra(1).len()), (1, 0));
+    /// # Ok::<(), kleene::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BatchError`] if the number of rows differs.
+    pub fn with_extra(
+        self,
+        extra: impl IntoIterator<Item = Box<[(Arc<str>, Value)]>>,
+    ) -> Result<TypeColumns, BatchError> {
+        let extra: Vec<Extra> = extra.into_iter().collect();
+        if extra.len() != self.len() {
+            let message =
+                format!("{} rows have undeclared fields, not {}", extra.len(), self.len());
+            return Err(BatchError(message));
+        }
+        let is_flat = self.is_flat && extra.iter().all(|extra| extra.is_empty());
+        Ok(TypeColumns { extra, is_flat, ..self })
     }
 
     /// Makes rows of columns that are known to fit.
@@ -159,6 +213,39 @@ impl TypeColumns {
     pub(crate) fn is_flat(&self) -> bool {
         self.is_flat
     }
+}
+
+/// Returns the number of rows, and the columns of a type's fields by id; those that are not given
+/// are null.
+fn columns_of<'a>(
+    declared: &EventType,
+    columns: impl IntoIterator<Item = (&'a str, Column)>,
+) -> Result<(usize, Vec<Column>), BatchError> {
+    let ty = &declared.name;
+    let mut of_fields: Vec<Option<Column>> = vec![None; declared.fields.len()];
+    let mut rows = None;
+    for (name, column) in columns {
+        let field = declared.field_id(name);
+        let field = field.ok_or_else(|| BatchError(no_field(declared, name)))?;
+        let (len, expected) = (column.len(), *rows.get_or_insert(column.len()));
+        if len != expected {
+            let message = format!("`{ty}.{name}` has {len} rows, the other columns {expected}");
+            return Err(BatchError(message));
+        }
+        of_fields[field.index()] = Some(converted(column, &declared.field(field).ty));
+    }
+    let rows = rows.unwrap_or(0);
+    let null = || Column::new(ColumnValues::Null(rows));
+    Ok((rows, of_fields.into_iter().map(|column| column.unwrap_or_else(null)).collect()))
+}
+
+/// Checks that the columns have values of the declared types.
+fn check_kinds(declared: &EventType, rows: usize, columns: &[Column]) -> Result<(), BatchError> {
+    for (field, column) in declared.fields.iter().zip(columns) {
+        let found = if rows == 0 { Kind::NEVER } else { column.kind() };
+        check_kind(declared, field, found).map_err(BatchError)?;
+    }
+    Ok(())
 }
 
 /// Returns the event times: the column of the type's time field.
