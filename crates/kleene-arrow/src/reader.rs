@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek};
 
+use arrow_array::RecordBatch;
 use kleene::schema::Schema;
 use kleene_input::Reading;
 
@@ -63,6 +64,11 @@ pub struct ColumnReader {
     source: Source,
     plan: Plan,
     rows: RowReader,
+    /// The maximum number of rows of a batch, and the rest of a batch that has more.
+    batch_rows: usize,
+    rest: Option<RecordBatch>,
+    /// The types to read after the rest.
+    renewal: Option<Box<(Schema, Schema)>>,
     /// The number of rows that were read or skipped.
     rows_read: u64,
     /// The number of rows that were not read, as statistics say what they are.
@@ -158,14 +164,37 @@ impl ColumnReader {
         let plan = Plan::new(&source.schema(), schema, |_| true, &reading)?;
         let dictionaries = Dictionaries::default();
         let rows = RowReader { schema: schema.clone(), reading, format, dictionaries };
-        Ok(ColumnReader { source, plan, rows, rows_read: 0, skipped: 0, is_over: false })
+        Ok(ColumnReader {
+            source,
+            plan,
+            rows,
+            batch_rows: usize::MAX,
+            rest: None,
+            renewal: None,
+            rows_read: 0,
+            skipped: 0,
+            is_over: false,
+        })
     }
 
-    /// Reads events of the types of `schema` that are also in `declared`, from now on.
+    /// Returns a reader whose batches have at most so many rows of declared types, one at least. They
+    /// have no more than 8,192 in any case.
+    #[must_use]
+    pub fn with_batch_rows(self, rows: usize) -> ColumnReader {
+        ColumnReader { batch_rows: rows.max(1), ..self }
+    }
+
+    /// Reads events of the types of `schema` that are also in `declared`, from now on. Rows that were
+    /// decoded with the last batch are still of the types of before.
     ///
     /// # Errors
     /// No event of these types can be read from the columns. The reader is then as it was.
     pub fn renew(&mut self, schema: &Schema, declared: &Schema) -> Result<(), ColumnarError> {
+        if self.rest.is_some() {
+            // Its columns are those of the types of before.
+            self.renewal = Some(Box::new((schema.clone(), declared.clone())));
+            return Ok(());
+        }
         let is_declared = |name: &str| declared.type_id(name).is_some();
         let columns = self.source.schema();
         self.plan = Plan::new(&columns, schema, is_declared, &self.rows.reading)?;
@@ -189,11 +218,24 @@ impl ColumnReader {
     }
 
     fn read(&mut self) -> Result<Option<RowBatch>, ColumnarError> {
+        if self.rest.is_none()
+            && let Some(types) = self.renewal.take()
+        {
+            self.renew(&types.0, &types.1)?;
+        }
         let first_row = self.rows_read + 1;
-        let ColumnReader { source, plan, rows, skipped, .. } = self;
-        let batch = match source.next(plan)? {
+        let ColumnReader { source, plan, rows, skipped, batch_rows, rest, .. } = self;
+        let chunk = match rest.take() {
+            Some(rest) => Some(Chunk::Rows(rest)),
+            None => source.next(plan)?,
+        };
+        let batch = match chunk {
             None => return Ok(None),
-            Some(Chunk::Rows(batch)) => {
+            Some(Chunk::Rows(mut batch)) => {
+                if batch.num_rows() > *batch_rows {
+                    *rest = Some(batch.slice(*batch_rows, batch.num_rows() - *batch_rows));
+                    batch = batch.slice(0, *batch_rows);
+                }
                 guarded(rows.format, || rows.read(&batch, plan, first_row))?
             }
             Some(Chunk::Types(batch)) => {

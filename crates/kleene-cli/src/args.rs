@@ -282,6 +282,31 @@ impl WhyArgs {
     }
 }
 
+/// The format of an input.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum InputFormat {
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated values with a header row
+    Csv,
+    /// Apache Parquet
+    Parquet,
+    /// Arrow IPC: a file, also called Feather, or a stream
+    Arrow,
+}
+
+impl InputFormat {
+    /// Returns the name in arguments.
+    fn name(self) -> &'static str {
+        match self {
+            InputFormat::Jsonl => "jsonl",
+            InputFormat::Csv => "csv",
+            InputFormat::Parquet => "parquet",
+            InputFormat::Arrow => "arrow",
+        }
+    }
+}
+
 /// The input, and how it is read.
 #[derive(Args, Debug)]
 pub(crate) struct InputArgs {
@@ -289,9 +314,10 @@ pub(crate) struct InputArgs {
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) input: PathBuf,
 
-    /// The format of the input [default: from the file name, else jsonl]
+    /// The format of the input [default: Parquet and Arrow IPC are recognised; else from the file
+    /// name, else jsonl]
     #[arg(short, long, value_enum)]
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<InputFormat>,
 
     /// Accept events that come this much later than newer events; an event that comes even later is
     /// late
@@ -352,9 +378,35 @@ impl InputArgs {
         }
     }
 
-    /// Returns the format of the input: the given one, else by the file's name.
+    /// Returns the format of an input of text: the given one, else by the file's name.
     pub(crate) fn format(&self) -> Format {
-        self.format.unwrap_or_else(|| Format::of(&self.input))
+        match self.format {
+            Some(InputFormat::Jsonl) => Format::Jsonl,
+            Some(InputFormat::Csv) => Format::Csv,
+            _ => Format::of(&self.input),
+        }
+    }
+
+    /// Fails if the input holds columns, in the format of this name, and is said to be text.
+    pub(crate) fn refuse_format_of_text(&self, name: &str) -> Result<()> {
+        match self.format {
+            Some(format @ (InputFormat::Jsonl | InputFormat::Csv)) => {
+                let given = format.name();
+                bail!("the input is {name}, not {given}: leave out `--format {given}`");
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails if the input is text, and is said to hold columns.
+    pub(crate) fn refuse_format_of_columns(&self) -> Result<()> {
+        match self.format {
+            Some(format @ (InputFormat::Parquet | InputFormat::Arrow)) => {
+                let given = format.name();
+                bail!("the input is not {given}: leave out `--format {given}`");
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Starts to read what was opened.

@@ -3,6 +3,7 @@
 use std::thread;
 
 use crate::args::RunArgs;
+use crate::source::RowName;
 
 /// From this number of threads on, keys are divided among threads.
 const FEWEST_FOR_KEYS: u8 = 4;
@@ -19,9 +20,11 @@ pub(crate) enum Division {
 }
 
 impl Division {
-    /// Returns the division that the arguments ask for.
-    pub(crate) fn of(args: &RunArgs) -> Division {
-        let keeps_one_engine = args.watch
+    /// Returns the division that the arguments ask for. The rows of columns come in one order, from
+    /// one thread.
+    pub(crate) fn of(args: &RunArgs, row_name: RowName) -> Division {
+        let keeps_one_engine = row_name == RowName::Row
+            || args.watch
             || args.state.directory.is_some()
             || args.state.spill.is_some()
             || args.idle_timeout.is_some();

@@ -20,6 +20,7 @@ mod progress;
 mod rejects;
 mod review;
 mod rules;
+mod source;
 mod spill;
 mod state;
 mod stderr;

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::disk::{self, Written, directory_of, open_from};
 use crate::progress::ReadProgress;
+use crate::source::RowName;
 use kleene_input::Origin;
 use kleene_report::output::write_text;
 
@@ -26,12 +27,18 @@ pub(crate) struct Rejects {
     is_quiet: bool,
     reported: u64,
     line: Vec<u8>,
+    row_name: RowName,
 }
 
 impl Rejects {
     /// Rejects that go to a file, if one is given, and else to standard error. The file is kept up
-    /// to a length, if one is given.
-    pub(crate) fn open(path: Option<&Path>, kept: Option<u64>, is_quiet: bool) -> Result<Rejects> {
+    /// to a length, if one is given. `row_name` says what is rejected.
+    pub(crate) fn open(
+        path: Option<&Path>,
+        kept: Option<u64>,
+        is_quiet: bool,
+        row_name: RowName,
+    ) -> Result<Rejects> {
         let file = match path {
             None => None,
             Some(path) => {
@@ -41,7 +48,8 @@ impl Rejects {
             }
         };
         let directory = path.map(directory_of);
-        Ok(Rejects { file, directory, failure: None, is_quiet, reported: 0, line: Vec::new() })
+        let (failure, reported, line) = (None, 0, Vec::new());
+        Ok(Rejects { file, directory, failure, is_quiet, reported, line, row_name })
     }
 
     /// Reports one.
@@ -50,9 +58,8 @@ impl Rejects {
             if self.failure.is_none() {
                 self.line.clear();
                 let line = &mut self.line;
-                line.extend_from_slice(b"{\"line\":");
                 // Writing to memory does not fail.
-                let _ = write!(line, "{}", origin.line);
+                let _ = write!(line, "{{\"{}\":{}", self.row_name.word(), origin.line);
                 line.extend_from_slice(b",\"reason\":");
                 write_text(line, reason);
                 line.extend_from_slice(b",\"input\":");
@@ -63,7 +70,7 @@ impl Rejects {
         } else if !self.is_quiet {
             self.reported += 1;
             if self.reported <= SHOWN {
-                progress.say(&format!("line {}: {reason}", origin.line));
+                progress.say(&format!("{} {}: {reason}", self.row_name.word(), origin.line));
             } else if self.reported == SHOWN + 1 {
                 progress
                     .say("further rejects are only counted; use --rejects FILE to see them all");

@@ -65,6 +65,32 @@ impl Opened {
 }
 
 impl Opened {
+    /// Returns the first bytes, as many as it takes until `is_unsure` is false of them. They stay to
+    /// be read.
+    ///
+    /// # Errors
+    /// The input cannot be read.
+    pub fn peek(&mut self, mut is_unsure: impl FnMut(&[u8]) -> bool) -> io::Result<Vec<u8>> {
+        let mut start = Vec::new();
+        let mut byte = [0];
+        while is_unsure(&start) {
+            match self.reader.read(&mut byte) {
+                Ok(0) => break,
+                Ok(_) => start.push(byte[0]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let rest = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+        self.reader = Box::new(io::Cursor::new(start.clone()).chain(rest));
+        Ok(start)
+    }
+
+    /// Returns the bytes, unpacked.
+    pub fn into_reader(self) -> Box<dyn Read + Send> {
+        self.reader
+    }
+
     /// The first bytes, unpacked; fewer where there are no more.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::args::{DELIMITER_OF_JSON, InferArgs};
 use crate::ending::Ending;
 use crate::guard::Guard;
+use crate::source::columns_of_file;
 use crate::stderr::say;
 use kleene_input::{self as input, Form, Format, RawFeed};
 use kleene_language::infer::{Read, Sample, Wanted, argument, observe};
@@ -21,6 +22,12 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
     let mut guard = Guard::default();
     guard.reads(&args.input, "the input");
     guard.writes(Path::new("-"), "the declarations")?;
+    if let Some(columns) = columns_of_file(&args.input)? {
+        bail!(
+            "the input is {columns}, whose columns have names and types; `kleene infer` reads JSON \
+             lines and CSV\nhelp: declare an `event` with the columns that the rules read"
+        );
+    }
     let format = args.format.unwrap_or_else(|| Format::of(&args.input));
     let mut opened = input::open(&args.input)?;
     let named = input::delimiter_of(&args.input);

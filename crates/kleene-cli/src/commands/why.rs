@@ -12,9 +12,13 @@ use crate::ending::Ending;
 use crate::interrupt::Interrupt;
 use crate::review::{Facts, Review};
 use crate::rules;
+use crate::source::{EventSource, ReadPlan, RowName};
 use crate::stderr::say;
-use kleene_input::{self as input, Feed, Fill, Item, Parsing};
+use kleene_input::{self as input, Fill, Item, Parsing, Position};
 use kleene_report::counts::Counts;
+
+/// The maximum number of lines that are read at a time.
+const BATCH: usize = 1024;
 
 /// Follows a key of a rule through an input and prints its story.
 pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
@@ -45,12 +49,20 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
     if args.events.is_typed() {
         say("reading events from the terminal; Ctrl-D ends, --input reads a file");
     }
-    let opened = input::open(&args.events.input)?;
-    let parser = args.events.parser(&loaded.schema);
-    let mut feed = args.events.start(opened, parser, Parsing::Here)?;
+    let mut opened = input::open(&args.events.input)?;
+    let row_name = RowName::of(&args.events, &mut opened)?;
+    let plan = ReadPlan {
+        schema: &loaded.schema,
+        declared: &loaded.schema,
+        parsing: Parsing::Here,
+        rows: BATCH,
+        ahead: 1,
+        from: Position::default(),
+    };
+    let mut feed = EventSource::start(&args.events, opened, &plan)?;
     let interrupt = Interrupt::default();
     interrupt.listen(feed.waker());
-    let mut review = Review::new(&loaded.schema, &args.events);
+    let mut review = Review::new(&loaded.schema, &args.events, row_name);
     let mut counts = Counts::default();
     let ending = pump(&mut feed, &mut tracer, &mut review, &mut counts, &args.key, &interrupt)?;
     if ending == Ending::Fine {
@@ -84,7 +96,7 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
 
 /// Gives all events to the tracer.
 fn pump(
-    feed: &mut Feed,
+    feed: &mut EventSource,
     tracer: &mut Tracer<Record>,
     review: &mut Review,
     counts: &mut Counts,
@@ -99,6 +111,19 @@ fn pump(
         .map(|part| part.split_once('=').map_or(part, |(_, value)| value).trim())
         .collect();
     loop {
+        if let Some((batch, _)) = feed.read_batch(BATCH, |name| counts.saw_unknown(name)) {
+            for (number, row) in batch.rows().enumerate() {
+                let (event, place) = (row.to_record(), feed.origin(number));
+                if let Some(place) = &place {
+                    review.event(&event, place);
+                }
+                tracer.push(&event, place.map(|place| place.line));
+            }
+            if interrupt.is_set() {
+                return Ok(Ending::Interrupted);
+            }
+            continue;
+        }
         match feed.next_item() {
             Some(Item::Event(event, place)) => {
                 review.event(&event, &place);

@@ -9,6 +9,7 @@ use kleene::stream::{Overflow, Sink};
 use kleene::{Match, Record, Timeout};
 use kleene_report::output::Shapes;
 
+use super::target::{Target, target};
 use crate::disk::{self, Written, directory_of, open_from};
 use crate::profile::ResultTimes;
 
@@ -17,7 +18,7 @@ const BUFFERED: usize = 64 << 10;
 
 /// Writes matches, timeouts, and limits that were reached.
 pub(super) struct Lines {
-    writer: Box<dyn Write + Send>,
+    writer: Box<dyn Target>,
     /// The lines that are not handed over yet. Results are written here in place: a buffer for each
     /// line, and another one behind it, would copy each line once more.
     waiting: Vec<u8>,
@@ -42,18 +43,17 @@ impl Lines {
     /// results.
     pub(super) fn open(path: &Path, kept: Option<u64>, shapes: Shapes) -> Result<Lines> {
         let mut regular = None;
-        let (writer, is_live, is_terminal): (Box<dyn Write + Send>, _, _) =
-            if path == Path::new("-") {
-                let stdout = io::stdout();
-                let is_terminal = stdout.is_terminal();
-                (Box::new(stdout), true, is_terminal)
-            } else {
-                let file = open_from(path, kept)
-                    .with_context(|| format!("cannot write the output {}", path.display()))?;
-                let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
-                regular = file.try_clone().ok().filter(|_| is_file);
-                (Box::new(Written(file)), !is_file, false)
-            };
+        let (writer, is_live, is_terminal): (Box<dyn Target>, _, _) = if path == Path::new("-") {
+            let stdout = io::stdout();
+            let is_terminal = stdout.is_terminal();
+            (Box::new(stdout), true, is_terminal)
+        } else {
+            let file = open_from(path, kept)
+                .with_context(|| format!("cannot write the output {}", path.display()))?;
+            let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
+            regular = file.try_clone().ok().filter(|_| is_file);
+            (target(path, Written(file))?, !is_file, false)
+        };
         Ok(Lines {
             writer,
             waiting: Vec::with_capacity(BUFFERED),
@@ -109,6 +109,14 @@ impl Lines {
         self.hand_over();
         if self.failure.is_none() {
             self.failure = self.writer.flush().err();
+        }
+    }
+
+    /// Hands over what was written so far, and what comes at the end of a file.
+    pub(super) fn finish(&mut self) {
+        self.flush();
+        if self.failure.is_none() {
+            self.failure = self.writer.finish().err();
         }
     }
 
@@ -194,6 +202,6 @@ impl Sink<Record> for Lines {
 /// Where a run ends early, by a panic of another thread as well, its results are written.
 impl Drop for Lines {
     fn drop(&mut self) {
-        self.flush();
+        self.finish();
     }
 }

@@ -2,6 +2,7 @@
 
 mod aside;
 mod lines;
+mod target;
 
 use std::io;
 use std::path::Path;
@@ -138,6 +139,15 @@ impl Output {
         }
         if let Way::Here(lines) = &mut self.way {
             lines.flush();
+        }
+    }
+
+    /// Hands over what was written so far, and what comes at the end of a file. Nothing can be written
+    /// afterwards.
+    pub(crate) fn finish(&mut self) {
+        self.flush();
+        if let Way::Here(lines) = &mut self.way {
+            lines.finish();
         }
     }
 

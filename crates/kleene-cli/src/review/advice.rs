@@ -15,6 +15,7 @@ use super::reasons::ReasonKind;
 use super::suggest::{Leaves, leaves, nearest, time_options, type_field};
 use crate::args::InputArgs;
 use crate::rules::Loaded;
+use crate::source::RowName;
 use crate::stderr::say;
 use kleene_input::{Format, Raw, delimiter_argument, fields_of_line};
 use kleene_language::infer::argument;
@@ -179,9 +180,10 @@ impl<'a> Advice<'a> {
         let counts = self.facts.counts;
         let unread = events.saturating_sub(self.read_events());
         let late_and_read = self.read_events().saturating_sub(in_time);
+        let row = self.review.row_name.word();
         let mut parts = Vec::new();
         if counts.rejected > 0 {
-            parts.push(format!("{} rejected", were(counts.rejected, "line")));
+            parts.push(format!("{} rejected", were(counts.rejected, row)));
         }
         if counts.unknown > 0 {
             let types = counts.unknown_types();
@@ -203,9 +205,9 @@ impl<'a> Advice<'a> {
         }
         let mut text = format!("error: no event could be used: {}", parts.join("; "));
         for kind in self.review.reasons.top().iter().take(REASONS) {
-            let _ = write!(text, "\n  {}: {}", counted(kind.count, "line"), kind.reason);
+            let _ = write!(text, "\n  {}: {}", counted(kind.count, row), kind.reason);
             if let Some((line, sample)) = kind.samples.first() {
-                let _ = write!(text, "\n    line {}: {}", grouped(*line), shortened(sample));
+                let _ = write!(text, "\n    {row} {}: {}", grouped(*line), shortened(sample));
             }
         }
         Some(text)
@@ -219,6 +221,7 @@ impl<'a> Advice<'a> {
     /// Returns the note on an input without a line.
     fn nothing_there(&self) -> String {
         match self.facts.args.format() {
+            _ if self.review.row_name == RowName::Row => String::from("the input has no rows"),
             _ if self.facts.is_empty => String::from("the input is empty"),
             Format::Csv => String::from("the input has a header and nothing below it"),
             Format::Jsonl => String::from("the input has only blank lines"),
@@ -324,15 +327,15 @@ impl<'a> Advice<'a> {
             return None;
         }
         let time = ValueRef::Time(first.time);
-        let line = grouped(first.line);
+        let (row, line) = (self.review.row_name.word(), grouped(first.line));
         match first.likely {
             Some(unit) => Some(format!(
-                "the time in line {line} was read as {time}; if it is in {}, add `--time-unit {}`",
+                "the time in {row} {line} was read as {time}; if it is in {}, add `--time-unit {}`",
                 unit.name(),
                 unit.as_str()
             )),
             None if first.time.as_millis() >= YEAR_2100 => {
-                Some(format!("the time in line {line} is {time}: is --time-unit right?"))
+                Some(format!("the time in {row} {line} is {time}: is --time-unit right?"))
             }
             None => None,
         }
@@ -352,7 +355,8 @@ impl<'a> Advice<'a> {
             return Some(format!("{text}: `--out-of-order {option}` waits for them"));
         }
         let newest = self.review.seen.newest.map_or(String::new(), |(time, line)| {
-            format!(" (the newest time, {}, is in line {})", ValueRef::Time(time), grouped(line))
+            let row = self.review.row_name.word();
+            format!(" (the newest time, {}, is in {row} {})", ValueRef::Time(time), grouped(line))
         });
         Some(if most <= 366 * DAY {
             format!(

@@ -10,6 +10,7 @@ use kleene_input::{Origin, TimeUnit};
 use super::event_counts::EventCounts;
 use super::reasons::Reasons;
 use crate::args::InputArgs;
+use crate::source::RowName;
 
 /// The facts about an input, collected while it is read.
 #[derive(Debug)]
@@ -25,11 +26,12 @@ pub(crate) struct Review {
     pub(super) reasons: Reasons,
     /// True if the input was read in part before.
     pub(super) is_partial: bool,
+    pub(super) row_name: RowName,
 }
 
 impl Review {
-    /// A review of events of the types of `schema`.
-    pub(crate) fn new(schema: &Arc<Schema>, args: &InputArgs) -> Review {
+    /// A review of events of the types of `schema`. `row_name` says what holds them.
+    pub(crate) fn new(schema: &Arc<Schema>, args: &InputArgs, row_name: RowName) -> Review {
         Review {
             schema: schema.clone(),
             unit: args.time_unit,
@@ -38,12 +40,18 @@ impl Review {
             most_late: 0,
             reasons: Reasons::default(),
             is_partial: false,
+            row_name,
         }
     }
 
     /// Notes that a part of the input was read before: what did not come may have come there.
     pub(crate) fn is_of_a_part(&mut self) {
         self.is_partial = true;
+    }
+
+    /// Returns what holds an event.
+    pub(crate) fn row_name(&self) -> RowName {
+        self.row_name
     }
 
     /// Returns the unit of times that are numbers.

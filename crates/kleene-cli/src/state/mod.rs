@@ -17,6 +17,7 @@ use kleene::{Engine, Record};
 use serde_json::{Value, json};
 
 use crate::args::{Events, Every, RunArgs};
+use crate::source::columns_of_file;
 use crate::stderr::say;
 use file::{Checkpoint, Directory};
 use kleene_input::{self as input, Position, TimeUnit};
@@ -316,6 +317,7 @@ fn read(checkpoint: Checkpoint) -> Result<(Value, Resumed)> {
 /// An input that is a file, and can be read again.
 struct Input {
     file: File,
+    /// True if a position is not a place in the bytes: the input is packed, or has columns.
     is_packed: bool,
 }
 
@@ -331,7 +333,7 @@ impl Input {
             return Ok(None);
         }
         let file = File::open(path).with_context(context)?;
-        let is_packed = input::is_packed(&file);
+        let is_packed = input::is_packed(&file) || columns_of_file(path)?.is_some();
         Ok(Some(Input { file, is_packed }))
     }
 

@@ -41,14 +41,44 @@ pub(super) fn refuse_same_files(args: &RunArgs, files: &Files) -> Result<()> {
     Ok(())
 }
 
-/// Results and rejects are JSON lines as they are: a name that promises another form would be
-/// wrong.
+/// The endings of names of files with columns.
+const COLUMNS: [&str; 5] = ["parquet", "arrow", "arrows", "feather", "ipc"];
+
+/// Results that go to columns are complete with the run, and have the members of JSON lines.
+fn refuse_columns_that_do_not_fit(args: &RunArgs) -> Result<()> {
+    let name = args.output.display();
+    if args.brief {
+        bail!("--output {name}: --brief writes lines of text, not columns");
+    }
+    if args.state.directory.is_some() {
+        bail!(
+            "--output {name}: a run with --state cuts its output back to the last checkpoint, which \
+             is only possible with JSON lines; name it *.jsonl"
+        );
+    }
+    Ok(())
+}
+
+/// Results are JSON lines, or columns if the name says so, and rejects are JSON lines: a name that
+/// promises another form would be wrong.
 pub(super) fn refuse_other_forms(args: &RunArgs) -> Result<()> {
     for (option, path) in [("--output", Some(&args.output)), ("--rejects", args.rejects.as_ref())] {
         let ending = path.and_then(|path| path.extension()).and_then(|ending| ending.to_str());
         let Some((path, ending)) = path.zip(ending) else { continue };
         let ending = ending.to_ascii_lowercase();
-        if ["csv", "tsv", "parquet", "xlsx", "gz", "zst"].contains(&&*ending) {
+        let is_columns = COLUMNS.contains(&&*ending);
+        if is_columns && cfg!(feature = "arrow") && option == "--output" {
+            refuse_columns_that_do_not_fit(args)?;
+            continue;
+        }
+        if is_columns && option == "--output" {
+            bail!(
+                "{option} {}: this program was built without {ending}\nhelp: build it with `cargo \
+                 build --release -p kleene-cli --features arrow`, or name the file *.jsonl",
+                path.display()
+            );
+        }
+        if is_columns || ["csv", "tsv", "xlsx", "gz", "zst"].contains(&&*ending) {
             let advice = match &*ending {
                 "gz" | "zst" => "to compress the output: `kleene run .. | gzip > found.jsonl.gz`",
                 _ => {

@@ -14,9 +14,9 @@ use crate::idle::IdleClock;
 use crate::paths;
 use crate::progress::ReadProgress;
 use crate::rules::{self, Listing, Loaded};
+use crate::source::EventSource;
 use crate::state::{HeldCheckpoint, Moment, State};
 use crate::watch::{Files, Watch};
-use kleene_input::Feed;
 use kleene_report::counts::{Counts, counted};
 
 /// The rules that run now.
@@ -41,7 +41,7 @@ impl Current<'_> {
     /// Does what is due where the input ends, keeps where the run is, and says how the run ends.
     pub(super) fn end(
         &mut self,
-        feed: &Feed,
+        feed: &EventSource,
         engine: &mut Engine<Record>,
         outlets: &mut Outlets,
         counts: &Counts,
@@ -70,7 +70,7 @@ impl Current<'_> {
     /// checkpoint.
     fn end_for_now(
         &mut self,
-        feed: &Feed,
+        feed: &EventSource,
         engine: &mut Engine<Record>,
         outlets: &mut Outlets,
         counts: &Counts,
@@ -115,7 +115,7 @@ impl Current<'_> {
     #[inline]
     pub(super) fn follow(
         &mut self,
-        feed: &mut Feed,
+        feed: &mut EventSource,
         engine: &mut Engine<Record>,
         outlets: &mut Outlets,
     ) {
@@ -138,7 +138,7 @@ impl Current<'_> {
     /// Keeps where the run is, if it is to be kept.
     pub(super) fn keep(
         &mut self,
-        feed: &Feed,
+        feed: &EventSource,
         engine: &mut Engine<Record>,
         outlets: &mut Outlets,
         counts: &Counts,
@@ -153,7 +153,7 @@ impl Current<'_> {
     /// Makes a checkpoint, if one is to be kept.
     fn hold(
         &mut self,
-        feed: &Feed,
+        feed: &EventSource,
         engine: &mut Engine<Record>,
         outlets: &mut Outlets,
         counts: &Counts,
@@ -172,7 +172,7 @@ impl Current<'_> {
     fn replace(
         &mut self,
         read: Result<Result<Loaded, rules::Refused>>,
-        feed: &mut Feed,
+        feed: &mut EventSource,
         engine: &mut Engine<Record>,
         outlets: &mut Outlets,
     ) -> Result<()> {

@@ -26,7 +26,7 @@ use self::parallel::Finished;
 use self::pump::{MAX_LINES, pump};
 use self::start::{build, builder};
 use self::stop::Stop;
-use crate::args::RunArgs;
+use crate::args::{Every, RunArgs};
 use crate::division::Division;
 use crate::ending::Ending;
 use crate::idle::IdleClock;
@@ -37,12 +37,13 @@ use crate::progress::ReadProgress;
 use crate::rejects::Rejects;
 use crate::review::{Facts, Review};
 use crate::rules::{self, Listing, Loaded};
+use crate::source::{EventSource, ReadPlan, RowName, columns_of_file};
 use crate::spill::Spill;
 use crate::state::State;
 use crate::stderr::say;
 use crate::summary::{shown, summary};
 use crate::watch::{Files, Watch};
-use kleene_input::{self as input, Blocks, Opened, Parsing};
+use kleene_input::{self as input, Blocks, Opened, Parsing, Position};
 use kleene_report::counts::Counts;
 use kleene_report::output::{LineForm, Shapes};
 
@@ -85,7 +86,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     }
     let from = resumed.as_ref().map(|resumed| resumed.position).filter(|from| from.offset > 0);
     let from = from.filter(|_| args.events.input != Path::new("-")).unwrap_or_default();
-    let opened = input::open_at(&args.events.input, from)?;
+    // A position in columns is a number of rows.
+    let is_columns = columns_of_file(&args.events.input)?.is_some();
+    let place = if is_columns { Position::default() } else { from };
+    let mut opened = input::open_at(&args.events.input, place)?;
+    let row_name = RowName::of(&args.events, &mut opened)?;
     let kept = resumed.as_ref().map_or((None, None), |resumed| (resumed.output, resumed.rejects));
     let time_field = args.events.reading().time_field;
     let form = if args.brief { LineForm::Brief } else { LineForm::Json };
@@ -93,24 +98,24 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         .with_rules(engine.rules())
         .with_events(args.event_form.into());
     let output = Output::open(&args.output, kept.0, shapes)?;
-    let rejects = Rejects::open(args.rejects.as_deref(), kept.1, args.quiet)?;
+    let rejects = Rejects::open(args.rejects.as_deref(), kept.1, args.quiet, row_name)?;
     // Results that go to the terminal say enough of the progress.
     let shows_progress = !args.quiet && !output.is_terminal();
     let progress = ReadProgress::new(opened.size, opened.position.clone(), shows_progress);
-    let division = Division::of(args);
+    let division = Division::of(args, row_name);
     if let Division::Keys(threads) = division {
-        let review = Review::new(&loaded.schema, &args.events);
+        let review = Review::new(&loaded.schema, &args.events, row_name);
         let outlets = Outlets::new(args, output, rejects, progress, review);
         return run_parallel(args, threads, &loaded, opened, outlets);
     }
-    let review = Review::new(engine.schema(), &args.events);
+    let review = Review::new(engine.schema(), &args.events, row_name);
     let mut outlets = Outlets::new(args, output, rejects, progress, review);
     let mut counts = Counts::default();
     if let Some(resumed) = resumed {
         outlets.review.is_of_a_part();
         (counts, outlets.tally) = (resumed.counts, resumed.tally);
     }
-    let start = Start { division, engine, opened, files, state, outlets, counts };
+    let start = Start { division, engine, opened, from, files, state, outlets, counts };
     run_one(args, loaded, start)
 }
 
@@ -119,6 +124,8 @@ struct Start {
     division: Division,
     engine: Engine<Record>,
     opened: Opened,
+    /// The position up to which the input was read before.
+    from: Position,
     files: Files,
     state: Option<State>,
     outlets: Outlets,
@@ -127,21 +134,28 @@ struct Start {
 
 /// Runs rules in one engine.
 fn run_one(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
-    let Start { division, mut engine, opened, files, state, mut outlets, mut counts } = start;
+    let Start { division, mut engine, opened, from, files, state, mut outlets, mut counts } = start;
     if args.measuring.profile {
         outlets.measure();
     }
     let started = Instant::now();
     let interrupt = Interrupt::default();
-    let mut parser = args.events.parser(engine.schema());
-    parser.renew(engine.schema(), &loaded.schema);
     let parsing = if division == Division::Alone {
         Parsing::Here
     } else {
         outlets.output = outlets.output.write_aside()?;
         Parsing::Ahead(MAX_LINES)
     };
-    let mut feed = args.events.start(opened, parser, parsing)?;
+    let plan = ReadPlan {
+        schema: engine.schema(),
+        declared: &loaded.schema,
+        parsing,
+        rows: batch_rows(args, &loaded),
+        // A batch that is decoded is of the rules from before a change.
+        ahead: if args.watch { 1 } else { 4 },
+        from,
+    };
+    let mut feed = EventSource::start(&args.events, opened, &plan)?;
     interrupt.listen(feed.waker());
     let watch = args.watch.then(|| Watch::start(&args.rules, files, feed.waker()));
     let bound = args.events.out_of_order.unwrap_or_default();
@@ -177,6 +191,18 @@ fn run_one(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
     conclude(args, &current.loaded, ran, started)
 }
 
+/// Returns the maximum number of rows of a batch of columns.
+fn batch_rows(args: &RunArgs, loaded: &Loaded) -> usize {
+    match args.state.checkpoint_every {
+        // No row after the event that exceeds a limit may be counted.
+        _ if loaded.can_fail => 1,
+        Every::Events(rows) if args.state.directory.is_some() => {
+            usize::try_from(rows).unwrap_or(MAX_LINES).min(MAX_LINES)
+        }
+        _ => MAX_LINES,
+    }
+}
+
 /// Runs rules in several shards.
 fn run_parallel(
     args: &RunArgs,
@@ -199,7 +225,7 @@ fn run_parallel(
 fn conclude(args: &RunArgs, loaded: &Loaded, ran: Finished, started: Instant) -> Result<Ending> {
     let Finished { stop, stats, outlets, counts, is_empty, header, profile } = ran;
     let Outlets { mut output, mut rejects, progress, tally, review, .. } = outlets;
-    output.flush();
+    output.finish();
     progress.clear();
     if let Some(error) = output.failure() {
         if error.kind() == io::ErrorKind::BrokenPipe {

@@ -16,7 +16,8 @@ use crate::profile::{Parts, Profile};
 use crate::progress::ReadProgress;
 use crate::rejects::Rejects;
 use crate::review::Review;
-use kleene_input::{Feed, Origin};
+use crate::source::{EventSource, RowName};
+use kleene_input::Origin;
 use kleene_report::reasons::late_reason;
 use kleene_report::tally::Tally;
 
@@ -32,6 +33,7 @@ pub(super) struct Outlets {
     /// The bound on the delay of events, in milliseconds; `None` if they come in order.
     bound: Option<i64>,
     is_quiet: bool,
+    row_name: RowName,
     /// True if it was said that a limit was reached.
     reported_of_limit: bool,
     /// True if it was said that a rule feeds others what does not fit.
@@ -49,7 +51,7 @@ impl Outlets {
         let (is_quiet, reported_of_limit, reported_of_mismatch) = (args.quiet, false, false);
         let bound = args.events.out_of_order;
         let bound = bound.map(|bound| i64::try_from(bound.as_millis()).unwrap_or(i64::MAX));
-        let tally = Tally::default();
+        let (tally, row_name) = (Tally::default(), review.row_name());
         Outlets {
             output,
             rejects,
@@ -59,6 +61,7 @@ impl Outlets {
             profile: None,
             bound,
             is_quiet,
+            row_name,
             reported_of_limit,
             reported_of_mismatch,
         }
@@ -110,7 +113,7 @@ impl Outlets {
     pub(super) fn parts(
         &mut self,
         elapsed: Duration,
-        feed: &Feed,
+        feed: &EventSource,
         division: Division,
     ) -> Option<Parts> {
         let (profile, results) = (self.profile.take()?, self.output.times()?);
@@ -155,7 +158,11 @@ impl Outlets {
     /// Says once that a limit was reached, when the event of a line was taken.
     pub(super) fn report_limit(&mut self, line: u64, what: &str) {
         if !self.is_quiet && !std::mem::replace(&mut self.reported_of_limit, true) {
-            let origin = if line == 0 { String::new() } else { format!("line {line}: ") };
+            let origin = if line == 0 {
+                String::new()
+            } else {
+                format!("{} {line}: ", self.row_name.word())
+            };
             let text = format!("{origin}limit reached: {what}; the summary counts how often");
             self.progress.say(&text);
         }
@@ -164,6 +171,21 @@ impl Outlets {
     pub(super) fn reject(&mut self, origin: Origin<'_>, reason: &str) {
         self.review.rejected(&origin, reason);
         self.rejects.report(origin, reason, &self.progress);
+    }
+
+    /// Reports an event that is no good for the engine. A row has no text: the event is shown.
+    fn reject_event(&mut self, origin: Origin<'_>, event: &Record, reason: &str) {
+        let text = self.text_of_row(origin, event);
+        self.reject(Origin { text: text.as_deref().unwrap_or(origin.text), ..origin }, reason);
+    }
+
+    /// Returns the text of an event that comes from a row.
+    fn text_of_row(&self, origin: Origin<'_>, event: &Record) -> Option<Vec<u8>> {
+        (self.row_name == RowName::Row && origin.text.is_empty()).then(|| {
+            let mut text = Vec::new();
+            self.output.shapes().write_event(&mut text, event);
+            text
+        })
     }
 
     /// Reports an event of a type that came too late.
@@ -188,7 +210,7 @@ pub(super) enum Lines<'a> {
     One(Origin<'a>),
     /// The events of a batch are pushed.
     OfBatch {
-        feed: &'a Feed,
+        feed: &'a EventSource,
         batch: &'a EventBatch,
         /// The number of events that had come to the engine before.
         first: u64,
@@ -244,6 +266,8 @@ impl Sink<Record> for OutputPrinter<'_> {
 
     fn late(&mut self, late: Late<'_, Record>) {
         let Some(origin) = self.lines.of_arrival(late.arrival) else { return };
+        let text = self.outlets.text_of_row(origin, late.event);
+        let origin = Origin { text: text.as_deref().unwrap_or(origin.text), ..origin };
         self.outlets.late(origin, late.event.type_id(), late.event.time(), late.watermark);
     }
 
@@ -252,7 +276,7 @@ impl Sink<Record> for OutputPrinter<'_> {
             // A rule made it: the line that is read is not to blame.
             self.outlets.report_mismatch(&rejected.reason.to_string());
         } else if let Some(origin) = self.lines.of_arrival(rejected.arrival) {
-            self.outlets.reject(origin, &rejected.reason.to_string());
+            self.outlets.reject_event(origin, rejected.event, &rejected.reason.to_string());
         }
     }
 

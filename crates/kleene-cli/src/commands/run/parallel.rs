@@ -33,6 +33,7 @@ use crate::division::Division;
 use crate::interrupt::Interrupt;
 use crate::profile::{Parts, ResultTimes, ThreadTimes};
 use crate::review::EventCounts;
+use crate::source::RowName;
 use kleene_input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser, TimeUnit};
 use kleene_report::counts::Counts;
 use kleene_report::output::Shapes;
@@ -69,7 +70,7 @@ pub(super) fn run(
     mut outlets: Outlets,
     interrupt: &Interrupt,
 ) -> Result<Finished> {
-    let division = Division::of(args);
+    let division = Division::of(args, RowName::Line);
     let threads = args.matching.threads.map_or(1, usize::from);
     let times = args.measuring.profile.then(|| Arc::new(ThreadTimes::new()));
     if times.is_some() {

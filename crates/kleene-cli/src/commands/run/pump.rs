@@ -10,8 +10,9 @@ use super::current::Current;
 use super::outlets::{Lines, Outlets, OutputPrinter};
 use super::stop::{Stop, stopped};
 use crate::interrupt::Interrupt;
+use crate::source::EventSource;
 use crate::state::State;
-use kleene_input::{Feed, Fill, Item};
+use kleene_input::{Fill, Item};
 use kleene_report::counts::Counts;
 
 /// The maximum number of lines of a batch.
@@ -19,7 +20,7 @@ pub(super) const MAX_LINES: usize = 8192;
 
 /// Moves events from the input into the engine until something ends it.
 pub(super) fn pump(
-    feed: &mut Feed,
+    feed: &mut EventSource,
     engine: &mut Engine<Record>,
     outlets: &mut Outlets,
     counts: &mut Counts,
@@ -43,7 +44,11 @@ pub(super) fn pump(
                 feed.give_back(batch);
                 Some((pushed, lines))
             }
-            None => feed.next_item().map(|item| (take(item, engine, outlets, counts, current), 1)),
+            None => {
+                let lines = feed.lines_of_item();
+                let item = feed.next_item();
+                item.map(|item| (take(item, engine, outlets, counts, current), lines))
+            }
         };
         if let Some((taken, lines)) = taken {
             if let Err(stop) = taken {
@@ -91,7 +96,7 @@ pub(super) fn pump(
 /// Pushes a batch of events into the engine.
 fn push(
     batch: &EventBatch,
-    feed: &Feed,
+    feed: &EventSource,
     engine: &mut Engine<Record>,
     outlets: &mut Outlets,
     current: &mut Current<'_>,

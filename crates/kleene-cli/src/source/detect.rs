@@ -1,0 +1,72 @@
+//! Columns, recognised by their first bytes.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use kleene_input::Opened;
+
+use crate::args::InputArgs;
+
+/// What is said where columns cannot be read.
+#[cfg(not(feature = "arrow"))]
+pub(super) const NOT_BUILT_IN: &str = "the input is Parquet or Arrow IPC, which this program was \
+                                       built without\nhelp: build it with `cargo build --release -p \
+                                       kleene-cli --features arrow`";
+
+/// The first bytes of the formats, and the names of these.
+const FORMATS: [(&[u8], &str); 3] =
+    [(b"PAR1", "Parquet"), (b"ARROW1", "Arrow IPC"), (&[0xff; 4], "an Arrow IPC stream")];
+
+/// Returns the name of the format of columns that starts like this.
+fn columns(start: &[u8]) -> Option<&'static str> {
+    FORMATS.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, name)| *name)
+}
+
+/// Returns the name of the format of a file, if it is a regular one that holds columns.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn columns_of_file(path: &Path) -> io::Result<Option<&'static str>> {
+    if path == Path::new("-") || !path.is_file() {
+        return Ok(None);
+    }
+    let mut start = Vec::new();
+    File::open(path)?.take(8).read_to_end(&mut start)?;
+    Ok(columns(&start))
+}
+
+/// Returns the name of the format of an input, if it holds columns. Of a pipe no more is waited for
+/// than is needed to know.
+///
+/// # Errors
+/// The input cannot be read.
+pub(crate) fn columns_of_opened(
+    args: &InputArgs,
+    opened: &mut Opened,
+) -> io::Result<Option<&'static str>> {
+    if args.is_typed() {
+        return Ok(None);
+    }
+    if args.input != Path::new("-") {
+        return columns_of_file(&args.input);
+    }
+    let may_be = |start: &[u8]| {
+        FORMATS.iter().any(|(magic, _)| magic.starts_with(start) && magic.len() > start.len())
+    };
+    Ok(columns(&opened.peek(may_be)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_no_column() {
+        for text in ["", "P", "PAR", "ARROW", "{\"type\":\"PAR1\"}", "PARTS,ts\n", "\u{ff}\u{ff}"] {
+            assert_eq!(columns(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(columns(b"PAR1\x15\x04"), Some("Parquet"));
+        assert_eq!(columns(b"\xff\xff\xff\xff\x10\0\0\0"), Some("an Arrow IPC stream"));
+    }
+}

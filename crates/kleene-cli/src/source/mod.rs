@@ -1,0 +1,229 @@
+//! The events of an input: lines of text, or rows of columns.
+
+#[cfg(feature = "arrow")]
+mod columns;
+mod detect;
+
+use std::io;
+use std::time::Duration;
+
+use anyhow::Result;
+use kleene::event::EventBatch;
+use kleene::schema::Schema;
+use kleene_input::{Feed, Fill, Item, Opened, Origin, Parsing, Position};
+
+#[cfg(feature = "arrow")]
+use self::columns::ColumnFeed;
+pub(crate) use self::detect::columns_of_file;
+use self::detect::columns_of_opened;
+use crate::args::InputArgs;
+
+/// What holds an event.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RowName {
+    /// A line of text.
+    Line,
+    /// A row of columns.
+    Row,
+}
+
+impl RowName {
+    /// Returns what holds an event of an input.
+    ///
+    /// # Errors
+    /// The input cannot be read.
+    pub(crate) fn of(args: &InputArgs, opened: &mut Opened) -> io::Result<RowName> {
+        let columns = columns_of_opened(args, opened)?;
+        Ok(if columns.is_some() { RowName::Row } else { RowName::Line })
+    }
+
+    /// Returns the word in messages.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            RowName::Line => "line",
+            RowName::Row => "row",
+        }
+    }
+}
+
+/// The events of an input.
+pub(crate) enum EventSource {
+    /// JSON lines or CSV.
+    Text(Box<Feed>),
+    /// Parquet or Arrow IPC.
+    #[cfg(feature = "arrow")]
+    Columns(Box<ColumnFeed>),
+}
+
+/// How an input is read.
+#[cfg_attr(not(feature = "arrow"), expect(dead_code, reason = "some of it is about columns"))]
+pub(crate) struct ReadPlan<'a> {
+    /// The types of events, and those of them that are declared.
+    pub(crate) schema: &'a Schema,
+    pub(crate) declared: &'a Schema,
+    /// Who parses, where the input is text.
+    pub(crate) parsing: Parsing,
+    /// The maximum number of rows of a batch, where the input has columns, and the number of batches
+    /// that are decoded ahead.
+    pub(crate) rows: usize,
+    pub(crate) ahead: usize,
+    /// The position up to which it was read before.
+    pub(crate) from: Position,
+}
+
+impl EventSource {
+    /// Starts to read an input. Columns are recognised by their first bytes.
+    pub(crate) fn start(
+        args: &InputArgs,
+        mut opened: Opened,
+        plan: &ReadPlan<'_>,
+    ) -> Result<EventSource> {
+        if let Some(format) = columns_of_opened(args, &mut opened)? {
+            args.refuse_format_of_text(format)?;
+            return EventSource::of_columns(args, opened, plan);
+        }
+        args.refuse_format_of_columns()?;
+        let mut parser = args.parser(plan.schema);
+        parser.renew(plan.schema, plan.declared);
+        Ok(EventSource::Text(Box::new(args.start(opened, parser, plan.parsing)?)))
+    }
+
+    #[cfg(feature = "arrow")]
+    fn of_columns(args: &InputArgs, opened: Opened, plan: &ReadPlan<'_>) -> Result<EventSource> {
+        Ok(EventSource::Columns(Box::new(ColumnFeed::start(args, opened, plan)?)))
+    }
+
+    #[cfg(not(feature = "arrow"))]
+    fn of_columns(_: &InputArgs, _: Opened, _: &ReadPlan<'_>) -> Result<EventSource> {
+        anyhow::bail!(detect::NOT_BUILT_IN)
+    }
+
+    /// Returns the position of what comes next.
+    pub(crate) fn position(&self) -> Position {
+        match self {
+            EventSource::Text(feed) => feed.position(),
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(feed) => feed.position(),
+        }
+    }
+
+    /// Continues with the types of `schema` that are also declared.
+    pub(crate) fn renew(&mut self, schema: &Schema, declared: &Schema) {
+        match self {
+            EventSource::Text(feed) => feed.renew(schema, declared),
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(feed) => feed.renew(schema, declared),
+        }
+    }
+
+    /// Returns the names of the columns of CSV; empty for other formats, or if they are not known
+    /// yet.
+    pub(crate) fn header(&self) -> Vec<String> {
+        match self {
+            EventSource::Text(feed) => feed.header(),
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(_) => Vec::new(),
+        }
+    }
+
+    /// Returns a function that makes a waiting [`fill`](EventSource::fill) return.
+    pub(crate) fn waker(&self) -> Box<dyn Fn() + Send> {
+        match self {
+            EventSource::Text(feed) => Box::new(feed.waker()),
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(feed) => Box::new(feed.waker()),
+        }
+    }
+
+    /// True if nothing at all was in the input so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            EventSource::Text(feed) => feed.is_empty(),
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(feed) => feed.is_empty(),
+        }
+    }
+
+    /// Returns the next item that is not in a batch, of the input that has arrived.
+    #[inline]
+    pub(crate) fn next_item(&mut self) -> Option<Item<'_>> {
+        match self {
+            EventSource::Text(feed) => feed.next_item(),
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(feed) => feed.next_item(),
+        }
+    }
+
+    /// Returns the number of lines that [`next_item`](EventSource::next_item) reads. Rows are counted
+    /// with the batch that they come with, so that no checkpoint divides it.
+    pub(crate) fn lines_of_item(&self) -> usize {
+        match self {
+            EventSource::Text(_) => 1,
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(_) => 0,
+        }
+    }
+
+    /// Reads a batch of up to `limit` lines of the input that has arrived, or the next rows; `None` if
+    /// the next line or row is no event, or all was read. `unknown` gets the type of each event that
+    /// no rule file declares. Returns the number of lines or rows as well.
+    pub(crate) fn read_batch(
+        &mut self,
+        limit: usize,
+        unknown: impl FnMut(&str),
+    ) -> Option<(EventBatch, usize)> {
+        match self {
+            EventSource::Text(feed) => feed.read_batch(limit, unknown),
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(feed) => feed.read_batch(unknown),
+        }
+    }
+
+    /// Returns the line or row of an event of the batch that was read last, by the number of the
+    /// event. A row has no text.
+    pub(crate) fn origin(&self, number: usize) -> Option<Origin<'_>> {
+        match self {
+            EventSource::Text(feed) => feed.origin(number),
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(feed) => feed.origin(number),
+        }
+    }
+
+    /// Takes back the batch that was read last, once nothing more of it is needed.
+    pub(crate) fn give_back(&mut self, batch: EventBatch) {
+        match self {
+            EventSource::Text(feed) => feed.give_back(batch),
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(_) => drop(batch),
+        }
+    }
+
+    /// Returns the time that another thread took to parse or decode.
+    pub(crate) fn parsed_ahead(&self) -> Duration {
+        match self {
+            EventSource::Text(feed) => feed.parsed_ahead(),
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(feed) => feed.decoded(),
+        }
+    }
+
+    /// Waits for more input. What has arrived before has to be used up.
+    ///
+    /// # Errors
+    /// The input cannot be read any further.
+    pub(crate) fn fill(&mut self) -> io::Result<Fill> {
+        self.fill_within(None)
+    }
+
+    /// Waits for more input, for this long at most.
+    ///
+    /// # Errors
+    /// As for [`fill`](EventSource::fill).
+    pub(crate) fn fill_within(&mut self, timeout: Option<Duration>) -> io::Result<Fill> {
+        match self {
+            EventSource::Text(feed) => feed.fill_within(timeout),
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(feed) => feed.fill_within(timeout),
+        }
+    }
+}
