@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod check;
+mod columns;
 mod common;
 #[cfg(unix)]
 mod docs;
