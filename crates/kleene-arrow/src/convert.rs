@@ -4,7 +4,7 @@
 //! numbers are converted in one loop. All other pairs go value by value through
 //! [`declared`](crate::element::declared), which also finds the reason why a value is wrong: a loop
 //! that meets a value it cannot convert gives up, and leaves the column to this general way.
-//! `tests/equality.rs` holds both against the readers of text.
+//! `tests/columns/equality.rs` holds both against the readers of text.
 
 use std::sync::Arc;
 

@@ -13,12 +13,12 @@ use arrow_ipc::reader::{FileDecoder, StreamDecoder, read_footer_length};
 use arrow_ipc::{Block, Footer, MetadataVersion, root_as_footer};
 use arrow_schema::{ArrowError, SchemaRef};
 
+use crate::chunk::BATCH_ROWS;
 use crate::error::{ColumnarError, guarded};
 use crate::format::ColumnFormat;
 use crate::input::SharedInput;
 use crate::message::{self, MessageFault};
 use crate::plan::Plan;
-use crate::source::BATCH_ROWS;
 
 fn arrow<T>(format: ColumnFormat, result: Result<T, ArrowError>) -> Result<T, ColumnarError> {
     result.map_err(|error| ColumnarError::of_arrow(format, error))

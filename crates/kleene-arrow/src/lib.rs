@@ -25,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+mod chunk;
 mod convert;
 mod element;
 mod error;

@@ -18,11 +18,11 @@ use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescriptor;
 
+use crate::chunk::{BATCH_ROWS, Chunk};
 use crate::error::{ColumnarError, guarded};
 use crate::format::ColumnFormat;
 use crate::input::SharedInput;
 use crate::plan::{Path, Plan, TypeSource};
-use crate::source::{BATCH_ROWS, Chunk};
 
 /// A Parquet file.
 pub(crate) struct ParquetSource {

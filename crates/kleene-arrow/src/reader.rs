@@ -7,6 +7,7 @@ use std::io::{Read, Seek};
 use kleene::schema::Schema;
 use kleene_input::Reading;
 
+use crate::chunk::Chunk;
 use crate::convert::Dictionaries;
 use crate::error::{ColumnarError, guarded};
 use crate::format::ColumnFormat;
@@ -16,7 +17,7 @@ use crate::order::TimeOrder;
 use crate::parquet_source::ParquetSource;
 use crate::plan::Plan;
 use crate::rows::{RowBatch, RowReader};
-use crate::source::{Chunk, Source};
+use crate::source::Source;
 
 /// Reads the events of a Parquet or Arrow IPC input, batch by batch.
 ///
