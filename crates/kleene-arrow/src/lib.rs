@@ -27,6 +27,7 @@
 
 mod chunk;
 mod convert;
+mod dictionaries;
 mod element;
 mod error;
 mod extra;

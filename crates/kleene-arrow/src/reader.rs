@@ -8,7 +8,7 @@ use kleene::schema::Schema;
 use kleene_input::Reading;
 
 use crate::chunk::Chunk;
-use crate::convert::Dictionaries;
+use crate::dictionaries::Dictionaries;
 use crate::error::{ColumnarError, guarded};
 use crate::format::ColumnFormat;
 use crate::input::SharedInput;

@@ -10,7 +10,8 @@ use kleene::schema::{FieldType, Schema};
 use kleene::value::{Value, ValueRef};
 use kleene_input::Reading;
 
-use crate::convert::{Converted, Dictionaries, column_of, convert};
+use crate::convert::{Converted, column_of, convert};
+use crate::dictionaries::Dictionaries;
 use crate::element::element;
 use crate::error::ColumnarError;
 use crate::extra::extra;

@@ -199,11 +199,8 @@ fn old_moments_of_96_bits_are_times() {
     let mut column = group.next_column().unwrap().unwrap();
     // Nanoseconds of the day, and the day: 2440588 is the first one of 1970. The last moment is in
     // the year 4707, which nanoseconds of 64 bits do not reach.
-    let moments = [(0_u64, 2_440_588), (1_500_000_000, 2_440_589), (0, 3_440_588)];
-    let moments = moments.map(|(nanos, day): (u64, u32)| {
-        let [low, high] = [nanos as u32, (nanos >> 32) as u32];
-        Int96::from(vec![low, high, day])
-    });
+    let moments = [(0, 2_440_588), (1_500_000_000, 2_440_589), (0, 3_440_588)];
+    let moments = moments.map(|(nanos, day): (u32, u32)| Int96::from(vec![nanos, 0, day]));
     if let ColumnWriter::Int96ColumnWriter(column) = column.untyped() {
         column.write_batch(&moments, Some(&[1, 1, 1]), None).unwrap();
     }
