@@ -71,7 +71,7 @@ fn value_by_value(
     dictionaries: &mut Dictionaries,
 ) -> Converted {
     let mut coded = array.as_any_dictionary_opt().and_then(|dictionary| {
-        let values = dictionaries.values((path, ty), dictionary.values(), array.len())?;
+        let values = dictionaries.values((path, ty), dictionary.values())?;
         Some((codes(dictionary.keys())?, dictionary.values(), values))
     });
     let mut problems = Vec::new();
@@ -256,7 +256,7 @@ fn texts(array: &ArrayRef, path: &Path, dictionaries: &mut Dictionaries) -> Opti
         DataType::Utf8View => all_texts(array.as_string_view().iter()),
         DataType::Dictionary(_, values) if is_text(values) => {
             let dictionary = array.as_any_dictionary();
-            let Some(texts) = dictionaries.texts(path, dictionary.values(), array.len()) else {
+            let Some(texts) = dictionaries.texts(path, dictionary.values()) else {
                 let text = |row| match element(array, row) {
                     Element::Text(text) => Some(text),
                     _ => None,

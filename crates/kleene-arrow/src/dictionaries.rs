@@ -27,20 +27,17 @@ type Texts = Arc<[Arc<str>]>;
 type Values = Vec<Option<Result<Value, String>>>;
 
 impl Dictionaries {
-    /// Returns the texts of a dictionary, if it pays to make them: a dictionary that has many more
-    /// texts than the batch has rows is used only if it came before.
-    pub(crate) fn texts(
-        &mut self,
-        path: &Path,
-        dictionary: &ArrayRef,
-        rows: usize,
-    ) -> Option<Texts> {
+    /// A dictionary with more values is not looked at as a whole: most of them may have no row.
+    const MAX_VALUES: usize = 1 << 17;
+
+    /// Returns the texts of a dictionary; `None` if there are too many.
+    pub(crate) fn texts(&mut self, path: &Path, dictionary: &ArrayRef) -> Option<Texts> {
         if let Some((last, texts)) = self.texts.get(path)
             && is_same(last, dictionary)
         {
             return Some(texts.clone());
         }
-        if dictionary.len() > rows.saturating_mul(4) {
+        if dictionary.len() > Dictionaries::MAX_VALUES {
             return None;
         }
         let text = |row| match element(dictionary, row) {
@@ -52,15 +49,13 @@ impl Dictionaries {
         Some(texts)
     }
 
-    /// Returns the values of a dictionary as those of a field. `None` if it has many more values
-    /// than the batch has rows.
+    /// Returns the values of a dictionary as those of a field; `None` if there are too many.
     pub(crate) fn values(
         &mut self,
         (path, ty): (&Path, &FieldType),
         dictionary: &ArrayRef,
-        rows: usize,
     ) -> Option<&mut Values> {
-        if dictionary.len() > rows.saturating_mul(16) {
+        if dictionary.len() > Dictionaries::MAX_VALUES {
             return None;
         }
         let is_known = self

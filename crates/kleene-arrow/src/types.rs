@@ -95,19 +95,18 @@ impl Sorter<'_> {
     /// Looks each text of a dictionary up once.
     fn sort_codes(&mut self, column: &ArrayRef, codes: &[u32], values: &ArrayRef, path: &str) {
         let mut names: Vec<Option<Name>> = vec![None; values.len()];
+        let nulls = column.nulls();
         for (row, code) in codes.iter().enumerate() {
             let code = *code as usize;
-            if column.is_null(row) || code >= names.len() || values.is_null(code) {
+            let is_null = nulls.is_some_and(|nulls| nulls.is_null(row));
+            let known = if is_null { None } else { names.get(code).copied().flatten() };
+            let name = known.or_else(|| {
+                let Element::Text(text) = element(column, row) else { return None };
+                Some(*names.get_mut(code)?.insert(self.name(text)))
+            });
+            let Some(name) = name else {
                 self.reject(row, &Element::Null, path);
                 continue;
-            }
-            let name = if let Some(name) = names[code] {
-                name
-            } else {
-                let Element::Text(text) = element(values, code) else { continue };
-                let name = self.name(text);
-                names[code] = Some(name);
-                name
             };
             self.add(row, name, path);
         }
