@@ -91,7 +91,9 @@ impl FileSource {
             return Err(FileSource::damaged("the schema is missing"));
         };
         if !schema.endianness().equals_to_target_endianness() {
-            return Err(ColumnarError::new("the Arrow IPC file has another order of bytes"));
+            return Err(ColumnarError::new(
+                "the Arrow IPC file has the byte order of another machine",
+            ));
         }
         let schema = Arc::new(arrow(FileSource::FORMAT, try_fb_to_schema(schema))?);
         Ok(FileSource {
@@ -251,7 +253,9 @@ impl StreamSource {
             let (message, _) = fault(StreamSource::FORMAT, message::parse(&bytes))?;
             let schema = message.header_as_schema().ok_or_else(damaged)?;
             if !schema.endianness().equals_to_target_endianness() {
-                return Err(ColumnarError::new("the Arrow IPC stream has another order of bytes"));
+                return Err(ColumnarError::new(
+                    "the Arrow IPC stream has the byte order of another machine",
+                ));
             }
             let schema = Arc::new(arrow(StreamSource::FORMAT, try_fb_to_schema(schema))?);
             let mut decoder = StreamDecoder::new();

@@ -212,8 +212,8 @@ impl ColumnReader {
         Ok(Some(batch))
     }
 
-    /// Skips rows, as a reader does that goes on where another one stopped. Returns the number of
-    /// rows skipped, which is less at the end of the input.
+    /// Skips rows, to resume where another reader stopped. Returns the number of rows skipped, which
+    /// is less at the end of the input.
     ///
     /// # Errors
     /// The input cannot be read.

@@ -15,7 +15,7 @@ use arrow_schema::{DataType, Field};
 use kleene::RuleSet;
 use kleene::event::ColumnValues;
 use kleene::value::Value;
-use kleene_arrow::ColumnFormat;
+use kleene_arrow::{ColumnFormat, ColumnReader};
 use kleene_input::{Reading, TimeUnit};
 
 use crate::files::{FORMATS, batch, file, open, read, read_all};
@@ -168,6 +168,24 @@ fn a_time_is_in_the_years_0_to_9999() {
         ["! 1473023700250999000 milliseconds is out of range, the year is not between 0 and 9999 \
           (epoch nanoseconds? `--time-unit ns`)"]
     );
+}
+
+#[test]
+fn a_file_is_opened() {
+    let rules = RuleSet::parse("event a { n: int, ts: time }").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for format in FORMATS {
+        let path = dir.path().join("events");
+        let columns = batch(vec![("n", ints(&[1, 2, 3])), ("ts", ints(&[4, 5, 6]))]);
+        std::fs::write(&path, file(format, &columns, 2)).unwrap();
+        let opened = std::fs::File::open(&path).unwrap();
+        let reader = ColumnReader::open(opened, rules.schema(), Reading::default()).unwrap();
+        assert_eq!((reader.format(), reader.columns()), (format, vec!["n".into(), "ts".into()]));
+        assert_eq!(read_all(reader).unwrap().rows.len(), 3);
+        let piped = std::fs::File::open(&path).unwrap();
+        let piped = ColumnReader::from_stream(piped, rules.schema(), Reading::default());
+        assert_eq!(piped.is_ok(), !format.needs_seek(), "{format}");
+    }
 }
 
 #[test]
