@@ -4,7 +4,7 @@
 //! numbers are converted in one loop. All other pairs go value by value through
 //! [`declared`](crate::element::declared), which also finds the reason why a value is wrong: a loop
 //! that meets a value it cannot convert gives up, and leaves the column to this general way.
-//! `tests/equality.rs` holds both against the readers of text.
+//! `tests/columns/equality.rs` holds both against the readers of text.
 
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ use kleene::schema::FieldType;
 use kleene::value::Value;
 use kleene_input::Reading;
 
+use crate::dictionaries::Dictionaries;
 use crate::element::{Element, TIMES, declared, element, millis_of, unit_of};
 use crate::plan::Path;
 
@@ -31,35 +32,6 @@ use crate::plan::Path;
 pub(crate) struct Converted {
     pub(crate) column: Column,
     pub(crate) problems: Vec<(usize, String)>,
-}
-
-/// The texts of the dictionaries that came last, by column. Batches of one row group, and all
-/// batches of a file of Arrow, share dictionaries.
-#[derive(Debug, Default)]
-pub(crate) struct Dictionaries(hashbrown::HashMap<Path, (ArrayRef, DictionaryTexts)>);
-
-type DictionaryTexts = Arc<[Arc<str>]>;
-
-impl Dictionaries {
-    /// Returns the texts of a dictionary, if it pays to make them: a dictionary that has many more
-    /// texts than the batch has rows is used only if it came before.
-    fn texts(&mut self, path: &Path, values: &ArrayRef, rows: usize) -> Option<DictionaryTexts> {
-        if let Some((last, texts)) = self.0.get(path)
-            && last.to_data().ptr_eq(&values.to_data())
-        {
-            return Some(texts.clone());
-        }
-        if values.len() > rows.saturating_mul(4) {
-            return None;
-        }
-        let text = |row| match element(values, row) {
-            Element::Text(text) => Arc::from(text),
-            _ => Arc::from(""),
-        };
-        let texts: DictionaryTexts = (0..values.len()).map(text).collect();
-        self.0.insert(path.clone(), (values.clone(), texts.clone()));
-        Some(texts)
-    }
 }
 
 /// Converts the values of a column to those of a field.
@@ -78,7 +50,9 @@ pub(crate) fn convert(
         FieldType::Duration => durations(array),
         FieldType::Ip | FieldType::List(_) | FieldType::Any => None,
     };
-    let Some(values) = values else { return value_by_value(array, ty, reading) };
+    let Some(values) = values else {
+        return value_by_value(array, (path, ty), reading, dictionaries);
+    };
     let column = Column::new(values);
     let column = match array.logical_nulls() {
         Some(nulls) => {
@@ -89,11 +63,30 @@ pub(crate) fn convert(
     Converted { column, problems: Vec::new() }
 }
 
-/// The general way.
-fn value_by_value(array: &ArrayRef, ty: &FieldType, reading: &Reading) -> Converted {
+/// The general way. A value of a dictionary is converted once.
+fn value_by_value(
+    array: &ArrayRef,
+    (path, ty): (&Path, &FieldType),
+    reading: &Reading,
+    dictionaries: &mut Dictionaries,
+) -> Converted {
+    let mut coded = array.as_any_dictionary_opt().and_then(|dictionary| {
+        let values = dictionaries.values((path, ty), dictionary.values())?;
+        Some((codes(dictionary.keys())?, dictionary.values(), values))
+    });
     let mut problems = Vec::new();
     let values = (0..array.len()).map(|row| {
-        declared(array, row, ty, reading).unwrap_or_else(|reason| {
+        let value = match &mut coded {
+            Some((codes, dictionary, values)) if array.is_valid(row) => {
+                let code = codes[row] as usize;
+                let value = values.get_mut(code).map(|value| {
+                    value.get_or_insert_with(|| declared(dictionary, code, ty, reading)).clone()
+                });
+                value.unwrap_or(Ok(Value::Null))
+            }
+            _ => declared(array, row, ty, reading),
+        };
+        value.unwrap_or_else(|reason| {
             problems.push((row, reason));
             Value::Null
         })
@@ -263,7 +256,7 @@ fn texts(array: &ArrayRef, path: &Path, dictionaries: &mut Dictionaries) -> Opti
         DataType::Utf8View => all_texts(array.as_string_view().iter()),
         DataType::Dictionary(_, values) if is_text(values) => {
             let dictionary = array.as_any_dictionary();
-            let Some(texts) = dictionaries.texts(path, dictionary.values(), array.len()) else {
+            let Some(texts) = dictionaries.texts(path, dictionary.values()) else {
                 let text = |row| match element(array, row) {
                     Element::Text(text) => Some(text),
                     _ => None,

@@ -13,12 +13,12 @@ use arrow_ipc::reader::{FileDecoder, StreamDecoder, read_footer_length};
 use arrow_ipc::{Block, Footer, MetadataVersion, root_as_footer};
 use arrow_schema::{ArrowError, SchemaRef};
 
+use crate::chunk::BATCH_ROWS;
 use crate::error::{ColumnarError, guarded};
 use crate::format::ColumnFormat;
 use crate::input::SharedInput;
 use crate::message::{self, MessageFault};
 use crate::plan::Plan;
-use crate::source::BATCH_ROWS;
 
 fn arrow<T>(format: ColumnFormat, result: Result<T, ArrowError>) -> Result<T, ColumnarError> {
     result.map_err(|error| ColumnarError::of_arrow(format, error))
@@ -91,7 +91,9 @@ impl FileSource {
             return Err(FileSource::damaged("the schema is missing"));
         };
         if !schema.endianness().equals_to_target_endianness() {
-            return Err(ColumnarError::new("the Arrow IPC file has another order of bytes"));
+            return Err(ColumnarError::new(
+                "the Arrow IPC file has the byte order of another machine",
+            ));
         }
         let schema = Arc::new(arrow(FileSource::FORMAT, try_fb_to_schema(schema))?);
         Ok(FileSource {
@@ -251,7 +253,9 @@ impl StreamSource {
             let (message, _) = fault(StreamSource::FORMAT, message::parse(&bytes))?;
             let schema = message.header_as_schema().ok_or_else(damaged)?;
             if !schema.endianness().equals_to_target_endianness() {
-                return Err(ColumnarError::new("the Arrow IPC stream has another order of bytes"));
+                return Err(ColumnarError::new(
+                    "the Arrow IPC stream has the byte order of another machine",
+                ));
             }
             let schema = Arc::new(arrow(StreamSource::FORMAT, try_fb_to_schema(schema))?);
             let mut decoder = StreamDecoder::new();

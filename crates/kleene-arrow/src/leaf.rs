@@ -35,13 +35,15 @@ impl Rows<'_> {
         take(&array, &numbers, None).map_err(|error| ColumnarError::of_arrow(self.format, error))
     }
 
-    /// True if a struct on the path to a column is null in a row of these.
-    pub(crate) fn is_parent_null(&self, path: &[Arc<str>], row: usize) -> bool {
-        let row = self.numbers[row] as usize;
-        (1..path.len()).any(|length| {
-            let parent = leaf(self.batch, &path[..length], self.format);
-            parent.is_ok_and(|parent| parent.is_null(row))
-        })
+    /// Returns the structs on the path to a column, of all rows of the batch.
+    pub(crate) fn parents(&self, path: &[Arc<str>]) -> Vec<ArrayRef> {
+        let lengths = 1..path.len();
+        lengths.filter_map(|length| leaf(self.batch, &path[..length], self.format).ok()).collect()
+    }
+
+    /// True if one of the structs is null in a row of these.
+    pub(crate) fn is_any_null(&self, parents: &[ArrayRef], row: usize) -> bool {
+        parents.iter().any(|parent| parent.is_null(self.numbers[row] as usize))
     }
 }
 

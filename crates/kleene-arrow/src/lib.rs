@@ -25,7 +25,9 @@
 
 #![forbid(unsafe_code)]
 
+mod chunk;
 mod convert;
+mod dictionaries;
 mod element;
 mod error;
 mod extra;

@@ -18,11 +18,13 @@ use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescriptor;
 
+use crate::chunk::{BATCH_ROWS, Chunk};
 use crate::error::{ColumnarError, guarded};
 use crate::format::ColumnFormat;
 use crate::input::SharedInput;
 use crate::plan::{Path, Plan, TypeSource};
-use crate::source::{BATCH_ROWS, Chunk};
+
+const FORMAT: ColumnFormat = ColumnFormat::Parquet;
 
 /// A Parquet file.
 pub(crate) struct ParquetSource {
@@ -66,9 +68,8 @@ fn wrap<T>(result: parquet::errors::Result<T>) -> Result<T, ColumnarError> {
 
 impl ParquetSource {
     pub(crate) fn open(input: SharedInput) -> Result<ParquetSource, ColumnarError> {
-        let metadata = guarded(ColumnFormat::Parquet, || {
-            wrap(ArrowReaderMetadata::load(&input, ArrowReaderOptions::new()))
-        })?;
+        let metadata =
+            guarded(FORMAT, || wrap(ArrowReaderMetadata::load(&input, ArrowReaderOptions::new())))?;
         Ok(ParquetSource { input, metadata, group: 0, rows_read: 0, open: None })
     }
 
@@ -166,10 +167,9 @@ impl ParquetSource {
     /// Returns the next batch of the row group that is open.
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, ColumnarError> {
         let expected = self.group_rows()?;
-        let format = ColumnFormat::Parquet;
         let Some(open) = &mut self.open else { return Ok(None) };
-        let read = guarded(format, || {
-            open.reader.next().transpose().map_err(|error| ColumnarError::of_arrow(format, error))
+        let read = guarded(FORMAT, || {
+            open.reader.next().transpose().map_err(|error| ColumnarError::of_arrow(FORMAT, error))
         });
         let Some(batch) = read? else {
             return if self.rows_read == expected {
@@ -192,8 +192,8 @@ impl ParquetSource {
         wanted: Wanted,
     ) -> Result<ParquetRecordBatchReader, ColumnarError> {
         let leaves = self.leaves(plan, wanted);
-        self.check_codecs(&leaves)?;
-        guarded(ColumnFormat::Parquet, || {
+        self.check_columns(&leaves)?;
+        guarded(FORMAT, || {
             let metadata = self.metadata_for(&leaves);
             let rows = self.batch_rows(&leaves);
             let mask = ProjectionMask::leaves(metadata.parquet_schema(), leaves);
@@ -240,17 +240,21 @@ impl ParquetSource {
         if needed.is_empty() { vec![0] } else { needed }
     }
 
-    /// Checks that this build can unpack the columns.
-    fn check_codecs(&self, leaves: &[usize]) -> Result<(), ColumnarError> {
+    /// Checks that this build can unpack the columns, and that they are somewhere in the file.
+    fn check_columns(&self, leaves: &[usize]) -> Result<(), ColumnarError> {
         let group = &self.groups()[self.group];
         for leaf in leaves.iter().filter_map(|leaf| group.columns().get(*leaf)) {
+            let start = leaf.dictionary_page_offset().unwrap_or(leaf.data_page_offset());
+            if start.min(leaf.data_page_offset()).min(leaf.compressed_size()) < 0 {
+                return Err(ColumnarError::damaged(FORMAT, "the place of a column is negative"));
+            }
             let codec = match leaf.compression_codec() {
                 CompressionCodec::ZSTD if cfg!(feature = "zstd") => continue,
                 CompressionCodec::ZSTD => "zstd",
                 CompressionCodec::LZO => "lzo",
                 _ => continue,
             };
-            return Err(ColumnarError::no_codec(ColumnFormat::Parquet, codec));
+            return Err(ColumnarError::no_codec(FORMAT, codec));
         }
         Ok(())
     }

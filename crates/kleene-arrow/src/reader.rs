@@ -8,7 +8,8 @@ use arrow_array::RecordBatch;
 use kleene::schema::Schema;
 use kleene_input::Reading;
 
-use crate::convert::Dictionaries;
+use crate::chunk::Chunk;
+use crate::dictionaries::Dictionaries;
 use crate::error::{ColumnarError, guarded};
 use crate::format::ColumnFormat;
 use crate::input::SharedInput;
@@ -17,7 +18,7 @@ use crate::order::TimeOrder;
 use crate::parquet_source::ParquetSource;
 use crate::plan::Plan;
 use crate::rows::{RowBatch, RowReader};
-use crate::source::{Chunk, Source};
+use crate::source::Source;
 
 /// Reads the events of a Parquet or Arrow IPC input, batch by batch.
 ///
@@ -253,8 +254,8 @@ impl ColumnReader {
         Ok(Some(batch))
     }
 
-    /// Skips rows, as a reader does that goes on where another one stopped. Returns the number of
-    /// rows skipped, which is less at the end of the input.
+    /// Skips rows, to resume where another reader stopped. Returns the number of rows skipped, which
+    /// is less at the end of the input.
     ///
     /// # Errors
     /// The input cannot be read.

@@ -10,7 +10,8 @@ use kleene::schema::{FieldType, Schema};
 use kleene::value::{Value, ValueRef};
 use kleene_input::Reading;
 
-use crate::convert::{Converted, Dictionaries, column_of, convert};
+use crate::convert::{Converted, column_of, convert};
+use crate::dictionaries::Dictionaries;
 use crate::element::element;
 use crate::error::ColumnarError;
 use crate::extra::extra;
@@ -346,9 +347,13 @@ fn check_required(rows: &Rows<'_>, ty: &TypePlan, columns: &[Column], problems: 
             continue;
         }
         let name = &field.name;
+        let parents = match source {
+            FieldSource::Column(path) => Some(rows.parents(path)),
+            FieldSource::NoStruct(_) | FieldSource::Missing => None,
+        };
         for row in (0..rows.len()).filter(|row| column.get(*row).is_null()) {
-            problems.add(row, || match source {
-                FieldSource::Column(path) if !rows.is_parent_null(path, row) => {
+            problems.add(row, || match &parents {
+                Some(parents) if !rows.is_any_null(parents, row) => {
                     format!(
                         "field `{name}` is null, and not declared as optional (`{}?`)",
                         field.ty

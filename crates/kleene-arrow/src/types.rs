@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
+use hashbrown::HashMap;
 
 use crate::convert::{codes, is_text};
 use crate::element::{Element, element};
@@ -51,9 +52,13 @@ impl Typed {
             },
             TypeSource::Column(path) => {
                 let column = leaf(batch, path, format)?;
-                let mut sorter =
-                    Sorter { plan, typed: &mut typed, part_of: Vec::new(), last: None };
-                sorter.part_of.resize(plan.types.len(), None);
+                let mut sorter = Sorter {
+                    plan,
+                    typed: &mut typed,
+                    part_of: vec![None; plan.types.len()],
+                    unknown: HashMap::new(),
+                    last: None,
+                };
                 sorter.sort(&column, &path.join("."));
             }
         }
@@ -66,6 +71,8 @@ struct Sorter<'a> {
     typed: &'a mut Typed,
     /// The position of the rows of each declared type.
     part_of: Vec<Option<usize>>,
+    /// The positions of the unknown types by name.
+    unknown: HashMap<Arc<str>, usize>,
     /// The last name.
     last: Option<(Box<str>, Name)>,
 }
@@ -95,19 +102,18 @@ impl Sorter<'_> {
     /// Looks each text of a dictionary up once.
     fn sort_codes(&mut self, column: &ArrayRef, codes: &[u32], values: &ArrayRef, path: &str) {
         let mut names: Vec<Option<Name>> = vec![None; values.len()];
+        let nulls = column.nulls();
         for (row, code) in codes.iter().enumerate() {
             let code = *code as usize;
-            if column.is_null(row) || code >= names.len() || values.is_null(code) {
+            let is_null = nulls.is_some_and(|nulls| nulls.is_null(row));
+            let known = if is_null { None } else { names.get(code).copied().flatten() };
+            let name = known.or_else(|| {
+                let Element::Text(text) = element(column, row) else { return None };
+                Some(*names.get_mut(code)?.insert(self.name(text)))
+            });
+            let Some(name) = name else {
                 self.reject(row, &Element::Null, path);
                 continue;
-            }
-            let name = if let Some(name) = names[code] {
-                name
-            } else {
-                let Element::Text(text) = element(values, code) else { continue };
-                let name = self.name(text);
-                names[code] = Some(name);
-                name
             };
             self.add(row, name, path);
         }
@@ -124,11 +130,12 @@ impl Sorter<'_> {
         } else if let Some(number) = self.plan.find(text) {
             Name::Declared(number)
         } else {
-            let unknown = &mut self.typed.unknown;
-            let known = unknown.iter().position(|(name, _)| **name == *text);
-            Name::Unknown(known.unwrap_or_else(|| {
-                unknown.push((text.into(), 0));
-                unknown.len() - 1
+            let Sorter { unknown, typed, .. } = self;
+            Name::Unknown(unknown.get(text).copied().unwrap_or_else(|| {
+                let name: Arc<str> = text.into();
+                unknown.insert(name.clone(), typed.unknown.len());
+                typed.unknown.push((name, 0));
+                typed.unknown.len() - 1
             }))
         };
         self.last = Some((text.into(), name));

@@ -65,6 +65,9 @@ impl<W: Write + Send> fmt::Debug for ResultWriter<W> {
     }
 }
 
+/// Any column may be null: lines of different kinds have different members.
+const NULLABLE: bool = true;
+
 /// The rows that are not written yet.
 struct Rows {
     schema: SchemaRef,
@@ -85,10 +88,11 @@ impl Rows {
     const MAX_BYTES: usize = 4 << 20;
 
     fn new() -> Rows {
-        let text = |name: &str| Field::new(name, DataType::Utf8, true);
+        let text = |name: &str| Field::new(name, DataType::Utf8, NULLABLE);
         let zone = Some(Arc::from("UTC"));
-        let time =
-            |name| Field::new(name, DataType::Timestamp(TimeUnit::Millisecond, zone.clone()), true);
+        let time = |name| {
+            Field::new(name, DataType::Timestamp(TimeUnit::Millisecond, zone.clone()), NULLABLE)
+        };
         let fields = vec![
             text("rule"),
             text("version"),
@@ -97,7 +101,7 @@ impl Rows {
             time("start"),
             time("end"),
             text("key"),
-            Field::new("count", DataType::Int64, true),
+            Field::new("count", DataType::Int64, NULLABLE),
             text("emit"),
             text("events"),
             text("details"),
