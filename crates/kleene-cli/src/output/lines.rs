@@ -9,7 +9,9 @@ use kleene::stream::{Overflow, Sink};
 use kleene::{Match, Record, Timeout};
 use kleene_report::output::Shapes;
 
-use super::target::{Target, target};
+#[cfg(feature = "arrow")]
+use super::column_target::target;
+use super::target::Target;
 use crate::disk::{self, Written, directory_of, open_from};
 use crate::profile::ResultTimes;
 
@@ -35,6 +37,13 @@ pub(super) struct Lines {
     shapes: Shapes,
     /// The time that results take, if it is measured.
     times: Option<ResultTimes>,
+}
+
+/// Returns the target of a file.
+#[cfg(not(feature = "arrow"))]
+#[expect(clippy::unnecessary_wraps, reason = "columns can fail")]
+fn target(_: &Path, file: Written<File>) -> Result<Box<dyn Target>> {
+    Ok(Box::new(file))
 }
 
 impl Lines {

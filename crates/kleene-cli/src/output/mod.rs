@@ -1,6 +1,8 @@
 //! Results, one a line: JSON objects, or short lines for people (`--brief`).
 
 mod aside;
+#[cfg(feature = "arrow")]
+mod column_target;
 mod lines;
 mod target;
 

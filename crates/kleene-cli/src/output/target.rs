@@ -2,9 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Stdout, Write};
-use std::path::Path;
-
-use anyhow::Result;
 
 use crate::disk::Written;
 
@@ -19,79 +16,3 @@ pub(super) trait Target: Write + Send {
 impl Target for Stdout {}
 
 impl Target for Written<File> {}
-
-/// Returns the target of a file: columns if its name says so.
-#[cfg(feature = "arrow")]
-pub(super) fn target(path: &Path, file: Written<File>) -> Result<Box<dyn Target>> {
-    use anyhow::Context as _;
-    use kleene_arrow::{ColumnFormat, ResultWriter};
-
-    let Some(format) = ColumnFormat::of(path) else { return Ok(Box::new(file)) };
-    let writer = ResultWriter::new(file, format);
-    let writer = writer.with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(Box::new(columns::ColumnTarget::new(writer)))
-}
-
-/// Returns the target of a file.
-#[cfg(not(feature = "arrow"))]
-#[expect(clippy::unnecessary_wraps, reason = "columns can fail")]
-pub(super) fn target(_: &Path, file: Written<File>) -> Result<Box<dyn Target>> {
-    Ok(Box::new(file))
-}
-
-#[cfg(feature = "arrow")]
-mod columns {
-    use std::fs::File;
-    use std::io::{self, Write};
-
-    use kleene_arrow::ResultWriter;
-
-    use super::Target;
-    use crate::disk::Written;
-
-    /// Rows of columns, made of lines.
-    pub(super) struct ColumnTarget {
-        /// `None` once it is finished.
-        writer: Option<ResultWriter<Written<File>>>,
-        /// The start of a line whose end has not come.
-        rest: Vec<u8>,
-    }
-
-    impl ColumnTarget {
-        pub(super) fn new(writer: ResultWriter<Written<File>>) -> ColumnTarget {
-            ColumnTarget { writer: Some(writer), rest: Vec::new() }
-        }
-    }
-
-    impl Write for ColumnTarget {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let Some(writer) = &mut self.writer else {
-                return Err(io::Error::other("the file is complete"));
-            };
-            for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-                if !piece.ends_with(b"\n") {
-                    self.rest.extend_from_slice(piece);
-                } else if self.rest.is_empty() {
-                    writer.write_line(piece).map_err(io::Error::other)?;
-                } else {
-                    self.rest.extend_from_slice(piece);
-                    writer.write_line(&self.rest).map_err(io::Error::other)?;
-                    self.rest.clear();
-                }
-            }
-            Ok(bytes.len())
-        }
-
-        /// Rows are written when there are enough of them.
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Target for ColumnTarget {
-        fn finish(&mut self) -> io::Result<()> {
-            let Some(writer) = self.writer.take() else { return Ok(()) };
-            writer.finish().map_err(io::Error::other)?.flush()
-        }
-    }
-}

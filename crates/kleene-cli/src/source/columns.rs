@@ -17,7 +17,7 @@ use kleene::value::Value;
 use kleene_arrow::{ColumnReader, ColumnarError, RejectedRow, RowBatch, TimeOrder};
 use kleene_input::{Fill, Item, Opened, Origin, Position};
 
-use super::ReadPlan;
+use super::plan::ReadPlan;
 use crate::args::InputArgs;
 use crate::stderr::say;
 
@@ -52,7 +52,7 @@ enum Request {
 enum Reply {
     /// A batch, and the time that it took to decode it.
     Batch(Box<RowBatch>, Duration),
-    End(Result<(), ColumnarError>),
+    End(io::Result<()>),
     Wake,
 }
 
@@ -85,9 +85,9 @@ impl ColumnFeed {
         let (requests, received) = mpsc::channel();
         let (waker, replies) = mpsc::channel();
         let sender = waker.clone();
-        let decoding = thread::Builder::new().name(String::from("read"));
+        silence_decoders();
+        let decoding = thread::Builder::new().name(String::from("decode"));
         decoding.spawn(move || decode(reader, &received, &sender))?;
-        let rest = Default::default();
         Ok(ColumnFeed {
             requests,
             replies,
@@ -95,7 +95,7 @@ impl ColumnFeed {
             ahead: plan.ahead,
             asked: 0,
             rejected: VecDeque::new(),
-            rest,
+            rest: None,
             shown: None,
             rows: Vec::new(),
             done: from,
@@ -181,7 +181,7 @@ impl ColumnFeed {
             Err(RecvTimeoutError::Timeout) => Ok(Fill::TimedOut),
             Ok(Reply::End(result)) => {
                 self.is_ended = true;
-                result.map(|()| Fill::End).map_err(io::Error::other)
+                result.map(|()| Fill::End)
             }
             // `waker` lives as long as this, so there is always someone who could send.
             Err(RecvTimeoutError::Disconnected) => Ok(Fill::End),
@@ -189,19 +189,46 @@ impl ColumnFeed {
     }
 }
 
+/// Reports the end where the decoding thread panics: the other one would wait for ever.
+struct ReportsEnd<'a>(&'a Sender<Reply>);
+
+impl Drop for ReportsEnd<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let error = io::Error::other("the thread that decodes has panicked");
+            let _ = self.0.send(Reply::End(Err(error)));
+        }
+    }
+}
+
+/// Keeps panics of decoders off the screen: the reader makes an error of a panic over damaged bytes.
+fn silence_decoders() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let is_of_decoder = panic.location().is_some_and(|place| {
+            ["/parquet-", "/arrow-"].iter().any(|name| place.file().contains(name))
+        });
+        if !is_of_decoder || thread::current().name() != Some("decode") {
+            before(panic);
+        }
+    }));
+}
+
 /// Decodes a batch for each request.
 fn decode(mut reader: ColumnReader, requests: &Receiver<Request>, replies: &Sender<Reply>) {
+    let _reports_end = ReportsEnd(replies);
+    let failed = |error: ColumnarError| Reply::End(Err(io::Error::other(error)));
     for request in requests {
         let start = Instant::now();
         let reply = match request {
             Request::Types(types) => match reader.renew(&types.0, &types.1) {
                 Ok(()) => continue,
-                Err(error) => Reply::End(Err(error)),
+                Err(error) => failed(error),
             },
             Request::Next => match reader.next_batch() {
                 Ok(Some(batch)) => Reply::Batch(Box::new(batch), start.elapsed()),
                 Ok(None) => Reply::End(Ok(())),
-                Err(error) => Reply::End(Err(error)),
+                Err(error) => failed(error),
             },
         };
         // Fails if nobody listens any more.

@@ -3,6 +3,7 @@
 #[cfg(feature = "arrow")]
 mod columns;
 mod detect;
+mod plan;
 
 use std::io;
 use std::time::Duration;
@@ -10,12 +11,13 @@ use std::time::Duration;
 use anyhow::Result;
 use kleene::event::EventBatch;
 use kleene::schema::Schema;
-use kleene_input::{Feed, Fill, Item, Opened, Origin, Parsing, Position};
+use kleene_input::{Feed, Fill, Item, Opened, Origin, Position};
 
 #[cfg(feature = "arrow")]
 use self::columns::ColumnFeed;
 pub(crate) use self::detect::columns_of_file;
 use self::detect::columns_of_opened;
+pub(crate) use self::plan::ReadPlan;
 use crate::args::InputArgs;
 
 /// What holds an event.
@@ -53,22 +55,6 @@ pub(crate) enum EventSource {
     /// Parquet or Arrow IPC.
     #[cfg(feature = "arrow")]
     Columns(Box<ColumnFeed>),
-}
-
-/// How an input is read.
-#[cfg_attr(not(feature = "arrow"), expect(dead_code, reason = "some of it is about columns"))]
-pub(crate) struct ReadPlan<'a> {
-    /// The types of events, and those of them that are declared.
-    pub(crate) schema: &'a Schema,
-    pub(crate) declared: &'a Schema,
-    /// Who parses, where the input is text.
-    pub(crate) parsing: Parsing,
-    /// The maximum number of rows of a batch, where the input has columns, and the number of batches
-    /// that are decoded ahead.
-    pub(crate) rows: usize,
-    pub(crate) ahead: usize,
-    /// The position up to which it was read before.
-    pub(crate) from: Position,
 }
 
 impl EventSource {

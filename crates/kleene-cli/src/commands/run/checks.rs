@@ -44,12 +44,9 @@ pub(super) fn refuse_same_files(args: &RunArgs, files: &Files) -> Result<()> {
 /// The endings of names of files with columns.
 const COLUMNS: [&str; 5] = ["parquet", "arrow", "arrows", "feather", "ipc"];
 
-/// Results that go to columns are complete with the run, and have the members of JSON lines.
-fn refuse_columns_that_do_not_fit(args: &RunArgs) -> Result<()> {
+/// A file with columns is whole only once it is complete.
+fn refuse_columns_that_are_cut(args: &RunArgs) -> Result<()> {
     let name = args.output.display();
-    if args.brief {
-        bail!("--output {name}: --brief writes lines of text, not columns");
-    }
     if args.state.directory.is_some() {
         bail!(
             "--output {name}: a run with --state cuts its output back to the last checkpoint, which \
@@ -68,7 +65,7 @@ pub(super) fn refuse_other_forms(args: &RunArgs) -> Result<()> {
         let ending = ending.to_ascii_lowercase();
         let is_columns = COLUMNS.contains(&&*ending);
         if is_columns && cfg!(feature = "arrow") && option == "--output" {
-            refuse_columns_that_do_not_fit(args)?;
+            refuse_columns_that_are_cut(args)?;
             continue;
         }
         if is_columns && option == "--output" {

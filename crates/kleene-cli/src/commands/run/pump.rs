@@ -34,21 +34,18 @@ pub(super) fn pump(
         let limit = current.state.as_ref().map_or(most, |state| state.lines_left(most));
         let start = outlets.start_parsing();
         let batch = feed.read_batch(limit, |name| counts.saw_unknown(name));
-        let taken = match batch {
-            Some((batch, lines)) => {
-                let start = start.and_then(|start| outlets.end_parsing(start, engine));
-                let pushed = push(&batch, feed, engine, outlets, current);
-                if let Some(start) = start {
-                    outlets.end_matching(start, engine);
-                }
-                feed.give_back(batch);
-                Some((pushed, lines))
+        let taken = if let Some((batch, lines)) = batch {
+            let start = start.and_then(|start| outlets.end_parsing(start, engine));
+            let pushed = push(&batch, feed, engine, outlets, current);
+            if let Some(start) = start {
+                outlets.end_matching(start, engine);
             }
-            None => {
-                let lines = feed.lines_of_item();
-                let item = feed.next_item();
-                item.map(|item| (take(item, engine, outlets, counts, current), lines))
-            }
+            feed.give_back(batch);
+            Some((pushed, lines))
+        } else {
+            let lines = feed.lines_of_item();
+            let item = feed.next_item();
+            item.map(|item| (take(item, engine, outlets, counts, current), lines))
         };
         if let Some((taken, lines)) = taken {
             if let Err(stop) = taken {
