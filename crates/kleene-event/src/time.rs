@@ -102,7 +102,9 @@ impl Sub for Timestamp {
 impl Timestamp {
     /// Adds the text that `Display` writes, without the machinery of `fmt`: results are full of
     /// times.
-    #[inline]
+    // In the browser, where size counts, there is one copy of it.
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    #[cfg_attr(not(target_family = "wasm"), inline)]
     pub fn write_to(self, line: &mut Vec<u8>) {
         match self.rfc_3339() {
             Some((text, length)) => {
@@ -116,7 +118,8 @@ impl Timestamp {
     }
 
     /// Returns the text of a moment and its length. `None` if the year has not four digits.
-    #[inline]
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    #[cfg_attr(not(target_family = "wasm"), inline)]
     fn rfc_3339(self) -> Option<([u8; 24], usize)> {
         let ([year, month, day], millis) = self.fields()?;
         let (seconds, millis) = (millis / 1000, millis % 1000);
