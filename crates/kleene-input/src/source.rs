@@ -245,6 +245,7 @@ impl<T: Send + 'static> Blocks<T> {
         let (spent, free) = mpsc::channel();
         let thread_sender = sender.clone();
         std::thread::spawn(move || {
+            let _reports_panic = ReportsPanic(&thread_sender);
             let mut send = |block| thread_sender.send(Message::Block(work(block))).is_ok();
             let end = read_all(opened.reader, opened.is_file, &mut cutter, &mut send, &free);
             // Fails if nobody listens any more.
@@ -291,6 +292,19 @@ impl<T: Send + 'static> Blocks<T> {
     pub fn give_back(&self, block: Block) {
         // Fails if the thread has ended; the block is then of no more use.
         let _ = self.spent.send(block);
+    }
+}
+
+/// Reports the end where the reading thread panics: who waits for a block would wait for ever.
+struct ReportsPanic<'a, T>(&'a SyncSender<Message<T>>);
+
+impl<T> Drop for ReportsPanic<'_, T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let error = io::Error::other("the thread that reads has panicked");
+            // Fails if nobody listens any more.
+            let _ = self.0.send(Message::End(Err(error)));
+        }
     }
 }
 
@@ -363,6 +377,16 @@ mod tests {
                 Arrival::End => return Ok(all),
             }
         }
+    }
+
+    #[test]
+    fn a_panic_of_the_reading_thread_ends_the_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("input");
+        std::fs::write(&path, "one\n").unwrap();
+        let blocks: Blocks<()> =
+            Blocks::start_with(open(&path).unwrap(), LINES, |_| panic!("a test"));
+        assert!(blocks.wait().unwrap_err().to_string().contains("has panicked"));
     }
 
     #[test]

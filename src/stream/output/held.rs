@@ -22,7 +22,7 @@ use kleene_event::value::Value;
 ///
 /// let rules = RuleSet::parse(
 ///     "event paid { user: string, at: time }
-///      rule twice { key user  match paid{2} as both  emit { user, took: last(both.at) - both.at } }",
+///      rule twice { key user  match paid{2} as both  emit { user, took: last(both.at) - first(both.at) } }",
 /// )?;
 /// let mut engine = Engine::builder().rules(&rules).build()?;
 /// let mut held = HeldMatches::default();
@@ -48,8 +48,8 @@ pub struct HeldMatches<E> {
     last: usize,
     /// For each the number of its rule, and its number there.
     order: Vec<(usize, usize)>,
-    /// The number of captured events.
-    events: usize,
+    /// The approximate size of the captured events.
+    bytes: u64,
 }
 
 /// What is held of a rule.
@@ -64,7 +64,7 @@ struct OfRule<E> {
 impl<E> Default for HeldMatches<E> {
     fn default() -> HeldMatches<E> {
         let (rules, by_address, order) = Default::default();
-        HeldMatches { rules, by_address, last: 0, order, events: 0 }
+        HeldMatches { rules, by_address, last: 0, order, bytes: 0 }
     }
 }
 
@@ -74,9 +74,10 @@ impl<E> HeldMatches<E> {
         self.order.len()
     }
 
-    /// The number of captured events of all matches and timeouts, on which their memory depends.
-    pub fn events(&self) -> usize {
-        self.events
+    /// The approximate size of the captured events in bytes. Events that the engine holds as well are
+    /// counted as if they were copies.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// True if nothing is held.
@@ -92,10 +93,10 @@ impl<E: Event> HeldMatches<E> {
     pub fn hold(&mut self, found: &Match<'_, E>) -> bool {
         let rule = self.number_of(found);
         let of_rule = &mut self.rules[rule];
-        let before = of_rule.outcomes.events();
+        let before = of_rule.outcomes.bytes();
         let Some(number) = of_rule.outcomes.push(found.outcome()) else { return false };
         of_rule.keys.extend_from_slice(found.key_slice());
-        self.events += of_rule.outcomes.events() - before;
+        self.bytes += of_rule.outcomes.bytes() - before;
         self.order.push((rule, number));
         true
     }
@@ -137,13 +138,19 @@ impl<E: Event> HeldMatches<E> {
         }
     }
 
-    /// Drops what is held. The memory stays for as many matches of the same rules.
+    /// Drops what is held. The memory of its rules stays for as many matches.
     pub fn clear(&mut self) {
+        let known = self.rules.len();
+        self.rules.retain(|held| !held.outcomes.is_empty());
         for OfRule { outcomes, keys, .. } in &mut self.rules {
             outcomes.clear();
             keys.clear();
         }
+        if self.rules.len() < known {
+            let addresses = self.rules.iter().map(|held| held.info.address());
+            self.by_address = addresses.zip(0..).collect();
+        }
         self.order.clear();
-        self.events = 0;
+        self.bytes = 0;
     }
 }

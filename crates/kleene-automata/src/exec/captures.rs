@@ -102,11 +102,6 @@ impl<E> CaptureArena<E> {
         Arc::ptr_eq(&self.faults, &other.faults)
     }
 
-    /// Returns the number of nodes.
-    pub(super) fn nodes(&self) -> usize {
-        self.nodes.len()
-    }
-
     /// Drops all chains and events that chains have captured.
     pub(super) fn clear(&mut self) {
         self.nodes.clear();

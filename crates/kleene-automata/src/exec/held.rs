@@ -167,9 +167,14 @@ impl<E> HeldOutcomes<E> {
             && self.arena.counts_with(outcome.captures.arena())
     }
 
-    /// Returns the number of captured events of all outcomes.
-    pub fn events(&self) -> usize {
-        self.arena.nodes()
+    /// True if nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Returns the approximate size of the captured events in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.arena.bytes()
     }
 
     /// Returns an outcome by its number.

@@ -23,10 +23,11 @@ use crate::profile::ResultTimes;
 const WAITING: usize = 16;
 const BEHIND: usize = 8;
 
-/// A page is full with this many matches, this many captured events, or this many bytes of lines.
+/// A page is full with this many matches, with captured events of this many bytes, or with lines of
+/// this many.
 const MATCHES: usize = 512;
-const EVENTS: usize = 8 * MATCHES;
-const BYTES: usize = 64 << 10;
+const BYTES_OF_EVENTS: u64 = 1 << 20;
+const BYTES_OF_LINES: usize = 64 << 10;
 
 /// Gives results to the writing thread.
 pub(super) struct Aside {
@@ -76,7 +77,9 @@ enum Message {
 impl Page {
     fn is_full(&self) -> bool {
         let held = &self.held;
-        held.len() >= MATCHES || held.events() >= EVENTS || self.lines.len() >= BYTES
+        held.len() >= MATCHES
+            || held.bytes() >= BYTES_OF_EVENTS
+            || self.lines.len() >= BYTES_OF_LINES
     }
 
     fn is_empty(&self) -> bool {
@@ -197,7 +200,11 @@ impl Aside {
         self.give();
         let (reply, length) = mpsc::channel();
         self.send(Message::Settle(reply));
-        length.recv().ok().flatten()
+        let Ok(length) = length.recv() else {
+            self.fail();
+            return None;
+        };
+        length
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -249,9 +256,13 @@ impl Aside {
             Some(times) => times.hand_over(send),
         };
         if !is_sent {
-            // It has panicked, which `end` passes on.
-            self.writer.has_failed.store(true, Ordering::Relaxed);
+            self.fail();
         }
+    }
+
+    /// Notes that the thread has panicked, which `end` passes on.
+    fn fail(&self) {
+        self.writer.has_failed.store(true, Ordering::Relaxed);
     }
 }
 
