@@ -87,7 +87,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) events: InputArgs,
 
-    /// Write results to this file; `-` is standard output
+    /// Write results to this file; `-` is standard output. A name such as found.parquet or found.arrow
+    /// makes columns, if the program was built with the feature `arrow`
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
 
