@@ -85,6 +85,11 @@ impl ColumnarError {
         }
     }
 
+    /// Returns the error for an input of another format.
+    pub(crate) fn other_format() -> ColumnarError {
+        ColumnarError::new("the input is neither Parquet nor Arrow IPC")
+    }
+
     /// Returns the error for a codec that this build has not.
     pub(crate) fn no_codec(format: ColumnFormat, codec: &str) -> ColumnarError {
         let others = match format {

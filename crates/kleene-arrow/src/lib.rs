@@ -34,6 +34,7 @@ mod extra;
 mod format;
 mod input;
 mod ipc_source;
+mod json_lines;
 mod leaf;
 mod message;
 mod order;
@@ -49,6 +50,7 @@ mod writer;
 
 pub use error::ColumnarError;
 pub use format::ColumnFormat;
+pub use json_lines::json_lines;
 pub use order::TimeOrder;
 pub use reader::ColumnReader;
 pub use rows::{RejectedRow, RowBatch};

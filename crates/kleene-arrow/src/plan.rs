@@ -65,6 +65,19 @@ pub(crate) enum FieldSource {
 }
 
 impl Plan {
+    /// The plan to read all columns. All rows are of one type, which has no name.
+    pub(crate) fn of_all_columns() -> Plan {
+        let name: Arc<str> = Arc::from("");
+        let (fields, by_column) = (Vec::new(), Vec::new());
+        Plan {
+            types: vec![TypePlan { name: name.clone(), open: true, fields, by_column, time: None }],
+            by_name: [(name.clone(), 0)].into_iter().collect(),
+            type_source: TypeSource::Fixed(name),
+            named_time: None,
+            needed: None,
+        }
+    }
+
     /// Finds the columns for the types of `schema` for which `is_declared` is true.
     ///
     /// # Errors

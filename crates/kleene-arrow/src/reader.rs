@@ -12,10 +12,8 @@ use crate::chunk::Chunk;
 use crate::dictionaries::Dictionaries;
 use crate::error::{ColumnarError, guarded};
 use crate::format::ColumnFormat;
-use crate::input::SharedInput;
-use crate::ipc_source::{FileSource, StreamSource};
+use crate::ipc_source::StreamSource;
 use crate::order::TimeOrder;
-use crate::parquet_source::ParquetSource;
 use crate::plan::Plan;
 use crate::rows::{RowBatch, RowReader};
 use crate::source::Source;
@@ -110,23 +108,8 @@ impl ColumnReader {
         schema: &Schema,
         reading: Reading,
     ) -> Result<ColumnReader, ColumnarError> {
-        let input = SharedInput::new(input)?;
-        let mut start = Vec::new();
-        input.reader_at(0).take(ColumnFormat::MAGIC as u64).read_to_end(&mut start)?;
-        match ColumnFormat::detect(&start) {
-            Some(format @ ColumnFormat::Parquet) => {
-                let source = Source::Parquet(ParquetSource::open(input)?);
-                ColumnReader::of(source, format, schema, reading)
-            }
-            Some(format @ ColumnFormat::ArrowFile) => {
-                let source = Source::File(FileSource::open(input)?);
-                ColumnReader::of(source, format, schema, reading)
-            }
-            Some(ColumnFormat::ArrowStream) => {
-                ColumnReader::from_stream(input.reader_at(0), schema, reading)
-            }
-            None => Err(other_format()),
-        }
+        let (source, format) = Source::open(input)?;
+        ColumnReader::of(source, format, schema, reading)
     }
 
     /// Reads an Arrow IPC stream from its start, such as a pipe.
@@ -149,7 +132,7 @@ impl ColumnReader {
                      help: give it as a file"
                 )));
             }
-            None => return Err(other_format()),
+            None => return Err(ColumnarError::other_format()),
         };
         let input = Box::new(std::io::Cursor::new(start).chain(input));
         let source = Source::Stream(StreamSource::open(input)?);
@@ -294,8 +277,4 @@ impl ColumnReader {
     pub fn columns(&self) -> Vec<String> {
         self.source.schema().fields().iter().map(|column| column.name().clone()).collect()
     }
-}
-
-fn other_format() -> ColumnarError {
-    ColumnarError::new("the input is neither Parquet nor Arrow IPC")
 }

@@ -1,9 +1,13 @@
 //! Rows from one of the formats.
 
+use std::io::{Read, Seek};
+
 use arrow_schema::SchemaRef;
 
 use crate::chunk::Chunk;
 use crate::error::ColumnarError;
+use crate::format::ColumnFormat;
+use crate::input::SharedInput;
 use crate::ipc_source::{FileSource, StreamSource};
 use crate::parquet_source::ParquetSource;
 use crate::plan::Plan;
@@ -16,6 +20,24 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// Opens an input of any of the formats. Returns the format as well.
+    pub(crate) fn open(
+        input: impl Read + Seek + Send + 'static,
+    ) -> Result<(Source, ColumnFormat), ColumnarError> {
+        let input = SharedInput::new(input)?;
+        let mut start = Vec::new();
+        input.reader_at(0).take(ColumnFormat::MAGIC as u64).read_to_end(&mut start)?;
+        let format = ColumnFormat::detect(&start).ok_or_else(ColumnarError::other_format)?;
+        let source = match format {
+            ColumnFormat::Parquet => Source::Parquet(ParquetSource::open(input)?),
+            ColumnFormat::ArrowFile => Source::File(FileSource::open(input)?),
+            ColumnFormat::ArrowStream => {
+                Source::Stream(StreamSource::open(Box::new(input.reader_at(0)))?)
+            }
+        };
+        Ok((source, format))
+    }
+
     /// Returns the columns of the input.
     pub(crate) fn schema(&self) -> SchemaRef {
         match self {

@@ -21,6 +21,14 @@ use super::plan::ReadPlan;
 use crate::args::InputArgs;
 use crate::stderr::say;
 
+/// Returns the first rows of a file with columns as JSON lines.
+pub(crate) fn first_rows(path: &Path, rows: usize) -> Result<Vec<u8>> {
+    let file =
+        File::open(path).with_context(|| format!("cannot open the input {}", path.display()))?;
+    kleene_arrow::json_lines(file, rows)
+        .with_context(|| format!("cannot read the input {}", path.display()))
+}
+
 /// Events out of columns.
 pub(crate) struct ColumnFeed {
     requests: Sender<Request>,

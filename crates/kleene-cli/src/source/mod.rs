@@ -15,10 +15,18 @@ use kleene_input::{Feed, Fill, Item, Opened, Origin, Position};
 
 #[cfg(feature = "arrow")]
 use self::columns::ColumnFeed;
+#[cfg(feature = "arrow")]
+pub(crate) use self::columns::first_rows;
 pub(crate) use self::detect::columns_of_file;
 use self::detect::columns_of_opened;
 pub(crate) use self::plan::ReadPlan;
 use crate::args::InputArgs;
+
+/// Returns the first rows of a file with columns as JSON lines.
+#[cfg(not(feature = "arrow"))]
+pub(crate) fn first_rows(_: &std::path::Path, _: usize) -> Result<Vec<u8>> {
+    anyhow::bail!(detect::NOT_BUILT_IN)
+}
 
 /// What holds an event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
