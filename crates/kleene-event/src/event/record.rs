@@ -1,6 +1,7 @@
 //! [`Record`], an event made at run time, by position or from named values.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use triomphe::{Arc as CountedArc, ThinArc};
@@ -58,7 +59,9 @@ struct Notes {
 struct ColumnRow {
     columns: Arc<TypeColumns>,
     row: usize,
-    /// The record of the row, once anything has asked for it.
+    /// True if the record was cloned.
+    is_cloned: AtomicBool,
+    /// The record of the row that all but the first clone share, once anything has asked for it.
     copied: OnceLock<Record>,
 }
 
@@ -78,10 +81,16 @@ impl ColumnRow {
         noted(values.chain(extra.map(ValueRef::Record)).map(heap_size_of).sum()) as usize
     }
 
-    /// Returns a record of the row, which is made once.
+    /// Returns a record of the row. The first one is a copy of its own, as it is the only one of most
+    /// rows: to share it takes a fourteenth of the time of W4 and W5. All others share one copy.
     #[cold]
     #[inline(never)]
     fn to_record(&self) -> Record {
+        // Two threads that both are the first have two copies, which is as good.
+        if !self.is_cloned.load(Ordering::Relaxed) && self.copied.get().is_none() {
+            self.is_cloned.store(true, Ordering::Relaxed);
+            return Record::copy_of_row(&self.columns, self.row);
+        }
         self.copy().clone()
     }
 
@@ -214,7 +223,12 @@ impl Record {
     /// Makes a record that reads its values in a row of columns.
     pub(crate) fn of_row(columns: Arc<TypeColumns>, row: usize) -> Record {
         let (time, type_id) = (columns.time(row), columns.type_id());
-        let row = Some(Box::new(ColumnRow { columns, row, copied: OnceLock::new() }));
+        let row = Some(Box::new(ColumnRow {
+            columns,
+            row,
+            copied: OnceLock::new(),
+            is_cloned: AtomicBool::default(),
+        }));
         let notes = Notes { heap: 0, has_extra: false, row };
         let values = ThinArc::from_header_and_iter(notes, std::iter::empty());
         Record { values, time, type_id }
@@ -232,6 +246,7 @@ impl Record {
             }
             row_of.row = row;
             row_of.copied.take();
+            *row_of.is_cloned.get_mut() = false;
             true
         });
         if is_moved {
@@ -335,7 +350,7 @@ impl Record {
 
 impl Clone for Record {
     /// Returns a record with the same values, which it shares. The values of a row of columns are
-    /// copied out of it, once for all clones.
+    /// copied out of it: the first clone has a copy of its own, and all others share one.
     #[inline]
     fn clone(&self) -> Record {
         match self.row() {
@@ -501,9 +516,40 @@ fn from_fields<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Event;
+    use crate::event::{Column, ColumnValues, Event, Texts};
     use crate::schema::{EventType, Field, FieldId, TypeId};
     use crate::time::Timestamp;
+
+    #[test]
+    fn clones_of_a_row_share_a_copy_from_the_second_on() {
+        let mut schema = Schema::new();
+        let fields = ["at", "note"].map(|name| Field {
+            name: name.into(),
+            ty: if name == "at" { FieldType::Time } else { FieldType::String },
+            optional: false,
+        });
+        let (fields, time) = (fields.into(), Some(FieldId::new(0)));
+        schema.add(EventType { name: "seen".into(), fields, time, open: false }).unwrap();
+        let texts = Texts::new("xyy".into(), vec![1, 3]).unwrap();
+        let columns = [
+            ("at", Column::new(ColumnValues::Time(vec![7, 8].into()))),
+            ("note", Column::new(ColumnValues::String(texts))),
+        ];
+        let columns = Arc::new(TypeColumns::new(&schema, "seen", columns).unwrap());
+        let mut row = Record::of_row(columns.clone(), 0);
+        let place = |record: &Record| record.values.slice.as_ptr();
+        for (number, note) in ["x", "yy"].into_iter().enumerate() {
+            row.move_to_row(&columns, number);
+            let [first, second, third] = [row.clone(), row.clone(), row.clone()];
+            assert_eq!(first.values()[1], Value::from(note));
+            assert_eq!((&first, &second), (&second, &third));
+            assert!(place(&second) == place(&third) && place(&first) != place(&second));
+        }
+        // What was looked at as a whole is a copy that all can share.
+        row.move_to_row(&columns, 0);
+        let values = row.values().as_ptr();
+        assert_eq!(place(&row.clone()), values);
+    }
 
     #[test]
     fn what_does_not_fit_the_declaration_is_refused() {
