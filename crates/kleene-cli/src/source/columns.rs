@@ -17,6 +17,7 @@ use kleene::value::Value;
 use kleene_arrow::{ColumnReader, ColumnarError, RejectedRow, RowBatch, TimeOrder};
 use kleene_input::{Fill, Item, Opened, Origin, Position};
 
+use super::detect::is_regular;
 use super::plan::ReadPlan;
 use crate::args::InputArgs;
 use crate::stderr::say;
@@ -72,13 +73,13 @@ impl ColumnFeed {
         plan: &ReadPlan<'_>,
     ) -> Result<ColumnFeed> {
         let reading = args.reading();
-        let reader = if args.input == Path::new("-") {
-            ColumnReader::from_stream(opened.into_reader(), plan.schema, reading)
-        } else {
+        let reader = if is_regular(&args.input) {
             let context = || format!("cannot open the input {}", args.input.display());
             let file = File::open(&args.input).with_context(context)?;
             let counted = Counted { file, position: opened.position };
             ColumnReader::from_seekable(counted, plan.schema, reading)
+        } else {
+            ColumnReader::from_stream(opened.into_reader(), plan.schema, reading)
         };
         let name = || format!("cannot read the input {}", args.input.display());
         let mut reader = reader.with_context(name)?.with_batch_rows(plan.rows);

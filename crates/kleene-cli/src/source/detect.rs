@@ -23,12 +23,17 @@ fn columns(start: &[u8]) -> Option<&'static str> {
     FORMATS.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, name)| *name)
 }
 
+/// True if an input is a file that can be read from its end; others are pipes.
+pub(super) fn is_regular(input: &Path) -> bool {
+    input != Path::new("-") && input.is_file()
+}
+
 /// Returns the name of the format of a file, if it is a regular one that holds columns.
 ///
 /// # Errors
 /// The file cannot be read.
 pub(crate) fn columns_of_file(path: &Path) -> io::Result<Option<&'static str>> {
-    if path == Path::new("-") || !path.is_file() {
+    if !is_regular(path) {
         return Ok(None);
     }
     let mut start = Vec::new();
@@ -48,7 +53,7 @@ pub(crate) fn columns_of_opened(
     if args.is_typed() {
         return Ok(None);
     }
-    if args.input != Path::new("-") {
+    if is_regular(&args.input) {
         return columns_of_file(&args.input);
     }
     let may_be = |start: &[u8]| {

@@ -5,7 +5,7 @@ use super::common::Dir;
 #[cfg(feature = "arrow")]
 mod built_in {
     use std::fmt::Write as _;
-    use std::process::Stdio;
+    use std::process::{Command, Stdio};
     use std::time::Duration;
 
     use super::Dir;
@@ -91,6 +91,16 @@ rule late { key `rule`  match `match` -> timeout as t  within 1m  emit { t: t.st
         // A stream can come from a pipe, and the other formats cannot.
         let ran = dir.run_with(&run, &bytes(&dir, "out.arrows"));
         assert_eq!((ran.code, &ran.stdout), (Some(0), &lines.stdout), "{}", ran.stderr);
+        #[cfg(unix)]
+        {
+            let pipe = dir.path("pipe");
+            assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+            let stream = bytes(&dir, "out.arrows");
+            let writer = std::thread::spawn(move || std::fs::write(pipe, stream).unwrap());
+            let ran = dir.run(&format!("{run} -i pipe"));
+            writer.join().unwrap();
+            assert_eq!((ran.code, &ran.stdout), (Some(0), &lines.stdout), "{}", ran.stderr);
+        }
         for ending in ["parquet", "arrow"] {
             let ran = dir.run_with(&run, &bytes(&dir, &format!("out.{ending}")));
             assert_eq!(ran.code, Some(2));
