@@ -139,9 +139,6 @@ impl Timestamp {
 
     /// Returns year, month and day, and the milliseconds of the day. `None` before March of the year
     /// 0 and after the year 9999.
-    ///
-    /// The algorithm is that of Neri and Schneider, "Euclidean affine functions and their application
-    /// to calendar algorithms" (2023): numbers of 32 bits and few divisions. A year begins in March.
     #[inline]
     fn fields(self) -> Option<([u32; 3], u32)> {
         const DAY: i64 = 86_400_000;
@@ -153,19 +150,28 @@ impl Timestamp {
         }
         let days = u32::try_from(millis / DAY).ok()?;
         let millis = u32::try_from(millis % DAY).ok()?;
-        let quarters = 4 * days + 3;
-        let (century, day_of_century) = (quarters / 146_097, quarters % 146_097 / 4);
-        let product = 2_939_745 * u64::from(4 * day_of_century + 3);
-        let year_of_century = u32::try_from(product >> 32).ok()?;
-        let day_of_year = u32::try_from((product & 0xffff_ffff) / 2_939_745 / 4).ok()?;
-        let linear = 2141 * day_of_year + 197_913;
-        let (month, day) = (linear >> 16, (linear & 0xffff) / 2141 + 1);
-        let year = 100 * century + year_of_century;
-        // From the 306th day on, it is January or February of the next year.
-        let is_next = day_of_year >= 306;
-        let (year, month) = if is_next { (year + 1, month - 12) } else { (year, month) };
-        Some(([year, month, day], millis))
+        Some((date_of(days), millis))
     }
+}
+
+/// Returns year, month and day of a number of days since 0000-03-01. The years 0 to 9999 fit by far.
+///
+/// The algorithm is that of Neri and Schneider, "Euclidean affine functions and their application to
+/// calendar algorithms" (2023): numbers of 32 bits and few divisions. A year begins in March.
+#[inline]
+fn date_of(days: u32) -> [u32; 3] {
+    let quarters = 4 * days + 3;
+    let (century, day_of_century) = (quarters / 146_097, quarters % 146_097 / 4);
+    let product = 2_939_745 * u64::from(4 * day_of_century + 3);
+    // The high half is the year, and the low one its fraction.
+    #[expect(clippy::cast_possible_truncation, reason = "halves of 64 bits")]
+    let (year_of_century, fraction) = ((product >> 32) as u32, product as u32);
+    let day_of_year = fraction / 2_939_745 / 4;
+    let linear = 2141 * day_of_year + 197_913;
+    let (month, day) = (linear >> 16, (linear & 0xffff) / 2141 + 1);
+    let year = 100 * century + year_of_century;
+    // From the 306th day on, it is January or February of the next year.
+    if day_of_year >= 306 { [year + 1, month - 12, day] } else { [year, month, day] }
 }
 
 /// Writes RFC 3339 in UTC: `2016-09-04T21:15:00Z`, with `.250` where there are milliseconds. A year
@@ -337,21 +343,14 @@ pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - EPOCH_DAY
 }
 
-/// Days since the epoch to (year, month, day) in the proleptic Gregorian calendar.
-///
-/// The algorithm is Howard Hinnant's `civil_from_days`
-/// (<https://howardhinnant.github.io/date_algorithms.html>).
+/// Days since the epoch to (year, month, day) in the proleptic Gregorian calendar, which repeats
+/// itself every 400 years.
 pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let shifted = days + EPOCH_DAY;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    const DAYS_OF_ERA: i64 = 146_097;
+    let days = days + EPOCH_DAY;
+    let day_of_era = u32::try_from(days.rem_euclid(DAYS_OF_ERA)).unwrap_or_default();
+    let [year, month, day] = date_of(day_of_era).map(i64::from);
+    (days.div_euclid(DAYS_OF_ERA) * 400 + year, month, day)
 }
 
 /// Whole milliseconds of `duration`, at most `i64::MAX`.
@@ -425,7 +424,9 @@ mod tests {
         for day in first..last {
             let rest = day.rem_euclid(86_413) * 999;
             let time = Timestamp::from_millis(day * DAY + rest);
-            let (year, month, day) = civil_from_days(day + rest / DAY);
+            let days = day + rest / DAY;
+            let (year, month, day) = civil_from_days(days);
+            assert_eq!(days_from_civil(year, month, day), days);
             let rest = rest % DAY;
             let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
             let (second, millis) = (rest / 1000 % 60, rest % 1000);
