@@ -25,19 +25,56 @@ enum HeldEvents<E> {
     Graph(Rc<HeldGraph<E>>, Box<[Packed]>),
 }
 
-/// An outcome that owns what it has captured.
-#[derive(Debug)]
-pub struct HeldOutcome<E> {
-    events: HeldEvents<E>,
-    head: u32,
+/// What an outcome says beside its events and states.
+#[derive(Clone, Copy, Debug)]
+struct OutcomeFacts {
     kind: OutcomeKind,
     start: Timestamp,
     last: Timestamp,
     at: Timestamp,
     start_seq: u64,
+    repetition: u64,
+}
+
+impl OutcomeFacts {
+    fn of<E>(outcome: &Outcome<'_, E>) -> OutcomeFacts {
+        let Outcome { kind, start, last, at, start_seq, repetition, .. } = *outcome;
+        OutcomeFacts { kind, start, last, at, start_seq, repetition }
+    }
+
+    /// Returns the outcome with its events, and with the states in which it waited and their clocks.
+    fn with<'a, E>(
+        self,
+        program: &'a Arc<Program>,
+        captures: Captures<'a, E>,
+        set: SetRef<'a>,
+        (states, clocks): (&'a [StateId], &'a [i64]),
+    ) -> Outcome<'a, E> {
+        let OutcomeFacts { kind, start, last, at, start_seq, repetition } = self;
+        Outcome {
+            kind,
+            program,
+            captures,
+            start,
+            last,
+            at,
+            start_seq,
+            states,
+            clocks,
+            repetition,
+            set,
+        }
+    }
+}
+
+/// An outcome that owns what it has captured.
+#[derive(Debug)]
+pub struct HeldOutcome<E> {
+    events: HeldEvents<E>,
+    head: u32,
+    facts: OutcomeFacts,
     states: Box<[StateId]>,
     clocks: Box<[i64]>,
-    repetition: u64,
 }
 
 impl<E> HeldOutcome<E> {
@@ -53,19 +90,7 @@ impl<E> HeldOutcome<E> {
                 (captures, SetRef::Graph(&held.set))
             }
         };
-        Outcome {
-            kind: self.kind,
-            program,
-            set,
-            captures,
-            start: self.start,
-            last: self.last,
-            at: self.at,
-            start_seq: self.start_seq,
-            repetition: self.repetition,
-            states: &self.states,
-            clocks: &self.clocks,
-        }
+        self.facts.with(program, captures, set, (&self.states, &self.clocks))
     }
 }
 
@@ -91,18 +116,8 @@ impl<E: Event> Outcome<'_, E> {
                 (HeldEvents::Set(set), head)
             }
         };
-        HeldOutcome {
-            events,
-            head,
-            kind: self.kind,
-            start: self.start,
-            last: self.last,
-            at: self.at,
-            start_seq: self.start_seq,
-            states: self.states.into(),
-            clocks: self.clocks.into(),
-            repetition: self.repetition,
-        }
+        let (states, clocks) = (self.states.into(), self.clocks.into());
+        HeldOutcome { events, head, facts: OutcomeFacts::of(self), states, clocks }
     }
 
     /// Copies the captured events to another arena. Returns the node of the last one.
@@ -138,12 +153,7 @@ pub struct HeldOutcomes<E> {
 #[derive(Debug)]
 struct HeldHead {
     head: u32,
-    kind: OutcomeKind,
-    start: Timestamp,
-    last: Timestamp,
-    at: Timestamp,
-    start_seq: u64,
-    repetition: u64,
+    facts: OutcomeFacts,
     /// The ends of its states and of its clocks.
     states_end: usize,
     clocks_end: usize,
@@ -183,19 +193,9 @@ impl<E> HeldOutcomes<E> {
         let before = number.checked_sub(1).map(|before| &self.all[before]);
         let states = before.map_or(0, |before| before.states_end)..held.states_end;
         let clocks = before.map_or(0, |before| before.clocks_end)..held.clocks_end;
-        Some(Outcome {
-            kind: held.kind,
-            program: &self.program,
-            captures: Captures::new(&self.arena, held.head),
-            start: held.start,
-            last: held.last,
-            at: held.at,
-            start_seq: held.start_seq,
-            states: &self.states[states],
-            clocks: &self.clocks[clocks],
-            repetition: held.repetition,
-            set: SetRef::Alone,
-        })
+        let captures = Captures::new(&self.arena, held.head);
+        let waited = (&self.states[states], &self.clocks[clocks]);
+        Some(held.facts.with(&self.program, captures, SetRef::Alone, waited))
     }
 }
 
@@ -211,17 +211,8 @@ impl<E: Event> HeldOutcomes<E> {
         let head = outcome.copy_to(&mut self.arena);
         self.states.extend_from_slice(outcome.states);
         self.clocks.extend_from_slice(outcome.clocks);
-        self.all.push(HeldHead {
-            head,
-            kind: outcome.kind,
-            start: outcome.start,
-            last: outcome.last,
-            at: outcome.at,
-            start_seq: outcome.start_seq,
-            repetition: outcome.repetition,
-            states_end: self.states.len(),
-            clocks_end: self.clocks.len(),
-        });
+        let (states_end, clocks_end) = (self.states.len(), self.clocks.len());
+        self.all.push(HeldHead { head, facts: OutcomeFacts::of(outcome), states_end, clocks_end });
         Some(self.all.len() - 1)
     }
 
