@@ -13,7 +13,6 @@ use arrow_ipc::reader::{FileDecoder, StreamDecoder, read_footer_length};
 use arrow_ipc::{Block, Footer, MetadataVersion, root_as_footer};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use crate::chunk::BATCH_ROWS;
 use crate::error::{ColumnarError, guarded};
 use crate::format::ColumnFormat;
 use crate::input::SharedInput;
@@ -159,9 +158,13 @@ impl FileSource {
         }
     }
 
-    pub(crate) fn next(&mut self, plan: &Plan) -> Result<Option<RecordBatch>, ColumnarError> {
+    pub(crate) fn next(
+        &mut self,
+        plan: &Plan,
+        rows: usize,
+    ) -> Result<Option<RecordBatch>, ColumnarError> {
         loop {
-            if let Some(slice) = self.rest.next(BATCH_ROWS) {
+            if let Some(slice) = self.rest.next(rows) {
                 self.rows_read += slice.num_rows() as u64;
                 return Ok(Some(slice));
             }
@@ -268,9 +271,9 @@ impl StreamSource {
         self.schema.clone()
     }
 
-    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, ColumnarError> {
+    pub(crate) fn next(&mut self, rows: usize) -> Result<Option<RecordBatch>, ColumnarError> {
         loop {
-            if let Some(slice) = self.rest.next(BATCH_ROWS) {
+            if let Some(slice) = self.rest.next(rows) {
                 return Ok(Some(slice));
             }
             let Some(batch) = self.read()? else { return Ok(None) };

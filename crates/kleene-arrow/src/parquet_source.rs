@@ -110,7 +110,13 @@ impl ParquetSource {
         Ok(wanted - rows)
     }
 
-    pub(crate) fn next(&mut self, plan: &Plan) -> Result<Option<Chunk>, ColumnarError> {
+    /// Returns the next rows. A row group is read in batches of as many rows as were asked for when it
+    /// was opened, or fewer.
+    pub(crate) fn next(
+        &mut self,
+        plan: &Plan,
+        rows: usize,
+    ) -> Result<Option<Chunk>, ColumnarError> {
         loop {
             if let Some(open) = &mut self.open {
                 let wanted = open.wanted;
@@ -142,7 +148,7 @@ impl ParquetSource {
                 self.next_group();
                 continue;
             }
-            let reader = self.open_group(plan, wanted)?;
+            let reader = self.open_group(plan, wanted, rows)?;
             self.open = Some(OpenGroup { reader, wanted });
         }
     }
@@ -185,17 +191,18 @@ impl ParquetSource {
         Ok(Some(batch))
     }
 
-    /// Opens the row group after the rows that were read.
+    /// Opens the row group after the rows that were read, for batches of at most `most` rows.
     fn open_group(
         &self,
         plan: &Plan,
         wanted: Wanted,
+        most: usize,
     ) -> Result<ParquetRecordBatchReader, ColumnarError> {
         let leaves = self.leaves(plan, wanted);
         self.check_columns(&leaves)?;
         guarded(FORMAT, || {
             let metadata = self.metadata_for(&leaves);
-            let rows = self.batch_rows(&leaves);
+            let rows = self.batch_rows(&leaves).min(most);
             let mask = ProjectionMask::leaves(metadata.parquet_schema(), leaves);
             let input = self.input.clone();
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, metadata)

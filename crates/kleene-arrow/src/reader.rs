@@ -4,11 +4,10 @@ use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek};
 
-use arrow_array::RecordBatch;
 use kleene::schema::Schema;
 use kleene_input::Reading;
 
-use crate::chunk::Chunk;
+use crate::chunk::{BATCH_ROWS, Chunk};
 use crate::dictionaries::Dictionaries;
 use crate::error::{ColumnarError, guarded};
 use crate::format::ColumnFormat;
@@ -63,11 +62,8 @@ pub struct ColumnReader {
     source: Source,
     plan: Plan,
     rows: RowReader,
-    /// The maximum number of rows of a batch, and the rest of a batch that has more.
+    /// The maximum number of rows of a batch.
     batch_rows: usize,
-    rest: Option<RecordBatch>,
-    /// The types to read after the rest.
-    renewal: Option<Box<(Schema, Schema)>>,
     /// The number of rows that were read or skipped.
     rows_read: u64,
     /// The number of rows that were not read, as statistics say what they are.
@@ -152,33 +148,25 @@ impl ColumnReader {
             source,
             plan,
             rows,
-            batch_rows: usize::MAX,
-            rest: None,
-            renewal: None,
+            batch_rows: BATCH_ROWS,
             rows_read: 0,
             skipped: 0,
             is_over: false,
         })
     }
 
-    /// Returns a reader whose batches have at most so many rows of declared types, one at least. They
-    /// have no more than 8,192 in any case.
+    /// Returns a reader whose batches have at most `rows` rows, but for row groups that are not read.
+    /// The number is at least 1, and at most 8,192, the default.
     #[must_use]
     pub fn with_batch_rows(self, rows: usize) -> ColumnReader {
-        ColumnReader { batch_rows: rows.max(1), ..self }
+        ColumnReader { batch_rows: rows.clamp(1, BATCH_ROWS), ..self }
     }
 
-    /// Reads events of the types of `schema` that are also in `declared`, from now on. Rows that were
-    /// decoded with the last batch are still of the types of before.
+    /// Reads events of the types of `schema` that are also in `declared`, from now on.
     ///
     /// # Errors
     /// No event of these types can be read from the columns. The reader is then as it was.
     pub fn renew(&mut self, schema: &Schema, declared: &Schema) -> Result<(), ColumnarError> {
-        if self.rest.is_some() {
-            // Its columns are those of the types of before.
-            self.renewal = Some(Box::new((schema.clone(), declared.clone())));
-            return Ok(());
-        }
         let is_declared = |name: &str| declared.type_id(name).is_some();
         let columns = self.source.schema();
         self.plan = Plan::new(&columns, schema, is_declared, &self.rows.reading)?;
@@ -202,24 +190,11 @@ impl ColumnReader {
     }
 
     fn read(&mut self) -> Result<Option<RowBatch>, ColumnarError> {
-        if self.rest.is_none()
-            && let Some(types) = self.renewal.take()
-        {
-            self.renew(&types.0, &types.1)?;
-        }
         let first_row = self.rows_read + 1;
-        let ColumnReader { source, plan, rows, skipped, batch_rows, rest, .. } = self;
-        let chunk = match rest.take() {
-            Some(rest) => Some(Chunk::Rows(rest)),
-            None => source.next(plan)?,
-        };
-        let batch = match chunk {
+        let ColumnReader { source, plan, rows, skipped, batch_rows, .. } = self;
+        let batch = match source.next(plan, *batch_rows)? {
             None => return Ok(None),
-            Some(Chunk::Rows(mut batch)) => {
-                if batch.num_rows() > *batch_rows {
-                    *rest = Some(batch.slice(*batch_rows, batch.num_rows() - *batch_rows));
-                    batch = batch.slice(0, *batch_rows);
-                }
+            Some(Chunk::Rows(batch)) => {
                 guarded(rows.format, || rows.read(&batch, plan, first_row))?
             }
             Some(Chunk::Types(batch)) => {

@@ -47,12 +47,16 @@ impl Source {
         }
     }
 
-    /// Returns the next rows.
-    pub(crate) fn next(&mut self, plan: &Plan) -> Result<Option<Chunk>, ColumnarError> {
+    /// Returns the next rows, at most `rows` of those that are read.
+    pub(crate) fn next(
+        &mut self,
+        plan: &Plan,
+        rows: usize,
+    ) -> Result<Option<Chunk>, ColumnarError> {
         match self {
-            Source::Parquet(source) => source.next(plan),
-            Source::File(source) => source.next(plan).map(|batch| batch.map(Chunk::Rows)),
-            Source::Stream(source) => source.next().map(|batch| batch.map(Chunk::Rows)),
+            Source::Parquet(source) => source.next(plan, rows),
+            Source::File(source) => source.next(plan, rows).map(|batch| batch.map(Chunk::Rows)),
+            Source::Stream(source) => source.next(rows).map(|batch| batch.map(Chunk::Rows)),
         }
     }
 

@@ -166,6 +166,34 @@ fn types_can_change_between_two_batches() {
 }
 
 #[test]
+fn batches_can_be_small_and_types_can_change_after_any() {
+    let types: Vec<&str> = (0..60).map(|row| ["a", "b"][row % 2]).collect();
+    let batch = columns(&types);
+    let one = RuleSet::parse("event a { ts: time }  rule all { match a }").unwrap();
+    let two = RuleSet::parse(
+        "event a { big: string, ts: time }  event b { ts: time }  rule all { match a or b }",
+    )
+    .unwrap();
+    for format in FORMATS {
+        let file = file(format, &batch, 25);
+        for rows in [1, 4, 7, 100] {
+            let reader = || open(file.clone(), &one, Reading::default()).unwrap();
+            let mut reader = reader().with_batch_rows(rows);
+            let first = reader.next_batch().unwrap().unwrap();
+            let expected = rows.min(25) as u64;
+            assert_eq!(first.row_count, expected, "{format} by {rows}");
+            reader.renew(two.schema(), two.schema()).unwrap();
+            let mut rest = Read { row_count: expected, ..Read::default() };
+            while let Some(batch) = reader.next_batch().unwrap() {
+                assert!(batch.row_count <= rows as u64, "{format} by {rows}");
+                rest.add(&batch);
+            }
+            assert_eq!((rest.rows.len() as u64, rest.row_count), (60 - expected, 60), "{format}");
+        }
+    }
+}
+
+#[test]
 fn a_file_of_arrow_is_only_decoded_where_it_is_needed() {
     // The type of `big` is one that no field can hold, and nobody asks for it.
     let months: ArrayRef = Arc::new(arrow_array::IntervalYearMonthArray::from(vec![1]));
