@@ -42,25 +42,9 @@ impl Opened {
     /// # Errors
     /// The input cannot be read.
     pub fn first_line(&mut self, limit: usize) -> io::Result<String> {
-        let mut line = Vec::new();
-        let mut byte = [0];
-        // Byte by byte: of a pipe no more may be waited for than the line.
-        let mut ended = false;
-        while line.len() < limit && !ended {
-            match self.reader.read(&mut byte) {
-                Ok(0) => ended = true,
-                Ok(_) => {
-                    line.push(byte[0]);
-                    ended = byte[0] == b'\n';
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-        let rest = std::mem::replace(&mut self.reader, Box::new(io::empty()));
-        self.reader = Box::new(io::Cursor::new(line).chain(rest));
-        Ok(text)
+        // Of a pipe no more may be waited for than the line.
+        let line = self.peek(|line| line.len() < limit && !line.ends_with(b"\n"))?;
+        Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
     }
 }
 
