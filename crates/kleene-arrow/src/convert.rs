@@ -22,10 +22,10 @@ use arrow_schema::{DataType, TimeUnit as ArrowUnit};
 use kleene::event::{Bitmap, Buffer, Column, ColumnValues, Texts, TimeUnit};
 use kleene::schema::FieldType;
 use kleene::value::Value;
-use kleene_input::Reading;
+use kleene_input::{Reading, TIMES, millis_of};
 
 use crate::dictionaries::Dictionaries;
-use crate::element::{Element, TIMES, declared, element, millis_of, unit_of};
+use crate::element::{Element, declared, element, unit_of};
 use crate::plan::Path;
 
 /// A column of events, and the rows whose value has no meaning: they are null.

@@ -18,10 +18,7 @@ use arrow_schema::{DataType, TimeUnit};
 use kleene::schema::FieldType;
 use kleene::value::{Value, ValueRef};
 use kleene::{Timestamp, event};
-use kleene_input::Reading;
-
-/// The years 0 to 9999, as for the times of text.
-pub(crate) const TIMES: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
+use kleene_input::{Reading, TIMES, millis_of, quoted, wrong_element};
 
 /// A value of a column.
 pub(crate) enum Element<'a> {
@@ -72,26 +69,6 @@ impl fmt::Display for Element<'_> {
             Element::Struct(_) | Element::Map(_) => f.write_str("an object"),
             Element::Other => f.write_str("a value of another type"),
         }
-    }
-}
-
-/// The text in quotes, cut after some characters.
-fn quoted(text: &str) -> String {
-    const SHOWN: usize = 40;
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{:?}...", &text[..end]),
-        None => format!("{text:?}"),
-    }
-}
-
-/// Converts a number of units to milliseconds; parts of one are cut off, towards the past. `None`
-/// if it overflows.
-pub(crate) fn millis_of(number: i64, unit: event::TimeUnit) -> Option<i64> {
-    match unit {
-        event::TimeUnit::Seconds => number.checked_mul(1000),
-        event::TimeUnit::Millis => Some(number),
-        event::TimeUnit::Micros => Some(number.div_euclid(1000)),
-        event::TimeUnit::Nanos => Some(number.div_euclid(1_000_000)),
     }
 }
 
@@ -373,21 +350,9 @@ fn list(
             }
             Err(reason) => reason,
         };
-        let place = ordinal(row + 1);
-        return Err(format!("expected {ty}, the {place} element: {reason}"));
+        return Err(wrong_element(ty, row + 1, &reason));
     }
     Ok(Value::List(values.into()))
-}
-
-fn ordinal(number: usize) -> String {
-    let suffix = match (number % 10, number % 100) {
-        (_, 11..=13) => "th",
-        (1, _) => "st",
-        (2, _) => "nd",
-        (3, _) => "rd",
-        _ => "th",
-    };
-    format!("{number}{suffix}")
 }
 
 /// Returns the value of a row for a field that is not declared. Fields of a struct that are null are

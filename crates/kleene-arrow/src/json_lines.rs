@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use crate::chunk::Chunk;
+use crate::chunk::{BATCH_ROWS, Chunk};
 use crate::error::{ColumnarError, guarded};
 use crate::plan::Plan;
 use crate::row_text::row_text;
@@ -39,7 +39,7 @@ pub fn json_lines(
     let plan = Plan::of_all_columns();
     let (mut text, mut left) = (Vec::new(), rows);
     while left > 0 {
-        let Some(chunk) = source.next(&plan)? else { break };
+        let Some(chunk) = source.next(&plan, BATCH_ROWS)? else { break };
         // No row group is skipped, as no type is looked for.
         let Chunk::Rows(batch) = chunk else { continue };
         let count = batch.num_rows().min(left);

@@ -2,11 +2,11 @@
 
 use arrow_schema::DataType;
 use kleene::event::TimeUnit;
-use kleene_input::Reading;
+use kleene_input::{Reading, millis_of};
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 
-use crate::element::{millis_of, unit_of};
+use crate::element::unit_of;
 use crate::parquet_source::ParquetSource;
 use crate::plan::{FieldSource, Path, Plan};
 

@@ -71,5 +71,6 @@ pub use position::Position;
 pub use raw::{MAX_DEPTH, Raw, RawFeed, RawItem, fields_of_line, list as list_from_cell};
 pub use reader::{InputError, RecordReader};
 pub use records::{Cursor, Origin};
+pub use scalar::{quoted, wrong_element};
 pub use source::{Arrival, Blocks, Opened, is_packed, open, open_at};
-pub use time::{duration_from_text, likely_unit};
+pub use time::{TIMES, duration_from_text, likely_unit, millis_of};

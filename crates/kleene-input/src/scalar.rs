@@ -47,13 +47,35 @@ impl fmt::Display for Scalar<'_> {
     }
 }
 
-/// `text` in quotes, cut after some characters.
-pub(crate) fn quoted(text: &str) -> String {
+/// Returns a text in quotes, cut after 40 characters, as reasons show it.
+pub fn quoted(text: &str) -> String {
     const SHOWN: usize = 40;
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{:?}...", &text[..end]),
         None => format!("{text:?}"),
     }
+}
+
+/// Returns the reason why a value is not a list of type `ty`: its element with this number, from 1, is
+/// wrong for `reason`.
+///
+/// ```
+/// use kleene::schema::FieldType;
+/// use kleene_input::wrong_element;
+///
+/// let list = FieldType::List(Box::new(FieldType::Int));
+/// let reason = wrong_element(&list, 2, "expected int, found null");
+/// assert_eq!(reason, "expected list<int>, the 2nd element: expected int, found null");
+/// ```
+pub fn wrong_element(ty: &FieldType, number: usize, reason: &str) -> String {
+    let suffix = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("expected {ty}, the {number}{suffix} element: {reason}")
 }
 
 /// Converts a JSON scalar to a value of type `ty`. Null gives [`Value::Null`], which the caller has

@@ -1,25 +1,31 @@
 //! Times and durations as inputs spell them.
 
+use std::ops::RangeInclusive;
+
 use kleene::Timestamp;
 use kleene::event::TimeUnit;
 
 use crate::number::whole;
 
-/// The years 0 to 9999, which is what RFC 3339 can write. A number outside is nearly always one in
-/// another unit, and is better refused than taken for the year 55,000,000.
-const EARLIEST: i64 = -62_167_219_200_000;
-const LATEST: i64 = 253_402_300_799_999;
+/// The years 0 to 9999, which is what RFC 3339 can write, in milliseconds since 1970. A number outside
+/// is nearly always one in another unit, and is better refused than taken for the year 55,000,000.
+pub const TIMES: RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
-/// Converts a number to a time in the years 0 to 9999.
-pub(crate) fn time_from_int(number: i64, unit: TimeUnit) -> Result<Timestamp, String> {
-    let millis = match unit {
+/// Converts a number of units to milliseconds; parts of one are cut off, towards the past. `None` if
+/// it overflows.
+pub fn millis_of(number: i64, unit: TimeUnit) -> Option<i64> {
+    match unit {
         TimeUnit::Seconds => number.checked_mul(1000),
         TimeUnit::Millis => Some(number),
         TimeUnit::Micros => Some(number.div_euclid(1000)),
         TimeUnit::Nanos => Some(number.div_euclid(1_000_000)),
-    };
-    match millis {
-        Some(millis) if (EARLIEST..=LATEST).contains(&millis) => Ok(Timestamp::from_millis(millis)),
+    }
+}
+
+/// Converts a number to a time in the years 0 to 9999.
+pub(crate) fn time_from_int(number: i64, unit: TimeUnit) -> Result<Timestamp, String> {
+    match millis_of(number, unit) {
+        Some(millis) if TIMES.contains(&millis) => Ok(Timestamp::from_millis(millis)),
         #[expect(clippy::cast_precision_loss, reason = "the size is what matters")]
         _ => Err(out_of_range(number, number as f64, unit)),
     }
@@ -38,7 +44,7 @@ pub(crate) fn time_from_float(number: f64, unit: TimeUnit) -> Result<Timestamp, 
     // meant.
     let millis = ((millis * 1e3).round() / 1e3).floor();
     #[expect(clippy::cast_precision_loss, reason = "both bounds are below 2^53")]
-    if (EARLIEST as f64..=LATEST as f64).contains(&millis) {
+    if (*TIMES.start() as f64..=*TIMES.end() as f64).contains(&millis) {
         #[expect(clippy::cast_possible_truncation, reason = "in range, checked above")]
         let millis = millis as i64;
         Ok(Timestamp::from_millis(millis))
@@ -138,9 +144,9 @@ mod tests {
             ("2016-09-04T23:15:00+02:00", TimeUnit::Millis, Some(1_473_023_700_000)),
             ("2016-09-04 21:15:00", TimeUnit::Millis, Some(1_473_023_700_000)),
             ("2016-09-04", TimeUnit::Millis, Some(1_472_947_200_000)),
-            ("0000-01-01T00:00:00Z", TimeUnit::Millis, Some(EARLIEST)),
-            ("9999-12-30T23:59:59.999Z", TimeUnit::Millis, Some(LATEST - 86_400_000)),
-            ("9999-12-31T23:59:59.999Z", TimeUnit::Millis, Some(LATEST)),
+            ("0000-01-01T00:00:00Z", TimeUnit::Millis, Some(*TIMES.start())),
+            ("9999-12-30T23:59:59.999Z", TimeUnit::Millis, Some(*TIMES.end() - 86_400_000)),
+            ("9999-12-31T23:59:59.999Z", TimeUnit::Millis, Some(*TIMES.end())),
             ("2000-02-29T00:00:00Z", TimeUnit::Millis, Some(951_782_400_000)),
             ("1900-02-29T00:00:00Z", TimeUnit::Millis, None),
             ("2016-13-04T21:15:00Z", TimeUnit::Millis, None),

@@ -9,7 +9,8 @@ use crate::scalar::{Scalar, from_json};
 
 impl Reading {
     /// Returns the value of type `ty` that a value of an input means, as if it came in JSON: a bool,
-    /// a number or a text. A text of a declared list is read as a cell of CSV is. Null gives null.
+    /// a number or a text. Where a list is declared, a text that begins with `[` is a list in JSON.
+    /// Null gives null.
     ///
     /// ```
     /// use kleene::schema::FieldType;

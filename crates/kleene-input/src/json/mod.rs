@@ -24,7 +24,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::Deserializer;
 
 use crate::layout::{Assembly, Layouts, Node, Reading};
-use crate::scalar::{Scalar, Spelling, from_json};
+use crate::scalar::{Scalar, Spelling, from_json, wrong_element};
 use reader::{FaultKind, JsonFault, Reader, Scratch};
 
 /// Reads lines of JSON as events.
@@ -385,21 +385,9 @@ fn list(
             }
             Err(reason) => reason,
         };
-        let place = ordinal(values.len() + 1);
-        problem = Some(format!("expected {ty}, the {place} element: {reason}"));
+        problem = Some(wrong_element(ty, values.len() + 1, &reason));
     }
     Ok(problem.map_or_else(|| Ok(Value::List(values.into())), Err))
-}
-
-fn ordinal(number: usize) -> String {
-    let suffix = match (number % 10, number % 100) {
-        (_, 11..=13) => "th",
-        (1, _) => "st",
-        (2, _) => "nd",
-        (3, _) => "rd",
-        _ => "th",
-    };
-    format!("{number}{suffix}")
 }
 
 /// Any value, for a field that is not declared. The reader knows how deep that may go.
