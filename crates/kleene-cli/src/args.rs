@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
 use kleene::schema::Schema;
 
 use self::help::{
@@ -296,18 +296,6 @@ pub(crate) enum InputFormat {
     Arrow,
 }
 
-impl InputFormat {
-    /// Returns the name in arguments.
-    fn name(self) -> &'static str {
-        match self {
-            InputFormat::Jsonl => "jsonl",
-            InputFormat::Csv => "csv",
-            InputFormat::Parquet => "parquet",
-            InputFormat::Arrow => "arrow",
-        }
-    }
-}
-
 /// The input, and how it is read.
 #[derive(Args, Debug)]
 pub(crate) struct InputArgs {
@@ -388,24 +376,18 @@ impl InputArgs {
         }
     }
 
-    /// Fails if the input holds columns, in the format of this name, and is said to be text.
-    pub(crate) fn refuse_format_of_text(&self, name: &str) -> Result<()> {
-        match self.format {
-            Some(format @ (InputFormat::Jsonl | InputFormat::Csv)) => {
-                let given = format.name();
-                bail!("the input is {name}, not {given}: leave out `--format {given}`");
+    /// Fails if the input is not in the format that is given. `columns` is the name of its format, if it
+    /// holds columns.
+    pub(crate) fn refuse_other_format(&self, columns: Option<&str>) -> Result<()> {
+        let Some(given) = self.format else { return Ok(()) };
+        let is_text = matches!(given, InputFormat::Jsonl | InputFormat::Csv);
+        let value = given.to_possible_value();
+        let given = value.as_ref().map_or("", |value| value.get_name());
+        match columns {
+            Some(found) if is_text => {
+                bail!("the input is {found}, not {given}: leave out `--format {given}`")
             }
-            _ => Ok(()),
-        }
-    }
-
-    /// Fails if the input is text, and is said to hold columns.
-    pub(crate) fn refuse_format_of_columns(&self) -> Result<()> {
-        match self.format {
-            Some(format @ (InputFormat::Parquet | InputFormat::Arrow)) => {
-                let given = format.name();
-                bail!("the input is not {given}: leave out `--format {given}`");
-            }
+            None if !is_text => bail!("the input is not {given}: leave out `--format {given}`"),
             _ => Ok(()),
         }
     }

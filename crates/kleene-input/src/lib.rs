@@ -72,5 +72,5 @@ pub use raw::{MAX_DEPTH, Raw, RawFeed, RawItem, fields_of_line, list as list_fro
 pub use reader::{InputError, RecordReader};
 pub use records::{Cursor, Origin};
 pub use scalar::{quoted, wrong_element};
-pub use source::{Arrival, Blocks, Opened, is_packed, open, open_at};
+pub use source::{Arrival, Blocks, Counted, Opened, is_packed, open, open_at};
 pub use time::{TIMES, duration_from_text, likely_unit, millis_of};

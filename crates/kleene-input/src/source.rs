@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -129,14 +129,14 @@ pub fn open_at(path: &Path, start: Position) -> io::Result<Opened> {
             }
             file.seek(SeekFrom::Start(start.offset)).map_err(|error| wrap("read", &error))?;
             position.store(start.offset, Ordering::Relaxed);
-            let reader = Box::new(Counted { reader: Box::new(file), position: position.clone() });
+            let reader = Box::new(Counted::new(file, position.clone()));
             let size = Some(meta.len());
             return Ok(Opened { reader, is_file: true, start, size, position });
         }
         file.rewind().or_else(|error| if meta.is_file() { Err(error) } else { Ok(()) })?;
         (Box::new(file), meta.is_file().then_some(meta.len()))
     };
-    let mut reader = Counted { reader, position: position.clone() };
+    let mut reader = Counted::new(reader, position.clone());
     // gzip reports itself by its first two bytes, whatever the name of the file.
     let mut magic = [0; 2];
     let mut known = 0;
@@ -168,16 +168,32 @@ pub fn is_packed(file: &File) -> bool {
     file.read_exact(&mut magic).is_ok() && gzip::is_gzip(&magic)
 }
 
-struct Counted {
-    reader: Box<dyn Read + Send>,
+/// A reader whose bytes are counted as they are read, for who shows the progress.
+#[derive(Debug)]
+pub struct Counted<R> {
+    reader: R,
     position: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl<R> Counted<R> {
+    /// Counts on at `position`.
+    pub fn new(reader: R, position: Arc<AtomicU64>) -> Counted<R> {
+        Counted { reader, position }
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(buffer)?;
         self.position.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
+    }
+}
+
+/// A byte that is read twice counts twice.
+impl<R: Seek> Seek for Counted<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.reader.seek(to)
     }
 }
 

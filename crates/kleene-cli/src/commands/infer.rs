@@ -22,8 +22,8 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
     let mut guard = Guard::default();
     guard.reads(&args.input, "the input");
     guard.writes(Path::new("-"), "the declarations")?;
-    let columns = columns_of_file(&args.input)?;
-    let (mut feed, form, named) = match columns {
+    let columns = columns_of_file(&args.input);
+    let (mut feed, form) = match columns {
         Some(_) => rows(args)?,
         None => lines(args)?,
     };
@@ -33,7 +33,7 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
         fixed_type: args.event_type.clone(),
         time_field: args.time_field.clone(),
         unit: args.time_unit,
-        form: if columns.is_some() { Vec::new() } else { form_options(args, form, named) },
+        form: if columns.is_some() { Vec::new() } else { form_options(args, form) },
     });
     let read = observe(&mut feed, &mut sample, args.sample)
         .context("cannot continue to read the input")?;
@@ -61,18 +61,18 @@ pub(crate) fn infer(args: &InferArgs) -> Result<Ending> {
 
 /// Returns a sample of the rows of columns as JSON lines, with one row more, which says that there is
 /// more.
-fn rows(args: &InferArgs) -> Result<(RawFeed, Form, u8)> {
+fn rows(args: &InferArgs) -> Result<(RawFeed, Form)> {
     if args.format.is_some() || args.delimiter.is_some() {
         bail!("the input has columns, not lines: leave out --format and --delimiter");
     }
     let rows = usize::try_from(args.sample).unwrap_or(usize::MAX);
     let text = first_rows(&args.input, rows.saturating_add(1))?;
     let form = Form { format: Format::Jsonl, delimiter: b',', max_line: usize::MAX };
-    Ok((RawFeed::of(Block::new(text, 1), form), form, b','))
+    Ok((RawFeed::of(Block::new(text, 1), form), form))
 }
 
-/// Starts to read lines. Returns their form, and the delimiter that the name of the file speaks of.
-fn lines(args: &InferArgs) -> Result<(RawFeed, Form, u8)> {
+/// Starts to read lines. Returns their form as well.
+fn lines(args: &InferArgs) -> Result<(RawFeed, Form)> {
     let format = args.format.unwrap_or_else(|| Format::of(&args.input));
     let mut opened = input::open(&args.input)?;
     let named = input::delimiter_of(&args.input);
@@ -86,17 +86,17 @@ fn lines(args: &InferArgs) -> Result<(RawFeed, Form, u8)> {
         None => named,
     };
     let form = Form { format, delimiter, max_line: args.max_line };
-    Ok((RawFeed::start(opened, form), form, named))
+    Ok((RawFeed::start(opened, form), form))
 }
 
 /// Returns the options by which `kleene run` reads the same input.
-fn form_options(args: &InferArgs, form: Form, named: u8) -> Vec<String> {
+fn form_options(args: &InferArgs, form: Form) -> Vec<String> {
     let mut options = Vec::new();
     if form.format != Format::of(&args.input) {
         let format = if form.format == Format::Csv { "csv" } else { "jsonl" };
         options.push(format!("--format {format}"));
     }
-    if form.format == Format::Csv && form.delimiter != named {
+    if form.format == Format::Csv && form.delimiter != input::delimiter_of(&args.input) {
         options.push(format!("--delimiter {}", input::delimiter_argument(form.delimiter)));
     }
     if form.max_line != 1 << 20 {

@@ -12,9 +12,9 @@ use crate::ending::Ending;
 use crate::interrupt::Interrupt;
 use crate::review::{Facts, Review};
 use crate::rules;
-use crate::source::{EventSource, ReadPlan, RowName};
+use crate::source::{EventSource, OpenInput, ReadPlan};
 use crate::stderr::say;
-use kleene_input::{self as input, Fill, Item, Parsing, Position};
+use kleene_input::{Fill, Item, Parsing, Position};
 use kleene_report::counts::Counts;
 
 /// The maximum number of lines that are read at a time.
@@ -49,17 +49,19 @@ pub(crate) fn why(args: &WhyArgs) -> Result<Ending> {
     if args.events.is_typed() {
         say("reading events from the terminal; Ctrl-D ends, --input reads a file");
     }
-    let mut opened = input::open(&args.events.input)?;
-    let row_name = RowName::of(&args.events, &mut opened)?;
+    let input = OpenInput::open(&args.events, Position::default())?;
+    let row_name = input.row_name;
     let plan = ReadPlan {
         schema: &loaded.schema,
         declared: &loaded.schema,
         parsing: Parsing::Here,
         rows: BATCH,
         ahead: 1,
-        from: Position::default(),
     };
-    let mut feed = EventSource::start(&args.events, opened, &plan)?;
+    let mut feed = EventSource::start(&args.events, input, &plan)?;
+    if let Some(note) = feed.disorder() {
+        say(note);
+    }
     let interrupt = Interrupt::default();
     interrupt.listen(feed.waker());
     let mut review = Review::new(&loaded.schema, &args.events, row_name);

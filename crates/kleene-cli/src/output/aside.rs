@@ -16,7 +16,7 @@ use kleene::stream::{HeldMatches, Overflow};
 use kleene::{Match, Record, Timeout};
 use kleene_report::output::Shapes;
 
-use super::lines::Lines;
+use super::lines::LineWriter;
 use crate::profile::ResultTimes;
 
 /// The number of pages that may wait, and the number at which the writing thread is behind.
@@ -37,7 +37,7 @@ pub(super) struct Aside {
     messages: Option<SyncSender<Message>>,
     /// Pages that were written.
     spare: Receiver<Page>,
-    thread: Option<JoinHandle<Lines>>,
+    thread: Option<JoinHandle<LineWriter>>,
     shapes: Shapes,
     /// True if someone may be waiting to read.
     is_live: bool,
@@ -48,7 +48,7 @@ pub(super) struct Aside {
     times: Option<ResultTimes>,
 }
 
-/// What the writing thread tells the other.
+/// The state of the writing thread, which the matching thread reads.
 #[derive(Debug, Default)]
 struct WriterState {
     /// The number of pages that are not written yet.
@@ -70,7 +70,7 @@ enum Message {
     Page(Page),
     Shapes(Shapes),
     HandOver,
-    /// Settle, and tell the length of the file.
+    /// Settle, and reply with the length of the file.
     Settle(Sender<Option<u64>>),
 }
 
@@ -95,7 +95,7 @@ impl Page {
         }
     }
 
-    fn write(&self, lines: &mut Lines) {
+    fn write(&self, lines: &mut LineWriter) {
         let (mut held, mut start) = (0, 0);
         for &(before, end) in &self.ends {
             self.held.report(held..before, lines);
@@ -114,15 +114,15 @@ impl Page {
 
 impl Aside {
     /// Starts the writing thread.
-    pub(super) fn start(mut lines: Lines) -> io::Result<Aside> {
+    pub(super) fn start(mut lines: LineWriter) -> io::Result<Aside> {
         let (messages, received) = mpsc::sync_channel(WAITING);
         let (spent, spare) = mpsc::channel();
         let (shapes, is_live) = (lines.shapes().clone(), lines.is_live());
         let times = lines.times().map(|_| ResultTimes::new());
         let writer = Arc::new(WriterState::default());
-        let told = writer.clone();
+        let state = writer.clone();
         let thread = thread::Builder::new().name(String::from("write"));
-        let thread = thread.spawn(move || write(lines, &received, &spent, &told))?;
+        let thread = thread.spawn(move || write(lines, &received, &spent, &state))?;
         Ok(Aside {
             page: Page::default(),
             writes_here: false,
@@ -212,7 +212,7 @@ impl Aside {
     }
 
     /// Ends the thread. Returns what it wrote to; `None` if it has ended before.
-    pub(super) fn end(&mut self) -> Option<Lines> {
+    pub(super) fn end(&mut self) -> Option<LineWriter> {
         self.give();
         self.messages = None;
         match self.thread.take()?.join() {
@@ -280,11 +280,11 @@ impl Drop for Aside {
 
 /// Writes until there is nothing more to come.
 fn write(
-    mut lines: Lines,
+    mut lines: LineWriter,
     messages: &Receiver<Message>,
     spent: &Sender<Page>,
     writer: &WriterState,
-) -> Lines {
+) -> LineWriter {
     for message in messages {
         match message {
             Message::Page(page) => {

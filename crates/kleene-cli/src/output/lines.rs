@@ -19,7 +19,7 @@ use crate::profile::ResultTimes;
 const BUFFERED: usize = 64 << 10;
 
 /// Writes matches, timeouts, and limits that were reached.
-pub(super) struct Lines {
+pub(super) struct LineWriter {
     writer: Box<dyn Target>,
     /// The lines that are not handed over yet. Results are written here in place: a buffer for each
     /// line, and another one behind it, would copy each line once more.
@@ -46,11 +46,11 @@ fn target(_: &Path, file: Written<File>) -> Result<Box<dyn Target>> {
     Ok(Box::new(file))
 }
 
-impl Lines {
+impl LineWriter {
     /// Opens a file to write to, or standard output for `-`. The content of a file is lost, unless
     /// it is to be kept up to a length: then writing continues there. `shapes` is the layout of
     /// results.
-    pub(super) fn open(path: &Path, kept: Option<u64>, shapes: Shapes) -> Result<Lines> {
+    pub(super) fn open(path: &Path, kept: Option<u64>, shapes: Shapes) -> Result<LineWriter> {
         let mut regular = None;
         let (writer, is_live, is_terminal): (Box<dyn Target>, _, _) = if path == Path::new("-") {
             let stdout = io::stdout();
@@ -63,7 +63,7 @@ impl Lines {
             regular = file.try_clone().ok().filter(|_| is_file);
             (target(path, Written(file))?, !is_file, false)
         };
-        Ok(Lines {
+        Ok(LineWriter {
             writer,
             waiting: Vec::with_capacity(BUFFERED),
             directory: regular.as_ref().map(|_| directory_of(path)),
@@ -198,7 +198,7 @@ impl Lines {
     }
 }
 
-impl Sink<Record> for Lines {
+impl Sink<Record> for LineWriter {
     fn matched(&mut self, found: Match<'_, Record>) {
         self.write(|shapes, line| shapes.matched(line, &found));
     }
@@ -209,7 +209,7 @@ impl Sink<Record> for Lines {
 }
 
 /// Where a run ends early, by a panic of another thread as well, its results are written.
-impl Drop for Lines {
+impl Drop for LineWriter {
     fn drop(&mut self) {
         self.finish();
     }

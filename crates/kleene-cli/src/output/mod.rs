@@ -18,7 +18,7 @@ use kleene_report::output::Shapes;
 use kleene_syntax::hir::Rule;
 
 use self::aside::Aside;
-use self::lines::Lines;
+use self::lines::LineWriter;
 use crate::profile::ResultTimes;
 
 /// Writes matches, timeouts, and limits that were reached.
@@ -31,7 +31,7 @@ pub(crate) struct Output {
 /// Who writes.
 enum Way {
     /// The thread that matches.
-    Here(Box<Lines>),
+    Here(Box<LineWriter>),
     /// A thread of its own.
     Aside(Box<Aside>),
 }
@@ -41,7 +41,7 @@ impl Output {
     /// it is to be kept up to a length: then writing continues there. `shapes` is the layout of
     /// results.
     pub(crate) fn open(path: &Path, kept: Option<u64>, shapes: Shapes) -> Result<Output> {
-        let lines = Lines::open(path, kept, shapes)?;
+        let lines = LineWriter::open(path, kept, shapes)?;
         Ok(Output { is_terminal: lines.is_terminal(), way: Way::Here(Box::new(lines)) })
     }
 

@@ -2,10 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,12 +13,12 @@ use kleene::event::EventBatch;
 use kleene::schema::Schema;
 use kleene::value::Value;
 use kleene_arrow::{ColumnReader, ColumnarError, RejectedRow, RowBatch, TimeOrder};
-use kleene_input::{Fill, Item, Opened, Origin, Position};
+use kleene_input::{Counted, Fill, Item, Origin, Position};
 
 use super::detect::is_regular;
+use super::input::OpenInput;
 use super::plan::ReadPlan;
 use crate::args::InputArgs;
-use crate::stderr::say;
 
 /// Returns the first rows of a file with columns as JSON lines.
 pub(crate) fn first_rows(path: &Path, rows: usize) -> Result<Vec<u8>> {
@@ -48,6 +46,7 @@ pub(crate) struct ColumnFeed {
     /// The number of rows of batches that were read.
     done: u64,
     decoded: Duration,
+    disorder: Option<String>,
     is_empty: bool,
     is_ended: bool,
 }
@@ -69,14 +68,14 @@ impl ColumnFeed {
     /// Starts to decode.
     pub(super) fn start(
         args: &InputArgs,
-        opened: Opened,
+        OpenInput { opened, from, .. }: OpenInput,
         plan: &ReadPlan<'_>,
     ) -> Result<ColumnFeed> {
         let reading = args.reading();
         let reader = if is_regular(&args.input) {
             let context = || format!("cannot open the input {}", args.input.display());
             let file = File::open(&args.input).with_context(context)?;
-            let counted = Counted { file, position: opened.position };
+            let counted = Counted::new(file, opened.position);
             ColumnReader::from_seekable(counted, plan.schema, reading)
         } else {
             ColumnReader::from_stream(opened.into_reader(), plan.schema, reading)
@@ -84,10 +83,9 @@ impl ColumnFeed {
         let name = || format!("cannot read the input {}", args.input.display());
         let mut reader = reader.with_context(name)?.with_batch_rows(plan.rows);
         reader.renew(plan.schema, plan.declared).with_context(name)?;
-        if args.out_of_order.is_none() {
-            say_disorder(reader.time_order());
-        }
-        let from = plan.from.offset;
+        let disorder =
+            if args.out_of_order.is_none() { disorder(reader.time_order()) } else { None };
+        let from = from.offset;
         if reader.skip_rows(from).with_context(name)? < from {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof)).with_context(name);
         }
@@ -109,6 +107,7 @@ impl ColumnFeed {
             rows: Vec::new(),
             done: from,
             decoded: Duration::ZERO,
+            disorder,
             is_empty: true,
             is_ended: false,
         })
@@ -128,6 +127,10 @@ impl ColumnFeed {
     pub(super) fn waker(&self) -> impl Fn() + Send + use<> {
         let waker = self.waker.clone();
         move || drop(waker.send(Reply::Wake))
+    }
+
+    pub(super) fn disorder(&self) -> Option<&str> {
+        self.disorder.as_deref()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -247,33 +250,12 @@ fn decode(mut reader: ColumnReader, requests: &Receiver<Request>, replies: &Send
     }
 }
 
-/// Says that rows are not in time order, if the statistics of the file say so.
-fn say_disorder(order: TimeOrder) {
-    if let TimeOrder::Overlapping { row, millis, .. } = order {
-        let by = Value::Duration(millis);
-        say(&format!(
-            "the rows are not in time order: row {row} and later ones are up to {by} older than rows \
-             before them\nhelp: `--out-of-order {by}` sorts them in memory"
-        ));
-    }
-}
-
-/// A file whose bytes are counted as they are read.
-struct Counted {
-    file: File,
-    position: Arc<AtomicU64>,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        self.position.fetch_add(count as u64, Ordering::Relaxed);
-        Ok(count)
-    }
-}
-
-impl Seek for Counted {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
-    }
+/// Returns the note on rows that are not in time order, if the statistics of the file say so.
+fn disorder(order: TimeOrder) -> Option<String> {
+    let TimeOrder::Overlapping { row, millis, .. } = order else { return None };
+    let by = Value::Duration(millis);
+    Some(format!(
+        "the rows are not in time order: row {row} and later ones are up to {by} older than rows \
+         before them\nhelp: `--out-of-order {by}` sorts them in memory"
+    ))
 }

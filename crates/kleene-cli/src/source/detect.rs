@@ -6,10 +6,7 @@ use std::path::Path;
 
 use kleene_input::Opened;
 
-use crate::args::InputArgs;
-
 /// What is said where columns cannot be read.
-#[cfg(not(feature = "arrow"))]
 pub(super) const NOT_BUILT_IN: &str = "the input is Parquet or Arrow IPC, which this program was \
                                        built without\nhelp: build it with `cargo build --release -p \
                                        kleene-cli --features arrow`";
@@ -28,34 +25,21 @@ pub(super) fn is_regular(input: &Path) -> bool {
     input != Path::new("-") && input.is_file()
 }
 
-/// Returns the name of the format of a file, if it is a regular one that holds columns.
-///
-/// # Errors
-/// The file cannot be read.
-pub(crate) fn columns_of_file(path: &Path) -> io::Result<Option<&'static str>> {
-    if !is_regular(path) {
-        return Ok(None);
-    }
+/// Returns the name of the format of a file, if it is a regular one that holds columns. Of a file that
+/// cannot be read, the reason comes when it is opened.
+pub(crate) fn columns_of_file(path: &Path) -> Option<&'static str> {
     let mut start = Vec::new();
-    File::open(path)?.take(8).read_to_end(&mut start)?;
-    Ok(columns(&start))
+    let file = Some(path).filter(|path| is_regular(path)).and_then(|path| File::open(path).ok())?;
+    file.take(8).read_to_end(&mut start).ok()?;
+    columns(&start)
 }
 
-/// Returns the name of the format of an input, if it holds columns. Of a pipe no more is waited for
-/// than is needed to know.
+/// Returns the name of the format of a pipe, if it holds columns. No more is waited for than is needed
+/// to know.
 ///
 /// # Errors
 /// The input cannot be read.
-pub(crate) fn columns_of_opened(
-    args: &InputArgs,
-    opened: &mut Opened,
-) -> io::Result<Option<&'static str>> {
-    if args.is_typed() {
-        return Ok(None);
-    }
-    if is_regular(&args.input) {
-        return columns_of_file(&args.input);
-    }
+pub(super) fn columns_of_pipe(opened: &mut Opened) -> io::Result<Option<&'static str>> {
     let may_be = |start: &[u8]| {
         FORMATS.iter().any(|(magic, _)| magic.starts_with(start) && magic.len() > start.len())
     };

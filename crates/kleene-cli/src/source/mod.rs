@@ -3,6 +3,7 @@
 #[cfg(feature = "arrow")]
 mod columns;
 mod detect;
+mod input;
 mod plan;
 
 use std::io;
@@ -11,14 +12,14 @@ use std::time::Duration;
 use anyhow::Result;
 use kleene::event::EventBatch;
 use kleene::schema::Schema;
-use kleene_input::{Feed, Fill, Item, Opened, Origin, Position};
+use kleene_input::{Feed, Fill, Item, Origin, Position};
 
 #[cfg(feature = "arrow")]
 use self::columns::ColumnFeed;
 #[cfg(feature = "arrow")]
 pub(crate) use self::columns::first_rows;
 pub(crate) use self::detect::columns_of_file;
-use self::detect::columns_of_opened;
+pub(crate) use self::input::{OpenInput, RowName};
 pub(crate) use self::plan::ReadPlan;
 use crate::args::InputArgs;
 
@@ -26,34 +27,6 @@ use crate::args::InputArgs;
 #[cfg(not(feature = "arrow"))]
 pub(crate) fn first_rows(_: &std::path::Path, _: usize) -> Result<Vec<u8>> {
     anyhow::bail!(detect::NOT_BUILT_IN)
-}
-
-/// What holds an event.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum RowName {
-    /// A line of text.
-    Line,
-    /// A row of columns.
-    Row,
-}
-
-impl RowName {
-    /// Returns what holds an event of an input.
-    ///
-    /// # Errors
-    /// The input cannot be read.
-    pub(crate) fn of(args: &InputArgs, opened: &mut Opened) -> io::Result<RowName> {
-        let columns = columns_of_opened(args, opened)?;
-        Ok(if columns.is_some() { RowName::Row } else { RowName::Line })
-    }
-
-    /// Returns the word in messages.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            RowName::Line => "line",
-            RowName::Row => "row",
-        }
-    }
 }
 
 /// The events of an input.
@@ -66,30 +39,19 @@ pub(crate) enum EventSource {
 }
 
 impl EventSource {
-    /// Starts to read an input. Columns are recognised by their first bytes.
+    /// Starts to read an input.
     pub(crate) fn start(
         args: &InputArgs,
-        mut opened: Opened,
+        input: OpenInput,
         plan: &ReadPlan<'_>,
     ) -> Result<EventSource> {
-        if let Some(format) = columns_of_opened(args, &mut opened)? {
-            args.refuse_format_of_text(format)?;
-            return EventSource::of_columns(args, opened, plan);
+        #[cfg(feature = "arrow")]
+        if input.row_name == RowName::Row {
+            return Ok(EventSource::Columns(Box::new(ColumnFeed::start(args, input, plan)?)));
         }
-        args.refuse_format_of_columns()?;
         let mut parser = args.parser(plan.schema);
         parser.renew(plan.schema, plan.declared);
-        Ok(EventSource::Text(Box::new(args.start(opened, parser, plan.parsing)?)))
-    }
-
-    #[cfg(feature = "arrow")]
-    fn of_columns(args: &InputArgs, opened: Opened, plan: &ReadPlan<'_>) -> Result<EventSource> {
-        Ok(EventSource::Columns(Box::new(ColumnFeed::start(args, opened, plan)?)))
-    }
-
-    #[cfg(not(feature = "arrow"))]
-    fn of_columns(_: &InputArgs, _: Opened, _: &ReadPlan<'_>) -> Result<EventSource> {
-        anyhow::bail!(detect::NOT_BUILT_IN)
+        Ok(EventSource::Text(Box::new(args.start(input.opened, parser, plan.parsing)?)))
     }
 
     /// Returns the position of what comes next.
@@ -198,6 +160,15 @@ impl EventSource {
             EventSource::Text(feed) => feed.parsed_ahead(),
             #[cfg(feature = "arrow")]
             EventSource::Columns(feed) => feed.decoded(),
+        }
+    }
+
+    /// Returns the note on rows that are not in time order, if the input says so itself.
+    pub(crate) fn disorder(&self) -> Option<&str> {
+        match self {
+            EventSource::Text(_) => None,
+            #[cfg(feature = "arrow")]
+            EventSource::Columns(feed) => feed.disorder(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! How an input is read.
 
 use kleene::schema::Schema;
-use kleene_input::{Parsing, Position};
+use kleene_input::Parsing;
 
 /// How an input is read.
 #[cfg_attr(not(feature = "arrow"), expect(dead_code, reason = "some of it is about columns"))]
@@ -15,6 +15,4 @@ pub(crate) struct ReadPlan<'a> {
     /// that are decoded ahead.
     pub(crate) rows: usize,
     pub(crate) ahead: usize,
-    /// The position up to which it was read before.
-    pub(crate) from: Position,
 }

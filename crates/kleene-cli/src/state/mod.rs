@@ -333,7 +333,7 @@ impl Input {
             return Ok(None);
         }
         let file = File::open(path).with_context(context)?;
-        let is_packed = input::is_packed(&file) || columns_of_file(path)?.is_some();
+        let is_packed = input::is_packed(&file) || columns_of_file(path).is_some();
         Ok(Some(Input { file, is_packed }))
     }
 

@@ -8,8 +8,9 @@ mod built_in {
     use std::process::{Command, Stdio};
     use std::time::Duration;
 
+    use kleene_test::steps::Dice;
+
     use super::Dir;
-    use crate::common::Exit;
 
     /// Rules whose results are events for `SECOND`.
     const FIRST: &str = "
@@ -32,18 +33,12 @@ rule late { key `rule`  match `match` -> timeout as t  within 1m  emit { t: t.st
     const READ: &str = "--type-field kind --out-of-order 1m";
 
     fn events(count: u64) -> String {
-        let mut state = 88_172_645_463_325_252_u64;
-        let mut random = |below: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 33) % below
-        };
+        let mut dice = Dice(7);
         let (mut text, mut now) = (String::new(), 1_714_557_700_000);
         for _ in 0..count {
-            now += random(2000);
-            let (ty, key) = (["a", "b"][usize::try_from(random(2)).unwrap()], random(9));
-            let s = ["", r#","s":"\u00fc \"x\"""#][usize::try_from(random(2)).unwrap()];
+            now += dice.below(2000);
+            let (ty, key) = (["a", "b"][dice.below(2)], dice.below(9));
+            let s = ["", r#","s":"\u00fc \"x\"""#][dice.below(2)];
             let s = if ty == "a" { s } else { "" };
             writeln!(text, r#"{{"type":"{ty}","ts":{now},"k":{key}{s}}}"#).unwrap();
         }
@@ -68,13 +63,6 @@ rule late { key `rule`  match `match` -> timeout as t  within 1m  emit { t: t.st
         std::fs::read(dir.path(name)).unwrap()
     }
 
-    /// Standard error without what depends on the clock.
-    fn said(ran: &Exit) -> String {
-        let lines = ran.stderr.lines().map(|line| line.split("events/s").next().unwrap());
-        let lines = lines.map(|line| line.rsplit_once("  ").map_or(line, |(start, _)| start));
-        lines.collect::<Vec<_>>().join("\n")
-    }
-
     #[test]
     fn results_in_columns_are_events_like_those_in_lines() {
         let dir = results(30_000);
@@ -85,7 +73,7 @@ rule late { key `rule`  match `match` -> timeout as t  within 1m  emit { t: t.st
             for threads in ["", "--threads 1", "--threads 4"] {
                 let ran = dir.run(&format!("{run} -i out.{ending} {threads}"));
                 assert_eq!((ran.code, &ran.stdout), (Some(0), &lines.stdout), "{}", ran.stderr);
-                assert_eq!(said(&ran), said(&lines));
+                assert_eq!(ran.said(), lines.said());
             }
         }
         // A stream can come from a pipe, and the other formats cannot.

@@ -123,6 +123,19 @@ impl Exit {
         number.replace(',', "").parse().unwrap()
     }
 
+    /// Standard error without what depends on the clock.
+    pub(crate) fn said(&self) -> String {
+        let lines = self.stderr.lines().map(|line| {
+            let is_speed = line.starts_with("events  ");
+            if is_speed {
+                line.split("events/s").next().unwrap().rsplit_once("  ").unwrap().0
+            } else {
+                line
+            }
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// The lines of standard error before the summary.
     pub(crate) fn reported(&self) -> Vec<&str> {
         self.stderr.lines().take_while(|line| !line.starts_with("events  ")).collect()

@@ -65,19 +65,6 @@ fn lines(count: u64, csv: bool) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Standard error without what depends on the clock.
-fn said(ran: &Exit) -> String {
-    let lines = ran.stderr.lines().map(|line| {
-        let is_speed = line.starts_with("events  ");
-        if is_speed {
-            line.split("events/s").next().unwrap().rsplit_once("  ").unwrap().0
-        } else {
-            line
-        }
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
 /// Runs with one thread, with several, and without special strategies; gives what one said.
 fn compare(dir: &Dir, args: &str) -> Exit {
     let one = dir.run(&format!("{args} --threads 1"));
@@ -87,7 +74,7 @@ fn compare(dir: &Dir, args: &str) -> Exit {
         let differs = one.stdout.lines().zip(ran.stdout.lines()).position(|(a, b)| a != b);
         assert_eq!(differs, None, "{args} {way}: another line of output");
         assert_eq!(one.stdout.len(), ran.stdout.len(), "{args} {way}");
-        assert_eq!((one.code, said(&one)), (ran.code, said(&ran)), "{args} {way}");
+        assert_eq!((one.code, one.said()), (ran.code, ran.said()), "{args} {way}");
         if let Some(rejects) = &rejects {
             assert!(*rejects == dir.read("rejects.jsonl"), "{args} {way}: rejects");
         }

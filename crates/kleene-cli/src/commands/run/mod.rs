@@ -37,13 +37,13 @@ use crate::progress::ReadProgress;
 use crate::rejects::Rejects;
 use crate::review::{Facts, Review};
 use crate::rules::{self, Listing, Loaded};
-use crate::source::{EventSource, ReadPlan, RowName, columns_of_file};
+use crate::source::{EventSource, OpenInput, ReadPlan};
 use crate::spill::Spill;
 use crate::state::State;
 use crate::stderr::say;
 use crate::summary::{shown, summary};
 use crate::watch::{Files, Watch};
-use kleene_input::{self as input, Blocks, Opened, Parsing, Position};
+use kleene_input::{Blocks, Opened, Parsing};
 use kleene_report::counts::Counts;
 use kleene_report::output::{LineForm, Shapes};
 
@@ -86,11 +86,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     }
     let from = resumed.as_ref().map(|resumed| resumed.position).filter(|from| from.offset > 0);
     let from = from.filter(|_| args.events.input != Path::new("-")).unwrap_or_default();
-    // A position in columns is a number of rows.
-    let is_columns = columns_of_file(&args.events.input)?.is_some();
-    let place = if is_columns { Position::default() } else { from };
-    let mut opened = input::open_at(&args.events.input, place)?;
-    let row_name = RowName::of(&args.events, &mut opened)?;
+    let input = OpenInput::open(&args.events, from)?;
+    let row_name = input.row_name;
     let kept = resumed.as_ref().map_or((None, None), |resumed| (resumed.output, resumed.rejects));
     let time_field = args.events.reading().time_field;
     let form = if args.brief { LineForm::Brief } else { LineForm::Json };
@@ -101,12 +98,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let rejects = Rejects::open(args.rejects.as_deref(), kept.1, args.quiet, row_name)?;
     // Results that go to the terminal say enough of the progress.
     let shows_progress = !args.quiet && !output.is_terminal();
-    let progress = ReadProgress::new(opened.size, opened.position.clone(), shows_progress);
+    let progress =
+        ReadProgress::new(input.opened.size, input.opened.position.clone(), shows_progress);
     let division = Division::of(args, row_name);
     if let Division::Keys(threads) = division {
         let review = Review::new(&loaded.schema, &args.events, row_name);
         let outlets = Outlets::new(args, output, rejects, progress, review);
-        return run_parallel(args, threads, &loaded, opened, outlets);
+        return run_parallel(args, threads, &loaded, input.opened, outlets);
     }
     let review = Review::new(engine.schema(), &args.events, row_name);
     let mut outlets = Outlets::new(args, output, rejects, progress, review);
@@ -115,7 +113,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
         outlets.review.is_of_a_part();
         (counts, outlets.tally) = (resumed.counts, resumed.tally);
     }
-    let start = Start { division, engine, opened, from, files, state, outlets, counts };
+    let start = Start { division, engine, input, files, state, outlets, counts };
     run_one(args, loaded, start)
 }
 
@@ -123,9 +121,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
 struct Start {
     division: Division,
     engine: Engine<Record>,
-    opened: Opened,
-    /// The position up to which the input was read before.
-    from: Position,
+    input: OpenInput,
     files: Files,
     state: Option<State>,
     outlets: Outlets,
@@ -134,7 +130,7 @@ struct Start {
 
 /// Runs rules in one engine.
 fn run_one(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
-    let Start { division, mut engine, opened, from, files, state, mut outlets, mut counts } = start;
+    let Start { division, mut engine, input, files, state, mut outlets, mut counts } = start;
     if args.measuring.profile {
         outlets.measure();
     }
@@ -153,9 +149,13 @@ fn run_one(args: &RunArgs, loaded: Loaded, start: Start) -> Result<Ending> {
         rows: batch_rows(args, &loaded),
         // A batch that is decoded is of the rules from before a change.
         ahead: if args.watch { 1 } else { 4 },
-        from,
     };
-    let mut feed = EventSource::start(&args.events, opened, &plan)?;
+    let mut feed = EventSource::start(&args.events, input, &plan)?;
+    if !args.quiet
+        && let Some(note) = feed.disorder()
+    {
+        say(note);
+    }
     interrupt.listen(feed.waker());
     let watch = args.watch.then(|| Watch::start(&args.rules, files, feed.waker()));
     let bound = args.events.out_of_order.unwrap_or_default();

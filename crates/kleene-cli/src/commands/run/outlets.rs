@@ -33,7 +33,6 @@ pub(super) struct Outlets {
     /// The bound on the delay of events, in milliseconds; `None` if they come in order.
     bound: Option<i64>,
     is_quiet: bool,
-    row_name: RowName,
     /// True if it was said that a limit was reached.
     reported_of_limit: bool,
     /// True if it was said that a rule feeds others what does not fit.
@@ -51,7 +50,7 @@ impl Outlets {
         let (is_quiet, reported_of_limit, reported_of_mismatch) = (args.quiet, false, false);
         let bound = args.events.out_of_order;
         let bound = bound.map(|bound| i64::try_from(bound.as_millis()).unwrap_or(i64::MAX));
-        let (tally, row_name) = (Tally::default(), review.row_name());
+        let tally = Tally::default();
         Outlets {
             output,
             rejects,
@@ -61,7 +60,6 @@ impl Outlets {
             profile: None,
             bound,
             is_quiet,
-            row_name,
             reported_of_limit,
             reported_of_mismatch,
         }
@@ -161,7 +159,7 @@ impl Outlets {
             let origin = if line == 0 {
                 String::new()
             } else {
-                format!("{} {line}: ", self.row_name.word())
+                format!("{} {line}: ", self.review.row_name().word())
             };
             let text = format!("{origin}limit reached: {what}; the summary counts how often");
             self.progress.say(&text);
@@ -181,7 +179,7 @@ impl Outlets {
 
     /// Returns the text of an event that comes from a row.
     fn text_of_row(&self, origin: Origin<'_>, event: &Record) -> Option<Vec<u8>> {
-        (self.row_name == RowName::Row && origin.text.is_empty()).then(|| {
+        (self.review.row_name() == RowName::Row && origin.text.is_empty()).then(|| {
             let mut text = Vec::new();
             self.output.shapes().write_event(&mut text, event);
             text

@@ -33,7 +33,6 @@ use crate::division::Division;
 use crate::interrupt::Interrupt;
 use crate::profile::{Parts, ResultTimes, ThreadTimes};
 use crate::review::EventCounts;
-use crate::source::RowName;
 use kleene_input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser, TimeUnit};
 use kleene_report::counts::Counts;
 use kleene_report::output::Shapes;
@@ -70,8 +69,8 @@ pub(super) fn run(
     mut outlets: Outlets,
     interrupt: &Interrupt,
 ) -> Result<Finished> {
-    let division = Division::of(args, RowName::Line);
-    let threads = args.matching.threads.map_or(1, usize::from);
+    let asked = args.matching.threads.unwrap_or(1);
+    let threads = usize::from(asked);
     let times = args.measuring.profile.then(|| Arc::new(ThreadTimes::new()));
     if times.is_some() {
         outlets.output.measure();
@@ -145,7 +144,7 @@ pub(super) fn run(
     outlets.output.flush();
     let profile = match (&times, outlets.output.times(), steps) {
         (Some(times), Some(results), Some(steps)) => {
-            Some(times.parts(busy, results, steps, division))
+            Some(times.parts(busy, results, steps, Division::Keys(asked)))
         }
         _ => None,
     };
