@@ -1,4 +1,4 @@
-//! The formats, and how their first bytes tell them apart.
+//! The formats, recognised by their first bytes.
 
 use std::fmt;
 use std::path::Path;
@@ -18,7 +18,7 @@ impl ColumnFormat {
     /// The number of bytes that [`detect`](ColumnFormat::detect) needs.
     pub const MAGIC: usize = 8;
 
-    /// Returns the format of an input from its first bytes; `None` if it is none of these formats.
+    /// Returns the format of an input from its first bytes; `None` for any other format.
     /// Text such as JSON lines and CSV is never taken for one.
     ///
     /// Give it [`MAGIC`](ColumnFormat::MAGIC) bytes, or fewer if the input has no more.

@@ -64,7 +64,7 @@ impl<'a> ResultLine<'a> {
     }
 }
 
-/// Sets a value that is not set yet. Returns false if there is none.
+/// Sets a value. Returns false, and sets nothing, if `value` is `None` or was set before.
 fn set<T>(place: &mut Option<T>, value: Option<T>) -> bool {
     let is_free = place.is_none() && value.is_some();
     if is_free {

@@ -62,7 +62,7 @@ impl AheadBatch {
     }
 }
 
-/// What the thread that matches tells the reading thread.
+/// What the matching thread sets for the reading thread.
 #[derive(Debug, Default)]
 struct Wanted {
     /// The number of blocks that wait to be matched.
@@ -76,7 +76,7 @@ struct Wanted {
 /// What was parsed ahead, and is not needed any more: a batch, and the start of each event's line.
 pub(crate) type Used = (EventBatch, Vec<Cursor>);
 
-/// Tells an [`AheadParser`] what to parse for.
+/// Sets what an [`AheadParser`] parses for, and returns what it made.
 #[derive(Debug)]
 pub(crate) struct Orders {
     wanted: Arc<Wanted>,

@@ -23,7 +23,7 @@ pub struct Feed {
     cursor: Cursor,
     /// The batches of the rest of the block, if they were parsed ahead.
     ahead: VecDeque<AheadBatch>,
-    /// Tells the reading thread what to parse ahead, if it is to.
+    /// Controls what the reading thread parses; `None` if it does not parse.
     orders: Option<Orders>,
     batch: BatchBuilder,
     /// The start of the line of each event of the batch that was read last.

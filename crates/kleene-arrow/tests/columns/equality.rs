@@ -191,7 +191,7 @@ impl File {
     }
 
     /// Fields that are null are written where a declaration can say that they must not be: an open
-    /// type would keep other nulls, which columns cannot tell from missing ones.
+    /// type would keep other nulls, and a column has the same null for them as for missing ones.
     fn json(&self) -> String {
         let mut lines = String::new();
         for (row, ty) in self.types.iter().enumerate() {
