@@ -1,0 +1,375 @@
+package io.kleene.flink;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.api.common.TaskInfo;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.state.MapState;
+import org.apache.flink.api.common.typeutils.base.array.BytePrimitiveArraySerializer;
+import org.apache.flink.runtime.state.KeyGroupRange;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
+import org.apache.flink.runtime.state.StateInitializationContext;
+import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+
+/**
+ * Runs the rules of one key over the events of a task.
+ *
+ * <p>Events are packed into batches, which the native engine holds until the watermark passes them: no
+ * event can complete a match before. So a batch is pushed when it is full, when the watermark
+ * advances, and before a checkpoint. Everything happens in the thread of the task.
+ *
+ * @param <T> the Java type of events
+ */
+abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneResult> {
+  private static final long serialVersionUID = 1L;
+
+  private static final int FRAME = 13;
+  private static final int REJECTED = 3;
+
+  private final OperatorSettings<T> settings;
+  private final KeyHash<T> keyHash;
+
+  private transient NativeMemory memory;
+  private transient NativeEngine engine;
+  private transient BatchWriter<T> batch;
+  private transient OperatorMetrics counts;
+  private transient RuleTexts rules;
+  private transient long watermark;
+  private transient List<RuleVerdict> verdicts;
+
+  private transient MapState<Integer, byte[]> keyGroups;
+  private transient ListState<byte[]> ruleState;
+  private transient KeyGroupRange range;
+  private transient int maxParallelism;
+
+  /** By key group of the range: the watermark of the task that it came from. */
+  private transient long[] restoredWatermarks;
+
+  private transient long highestRestored;
+
+  AbstractMatchOperator(OperatorSettings<T> settings) {
+    this.settings = settings;
+    this.keyHash = new KeyHash<>(settings.reader(), settings.plan(), settings.group().parts());
+  }
+
+  // ---- State
+
+  @Override
+  public void initializeState(StateInitializationContext context) throws Exception {
+    super.initializeState(context);
+    memory =
+        new NativeMemory(
+            getContainingTask().getEnvironment().getTaskManagerInfo().getConfiguration());
+    watermark = Long.MIN_VALUE;
+    highestRestored = Long.MIN_VALUE;
+    verdicts = new ArrayList<>();
+    TaskInfo task = getRuntimeContext().getTaskInfo();
+    maxParallelism = task.getMaxNumberOfParallelSubtasks();
+    range =
+        KeyGroupRangeAssignment.computeKeyGroupRangeForOperatorIndex(
+            maxParallelism, task.getNumberOfParallelSubtasks(), task.getIndexOfThisSubtask());
+    keyGroups = context.getKeyedStateStore().getMapState(KeyGroupChunks.DESCRIPTOR);
+    ruleState =
+        context
+            .getOperatorStateStore()
+            .getUnionListState(
+                new ListStateDescriptor<>("kleene-rules", BytePrimitiveArraySerializer.INSTANCE));
+    rules = settings.rules();
+    if (context.isRestored()) {
+      restore();
+    } else {
+      engine = NativeEngine.create(rules, settings.engine());
+    }
+    useRules();
+  }
+
+  private void restore() throws Exception {
+    List<byte[]> heads = new ArrayList<>();
+    for (byte[] bytes : ruleState.get()) {
+      RuleState saved = RuleState.read(bytes);
+      saved.addHeadsTo(heads);
+      // The job was started with the same rules: those that came later continue.
+      if (saved.configured().equals(settings.rules())) {
+        rules = saved.current();
+      }
+    }
+    byte[][] parts = new byte[range.getNumberOfKeyGroups()][];
+    restoredWatermarks = new long[parts.length];
+    for (int index = 0; index < parts.length; index++) {
+      enterKeyGroup(range.getStartKeyGroup() + index);
+      KeyGroupChunks.Stored stored = KeyGroupChunks.read(keyGroups, settings.group().signature());
+      parts[index] = stored == null ? new byte[0] : stored.part();
+      restoredWatermarks[index] = stored == null ? Long.MIN_VALUE : stored.watermark();
+      highestRestored = Math.max(highestRestored, restoredWatermarks[index]);
+      keyGroups.clear();
+    }
+    NativeEngine.Restored restored =
+        NativeEngine.restore(
+            rules, settings.engine(), heads.toArray(new byte[0][]), parts);
+    engine = restored.engine();
+    for (RuleVerdict verdict : RuleVerdict.read(restored.verdicts(), subtask())) {
+      if (!verdict.verdict.equals("unchanged")) {
+        LOG.info("rules after a restart: {}", verdict.message);
+        verdicts.add(verdict);
+      }
+    }
+  }
+
+  @Override
+  public void prepareSnapshotPreBarrier(long checkpoint) throws Exception {
+    // Results of the batch belong before the barrier.
+    flush();
+  }
+
+  @Override
+  public void snapshotState(StateSnapshotContext context) throws Exception {
+    super.snapshotState(context);
+    NativeEngine.State state =
+        engine.snapshot(maxParallelism, range.getStartKeyGroup(), range.getEndKeyGroup());
+    for (int index = 0; index < state.parts().length; index++) {
+      enterKeyGroup(range.getStartKeyGroup() + index);
+      KeyGroupChunks.write(
+          keyGroups, settings.group().signature(), state.parts()[index], watermarkOf(index));
+      state.parts()[index] = null;
+    }
+    RuleState all = new RuleState(settings.rules(), rules, Arrays.asList(state.heads()));
+    ruleState.update(List.of(all.toBytes()));
+  }
+
+  @Override
+  public void notifyCheckpointComplete(long checkpoint) throws Exception {
+    super.notifyCheckpointComplete(checkpoint);
+    // The live state is the engine's: what was written for the checkpoint is needed no more.
+    for (int group = range.getStartKeyGroup(); group <= range.getEndKeyGroup(); group++) {
+      enterKeyGroup(group);
+      keyGroups.clear();
+    }
+  }
+
+  /** Selects a key of a key group: any key, as the state is that of the group. */
+  private void enterKeyGroup(int group) {
+    setCurrentKey(KeyOfGroup.find(group, maxParallelism));
+  }
+
+  private long watermarkOf(int index) {
+    return restoredWatermarks == null ? watermark : Math.max(watermark, restoredWatermarks[index]);
+  }
+
+  // ---- Events
+
+  @Override
+  public void open() throws Exception {
+    super.open();
+    counts = new OperatorMetrics(getMetricGroup(), memory);
+  }
+
+  /** The key of an event selects its task only: the state is the engine's. */
+  @Override
+  @SuppressWarnings("rawtypes")
+  public void setKeyContextElement1(StreamRecord record) {}
+
+  @Override
+  @SuppressWarnings("rawtypes")
+  public void setKeyContextElement2(StreamRecord record) {}
+
+  final void processEvent(StreamRecord<T> record) throws Exception {
+    if (!record.hasTimestamp()) {
+      throw new KleeneException(
+          "events have no time: call outOfOrder(..), or assign timestamps and watermarks to the"
+              + " stream before applyTo(..)");
+    }
+    T event = record.getValue();
+    long time = record.getTimestamp();
+    if (isLate(event, time)) {
+      counts.late();
+      output.collect(settings.tags().late(), record);
+      return;
+    }
+    switch (batch.add(event, time)) {
+      case REJECTED -> {
+        counts.rejected();
+        reject(event, batch.reason(), time);
+      }
+      case UNREAD -> counts.unread();
+      default -> {
+        if (batch.isFull()) {
+          flush();
+        }
+      }
+    }
+  }
+
+  /**
+   * A key group may come from a task whose watermark was ahead of this one's. What was late there is
+   * late here.
+   */
+  private boolean isLate(T event, long time) {
+    if (time <= watermark) {
+      return true;
+    }
+    if (time > highestRestored || restoredWatermarks == null) {
+      return false;
+    }
+    int hash = settings.group().parts().isEmpty() ? NO_KEY : keyHash.hash(event);
+    int group = KeyGroupRangeAssignment.computeKeyGroupForKeyHash(hash, maxParallelism);
+    int index = group - range.getStartKeyGroup();
+    return index >= 0
+        && index < restoredWatermarks.length
+        && time <= restoredWatermarks[index];
+  }
+
+  /** The hash of no values: the key of rules whose keys are not divided. */
+  static final int NO_KEY = KeyHash.fold(new byte[0], 0);
+
+  private void reject(T event, String reason, long time) {
+    output.collect(
+        settings.tags().rejected(), new StreamRecord<>(new RejectedEvent<>(event, reason), time));
+  }
+
+  @Override
+  public void processWatermark(Watermark mark) throws Exception {
+    flush();
+    if (mark.getTimestamp() > watermark) {
+      watermark = mark.getTimestamp();
+      long began = System.nanoTime();
+      byte[] results = engine.advance(watermark);
+      counts.nativeNanos(System.nanoTime() - began);
+      emit(results);
+      counts.refresh(engine, watermark);
+      memory.check();
+    }
+    super.processWatermark(mark);
+  }
+
+  @Override
+  public void finish() throws Exception {
+    flush();
+    super.finish();
+  }
+
+  @Override
+  public void close() throws Exception {
+    if (engine != null) {
+      engine.close();
+    }
+    super.close();
+  }
+
+  private void flush() {
+    emitVerdicts();
+    if (batch.isEmpty()) {
+      return;
+    }
+    long began = System.nanoTime();
+    byte[] results = batch.push(engine);
+    counts.nativeNanos(System.nanoTime() - began);
+    emit(results);
+    memory.check();
+  }
+
+  private void emitVerdicts() {
+    for (RuleVerdict verdict : verdicts) {
+      output.collect(settings.tags().verdicts(), new StreamRecord<>(verdict));
+    }
+    verdicts.clear();
+  }
+
+  /** Sends results to their outputs. {@code results.rs} has their frame. */
+  private void emit(byte[] results) {
+    if (results == null) {
+      return;
+    }
+    int at = 0;
+    while (at < results.length) {
+      int kind = results[at];
+      int length = (int) little(results, at + 1, 4);
+      long time = little(results, at + 5, 8);
+      int start = at + FRAME;
+      at = start + length;
+      if (kind == REJECTED) {
+        Wire.Reader reader = new Wire.Reader(results, start, at);
+        counts.rejected();
+        reject(null, reader.text() + ": " + reader.text() + " " + describe(reader), time);
+        continue;
+      }
+      KleeneResult.Kind of = KleeneResult.Kind.values()[kind];
+      KleeneResult result = new KleeneResult(of, Arrays.copyOfRange(results, start, at));
+      StreamRecord<KleeneResult> record = new StreamRecord<>(result, time);
+      switch (of) {
+        case MATCH -> output.collect(record);
+        case TIMEOUT -> output.collect(settings.tags().timeouts(), record);
+        default -> output.collect(settings.tags().limits(), record);
+      }
+    }
+  }
+
+  private static Map<String, Object> describe(Wire.Reader reader) {
+    reader.signed();
+    return reader.fields();
+  }
+
+  private static long little(byte[] bytes, int start, int length) {
+    long value = 0;
+    for (int at = start + length - 1; at >= start; at--) {
+      value = value << 8 | bytes[at] & 0xff;
+    }
+    return value;
+  }
+
+  // ---- Rules
+
+  /** Replaces the rules between two events. Rules with mistakes change nothing. */
+  final void replaceRules(String text) {
+    flush();
+    try {
+      RuleTexts replaced =
+          NativeEngine.load(RuleTexts.ofText(text, settings.parameters()), false);
+      RulePlan plan = NativeEngine.plan(replaced);
+      String refused = KeyChange.refused(settings, plan);
+      if (refused != null) {
+        refuse(refused);
+        return;
+      }
+      byte[] bytes = engine.replace(replaced);
+      rules = replaced;
+      useRules();
+      for (RuleVerdict verdict : RuleVerdict.read(bytes, subtask())) {
+        LOG.info("rules were replaced: {}", verdict.message);
+        verdicts.add(verdict);
+      }
+      emitVerdicts();
+    } catch (RulesException mistakes) {
+      refuse(mistakes.getMessage());
+    }
+  }
+
+  /** All tasks of all operators refuse the same file: one of them says so. */
+  private void refuse(String message) {
+    LOG.warn("rules were refused, and the old ones stay: {}", message);
+    if (settings.isFirstGroup() && subtask() == 0) {
+      verdicts.add(RuleVerdict.refused(message, 0));
+      emitVerdicts();
+    }
+  }
+
+  private int subtask() {
+    return getRuntimeContext().getTaskInfo().getIndexOfThisSubtask();
+  }
+
+  private void useRules() {
+    RulePlan plan = rules.equals(settings.rules()) ? settings.plan() : NativeEngine.plan(rules);
+    RulePlan.Group group = plan.group(settings.group().signature());
+    if (group == null) {
+      group =
+          new RulePlan.Group(
+              settings.group().signature(), settings.group().parts(), List.of(), List.of());
+    }
+    batch = new BatchWriter<>(settings.reader(), plan, group, settings.batchRows());
+  }
+}

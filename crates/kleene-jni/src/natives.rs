@@ -1,0 +1,502 @@
+//! The methods of `io.kleene.flink.NativeEngine`.
+//!
+//! Each takes and returns numbers, arrays of bytes and direct buffers only. Errors and panics become
+//! exceptions: `KleeneException`, or `RulesException` for rules with mistakes.
+
+use std::any::Any;
+use std::fmt;
+
+use jni::errors::ErrorPolicy;
+use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject, JObjectArray};
+use jni::strings::JNIString;
+use jni::sys::{jboolean, jint, jlong};
+use jni::{Env, EnvUnowned};
+use kleene::ruleset::RulesError;
+use kleene::{RuleSet, Timestamp};
+use kleene_event::util::wire::Reader;
+
+use crate::host::{Host, HostError, Settings, write_verdicts};
+use crate::key_group::{KeyHasher, key_group};
+use crate::layout::{LayoutError, read_batch};
+use crate::memory;
+use crate::parts::KeyGroups;
+use crate::plan::Plan;
+use crate::results::ResultParts;
+use crate::rules::{RuleTexts, files_beside};
+
+/// What becomes an exception.
+#[derive(Debug)]
+enum Failure {
+    /// A mistake in rules: the diagnostics.
+    Rules(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Rules(message) | Failure::Other(message) => f.write_str(message),
+        }
+    }
+}
+
+impl From<jni::errors::Error> for Failure {
+    fn from(error: jni::errors::Error) -> Failure {
+        Failure::Other(format!("a call into the Java virtual machine failed: {error}"))
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Failure {
+        Failure::Other(error.to_string())
+    }
+}
+
+impl From<LayoutError> for Failure {
+    fn from(error: LayoutError) -> Failure {
+        Failure::Other(error.to_string())
+    }
+}
+
+impl From<RulesError> for Failure {
+    fn from(error: RulesError) -> Failure {
+        Failure::Rules(error.to_string())
+    }
+}
+
+/// Throws errors and panics as exceptions.
+enum Throw {}
+
+impl<T: Default> ErrorPolicy<T, Failure> for Throw {
+    type Captures<'l: 'm, 'm> = ();
+
+    fn on_error<'l: 'm, 'm>(
+        env: &mut Env<'l>,
+        (): &mut (),
+        failure: Failure,
+    ) -> jni::errors::Result<T> {
+        if env.exception_check() {
+            return Ok(T::default());
+        }
+        let class = match failure {
+            Failure::Rules(_) => "io/kleene/flink/RulesException",
+            Failure::Other(_) => "io/kleene/flink/KleeneException",
+        };
+        throw(env, class, &failure.to_string())
+    }
+
+    fn on_panic<'l: 'm, 'm>(
+        env: &mut Env<'l>,
+        (): &mut (),
+        payload: Box<dyn Any + Send + 'static>,
+    ) -> jni::errors::Result<T> {
+        let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        let text = text.unwrap_or_else(|| String::from("no message"));
+        let message = format!("native code panicked, which is a mistake of Kleene: {text}");
+        throw(env, "io/kleene/flink/KleeneException", &message)
+    }
+}
+
+fn throw<T: Default>(env: &mut Env<'_>, class: &str, message: &str) -> jni::errors::Result<T> {
+    // The result of a throw is an error, too, so that callers stop.
+    let _ = env.throw_new(JNIString::from(class), JNIString::from(message));
+    Ok(T::default())
+}
+
+/// Calls a function and throws what it fails with.
+fn guarded<'l, T: Default>(
+    mut env: EnvUnowned<'l>,
+    call: impl FnOnce(&mut Env<'l>) -> Result<T, Failure>,
+) -> T {
+    env.with_env(call).resolve_with::<Throw, _>(|| ())
+}
+
+/// Returns the host of a handle.
+///
+/// # Safety
+/// `handle` is of `create` or `restore`, was not freed, and no other thread uses it.
+unsafe fn host<'h>(handle: jlong) -> Result<&'h mut Host, Failure> {
+    let address = usize::try_from(handle).unwrap_or(0);
+    let host = std::ptr::with_exposed_provenance_mut::<Host>(address);
+    // SAFETY: the caller's promise. A handle of 0 is null.
+    let host = unsafe { host.as_mut() };
+    host.ok_or_else(|| Failure::Other(String::from("the engine is closed")))
+}
+
+fn handle(host: Host) -> jlong {
+    let address = Box::into_raw(Box::new(host)).expose_provenance();
+    jlong::try_from(address).unwrap_or(0)
+}
+
+fn bytes(env: &Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8>, Failure> {
+    Ok(env.convert_byte_array(array)?)
+}
+
+fn array<'l>(env: &mut Env<'l>, bytes: &[u8]) -> Result<JByteArray<'l>, Failure> {
+    if jint::try_from(bytes.len()).is_err() {
+        let message = format!("{} bytes do not fit into an array of Java", bytes.len());
+        return Err(Failure::Other(message));
+    }
+    Ok(env.byte_array_from_slice(bytes)?)
+}
+
+/// Reads the texts of rules and builds them.
+fn texts(bytes: &[u8]) -> Result<RuleTexts, Failure> {
+    let damaged = || Failure::Other(String::from("the texts of rules are damaged"));
+    RuleTexts::from_bytes(bytes).ok_or_else(damaged)
+}
+
+/// Reads the settings of a host: signature, name of the time field, both `text`, and two `bool`s: with
+/// events, with JSON.
+fn settings(bytes: &[u8]) -> Result<Settings, Failure> {
+    let mut reader = Reader::new(bytes);
+    let read = |reader: &mut Reader<'_>| {
+        let (signature, time_field) = (reader.str()?.to_owned(), reader.str()?.to_owned());
+        let parts = ResultParts { events: reader.bool()?, json: reader.bool()? };
+        Some(Settings { signature, time_field, parts })
+    };
+    read(&mut reader).ok_or_else(|| Failure::Other(String::from("the settings are damaged")))
+}
+
+fn build(bytes: &[u8]) -> Result<RuleSet, Failure> {
+    Ok(texts(bytes)?.build(None)?)
+}
+
+/// The version of the library and of its layouts. Java refuses another one than its own.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_stamp<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+) -> JByteArray<'l> {
+    guarded(env, |env| array(env, env!("CARGO_PKG_VERSION").as_bytes()))
+}
+
+/// Checks rules. Returns their texts with the files that they name; with `may_read` these are read
+/// from the folders of the rule files.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_load<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    rules: JByteArray<'l>,
+    may_read: jboolean,
+) -> JByteArray<'l> {
+    guarded(env, |env| {
+        let mut texts = texts(&bytes(env, &rules)?)?;
+        let names: Vec<String> = texts.files.iter().map(|(name, _)| name.clone()).collect();
+        let files = files_beside(names.iter().map(|name| &**name));
+        texts.build(may_read.then_some(&files))?;
+        array(env, &texts.to_bytes())
+    })
+}
+
+/// Returns the plan of rules.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_plan<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    rules: JByteArray<'l>,
+) -> JByteArray<'l> {
+    guarded(env, |env| {
+        let mut out = Vec::new();
+        Plan::new(&build(&bytes(env, &rules)?)?).write(&mut out);
+        array(env, &out)
+    })
+}
+
+/// Returns the warnings of rules, as they are printed; no bytes if there are none.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_warnings<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    rules: JByteArray<'l>,
+) -> JByteArray<'l> {
+    guarded(env, |env| {
+        let rules = build(&bytes(env, &rules)?)?;
+        let text = match rules.warnings() {
+            [] => String::new(),
+            warnings => kleene::ruleset::RuleDiagnostics(warnings).to_string(),
+        };
+        array(env, text.as_bytes())
+    })
+}
+
+/// Makes an engine, and returns its handle.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_create<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    rules: JByteArray<'l>,
+    with: JByteArray<'l>,
+) -> jlong {
+    guarded(env, |env| {
+        let rules = build(&bytes(env, &rules)?)?;
+        Ok(handle(Host::new(&rules, settings(&bytes(env, &with)?)?)?))
+    })
+}
+
+/// Makes an engine of the state of key groups. Its handle goes to `handles`; returns the verdicts.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_restore<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    rules: JByteArray<'l>,
+    with: JByteArray<'l>,
+    heads: JObjectArray<'l, JByteArray<'l>>,
+    parts: JObjectArray<'l, JByteArray<'l>>,
+    handles: JLongArray<'l>,
+) -> JByteArray<'l> {
+    guarded(env, |env| {
+        let rules = build(&bytes(env, &rules)?)?;
+        let settings = settings(&bytes(env, &with)?)?;
+        let state = KeyGroups { heads: arrays(env, &heads)?, parts: arrays(env, &parts)? };
+        let (host, replacement) = Host::restore(&rules, settings, &state)?;
+        let mut out = Vec::new();
+        write_verdicts(&mut out, &replacement);
+        let verdicts = array(env, &out)?;
+        let handle = handle(host);
+        if let Err(error) = handles.set_region(env, 0, &[handle]) {
+            free(handle);
+            return Err(error.into());
+        }
+        Ok(verdicts)
+    })
+}
+
+fn arrays<'l>(
+    env: &mut Env<'l>,
+    arrays: &JObjectArray<'l, JByteArray<'l>>,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut all = Vec::new();
+    for index in 0..arrays.len(env)? {
+        let array = arrays.get_element(env, index)?;
+        all.push(bytes(env, &array)?);
+        env.delete_local_ref(array);
+    }
+    Ok(all)
+}
+
+/// Pushes the batch that the header describes ([`crate::layout`]), and returns results.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_push<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    engine: jlong,
+    header: JByteBuffer<'l>,
+    words: jint,
+) -> JByteArray<'l> {
+    guarded(env, |env| {
+        // SAFETY: `NativeEngine.java` uses an engine in the thread of its task only, until it is freed.
+        let host = unsafe { host(engine)? };
+        let words = usize::try_from(words).unwrap_or(0);
+        if env.get_direct_buffer_capacity(&header)? < words * size_of::<i64>() {
+            return Err(Failure::Other(String::from("the header of a batch is too short")));
+        }
+        let first = env.get_direct_buffer_address(&header)?.cast_const().cast::<i64>();
+        if !first.is_aligned() {
+            return Err(Failure::Other(String::from("the header of a batch is not aligned")));
+        }
+        // SAFETY: it is aligned, has that many words, and Java holds it during the call.
+        let header = unsafe { std::slice::from_raw_parts(first, words) };
+        // SAFETY: `BatchWriter.java` writes addresses of its own buffers, and what they hold.
+        let batch = unsafe { read_batch(header, host.plan(), host.schema())? };
+        host.push(&batch)?;
+        results(env, host)
+    })
+}
+
+/// Returns what was reported; null if there is nothing.
+fn results<'l>(env: &mut Env<'l>, host: &mut Host) -> Result<JByteArray<'l>, Failure> {
+    let results = host.take_results();
+    if results.is_empty() { Ok(JByteArray::default()) } else { array(env, &results) }
+}
+
+/// Advances the watermark, and returns results. The greatest time ends time.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_advance<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    engine: jlong,
+    to: jlong,
+) -> JByteArray<'l> {
+    guarded(env, |env| {
+        // SAFETY: as in `push`.
+        let host = unsafe { host(engine)? };
+        if to == jlong::MAX {
+            host.end_time()?;
+        } else {
+            host.advance(Timestamp::from_millis(to))?;
+        }
+        results(env, host)
+    })
+}
+
+/// Returns the state of key groups: an array of the heads, and one of the parts.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_snapshot<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    engine: jlong,
+    groups: jint,
+    first: jint,
+    last: jint,
+) -> JObjectArray<'l, JObject<'l>> {
+    guarded(env, |env| {
+        // SAFETY: as in `push`.
+        let host = unsafe { host(engine)? };
+        let number = |number: jint| u32::try_from(number).unwrap_or(0);
+        let state = host.snapshot(number(groups), number(first), number(last));
+        let heads = array_of_arrays(env, &state.heads)?;
+        let parts = array_of_arrays(env, &state.parts)?;
+        let class = env.find_class(JNIString::from("java/lang/Object"))?;
+        let both = env.new_object_array(2, class, JObject::null())?;
+        both.set_element(env, 0, &heads)?;
+        both.set_element(env, 1, &parts)?;
+        Ok(both)
+    })
+}
+
+fn array_of_arrays<'l>(
+    env: &mut Env<'l>,
+    all: &[Vec<u8>],
+) -> Result<JObjectArray<'l, JObject<'l>>, Failure> {
+    let class = env.find_class(JNIString::from("[B"))?;
+    let length = jint::try_from(all.len()).unwrap_or(jint::MAX);
+    let arrays = env.new_object_array(length, class, JObject::null())?;
+    for (index, bytes) in all.iter().enumerate() {
+        let element = array(env, bytes)?;
+        arrays.set_element(env, index, &element)?;
+        env.delete_local_ref(element);
+    }
+    Ok(arrays)
+}
+
+/// Replaces the rules of an engine, and returns the verdicts.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_replace<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    engine: jlong,
+    rules: JByteArray<'l>,
+) -> JByteArray<'l> {
+    guarded(env, |env| {
+        // SAFETY: as in `push`.
+        let host = unsafe { host(engine)? };
+        let rules = build(&bytes(env, &rules)?)?;
+        let mut out = Vec::new();
+        write_verdicts(&mut out, &host.replace(&rules)?);
+        array(env, &out)
+    })
+}
+
+/// Writes the counts of an engine to an array, in the order of `NativeEngine.Count`.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_counts<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    engine: jlong,
+    counts: JLongArray<'l>,
+) {
+    guarded(env, |env| {
+        // SAFETY: as in `push`.
+        let stats = unsafe { host(engine)? }.engine().stats();
+        let all = [
+            stats.events,
+            stats.matches,
+            stats.timeouts,
+            stats.rejected,
+            stats.keyless,
+            stats.partials,
+            stats.keys,
+            stats.buffered,
+            stats.overflowed,
+            stats.suppressed,
+            stats.filtered,
+            stats.captured_bytes,
+        ];
+        let all = all.map(|count| jlong::try_from(count).unwrap_or(jlong::MAX));
+        let room = counts.len(env)?.min(all.len());
+        Ok(counts.set_region(env, 0, &all[..room])?)
+    });
+}
+
+/// Returns the bytes that the library holds.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_usedBytes<'l>(
+    _: EnvUnowned<'l>,
+    _: JClass<'l>,
+) -> jlong {
+    memory::used_bytes()
+}
+
+/// Returns the most bytes that the library has held at once.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_peakBytes<'l>(
+    _: EnvUnowned<'l>,
+    _: JClass<'l>,
+) -> jlong {
+    memory::peak_bytes()
+}
+
+/// Returns the address of a direct buffer.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_address<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    buffer: JByteBuffer<'l>,
+) -> jlong {
+    guarded(env, |env| {
+        let address = env.get_direct_buffer_address(&buffer)?.expose_provenance();
+        Ok(jlong::try_from(address).unwrap_or(0))
+    })
+}
+
+/// Returns the key group of a key, whose values are written as in snapshots: a count and the values.
+/// For the test that Java computes the same.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_keyGroup<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    key: JByteArray<'l>,
+    groups: jint,
+) -> jint {
+    guarded(env, |env| {
+        let bytes = bytes(env, &key)?;
+        let values = kleene_event::value::wire::read_values(&mut Reader::new(&bytes));
+        let Some(values) = values else {
+            return Err(Failure::Other(String::from("these are no values")));
+        };
+        let hash = KeyHasher::default().hash(&values);
+        let group = key_group(hash, u32::try_from(groups).unwrap_or(1));
+        Ok(jint::try_from(group).unwrap_or(0))
+    })
+}
+
+/// Panics: for the test that a panic is an exception.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_panic<'l>(env: EnvUnowned<'l>, _: JClass<'l>) {
+    guarded(env, |_| -> Result<(), Failure> { panic!("on request") });
+}
+
+/// Frees an engine.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeEngine_free<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    engine: jlong,
+) {
+    guarded(env, |_| {
+        free(engine);
+        Ok(())
+    });
+}
+
+fn free(handle: jlong) {
+    let address = usize::try_from(handle).unwrap_or(0);
+    let host = std::ptr::with_exposed_provenance_mut::<Host>(address);
+    if !host.is_null() {
+        // SAFETY: `NativeEngine.java` frees each handle once, and uses it no more.
+        drop(unsafe { Box::from_raw(host) });
+    }
+}
