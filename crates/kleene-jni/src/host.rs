@@ -185,3 +185,167 @@ fn word(change: &RuleChange) -> &'static str {
         _ => "continued",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kleene::event::{Column, ColumnValues, TypeColumns};
+
+    use super::*;
+
+    const RULES: &str = "event paid { order: int }
+        event sent { order: int }
+        rule late { key order  match paid -> not sent for 1h  emit { order } }
+        rule pair { key order  match paid as a -> sent as b  within 2h  emit { order, took: b.at - a.at }
+          on timeout emit { order } }";
+    const GROUPS: u32 = 128;
+
+    fn rules() -> RuleSet {
+        let text = RULES.replace("order: int", "order: int, at: time");
+        RuleSet::parse(&text).expect("the rules are right")
+    }
+
+    fn settings() -> Settings {
+        let parts = ResultParts { events: true, json: true };
+        Settings { signature: String::from("order"), time_field: String::from("ts"), parts }
+    }
+
+    fn host() -> Host {
+        Host::new(&rules(), settings()).expect("the rules can be run")
+    }
+
+    /// Events of the type at the same minute, for those orders that a host has.
+    fn push(host: &mut Host, ty: &str, minute: i64, orders: impl Iterator<Item = i64>) {
+        let orders: Vec<i64> = orders.collect();
+        let times = vec![60_000 * minute; orders.len()];
+        let columns = [
+            ("order", Column::new(ColumnValues::Int(orders.into()))),
+            ("at", Column::new(ColumnValues::Time(times.into()))),
+        ];
+        let rows = TypeColumns::new(host.schema(), ty, columns).expect("the columns fit");
+        host.push(&rows.into()).expect("no limit is reached");
+    }
+
+    /// Returns whether a task with the key groups from `first` to `last` has an order.
+    fn owns(order: i64, (first, last): (u32, u32)) -> bool {
+        let hash = KeyHasher::default().hash(&[Value::from(order)]);
+        (first..=last).contains(&key_group(hash, GROUPS))
+    }
+
+    /// Returns the lines of JSON of results, sorted.
+    fn lines(hosts: &mut [Host]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for host in hosts {
+            let results = host.take_results();
+            let text = String::from_utf8_lossy(&results).into_owned();
+            let found = text.match_indices("{\"rule\"").map(|(at, _)| at).collect::<Vec<_>>();
+            for at in found {
+                let end = text[at..].find("}}").map_or(text.len(), |end| at + end + 2);
+                lines.push(text[at..end].to_owned());
+            }
+        }
+        lines.sort();
+        lines
+    }
+
+    fn ranges(tasks: u32) -> Vec<(u32, u32)> {
+        let start = |task| task * GROUPS / tasks;
+        (0..tasks).map(|task| (start(task), start(task + 1) - 1)).collect()
+    }
+
+    /// Runs orders on one task, then three, then two, and returns the results.
+    fn rescaled(tasks: &[u32]) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut state: Vec<((u32, u32), KeyGroups)> = Vec::new();
+        for (step, tasks) in (0_i64..).zip(tasks) {
+            let mut hosts = Vec::new();
+            for range in ranges(*tasks) {
+                let mut of_range = KeyGroups::default();
+                for ((first, _), groups) in &state {
+                    of_range.heads.extend(groups.heads.iter().cloned());
+                    for (number, part) in (*first..).zip(&groups.parts) {
+                        if (range.0..=range.1).contains(&number) {
+                            of_range.parts.push(part.clone());
+                        }
+                    }
+                }
+                let restored = Host::restore(&rules(), settings(), &of_range);
+                let mut host = restored.expect("the state is right").0;
+                push(&mut host, "paid", 30 * step, (0..200).filter(|order| owns(*order, range)));
+                let sent = (0..200).filter(|order| order % 3 == step && owns(*order, range));
+                push(&mut host, "sent", 30 * step + 10, sent);
+                // The last events wait for the watermark when the state is taken.
+                host.advance(Timestamp::from_millis(60_000 * (30 * step + 5))).expect("no limit");
+                hosts.push(host);
+            }
+            all.extend(lines(&mut hosts));
+            let taken = hosts.iter().zip(ranges(*tasks));
+            state = taken
+                .map(|(host, range)| (range, host.snapshot(GROUPS, range.0, range.1)))
+                .collect();
+            if step == 2 {
+                hosts.iter_mut().for_each(|host| host.end_time().expect("no limit"));
+                all.extend(lines(&mut hosts));
+            }
+        }
+        all.sort();
+        all
+    }
+
+    #[test]
+    fn key_groups_move_between_tasks() {
+        let undisturbed = rescaled(&[1, 1, 1]);
+        assert!(undisturbed.len() > 400, "{}", undisturbed.len());
+        assert_eq!(rescaled(&[1, 3, 2]), undisturbed);
+        assert_eq!(rescaled(&[3, 2, 4]), undisturbed);
+    }
+
+    #[test]
+    fn a_damaged_part_is_an_error() {
+        let mut host = host();
+        push(&mut host, "paid", 0, 0..9);
+        let state = host.snapshot(GROUPS, 0, GROUPS - 1);
+        let full = state.parts.iter().position(|part| part.len() > 40).expect("a group has keys");
+        let restored = |state: &KeyGroups| Host::restore(&rules(), settings(), state);
+        assert!(restored(&state).is_ok());
+        let mut damaged = state.clone();
+        damaged.parts[full][30] ^= 1;
+        assert!(restored(&damaged).is_err());
+        let mut headless = state.clone();
+        headless.heads.clear();
+        let error = restored(&headless).expect_err("a head is missing").to_string();
+        assert!(error.contains("has lost the rules"), "{error}");
+        let mut short = state;
+        short.parts[full].truncate(9);
+        assert!(restored(&short).is_err());
+    }
+
+    #[test]
+    fn replaced_rules_continue() {
+        let mut host = host();
+        push(&mut host, "paid", 0, 0..9);
+        host.advance(Timestamp::from_millis(1)).expect("no limit");
+        let edited = RuleSet::parse(
+            "event paid { order: int, at: time }
+             event sent { order: int, at: time, by: string? }
+             rule late { key order  match paid -> not sent for 1h  emit { order, was: \"late\" } }
+             rule other { key order  match sent{2}  within 1h }",
+        );
+        let replaced =
+            host.replace(&edited.expect("the rules are right")).expect("they can be run");
+        let verdicts: Vec<_> = replaced
+            .rules
+            .iter()
+            .map(|change| (&*change.rule, word(change), change.kept))
+            .collect();
+        let mut sorted = verdicts;
+        sorted.sort_unstable();
+        assert_eq!(
+            sorted,
+            [("late", "continued", 9), ("other", "added", 0), ("pair", "removed", 0)]
+        );
+        host.end_time().expect("no limit");
+        let lines = lines(&mut [host]);
+        assert_eq!(lines.len(), 9);
+        assert!(lines[0].contains("\"was\":\"late\""), "{}", lines[0]);
+    }
+}

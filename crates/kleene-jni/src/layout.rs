@@ -244,3 +244,95 @@ unsafe fn slice<'a, T: Plain>(address: i64, length: usize) -> Result<&'a [T], La
     // SAFETY: the caller's promise; not null and aligned, as checked.
     Ok(unsafe { std::slice::from_raw_parts(first, length) })
 }
+
+#[cfg(test)]
+mod tests {
+    use kleene::RuleSet;
+    use kleene::value::ValueRef;
+    use kleene_event::value::wire::put_value;
+
+    use super::*;
+
+    const RULES: &str =
+        "event paid { order: int, amount: float?, by: string?, from: ip?, at: time, .. }
+        event sent { order: int }
+        rule done { key order  match paid -> sent  within 1h }";
+
+    fn address<T>(values: &[T]) -> i64 {
+        i64::try_from(values.as_ptr().expose_provenance()).expect("an address")
+    }
+
+    /// Reads a batch of two rows of `paid` and one of `sent`, after a change of its header.
+    fn read(change: impl FnOnce(&mut Vec<i64>)) -> Result<EventBatch, LayoutError> {
+        let rules = RuleSet::parse(RULES).expect("the rules are right");
+        let plan = Plan::new(&rules);
+        let number = |name: &str| plan.types.iter().position(|ty| &*ty.name == name);
+        let (paid, sent) = (number("paid").expect("a type"), number("sent").expect("a type"));
+        let field = |name: &str| {
+            let field = plan.types[paid].field_id(name).expect("a field").index();
+            i64::try_from(field).expect("a small number")
+        };
+        let (order, times): ([i64; 2], [i64; 2]) = ([7, 8], [1000, 2000]);
+        let (amounts, valid): ([f64; 2], [u8; 2]) = ([2.5, 0.0], [1, 0]);
+        let (texts, ends): (&[u8], [u32; 2]) = ("annö".as_bytes(), [3, 5]);
+        let (mut any, mut any_ends) = (Vec::new(), [0_u32; 2]);
+        put_value(&mut any, ValueRef::Ip("10.0.0.1".parse().expect("an address")));
+        any_ends.fill(u32::try_from(any.len()).expect("a small number"));
+        let mut extra = Vec::new();
+        let record = Value::Record([(Arc::from("note"), Value::from("x"))].into());
+        put_value(&mut extra, record.as_ref());
+        let extra_ends = [u32::try_from(extra.len()).expect("a small number"); 2];
+        let (sent_order, sent_times): ([i64; 1], [i64; 1]) = ([7], [3000]);
+        let places: [u32; 3] = [0, 0, 1];
+        let length = |bytes: &[u8]| i64::try_from(bytes.len()).expect("a small number");
+        let number = |number: usize| i64::try_from(number).expect("a small number");
+        #[rustfmt::skip]
+        let mut header = vec![
+            1, 3, 2, address(&places),
+            number(paid), 2, address(&times), 6,
+            field("order"), 1, address(&order), 0, 0, 0,
+            field("amount"), 2, address(&amounts), address(&valid), 0, 0,
+            field("by"), 5, address(texts), 0, address(&ends), length(texts),
+            field("from"), 6, address(&any), 0, address(&any_ends), length(&any),
+            field("at"), 3, address(&times), 0, 0, 0,
+            -1, 6, address(&extra), 0, address(&extra_ends), length(&extra),
+            number(sent), 1, address(&sent_times), 1,
+            0, 1, address(&sent_order), 0, 0, 0,
+        ];
+        change(&mut header);
+        // SAFETY: the header has the addresses of the arrays above, and their lengths.
+        unsafe { read_batch(&header, &plan, rules.schema()) }
+    }
+
+    #[test]
+    fn all_kinds_of_columns_are_read() {
+        let batch = read(|_| {}).expect("the header is right");
+        let rows: Vec<String> = batch.rows().map(|row| format!("{:?}", row.to_record())).collect();
+        assert_eq!(rows.len(), 3);
+        for part in ["Int(7)", "Float(2.5)", "ann", "10.0.0.1", "note"] {
+            assert!(rows[0].contains(part), "{part}: {}", rows[0]);
+        }
+        assert!(rows[1].contains("\u{f6}") && !rows[1].contains("Float"), "{}", rows[1]);
+        assert_eq!(batch.row(2).time().as_millis(), 3000);
+    }
+
+    #[test]
+    fn a_header_that_contradicts_itself_is_an_error() {
+        type Change = fn(&mut Vec<i64>);
+        let changes: [(Change, &str); 9] = [
+            (|header| header[0] = 2, "another version"),
+            (|header| header[1] = -1, "out of range"),
+            (|header| header[2] = 3, "its header ends"),
+            (|header| header[3] = 0, "null or not aligned"),
+            (|header| header[3] += 1, "null or not aligned"),
+            (|header| header[4] = 99, "no such event type"),
+            (|header| header[8] = 99, "no such field"),
+            (|header| header[9] = 9, "no such kind"),
+            (|header| header[9] = 2, "is int, not float"),
+        ];
+        for (number, (change, expected)) in changes.into_iter().enumerate() {
+            let error = read(change).expect_err("the header is wrong").to_string();
+            assert!(error.contains(expected), "{number}: {error}");
+        }
+    }
+}
