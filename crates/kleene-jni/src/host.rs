@@ -283,7 +283,9 @@ mod tests {
                 .map(|(host, range)| (range, host.snapshot(GROUPS, range.0, range.1)))
                 .collect();
             if step == 2 {
-                hosts.iter_mut().for_each(|host| host.end_time().expect("no limit"));
+                for host in &mut hosts {
+                    host.end_time().expect("no limit");
+                }
                 all.extend(lines(&mut hosts));
             }
         }

@@ -83,7 +83,7 @@ impl<T: Default> ErrorPolicy<T, Failure> for Throw {
             Failure::Rules(_) => "io/kleene/flink/RulesException",
             Failure::Other(_) => "io/kleene/flink/KleeneException",
         };
-        throw(env, class, &failure.to_string())
+        Ok(throw(env, class, &failure.to_string()))
     }
 
     fn on_panic<'l: 'm, 'm>(
@@ -95,14 +95,14 @@ impl<T: Default> ErrorPolicy<T, Failure> for Throw {
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
         let text = text.unwrap_or_else(|| String::from("no message"));
         let message = format!("native code panicked, which is a mistake of Kleene: {text}");
-        throw(env, "io/kleene/flink/KleeneException", &message)
+        Ok(throw(env, "io/kleene/flink/KleeneException", &message))
     }
 }
 
-fn throw<T: Default>(env: &mut Env<'_>, class: &str, message: &str) -> jni::errors::Result<T> {
+fn throw<T: Default>(env: &mut Env<'_>, class: &str, message: &str) -> T {
     // The result of a throw is an error, too, so that callers stop.
     let _ = env.throw_new(JNIString::from(class), JNIString::from(message));
-    Ok(T::default())
+    T::default()
 }
 
 /// Calls a function and throws what it fails with.
@@ -293,7 +293,8 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_push<'l>(
         if env.get_direct_buffer_capacity(&header)? < words * size_of::<i64>() {
             return Err(Failure::Other(String::from("the header of a batch is too short")));
         }
-        let first = env.get_direct_buffer_address(&header)?.cast_const().cast::<i64>();
+        let address = env.get_direct_buffer_address(&header)?.expose_provenance();
+        let first = std::ptr::with_exposed_provenance::<i64>(address);
         if !first.is_aligned() {
             return Err(Failure::Other(String::from("the header of a batch is not aligned")));
         }

@@ -1,6 +1,6 @@
 //! What a host has to know of rules: the event types, and the groups of rules that share a key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kleene::RuleSet;
@@ -50,11 +50,11 @@ impl Plan {
         let without_key = rules.rules().iter().filter(|rule| rule.key.is_empty());
         let undivided: Vec<(Arc<str>, String)> =
             without_key.map(|rule| (rule.name.clone(), String::from("it has no key"))).collect();
-        let whole: BTreeMap<&str, ()> = undivided.iter().map(|(rule, _)| (&**rule, ())).collect();
+        let whole: BTreeSet<&str> = undivided.iter().map(|(rule, _)| &**rule).collect();
         let mut groups: Vec<Group> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for rule in rules.rules() {
-            let parts = if whole.contains_key(&*rule.name) { None } else { parts(rule, schema) };
+            let parts = if whole.contains(&*rule.name) { None } else { parts(rule, schema) };
             let parts = parts.unwrap_or_default();
             let signature = signature(&parts);
             let place = *places.entry(signature.clone()).or_insert_with(|| {
@@ -177,18 +177,16 @@ fn path(schema: &Schema, ty: TypeId, field: &FieldRef) -> Option<Arc<str>> {
 
 /// `host{dns=agent,process=host.id},user`
 fn signature(parts: &[Part]) -> String {
-    let mut text = String::new();
-    for part in parts {
-        if !text.is_empty() {
-            text.push(',');
-        }
-        text += &part.name;
-        if part.fields.is_empty() {
-            continue;
-        }
-        let fields: Vec<String> =
-            part.fields.iter().map(|(ty, field)| format!("{ty}={field}")).collect();
-        text += &format!("{{{}}}", fields.join(","));
-    }
-    text
+    let signatures: Vec<String> = parts
+        .iter()
+        .map(|Part { name, fields }| {
+            if fields.is_empty() {
+                return name.to_string();
+            }
+            let fields: Vec<String> =
+                fields.iter().map(|(ty, field)| format!("{ty}={field}")).collect();
+            format!("{name}{{{}}}", fields.join(","))
+        })
+        .collect();
+    signatures.join(",")
 }

@@ -100,7 +100,9 @@ impl ResultWriter {
         }
         let awaits: Vec<_> = timeout.into_iter().flat_map(Timeout::awaits).collect();
         put_len(out, awaits.len());
-        awaits.into_iter().for_each(|step| put_text(out, step));
+        for step in awaits {
+            put_text(out, step);
+        }
         if self.events {
             let captures = found.captures();
             put_len(out, captures.len());
@@ -162,7 +164,7 @@ impl Sink<Record> for ResultWriter {
 
     fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
         self.result(TIMEOUT, timeout.reported_at(), |writer, out| {
-            writer.found(out, timeout.as_match(), Some(&timeout))
+            writer.found(out, timeout.as_match(), Some(&timeout));
         });
     }
 
