@@ -408,6 +408,47 @@ fn many_parts_take_one_pass() {
     assert_eq!(engine.snapshot_shards(0, |_, _| 0).len(), 1);
 }
 
+/// Events of several engines are never taken for one event, however alike the engines are; an event
+/// that several parts of one engine have is one event.
+#[test]
+fn parts_of_engines_that_are_alike_are_told_apart() {
+    let text = "event paid { order: int, card: int, at: time }
+        rule twice { key order  match paid{2} within 1d }
+        rule cards { key card  match paid{2} within 1d }";
+    let rules = RuleSet::parse(text).unwrap();
+    let paid = |order: i64, second: i64| {
+        let at = Timestamp::from_millis(1000 * second).into();
+        let fields = [("order", order.into()), ("card", (-order).into()), ("at", at)];
+        Record::from_fields(rules.schema(), "paid", fields).unwrap()
+    };
+    let run = |order: i64| {
+        let mut engine = builder(&rules, 5000).build().unwrap();
+        for second in [90, 110, 111] {
+            engine.push(&paid(order, second), &mut Ignore).unwrap();
+        }
+        engine
+    };
+    let (mut expected, mut reported) = (Vec::new(), Vec::new());
+    let mut parts = Vec::new();
+    for order in [1, 2] {
+        let mut engine = run(order);
+        // One part for each rule: each event is in both.
+        parts.extend(engine.snapshot_shards(2, |rule, _| usize::from(&*rule.name == "cards")));
+        engine.end_time(&mut expected).unwrap();
+    }
+    assert_eq!(stored(&parts).len(), 4);
+    let (mut joined, _) = builder(&rules, 5000).restore(&stored(&parts)).unwrap();
+    assert_eq!((joined.stats().buffered, joined.stats().events), (4, 6));
+    joined.end_time(&mut reported).unwrap();
+    let lines = |reported: &[Output<Record>]| {
+        let mut lines: Vec<String> = shown(reported).lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    assert_eq!(lines(&reported), lines(&expected));
+    assert_eq!(reported.len(), 4);
+}
+
 #[test]
 fn changes_follow_a_base_and_are_as_big_as_what_changed() {
     let (rules, mut engine) = with_payments(0..10_000);

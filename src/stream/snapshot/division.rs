@@ -3,10 +3,13 @@
 use kleene_event::value::Value;
 use kleene_syntax::hir::Rule;
 
+/// Maps a rule and a key to a part.
+type PartOf<'f> = dyn FnMut(&Rule, &[Value]) -> usize + 'f;
+
 /// Selects the part of the snapshot for a rule and a key.
 pub(super) struct Division<'f> {
     count: usize,
-    part_of: Option<&'f mut dyn FnMut(&Rule, &[Value]) -> usize>,
+    part_of: Option<&'f mut PartOf<'f>>,
 }
 
 impl<'f> Division<'f> {
@@ -16,10 +19,7 @@ impl<'f> Division<'f> {
     }
 
     /// The keys are in `count` parts. The result of `part_of` is taken modulo `count`.
-    pub(super) fn of(
-        count: usize,
-        part_of: &'f mut dyn FnMut(&Rule, &[Value]) -> usize,
-    ) -> Division<'f> {
+    pub(super) fn of(count: usize, part_of: &'f mut PartOf<'f>) -> Division<'f> {
         Division { count: count.max(1), part_of: Some(part_of) }
     }
 

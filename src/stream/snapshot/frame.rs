@@ -12,6 +12,10 @@ const MAGIC: [u8; 8] = *b"\x89kleene\n";
 const VERSION: u16 = 7;
 
 const HEADER: usize = 12;
+
+/// The place of the contents of the section that is written first.
+pub(super) const FIRST_CONTENTS: usize = HEADER + 1 + 8;
+
 const CHECKSUM: usize = 4;
 
 /// The sections of a snapshot. `docs/format.md` describes each section; these numbers never change.
@@ -103,9 +107,19 @@ impl SnapshotFrame {
         self.out[self.from - 8..self.from].copy_from_slice(&written.to_le_bytes());
     }
 
+    /// Returns the checksum of the bytes so far.
+    pub(super) fn checksum(&self) -> u32 {
+        crc32c(&self.out)
+    }
+
+    /// Writes over bytes that were written before.
+    pub(super) fn replace(&mut self, at: usize, bytes: &[u8]) {
+        self.out[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
     /// Adds the checksum. Returns the bytes of the snapshot and their identity.
     pub(super) fn end(mut self) -> (Vec<u8>, Identity) {
-        let checksum = crc32c(&self.out);
+        let checksum = self.checksum();
         self.out.extend_from_slice(&checksum.to_le_bytes());
         let length = self.out.len() as u64;
         (self.out, Identity { checksum, length })

@@ -137,8 +137,8 @@ struct Saved<'a, E> {
     chains: Vec<Vec<usize>>,
     schema: Schema,
     rules: Vec<SavedRule>,
-    /// True if the parts number events alike.
-    is_one_numbering: bool,
+    /// By chain: the first chain that numbers events alike. Chains of one engine at one moment do.
+    origins: Vec<usize>,
 }
 
 impl<'a, E: Portable> Saved<'a, E> {
@@ -180,16 +180,24 @@ impl<'a, E: Portable> Saved<'a, E> {
             }
         }
         let (schema, rules) = first.ok_or(RestoreError::Nothing)?;
-        let mut saved = Saved { parts, chains, schema, rules, is_one_numbering: true };
+        let mut saved = Saved { parts, chains, schema, rules, origins: Vec::new() };
         let heads: Vec<&SavedEngine> = saved.heads().map(|head| &head.engine).collect();
         let moment = |head: &SavedEngine| (head.watermark, head.finished);
         if heads.iter().any(|head| moment(head) != moment(heads[0])) {
             return Err(RestoreError::OtherTime);
         }
-        let numbering = heads[0].numbering;
-        saved.is_one_numbering = heads.len() == 1
-            || numbering != 0 && heads.iter().all(|head| head.numbering == numbering);
+        let mut first_of: HashMap<u64, usize> = HashMap::new();
+        let origin = |(index, head): (usize, &&SavedEngine)| match head.numbering {
+            0 => index,
+            numbering => *first_of.entry(numbering).or_insert(index),
+        };
+        saved.origins = heads.iter().enumerate().map(origin).collect();
         Ok(saved)
+    }
+
+    /// True if all parts number events alike.
+    fn is_one_numbering(&self) -> bool {
+        self.origins.iter().all(|origin| *origin == 0)
     }
 
     /// Returns the last part of each chain, which holds the full state except for the keys.
@@ -214,14 +222,12 @@ impl<'a, E: Portable> Saved<'a, E> {
                 ingest.dispatcher_mut().set_failure(saved.failure.as_ref());
             }
         }
-        // By time; what was numbered by several engines, by part and then by its number there.
-        let chains = || self.heads().enumerate();
-        let order = |chain: usize, number: u64| {
-            if self.is_one_numbering { (0, number) } else { (chain, number) }
-        };
+        // By time; what was numbered by several engines, by part and then by its number there. An
+        // event that several parts of one engine have is one event.
+        let chains = || self.origins.iter().copied().zip(self.heads());
         let mut buffer: Vec<_> = chains()
-            .flat_map(|(chain, head)| head.buffer.iter().map(move |event| (chain, event)))
-            .map(|(chain, (number, event))| (event.time(), order(chain, *number), event))
+            .flat_map(|(origin, head)| head.buffer.iter().map(move |event| (origin, event)))
+            .map(|(origin, (number, event))| (event.time(), (origin, *number), event))
             .collect();
         order::sort_by_key(&mut buffer, |(time, order, _)| (*time, *order));
         buffer.dedup_by_key(|(time, order, _)| (*time, *order));
@@ -231,8 +237,8 @@ impl<'a, E: Portable> Saved<'a, E> {
             }
         }
         let mut derived: Vec<_> = chains()
-            .flat_map(|(chain, head)| head.derived.iter().map(move |event| (chain, event)))
-            .map(|(chain, (number, time, event))| (*time, order(chain, *number), event))
+            .flat_map(|(origin, head)| head.derived.iter().map(move |event| (origin, event)))
+            .map(|(origin, (number, time, event))| (*time, (origin, *number), event))
             .collect();
         order::sort_by_key(&mut derived, |(time, order, _)| (*time, *order));
         derived.dedup_by_key(|(time, order, _)| (*time, *order));
@@ -281,11 +287,12 @@ impl<'a, E: Portable> Saved<'a, E> {
                 }
             }
         }
-        let numbers = if self.is_one_numbering { HashMap::new() } else { self.renumbered()? };
-        if !self.is_one_numbering {
+        let is_one_numbering = self.is_one_numbering();
+        let numbers = if is_one_numbering { HashMap::new() } else { self.renumbered()? };
+        if !is_one_numbering {
             ingest.dispatcher_mut().set_released(numbers.len() as u64);
         }
-        for (index, chain) in self.chains.iter().enumerate() {
+        for (origin, chain) in self.origins.iter().zip(&self.chains) {
             // The newest part that speaks of a key says what it holds.
             let mut seen: HashSet<(u32, Key)> = HashSet::new();
             for part in chain.iter().rev() {
@@ -294,9 +301,9 @@ impl<'a, E: Portable> Saved<'a, E> {
                         return Ok(());
                     }
                     for (rule, mut held) in saved.held {
-                        if !self.is_one_numbering {
+                        if !is_one_numbering {
                             for (seq, _) in &mut held.events {
-                                *seq = numbers.get(&(index, *seq)).copied().unwrap_or_default();
+                                *seq = numbers.get(&(*origin, *seq)).copied().unwrap_or_default();
                             }
                         }
                         give_key(ingest, rule, &saved.key, held, places, lost)?;
@@ -307,7 +314,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         }
         ingest.dispatcher_mut().account();
         // If events are numbered alike, the counts are those of one ingest.
-        if !self.is_one_numbering {
+        if !is_one_numbering {
             ingest.dispatcher_mut().raise_peak();
         }
         Ok(())
@@ -320,20 +327,20 @@ impl<'a, E: Portable> Saved<'a, E> {
     /// [`RestoreError`] if a part is invalid.
     fn renumbered(&self) -> Result<HashMap<(usize, u64), u64>, RestoreError> {
         let mut events: Vec<(Timestamp, usize, u64)> = Vec::new();
-        for (index, chain) in self.chains.iter().enumerate() {
+        for (origin, chain) in self.origins.iter().zip(&self.chains) {
             for part in chain {
                 self.parts[*part].keys(&self.rules, |saved| {
                     let captured = saved.held.iter().flat_map(|(_, held)| &held.events);
-                    events.extend(captured.map(|(seq, event)| (event.time(), index, *seq)));
+                    events.extend(captured.map(|(seq, event)| (event.time(), *origin, *seq)));
                     Ok(())
                 })?;
             }
         }
         events.sort_unstable();
         let mut numbers = HashMap::new();
-        for (_, chain, seq) in events {
+        for (_, origin, seq) in events {
             let next = numbers.len() as u64;
-            numbers.entry((chain, seq)).or_insert(next);
+            numbers.entry((origin, seq)).or_insert(next);
         }
         Ok(numbers)
     }

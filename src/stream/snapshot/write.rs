@@ -16,7 +16,7 @@ use crate::stream::keys::wire::{Keys, put_event, put_key};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::shard::context::ShardContext;
 use crate::stream::snapshot::division::{ByPart, Division};
-use crate::stream::snapshot::frame::{Section, SnapshotFrame};
+use crate::stream::snapshot::frame::{FIRST_CONTENTS, Section, SnapshotFrame};
 use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, HAS_NEWEST, IS_FINISHED};
 use crate::stream::stats::Stats;
 use kleene_automata::exec::Image;
@@ -58,8 +58,8 @@ pub(super) fn shard<E: Portable>(
     all: Stats,
 ) -> Option<(Vec<u8>, Identity)> {
     let numbers = engine.dispatcher().fed_numbers(share);
-    let extent = Extent::Shard(ShardPart { share, all, numbers });
-    SnapshotWriter { engine, extent }.write_one()
+    let shard = ShardPart { share, all, numbers };
+    SnapshotWriter { engine, extent: Extent::Shard(&shard) }.write_one()
 }
 
 struct SnapshotWriter<'e, E: Event> {
@@ -76,7 +76,7 @@ enum Extent<'e> {
     /// All that the engine holds, in several parts.
     Divided,
     /// All that one of several shards holds.
-    Shard(ShardPart<'e>),
+    Shard(&'e ShardPart<'e>),
 }
 
 impl<'e> Extent<'e> {
@@ -142,6 +142,9 @@ impl<'e, E: Portable> SnapshotWriter<'e, E> {
         // continue.
         if matches!(self.engine.dispatcher().failure(), Some(PushError(PushFailure::Cold(_)))) {
             parts.begun.iter_mut().for_each(|part| *part = None);
+        }
+        if matches!(self.extent, Extent::Divided) {
+            number_alike(&mut parts.begun);
         }
         parts.begun.into_iter().map(|part| part.map(BegunPart::end)).collect()
     }
@@ -379,6 +382,22 @@ fn divided_states<'h, E: Event>(
     let mut held: SmallVec<[_; 1]> = held.iter().map(part).collect();
     held.sort_by_key(|(part, _)| *part);
     held
+}
+
+/// Changes the number that is equal in all parts, so that it depends on all that they hold. Engines
+/// with the same counts, as two that have seen one event each, would share it otherwise.
+fn number_alike(parts: &mut [Option<BegunPart>]) {
+    let mut hash = Fnv::new();
+    for (index, part) in (0_u64..).zip(&*parts) {
+        let Some(part) = part else { continue };
+        hash.write(&index.to_le_bytes());
+        hash.write(&part.frame.checksum().to_le_bytes());
+    }
+    let numbering = (hash.finish() | 1).to_le_bytes();
+    for part in parts.iter_mut().flatten() {
+        // Behind the flags of the engine.
+        part.frame.replace(FIRST_CONTENTS + 1, &numbering);
+    }
 }
 
 /// What an engine holds beside the keys, divided.
