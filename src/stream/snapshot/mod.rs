@@ -177,7 +177,8 @@ impl<E: Portable> EngineBuilder<E> {
     ///
     /// `parts` is one snapshot, or [several with parts of the keys](Engine::snapshot_shards), each
     /// followed by its [changes](Engine::snapshot_changes). Engines whose snapshots are joined have
-    /// to be at one watermark ([`Engine::advance`]).
+    /// to be at one watermark ([`Engine::advance`]), or the engine continues at the earliest one
+    /// ([`join_at_earliest`](EngineBuilder::join_at_earliest)).
     ///
     /// If the rules changed since the snapshot, the same state continues as after a
     /// [replacement](Engine::replace_rules), and the result lists the verdict on each rule. The
@@ -306,7 +307,8 @@ pub enum RestoreError {
     Unfounded(usize),
     /// Parts were taken under different rules. The name is the name of a rule that differs.
     OtherRules(Arc<str>),
-    /// Parts are from engines at different watermarks.
+    /// Parts are from engines at different watermarks, or only some of them have ended. With
+    /// [`EngineBuilder::join_at_earliest`], only some have ended.
     OtherTime,
     /// Two parts hold the same key of this rule.
     Overlap(Arc<str>),
@@ -346,8 +348,9 @@ impl fmt::Display for RestoreError {
                  not the same"
             ),
             RestoreError::OtherTime => f.write_str(
-                "the parts are from engines at different watermarks; advance all of them to the \
-                 same before their snapshots are taken",
+                "the parts are from engines at different watermarks, or only some of them have \
+                 ended; advance all of them to the same before their snapshots are taken, or join \
+                 those that have not ended at the earliest (`join_at_earliest`)",
             ),
             RestoreError::Overlap(rule) => {
                 write!(f, "two parts hold the same key of the rule `{rule}`")

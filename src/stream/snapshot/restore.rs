@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::ruleset::RuleSet;
 use crate::ruleset::compiled::same;
-use crate::stream::builder::EngineBuilder;
+use crate::stream::builder::{EngineBuilder, Join};
 use crate::stream::change::replace::replace_with;
 use crate::stream::change::replacement::{Replacement, RuleChange, Verdict};
 use crate::stream::change::schema::merge;
@@ -30,7 +30,7 @@ pub(super) fn restore<E: Portable>(
     builder: EngineBuilder<E>,
     parts: &[&[u8]],
 ) -> Result<(Engine<E>, Replacement), RestoreError> {
-    let saved = Saved::read(parts)?;
+    let saved = Saved::read(parts, builder.join)?;
     let Old { engine: mut ingest, places, mut lost, declared, new_texts } =
         Old::build(builder, &saved)?;
     saved.give_engine(&mut ingest)?;
@@ -137,12 +137,14 @@ struct Saved<'a, E> {
     chains: Vec<Vec<usize>>,
     schema: Schema,
     rules: Vec<SavedRule>,
+    /// The earliest watermark of the parts. The times in each part are read by its own.
+    watermark: Timestamp,
     /// By chain: the first chain that numbers events alike. Chains of one engine at one moment do.
     origins: Vec<usize>,
 }
 
 impl<'a, E: Portable> Saved<'a, E> {
-    fn read(bytes: &[&'a [u8]]) -> Result<Saved<'a, E>, RestoreError> {
+    fn read(bytes: &[&'a [u8]], join: Join) -> Result<Saved<'a, E>, RestoreError> {
         let mut parts: Vec<SavedPart<'a, E>> = Vec::new();
         let mut chains: Vec<Vec<usize>> = Vec::new();
         for (index, bytes) in bytes.iter().enumerate() {
@@ -180,18 +182,24 @@ impl<'a, E: Portable> Saved<'a, E> {
             }
         }
         let (schema, rules) = first.ok_or(RestoreError::Nothing)?;
-        let mut saved = Saved { parts, chains, schema, rules, origins: Vec::new() };
+        let (watermark, origins) = (Timestamp::MAX, Vec::new());
+        let mut saved = Saved { parts, chains, schema, rules, watermark, origins };
         let heads: Vec<&SavedEngine> = saved.heads().map(|head| &head.engine).collect();
-        let moment = |head: &SavedEngine| (head.watermark, head.finished);
-        if heads.iter().any(|head| moment(head) != moment(heads[0])) {
+        let is_other = |head: &&SavedEngine| {
+            head.finished != heads[0].finished
+                || join == Join::Alike && head.watermark != heads[0].watermark
+        };
+        if heads.iter().any(is_other) {
             return Err(RestoreError::OtherTime);
         }
+        let watermark = heads.iter().map(|head| head.watermark).min();
         let mut first_of: HashMap<u64, usize> = HashMap::new();
         let origin = |(index, head): (usize, &&SavedEngine)| match head.numbering {
             0 => index,
             numbering => *first_of.entry(numbering).or_insert(index),
         };
         saved.origins = heads.iter().enumerate().map(origin).collect();
+        saved.watermark = watermark.unwrap_or(Timestamp::MIN);
         Ok(saved)
     }
 
@@ -205,10 +213,10 @@ impl<'a, E: Portable> Saved<'a, E> {
         self.chains.iter().filter_map(|chain| Some(&self.parts[*chain.last()?]))
     }
 
-    fn give_engine(&self, ingest: &mut Ingest<E>) -> Result<(), RestoreError> {
+    fn give_sources(&self, ingest: &mut Ingest<E>) {
         for head in self.heads() {
             let saved = &head.engine;
-            ingest.restore_time(saved.watermark, saved.newest, saved.finished);
+            ingest.restore_time(self.watermark, saved.newest, saved.finished);
             for (name, watermark, idle) in &saved.sources {
                 ingest.restore_source(name, *watermark, *idle);
             }
@@ -216,6 +224,27 @@ impl<'a, E: Portable> Saved<'a, E> {
                 // To ask for it makes it.
                 ingest.main_source();
             }
+        }
+        if self.heads().all(|head| head.engine.watermark == self.watermark) {
+            return;
+        }
+        // A source must not move the watermark on before the events of parts that do not have it.
+        let names: HashSet<&Arc<str>> = self
+            .heads()
+            .flat_map(|head| head.engine.sources.iter().map(|(name, ..)| name))
+            .collect();
+        for SavedEngine { sources, watermark, .. } in self.heads().map(|head| &head.engine) {
+            for name in names.iter().filter(|name| sources.iter().all(|(own, ..)| own != **name)) {
+                // Idle in this part: it is idle if it is so in all others.
+                ingest.restore_source(name, *watermark, true);
+            }
+        }
+    }
+
+    fn give_engine(&self, ingest: &mut Ingest<E>) -> Result<(), RestoreError> {
+        self.give_sources(ingest);
+        for head in self.heads() {
+            let saved = &head.engine;
             ingest.dispatcher_mut().raise_released(saved.released);
             ingest.dispatcher_mut().add_counts(saved.stats);
             if saved.failure.is_some() {
@@ -405,7 +434,8 @@ struct Old<E: Event> {
 
 impl<E: Portable> Old<E> {
     fn build(builder: EngineBuilder<E>, saved: &Saved<'_, E>) -> Result<Old<E>, RestoreError> {
-        let EngineBuilder { rules: given, strategy, limits, matching, indexed, cold } = builder;
+        let EngineBuilder { rules: given, strategy, limits, matching, indexed, cold, join: _ } =
+            builder;
         let own = E::schema().map(Arc::new);
         let mut declared: Vec<Arc<Schema>> =
             given.iter().filter_map(|given| given.schema.clone()).collect();
