@@ -14,3 +14,4 @@ mod rejoin;
 mod replace;
 mod snapshot;
 mod step_keys;
+mod undivided;
