@@ -15,10 +15,20 @@ use crate::parts::{self, KeyGroups};
 use crate::plan::Plan;
 use crate::results::{ResultParts, ResultWriter};
 
+/// The most events that wait for the watermark in their columns. Beyond, they wait in the reorder
+/// buffer of the engine, whose limits count.
+const MAX_PENDING: usize = 1 << 17;
+
 /// An engine with the rules of one group, and what was reported since the host last asked.
+///
+/// Batches wait in their columns for the watermark. When it comes, events in order go to the rules
+/// straight from there ([`Engine::push_columns_until`]). Through the reorder buffer, each event would
+/// become a record first.
 #[derive(Debug)]
 pub struct Host {
     engine: Engine<Record>,
+    /// The batches that wait, in the order in which they came.
+    pending: Vec<EventBatch>,
     plan: Plan,
     settings: Settings,
     results: ResultWriter,
@@ -47,7 +57,7 @@ impl Host {
 
     fn with(engine: Engine<Record>, rules: &RuleSet, settings: Settings) -> Host {
         let results = ResultWriter::new(engine.schema(), &settings.time_field, settings.parts);
-        Host { engine, plan: Plan::new(rules), settings, results }
+        Host { engine, pending: Vec::new(), plan: Plan::new(rules), settings, results }
     }
 
     /// Makes the engine of a group of rules, with the state of key groups that
@@ -80,12 +90,25 @@ impl Host {
         &self.engine
     }
 
-    /// Pushes events. The events of one key come in the order in which they arrived.
+    /// Takes events, in the order in which they arrived.
     ///
     /// # Errors
     /// [`HostError`] if a limit has stopped the engine.
-    pub fn push(&mut self, batch: &EventBatch) -> Result<(), HostError> {
-        self.engine.push_columns(batch, &mut self.results).map_err(HostError::new)
+    pub fn push(&mut self, batch: EventBatch) -> Result<(), HostError> {
+        self.pending.push(batch);
+        let pending: usize = self.pending.iter().map(EventBatch::len).sum();
+        if pending > MAX_PENDING { self.push_pending() } else { Ok(()) }
+    }
+
+    /// Pushes the batches that wait to the engine.
+    ///
+    /// # Errors
+    /// [`HostError`] if a limit has stopped the engine.
+    pub fn push_pending(&mut self) -> Result<(), HostError> {
+        for batch in std::mem::take(&mut self.pending) {
+            self.engine.push_columns(&batch, &mut self.results).map_err(HostError::new)?;
+        }
+        Ok(())
     }
 
     /// Advances the watermark: no event at or before `to` will come any more.
@@ -93,7 +116,25 @@ impl Host {
     /// # Errors
     /// [`HostError`] if a limit has stopped the engine.
     pub fn advance(&mut self, to: Timestamp) -> Result<(), HostError> {
+        self.push_pending_until(to)?;
         self.engine.advance(to, &mut self.results).map_err(HostError::new)
+    }
+
+    /// Pushes the batches that wait, each with the watermark that no later batch holds back.
+    fn push_pending_until(&mut self, to: Timestamp) -> Result<(), HostError> {
+        let pending = std::mem::take(&mut self.pending);
+        let mut bounds = Vec::with_capacity(pending.len());
+        let mut bound = to;
+        for batch in pending.iter().rev() {
+            bounds.push(bound);
+            let first = batch.rows().map(|row| row.time()).min();
+            bound = first.map_or(bound, |first| bound.min(first.plus_millis(-1)));
+        }
+        for (batch, to) in pending.iter().zip(bounds.into_iter().rev()) {
+            let pushed = self.engine.push_columns_until(batch, to, &mut self.results);
+            pushed.map_err(HostError::new)?;
+        }
+        Ok(())
     }
 
     /// Ends time: all deadlines pass.
@@ -101,6 +142,7 @@ impl Host {
     /// # Errors
     /// [`HostError`] if a limit has stopped the engine.
     pub fn end_time(&mut self) -> Result<(), HostError> {
+        self.push_pending_until(Timestamp::MAX.plus_millis(-1))?;
         self.engine.end_time(&mut self.results).map_err(HostError::new)
     }
 
@@ -111,7 +153,11 @@ impl Host {
 
     /// Returns the state of the key groups from `first` to `last` of `groups`. The engine has keys of
     /// these alone.
-    pub fn snapshot(&self, groups: u32, first: u32, last: u32) -> KeyGroups {
+    ///
+    /// # Errors
+    /// [`HostError`] if a limit has stopped the engine.
+    pub fn snapshot(&mut self, groups: u32, first: u32, last: u32) -> Result<KeyGroups, HostError> {
+        self.push_pending()?;
         let mut hasher = KeyHasher::default();
         let is_whole = self.settings.signature.is_empty();
         let count = last.saturating_sub(first) as usize + 1;
@@ -119,7 +165,7 @@ impl Host {
             let hash = hasher.hash(if is_whole { &[] } else { key });
             key_group(hash, groups).saturating_sub(first) as usize
         });
-        KeyGroups::of_parts(parts)
+        Ok(KeyGroups::of_parts(parts))
     }
 
     /// Replaces the rules, and returns the verdict on each.
@@ -127,6 +173,7 @@ impl Host {
     /// # Errors
     /// [`HostError`] if the new rules cannot be run. The old rules stay.
     pub fn replace(&mut self, rules: &RuleSet) -> Result<Replacement, HostError> {
+        self.push_pending()?;
         let state = self.engine.snapshot();
         let builder = builder(rules, &self.settings.signature);
         let (engine, replacement) = builder.restore(&[&state]).map_err(HostError::new)?;
@@ -204,7 +251,7 @@ mod tests {
             ("at", Column::new(ColumnValues::Time(times.into()))),
         ];
         let rows = TypeColumns::new(host.schema(), ty, columns).expect("the columns fit");
-        host.push(&rows.into()).expect("no limit is reached");
+        host.push(rows.into()).expect("no limit is reached");
     }
 
     /// Returns whether a task with the key groups from `first` to `last` has an order.
@@ -260,9 +307,12 @@ mod tests {
                 hosts.push(host);
             }
             all.extend(lines(&mut hosts));
-            let taken = hosts.iter().zip(ranges(*tasks));
+            let taken = hosts.iter_mut().zip(ranges(*tasks));
             state = taken
-                .map(|(host, range)| (range, host.snapshot(GROUPS, range.0, range.1)))
+                .map(|(host, range)| {
+                    let taken = host.snapshot(GROUPS, range.0, range.1);
+                    (range, taken.expect("no limit is reached"))
+                })
                 .collect();
             if step == 2 {
                 for host in &mut hosts {
@@ -287,7 +337,7 @@ mod tests {
     fn a_damaged_part_is_an_error() {
         let mut host = host();
         push(&mut host, "paid", 0, 0..9);
-        let state = host.snapshot(GROUPS, 0, GROUPS - 1);
+        let state = host.snapshot(GROUPS, 0, GROUPS - 1).expect("no limit is reached");
         let full = state.parts.iter().position(|part| part.len() > 40).expect("a group has keys");
         let restored = |state: &KeyGroups| Host::restore(&rules(), settings(), state);
         assert!(restored(&state).is_ok());

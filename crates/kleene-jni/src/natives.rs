@@ -303,7 +303,7 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_push<'l>(
         let header = unsafe { std::slice::from_raw_parts(first, words) };
         // SAFETY: `BatchWriter.java` writes addresses of its own buffers, and what they hold.
         let batch = unsafe { read_batch(header, host.plan(), host.schema())? };
-        host.push(&batch)?;
+        host.push(batch)?;
         results(env, host)
     })
 }
@@ -348,7 +348,7 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_snapshot<'l>(
         // SAFETY: as in `push`.
         let host = unsafe { host(engine)? };
         let number = |number: jint| u32::try_from(number).unwrap_or(0);
-        let state = host.snapshot(number(groups), number(first), number(last));
+        let state = host.snapshot(number(groups), number(first), number(last))?;
         let heads = array_of_arrays(env, &state.heads)?;
         let parts = array_of_arrays(env, &state.parts)?;
         let class = env.find_class(JNIString::from("java/lang/Object"))?;
