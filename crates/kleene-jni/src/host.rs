@@ -142,7 +142,8 @@ impl Host {
     /// # Errors
     /// [`HostError`] if a limit has stopped the engine.
     pub fn end_time(&mut self) -> Result<(), HostError> {
-        self.push_pending_until(Timestamp::MAX.plus_millis(-1))?;
+        // A repeating silence ends with the last event, which no watermark may pass before.
+        self.push_pending()?;
         self.engine.end_time(&mut self.results).map_err(HostError::new)
     }
 
