@@ -64,6 +64,7 @@ const STREAM: &[&str] = &[
     "limits",
     "error",
     "output/",
+    "shard/undivided",
     "shard/context",
     "keys/",
     "rule/",

@@ -344,6 +344,7 @@ fn what_keeps_keys_may_fail() {
     assert_eq!(engine.collect_partials("either").len(), usize::try_from(taken).unwrap());
     assert_eq!(engine.push(&created(0), &mut Ignore), Err(error));
     assert!(engine.snapshot().is_empty(), "it would miss an event");
+    assert!(engine.snapshot_shards(2, |_, _| 1).iter().all(Vec::is_empty));
 
     let damage = |shelf: &Shelf| {
         shelf.with(|content| {

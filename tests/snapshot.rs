@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kleene::ruleset::Rule;
 use kleene::stream::{EngineBuilder, Ignore, Output, RestoreError, Verdict};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 use kleene_test::files::rule_files;
@@ -320,6 +321,132 @@ fn shards_are_engines_of_their_own_and_one_together() {
     };
     assert_eq!(ids(&apart), ids(&expected));
     assert_eq!(engine.stats().matches, whole.stats().matches);
+}
+
+/// The parts that have bytes.
+fn stored(parts: &[Vec<u8>]) -> Vec<&[u8]> {
+    parts.iter().map(Vec::as_slice).filter(|part| !part.is_empty()).collect()
+}
+
+/// A number of a rule and a key.
+fn number_of(rule: &Rule, key: &[Value]) -> usize {
+    key.iter().fold(rule.name.len(), |sum, value| 31 * sum + value.to_string().len())
+}
+
+/// All parts are written in one pass, and each of them holds what it would hold if it were written
+/// without the others; those without bytes hold nothing.
+#[test]
+fn parts_of_every_construct_hold_the_whole_together() {
+    let (mut dice, mut with_bytes, mut without) = (Dice(5), 0, 0);
+    for file in files("testdata/suite").into_iter().chain(files("patterns")) {
+        let rules = load(&file);
+        let known = steps_of_tests(&rules);
+        let steps = made_up(&rules, &known, &mut dice);
+        let mut engine = builder(&rules, 2000).build().unwrap();
+        let restored = |parts: &[&[u8]]| builder(&rules, 2000).restore(parts).unwrap().0;
+        for (index, step) in steps.iter().enumerate() {
+            match step {
+                Step::Push(event) => drop(engine.push(event, &mut Ignore)),
+                Step::Advance(to) => drop(engine.advance(*to, &mut Ignore)),
+            }
+            if index % 9 != 4 {
+                continue;
+            }
+            let parts = engine.snapshot_shards(5, number_of);
+            let whole = restored(&stored(&parts));
+            assert!(whole.snapshot_shards(5, number_of) == parts, "{}", file.display());
+            for (number, part) in parts.iter().enumerate() {
+                let is_first = number == 0;
+                let alone = engine.snapshot_shards(2, |rule, key| {
+                    usize::from((number_of(rule, key) % 5 == number) != is_first)
+                });
+                let alone = &alone[usize::from(!is_first)];
+                assert_eq!(part.len(), alone.len(), "{}", file.display());
+                if part.is_empty() {
+                    without += 1;
+                } else {
+                    with_bytes += 1;
+                    let [part, alone] = [part, alone].map(|bytes| restored(&[bytes]).snapshot());
+                    assert!(part == alone, "{}", file.display());
+                }
+            }
+        }
+    }
+    assert!(with_bytes > 500 && without > 300, "{with_bytes} parts with bytes, {without} without");
+}
+
+#[test]
+fn many_parts_take_one_pass() {
+    let (rules, engine) = with_payments(0..1000);
+    let divide = |count: usize| {
+        let mut calls = 0;
+        let parts = engine.snapshot_shards(count, |_, key| {
+            calls += 1;
+            match key {
+                [Value::Int(order)] => usize::try_from(*order).unwrap(),
+                _ => unreachable!("the key is an order"),
+            }
+        });
+        (calls, parts)
+    };
+    let ((calls, few), (calls_for_many, many)) = (divide(2), divide(32_768));
+    assert_eq!(calls, calls_for_many);
+    // Two rules; five payments wait to be put in order, the last one for its millisecond as well.
+    assert!(calls <= 2 * (1000 + 6), "{calls} calls");
+    assert_eq!((few.len(), stored(&few).len()), (2, 2));
+    assert_eq!((many.len(), stored(&many).len()), (32_768, 1000));
+    for parts in [few, many] {
+        let (restored, _) = builder(&rules, 5000).restore(&stored(&parts)).unwrap();
+        assert_eq!(restored.stats(), engine.stats());
+    }
+    // An engine that holds nothing has its counts.
+    let engine = builder(&rules, 5000).build().unwrap();
+    let parts = engine.snapshot_shards(3, |_, _| 0);
+    assert_eq!(stored(&parts), [parts[0].as_slice()]);
+    let (restored, _) = builder(&rules, 5000).restore(&stored(&parts)).unwrap();
+    assert!(restored.snapshot() == engine.snapshot());
+    assert_eq!(engine.snapshot_shards(0, |_, _| 0).len(), 1);
+}
+
+/// Events of several engines are never taken for one event, however alike the engines are; an event
+/// that several parts of one engine have is one event.
+#[test]
+fn parts_of_engines_that_are_alike_are_told_apart() {
+    let text = "event paid { order: int, card: int, at: time }
+        rule twice { key order  match paid{2} within 1d }
+        rule cards { key card  match paid{2} within 1d }";
+    let rules = RuleSet::parse(text).unwrap();
+    let paid = |order: i64, second: i64| {
+        let at = Timestamp::from_millis(1000 * second).into();
+        let fields = [("order", order.into()), ("card", (-order).into()), ("at", at)];
+        Record::from_fields(rules.schema(), "paid", fields).unwrap()
+    };
+    let run = |order: i64| {
+        let mut engine = builder(&rules, 5000).build().unwrap();
+        for second in [90, 110, 111] {
+            engine.push(&paid(order, second), &mut Ignore).unwrap();
+        }
+        engine
+    };
+    let (mut expected, mut reported) = (Vec::new(), Vec::new());
+    let mut parts = Vec::new();
+    for order in [1, 2] {
+        let mut engine = run(order);
+        // One part for each rule: each event is in both.
+        parts.extend(engine.snapshot_shards(2, |rule, _| usize::from(&*rule.name == "cards")));
+        engine.end_time(&mut expected).unwrap();
+    }
+    assert_eq!(stored(&parts).len(), 4);
+    let (mut joined, _) = builder(&rules, 5000).restore(&stored(&parts)).unwrap();
+    assert_eq!((joined.stats().buffered, joined.stats().events), (4, 6));
+    joined.end_time(&mut reported).unwrap();
+    let lines = |reported: &[Output<Record>]| {
+        let mut lines: Vec<String> = shown(reported).lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    assert_eq!(lines(&reported), lines(&expected));
+    assert_eq!(reported.len(), 4);
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod idle_keys;
 mod key_by;
 mod many_rules;
 mod outputs;
+mod rejoin;
 mod replace;
 mod snapshot;
 mod step_keys;
+mod undivided;

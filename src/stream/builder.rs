@@ -57,8 +57,18 @@ pub struct EngineBuilder<E: Event> {
     pub(in crate::stream) limits: EngineLimits,
     pub(in crate::stream) matching: Matching,
     pub(in crate::stream) indexed: bool,
+    pub(in crate::stream) join: Join,
     /// The store for the state of idle keys.
     pub(in crate::stream) cold: Option<Box<Cold<E>>>,
+}
+
+/// The watermark of an engine that is restored from the parts of several.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::stream) enum Join {
+    /// That of all parts. Parts at different watermarks are refused.
+    Alike,
+    /// The earliest of the parts.
+    Earliest,
 }
 
 impl<E: Event> fmt::Debug for EngineBuilder<E> {
@@ -93,6 +103,7 @@ impl<E: Event> EngineBuilder<E> {
             },
             matching: Matching::default(),
             indexed: true,
+            join: Join::Alike,
             cold: None,
         }
     }
@@ -315,6 +326,61 @@ impl<E: Event> EngineBuilder<E> {
     #[must_use]
     pub fn without_index(mut self) -> Self {
         self.indexed = false;
+        self
+    }
+
+    /// Restores parts of engines at different watermarks at the earliest of these watermarks.
+    /// Without the option, [`restore`](EngineBuilder::restore) refuses such parts.
+    ///
+    /// This is for a host that snapshots its engines at different moments of event time, and
+    /// restores them in another division. Deadlines, suppressions and buffered events keep their
+    /// times. The engine reports nothing again: what was reported up to the watermark of a part is
+    /// no part of its state.
+    ///
+    /// The host has to keep the watermark of each part ([`Engine::watermark`]) together with the
+    /// part. **An event of a key at or before the watermark of the part that the key came from was
+    /// late there, and must not be pushed**: the engine takes it, since its own watermark is
+    /// earlier, and the results of the key are undefined. Once the engine's watermark has reached
+    /// the latest watermark of the parts, there is nothing to heed any more.
+    ///
+    /// A part that holds nothing has [no bytes](Engine::snapshot_shards) and no watermark. If its
+    /// watermark is earlier than those of the other parts, events of its keys would be late. The
+    /// snapshot of a new engine as one more part prevents this: it is at the earliest time of all.
+    ///
+    /// Parts of which only some have [ended](Engine::end_time) are refused with the option, too. A
+    /// source that a part does not have counts as one that has reached the watermark of the part.
+    ///
+    /// ```
+    /// use kleene::stream::{Ignore, RestoreError};
+    /// use kleene::{Engine, Record, RuleSet, Timestamp};
+    ///
+    /// let rules = RuleSet::parse(
+    ///     "event paid { order: int, at: time }
+    ///      event sent { order: int, at: time }
+    ///      rule done  { key order  match paid -> sent within 2d }",
+    /// )?;
+    /// let event = |ty, order: i64, second: i64| {
+    ///     let at = Timestamp::from_millis(1000 * second);
+    ///     Record::from_fields(rules.schema(), ty, [("order", order.into()), ("at", at.into())])
+    /// };
+    /// let builder = || Engine::<Record>::builder().rules(&rules);
+    /// let (mut one, mut other) = (builder().build()?, builder().build()?);
+    /// one.push(&event("paid", 1, 10)?, &mut Ignore)?;
+    /// other.push(&event("paid", 2, 20)?, &mut Ignore)?;
+    /// let parts = [one.snapshot(), other.snapshot()];
+    /// let parts = parts.each_ref().map(Vec::as_slice);
+    /// assert_eq!(builder().restore(&parts).err(), Some(RestoreError::OtherTime));
+    ///
+    /// let (mut joined, _) = builder().join_at_earliest().restore(&parts)?;
+    /// assert_eq!(joined.watermark(), one.watermark());
+    /// joined.push(&event("sent", 1, 15)?, &mut Ignore)?; // of order 2, it would be late
+    /// joined.push(&event("sent", 2, 25)?, &mut Ignore)?;
+    /// assert_eq!(joined.stats().matches, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn join_at_earliest(mut self) -> Self {
+        self.join = Join::Earliest;
         self
     }
 

@@ -107,6 +107,7 @@ pub use output::partial::Partial;
 pub use output::reason::RejectReason;
 pub use output::sink::{Ignore, Late, OnMatch, Rejected, ShardSink, Sink, on_match};
 pub use shard::Shard;
+pub use shard::undivided::{Undivided, UndividedReason};
 pub use snapshot::RestoreError;
 pub use stats::Stats;
 

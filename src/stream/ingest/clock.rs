@@ -122,8 +122,8 @@ impl InputClock {
     /// The events of the only source came in order up to this time.
     #[inline(always)]
     pub(super) fn arrive(&mut self, source: SourceId, time: Timestamp) {
-        self.newest = time;
-        self.watermark = time.plus_millis(-1);
+        // Parts that were joined at the earliest watermark may have newer events.
+        self.accept_in_order(time);
         self.progress.advance(source, self.watermark);
     }
 

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-
 use crate::stream::limits::EngineLimits;
 use crate::stream::output::order::{Phase, Position};
+use crate::stream::shard::undivided::{UndividedReason, fails, whole};
 use kleene_automata::exec::OutcomeKind;
-use kleene_event::schema::TypeId;
 use kleene_event::time::Timestamp;
-use kleene_syntax::hir::{Emit, Expr, LimitPolicy, Once, Rule};
+use kleene_syntax::hir::Rule;
 
 /// A shard's part of the work.
 #[derive(Debug)]
@@ -245,57 +243,22 @@ impl ShardContext {
 /// nothing is divided.
 pub(in crate::stream) fn divide(rules: &[Arc<Rule>], of: u32) -> (u32, Arc<[Placement]>) {
     let of = of.max(1);
-    let read: HashSet<TypeId> = rules.iter().flat_map(|rule| &rule.types).copied().collect();
-    let feeds = |emit: &Option<Emit>| {
-        emit.as_ref().and_then(|emit| emit.feeds).filter(|ty| read.contains(ty))
-    };
-    let made: HashSet<TypeId> = rules
-        .iter()
-        .flat_map(|rule| [feeds(&rule.emit), feeds(&rule.on_timeout)])
-        .flatten()
-        .collect();
     let can_fail = fails(rules.iter()).is_some();
-    let mut whole = 0;
-    let placements: Vec<Placement> = rules
-        .iter()
-        .map(|rule| {
-            if rule.types.iter().any(|ty| made.contains(ty)) {
-                Placement::Fed
-            } else if feeds(&rule.emit).or(feeds(&rule.on_timeout)).is_some() {
-                Placement::Whole(0)
-            } else if rule.key.is_empty() || suppresses_across_keys(rule) {
-                // The first shard has more to do than the others.
-                whole += 1;
-                Placement::Whole(of - 1 - (whole - 1) % of)
-            } else {
-                Placement::Divided
-            }
-        })
-        .collect();
+    let mut alone = 0;
+    let place = |reason: Option<UndividedReason>| match reason {
+        None => Placement::Divided,
+        Some(UndividedReason::Fed) => Placement::Fed,
+        Some(UndividedReason::Feeds) => Placement::Whole(0),
+        Some(_) => {
+            // The first shard has more to do than the others.
+            alone += 1;
+            Placement::Whole(of - 1 - (alone - 1) % of)
+        }
+    };
+    let placements: Vec<Placement> = whole(rules).into_iter().map(place).collect();
     let is_of_use =
         |shard| placements.iter().any(|home| matches!(home, Placement::Whole(at) if *at == shard));
     let is_divided = placements.contains(&Placement::Divided);
     let is_one = can_fail || of < 2 || !is_divided && !(1..of).any(is_of_use);
     (if is_one { 1 } else { of }, placements.into())
-}
-
-/// Returns the name of the first rule with `limit .. fail`.
-pub(in crate::stream) fn fails<'a>(
-    mut rules: impl Iterator<Item = &'a Arc<Rule>>,
-) -> Option<Arc<str>> {
-    let fails =
-        |rule: &&Arc<Rule>| rule.limit.is_some_and(|limit| limit.policy == LimitPolicy::Fail);
-    rules.find(fails).map(|rule| rule.name.clone())
-}
-
-/// True if a match of one key of a rule can suppress matches of another key.
-fn suppresses_across_keys(rule: &Rule) -> bool {
-    if rule.once == Some(Once::Rule) {
-        return true;
-    }
-    let by = rule.suppress.as_ref().and_then(|suppress| suppress.by.as_ref());
-    by.is_some_and(|by| {
-        let has = |part| by.iter().any(|expr| matches!(expr, Expr::Key(index) if *index == part));
-        !(0..rule.key.len()).all(has)
-    })
 }

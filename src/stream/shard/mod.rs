@@ -29,6 +29,7 @@
 //! ```
 
 pub(in crate::stream) mod context;
+pub(in crate::stream) mod undivided;
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,7 +39,8 @@ use crate::stream::error::PushError;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::receiver::Positioned;
 use crate::stream::output::sink::ShardSink;
-use crate::stream::shard::context::{ShardContext, fails};
+use crate::stream::shard::context::ShardContext;
+use crate::stream::shard::undivided::fails;
 use crate::stream::stats::Stats;
 use kleene_event::event::Event;
 use kleene_event::schema::Schema;

@@ -12,6 +12,10 @@ const MAGIC: [u8; 8] = *b"\x89kleene\n";
 const VERSION: u16 = 7;
 
 const HEADER: usize = 12;
+
+/// The place of the contents of the section that is written first.
+pub(super) const FIRST_CONTENTS: usize = HEADER + 1 + 8;
+
 const CHECKSUM: usize = 4;
 
 /// The sections of a snapshot. `docs/format.md` describes each section; these numbers never change.
@@ -60,37 +64,65 @@ impl Section {
 }
 
 /// Writes sections one after the other.
-pub(super) struct SnapshotFrame<'o> {
-    out: &'o mut Vec<u8>,
-    start: usize,
+#[derive(Clone)]
+pub(super) struct SnapshotFrame {
+    out: Vec<u8>,
+    /// The start of the contents of the last section.
+    from: usize,
 }
 
-impl<'o> SnapshotFrame<'o> {
-    /// Starts a snapshot at the end of `out`.
-    pub(super) fn begin(out: &'o mut Vec<u8>) -> SnapshotFrame<'o> {
-        let start = out.len();
+impl SnapshotFrame {
+    /// Starts a snapshot.
+    pub(super) fn begin() -> SnapshotFrame {
+        let mut out = Vec::new();
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(&[0; 2]);
-        SnapshotFrame { out, start }
+        SnapshotFrame { out, from: 0 }
     }
 
     /// Adds a section with the bytes that `write` appends.
     pub(super) fn section(&mut self, section: Section, write: impl FnOnce(&mut Vec<u8>)) {
-        self.out.push(section as u8);
-        let length = self.out.len();
-        self.out.extend_from_slice(&[0; 8]);
-        let from = self.out.len();
-        write(self.out);
-        let written = (self.out.len() - from) as u64;
-        self.out[length..from].copy_from_slice(&written.to_le_bytes());
+        self.open(section);
+        write(self.contents());
+        self.close();
     }
 
-    /// Adds the checksum.
-    pub(super) fn end(self) -> Identity {
-        let checksum = crc32c(&self.out[self.start..]);
+    /// Starts a section.
+    pub(super) fn open(&mut self, section: Section) {
+        self.out.push(section as u8);
+        self.out.extend_from_slice(&[0; 8]);
+        self.from = self.out.len();
+    }
+
+    /// Returns the bytes to which the contents of the open section are appended.
+    #[inline]
+    pub(super) fn contents(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// Ends the open section.
+    pub(super) fn close(&mut self) {
+        let written = (self.out.len() - self.from) as u64;
+        self.out[self.from - 8..self.from].copy_from_slice(&written.to_le_bytes());
+    }
+
+    /// Returns the checksum of the bytes so far.
+    pub(super) fn checksum(&self) -> u32 {
+        crc32c(&self.out)
+    }
+
+    /// Writes over bytes that were written before.
+    pub(super) fn replace(&mut self, at: usize, bytes: &[u8]) {
+        self.out[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Adds the checksum. Returns the bytes of the snapshot and their identity.
+    pub(super) fn end(mut self) -> (Vec<u8>, Identity) {
+        let checksum = self.checksum();
         self.out.extend_from_slice(&checksum.to_le_bytes());
-        Identity { checksum, length: (self.out.len() - self.start) as u64 }
+        let length = self.out.len() as u64;
+        (self.out, Identity { checksum, length })
     }
 }
 

@@ -5,6 +5,7 @@
 //! every number that is used as an index is checked, and no memory is reserved beyond what the
 //! bytes hold.
 
+mod division;
 mod frame;
 mod restore;
 mod saved;
@@ -21,6 +22,7 @@ use crate::stream::engine::Engine;
 use crate::stream::error::BuildError;
 use crate::stream::error::PushError;
 use crate::stream::shard::Shard;
+use crate::stream::snapshot::division::Division;
 use crate::stream::stats::Stats;
 use kleene_event::event::Portable;
 use kleene_event::value::Value;
@@ -59,18 +61,16 @@ impl<E: Portable> Engine<E> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        write::whole(self.ingest(), &mut bytes);
-        bytes
+        write::whole(self.ingest()).map(|(bytes, _)| bytes).unwrap_or_default()
     }
 
     /// Returns the state of the engine as bytes, as [`snapshot`](Engine::snapshot) does, and starts
     /// to record changed keys. [`snapshot_changes`](Engine::snapshot_changes) can then follow.
     pub fn snapshot_base(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        *self.base_mut() = write::whole(self.ingest(), &mut bytes);
+        let (bytes, identity) = write::whole(self.ingest()).unzip();
+        *self.base_mut() = identity;
         self.ingest_mut().dispatcher_mut().begin_changes();
-        bytes
+        bytes.unwrap_or_default()
     }
 
     /// Returns the changes since the last [`snapshot_base`](Engine::snapshot_base) or
@@ -109,9 +109,9 @@ impl<E: Portable> Engine<E> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn snapshot_changes(&mut self) -> Option<Vec<u8>> {
-        let mut bytes = Vec::new();
         let base = self.base_mut().take()?;
-        *self.base_mut() = Some(write::changes(self.ingest(), base, &mut bytes)?);
+        let (bytes, identity) = write::changes(self.ingest(), base)?;
+        *self.base_mut() = Some(identity);
         self.ingest_mut().dispatcher_mut().saved_changes();
         Some(bytes)
     }
@@ -122,18 +122,53 @@ impl<E: Portable> Engine<E> {
     ///
     /// Counts go to the first snapshot. A buffered event goes to each snapshot that has a rule and
     /// a key for it. Push to each restored engine only the later events of its own keys.
+    ///
+    /// The call makes one pass over the keys, so that `count` can be large. It calls `shard` once
+    /// for the state of a rule for a key, and once for each other mention of a key: by a buffered
+    /// event or by an entry of `suppress` or `once`. `shard` has to give the same answer each time.
+    ///
+    /// A snapshot without bytes stands for nothing: no key, no buffered event, no event for other
+    /// rules, no key that `suppress` or `once` remembers. Do not store it, and do not restore it:
+    /// [`EngineBuilder::restore`] refuses it, since bytes may have been lost. The first snapshot
+    /// always has bytes, unless a [cold store](crate::stream::ColdStore) has failed or cannot be
+    /// read. Then no snapshot has bytes, and [`failure`](Engine::failure) returns the reason.
+    ///
+    /// ```
+    /// use kleene::stream::Ignore;
+    /// use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+    ///
+    /// let rules = RuleSet::parse(
+    ///     "event paid { order: int, at: time }
+    ///      rule twice { key order  match paid{2} within 2d }",
+    /// )?;
+    /// let paid = |order: i64, second: i64| {
+    ///     let at = Timestamp::from_millis(1000 * second);
+    ///     let fields = [("order", order.into()), ("at", at.into())];
+    ///     Record::from_fields(rules.schema(), "paid", fields)
+    /// };
+    /// let mut engine = Engine::builder().rules(&rules).build()?;
+    /// for order in [3, 7, 8] {
+    ///     engine.push(&paid(order, order)?, &mut Ignore)?;
+    /// }
+    /// let parts = engine.snapshot_shards(5, |_, key| match key {
+    ///     [Value::Int(order)] => order.unsigned_abs() as usize,
+    ///     _ => 0,
+    /// });
+    /// let has_bytes: Vec<bool> = parts.iter().map(|part| !part.is_empty()).collect();
+    /// assert_eq!(has_bytes, [true, false, true, true, false]); // counts, 7, and 3 with 8
+    ///
+    /// let stored: Vec<&[u8]> =
+    ///     parts.iter().map(Vec::as_slice).filter(|part| !part.is_empty()).collect();
+    /// let (restored, _) = Engine::<Record>::builder().rules(&rules).restore(&stored)?;
+    /// assert_eq!(restored.stats(), engine.stats());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn snapshot_shards(
         &self,
         count: usize,
         mut shard: impl FnMut(&Rule, &[Value]) -> usize,
     ) -> Vec<Vec<u8>> {
-        let mut shards = vec![Vec::new(); count.max(1)];
-        for (index, bytes) in shards.iter_mut().enumerate() {
-            let count = count.max(1);
-            let mut is_in = |rule: &Rule, key: &[Value]| shard(rule, key) % count == index;
-            write::shard(self.ingest(), index, &mut is_in, bytes);
-        }
-        shards
+        write::divided(self.ingest(), Division::of(count, &mut shard))
     }
 }
 
@@ -142,7 +177,8 @@ impl<E: Portable> EngineBuilder<E> {
     ///
     /// `parts` is one snapshot, or [several with parts of the keys](Engine::snapshot_shards), each
     /// followed by its [changes](Engine::snapshot_changes). Engines whose snapshots are joined have
-    /// to be at one watermark ([`Engine::advance`]).
+    /// to be at one watermark ([`Engine::advance`]), or the engine continues at the earliest one
+    /// ([`join_at_earliest`](EngineBuilder::join_at_earliest)).
     ///
     /// If the rules changed since the snapshot, the same state continues as after a
     /// [replacement](Engine::replace_rules), and the result lists the verdict on each rule. The
@@ -195,9 +231,7 @@ impl<E: Portable> Shard<E> {
     pub fn snapshot(&self, all: &Stats) -> Vec<u8> {
         let ingest = self.0.ingest();
         let Some(share) = ingest.dispatcher().share() else { return self.0.snapshot() };
-        let mut bytes = Vec::new();
-        write::part(ingest, share, *all, &mut bytes);
-        bytes
+        write::shard(ingest, share, *all).map(|(bytes, _)| bytes).unwrap_or_default()
     }
 }
 
@@ -273,7 +307,8 @@ pub enum RestoreError {
     Unfounded(usize),
     /// Parts were taken under different rules. The name is the name of a rule that differs.
     OtherRules(Arc<str>),
-    /// Parts are from engines at different watermarks.
+    /// Parts are from engines at different watermarks, or only some of them have ended. With
+    /// [`EngineBuilder::join_at_earliest`], only some have ended.
     OtherTime,
     /// Two parts hold the same key of this rule.
     Overlap(Arc<str>),
@@ -313,8 +348,9 @@ impl fmt::Display for RestoreError {
                  not the same"
             ),
             RestoreError::OtherTime => f.write_str(
-                "the parts are from engines at different watermarks; advance all of them to the \
-                 same before their snapshots are taken",
+                "the parts are from engines at different watermarks, or only some of them have \
+                 ended; advance all of them to the same before their snapshots are taken, or join \
+                 those that have not ended at the earliest (`join_at_earliest`)",
             ),
             RestoreError::Overlap(rule) => {
                 write!(f, "two parts hold the same key of the rule `{rule}`")

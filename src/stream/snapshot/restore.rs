@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::ruleset::RuleSet;
 use crate::ruleset::compiled::same;
-use crate::stream::builder::EngineBuilder;
+use crate::stream::builder::{EngineBuilder, Join};
 use crate::stream::change::replace::replace_with;
 use crate::stream::change::replacement::{Replacement, RuleChange, Verdict};
 use crate::stream::change::schema::merge;
@@ -30,7 +30,7 @@ pub(super) fn restore<E: Portable>(
     builder: EngineBuilder<E>,
     parts: &[&[u8]],
 ) -> Result<(Engine<E>, Replacement), RestoreError> {
-    let saved = Saved::read(parts)?;
+    let saved = Saved::read(parts, builder.join)?;
     let Old { engine: mut ingest, places, mut lost, declared, new_texts } =
         Old::build(builder, &saved)?;
     saved.give_engine(&mut ingest)?;
@@ -137,12 +137,14 @@ struct Saved<'a, E> {
     chains: Vec<Vec<usize>>,
     schema: Schema,
     rules: Vec<SavedRule>,
-    /// True if the parts number events alike.
-    is_one_numbering: bool,
+    /// The earliest watermark of the parts. The times in each part are read by its own.
+    watermark: Timestamp,
+    /// By chain: the first chain that numbers events alike. Chains of one engine at one moment do.
+    origins: Vec<usize>,
 }
 
 impl<'a, E: Portable> Saved<'a, E> {
-    fn read(bytes: &[&'a [u8]]) -> Result<Saved<'a, E>, RestoreError> {
+    fn read(bytes: &[&'a [u8]], join: Join) -> Result<Saved<'a, E>, RestoreError> {
         let mut parts: Vec<SavedPart<'a, E>> = Vec::new();
         let mut chains: Vec<Vec<usize>> = Vec::new();
         for (index, bytes) in bytes.iter().enumerate() {
@@ -180,16 +182,30 @@ impl<'a, E: Portable> Saved<'a, E> {
             }
         }
         let (schema, rules) = first.ok_or(RestoreError::Nothing)?;
-        let mut saved = Saved { parts, chains, schema, rules, is_one_numbering: true };
+        let (watermark, origins) = (Timestamp::MAX, Vec::new());
+        let mut saved = Saved { parts, chains, schema, rules, watermark, origins };
         let heads: Vec<&SavedEngine> = saved.heads().map(|head| &head.engine).collect();
-        let moment = |head: &SavedEngine| (head.watermark, head.finished);
-        if heads.iter().any(|head| moment(head) != moment(heads[0])) {
+        let is_other = |head: &&SavedEngine| {
+            head.finished != heads[0].finished
+                || join == Join::Alike && head.watermark != heads[0].watermark
+        };
+        if heads.iter().any(is_other) {
             return Err(RestoreError::OtherTime);
         }
-        let numbering = heads[0].numbering;
-        saved.is_one_numbering = heads.len() == 1
-            || numbering != 0 && heads.iter().all(|head| head.numbering == numbering);
+        let watermark = heads.iter().map(|head| head.watermark).min();
+        let mut first_of: HashMap<u64, usize> = HashMap::new();
+        let origin = |(index, head): (usize, &&SavedEngine)| match head.numbering {
+            0 => index,
+            numbering => *first_of.entry(numbering).or_insert(index),
+        };
+        saved.origins = heads.iter().enumerate().map(origin).collect();
+        saved.watermark = watermark.unwrap_or(Timestamp::MIN);
         Ok(saved)
+    }
+
+    /// True if all parts number events alike.
+    fn is_one_numbering(&self) -> bool {
+        self.origins.iter().all(|origin| *origin == 0)
     }
 
     /// Returns the last part of each chain, which holds the full state except for the keys.
@@ -197,10 +213,10 @@ impl<'a, E: Portable> Saved<'a, E> {
         self.chains.iter().filter_map(|chain| Some(&self.parts[*chain.last()?]))
     }
 
-    fn give_engine(&self, ingest: &mut Ingest<E>) -> Result<(), RestoreError> {
+    fn give_sources(&self, ingest: &mut Ingest<E>) {
         for head in self.heads() {
             let saved = &head.engine;
-            ingest.restore_time(saved.watermark, saved.newest, saved.finished);
+            ingest.restore_time(self.watermark, saved.newest, saved.finished);
             for (name, watermark, idle) in &saved.sources {
                 ingest.restore_source(name, *watermark, *idle);
             }
@@ -208,20 +224,39 @@ impl<'a, E: Portable> Saved<'a, E> {
                 // To ask for it makes it.
                 ingest.main_source();
             }
+        }
+        if self.heads().all(|head| head.engine.watermark == self.watermark) {
+            return;
+        }
+        // A source must not move the watermark on before the events of parts that do not have it.
+        let names: HashSet<&Arc<str>> = self
+            .heads()
+            .flat_map(|head| head.engine.sources.iter().map(|(name, ..)| name))
+            .collect();
+        for SavedEngine { sources, watermark, .. } in self.heads().map(|head| &head.engine) {
+            for name in names.iter().filter(|name| sources.iter().all(|(own, ..)| own != **name)) {
+                // Idle in this part: it is idle if it is so in all others.
+                ingest.restore_source(name, *watermark, true);
+            }
+        }
+    }
+
+    fn give_engine(&self, ingest: &mut Ingest<E>) -> Result<(), RestoreError> {
+        self.give_sources(ingest);
+        for head in self.heads() {
+            let saved = &head.engine;
             ingest.dispatcher_mut().raise_released(saved.released);
             ingest.dispatcher_mut().add_counts(saved.stats);
             if saved.failure.is_some() {
                 ingest.dispatcher_mut().set_failure(saved.failure.as_ref());
             }
         }
-        // By time; what was numbered by several engines, by part and then by its number there.
-        let chains = || self.heads().enumerate();
-        let order = |chain: usize, number: u64| {
-            if self.is_one_numbering { (0, number) } else { (chain, number) }
-        };
+        // By time; what was numbered by several engines, by part and then by its number there. An
+        // event that several parts of one engine have is one event.
+        let chains = || self.origins.iter().copied().zip(self.heads());
         let mut buffer: Vec<_> = chains()
-            .flat_map(|(chain, head)| head.buffer.iter().map(move |event| (chain, event)))
-            .map(|(chain, (number, event))| (event.time(), order(chain, *number), event))
+            .flat_map(|(origin, head)| head.buffer.iter().map(move |event| (origin, event)))
+            .map(|(origin, (number, event))| (event.time(), (origin, *number), event))
             .collect();
         order::sort_by_key(&mut buffer, |(time, order, _)| (*time, *order));
         buffer.dedup_by_key(|(time, order, _)| (*time, *order));
@@ -231,8 +266,8 @@ impl<'a, E: Portable> Saved<'a, E> {
             }
         }
         let mut derived: Vec<_> = chains()
-            .flat_map(|(chain, head)| head.derived.iter().map(move |event| (chain, event)))
-            .map(|(chain, (number, time, event))| (*time, order(chain, *number), event))
+            .flat_map(|(origin, head)| head.derived.iter().map(move |event| (origin, event)))
+            .map(|(origin, (number, time, event))| (*time, (origin, *number), event))
             .collect();
         order::sort_by_key(&mut derived, |(time, order, _)| (*time, *order));
         derived.dedup_by_key(|(time, order, _)| (*time, *order));
@@ -281,11 +316,12 @@ impl<'a, E: Portable> Saved<'a, E> {
                 }
             }
         }
-        let numbers = if self.is_one_numbering { HashMap::new() } else { self.renumbered()? };
-        if !self.is_one_numbering {
+        let is_one_numbering = self.is_one_numbering();
+        let numbers = if is_one_numbering { HashMap::new() } else { self.renumbered()? };
+        if !is_one_numbering {
             ingest.dispatcher_mut().set_released(numbers.len() as u64);
         }
-        for (index, chain) in self.chains.iter().enumerate() {
+        for (origin, chain) in self.origins.iter().zip(&self.chains) {
             // The newest part that speaks of a key says what it holds.
             let mut seen: HashSet<(u32, Key)> = HashSet::new();
             for part in chain.iter().rev() {
@@ -294,9 +330,9 @@ impl<'a, E: Portable> Saved<'a, E> {
                         return Ok(());
                     }
                     for (rule, mut held) in saved.held {
-                        if !self.is_one_numbering {
+                        if !is_one_numbering {
                             for (seq, _) in &mut held.events {
-                                *seq = numbers.get(&(index, *seq)).copied().unwrap_or_default();
+                                *seq = numbers.get(&(*origin, *seq)).copied().unwrap_or_default();
                             }
                         }
                         give_key(ingest, rule, &saved.key, held, places, lost)?;
@@ -307,7 +343,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         }
         ingest.dispatcher_mut().account();
         // If events are numbered alike, the counts are those of one ingest.
-        if !self.is_one_numbering {
+        if !is_one_numbering {
             ingest.dispatcher_mut().raise_peak();
         }
         Ok(())
@@ -320,20 +356,20 @@ impl<'a, E: Portable> Saved<'a, E> {
     /// [`RestoreError`] if a part is invalid.
     fn renumbered(&self) -> Result<HashMap<(usize, u64), u64>, RestoreError> {
         let mut events: Vec<(Timestamp, usize, u64)> = Vec::new();
-        for (index, chain) in self.chains.iter().enumerate() {
+        for (origin, chain) in self.origins.iter().zip(&self.chains) {
             for part in chain {
                 self.parts[*part].keys(&self.rules, |saved| {
                     let captured = saved.held.iter().flat_map(|(_, held)| &held.events);
-                    events.extend(captured.map(|(seq, event)| (event.time(), index, *seq)));
+                    events.extend(captured.map(|(seq, event)| (event.time(), *origin, *seq)));
                     Ok(())
                 })?;
             }
         }
         events.sort_unstable();
         let mut numbers = HashMap::new();
-        for (_, chain, seq) in events {
+        for (_, origin, seq) in events {
             let next = numbers.len() as u64;
-            numbers.entry((chain, seq)).or_insert(next);
+            numbers.entry((origin, seq)).or_insert(next);
         }
         Ok(numbers)
     }
@@ -398,7 +434,8 @@ struct Old<E: Event> {
 
 impl<E: Portable> Old<E> {
     fn build(builder: EngineBuilder<E>, saved: &Saved<'_, E>) -> Result<Old<E>, RestoreError> {
-        let EngineBuilder { rules: given, strategy, limits, matching, indexed, cold } = builder;
+        let EngineBuilder { rules: given, strategy, limits, matching, indexed, cold, join: _ } =
+            builder;
         let own = E::schema().map(Arc::new);
         let mut declared: Vec<Arc<Schema>> =
             given.iter().filter_map(|given| given.schema.clone()).collect();
