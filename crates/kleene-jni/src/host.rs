@@ -71,15 +71,19 @@ impl Host {
     /// Makes the engine of a group of rules, with the state of key groups that
     /// [`snapshot`](Host::snapshot) has written. Returns the verdict on each rule, too.
     ///
+    /// `earliest` is the earliest watermark of the hosts that the key groups come from. The host
+    /// heeds the watermark of each key group: events at or before it are not pushed.
+    ///
     /// # Errors
     /// [`HostError`] if the state is damaged or not of such rules.
     pub fn restore(
         rules: &RuleSet,
         settings: Settings,
         state: &KeyGroups,
+        earliest: Timestamp,
     ) -> Result<(Host, Replacement), HostError> {
         let builder = || builder(rules, &settings.signature);
-        let (engine, replacement) = parts::restore(builder, state)?;
+        let (engine, replacement) = parts::restore(builder, state, earliest)?;
         Ok((Host::with(engine, rules, settings), replacement))
     }
 
@@ -128,11 +132,15 @@ impl Host {
     }
 
     /// Returns the state of the key groups from `first` to `last` of `groups`. The engine has keys of
-    /// these alone.
+    /// these alone. After the end of time, there is none: a host that starts anew begins with a new
+    /// time.
     pub fn snapshot(&self, groups: u32, first: u32, last: u32) -> KeyGroups {
         let mut hasher = KeyHasher::default();
         let is_whole = self.settings.signature.is_empty();
         let count = last.saturating_sub(first) as usize + 1;
+        if self.engine.has_ended() {
+            return KeyGroups { heads: Vec::new(), parts: vec![Vec::new(); count] };
+        }
         let parts = self.engine.snapshot_shards(count, |_: &Rule, key: &[Value]| {
             let hash = hasher.hash(if is_whole { &[] } else { key });
             key_group(hash, groups).saturating_sub(first) as usize
@@ -159,7 +167,10 @@ impl Host {
 fn builder(rules: &RuleSet, signature: &str) -> EngineBuilder<Record> {
     let plan = Plan::new(rules);
     let names = plan.group(signature).map(|group| group.rules.clone()).unwrap_or_default();
-    Engine::builder().rules_where(rules, |rule| names.contains(&rule.name)).watermarks_from_source()
+    Engine::builder()
+        .rules_where(rules, |rule| names.contains(&rule.name))
+        .watermarks_from_source()
+        .join_at_earliest()
 }
 
 /// Appends verdicts as bytes, which `RuleVerdict.java` reads: count `n`, and for each the rule, the

@@ -101,18 +101,25 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
     }
     byte[][] parts = new byte[range.getNumberOfKeyGroups()][];
     restoredWatermarks = new long[parts.length];
+    long earliest = Long.MAX_VALUE;
     for (int index = 0; index < parts.length; index++) {
       enterKeyGroup(range.getStartKeyGroup() + index);
       KeyGroupChunks.Stored stored = KeyGroupChunks.read(keyGroups, settings.group().signature());
       parts[index] = stored == null ? new byte[0] : stored.part();
-      restoredWatermarks[index] = stored == null ? Long.MIN_VALUE : stored.watermark();
+      long reached = stored == null ? Long.MIN_VALUE : stored.watermark();
+      earliest = Math.min(earliest, reached);
+      // Time has ended with the last job (stop with drain): it begins anew.
+      restoredWatermarks[index] = reached == Long.MAX_VALUE ? Long.MIN_VALUE : reached;
       highestRestored = Math.max(highestRestored, restoredWatermarks[index]);
       keyGroups.clear();
     }
     NativeEngine.Restored restored =
         NativeEngine.restore(
-            rules, settings.engine(), heads.toArray(new byte[0][]), parts);
+            rules, settings.engine(), heads.toArray(new byte[0][]), parts, earliest);
     engine = restored.engine();
+    if (earliest < highestRestored) {
+      LOG.info("key groups come from tasks at watermarks {} to {}", earliest, highestRestored);
+    }
     for (RuleVerdict verdict : RuleVerdict.read(restored.verdicts(), subtask())) {
       if (!verdict.verdict.equals("unchanged")) {
         LOG.info("rules after a restart: {}", verdict.message);
