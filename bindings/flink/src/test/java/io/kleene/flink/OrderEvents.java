@@ -103,9 +103,9 @@ final class OrderEvents {
   }
 
   /**
-   * Emits the events from some tasks; of the first job, there have to be two. An unaligned checkpoint
-   * can be restored only if the same tasks are chained as before, so those of the source have to be as
-   * many as those after it.
+   * Emits the events from some tasks; of the first job, there have to be two. An unaligned
+   * checkpoint can be restored only if the same tasks are chained as before, so those of the source
+   * have to be as many as those after it.
    */
   static DataStream<Row> from(StreamExecutionEnvironment env, double perSecond, int tasks) {
     DataGeneratorSource<Row> source =

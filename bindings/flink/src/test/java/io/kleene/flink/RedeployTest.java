@@ -25,8 +25,8 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A session cluster that is given the same jar again and again: each time new class loaders load the
- * native library, once for the program and once for its tasks. Memory stays what it was.
+ * A session cluster that is given the same jar again and again: each time new class loaders load
+ * the native library, once for the program and once for its tasks. Memory stays what it was.
  */
 @EnabledOnOs(OS.LINUX)
 class RedeployTest {
@@ -91,7 +91,8 @@ class RedeployTest {
         mostCopies = Math.max(mostCopies, Held.mappedCopies());
         if (deployment % 10 == 0) {
           held.add(Held.now());
-          System.out.println(deployment + " deployments: " + held.get(held.size() - 1) + ", most " + mostCopies);
+          Held last = held.get(held.size() - 1);
+          System.out.println(deployment + ": " + last + ", most copies " + mostCopies);
         }
       }
     }

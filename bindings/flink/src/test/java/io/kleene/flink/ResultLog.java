@@ -17,8 +17,8 @@ import org.apache.flink.streaming.api.functions.sink.legacy.SinkFunction;
 import org.apache.flink.types.Row;
 
 /**
- * Collects results exactly once: all that were collected are in each checkpoint, and a failure takes
- * away what came after the last one. The test sees them when the job ends.
+ * Collects results exactly once: all that were collected are in each checkpoint, and a failure
+ * takes away what came after the last one. The test sees them when the job ends.
  */
 @SuppressWarnings("deprecation")
 final class ResultLog implements SinkFunction<String>, CheckpointedFunction {
