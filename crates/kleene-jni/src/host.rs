@@ -63,15 +63,19 @@ impl Host {
     /// Makes the engine of a group of rules, with the state of key groups that
     /// [`snapshot`](Host::snapshot) has written. Returns the verdict on each rule, too.
     ///
+    /// `earliest` is the earliest watermark of the hosts that the key groups come from. The host
+    /// heeds the watermark of each key group: events at or before it are not pushed.
+    ///
     /// # Errors
     /// [`HostError`] if the state is damaged or not of such rules.
     pub fn restore(
         rules: &RuleSet,
         settings: Settings,
         state: &KeyGroups,
+        earliest: Timestamp,
     ) -> Result<(Host, Replacement), HostError> {
         let builder = || builder(rules, &settings.signature);
-        let (engine, replacement) = parts::restore(builder, state)?;
+        let (engine, replacement) = parts::restore(builder, state, earliest)?;
         Ok((Host::with(engine, rules, settings), replacement))
     }
 
@@ -153,15 +157,19 @@ impl Host {
     }
 
     /// Returns the state of the key groups from `first` to `last` of `groups`. The engine has keys of
-    /// these alone.
+    /// these alone. After the end of time, there is none: a host that starts anew begins with a new
+    /// time.
     ///
     /// # Errors
     /// [`HostError`] if a limit has stopped the engine.
     pub fn snapshot(&mut self, groups: u32, first: u32, last: u32) -> Result<KeyGroups, HostError> {
-        self.push_pending()?;
         let mut hasher = KeyHasher::default();
         let is_whole = self.settings.signature.is_empty();
         let count = last.saturating_sub(first) as usize + 1;
+        if self.engine.has_ended() {
+            return Ok(KeyGroups { heads: Vec::new(), parts: vec![Vec::new(); count] });
+        }
+        self.push_pending()?;
         let parts = self.engine.snapshot_shards(count, |_: &Rule, key: &[Value]| {
             let hash = hasher.hash(if is_whole { &[] } else { key });
             key_group(hash, groups).saturating_sub(first) as usize
@@ -189,7 +197,10 @@ impl Host {
 fn builder(rules: &RuleSet, signature: &str) -> EngineBuilder<Record> {
     let plan = Plan::new(rules);
     let names = plan.group(signature).map(|group| group.rules.clone()).unwrap_or_default();
-    Engine::builder().rules_where(rules, |rule| names.contains(&rule.name)).watermarks_from_source()
+    Engine::builder()
+        .rules_where(rules, |rule| names.contains(&rule.name))
+        .watermarks_from_source()
+        .join_at_earliest()
 }
 
 /// Appends verdicts as bytes, which `RuleVerdict.java` reads: count `n`, and for each the rule, the

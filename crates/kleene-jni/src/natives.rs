@@ -237,7 +237,8 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_create<'l>(
     })
 }
 
-/// Makes an engine of the state of key groups. Its handle goes to `handles`; returns the verdicts.
+/// Makes an engine of the state of key groups, of which the earliest watermark is `earliest`. Its
+/// handle goes to `handles`; returns the verdicts.
 #[unsafe(no_mangle)]
 extern "system" fn Java_io_kleene_flink_NativeEngine_restore<'l>(
     env: EnvUnowned<'l>,
@@ -246,13 +247,15 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_restore<'l>(
     with: JByteArray<'l>,
     heads: JObjectArray<'l, JByteArray<'l>>,
     parts: JObjectArray<'l, JByteArray<'l>>,
+    earliest: jlong,
     handles: JLongArray<'l>,
 ) -> JByteArray<'l> {
     guarded(env, |env| {
         let rules = build(&bytes(env, &rules)?)?;
         let settings = settings(&bytes(env, &with)?)?;
         let state = KeyGroups { heads: arrays(env, &heads)?, parts: arrays(env, &parts)? };
-        let (host, replacement) = Host::restore(&rules, settings, &state)?;
+        let (host, replacement) =
+            Host::restore(&rules, settings, &state, Timestamp::from_millis(earliest))?;
         let mut out = Vec::new();
         write_verdicts(&mut out, &replacement);
         let verdicts = array(env, &out)?;

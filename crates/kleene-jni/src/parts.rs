@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use kleene::stream::{EngineBuilder, Replacement};
-use kleene::{Engine, Record};
+use kleene::{Engine, Record, Timestamp};
 use kleene_event::util::fnv::Fnv;
 
 use crate::error::HostError;
@@ -49,8 +49,26 @@ impl KeyGroups {
 
 /// Restores an engine of key groups. Parts with different heads are of engines with different rules:
 /// the parts of each are restored to the builder's rules first, and then joined.
+///
+/// A key group without state has no bytes and no watermark. If it comes from a host whose watermark
+/// was earlier than that of all parts, its next events would be late: so the engine starts at the
+/// beginning of time if its watermark is after `earliest`.
 pub(crate) fn restore(
     builder: impl Fn() -> EngineBuilder<Record>,
+    state: &KeyGroups,
+    earliest: Timestamp,
+) -> Result<(Engine<Record>, Replacement), HostError> {
+    let (engine, verdicts) = join(&builder, state)?;
+    if engine.watermark() <= earliest {
+        return Ok((engine, verdicts));
+    }
+    let new = builder().build().map_err(HostError::new)?;
+    let (engine, _) = restored(builder(), &[new.snapshot(), engine.snapshot()])?;
+    Ok((engine, verdicts))
+}
+
+fn join(
+    builder: &impl Fn() -> EngineBuilder<Record>,
     state: &KeyGroups,
 ) -> Result<(Engine<Record>, Replacement), HostError> {
     let heads: BTreeMap<u64, &[u8]> =

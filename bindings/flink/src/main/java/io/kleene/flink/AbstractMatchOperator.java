@@ -34,6 +34,7 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
 
   private final OperatorSettings<T> settings;
   private final KeyHash<T> keyHash;
+  private final EventTimes<T> eventTimes;
 
   private transient NativeMemory memory;
   private transient NativeEngine engine;
@@ -56,6 +57,7 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
   AbstractMatchOperator(OperatorSettings<T> settings) {
     this.settings = settings;
     this.keyHash = new KeyHash<>(settings.reader(), settings.plan(), settings.group().parts());
+    this.eventTimes = new EventTimes<>(settings.reader(), settings.plan());
   }
 
   // ---- State
@@ -101,18 +103,25 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
     }
     byte[][] parts = new byte[range.getNumberOfKeyGroups()][];
     restoredWatermarks = new long[parts.length];
+    long earliest = Long.MAX_VALUE;
     for (int index = 0; index < parts.length; index++) {
       enterKeyGroup(range.getStartKeyGroup() + index);
       KeyGroupChunks.Stored stored = KeyGroupChunks.read(keyGroups, settings.group().signature());
       parts[index] = stored == null ? new byte[0] : stored.part();
-      restoredWatermarks[index] = stored == null ? Long.MIN_VALUE : stored.watermark();
+      long reached = stored == null ? Long.MIN_VALUE : stored.watermark();
+      earliest = Math.min(earliest, reached);
+      // Time has ended with the last job (stop with drain): it begins anew.
+      restoredWatermarks[index] = reached == Long.MAX_VALUE ? Long.MIN_VALUE : reached;
       highestRestored = Math.max(highestRestored, restoredWatermarks[index]);
       keyGroups.clear();
     }
     NativeEngine.Restored restored =
         NativeEngine.restore(
-            rules, settings.engine(), heads.toArray(new byte[0][]), parts);
+            rules, settings.engine(), heads.toArray(new byte[0][]), parts, earliest);
     engine = restored.engine();
+    if (earliest < highestRestored) {
+      LOG.info("key groups come from tasks at watermarks {} to {}", earliest, highestRestored);
+    }
     for (RuleVerdict verdict : RuleVerdict.read(restored.verdicts(), subtask())) {
       if (!verdict.verdict.equals("unchanged")) {
         LOG.info("rules after a restart: {}", verdict.message);
@@ -179,13 +188,12 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
   public void setKeyContextElement2(StreamRecord record) {}
 
   final void processEvent(StreamRecord<T> record) throws Exception {
-    if (!record.hasTimestamp()) {
-      throw new KleeneException(
-          "events have no time: call outOfOrder(..), or assign timestamps and watermarks to the"
-              + " stream before applyTo(..)");
-    }
     T event = record.getValue();
-    long time = record.getTimestamp();
+    long time = record.hasTimestamp() ? record.getTimestamp() : EventTimes.NONE;
+    if (time == EventTimes.NONE) {
+      rejectTimeless(event);
+      return;
+    }
     if (isLate(event, time)) {
       counts.late();
       output.collect(settings.tags().late(), record);
@@ -226,6 +234,18 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
 
   /** The hash of no values: the key of rules whose keys are not divided. */
   static final int NO_KEY = KeyHash.fold(new byte[0], 0);
+
+  /** An event of a stream without times is a mistake of the job, not of the event. */
+  private void rejectTimeless(T event) {
+    String problem = eventTimes.problem(event);
+    if (problem == null) {
+      throw new KleeneException(
+          "events have no time: call outOfOrder(..), or assign timestamps and watermarks to the"
+              + " stream before applyTo(..)");
+    }
+    counts.rejected();
+    reject(event, problem, watermark);
+  }
 
   private void reject(T event, String reason, long time) {
     output.collect(

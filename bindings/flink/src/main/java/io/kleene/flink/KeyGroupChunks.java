@@ -24,7 +24,7 @@ final class KeyGroupChunks {
   private static final int MAGIC = 0x6b6c6567;
   private static final int FORMAT = 1;
   private static final int HEADER = -1;
-  private static final int HEADER_BYTES = 36;
+  private static final int HEADER_BYTES = 40;
   private static final int CHUNK = 4 << 20;
 
   private KeyGroupChunks() {}
@@ -32,17 +32,18 @@ final class KeyGroupChunks {
   /** The state of a key group, and the watermark of the task that wrote it. */
   record Stored(byte[] part, long watermark) {}
 
-  /** Writes the state of the current key's group, and drops chunks of an older one. */
+  /**
+   * Writes the state of the current key's group, and drops chunks of an older one. A key group
+   * without state has a header, too, as events up to its watermark are late.
+   */
   static void write(MapState<Integer, byte[]> state, String operator, byte[] part, long watermark)
       throws Exception {
     state.clear();
-    if (part.length == 0) {
-      return;
-    }
     int chunks = (part.length + CHUNK - 1) / CHUNK;
     ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
     header.putInt(MAGIC).putInt(FORMAT).putInt(operator.hashCode()).putInt(chunks);
-    header.putLong(part.length).putInt(checksum(part)).putLong(watermark);
+    header.putLong(part.length).putInt(checksum(part, part.length)).putLong(watermark);
+    header.putInt(checksum(header.array(), HEADER_BYTES - 4));
     state.put(HEADER, header.array());
     for (int chunk = 0; chunk < chunks; chunk++) {
       int end = Math.min(part.length, (chunk + 1) * CHUNK);
@@ -71,6 +72,9 @@ final class KeyGroupChunks {
     if (format != FORMAT) {
       throw damaged("it has format " + format + ", which a later version has written");
     }
+    if (header.getInt(HEADER_BYTES - 4) != checksum(bytes, HEADER_BYTES - 4)) {
+      throw damaged("the checksum of its header does not fit");
+    }
     if (header.getInt() != operator.hashCode()) {
       throw damaged("it is of rules with another key");
     }
@@ -87,7 +91,7 @@ final class KeyGroupChunks {
       System.arraycopy(piece, 0, part, length, piece.length);
       length += piece.length;
     }
-    if (length != part.length || checksum(part) != checksum) {
+    if (length != part.length || checksum(part, part.length) != checksum) {
       throw damaged("its checksum does not fit");
     }
     return new Stored(part, watermark);
@@ -97,9 +101,9 @@ final class KeyGroupChunks {
     return new KleeneException("the state of a key group cannot be restored: " + reason);
   }
 
-  private static int checksum(byte[] bytes) {
+  private static int checksum(byte[] bytes, int length) {
     CRC32C crc = new CRC32C();
-    crc.update(bytes);
+    crc.update(bytes, 0, length);
     return (int) crc.getValue();
   }
 }

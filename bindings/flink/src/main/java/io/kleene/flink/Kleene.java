@@ -157,7 +157,8 @@ public final class Kleene {
 
   /**
    * Names the operators, so that a savepoint finds their state: {@code kleene} by default. Two calls of
-   * {@link #applyTo} in one job need two names.
+   * {@link #applyTo} in one job need two names. If an edited rule set has no rule with some key any
+   * more, the state of its operator has no place: start the job with {@code allowNonRestoredState}.
    */
   public Kleene uid(String uid) {
     this.uid = uid;
@@ -224,7 +225,8 @@ public final class Kleene {
         .assignTimestampsAndWatermarks(
             WatermarkStrategy.<T>forBoundedOutOfOrderness(outOfOrder)
                 .withTimestampAssigner(context -> times))
-        .name("kleene: event time");
+        .name("kleene: event time")
+        .uid(uid + "@time");
   }
 
   /** Puts the operators together. */
@@ -289,7 +291,10 @@ public final class Kleene {
               tags);
       DataStream<T> read =
           liveRules == null
-              ? events.filter(new ReadTypes<>(reader, plan, group, isFirst)).name("kleene: select")
+              ? events
+                  .filter(new ReadTypes<>(reader, plan, group, isFirst))
+                  .name("kleene: select")
+                  .uid(uid + "@select:" + group.signature())
               : events;
       KeyedStream<T, Integer> keyed =
           group.parts().isEmpty()

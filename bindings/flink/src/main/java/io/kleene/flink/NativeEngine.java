@@ -50,10 +50,11 @@ final class NativeEngine implements AutoCloseable {
     return new NativeEngine(create(rules.bytes(), settings.bytes()));
   }
 
-  /** Makes an engine with the state of key groups. */
-  static Restored restore(RuleTexts rules, Settings settings, byte[][] heads, byte[][] parts) {
+  /** Makes an engine with the state of key groups, of which {@code earliest} is a watermark. */
+  static Restored restore(
+      RuleTexts rules, Settings settings, byte[][] heads, byte[][] parts, long earliest) {
     long[] handles = new long[1];
-    byte[] verdicts = restore(rules.bytes(), settings.bytes(), heads, parts, handles);
+    byte[] verdicts = restore(rules.bytes(), settings.bytes(), heads, parts, earliest, handles);
     return new Restored(new NativeEngine(handles[0]), verdicts);
   }
 
@@ -122,7 +123,12 @@ final class NativeEngine implements AutoCloseable {
   private static native long create(byte[] rules, byte[] settings);
 
   private static native byte[] restore(
-      byte[] rules, byte[] settings, byte[][] heads, byte[][] parts, long[] handles);
+      byte[] rules,
+      byte[] settings,
+      byte[][] heads,
+      byte[][] parts,
+      long earliest,
+      long[] handles);
 
   private static native byte[] push(long engine, ByteBuffer header, int words);
 

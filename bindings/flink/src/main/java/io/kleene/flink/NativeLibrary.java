@@ -85,7 +85,7 @@ final class NativeLibrary {
     return "native/" + os.replace(' ', '_') + "-" + cpu + "/libkleene_jni.so";
   }
 
-  private static void loadResource(String resource) throws IOException {
+  static void loadResource(String resource) throws IOException {
     String name = resource.substring(resource.lastIndexOf('/') + 1);
     ClassLoader loader = NativeLibrary.class.getClassLoader();
     try (InputStream library = loader.getResourceAsStream(resource)) {
