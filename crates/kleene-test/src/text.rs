@@ -100,7 +100,9 @@ fn has_bound(sequence: &Sequence) -> bool {
             ItemKind::Alternatives { branches, .. } => branches.iter().any(has_bound),
             _ => false,
         };
-        inside || item.gap.is_some_and(|gap| gap.max.is_some())
+        // The time of a `not` completes matches, and ends nothing.
+        let is_not = matches!(item.kind, ItemKind::Not { .. });
+        inside || !is_not && item.gap.is_some_and(|gap| gap.max.is_some())
     })
 }
 
