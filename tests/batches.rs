@@ -281,6 +281,53 @@ fn what_waits_is_there_after_a_sink_has_panicked() {
     );
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Batches that a host holds until the watermark passes some or all of their events.
+    #[test]
+    fn columns_until_a_time_are_columns_and_then_time(
+        events in stream(),
+        sizes in prop::collection::vec(1..150_usize, 1..9),
+        bounds in prop::collection::vec(-20..60_i64, 1..9),
+        is_sorted in any::<bool>(),
+        fails in any::<bool>(),
+        form in prop_oneof![Just(Form::Columns), Just(Form::Mixed)],
+    ) {
+        let rules = RuleSet::parse(if fails { FAILING } else { RULES }).unwrap();
+        let build = || Engine::builder().rules(&rules).watermarks_from_source().build().unwrap();
+        let (mut plain, mut until) = (build(), build());
+        let (mut expected, mut outputs) = (Vec::new(), Vec::new());
+        let mut events = events;
+        if is_sorted {
+            events.sort_by_key(Record::time);
+        }
+        let (mut rest, mut newest) = (&events[..], Timestamp::MIN);
+        for (&size, &bound) in sizes.iter().cycle().zip(bounds.iter().cycle()) {
+            if rest.is_empty() {
+                break;
+            }
+            let (some, others) = rest.split_at(size.min(rest.len()));
+            rest = others;
+            newest = some.iter().map(Record::time).fold(newest, Timestamp::max);
+            let to = newest.plus_millis(-bound);
+            let batch = columns(&plain.schema().clone(), some, form);
+            let pushed = plain.push_columns(&batch, &mut expected);
+            let pushed = pushed.and_then(|()| plain.advance(to, &mut expected));
+            prop_assert_eq!(until.push_columns_until(&batch, to, &mut outputs), pushed.clone());
+            prop_assert_eq!(&outputs, &expected);
+            if pushed.is_err() {
+                break;
+            }
+            prop_assert_eq!(until.watermark(), plain.watermark());
+            prop_assert_eq!(until.stats(), plain.stats());
+            prop_assert_eq!(until.snapshot(), plain.snapshot());
+        }
+        prop_assert_eq!(until.end_time(&mut outputs), plain.end_time(&mut expected));
+        prop_assert_eq!(outputs, expected);
+    }
+}
+
 #[test]
 fn all_rows_of_another_schema_are_rejected() {
     let text = |field: &str| {

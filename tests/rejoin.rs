@@ -146,7 +146,7 @@ fn parts_at_different_watermarks_go_on_as_if_never_stopped() {
         // It has the watermark of the groups without bytes, and more.
         let early = builder(&rules, time).build().expect("they fit").snapshot();
         for groups in after {
-            let own = parts.iter().filter(|(group, _)| groups.contains(&group));
+            let own = parts.iter().filter(|(group, _)| groups.contains(group));
             let mut own: Vec<&[u8]> = own.map(|(_, part)| part.as_slice()).collect();
             own.push(&early);
             let builder = builder(&rules, time).join_at_earliest();

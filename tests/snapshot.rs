@@ -408,6 +408,44 @@ fn many_parts_take_one_pass() {
     assert_eq!(engine.snapshot_shards(0, |_, _| 0).len(), 1);
 }
 
+/// What `suppress` remembers for one key goes to the part of the key, in whatever order `by` has the
+/// parts of the key; what it remembers for several keys goes to all parts.
+#[test]
+fn suppressed_keys_are_in_the_part_of_their_key() {
+    let text = "event hit { user: int, port: int, at: time }
+        rule calm { key user, port  match hit  emit { user }  suppress 1h by port, user }
+        rule alike { key user  match hit as h  emit { port: h.port }  suppress 1h by port }";
+    let rules = RuleSet::parse(text).unwrap();
+    let hit = |user: i64, second: i64| {
+        let at = Timestamp::from_millis(1000 * second).into();
+        let fields = [("user", user.into()), ("port", 80.into()), ("at", at)];
+        Record::from_fields(rules.schema(), "hit", fields).unwrap()
+    };
+    let mut engine = Engine::builder().rules(&rules).build().unwrap();
+    for user in 0..100 {
+        engine.push(&hit(user, user), &mut Ignore).unwrap();
+    }
+    let parts = engine.snapshot_shards(1000, |_, key| match key {
+        [Value::Int(user), ..] => usize::try_from(*user).unwrap(),
+        _ => unreachable!("the key begins with a user"),
+    });
+    assert_eq!(stored(&parts).len(), 100);
+    let restored = |parts: &[&[u8]]| Engine::builder().rules(&rules).restore(parts).unwrap().0;
+    let mut whole = restored(&stored(&parts));
+    for user in 0..100 {
+        let mut alone = restored(&[&parts[usize::try_from(user).unwrap()]]);
+        for engine in [&mut whole, &mut alone] {
+            let mut reported = Vec::new();
+            engine.push(&hit(user, 200 + user), &mut reported).unwrap();
+            assert!(!shown(&reported).contains("match"), "{}", shown(&reported));
+        }
+        let mut reported = Vec::new();
+        alone.push(&hit(user + 1, 200 + user), &mut reported).unwrap();
+        assert!(shown(&reported).starts_with("match calm"), "{}", shown(&reported));
+        assert!(!shown(&reported).contains("match alike"), "{}", shown(&reported));
+    }
+}
+
 /// Events of several engines are never taken for one event, however alike the engines are; an event
 /// that several parts of one engine have is one event.
 #[test]

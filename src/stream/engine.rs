@@ -432,6 +432,46 @@ impl Engine<Record> {
     ) -> Result<(), PushError> {
         self.ingest.ingest_columns(source, batch, &mut Plain(sink))
     }
+
+    /// Pushes the events of a batch of columns of the only source, and then advances the watermark to
+    /// `to`, with the same result as [`push_columns`](Engine::push_columns) and
+    /// [`advance`](Engine::advance).
+    ///
+    /// A host that moves time itself
+    /// ([`watermarks_from_source`](crate::stream::EngineBuilder::watermarks_from_source)) can hold a
+    /// batch until the watermark passes its events. Then no record is made of them to wait, and events
+    /// in order need no reorder buffer.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`push_batch`](Engine::push_batch).
+    ///
+    /// ```
+    /// use kleene::event::{Column, ColumnValues, TypeColumns};
+    /// use kleene::{Engine, RuleSet, Timestamp, on_match};
+    ///
+    /// let rules = RuleSet::parse(
+    ///     "event hit { address: int, at: time }
+    ///      rule busy { key address  match hit{3}  within 1s }",
+    /// )?;
+    /// let mut engine = Engine::builder().rules(&rules).watermarks_from_source().build()?;
+    /// let address = Column::new(ColumnValues::Int(vec![7, 7, 9, 7].into()));
+    /// let at = Column::new(ColumnValues::Time(vec![0, 100, 200, 300].into()));
+    /// let hits = TypeColumns::new(engine.schema(), "hit", [("address", address), ("at", at)])?;
+    /// let mut found = 0;
+    /// let to = Timestamp::from_millis(300);
+    /// engine.push_columns_until(&hits.into(), to, &mut on_match(|_| found += 1))?;
+    /// assert_eq!((found, engine.watermark()), (1, to));
+    /// # Ok::<(), kleene::Error>(())
+    /// ```
+    pub fn push_columns_until<S: Sink<Record> + ?Sized>(
+        &mut self,
+        batch: &EventBatch,
+        to: Timestamp,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        let source = self.ingest.main_source();
+        self.ingest.ingest_columns_until(source, batch, to, &mut Plain(sink))
+    }
 }
 
 /// The iterator of [`Engine::outputs`].

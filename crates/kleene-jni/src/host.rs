@@ -1,6 +1,5 @@
 //! One engine in a host that distributes events by key, such as an operator of Apache Flink.
 
-use std::fmt;
 use std::sync::Arc;
 
 use kleene::event::EventBatch;
@@ -10,6 +9,7 @@ use kleene::stream::{EngineBuilder, Replacement, RuleChange, Verdict};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
 use kleene_event::util::wire::{put_bytes, put_len, put_u64};
 
+use crate::error::HostError;
 use crate::key_group::{KeyHasher, key_group};
 use crate::parts::{self, KeyGroups};
 use crate::plan::Plan;
@@ -34,24 +34,6 @@ pub struct Settings {
     /// The parts of results.
     pub parts: ResultParts,
 }
-
-/// Why a host cannot do what it was asked for.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct HostError(String);
-
-impl HostError {
-    pub(crate) fn new(reason: impl fmt::Display) -> HostError {
-        HostError(reason.to_string())
-    }
-}
-
-impl fmt::Display for HostError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for HostError {}
 
 impl Host {
     /// Makes the engine of a group of rules.

@@ -274,7 +274,7 @@ mod tests {
         };
         let (order, times): ([i64; 2], [i64; 2]) = ([7, 8], [1000, 2000]);
         let (amounts, valid): ([f64; 2], [u8; 2]) = ([2.5, 0.0], [1, 0]);
-        let (texts, ends): (&[u8], [u32; 2]) = ("annö".as_bytes(), [3, 5]);
+        let (texts, ends): (&[u8], [u32; 2]) = ("ann\u{f6}".as_bytes(), [3, 5]);
         let (mut any, mut any_ends) = (Vec::new(), [0_u32; 2]);
         put_value(&mut any, ValueRef::Ip("10.0.0.1".parse().expect("an address")));
         any_ends.fill(u32::try_from(any.len()).expect("a small number"));

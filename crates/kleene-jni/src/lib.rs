@@ -4,6 +4,7 @@
 //! and back. All else, such as routes, timers and state, is the host's. `natives.rs` has the functions
 //! that Java calls, one for each method of `NativeEngine.java`; everything else is plain Rust.
 
+pub mod error;
 pub mod host;
 pub mod key_group;
 pub mod layout;

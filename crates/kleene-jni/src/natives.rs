@@ -15,7 +15,8 @@ use kleene::ruleset::RulesError;
 use kleene::{RuleSet, Timestamp};
 use kleene_event::util::wire::Reader;
 
-use crate::host::{Host, HostError, Settings, write_verdicts};
+use crate::error::HostError;
+use crate::host::{Host, Settings, write_verdicts};
 use crate::key_group::{KeyHasher, key_group};
 use crate::layout::{LayoutError, read_batch};
 use crate::memory;

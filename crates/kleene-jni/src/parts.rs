@@ -9,7 +9,7 @@ use kleene::stream::{EngineBuilder, Replacement};
 use kleene::{Engine, Record};
 use kleene_event::util::fnv::Fnv;
 
-use crate::host::HostError;
+use crate::error::HostError;
 
 /// The state of key groups.
 #[derive(Clone, Debug, Default)]

@@ -47,9 +47,11 @@ impl Plan {
     /// Makes the plan of a rule set.
     pub fn new(rules: &RuleSet) -> Plan {
         let schema = rules.schema();
-        let without_key = rules.rules().iter().filter(|rule| rule.key.is_empty());
-        let undivided: Vec<(Arc<str>, String)> =
-            without_key.map(|rule| (rule.name.clone(), String::from("it has no key"))).collect();
+        let undivided: Vec<(Arc<str>, String)> = rules
+            .undivided()
+            .into_iter()
+            .map(|rule| (rule.rule, rule.reason.to_string()))
+            .collect();
         let whole: BTreeSet<&str> = undivided.iter().map(|(rule, _)| &**rule).collect();
         let mut groups: Vec<Group> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();

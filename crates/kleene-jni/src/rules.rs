@@ -3,8 +3,6 @@
 //! A job is put together on one machine and runs on others. The files that a rule file names are
 //! read once, where the job is put together.
 
-use std::sync::Arc;
-
 use kleene::RuleSet;
 use kleene::diagnostic::Source;
 use kleene::ruleset::{FileLoader, RulesError};
@@ -89,9 +87,4 @@ pub fn files_beside<'a>(paths: impl IntoIterator<Item = &'a str>) -> FileLoader 
     let mut files = FileLoader::default();
     paths.into_iter().for_each(|path| files.allow_beside(path));
     files
-}
-
-/// Returns the name of each rule of the set whose keys stay together, for messages.
-pub fn names(rules: &RuleSet) -> Vec<Arc<str>> {
-    rules.rules().iter().map(|rule| rule.name.clone()).collect()
 }

@@ -9,15 +9,14 @@ use crate::ruleset::RuleSet;
 use crate::stream::change::replacement::{Refused, Replacement};
 use crate::stream::engine::Engine;
 use crate::stream::ingest::arrivals::Ingest;
-use crate::stream::keys::key::Key;
 use crate::stream::keys::key_ref::KeyRef;
 use crate::stream::rule::suppress::SuppressionTable;
 use crate::stream::shard::Shard;
 use crate::stream::shard::context::{Placement, ShardContext, divide};
+use crate::stream::shard::undivided::suppressed_key;
 use crate::stream::stats::Stats;
 use kleene_event::event::Event;
 use kleene_event::value::Value;
-use kleene_syntax::hir::{Expr, Rule};
 
 impl<E: Event> Shard<E> {
     /// Replaces the rules of all shards, between two events, as [`Engine::replace_rules`] does for
@@ -125,14 +124,4 @@ pub(in crate::stream) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Sh
         shard.dispatcher_mut().account();
     }
     shards.into_iter().map(|shard| Shard::from(Engine::new(shard))).collect()
-}
-
-/// Returns the key of the matches that an entry of `suppress` suppresses. If the rule's keys are
-/// divided, the entry has every part of the key.
-fn suppressed_key(rule: &Rule, entry: &Key) -> Vec<Value> {
-    let Some(by) = rule.suppress.as_ref().and_then(|suppress| suppress.by.as_ref()) else {
-        return entry.to_vec();
-    };
-    let part = |part| by.iter().position(|expr| matches!(expr, Expr::Key(index) if *index == part));
-    (0..rule.key.len()).filter_map(|index| entry.get(part(index)?).cloned()).collect()
 }

@@ -329,6 +329,26 @@ impl<E: Event> Ingest<E> {
         self.dispatcher.forget(to);
     }
 
+    /// Dispatches the events that wait and are not newer than `first`, the next event in order.
+    /// Returns false if others wait.
+    pub(super) fn release_before<S: Receiver<E> + ?Sized>(
+        &mut self,
+        first: Timestamp,
+        sink: &mut S,
+    ) -> bool {
+        if self.buffer.len() > 0 {
+            self.release_until(first.plus_millis(-1), &mut Lent::nothing(), sink);
+        }
+        // Those of the same time came before it. Deadlines of this time are not over.
+        while !self.dispatcher.has_failed()
+            && let Some(event) = self.buffer.take_until(first, &mut Lent::nothing())
+        {
+            self.clock.accept_in_order(first);
+            self.dispatcher.dispatch_observed(&event, KeyHint::NOTHING, sink);
+        }
+        self.buffer.len() == 0
+    }
+
     /// Classifies the next events of the buffer before their turn. Some of the next events may be
     /// missed; they are dispatched without a hint.
     #[inline(never)]

@@ -63,6 +63,11 @@ impl InputClock {
         self.progress.is_sorted()
     }
 
+    /// True if there is no source beside the one that events come from.
+    pub(super) fn has_one_source(&self) -> bool {
+        self.progress.is_only()
+    }
+
     /// Returns the watermark that the sources have reached, if it is after the watermark.
     #[inline]
     pub(super) fn reached(&self) -> Option<Timestamp> {

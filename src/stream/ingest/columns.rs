@@ -13,6 +13,7 @@ use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::receiver::Receiver;
 use kleene_event::event::{EventBatch, LentRow, Record};
+use kleene_event::time::Timestamp;
 
 /// The number of rows that the reorder buffer borrows at once.
 const LENT_ROWS: usize = 1024;
@@ -40,6 +41,45 @@ impl Ingest<Record> {
                 self.ingest(source, event, KeyHint::NOTHING, &mut Lent::nothing(), sink)
             })
         }
+    }
+
+    /// Ingests the events of a batch, and advances the watermark of their source to `to`.
+    ///
+    /// Events in order that the watermark passes need no buffer: they go to the rules as if they were
+    /// expected in order, after those that wait for an earlier time.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`ingest_columns`](Ingest::ingest_columns).
+    pub(in crate::stream) fn ingest_columns_until<S: Receiver<Record> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        batch: &EventBatch,
+        to: Timestamp,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        if self.are_due_in_order(batch, to)
+            && let Some(first) = batch.rows().next()
+            && self.release_before(first.time(), sink)
+        {
+            self.ingest_rows(source, batch, sink)?;
+        } else {
+            let mut lent: Vec<LentRow> = Vec::new();
+            lent.resize_with(batch.len(), LentRow::default);
+            let events = lent.iter_mut().zip(batch.rows()).map(|(lent, row)| lent.event(row));
+            self.ingest_lent_until(source, events, to, sink)?;
+        }
+        self.advance_source(source, to, sink)
+    }
+
+    /// True if all events of a batch are in order, after the watermark, and at or before `to`, and
+    /// can go to the rules at once.
+    fn are_due_in_order(&self, batch: &EventBatch, to: Timestamp) -> bool {
+        self.clock.has_one_source()
+            && self.dispatcher.delivers_directly()
+            && !self.clock.has_ended()
+            && !self.dispatcher.has_failed()
+            && batch.len().checked_sub(1).is_some_and(|last| batch.row(last).time() <= to)
+            && self.clock.are_times_ahead(batch.rows().map(|row| row.time()))
     }
 
     /// Ingests rows of which all that come in order can go to the rules at once.

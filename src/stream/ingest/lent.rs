@@ -19,6 +19,7 @@ use crate::stream::ingest::reorder::Lent;
 use crate::stream::ingest::watermark::SourceId;
 use crate::stream::output::receiver::Receiver;
 use kleene_event::event::{Event, bytes_of};
+use kleene_event::time::Timestamp;
 
 /// The number of events that are buffered before the watermark advances.
 const AT_ONCE: u32 = 64;
@@ -45,6 +46,24 @@ impl<E: Event> Ingest<E> {
         &mut self,
         source: SourceId,
         events: impl Iterator<Item = &'a E>,
+        sink: &mut S,
+    ) -> Result<(), PushError>
+    where
+        E: 'a,
+    {
+        self.ingest_lent_until(source, events, Timestamp::MIN, sink)
+    }
+
+    /// Ingests events, and advances the watermark of their source to `to`. Events that the watermark
+    /// passes are not cloned.
+    ///
+    /// # Errors
+    /// [`PushError`] as for [`ingest_lent`](Ingest::ingest_lent).
+    pub(super) fn ingest_lent_until<'a, S: Receiver<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        events: impl Iterator<Item = &'a E>,
+        to: Timestamp,
         sink: &mut S,
     ) -> Result<(), PushError>
     where
@@ -85,6 +104,9 @@ impl<E: Event> Ingest<E> {
                 ingest.buffer.lend(event, bytes, lent);
             }
             waiting += 1;
+        }
+        if to > Timestamp::MIN {
+            ingest.clock.advance_source(source, to);
         }
         ingest.release_reached(lent, sink);
         ingest.so_far()

@@ -79,6 +79,11 @@ impl Progress {
         self.strategy == WatermarkStrategy::Sorted && self.sources.len() <= 1
     }
 
+    /// True if there is no other source.
+    pub(crate) fn is_only(&self) -> bool {
+        self.sources.len() <= 1
+    }
+
     /// An event of this time came from `source`, which is thereby not idle.
     #[inline]
     pub(crate) fn observe(&mut self, source: SourceId, time: Timestamp) {

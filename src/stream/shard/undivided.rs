@@ -1,5 +1,6 @@
 //! Rules whose keys are not divided among engines, and the reasons.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use hashbrown::HashSet;
 
 use crate::ruleset::RuleSet;
 use kleene_event::schema::TypeId;
+use kleene_event::value::Value;
 use kleene_syntax::hir::{Emit, Expr, LimitPolicy, Once, Rule};
 
 /// A rule whose keys a host must not divide among engines of its own; see [`RuleSet::undivided`].
@@ -135,7 +137,7 @@ pub(in crate::stream) fn fails<'a>(
 }
 
 /// Returns the reason if a match of one key of a rule can suppress matches of another key.
-fn across_keys(rule: &Rule) -> Option<UndividedReason> {
+pub(in crate::stream) fn across_keys(rule: &Rule) -> Option<UndividedReason> {
     if rule.once == Some(Once::Rule) {
         return Some(UndividedReason::OncePerRule);
     }
@@ -143,4 +145,14 @@ fn across_keys(rule: &Rule) -> Option<UndividedReason> {
     let has = |part| by.iter().any(|expr| matches!(expr, Expr::Key(index) if *index == part));
     let has_all = (0..rule.key.len()).all(has);
     (!has_all).then_some(UndividedReason::SuppressAcrossKeys)
+}
+
+/// Returns the key of the matches that an entry of `suppress` or `once` suppresses. If they are
+/// matches of [one key](across_keys), the entry has every part of the key.
+pub(in crate::stream) fn suppressed_key<'k>(rule: &Rule, entry: &'k [Value]) -> Cow<'k, [Value]> {
+    let Some(by) = rule.suppress.as_ref().and_then(|suppress| suppress.by.as_ref()) else {
+        return Cow::Borrowed(entry);
+    };
+    let part = |part| by.iter().position(|expr| matches!(expr, Expr::Key(index) if *index == part));
+    (0..rule.key.len()).filter_map(|index| entry.get(part(index)?).cloned()).collect()
 }

@@ -15,6 +15,7 @@ use crate::stream::keys::table::RuleState;
 use crate::stream::keys::wire::{Keys, put_event, put_key};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::shard::context::ShardContext;
+use crate::stream::shard::undivided::{across_keys, suppressed_key};
 use crate::stream::snapshot::division::{ByPart, Division};
 use crate::stream::snapshot::frame::{FIRST_CONTENTS, Section, SnapshotFrame};
 use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, HAS_NEWEST, IS_FINISHED};
@@ -27,7 +28,6 @@ use kleene_event::util::fnv::Fnv;
 use kleene_event::util::wire::{put_bytes, put_i64, put_len, put_u64};
 use kleene_event::value::Value;
 use kleene_event::value::wire::{put_value, put_values};
-use kleene_syntax::hir::Once;
 
 /// Writes the state of an engine. Returns `None` if a cold store cannot be read.
 pub(super) fn whole<E: Portable>(engine: &Ingest<E>) -> Option<(Vec<u8>, Identity)> {
@@ -279,9 +279,12 @@ impl<'e, E: Portable> SnapshotWriter<'e, E> {
         let mut suppressed = Vec::new();
         for rule in self.engine.dispatcher().rules() {
             let Some(suppression) = rule.suppression() else { continue };
-            let is_by_key = rule.rule().suppress.as_ref().is_some_and(|by| by.by.is_none())
-                || rule.once() == Some(Once::Key);
-            let mut part = |key: &Key| if is_by_key { division.part(rule.rule(), key) } else { 0 };
+            let is_by_key = across_keys(rule.rule()).is_none();
+            let is_divided = is_by_key && division.count() > 1;
+            let mut part = |entry: &Key| {
+                let key = is_divided.then(|| suppressed_key(rule.rule(), entry));
+                key.map_or(0, |key| division.part(rule.rule(), &key))
+            };
             let mut entries: Vec<(usize, (Timestamp, &Key))> = match self.extent.base() {
                 Some(_) => suppression.changed().map(|entry| (part(entry.1), entry)).collect(),
                 None => suppression.entries().map(|entry| (part(entry.1), entry)).collect(),
