@@ -2,6 +2,7 @@ package io.kleene.flink;
 
 import java.io.IOException;
 import java.io.Serializable;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -26,6 +27,7 @@ import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.ProcessFunction;
 import org.apache.flink.util.Collector;
+import org.apache.flink.util.FileUtils;
 import org.apache.flink.util.OutputTag;
 
 /** Runs rules over a file in one job on a local cluster, and returns what {@code kleene run} prints. */
@@ -42,7 +44,6 @@ final class FileJob {
   int parallelism = 2;
   int watermarkEvery = 1;
   long checkpointInterval;
-  Path checkpoints;
 
   FileJob(Path rules, Path file) {
     this.rules = rules;
@@ -58,7 +59,6 @@ final class FileJob {
     job.parallelism = parallelism;
     job.watermarkEvery = watermarkEvery;
     job.checkpointInterval = checkpointInterval;
-    job.checkpoints = checkpoints;
     return job;
   }
 
@@ -156,24 +156,25 @@ final class FileJob {
     String job = UUID.randomUUID().toString();
     Outcome outcome = new Outcome();
     Into.JOBS.put(job, outcome);
-    try (StreamExecutionEnvironment env = environment()) {
+    Path checkpoints = Files.createTempDirectory("kleene-checkpoints");
+    try (StreamExecutionEnvironment env = environment(checkpoints)) {
       build(env, settings, job);
       env.execute("kleene: " + rules.getFileName());
       return outcome;
     } finally {
       Into.JOBS.remove(job);
+      // A checkpoint may still be on its way into the folder.
+      FileUtils.deleteDirectoryQuietly(checkpoints.toFile());
     }
   }
 
-  private StreamExecutionEnvironment environment() {
+  private StreamExecutionEnvironment environment(Path checkpoints) {
     Configuration configuration = new Configuration();
     configuration.set(RestartStrategyOptions.RESTART_STRATEGY, "disable");
     // No operator changes an event.
     configuration.set(PipelineOptions.OBJECT_REUSE, true);
-    if (checkpoints != null) {
-      configuration.set(CheckpointingOptions.CHECKPOINT_STORAGE, "filesystem");
-      configuration.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints.toUri().toString());
-    }
+    configuration.set(CheckpointingOptions.CHECKPOINT_STORAGE, "filesystem");
+    configuration.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints.toUri().toString());
     var env = StreamExecutionEnvironment.getExecutionEnvironment(configuration);
     env.setParallelism(parallelism);
     if (checkpointInterval > 0) {

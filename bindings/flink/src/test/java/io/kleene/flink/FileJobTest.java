@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -17,8 +16,6 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 class FileJobTest {
   private static final Path RUNS = Path.of("src/test/resources/runs");
-
-  @TempDir Path checkpoints;
 
   @ParameterizedTest
   @Timeout(value = 120, unit = TimeUnit.SECONDS)
@@ -47,7 +44,6 @@ class FileJobTest {
     job.parallelism = parallelism;
     job.watermarkEvery = watermarkEvery;
     job.checkpointInterval = checkpointInterval;
-    job.checkpoints = checkpoints;
     FileJob.Outcome outcome = job.run();
     List<String> expected = Files.readAllLines(RUNS.resolve(name + "." + bound + ".expected.jsonl"));
     assertEquals(

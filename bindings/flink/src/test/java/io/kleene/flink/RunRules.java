@@ -11,7 +11,6 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import org.apache.flink.util.ExceptionUtils;
-import org.apache.flink.util.FileUtils;
 
 /** The program of the script {@code run}: rules over a file, in a job on a local cluster. */
 public final class RunRules {
@@ -43,8 +42,6 @@ public final class RunRules {
       System.err.println(wrong.getMessage());
       return 2;
     }
-    Path checkpoints = Files.createTempDirectory("kleene-checkpoints");
-    job.checkpoints = checkpoints;
     try {
       long began = System.nanoTime();
       FileJob.Outcome outcome = job.run();
@@ -57,8 +54,6 @@ public final class RunRules {
     } catch (Exception failed) {
       System.err.println("the job failed: " + reason(failed));
       return 1;
-    } finally {
-      FileUtils.deleteDirectoryQuietly(checkpoints.toFile());
     }
   }
 
