@@ -5,11 +5,12 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a report")]
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::{env, fs, io};
+use std::{env, io};
 
 use kleene_test::engine::{Engine, MatcherEngine, ReferenceEngine};
+use kleene_test::files;
 use kleene_test::format::{self, Case};
 use kleene_test::judge::{self, Odd, Verdict};
 
@@ -50,10 +51,8 @@ fn run() -> io::Result<usize> {
     let dir = dir.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, usage))?;
     let engines: [&dyn Engine; 2] = [&MatcherEngine, &ReferenceEngine];
 
-    let mut files = Vec::new();
-    collect(&dir, &mut files)?;
     let mut total = Tally::default();
-    for file in &files {
+    for file in &files::case_files(&dir)? {
         let mut cases = format::read_cases(file)?;
         cases.retain(|case| only.as_ref().is_none_or(|only| case.id == *only));
         let flags = format::read_flags(file.parent().unwrap_or(&dir))?;
@@ -127,20 +126,4 @@ fn line(tally: &Tally) -> String {
         parts.push(format!("{count} knowingly different ({rule})"));
     }
     parts.join(", ")
-}
-
-/// The files of cases under `dir`, in the order of their names.
-fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    let mut entries: Vec<_> = fs::read_dir(dir)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()?;
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            collect(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "jsonl") {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

@@ -43,17 +43,19 @@ type Reports = (BTreeSet<Captured>, BTreeSet<(i64, Captured)>);
 
 /// Runs a case and compares.
 pub fn judge(engine: &dyn Engine, case: &Case, flags: &[String]) -> Verdict {
-    let outcome = match compare(engine, case) {
-        Ok(None) => return Verdict::Passed,
-        Ok(Some(difference)) | Err(difference) => difference,
-    };
+    verdict(case, flags, run(engine, case))
+}
+
+/// The verdict on a case that was compared with its record, or that did not run.
+pub fn verdict(case: &Case, flags: &[String], compared: Result<(), String>) -> Verdict {
+    let Err(difference) = compared else { return Verdict::Passed };
     if let Some(rule) = known::applying(&case.pattern) {
         return Verdict::Known(rule);
     }
     if flags.iter().any(|flag| flag == "tie") {
         return Verdict::Tied;
     }
-    Verdict::Failed(outcome)
+    Verdict::Failed(difference)
 }
 
 /// Runs a pattern that has no record of results.
@@ -75,15 +77,26 @@ pub fn judge_odd(engine: &dyn Engine, case: &Case) -> Odd {
     Odd::Supported
 }
 
-/// The first difference, or why the case does not run.
-fn compare(engine: &dyn Engine, case: &Case) -> Result<Option<String>, String> {
+/// Runs a case and compares; the error is the difference, or why the case does not run.
+fn run(engine: &dyn Engine, case: &Case) -> Result<(), String> {
     let pattern = convert::pattern(&case.pattern).map_err(|error| error.to_string())?;
     let mut session = engine.start(&pattern)?;
     let events = convert::events(case);
-    let reported = engine::run(&mut *session, &events);
+    compare(case, &pattern, &engine::run(&mut *session, &events))
+}
+
+/// Compares outputs by step, made anywhere, with those of a case.
+///
+/// # Errors
+/// The differences, a line each.
+pub fn compare(
+    case: &Case,
+    pattern: &Pattern,
+    reported: &[Vec<ReferenceOutput>],
+) -> Result<(), String> {
     let mut difference = String::new();
     for (number, (reported, recorded)) in reported.iter().zip(&case.steps).enumerate() {
-        let (matches, timeouts) = split(&pattern, reported)?;
+        let (matches, timeouts) = split(pattern, reported)?;
         let wanted_matches: BTreeSet<_> = recorded.matches.iter().map(by_step).collect();
         let wanted_timeouts: BTreeSet<_> =
             recorded.timeouts.iter().map(|t| (t.at, by_step(&t.partial))).collect();
@@ -106,7 +119,7 @@ fn compare(engine: &dyn Engine, case: &Case) -> Result<Option<String>, String> {
     if reported.len() != case.steps.len() {
         let _ = writeln!(difference, "  {} steps instead of {}", reported.len(), case.steps.len());
     }
-    Ok(if difference.is_empty() { None } else { Some(difference) })
+    if difference.is_empty() { Ok(()) } else { Err(difference) }
 }
 
 fn split(pattern: &Pattern, reported: &[ReferenceOutput]) -> Result<Reports, String> {

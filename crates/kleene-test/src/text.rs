@@ -18,17 +18,45 @@ pub struct Text {
     pub problems: Vec<String>,
 }
 
+/// What a rule calls itself and what it reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// The rule.
+    pub rule: &'a str,
+    /// The type of its events.
+    pub event: &'a str,
+    /// The fields of [`convert::schema`](crate::convert::schema), in its order.
+    pub fields: [&'a str; 2],
+    /// The clauses before `match`: what the rule reads, and its key if it has one.
+    pub reads: &'a str,
+}
+
+impl Names<'_> {
+    /// The names of [`convert::schema`](crate::convert::schema), and a rule `r` that reads all.
+    pub const PLAIN: Names<'static> =
+        Names { rule: "r", event: "e", fields: ["type", "v"], reads: "from *" };
+}
+
 /// A rule file with one rule, `r`, that has the pattern and reads events of
 /// [`convert::schema`](crate::convert::schema).
 ///
 /// # Errors
 /// The parts that the language has no words for.
 pub fn rule(pattern: &Pattern) -> Result<String, Vec<String>> {
-    let Text { body, problems } = body(pattern);
+    let rule = rule_with(pattern, Names::PLAIN)?;
+    Ok(format!("event e {{ type: string, v: int }}\n\n{rule}"))
+}
+
+/// A rule that has the pattern, without a declaration of its events.
+///
+/// # Errors
+/// The parts that the language has no words for.
+pub fn rule_with(pattern: &Pattern, names: Names<'_>) -> Result<String, Vec<String>> {
+    let Text { body, problems } = body_with(pattern, names);
     if !problems.is_empty() {
         return Err(problems);
     }
-    let mut text = String::from("event e { type: string, v: int }\n\nrule r {\n  from *\n");
+    let mut text = format!("rule {} {{\n  {}\n", names.rule, names.reads);
     let _ = writeln!(text, "  match {body}");
     if let Some(within) = pattern.within {
         let Some(within) = within.as_millis() else {
@@ -39,7 +67,7 @@ pub fn rule(pattern: &Pattern) -> Result<String, Vec<String>> {
     let _ = writeln!(text, "  skip {}", skip(pattern));
     let _ = writeln!(text, "  report {}", pattern.report);
     if !pattern.totals.is_empty() {
-        let _ = writeln!(text, "  emit {{ {} }}", totals(pattern)?.join(", "));
+        let _ = writeln!(text, "  emit {{ {} }}", totals(pattern, names)?.join(", "));
     }
     // The checker refuses timeouts of a pattern whose time nothing bounds.
     if pattern.report_timeouts && (pattern.within.is_some() || has_bound(&pattern.body)) {
@@ -50,9 +78,9 @@ pub fn rule(pattern: &Pattern) -> Result<String, Vec<String>> {
 }
 
 /// The totals over a set of matches, each as a field of an emit.
-fn totals(pattern: &Pattern) -> Result<Vec<String>, Vec<String>> {
+fn totals(pattern: &Pattern, names: Names<'_>) -> Result<Vec<String>, Vec<String>> {
     let field = |(number, total): (usize, &Aggregate)| {
-        let mut printer = PatternPrinter { pattern, text: String::new(), problems: Vec::new() };
+        let mut printer = PatternPrinter::new(pattern, names);
         let name = printer.captured_step(total.step);
         match &total.arg {
             Some(Expr::Field(field)) => printer.field(field),
@@ -72,7 +100,9 @@ fn has_bound(sequence: &Sequence) -> bool {
             ItemKind::Alternatives { branches, .. } => branches.iter().any(has_bound),
             _ => false,
         };
-        inside || item.gap.is_some_and(|gap| gap.max.is_some())
+        // The time of a `not` completes matches, and ends nothing.
+        let is_not = matches!(item.kind, ItemKind::Not { .. });
+        inside || !is_not && item.gap.is_some_and(|gap| gap.max.is_some())
     })
 }
 
@@ -94,18 +124,27 @@ pub fn skip(pattern: &Pattern) -> String {
 
 /// A pattern's body in words.
 pub fn body(pattern: &Pattern) -> Text {
-    let mut printer = PatternPrinter { pattern, text: String::new(), problems: Vec::new() };
+    body_with(pattern, Names::PLAIN)
+}
+
+fn body_with(pattern: &Pattern, names: Names<'_>) -> Text {
+    let mut printer = PatternPrinter::new(pattern, names);
     printer.sequence(&pattern.body);
     Text { body: printer.text, problems: printer.problems }
 }
 
 struct PatternPrinter<'a> {
     pattern: &'a Pattern,
+    names: Names<'a>,
     text: String,
     problems: Vec<String>,
 }
 
-impl PatternPrinter<'_> {
+impl<'a> PatternPrinter<'a> {
+    fn new(pattern: &'a Pattern, names: Names<'a>) -> Self {
+        PatternPrinter { pattern, names, text: String::new(), problems: Vec::new() }
+    }
+
     fn problem(&mut self, problem: &str) {
         self.problems.push(problem.to_owned());
     }
@@ -233,7 +272,7 @@ impl PatternPrinter<'_> {
             self.text += ")";
             return;
         }
-        self.text += "e";
+        self.text += self.names.event;
         match &self.pattern.conditions[condition.index()].test {
             // Said above.
             Test::True | Test::OneOf(_) => {}
@@ -366,7 +405,9 @@ impl PatternPrinter<'_> {
 
     fn field(&mut self, field: &FieldRef) {
         match field {
-            FieldRef::Declared(id) => self.text += ["type", "v"].get(id.index()).unwrap_or(&"?"),
+            FieldRef::Declared(id) => {
+                self.text += self.names.fields.get(id.index()).unwrap_or(&"?");
+            }
             _ => self.problem("an undeclared field"),
         }
     }

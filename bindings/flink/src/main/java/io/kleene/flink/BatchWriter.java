@@ -32,7 +32,11 @@ final class BatchWriter<T> {
 
   private final EventReader<T> reader;
   private final EventReader.TypeGetter<T> type;
+  /** By name: the numbers of the types that the group reads, and the rows of those that have come. */
+  private final Map<String, Integer> numbers = new HashMap<>();
+
   private final Map<String, TypeRows<T>> types = new HashMap<>();
+  private final RulePlan plan;
   private final List<TypeRows<T>> inBatch = new ArrayList<>();
   private final int maxRows;
   private final int maxBytes;
@@ -44,12 +48,12 @@ final class BatchWriter<T> {
 
   BatchWriter(EventReader<T> reader, RulePlan plan, RulePlan.Group group, int maxRows) {
     this.reader = reader;
+    this.plan = plan;
     this.type = reader.typeGetter();
     this.maxRows = maxRows;
     this.maxBytes = 4 << 20;
     for (int number : group.types()) {
-      RulePlan.EventType declared = plan.types().get(number);
-      types.put(declared.name(), new TypeRows<>(number, declared, reader));
+      numbers.put(plan.types().get(number).name(), number);
     }
   }
 
@@ -75,7 +79,12 @@ final class BatchWriter<T> {
     }
     TypeRows<T> of = types.get(name);
     if (of == null) {
-      return Added.UNREAD;
+      Integer number = numbers.get(name);
+      if (number == null) {
+        return Added.UNREAD;
+      }
+      of = new TypeRows<>(number, plan.types().get(number), reader);
+      types.put(name, of);
     }
     reason = of.stage(event, time);
     if (reason != null) {

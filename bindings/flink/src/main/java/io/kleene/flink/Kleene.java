@@ -218,13 +218,17 @@ public final class Kleene {
             + ": map them to rows with named fields (Types.ROW_NAMED), to a POJO, or to a map");
   }
 
-  /** Takes times from a field, and watermarks from times. */
+  /**
+   * Takes times from a field, and watermarks from times. The parallelism is that of the events: what
+   * comes from one task stays in its order.
+   */
   private <T> DataStream<T> timed(DataStream<T> events, EventReader<T> reader, RulePlan plan) {
     EventTimes<T> times = new EventTimes<>(reader, plan);
     return events
         .assignTimestampsAndWatermarks(
             WatermarkStrategy.<T>forBoundedOutOfOrderness(outOfOrder)
                 .withTimestampAssigner(context -> times))
+        .setParallelism(events.getParallelism())
         .name("kleene: event time")
         .uid(uid + "@time");
   }
@@ -289,13 +293,7 @@ public final class Kleene {
               withJson,
               batchRows,
               tags);
-      DataStream<T> read =
-          liveRules == null
-              ? events
-                  .filter(new ReadTypes<>(reader, plan, group, isFirst))
-                  .name("kleene: select")
-                  .uid(uid + "@select:" + group.signature())
-              : events;
+      DataStream<T> read = liveRules == null ? selected(group, isFirst) : events;
       KeyedStream<T, Integer> keyed =
           group.parts().isEmpty()
               ? read.keyBy(event -> AbstractMatchOperator.NO_KEY, Types.INT)
@@ -310,6 +308,18 @@ public final class Kleene {
         results.setParallelism(1);
       }
       return results.name(name).uid(uid + ":" + key);
+    }
+
+    /**
+     * Selects the events that a group reads, where they come from. Among more tasks, events of a key
+     * would take several ways, and lose the order of those at one time.
+     */
+    private DataStream<T> selected(RulePlan.Group group, boolean isFirst) {
+      return events
+          .filter(new ReadTypes<>(reader, plan, group, isFirst))
+          .setParallelism(events.getParallelism())
+          .name("kleene: select")
+          .uid(uid + "@select:" + group.signature());
     }
 
     private SingleOutputStreamOperator<KleeneResult> live(

@@ -2,12 +2,17 @@ package io.kleene.flink;
 
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The event types of rules, and the rules by the key that they share. */
-record RulePlan(List<EventType> types, List<Group> groups, Map<String, String> undivided)
+/** The event types of rules, also by name, and the rules by the key that they share. */
+record RulePlan(
+    List<EventType> types,
+    Map<String, EventType> byName,
+    List<Group> groups,
+    Map<String, String> undivided)
     implements Serializable {
 
   /** The type of a field in rules. */
@@ -63,12 +68,7 @@ record RulePlan(List<EventType> types, List<Group> groups, Map<String, String> u
 
   /** Returns the type with this name, or null. */
   EventType type(String name) {
-    for (EventType type : types) {
-      if (type.name().equals(name)) {
-        return type;
-      }
-    }
-    return null;
+    return byName.get(name);
   }
 
   /** Returns the group with this signature, or null. */
@@ -87,6 +87,8 @@ record RulePlan(List<EventType> types, List<Group> groups, Map<String, String> u
     for (int count = reader.count(); count > 0; count--) {
       types.add(readType(reader));
     }
+    Map<String, EventType> byName = new HashMap<>();
+    types.forEach(type -> byName.put(type.name(), type));
     List<Group> groups = new ArrayList<>();
     for (int count = reader.count(); count > 0; count--) {
       groups.add(readGroup(reader));
@@ -96,7 +98,7 @@ record RulePlan(List<EventType> types, List<Group> groups, Map<String, String> u
       String rule = reader.text();
       undivided.put(rule, reader.text());
     }
-    return new RulePlan(types, groups, undivided);
+    return new RulePlan(types, byName, groups, undivided);
   }
 
   private static EventType readType(Wire.Reader reader) {

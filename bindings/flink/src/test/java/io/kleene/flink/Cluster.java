@@ -23,6 +23,18 @@ final class Cluster {
       }
       """;
 
+  static final String PAID =
+      """
+      event order_created { order_id: string, ts: time }
+      event order_paid { order_id: string, ts: time }
+
+      rule paid_order {
+        key order_id
+        match order_created -> order_paid
+        within 1m
+      }
+      """;
+
   static final TypeInformation<Row> ORDER =
       Types.ROW_NAMED(
           new String[] {"type", "ts", "order_id", "amount"},

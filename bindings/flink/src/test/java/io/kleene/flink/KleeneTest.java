@@ -32,4 +32,18 @@ class KleeneTest {
     assertEquals(12.5, first.get("amount"));
     assertEquals("order_created", first.getEvents("created").get(0).type());
   }
+
+  @Test
+  void eventsOfOneTimeStayInTheirOrderBehindASourceOfOneTask() throws Exception {
+    var env = Cluster.environment(3);
+    Row[] rows = new Row[2000];
+    for (int at = 0; at < rows.length; at += 2) {
+      rows[at] = Cluster.order("order_created", 0, "o-" + at, 1.0);
+      rows[at + 1] = Cluster.order("order_paid", 0, "o-" + at, null);
+    }
+    var orders = env.fromData(List.of(rows), Cluster.ORDER).setParallelism(1);
+    KleeneStreams<Row> found =
+        Kleene.rules(Cluster.PAID).outOfOrder(Duration.ofSeconds(5)).applyTo(orders);
+    assertEquals(1000, Cluster.collect(found.matches()).size());
+  }
 }
