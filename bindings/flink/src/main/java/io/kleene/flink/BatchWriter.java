@@ -94,6 +94,16 @@ final class BatchWriter<T> {
 
   /** Pushes the batch to an engine, and starts a new one. Returns results, or null. */
   byte[] push(NativeEngine engine) {
+    try {
+      int words = describe();
+      return engine.push(header.buffer, words);
+    } finally {
+      clear();
+    }
+  }
+
+  /** Writes the header. Returns the number of its words. */
+  private int describe() {
     int words = 4;
     for (TypeRows<T> of : inBatch) {
       words += 4 + 6 * of.columns.size();
@@ -108,14 +118,15 @@ final class BatchWriter<T> {
     for (TypeRows<T> of : inBatch) {
       of.describe(out);
     }
-    try {
-      return engine.push(out, words);
-    } finally {
-      inBatch.forEach(TypeRows::clear);
-      inBatch.clear();
-      rows = 0;
-      bytes = 0;
-    }
+    return words;
+  }
+
+  /** Drops the events of the batch. */
+  void clear() {
+    inBatch.forEach(TypeRows::clear);
+    inBatch.clear();
+    rows = 0;
+    bytes = 0;
   }
 
   /** The rows of one event type. */
