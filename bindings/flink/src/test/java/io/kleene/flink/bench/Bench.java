@@ -24,13 +24,17 @@ import org.apache.flink.types.Row;
 public final class Bench {
   private static final String USAGE =
       "bench FOLDER [--rules FOLDER] [--runs N] [--events N] [--cep-share PERCENT] [W1 .. W6]"
-          + " [--jobs KLEENE,CEP_LIBRARY,..]";
+          + " [--jobs KLEENE,CEP_LIBRARY,..] [--watermark-millis N]";
 
   private final Path folder;
   private Path rules = Path.of("../../benches/workloads");
   private int runs = 3;
   private int events = Integer.MAX_VALUE;
   private int cepShare = 100;
+
+  /** How often the source sends a watermark: 200 milliseconds are Flink's default. */
+  private long watermarkMillis = 200;
+
   private final List<Workload> workloads = new ArrayList<>();
   private List<Jobs> jobs = List.of(Jobs.values());
   private boolean isWrong;
@@ -46,6 +50,7 @@ public final class Bench {
         case "--runs" -> runs = Integer.parseInt(args[++at]);
         case "--events" -> events = Integer.parseInt(args[++at]);
         case "--cep-share" -> cepShare = Integer.parseInt(args[++at]);
+        case "--watermark-millis" -> watermarkMillis = Long.parseLong(args[++at]);
         case "--jobs" -> jobs = Arrays.stream(args[++at].split(",")).map(Jobs::valueOf).toList();
         default -> workloads.add(Workload.valueOf(args[at]));
       }
@@ -102,7 +107,7 @@ public final class Bench {
     for (int run = 0; run <= runs; run++) {
       for (Jobs job : chosen) {
         System.gc();
-        Meter.Measure measure = job.run(workload, text, rows);
+        Meter.Measure measure = job.run(workload, text, rows, watermarkMillis);
         if (run > 0) {
           measures.computeIfAbsent(job, first -> new ArrayList<>()).add(measure);
         }

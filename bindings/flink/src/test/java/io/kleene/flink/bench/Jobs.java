@@ -113,9 +113,11 @@ enum Jobs {
 
   /** Runs a job over events, and returns what it took. */
   @SuppressWarnings("deprecation") // The simplest source is an old one.
-  Meter.Measure run(Workload workload, String rules, Row[] rows) throws Exception {
+  Meter.Measure run(Workload workload, String rules, Row[] rows, long watermarkMillis)
+      throws Exception {
     StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
     env.setParallelism(1);
+    env.getConfig().setAutoWatermarkInterval(watermarkMillis);
     DataStream<Row> events =
         env.addSource(new Meter.Source(), workload.file, workload.rowType())
             .assignTimestampsAndWatermarks(
