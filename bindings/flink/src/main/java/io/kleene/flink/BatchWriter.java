@@ -210,6 +210,7 @@ final class BatchWriter<T> {
     private boolean isNull;
     private long staged;
     private byte[] stagedBytes;
+    private int stagedLength;
 
     Column(RulePlan.EventType type, int number, EventReader<T> reader) {
       this.number = number;
@@ -277,11 +278,14 @@ final class BatchWriter<T> {
           case 2 -> staged = Double.doubleToRawLongBits(FieldValues.toFloat(value));
           case 3 -> staged = FieldValues.toTime(value);
           case 4 -> staged = FieldValues.toDuration(value);
-          case STRING -> stagedBytes = FieldValues.toUtf8(value);
+          case STRING -> {
+            stagedBytes = FieldValues.toUtf8(value);
+            stagedLength = stagedBytes.length;
+          }
           default -> {
             writer.clear();
             FieldValues.write(writer, value, elementKind, lists);
-            stagedBytes = writer.toBytes();
+            stageWritten();
           }
         }
       } catch (FieldValues.WrongType wrong) {
@@ -309,8 +313,13 @@ final class BatchWriter<T> {
           return "`" + name + "." + field + "` " + wrong.getMessage();
         }
       }
-      stagedBytes = writer.toBytes();
+      stageWritten();
       return null;
+    }
+
+    private void stageWritten() {
+      stagedBytes = writer.array();
+      stagedLength = writer.length();
     }
 
     int commit(int row) {
@@ -318,10 +327,10 @@ final class BatchWriter<T> {
       validity.buffer.put(row, (byte) (isNull ? 0 : 1));
       hasNull |= isNull;
       if (wireKind >= STRING) {
-        int more = isNull ? 0 : stagedBytes.length;
+        int more = isNull ? 0 : stagedLength;
         if (more > 0) {
           values.ensure(length + more);
-          values.buffer.put(length, stagedBytes);
+          values.buffer.put(length, stagedBytes, 0, more);
           length += more;
         }
         ends.ensure(4 * (row + 1));
