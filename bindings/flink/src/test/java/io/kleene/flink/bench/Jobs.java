@@ -118,6 +118,7 @@ enum Jobs {
     StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
     env.setParallelism(1);
     env.getConfig().setAutoWatermarkInterval(watermarkMillis);
+    env.getConfig().disableObjectReuse();
     DataStream<Row> events =
         env.addSource(new Meter.Source(), workload.file, workload.rowType())
             .assignTimestampsAndWatermarks(
