@@ -151,9 +151,14 @@ impl Host {
         self.engine.end_time(&mut self.results).map_err(HostError::new)
     }
 
-    /// Returns the results since the last call.
-    pub fn take_results(&mut self) -> Vec<u8> {
-        self.results.take()
+    /// Returns the results since [`clear_results`](Host::clear_results).
+    pub fn results(&self) -> &[u8] {
+        self.results.bytes()
+    }
+
+    /// Drops the results.
+    pub fn clear_results(&mut self) {
+        self.results.clear();
     }
 
     /// Returns the state of the key groups from `first` to `last` of `groups`. The engine has keys of

@@ -313,8 +313,13 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_push<'l>(
 
 /// Returns what was reported; null if there is nothing.
 fn results<'l>(env: &mut Env<'l>, host: &mut Host) -> Result<JByteArray<'l>, Failure> {
-    let results = host.take_results();
-    if results.is_empty() { Ok(JByteArray::default()) } else { array(env, &results) }
+    let results = host.results();
+    if results.is_empty() {
+        return Ok(JByteArray::default());
+    }
+    let array = array(env, results);
+    host.clear_results();
+    array
 }
 
 /// Advances the watermark, and returns results. The greatest time ends time.

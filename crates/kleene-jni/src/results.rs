@@ -27,6 +27,9 @@ const TIMEOUT: u8 = 1;
 const LIMIT: u8 = 2;
 const REJECTED: u8 = 3;
 
+/// The bytes of results whose memory is kept.
+const KEPT_BYTES: usize = 16 << 20;
+
 /// The parts of a result that a host can leave out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ResultParts {
@@ -54,9 +57,16 @@ impl ResultWriter {
         ResultWriter { bytes: Vec::new(), schema: schema.clone(), shapes, events: parts.events }
     }
 
-    /// Returns what was written since the last call.
-    pub fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+    /// Returns what was written since [`clear`](ResultWriter::clear).
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Starts anew. The memory of many results is kept for the next ones, and that of very many is
+    /// not.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
     }
 
     /// Writes a result: its kind, its length, its time, and what `content` writes.
@@ -131,12 +141,11 @@ impl ResultWriter {
         put_text(out, &ty.name);
         put_time(out, event.time());
         let declared = ty.fields.iter().enumerate();
-        let declared =
-            declared.map(|(field, declared)| (&declared.name, event.field(FieldId::new(field))));
-        let fields: Vec<_> =
-            declared.filter(|(_, value)| !matches!(value, ValueRef::Null)).collect();
+        let fields = declared
+            .map(|(field, declared)| (&declared.name, event.field(FieldId::new(field))))
+            .filter(|(_, value)| !matches!(value, ValueRef::Null));
         let extra = event.extra();
-        put_len(out, fields.len() + extra.len());
+        put_len(out, fields.clone().count() + extra.len());
         for (name, value) in fields {
             put_text(out, name);
             put_value(out, value);

@@ -103,6 +103,16 @@ final class BatchWriter<T> {
 
   /** Pushes the batch to an engine, and starts a new one. Returns results, or null. */
   byte[] push(NativeEngine engine) {
+    try {
+      int words = describe();
+      return engine.push(header.buffer, words);
+    } finally {
+      clear();
+    }
+  }
+
+  /** Writes the header. Returns the number of its words. */
+  private int describe() {
     int words = 4;
     for (TypeRows<T> of : inBatch) {
       words += 4 + 6 * of.columns.size();
@@ -117,14 +127,15 @@ final class BatchWriter<T> {
     for (TypeRows<T> of : inBatch) {
       of.describe(out);
     }
-    try {
-      return engine.push(out, words);
-    } finally {
-      inBatch.forEach(TypeRows::clear);
-      inBatch.clear();
-      rows = 0;
-      bytes = 0;
-    }
+    return words;
+  }
+
+  /** Drops the events of the batch. */
+  void clear() {
+    inBatch.forEach(TypeRows::clear);
+    inBatch.clear();
+    rows = 0;
+    bytes = 0;
   }
 
   /** The rows of one event type. */
@@ -208,6 +219,7 @@ final class BatchWriter<T> {
     private boolean isNull;
     private long staged;
     private byte[] stagedBytes;
+    private int stagedLength;
 
     Column(RulePlan.EventType type, int number, EventReader<T> reader) {
       this.number = number;
@@ -275,11 +287,14 @@ final class BatchWriter<T> {
           case 2 -> staged = Double.doubleToRawLongBits(FieldValues.toFloat(value));
           case 3 -> staged = FieldValues.toTime(value);
           case 4 -> staged = FieldValues.toDuration(value);
-          case STRING -> stagedBytes = FieldValues.toUtf8(value);
+          case STRING -> {
+            stagedBytes = FieldValues.toUtf8(value);
+            stagedLength = stagedBytes.length;
+          }
           default -> {
             writer.clear();
             FieldValues.write(writer, value, elementKind, lists);
-            stagedBytes = writer.toBytes();
+            stageWritten();
           }
         }
       } catch (FieldValues.WrongType wrong) {
@@ -307,8 +322,13 @@ final class BatchWriter<T> {
           return "`" + name + "." + field + "` " + wrong.getMessage();
         }
       }
-      stagedBytes = writer.toBytes();
+      stageWritten();
       return null;
+    }
+
+    private void stageWritten() {
+      stagedBytes = writer.array();
+      stagedLength = writer.length();
     }
 
     int commit(int row) {
@@ -316,10 +336,10 @@ final class BatchWriter<T> {
       validity.buffer.put(row, (byte) (isNull ? 0 : 1));
       hasNull |= isNull;
       if (wireKind >= STRING) {
-        int more = isNull ? 0 : stagedBytes.length;
+        int more = isNull ? 0 : stagedLength;
         if (more > 0) {
           values.ensure(length + more);
-          values.buffer.put(length, stagedBytes);
+          values.buffer.put(length, stagedBytes, 0, more);
           length += more;
         }
         ends.ensure(4 * (row + 1));

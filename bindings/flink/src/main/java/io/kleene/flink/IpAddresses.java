@@ -13,20 +13,28 @@ final class IpAddresses {
   }
 
   private static byte[] parseV4(String text) {
-    String[] parts = text.split("\\.", -1);
     byte[] address = new byte[4];
-    if (parts.length != 4) {
-      return null;
-    }
+    int at = 0;
     for (int index = 0; index < 4; index++) {
-      int octet = number(parts[index], 10, 3);
-      boolean hasZero = parts[index].length() > 1 && parts[index].charAt(0) == '0';
-      if (octet < 0 || octet > 255 || hasZero) {
+      if (index > 0 && (at >= text.length() || text.charAt(at++) != '.')) {
+        return null;
+      }
+      int start = at;
+      int octet = 0;
+      while (at < text.length() && at - start < 3 && isDigit(text.charAt(at))) {
+        octet = 10 * octet + text.charAt(at++) - '0';
+      }
+      boolean hasZero = at - start > 1 && text.charAt(start) == '0';
+      if (at == start || octet > 255 || hasZero) {
         return null;
       }
       address[index] = (byte) octet;
     }
-    return address;
+    return at == text.length() ? address : null;
+  }
+
+  private static boolean isDigit(char character) {
+    return character >= '0' && character <= '9';
   }
 
   private static byte[] parseV6(String text) {
@@ -63,7 +71,7 @@ final class IpAddresses {
     }
     byte[] bytes = new byte[2 * plain + (hasDots ? 4 : 0)];
     for (int index = 0; index < plain; index++) {
-      int group = number(parts[index], 16, 4);
+      int group = group(parts[index]);
       if (group < 0) {
         return null;
       }
@@ -76,18 +84,19 @@ final class IpAddresses {
     return bytes;
   }
 
-  private static int number(String text, int radix, int most) {
-    if (text.isEmpty() || text.length() > most) {
+  /** Returns the number of up to four hexadecimal digits; -1 if the text is something else. */
+  private static int group(String text) {
+    if (text.isEmpty() || text.length() > 4) {
       return -1;
     }
     int number = 0;
     for (int index = 0; index < text.length(); index++) {
       char digit = text.charAt(index);
-      int value = digit < 128 ? Character.digit(digit, radix) : -1;
+      int value = digit < 128 ? Character.digit(digit, 16) : -1;
       if (value < 0) {
         return -1;
       }
-      number = number * radix + value;
+      number = 16 * number + value;
     }
     return number;
   }
