@@ -166,6 +166,20 @@ public final class Kleene {
 
   /** Finds the patterns of the rules in a stream. */
   public <T> KleeneStreams<T> applyTo(DataStream<T> events) {
+    return applyTo(events, false);
+  }
+
+  /** Finds the patterns of the rules in a table, which has a column for each field that must be. */
+  KleeneStreams<RowData> applyToColumns(DataStream<RowData> events) {
+    return applyTo(events, true);
+  }
+
+  /** Returns true if times come from fields, and not from the stream. */
+  boolean takesTimesFromFields() {
+    return outOfOrder != null;
+  }
+
+  private <T> KleeneStreams<T> applyTo(DataStream<T> events, boolean isTable) {
     RuleTexts rules = NativeEngine.load(source.texts(parameters), true);
     RulePlan plan = NativeEngine.plan(rules);
     String warnings =
@@ -176,6 +190,9 @@ public final class Kleene {
     plan.undivided()
         .forEach((rule, reason) -> LOG.warn("rule {} runs in one task: {}", rule, reason));
     EventReader<T> reader = reader(events.getType(), plan);
+    if (isTable) {
+      MissingColumns.check(reader, plan);
+    }
     DataStream<T> timed = outOfOrder == null ? events : timed(events, reader, plan);
     return new Topology<>(rules, plan, reader, timed).build();
   }
