@@ -19,7 +19,7 @@ use crate::results::{ResultParts, ResultWriter};
 #[derive(Debug)]
 pub struct Host {
     engine: Engine<Record>,
-    plan: Plan,
+    plan: Arc<Plan>,
     settings: Settings,
     results: ResultWriter,
 }
@@ -41,13 +41,22 @@ impl Host {
     /// # Errors
     /// [`HostError`] if the engine cannot run the rules.
     pub fn new(rules: &RuleSet, settings: Settings) -> Result<Host, HostError> {
-        let engine = builder(rules, &settings.signature).build().map_err(HostError::new)?;
-        Ok(Host::with(engine, rules, settings))
+        Host::planned(rules, Arc::new(Plan::new(rules)), settings)
     }
 
-    fn with(engine: Engine<Record>, rules: &RuleSet, settings: Settings) -> Host {
+    /// Makes the engine of a group of rules, whose plan is made already.
+    pub(crate) fn planned(
+        rules: &RuleSet,
+        plan: Arc<Plan>,
+        settings: Settings,
+    ) -> Result<Host, HostError> {
+        let engine = builder(rules, &plan, &settings).build().map_err(HostError::new)?;
+        Ok(Host::with(engine, plan, settings))
+    }
+
+    fn with(engine: Engine<Record>, plan: Arc<Plan>, settings: Settings) -> Host {
         let results = ResultWriter::new(engine.schema(), &settings.time_field, settings.parts);
-        Host { engine, plan: Plan::new(rules), settings, results }
+        Host { engine, plan, settings, results }
     }
 
     /// Makes the engine of a group of rules, with the state of key groups that
@@ -60,9 +69,19 @@ impl Host {
         settings: Settings,
         state: &KeyGroups,
     ) -> Result<(Host, Replacement), HostError> {
-        let builder = || builder(rules, &settings.signature);
+        Host::restore_planned(rules, Arc::new(Plan::new(rules)), settings, state)
+    }
+
+    /// Makes the engine of a group of rules with state. Their plan is made already.
+    pub(crate) fn restore_planned(
+        rules: &RuleSet,
+        plan: Arc<Plan>,
+        settings: Settings,
+        state: &KeyGroups,
+    ) -> Result<(Host, Replacement), HostError> {
+        let builder = || builder(rules, &plan, &settings);
         let (engine, replacement) = parts::restore(builder, state)?;
-        Ok((Host::with(engine, rules, settings), replacement))
+        Ok((Host::with(engine, plan, settings), replacement))
     }
 
     /// The event types and groups of the rules.
@@ -128,19 +147,19 @@ impl Host {
     /// [`HostError`] if the new rules cannot be run. The old rules stay.
     pub fn replace(&mut self, rules: &RuleSet) -> Result<Replacement, HostError> {
         let state = self.engine.snapshot();
-        let builder = builder(rules, &self.settings.signature);
+        let plan = Arc::new(Plan::new(rules));
+        let builder = builder(rules, &plan, &self.settings);
         let (engine, replacement) = builder.restore(&[&state]).map_err(HostError::new)?;
         let results =
             ResultWriter::new(engine.schema(), &self.settings.time_field, self.settings.parts);
-        (self.engine, self.results, self.plan) = (engine, results, Plan::new(rules));
+        (self.engine, self.results, self.plan) = (engine, results, plan);
         Ok(replacement)
     }
 }
 
 /// A builder of engines with the rules of a group.
-fn builder(rules: &RuleSet, signature: &str) -> EngineBuilder<Record> {
-    let plan = Plan::new(rules);
-    let names = plan.group(signature).map(|group| group.rules.clone()).unwrap_or_default();
+fn builder(rules: &RuleSet, plan: &Plan, settings: &Settings) -> EngineBuilder<Record> {
+    let names = plan.group(&settings.signature).map_or(&[][..], |group| &group.rules);
     Engine::builder().rules_where(rules, |rule| names.contains(&rule.name)).watermarks_from_source()
 }
 
