@@ -20,6 +20,7 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.operators.SimpleOperatorFactory;
 import org.apache.flink.streaming.api.transformations.TwoInputTransformation;
 import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.types.DataTypeQueryable;
 import org.apache.flink.types.Row;
 import org.apache.flink.util.OutputTag;
 import org.slf4j.Logger;
@@ -220,7 +221,8 @@ public final class Kleene {
       return new PojoFields<>(pojo);
     }
     if (Row.class.equals(type.getTypeClass())) {
-      return (EventFields) new RowFields(null);
+      boolean isOfTable = type instanceof DataTypeQueryable;
+      return (EventFields) (isOfTable ? InternalTypes.rowFields(type) : new RowFields(null));
     }
     if (RowData.class.isAssignableFrom(type.getTypeClass())) {
       return (EventFields) new RowDataFields(InternalTypes.rowType(type));

@@ -54,8 +54,9 @@ class KleeneTablesTest {
   @Test
   void aTableOfMatchesIsMadeOfATableOfEvents() throws Exception {
     var tables = orders();
+    Kleene rules = Kleene.rules(Cluster.UNPAID);
     tables.createTemporaryView(
-        "alerts", KleeneTables.matches(tables, "SELECT * FROM orders", Kleene.rules(Cluster.UNPAID)));
+        "alerts", KleeneTables.matches(tables, "SELECT * FROM orders", rules));
     List<Row> rows =
         collect(
             tables,
@@ -72,8 +73,9 @@ class KleeneTablesTest {
   @Test
   void theTimeOfResultsIsATimeAttribute() throws Exception {
     var tables = orders();
+    Kleene rules = Kleene.rules(Cluster.UNPAID);
     tables.createTemporaryView(
-        "alerts", KleeneTables.matches(tables, "SELECT * FROM orders", Kleene.rules(Cluster.UNPAID)));
+        "alerts", KleeneTables.matches(tables, "SELECT * FROM orders", rules));
     List<Row> rows =
         collect(
             tables,
@@ -107,7 +109,8 @@ class KleeneTablesTest {
     var tables = StreamTableEnvironment.create(Cluster.environment(1));
     tables.executeSql(
         "CREATE TEMPORARY VIEW seen AS SELECT 'a' AS host, ARRAY[ARRAY[1, 2], ARRAY[3]] AS lists,"
-            + " MAP['x', 1] AS counts, CAST(ROW('n', 7) AS ROW<name STRING, size_of INT>) AS of_row,"
+            + " MAP['x', 1] AS counts,"
+            + " CAST(ROW('n', 7) AS ROW<name STRING, size_of INT>) AS of_row,"
             + " '2024-01-01T00:00:01Z' AS ts");
     String rules =
         "event seen { host: string, lists: list<list<int>>, ts: time, .. }\n"
@@ -122,5 +125,17 @@ class KleeneTablesTest {
     assertEquals(
         Map.of("lists", "[[1, 2], [3]]", "x", "1", "size", "7"), rows.get(0).getField(0));
     assertEquals(Instant.parse("2024-01-01T00:00:01Z"), rows.get(0).getField(1));
+  }
+
+  @Test
+  void aStreamOfATableOfOneTypeNeedsNoFieldForIt() throws Exception {
+    var tables = orders();
+    String query =
+        "SELECT order_id, amount, at_time FROM orders WHERE type = 'order_created'";
+    String rules =
+        "event order_created { order_id: string, amount: float }\n"
+            + "rule large { key order_id match order_created[amount > 10.0] emit { order_id } }";
+    var created = tables.toDataStream(tables.sqlQuery(query));
+    assertEquals(2, Cluster.collect(Kleene.rules(rules).applyTo(created).matches()).size());
   }
 }
