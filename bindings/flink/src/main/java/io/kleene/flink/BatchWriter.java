@@ -92,8 +92,19 @@ final class BatchWriter<T> {
     return Added.YES;
   }
 
+  /** Takes the batch that a header describes. */
+  interface Target<R> {
+    /** Reads the batch, and returns what became of it. */
+    R push(ByteBuffer header, int words);
+  }
+
   /** Pushes the batch to an engine, and starts a new one. Returns results, or null. */
   byte[] push(NativeEngine engine) {
+    return push(engine::push);
+  }
+
+  /** Pushes the batch, and starts a new one. Returns what the target returns. */
+  <R> R push(Target<R> target) {
     int words = 4;
     for (TypeRows<T> of : inBatch) {
       words += 4 + 6 * of.columns.size();
@@ -109,7 +120,7 @@ final class BatchWriter<T> {
       of.describe(out);
     }
     try {
-      return engine.push(out, words);
+      return target.push(out, words);
     } finally {
       inBatch.forEach(TypeRows::clear);
       inBatch.clear();
