@@ -2,6 +2,7 @@ package io.kleene.flink;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.Optional;
@@ -57,6 +58,14 @@ public final class KleeneTableFunction extends ProcessTableFunction<Row>
 
   private static final DataType HEADS =
       MapView.newMapViewDataType(DataTypes.STRING(), DataTypes.BYTES());
+
+  /**
+   * True if Flink drops a timer at or before the watermark, as 2.2 does. All that is due by then is
+   * done at once, and comes with the time of the first of it as {@code rowtime}.
+   */
+  static final boolean DROPS_PAST_TIMERS =
+      Arrays.stream(TimeContext.class.getMethods())
+          .noneMatch(method -> method.getName().equals("tableWatermark"));
 
   private static final int PART = 0;
   private static final int DUE = 1;
@@ -189,9 +198,14 @@ public final class KleeneTableFunction extends ProcessTableFunction<Row>
   public void onTimer(OnTimerContext context, Row engine, MapView<String, byte[]> heads)
       throws Exception {
     TimeContext<Long> times = context.timeContext(Long.class);
-    // The timer is gone.
-    engine.setField(DUE, null);
-    run(times, engine, heads, times.time());
+    Long watermark = times.currentWatermark();
+    Long due = times.time();
+    do {
+      // The timer is gone.
+      engine.setField(DUE, null);
+      run(times, engine, heads, due);
+      due = (Long) engine.getField(DUE);
+    } while (DROPS_PAST_TIMERS && due != null && watermark != null && due <= watermark);
   }
 
   /** Pushes the batch, if there is one, advances time, and keeps the state. */

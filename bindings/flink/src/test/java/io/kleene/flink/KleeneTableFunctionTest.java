@@ -225,7 +225,8 @@ class KleeneTableFunctionTest {
     assertTrue(found.size() > 10, "only " + found.size());
     for (Row row : found) {
       assertEquals(row.getField(0), row.getField(1));
-      assertEquals(row.getField(2), row.getField(3), row.toString());
+      int order = ((Instant) row.getField(2)).compareTo((Instant) row.getField(3));
+      assertTrue(KleeneTableFunction.DROPS_PAST_TIMERS ? order >= 0 : order == 0, row.toString());
     }
   }
 
