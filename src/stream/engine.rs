@@ -304,6 +304,41 @@ impl<E: Event> Engine<E> {
         self.ingest.has_ended()
     }
 
+    /// Returns the first time at which a watermark changes anything: it releases an event that waits,
+    /// a deadline passes, or the engine forgets what is out of time. `None` if it never would.
+    ///
+    /// A host that wakes the engine at these times alone, and at its events, misses nothing.
+    ///
+    /// ```
+    /// use kleene::stream::Ignore;
+    /// use kleene::{Engine, Record, RuleSet, Timestamp};
+    ///
+    /// let rules = RuleSet::parse(
+    ///     "event paid { at: time }  event sent { at: time }
+    ///      rule unsent { match paid -> not sent for 1h }",
+    /// )?;
+    /// let mut engine = Engine::builder().rules(&rules).watermarks_from_source().build()?;
+    /// let at = Timestamp::from_millis(5);
+    /// let paid = Record::from_fields(rules.schema(), "paid", [("at", at.into())])?;
+    /// engine.push(&paid, &mut Ignore)?;
+    /// assert_eq!(engine.next_due(), Some(at));
+    /// engine.advance(at, &mut Ignore)?;
+    /// assert_eq!(engine.next_due(), Some(Timestamp::from_millis(3_600_005)));
+    /// engine.advance(Timestamp::from_millis(3_600_005), &mut Ignore)?;
+    /// assert!(engine.next_due().is_none() && engine.is_blank());
+    /// # Ok::<(), kleene::Error>(())
+    /// ```
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.ingest.next_due()
+    }
+
+    /// True if nothing is left of the events so far but counts and the watermark: no event waits, no
+    /// partial match is open, and no match is remembered (`suppress`, `once`).
+    pub fn is_blank(&self) -> bool {
+        let stats = self.ingest.stats();
+        stats.buffered == 0 && stats.keys == 0 && self.ingest.dispatcher().remembers_nothing()
+    }
+
     /// Returns the engine's watermark. An event at or before the watermark is late.
     pub fn watermark(&self) -> Timestamp {
         self.ingest.watermark()

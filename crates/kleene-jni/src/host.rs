@@ -29,7 +29,7 @@ pub struct Host {
     engine: Engine<Record>,
     /// The batches that wait, in the order in which they came.
     pending: Vec<EventBatch>,
-    plan: Plan,
+    plan: Arc<Plan>,
     settings: Settings,
     results: ResultWriter,
 }
@@ -51,13 +51,22 @@ impl Host {
     /// # Errors
     /// [`HostError`] if the engine cannot run the rules.
     pub fn new(rules: &RuleSet, settings: Settings) -> Result<Host, HostError> {
-        let engine = builder(rules, &settings.signature).build().map_err(HostError::new)?;
-        Ok(Host::with(engine, rules, settings))
+        Host::planned(rules, Arc::new(Plan::new(rules)), settings)
     }
 
-    fn with(engine: Engine<Record>, rules: &RuleSet, settings: Settings) -> Host {
+    /// Makes the engine of a group of rules, whose plan is made already.
+    pub(crate) fn planned(
+        rules: &RuleSet,
+        plan: Arc<Plan>,
+        settings: Settings,
+    ) -> Result<Host, HostError> {
+        let engine = builder(rules, &plan, &settings).build().map_err(HostError::new)?;
+        Ok(Host::with(engine, plan, settings))
+    }
+
+    fn with(engine: Engine<Record>, plan: Arc<Plan>, settings: Settings) -> Host {
         let results = ResultWriter::new(engine.schema(), &settings.time_field, settings.parts);
-        Host { engine, pending: Vec::new(), plan: Plan::new(rules), settings, results }
+        Host { engine, pending: Vec::new(), plan, settings, results }
     }
 
     /// Makes the engine of a group of rules, with the state of key groups that
@@ -74,9 +83,20 @@ impl Host {
         state: &KeyGroups,
         earliest: Timestamp,
     ) -> Result<(Host, Replacement), HostError> {
-        let builder = || builder(rules, &settings.signature);
+        Host::restore_planned(rules, Arc::new(Plan::new(rules)), settings, state, earliest)
+    }
+
+    /// Makes the engine of a group of rules with state. Their plan is made already.
+    pub(crate) fn restore_planned(
+        rules: &RuleSet,
+        plan: Arc<Plan>,
+        settings: Settings,
+        state: &KeyGroups,
+        earliest: Timestamp,
+    ) -> Result<(Host, Replacement), HostError> {
+        let builder = || builder(rules, &plan, &settings);
         let (engine, replacement) = parts::restore(builder, state, earliest)?;
-        Ok((Host::with(engine, rules, settings), replacement))
+        Ok((Host::with(engine, plan, settings), replacement))
     }
 
     /// The event types and groups of the rules.
@@ -189,19 +209,19 @@ impl Host {
     pub fn replace(&mut self, rules: &RuleSet) -> Result<Replacement, HostError> {
         self.push_pending()?;
         let state = self.engine.snapshot();
-        let builder = builder(rules, &self.settings.signature);
+        let plan = Arc::new(Plan::new(rules));
+        let builder = builder(rules, &plan, &self.settings);
         let (engine, replacement) = builder.restore(&[&state]).map_err(HostError::new)?;
         let results =
             ResultWriter::new(engine.schema(), &self.settings.time_field, self.settings.parts);
-        (self.engine, self.results, self.plan) = (engine, results, Plan::new(rules));
+        (self.engine, self.results, self.plan) = (engine, results, plan);
         Ok(replacement)
     }
 }
 
 /// A builder of engines with the rules of a group.
-fn builder(rules: &RuleSet, signature: &str) -> EngineBuilder<Record> {
-    let plan = Plan::new(rules);
-    let names = plan.group(signature).map(|group| group.rules.clone()).unwrap_or_default();
+fn builder(rules: &RuleSet, plan: &Plan, settings: &Settings) -> EngineBuilder<Record> {
+    let names = plan.group(&settings.signature).map_or(&[][..], |group| &group.rules);
     Engine::builder()
         .rules_where(rules, |rule| names.contains(&rule.name))
         .watermarks_from_source()
@@ -281,8 +301,8 @@ mod tests {
     fn lines(hosts: &mut [Host]) -> Vec<String> {
         let mut lines = Vec::new();
         for host in hosts {
-            let results = host.take_results();
-            let text = String::from_utf8_lossy(&results).into_owned();
+            let text = String::from_utf8_lossy(host.results()).into_owned();
+            host.clear_results();
             let found = text.match_indices("{\"rule\"").map(|(at, _)| at).collect::<Vec<_>>();
             for at in found {
                 let end = text[at..].find("}}").map_or(text.len(), |end| at + end + 2);
@@ -314,7 +334,7 @@ mod tests {
                         }
                     }
                 }
-                let restored = Host::restore(&rules(), settings(), &of_range);
+                let restored = Host::restore(&rules(), settings(), &of_range, Timestamp::MAX);
                 let mut host = restored.expect("the state is right").0;
                 push(&mut host, "paid", 30 * step, (0..200).filter(|order| owns(*order, range)));
                 let sent = (0..200).filter(|order| order % 3 == step && owns(*order, range));
@@ -356,7 +376,8 @@ mod tests {
         push(&mut host, "paid", 0, 0..9);
         let state = host.snapshot(GROUPS, 0, GROUPS - 1).expect("no limit is reached");
         let full = state.parts.iter().position(|part| part.len() > 40).expect("a group has keys");
-        let restored = |state: &KeyGroups| Host::restore(&rules(), settings(), state);
+        let restored =
+            |state: &KeyGroups| Host::restore(&rules(), settings(), state, Timestamp::MAX);
         assert!(restored(&state).is_ok());
         let mut damaged = state.clone();
         damaged.parts[full][30] ^= 1;

@@ -10,6 +10,7 @@ pub mod key_group;
 pub mod layout;
 pub mod memory;
 mod natives;
+pub mod one_key;
 pub mod parts;
 pub mod plan;
 pub mod results;

@@ -20,6 +20,7 @@ use crate::host::{Host, Settings, write_verdicts};
 use crate::key_group::{KeyHasher, key_group};
 use crate::layout::{LayoutError, read_batch};
 use crate::memory;
+use crate::one_key::{Done, KeyState, OneKey};
 use crate::parts::KeyGroups;
 use crate::plan::Plan;
 use crate::results::ResultParts;
@@ -293,22 +294,31 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_push<'l>(
     guarded(env, |env| {
         // SAFETY: `NativeEngine.java` uses an engine in the thread of its task only, until it is freed.
         let host = unsafe { host(engine)? };
-        let words = usize::try_from(words).unwrap_or(0);
-        if env.get_direct_buffer_capacity(&header)? < words * size_of::<i64>() {
-            return Err(Failure::Other(String::from("the header of a batch is too short")));
-        }
-        let address = env.get_direct_buffer_address(&header)?.expose_provenance();
-        let first = std::ptr::with_exposed_provenance::<i64>(address);
-        if !first.is_aligned() {
-            return Err(Failure::Other(String::from("the header of a batch is not aligned")));
-        }
-        // SAFETY: it is aligned, has that many words, and Java holds it during the call.
-        let header = unsafe { std::slice::from_raw_parts(first, words) };
-        // SAFETY: `BatchWriter.java` writes addresses of its own buffers, and what they hold.
-        let batch = unsafe { read_batch(header, host.plan(), host.schema())? };
-        host.push(batch)?;
+        push_batch(env, host, &header, words)?;
         results(env, host)
     })
+}
+
+fn push_batch(
+    env: &Env<'_>,
+    host: &mut Host,
+    header: &JByteBuffer<'_>,
+    words: jint,
+) -> Result<(), Failure> {
+    let words = usize::try_from(words).unwrap_or(0);
+    if env.get_direct_buffer_capacity(header)? < words * size_of::<i64>() {
+        return Err(Failure::Other(String::from("the header of a batch is too short")));
+    }
+    let address = env.get_direct_buffer_address(header)?.expose_provenance();
+    let first = std::ptr::with_exposed_provenance::<i64>(address);
+    if !first.is_aligned() {
+        return Err(Failure::Other(String::from("the header of a batch is not aligned")));
+    }
+    // SAFETY: it is aligned, has that many words, and Java holds it during the call.
+    let header = unsafe { std::slice::from_raw_parts(first, words) };
+    // SAFETY: `BatchWriter.java` writes addresses of its own buffers, and what they hold.
+    let batch = unsafe { read_batch(header, host.plan(), host.schema())? };
+    Ok(host.push(batch)?)
 }
 
 /// Returns what was reported; null if there is nothing.
@@ -333,13 +343,17 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_advance<'l>(
     guarded(env, |env| {
         // SAFETY: as in `push`.
         let host = unsafe { host(engine)? };
-        if to == jlong::MAX {
-            host.end_time()?;
-        } else {
-            host.advance(Timestamp::from_millis(to))?;
-        }
+        advance(host, to)?;
         results(env, host)
     })
+}
+
+fn advance(host: &mut Host, to: jlong) -> Result<(), Failure> {
+    match to {
+        jlong::MAX => host.end_time()?,
+        to => host.advance(Timestamp::from_millis(to))?,
+    }
+    Ok(())
 }
 
 /// Returns the state of key groups: an array of the heads, and one of the parts.
@@ -487,6 +501,100 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_keyGroup<'l>(
 #[unsafe(no_mangle)]
 extern "system" fn Java_io_kleene_flink_NativeEngine_panic<'l>(env: EnvUnowned<'l>, _: JClass<'l>) {
     guarded(env, |_| -> Result<(), Failure> { panic!("on request") });
+}
+
+/// Compiles rules that run for one key at a time, and returns their handle.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeOneKey_compile<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    rules: JByteArray<'l>,
+    with: JByteArray<'l>,
+) -> jlong {
+    guarded(env, |env| {
+        let rules = build(&bytes(env, &rules)?)?;
+        let rules = OneKey::new(rules, settings(&bytes(env, &with)?)?)?;
+        let address = Box::into_raw(Box::new(rules)).expose_provenance();
+        Ok(jlong::try_from(address).unwrap_or(0))
+    })
+}
+
+/// Returns what the states of all keys under these rules have in common.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeOneKey_head<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    rules: jlong,
+) -> JByteArray<'l> {
+    guarded(env, |env| {
+        // SAFETY: `NativeOneKey.java` uses a handle in the thread of its task only, until it is freed.
+        let rules = unsafe { one_key(rules)? };
+        array(env, rules.head())
+    })
+}
+
+/// Pushes a batch, if its header has words, and advances the watermark, unless it is the least
+/// time. `state` has the head and the part of the key's state. Its new state, and the results, go to
+/// `state`; returns when the key is due, the least time if it has no state.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeOneKey_run<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    rules: jlong,
+    state: JObjectArray<'l, JByteArray<'l>>,
+    header: JByteBuffer<'l>,
+    words: jint,
+    to: jlong,
+) -> jlong {
+    guarded(env, |env| {
+        // SAFETY: as in `head`.
+        let rules = unsafe { one_key(rules)? };
+        let (head, part) = (state.get_element(env, 0)?, state.get_element(env, 1)?);
+        let before = KeyState { head: bytes(env, &head)?, part: bytes(env, &part)? };
+        let mut host = rules.enter(&before)?;
+        if words > 0 {
+            push_batch(env, &mut host, &header, words)?;
+        }
+        if to != jlong::MIN {
+            advance(&mut host, to)?;
+        }
+        let Done { state: after, results, due } = rules.leave(host)?;
+        for (place, bytes) in [after.head, after.part, results].iter().enumerate() {
+            let bytes = array(env, bytes)?;
+            state.set_element(env, place, &bytes)?;
+        }
+        Ok(due.map_or(jlong::MIN, Timestamp::as_millis))
+    })
+}
+
+/// Frees compiled rules.
+#[unsafe(no_mangle)]
+extern "system" fn Java_io_kleene_flink_NativeOneKey_free<'l>(
+    env: EnvUnowned<'l>,
+    _: JClass<'l>,
+    rules: jlong,
+) {
+    guarded(env, |_| {
+        let address = usize::try_from(rules).unwrap_or(0);
+        let rules = std::ptr::with_exposed_provenance_mut::<OneKey>(address);
+        if !rules.is_null() {
+            // SAFETY: `NativeOneKey.java` frees each handle once, and uses it no more.
+            drop(unsafe { Box::from_raw(rules) });
+        }
+        Ok(())
+    });
+}
+
+/// Returns the rules of a handle.
+///
+/// # Safety
+/// `handle` is of `compile`, and was not freed.
+unsafe fn one_key<'h>(handle: jlong) -> Result<&'h OneKey, Failure> {
+    let address = usize::try_from(handle).unwrap_or(0);
+    let rules = std::ptr::with_exposed_provenance::<OneKey>(address);
+    // SAFETY: the caller's promise. A handle of 0 is null.
+    let rules = unsafe { rules.as_ref() };
+    rules.ok_or_else(|| Failure::Other(String::from("the rules are closed")))
 }
 
 /// Frees an engine.

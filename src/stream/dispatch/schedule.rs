@@ -8,6 +8,7 @@ use crate::stream::dispatch::prefetch::KeyHint;
 use crate::stream::keys::table::At;
 use crate::stream::output::receiver::Receiver;
 use crate::stream::rule::context::SweepContext;
+use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::timers::Timer;
 use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
@@ -26,6 +27,20 @@ impl<E: Event> Dispatcher<E> {
     #[inline]
     pub(in crate::stream) fn is_due(&self, to: Timestamp) -> bool {
         self.timers.next().min(self.wake) <= to || !self.accounting.derived.is_empty()
+    }
+
+    /// Returns the time of the next deadline, derived event, or end of a suppression.
+    pub(in crate::stream) fn next_due(&self) -> Option<Timestamp> {
+        let suppressions = self.rules.iter().filter_map(|rule| rule.suppression()?.first_end());
+        let timers = [self.timers.next().min(self.wake)];
+        let timers = timers.into_iter().filter(|at| *at < Timestamp::MAX);
+        timers.chain(self.accounting.derived.next()).chain(suppressions).min()
+    }
+
+    /// True if no rule suppresses matches because of earlier ones.
+    pub(in crate::stream) fn remembers_nothing(&self) -> bool {
+        let mut suppressions = self.rules.iter().filter_map(RuleRuntime::suppression);
+        suppressions.all(|suppression| suppression.entries().next().is_none())
     }
 
     /// Fires the deadlines up to and including `to`, and dispatches the derived events before `to`,

@@ -100,6 +100,11 @@ impl<E: Event> Ingest<E> {
         self.clock.watermark().plus_millis(1)
     }
 
+    /// Returns the first time at which a watermark changes anything.
+    pub(in crate::stream) fn next_due(&self) -> Option<Timestamp> {
+        self.buffer.first().into_iter().chain(self.dispatcher.next_due()).min()
+    }
+
     /// Returns the time of the newest event.
     pub(in crate::stream) fn newest(&self) -> Timestamp {
         self.clock.newest()

@@ -108,6 +108,11 @@ impl SuppressionTable {
         self.reported.iter().map(|(key, until)| (*until, key))
     }
 
+    /// Returns the first time at which an entry may be forgotten.
+    pub(crate) fn first_end(&self) -> Option<Timestamp> {
+        self.ends.peek().map(|Reverse((end, _))| *end)
+    }
+
     /// Returns the entries that changes since the last snapshot have to hold, in any order: those
     /// that end, as a whole, and those that never end and are new.
     ///

@@ -3,7 +3,6 @@ package io.kleene.flink;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -28,9 +27,6 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  */
 abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneResult> {
   private static final long serialVersionUID = 1L;
-
-  private static final int FRAME = 13;
-  private static final int REJECTED = 3;
 
   private final OperatorSettings<T> settings;
   private final KeyHash<T> keyHash;
@@ -300,46 +296,27 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
     verdicts.clear();
   }
 
-  /** Sends results to their outputs. {@code results.rs} has their frame. */
+  /** Sends results to their outputs. */
   private void emit(byte[] results) {
-    if (results == null) {
-      return;
-    }
-    int at = 0;
-    while (at < results.length) {
-      int kind = results[at];
-      int length = (int) little(results, at + 1, 4);
-      long time = little(results, at + 5, 8);
-      int start = at + FRAME;
-      at = start + length;
-      if (kind == REJECTED) {
-        Wire.Reader reader = new Wire.Reader(results, start, at);
-        counts.rejected();
-        reject(null, reader.text() + ": " + reader.text() + " " + describe(reader), time);
-        continue;
-      }
-      KleeneResult.Kind of = KleeneResult.Kind.values()[kind];
-      KleeneResult result = new KleeneResult(of, Arrays.copyOfRange(results, start, at));
-      StreamRecord<KleeneResult> record = new StreamRecord<>(result, time);
-      switch (of) {
-        case MATCH -> output.collect(record);
-        case TIMEOUT -> output.collect(settings.tags().timeouts(), record);
-        default -> output.collect(settings.tags().limits(), record);
-      }
-    }
-  }
+    ResultFrames.read(
+        results,
+        new ResultFrames.Receiver() {
+          @Override
+          public void result(KleeneResult result, long time) {
+            StreamRecord<KleeneResult> record = new StreamRecord<>(result, time);
+            switch (result.getKind()) {
+              case MATCH -> output.collect(record);
+              case TIMEOUT -> output.collect(settings.tags().timeouts(), record);
+              default -> output.collect(settings.tags().limits(), record);
+            }
+          }
 
-  private static Map<String, Object> describe(Wire.Reader reader) {
-    reader.signed();
-    return reader.fields();
-  }
-
-  private static long little(byte[] bytes, int start, int length) {
-    long value = 0;
-    for (int at = start + length - 1; at >= start; at--) {
-      value = value << 8 | bytes[at] & 0xff;
-    }
-    return value;
+          @Override
+          public void rejected(String reason, long time) {
+            counts.rejected();
+            reject(null, reason, time);
+          }
+        });
   }
 
   // ---- Rules

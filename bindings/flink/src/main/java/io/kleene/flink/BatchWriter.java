@@ -101,11 +101,22 @@ final class BatchWriter<T> {
     return Added.YES;
   }
 
+  /** Takes the batch that a header describes. */
+  interface Target<R> {
+    /** Reads the batch, and returns what became of it. */
+    R push(ByteBuffer header, int words);
+  }
+
   /** Pushes the batch to an engine, and starts a new one. Returns results, or null. */
   byte[] push(NativeEngine engine) {
+    return push(engine::push);
+  }
+
+  /** Pushes the batch, and starts a new one. Returns what the target returns. */
+  <R> R push(Target<R> target) {
     try {
       int words = describe();
-      return engine.push(header.buffer, words);
+      return target.push(header.buffer, words);
     } finally {
       clear();
     }

@@ -120,8 +120,8 @@ final class FieldValues {
       if (value instanceof java.util.Date date) {
         return date.getTime();
       }
-      if (value instanceof String text) {
-        return OffsetDateTime.parse(text).toInstant().toEpochMilli();
+      if (value instanceof String || value instanceof StringData) {
+        return OffsetDateTime.parse(value.toString()).toInstant().toEpochMilli();
       }
     } catch (ArithmeticException | DateTimeException error) {
       throw new WrongType("is not a time");

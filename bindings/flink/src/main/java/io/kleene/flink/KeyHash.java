@@ -125,10 +125,16 @@ final class KeyHash<T> implements KeySelector<T, Integer> {
 
   /** FNV-1a of 64 bits, folded to 32. */
   static int fold(byte[] bytes, int length) {
+    long hash = fnv(bytes, length);
+    return (int) (hash ^ hash >>> 32);
+  }
+
+  /** FNV-1a of 64 bits. */
+  static long fnv(byte[] bytes, int length) {
     long hash = FNV_OFFSET;
     for (int index = 0; index < length; index++) {
       hash = (hash ^ (bytes[index] & 0xff)) * FNV_PRIME;
     }
-    return (int) (hash ^ hash >>> 32);
+    return hash;
   }
 }

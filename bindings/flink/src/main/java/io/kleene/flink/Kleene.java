@@ -20,6 +20,7 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.operators.SimpleOperatorFactory;
 import org.apache.flink.streaming.api.transformations.TwoInputTransformation;
 import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.types.DataTypeQueryable;
 import org.apache.flink.types.Row;
 import org.apache.flink.util.OutputTag;
 import org.slf4j.Logger;
@@ -167,6 +168,20 @@ public final class Kleene {
 
   /** Finds the patterns of the rules in a stream. */
   public <T> KleeneStreams<T> applyTo(DataStream<T> events) {
+    return applyTo(events, false);
+  }
+
+  /** Finds the patterns of the rules in a table, which has a column for each field that must be. */
+  KleeneStreams<RowData> applyToColumns(DataStream<RowData> events) {
+    return applyTo(events, true);
+  }
+
+  /** Returns true if times come from fields, and not from the stream. */
+  boolean takesTimesFromFields() {
+    return outOfOrder != null;
+  }
+
+  private <T> KleeneStreams<T> applyTo(DataStream<T> events, boolean isTable) {
     RuleTexts rules = NativeEngine.load(source.texts(parameters), true);
     RulePlan plan = NativeEngine.plan(rules);
     String warnings =
@@ -177,6 +192,9 @@ public final class Kleene {
     plan.undivided()
         .forEach((rule, reason) -> LOG.warn("rule {} runs in one task: {}", rule, reason));
     EventReader<T> reader = reader(events.getType(), plan);
+    if (isTable) {
+      MissingColumns.check(reader, plan);
+    }
     DataStream<T> timed = outOfOrder == null ? events : timed(events, reader, plan);
     return new Topology<>(rules, plan, reader, timed).build();
   }
@@ -204,7 +222,8 @@ public final class Kleene {
       return new PojoFields<>(pojo);
     }
     if (Row.class.equals(type.getTypeClass())) {
-      return (EventFields) new RowFields(null);
+      boolean isOfTable = type instanceof DataTypeQueryable;
+      return (EventFields) (isOfTable ? InternalTypes.rowFields(type) : new RowFields(null));
     }
     if (RowData.class.isAssignableFrom(type.getTypeClass())) {
       return (EventFields) new RowDataFields(InternalTypes.rowType(type));

@@ -195,7 +195,8 @@ public final class KleeneResult {
         events);
   }
 
-  private static Map<String, String> texts(Map<String, Object> values) {
+  /** Returns values as text. */
+  static Map<String, String> texts(Map<String, Object> values) {
     Map<String, String> texts = new LinkedHashMap<>();
     values.forEach((name, value) -> texts.put(name, value == null ? null : value.toString()));
     return texts;

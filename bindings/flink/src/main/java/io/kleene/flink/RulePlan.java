@@ -50,7 +50,8 @@ record RulePlan(
 
     /** The type as rules spell it. */
     String spelling() {
-      return "[".repeat(lists) + kind.name().toLowerCase(java.util.Locale.ROOT) + "]".repeat(lists);
+      String element = kind.name().toLowerCase(java.util.Locale.ROOT);
+      return "list<".repeat(lists) + element + ">".repeat(lists);
     }
   }
 
