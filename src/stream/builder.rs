@@ -57,14 +57,14 @@ pub struct EngineBuilder<E: Event> {
     pub(in crate::stream) limits: EngineLimits,
     pub(in crate::stream) matching: Matching,
     pub(in crate::stream) indexed: bool,
-    pub(in crate::stream) join: Join,
+    pub(in crate::stream) join: JoinAt,
     /// The store for the state of idle keys.
     pub(in crate::stream) cold: Option<Box<Cold<E>>>,
 }
 
 /// The watermark of an engine that is restored from the parts of several.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::stream) enum Join {
+pub(in crate::stream) enum JoinAt {
     /// That of all parts. Parts at different watermarks are refused.
     Alike,
     /// The earliest of the parts.
@@ -103,7 +103,7 @@ impl<E: Event> EngineBuilder<E> {
             },
             matching: Matching::default(),
             indexed: true,
-            join: Join::Alike,
+            join: JoinAt::Alike,
             cold: None,
         }
     }
@@ -380,7 +380,7 @@ impl<E: Event> EngineBuilder<E> {
     /// ```
     #[must_use]
     pub fn join_at_earliest(mut self) -> Self {
-        self.join = Join::Earliest;
+        self.join = JoinAt::Earliest;
         self
     }
 

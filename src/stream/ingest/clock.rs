@@ -195,4 +195,9 @@ impl InputClock {
     pub(super) fn restore_source(&mut self, name: &str, watermark: Timestamp, idle: bool) {
         self.progress.restore(name, watermark, idle);
     }
+
+    /// Holds a source of a snapshot up to a time that another part of the stream has reached.
+    pub(super) fn hold_source(&mut self, name: &str, watermark: Timestamp) {
+        self.progress.hold(name, watermark);
+    }
 }

@@ -41,6 +41,11 @@ impl<E: Event> Ingest<E> {
         self.clock.restore_source(name, watermark, idle);
     }
 
+    /// Holds a source of a snapshot up: another part does not have it, and has reached this time.
+    pub(in crate::stream) fn hold_source(&mut self, name: &str, watermark: Timestamp) {
+        self.clock.hold_source(name, watermark);
+    }
+
     /// Adds a buffered event of a snapshot. Returns false if the event cannot have been buffered.
     pub(in crate::stream) fn restore_buffered(&mut self, event: &E) -> bool {
         let time = event.time();

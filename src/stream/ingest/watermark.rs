@@ -73,6 +73,13 @@ impl Progress {
         }
     }
 
+    /// Holds a source up: it may send events after this time, also if it said that it does not.
+    pub(crate) fn hold(&mut self, name: &str, watermark: Timestamp) {
+        if let Some(source) = self.sources.iter_mut().find(|source| &*source.name == name) {
+            source.watermark = source.watermark.min(watermark);
+        }
+    }
+
     /// True if events need no buffer: events are in time order and there is at most one source.
     #[inline]
     pub(crate) fn is_sorted(&self) -> bool {

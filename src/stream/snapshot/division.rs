@@ -7,20 +7,20 @@ use kleene_syntax::hir::Rule;
 type PartOf<'f> = dyn FnMut(&Rule, &[Value]) -> usize + 'f;
 
 /// Selects the part of the snapshot for a rule and a key.
-pub(super) struct Division<'f> {
+pub(super) struct KeyDivision<'f> {
     count: usize,
     part_of: Option<&'f mut PartOf<'f>>,
 }
 
-impl<'f> Division<'f> {
+impl<'f> KeyDivision<'f> {
     /// All keys are in one part.
-    pub(super) fn one() -> Division<'f> {
-        Division { count: 1, part_of: None }
+    pub(super) fn one() -> KeyDivision<'f> {
+        KeyDivision { count: 1, part_of: None }
     }
 
     /// The keys are in `count` parts. The result of `part_of` is taken modulo `count`.
-    pub(super) fn of(count: usize, part_of: &'f mut PartOf<'f>) -> Division<'f> {
-        Division { count: count.max(1), part_of: Some(part_of) }
+    pub(super) fn of(count: usize, part_of: &'f mut PartOf<'f>) -> KeyDivision<'f> {
+        KeyDivision { count: count.max(1), part_of: Some(part_of) }
     }
 
     /// Returns the number of parts.

@@ -22,7 +22,7 @@ use crate::stream::engine::Engine;
 use crate::stream::error::BuildError;
 use crate::stream::error::PushError;
 use crate::stream::shard::Shard;
-use crate::stream::snapshot::division::Division;
+use crate::stream::snapshot::division::KeyDivision;
 use crate::stream::stats::Stats;
 use kleene_event::event::Portable;
 use kleene_event::value::Value;
@@ -168,7 +168,7 @@ impl<E: Portable> Engine<E> {
         count: usize,
         mut shard: impl FnMut(&Rule, &[Value]) -> usize,
     ) -> Vec<Vec<u8>> {
-        write::divided(self.ingest(), Division::of(count, &mut shard))
+        write::divided(self.ingest(), KeyDivision::of(count, &mut shard))
     }
 }
 

@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::ruleset::RuleSet;
 use crate::ruleset::compiled::same;
-use crate::stream::builder::{EngineBuilder, Join};
+use crate::stream::builder::{EngineBuilder, JoinAt};
 use crate::stream::change::replace::replace_with;
 use crate::stream::change::replacement::{Replacement, RuleChange, Verdict};
 use crate::stream::change::schema::merge;
@@ -144,7 +144,7 @@ struct Saved<'a, E> {
 }
 
 impl<'a, E: Portable> Saved<'a, E> {
-    fn read(bytes: &[&'a [u8]], join: Join) -> Result<Saved<'a, E>, RestoreError> {
+    fn read(bytes: &[&'a [u8]], join: JoinAt) -> Result<Saved<'a, E>, RestoreError> {
         let mut parts: Vec<SavedPart<'a, E>> = Vec::new();
         let mut chains: Vec<Vec<usize>> = Vec::new();
         for (index, bytes) in bytes.iter().enumerate() {
@@ -187,7 +187,7 @@ impl<'a, E: Portable> Saved<'a, E> {
         let heads: Vec<&SavedEngine> = saved.heads().map(|head| &head.engine).collect();
         let is_other = |head: &&SavedEngine| {
             head.finished != heads[0].finished
-                || join == Join::Alike && head.watermark != heads[0].watermark
+                || join == JoinAt::Alike && head.watermark != heads[0].watermark
         };
         if heads.iter().any(is_other) {
             return Err(RestoreError::OtherTime);
@@ -235,8 +235,7 @@ impl<'a, E: Portable> Saved<'a, E> {
             .collect();
         for SavedEngine { sources, watermark, .. } in self.heads().map(|head| &head.engine) {
             for name in names.iter().filter(|name| sources.iter().all(|(own, ..)| own != **name)) {
-                // Idle in this part: it is idle if it is so in all others.
-                ingest.restore_source(name, *watermark, true);
+                ingest.hold_source(name, *watermark);
             }
         }
     }

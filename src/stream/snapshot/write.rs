@@ -16,7 +16,7 @@ use crate::stream::keys::wire::{Keys, put_event, put_key};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::shard::context::ShardContext;
 use crate::stream::shard::undivided::{across_keys, suppressed_key};
-use crate::stream::snapshot::division::{ByPart, Division};
+use crate::stream::snapshot::division::{ByPart, KeyDivision};
 use crate::stream::snapshot::frame::{FIRST_CONTENTS, Section, SnapshotFrame};
 use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, HAS_NEWEST, IS_FINISHED};
 use crate::stream::stats::Stats;
@@ -31,7 +31,7 @@ use kleene_event::value::wire::{put_value, put_values};
 
 /// Writes the state of an engine. Returns `None` if a cold store cannot be read.
 pub(super) fn whole<E: Portable>(engine: &Ingest<E>) -> Option<(Vec<u8>, Identity)> {
-    SnapshotWriter { engine, extent: Extent::Whole }.write_one()
+    SnapshotWriter { engine, extent: SnapshotExtent::Whole }.write_one()
 }
 
 /// Writes the changes since the snapshot `base`. Returns `None` if a cold store cannot be read.
@@ -39,14 +39,17 @@ pub(super) fn changes<E: Portable>(
     engine: &Ingest<E>,
     base: Identity,
 ) -> Option<(Vec<u8>, Identity)> {
-    SnapshotWriter { engine, extent: Extent::Changes(base) }.write_one()
+    SnapshotWriter { engine, extent: SnapshotExtent::Changes(base) }.write_one()
 }
 
 /// Writes the state of an engine as several parts. A part that would hold nothing has no bytes. The
 /// first part has the state that cannot be divided, and always has bytes, unless a cold store
 /// cannot be read: then no part has bytes.
-pub(super) fn divided<E: Portable>(engine: &Ingest<E>, mut division: Division<'_>) -> Vec<Vec<u8>> {
-    let parts = SnapshotWriter { engine, extent: Extent::Divided }.write(&mut division);
+pub(super) fn divided<E: Portable>(
+    engine: &Ingest<E>,
+    mut division: KeyDivision<'_>,
+) -> Vec<Vec<u8>> {
+    let parts = SnapshotWriter { engine, extent: SnapshotExtent::Divided }.write(&mut division);
     parts.into_iter().map(|part| part.map(|(bytes, _)| bytes).unwrap_or_default()).collect()
 }
 
@@ -59,16 +62,16 @@ pub(super) fn shard<E: Portable>(
 ) -> Option<(Vec<u8>, Identity)> {
     let numbers = engine.dispatcher().fed_numbers(share);
     let shard = ShardPart { share, all, numbers };
-    SnapshotWriter { engine, extent: Extent::Shard(&shard) }.write_one()
+    SnapshotWriter { engine, extent: SnapshotExtent::Shard(&shard) }.write_one()
 }
 
 struct SnapshotWriter<'e, E: Event> {
     engine: &'e Ingest<E>,
-    extent: Extent<'e>,
+    extent: SnapshotExtent<'e>,
 }
 
 /// What a writer writes.
-enum Extent<'e> {
+enum SnapshotExtent<'e> {
     /// All that the engine holds.
     Whole,
     /// The changes since this snapshot.
@@ -79,15 +82,15 @@ enum Extent<'e> {
     Shard(&'e ShardPart<'e>),
 }
 
-impl<'e> Extent<'e> {
+impl<'e> SnapshotExtent<'e> {
     /// Returns the snapshot that the changes follow.
     fn base(&self) -> Option<Identity> {
-        if let Extent::Changes(base) = self { Some(*base) } else { None }
+        if let SnapshotExtent::Changes(base) = self { Some(*base) } else { None }
     }
 
     /// Returns the place among the shards, if the engine is one of several.
     fn shard(&self) -> Option<&ShardPart<'e>> {
-        if let Extent::Shard(shard) = self { Some(shard) } else { None }
+        if let SnapshotExtent::Shard(shard) = self { Some(shard) } else { None }
     }
 }
 
@@ -117,19 +120,19 @@ impl ShardPart<'_> {
 
 impl<'e, E: Portable> SnapshotWriter<'e, E> {
     fn write_one(&self) -> Option<(Vec<u8>, Identity)> {
-        self.write(&mut Division::one()).pop().flatten()
+        self.write(&mut KeyDivision::one()).pop().flatten()
     }
 
     /// Writes all parts in one pass. Returns `None` for parts that hold nothing, and for all parts
     /// if a cold store cannot be read.
-    fn write(&self, division: &mut Division<'_>) -> Vec<Option<(Vec<u8>, Identity)>> {
+    fn write(&self, division: &mut KeyDivision<'_>) -> Vec<Option<(Vec<u8>, Identity)>> {
         let contents = self.contents(division);
         let first = self.extent.shard().map_or(0, |shard| shard.share.index());
         let mut heads = vec![self.head(first)];
         if division.count() > 1 {
             heads.push(self.head(first + 1));
         }
-        let mut parts = Parts {
+        let mut parts = BegunParts {
             heads,
             begun: (0..division.count()).map(|_| None).collect(),
             shares: self.engine.dispatcher().rules().len() > 1,
@@ -143,7 +146,7 @@ impl<'e, E: Portable> SnapshotWriter<'e, E> {
         if matches!(self.engine.dispatcher().failure(), Some(PushError(PushFailure::Cold(_)))) {
             parts.begun.iter_mut().for_each(|part| *part = None);
         }
-        if matches!(self.extent, Extent::Divided) {
+        if matches!(self.extent, SnapshotExtent::Divided) {
             number_alike(&mut parts.begun);
         }
         parts.begun.into_iter().map(|part| part.map(BegunPart::end)).collect()
@@ -188,8 +191,8 @@ impl<'e, E: Portable> SnapshotWriter<'e, E> {
         );
         // Of one engine at one moment: the numbers of events mean the same in all parts.
         let numbering = match self.extent {
-            Extent::Whole | Extent::Changes(_) => 0,
-            Extent::Divided | Extent::Shard(_) => self.numbering(),
+            SnapshotExtent::Whole | SnapshotExtent::Changes(_) => 0,
+            SnapshotExtent::Divided | SnapshotExtent::Shard(_) => self.numbering(),
         };
         out.extend_from_slice(&numbering.to_le_bytes());
         put_i64(out, engine.watermark().as_millis());
@@ -239,7 +242,7 @@ impl<'e, E: Portable> SnapshotWriter<'e, E> {
     }
 
     /// Divides what the engine holds beside the keys.
-    fn contents(&self, division: &mut Division<'_>) -> Contents<'e, E> {
+    fn contents(&self, division: &mut KeyDivision<'_>) -> Contents<'e, E> {
         let (mut buffer, mut derived) = (Vec::new(), Vec::new());
         if self.extent.shard().is_none_or(|shard| shard.share.is_first()) {
             for (number, event) in (0..).zip(self.engine.buffered()) {
@@ -258,7 +261,7 @@ impl<'e, E: Portable> SnapshotWriter<'e, E> {
     }
 
     /// Returns the parts of an event: those of its keys, each once.
-    fn parts_of(&self, event: &E, division: &mut Division<'_>) -> SmallVec<[usize; 2]> {
+    fn parts_of(&self, event: &E, division: &mut KeyDivision<'_>) -> SmallVec<[usize; 2]> {
         let mut parts = SmallVec::new();
         if division.count() > 1 {
             for (rule, keys) in self.engine.dispatcher().keys_of(event).into_iter().flatten() {
@@ -275,7 +278,7 @@ impl<'e, E: Portable> SnapshotWriter<'e, E> {
     }
 
     /// Divides the entries of each rule that suppresses or has `once`.
-    fn suppressed(&self, division: &mut Division<'_>) -> Vec<Suppressed<'e>> {
+    fn suppressed(&self, division: &mut KeyDivision<'_>) -> Vec<Suppressed<'e>> {
         let mut suppressed = Vec::new();
         for rule in self.engine.dispatcher().rules() {
             let Some(suppression) = rule.suppression() else { continue };
@@ -303,7 +306,7 @@ impl<'e, E: Portable> SnapshotWriter<'e, E> {
         suppressed
     }
 
-    fn keys(&self, division: &mut Division<'_>, parts: &mut Parts<'_, E>) {
+    fn keys(&self, division: &mut KeyDivision<'_>, parts: &mut BegunParts<'_, E>) {
         let dispatcher = self.engine.dispatcher();
         let cold = dispatcher.cold();
         let cold = cold.map(|cold| self.cold_keys(cold, division, parts)).unwrap_or_default();
@@ -344,8 +347,8 @@ impl<'e, E: Portable> SnapshotWriter<'e, E> {
     fn cold_keys(
         &self,
         cold: &Cold<E>,
-        division: &mut Division<'_>,
-        parts: &mut Parts<'_, E>,
+        division: &mut KeyDivision<'_>,
+        parts: &mut BegunParts<'_, E>,
     ) -> HashSet<(u32, Key)> {
         let rules = self.engine.dispatcher().rules();
         let mut changed = HashSet::new();
@@ -379,7 +382,7 @@ fn divided_states<'h, E: Event>(
     rules: &[RuleRuntime<E>],
     key: &Key,
     held: &'h [RuleState],
-    division: &mut Division<'_>,
+    division: &mut KeyDivision<'_>,
 ) -> SmallVec<[(usize, &'h RuleState); 1]> {
     let part = |held: &'h RuleState| (division.part(rules[held.rule as usize].rule(), key), held);
     let mut held: SmallVec<[_; 1]> = held.iter().map(part).collect();
@@ -432,7 +435,7 @@ fn put_entries<'e>(
 }
 
 /// The parts of a snapshot while they are written. A part begins when it gets something to hold.
-struct Parts<'e, E> {
+struct BegunParts<'e, E> {
     /// What precedes the contents of the first part, and of all others.
     heads: Vec<SnapshotFrame>,
     contents: Contents<'e, E>,
@@ -455,7 +458,7 @@ impl BegunPart {
     }
 }
 
-impl<E: Portable> Parts<'_, E> {
+impl<E: Portable> BegunParts<'_, E> {
     /// Begins the first part, and those with other contents than keys.
     fn begin(&mut self) {
         let Contents { buffer, derived, suppressed } = &self.contents;
@@ -475,7 +478,7 @@ impl<E: Portable> Parts<'_, E> {
 
     /// Returns the place for the keys of a part.
     fn keys(&mut self, part: usize) -> (&mut Vec<u8>, &mut Keys) {
-        let Parts { heads, contents, begun, shares, watermark } = self;
+        let BegunParts { heads, contents, begun, shares, watermark } = self;
         let part = begun[part].get_or_insert_with(|| {
             let mut frame = heads[part.min(heads.len() - 1)].clone();
             contents.put(part, *watermark, &mut frame);
