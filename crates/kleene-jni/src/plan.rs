@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kleene::RuleSet;
 use kleene::ruleset::Rule;
 use kleene::schema::{EventType, FieldType, Schema, TypeId};
+use kleene::stream::UndividedReason;
 use kleene_event::util::wire::{put_bytes, put_i64, put_len};
 use kleene_syntax::hir::expr::FieldRef;
 
@@ -47,9 +48,11 @@ impl Plan {
     /// Makes the plan of a rule set.
     pub fn new(rules: &RuleSet) -> Plan {
         let schema = rules.schema();
+        // A rule with `limit .. fail` fails the task that it runs in, and the host stops the others.
         let undivided: Vec<(Arc<str>, String)> = rules
             .undivided()
             .into_iter()
+            .filter(|rule| !matches!(rule.reason, UndividedReason::Fails(_)))
             .map(|rule| (rule.rule, rule.reason.to_string()))
             .collect();
         let whole: BTreeSet<&str> = undivided.iter().map(|(rule, _)| &**rule).collect();
