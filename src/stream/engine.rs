@@ -475,7 +475,8 @@ impl Engine<Record> {
     /// A host that moves time itself
     /// ([`watermarks_from_source`](crate::stream::EngineBuilder::watermarks_from_source)) can hold a
     /// batch until the watermark passes its events. Then no record is made of them to wait, and events
-    /// in order need no reorder buffer.
+    /// in order need no reorder buffer. Rejected events may be reported earlier or later among the
+    /// other outputs.
     ///
     /// # Errors
     /// [`PushError`] as for [`push_batch`](Engine::push_batch).

@@ -39,19 +39,26 @@ pub(in crate::stream) struct RowRun<'b> {
     batch: &'b EventBatch,
     start: usize,
     count: usize,
+    /// The end of the last run.
+    end: usize,
     lent: LentRow,
 }
 
 impl<'b> RowRun<'b> {
-    /// Begins before the first row of a batch.
-    pub(in crate::stream) fn new(batch: &'b EventBatch) -> RowRun<'b> {
-        RowRun { batch, start: 0, count: 0, lent: LentRow::default() }
+    /// Begins before the first row of a batch, whose first `rows` rows are read.
+    pub(in crate::stream) fn of_first(batch: &'b EventBatch, rows: usize) -> RowRun<'b> {
+        RowRun { batch, start: 0, count: 0, end: rows.min(batch.len()), lent: LentRow::default() }
+    }
+
+    /// Returns the batch.
+    pub(in crate::stream) fn batch(&self) -> &'b EventBatch {
+        self.batch
     }
 
     /// Moves on to the next rows. Returns false after the last row.
     pub(in crate::stream) fn advance(&mut self) -> bool {
         self.start += self.count;
-        self.count = GROUP_SIZE.min(self.batch.len() - self.start);
+        self.count = GROUP_SIZE.min(self.end - self.start);
         self.count > 0
     }
 

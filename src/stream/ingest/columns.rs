@@ -33,7 +33,7 @@ impl Ingest<Record> {
         if !self.expects_order() {
             self.ingest_lent_rows(source, batch, sink)
         } else if self.is_direct() {
-            self.ingest_rows(source, batch, sink)
+            self.ingest_rows(source, RowRun::of_first(batch, batch.len()), sink)
         } else {
             let mut lent = LentRow::default();
             batch.rows().try_for_each(|row| {
@@ -57,40 +57,47 @@ impl Ingest<Record> {
         to: Timestamp,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        if self.are_due_in_order(batch, to)
-            && let Some(first) = batch.rows().next()
-            && self.release_before(first.time(), sink)
-        {
-            self.ingest_rows(source, batch, sink)?;
-        } else {
+        let due = self.count_due(batch, to);
+        let mut rest = 0;
+        if due > 0 && self.release_before(batch.row(0).time(), sink) {
+            self.ingest_rows(source, RowRun::of_first(batch, due), sink)?;
+            rest = due;
+        }
+        if rest < batch.len() {
             let mut lent: Vec<LentRow> = Vec::new();
-            lent.resize_with(batch.len(), LentRow::default);
-            let events = lent.iter_mut().zip(batch.rows()).map(|(lent, row)| lent.event(row));
+            lent.resize_with(batch.len() - rest, LentRow::default);
+            let rows = batch.rows().skip(rest);
+            let events = lent.iter_mut().zip(rows).map(|(lent, row)| lent.event(row));
             self.ingest_lent_until(source, events, to, sink)?;
         }
         self.advance_source(source, to, sink)
     }
 
-    /// True if all events of a batch are in order, after the watermark, and at or before `to`, and
-    /// can go to the rules at once.
-    fn are_due_in_order(&self, batch: &EventBatch, to: Timestamp) -> bool {
-        self.clock.has_one_source()
+    /// Returns the number of events at the start of a batch that are in order, after the watermark,
+    /// and at or before `to`, if they can go to the rules at once, and all others are after `to`. Else
+    /// returns 0.
+    fn count_due(&self, batch: &EventBatch, to: Timestamp) -> usize {
+        let is_possible = self.clock.has_one_source()
             && self.dispatcher.delivers_directly()
             && !self.clock.has_ended()
-            && !self.dispatcher.has_failed()
-            && batch.len().checked_sub(1).is_some_and(|last| batch.row(last).time() <= to)
-            && self.clock.are_times_ahead(batch.rows().map(|row| row.time()))
+            && !self.dispatcher.has_failed();
+        if !is_possible {
+            return 0;
+        }
+        let times = || batch.rows().map(|row| row.time());
+        let due = times().take_while(|time| *time <= to).count();
+        let is_rest_later = times().skip(due).all(|time| to < time);
+        if is_rest_later && self.clock.are_times_ahead(times().take(due)) { due } else { 0 }
     }
 
     /// Ingests rows of which all that come in order can go to the rules at once.
     fn ingest_rows<S: Receiver<Record> + ?Sized>(
         &mut self,
         source: SourceId,
-        batch: &EventBatch,
+        mut run: RowRun<'_>,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        let selection = self.dispatcher.select(batch);
-        let mut run = RowRun::new(batch);
+        let selection = self.dispatcher.select(run.batch());
         while run.advance() {
             if self.clock.are_times_ahead(run.times()) {
                 let mut seen = GroupHints::NOTHING;
