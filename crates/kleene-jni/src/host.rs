@@ -17,7 +17,7 @@ use crate::results::{ResultParts, ResultWriter};
 
 /// The most events that wait for the watermark in their columns. Beyond, they wait in the reorder
 /// buffer of the engine, whose limits count.
-const MAX_PENDING: usize = 1 << 17;
+const MAX_PENDING: usize = 1 << 20;
 
 /// An engine with the rules of one group, and what was reported since the host last asked.
 ///
@@ -166,19 +166,22 @@ impl Host {
     /// # Errors
     /// [`HostError`] if a limit has stopped the engine.
     pub fn end_time(&mut self) -> Result<(), HostError> {
-        // A repeating silence ends with the last event, which no watermark may pass before.
-        self.push_pending()?;
+        // A repeating silence repeats up to the last event, so that time must not be later before.
+        let times = self.pending.iter().flat_map(|batch| batch.rows().map(|row| row.time()));
+        if let Some(last) = times.max() {
+            self.push_pending_until(last)?;
+        }
         self.engine.end_time(&mut self.results).map_err(HostError::new)
     }
 
-    /// Returns the results since [`clear_results`](Host::clear_results).
-    pub fn results(&self) -> &[u8] {
-        self.results.bytes()
+    /// Returns the results since the last [`drop_read`](Host::drop_read).
+    pub fn read_results(&mut self) -> &[u8] {
+        self.results.read()
     }
 
-    /// Drops the results.
-    pub fn clear_results(&mut self) {
-        self.results.clear();
+    /// Drops the results that were read.
+    pub fn drop_read(&mut self) {
+        self.results.drop_read();
     }
 
     /// Returns the state of the key groups from `first` to `last` of `groups`. The engine has keys of
@@ -212,8 +215,9 @@ impl Host {
         let plan = Arc::new(Plan::new(rules));
         let builder = builder(rules, &plan, &self.settings);
         let (engine, replacement) = builder.restore(&[&state]).map_err(HostError::new)?;
-        let results =
+        let mut results =
             ResultWriter::new(engine.schema(), &self.settings.time_field, self.settings.parts);
+        results.continue_from(&mut self.results);
         (self.engine, self.results, self.plan) = (engine, results, plan);
         Ok(replacement)
     }
@@ -301,8 +305,8 @@ mod tests {
     fn lines(hosts: &mut [Host]) -> Vec<String> {
         let mut lines = Vec::new();
         for host in hosts {
-            let text = String::from_utf8_lossy(host.results()).into_owned();
-            host.clear_results();
+            let text = String::from_utf8_lossy(host.read_results()).into_owned();
+            host.drop_read();
             let found = text.match_indices("{\"rule\"").map(|(at, _)| at).collect::<Vec<_>>();
             for at in found {
                 let end = text[at..].find("}}").map_or(text.len(), |end| at + end + 2);

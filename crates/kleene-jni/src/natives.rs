@@ -290,10 +290,11 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_push<'l>(
     engine: jlong,
     header: JByteBuffer<'l>,
     words: jint,
-) -> JByteArray<'l> {
+) -> JByteBuffer<'l> {
     guarded(env, |env| {
         // SAFETY: `NativeEngine.java` uses an engine in the thread of its task only, until it is freed.
         let host = unsafe { host(engine)? };
+        host.drop_read();
         push_batch(env, host, &header, words)?;
         results(env, host)
     })
@@ -321,15 +322,20 @@ fn push_batch(
     Ok(host.push(batch)?)
 }
 
-/// Returns what was reported; null if there is nothing.
-fn results<'l>(env: &mut Env<'l>, host: &mut Host) -> Result<JByteArray<'l>, Failure> {
-    let results = host.results();
+/// Returns what was reported, in place; null if there is nothing. The next call drops it.
+fn results<'l>(env: &mut Env<'l>, host: &mut Host) -> Result<JByteBuffer<'l>, Failure> {
+    let results = host.read_results();
     if results.is_empty() {
-        return Ok(JByteArray::default());
+        return Ok(JByteBuffer::default());
     }
-    let array = array(env, results);
-    host.clear_results();
-    array
+    if jint::try_from(results.len()).is_err() {
+        let message = format!("{} bytes of results do not fit into a buffer", results.len());
+        return Err(Failure::Other(message));
+    }
+    let first = results.as_ptr().cast_mut();
+    // SAFETY: the results stay where they are until the next call of `push`, `advance` or `free`.
+    // `NativeEngine.java` only reads them, and only before.
+    Ok(unsafe { env.new_direct_byte_buffer(first, results.len())? })
 }
 
 /// Advances the watermark, and returns results. The greatest time ends time.
@@ -339,10 +345,11 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_advance<'l>(
     _: JClass<'l>,
     engine: jlong,
     to: jlong,
-) -> JByteArray<'l> {
+) -> JByteBuffer<'l> {
     guarded(env, |env| {
         // SAFETY: as in `push`.
         let host = unsafe { host(engine)? };
+        host.drop_read();
         advance(host, to)?;
         results(env, host)
     })

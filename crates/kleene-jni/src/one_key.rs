@@ -88,7 +88,7 @@ impl OneKey {
     /// [`HostError`] if a limit has stopped the engine.
     pub fn leave(&self, mut host: Host) -> Result<Done, HostError> {
         host.push_pending()?;
-        let results = host.results().to_vec();
+        let results = host.read_results().to_vec();
         let engine = host.engine();
         if engine.is_blank() || engine.has_ended() {
             return Ok(Done { state: KeyState::default(), results, due: None });

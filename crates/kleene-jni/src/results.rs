@@ -43,6 +43,8 @@ pub struct ResultParts {
 #[derive(Debug)]
 pub struct ResultWriter {
     bytes: Vec<u8>,
+    /// The number of bytes that were read.
+    read: usize,
     schema: Arc<Schema>,
     shapes: Option<Shapes>,
     events: bool,
@@ -54,19 +56,33 @@ impl ResultWriter {
         let form = if parts.events { EventForm::Full } else { EventForm::None };
         let shapes = || Shapes::new(schema, time_field.into(), LineForm::Json).with_events(form);
         let shapes = parts.json.then(shapes);
-        ResultWriter { bytes: Vec::new(), schema: schema.clone(), shapes, events: parts.events }
+        ResultWriter {
+            bytes: Vec::new(),
+            read: 0,
+            schema: schema.clone(),
+            shapes,
+            events: parts.events,
+        }
     }
 
-    /// Returns what was written since [`clear`](ResultWriter::clear).
-    pub fn bytes(&self) -> &[u8] {
+    /// Returns what was written since the last [`drop_read`](ResultWriter::drop_read).
+    pub fn read(&mut self) -> &[u8] {
+        self.read = self.bytes.len();
         &self.bytes
     }
 
-    /// Starts anew. The memory of many results is kept for the next ones, and that of very many is
-    /// not.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
+    /// Drops what was read. The memory of many results is kept for the next ones, and that of very
+    /// many is not.
+    pub fn drop_read(&mut self) {
+        self.bytes.drain(..self.read);
         self.bytes.shrink_to(KEPT_BYTES);
+        self.read = 0;
+    }
+
+    /// Takes over the results of another writer that were not read.
+    pub fn continue_from(&mut self, other: &mut ResultWriter) {
+        other.drop_read();
+        self.bytes.append(&mut other.bytes);
     }
 
     /// Writes a result: its kind, its length, its time, and what `content` writes.

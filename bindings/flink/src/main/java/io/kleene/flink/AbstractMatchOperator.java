@@ -1,5 +1,6 @@
 package io.kleene.flink;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -130,6 +131,10 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
   public void prepareSnapshotPreBarrier(long checkpoint) throws Exception {
     // Results of the batch belong before the barrier.
     flush();
+    if (watermark < Long.MAX_VALUE) {
+      // Events that wait in their columns move to where the state is taken from.
+      emit(engine.advance(watermark));
+    }
   }
 
   @Override
@@ -254,7 +259,7 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
     if (mark.getTimestamp() > watermark) {
       watermark = mark.getTimestamp();
       long began = System.nanoTime();
-      byte[] results = engine.advance(watermark);
+      ByteBuffer results = engine.advance(watermark);
       counts.nativeNanos(System.nanoTime() - began);
       emit(results);
       counts.refresh(engine, watermark);
@@ -283,7 +288,7 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
       return;
     }
     long began = System.nanoTime();
-    byte[] results = batch.push(engine);
+    ByteBuffer results = batch.push(engine);
     counts.nativeNanos(System.nanoTime() - began);
     emit(results);
     memory.check();
@@ -297,7 +302,7 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
   }
 
   /** Sends results to their outputs. */
-  private void emit(byte[] results) {
+  private void emit(ByteBuffer results) {
     ResultFrames.read(
         results,
         new ResultFrames.Receiver() {

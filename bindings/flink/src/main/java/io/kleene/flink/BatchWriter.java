@@ -108,7 +108,7 @@ final class BatchWriter<T> {
   }
 
   /** Pushes the batch to an engine, and starts a new one. Returns results, or null. */
-  byte[] push(NativeEngine engine) {
+  ByteBuffer push(NativeEngine engine) {
     return push(engine::push);
   }
 

@@ -219,7 +219,7 @@ public final class KleeneTableFunction extends ProcessTableFunction<Row>
         batch.isEmpty()
             ? rules.run(key, noHeader, 0, watermark)
             : batch.push((header, words) -> rules.run(key, header, words, watermark));
-    ResultFrames.read(key.results(), results);
+    ResultFrames.read(ByteBuffer.wrap(key.results()), results);
     if (due == NativeOneKey.NEVER) {
       engine.setField(PART, null);
       heads.clear();

@@ -73,13 +73,16 @@ final class NativeEngine implements AutoCloseable {
     }
   }
 
-  /** Pushes the batch of a header. Returns results, or null. */
-  byte[] push(ByteBuffer header, int words) {
+  /** Pushes the batch of a header. Returns results, which the next call drops, or null. */
+  ByteBuffer push(ByteBuffer header, int words) {
     return push(handle, header, words);
   }
 
-  /** Advances the watermark; {@link Long#MAX_VALUE} ends time. Returns results, or null. */
-  byte[] advance(long watermark) {
+  /**
+   * Advances the watermark; {@link Long#MAX_VALUE} ends time. Returns results, which the next call
+   * drops, or null.
+   */
+  ByteBuffer advance(long watermark) {
     return advance(handle, watermark);
   }
 
@@ -130,9 +133,9 @@ final class NativeEngine implements AutoCloseable {
       long earliest,
       long[] handles);
 
-  private static native byte[] push(long engine, ByteBuffer header, int words);
+  private static native ByteBuffer push(long engine, ByteBuffer header, int words);
 
-  private static native byte[] advance(long engine, long watermark);
+  private static native ByteBuffer advance(long engine, long watermark);
 
   private static native Object[] snapshot(long engine, int groups, int first, int last);
 

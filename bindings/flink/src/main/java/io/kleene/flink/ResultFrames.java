@@ -1,11 +1,11 @@
 package io.kleene.flink;
 
-import java.util.Arrays;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Map;
 
 /** Takes results of the native library apart. {@code results.rs} has their frame. */
 final class ResultFrames {
-  private static final int FRAME = 13;
   private static final int REJECTED = 3;
 
   private ResultFrames() {}
@@ -19,19 +19,21 @@ final class ResultFrames {
     void rejected(String reason, long time);
   }
 
-  static void read(byte[] results, Receiver receiver) {
-    int at = 0;
-    while (results != null && at < results.length) {
-      int kind = results[at];
-      int length = (int) little(results, at + 1, 4);
-      long time = little(results, at + 5, 8);
-      int start = at + FRAME;
-      at = start + length;
+  /** Reads results; null has none. */
+  static void read(ByteBuffer results, Receiver receiver) {
+    if (results == null) {
+      return;
+    }
+    results.order(ByteOrder.LITTLE_ENDIAN);
+    while (results.hasRemaining()) {
+      int kind = results.get();
+      byte[] content = new byte[results.getInt()];
+      long time = results.getLong();
+      results.get(content);
       if (kind == REJECTED) {
-        Wire.Reader reader = new Wire.Reader(results, start, at);
+        Wire.Reader reader = new Wire.Reader(content);
         receiver.rejected(reader.text() + ": " + reader.text() + " " + describe(reader), time);
       } else {
-        byte[] content = Arrays.copyOfRange(results, start, at);
         receiver.result(new KleeneResult(KleeneResult.Kind.values()[kind], content), time);
       }
     }
@@ -40,13 +42,5 @@ final class ResultFrames {
   private static Map<String, Object> describe(Wire.Reader reader) {
     reader.signed();
     return reader.fields();
-  }
-
-  private static long little(byte[] bytes, int start, int length) {
-    long value = 0;
-    for (int at = start + length - 1; at >= start; at--) {
-      value = value << 8 | bytes[at] & 0xff;
-    }
-    return value;
   }
 }
