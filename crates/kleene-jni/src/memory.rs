@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// The system's allocator, with a count of the bytes in use.
 ///
 /// Each thread counts for itself, and adds what it counted to the common count once it exceeds
-/// [`STEP`]: a common counter for each allocation would pass between the processors.
+/// `STEP`: a common counter for each allocation would pass between the processors.
 #[derive(Debug)]
 pub struct CountingAllocator;
 
