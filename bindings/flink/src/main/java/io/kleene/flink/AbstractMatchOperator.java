@@ -205,6 +205,13 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
         counts.rejected();
         reject(event, batch.reason(), time);
       }
+      case UNTYPED -> {
+        // With live rules it comes to all operators, and one of them says so.
+        if (settings.isFirstGroup()) {
+          counts.rejected();
+          reject(event, batch.reason(), time);
+        }
+      }
       case UNREAD -> counts.unread();
       default -> {
         if (batch.isFull()) {

@@ -26,6 +26,8 @@ final class BatchWriter<T> {
     YES,
     /** No rule of the group reads its type. */
     UNREAD,
+    /** It has no type: {@link #reason} says why. */
+    UNTYPED,
     /** It does not fit its declaration: {@link #reason} says why. */
     REJECTED
   }
@@ -75,7 +77,7 @@ final class BatchWriter<T> {
     String name = type.get(event);
     if (name == null) {
       reason = "no event type: field `" + reader.typeField() + "` is missing or null";
-      return Added.REJECTED;
+      return Added.UNTYPED;
     }
     TypeRows<T> of = types.get(name);
     if (of == null) {

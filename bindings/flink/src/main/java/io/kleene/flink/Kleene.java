@@ -128,7 +128,7 @@ public final class Kleene {
 
   /**
    * Makes an operator for another key, so that rules that come later ({@link #liveRules}) can have
-   * it: names of fields, with a comma between them.
+   * it: names of fields, with a comma between them. An empty text is for rules without a key.
    */
   public Kleene alsoKey(String fields) {
     moreKeys.add(fields.replace(" ", ""));
@@ -280,7 +280,7 @@ public final class Kleene {
       for (String key : moreKeys) {
         if (plan.group(key) == null) {
           List<RulePlan.KeyPart> parts = new ArrayList<>();
-          for (String part : key.split(",")) {
+          for (String part : key.isEmpty() ? new String[0] : key.split(",")) {
             parts.add(new RulePlan.KeyPart(part, new LinkedHashMap<>()));
           }
           groups.add(new RulePlan.Group(key, parts, List.of(), List.of()));

@@ -188,7 +188,7 @@ public final class KleeneTableFunction extends ProcessTableFunction<Row>
       return;
     }
     switch (batch.add(input, time)) {
-      case REJECTED -> reject(batch.reason());
+      case REJECTED, UNTYPED -> reject(batch.reason());
       case UNREAD -> unread.inc();
       default -> run(times, engine, heads, NativeOneKey.NO_ADVANCE);
     }

@@ -251,6 +251,25 @@ class LiveRulesTest {
     assertEquals(4, count(lines, "VERDICT unchanged in "));
   }
 
+  @Test
+  void aRuleWithoutAKeyCanComeIfItWasNamed() throws Exception {
+    String anyOrder =
+        OLD + BIG.replace("big", "orders").replace("key order_id", "").replace("order_id, ", "");
+    int half = ORDERS / 2;
+    // Two rules in two tasks, and the new one in one.
+    int verdicts = 5;
+    List<Row> rows = new ArrayList<>(orders(0));
+    rows.add(gate(0, 0));
+    rows.add(gate(1, half + verdicts));
+    rows.addAll(orders(2));
+    int all = half + verdicts + half + half + 2 * ORDERS;
+    Kleene rules = Kleene.rules(OLD).alsoKey("");
+    List<String> lines = run(rules, rows, List.of(new Text(half, anyOrder)), all);
+    assertEquals(all, lines.size(), lines.toString());
+    assertEquals(half, count(lines, "MATCH orders {}"));
+    assertEquals(1, count(lines, "VERDICT added in 0"));
+  }
+
   /** A second text is compared with the first one, and a mistake in between changes nothing. */
   @Test
   void textsComeOneAfterAnother() throws Exception {
