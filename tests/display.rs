@@ -118,6 +118,7 @@ fn shown() -> BTreeMap<&'static str, Vec<String>> {
     show("Replacement", refused.replacement());
     show("RestoreError", &Engine::<Record>::builder().restore(&[b"?"]).unwrap_err());
     let full = rules("rule full { match paid -> sent skip none within 1d limit 1 partials fail }");
+    full.undivided().iter().for_each(|rule| show("UndividedReason", &rule.reason));
     let mut engine = Engine::<Record>::builder().rules(&full).build().unwrap();
     engine.push(&event(&full, "paid", at(1)), &mut Ignore).unwrap();
     let failure = engine.push(&event(&full, "paid", at(2)), &mut Ignore).unwrap_err();
