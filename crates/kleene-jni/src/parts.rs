@@ -27,20 +27,25 @@ impl KeyGroups {
     /// Cuts the head out of each part of a snapshot.
     pub(crate) fn of_parts(parts: Vec<Vec<u8>>) -> KeyGroups {
         let mut groups = KeyGroups::default();
+        // Rules may be long, and are hashed once.
+        let mut identities: Vec<u64> = Vec::new();
         for part in parts {
             let Some((start, end)) = head_of(&part) else {
                 groups.parts.push(Vec::new());
                 continue;
             };
             let head = &part[start..end];
+            let known = groups.heads.iter().position(|known| known == head);
+            let number = known.unwrap_or_else(|| {
+                groups.heads.push(head.to_vec());
+                identities.push(identity(head));
+                identities.len() - 1
+            });
             let mut cut = Vec::with_capacity(PREFIX + part.len() - head.len());
-            cut.extend_from_slice(&identity(head).to_le_bytes());
+            cut.extend_from_slice(&identities[number].to_le_bytes());
             cut.extend_from_slice(&(start as u64).to_le_bytes());
             cut.extend_from_slice(&part[..start]);
             cut.extend_from_slice(&part[end..]);
-            if !groups.heads.iter().any(|known| known == head) {
-                groups.heads.push(head.to_vec());
-            }
             groups.parts.push(cut);
         }
         groups
