@@ -27,8 +27,9 @@ const MAX_PENDING: usize = 1 << 20;
 #[derive(Debug)]
 pub struct Host {
     engine: Engine<Record>,
-    /// The batches that wait, in the order in which they came.
+    /// The batches that wait, in the order in which they came, and the number of their events.
     pending: Vec<EventBatch>,
+    pending_events: usize,
     plan: Arc<Plan>,
     settings: Settings,
     results: ResultWriter,
@@ -66,7 +67,7 @@ impl Host {
 
     fn with(engine: Engine<Record>, plan: Arc<Plan>, settings: Settings) -> Host {
         let results = ResultWriter::new(engine.schema(), &settings.time_field, settings.parts);
-        Host { engine, pending: Vec::new(), plan, settings, results }
+        Host { engine, pending: Vec::new(), pending_events: 0, plan, settings, results }
     }
 
     /// Makes the engine of a group of rules, with the state of key groups that
@@ -119,9 +120,14 @@ impl Host {
     /// # Errors
     /// [`HostError`] if a limit has stopped the engine.
     pub fn push(&mut self, batch: EventBatch) -> Result<(), HostError> {
+        self.pending_events += batch.len();
         self.pending.push(batch);
-        let pending: usize = self.pending.iter().map(EventBatch::len).sum();
-        if pending > MAX_PENDING { self.push_pending() } else { Ok(()) }
+        if self.pending_events > MAX_PENDING { self.push_pending() } else { Ok(()) }
+    }
+
+    fn take_pending(&mut self) -> Vec<EventBatch> {
+        self.pending_events = 0;
+        std::mem::take(&mut self.pending)
     }
 
     /// Pushes the batches that wait to the engine.
@@ -129,7 +135,7 @@ impl Host {
     /// # Errors
     /// [`HostError`] if a limit has stopped the engine.
     pub fn push_pending(&mut self) -> Result<(), HostError> {
-        for batch in std::mem::take(&mut self.pending) {
+        for batch in self.take_pending() {
             self.engine.push_columns(&batch, &mut self.results).map_err(HostError::new)?;
         }
         Ok(())
@@ -146,7 +152,7 @@ impl Host {
 
     /// Pushes the batches that wait, each with the watermark that no later batch holds back.
     fn push_pending_until(&mut self, to: Timestamp) -> Result<(), HostError> {
-        let pending = std::mem::take(&mut self.pending);
+        let pending = self.take_pending();
         let mut bounds = Vec::with_capacity(pending.len());
         let mut bound = to;
         for batch in pending.iter().rev() {
