@@ -5,6 +5,7 @@
 //! that Java calls, one for each method of `NativeEngine.java`; everything else is plain Rust.
 
 pub mod error;
+mod handle;
 pub mod host;
 pub mod key_group;
 pub mod layout;

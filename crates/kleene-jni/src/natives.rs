@@ -16,6 +16,7 @@ use kleene::{RuleSet, Timestamp};
 use kleene_event::util::wire::Reader;
 
 use crate::error::HostError;
+use crate::handle;
 use crate::host::{Host, Settings, write_verdicts};
 use crate::key_group::{KeyHasher, key_group};
 use crate::layout::{LayoutError, read_batch};
@@ -119,17 +120,10 @@ fn guarded<'l, T: Default>(
 ///
 /// # Safety
 /// `handle` is of `create` or `restore`, was not freed, and no other thread uses it.
-unsafe fn host<'h>(handle: jlong) -> Result<&'h mut Host, Failure> {
-    let address = usize::try_from(handle).unwrap_or(0);
-    let host = std::ptr::with_exposed_provenance_mut::<Host>(address);
-    // SAFETY: the caller's promise. A handle of 0 is null.
-    let host = unsafe { host.as_mut() };
+unsafe fn host<'h>(engine: jlong) -> Result<&'h mut Host, Failure> {
+    // SAFETY: the caller's promise.
+    let host = unsafe { handle::borrow(engine) };
     host.ok_or_else(|| Failure::Other(String::from("the engine is closed")))
-}
-
-fn handle(host: Host) -> jlong {
-    let address = Box::into_raw(Box::new(host)).expose_provenance();
-    jlong::try_from(address).unwrap_or(0)
 }
 
 fn bytes(env: &Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8>, Failure> {
@@ -234,7 +228,7 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_create<'l>(
 ) -> jlong {
     guarded(env, |env| {
         let rules = build(&bytes(env, &rules)?)?;
-        Ok(handle(Host::new(&rules, settings(&bytes(env, &with)?)?)?))
+        Ok(handle::give(Host::new(&rules, settings(&bytes(env, &with)?)?)?))
     })
 }
 
@@ -260,9 +254,10 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_restore<'l>(
         let mut out = Vec::new();
         write_verdicts(&mut out, &replacement);
         let verdicts = array(env, &out)?;
-        let handle = handle(host);
-        if let Err(error) = handles.set_region(env, 0, &[handle]) {
-            free(handle);
+        let engine = handle::give(host);
+        if let Err(error) = handles.set_region(env, 0, &[engine]) {
+            // SAFETY: Java has not got the handle.
+            unsafe { handle::free::<Host>(engine) };
             return Err(error.into());
         }
         Ok(verdicts)
@@ -520,9 +515,7 @@ extern "system" fn Java_io_kleene_flink_NativeOneKey_compile<'l>(
 ) -> jlong {
     guarded(env, |env| {
         let rules = build(&bytes(env, &rules)?)?;
-        let rules = OneKey::new(rules, settings(&bytes(env, &with)?)?)?;
-        let address = Box::into_raw(Box::new(rules)).expose_provenance();
-        Ok(jlong::try_from(address).unwrap_or(0))
+        Ok(handle::give(OneKey::new(rules, settings(&bytes(env, &with)?)?)?))
     })
 }
 
@@ -582,12 +575,8 @@ extern "system" fn Java_io_kleene_flink_NativeOneKey_free<'l>(
     rules: jlong,
 ) {
     guarded(env, |_| {
-        let address = usize::try_from(rules).unwrap_or(0);
-        let rules = std::ptr::with_exposed_provenance_mut::<OneKey>(address);
-        if !rules.is_null() {
-            // SAFETY: `NativeOneKey.java` frees each handle once, and uses it no more.
-            drop(unsafe { Box::from_raw(rules) });
-        }
+        // SAFETY: `NativeOneKey.java` frees each handle once, and uses it no more.
+        unsafe { handle::free::<OneKey>(rules) };
         Ok(())
     });
 }
@@ -596,12 +585,10 @@ extern "system" fn Java_io_kleene_flink_NativeOneKey_free<'l>(
 ///
 /// # Safety
 /// `handle` is of `compile`, and was not freed.
-unsafe fn one_key<'h>(handle: jlong) -> Result<&'h OneKey, Failure> {
-    let address = usize::try_from(handle).unwrap_or(0);
-    let rules = std::ptr::with_exposed_provenance::<OneKey>(address);
-    // SAFETY: the caller's promise. A handle of 0 is null.
-    let rules = unsafe { rules.as_ref() };
-    rules.ok_or_else(|| Failure::Other(String::from("the rules are closed")))
+unsafe fn one_key<'h>(rules: jlong) -> Result<&'h OneKey, Failure> {
+    // SAFETY: the caller's promise.
+    let rules: Option<&mut OneKey> = unsafe { handle::borrow(rules) };
+    rules.map(|rules| &*rules).ok_or_else(|| Failure::Other(String::from("the rules are closed")))
 }
 
 /// Frees an engine.
@@ -612,16 +599,8 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_free<'l>(
     engine: jlong,
 ) {
     guarded(env, |_| {
-        free(engine);
+        // SAFETY: `NativeEngine.java` frees each handle once, and uses it no more.
+        unsafe { handle::free::<Host>(engine) };
         Ok(())
     });
-}
-
-fn free(handle: jlong) {
-    let address = usize::try_from(handle).unwrap_or(0);
-    let host = std::ptr::with_exposed_provenance_mut::<Host>(address);
-    if !host.is_null() {
-        // SAFETY: `NativeEngine.java` frees each handle once, and uses it no more.
-        drop(unsafe { Box::from_raw(host) });
-    }
 }
