@@ -11,9 +11,9 @@ use jni::objects::{JByteArray, JByteBuffer, JClass, JLongArray, JObject, JObject
 use jni::strings::JNIString;
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
-use kleene::ruleset::RulesError;
+use kleene::ruleset::{RuleDiagnostics, RulesError};
 use kleene::{RuleSet, Timestamp};
-use kleene_event::util::wire::Reader;
+use kleene_event::util::wire::{Reader, put_bytes};
 
 use crate::error::HostError;
 use crate::handle;
@@ -169,8 +169,9 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_stamp<'l>(
     guarded(env, |env| array(env, env!("CARGO_PKG_VERSION").as_bytes()))
 }
 
-/// Checks rules. Returns their texts with the files that they name; with `may_read` these are read
-/// from the folders of the rule files.
+/// Checks rules. Returns, each as `bytes`, their texts with the files that they name, their plan, and
+/// their warnings as they are printed. With `may_read` files are read from the folders of the rule
+/// files.
 #[unsafe(no_mangle)]
 extern "system" fn Java_io_kleene_flink_NativeEngine_load<'l>(
     env: EnvUnowned<'l>,
@@ -182,39 +183,18 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_load<'l>(
         let mut texts = texts(&bytes(env, &rules)?)?;
         let names: Vec<String> = texts.files.iter().map(|(name, _)| name.clone()).collect();
         let files = files_beside(names.iter().map(|name| &**name));
-        texts.build(may_read.then_some(&files))?;
-        array(env, &texts.to_bytes())
-    })
-}
-
-/// Returns the plan of rules.
-#[unsafe(no_mangle)]
-extern "system" fn Java_io_kleene_flink_NativeEngine_plan<'l>(
-    env: EnvUnowned<'l>,
-    _: JClass<'l>,
-    rules: JByteArray<'l>,
-) -> JByteArray<'l> {
-    guarded(env, |env| {
-        let mut out = Vec::new();
-        Plan::new(&build(&bytes(env, &rules)?)?).write(&mut out);
-        array(env, &out)
-    })
-}
-
-/// Returns the warnings of rules, as they are printed; no bytes if there are none.
-#[unsafe(no_mangle)]
-extern "system" fn Java_io_kleene_flink_NativeEngine_warnings<'l>(
-    env: EnvUnowned<'l>,
-    _: JClass<'l>,
-    rules: JByteArray<'l>,
-) -> JByteArray<'l> {
-    guarded(env, |env| {
-        let rules = build(&bytes(env, &rules)?)?;
-        let text = match rules.warnings() {
+        let rules = texts.build(may_read.then_some(&files))?;
+        let mut plan = Vec::new();
+        Plan::new(&rules).write(&mut plan);
+        let warnings = match rules.warnings() {
             [] => String::new(),
-            warnings => kleene::ruleset::RuleDiagnostics(warnings).to_string(),
+            warnings => RuleDiagnostics(warnings).to_string(),
         };
-        array(env, text.as_bytes())
+        let mut out = Vec::new();
+        for part in [&texts.to_bytes(), &plan, warnings.as_bytes()] {
+            put_bytes(&mut out, part);
+        }
+        array(env, &out)
     })
 }
 

@@ -85,7 +85,8 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
     } else {
       engine = NativeEngine.create(rules, settings.engine());
     }
-    useRules();
+    boolean isAsStarted = rules.equals(settings.rules());
+    usePlan(isAsStarted ? settings.plan() : NativeEngine.load(rules, false).plan());
   }
 
   private void restore() throws Exception {
@@ -337,17 +338,16 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
   final void replaceRules(String text) {
     flush();
     try {
-      RuleTexts replaced =
+      NativeEngine.Loaded replaced =
           NativeEngine.load(RuleTexts.ofText(text, settings.parameters()), false);
-      RulePlan plan = NativeEngine.plan(replaced);
-      String refused = KeyChange.refused(settings, plan);
+      String refused = KeyChange.refused(settings, replaced.plan());
       if (refused != null) {
         refuse(refused);
         return;
       }
-      byte[] bytes = engine.replace(replaced);
-      rules = replaced;
-      useRules();
+      byte[] bytes = engine.replace(replaced.texts());
+      rules = replaced.texts();
+      usePlan(replaced.plan());
       for (RuleVerdict verdict : RuleVerdict.read(bytes, subtask())) {
         LOG.info("rules were replaced: {}", verdict.message);
         verdicts.add(verdict);
@@ -371,8 +371,7 @@ abstract class AbstractMatchOperator<T> extends AbstractStreamOperator<KleeneRes
     return getRuntimeContext().getTaskInfo().getIndexOfThisSubtask();
   }
 
-  private void useRules() {
-    RulePlan plan = rules.equals(settings.rules()) ? settings.plan() : NativeEngine.plan(rules);
+  private void usePlan(RulePlan plan) {
     RulePlan.Group group = plan.group(settings.group().signature());
     if (group == null) {
       group =

@@ -182,12 +182,10 @@ public final class Kleene {
   }
 
   private <T> KleeneStreams<T> applyTo(DataStream<T> events, boolean isTable) {
-    RuleTexts rules = NativeEngine.load(source.texts(parameters), true);
-    RulePlan plan = NativeEngine.plan(rules);
-    String warnings =
-        new String(NativeEngine.warnings(rules.bytes()), java.nio.charset.StandardCharsets.UTF_8);
-    if (!warnings.isEmpty()) {
-      LOG.warn("{}", warnings);
+    NativeEngine.Loaded rules = NativeEngine.load(source.texts(parameters), true);
+    RulePlan plan = rules.plan();
+    if (!rules.warnings().isEmpty()) {
+      LOG.warn("{}", rules.warnings());
     }
     plan.undivided()
         .forEach((rule, reason) -> LOG.warn("rule {} runs in one task: {}", rule, reason));
@@ -196,7 +194,7 @@ public final class Kleene {
       MissingColumns.check(reader, plan);
     }
     DataStream<T> timed = outOfOrder == null ? events : timed(events, reader, plan);
-    return new Topology<>(rules, plan, reader, timed).build();
+    return new Topology<>(rules.texts(), plan, reader, timed).build();
   }
 
   private <T> EventReader<T> reader(TypeInformation<T> type, RulePlan plan) {

@@ -35,15 +35,19 @@ final class NativeEngine implements AutoCloseable {
     this.handle = handle;
   }
 
-  /** Checks rules, and returns their texts with the files that they name. */
-  static RuleTexts load(RuleTexts rules, boolean mayReadFiles) {
-    return RuleTexts.ofBytes(load(rules.bytes(), mayReadFiles));
+  /** Checks rules. */
+  static Loaded load(RuleTexts rules, boolean mayReadFiles) {
+    Wire.Reader reader = new Wire.Reader(load(rules.bytes(), mayReadFiles));
+    RuleTexts texts = RuleTexts.ofBytes(reader.bytes());
+    RulePlan plan = RulePlan.read(reader.bytes());
+    return new Loaded(texts, plan, reader.text());
   }
 
-  /** Returns the event types of rules, and their groups by key. */
-  static RulePlan plan(RuleTexts rules) {
-    return RulePlan.read(plan(rules.bytes()));
-  }
+  /**
+   * Rules that were checked: their texts with the files that they name, their event types and groups
+   * by key, and their warnings, or nothing.
+   */
+  record Loaded(RuleTexts texts, RulePlan plan, String warnings) {}
 
   /** Makes the engine of a group of rules. */
   static NativeEngine create(RuleTexts rules, Settings settings) {
@@ -118,10 +122,6 @@ final class NativeEngine implements AutoCloseable {
   static native byte[] stamp();
 
   private static native byte[] load(byte[] rules, boolean mayReadFiles);
-
-  private static native byte[] plan(byte[] rules);
-
-  static native byte[] warnings(byte[] rules);
 
   private static native long create(byte[] rules, byte[] settings);
 

@@ -44,8 +44,8 @@ record TableCall(
         literal(call, RULES)
             .orElseThrow(
                 () -> new KleeneException("`rules` is a text as it stands: rules => 'rule ..'"));
-    RuleTexts rules = NativeEngine.load(RuleTexts.ofText(text, Map.of()), true);
-    RulePlan plan = NativeEngine.plan(rules);
+    NativeEngine.Loaded rules = NativeEngine.load(RuleTexts.ofText(text, Map.of()), true);
+    RulePlan plan = rules.plan();
     TableSemantics table =
         call.getTableSemantics(TABLE)
             .orElseThrow(() -> new KleeneException("`input` is a table: input => TABLE t"));
@@ -56,7 +56,7 @@ record TableCall(
     for (int column : table.partitionByColumns()) {
       checkPartition(plan, group, row.getFieldNames().get(column), row.getTypeAt(column));
     }
-    return new TableCall(rules, plan, group, reader);
+    return new TableCall(rules.texts(), plan, group, reader);
   }
 
   private static Optional<String> literal(CallContext call, int argument) {

@@ -252,7 +252,7 @@ class FailureKindsTest {
     assertEquals(
         "native code panicked, which is a mistake of Kleene: on request", error.getMessage());
     RuleTexts rules = RuleTexts.ofText(Cluster.UNPAID, java.util.Map.of());
-    assertEquals(1, NativeEngine.plan(rules).groups().size());
+    assertEquals(1, NativeEngine.load(rules, false).plan().groups().size());
   }
 
   @Test

@@ -143,11 +143,10 @@ final class FileJob {
 
   /** Runs the job to its end. */
   Outcome run() throws Exception {
-    RuleTexts texts = NativeEngine.load(RuleTexts.ofPath(rules, Map.of()), true);
     FileSettings settings =
         new FileSettings(
             file.toString(),
-            NativeEngine.plan(texts),
+            NativeEngine.load(RuleTexts.ofPath(rules, Map.of()), true).plan(),
             type,
             typeField,
             "ts",

@@ -14,9 +14,10 @@ class KeyGroupsTest {
   private static final NativeEngine.Settings SETTINGS =
       new NativeEngine.Settings("order_id", "ts", true, false);
 
-  private final RuleTexts rules =
+  private final NativeEngine.Loaded loaded =
       NativeEngine.load(RuleTexts.ofText(Cluster.UNPAID, Map.of()), false);
-  private final RulePlan plan = NativeEngine.plan(rules);
+  private final RuleTexts rules = loaded.texts();
+  private final RulePlan plan = loaded.plan();
 
   private void push(NativeEngine engine, Row event) {
     EventReader<Row> reader =

@@ -29,7 +29,7 @@ public final class PackOnly extends AbstractStreamOperator<Row>
   /** Puts the same operators in front as {@link Kleene#applyTo}. */
   public static DataStream<Row> applyTo(DataStream<Row> events, String rules) {
     RulePlan plan =
-        NativeEngine.plan(NativeEngine.load(RuleTexts.ofText(rules, java.util.Map.of()), false));
+        NativeEngine.load(RuleTexts.ofText(rules, java.util.Map.of()), false).plan();
     RulePlan.Group group = plan.groups().get(0);
     RowFields fields = new RowFields((RowTypeInfo) events.getType());
     EventReader<Row> reader = new EventReader<>(fields, null, "type", "ts");
