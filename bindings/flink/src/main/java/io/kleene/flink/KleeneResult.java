@@ -178,10 +178,20 @@ public final class KleeneResult {
 
   /** Returns the result as a row of {@link #ROW_TYPE}. */
   public Row toRow() {
+    return toRow(eventRows());
+  }
+
+  /** Returns the captured events as rows. */
+  List<Row> eventRows() {
     List<Row> events = new ArrayList<>();
     for (CapturedEvent event : getEvents()) {
       events.add(Row.of(event.step(), event.type(), event.time(), texts(event.fields())));
     }
+    return events;
+  }
+
+  /** Returns the result as a row with its events in the form of a caller. */
+  Row toRow(Object events) {
     return Row.of(
         getRule(),
         getVersion(),
@@ -195,8 +205,7 @@ public final class KleeneResult {
         events);
   }
 
-  /** Returns values as text. */
-  static Map<String, String> texts(Map<String, Object> values) {
+  private static Map<String, String> texts(Map<String, Object> values) {
     Map<String, String> texts = new LinkedHashMap<>();
     values.forEach((name, value) -> texts.put(name, value == null ? null : value.toString()));
     return texts;

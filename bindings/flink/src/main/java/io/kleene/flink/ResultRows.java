@@ -1,8 +1,5 @@
 package io.kleene.flink;
 
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Locale;
 import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.types.DataType;
 import org.apache.flink.types.Row;
@@ -39,21 +36,6 @@ final class ResultRows {
   private ResultRows() {}
 
   static Row of(KleeneResult result) {
-    List<Row> events = new ArrayList<>();
-    for (KleeneResult.CapturedEvent event : result.getEvents()) {
-      events.add(
-          Row.of(event.step(), event.type(), event.time(), KleeneResult.texts(event.fields())));
-    }
-    return Row.of(
-        result.getRule(),
-        result.getVersion(),
-        result.getKind().name().toLowerCase(Locale.ROOT),
-        result.getId(),
-        KleeneResult.texts(result.getKey()),
-        result.getStart(),
-        result.getEnd(),
-        result.getCount(),
-        KleeneResult.texts(result.getEmit()),
-        events.toArray(new Row[0]));
+    return result.toRow(result.eventRows().toArray(new Row[0]));
   }
 }
