@@ -14,6 +14,7 @@ use hashbrown::HashMap;
 
 use crate::define_id;
 use crate::util::fnv::Fnv;
+use crate::util::wire::put_len;
 use crate::value::Kind;
 
 /// An event type of a [`Schema`].
@@ -142,6 +143,26 @@ impl fmt::Display for FieldType {
             other => other.kind().fmt(f),
         }
     }
+}
+
+/// Appends a type as snapshots write it (docs/format.md): in how many lists it is, and a byte for the
+/// innermost type.
+pub fn put_field_type(out: &mut Vec<u8>, ty: &FieldType) {
+    let (mut lists, mut ty) = (0, ty);
+    while let FieldType::List(element) = ty {
+        (lists, ty) = (lists + 1, element);
+    }
+    put_len(out, lists);
+    out.push(match ty {
+        FieldType::Bool => 0,
+        FieldType::Int => 1,
+        FieldType::Float => 2,
+        FieldType::String => 3,
+        FieldType::Time => 4,
+        FieldType::Duration => 5,
+        FieldType::Ip => 6,
+        FieldType::Any | FieldType::List(_) => 7,
+    });
 }
 
 /// A declared field.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use kleene::RuleSet;
 use kleene::ruleset::Rule;
-use kleene::schema::{EventType, FieldType, Schema, TypeId};
+use kleene::schema::{EventType, Schema, TypeId};
 use kleene::stream::UndividedReason;
+use kleene_event::schema::put_field_type;
 use kleene_event::util::wire::{put_bytes, put_i64, put_len};
 use kleene_syntax::hir::expr::FieldRef;
 
@@ -83,8 +84,8 @@ impl Plan {
     }
 
     /// Appends the plan as bytes, which `RulePlan.java` reads: the types, each with its name, the
-    /// name of its time field or nothing, whether it is open, and its fields (name, kind as in
-    /// docs/format.md, depth of lists, whether it is optional); the groups, each with its signature,
+    /// name of its time field or nothing, whether it is open, and its fields (name, type as in
+    /// docs/format.md, whether it is optional); the groups, each with its signature,
     /// parts (name; types and fields), types and rules; and the rules that are not divided, each with
     /// the reason.
     pub fn write(&self, out: &mut Vec<u8>) {
@@ -97,9 +98,7 @@ impl Plan {
             put_len(out, ty.fields.len());
             for field in &ty.fields {
                 put_bytes(out, field.name.as_bytes());
-                let (kind, lists) = kind(&field.ty);
-                out.push(kind);
-                put_len(out, lists);
+                put_field_type(out, &field.ty);
                 out.push(u8::from(field.optional));
             }
         }
@@ -128,25 +127,6 @@ impl Plan {
             put_bytes(out, reason.as_bytes());
         }
     }
-}
-
-/// Returns the number of a type in `docs/format.md`, and how many lists it is in.
-fn kind(ty: &FieldType) -> (u8, usize) {
-    let (mut ty, mut lists) = (ty, 0);
-    while let FieldType::List(element) = ty {
-        (ty, lists) = (element, lists + 1);
-    }
-    let kind = match ty {
-        FieldType::Bool => 0,
-        FieldType::Int => 1,
-        FieldType::Float => 2,
-        FieldType::String => 3,
-        FieldType::Time => 4,
-        FieldType::Duration => 5,
-        FieldType::Ip => 6,
-        FieldType::Any | FieldType::List(_) => 7,
-    };
-    (kind, lists)
 }
 
 /// Returns the parts of a rule's key; `None` if a part is in no field.

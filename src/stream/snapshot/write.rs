@@ -22,7 +22,7 @@ use crate::stream::snapshot::saved::{COUNTERS, HAS_MAIN, HAS_NEWEST, IS_FINISHED
 use crate::stream::stats::Stats;
 use kleene_automata::exec::Image;
 use kleene_event::event::{Event, Portable};
-use kleene_event::schema::{EventType, FieldType, Schema};
+use kleene_event::schema::{EventType, Schema, put_field_type};
 use kleene_event::time::Timestamp;
 use kleene_event::util::fnv::Fnv;
 use kleene_event::util::wire::{put_bytes, put_i64, put_len, put_u64};
@@ -561,21 +561,7 @@ fn put_schema(out: &mut Vec<u8>, schema: &Schema) {
         for field in fields {
             put_bytes(out, field.name.as_bytes());
             out.push(u8::from(field.optional));
-            let (mut lists, mut ty) = (0, &field.ty);
-            while let FieldType::List(element) = ty {
-                (lists, ty) = (lists + 1, element);
-            }
-            put_len(out, lists);
-            out.push(match ty {
-                FieldType::Bool => 0,
-                FieldType::Int => 1,
-                FieldType::Float => 2,
-                FieldType::String => 3,
-                FieldType::Time => 4,
-                FieldType::Duration => 5,
-                FieldType::Ip => 6,
-                FieldType::Any | FieldType::List(_) => 7,
-            });
+            put_field_type(out, &field.ty);
         }
     }
 }

@@ -213,7 +213,9 @@ final class BatchWriter<T> {
 
     private final int number;
     private final String name;
-    private final RulePlan.Kind kind;
+    /** What is in the lists, if the field has some. */
+    private final RulePlan.Kind elementKind;
+
     private final int lists;
     private final boolean isOptional;
     private final boolean isTime;
@@ -239,7 +241,7 @@ final class BatchWriter<T> {
       this.all = reader.fields();
       if (number == UNDECLARED) {
         name = type.name();
-        kind = RulePlan.Kind.ANY;
+        elementKind = RulePlan.Kind.ANY;
         lists = 0;
         isOptional = true;
         isTime = false;
@@ -257,7 +259,7 @@ final class BatchWriter<T> {
       }
       RulePlan.Field field = type.fields().get(number);
       name = type.name() + "." + field.path();
-      kind = field.rowKind();
+      elementKind = field.kind();
       lists = field.lists();
       isOptional = field.isOptional();
       isTime = field.path().equals(type.timeField());
@@ -265,7 +267,7 @@ final class BatchWriter<T> {
       spelling = field.spelling();
       declared = null;
       wireKind =
-          switch (kind) {
+          switch (field.rowKind()) {
             case BOOL -> 0;
             case INT -> 1;
             case FLOAT -> 2;
@@ -274,10 +276,7 @@ final class BatchWriter<T> {
             case STRING -> STRING;
             default -> ANY;
           };
-      elementKind = field.kind();
     }
-
-    private RulePlan.Kind elementKind = RulePlan.Kind.ANY;
 
     String stage(T event, long time) {
       if (declared != null) {

@@ -109,8 +109,8 @@ record RulePlan(
     List<Field> fields = new ArrayList<>();
     for (int count = reader.count(); count > 0; count--) {
       String path = reader.text();
-      Kind kind = Kind.values()[reader.u8()];
       int lists = (int) reader.unsigned();
+      Kind kind = Kind.values()[reader.u8()];
       fields.add(new Field(path, kind, lists, reader.bool()));
     }
     return new EventType(name, time, isOpen, fields);
