@@ -401,8 +401,10 @@ impl<'a> Advice<'a> {
         if self.events() == 0 {
             // All are absent; why is said already, but where nothing is near.
             if counts.unknown > 0 && hints.is_empty() {
+                // Rejected lines may have one.
+                let subject = if counts.rejected > 0 { "no other event" } else { "no event" };
                 hints.push(format!(
-                    "no event has a declared type: {}, but the input has {}",
+                    "{subject} has a declared type: {}, but the input has {}",
                     self.facts.loaded.declared(),
                     counts.unknown_types()
                 ));

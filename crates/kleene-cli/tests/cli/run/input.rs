@@ -387,4 +387,10 @@ fn nothing_readable_gives_a_hint() {
         "{}",
         ran.stderr
     );
+    // The rejected event has a declared type.
+    let ran = dir.run_with(
+        "run shop.cep",
+        b"{\"type\":\"created\",\"ts\":1}\n{\"type\":\"view\",\"ts\":1}\n",
+    );
+    assert!(ran.stderr.contains("hint: no other event has a declared type: "), "{}", ran.stderr);
 }
