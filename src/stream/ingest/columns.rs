@@ -68,7 +68,7 @@ impl Ingest<Record> {
             lent.resize_with(batch.len() - rest, LentRow::default);
             let rows = batch.rows().skip(rest);
             let events = lent.iter_mut().zip(rows).map(|(lent, row)| lent.event(row));
-            self.ingest_lent_until(source, events, to, sink)?;
+            return self.ingest_lent_until(source, events, to, sink);
         }
         self.advance_source(source, to, sink)
     }
