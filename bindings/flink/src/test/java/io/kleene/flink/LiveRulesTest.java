@@ -235,18 +235,9 @@ class LiveRulesTest {
   void aKeyThatWasNamedBeforeCanCome() throws Exception {
     String byCustomer =
         OLD + BIG.replace("big", "customers").replace("order_id", "customer");
-    int half = ORDERS / 2;
     // Two rules in two tasks, and the new one in two.
-    int verdicts = 6;
-    List<Row> rows = new ArrayList<>(orders(0));
-    rows.add(gate(0, 0));
-    rows.add(gate(1, half + verdicts));
-    rows.addAll(orders(2));
-    int all = half + verdicts + half + half + 2 * ORDERS;
-    Kleene rules = Kleene.rules(OLD).alsoKey("customer");
-    List<String> lines = run(rules, rows, List.of(new Text(half, byCustomer)), all);
-    assertEquals(all, lines.size(), lines.toString());
-    assertEquals(half, count(lines, "MATCH customers {customer=c-"));
+    List<String> lines = replaced(Kleene.rules(OLD).alsoKey("customer"), byCustomer, 6);
+    assertEquals(ORDERS / 2, count(lines, "MATCH customers {customer=c-"));
     assertEquals(2, count(lines, "VERDICT added in "));
     assertEquals(4, count(lines, "VERDICT unchanged in "));
   }
@@ -255,19 +246,23 @@ class LiveRulesTest {
   void aRuleWithoutAKeyCanComeIfItWasNamed() throws Exception {
     String anyOrder =
         OLD + BIG.replace("big", "orders").replace("key order_id", "").replace("order_id, ", "");
-    int half = ORDERS / 2;
     // Two rules in two tasks, and the new one in one.
-    int verdicts = 5;
+    List<String> lines = replaced(Kleene.rules(OLD).alsoKey(""), anyOrder, 5);
+    assertEquals(ORDERS / 2, count(lines, "MATCH orders {}"));
+    assertEquals(1, count(lines, "VERDICT added in 0"));
+  }
+
+  /** Adds a rule for big orders between two minutes of orders, and returns the lines of the job. */
+  private List<String> replaced(Kleene rules, String text, int verdicts) throws Exception {
+    int half = ORDERS / 2;
     List<Row> rows = new ArrayList<>(orders(0));
     rows.add(gate(0, 0));
     rows.add(gate(1, half + verdicts));
     rows.addAll(orders(2));
     int all = half + verdicts + half + half + 2 * ORDERS;
-    Kleene rules = Kleene.rules(OLD).alsoKey("");
-    List<String> lines = run(rules, rows, List.of(new Text(half, anyOrder)), all);
+    List<String> lines = run(rules, rows, List.of(new Text(half, text)), all);
     assertEquals(all, lines.size(), lines.toString());
-    assertEquals(half, count(lines, "MATCH orders {}"));
-    assertEquals(1, count(lines, "VERDICT added in 0"));
+    return lines;
   }
 
   /** A second text is compared with the first one, and a mistake in between changes nothing. */
