@@ -191,8 +191,8 @@ impl Host {
     }
 
     /// Returns the state of the key groups from `first` to `last` of `groups`. The engine has keys of
-    /// these alone. After the end of time, there is none: a host that starts anew begins with a new
-    /// time.
+    /// these alone. After the end of time the state is empty: a host that starts anew begins with a
+    /// new time.
     ///
     /// # Errors
     /// [`HostError`] if a limit has stopped the engine.

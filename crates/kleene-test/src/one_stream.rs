@@ -94,7 +94,7 @@ impl OneStream {
         self.cases.len()
     }
 
-    /// True if there is none.
+    /// True if the stream has no case.
     pub fn is_empty(&self) -> bool {
         self.cases.is_empty()
     }
@@ -131,8 +131,8 @@ impl OneStream {
         lines.into_iter().map(|(_, line)| line).collect()
     }
 
-    /// Judges the results of a host: the name of each case with its verdict. A result of a rule
-    /// that is none of these cases is a failure under the name of the rule.
+    /// Judges the results of a host: the name of each case with its verdict. A result of any
+    /// other rule is a failure under the name of the rule.
     pub fn judge<'a>(&'a self, results: &'a Results) -> Vec<(&'a str, Verdict)> {
         let none = Vec::new();
         let of_case = |said: &SaidCase| {
@@ -160,7 +160,8 @@ fn event_name(number: usize) -> String {
     format!("e{number}")
 }
 
-/// A case's pattern after the parser and the checker, and its text; or why there is none.
+/// A case's pattern after the parser and the checker, and its text; or the reason why
+/// the language cannot say it.
 fn say(number: usize, case: &Case) -> Result<(Pattern, String), String> {
     let pattern = convert::pattern(&case.pattern).map_err(|error| error.to_string())?;
     let (rule, event) = (rule_name(number), event_name(number));
@@ -220,7 +221,7 @@ impl Results {
     /// Reads result lines, in any order.
     ///
     /// # Errors
-    /// If the input cannot be read, a line is no result, or there is none.
+    /// If the input cannot be read, has a line that is not a result, or has no results.
     pub fn read(input: impl BufRead) -> io::Result<Results> {
         let mut by_rule: BTreeMap<String, Vec<ResultLine>> = BTreeMap::new();
         for (number, line) in input.lines().enumerate() {
@@ -244,7 +245,7 @@ fn invalid(reason: String) -> io::Error {
 }
 
 /// The answer of the reference to a case.
-struct Told {
+struct Expected {
     /// By step.
     steps: Vec<Vec<ReferenceOutput>>,
     /// The matches that waited to the end of time.
@@ -256,16 +257,17 @@ impl SaidCase {
     /// Kleene's answer is right.
     fn judge(&self, lines: &[ResultLine]) -> Verdict {
         let outputs: Result<Vec<_>, _> = lines.iter().map(|line| self.output(line)).collect();
-        let (outputs, told) = match outputs.and_then(|outputs| Ok((outputs, self.told()?))) {
+        let (outputs, expected) = match outputs.and_then(|outputs| Ok((outputs, self.expected()?)))
+        {
             Ok(both) => both,
             // No property of the pattern excuses a wrong line.
             Err(reason) => return Verdict::Failed(format!("  {reason}\n")),
         };
-        let by_step = self.steps(outputs.clone(), &told.waited);
+        let by_step = self.steps(outputs.clone(), &expected.waited);
         let compared = by_step.and_then(|steps| judge::compare(&self.case, &self.pattern, &steps));
         match judge::verdict(&self.case, &self.flags, compared) {
             failed @ Verdict::Failed(_) => failed,
-            verdict => match self.is_told(&outputs, &told) {
+            verdict => match self.check_reported(&outputs, &expected) {
                 Ok(()) => verdict,
                 Err(difference) => Verdict::Failed(difference),
             },
@@ -273,17 +275,21 @@ impl SaidCase {
     }
 
     /// What the reference reports.
-    fn told(&self) -> Result<Told, String> {
+    fn expected(&self) -> Result<Expected, String> {
         let mut session = ReferenceEngine.start(&self.pattern)?;
         let steps = engine::run(&mut *session, &convert::events(&self.case));
-        Ok(Told { steps, waited: session.finish() })
+        Ok(Expected { steps, waited: session.finish() })
     }
 
     /// Compares with the reference: the same outputs, each with the same time.
-    fn is_told(&self, outputs: &[ReferenceOutput], told: &Told) -> Result<(), String> {
+    fn check_reported(
+        &self,
+        outputs: &[ReferenceOutput],
+        expected: &Expected,
+    ) -> Result<(), String> {
         let mut difference = String::new();
-        let told = told.steps.iter().flatten().chain(&told.waited);
-        let wanted: BTreeSet<Parts> = told.map(parts).collect();
+        let expected = expected.steps.iter().flatten().chain(&expected.waited);
+        let wanted: BTreeSet<Parts> = expected.map(parts).collect();
         let found: BTreeSet<Parts> = outputs.iter().map(parts).collect();
         let mut note = |sign: char, (is_match, at, captures): &Parts| {
             let kind = if *is_match { "match" } else { "timeout" };

@@ -7,7 +7,7 @@ import java.util.Arrays;
 final class IpAddresses {
   private IpAddresses() {}
 
-  /** Returns the bytes of an address, or null if the text is none. No name is looked up. */
+  /** Returns the bytes of an address, or null for any other text. No name is looked up. */
   static byte[] parse(String text) {
     return text.indexOf(':') < 0 ? parseV4(text) : parseV6(text);
   }

@@ -51,7 +51,7 @@ final class KeyGroupChunks {
     }
   }
 
-  /** Reads the state of the current key's group; null if there is none. */
+  /** Reads the state of the current key's group; null if the group has no state. */
   static Stored read(MapState<Integer, byte[]> state, String operator) throws Exception {
     byte[] bytes = state.get(HEADER);
     if (bytes == null) {

@@ -2,7 +2,7 @@ package io.kleene.flink;
 
 import java.util.Map;
 
-/** A record of a file: an event, or why it is none. */
+/** A record of a file: an event, or the reason why it is not an event. */
 public final class FileEvent {
   /** No watermark. */
   static final long NONE = Long.MIN_VALUE;
@@ -10,7 +10,7 @@ public final class FileEvent {
   /** The number of its line, from 1. */
   public long line;
 
-  /** The fields of the event; null if it is none. */
+  /** The fields of the event; null if the record is not an event. */
   public Map<String, Object> fields;
 
   /** The time of the event. */
