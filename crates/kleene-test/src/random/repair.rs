@@ -44,12 +44,7 @@ pub(super) fn repair(items: &mut Vec<RandomItem>, top: bool) {
                 }
             }
             RandomKind::Alternatives(branches, _) => {
-                for branch in branches {
-                    repair(branch, false);
-                    if branch.iter().all(may_be_empty) {
-                        require(branch);
-                    }
-                }
+                branches.iter_mut().for_each(repair_branch);
             }
             RandomKind::Group(RandomGroup { items: inner, .. }, quantifier) => {
                 repair(inner, false);
@@ -80,6 +75,29 @@ pub(super) fn repair(items: &mut Vec<RandomItem>, top: bool) {
         first.gap = None;
     }
     *items = kept;
+}
+
+/// Makes a branch of alternatives one that has an event and does not end with a `not`.
+pub(super) fn repair_branch(branch: &mut Vec<RandomItem>) {
+    repair(branch, false);
+    if branch.iter().all(may_be_empty) {
+        require(branch);
+    }
+    end_with_event(branch);
+}
+
+/// Removes each `not` after which everything can be left out, in the last group, too.
+fn end_with_event(items: &mut Vec<RandomItem>) {
+    let is_not = |item: &RandomItem| matches!(item.kind, RandomKind::Not(_));
+    let required = |item: &RandomItem| !may_be_empty(item) && !is_not(item);
+    let last = items.iter().rposition(required).unwrap_or(0);
+    let after = items.split_off(last + 1);
+    items.extend(after.into_iter().filter(|item| !is_not(item)));
+    for item in items.iter_mut().skip(last) {
+        if let RandomKind::Group(group, _) = &mut item.kind {
+            end_with_event(&mut group.items);
+        }
+    }
 }
 
 /// Makes the first item one that cannot be left out.

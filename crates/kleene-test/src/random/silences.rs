@@ -8,7 +8,7 @@ use super::any::{item, length, pattern, test};
 use super::pattern::{
     RandomItem, RandomKind, RandomLength, RandomPattern, RandomQuantifier, RandomTest,
 };
-use super::repair::{may_be_empty, repair, require};
+use super::repair::{may_be_empty, repair_branch, require};
 
 /// Patterns with silences among the branches of alternatives.
 pub fn with_silences() -> impl Strategy<Value = RandomPattern> {
@@ -55,12 +55,7 @@ impl RandomPattern {
         if after.iter().all(may_be_empty) {
             require(&mut after);
         }
-        for branch in &mut branches {
-            repair(branch, false);
-            if branch.iter().all(may_be_empty) {
-                require(branch);
-            }
-        }
+        branches.iter_mut().for_each(repair_branch);
         let several = silences.len() > 1;
         for (number, (test, time)) in silences.into_iter().enumerate() {
             let time = match time {

@@ -167,9 +167,11 @@ fn check_not(
     Ok(())
 }
 
-/// True if the sequence ends with a `not`, or with a group that does.
+/// True if the sequence ends with a `not`, perhaps before what may be left out.
 fn ends_with_not(sequence: &Sequence) -> bool {
-    sequence.items.last().is_some_and(|last| match &last.kind {
+    let empty = sequence.items.iter().rev().take_while(|item| may_be_empty(item)).count();
+    let first = (sequence.items.len() - empty).saturating_sub(1);
+    sequence.items[first..].iter().any(|item| match &item.kind {
         ItemKind::Not { .. } => true,
         ItemKind::Group { body, .. } => ends_with_not(body),
         ItemKind::Step { .. } | ItemKind::Alternatives { .. } => false,

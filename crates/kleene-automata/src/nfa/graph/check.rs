@@ -172,13 +172,19 @@ fn check_not(
     Ok(())
 }
 
-/// True if the sequence ends with a `not`, or with a group that ends with one.
+/// True if the sequence can end with a `not`: what comes after the `not` can be left out.
 fn ends_with_not(sequence: &Sequence) -> bool {
-    sequence.items.last().is_some_and(|last| match &last.kind {
-        ItemKind::Not { .. } => true,
-        ItemKind::Group { body, .. } => ends_with_not(body),
-        ItemKind::Step { .. } | ItemKind::Alternatives { .. } => false,
-    })
+    for item in sequence.items.iter().rev() {
+        let ends = match &item.kind {
+            ItemKind::Not { .. } => true,
+            ItemKind::Group { body, .. } => ends_with_not(body),
+            ItemKind::Step { .. } | ItemKind::Alternatives { .. } => false,
+        };
+        if ends || !is_nullable(item) {
+            return ends;
+        }
+    }
+    false
 }
 
 /// Refuses silences as branches of `items[index]` if it is not certain when they begin, or which
