@@ -9,13 +9,6 @@
 //! have to report the same. Without an argument it is a small number; one kind alone: `-- KEYS
 //! within`.
 
-#[path = "../src/disk.rs"]
-#[expect(dead_code, reason = "idle keys need a part of it")]
-mod disk;
-#[path = "../src/spill.rs"]
-#[expect(dead_code, reason = "it is made over a file here")]
-mod spill;
-
 use std::io::Write as _;
 use std::ops::Range;
 use std::path::Path;
@@ -25,7 +18,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use kleene::stream::{Match, Timeout};
 use kleene::{Engine, Record, RuleSet, Sink, Timestamp, Value};
-use spill::Spill;
+use kleene_host::spill::Spill;
 
 const EVENTS: &str = "
 event order_created { order: int, name: string, amount: float, customer: string, at: time }

@@ -15,7 +15,7 @@ use self::help::{
     CHECK_HELP, COMPLETIONS_HELP, EXPLAIN_HELP, FMT_HELP, HELP, INFER_HELP, LSP_HELP, RUN_HELP,
     TEST_HELP, WHY_HELP,
 };
-use crate::rules::RuleArgs;
+use kleene_host::rules::RulePaths;
 use kleene_input::{
     self as input, Feed, Form, Format, Opened, Parsing, Reading, TimeUnit, duration_from_text,
 };
@@ -139,8 +139,8 @@ pub(crate) struct RunArgs {
 
 impl RunArgs {
     /// The rules.
-    pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
-        RuleArgs { paths: &self.rules, params: &self.params, allowed: &self.allowed.allow_path }
+    pub(crate) fn rule_args(&self) -> RulePaths<'_> {
+        RulePaths { paths: &self.rules, params: &self.params, allowed: &self.allowed.allow_path }
     }
 }
 
@@ -278,8 +278,8 @@ pub(crate) struct WhyArgs {
 
 impl WhyArgs {
     /// The rules.
-    pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
-        RuleArgs { paths: &self.rules, params: &self.params, allowed: &self.allowed.allow_path }
+    pub(crate) fn rule_args(&self) -> RulePaths<'_> {
+        RulePaths { paths: &self.rules, params: &self.params, allowed: &self.allowed.allow_path }
     }
 }
 
@@ -468,8 +468,8 @@ pub(crate) struct CheckArgs {
 
 impl CheckArgs {
     /// The rules.
-    pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
-        RuleArgs { paths: &self.rules, params: &[], allowed: &self.allowed.allow_path }
+    pub(crate) fn rule_args(&self) -> RulePaths<'_> {
+        RulePaths { paths: &self.rules, params: &[], allowed: &self.allowed.allow_path }
     }
 }
 
@@ -494,8 +494,8 @@ pub(crate) struct TestArgs {
 
 impl TestArgs {
     /// The rules.
-    pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
-        RuleArgs { paths: &self.rules, params: &[], allowed: &self.allowed.allow_path }
+    pub(crate) fn rule_args(&self) -> RulePaths<'_> {
+        RulePaths { paths: &self.rules, params: &[], allowed: &self.allowed.allow_path }
     }
 }
 
@@ -553,8 +553,8 @@ pub(crate) struct ExplainArgs {
 
 impl ExplainArgs {
     /// The rules.
-    pub(crate) fn rule_args(&self) -> RuleArgs<'_> {
-        RuleArgs { paths: &self.subjects, params: &self.params, allowed: &self.allowed.allow_path }
+    pub(crate) fn rule_args(&self) -> RulePaths<'_> {
+        RulePaths { paths: &self.subjects, params: &self.params, allowed: &self.allowed.allow_path }
     }
 }
 

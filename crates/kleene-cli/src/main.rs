@@ -5,7 +5,6 @@
 mod args;
 mod byte_budget;
 mod commands;
-mod disk;
 mod division;
 mod ending;
 mod guard;
@@ -14,18 +13,15 @@ mod interrupt;
 mod lsp;
 mod markdown;
 mod output;
-mod paths;
 mod profile;
 mod progress;
 mod rejects;
 mod review;
 mod rules;
 mod source;
-mod spill;
 mod state;
 mod stderr;
 mod summary;
-mod watch;
 
 use std::process::ExitCode;
 

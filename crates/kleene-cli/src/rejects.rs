@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::disk::{self, Written, directory_of, open_from};
 use crate::progress::ReadProgress;
 use crate::source::RowName;
+use kleene_host::disk::{self, Written, directory_of, open_from};
 use kleene_input::Origin;
 use kleene_report::output::write_text;
 

@@ -1,18 +1,18 @@
 //! The rules in the rule files of a command line.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use kleene::diagnostic::{Code, Severity};
-use kleene::ruleset::{FileLoader, RuleDiagnostic, RuleDiagnostics, RuleSet};
+use kleene::ruleset::{RuleDiagnostic, RuleDiagnostics, RuleSet};
 use kleene::schema::Schema;
+use kleene_host::rules::RulePaths;
+use kleene_host::watch::Files;
 use kleene_syntax::hir::{Limit, LimitPolicy, Rule};
 
 use crate::ending::Ending;
-use crate::paths;
 use crate::stderr::say;
-use crate::watch::Files;
 use kleene_report::counts::counted;
 
 /// Rules that can be run.
@@ -84,17 +84,6 @@ impl Refused {
     }
 }
 
-/// The arguments of a command line that name rules.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RuleArgs<'a> {
-    /// Rule files and directories with such.
-    pub(crate) paths: &'a [PathBuf],
-    /// Parameters, as `name=value`.
-    pub(crate) params: &'a [String],
-    /// Folders in which rule files may name files, beside their own.
-    pub(crate) allowed: &'a [PathBuf],
-}
-
 /// The extent to which mistakes are printed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Listing {
@@ -105,13 +94,13 @@ pub(crate) enum Listing {
 }
 
 /// Loads rule files as one set. Fails if files cannot be found.
-pub(crate) fn load(given: RuleArgs<'_>) -> Result<Result<Loaded, Refused>> {
+pub(crate) fn load(given: RulePaths<'_>) -> Result<Result<Loaded, Refused>> {
     load_and_note(given, Listing::Screen, &mut Files::default())
 }
 
 /// Loads rule files as one set, and prints what is wrong as `listing` says.
 pub(crate) fn load_and_report(
-    given: RuleArgs<'_>,
+    given: RulePaths<'_>,
     listing: Listing,
 ) -> Result<Result<Loaded, Refused>> {
     load_and_note(given, listing, &mut Files::default())
@@ -120,34 +109,12 @@ pub(crate) fn load_and_report(
 /// Loads rule files as one set, and notes each file before it is read: those of the paths, and
 /// those that they name.
 pub(crate) fn load_and_note(
-    given: RuleArgs<'_>,
+    given: RulePaths<'_>,
     listing: Listing,
     files: &mut Files,
 ) -> Result<Result<Loaded, Refused>> {
-    let RuleArgs { paths, params, allowed } = given;
-    // Also those that are missing.
-    paths.iter().filter(|path| !path.is_dir()).for_each(|path| files.note(path));
-    let mut reachable = FileLoader::default();
-    let mut builder = RuleSet::builder();
-    for folder in allowed.iter().chain(paths.iter().filter(|path| path.is_dir())) {
-        reachable.allow(folder);
-    }
-    for file in paths::collect(paths)? {
-        files.note(&file);
-        reachable.allow_beside(&file);
-        builder = builder.path(file);
-    }
-    builder = builder.loader(move |from, path| {
-        files.note(&Path::new(&*from.name).parent().unwrap_or(Path::new("")).join(path));
-        reachable.load(from, path)
-    });
-    for param in params {
-        let Some((name, value)) = param.split_once('=') else {
-            bail!("--param {param}: expected a name and a value, such as rule.name=10");
-        };
-        builder = builder.param(name.trim(), value.trim());
-    }
-    let rules = match builder.build() {
+    let paths = given.paths;
+    let rules = match kleene_host::rules::load(given, files)? {
         Ok(rules) => rules,
         Err(error) => {
             let (errors, warnings): (Vec<&RuleDiagnostic>, Vec<&RuleDiagnostic>) = error

@@ -12,8 +12,8 @@ use kleene_syntax::syntax;
 use crate::args::FmtArgs;
 use crate::ending::Ending;
 use crate::markdown;
-use crate::paths;
 use crate::stderr::say;
+use kleene_host::paths;
 use kleene_report::counts::counted;
 
 /// Formats rule files in place, or reports what would change.

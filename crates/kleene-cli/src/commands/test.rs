@@ -13,7 +13,7 @@ use crate::args::TestArgs;
 use crate::ending::Ending;
 use crate::guard::Guard;
 use crate::rules::{self, Listing};
-use crate::watch::Files;
+use kleene_host::watch::Files;
 
 /// Runs the tests and prints how they went.
 pub(crate) fn test(args: &TestArgs) -> Result<Ending> {

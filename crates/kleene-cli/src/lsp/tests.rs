@@ -651,7 +651,7 @@ fn the_names_of_rules_that_are_right_are_known() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let (mut checked, mut unknown) = (0, Vec::new());
     let paths = [root.join("patterns"), root.join("testdata/suite")];
-    for path in crate::paths::collect(&paths).unwrap() {
+    for path in kleene_host::paths::collect(&paths).unwrap() {
         let text = std::fs::read_to_string(&path).unwrap();
         let documents = super::documents::Documents::default();
         let source = kleene::diagnostic::Source::new(path.display().to_string(), text.as_str());

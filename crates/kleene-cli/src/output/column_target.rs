@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use kleene_arrow::{ColumnFormat, ResultWriter};
 
 use super::target::Target;
-use crate::disk::Written;
+use kleene_host::disk::Written;
 
 /// Rows of columns, made of lines.
 struct ColumnTarget {

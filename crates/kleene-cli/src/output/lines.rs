@@ -12,8 +12,8 @@ use kleene_report::output::Shapes;
 #[cfg(feature = "arrow")]
 use super::column_target::target;
 use super::target::Target;
-use crate::disk::{self, Written, directory_of, open_from};
 use crate::profile::ResultTimes;
+use kleene_host::disk::{self, Written, directory_of, open_from};
 
 /// The size of the written lines that are handed over together, in bytes.
 const BUFFERED: usize = 64 << 10;

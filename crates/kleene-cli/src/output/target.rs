@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Stdout, Write};
 
-use crate::disk::Written;
+use kleene_host::disk::Written;
 
 /// What lines are written to.
 pub(super) trait Target: Write + Send {

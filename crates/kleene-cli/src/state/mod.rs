@@ -4,7 +4,6 @@
 //! written; it is there as a whole or not at all. A run that starts again cuts the output back to
 //! the newest checkpoint and reads the input from there on, so that each result is there once.
 
-mod file;
 mod written;
 
 use std::fs::File;
@@ -19,7 +18,7 @@ use serde_json::{Value, json};
 use crate::args::{Events, Every, RunArgs};
 use crate::source::columns_of_file;
 use crate::stderr::say;
-use file::{Checkpoint, Directory};
+use kleene_host::checkpoint::{Checkpoint, Directory};
 use kleene_input::{self as input, Position, TimeUnit};
 use kleene_report::counts::{Counts, grouped};
 use kleene_report::tally::Tally;

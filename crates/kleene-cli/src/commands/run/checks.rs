@@ -8,7 +8,7 @@ use crate::args::RunArgs;
 use crate::guard::{self, Guard};
 use crate::rules::Loaded;
 use crate::state::Resumed;
-use crate::watch::Files;
+use kleene_host::watch::Files;
 
 /// Fails where loaded rules are of no use for this run.
 pub(super) fn suits(args: &RunArgs, loaded: &Loaded) -> Result<()> {

@@ -11,12 +11,12 @@ use super::outlets::{Lines, Outlets, OutputPrinter};
 use super::stop::{Stop, stopped};
 use crate::args::RunArgs;
 use crate::idle::IdleClock;
-use crate::paths;
 use crate::progress::ReadProgress;
 use crate::rules::{self, Listing, Loaded};
 use crate::source::EventSource;
 use crate::state::{HeldCheckpoint, Moment, State};
-use crate::watch::{Files, Watch};
+use kleene_host::paths;
+use kleene_host::watch::{Files, Watch};
 use kleene_report::counts::{Counts, counted};
 
 /// The rules that run now.

@@ -8,10 +8,10 @@ use kleene::stream::{Engine, EngineBuilder, Verdict};
 
 use crate::args::{RunArgs, Strategy};
 use crate::rules::Loaded;
-use crate::spill::Spill;
 use crate::state::Resumed;
 use crate::stderr::say;
 use crate::summary::shown;
+use kleene_host::spill::Spill;
 use kleene_input::Position;
 use kleene_report::counts::grouped;
 

@@ -19,20 +19,20 @@ const PERIOD: Duration = Duration::from_millis(200);
 
 /// Files that rules were read from, as they were then.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Files(BTreeMap<PathBuf, Option<Stamp>>);
+pub struct Files(BTreeMap<PathBuf, Option<Stamp>>);
 
 /// The state of a file that shows a change: when it was written, and its length.
 type Stamp = (SystemTime, u64);
 
 impl Files {
     /// Adds a file that is about to be read.
-    pub(crate) fn note(&mut self, path: &Path) {
+    pub fn note(&mut self, path: &Path) {
         let stamp = fs::metadata(path).and_then(|meta| Ok((meta.modified()?, meta.len())));
         self.0.entry(path.to_owned()).or_insert(stamp.ok());
     }
 
     /// The files.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.0.keys().map(PathBuf::as_path)
     }
 
@@ -49,8 +49,10 @@ impl Files {
 }
 
 /// Looks after the files of a run.
-pub(crate) struct Watch(Arc<Shared>);
+#[derive(Debug)]
+pub struct Watch(Arc<Shared>);
 
+#[derive(Debug)]
 struct Shared {
     has_changed: AtomicBool,
     given: Vec<PathBuf>,
@@ -60,11 +62,7 @@ struct Shared {
 impl Watch {
     /// Looks from now on whether `files`, or what `given` speaks of, are not as they were, and then
     /// calls `wake`.
-    pub(crate) fn start(
-        given: &[PathBuf],
-        files: Files,
-        wake: impl Fn() + Send + 'static,
-    ) -> Watch {
+    pub fn start(given: &[PathBuf], files: Files, wake: impl Fn() + Send + 'static) -> Watch {
         let has_changed = AtomicBool::default();
         let shared =
             Arc::new(Shared { has_changed, given: given.to_owned(), known: Mutex::new(files) });
@@ -74,12 +72,12 @@ impl Watch {
     }
 
     /// True if files have changed since they were read.
-    pub(crate) fn has_changed(&self) -> bool {
+    pub fn has_changed(&self) -> bool {
         self.0.has_changed.load(Ordering::Relaxed)
     }
 
     /// The files were read again.
-    pub(crate) fn was_read(&self, files: Files) {
+    pub fn was_read(&self, files: Files) {
         *self.0.known.lock().unwrap_or_else(PoisonError::into_inner) = files;
         self.0.has_changed.store(false, Ordering::Relaxed);
     }

@@ -22,7 +22,7 @@ const MOST_GONE: usize = 1 << 16;
 
 /// A scratch file in a directory. It is gone when the process is, however that ends.
 #[derive(Debug)]
-pub(crate) struct Spill {
+pub struct Spill {
     database: Database,
     /// As of the last time that something was written.
     entries: ReadOnlyTable<u64, &'static [u8]>,
@@ -32,7 +32,10 @@ pub(crate) struct Spill {
 
 impl Spill {
     /// Makes the file, and the directory where it is missing.
-    pub(crate) fn create(directory: &Path) -> Result<Spill> {
+    ///
+    /// # Errors
+    /// Says which directory cannot be written, and why.
+    pub fn create(directory: &Path) -> Result<Spill> {
         let name = directory.display();
         let context = || format!("cannot write idle keys to {name}");
         disk::make_directory(directory).with_context(context)?;
@@ -41,7 +44,10 @@ impl Spill {
     }
 
     /// Keeps idle keys in an empty file.
-    pub(crate) fn over(file: File) -> Result<Spill> {
+    ///
+    /// # Errors
+    /// What the file system or the database says.
+    pub fn over(file: File) -> Result<Spill> {
         let backend = Scratch(FileBackend::new(file)?);
         let mut builder = Database::builder();
         let database = builder.set_cache_size(CACHE).create_with_backend(backend);

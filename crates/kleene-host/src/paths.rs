@@ -10,13 +10,19 @@ const DEPTH: usize = 32;
 
 /// Returns the files that `paths` speak of: a file is itself, a directory all `*.cep` in it and
 /// below it, sorted by path. A file that is named twice is taken once.
-pub(crate) fn collect(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+///
+/// # Errors
+/// Says which path cannot be read, and why.
+pub fn collect(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     collect_with(paths, &["cep"])
 }
 
 /// Returns the files that `paths` speak of, where a directory stands for its files with one of
 /// these endings.
-pub(crate) fn collect_with(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>> {
+///
+/// # Errors
+/// Says which path cannot be read, and why.
+pub fn collect_with(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         let meta = fs::metadata(path)
@@ -79,7 +85,10 @@ fn collect_directory(
 }
 
 /// Fails if a rule file is a pipe or a device, which cannot be read again.
-pub(crate) fn require_regular(paths: &[PathBuf]) -> Result<()> {
+///
+/// # Errors
+/// Says which path cannot be read, and why.
+pub fn require_regular(paths: &[PathBuf]) -> Result<()> {
     for path in collect(paths)? {
         if path.exists() && !path.is_file() {
             bail!("{} is not a regular file: --watch cannot read it again", path.display());

@@ -25,16 +25,16 @@ const FOLLOWING: usize = 20;
 
 /// The content of a checkpoint.
 #[derive(Debug)]
-pub(super) struct Checkpoint {
+pub struct Checkpoint {
     /// Everything but the engine.
-    pub(super) head: Value,
+    pub head: Value,
     /// The engine: a whole snapshot, and the changes that follow it.
-    pub(super) snapshots: Vec<Vec<u8>>,
+    pub snapshots: Vec<Vec<u8>>,
 }
 
 /// The directory that checkpoints are in. Nobody else writes there while this exists.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub struct Directory {
     path: PathBuf,
     /// Locked until it is closed, which a process that is killed does as well.
     _lock: File,
@@ -57,7 +57,10 @@ struct Last {
 
 impl Directory {
     /// Opens the directory, which is made if it is not there.
-    pub(super) fn open(path: &Path) -> Result<Directory> {
+    ///
+    /// # Errors
+    /// Says which file cannot be read or written, and why.
+    pub fn open(path: &Path) -> Result<Directory> {
         let name = path.display();
         disk::make_directory(path)
             .with_context(|| format!("cannot create the state directory {name}"))?;
@@ -94,7 +97,10 @@ impl Directory {
 
     /// The newest checkpoint that is whole; `say` is reported for others. `None` if there is none
     /// at all.
-    pub(super) fn newest(&mut self, mut say: impl FnMut(&str)) -> Result<Option<Checkpoint>> {
+    ///
+    /// # Errors
+    /// Says which file cannot be read or written, and why.
+    pub fn newest(&mut self, mut say: impl FnMut(&str)) -> Result<Option<Checkpoint>> {
         let name = self.path.display();
         let all = self.all().with_context(|| format!("cannot read the state in {name}"))?;
         self.next = all.first().map_or(1, |(number, _)| number + 1);
@@ -118,8 +124,11 @@ impl Directory {
         )
     }
 
-    /// A checkpoint with those that it follows.
-    fn read(&self, number: u64) -> Result<Checkpoint> {
+    /// The checkpoint with this number, with those that it follows.
+    ///
+    /// # Errors
+    /// Says which file cannot be read, and why.
+    pub fn read(&self, number: u64) -> Result<Checkpoint> {
         let (head, snapshot) = read(&self.file(number))?;
         let mut snapshots = vec![snapshot];
         let mut follows = head["follows"].as_u64();
@@ -139,14 +148,18 @@ impl Directory {
     }
 
     /// True if the next checkpoint may hold changes only.
-    pub(super) fn can_follow(&self) -> bool {
+    pub fn can_follow(&self) -> bool {
         self.last.is_some_and(|last| {
             last.following < FOLLOWING && last.following_bytes < last.whole_bytes / 2
         })
     }
 
-    /// Writes a checkpoint. Until it is there as a whole, the ones before it are.
-    pub(super) fn write(&mut self, mut head: Value, snapshot: &[u8], is_whole: bool) -> Result<()> {
+    /// Writes a checkpoint, and returns its number. Until it is there as a whole, the ones before it
+    /// are.
+    ///
+    /// # Errors
+    /// Says which file cannot be read or written, and why.
+    pub fn write(&mut self, mut head: Value, snapshot: &[u8], is_whole: bool) -> Result<u64> {
         let before = self.last.filter(|_| !is_whole);
         head["follows"] = before.map_or(Value::Null, |last| last.number.into());
         let path = self.file(self.next);
@@ -179,7 +192,7 @@ impl Directory {
             self.whole.push(number);
             self.remove_old();
         }
-        Ok(())
+        Ok(number)
     }
 
     fn remove_old(&mut self) {

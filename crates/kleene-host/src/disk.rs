@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// A file that is written to.
 #[derive(Debug)]
-pub(crate) struct Written<F>(pub(crate) F);
+pub struct Written<F>(pub F);
 
 impl<F: Write> Write for Written<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -25,12 +25,15 @@ impl<F: Write> Write for Written<F> {
 }
 
 /// The directory of a file, which has its name.
-pub(crate) fn directory_of(path: &Path) -> PathBuf {
+pub fn directory_of(path: &Path) -> PathBuf {
     path.parent().unwrap_or(Path::new("")).to_path_buf()
 }
 
 /// A file to write to: anew, or from a length on that it has at least.
-pub(crate) fn open_from(path: &Path, kept: Option<u64>) -> io::Result<File> {
+///
+/// # Errors
+/// What the operating system says.
+pub fn open_from(path: &Path, kept: Option<u64>) -> io::Result<File> {
     let Some(kept) = kept else {
         // It is made with `O_CREAT` alone, and emptied only once it is known to be a file.
         let file = File::options().write(true).create(true).truncate(false).open(path)?;
@@ -51,7 +54,10 @@ pub(crate) fn open_from(path: &Path, kept: Option<u64>) -> io::Result<File> {
 }
 
 /// Called before `bytes` are written; a fault writes the first half of them by `write`.
-pub(crate) fn short(bytes: &[u8], write: impl FnOnce(&[u8]) -> io::Result<()>) -> io::Result<()> {
+///
+/// # Errors
+/// What the operating system says.
+pub fn short(bytes: &[u8], write: impl FnOnce(&[u8]) -> io::Result<()>) -> io::Result<()> {
     let Some(fault) = fault::next("write") else { return Ok(()) };
     if fault.is_short() {
         write(&bytes[..bytes.len() / 2])?;
@@ -64,20 +70,29 @@ fn before(operation: &str) -> io::Result<()> {
 }
 
 /// Makes sure that what was written outlives the machine's going down.
-pub(crate) fn sync_data(file: &File) -> io::Result<()> {
+///
+/// # Errors
+/// What the operating system says.
+pub fn sync_data(file: &File) -> io::Result<()> {
     before("fsync")?;
     file.sync_data()
 }
 
 /// Brings what was written to a new file to the disk, with its length.
-pub(crate) fn sync_all(file: &File) -> io::Result<()> {
+///
+/// # Errors
+/// What the operating system says.
+pub fn sync_all(file: &File) -> io::Result<()> {
     before("fsync")?;
     file.sync_all()
 }
 
 /// A name is in a directory for good only once the directory is written. Elsewhere than on Unix,
 /// directories cannot be written by themselves, and nothing is done.
-pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// What the operating system says.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
     before("fsync")?;
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
@@ -85,7 +100,10 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
 
 /// Makes sure that what was written to a file outlives the machine's going down, and the file's
 /// name in a `directory` where the name is not for good yet. Returns the length of the file.
-pub(crate) fn settle(file: &mut File, directory: &mut Option<PathBuf>) -> io::Result<u64> {
+///
+/// # Errors
+/// What the operating system says.
+pub fn settle(file: &mut File, directory: &mut Option<PathBuf>) -> io::Result<u64> {
     sync_data(file)?;
     if let Some(directory) = directory {
         sync_directory(directory)?;
@@ -96,31 +114,46 @@ pub(crate) fn settle(file: &mut File, directory: &mut Option<PathBuf>) -> io::Re
 }
 
 /// Cuts a file to a length.
-pub(crate) fn set_len(file: &File, length: u64) -> io::Result<()> {
+///
+/// # Errors
+/// What the operating system says.
+pub fn set_len(file: &File, length: u64) -> io::Result<()> {
     before("truncate")?;
     file.set_len(length)
 }
 
 /// Called before a file is cut that something else cuts.
-pub(crate) fn may_cut() -> io::Result<()> {
+///
+/// # Errors
+/// What the operating system says.
+pub fn may_cut() -> io::Result<()> {
     before("truncate")
 }
 
 /// Removes a file.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// What the operating system says.
+pub fn remove(path: &Path) -> io::Result<()> {
     before("unlink")?;
     fs::remove_file(path)
 }
 
 /// Gives a temporary file its name.
-pub(crate) fn persist(temporary: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// What the operating system says.
+pub fn persist(temporary: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
     before("rename")?;
     temporary.persist(path)?;
     Ok(())
 }
 
 /// Makes a directory, and those above it that are missing, for its owner alone, for good.
-pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// What the operating system says.
+pub fn make_directory(path: &Path) -> io::Result<()> {
     let path = std::path::absolute(path)?;
     let missing = path.ancestors().take_while(|path| !path.exists()).count();
     let mut builder = DirBuilder::new();
@@ -133,7 +166,10 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
 
 /// Opens a file of a directory that is the program's own: for the owner alone where it is made, and
 /// never through a link that somebody has put there.
-pub(crate) fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+///
+/// # Errors
+/// What the operating system says.
+pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
