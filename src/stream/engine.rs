@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::stream::error::PushError;
 use crate::stream::ingest::arrivals::Ingest;
-use crate::stream::ingest::watermark::SourceId;
+use crate::stream::ingest::watermark::{SourceId, SourceProgress};
 use crate::stream::output::receiver::{Plain, Receiver};
 use crate::stream::output::sink::Sink;
 use crate::stream::output::{matched::RuleInfo, owned::Output, partial::Partial};
@@ -342,6 +342,27 @@ impl<E: Event> Engine<E> {
     /// Returns the engine's watermark. An event at or before the watermark is late.
     pub fn watermark(&self) -> Timestamp {
         self.ingest.watermark()
+    }
+
+    /// Returns the progress of each source, in the order in which they were made.
+    ///
+    /// The source with the least watermark holds the clock: the engine waits for it. A host can
+    /// report which source that is, and since when.
+    ///
+    /// ```
+    /// use kleene::stream::Ignore;
+    /// use kleene::{Engine, Record, RuleSet, Timestamp};
+    ///
+    /// let rules = RuleSet::parse("event paid { at: time }  rule twice { match paid{2} }")?;
+    /// let mut engine = Engine::<Record>::builder().rules(&rules).build()?;
+    /// let (shop, _) = (engine.source("shop"), engine.source("bank"));
+    /// engine.advance_source(shop, Timestamp::from_millis(5), &mut Ignore)?;
+    /// let holder = engine.sources().filter(|source| !source.is_idle).min_by_key(|it| it.watermark);
+    /// assert_eq!(holder.map(|source| source.name), Some("bank"));
+    /// # Ok::<(), kleene::Error>(())
+    /// ```
+    pub fn sources(&self) -> impl ExactSizeIterator<Item = SourceProgress<'_>> {
+        self.ingest.sources()
     }
 
     /// Returns the schema that numbers the event types and fields of this engine.

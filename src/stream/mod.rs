@@ -95,7 +95,7 @@ pub use builder::EngineBuilder;
 pub use change::replacement::{Refused, Replacement, RuleChange, Verdict};
 pub use engine::{Engine, Outputs};
 pub use error::{BuildError, PushError};
-pub use ingest::watermark::SourceId;
+pub use ingest::watermark::{SourceId, SourceProgress};
 pub use keys::cold::{ColdError, ColdStore};
 pub use output::held::HeldMatches;
 pub use output::id::MatchId;

@@ -2,7 +2,7 @@
 //! rejects, checkpoints, idle keys.
 //!
 //! A test makes one of them fail, cuts it short, or ends the process there, and counts them: see
-//! `tests/crash/faults.rs`. It can do so in builds with debug assertions only, which releases are
+//! `crates/kleene-cli/tests/crash/faults.rs`. It can do so in builds with debug assertions only, which releases are
 //! not.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};

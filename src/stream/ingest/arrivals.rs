@@ -8,7 +8,7 @@ use crate::stream::ingest::buffer::EventBuffer;
 use crate::stream::ingest::clock::InputClock;
 use crate::stream::ingest::path::{IngestPath, Paths};
 use crate::stream::ingest::reorder::Lent;
-use crate::stream::ingest::watermark::{SourceId, WatermarkStrategy};
+use crate::stream::ingest::watermark::{SourceId, SourceProgress, WatermarkStrategy};
 use crate::stream::keys::GROUP_SIZE;
 use crate::stream::output::reason::RejectReason;
 use crate::stream::output::receiver::Receiver;
@@ -136,8 +136,8 @@ impl<E: Event> Ingest<E> {
         self.clock.has_main_source()
     }
 
-    /// Returns the name and watermark of each source, and true if the source is idle.
-    pub(in crate::stream) fn sources(&self) -> Vec<(&str, Timestamp, bool)> {
+    /// Returns the progress of each source.
+    pub(in crate::stream) fn sources(&self) -> impl ExactSizeIterator<Item = SourceProgress<'_>> {
         self.clock.sources()
     }
 

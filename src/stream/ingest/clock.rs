@@ -1,6 +1,6 @@
 //! The clock of an engine's input: the watermark, and the sources that advance it.
 
-use crate::stream::ingest::watermark::{Progress, SourceId, WatermarkStrategy};
+use crate::stream::ingest::watermark::{Progress, SourceId, SourceProgress, WatermarkStrategy};
 use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
 
@@ -179,9 +179,9 @@ impl InputClock {
         self.main.is_some()
     }
 
-    /// Returns the name and watermark of each source, and true if the source is idle.
-    pub(super) fn sources(&self) -> Vec<(&str, Timestamp, bool)> {
-        self.progress.saved()
+    /// Returns the progress of each source.
+    pub(super) fn sources(&self) -> impl ExactSizeIterator<Item = SourceProgress<'_>> {
+        self.progress.sources()
     }
 
     /// Continues at the moment of a snapshot.

@@ -20,6 +20,19 @@ pub(crate) enum WatermarkStrategy {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct SourceId(pub(crate) u32);
 
+/// The progress of one source: see [`Engine::sources`](crate::stream::Engine::sources).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SourceProgress<'a> {
+    /// The name of the source; empty for the source of events that are pushed without one.
+    pub name: &'a str,
+    /// The source sends no event at or before this time. [`Timestamp::MIN`] before its first event
+    /// or watermark.
+    pub watermark: Timestamp,
+    /// True if the other sources do not wait for this one.
+    pub is_idle: bool,
+}
+
 #[derive(Clone, Debug)]
 struct EventSource {
     name: Arc<str>,
@@ -55,10 +68,13 @@ impl Progress {
         SourceId(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
-    /// Returns the name and watermark of each source, and true if the source is idle.
-    pub(crate) fn saved(&self) -> Vec<(&str, Timestamp, bool)> {
-        let sources = self.sources.iter();
-        sources.map(|source| (&*source.name, source.watermark, source.idle)).collect()
+    /// Returns the progress of each source.
+    pub(crate) fn sources(&self) -> impl ExactSizeIterator<Item = SourceProgress<'_>> {
+        self.sources.iter().map(|source| SourceProgress {
+            name: &source.name,
+            watermark: source.watermark,
+            is_idle: source.idle,
+        })
     }
 
     /// Restores a source. If another part of the stream has restored the source before, the lesser

@@ -200,10 +200,10 @@ impl<'e, E: Portable> SnapshotWriter<'e, E> {
         put_u64(out, shard.map_or(engine.dispatcher().released(), ShardPart::released));
         let sources = engine.sources();
         put_len(out, sources.len());
-        for (name, watermark, idle) in sources {
-            put_bytes(out, name.as_bytes());
-            put_i64(out, watermark.as_millis());
-            out.push(u8::from(idle));
+        for source in sources {
+            put_bytes(out, source.name.as_bytes());
+            put_i64(out, source.watermark.as_millis());
+            out.push(u8::from(source.is_idle));
         }
         let mut stats = shard.map_or_else(|| engine.stats(), |shard| shard.all);
         put_len(out, COUNTERS);
