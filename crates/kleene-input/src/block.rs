@@ -52,6 +52,11 @@ impl Block {
         self.offset
     }
 
+    /// The end in the unpacked input, in bytes.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
     /// The number of its first line, from 1.
     pub fn line(&self) -> u64 {
         self.line

@@ -9,6 +9,8 @@ pub enum OptionNames {
     Flags,
     /// The options of JavaScript: `` `timeUnit: "us"` ``.
     CamelCase,
+    /// The keys of a configuration file in TOML: `time_unit = "us"`.
+    TomlKeys,
     /// The fields of [`Reading`](crate::Reading) and [`Form`](crate::Form): `Reading::unit`.
     Fields,
 }
@@ -44,12 +46,18 @@ impl OptionNames {
                 rest = after;
                 continue;
             };
-            let option = if self == OptionNames::Fields { field } else { camel_case };
+            let key = flag.replace('-', "_");
+            let option = match self {
+                OptionNames::Fields => *field,
+                OptionNames::TomlKeys => &*key,
+                OptionNames::Flags | OptionNames::CamelCase => *camel_case,
+            };
+            let equals = if self == OptionNames::TomlKeys { " = " } else { ": " };
             let value = tail.strip_prefix(' ').and_then(|tail| tail.split_once('`'));
             rest = match value {
                 Some((value, behind)) if out.ends_with('`') => {
                     let quote = if value.starts_with('\'') { "" } else { "\"" };
-                    out.extend([option, ": ", quote, value, quote, "`"]);
+                    out.extend([option, equals, quote, value, quote, "`"]);
                     behind
                 }
                 _ => {
@@ -95,5 +103,8 @@ mod tests {
         let reason = "too long: 9 bytes (--max-line allows more)";
         let fields = OptionNames::Fields.spell(reason.to_owned());
         assert_eq!(fields, "too long: 9 bytes (`Form::max_line` allows more)");
+        let reason = "(epoch microseconds? `--time-unit us`, or --max-line)";
+        let keys = OptionNames::TomlKeys.spell(reason.to_owned());
+        assert_eq!(keys, "(epoch microseconds? `time_unit = \"us\"`, or `max_line`)");
     }
 }

@@ -32,6 +32,13 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// An input that a reader returns, from a position on. A read that waits holds up nobody but the
+    /// thread that reads.
+    pub fn from_reader(reader: impl Read + Send + 'static, start: Position) -> Opened {
+        let (reader, position) = (Box::new(reader), Arc::new(AtomicU64::new(start.offset)));
+        Opened { reader, is_file: false, start, size: None, position }
+    }
+
     /// Returns the position of its start.
     pub fn start(&self) -> Position {
         self.start

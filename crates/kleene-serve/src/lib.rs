@@ -6,4 +6,5 @@
 
 #![forbid(unsafe_code)]
 
+mod config;
 mod control;

@@ -1,0 +1,77 @@
+use super::*;
+
+fn mistakes(text: &str) -> String {
+    match Config::parse(Path::new("kleene.toml"), text) {
+        Ok(config) => panic!("{config:?}"),
+        Err(mistakes) => render(Path::new("kleene.toml"), text, &mistakes),
+    }
+}
+
+const LEAST: &str = "state = \"state\"\n[rules]\npaths = [\"rules\"]\n";
+
+fn with(more: &str) -> String {
+    format!("{LEAST}{more}")
+}
+
+#[test]
+fn a_mistake_is_shown_where_it_is() {
+    let text = with("[[source]]\nname = \"in\"\nkind = \"file\"\npaht = \"x\"\n");
+    let said = mistakes(&text);
+    assert!(said.contains(" --> kleene.toml:7:1\n"), "{said}");
+    assert!(said.contains("unknown field `paht`, expected one of"), "{said}");
+    assert!(said.contains("7 | paht = \"x\"\n  | ^^^^"), "{said}");
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    let said = mistakes(&with(
+        "[[source]]\nname = \"in\"\nkind = \"http\"\npath = \"x\"\n\
+         [[source]]\nname = \"in\"\nkind = \"file\"\n\
+         [[sink]]\nname = \"a b\"\nkind = \"file\"\npath = \"x\"\nurl = \"http://x\"\n",
+    ));
+    for expected in [
+        "`path` has no effect here: it is an option of files",
+        "the name `in` is taken",
+        "a file needs `path`",
+        "a name has 1 to 64 letters",
+        "`url` has no effect here: it is an option of webhooks",
+        "a source waits for HTTP, but there is no `[http]`",
+    ] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+}
+
+#[test]
+fn an_open_address_needs_tokens() {
+    let said = mistakes(&with(
+        "[[source]]\nname = \"in\"\nkind = \"http\"\n[http]\nlisten = \"0.0.0.0:80\"\n",
+    ));
+    assert!(said.contains("this address is not loopback, and no token is set"), "{said}");
+}
+
+#[test]
+fn a_missing_secret_is_said_and_never_shown() {
+    let said = mistakes(&with(
+        "[[source]]\nname = \"in\"\nkind = \"http\"\n[http]\nlisten = \"127.0.0.1:80\"\n\
+         [[http.token]]\nname = \"ann\"\nrole = \"read\"\n\
+         secret = { env = \"KLEENE_TEST_NOT_SET\" }\n",
+    ));
+    assert!(said.contains("the environment variable KLEENE_TEST_NOT_SET is not set"), "{said}");
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let text = with(
+        "[rules.params]\n\"big.least\" = 10\n\"big.name\" = \"x\"\n\
+         [[source]]\nname = \"in\"\nkind = \"file\"\npath = \"a.csv\"\n\
+         [[sink]]\nname = \"out\"\nkind = \"file\"\npath = \"/tmp/b\"\n",
+    );
+    let config = Config::parse(Path::new("folder/kleene.toml"), &text).unwrap();
+    assert_eq!(config.state, Path::new("folder/state"));
+    assert_eq!(config.rules.params, ["big.least=10", "big.name=x"]);
+    let SourceKind::File { path, follow: true } = &config.sources[0].kind else { panic!() };
+    assert_eq!(path, Path::new("folder/a.csv"));
+    assert_eq!(config.sources[0].form.format, kleene_input::Format::Csv);
+    let SinkKind::File(path) = &config.sinks[0].kind else { panic!() };
+    assert_eq!(path, Path::new("/tmp/b"));
+}
