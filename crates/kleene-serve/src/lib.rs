@@ -8,3 +8,7 @@
 
 mod config;
 mod control;
+mod host;
+mod sink;
+mod source;
+mod task;

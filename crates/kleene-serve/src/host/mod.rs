@@ -1,0 +1,3 @@
+//! The thread of an engine.
+
+mod checkpointer;

@@ -1,0 +1,3 @@
+//! From pages of results to files and webhooks.
+
+pub(crate) mod file;

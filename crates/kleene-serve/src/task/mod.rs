@@ -1,0 +1,486 @@
+//! One engine with its sources: blocks of input go in, pages of results come out. A task has no
+//! thread, no file and no clock but the one that it is given.
+
+mod lane;
+mod page;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use hashbrown::HashMap;
+use kleene::event::EventBatch;
+use kleene::stream::{
+    EngineBuilder, Late, LimitKind, Match, Overflow, PushError, Refused, RejectReason, Rejected,
+    Replacement, SourceId, Timeout,
+};
+use kleene::{Engine, Event as _, Record, RuleSet, Sink, Timestamp};
+use kleene_host::spill::Spill;
+use kleene_input::{Block, Cursor, Item, Origin};
+use kleene_report::output::{EventForm, write_text};
+use kleene_report::reasons::late_reason;
+
+use self::lane::Lane;
+use crate::config::{Config, Source};
+
+pub(crate) use self::lane::LaneCounts;
+pub(crate) use self::page::{Page, PageResult, PageShapes, ResultKind};
+
+/// The maximum number of events that are pushed at once.
+const MAX_EVENTS: usize = 8192;
+
+/// The number of characters of the input that are written with each rejected event.
+const INPUT_KEPT: usize = 1000;
+
+/// The counts of a rule since the service started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RuleCounts {
+    pub(crate) matches: u64,
+    pub(crate) timeouts: u64,
+    pub(crate) limits: u64,
+}
+
+/// One engine with its sources.
+#[derive(Debug)]
+pub(crate) struct Task {
+    engine: Engine<Record>,
+    lanes: Vec<Lane>,
+    shapes: PageShapes,
+    forms: Vec<EventForm>,
+    rules: HashMap<Arc<str>, RuleCounts>,
+    /// Events that have come to the engine.
+    arrived: u64,
+    /// The bound on the delay of events.
+    bound: Duration,
+    reached_limits: HashMap<LimitKind, u64>,
+}
+
+/// The state of a source for people.
+#[derive(Clone, Debug)]
+pub(crate) struct LaneStatus {
+    pub(crate) name: String,
+    pub(crate) counts: LaneCounts,
+    pub(crate) watermark: Timestamp,
+    pub(crate) newest: Timestamp,
+    pub(crate) is_idle: bool,
+}
+
+impl Task {
+    /// Makes a task with the state of snapshots: a whole one, and the changes that follow it. Returns
+    /// the verdicts of rules that are not as they were.
+    pub(crate) fn new(
+        config: &Config,
+        rules: &RuleSet,
+        sources: &[(String, &Source)],
+        snapshots: &[Vec<u8>],
+    ) -> Result<(Task, Option<Replacement>)> {
+        let builder = builder(config, rules)?;
+        let (mut engine, replacement) = if snapshots.is_empty() {
+            (builder.build()?, None)
+        } else {
+            let parts: Vec<&[u8]> = snapshots.iter().map(Vec::as_slice).collect();
+            let restored = builder.restore(&parts).context("cannot go on from this state");
+            restored.map(|(engine, replacement)| (engine, Some(replacement)))?
+        };
+        let lane =
+            |(name, source): &(String, &Source)| Lane::new(source, name.clone(), &mut engine);
+        let lanes: Vec<Lane> = sources.iter().map(lane).collect();
+        let forms = forms(config);
+        let shapes = PageShapes::new(&forms, &engine);
+        let task = Task {
+            arrived: engine.stats().events,
+            engine,
+            lanes,
+            shapes,
+            forms,
+            rules: HashMap::new(),
+            bound: config.out_of_order.unwrap_or_default(),
+            reached_limits: HashMap::new(),
+        };
+        Ok((task, replacement))
+    }
+
+    pub(crate) fn engine(&self) -> &Engine<Record> {
+        &self.engine
+    }
+
+    /// Returns the engine's snapshot: the changes since the last one if `can_follow` and there is a
+    /// base for them. Also returns true if the snapshot is whole.
+    pub(crate) fn snapshot(&mut self, can_follow: bool) -> (Vec<u8>, bool) {
+        match can_follow.then(|| self.engine.snapshot_changes()).flatten() {
+            Some(changes) => (changes, false),
+            None => (self.engine.snapshot_base(), true),
+        }
+    }
+
+    /// Replaces the rules between two events.
+    pub(crate) fn replace(&mut self, rules: &RuleSet) -> Result<Replacement, Refused> {
+        // The verdicts count what can still go on.
+        self.engine.sweep();
+        let replacement = self.engine.replace_rules(rules)?;
+        for lane in &mut self.lanes {
+            lane.parser.renew(self.engine.schema(), rules.schema());
+            // The types may have other fields now.
+            lane.batch = kleene::event::BatchBuilder::new();
+        }
+        self.shapes = PageShapes::new(&self.forms, &self.engine);
+        Ok(replacement)
+    }
+
+    /// Pushes the events of a block of a source.
+    ///
+    /// # Errors
+    /// A rule's `limit .. fail` was exceeded, or idle keys cannot be read or written.
+    pub(crate) fn push(
+        &mut self,
+        lane: usize,
+        block: &Block,
+        now: Instant,
+        page: &mut Page,
+    ) -> Result<(), PushError> {
+        let mut cursor = Cursor::default();
+        self.lanes[lane].counts.bytes += block.size() as u64;
+        loop {
+            let Lane { parser, batch, starts, counts, id, .. } = &mut self.lanes[lane];
+            starts.clear();
+            let mut unknown = 0;
+            let into = (&mut *batch, &mut *starts);
+            let lines = parser.read_batch(block, &mut cursor, MAX_EVENTS, into, |_| unknown += 1);
+            counts.unknown += unknown;
+            counts.events += lines as u64;
+            if lines > 0 {
+                let (events, id) = (batch.finish(), *id);
+                self.push_batch(lane, (&events, id), (block, now), page)?;
+                continue;
+            }
+            let start = cursor;
+            let item = self.lanes[lane].parser.next_item(block, &mut cursor);
+            match item.map(Line::of) {
+                None => return Ok(()),
+                Some(Line::Event(event)) => {
+                    self.lanes[lane].counts.events += 1;
+                    self.push_one(lane, &event, (block, start, now), page)?;
+                }
+                Some(Line::Unknown) => {
+                    self.lanes[lane].counts.events += 1;
+                    self.lanes[lane].counts.unknown += 1;
+                }
+                Some(Line::Rejected { line, text, reason }) => {
+                    let lane = &mut self.lanes[lane];
+                    lane.counts.rejected += 1;
+                    let origin = Origin { line, text: &text };
+                    reject(&mut page.rejects, &lane.name, origin, &reason);
+                }
+                Some(Line::Unreadable(reason)) => {
+                    let lane = &mut self.lanes[lane];
+                    lane.counts.rejected += 1;
+                    let origin = Origin { line: block.line(), text: b"" };
+                    reject(&mut page.rejects, &lane.name, origin, &reason);
+                    tracing::error!(source = lane.name, "{reason}");
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn push_batch(
+        &mut self,
+        lane: usize,
+        (events, id): (&EventBatch, SourceId),
+        (block, now): (&Block, Instant),
+        page: &mut Page,
+    ) -> Result<(), PushError> {
+        let first = self.arrived;
+        self.arrived += events.len() as u64;
+        let times = events.rows().map(|row| row.time());
+        let newest = times.filter(|time| *time < Timestamp::MAX).max();
+        let lane = &mut self.lanes[lane];
+        lane.saw(newest, now);
+        let lines = Lines::Batch { parser: &lane.parser, block, starts: &lane.starts, first };
+        let mut sink = Collector {
+            page,
+            shapes: &self.shapes,
+            rules: &mut self.rules,
+            limits: &mut self.reached_limits,
+            source: Some((&lane.name, &mut lane.counts)),
+            lines,
+        };
+        self.engine.push_columns_from(id, events, &mut sink)
+    }
+
+    fn push_one(
+        &mut self,
+        lane: usize,
+        event: &Record,
+        (block, start, now): (&Block, Cursor, Instant),
+        page: &mut Page,
+    ) -> Result<(), PushError> {
+        self.arrived += 1;
+        let lane = &mut self.lanes[lane];
+        let origin = lane.parser.origin(block, start);
+        lane.saw(Some(event.time()).filter(|time| *time < Timestamp::MAX), now);
+        let mut sink = Collector {
+            page,
+            shapes: &self.shapes,
+            rules: &mut self.rules,
+            limits: &mut self.reached_limits,
+            source: Some((&lane.name, &mut lane.counts)),
+            lines: origin.map_or(Lines::None, Lines::One),
+        };
+        self.engine.push_from(lane.id, event, &mut sink)
+    }
+
+    /// Marks sources that have been silent for long, and moves time with the clock where all are.
+    ///
+    /// # Errors
+    /// As for [`push`](Task::push).
+    pub(crate) fn tick(&mut self, now: Instant, page: &mut Page) -> Result<(), PushError> {
+        let Task { engine, lanes, shapes, rules, reached_limits: limits, bound, .. } = self;
+        let mut sink = Collector { page, shapes, rules, limits, source: None, lines: Lines::None };
+        for lane in lanes.iter_mut().filter(|lane| lane.becomes_silent(now)) {
+            lane.is_silent = true;
+            engine.set_idle(lane.id, &mut sink)?;
+            tracing::info!(
+                source = lane.name,
+                "the source is silent: the others do not wait for it"
+            );
+        }
+        if !lanes.iter().all(|lane| lane.is_silent) {
+            return Ok(());
+        }
+        let newest = lanes.iter().filter(|lane| lane.may_be_idle()).max_by_key(|lane| lane.newest);
+        if let Some(lane) = newest.filter(|lane| lane.newest > Timestamp::MIN) {
+            let elapsed = millis(now.saturating_duration_since(lane.since));
+            let watermark = lane.newest.plus_millis(elapsed).plus_millis(-millis(*bound));
+            if watermark > engine.watermark() {
+                engine.advance_source(lane.id, watermark, &mut sink)?;
+                engine.set_idle(lane.id, &mut sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The input of a source has ended: the others do not wait for it.
+    ///
+    /// # Errors
+    /// As for [`push`](Task::push).
+    pub(crate) fn end_source(&mut self, lane: usize, page: &mut Page) -> Result<(), PushError> {
+        let Task { engine, lanes, shapes, rules, reached_limits: limits, .. } = self;
+        let mut sink = Collector { page, shapes, rules, limits, source: None, lines: Lines::None };
+        lanes[lane].is_silent = true;
+        engine.set_idle(lanes[lane].id, &mut sink)
+    }
+
+    /// The input of a source starts again with another file.
+    pub(crate) fn restart_source(&mut self, lane: usize) {
+        self.lanes[lane].restart(&self.engine);
+    }
+
+    /// Reads the header of an input that is read on from a later position.
+    pub(crate) fn read_header(&mut self, lane: usize, beginning: &Block) {
+        // The header was readable when the input was begun.
+        let _ = self.lanes[lane].parser.read_header(beginning, &mut Cursor::default());
+    }
+
+    /// Returns the source for which the others wait, with the least watermark.
+    pub(crate) fn clock_holder(&self) -> Option<usize> {
+        let sources = self.status_of_sources();
+        let live = sources.iter().enumerate().filter(|(_, lane)| !lane.is_idle);
+        live.min_by_key(|(_, lane)| lane.watermark).map(|(index, _)| index)
+    }
+
+    /// Returns the watermark of a source.
+    pub(crate) fn watermark_of(&self, lane: usize) -> Timestamp {
+        let name = &self.lanes[lane].name;
+        let found = self.engine.sources().find(|source| source.name == name);
+        found.map_or(Timestamp::MIN, |source| source.watermark)
+    }
+
+    /// Returns the state of each source.
+    pub(crate) fn status_of_sources(&self) -> Vec<LaneStatus> {
+        let status = |lane: &Lane| {
+            let progress = self.engine.sources().find(|source| source.name == lane.name);
+            LaneStatus {
+                name: lane.name.clone(),
+                counts: lane.counts,
+                watermark: progress.map_or(Timestamp::MIN, |source| source.watermark),
+                newest: lane.newest,
+                is_idle: progress.is_some_and(|source| source.is_idle),
+            }
+        };
+        self.lanes.iter().map(status).collect()
+    }
+
+    /// Returns the counts of each rule since the service started.
+    pub(crate) fn counts_of_rules(&self) -> impl Iterator<Item = (&Arc<str>, RuleCounts)> {
+        let counts = |name| self.rules.get(name).copied().unwrap_or_default();
+        self.engine.rules().map(move |rule| (&rule.name, counts(&rule.name)))
+    }
+
+    /// Returns how often each limit was reached.
+    pub(crate) fn reached_limits(&self) -> impl Iterator<Item = (LimitKind, u64)> {
+        self.reached_limits.iter().map(|(kind, count)| (*kind, *count))
+    }
+}
+
+/// Returns the forms of captured events that the sinks want; streams over HTTP want all fields.
+fn forms(config: &Config) -> Vec<EventForm> {
+    let mut forms: Vec<EventForm> = config.sinks.iter().map(|sink| sink.events).collect();
+    if config.http.is_some() {
+        forms.push(EventForm::Full);
+    }
+    forms
+}
+
+fn builder(config: &Config, rules: &RuleSet) -> Result<EngineBuilder<Record>> {
+    let limits = &config.limits;
+    let mut builder = Engine::builder().rules(rules).limit_buffered(limits.buffered);
+    if let Some(partials) = limits.partials {
+        builder = builder.limit_partials(partials);
+    }
+    if let Some(bytes) = limits.captured {
+        builder = builder.limit_captured_bytes(bytes);
+    }
+    if let Some((folder, keys)) = &limits.spill {
+        builder = builder.cold_store(Spill::create(folder)?, *keys);
+    }
+    Ok(match config.out_of_order {
+        Some(bound) => builder.out_of_order(bound),
+        None => builder.in_order(),
+    })
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A line that does not come in a batch: the first event after a header, and what is no event of a
+/// declared type.
+enum Line {
+    Event(Record),
+    Unknown,
+    Rejected { line: u64, text: Vec<u8>, reason: String },
+    Unreadable(String),
+}
+
+impl Line {
+    fn of(item: Item<'_>) -> Line {
+        match item {
+            Item::Event(event, _) => Line::Event(event),
+            Item::Unknown(_) => Line::Unknown,
+            Item::Rejected(Origin { line, text }, reason) => {
+                let text = text[..text.len().min(4 * INPUT_KEPT)].to_vec();
+                Line::Rejected { line, text, reason }
+            }
+            Item::Unreadable(reason) => Line::Unreadable(reason),
+        }
+    }
+}
+
+/// The lines of the events that the engine reports of.
+enum Lines<'a> {
+    None,
+    One(Origin<'a>),
+    Batch {
+        parser: &'a kleene_input::Parser,
+        block: &'a Block,
+        starts: &'a [Cursor],
+        /// The number of events that had come to the engine before.
+        first: u64,
+    },
+}
+
+impl Lines<'_> {
+    /// Returns the line of the event with this number among all that came to the engine.
+    fn of_arrival(&self, arrival: u64) -> Option<Origin<'_>> {
+        match self {
+            Lines::None => None,
+            Lines::One(origin) => Some(*origin),
+            Lines::Batch { parser, block, starts, first } => {
+                let index = usize::try_from(arrival.checked_sub(*first)?).ok()?;
+                parser.origin(block, *starts.get(index)?)
+            }
+        }
+    }
+}
+
+/// Takes what the engine reports.
+struct Collector<'a> {
+    page: &'a mut Page,
+    shapes: &'a PageShapes,
+    rules: &'a mut HashMap<Arc<str>, RuleCounts>,
+    limits: &'a mut HashMap<LimitKind, u64>,
+    /// The source whose events are pushed.
+    source: Option<(&'a str, &'a mut LaneCounts)>,
+    lines: Lines<'a>,
+}
+
+impl Collector<'_> {
+    fn count(&mut self, rule: &Arc<str>) -> &mut RuleCounts {
+        self.rules.entry_ref(rule).or_default()
+    }
+
+    fn reject(&mut self, arrival: u64, reason: &str) {
+        let Some((name, _)) = &self.source else { return };
+        let Some(origin) = self.lines.of_arrival(arrival) else { return };
+        reject(&mut self.page.rejects, name, origin, reason);
+    }
+}
+
+impl Sink<Record> for Collector<'_> {
+    fn matched(&mut self, found: Match<'_, Record>) {
+        self.count(&found.rule().name).matches += 1;
+        self.shapes.matched(self.page, &found);
+    }
+
+    fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
+        self.count(&timeout.rule().name).timeouts += 1;
+        self.shapes.timed_out(self.page, &timeout);
+    }
+
+    fn late(&mut self, late: Late<'_, Record>) {
+        if let Some((_, counts)) = &mut self.source {
+            counts.late += 1;
+        }
+        self.reject(late.arrival, &late_reason(late.event.time(), late.watermark));
+    }
+
+    fn rejected(&mut self, rejected: Rejected<'_, Record>) {
+        if let RejectReason::Mismatch { .. } = rejected.reason {
+            // A rule made it: the line that is read is not to blame.
+            tracing::warn!("{}", rejected.reason);
+            return;
+        }
+        if let Some((_, counts)) = &mut self.source {
+            counts.rejected += 1;
+        }
+        self.reject(rejected.arrival, &rejected.reason.to_string());
+    }
+
+    fn overflowed(&mut self, overflow: Overflow) {
+        let times = self.limits.entry(overflow.limit).or_default();
+        *times += 1;
+        // The first, and then ever more rarely.
+        if times.is_power_of_two() {
+            tracing::warn!(times = *times, "limit reached: {overflow}");
+        }
+        if let Some(key) = &overflow.key {
+            self.count(&key.rule).limits += 1;
+        }
+        self.shapes.limited(self.page, &overflow);
+    }
+}
+
+/// Adds a line of rejected input.
+fn reject(line: &mut Vec<u8>, source: &str, origin: Origin<'_>, reason: &str) {
+    line.extend_from_slice(b"{\"source\":");
+    write_text(line, source);
+    line.extend_from_slice(format!(",\"line\":{},\"reason\":", origin.line).as_bytes());
+    write_text(line, reason);
+    line.extend_from_slice(b",\"input\":");
+    // Cut roughly first: the text may be long, and characters have at most 4 bytes.
+    let text = &origin.text[..origin.text.len().min(4 * INPUT_KEPT)];
+    let text = String::from_utf8_lossy(text);
+    write_text(line, &text.chars().take(INPUT_KEPT).collect::<String>());
+    line.extend_from_slice(b"}\n");
+}
