@@ -9,6 +9,9 @@
 mod config;
 mod control;
 mod host;
+mod metrics;
+mod rules;
 mod sink;
 mod source;
+mod status;
 mod task;

@@ -126,6 +126,7 @@ pub(super) fn check(file: ConfigFile, folder: &Path) -> Result<Config, Vec<Mista
         checkpoint_every: every.into_inner().0,
         sources,
         sinks,
+        rejects: file.rejects.map(|path| folder.join(path)),
         http,
         kafka,
     })

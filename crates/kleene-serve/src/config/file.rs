@@ -16,6 +16,8 @@ pub(super) struct ConfigFile {
     pub(super) state: Spanned<PathBuf>,
     #[serde(default)]
     pub(super) log: LogForm,
+    /// The file of rejected and late events.
+    pub(super) rejects: Option<PathBuf>,
     pub(super) rules: RulesTable,
     #[serde(default)]
     pub(super) time: TimeTable,

@@ -30,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) checkpoint_every: Duration,
     pub(crate) sources: Vec<Source>,
     pub(crate) sinks: Vec<Sink>,
+    /// The file of rejected and late events.
+    pub(crate) rejects: Option<PathBuf>,
     pub(crate) http: Option<Http>,
     pub(crate) kafka: Option<Kafka>,
 }

@@ -1,3 +1,374 @@
-//! The thread of an engine.
+//! The thread of an engine over files and HTTP: it takes what sources send, gives results to sinks,
+//! and keeps a checkpoint that says where it was.
+//!
+//! A checkpoint holds the engine, the position of each source and the length of each file of
+//! results. After a crash, files are cut back to these lengths and sources are read from these
+//! positions, so that each result is there once.
 
 mod checkpointer;
+mod head;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, Result, bail};
+use kleene::RuleSet;
+use kleene::stream::PushError;
+use kleene_host::checkpoint::Directory;
+use serde_json::Value;
+
+use self::checkpointer::{Checkpointer, Done, Job};
+use self::head::{head, position};
+use crate::config::{Config, Source, SourceKind};
+use crate::rules::{RuleFolder, log_changes, verdicts};
+use crate::sink::Sinks;
+use crate::source::follow::{self, FileSource};
+use crate::source::inbox::{Arrived, Inbox, SourcePosition};
+use crate::status::{Clock, Phase, SharedStatus, TaskStatus};
+use crate::task::{Page, Task};
+
+/// The interval at which silent sources, files of rules and sinks are looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The interval at which the state is shown.
+const SHOW: Duration = Duration::from_millis(500);
+
+/// What the HTTP interface asks of the engine.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Put these rules in force. The reply has the verdicts, or why not.
+    Replace { rules: RuleSet, reply: SyncSender<Result<Value, String>> },
+}
+
+/// What the thread shares with others.
+#[derive(Debug)]
+pub(crate) struct HostLinks {
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) status: Arc<SharedStatus>,
+    pub(crate) folder: Arc<RuleFolder>,
+    pub(crate) commands: Receiver<Command>,
+}
+
+/// A source of the engine.
+#[derive(Debug)]
+struct HostSource {
+    source: Source,
+    /// The position up to which the engine has its events.
+    position: SourcePosition,
+    has_ended: bool,
+}
+
+/// The engine of a service with its sources and sinks.
+#[derive(Debug)]
+pub(crate) struct Host {
+    task: Task,
+    sources: Vec<HostSource>,
+    sinks: Sinks,
+    page: Page,
+    checkpointer: Checkpointer,
+    can_follow: bool,
+    /// True if something has come since the last checkpoint.
+    has_changed: bool,
+    next_checkpoint: Instant,
+    every: Duration,
+    /// Events that may wait for a source that holds the clock, before others have to wait as well.
+    most_buffered: u64,
+    clock: Clock,
+    links: HostLinks,
+}
+
+impl Host {
+    /// Opens the state and the sinks, and makes the engine as the last checkpoint has it.
+    pub(crate) fn open(config: &Config, rules: &RuleSet, links: HostLinks) -> Result<Host> {
+        let mut directory = Directory::open(&config.state.join("engine"))?;
+        let found = directory.newest(|text| tracing::warn!("{text}"))?;
+        let (head, snapshots) = match found {
+            Some(checkpoint) => (Some(checkpoint.head), checkpoint.snapshots),
+            None => (None, Vec::new()),
+        };
+        let sources: Vec<HostSource> = config
+            .sources
+            .iter()
+            .map(|source| HostSource {
+                source: source.clone(),
+                position: position(head.as_ref(), &source.name),
+                has_ended: false,
+            })
+            .collect();
+        let named: Vec<_> = config.sources.iter().map(|one| (one.name.clone(), one)).collect();
+        let (task, replacement) = Task::new(config, rules, &named, &snapshots)?;
+        if let Some(replacement) = replacement {
+            let stats = task.engine().stats();
+            let (events, partials) = (stats.events, stats.partials);
+            tracing::info!(events, partials, "going on from the checkpoint");
+            log_changes(&replacement);
+        }
+        let sinks = Sinks::open(config, head.as_ref().map(|head| &head["sinks"]))?;
+        Ok(Host {
+            task,
+            sources,
+            sinks,
+            page: Page::default(),
+            checkpointer: Checkpointer::start(directory),
+            can_follow: false,
+            has_changed: true,
+            next_checkpoint: Instant::now(),
+            every: config.checkpoint_every,
+            most_buffered: config.limits.buffered as u64 / 2,
+            clock: Clock::default(),
+            links,
+        })
+    }
+
+    /// Starts the threads of the sources.
+    fn start_sources(&mut self) {
+        for (number, HostSource { source, position, .. }) in self.sources.iter_mut().enumerate() {
+            let SourceKind::File { path, follow } = &source.kind else { continue };
+            *position = follow::resume(path, position.clone());
+            if position.at.offset > 0
+                && let Some(block) = follow::beginning(path, source.form)
+            {
+                self.task.read_header(number, &block);
+            }
+            let file = FileSource { path: path.clone(), form: source.form, follows: *follow };
+            let (inbox, stop) = (self.links.inbox.clone(), self.links.stop.clone());
+            file.start(number, position.clone(), inbox, stop);
+        }
+    }
+
+    /// Runs until it is stopped, or cannot go on. Ends with a checkpoint.
+    pub(crate) fn run(mut self) -> Result<()> {
+        self.start_sources();
+        self.links.status.lock().phase = Phase::Running;
+        let ended = self.run_until_stopped();
+        self.links.inbox.close();
+        if !matches!(self.links.status.lock().phase, Phase::Failed(_)) {
+            self.links.status.lock().phase = Phase::Stopping;
+        }
+        self.sinks.flush();
+        let kept = ended.and_then(|()| self.keep_last());
+        self.show();
+        kept
+    }
+
+    fn run_until_stopped(&mut self) -> Result<()> {
+        let (mut next_tick, mut next_show) = (Instant::now(), Instant::now());
+        while !self.links.stop.load(Ordering::Relaxed) {
+            let now = Instant::now();
+            if now >= next_tick {
+                next_tick = now + TICK;
+                self.tick(now)?;
+            }
+            if now >= next_show {
+                next_show = now + SHOW;
+                self.show();
+            }
+            self.follow_checkpoint(now)?;
+            if self.sinks.hold_up() {
+                std::thread::sleep(Duration::from_millis(20));
+                self.sinks.flush();
+                continue;
+            }
+            let deadline = next_tick.min(self.next_checkpoint.max(now + Duration::from_millis(1)));
+            let inbox = self.links.inbox.clone();
+            let Some((number, arrived)) = inbox.take(deadline, |ready| self.choose(ready)) else {
+                // Nothing has come: what is there is shown now.
+                self.sinks.flush();
+                continue;
+            };
+            self.take(number, arrived)?;
+            if self.sources.iter().all(|source| source.has_ended) {
+                tracing::info!("all sources have ended");
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Chooses the source to take from: the one that the others wait for, as far as it has sent
+    /// something. Where many events wait for a source that is silent, no other is taken from.
+    fn choose(&self, ready: &[usize]) -> Option<usize> {
+        let earliest = ready.iter().copied().min_by_key(|lane| self.task.watermark_of(*lane))?;
+        if self.task.engine().stats().buffered < self.most_buffered {
+            return Some(earliest);
+        }
+        match self.task.clock_holder() {
+            Some(holder) if !ready.contains(&holder) => None,
+            _ => Some(earliest),
+        }
+    }
+
+    fn take(&mut self, number: usize, arrived: Arrived) -> Result<()> {
+        let now = Instant::now();
+        match arrived {
+            Arrived::Lines { block, end, at: _ } => {
+                let pushed = self.task.push(number, &block, now, &mut self.page);
+                self.deliver();
+                self.go_on(pushed)?;
+                self.sources[number].position = end;
+                self.has_changed = true;
+            }
+            Arrived::Restart => self.task.restart_source(number),
+            Arrived::End(result) => {
+                let source = &mut self.sources[number];
+                source.has_ended = true;
+                let name = &source.source.name;
+                result
+                    .with_context(|| format!("the source `{name}` cannot be read any further"))?;
+                tracing::info!(source = name, "the source has ended");
+                let pushed = self.task.end_source(number, &mut self.page);
+                self.deliver();
+                self.go_on(pushed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails if the engine has stopped.
+    fn go_on(&self, pushed: Result<(), PushError>) -> Result<()> {
+        pushed.context("the engine has stopped")
+    }
+
+    /// Gives what the engine has reported to the sinks.
+    fn deliver(&mut self) {
+        if !self.page.is_empty() {
+            self.sinks.deliver(&self.page);
+            self.page.clear();
+        }
+    }
+
+    /// Does what is due now and then.
+    fn tick(&mut self, now: Instant) -> Result<()> {
+        let pushed = self.task.tick(now, &mut self.page);
+        self.deliver();
+        self.go_on(pushed)?;
+        self.clock.update(&self.task, SystemTime::now());
+        self.sinks.flush();
+        match self.links.folder.changed() {
+            None => {}
+            Some(Err(mistakes)) => {
+                self.links.status.lock().failed_reloads += 1;
+                tracing::error!("the rules were not reloaded, the old ones go on:\n{mistakes}");
+            }
+            Some(Ok(rules)) => {
+                // The log has the verdicts, or why not.
+                let _ = self.replace(&rules);
+            }
+        }
+        while let Ok(Command::Replace { rules, reply }) = self.links.commands.try_recv() {
+            // Nobody listens if the request has timed out.
+            let _ = reply.send(self.replace(&rules));
+        }
+        Ok(())
+    }
+
+    fn replace(&mut self, rules: &RuleSet) -> Result<Value, String> {
+        match self.task.replace(rules) {
+            Ok(replacement) => {
+                self.links.status.lock().reloads += 1;
+                log_changes(&replacement);
+                self.has_changed = true;
+                Ok(verdicts(&replacement))
+            }
+            Err(refused) => {
+                self.links.status.lock().failed_reloads += 1;
+                tracing::error!("the rules were not reloaded, the old ones go on: {refused}");
+                Err(refused.to_string())
+            }
+        }
+    }
+
+    /// Starts a checkpoint if it is time, and looks after the one that is written.
+    fn follow_checkpoint(&mut self, now: Instant) -> Result<()> {
+        if let Some(result) = self.checkpointer.poll() {
+            self.finish_checkpoint(result);
+        }
+        if now < self.next_checkpoint || self.checkpointer.is_busy() {
+            return Ok(());
+        }
+        self.next_checkpoint = now + self.every;
+        if !self.has_changed {
+            return Ok(());
+        }
+        match self.job() {
+            Ok(job) => {
+                self.has_changed = false;
+                self.checkpointer.start_writing(job);
+                Ok(())
+            }
+            Err(error) if self.task.engine().failure().is_some() => Err(error),
+            Err(error) => {
+                self.fail_checkpoint(&error);
+                Ok(())
+            }
+        }
+    }
+
+    fn job(&mut self) -> Result<Job> {
+        let (lengths, files) = self.sinks.prepare()?;
+        let (snapshot, is_whole) = self.task.snapshot(self.can_follow);
+        if let Some(failure) = self.task.engine().failure() {
+            bail!("the engine has stopped: {failure}");
+        }
+        let positions = self.sources.iter().map(|one| (&*one.source.name, &one.position));
+        Ok(Job { head: head(positions, lengths), snapshot, is_whole, files })
+    }
+
+    fn finish_checkpoint(&mut self, result: Result<Done>) {
+        match result {
+            Ok(done) => {
+                self.can_follow = done.can_follow;
+                let mut status = self.links.status.lock();
+                let checkpoint = &mut status.checkpoint;
+                checkpoint.at = Some(SystemTime::now());
+                checkpoint.took = done.took;
+                checkpoint.bytes = done.bytes;
+                checkpoint.count += 1;
+            }
+            Err(error) => {
+                // The changes since the checkpoint before are lost for the next one.
+                self.can_follow = false;
+                self.has_changed = true;
+                self.fail_checkpoint(&error);
+            }
+        }
+    }
+
+    fn fail_checkpoint(&self, error: &anyhow::Error) {
+        let failures = &mut self.links.status.lock().checkpoint.failures;
+        *failures += 1;
+        if failures.is_power_of_two() {
+            tracing::error!("no checkpoint: {error:#}");
+        }
+    }
+
+    /// Writes a checkpoint of the end, and waits for it.
+    fn keep_last(&mut self) -> Result<()> {
+        if let Some(result) = self.checkpointer.wait() {
+            self.finish_checkpoint(result);
+        }
+        let job = self.job().context("the service ends without a last checkpoint")?;
+        self.checkpointer.start_writing(job);
+        match self.checkpointer.wait() {
+            Some(Ok(done)) => {
+                self.finish_checkpoint(Ok(done));
+                Ok(())
+            }
+            Some(Err(error)) => Err(error).context("the service ends without a last checkpoint"),
+            None => bail!("the thread that writes checkpoints has ended"),
+        }
+    }
+
+    fn show(&self) {
+        let task = TaskStatus::of(&self.task, None, &self.clock);
+        let names = self.sources.iter().map(|one| one.source.name.clone());
+        let waiting = names.zip(self.links.inbox.waiting()).collect();
+        let mut status = self.links.status.lock();
+        status.tasks = vec![task];
+        status.sinks = self.sinks.status();
+        status.waiting = waiting;
+    }
+}
