@@ -11,6 +11,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum as _};
 use kleene::schema::Schema;
 
+#[cfg(feature = "serve")]
+use self::help::SERVE_HELP;
 use self::help::{
     CHECK_HELP, COMPLETIONS_HELP, EXPLAIN_HELP, FMT_HELP, HELP, INFER_HELP, LSP_HELP, RUN_HELP,
     TEST_HELP, WHY_HELP,
@@ -69,6 +71,10 @@ pub(crate) enum Command {
     /// Read a sample of events and print event declarations that fit them
     #[command(after_help = INFER_HELP)]
     Infer(InferArgs),
+    /// Run rules as a service: files, HTTP and Kafka in, files, webhooks, topics and streams out
+    #[cfg(feature = "serve")]
+    #[command(after_help = SERVE_HELP)]
+    Serve(ServeArgs),
     /// Serve an editor as a language server
     #[command(after_help = LSP_HELP)]
     Lsp(LspArgs),
@@ -600,6 +606,18 @@ pub(crate) struct InferArgs {
     /// Print nothing on standard error but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// `kleene serve`
+#[cfg(feature = "serve")]
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// The configuration: sources, rules, sinks, limits and addresses, in TOML
+    pub(crate) config: PathBuf,
+
+    /// Check the configuration and the rules that it names, and run nothing
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 /// `kleene lsp`

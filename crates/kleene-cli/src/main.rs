@@ -41,6 +41,8 @@ fn main() -> ExitCode {
         Command::Fmt(args) => commands::fmt(args),
         Command::Explain(args) => commands::explain(args),
         Command::Infer(args) => commands::infer(args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => commands::serve(args),
         Command::Lsp(_) => lsp::lsp(),
         Command::Completions(args) => Ok(commands::completions(args)),
     };

@@ -11,7 +11,10 @@ mod control;
 mod host;
 mod metrics;
 mod rules;
+mod service;
 mod sink;
 mod source;
 mod status;
 mod task;
+
+pub use self::service::{check, serve};

@@ -42,6 +42,18 @@ used (rejected, of types that no rule reads, late, without key, or all dated in 
 130 interrupted by Ctrl-C: results until then are reported, and open partial matches are not
 reported as timeouts.";
 
+#[cfg(feature = "serve")]
+pub(super) const SERVE_HELP: &str = "\
+Examples:
+  kleene serve kleene.toml                               run until Ctrl-C, which ends with a checkpoint
+  kleene serve kleene.toml --check                       print the mistakes of the configuration
+
+`docs/service.md` describes the configuration. Logs go to standard error; KLEENE_LOG=debug, warn or
+error changes how much.
+
+Exit codes: 0 the service was stopped, or its sources have ended; 2 the configuration or the rules
+have mistakes, or the service cannot go on: start it again, and it continues at its last checkpoint.";
+
 pub(super) const CHECK_HELP: &str = "\
 Examples:
   kleene check shop.cep                                  one file, and the files that it uses

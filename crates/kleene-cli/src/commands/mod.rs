@@ -6,6 +6,8 @@ mod explain;
 mod fmt;
 mod infer;
 mod run;
+#[cfg(feature = "serve")]
+mod serve;
 mod test;
 mod why;
 
@@ -15,5 +17,7 @@ pub(crate) use explain::explain;
 pub(crate) use fmt::fmt;
 pub(crate) use infer::infer;
 pub(crate) use run::run;
+#[cfg(feature = "serve")]
+pub(crate) use serve::serve;
 pub(crate) use test::test;
 pub(crate) use why::why;

@@ -36,7 +36,7 @@ pub(crate) struct Config {
     pub(crate) kafka: Option<Kafka>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) params: Vec<String>,

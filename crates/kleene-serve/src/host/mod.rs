@@ -22,6 +22,7 @@ use serde_json::Value;
 use self::checkpointer::{Checkpointer, Done, Job};
 use self::head::{head, position};
 use crate::config::{Config, Source, SourceKind};
+use crate::metrics::Metrics;
 use crate::rules::{RuleFolder, log_changes, verdicts};
 use crate::sink::Sinks;
 use crate::source::follow::{self, FileSource};
@@ -50,6 +51,7 @@ pub(crate) struct HostLinks {
     pub(crate) status: Arc<SharedStatus>,
     pub(crate) folder: Arc<RuleFolder>,
     pub(crate) commands: Receiver<Command>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// A source of the engine.
@@ -204,9 +206,14 @@ impl Host {
     fn take(&mut self, number: usize, arrived: Arrived) -> Result<()> {
         let now = Instant::now();
         match arrived {
-            Arrived::Lines { block, end, at: _ } => {
+            Arrived::Lines { block, end, at } => {
                 let pushed = self.task.push(number, &block, now, &mut self.page);
+                self.links.metrics.pushed(now.elapsed());
+                let has_results = self.page.len() > 0;
                 self.deliver();
+                if has_results {
+                    self.links.metrics.delivered(at);
+                }
                 self.go_on(pushed)?;
                 self.sources[number].position = end;
                 self.has_changed = true;
