@@ -152,6 +152,9 @@ mod tests {
         assert_eq!(Partitioner::Murmur2.check(b"foobar", home, 6), Ok(()));
         let wrong = Partitioner::Murmur2.check(b"foobar", (home + 1) % 6, 6).unwrap_err();
         assert_eq!((wrong.expected, wrong.actual), (home, (home + 1) % 6));
-        assert_eq!(Partitioner::Crc32.partition(b"123456789", 7), 0xcbf4_3926_u32.rem_euclid(7).cast_signed());
+        assert_eq!(
+            Partitioner::Crc32.partition(b"123456789", 7),
+            0xcbf4_3926_u32.rem_euclid(7).cast_signed()
+        );
     }
 }

@@ -191,7 +191,7 @@ fn every_broken_protocol_is_found() {
 }
 
 proptest! {
-    
+
 
     #[test]
     fn nothing_is_lost_or_doubled(

@@ -204,8 +204,7 @@ impl World {
         let asked = |task: &i32| {
             self.members.get(&from).is_some_and(|member| member.revoked.contains(task))
         };
-        let task =
-            self.owners.iter().find(|(task, owner)| **owner == (from, None) && !asked(task));
+        let task = self.owners.iter().find(|(task, owner)| **owner == (from, None) && !asked(task));
         if let (Some(to), Some(task)) = (to, task.map(|(task, _)| *task)) {
             let partitions = self.partitions(task);
             if let Some(member) = self.members.get_mut(&from) {
