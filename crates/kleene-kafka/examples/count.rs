@@ -115,6 +115,7 @@ fn main() -> Outcome<()> {
         .with_property("consumer.heartbeat.interval.ms", "500")
         .with_property("producer.transaction.timeout.ms", "5000");
     let mut config = WorkerConfig::new(vec![from.to_owned()]);
+    config.outputs = vec![to.to_owned()];
     config.commit_interval =
         Duration::from_millis(option(&arguments, "--interval", "1000").parse()?);
     if option(&arguments, "--delivery", "exactly-once") == "at-least-once" {

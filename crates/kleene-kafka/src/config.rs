@@ -30,6 +30,9 @@ pub enum Start {
 pub struct WorkerConfig {
     /// The input topics. All have the same number of partitions.
     pub topics: Vec<String>,
+    /// The topics to which the processor sends. The worker does not start without them: librdkafka
+    /// says only after a timeout that a topic is missing.
+    pub outputs: Vec<String>,
     /// The tasks of this worker. Without them the group decides.
     pub tasks: Option<Vec<i32>>,
     /// What a crash may do to outputs.
@@ -68,6 +71,7 @@ impl WorkerConfig {
     pub fn new(topics: Vec<String>) -> Self {
         Self {
             topics,
+            outputs: Vec::new(),
             tasks: None,
             delivery: Delivery::default(),
             start: Start::default(),

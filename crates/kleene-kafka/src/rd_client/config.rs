@@ -97,6 +97,9 @@ impl RdConfig {
         config.set("statistics.interval.ms", "2000");
         config.set("fetch.wait.max.ms", "100");
         config.set("queued.max.messages.kbytes", "65536");
+        // A full queue is looked at again after that time. With the default of 1 s the worker waited
+        // for most of the time: 180,000 records a second instead of 1,160,000.
+        config.set("fetch.queue.backoff.ms", "10");
         // Of several topics a worker needs the same partitions, which only `range` gives it.
         let strategy = if topics > 1 { "range" } else { "cooperative-sticky" };
         config.set("partition.assignment.strategy", strategy);

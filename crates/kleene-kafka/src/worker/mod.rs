@@ -149,12 +149,12 @@ impl<C: Client, P: Processor> Worker<C, P> {
 
     /// Checks the input topics, and subscribes.
     fn start(&mut self) -> Result<(), WorkerError> {
+        for topic in self.config.outputs.clone() {
+            self.partition_count(&topic)?;
+        }
         let mut counts = Vec::new();
         for topic in self.config.topics.clone() {
-            let count =
-                self.retry(|client, timeout| client.partition_count(&topic, timeout))?.ok_or_else(
-                    || WorkerError::Layout(format!("there is no topic {topic}: create it first")),
-                )?;
+            let count = self.partition_count(&topic)?;
             counts.push((topic, count));
         }
         if let Some(pair) = counts.windows(2).find(|pair| pair[0].1 != pair[1].1) {
@@ -167,6 +167,13 @@ impl<C: Client, P: Processor> Worker<C, P> {
         self.client.subscribe(&self.config.topics, self.config.tasks.as_deref())?;
         self.phase = Phase::Running;
         Ok(())
+    }
+
+    fn partition_count(&mut self, topic: &str) -> Result<i32, WorkerError> {
+        let count = self.retry(|client, timeout| client.partition_count(topic, timeout))?;
+        count.ok_or_else(|| {
+            WorkerError::Layout(format!("there is no topic {topic}: create it first"))
+        })
     }
 
     /// Polls, and processes what the poll brings.
