@@ -1,0 +1,105 @@
+//! The errors of librdkafka by what to do about them.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use crate::{ClientError, ErrorKind};
+
+/// Makes an error of a call. `doing` completes "cannot ...".
+pub(super) fn classify(doing: &str, error: &KafkaError) -> ClientError {
+    let kind = kind_of(error);
+    let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
+    let advice = match kind {
+        ErrorKind::Retriable => "it is tried again",
+        ErrorKind::Abort => "the transaction is aborted and its records are read again",
+        ErrorKind::Fenced => {
+            "another worker has the same transactional.id or group.instance.id, or a transaction took \
+             longer than transaction.timeout.ms: give each worker its own id, then start this one again"
+        }
+        ErrorKind::Fatal => advice_for(code),
+    };
+    ClientError::new(kind, format!("cannot {doing}: {error}: {advice}"))
+}
+
+fn kind_of(error: &KafkaError) -> ErrorKind {
+    let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
+    if let Some(kind) = kind_of_code(code) {
+        return kind;
+    }
+    match error {
+        KafkaError::Transaction(inner) => {
+            if inner.txn_requires_abort() {
+                ErrorKind::Abort
+            } else if inner.is_retriable() {
+                ErrorKind::Retriable
+            } else {
+                // A producer in a fatal state fails to abort, too, and is rebuilt then.
+                ErrorKind::Abort
+            }
+        }
+        KafkaError::MessageConsumptionFatal(_) => ErrorKind::Abort,
+        KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_) | KafkaError::Nul(_) => {
+            ErrorKind::Fatal
+        }
+        _ => ErrorKind::Retriable,
+    }
+}
+
+/// The codes that mean the same in every call.
+fn kind_of_code(code: Code) -> Option<ErrorKind> {
+    Some(match code {
+        Code::Fenced
+        | Code::ProducerFenced
+        | Code::InvalidProducerEpoch
+        | Code::FencedInstanceId
+        | Code::InvalidProducerIdMapping => ErrorKind::Fenced,
+        Code::IllegalGeneration | Code::UnknownMemberId | Code::RebalanceInProgress => {
+            ErrorKind::Abort
+        }
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::TransactionalIdAuthorizationFailed
+        | Code::SaslAuthenticationFailed
+        | Code::Authentication
+        | Code::AutoOffsetReset
+        | Code::OffsetOutOfRange
+        | Code::MessageSizeTooLarge
+        | Code::OffsetMetadataTooLarge
+        | Code::InvalidTransactionTimeout
+        | Code::InconsistentGroupProtocol
+        | Code::InvalidTopic
+        | Code::UnknownPartition
+        | Code::UnknownTopic => ErrorKind::Fatal,
+        _ => return None,
+    })
+}
+
+fn advice_for(code: Code) -> &'static str {
+    match code {
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::TransactionalIdAuthorizationFailed => {
+            "grant this user the right in the brokers' ACLs"
+        }
+        Code::SaslAuthenticationFailed | Code::Authentication => "check user, password and TLS",
+        Code::AutoOffsetReset | Code::OffsetOutOfRange => {
+            "the committed offset is not in the topic any more, so records were removed before they \
+             were read: reset the offsets of the group, and raise retention.ms"
+        }
+        Code::MessageSizeTooLarge => {
+            "raise message.max.bytes here and max.message.bytes of the topic"
+        }
+        Code::OffsetMetadataTooLarge => "raise offset.metadata.max.bytes of the brokers",
+        Code::InvalidTransactionTimeout => {
+            "set transaction.timeout.ms below the brokers' transaction.max.timeout.ms"
+        }
+        Code::InconsistentGroupProtocol => {
+            "set the same partition.assignment.strategy in all workers of the group"
+        }
+        Code::InvalidTopic | Code::UnknownTopic | Code::UnknownPartition => {
+            "create the topic, and check its name"
+        }
+        _ => "correct the settings",
+    }
+}

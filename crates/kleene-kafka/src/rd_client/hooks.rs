@@ -1,0 +1,152 @@
+//! The callbacks of librdkafka: they store what happened, and the client's calls read it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::ProducerContext;
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, TopicPartitionList};
+
+use super::lists::partitions_of;
+use crate::stats::locked;
+use crate::{Event, Partition};
+
+/// The callbacks of the consumer.
+#[derive(Debug, Default)]
+pub(super) struct ConsumerHooks {
+    events: Mutex<VecDeque<Event>>,
+    /// True while the consumer is closed: nobody answers events then.
+    closing: AtomicBool,
+    ends: Mutex<BTreeMap<Partition, i64>>,
+    error: Mutex<Option<KafkaError>>,
+}
+
+impl ConsumerHooks {
+    pub(super) fn next_event(&self) -> Option<Event> {
+        locked(&self.events).pop_front()
+    }
+
+    pub(super) fn add_event(&self, event: Event) {
+        locked(&self.events).push_back(event);
+    }
+
+    pub(super) fn has_event(&self) -> bool {
+        !locked(&self.events).is_empty()
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    pub(super) fn ends(&self) -> BTreeMap<Partition, i64> {
+        locked(&self.ends).clone()
+    }
+
+    pub(super) fn take_error(&self) -> Option<KafkaError> {
+        locked(&self.error).take()
+    }
+}
+
+impl ClientContext for ConsumerHooks {
+    fn stats(&self, statistics: Statistics) {
+        let mut ends = BTreeMap::new();
+        #[expect(clippy::iter_over_hash_type, reason = "the entries go into a map with an order")]
+        for (topic, details) in &statistics.topics {
+            let topic: std::sync::Arc<str> = topic.as_str().into();
+            #[expect(clippy::iter_over_hash_type, reason = "as above")]
+            for (number, partition) in &details.partitions {
+                // A reader of committed records gets no further than the last stable offset.
+                let end = partition.ls_offset.max(partition.lo_offset);
+                if *number >= 0 && end >= 0 {
+                    ends.insert(Partition::new(topic.clone(), *number), end);
+                }
+            }
+        }
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+    }
+
+    fn error(&self, error: KafkaError, _reason: &str) {
+        *locked(&self.error) = Some(error);
+    }
+}
+
+impl ConsumerContext for ConsumerHooks {
+    /// Stores the event. The worker answers it when it has loaded or committed the tasks.
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        code: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        if self.closing.load(Ordering::Acquire) {
+            // Without an answer the consumer would wait for ever.
+            let _ = match consumer.rebalance_protocol() {
+                RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
+                RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
+            };
+            return;
+        }
+        let partitions = partitions_of(list);
+        self.add_event(match code {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Event::Assigned(partitions),
+            _ if consumer.assignment_lost() => Event::Lost(partitions),
+            _ => Event::Revoked(partitions),
+        });
+    }
+}
+
+/// The callbacks of the producer.
+#[derive(Debug, Default)]
+pub(super) struct ProducerHooks {
+    pending: AtomicUsize,
+    failure: Mutex<Option<(String, KafkaError)>>,
+}
+
+impl ProducerHooks {
+    pub(super) fn add_pending(&self, bytes: usize) {
+        self.pending.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove_pending(&self, bytes: usize) {
+        self.pending.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Returns the first failed delivery since the last call: the topic and the reason.
+    pub(super) fn take_failure(&self) -> Option<(String, KafkaError)> {
+        locked(&self.failure).take()
+    }
+}
+
+impl ClientContext for ProducerHooks {
+    fn error(&self, _error: KafkaError, _reason: &str) {
+        // A call that fails reports it.
+    }
+}
+
+impl ProducerContext for ProducerHooks {
+    /// The bytes of the record.
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, bytes: usize) {
+        self.remove_pending(bytes);
+        if let Err((error, message)) = result {
+            let purged = matches!(
+                error.rdkafka_error_code(),
+                Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
+            );
+            // The client's own abort purges the queue.
+            if !purged {
+                locked(&self.failure).get_or_insert((message.topic().to_owned(), error.clone()));
+            }
+        }
+    }
+}
