@@ -129,22 +129,11 @@ impl Directory {
     /// # Errors
     /// Says which file cannot be read, and why.
     pub fn read(&self, number: u64) -> Result<Checkpoint> {
-        let (head, snapshot) = read(&self.file(number))?;
-        let mut snapshots = vec![snapshot];
-        let mut follows = head["follows"].as_u64();
-        while let Some(before) = follows {
-            let name = || format!("it follows checkpoint {before}");
-            let (head, snapshot) = read(&self.file(before)).with_context(name)?;
-            snapshots.push(snapshot);
-            // They count up, so that this ends.
-            follows = head["follows"].as_u64().filter(|number| *number < before);
-        }
-        snapshots.reverse();
-        Ok(Checkpoint { head, snapshots })
+        read_from(&self.path, number)
     }
 
     fn file(&self, number: u64) -> PathBuf {
-        self.path.join(format!("checkpoint-{number:010}"))
+        file_in(&self.path, number)
     }
 
     /// True if the next checkpoint may hold changes only.
@@ -205,6 +194,30 @@ impl Directory {
             let _ = disk::remove(old);
         }
     }
+}
+
+fn file_in(directory: &Path, number: u64) -> PathBuf {
+    directory.join(format!("checkpoint-{number:010}"))
+}
+
+/// Reads the checkpoint with this number, with those that it follows, from a directory that somebody
+/// else may be writing to.
+///
+/// # Errors
+/// Says which file cannot be read, and why.
+pub fn read_from(directory: &Path, number: u64) -> Result<Checkpoint> {
+    let (head, snapshot) = read(&file_in(directory, number))?;
+    let mut snapshots = vec![snapshot];
+    let mut follows = head["follows"].as_u64();
+    while let Some(before) = follows {
+        let name = || format!("it follows checkpoint {before}");
+        let (head, snapshot) = read(&file_in(directory, before)).with_context(name)?;
+        snapshots.push(snapshot);
+        // They count up, so that this ends.
+        follows = head["follows"].as_u64().filter(|number| *number < before);
+    }
+    snapshots.reverse();
+    Ok(Checkpoint { head, snapshots })
 }
 
 /// Removes what killed runs have left of checkpoints; nobody else writes there now.

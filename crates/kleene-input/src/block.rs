@@ -47,6 +47,14 @@ impl Block {
         Block { offset, end: offset, line, ..Block::default() }
     }
 
+    /// Returns the memory of its lines, to be used for other lines.
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self.content {
+            Content::Text(text) => text.into_bytes(),
+            Content::Bytes(bytes) | Content::Bad(bytes, _) => bytes,
+        }
+    }
+
     /// The start in the unpacked input, in bytes.
     pub fn offset(&self) -> u64 {
         self.offset

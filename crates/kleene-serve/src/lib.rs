@@ -9,6 +9,8 @@
 mod config;
 mod control;
 mod host;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod metrics;
 mod rules;
 mod service;

@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Sender};
-use std::thread;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use anyhow::{Context as _, Result, anyhow};
+use kleene::RuleSet;
 use kleene_host::rules::Edit;
 use serde_json::{Value, json};
 
@@ -60,26 +62,11 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
     let status = Arc::new(SharedStatus::default());
     let metrics = Arc::new(Metrics::new(status.clone()));
     let (commands, received) = mpsc::channel();
-    let links = HostLinks {
-        inbox: inbox.clone(),
-        stop: stop.clone(),
-        status: status.clone(),
-        folder: folder.clone(),
-        commands: received,
-        metrics: metrics.clone(),
-    };
-    let host = Host::open(&config, &rules, links).map_err(printed)?;
-    tracing::info!(
-        rules = rules.rules().len(),
-        sources = config.sources.len(),
-        sinks = config.sinks.len(),
-        "started"
-    );
-    let _service = Service { folder, audit, status: status.clone(), metrics, commands, inbox };
-    let thread = thread::Builder::new().name(String::from("engine")).spawn(move || host.run());
-    let thread = thread.map_err(|error| format!("error: cannot start a thread: {error}\n"))?;
-    let ended =
-        thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the engine's thread panicked")));
+    let stop = stop.clone();
+    let links = Links { inbox, stop: stop.clone(), status: status.clone(), folder, metrics };
+    let _service = Service { links: links.clone(), audit, commands };
+    let engines = start_engines(config, rules, links, received).map_err(printed)?;
+    let ended = engines.join().unwrap_or_else(|_| Err(anyhow!("the engine's thread panicked")));
     stop.store(true, Ordering::Relaxed);
     ended.map_err(|error| {
         status.fail(format!("{error:#}"));
@@ -87,6 +74,45 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
     })?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What the threads of the service share.
+#[derive(Clone)]
+struct Links {
+    inbox: Arc<Inbox>,
+    stop: Arc<AtomicBool>,
+    status: Arc<SharedStatus>,
+    folder: Arc<RuleFolder>,
+    metrics: Arc<Metrics>,
+}
+
+/// Starts the thread of the engine, or the one that looks after the workers of Kafka.
+fn start_engines(
+    config: Config,
+    rules: RuleSet,
+    links: Links,
+    commands: Receiver<Command>,
+) -> Result<JoinHandle<Result<()>>> {
+    let Links { inbox, stop, status, folder, metrics } = links;
+    let numbers = (rules.rules().len(), config.sources.len(), config.sinks.len());
+    let builder = thread::Builder::new();
+    let thread = if config.kafka.is_some() {
+        #[cfg(not(feature = "kafka"))]
+        anyhow::bail!("this program was built without Kafka");
+        #[cfg(feature = "kafka")]
+        {
+            let links = crate::kafka::KafkaLinks { stop, status, folder, commands, metrics };
+            let run = move || crate::kafka::run(Arc::new(config), rules, links);
+            builder.name(String::from("kafka")).spawn(run)
+        }
+    } else {
+        let links = HostLinks { inbox, stop, status, folder, commands, metrics };
+        let host = Host::open(&config, &rules, links)?;
+        builder.name(String::from("engine")).spawn(move || host.run())
+    };
+    let (rules, sources, sinks) = numbers;
+    tracing::info!(rules, sources, sinks, "started");
+    thread.context("cannot start a thread")
 }
 
 fn start_log(form: LogForm) {
@@ -107,12 +133,9 @@ fn start_log(form: LogForm) {
 
 /// The service as the HTTP interface sees it.
 struct Service {
-    folder: Arc<RuleFolder>,
+    links: Links,
     audit: AuditLog,
-    status: Arc<SharedStatus>,
-    metrics: Arc<Metrics>,
     commands: Sender<Command>,
-    inbox: Arc<Inbox>,
 }
 
 impl Service {
@@ -132,19 +155,19 @@ impl Service {
     }
 
     fn change(&self, name: &str, text: Option<&str>) -> Result<Value, ChangeError> {
-        let path = self.folder.path_of(name)?;
+        let path = self.links.folder.path_of(name)?;
         if text.is_none() && !path.exists() {
             return Err(ChangeError::Unknown);
         }
-        let rules = self.folder.edited(Edit { path: &path, text })?;
+        let rules = self.links.folder.edited(Edit { path: &path, text })?;
         let (reply, answer) = mpsc::sync_channel(1);
         let failed = |reason: &str| ChangeError::Failed(reason.to_owned());
         // The file first: a crash between the two starts with the rules that were sent.
         write_file(&path, text).map_err(|error| ChangeError::Failed(format!("{error:#}")))?;
-        self.folder.was_edited();
+        self.links.folder.was_edited();
         let sent = self.commands.send(Command::Replace { rules, reply });
         sent.map_err(|_| failed("the engine has stopped"))?;
-        self.inbox.wake();
+        self.links.inbox.wake();
         let answer = answer.recv_timeout(PATIENCE);
         let answer = answer.map_err(|_| failed("the engine has not answered in time"))?;
         answer.map_err(ChangeError::Failed)
@@ -153,7 +176,7 @@ impl Service {
 
 impl Control for Service {
     fn rule_files(&self) -> Vec<RuleFile> {
-        self.folder.files()
+        self.links.folder.files()
     }
 
     fn put_rules(&self, who: &str, name: &str, text: &str) -> Result<Value, ChangeError> {
@@ -165,7 +188,7 @@ impl Control for Service {
     }
 
     fn status(&self) -> Value {
-        let status = self.status.lock().clone();
+        let status = self.links.status.lock().clone();
         let phase = match &status.phase {
             Phase::Starting => json!("starting"),
             Phase::Running => json!("running"),
@@ -219,14 +242,14 @@ impl Control for Service {
     }
 
     fn check_health(&self) -> Result<(), String> {
-        match &self.status.lock().phase {
+        match &self.links.status.lock().phase {
             Phase::Failed(reason) => Err(reason.clone()),
             _ => Ok(()),
         }
     }
 
     fn check_readiness(&self) -> Result<(), String> {
-        match &self.status.lock().phase {
+        match &self.links.status.lock().phase {
             Phase::Running => Ok(()),
             Phase::Starting => Err(String::from("the service is starting")),
             Phase::Stopping => Err(String::from("the service is stopping")),
@@ -235,6 +258,6 @@ impl Control for Service {
     }
 
     fn metrics(&self) -> String {
-        self.metrics.page()
+        self.links.metrics.page()
     }
 }

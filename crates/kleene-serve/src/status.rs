@@ -119,6 +119,8 @@ pub(crate) struct SinkStatus {
     pub(crate) counts: SinkCounts,
     /// The reason why it cannot take results now.
     pub(crate) failure: Option<String>,
+    /// True for a topic of Kafka.
+    pub(crate) is_topic: bool,
 }
 
 /// The last checkpoint.
@@ -143,6 +145,9 @@ pub(crate) struct Status {
     pub(crate) failed_reloads: u64,
     /// Parts of each source that wait for the engine.
     pub(crate) waiting: Vec<(String, usize)>,
+    /// The counts of each worker of Kafka.
+    #[cfg(feature = "kafka")]
+    pub(crate) workers: Vec<Arc<kleene_kafka::WorkerStats>>,
 }
 
 /// The state of the service, shared by its threads.

@@ -120,6 +120,7 @@ impl Sinks {
             name: name.to_owned(),
             counts: file.counts,
             failure: file.failure().map(str::to_owned),
+            is_topic: false,
         };
         let open = self.open.iter().map(|sink| (&*sink.name, &sink.file));
         let rejects = self.rejects.iter().map(|file| ("rejects", file));

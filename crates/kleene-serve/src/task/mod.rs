@@ -21,10 +21,11 @@ use kleene_report::output::{EventForm, write_text};
 use kleene_report::reasons::late_reason;
 
 use self::lane::Lane;
-use crate::config::{Config, Source};
+use crate::config::{Config, SinkKind, Source};
 
 pub(crate) use self::lane::LaneCounts;
-pub(crate) use self::page::{Page, PageResult, PageShapes, ResultKind};
+pub(crate) use self::page::{Page, PageResult};
+use self::page::{PageContent, PageShapes};
 
 /// The maximum number of events that are pushed at once.
 const MAX_EVENTS: usize = 8192;
@@ -45,8 +46,10 @@ pub(crate) struct RuleCounts {
 pub(crate) struct Task {
     engine: Engine<Record>,
     lanes: Vec<Lane>,
+    /// Sources of the last checkpoint that are not configured any more, until nobody waits for them.
+    gone: Vec<SourceId>,
     shapes: PageShapes,
-    forms: Vec<EventForm>,
+    content: PageContent,
     rules: HashMap<Arc<str>, RuleCounts>,
     /// Events that have come to the engine.
     arrived: u64,
@@ -85,14 +88,16 @@ impl Task {
         let lane =
             |(name, source): &(String, &Source)| Lane::new(source, name.clone(), &mut engine);
         let lanes: Vec<Lane> = sources.iter().map(lane).collect();
-        let forms = forms(config);
-        let shapes = PageShapes::new(&forms, &engine);
+        let gone = sources_gone(&mut engine, &lanes);
+        let content = content(config);
+        let shapes = PageShapes::new(&content, &engine);
         let task = Task {
             arrived: engine.stats().events,
             engine,
             lanes,
+            gone,
             shapes,
-            forms,
+            content,
             rules: HashMap::new(),
             bound: config.out_of_order.unwrap_or_default(),
             reached_limits: HashMap::new(),
@@ -123,7 +128,7 @@ impl Task {
             // The types may have other fields now.
             lane.batch = kleene::event::BatchBuilder::new();
         }
-        self.shapes = PageShapes::new(&self.forms, &self.engine);
+        self.shapes = PageShapes::new(&self.content, &self.engine);
         Ok(replacement)
     }
 
@@ -237,6 +242,9 @@ impl Task {
     pub(crate) fn tick(&mut self, now: Instant, page: &mut Page) -> Result<(), PushError> {
         let Task { engine, lanes, shapes, rules, reached_limits: limits, bound, .. } = self;
         let mut sink = Collector { page, shapes, rules, limits, source: None, lines: Lines::None };
+        for source in self.gone.drain(..) {
+            engine.set_idle(source, &mut sink)?;
+        }
         for lane in lanes.iter_mut().filter(|lane| lane.becomes_silent(now)) {
             lane.is_silent = true;
             engine.set_idle(lane.id, &mut sink)?;
@@ -323,13 +331,26 @@ impl Task {
     }
 }
 
-/// Returns the forms of captured events that the sinks want; streams over HTTP want all fields.
-fn forms(config: &Config) -> Vec<EventForm> {
+/// Returns the sources of a checkpoint that are not configured any more.
+fn sources_gone(engine: &mut Engine<Record>, lanes: &[Lane]) -> Vec<SourceId> {
+    let is_gone = |name: &str| lanes.iter().all(|lane| lane.name != name);
+    let live = engine.sources().filter(|source| !source.is_idle);
+    let names = live.map(|source| source.name.to_owned());
+    let gone: Vec<String> = names.filter(|name| is_gone(name)).collect();
+    for name in &gone {
+        tracing::warn!(source = name, "the source is gone: the others do not wait for it any more");
+    }
+    gone.iter().map(|name| engine.source(name)).collect()
+}
+
+/// Returns what the sinks want of results; streams over HTTP want all fields of events.
+fn content(config: &Config) -> PageContent {
     let mut forms: Vec<EventForm> = config.sinks.iter().map(|sink| sink.events).collect();
     if config.http.is_some() {
         forms.push(EventForm::Full);
     }
-    forms
+    let is_topic = |sink: &crate::config::Sink| matches!(sink.kind, SinkKind::Kafka { .. });
+    PageContent { forms, keeps_keys: config.sinks.iter().any(is_topic) }
 }
 
 fn builder(config: &Config, rules: &RuleSet) -> Result<EngineBuilder<Record>> {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use kleene::stream::{Match, Overflow, Timeout};
+use kleene::value::Value;
 use kleene::{Engine, Record};
-use kleene_report::output::{EventForm, LineForm, Shapes};
+use kleene_report::output::{EventForm, LineForm, Shapes, write_value};
 
 /// The forms of captured events, in the order of a page.
 const FORMS: [EventForm; 3] = [EventForm::None, EventForm::Ids, EventForm::Full];
@@ -25,6 +26,8 @@ struct ResultMark {
     kind: ResultKind,
     /// The end of the line in each form.
     ends: [usize; 3],
+    /// The end of the key, where keys are kept.
+    key_end: usize,
 }
 
 /// Lines of results, in each form that a sink wants, and of rejected input.
@@ -32,6 +35,8 @@ struct ResultMark {
 pub(crate) struct Page {
     lines: [Vec<u8>; 3],
     marks: Vec<ResultMark>,
+    /// The keys of results, as text, where a sink wants them.
+    keys: Vec<u8>,
     /// Lines of rejected and late events.
     pub(crate) rejects: Vec<u8>,
 }
@@ -43,6 +48,9 @@ pub(crate) struct PageResult<'a> {
     pub(crate) kind: ResultKind,
     /// The line, with its newline.
     pub(crate) line: &'a [u8],
+    /// The key as text: its value if it has one part, else a list. Empty if keys are not kept, and
+    /// for a rule without a key.
+    pub(crate) key: &'a [u8],
 }
 
 impl Page {
@@ -58,11 +66,12 @@ impl Page {
     /// Returns the results with captured events in a form.
     pub(crate) fn results(&self, form: EventForm) -> impl Iterator<Item = PageResult<'_>> {
         let index = index_of(form);
-        let mut start = 0;
+        let (mut start, mut key_start) = (0, 0);
         self.marks.iter().map(move |mark| {
             let line = &self.lines[index][start..mark.ends[index]];
-            start = mark.ends[index];
-            PageResult { rule: &mark.rule, kind: mark.kind, line }
+            let key = &self.keys[key_start..mark.key_end];
+            (start, key_start) = (mark.ends[index], mark.key_end);
+            PageResult { rule: &mark.rule, kind: mark.kind, line, key }
         })
     }
 
@@ -74,6 +83,7 @@ impl Page {
     pub(crate) fn clear(&mut self) {
         self.lines.iter_mut().for_each(Vec::clear);
         self.marks.clear();
+        self.keys.clear();
         self.rejects.clear();
     }
 }
@@ -84,18 +94,31 @@ fn index_of(form: EventForm) -> usize {
 
 /// The layout of the lines of a page.
 #[derive(Clone, Debug)]
-pub(crate) struct PageShapes([Option<Shapes>; 3]);
+pub(crate) struct PageShapes {
+    shapes: [Option<Shapes>; 3],
+    keeps_keys: bool,
+}
+
+/// What a page holds of each result.
+#[derive(Clone, Debug)]
+pub(crate) struct PageContent {
+    /// The forms of captured events that sinks want.
+    pub(crate) forms: Vec<EventForm>,
+    /// True if the keys of results are kept.
+    pub(crate) keeps_keys: bool,
+}
 
 impl PageShapes {
-    /// Makes the layout of results of an engine in these forms.
-    pub(crate) fn new(forms: &[EventForm], engine: &Engine<Record>) -> PageShapes {
-        PageShapes(FORMS.map(|form| {
-            forms.contains(&form).then(|| {
+    /// Makes the layout of results of an engine.
+    pub(crate) fn new(content: &PageContent, engine: &Engine<Record>) -> PageShapes {
+        let shapes = FORMS.map(|form| {
+            content.forms.contains(&form).then(|| {
                 // Events of several sources have one name for the time that no type declares.
                 let shapes = Shapes::new(engine.schema(), "ts".into(), LineForm::Json);
                 shapes.with_events(form).with_rules(engine.rules())
             })
-        }))
+        });
+        PageShapes { shapes, keeps_keys: content.keeps_keys }
     }
 
     fn add(
@@ -106,23 +129,45 @@ impl PageShapes {
         mut write: impl FnMut(&Shapes, &mut Vec<u8>),
     ) {
         let mut ends = [0; 3];
-        for ((shapes, lines), end) in self.0.iter().zip(&mut page.lines).zip(&mut ends) {
+        for ((shapes, lines), end) in self.shapes.iter().zip(&mut page.lines).zip(&mut ends) {
             if let Some(shapes) = shapes {
                 write(shapes, lines);
             }
             *end = lines.len();
         }
-        page.marks.push(ResultMark { rule: rule.clone(), kind, ends });
+        let key_end = page.keys.len();
+        page.marks.push(ResultMark { rule: rule.clone(), kind, ends, key_end });
     }
 
     pub(crate) fn matched(&self, page: &mut Page, found: &Match<'_, Record>) {
+        self.add_key(page, found);
         let rule = &found.rule().name;
         self.add(page, rule, ResultKind::Match, |shapes, line| shapes.matched(line, found));
     }
 
     pub(crate) fn timed_out(&self, page: &mut Page, timeout: &Timeout<'_, Record>) {
+        self.add_key(page, timeout.as_match());
         let rule = &timeout.rule().name;
         self.add(page, rule, ResultKind::Timeout, |shapes, line| shapes.timed_out(line, timeout));
+    }
+
+    fn add_key(&self, page: &mut Page, found: &Match<'_, Record>) {
+        if !self.keeps_keys {
+            return;
+        }
+        let mut values = found.key_values().map(|(_, value)| value);
+        match (values.next(), values.next()) {
+            (None, _) => {}
+            (Some(Value::String(text)), None) => page.keys.extend_from_slice(text.as_bytes()),
+            (Some(value), None) => write_value(&mut page.keys, value.as_ref()),
+            _ => {
+                for (index, (_, value)) in found.key_values().enumerate() {
+                    page.keys.push(if index == 0 { b'[' } else { b',' });
+                    write_value(&mut page.keys, value.as_ref());
+                }
+                page.keys.push(b']');
+            }
+        }
     }
 
     /// Adds the limit that was reached for a key of a rule. Other limits have no line.

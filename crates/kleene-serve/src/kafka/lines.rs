@@ -1,0 +1,109 @@
+//! From records of a topic to lines of JSON.
+
+use kleene_kafka::{Header, Record};
+use kleene_report::output::write_text;
+
+use crate::config::RecordPart;
+
+/// Lines that the parser reads as one block, and the record of each.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) text: Vec<u8>,
+    /// Records without a value: deletions of a key.
+    pub(super) tombstones: u64,
+}
+
+impl Lines {
+    /// Adds the JSON of a record, with `fields` of it in front.
+    pub(super) fn add(&mut self, record: &Record, json: &[u8], fields: &[(String, RecordPart)]) {
+        let start = self.text.len();
+        let rest = json.trim_ascii_start();
+        match rest.strip_prefix(b"{") {
+            Some(rest) if !fields.is_empty() => {
+                self.text.push(b'{');
+                let is_empty = rest.trim_ascii_start().starts_with(b"}");
+                let mut comma = false;
+                for (name, part) in fields {
+                    let before = self.text.len();
+                    if comma {
+                        self.text.push(b',');
+                    }
+                    write_text(&mut self.text, name);
+                    self.text.push(b':');
+                    if write_part(&mut self.text, record, part) {
+                        comma = true;
+                    } else {
+                        self.text.truncate(before);
+                    }
+                }
+                if comma && !is_empty {
+                    self.text.push(b',');
+                }
+                self.text.extend_from_slice(rest);
+            }
+            _ => self.text.extend_from_slice(rest),
+        }
+        // JSON has no newline inside of texts: it may be laid out over several lines.
+        for byte in &mut self.text[start..] {
+            if matches!(byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
+        self.text.push(b'\n');
+    }
+}
+
+/// Writes a part of a record as JSON. Returns false if the record has none.
+fn write_part(line: &mut Vec<u8>, record: &Record, part: &RecordPart) -> bool {
+    match part {
+        RecordPart::Timestamp => match record.timestamp {
+            Some(millis) => line.extend_from_slice(millis.to_string().as_bytes()),
+            None => return false,
+        },
+        RecordPart::Key => match &record.key {
+            Some(key) => write_text(line, &String::from_utf8_lossy(key)),
+            None => return false,
+        },
+        RecordPart::Header(name) => {
+            let found = |header: &&Header| header.name == *name;
+            match record.headers.iter().rfind(found).and_then(|header| header.value.as_ref()) {
+                Some(value) => write_text(line, &String::from_utf8_lossy(value)),
+                None => return false,
+            }
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_record_become_fields() {
+        let record = Record {
+            topic: "t".into(),
+            partition: 0,
+            offset: 0,
+            key: Some(b"a\"b".to_vec()),
+            value: None,
+            headers: vec![Header { name: "h".into(), value: Some(b"x".to_vec()) }],
+            timestamp: Some(17),
+        };
+        let part = |name: &str, part: RecordPart| (name.to_owned(), part);
+        let fields = [
+            part("user", RecordPart::Key),
+            part("none", RecordPart::Header("missing".into())),
+            part("h", RecordPart::Header("h".into())),
+            part("ts", RecordPart::Timestamp),
+        ];
+        let mut lines = Lines::default();
+        lines.add(&record, b" {\"v\":1}", &fields);
+        lines.add(&record, b"{\n }", &fields[..1]);
+        lines.add(&record, b"{\"v\":\n2}", &[]);
+        lines.add(&record, b"17", &fields);
+        lines.add(&record, b"{\"v\":3}", &fields[1..2]);
+        let expected = "{\"user\":\"a\\\"b\",\"h\":\"x\",\"ts\":17,\"v\":1}\n{\"user\":\"a\\\"b\"  }\n{\"v\": 2}\n17\n{\"v\":3}\n";
+        assert_eq!(String::from_utf8(lines.text).unwrap(), expected);
+    }
+}

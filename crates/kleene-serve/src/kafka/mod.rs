@@ -1,0 +1,219 @@
+//! Topics of Kafka in and out: workers, each with a thread, a consumer, a producer and the engines of
+//! its partitions.
+
+mod key_check;
+mod lines;
+mod processor;
+mod rules;
+mod store;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use kleene::RuleSet;
+use kleene_kafka::{Client as _, Delivery, RdClient, RdConfig, Worker, WorkerConfig};
+
+use self::processor::{Partitions, SharedParts, is_binary};
+use self::rules::CurrentRules;
+use crate::config::{self, Config, Kafka, SinkKind, SourceKind, TopicSource};
+use crate::host::Command;
+use crate::metrics::Metrics;
+use crate::rules::RuleFolder;
+use crate::sink::Sinks;
+use crate::status::{Phase, SharedStatus};
+
+/// The interval at which rules are looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The time that a call to Kafka may take before the service says what is wrong.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the workers share with the service.
+#[derive(Debug)]
+pub(crate) struct KafkaLinks {
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) status: Arc<SharedStatus>,
+    pub(crate) folder: Arc<RuleFolder>,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Runs the workers until they are stopped, or one cannot go on.
+pub(crate) fn run(config: Arc<Config>, rules: RuleSet, links: KafkaLinks) -> Result<()> {
+    let kafka = config.kafka.as_ref().context("there is no table `[kafka]`")?;
+    let topics = topics(&config);
+    if let Some(topic) = topics.iter().find(|topic| is_binary(&topic.encoding)) {
+        bail!("the topic {}: Avro and Protobuf cannot be read yet", topic.topic);
+    }
+    let partitions = count_partitions(kafka, &topics)?;
+    check_rules(&rules, kafka, partitions)?;
+    let shared = Arc::new(SharedParts {
+        folder: config.state.join("kafka").join(&kafka.group),
+        rules: CurrentRules::new(rules),
+        sinks: Mutex::new(Sinks::open(&config, None)?),
+        status: links.status.clone(),
+        metrics: links.metrics.clone(),
+        partitions,
+        config: config.clone(),
+    });
+    let stopped = Arc::new(AtomicBool::new(false));
+    let mut threads = Vec::new();
+    for number in 0..kafka.workers {
+        let (shared, stop, status) = (shared.clone(), stopped.clone(), links.status.clone());
+        let settings = worker_config(&config, &topics);
+        let client = client_config(kafka, number);
+        let run = move || {
+            let ended = run_worker((client, settings), shared, &stop, &status);
+            // One that cannot go on ends all: its partitions would go to workers that fail as well.
+            stop.store(true, Ordering::Release);
+            ended
+        };
+        let thread = thread::Builder::new().name(format!("worker {number}")).spawn(run);
+        threads.push(thread.context("cannot start a thread")?);
+    }
+    links.status.lock().phase = Phase::Running;
+    while !links.stop.load(Ordering::Relaxed) && !stopped.load(Ordering::Acquire) {
+        thread::sleep(TICK);
+        follow_rules(&links, &shared, kafka);
+    }
+    stopped.store(true, Ordering::Release);
+    links.status.lock().phase = Phase::Stopping;
+    let mut result = Ok(());
+    for thread in threads {
+        let ended = thread.join().unwrap_or_else(|_| Err(anyhow!("a worker's thread panicked")));
+        result = result.and(ended);
+    }
+    shared.sinks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).flush();
+    result
+}
+
+fn topics(config: &Config) -> Vec<TopicSource> {
+    let topic = |source: &config::Source| match &source.kind {
+        SourceKind::Kafka(topic) => Some(topic.clone()),
+        _ => None,
+    };
+    config.sources.iter().filter_map(topic).collect()
+}
+
+/// Follows files of rules and requests.
+fn follow_rules(links: &KafkaLinks, shared: &SharedParts, kafka: &Kafka) {
+    let put = |rules: RuleSet, reply| {
+        match check_rules(&rules, kafka, shared.partitions) {
+            Ok(()) => {
+                links.status.lock().reloads += 1;
+                shared.rules.replace(rules, reply);
+            }
+            Err(error) => {
+                links.status.lock().failed_reloads += 1;
+                tracing::error!("the rules were not reloaded, the old ones go on: {error:#}");
+                if let Some(reply) = reply {
+                    // Nobody listens if the request has timed out.
+                    let _ = reply.send(Err(format!("{error:#}")));
+                }
+            }
+        }
+    };
+    match links.folder.changed() {
+        None => {}
+        Some(Ok(rules)) => put(rules, None),
+        Some(Err(mistakes)) => {
+            links.status.lock().failed_reloads += 1;
+            tracing::error!("the rules were not reloaded, the old ones go on:\n{mistakes}");
+        }
+    }
+    while let Ok(Command::Replace { rules, reply }) = links.commands.try_recv() {
+        put(rules, Some(reply));
+    }
+}
+
+/// Fails if a rule needs events of several partitions.
+fn check_rules(rules: &RuleSet, kafka: &Kafka, partitions: i32) -> Result<()> {
+    if partitions == 1 || kafka.trusts_partitions {
+        return Ok(());
+    }
+    let is_whole = |reason: &kleene::stream::UndividedReason| {
+        !matches!(reason, kleene::stream::UndividedReason::Fails(_))
+    };
+    let whole = rules.undivided();
+    let reasons = whole.iter().filter(|one| is_whole(&one.reason));
+    let reasons: Vec<String> =
+        reasons.map(|one| format!("the rule `{}`: {}", one.rule, one.reason)).collect();
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "these rules need events of several partitions, and each of the {partitions} partitions has \
+         an engine of its own; use a topic with one partition for them, or set `trust_partitions = \
+         true` if one partition has all that they look at:\n  {}",
+        reasons.join("\n  ")
+    )
+}
+
+fn client_config(kafka: &Kafka, worker: usize) -> RdConfig {
+    let mut client = RdConfig::new(&*kafka.brokers, &*kafka.group);
+    if kafka.delivery == config::Delivery::ExactlyOnce {
+        let id = format!("{}-{}-{worker}", kafka.group, kafka.instance);
+        client = client.with_transactional_id(id);
+    }
+    client.connect_timeout = PATIENCE;
+    let properties = kafka.properties.iter();
+    let properties = properties.map(|(name, value)| (name.clone(), value.reveal().to_owned()));
+    client.properties = properties.collect::<BTreeMap<String, String>>();
+    client
+}
+
+fn worker_config(config: &Config, topics: &[TopicSource]) -> WorkerConfig {
+    let names = topics.iter().map(|topic| topic.topic.clone()).collect();
+    let mut worker = WorkerConfig::new(names);
+    let output = |sink: &config::Sink| match &sink.kind {
+        SinkKind::Kafka { topic } => Some(topic.clone()),
+        _ => None,
+    };
+    worker.outputs = config.sinks.iter().filter_map(output).collect();
+    let kafka = config.kafka.as_ref();
+    worker.delivery = match kafka.map(|kafka| kafka.delivery) {
+        Some(config::Delivery::AtLeastOnce) => Delivery::AtLeastOnce,
+        _ => Delivery::ExactlyOnce,
+    };
+    worker.commit_interval = config.checkpoint_every;
+    worker
+}
+
+/// Returns the number of partitions, which all topics of the sources share.
+fn count_partitions(kafka: &Kafka, topics: &[TopicSource]) -> Result<i32> {
+    let mut settings = client_config(kafka, 0);
+    // Nothing is sent: no older producer is cut off.
+    settings.transactional_id = None;
+    let mut client = RdClient::connect(settings).context("cannot reach Kafka")?;
+    let mut counts = Vec::new();
+    for TopicSource { topic, .. } in topics {
+        let count = client.partition_count(topic, PATIENCE).context("cannot reach Kafka")?;
+        counts.push((topic, count.with_context(|| format!("there is no topic {topic}"))?));
+    }
+    let Some(&(first, count)) = counts.first() else { bail!("no source is a topic") };
+    if let Some((topic, other)) = counts.iter().find(|(_, other)| *other != count) {
+        bail!(
+            "the topics {first} and {topic} have {count} and {other} partitions: events of one key \
+             would be in different engines"
+        );
+    }
+    Ok(count)
+}
+
+fn run_worker(
+    (client, settings): (RdConfig, WorkerConfig),
+    shared: Arc<SharedParts>,
+    stop: &AtomicBool,
+    status: &SharedStatus,
+) -> Result<()> {
+    let client = RdClient::connect(client).context("cannot reach Kafka")?;
+    let mut worker = Worker::new(client, Partitions::new(shared), settings);
+    status.lock().workers.push(worker.stats());
+    worker.run(stop)?;
+    Ok(())
+}

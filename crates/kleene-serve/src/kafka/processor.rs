@@ -1,0 +1,330 @@
+//! One engine for each partition: what a worker gives records to.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use kleene::RuleSet;
+use kleene_input::{Block, Cursor, Item, Parser};
+use kleene_kafka::{OutRecord, Outbox, Processor, ProcessorError, Record};
+
+use super::key_check::KeyCheck;
+use super::lines::Lines;
+use super::rules::CurrentRules;
+use super::store::SnapshotStore;
+use crate::config::{Config, Encoding, Sink, SinkKind, Source, SourceKind, TopicSource};
+use crate::metrics::Metrics;
+use crate::rules::log_changes;
+use crate::sink::Sinks;
+use crate::status::{Clock, SharedStatus, TaskStatus};
+use crate::task::{Page, Task};
+
+/// The interval at which the state of a partition is shown.
+const SHOW: Duration = Duration::from_millis(500);
+
+/// What the processors of all workers share.
+#[derive(Debug)]
+pub(super) struct SharedParts {
+    pub(super) config: Arc<Config>,
+    /// The folder of snapshots; one folder for each partition.
+    pub(super) folder: PathBuf,
+    pub(super) rules: CurrentRules,
+    /// The sinks that are not topics.
+    pub(super) sinks: Mutex<Sinks>,
+    pub(super) status: Arc<SharedStatus>,
+    pub(super) metrics: Arc<Metrics>,
+    /// The number of partitions of the topics.
+    pub(super) partitions: i32,
+}
+
+/// The engine of a partition.
+#[derive(Debug)]
+struct Partition {
+    task: Task,
+    store: SnapshotStore,
+    /// The edition of the rules that run.
+    edition: u64,
+    checks: Vec<KeyCheck>,
+    clock: Clock,
+    shown: Instant,
+    snapshot_bytes: usize,
+    snapshot_took: Duration,
+}
+
+/// The engines of the partitions of a worker.
+#[derive(Debug)]
+pub(super) struct Partitions {
+    shared: Arc<SharedParts>,
+    sources: Vec<Source>,
+    topics: Vec<TopicSource>,
+    outputs: Vec<Sink>,
+    open: HashMap<i32, Partition>,
+    page: Page,
+    lines: Lines,
+}
+
+impl Partitions {
+    pub(super) fn new(shared: Arc<SharedParts>) -> Partitions {
+        let sources = shared.config.sources.clone();
+        let topic = |source: &Source| match &source.kind {
+            SourceKind::Kafka(topic) => Some(topic.clone()),
+            _ => None,
+        };
+        let is_topic = |sink: &&Sink| matches!(sink.kind, SinkKind::Kafka { .. });
+        Partitions {
+            topics: sources.iter().filter_map(topic).collect(),
+            outputs: shared.config.sinks.iter().filter(is_topic).cloned().collect(),
+            sources,
+            shared,
+            open: HashMap::new(),
+            page: Page::default(),
+            lines: Lines::default(),
+        }
+    }
+
+    /// Puts the rules in force that are current now.
+    fn follow_rules(&mut self, task: i32) -> Result<(), ProcessorError> {
+        let Some(partition) = self.open.get_mut(&task) else { return Ok(()) };
+        let edition = self.shared.rules.edition();
+        if partition.edition == edition {
+            return Ok(());
+        }
+        partition.edition = edition;
+        let rules = self.shared.rules.get();
+        match partition.task.replace(&rules) {
+            Ok(replacement) => self.shared.rules.was_applied(edition, Ok(replacement)),
+            Err(refused) => {
+                tracing::error!("the rules were not reloaded, the old ones go on: {refused}");
+                self.shared.rules.was_applied(edition, Err(refused.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Pushes records of one topic.
+    fn push_topic(
+        &mut self,
+        task: i32,
+        number: usize,
+        records: &[Record],
+    ) -> Result<(), ProcessorError> {
+        let Partitions { shared, sources, topics, open, page, lines, .. } = self;
+        let partition = open.get_mut(&task).ok_or("the partition is not open")?;
+        lines.text.clear();
+        for record in records {
+            match &record.value {
+                Some(value) => lines.add(record, value, &topics[number].fields),
+                None => lines.tombstones += 1,
+            }
+        }
+        if partition.checks[number].is_open() && !shared.trusts_partitions() {
+            let rules = shared.rules.get();
+            let check = &mut partition.checks[number];
+            check_keys(check, &rules, &sources[number], (records, &lines.text), shared.partitions)?;
+        }
+        let text = std::mem::take(&mut lines.text);
+        let first = records.first().map_or(0, |record| record.offset.unsigned_abs());
+        let block = Block::new(text, first);
+        let now = Instant::now();
+        let pushed = partition.task.push(number, &block, now, page);
+        shared.metrics.pushed(now.elapsed());
+        lines.text = block.into_bytes();
+        pushed?;
+        if page.len() > 0
+            && let Some(millis) = records.last().and_then(|record| record.timestamp)
+        {
+            let at = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
+            shared.metrics.delivered(SystemTime::UNIX_EPOCH + at);
+        }
+        Ok(())
+    }
+
+    /// Sends what the engine has reported.
+    fn deliver(&mut self, out: &mut Outbox) {
+        let Partitions { shared, outputs, page, .. } = self;
+        if page.is_empty() {
+            return;
+        }
+        for sink in outputs {
+            let SinkKind::Kafka { topic } = &sink.kind else { continue };
+            let topic: Arc<str> = Arc::from(&**topic);
+            for result in page.results(sink.events) {
+                let named = |rules: &Vec<String>| rules.iter().any(|rule| **rule == **result.rule);
+                if !sink.rules.as_ref().is_none_or(named) {
+                    continue;
+                }
+                let line = result.line.strip_suffix(b"\n").unwrap_or(result.line);
+                let record = OutRecord::new(topic.clone(), line.to_vec());
+                let has_key = !result.key.is_empty();
+                out.push(if has_key { record.with_key(result.key.to_vec()) } else { record });
+            }
+        }
+        let mut sinks = shared.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        sinks.deliver(page);
+        page.clear();
+    }
+
+    fn show(&mut self, task: i32) {
+        let Some(partition) = self.open.get_mut(&task) else { return };
+        let now = Instant::now();
+        if now < partition.shown {
+            return;
+        }
+        partition.shown = now + SHOW;
+        partition.clock.update(&partition.task, SystemTime::now());
+        let shown = TaskStatus::of(&partition.task, Some(task), &partition.clock);
+        let mut sinks = self.shared.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        sinks.flush();
+        let mut status = self.shared.status.lock();
+        status.tasks.retain(|known| known.partition != Some(task));
+        status.tasks.push(shown);
+        status.tasks.sort_by_key(|task| task.partition);
+        let topics = status.sinks.iter().filter(|sink| sink.is_topic).cloned().collect::<Vec<_>>();
+        status.sinks = sinks.status();
+        status.sinks.extend(topics);
+    }
+}
+
+impl SharedParts {
+    fn trusts_partitions(&self) -> bool {
+        self.partitions == 1
+            || self.config.kafka.as_ref().is_none_or(|kafka| kafka.trusts_partitions)
+    }
+}
+
+impl Processor for Partitions {
+    fn open(&mut self, task: i32, snapshot: Option<&str>) -> Result<(), ProcessorError> {
+        let root = self.shared.folder.join(task.to_string());
+        let (store, parts) = SnapshotStore::open(&root, snapshot)?;
+        let sources: Vec<_> = self.sources.iter().map(|one| (one.name.clone(), one)).collect();
+        let edition = self.shared.rules.edition();
+        let rules = self.shared.rules.get();
+        let (engine, replacement) = Task::new(&self.shared.config, &rules, &sources, &parts)?;
+        if let Some(replacement) = replacement {
+            let partials = engine.engine().stats().partials;
+            tracing::info!(
+                partition = task,
+                partials,
+                "going on from snapshot {}",
+                snapshot.unwrap_or("")
+            );
+            if replacement
+                .rules
+                .iter()
+                .any(|rule| rule.verdict != kleene::stream::Verdict::Unchanged)
+            {
+                log_changes(&replacement);
+            }
+        } else {
+            tracing::info!(partition = task, "a new partition");
+        }
+        let partition = Partition {
+            task: engine,
+            store,
+            edition,
+            checks: self.sources.iter().map(|_| KeyCheck::default()).collect(),
+            clock: Clock::default(),
+            shown: Instant::now(),
+            snapshot_bytes: 0,
+            snapshot_took: Duration::ZERO,
+        };
+        self.open.insert(task, partition);
+        Ok(())
+    }
+
+    fn push(
+        &mut self,
+        task: i32,
+        records: &[Record],
+        out: &mut Outbox,
+    ) -> Result<(), ProcessorError> {
+        self.follow_rules(task)?;
+        for records in records.chunk_by(|one, next| one.topic == next.topic) {
+            let Some(first) = records.first() else { continue };
+            let number = self.topics.iter().position(|topic| *topic.topic == *first.topic);
+            let number =
+                number.ok_or_else(|| format!("no source reads the topic {}", first.topic))?;
+            let pushed = self.push_topic(task, number, records);
+            self.deliver(out);
+            pushed?;
+        }
+        self.show(task);
+        Ok(())
+    }
+
+    fn due(&mut self, task: i32, out: &mut Outbox) -> Result<bool, ProcessorError> {
+        self.follow_rules(task)?;
+        let Some(partition) = self.open.get_mut(&task) else { return Ok(false) };
+        let before = partition.task.engine().watermark();
+        let ticked = partition.task.tick(Instant::now(), &mut self.page);
+        let has_changed = partition.task.engine().watermark() != before || !self.page.is_empty();
+        self.deliver(out);
+        ticked?;
+        self.show(task);
+        Ok(has_changed)
+    }
+
+    fn snapshot(&mut self, task: i32) -> Result<String, ProcessorError> {
+        let partition = self.open.get_mut(&task).ok_or("the partition is not open")?;
+        let start = Instant::now();
+        let (snapshot, is_whole) = partition.task.snapshot(partition.store.can_follow());
+        if let Some(failure) = partition.task.engine().failure() {
+            return Err(failure.clone().into());
+        }
+        let name = partition.store.write(&snapshot, is_whole)?;
+        partition.snapshot_bytes = snapshot.len();
+        partition.snapshot_took = start.elapsed();
+        Ok(name)
+    }
+
+    fn committed(&mut self, task: i32, snapshot: &str) {
+        let Some(partition) = self.open.get_mut(&task) else { return };
+        partition.store.committed(snapshot);
+        let mut status = self.shared.status.lock();
+        status.checkpoint.at = Some(SystemTime::now());
+        status.checkpoint.took = partition.snapshot_took;
+        status.checkpoint.bytes = partition.snapshot_bytes;
+        status.checkpoint.count += 1;
+    }
+
+    fn close(&mut self, task: i32) {
+        if self.open.remove(&task).is_some() {
+            tracing::info!(partition = task, "the partition is closed");
+        }
+        self.shared.status.lock().tasks.retain(|known| known.partition != Some(task));
+    }
+}
+
+/// Looks at the first records of a topic.
+fn check_keys(
+    check: &mut KeyCheck,
+    rules: &RuleSet,
+    source: &Source,
+    (records, text): (&[Record], &[u8]),
+    partitions: i32,
+) -> Result<(), ProcessorError> {
+    let mut parser = Parser::new(source.form, rules.schema(), source.reading.clone());
+    let mut cursor = Cursor::default();
+    let block = Block::new(text.to_vec(), 0);
+    let with_value = records.iter().filter(|record| record.value.is_some());
+    // Each record is one line.
+    let with_value: Vec<&Record> = with_value.collect();
+    while check.is_open() {
+        let number = usize::try_from(cursor.lines()).unwrap_or(usize::MAX);
+        match parser.next_item(&block, &mut cursor) {
+            None => return Ok(()),
+            Some(Item::Event(event, _)) => {
+                let Some(record) = with_value.get(number) else { return Ok(()) };
+                check.check(rules, &event, record, partitions)?;
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Returns true if the values of a topic have to be decoded before they are JSON.
+pub(super) fn is_binary(encoding: &Encoding) -> bool {
+    !matches!(encoding, Encoding::Json)
+}
