@@ -7,4 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod control;
+mod http;
+mod hub;
 mod journal;
