@@ -191,6 +191,9 @@ struct Shared {
     state_wake: Condvar,
     keys: Mutex<Keys>,
     counts: Counts,
+    /// True if a test wants the next writes to fail after their first half.
+    #[cfg(test)]
+    has_no_space: std::sync::atomic::AtomicBool,
     /// Locked as long as the journal is open, which a process that is killed no longer is.
     _lock: File,
 }
@@ -279,6 +282,8 @@ impl Journal {
             state_wake: Condvar::new(),
             keys: Mutex::new(keys),
             counts: Counts::default(),
+            #[cfg(test)]
+            has_no_space: std::sync::atomic::AtomicBool::default(),
             settings,
             _lock: lock,
         });
@@ -400,14 +405,32 @@ impl Journal {
         lock(&self.shared.state).end
     }
 
-    /// Waits until fewer bytes are unread than now, or for some time.
-    pub(crate) fn wait_for_room(&self, timeout: Duration) {
+    /// Waits until there is room for so many bytes, or for some time.
+    pub(crate) fn wait_for_room(&self, bytes: u64, timeout: Duration) {
+        let max_unread = self.shared.settings.max_unread;
+        self.wait_until(timeout, |unread| unread == 0 || unread + bytes <= max_unread);
+    }
+
+    /// Waits until everything is read. Returns false if that takes longer.
+    pub(crate) fn wait_until_read(&self, timeout: Duration) -> bool {
+        self.wait_until(timeout, |unread| unread == 0)
+    }
+
+    fn wait_until(&self, timeout: Duration, is_enough: impl Fn(u64) -> bool) -> bool {
         let state = lock(&self.shared.state);
-        let unread = state.unread();
-        let result = self.shared.state_wake.wait_timeout_while(state, timeout, |state| {
-            !state.is_closed && state.unread() >= unread
-        });
-        drop(result);
+        let (state, _) = self
+            .shared
+            .state_wake
+            .wait_timeout_while(state, timeout, |state| {
+                !state.is_closed && !is_enough(state.unread())
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        is_enough(state.unread())
+    }
+
+    /// Returns true if nothing will be appended any longer.
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.shared.state).is_closed
     }
 
     /// Returns the state of the journal.

@@ -10,3 +10,9 @@ mod control;
 mod http;
 mod hub;
 mod journal;
+mod sink {
+    //! Where results go.
+
+    pub(crate) mod outbox;
+    pub(crate) mod webhook;
+}

@@ -84,6 +84,18 @@ impl JournalReader {
         self.waker.clone()
     }
 
+    /// Goes to a position, that of a frame.
+    pub(crate) fn seek(&mut self, offset: u64) {
+        self.position = offset;
+        self.file = None;
+    }
+
+    /// Returns true if everything is read and the journal is closed: a read returns at once.
+    pub(crate) fn is_finished(&self) -> bool {
+        let state = lock(&self.journal.shared.state);
+        state.is_closed && state.end <= self.position
+    }
+
     /// Returns the position of the next frame.
     pub(crate) fn position(&self) -> u64 {
         self.position

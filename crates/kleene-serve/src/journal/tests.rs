@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
@@ -342,5 +343,81 @@ fn threads_append_at_once() {
         let own = format!("{thread} ");
         let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix(&own)).collect();
         assert_eq!(lines, (0..200).map(|index| index.to_string()).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_disk_that_has_space_again_is_written_to_again() {
+    let directory = TempDir::new().unwrap();
+    let settings = JournalSettings { segment_bytes: 200, ..settings(&directory) };
+    let journal = Arc::new(Journal::open(settings.clone(), Resume::Keep).unwrap());
+    append(&journal, "before");
+    let has_no_space = &journal.shared.has_no_space;
+    has_no_space.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        let error = append_with(&journal, "lost", "key").unwrap_err();
+        let AppendError::Failed(text) = error else { panic!("{error}") };
+        assert!(text.contains("no storage space"), "{text}");
+        assert_eq!(read_all(&journal, 0), "before\n");
+    }
+    assert_eq!(journal.stats().failures, 3);
+    has_no_space.store(false, Ordering::Relaxed);
+    assert!(!append_with(&journal, "after", "key").unwrap().1);
+    for _ in 0..5 {
+        has_no_space.store(true, Ordering::Relaxed);
+        append_with(&journal, &"x".repeat(150), "other").unwrap_err();
+        has_no_space.store(false, Ordering::Relaxed);
+        append(&journal, &"x".repeat(150));
+    }
+    let text = read_all(&journal, 0);
+    assert_eq!(text.len(), 7 + 6 + 5 * 151);
+    drop(journal);
+    let journal = Arc::new(Journal::open(settings, Resume::Keep).unwrap());
+    assert_eq!(read_all(&journal, 0), text);
+}
+
+#[test]
+fn a_closed_journal_is_read_to_its_end() {
+    let directory = TempDir::new().unwrap();
+    let journal = open(&directory);
+    append(&journal, "x");
+    let mut reader = JournalReader::new(Arc::clone(&journal), 0).unwrap();
+    journal.close();
+    assert!(!reader.is_finished());
+    let long = Duration::from_secs(60);
+    assert!(reader.read(100, long).unwrap().is_some());
+    assert!(reader.read(100, long).unwrap().is_none());
+    assert!(reader.is_finished() && journal.is_closed());
+}
+
+/// `cargo test --release -p kleene-serve -- --ignored --nocapture speed`: of appends.
+#[test]
+#[ignore = "a measurement"]
+fn speed_of_appends() {
+    for (is_durable, threads) in [(false, 1), (false, 8), (true, 1), (true, 8), (true, 64)] {
+        let directory = TempDir::new_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let settings = JournalSettings { is_durable, max_unread: u64::MAX, ..settings(&directory) };
+        let journal = Journal::open(settings, Resume::Keep).unwrap();
+        let body = Bytes::from("{\"type\":\"order\",\"id\":17,\"amount\":12.5}\n".repeat(100));
+        let begin = Instant::now();
+        let count = std::sync::atomic::AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while begin.elapsed() < Duration::from_secs(2) {
+                        journal.append_blocking(body.clone(), None).unwrap();
+                        count.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        let count = count.into_inner();
+        let seconds = begin.elapsed().as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "it is printed")]
+        let per_second = count as f64 / seconds;
+        let syncs = journal.stats().syncs;
+        println!(
+            "durable {is_durable}, {threads} threads: {per_second:.0} appends/s, {syncs} syncs"
+        );
     }
 }

@@ -58,8 +58,9 @@ impl Writer {
                 requests.iter().map(|request: &Request| request.body.len() as u64).sum();
             let mut group = self.encode(&mut requests);
             let result = self.write(&group);
-            self.answer(&mut group, result);
+            // Before the bytes count as unread: they must not count twice.
             lock(&self.shared.queue).bytes -= bytes;
+            self.answer(&mut group, result);
         }
         if self.shared.settings.is_durable && self.is_unsynced {
             // Nothing here was acknowledged as durable without a sync: a failure loses nothing.
@@ -141,6 +142,11 @@ impl Writer {
         }
         if length > 0 {
             self.is_torn = true;
+            #[cfg(test)]
+            if self.shared.has_no_space.load(Ordering::Relaxed) {
+                self.file.write_all(&self.buffer[..self.buffer.len() / 2])?;
+                return Err(io::ErrorKind::StorageFull.into());
+            }
             Written(&mut self.file).write_all(&self.buffer)?;
             self.is_unsynced = true;
         }
