@@ -37,7 +37,7 @@ use self::segment::Segment;
 use self::writer::Writer;
 
 pub(crate) use self::keys::write_file;
-pub(crate) use self::reader::{Chunk, JournalReader, Waker};
+pub(crate) use self::reader::{JournalReader, Waker};
 
 /// The bytes that may wait in memory to be written.
 const MAX_QUEUED: u64 = 64 << 20;
@@ -74,7 +74,7 @@ impl JournalSettings {
             max_unread: 1 << 30,
             is_durable: true,
             max_keys: 100_000,
-            max_key_age: Duration::from_secs(24 * 3600),
+            max_key_age: Duration::from_hours(24),
         }
     }
 }
@@ -250,6 +250,9 @@ impl Body {
 }
 
 impl Journal {
+    /// For appends without an idempotency key.
+    pub(crate) const NO_KEY: Option<&str> = None;
+
     /// Opens a journal: checks all frames, cuts a torn tail, and starts the thread that writes.
     pub(crate) fn open(settings: JournalSettings, resume: Resume) -> Result<Journal> {
         let directory = &settings.directory;
@@ -314,13 +317,13 @@ impl Journal {
 
     /// Appends a frame for each of the lines, all with one write.
     pub(crate) fn append_lines(&self, lines: Bytes) -> Result<Ticket, AppendError> {
-        self.submit(Body::Lines(lines), None)
+        self.submit(Body::Lines(lines), Self::NO_KEY)
     }
 
     /// Blocks until everything appended before is on the disk, whatever the settings say.
     /// Returns the end of the journal.
     pub(crate) fn sync(&self) -> Result<u64, AppendError> {
-        Ok(self.submit(Body::Sync, None)?.wait()?.end)
+        Ok(self.submit(Body::Sync, Self::NO_KEY)?.wait()?.end)
     }
 
     fn submit(&self, body: Body, key: Option<&str>) -> Result<Ticket, AppendError> {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use hashbrown::HashMap;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -84,7 +84,7 @@ impl Caller {
         if tokens.is_empty() {
             return Caller::Anyone;
         }
-        let value = headers.get(AUTHORIZATION).map(|value| value.as_bytes());
+        let value = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let secret = value.and_then(|value| match value.split_at_checked(7) {
             Some((scheme, secret)) if scheme.eq_ignore_ascii_case(b"bearer ") => Some(secret),
             _ => None,

@@ -165,13 +165,10 @@ pub(super) async fn read_body(
         }
         Ok(())
     };
-    match time::timeout(app.settings.request_timeout, read).await {
-        Ok(read) => read?,
-        Err(_) => {
-            let text = "the body has not come in time";
-            return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, Reason::Timeout, text));
-        }
-    }
+    time::timeout(app.settings.request_timeout, read).await.map_err(|_| {
+        let text = "the body has not come in time";
+        Refusal::new(StatusCode::REQUEST_TIMEOUT, Reason::Timeout, text)
+    })??;
     Ok((if all.is_empty() { single } else { Bytes::from(all) }, memory))
 }
 

@@ -80,7 +80,7 @@ impl Settings {
             max_requests_per_second: None,
             request_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(30),
-            write_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_mins(1),
             max_listeners: 256,
         }
     }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -123,7 +124,7 @@ impl Fixture {
             head.push_str(header);
             head.push_str("\r\n");
         }
-        head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+        let _ = write!(&mut head, "Content-Length: {}\r\n\r\n", body.len());
         stream.write_all(head.as_bytes()).unwrap();
         // A server that refuses the head closes before it has read the body.
         let _ = stream.write_all(body);
@@ -168,7 +169,7 @@ struct Listener {
 impl Listener {
     /// Reads until a text was sent. Returns everything that was.
     fn wait_for(&mut self, wanted: &str) -> &str {
-        let mut buffer = [0; 65536];
+        let mut buffer = vec![0; 65536];
         while !self.text.contains(wanted) {
             let length = self.stream.read(&mut buffer).unwrap();
             assert!(length > 0, "closed after: {}", self.text);
@@ -573,7 +574,7 @@ fn slow_heads_bodies_and_readers_are_given_up() {
     let rule = Arc::<str>::from("rule");
     let begin = Instant::now();
     while fixture.hub.clients() > 0 {
-        fixture.hub.publish(&rule, &[b'x'; 100_000]);
+        fixture.hub.publish(&rule, &vec![b'x'; 100_000]);
         assert!(begin.elapsed() < Duration::from_secs(10));
         thread::sleep(Duration::from_millis(1));
     }

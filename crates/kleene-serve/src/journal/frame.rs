@@ -35,8 +35,8 @@ pub(crate) struct Frame<'a> {
 pub(crate) enum Decoded<'a> {
     /// The buffer begins with a frame.
     Frame(Frame<'a>),
-    /// The frame has this many bytes, more than the buffer.
-    Short(usize),
+    /// The frame has more bytes than the buffer.
+    Short,
     /// The buffer does not begin with a frame.
     Damaged,
 }
@@ -75,7 +75,7 @@ pub(crate) fn encode(out: &mut Vec<u8>, time: u64, key: &str, body: &[u8]) {
 pub(crate) fn decode(bytes: &[u8]) -> Decoded<'_> {
     match check(bytes) {
         Checked::Whole(length) => parse(&bytes[..length]).map_or(Decoded::Damaged, Decoded::Frame),
-        Checked::Short(length) => Decoded::Short(length),
+        Checked::Short(_) => Decoded::Short,
         Checked::Damaged => Decoded::Damaged,
     }
 }

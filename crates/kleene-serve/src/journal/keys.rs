@@ -31,14 +31,14 @@ pub(super) struct Keys {
     entries: HashMap<Arc<str>, KeyEntry>,
     /// The keys by age, each with the offset of its frame.
     order: VecDeque<(Arc<str>, u64)>,
-    max_keys: usize,
+    limit: usize,
     /// In microseconds.
     max_age: u64,
 }
 
 impl Keys {
-    pub(super) fn new(max_keys: usize, max_age: u64) -> Keys {
-        Keys { entries: HashMap::new(), order: VecDeque::new(), max_keys, max_age }
+    pub(super) fn new(limit: usize, max_age: u64) -> Keys {
+        Keys { entries: HashMap::new(), order: VecDeque::new(), limit, max_age }
     }
 
     pub(super) fn get(&self, key: &str, now: u64) -> Option<KeyEntry> {
@@ -56,7 +56,7 @@ impl Keys {
             let known = self.entries.get(oldest).filter(|known| known.offset == *offset);
             let is_old = known.is_none_or(|known| {
                 entry.time.saturating_sub(known.time) > self.max_age
-                    || self.entries.len() > self.max_keys
+                    || self.entries.len() > self.limit
             });
             if !is_old {
                 break;
@@ -102,7 +102,7 @@ impl Keys {
         while !rest.is_empty() {
             let entry = match frame::decode(rest) {
                 Decoded::Frame(frame) => parse(&frame).map(|entry| (entry, frame.length)),
-                Decoded::Short(_) | Decoded::Damaged => None,
+                Decoded::Short | Decoded::Damaged => None,
             };
             let Some(((key, entry), length)) = entry else {
                 tracing::warn!(file = %path.display(), "the file of idempotency keys is damaged");

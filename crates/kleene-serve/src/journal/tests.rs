@@ -20,7 +20,10 @@ fn open(directory: &TempDir) -> Arc<Journal> {
 }
 
 fn append(journal: &Journal, body: &str) -> u64 {
-    journal.append_blocking(Bytes::copy_from_slice(body.as_bytes()), None).unwrap().offset
+    journal
+        .append_blocking(Bytes::copy_from_slice(body.as_bytes()), Journal::NO_KEY)
+        .unwrap()
+        .offset
 }
 
 fn append_with(journal: &Journal, body: &str, key: &str) -> Result<(u64, bool), AppendError> {
@@ -200,12 +203,12 @@ fn a_full_journal_refuses_until_its_reader_goes_on() {
     let journal = Arc::new(Journal::open(settings, Resume::Keep).unwrap());
     let body = "x".repeat(49);
     append_with(&journal, &body, "key").unwrap();
-    let full = journal.append_blocking(Bytes::from(body.clone()), None).unwrap_err();
+    let full = journal.append_blocking(Bytes::from(body.clone()), Journal::NO_KEY).unwrap_err();
     assert_eq!(full, AppendError::Full { unread: 71 });
     assert_eq!(append_with(&journal, &body, "key").unwrap(), (0, true));
     let mut reader = JournalReader::new(Arc::clone(&journal), 0).unwrap();
     let chunk = reader.read(1000, NOW).unwrap().unwrap();
-    assert!(journal.append_blocking(Bytes::from(body.clone()), None).is_err());
+    assert!(journal.append_blocking(Bytes::from(body.clone()), Journal::NO_KEY).is_err());
     journal.consumed(chunk.end_offset);
     // One body is always taken, however small the limit is.
     append(&journal, &"x".repeat(1000));
@@ -287,7 +290,7 @@ fn a_reader_waits_and_is_woken() {
     let journal = open(&directory);
     let mut reader = JournalReader::new(Arc::clone(&journal), 0).unwrap();
     let waker = reader.waker();
-    let long = Duration::from_secs(60);
+    let long = Duration::from_mins(1);
     let start = Instant::now();
     let thread = std::thread::spawn(move || {
         let first = reader.read(100, long).unwrap();
@@ -384,7 +387,7 @@ fn a_closed_journal_is_read_to_its_end() {
     let mut reader = JournalReader::new(Arc::clone(&journal), 0).unwrap();
     journal.close();
     assert!(!reader.is_finished());
-    let long = Duration::from_secs(60);
+    let long = Duration::from_mins(1);
     assert!(reader.read(100, long).unwrap().is_some());
     assert!(reader.read(100, long).unwrap().is_none());
     assert!(reader.is_finished() && journal.is_closed());
@@ -405,7 +408,7 @@ fn speed_of_appends() {
             for _ in 0..threads {
                 scope.spawn(|| {
                     while begin.elapsed() < Duration::from_secs(2) {
-                        journal.append_blocking(body.clone(), None).unwrap();
+                        journal.append_blocking(body.clone(), Journal::NO_KEY).unwrap();
                         count.fetch_add(1, Ordering::Relaxed);
                     }
                 });

@@ -63,7 +63,6 @@ pub(crate) struct Outbox {
 /// The results that wait, from the side of the delivery.
 #[derive(Clone, Debug)]
 pub(crate) struct OutboxQueue {
-    pub(crate) name: String,
     pub(crate) directory: PathBuf,
     pub(crate) journal: Arc<Journal>,
     pub(crate) dropped: Arc<AtomicU64>,
@@ -110,7 +109,6 @@ impl Outbox {
     /// Returns the side that delivers. There must be only one.
     pub(crate) fn queue(&self) -> OutboxQueue {
         OutboxQueue {
-            name: self.settings.name.clone(),
             directory: self.settings.directory.clone(),
             journal: Arc::clone(&self.journal),
             dropped: Arc::clone(&self.dropped),

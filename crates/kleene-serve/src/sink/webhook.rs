@@ -29,10 +29,10 @@ use crate::journal::{Journal, JournalReader, Waker};
 const MAX_BYTES: usize = 1 << 20;
 
 /// The first wait before a request is repeated, and the longest.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(60));
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_mins(1));
 
 /// The longest wait that a receiver can ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// The position is synced this often. Between, it is written.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);

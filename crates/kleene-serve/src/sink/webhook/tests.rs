@@ -170,10 +170,8 @@ fn results_arrive_in_their_order_with_headers() {
 fn a_known_signature_is_made() {
     // By `printf '1700000000.{}\n' | openssl dgst -sha256 -hmac key`.
     let signature = sign("key", 1_700_000_000, b"{}\n");
-    assert_eq!(signature.len(), "t=1700000000,v1=".len() + 64);
-    assert_eq!(signature, sign("key", 1_700_000_000, b"{}\n"));
-    assert_ne!(signature, sign("key", 1_700_000_001, b"{}\n"));
-    assert_ne!(signature, sign("kez", 1_700_000_000, b"{}\n"));
+    let mac = "e7b2db2a9191d08b7d95e17269f78ba083729e7bd3bf9be2b82d2f8cd93c86ef";
+    assert_eq!(signature, format!("t=1700000000,v1={mac}"));
 }
 
 #[test]
@@ -192,7 +190,8 @@ fn what_fails_is_sent_again_with_the_same_key() {
         thread::sleep(Duration::from_millis(1));
     }
     let error = webhook.counters().last_error().unwrap();
-    assert!(error.contains("500 Internal Server Error: why"), "{error}");
+    // The next attempt may have failed already.
+    assert!(error.contains(": why"), "{error}");
     assert!(webhook.wait_until_delivered(LONG));
     assert!(begin.elapsed() >= Duration::from_secs(1));
     let received = receiver.received();
@@ -402,7 +401,7 @@ fn settings_that_cannot_work_are_refused() {
 #[test]
 fn waits_grow_and_have_a_limit() {
     for attempt in 0..40 {
-        let full = Duration::from_millis(200 << attempt.min(16)).min(Duration::from_secs(60));
+        let full = Duration::from_millis(200 << attempt.min(16)).min(Duration::from_mins(1));
         let wait = back_off(attempt);
         assert!((full / 2..=full).contains(&wait), "{attempt}: {wait:?}");
     }
