@@ -13,10 +13,10 @@ use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time;
 
+use super::app::{App, json_response};
 use super::auth::Caller;
 use super::counters::Reason;
 use super::error::Refusal;
-use super::{App, json_response};
 use crate::journal::{AppendError, Journal};
 
 /// The longest idempotency key of a client.

@@ -10,11 +10,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::app::{App, json_response};
 use super::auth::Caller;
 use super::counters::Reason;
 use super::error::Refusal;
 use super::events::read_body;
-use super::{App, json_response};
 use crate::control::ChangeError;
 
 /// The longest rule file.

@@ -1,7 +1,7 @@
 //! The server: a runtime of its own, connections with limits, a graceful stop.
 
 use std::io::{self, IoSlice};
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,13 +15,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{self, Sleep};
 
+use super::app::{App, Parts, Peer, Phase, stopped};
+use super::auth::{Role, Token};
 use super::counters::{HttpCounters, Reason};
-use super::{App, Parts, Peer, Settings, router};
+use super::router::router;
+use super::settings::Settings;
 
 /// The bytes that are buffered of the head of a request, and in front of its body.
 const MAX_BUFFER: usize = 64 << 10;
@@ -37,7 +40,7 @@ const BLOCKING_THREADS: usize = 16;
 pub(crate) struct Server {
     /// The address that it listens at.
     pub(crate) addr: SocketAddr,
-    stop: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -48,7 +51,7 @@ impl Server {
     }
 
     fn finish(&mut self) {
-        self.stop.send_replace(true);
+        self.phase.send_replace(Phase::Stopping);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -65,25 +68,25 @@ impl Drop for Server {
 pub(crate) fn start(settings: Settings, parts: Parts) -> Result<Server> {
     check(&settings)?;
     let listen = settings.listen;
-    let listener = StdListener::bind(listen)
-        .with_context(|| format!("cannot listen at {listen}; choose another address or port"))?;
-    listener.set_nonblocking(true)?;
-    let addr = listener.local_addr()?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(BLOCKING_THREADS)
         .thread_name("http")
         .enable_all()
         .build()?;
-    let (stop, stopping) = watch::channel(false);
-    let app = Arc::new(App::new(settings, parts, stopping));
+    let listener = runtime
+        .block_on(TcpListener::bind(listen))
+        .with_context(|| format!("cannot listen at {listen}; choose another address or port"))?;
+    let addr = listener.local_addr()?;
+    let (sender, phase) = watch::channel(Phase::Running);
+    let app = Arc::new(App::new(settings, parts, phase));
     let thread = thread::Builder::new().name("http-accept".to_owned()).spawn(move || {
-        run(&runtime, listener, &app);
+        runtime.block_on(accept(listener, &app));
         // A call of the service that does not come back must not hold up the stop.
         runtime.shutdown_timeout(Duration::from_secs(1));
     })?;
     tracing::info!(%addr, "HTTP interface");
-    Ok(Server { addr, stop, thread: Some(thread) })
+    Ok(Server { addr, phase: sender, thread: Some(thread) })
 }
 
 fn check(settings: &Settings) -> Result<()> {
@@ -96,7 +99,7 @@ fn check(settings: &Settings) -> Result<()> {
         );
         tracing::warn!("no tokens are configured: all users of this machine may change rules");
     }
-    let empty = super::Token::new("", super::Role::Read, "").digest;
+    let empty = Token::new("", Role::Read, "").digest;
     for (index, token) in settings.tokens.iter().enumerate() {
         ensure!(token.digest != empty, "the secret of token `{}` is empty", token.name);
         for other in &settings.tokens[..index] {
@@ -114,25 +117,16 @@ fn check(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn run(runtime: &Runtime, listener: StdListener, app: &Arc<App>) {
-    runtime.block_on(async {
-        match TcpListener::from_std(listener) {
-            Ok(listener) => accept(listener, app).await,
-            Err(error) => tracing::error!(%error, "the HTTP interface cannot be started"),
-        }
-    });
-}
-
 async fn accept(listener: TcpListener, app: &Arc<App>) {
     let router = router(Arc::clone(app));
     let connections = Arc::new(Semaphore::new(app.settings.max_connections));
-    let mut stopping = app.stopping.clone();
+    let mut phase = app.phase.clone();
     let mut tasks = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(_) = tasks.join_next() => continue,
-            () = stopped(&mut stopping) => break,
+            () = stopped(&mut phase) => break,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -159,12 +153,6 @@ async fn accept(listener: TcpListener, app: &Arc<App>) {
     drop(listener);
     let finish = async { while tasks.join_next().await.is_some() {} };
     let _ = time::timeout(GRACE, finish).await;
-}
-
-/// Waits until the service stops.
-pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // It fails when the server is gone, which is a stop too.
-    let _ = stopping.wait_for(|stops| *stops).await;
 }
 
 /// Says why a connection is closed, if that is possible at once.
@@ -198,11 +186,11 @@ async fn serve(stream: TcpStream, router: Router, app: &App) {
         .max_buf_size(MAX_BUFFER)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);
-    let mut stopping = app.stopping.clone();
+    let mut phase = app.phase.clone();
     // Errors are those of clients that go away or send no HTTP.
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = stopped(&mut stopping) => {
+        () = stopped(&mut phase) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -611,3 +611,43 @@ fn a_stop_ends_listeners_and_connections() {
     assert!(TcpStream::connect(fixture.addr).is_err());
     assert!(fixture.directory.path().exists());
 }
+
+/// `cargo test --release -p kleene-serve -- --ignored --nocapture speed`: of requests with 100
+/// events each, on connections that are kept.
+#[test]
+#[ignore = "a measurement"]
+fn speed_of_requests() {
+    let event = "{\"type\":\"order\",\"id\":17,\"amount\":12.5,\"customer\":\"c-1234\"}\n";
+    for (is_durable, clients) in [(false, 1), (false, 8), (true, 1), (true, 8), (true, 64)] {
+        let fixture = Fixture::with(|_, journal| {
+            journal.is_durable = is_durable;
+            journal.max_unread = u64::MAX;
+        });
+        let body = event.repeat(100);
+        let head = "POST /events HTTP/1.1\r\nHost: localhost\r\n";
+        let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        let begin = Instant::now();
+        let requests: u32 = thread::scope(|scope| {
+            let threads: Vec<_> = (0..clients)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut stream = fixture.connect();
+                        stream.set_nodelay(true).unwrap();
+                        let mut buffer = [0; 4096];
+                        let mut count = 0;
+                        while begin.elapsed() < Duration::from_secs(2) {
+                            stream.write_all(request.as_bytes()).unwrap();
+                            let length = stream.read(&mut buffer).unwrap();
+                            assert!(buffer[..length].starts_with(b"HTTP/1.1 202"));
+                            count += 1;
+                        }
+                        count
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        let per_second = f64::from(requests) / begin.elapsed().as_secs_f64();
+        println!("durable {is_durable}, {clients} clients: {per_second:.0} requests/s");
+    }
+}

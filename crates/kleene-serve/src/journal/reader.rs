@@ -7,8 +7,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::frame::{self, Checked, Frame};
+use super::handle::Journal;
 use super::segment::{self, Segment};
-use super::{Journal, Shared, lock};
+use super::shared::{Shared, lock};
 
 /// The bytes that are read from a file at once, at least.
 const READ: u64 = 256 << 10;

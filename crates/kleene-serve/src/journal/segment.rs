@@ -8,9 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, bail};
 use kleene_host::disk;
 
-use super::Resume;
 use super::frame::{self, Decoded};
 use super::keys::{KeyEntry, Keys};
+use super::settings::Resume;
 
 const PREFIX: &str = "journal-";
 

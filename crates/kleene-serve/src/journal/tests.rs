@@ -170,7 +170,7 @@ fn repeats_at_the_same_time_are_written_once() {
     let journal = open(&directory);
     let tickets: Vec<_> = (0..1000)
         .map(|index| {
-            let body = super::Body::Whole(Bytes::from(format!("{}\n", index % 10)));
+            let body = super::shared::Body::Whole(Bytes::from(format!("{}\n", index % 10)));
             journal.submit(body, Some(&(index % 10).to_string())).unwrap()
         })
         .collect();

@@ -10,9 +10,10 @@ use hashbrown::HashMap;
 use kleene_host::disk::{self, Written};
 use tokio::sync::oneshot;
 
+use super::frame;
 use super::keys::KeyEntry;
 use super::segment::{self, Segment};
-use super::{Accepted, AppendError, Body, Request, Shared, frame, lock, now};
+use super::shared::{Accepted, AppendError, Body, Request, Shared, lock, now};
 
 /// A write takes appends until they have this many bytes.
 const BATCH: u64 = 8 << 20;

@@ -238,10 +238,9 @@ fn check(settings: &WebhookSettings) -> Result<HeaderMap> {
     headers.insert("content-type", HeaderValue::from_static("application/x-ndjson"));
     for (name, value) in &settings.headers {
         let parsed = HeaderName::from_bytes(name.as_bytes()).ok();
-        let Some((name, mut value)) = parsed.zip(HeaderValue::from_str(value).ok()) else {
+        let Some((name, value)) = parsed.zip(HeaderValue::from_str(value).ok()) else {
             bail!("the header {name:?} cannot be sent");
         };
-        value.set_sensitive(true);
         headers.insert(name, value);
     }
     Ok(headers)
@@ -368,7 +367,7 @@ impl Delivery {
             Verdict::TimeOver(reason) => format!("not delivered in time: {reason}"),
         };
         let key = self.key_of(batch);
-        self.dead.write(&batch.lines, &key, &reason).context("dead letters")?;
+        self.dead.write(&batch.lines, unix_time(), &key, &reason).context("dead letters")?;
         let count = batch.ends.len() as u64;
         self.counters.dead.fetch_add(count, Ordering::Relaxed);
         let sink = &self.settings.name;

@@ -19,8 +19,7 @@ impl DeadLetters {
     }
 
     /// Adds each of the lines, with the key and the reason. After an error there is none of them.
-    pub(super) fn write(&self, lines: &[u8], key: &str, reason: &str) -> io::Result<()> {
-        let time = super::unix_time();
+    pub(super) fn write(&self, lines: &[u8], time: u64, key: &str, reason: &str) -> io::Result<()> {
         let head = serde_json::json!({ "time": time, "reason": reason, "key": key }).to_string();
         let head = head.strip_suffix('}').unwrap_or(&head);
         let mut text = Vec::new();
