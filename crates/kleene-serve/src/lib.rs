@@ -9,6 +9,9 @@
 mod config;
 mod control;
 mod host;
+mod http;
+mod hub;
+mod journal;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod metrics;

@@ -1,6 +1,8 @@
 //! From pages of results to files and webhooks.
 
 pub(crate) mod file;
+pub(crate) mod outbox;
+pub(crate) mod webhook;
 
 use std::collections::HashSet;
 
