@@ -1,28 +1,41 @@
 //! The service: its threads, from start to stop.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
-use kleene::RuleSet;
+use anyhow::{Result, anyhow};
+use kleene::{RuleSet, Timestamp};
 use kleene_host::rules::Edit;
 use serde_json::{Value, json};
 
-use crate::config::{Config, LogForm};
+use crate::config::{self, Config, LogForm};
 use crate::control::{ChangeError, Control, RuleFile};
 use crate::host::{Command, Host, HostLinks};
+use crate::http::{self, HttpCounters};
+use crate::hub::Hub;
+use crate::journal::Journal;
+#[cfg(feature = "kafka")]
+use crate::kafka::KafkaLinks;
 use crate::metrics::Metrics;
 use crate::rules::{AuditLog, RuleFolder, write_file};
 use crate::sink::Sinks;
+use crate::sink::outbox::OutboxQueue;
 use crate::source::inbox::Inbox;
-use crate::status::{Phase, SharedStatus, time_of};
+use crate::status::{HttpParts, Phase, SharedStatus, time_of};
 
 /// The time that a change of rules waits for the engine.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The newest results that a stream can go on from: their number and bytes.
+const STREAMED: (usize, usize) = (10_000, 16 << 20);
+
+/// The time for a last checkpoint while a webhook has no room.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Reads and checks a configuration file, and the rules that it names. Returns what would run.
 ///
@@ -63,15 +76,48 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
     let metrics = Arc::new(Metrics::new(status.clone()));
     let (commands, received) = mpsc::channel();
     let stop = stop.clone();
-    let links = Links { inbox, stop: stop.clone(), status: status.clone(), folder, metrics };
-    let _service = Service { links: links.clone(), audit, commands };
-    let engines = start_engines(config, rules, links, received).map_err(printed)?;
-    let ended = engines.join().unwrap_or_else(|_| Err(anyhow!("the engine's thread panicked")));
+    let hub = config.http.as_ref().map(|_| Arc::new(Hub::new(STREAMED.0, STREAMED.1)));
+    let links = Links {
+        inbox,
+        stop: stop.clone(),
+        status: status.clone(),
+        folder,
+        metrics,
+        hub: hub.clone(),
+    };
+    let service = Arc::new(Service { links: links.clone(), audit, commands });
+    let settings = config.http.as_ref().map(http_settings);
+    let (rules_count, sources, sinks) =
+        (rules.rules().len(), config.sources.len(), config.sinks.len());
+    let engines = Engines::open(config, rules, links, received).map_err(printed)?;
+    let server = match settings.zip(hub) {
+        None => None,
+        Some((settings, hub)) => {
+            let counters = Arc::new(HttpCounters::default());
+            let journals = engines.journals();
+            let parts = HttpParts {
+                counters: counters.clone(),
+                hub: hub.clone(),
+                journals: journals.clone(),
+            };
+            status.lock().http = Some(parts);
+            let parts = http::Parts { journals, hub, control: service, counters };
+            Some(http::start(settings, parts).map_err(printed)?)
+        }
+    };
+    tracing::info!(rules = rules_count, sources, sinks, "started");
+    end_waits(engines.queues(), stop.clone());
+    let thread = thread::Builder::new().name(String::from("engine")).spawn(move || engines.run());
+    let thread = thread.map_err(|error| format!("error: cannot start a thread: {error}\n"))?;
+    let ended = thread.join().unwrap_or_else(|_| Err(anyhow!("the engine's thread panicked")));
     stop.store(true, Ordering::Relaxed);
-    ended.map_err(|error| {
+    if let Err(error) = &ended {
         status.fail(format!("{error:#}"));
-        printed(error)
-    })?;
+    }
+    if let Some(server) = server {
+        server.stop();
+    }
+    ended.map_err(printed)?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -84,35 +130,97 @@ struct Links {
     status: Arc<SharedStatus>,
     folder: Arc<RuleFolder>,
     metrics: Arc<Metrics>,
+    hub: Option<Arc<Hub>>,
 }
 
-/// Starts the thread of the engine, or the one that looks after the workers of Kafka.
-fn start_engines(
-    config: Config,
-    rules: RuleSet,
-    links: Links,
-    commands: Receiver<Command>,
-) -> Result<JoinHandle<Result<()>>> {
-    let Links { inbox, stop, status, folder, metrics } = links;
-    let numbers = (rules.rules().len(), config.sources.len(), config.sinks.len());
-    let builder = thread::Builder::new();
-    let thread = if config.kafka.is_some() {
-        #[cfg(not(feature = "kafka"))]
-        anyhow::bail!("this program was built without Kafka");
-        #[cfg(feature = "kafka")]
-        {
-            let links = crate::kafka::KafkaLinks { stop, status, folder, commands, metrics };
-            let run = move || crate::kafka::run(Arc::new(config), rules, links);
-            builder.name(String::from("kafka")).spawn(run)
+/// What matches: one engine over files and HTTP, or the workers of Kafka.
+enum Engines {
+    Host(Box<Host>),
+    #[cfg(feature = "kafka")]
+    Kafka(Box<(Config, RuleSet, KafkaLinks)>),
+}
+
+impl Engines {
+    fn open(
+        config: Config,
+        rules: RuleSet,
+        links: Links,
+        commands: Receiver<Command>,
+    ) -> Result<Engines> {
+        let Links { inbox, stop, status, folder, metrics, hub } = links;
+        if config.kafka.is_some() {
+            #[cfg(not(feature = "kafka"))]
+            anyhow::bail!("this program was built without Kafka");
+            #[cfg(feature = "kafka")]
+            {
+                let links = KafkaLinks { stop, status, folder, commands, metrics, hub };
+                return Ok(Engines::Kafka(Box::new((config, rules, links))));
+            }
         }
-    } else {
-        let links = HostLinks { inbox, stop, status, folder, commands, metrics };
-        let host = Host::open(&config, &rules, links)?;
-        builder.name(String::from("engine")).spawn(move || host.run())
+        let links = HostLinks { inbox, stop, status, folder, commands, metrics, hub };
+        Ok(Engines::Host(Box::new(Host::open(&config, &rules, links)?)))
+    }
+
+    fn journals(&self) -> BTreeMap<String, Arc<Journal>> {
+        match self {
+            Engines::Host(host) => host.journals(),
+            #[cfg(feature = "kafka")]
+            Engines::Kafka(_) => BTreeMap::new(),
+        }
+    }
+
+    fn queues(&self) -> Vec<OutboxQueue> {
+        match self {
+            Engines::Host(host) => host.queues(),
+            #[cfg(feature = "kafka")]
+            Engines::Kafka(_) => Vec::new(),
+        }
+    }
+
+    fn run(self) -> Result<()> {
+        match self {
+            Engines::Host(host) => host.run(),
+            #[cfg(feature = "kafka")]
+            Engines::Kafka(parts) => {
+                let (config, rules, links) = *parts;
+                crate::kafka::run(Arc::new(config), rules, links)
+            }
+        }
+    }
+}
+
+/// Ends the wait of an engine for a webhook that has no room, some time after the service is to stop.
+fn end_waits(queues: Vec<OutboxQueue>, stop: Arc<AtomicBool>) {
+    if queues.is_empty() {
+        return;
+    }
+    thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(100));
+        }
+        thread::sleep(GRACE);
+        queues.iter().for_each(OutboxQueue::close);
+    });
+}
+
+fn http_settings(config: &config::Http) -> http::Settings {
+    let token = |token: &config::Token| {
+        let role = match token.role {
+            config::Role::Read => http::Role::Read,
+            config::Role::Intake => http::Role::Intake,
+            config::Role::Edit => http::Role::Edit,
+        };
+        http::Token::new(token.name.clone(), role, token.secret.reveal())
     };
-    let (rules, sources, sinks) = numbers;
-    tracing::info!(rules, sources, sinks, "started");
-    thread.context("cannot start a thread")
+    http::Settings {
+        tokens: config.tokens.iter().map(token).collect(),
+        max_body: usize::try_from(config.max_body).unwrap_or(usize::MAX),
+        max_connections: config.max_connections,
+        max_requests_per_second: config.max_requests_per_second,
+        request_timeout: config.request_timeout,
+        max_listeners: config.max_streams,
+        ..http::Settings::new(config.listen)
+    }
 }
 
 fn start_log(form: LogForm) {
@@ -129,6 +237,11 @@ fn start_log(form: LogForm) {
         LogForm::Text => log.with_ansi(false).try_init(),
         LogForm::Json => log.json().flatten_event(true).try_init(),
     };
+}
+
+/// Returns a watermark; null before the first event.
+fn shown(watermark: Timestamp) -> Option<String> {
+    (watermark > Timestamp::MIN).then(|| watermark.to_string())
 }
 
 /// The service as the HTTP interface sees it.
@@ -203,7 +316,7 @@ impl Control for Service {
                     "late": source.counts.late,
                     "rejected": source.counts.rejected,
                     "unknown": source.counts.unknown,
-                    "watermark": source.watermark.to_string(),
+                    "watermark": shown(source.watermark),
                     "idle": source.is_idle,
                 })
             });
@@ -212,7 +325,7 @@ impl Control for Service {
             });
             json!({
                 "partition": task.partition,
-                "watermark": task.watermark.to_string(),
+                "watermark": shown(task.watermark),
                 "clock": task.clock.as_ref().map(|clock| json!({
                     "source": clock.source,
                     "since": time_of(clock.since).to_string(),

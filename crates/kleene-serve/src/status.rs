@@ -1,12 +1,16 @@
 //! The state of the service, as the HTTP interface shows it: engine threads write it a few times a
 //! second, and nobody waits for them.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use kleene::Timestamp;
 use kleene::stream::{LimitKind, Stats};
 
+use crate::http::HttpCounters;
+use crate::hub::Hub;
+use crate::journal::Journal;
 use crate::sink::file::SinkCounts;
 use crate::task::{LaneStatus, RuleCounts, Task};
 
@@ -133,6 +137,14 @@ pub(crate) struct CheckpointStatus {
     pub(crate) failures: u64,
 }
 
+/// The parts of the HTTP interface that count.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpParts {
+    pub(crate) counters: Arc<HttpCounters>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) journals: BTreeMap<String, Arc<Journal>>,
+}
+
 /// The state of the service.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Status {
@@ -145,6 +157,8 @@ pub(crate) struct Status {
     pub(crate) failed_reloads: u64,
     /// Parts of each source that wait for the engine.
     pub(crate) waiting: Vec<(String, usize)>,
+    /// The counts of the HTTP interface.
+    pub(crate) http: Option<HttpParts>,
     /// The counts of each worker of Kafka.
     #[cfg(feature = "kafka")]
     pub(crate) workers: Vec<Arc<kleene_kafka::WorkerStats>>,

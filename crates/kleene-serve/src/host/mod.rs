@@ -8,6 +8,7 @@
 mod checkpointer;
 mod head;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -17,16 +18,21 @@ use anyhow::{Context as _, Result, bail};
 use kleene::RuleSet;
 use kleene::stream::PushError;
 use kleene_host::checkpoint::Directory;
+use kleene_report::output::EventForm;
 use serde_json::Value;
 
 use self::checkpointer::{Checkpointer, Done, Job};
 use self::head::{head, position};
 use crate::config::{Config, Source, SourceKind};
+use crate::hub::Hub;
+use crate::journal::{Journal, JournalSettings, Resume};
 use crate::metrics::Metrics;
 use crate::rules::{RuleFolder, log_changes, verdicts};
 use crate::sink::Sinks;
+use crate::sink::outbox::OutboxQueue;
 use crate::source::follow::{self, FileSource};
 use crate::source::inbox::{Arrived, Inbox, SourcePosition};
+use crate::source::posted;
 use crate::status::{Clock, Phase, SharedStatus, TaskStatus};
 use crate::task::{Page, Task};
 
@@ -52,6 +58,8 @@ pub(crate) struct HostLinks {
     pub(crate) folder: Arc<RuleFolder>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) metrics: Arc<Metrics>,
+    /// The streams over HTTP.
+    pub(crate) hub: Option<Arc<Hub>>,
 }
 
 /// A source of the engine.
@@ -72,6 +80,8 @@ pub(crate) struct Host {
     page: Page,
     checkpointer: Checkpointer,
     can_follow: bool,
+    /// The positions in journals that the checkpoint being written names.
+    posted: Vec<(String, u64)>,
     /// True if something has come since the last checkpoint.
     has_changed: bool,
     next_checkpoint: Instant,
@@ -79,6 +89,8 @@ pub(crate) struct Host {
     /// Events that may wait for a source that holds the clock, before others have to wait as well.
     most_buffered: u64,
     clock: Clock,
+    /// The journals of sources over HTTP, by their names.
+    journals: BTreeMap<String, Arc<Journal>>,
     links: HostLinks,
 }
 
@@ -100,6 +112,23 @@ impl Host {
                 has_ended: false,
             })
             .collect();
+        let mut journals = BTreeMap::new();
+        for HostSource { source, position, .. } in &sources {
+            if let SourceKind::Http { backlog, durable } = source.kind {
+                let settings = JournalSettings {
+                    max_unread: backlog,
+                    is_durable: durable,
+                    ..JournalSettings::new(config.state.join("journal").join(&source.name))
+                };
+                let resume = match head {
+                    Some(_) => Resume::AtLeast(position.at.offset),
+                    None => Resume::Keep,
+                };
+                let journal = Journal::open(settings, resume);
+                let journal = journal.with_context(|| format!("the source `{}`", source.name))?;
+                journals.insert(source.name.clone(), Arc::new(journal));
+            }
+        }
         let named: Vec<_> = config.sources.iter().map(|one| (one.name.clone(), one)).collect();
         let (task, replacement) = Task::new(config, rules, &named, &snapshots)?;
         if let Some(replacement) = replacement {
@@ -116,19 +145,37 @@ impl Host {
             page: Page::default(),
             checkpointer: Checkpointer::start(directory),
             can_follow: false,
+            posted: Vec::new(),
             has_changed: true,
             next_checkpoint: Instant::now(),
             every: config.checkpoint_every,
             most_buffered: config.limits.buffered as u64 / 2,
             clock: Clock::default(),
+            journals,
             links,
         })
+    }
+
+    /// Returns the journals of sources over HTTP, by their names.
+    pub(crate) fn journals(&self) -> BTreeMap<String, Arc<Journal>> {
+        self.journals.clone()
+    }
+
+    /// Returns the queues of webhooks. To close them ends a wait for their room.
+    pub(crate) fn queues(&self) -> Vec<OutboxQueue> {
+        self.sinks.queues()
     }
 
     /// Starts the threads of the sources.
     fn start_sources(&mut self) {
         for (number, HostSource { source, position, .. }) in self.sources.iter_mut().enumerate() {
-            let SourceKind::File { path, follow } = &source.kind else { continue };
+            let (inbox, stop) = (self.links.inbox.clone(), self.links.stop.clone());
+            let SourceKind::File { path, follow } = &source.kind else {
+                if let Some(journal) = self.journals.get(&source.name) {
+                    posted::start(journal.clone(), (number, position.clone()), inbox, stop);
+                }
+                continue;
+            };
             *position = follow::resume(path, position.clone());
             if position.at.offset > 0
                 && let Some(block) = follow::beginning(path, source.form)
@@ -136,7 +183,6 @@ impl Host {
                 self.task.read_header(number, &block);
             }
             let file = FileSource { path: path.clone(), form: source.form, follows: *follow };
-            let (inbox, stop) = (self.links.inbox.clone(), self.links.stop.clone());
             file.start(number, position.clone(), inbox, stop);
         }
     }
@@ -150,7 +196,6 @@ impl Host {
         if !matches!(self.links.status.lock().phase, Phase::Failed(_)) {
             self.links.status.lock().phase = Phase::Stopping;
         }
-        self.sinks.flush();
         let kept = ended.and_then(|()| self.keep_last());
         self.show();
         kept
@@ -183,7 +228,9 @@ impl Host {
             };
             self.take(number, arrived)?;
             if self.sources.iter().all(|source| source.has_ended) {
-                tracing::info!("all sources have ended");
+                if !self.links.stop.load(Ordering::Relaxed) {
+                    tracing::info!("all sources have ended");
+                }
                 return Ok(());
             }
         }
@@ -225,7 +272,9 @@ impl Host {
                 let name = &source.source.name;
                 result
                     .with_context(|| format!("the source `{name}` cannot be read any further"))?;
-                tracing::info!(source = name, "the source has ended");
+                if !self.links.stop.load(Ordering::Relaxed) {
+                    tracing::info!(source = name, "the source has ended");
+                }
                 let pushed = self.task.end_source(number, &mut self.page);
                 self.deliver();
                 self.go_on(pushed)?;
@@ -243,6 +292,11 @@ impl Host {
     fn deliver(&mut self) {
         if !self.page.is_empty() {
             self.sinks.deliver(&self.page);
+            if let Some(hub) = &self.links.hub {
+                for result in self.page.results(EventForm::Full) {
+                    hub.publish(result.rule, result.line);
+                }
+            }
             self.page.clear();
         }
     }
@@ -321,6 +375,8 @@ impl Host {
             bail!("the engine has stopped: {failure}");
         }
         let positions = self.sources.iter().map(|one| (&*one.source.name, &one.position));
+        let posted = positions.clone().map(|(name, at)| (name.to_owned(), at.at.offset));
+        self.posted = posted.filter(|(name, _)| self.journals.contains_key(name)).collect();
         Ok(Job { head: head(positions, lengths), snapshot, is_whole, files })
     }
 
@@ -328,6 +384,7 @@ impl Host {
         match result {
             Ok(done) => {
                 self.can_follow = done.can_follow;
+                self.release_journals();
                 let mut status = self.links.status.lock();
                 let checkpoint = &mut status.checkpoint;
                 checkpoint.at = Some(SystemTime::now());
@@ -340,6 +397,16 @@ impl Host {
                 self.can_follow = false;
                 self.has_changed = true;
                 self.fail_checkpoint(&error);
+            }
+        }
+    }
+
+    /// Removes what was posted before the checkpoint.
+    fn release_journals(&self) {
+        for (name, offset) in &self.posted {
+            let Some(journal) = self.journals.get(name) else { continue };
+            if let Err(error) = journal.release(*offset) {
+                tracing::warn!(source = name, "cannot remove what was read: {error}");
             }
         }
     }

@@ -22,6 +22,7 @@ use self::processor::{Partitions, SharedParts, is_binary};
 use self::rules::CurrentRules;
 use crate::config::{self, Config, Kafka, SinkKind, SourceKind, TopicSource};
 use crate::host::Command;
+use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::rules::RuleFolder;
 use crate::sink::Sinks;
@@ -41,6 +42,8 @@ pub(crate) struct KafkaLinks {
     pub(crate) folder: Arc<RuleFolder>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) metrics: Arc<Metrics>,
+    /// The streams over HTTP.
+    pub(crate) hub: Option<Arc<Hub>>,
 }
 
 /// Runs the workers until they are stopped, or one cannot go on.
@@ -58,6 +61,7 @@ pub(crate) fn run(config: Arc<Config>, rules: RuleSet, links: KafkaLinks) -> Res
         sinks: Mutex::new(Sinks::open(&config, None)?),
         status: links.status.clone(),
         metrics: links.metrics.clone(),
+        hub: links.hub.clone(),
         partitions,
         config: config.clone(),
     });

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant, SystemTime};
 use kleene::RuleSet;
 use kleene_input::{Block, Cursor, Item, Parser};
 use kleene_kafka::{OutRecord, Outbox, Processor, ProcessorError, Record};
+use kleene_report::output::EventForm;
 
 use super::key_check::KeyCheck;
 use super::lines::Lines;
 use super::rules::CurrentRules;
 use super::store::SnapshotStore;
 use crate::config::{Config, Encoding, Sink, SinkKind, Source, SourceKind, TopicSource};
+use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::rules::log_changes;
 use crate::sink::Sinks;
@@ -34,6 +36,7 @@ pub(super) struct SharedParts {
     pub(super) sinks: Mutex<Sinks>,
     pub(super) status: Arc<SharedStatus>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) hub: Option<Arc<Hub>>,
     /// The number of partitions of the topics.
     pub(super) partitions: i32,
 }
@@ -162,6 +165,11 @@ impl Partitions {
         }
         let mut sinks = shared.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         sinks.deliver(page);
+        if let Some(hub) = &shared.hub {
+            for result in page.results(EventForm::Full) {
+                hub.publish(result.rule, result.line);
+            }
+        }
         page.clear();
     }
 

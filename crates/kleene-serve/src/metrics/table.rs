@@ -5,8 +5,10 @@ use std::time::SystemTime;
 
 use kleene::Timestamp;
 use kleene::stream::Stats;
+use kleene_kafka::StatsReading;
 
-use crate::status::{ClockHolder, Phase, SinkStatus, Status, TaskStatus, time_of};
+use crate::journal::JournalStats;
+use crate::status::{ClockHolder, HttpParts, Phase, SinkStatus, Status, TaskStatus, time_of};
 use crate::task::{LaneStatus, RuleCounts};
 
 /// The kind of a metric.
@@ -118,6 +120,35 @@ fn of_clocks(sample: &Sample<'_>, report: &mut Report<'_>, value: impl Fn(&Clock
         if let Some(clock) = &task.clock {
             report(&labels(task, &clock.source), value(clock));
         }
+    }
+}
+
+fn of_http(sample: &Sample<'_>, report: &mut Report<'_>, value: fn(&HttpParts) -> u64) {
+    if let Some(http) = &sample.status.http {
+        report(&[], float(value(http)));
+    }
+}
+
+fn of_journals(sample: &Sample<'_>, report: &mut Report<'_>, value: fn(&JournalStats) -> u64) {
+    for (name, journal) in sample.status.http.iter().flat_map(|http| &http.journals) {
+        report(&[("source", name.clone())], float(value(&journal.stats())));
+    }
+}
+
+#[cfg(feature = "kafka")]
+fn kafka(sample: &Sample<'_>) -> impl Iterator<Item = StatsReading> {
+    sample.status.workers.iter().map(|worker| worker.read())
+}
+
+/// Without Kafka there are no workers; the table has its rows all the same.
+#[cfg(not(feature = "kafka"))]
+fn kafka(_: &Sample<'_>) -> impl Iterator<Item = StatsReading> {
+    std::iter::empty()
+}
+
+fn of_workers(sample: &Sample<'_>, report: &mut Report<'_>, value: fn(&StatsReading) -> f64) {
+    for (number, reading) in kafka(sample).enumerate() {
+        report(&[("worker", number.to_string())], value(&reading));
     }
 }
 
@@ -368,5 +399,157 @@ pub(crate) const METRICS: &[Metric] = &[
     ),
     gauge("kleene_sink_up", "1 while a sink takes results, 0 while it fails", |sample, report| {
         of_sinks(sample, report, |sink| f64::from(u8::from(sink.failure.is_none())));
+    }),
+    counter("kleene_http_requests", "Requests, by route and class of status", |sample, report| {
+        let Some(http) = &sample.status.http else { return };
+        for (route, status, count) in http.counters.requests() {
+            report(
+                &[("route", route.name().to_owned()), ("status", status.to_owned())],
+                float(count),
+            );
+        }
+    }),
+    counter(
+        "kleene_http_refused_requests",
+        "Requests that were refused, by reason",
+        |sample, report| {
+            let Some(http) = &sample.status.http else { return };
+            for (reason, count) in http.counters.refused() {
+                report(&[("reason", reason.name().to_owned())], float(count));
+            }
+        },
+    ),
+    counter(
+        "kleene_http_received_bytes",
+        "Bytes of events that were received",
+        |sample, report| {
+            of_http(sample, report, |http| http.counters.bytes_in());
+        },
+    ),
+    counter(
+        "kleene_http_repeated_requests",
+        "Requests whose idempotency key was known; their events are there once",
+        |sample, report| {
+            of_http(sample, report, |http| http.counters.repeats());
+        },
+    ),
+    gauge("kleene_http_connections", "Open connections", |sample, report| {
+        of_http(sample, report, |http| http.counters.open_connections());
+    }),
+    gauge("kleene_http_streams", "Open streams of results", |sample, report| {
+        of_http(sample, report, |http| http.hub.clients() as u64);
+    }),
+    counter(
+        "kleene_http_skipped_results",
+        "Results that slow readers of streams have missed",
+        |sample, report| {
+            of_http(sample, report, |http| http.hub.skipped());
+        },
+    ),
+    gauge(
+        "kleene_journal_unread_bytes",
+        "Bytes that were accepted over HTTP and that the engine has not taken yet",
+        |sample, report| {
+            of_journals(sample, report, |stats| stats.unread);
+        },
+    ),
+    gauge(
+        "kleene_journal_bytes",
+        "Bytes of accepted events that are kept until a checkpoint covers them",
+        |sample, report| {
+            of_journals(sample, report, |stats| stats.end - stats.start);
+        },
+    ),
+    counter(
+        "kleene_journal_failures",
+        "Events that could not be written to the disk; the clients were answered so",
+        |sample, report| {
+            of_journals(sample, report, |stats| stats.failures);
+        },
+    ),
+    gauge(
+        "kleene_kafka_lag",
+        "Records between the position in a partition and its end",
+        |sample, report| {
+            for reading in kafka(sample) {
+                for (partition, lag) in reading.lag {
+                    let labels = [
+                        ("topic", partition.topic.to_string()),
+                        ("partition", partition.number.to_string()),
+                    ];
+                    report(&labels, float(lag.max(0)));
+                }
+            }
+        },
+    ),
+    counter(
+        "kleene_kafka_records",
+        "Records that were read, those included that were read again after an abort",
+        |sample, report| {
+            of_workers(sample, report, |reading| float(reading.records));
+        },
+    ),
+    counter(
+        "kleene_kafka_sent_records",
+        "Records that were sent, those of aborted transactions included",
+        |sample, report| {
+            of_workers(sample, report, |reading| float(reading.sent));
+        },
+    ),
+    counter("kleene_kafka_commits", "Commits of results and positions", |sample, report| {
+        of_workers(sample, report, |reading| float(reading.commits));
+    }),
+    counter(
+        "kleene_kafka_aborts",
+        "Transactions that were aborted; their records are read again",
+        |sample, report| {
+            of_workers(sample, report, |reading| float(reading.aborts));
+        },
+    ),
+    counter(
+        "kleene_kafka_rebuilds",
+        "Connections that were given up and made again",
+        |sample, report| {
+            of_workers(sample, report, |reading| float(reading.rebuilds));
+        },
+    ),
+    counter("kleene_kafka_retries", "Calls that were repeated", |sample, report| {
+        of_workers(sample, report, |reading| float(reading.retries));
+    }),
+    gauge(
+        "kleene_kafka_fenced",
+        "1 after another instance with the same name has cut this worker off",
+        |sample, report| {
+            of_workers(sample, report, |reading| float(reading.fenced));
+        },
+    ),
+    gauge(
+        "kleene_kafka_partitions",
+        "Partitions that a worker has, by their numbers",
+        |sample, report| {
+            of_workers(sample, report, |reading| float(reading.tasks));
+        },
+    ),
+    gauge(
+        "kleene_kafka_paused_partitions",
+        "Partitions that are not read because results wait to be sent",
+        |sample, report| {
+            of_workers(sample, report, |reading| float(reading.paused));
+        },
+    ),
+    gauge(
+        "kleene_kafka_commit_duration_seconds",
+        "Time that the last commit took, with its snapshots",
+        |sample, report| {
+            of_workers(sample, report, |reading| reading.commit_duration.as_secs_f64());
+        },
+    ),
+    gauge("kleene_kafka_commit_age_seconds", "Time since the last commit", |sample, report| {
+        for (number, reading) in kafka(sample).enumerate() {
+            if let Some(at) = reading.commit_time {
+                let age = sample.now.duration_since(at).unwrap_or_default();
+                report(&[("worker", number.to_string())], age.as_secs_f64());
+            }
+        }
     }),
 ];

@@ -5,16 +5,19 @@ pub(crate) mod outbox;
 pub(crate) mod webhook;
 
 use std::collections::HashSet;
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use kleene::RuleSet;
 use kleene_report::output::EventForm;
 use serde_json::{Map, Value, json};
 
-use self::file::{FileSink, Unsettled};
-use crate::config::{self, OnFailure, SinkKind};
+use self::file::{FileSink, SinkCounts, Unsettled};
+use self::outbox::{OnFull, Outbox, OutboxQueue, OutboxSettings};
+use self::webhook::{Webhook, WebhookSettings};
+use crate::config::{self, Config, OnFailure, Secret, SinkKind, WebhookSink};
 use crate::status::SinkStatus;
-use crate::task::Page;
+use crate::task::{Page, PageResult};
 
 /// The name of the file of rejected events among the sinks of a checkpoint. A sink of the
 /// configuration cannot have this name.
@@ -27,10 +30,116 @@ struct OpenSink {
     /// The rules whose results go here; all where it is `None`.
     rules: Option<HashSet<String>>,
     form: EventForm,
-    file: FileSink,
+    outlet: Outlet,
 }
 
-/// All sinks of a service.
+/// The end of a sink.
+#[derive(Debug)]
+enum Outlet {
+    File(FileSink),
+    Webhook(Box<WebhookOutlet>),
+}
+
+/// A webhook with the results that wait for it.
+#[derive(Debug)]
+struct WebhookOutlet {
+    outbox: Outbox,
+    webhook: Webhook,
+    results: u64,
+    bytes: u64,
+    /// The reason why results cannot be written to the outbox.
+    failure: Option<String>,
+}
+
+impl WebhookOutlet {
+    fn open(
+        sink: &config::Sink,
+        hook: &WebhookSink,
+        state: &Path,
+        kept: Option<u64>,
+    ) -> Result<WebhookOutlet> {
+        let settings = OutboxSettings {
+            name: sink.name.clone(),
+            directory: state.join("outbox").join(&sink.name),
+            max_bytes: sink.buffer,
+            on_full: match sink.on_failure {
+                OnFailure::Wait => OnFull::Wait,
+                OnFailure::Drop => OnFull::Drop,
+            },
+        };
+        let outbox = Outbox::open(settings, kept)?;
+        let settings = WebhookSettings {
+            name: sink.name.clone(),
+            url: hook.url.clone(),
+            secret: hook.secret.as_ref().map(|secret| Secret::reveal(secret).to_owned()),
+            headers: hook.headers.clone(),
+            timeout: hook.timeout,
+            max_retry_time: Some(hook.retry_for),
+            max_batch: hook.max_batch,
+        };
+        let webhook = Webhook::start(settings, outbox.queue())?;
+        Ok(WebhookOutlet { outbox, webhook, results: 0, bytes: 0, failure: None })
+    }
+
+    fn add(&mut self, result: &PageResult<'_>) {
+        self.results += 1;
+        self.bytes += result.line.len() as u64;
+        let pushed = self.outbox.push(result.line);
+        self.look(pushed);
+    }
+
+    fn flush(&mut self) {
+        let flushed = self.outbox.flush();
+        self.look(flushed);
+    }
+
+    /// What cannot be written stays in memory, and is tried again.
+    fn look(&mut self, result: Result<()>) {
+        match result {
+            Ok(()) => self.failure = None,
+            Err(error) => {
+                if self.failure.is_none() {
+                    tracing::error!("{error:#}; trying again");
+                }
+                self.failure = Some(format!("{error:#}"));
+            }
+        }
+    }
+
+    fn status(&self) -> (SinkCounts, Option<String>) {
+        let counters = self.webhook.counters();
+        let counts = SinkCounts {
+            results: self.results,
+            bytes: self.bytes,
+            failures: counters.retries(),
+            dropped: self.webhook.dropped() + counters.dead(),
+            waiting: self.webhook.waiting_bytes(),
+        };
+        (counts, self.failure.clone().or_else(|| counters.last_error()))
+    }
+}
+
+impl Outlet {
+    fn flush(&mut self) {
+        match self {
+            Outlet::File(file) => file.flush(),
+            Outlet::Webhook(hook) => hook.flush(),
+        }
+    }
+
+    /// Returns the length for a checkpoint, and what has to be settled before.
+    fn prepare(&mut self) -> Result<(u64, Option<Unsettled>)> {
+        match self {
+            Outlet::File(file) => match file.prepare() {
+                Some((length, unsettled)) => Ok((length, Some(unsettled))),
+                None => bail!("{}", file.failure().unwrap_or("it cannot be written")),
+            },
+            Outlet::Webhook(hook) => Ok((hook.outbox.sync()?, None)),
+        }
+    }
+}
+
+/// All sinks of a service that are not topics of Kafka.
 #[derive(Debug)]
 pub(crate) struct Sinks {
     open: Vec<OpenSink>,
@@ -39,14 +148,24 @@ pub(crate) struct Sinks {
 
 impl Sinks {
     /// Opens the sinks. `kept` are the lengths of their files at the checkpoint.
-    pub(crate) fn open(config: &config::Config, kept: Option<&Value>) -> Result<Sinks> {
+    pub(crate) fn open(config: &Config, kept: Option<&Value>) -> Result<Sinks> {
         let length = |name: &str| kept.and_then(|kept| kept[name].as_u64());
         let mut open = Vec::new();
         for sink in &config.sinks {
-            let SinkKind::File(path) = &sink.kind else { continue };
-            let file = FileSink::open(path, length(&sink.name), (sink.buffer, sink.on_failure))?;
+            let kept = length(&sink.name);
+            let outlet = match &sink.kind {
+                SinkKind::Kafka { .. } => continue,
+                SinkKind::File(path) => {
+                    Outlet::File(FileSink::open(path, kept, (sink.buffer, sink.on_failure))?)
+                }
+                SinkKind::Webhook(hook) => {
+                    let opened = WebhookOutlet::open(sink, hook, &config.state, kept);
+                    let opened = opened.with_context(|| format!("the sink `{}`", sink.name))?;
+                    Outlet::Webhook(Box::new(opened))
+                }
+            };
             let rules = sink.rules.as_ref().map(|rules| rules.iter().cloned().collect());
-            open.push(OpenSink { name: sink.name.clone(), rules, form: sink.events, file });
+            open.push(OpenSink { name: sink.name.clone(), rules, form: sink.events, outlet });
         }
         let rejects = config
             .rejects
@@ -56,7 +175,7 @@ impl Sinks {
     }
 
     /// Says which rules sinks name that are not there.
-    pub(crate) fn check_rules(config: &config::Config, rules: &RuleSet) {
+    pub(crate) fn check_rules(config: &Config, rules: &RuleSet) {
         for sink in &config.sinks {
             for name in sink.rules.iter().flatten().filter(|name| rules.rule(name).is_none()) {
                 tracing::warn!(
@@ -67,15 +186,28 @@ impl Sinks {
         }
     }
 
+    /// Returns the queues of webhooks. To close them ends a wait for their room.
+    pub(crate) fn queues(&self) -> Vec<OutboxQueue> {
+        let queue = |sink: &OpenSink| match &sink.outlet {
+            Outlet::File(_) => None,
+            Outlet::Webhook(hook) => Some(hook.outbox.queue()),
+        };
+        self.open.iter().filter_map(queue).collect()
+    }
+
     /// Gives a page to the sinks.
     pub(crate) fn deliver(&mut self, page: &Page) {
-        for OpenSink { rules, form, file, .. } in &mut self.open {
-            match rules {
-                None => file.add(page.all(*form), page.len() as u64),
-                Some(rules) => {
-                    let wanted =
-                        page.results(*form).filter(|result| rules.contains(&**result.rule));
-                    wanted.for_each(|result| file.add(result.line, 1));
+        for OpenSink { rules, form, outlet, .. } in &mut self.open {
+            let named = |result: &PageResult<'_>| {
+                rules.as_ref().is_none_or(|rules| rules.contains(&**result.rule))
+            };
+            match (outlet, &rules) {
+                (Outlet::File(file), None) => file.add(page.all(*form), page.len() as u64),
+                (Outlet::File(file), Some(_)) => {
+                    page.results(*form).filter(named).for_each(|result| file.add(result.line, 1));
+                }
+                (Outlet::Webhook(hook), _) => {
+                    page.results(*form).filter(named).for_each(|result| hook.add(&result));
                 }
             }
         }
@@ -85,32 +217,38 @@ impl Sinks {
         }
     }
 
-    fn files(&mut self) -> impl Iterator<Item = &mut FileSink> {
-        self.open.iter_mut().map(|sink| &mut sink.file).chain(&mut self.rejects)
-    }
-
     /// Writes what is held.
     pub(crate) fn flush(&mut self) {
-        self.files().for_each(FileSink::flush);
+        self.open.iter_mut().for_each(|sink| sink.outlet.flush());
+        self.rejects.iter_mut().for_each(FileSink::flush);
     }
 
     /// True if the service has to wait for a sink.
     pub(crate) fn hold_up(&self) -> bool {
-        self.open.iter().any(|sink| sink.file.holds_up())
+        self.open.iter().any(|sink| match &sink.outlet {
+            Outlet::File(file) => file.holds_up(),
+            // An outbox waits by itself where it has no room; its file may be unwritable.
+            Outlet::Webhook(hook) => hook.failure.is_some(),
+        })
     }
 
     /// Returns the lengths of the files for a checkpoint, and what has to be settled before. Fails
-    /// with the names of sinks that cannot be written: no checkpoint covers their results.
+    /// with the name of a sink that cannot be written: no checkpoint covers its results.
     pub(crate) fn prepare(&mut self) -> Result<(Value, Vec<Unsettled>)> {
         let mut lengths = Map::new();
         let mut unsettled = Vec::new();
-        let named = self.open.iter_mut().map(|sink| (sink.name.clone(), &mut sink.file));
-        let rejects = self.rejects.iter_mut().map(|file| (REJECTS.to_owned(), file));
-        for (name, file) in named.chain(rejects) {
+        for OpenSink { name, outlet, .. } in &mut self.open {
+            let prepared = outlet.prepare();
+            let context = || format!("the sink `{name}` cannot be written");
+            let (length, rest) = prepared.with_context(context)?;
+            lengths.insert(name.clone(), json!(length));
+            unsettled.extend(rest);
+        }
+        if let Some(file) = &mut self.rejects {
             let Some((length, rest)) = file.prepare() else {
-                bail!("the sink `{name}` cannot be written: {}", file.failure().unwrap_or("?"));
+                bail!("the rejects cannot be written: {}", file.failure().unwrap_or_default());
             };
-            lengths.insert(name, json!(length));
+            lengths.insert(REJECTS.to_owned(), json!(length));
             unsettled.push(rest);
         }
         Ok((lengths.into(), unsettled))
@@ -118,14 +256,21 @@ impl Sinks {
 
     /// Returns the state of each sink.
     pub(crate) fn status(&self) -> Vec<SinkStatus> {
-        let status = |(name, file): (&str, &FileSink)| SinkStatus {
+        let of_file = |file: &FileSink| (file.counts, file.failure().map(str::to_owned));
+        let status = |name: &str, (counts, failure): (SinkCounts, Option<String>)| SinkStatus {
             name: name.to_owned(),
-            counts: file.counts,
-            failure: file.failure().map(str::to_owned),
+            counts,
+            failure,
             is_topic: false,
         };
-        let open = self.open.iter().map(|sink| (&*sink.name, &sink.file));
-        let rejects = self.rejects.iter().map(|file| ("rejects", file));
-        open.chain(rejects).map(status).collect()
+        let open = self.open.iter().map(|sink| {
+            let found = match &sink.outlet {
+                Outlet::File(file) => of_file(file),
+                Outlet::Webhook(hook) => hook.status(),
+            };
+            status(&sink.name, found)
+        });
+        let rejects = self.rejects.iter().map(|file| status("rejects", of_file(file)));
+        open.chain(rejects).collect()
     }
 }

@@ -144,7 +144,7 @@ impl Task {
         page: &mut Page,
     ) -> Result<(), PushError> {
         let mut cursor = Cursor::default();
-        self.lanes[lane].counts.bytes += block.size() as u64;
+        self.lanes[lane].counts.bytes += block.bytes().len() as u64;
         loop {
             let Lane { parser, batch, starts, counts, id, .. } = &mut self.lanes[lane];
             starts.clear();
