@@ -19,6 +19,8 @@ const FIXED: [&str; 8] = [
     "auto.offset.reset",
 ];
 
+const TIMEOUT: &str = "transaction.timeout.ms";
+
 /// The settings of an [`RdClient`](crate::RdClient).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -78,10 +80,20 @@ impl RdConfig {
             config.set("transactional.id", id);
             // Below the session timeout: a task that goes to another worker is not blocked for longer
             // by the offsets in a transaction of a worker that hangs.
-            config.set("transaction.timeout.ms", "30000");
+            config.set(TIMEOUT, "30000");
         }
         self.add("producer.", "consumer.", &mut config)?;
         Ok(config)
+    }
+
+    /// After how long the broker aborts a transaction.
+    pub(super) fn transaction_timeout(&self) -> Result<Duration, ClientError> {
+        let config = self.producer()?;
+        let text = config.get(TIMEOUT).unwrap_or("60000");
+        let millis = text.parse().map_err(|_| {
+            ClientError::new(ErrorKind::Fatal, format!("{TIMEOUT} is not a number: {text}"))
+        })?;
+        Ok(Duration::from_millis(millis))
     }
 
     /// The properties of the consumer of a number of topics.

@@ -13,7 +13,7 @@ use crate::{
 
 /// What happens at one call, of any worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum InjectedFault {
     /// The worker dies before the call has its effect.
     CrashBefore,
     /// The worker dies after the call had its effect.
@@ -55,11 +55,18 @@ struct Producer {
     waited_for: u32,
 }
 
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Committed,
+    Aborted,
+}
+
 #[derive(Debug)]
 struct Output {
     id: usize,
     text: String,
-    committed: Option<bool>,
+    end: Option<End>,
 }
 
 #[derive(Debug, Default)]
@@ -88,7 +95,7 @@ pub(super) struct World {
     members: BTreeMap<usize, Member>,
     /// The member that has a task, and the member that gets it next.
     owners: BTreeMap<i32, (usize, Option<usize>)>,
-    pub(super) faults: BTreeMap<usize, Fault>,
+    pub(super) faults: BTreeMap<usize, InjectedFault>,
     pub(super) calls: usize,
     ids: usize,
     dead: BTreeSet<usize>,
@@ -123,7 +130,7 @@ impl World {
 
     /// The outputs that a reader with `isolation.level=read_committed` sees.
     pub(super) fn read_committed(&self) -> Vec<String> {
-        let committed = self.outputs.iter().filter(|output| output.committed == Some(true));
+        let committed = self.outputs.iter().filter(|output| output.end == Some(End::Committed));
         committed.map(|output| output.text.clone()).collect()
     }
 
@@ -215,20 +222,20 @@ impl World {
     }
 
     /// Ends a transaction in one way or the other.
-    fn end(&mut self, id: usize, outcome: bool) {
+    fn end(&mut self, id: usize, end: End) {
         let producer = self.producers.entry(id).or_default();
         producer.open = false;
         producer.must_abort = false;
         producer.waited_for = 0;
         let offsets = std::mem::take(&mut producer.offsets);
-        if outcome {
+        if end == End::Committed {
             for entry in offsets {
                 self.offsets.insert(entry.partition, (entry.offset.unwrap(), entry.metadata));
             }
         }
         for output in &mut self.outputs {
-            if output.id == id && output.committed.is_none() {
-                output.committed = Some(outcome);
+            if output.id == id && output.end.is_none() {
+                output.end = Some(end);
             }
         }
     }
@@ -278,7 +285,7 @@ impl ModelClient {
 
     fn init(&mut self) {
         let mut world = self.world.borrow_mut();
-        world.end(self.id, false);
+        world.end(self.id, End::Aborted);
         let producer = world.producers.entry(self.id).or_default();
         producer.epoch += 1;
         self.epoch = producer.epoch;
@@ -297,21 +304,23 @@ impl ModelClient {
         world.calls += 1;
         match world.faults.get(&world.calls).copied() {
             None => effect(world),
-            Some(Fault::CrashBefore) => {
+            Some(InjectedFault::CrashBefore) => {
                 world.crash(self.life);
                 Err(error(ErrorKind::Fatal, "crash"))
             }
-            Some(Fault::CrashAfter) => {
+            Some(InjectedFault::CrashAfter) => {
                 let _ = effect(world);
                 world.crash(self.life);
                 Err(error(ErrorKind::Fatal, "crash"))
             }
-            Some(Fault::LostRequest | Fault::Abort) => Err(error(ErrorKind::Retriable, "lost")),
-            Some(Fault::LostAnswer) => {
+            Some(InjectedFault::LostRequest | InjectedFault::Abort) => {
+                Err(error(ErrorKind::Retriable, "lost"))
+            }
+            Some(InjectedFault::LostAnswer) => {
                 let _ = effect(world);
                 Err(error(ErrorKind::Retriable, "lost"))
             }
-            Some(Fault::Steal) => {
+            Some(InjectedFault::Steal) => {
                 world.steal(self.member);
                 effect(world)
             }
@@ -326,8 +335,8 @@ impl ModelClient {
         {
             let mut world = self.world.borrow_mut();
             let next = world.calls + 1;
-            if world.faults.get(&next) == Some(&Fault::LostAnswer) {
-                world.faults.insert(next, Fault::LostRequest);
+            if world.faults.get(&next) == Some(&InjectedFault::LostAnswer) {
+                world.faults.insert(next, InjectedFault::LostRequest);
             }
         }
         self.call(effect)
@@ -340,7 +349,7 @@ impl ModelClient {
     ) -> Result<T, ClientError> {
         let abort = {
             let world = self.world.borrow();
-            world.faults.get(&(world.calls + 1)) == Some(&Fault::Abort)
+            world.faults.get(&(world.calls + 1)) == Some(&InjectedFault::Abort)
         };
         let (id, epoch) = (self.id, self.epoch);
         let checked = |world: &mut World| {
@@ -439,7 +448,7 @@ impl Client for ModelClient {
                 // The timeout of the transaction: the broker aborts it.
                 if producer.waited_for > 3 {
                     producer.epoch += 1;
-                    world.end(*id, false);
+                    world.end(*id, End::Aborted);
                 }
             }
             if !pending.is_empty() {
@@ -513,7 +522,7 @@ impl Client for ModelClient {
         let text = String::from_utf8(record.value.clone().unwrap()).unwrap();
         self.transact(|world| {
             assert!(world.producer(self.id, self.epoch)?.open, "no transaction is open");
-            world.outputs.push(Output { id: self.id, text, committed: None });
+            world.outputs.push(Output { id: self.id, text, end: None });
             Ok(())
         })
     }
@@ -550,7 +559,7 @@ impl Client for ModelClient {
             }
             // If it is closed, an earlier call committed it, and its answer was lost.
             if producer.open {
-                world.end(self.id, true);
+                world.end(self.id, End::Committed);
             }
             Ok(())
         })
@@ -559,7 +568,7 @@ impl Client for ModelClient {
     fn abort(&mut self, _: Duration) -> Result<(), ClientError> {
         self.call(|world| {
             world.producer(self.id, self.epoch)?;
-            world.end(self.id, false);
+            world.end(self.id, End::Aborted);
             Ok(())
         })
     }
@@ -609,10 +618,10 @@ impl ModelProcessor {
         }
         world.calls += 1;
         let fault = world.faults.get(&world.calls).copied();
-        if fault != Some(Fault::CrashBefore) {
+        if fault != Some(InjectedFault::CrashBefore) {
             effect(world);
         }
-        if matches!(fault, Some(Fault::CrashBefore | Fault::CrashAfter)) {
+        if matches!(fault, Some(InjectedFault::CrashBefore | InjectedFault::CrashAfter)) {
             world.crash(self.life);
             return Err("crash".into());
         }
@@ -664,7 +673,7 @@ impl Processor for ModelProcessor {
             let key = record.key.as_ref().unwrap()[0];
             let count = counts.entry(key).or_default();
             *count += 1;
-            if *count % 3 == 0 {
+            if count.is_multiple_of(3) {
                 out.push(OutRecord::new("out".into(), text(task, key, *count).into_bytes()));
             }
         }

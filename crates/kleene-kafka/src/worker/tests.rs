@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use self::model::{Fault, ModelClient, ModelProcessor, Mutation, Shared, World};
+use self::model::{InjectedFault, ModelClient, ModelProcessor, Mutation, Shared, World};
 use crate::{Client, Partition, Worker, WorkerConfig, WorkerError};
 
 type ModelWorker = Worker<ModelClient, ModelProcessor>;
@@ -21,7 +21,7 @@ struct Scenario {
     inputs: BTreeMap<Partition, Vec<u8>>,
     workers: usize,
     batch: usize,
-    faults: BTreeMap<usize, Fault>,
+    faults: BTreeMap<usize, InjectedFault>,
     /// The tasks that change their worker, by the turn before which that begins.
     moves: BTreeMap<usize, i32>,
     mutation: Mutation,
@@ -138,13 +138,13 @@ fn scenario(topics: usize, workers: usize) -> Scenario {
     }
 }
 
-const FAULTS: [Fault; 6] = [
-    Fault::CrashBefore,
-    Fault::CrashAfter,
-    Fault::LostRequest,
-    Fault::LostAnswer,
-    Fault::Abort,
-    Fault::Steal,
+const FAULTS: [InjectedFault; 6] = [
+    InjectedFault::CrashBefore,
+    InjectedFault::CrashAfter,
+    InjectedFault::LostRequest,
+    InjectedFault::LostAnswer,
+    InjectedFault::Abort,
+    InjectedFault::Steal,
 ];
 
 /// Runs a scenario with each fault at each call, once alone and once for five calls in a row, which
