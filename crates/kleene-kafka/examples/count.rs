@@ -7,7 +7,7 @@
 //!     [--delivery at-least-once] [--seconds N] [--tasks NUMBER,NUMBER]
 //! ```
 //!
-//! `FOLDER` has the snapshots of all workers. `NAME` is the name of this worker, which is unique.
+//! `FROM` is one topic, or several with commas between. `FOLDER` has the snapshots of all workers. `NAME` is the name of this worker, which is unique.
 
 #![allow(clippy::print_stdout, reason = "an example says what it does")]
 
@@ -114,7 +114,7 @@ fn main() -> Outcome<()> {
         .with_property("consumer.session.timeout.ms", "6000")
         .with_property("consumer.heartbeat.interval.ms", "500")
         .with_property("producer.transaction.timeout.ms", "5000");
-    let mut config = WorkerConfig::new(vec![from.to_owned()]);
+    let mut config = WorkerConfig::new(from.split(',').map(str::to_owned).collect());
     let tasks = option(&arguments, "--tasks", "");
     if !tasks.is_empty() {
         config.tasks = Some(tasks.split(',').map(str::parse).collect::<Result<_, _>>()?);

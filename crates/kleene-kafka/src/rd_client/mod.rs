@@ -82,7 +82,8 @@ impl RdClient {
             topics: Vec::new(),
         };
         // Wrong settings of the consumer are reported here, and not after the subscription.
-        client.config.consumer(1)?;
+        let checked = client.config.consumer(1)?.create_native_config();
+        checked.map_err(|error| classify("configure a consumer", &error))?;
         client.start_producer(timeout)?;
         Ok(client)
     }
@@ -517,4 +518,33 @@ impl Client for RdClient {
 
 fn missing(what: &str) -> ClientError {
     ClientError::new(ErrorKind::Retriable, format!("the client is not ready: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing listens on port 1.
+    fn config() -> RdConfig {
+        let mut config = RdConfig::new("127.0.0.1:1", "group").with_transactional_id("one");
+        config.connect_timeout = Duration::from_millis(300);
+        config
+    }
+
+    #[test]
+    fn a_broker_that_is_not_there_is_not_waited_for() {
+        let began = Instant::now();
+        let error = RdClient::connect(config()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Retriable, "{error}");
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn a_wrong_property_is_an_error_at_once() {
+        for name in ["no.such.property", "consumer.no.such.property"] {
+            let error = RdClient::connect(config().with_property(name, "1")).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Fatal, "{error}");
+            assert!(error.message.contains("no.such.property"), "{error}");
+        }
+    }
 }
