@@ -532,6 +532,12 @@ mod tests {
     }
 
     #[test]
+    fn a_client_can_run_in_a_thread_of_its_own() {
+        fn is_send<T: Send>() {}
+        is_send::<RdClient>();
+    }
+
+    #[test]
     fn a_broker_that_is_not_there_is_not_waited_for() {
         let began = Instant::now();
         let error = RdClient::connect(config()).unwrap_err();
