@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Client, ClientError, Committed, ErrorKind, Event, Flow, OutRecord, Outbox, Partition,
+    Client, ClientError, Committed, Delivery, ErrorKind, Event, Flow, OutRecord, Outbox, Partition,
     PollLimit, Position, Processor, ProcessorError, Record,
 };
 
@@ -42,8 +42,14 @@ pub(super) enum Mutation {
     KeepState,
 }
 
-/// The counts of keys: the state of a task.
-type Counts = BTreeMap<u8, u64>;
+/// The state of a task.
+#[derive(Clone, Debug, Default)]
+struct State {
+    /// The records of each key.
+    counts: BTreeMap<u8, u64>,
+    /// The outputs that wait until they are due.
+    held: Vec<String>,
+}
 
 #[derive(Debug, Default)]
 struct Producer {
@@ -80,7 +86,7 @@ struct Member {
 
 #[derive(Debug)]
 struct Saved {
-    counts: Counts,
+    state: State,
     life: usize,
     synced: bool,
 }
@@ -269,6 +275,7 @@ fn text(task: i32, key: u8, count: u64) -> String {
 #[derive(Debug)]
 pub(super) struct ModelClient {
     world: Shared,
+    delivery: Delivery,
     /// The transactional id.
     id: usize,
     epoch: u32,
@@ -277,8 +284,8 @@ pub(super) struct ModelClient {
 }
 
 impl ModelClient {
-    pub(super) fn connect(world: &Shared, id: usize, life: usize) -> Self {
-        let mut client = Self { world: Rc::clone(world), id, epoch: 0, life, member: 0 };
+    pub(super) fn connect(world: &Shared, delivery: Delivery, id: usize, life: usize) -> Self {
+        let mut client = Self { world: Rc::clone(world), delivery, id, epoch: 0, life, member: 0 };
         client.init();
         client
     }
@@ -521,8 +528,13 @@ impl Client for ModelClient {
     fn send(&mut self, record: &OutRecord) -> Result<(), ClientError> {
         let text = String::from_utf8(record.value.clone().unwrap()).unwrap();
         self.transact(|world| {
-            assert!(world.producer(self.id, self.epoch)?.open, "no transaction is open");
-            world.outputs.push(Output { id: self.id, text, end: None });
+            let end = match self.delivery {
+                Delivery::ExactlyOnce => None,
+                Delivery::AtLeastOnce => Some(End::Committed),
+            };
+            let is_open = world.producer(self.id, self.epoch)?.open;
+            assert_eq!(is_open, end.is_none(), "outputs are sent in a transaction or never");
+            world.outputs.push(Output { id: self.id, text, end });
             Ok(())
         })
     }
@@ -547,6 +559,9 @@ impl Client for ModelClient {
                 }
             }
             world.producer(self.id, self.epoch)?.offsets = offsets.to_vec();
+            if self.delivery == Delivery::AtLeastOnce {
+                world.end(self.id, End::Committed);
+            }
             Ok(())
         })
     }
@@ -593,7 +608,7 @@ pub(super) struct ModelProcessor {
     world: Shared,
     life: usize,
     mutation: Mutation,
-    states: BTreeMap<i32, Counts>,
+    states: BTreeMap<i32, State>,
     committed: BTreeMap<i32, String>,
     before: BTreeMap<i32, String>,
 }
@@ -629,7 +644,7 @@ impl ModelProcessor {
     }
 
     fn write(&self, task: i32, name: &str) -> Result<(), ProcessorError> {
-        let saved = Saved { counts: self.states[&task].clone(), life: self.life, synced: false };
+        let saved = Saved { state: self.states[&task].clone(), life: self.life, synced: false };
         self.step(|world| {
             assert!(world.store.insert(name.to_owned(), saved).is_none(), "{name} is not new");
         })?;
@@ -646,14 +661,14 @@ impl Processor for ModelProcessor {
         if self.mutation == Mutation::KeepState && self.states.contains_key(&task) {
             return Ok(());
         }
-        let counts = match snapshot {
-            None => Counts::new(),
+        let state = match snapshot {
+            None => State::default(),
             Some(name) => match self.world.borrow().store.get(name) {
-                Some(saved) => saved.counts.clone(),
+                Some(saved) => saved.state.clone(),
                 None => return Err(format!("snapshot {name} is missing").into()),
             },
         };
-        self.states.insert(task, counts);
+        self.states.insert(task, state);
         self.before.remove(&task);
         self.committed.remove(&task);
         if let Some(name) = snapshot {
@@ -668,16 +683,31 @@ impl Processor for ModelProcessor {
         records: &[Record],
         out: &mut Outbox,
     ) -> Result<(), ProcessorError> {
-        let counts = self.states.get_mut(&task).ok_or("the task is not open")?;
+        let state = self.states.get_mut(&task).ok_or("the task is not open")?;
         for record in records {
             let key = record.key.as_ref().unwrap()[0];
-            let count = counts.entry(key).or_default();
+            let count = state.counts.entry(key).or_default();
             *count += 1;
             if count.is_multiple_of(3) {
-                out.push(OutRecord::new("out".into(), text(task, key, *count).into_bytes()));
+                // The outputs of one key come by the clock.
+                if key == 1 {
+                    state.held.push(text(task, key, *count));
+                } else {
+                    out.push(OutRecord::new("out".into(), text(task, key, *count).into_bytes()));
+                }
             }
         }
         Ok(())
+    }
+
+    fn due(&mut self, task: i32, out: &mut Outbox) -> Result<bool, ProcessorError> {
+        let state = self.states.get_mut(&task).ok_or("the task is not open")?;
+        let held = std::mem::take(&mut state.held);
+        let is_changed = !held.is_empty();
+        for text in held {
+            out.push(OutRecord::new("out".into(), text.into_bytes()));
+        }
+        Ok(is_changed)
     }
 
     fn snapshot(&mut self, task: i32) -> Result<String, ProcessorError> {
