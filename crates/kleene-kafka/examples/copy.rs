@@ -59,7 +59,7 @@ fn main() -> Outcome<()> {
                 place.0 = record.offset + 1;
             }
             read += 1;
-            if read % every == 0 {
+            if read.is_multiple_of(every) {
                 send(&mut client, &to, record)?;
                 sent += 1;
             }

@@ -4,10 +4,10 @@
 //! ```text
 //! cargo run --release -p kleene-kafka --features rdkafka --example count -- \
 //!     FROM TO FOLDER NAME [--brokers 127.0.0.1:9092] [--group NAME] [--interval MILLISECONDS]
-//!     [--delivery at-least-once] [--seconds N]
+//!     [--delivery at-least-once] [--seconds N] [--tasks NUMBER,NUMBER]
 //! ```
 //!
-//! `FOLDER` has the snapshots of all workers. `NAME` is the name of this worker, which is unique.
+//! `FROM` is one topic, or several with commas between. `FOLDER` has the snapshots of all workers. `NAME` is the name of this worker, which is unique.
 
 #![allow(clippy::print_stdout, reason = "an example says what it does")]
 
@@ -66,7 +66,7 @@ impl Processor for Counting {
             let key = String::from_utf8(record.key.clone().unwrap_or_default())?;
             let count = state.counts.entry(key.clone()).or_default();
             *count += 1;
-            if *count % 3 == 0 {
+            if count.is_multiple_of(3) {
                 let value = format!("{key} {count}").into_bytes();
                 out.push(OutRecord::new(Arc::clone(&self.to), value).with_key(key.into_bytes()));
             }
@@ -114,7 +114,11 @@ fn main() -> Outcome<()> {
         .with_property("consumer.session.timeout.ms", "6000")
         .with_property("consumer.heartbeat.interval.ms", "500")
         .with_property("producer.transaction.timeout.ms", "5000");
-    let mut config = WorkerConfig::new(vec![from.to_owned()]);
+    let mut config = WorkerConfig::new(from.split(',').map(str::to_owned).collect());
+    let tasks = option(&arguments, "--tasks", "");
+    if !tasks.is_empty() {
+        config.tasks = Some(tasks.split(',').map(str::parse).collect::<Result<_, _>>()?);
+    }
     config.outputs = vec![to.to_owned()];
     config.commit_interval =
         Duration::from_millis(option(&arguments, "--interval", "1000").parse()?);

@@ -14,6 +14,7 @@ mod common;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -59,10 +60,11 @@ fn main() -> Outcome<()> {
         .set("linger.ms", "20")
         .create_with_context(Strict)?;
     let mut lines = BufReader::with_capacity(1 << 20, File::open(file)?).lines();
-    let names = match file.ends_with(".csv") {
-        true => Some(split_row(&lines.next().ok_or("the file is empty")??)),
-        false => None,
-    };
+    let is_csv = Path::new(file).extension().is_some_and(|extension| extension == "csv");
+    let mut names = None;
+    if is_csv {
+        names = Some(split_row(&lines.next().ok_or("the file is empty")??));
+    }
     let began = Instant::now();
     let mut count = 0_u32;
     for line in lines {
@@ -91,7 +93,7 @@ fn main() -> Outcome<()> {
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     }
-    producer.flush(Duration::from_secs(60))?;
+    producer.flush(Duration::from_mins(1))?;
     let seconds = began.elapsed().as_secs_f64();
     println!("{count} records in {seconds:.2} s, {:.0} a second", f64::from(count) / seconds);
     Ok(())
@@ -127,21 +129,21 @@ fn object_of(names: &[String], line: &str) -> Map<String, Value> {
 
 /// The fields of a row. A field in quotes may have commas, but no end of line.
 fn split_row(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
+    let mut fields = Vec::new();
+    let mut field = String::new();
     let mut quoted = false;
     let mut characters = line.trim_end_matches('\r').chars().peekable();
     while let Some(character) = characters.next() {
         match character {
             '"' if quoted && characters.peek() == Some(&'"') => {
                 characters.next();
-                fields.last_mut().map(|field| field.push('"'));
+                field.push('"');
             }
             '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            other => {
-                fields.last_mut().map(|field| field.push(other));
-            }
+            ',' if !quoted => fields.push(std::mem::take(&mut field)),
+            other => field.push(other),
         }
     }
+    fields.push(field);
     fields
 }

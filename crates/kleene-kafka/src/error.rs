@@ -62,6 +62,16 @@ pub enum WorkerError {
     Layout(String),
 }
 
+impl WorkerError {
+    /// Returns the kind of the failed call to Kafka, if it was one.
+    pub fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Client(error) => Some(error.kind),
+            Self::Processor { .. } | Self::Layout(_) => None,
+        }
+    }
+}
+
 impl From<ClientError> for WorkerError {
     fn from(error: ClientError) -> Self {
         Self::Client(error)

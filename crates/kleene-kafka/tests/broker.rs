@@ -9,6 +9,9 @@
 //! The workers are processes of the example `count`. `KLEENE_KAFKA_DIR` is the folder of the broker,
 //! for those tests that disturb the broker.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+#![allow(clippy::print_stdout, reason = "a test of some minutes says what it does")]
+
 #[path = "../examples/common/mod.rs"]
 mod common;
 
@@ -74,7 +77,7 @@ impl Bench {
             .args([format!("{}-in", self.name), format!("{}-out", self.name)])
             .arg(self.folder.path())
             .args([format!("w{worker}"), "--brokers".into(), self.brokers.clone()])
-            .args(["--group".into(), self.name.clone(), "--interval".into(), "100".to_owned()])
+            .args(["--group", &self.name])
             .args(&self.options)
             .stdout(Stdio::null())
             .spawn()
@@ -122,15 +125,15 @@ impl Bench {
                 producer.send(BaseRecord::to(&topic).key(&key).payload("x")).unwrap();
                 let count = counts.entry(key.clone()).or_default();
                 *count += 1;
-                if *count % 3 == 0 {
+                if (*count).is_multiple_of(3) {
                     expected.push(format!("{key} {count}"));
                 }
-                if n % 100 == 0 {
+                if n.is_multiple_of(100) {
                     let due = began + Duration::from_secs(seconds.into()) * n / records;
                     thread::sleep(due.saturating_duration_since(Instant::now()));
                 }
             }
-            producer.flush(Duration::from_secs(60)).unwrap();
+            producer.flush(Duration::from_mins(1)).unwrap();
             expected.sort();
             expected
         })
@@ -219,7 +222,7 @@ fn broker(command: &str) {
 #[test]
 #[ignore = "needs a broker"]
 fn workers_are_killed() {
-    let mut bench = Bench::new("killed", 2, &[]);
+    let mut bench = Bench::new("killed", 2, &["--interval", "100"]);
     let producing = bench.produce(300_000, 40);
     let mut random = Random(u64::from(std::process::id()) + 1);
     let mut kills = 0;
@@ -233,11 +236,28 @@ fn workers_are_killed() {
     assert_eq!(bench.compare(&producing.join().unwrap()), 0);
 }
 
+/// Without a group to wait for, a worker is at work soon, and killed in all phases of a commit.
+#[test]
+#[ignore = "needs a broker"]
+fn a_worker_with_fixed_tasks_is_killed_often() {
+    let mut bench = Bench::new("fixed", 1, &["--tasks", "0,1,2,3", "--interval", "10"]);
+    let producing = bench.produce(300_000, 60);
+    let mut random = Random(u64::from(std::process::id()) + 1);
+    let mut kills = 0;
+    while !producing.is_finished() {
+        thread::sleep(Duration::from_millis(150 + random.below(500)));
+        bench.kill(0);
+        kills += 1;
+    }
+    println!("{kills} kills");
+    assert_eq!(bench.compare(&producing.join().unwrap()), 0);
+}
+
 /// A worker that hangs loses its partitions, goes on, and must not commit.
 #[test]
 #[ignore = "needs a broker"]
 fn workers_hang() {
-    let mut bench = Bench::new("hang", 2, &[]);
+    let mut bench = Bench::new("hang", 2, &["--interval", "100"]);
     let producing = bench.produce(200_000, 50);
     let mut random = Random(u64::from(std::process::id()) + 1);
     let mut ended = 0;
@@ -257,7 +277,7 @@ fn workers_hang() {
 #[test]
 #[ignore = "needs a broker"]
 fn the_broker_is_killed() {
-    let mut bench = Bench::new("broker", 2, &[]);
+    let mut bench = Bench::new("broker", 2, &["--interval", "100"]);
     let producing = bench.produce(200_000, 60);
     let mut ended = 0;
     for _ in 0..3 {
@@ -277,7 +297,7 @@ fn the_broker_is_killed() {
 #[test]
 #[ignore = "needs a broker"]
 fn nothing_is_lost_at_least_once() {
-    let mut bench = Bench::new("plain", 2, &["--delivery", "at-least-once"]);
+    let mut bench = Bench::new("plain", 2, &["--delivery", "at-least-once", "--interval", "100"]);
     let producing = bench.produce(200_000, 20);
     let mut random = Random(u64::from(std::process::id()) + 1);
     while !producing.is_finished() {

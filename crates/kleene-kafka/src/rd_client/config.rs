@@ -19,6 +19,8 @@ const FIXED: [&str; 8] = [
     "auto.offset.reset",
 ];
 
+const TIMEOUT: &str = "transaction.timeout.ms";
+
 /// The settings of an [`RdClient`](crate::RdClient).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -78,10 +80,20 @@ impl RdConfig {
             config.set("transactional.id", id);
             // Below the session timeout: a task that goes to another worker is not blocked for longer
             // by the offsets in a transaction of a worker that hangs.
-            config.set("transaction.timeout.ms", "30000");
+            config.set(TIMEOUT, "30000");
         }
         self.add("producer.", "consumer.", &mut config)?;
         Ok(config)
+    }
+
+    /// After how long the broker aborts a transaction.
+    pub(super) fn transaction_timeout(&self) -> Result<Duration, ClientError> {
+        let config = self.producer()?;
+        let text = config.get(TIMEOUT).unwrap_or("60000");
+        let millis = text.parse().map_err(|_| {
+            ClientError::new(ErrorKind::Fatal, format!("{TIMEOUT} is not a number: {text}"))
+        })?;
+        Ok(Duration::from_millis(millis))
     }
 
     /// The properties of the consumer of a number of topics.
@@ -128,5 +140,48 @@ impl RdConfig {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_go_to_their_clients() {
+        let config = RdConfig::new("127.0.0.1:1", "group")
+            .with_transactional_id("one")
+            .with_property("consumer.session.timeout.ms", "7000")
+            .with_property("producer.transaction.timeout.ms", "4000")
+            .with_property("client.id", "mine");
+        let (producer, consumer) = (config.producer().unwrap(), config.consumer(1).unwrap());
+        assert_eq!(consumer.get("session.timeout.ms"), Some("7000"));
+        assert_eq!(producer.get("session.timeout.ms"), None);
+        assert_eq!(producer.get("client.id"), Some("mine"));
+        assert_eq!(consumer.get("client.id"), Some("mine"));
+        assert_eq!(consumer.get("transactional.id"), None);
+        assert_eq!(config.transaction_timeout().unwrap(), Duration::from_secs(4));
+    }
+
+    #[test]
+    fn what_the_protocol_needs_cannot_be_changed() {
+        for name in ["isolation.level", "consumer.enable.auto.commit", "producer.transactional.id"]
+        {
+            let config = RdConfig::new("127.0.0.1:1", "group").with_property(name, "x");
+            let error = config.producer().unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Fatal);
+            assert!(error.message.contains(name), "{error}");
+            assert!(config.consumer(1).is_err());
+        }
+    }
+
+    #[test]
+    fn several_topics_keep_their_partitions_together() {
+        let config = RdConfig::new("127.0.0.1:1", "group");
+        let strategy = |topics| {
+            let config = config.consumer(topics).unwrap();
+            config.get("partition.assignment.strategy").unwrap().to_owned()
+        };
+        assert_eq!((strategy(1), strategy(2)), ("cooperative-sticky".into(), "range".into()));
     }
 }

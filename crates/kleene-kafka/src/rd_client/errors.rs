@@ -1,5 +1,7 @@
 //! The errors of librdkafka by what to do about them.
 
+use std::time::Duration;
+
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::{ClientError, ErrorKind};
@@ -18,6 +20,30 @@ pub(super) fn classify(doing: &str, error: &KafkaError) -> ClientError {
         ErrorKind::Fatal => advice_for(code),
     };
     ClientError::new(kind, format!("cannot {doing}: {error}: {advice}"))
+}
+
+/// Makes an error of a call of a transaction that began some time ago.
+///
+/// The broker aborts a transaction that takes too long, and gives its producer a new epoch. librdkafka
+/// reports that as it reports a newer producer. Then the client is rebuilt and no worker stops. If
+/// there is a newer producer all the same, the rebuilt one ends that one, which stops.
+pub(super) fn classify_in_transaction(
+    doing: &str,
+    error: &KafkaError,
+    age: Option<Duration>,
+    limit: Duration,
+) -> ClientError {
+    let classified = classify(doing, error);
+    if classified.kind != ErrorKind::Fenced || age.is_none_or(|age| age < limit) {
+        return classified;
+    }
+    ClientError::new(
+        ErrorKind::Abort,
+        format!(
+            "cannot {doing}: {error}: the broker aborted the transaction, as it took longer than \
+             {limit:?}. Raise transaction.timeout.ms if that happens often"
+        ),
+    )
 }
 
 fn kind_of(error: &KafkaError) -> ErrorKind {
@@ -52,9 +78,11 @@ fn kind_of_code(code: Code) -> Option<ErrorKind> {
         | Code::InvalidProducerEpoch
         | Code::FencedInstanceId
         | Code::InvalidProducerIdMapping => ErrorKind::Fenced,
-        Code::IllegalGeneration | Code::UnknownMemberId | Code::RebalanceInProgress => {
-            ErrorKind::Abort
-        }
+        // The client cannot be used any more: aborting fails, too, and then it is rebuilt.
+        Code::Fatal
+        | Code::IllegalGeneration
+        | Code::UnknownMemberId
+        | Code::RebalanceInProgress => ErrorKind::Abort,
         Code::TopicAuthorizationFailed
         | Code::GroupAuthorizationFailed
         | Code::ClusterAuthorizationFailed

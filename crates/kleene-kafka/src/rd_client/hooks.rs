@@ -1,8 +1,8 @@
 //! The callbacks of librdkafka: they store what happened, and the client's calls read it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -20,8 +20,8 @@ use crate::{Event, Partition};
 #[derive(Debug, Default)]
 pub(super) struct ConsumerHooks {
     events: Mutex<VecDeque<Event>>,
-    /// True while the consumer is closed: nobody answers events then.
-    closing: AtomicBool,
+    /// Set when the consumer is closed: nobody answers events then.
+    closing: OnceLock<()>,
     ends: Mutex<BTreeMap<Partition, i64>>,
     error: Mutex<Option<KafkaError>>,
 }
@@ -40,7 +40,7 @@ impl ConsumerHooks {
     }
 
     pub(super) fn close(&self) {
-        self.closing.store(true, Ordering::Release);
+        let _ = self.closing.set(());
     }
 
     pub(super) fn ends(&self) -> BTreeMap<Partition, i64> {
@@ -57,7 +57,7 @@ impl ClientContext for ConsumerHooks {
         let mut ends = BTreeMap::new();
         #[expect(clippy::iter_over_hash_type, reason = "the entries go into a map with an order")]
         for (topic, details) in &statistics.topics {
-            let topic: std::sync::Arc<str> = topic.as_str().into();
+            let topic: Arc<str> = topic.as_str().into();
             #[expect(clippy::iter_over_hash_type, reason = "as above")]
             for (number, partition) in &details.partitions {
                 // A reader of committed records gets no further than the last stable offset.
@@ -67,7 +67,7 @@ impl ClientContext for ConsumerHooks {
                 }
             }
         }
-        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+        *locked(&self.ends) = ends;
     }
 
     fn error(&self, error: KafkaError, _reason: &str) {
@@ -83,7 +83,7 @@ impl ConsumerContext for ConsumerHooks {
         code: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        if self.closing.load(Ordering::Acquire) {
+        if self.closing.get().is_some() {
             // Without an answer the consumer would wait for ever.
             let _ = match consumer.rebalance_protocol() {
                 RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),

@@ -18,7 +18,7 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
 pub use self::config::RdConfig;
-use self::errors::classify;
+use self::errors::{classify, classify_in_transaction};
 use self::hooks::{ConsumerHooks, ProducerHooks};
 use self::lists::{list_of, list_of_offsets, list_of_positions, partitions_of};
 use crate::{
@@ -39,6 +39,10 @@ pub struct RdClient {
     consumer: Option<Arc<RdConsumer>>,
     /// There is none after a failed rebuild.
     producer: Option<RdProducer>,
+    /// When the open transaction began.
+    begun: Option<Instant>,
+    /// After how long the broker aborts a transaction.
+    transaction_timeout: Duration,
     /// True if the partitions are fixed.
     is_manual: bool,
     /// An error of a poll that had records to return first.
@@ -66,16 +70,20 @@ impl RdClient {
     /// The error is retriable if no broker answered in time.
     pub fn connect(config: RdConfig) -> Result<Self, ClientError> {
         let timeout = config.connect_timeout;
+        let transaction_timeout = config.transaction_timeout()?;
         let mut client = Self {
             config,
             consumer: None,
             producer: None,
+            begun: None,
+            transaction_timeout,
             is_manual: false,
             held: None,
             topics: Vec::new(),
         };
         // Wrong settings of the consumer are reported here, and not after the subscription.
-        client.config.consumer(1)?;
+        let checked = client.config.consumer(1)?.create_native_config();
+        checked.map_err(|error| classify("configure a consumer", &error))?;
         client.start_producer(timeout)?;
         Ok(client)
     }
@@ -153,12 +161,17 @@ impl RdClient {
         }
     }
 
+    fn failed(&self, doing: &str, error: &KafkaError) -> ClientError {
+        let age = self.begun.map(|begun| begun.elapsed());
+        classify_in_transaction(doing, error, age, self.transaction_timeout)
+    }
+
     /// The error of the first record that could not be delivered.
     fn check_deliveries(&self) -> Result<(), ClientError> {
         let Some((topic, error)) = self.producer()?.context().take_failure() else {
             return Ok(());
         };
-        let mut failure = classify(&format!("deliver a record to {topic}"), &error);
+        let mut failure = self.failed(&format!("deliver a record to {topic}"), &error);
         if failure.kind == ErrorKind::Retriable {
             failure = ClientError::new(
                 ErrorKind::Abort,
@@ -405,7 +418,9 @@ impl Client for RdClient {
     fn begin(&mut self) -> Result<(), ClientError> {
         self.producer()?
             .begin_transaction()
-            .map_err(|error| classify("begin a transaction", &error))
+            .map_err(|error| classify("begin a transaction", &error))?;
+        self.begun = Some(Instant::now());
+        Ok(())
     }
 
     fn send(&mut self, record: &OutRecord) -> Result<(), ClientError> {
@@ -430,7 +445,7 @@ impl Client for RdClient {
         producer.context().add_pending(bytes);
         producer.send(message).map_err(|(error, _)| {
             producer.context().remove_pending(bytes);
-            classify(&format!("send a record to {}", record.topic), &error)
+            self.failed(&format!("send a record to {}", record.topic), &error)
         })
     }
 
@@ -447,7 +462,7 @@ impl Client for RdClient {
         offsets: &[Committed],
         timeout: Duration,
     ) -> Result<(), ClientError> {
-        let failed = |error: KafkaError| classify("add offsets to the transaction", &error);
+        let failed = |error: KafkaError| self.failed("add offsets to the transaction", &error);
         let list = list_of_offsets(offsets).map_err(failed)?;
         if self.config.transactional_id.is_none() {
             return self.commit_plainly(list, timeout);
@@ -464,7 +479,9 @@ impl Client for RdClient {
         self.drain(timeout)?;
         self.producer()?
             .commit_transaction(timeout)
-            .map_err(|error| classify("commit the transaction", &error))
+            .map_err(|error| self.failed("commit the transaction", &error))?;
+        self.begun = None;
+        Ok(())
     }
 
     fn abort(&mut self, timeout: Duration) -> Result<(), ClientError> {
@@ -473,7 +490,7 @@ impl Client for RdClient {
             // It drops queued records, too.
             producer
                 .abort_transaction(timeout)
-                .map_err(|error| classify("abort the transaction", &error))?;
+                .map_err(|error| self.failed("abort the transaction", &error))?;
             let began = Instant::now();
             while producer.in_flight_count() > 0 && began.elapsed() < timeout {
                 thread::sleep(Duration::from_millis(1));
@@ -481,12 +498,14 @@ impl Client for RdClient {
         }
         // Failures of the aborted transaction do not concern the next one.
         let _ = producer.context().take_failure();
+        self.begun = None;
         Ok(())
     }
 
     fn rebuild(&mut self, timeout: Duration) -> Result<(), ClientError> {
         self.close();
         self.held = None;
+        self.begun = None;
         self.start_producer(timeout)
     }
 
@@ -499,4 +518,39 @@ impl Client for RdClient {
 
 fn missing(what: &str) -> ClientError {
     ClientError::new(ErrorKind::Retriable, format!("the client is not ready: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing listens on port 1.
+    fn config() -> RdConfig {
+        let mut config = RdConfig::new("127.0.0.1:1", "group").with_transactional_id("one");
+        config.connect_timeout = Duration::from_millis(300);
+        config
+    }
+
+    #[test]
+    fn a_client_can_run_in_a_thread_of_its_own() {
+        fn is_send<T: Send>() {}
+        is_send::<RdClient>();
+    }
+
+    #[test]
+    fn a_broker_that_is_not_there_is_not_waited_for() {
+        let began = Instant::now();
+        let error = RdClient::connect(config()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Retriable, "{error}");
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn a_wrong_property_is_an_error_at_once() {
+        for name in ["no.such.property", "consumer.no.such.property"] {
+            let error = RdClient::connect(config().with_property(name, "1")).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Fatal, "{error}");
+            assert!(error.message.contains("no.such.property"), "{error}");
+        }
+    }
 }

@@ -265,17 +265,17 @@ impl<C: Client, P: Processor> Worker<C, P> {
             return Ok(());
         }
         self.last_due = Instant::now();
-        for (number, task) in &mut self.tasks {
+        for number in self.tasks.keys().copied().collect::<Vec<_>>() {
             let changed = self
                 .processor
-                .due(*number, &mut self.outbox)
-                .map_err(|source| failed(*number, "process what is due of", source))?;
-            task.changed |= changed || !self.outbox.is_empty();
-            if self.outbox.len() >= self.config.poll_records {
-                break;
+                .due(number, &mut self.outbox)
+                .map_err(|source| failed(number, "process what is due of", source))?;
+            if let Some(task) = self.tasks.get_mut(&number) {
+                task.changed |= changed || !self.outbox.is_empty();
             }
+            self.send_outputs()?;
         }
-        self.send_outputs()
+        Ok(())
     }
 
     /// Sends the outputs within the open transaction.

@@ -8,38 +8,19 @@ use crate::{Client, Delivery, ErrorKind, Flow, Processor, WorkerError};
 impl<C: Client, P: Processor> Worker<C, P> {
     /// Recovers from an error, or returns it if it ends the worker.
     pub(super) fn recover(&mut self, error: WorkerError) -> Result<(), WorkerError> {
-        let WorkerError::Client(client_error) = &error else {
-            self.end();
-            return Err(error);
-        };
-        self.stats.record_error(&client_error.message);
-        match client_error.kind {
-            ErrorKind::Fenced => {
-                self.stats.fenced.set(1);
-                self.close_all();
-                Err(error)
-            }
-            ErrorKind::Fatal => {
-                self.end();
-                Err(error)
-            }
-            ErrorKind::Abort => {
-                self.aborts += 1;
-                if self.aborts > self.config.abort_limit {
-                    self.end();
-                    return Err(error);
-                }
-                if self.aborts > 1 {
-                    std::thread::sleep(self.pause(self.aborts - 1));
-                }
-                self.abort_and_reopen()
-            }
-            // The call was repeated already. Only a new producer can decide what became of it.
-            ErrorKind::Retriable => {
-                self.phase = Phase::Broken;
-                Ok(())
-            }
+        if error.kind() != Some(ErrorKind::Abort) {
+            // A retriable call was repeated already. Only a new producer can decide its outcome.
+            return self.break_down(error);
         }
+        self.stats.record_error(&error.to_string());
+        self.aborts += 1;
+        if self.aborts > self.config.abort_limit {
+            return self.give_up(error);
+        }
+        if self.aborts > 1 {
+            std::thread::sleep(self.pause(self.aborts - 1));
+        }
+        self.abort_and_reopen().or_else(|error| self.break_down(error))
     }
 
     /// Aborts the transaction and opens all tasks from what was committed.
@@ -47,46 +28,40 @@ impl<C: Client, P: Processor> Worker<C, P> {
         self.outbox.clear();
         if self.open {
             self.stats.aborts.add(1);
-            if let Err(error) = self.retry(C::abort) {
-                return self.break_down(error.into());
-            }
+            self.retry(C::abort)?;
             self.open = false;
         }
         if self.flow == Flow::Paused {
             let partitions = self.partitions();
-            if let Err(error) = self.client.set_flow(&partitions, Flow::Running) {
-                return self.break_down(error.into());
-            }
+            self.client.set_flow(&partitions, Flow::Running)?;
             self.flow = Flow::Running;
             self.count_paused();
         }
-        self.reopen().or_else(|error| self.break_down(error))
+        self.reopen()
     }
 
-    /// Marks the client as broken after a failed recovery, unless the error ends the worker.
+    /// Marks the client as broken, unless the error ends the worker.
     fn break_down(&mut self, error: WorkerError) -> Result<(), WorkerError> {
-        match &error {
-            WorkerError::Client(client_error) => match client_error.kind {
-                ErrorKind::Retriable | ErrorKind::Abort => {
-                    self.stats.record_error(&client_error.message);
-                    self.phase = Phase::Broken;
-                    Ok(())
-                }
-                ErrorKind::Fenced => {
-                    self.stats.fenced.set(1);
-                    self.close_all();
-                    Err(error)
-                }
-                ErrorKind::Fatal => {
-                    self.end();
-                    Err(error)
-                }
-            },
-            _ => {
-                self.end();
-                Err(error)
+        match error.kind() {
+            Some(ErrorKind::Retriable | ErrorKind::Abort) => {
+                self.stats.record_error(&error.to_string());
+                self.phase = Phase::Broken;
+                Ok(())
             }
+            Some(ErrorKind::Fenced | ErrorKind::Fatal) | None => self.give_up(error),
         }
+    }
+
+    /// Ends the work without a commit.
+    fn give_up(&mut self, error: WorkerError) -> Result<(), WorkerError> {
+        if error.kind() == Some(ErrorKind::Fenced) {
+            self.stats.fenced.set(1);
+            // The newer producer has ended the transaction.
+            self.open = false;
+        }
+        self.abandon();
+        self.close_all();
+        Err(error)
     }
 
     /// Closes all tasks and connects again, once. A failure is tried again in the next turn.
@@ -118,12 +93,6 @@ impl<C: Client, P: Processor> Worker<C, P> {
     pub(super) fn pause(&self, failures: u32) -> Duration {
         let factor = 1_u32 << (failures.saturating_sub(1)).min(10);
         self.config.backoff.saturating_mul(factor).min(self.config.backoff_max)
-    }
-
-    /// Ends the work without a commit.
-    fn end(&mut self) {
-        self.abandon();
-        self.close_all();
     }
 
     /// Aborts an open transaction if the broker can be reached, so that readers need not wait for its

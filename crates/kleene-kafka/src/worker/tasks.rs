@@ -43,8 +43,8 @@ impl<C: Client, P: Processor> Worker<C, P> {
     /// Commits, and gives up partitions that another worker is waiting for.
     pub(super) fn revoke(&mut self, partitions: &[Partition]) -> Result<(), WorkerError> {
         let committed = self.commit();
-        if let Err(WorkerError::Client(error)) = &committed
-            && matches!(error.kind, ErrorKind::Fenced | ErrorKind::Fatal)
+        if let Err(error) = &committed
+            && !matches!(error.kind(), Some(ErrorKind::Retriable | ErrorKind::Abort))
         {
             return committed;
         }

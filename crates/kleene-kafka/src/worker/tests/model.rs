@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Client, ClientError, Committed, ErrorKind, Event, Flow, OutRecord, Outbox, Partition,
+    Client, ClientError, Committed, Delivery, ErrorKind, Event, Flow, OutRecord, Outbox, Partition,
     PollLimit, Position, Processor, ProcessorError, Record,
 };
 
 /// What happens at one call, of any worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum InjectedFault {
     /// The worker dies before the call has its effect.
     CrashBefore,
     /// The worker dies after the call had its effect.
@@ -42,8 +42,14 @@ pub(super) enum Mutation {
     KeepState,
 }
 
-/// The counts of keys: the state of a task.
-type Counts = BTreeMap<u8, u64>;
+/// The state of a task.
+#[derive(Clone, Debug, Default)]
+struct State {
+    /// The records of each key.
+    counts: BTreeMap<u8, u64>,
+    /// The outputs that wait until they are due.
+    held: Vec<String>,
+}
 
 #[derive(Debug, Default)]
 struct Producer {
@@ -55,11 +61,18 @@ struct Producer {
     waited_for: u32,
 }
 
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Committed,
+    Aborted,
+}
+
 #[derive(Debug)]
 struct Output {
     id: usize,
     text: String,
-    committed: Option<bool>,
+    end: Option<End>,
 }
 
 #[derive(Debug, Default)]
@@ -73,7 +86,7 @@ struct Member {
 
 #[derive(Debug)]
 struct Saved {
-    counts: Counts,
+    state: State,
     life: usize,
     synced: bool,
 }
@@ -88,7 +101,7 @@ pub(super) struct World {
     members: BTreeMap<usize, Member>,
     /// The member that has a task, and the member that gets it next.
     owners: BTreeMap<i32, (usize, Option<usize>)>,
-    pub(super) faults: BTreeMap<usize, Fault>,
+    pub(super) faults: BTreeMap<usize, InjectedFault>,
     pub(super) calls: usize,
     ids: usize,
     dead: BTreeSet<usize>,
@@ -123,7 +136,7 @@ impl World {
 
     /// The outputs that a reader with `isolation.level=read_committed` sees.
     pub(super) fn read_committed(&self) -> Vec<String> {
-        let committed = self.outputs.iter().filter(|output| output.committed == Some(true));
+        let committed = self.outputs.iter().filter(|output| output.end == Some(End::Committed));
         committed.map(|output| output.text.clone()).collect()
     }
 
@@ -215,20 +228,20 @@ impl World {
     }
 
     /// Ends a transaction in one way or the other.
-    fn end(&mut self, id: usize, outcome: bool) {
+    fn end(&mut self, id: usize, end: End) {
         let producer = self.producers.entry(id).or_default();
         producer.open = false;
         producer.must_abort = false;
         producer.waited_for = 0;
         let offsets = std::mem::take(&mut producer.offsets);
-        if outcome {
+        if end == End::Committed {
             for entry in offsets {
                 self.offsets.insert(entry.partition, (entry.offset.unwrap(), entry.metadata));
             }
         }
         for output in &mut self.outputs {
-            if output.id == id && output.committed.is_none() {
-                output.committed = Some(outcome);
+            if output.id == id && output.end.is_none() {
+                output.end = Some(end);
             }
         }
     }
@@ -262,6 +275,7 @@ fn text(task: i32, key: u8, count: u64) -> String {
 #[derive(Debug)]
 pub(super) struct ModelClient {
     world: Shared,
+    delivery: Delivery,
     /// The transactional id.
     id: usize,
     epoch: u32,
@@ -270,15 +284,15 @@ pub(super) struct ModelClient {
 }
 
 impl ModelClient {
-    pub(super) fn connect(world: &Shared, id: usize, life: usize) -> Self {
-        let mut client = Self { world: Rc::clone(world), id, epoch: 0, life, member: 0 };
+    pub(super) fn connect(world: &Shared, delivery: Delivery, id: usize, life: usize) -> Self {
+        let mut client = Self { world: Rc::clone(world), delivery, id, epoch: 0, life, member: 0 };
         client.init();
         client
     }
 
     fn init(&mut self) {
         let mut world = self.world.borrow_mut();
-        world.end(self.id, false);
+        world.end(self.id, End::Aborted);
         let producer = world.producers.entry(self.id).or_default();
         producer.epoch += 1;
         self.epoch = producer.epoch;
@@ -297,21 +311,23 @@ impl ModelClient {
         world.calls += 1;
         match world.faults.get(&world.calls).copied() {
             None => effect(world),
-            Some(Fault::CrashBefore) => {
+            Some(InjectedFault::CrashBefore) => {
                 world.crash(self.life);
                 Err(error(ErrorKind::Fatal, "crash"))
             }
-            Some(Fault::CrashAfter) => {
+            Some(InjectedFault::CrashAfter) => {
                 let _ = effect(world);
                 world.crash(self.life);
                 Err(error(ErrorKind::Fatal, "crash"))
             }
-            Some(Fault::LostRequest | Fault::Abort) => Err(error(ErrorKind::Retriable, "lost")),
-            Some(Fault::LostAnswer) => {
+            Some(InjectedFault::LostRequest | InjectedFault::Abort) => {
+                Err(error(ErrorKind::Retriable, "lost"))
+            }
+            Some(InjectedFault::LostAnswer) => {
                 let _ = effect(world);
                 Err(error(ErrorKind::Retriable, "lost"))
             }
-            Some(Fault::Steal) => {
+            Some(InjectedFault::Steal) => {
                 world.steal(self.member);
                 effect(world)
             }
@@ -326,8 +342,8 @@ impl ModelClient {
         {
             let mut world = self.world.borrow_mut();
             let next = world.calls + 1;
-            if world.faults.get(&next) == Some(&Fault::LostAnswer) {
-                world.faults.insert(next, Fault::LostRequest);
+            if world.faults.get(&next) == Some(&InjectedFault::LostAnswer) {
+                world.faults.insert(next, InjectedFault::LostRequest);
             }
         }
         self.call(effect)
@@ -340,7 +356,7 @@ impl ModelClient {
     ) -> Result<T, ClientError> {
         let abort = {
             let world = self.world.borrow();
-            world.faults.get(&(world.calls + 1)) == Some(&Fault::Abort)
+            world.faults.get(&(world.calls + 1)) == Some(&InjectedFault::Abort)
         };
         let (id, epoch) = (self.id, self.epoch);
         let checked = |world: &mut World| {
@@ -439,7 +455,7 @@ impl Client for ModelClient {
                 // The timeout of the transaction: the broker aborts it.
                 if producer.waited_for > 3 {
                     producer.epoch += 1;
-                    world.end(*id, false);
+                    world.end(*id, End::Aborted);
                 }
             }
             if !pending.is_empty() {
@@ -512,8 +528,13 @@ impl Client for ModelClient {
     fn send(&mut self, record: &OutRecord) -> Result<(), ClientError> {
         let text = String::from_utf8(record.value.clone().unwrap()).unwrap();
         self.transact(|world| {
-            assert!(world.producer(self.id, self.epoch)?.open, "no transaction is open");
-            world.outputs.push(Output { id: self.id, text, committed: None });
+            let end = match self.delivery {
+                Delivery::ExactlyOnce => None,
+                Delivery::AtLeastOnce => Some(End::Committed),
+            };
+            let is_open = world.producer(self.id, self.epoch)?.open;
+            assert_eq!(is_open, end.is_none(), "outputs are sent in a transaction or never");
+            world.outputs.push(Output { id: self.id, text, end });
             Ok(())
         })
     }
@@ -538,6 +559,9 @@ impl Client for ModelClient {
                 }
             }
             world.producer(self.id, self.epoch)?.offsets = offsets.to_vec();
+            if self.delivery == Delivery::AtLeastOnce {
+                world.end(self.id, End::Committed);
+            }
             Ok(())
         })
     }
@@ -550,7 +574,7 @@ impl Client for ModelClient {
             }
             // If it is closed, an earlier call committed it, and its answer was lost.
             if producer.open {
-                world.end(self.id, true);
+                world.end(self.id, End::Committed);
             }
             Ok(())
         })
@@ -559,7 +583,7 @@ impl Client for ModelClient {
     fn abort(&mut self, _: Duration) -> Result<(), ClientError> {
         self.call(|world| {
             world.producer(self.id, self.epoch)?;
-            world.end(self.id, false);
+            world.end(self.id, End::Aborted);
             Ok(())
         })
     }
@@ -584,7 +608,7 @@ pub(super) struct ModelProcessor {
     world: Shared,
     life: usize,
     mutation: Mutation,
-    states: BTreeMap<i32, Counts>,
+    states: BTreeMap<i32, State>,
     committed: BTreeMap<i32, String>,
     before: BTreeMap<i32, String>,
 }
@@ -609,10 +633,10 @@ impl ModelProcessor {
         }
         world.calls += 1;
         let fault = world.faults.get(&world.calls).copied();
-        if fault != Some(Fault::CrashBefore) {
+        if fault != Some(InjectedFault::CrashBefore) {
             effect(world);
         }
-        if matches!(fault, Some(Fault::CrashBefore | Fault::CrashAfter)) {
+        if matches!(fault, Some(InjectedFault::CrashBefore | InjectedFault::CrashAfter)) {
             world.crash(self.life);
             return Err("crash".into());
         }
@@ -620,7 +644,7 @@ impl ModelProcessor {
     }
 
     fn write(&self, task: i32, name: &str) -> Result<(), ProcessorError> {
-        let saved = Saved { counts: self.states[&task].clone(), life: self.life, synced: false };
+        let saved = Saved { state: self.states[&task].clone(), life: self.life, synced: false };
         self.step(|world| {
             assert!(world.store.insert(name.to_owned(), saved).is_none(), "{name} is not new");
         })?;
@@ -637,14 +661,14 @@ impl Processor for ModelProcessor {
         if self.mutation == Mutation::KeepState && self.states.contains_key(&task) {
             return Ok(());
         }
-        let counts = match snapshot {
-            None => Counts::new(),
+        let state = match snapshot {
+            None => State::default(),
             Some(name) => match self.world.borrow().store.get(name) {
-                Some(saved) => saved.counts.clone(),
+                Some(saved) => saved.state.clone(),
                 None => return Err(format!("snapshot {name} is missing").into()),
             },
         };
-        self.states.insert(task, counts);
+        self.states.insert(task, state);
         self.before.remove(&task);
         self.committed.remove(&task);
         if let Some(name) = snapshot {
@@ -659,16 +683,31 @@ impl Processor for ModelProcessor {
         records: &[Record],
         out: &mut Outbox,
     ) -> Result<(), ProcessorError> {
-        let counts = self.states.get_mut(&task).ok_or("the task is not open")?;
+        let state = self.states.get_mut(&task).ok_or("the task is not open")?;
         for record in records {
             let key = record.key.as_ref().unwrap()[0];
-            let count = counts.entry(key).or_default();
+            let count = state.counts.entry(key).or_default();
             *count += 1;
-            if *count % 3 == 0 {
-                out.push(OutRecord::new("out".into(), text(task, key, *count).into_bytes()));
+            if count.is_multiple_of(3) {
+                // The outputs of one key come by the clock.
+                if key == 1 {
+                    state.held.push(text(task, key, *count));
+                } else {
+                    out.push(OutRecord::new("out".into(), text(task, key, *count).into_bytes()));
+                }
             }
         }
         Ok(())
+    }
+
+    fn due(&mut self, task: i32, out: &mut Outbox) -> Result<bool, ProcessorError> {
+        let state = self.states.get_mut(&task).ok_or("the task is not open")?;
+        let held = std::mem::take(&mut state.held);
+        let is_changed = !held.is_empty();
+        for text in held {
+            out.push(OutRecord::new("out".into(), text.into_bytes()));
+        }
+        Ok(is_changed)
     }
 
     fn snapshot(&mut self, task: i32) -> Result<String, ProcessorError> {
