@@ -70,7 +70,7 @@ impl Block {
         self.line
     }
 
-    /// Returns the number of bytes of its lines.
+    /// Returns the size of its memory, in bytes.
     pub fn size(&self) -> usize {
         match &self.content {
             Content::Text(text) => text.capacity(),
@@ -93,14 +93,6 @@ impl Block {
 
     pub(crate) fn content(&self) -> &Content {
         &self.content
-    }
-
-    /// Its memory, to be used again.
-    fn into_memory(self) -> Vec<u8> {
-        match self.content {
-            Content::Text(text) => text.into_bytes(),
-            Content::Bytes(bytes) | Content::Bad(bytes, _) => bytes,
-        }
     }
 }
 
@@ -189,7 +181,7 @@ impl Cutter {
 
     /// Takes back the memory of a used block.
     pub(crate) fn reuse(&mut self, block: Block) {
-        let memory = block.into_memory();
+        let memory = block.into_bytes();
         if memory.capacity() >= SIZE {
             self.spent.push(memory);
         }
