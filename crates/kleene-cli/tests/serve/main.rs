@@ -1,0 +1,9 @@
+//! `kleene serve`, as an operator runs it: started, fed, killed, started again, and looked at.
+#![cfg(feature = "serve")]
+
+mod http;
+mod intake;
+mod reload;
+mod service;
+mod sinks;
+mod sources;
