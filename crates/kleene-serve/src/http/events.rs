@@ -174,6 +174,10 @@ pub(super) async fn read_body(
 
 /// Counts the lines that are not blank. Refuses a body that is JSON, but not one object on each line.
 fn count_lines(body: &[u8]) -> Result<u64, Refusal> {
+    // A frame of the journal has zeros, text has none: so nobody can send what looks like a frame.
+    if memchr::memchr(0, body).is_some() {
+        return Err(Refusal::invalid("the body has bytes that no text has; send UTF-8"));
+    }
     let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let mut lines = lines.by_ref().filter(|line| !line.is_empty());
     let Some(first) = lines.next() else {

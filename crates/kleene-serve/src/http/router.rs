@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{MatchedPath, Query, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -80,13 +80,16 @@ async fn admit(
     let name = caller.name().to_owned();
     let method = request.method().clone();
     let path: String = request.uri().path().chars().take(200).collect();
-    let response = match allowed {
+    let mut response = match allowed {
         Ok(()) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(refusal) => refusal.into_response(),
     };
+    // A browser must not guess that a rule file is a page.
+    let nosniff = HeaderValue::from_static("nosniff");
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, nosniff);
     let counters = &app.parts.counters;
     counters.count_request(route, response.status().as_u16());
     if let Some(Refused { reason, text }) = response.extensions().get::<Refused>() {

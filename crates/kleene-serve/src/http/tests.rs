@@ -216,6 +216,7 @@ fn bodies_that_are_no_events_are_refused_with_what_to_do() {
         ("", "the body has no events"),
         ("\n \n", "the body has no events"),
         ("[{}]", "not an array"),
+        ("{\0", "send UTF-8"),
         ("{\n\"a\": 1}", "on a single line"),
     ] {
         let (status, answer) = fixture.post(body);

@@ -10,8 +10,7 @@ pub(crate) const HEAD: usize = 18;
 /// The bytes before those that the length and the CRC are about.
 const PREFIX: usize = 8;
 
-/// The longest body of a frame. The highest byte of a length is thus one that JSON has nowhere, so
-/// that no text looks like a frame.
+/// The longest body of a frame.
 pub(crate) const MAX_BODY: usize = 64 << 20;
 
 /// The year 2200, in microseconds since 1970. No frame is later.
@@ -109,7 +108,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Frame<'_>> {
 
 /// Returns the index of the first whole frame in a buffer that begins with a damaged one.
 ///
-/// A torn tail has no frame after it. Damage in the middle has, and then nothing must be cut.
+/// A torn tail has no frame after it. Damage in the middle has, and then nothing must be cut. A body
+/// does not look like a frame as long as it has no zeros: each time has one.
 pub(crate) fn find_after_damage(bytes: &[u8]) -> Option<usize> {
     (1..bytes.len().saturating_sub(HEAD - 1)).find(|&at| {
         let candidate = &bytes[at..];

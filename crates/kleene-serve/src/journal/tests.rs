@@ -424,3 +424,34 @@ fn speed_of_appends() {
         );
     }
 }
+
+/// `KLEENE_TEST_SMALL_DISK=/a/disk/of/a/few/megabytes cargo test -p kleene-serve -- --ignored`.
+#[test]
+#[ignore = "needs a small disk"]
+fn a_full_disk_is_written_to_again_when_there_is_space() {
+    let Some(disk) = std::env::var_os("KLEENE_TEST_SMALL_DISK") else { return };
+    let directory = TempDir::new_in(&disk).unwrap();
+    let settings =
+        JournalSettings { is_durable: true, segment_bytes: 1 << 20, ..settings(&directory) };
+    let journal = Arc::new(Journal::open(settings.clone(), Resume::Keep).unwrap());
+    let body = Bytes::from("x".repeat(100_000));
+    let mut count = 0;
+    let error = loop {
+        match journal.append_blocking(body.clone(), Journal::NO_KEY) {
+            Ok(_) => count += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, AppendError::Failed(text) if text.contains("No space")), "{error}");
+    assert_eq!(read_all(&journal, 0).len(), count * 100_001);
+    let end = journal.end();
+    // The last files are in the way of the first.
+    journal.release(end / 2).unwrap();
+    let start = journal.stats().start;
+    append(&journal, &"y".repeat(100_000));
+    let text = read_all(&journal, start);
+    assert!(text.ends_with("y\n"));
+    drop(journal);
+    let journal = Arc::new(Journal::open(settings, Resume::Keep).unwrap());
+    assert_eq!(read_all(&journal, start), text);
+}

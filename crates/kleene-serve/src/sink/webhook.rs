@@ -152,7 +152,6 @@ impl Webhook {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .max_redirects_will_error(false)
             .timeout_global(Some(settings.timeout))
             .user_agent(concat!("kleene/", env!("CARGO_PKG_VERSION")))
             .build()
