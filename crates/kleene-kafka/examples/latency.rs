@@ -166,12 +166,7 @@ fn send_all(
     paid
 }
 
-fn send(
-    producer: &ThreadedProducer<DefaultProducerContext>,
-    topic: &str,
-    key: &str,
-    text: &str,
-) {
+fn send(producer: &ThreadedProducer<DefaultProducerContext>, topic: &str, key: &str, text: &str) {
     while let Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) =
         producer.send(BaseRecord::to(topic).key(key).payload(text))
     {
