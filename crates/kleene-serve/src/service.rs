@@ -66,7 +66,7 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
     kleene_host::disk::make_directory(&config.state).map_err(|error| {
         format!("error: cannot make the state directory {}: {error}\n", config.state.display())
     })?;
-    let audit = AuditLog::open(&config.state).map_err(printed)?;
+    let audit = Arc::new(AuditLog::open(&config.state).map_err(printed)?);
     let inbox = Arc::new(Inbox::new(config.sources.len()));
     let woken = inbox.clone();
     let (folder, rules) = RuleFolder::open(config.rules.clone(), move || woken.wake())?;
@@ -83,9 +83,10 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
         status: status.clone(),
         folder,
         metrics,
+        audit,
         hub: hub.clone(),
     };
-    let service = Arc::new(Service { links: links.clone(), audit, commands });
+    let service = Arc::new(Service { links: links.clone(), commands });
     let settings = config.http.as_ref().map(http_settings);
     let (rules_count, sources, sinks) =
         (rules.rules().len(), config.sources.len(), config.sinks.len());
@@ -130,6 +131,7 @@ struct Links {
     status: Arc<SharedStatus>,
     folder: Arc<RuleFolder>,
     metrics: Arc<Metrics>,
+    audit: Arc<AuditLog>,
     hub: Option<Arc<Hub>>,
 }
 
@@ -147,17 +149,17 @@ impl Engines {
         links: Links,
         commands: Receiver<Command>,
     ) -> Result<Engines> {
-        let Links { inbox, stop, status, folder, metrics, hub } = links;
+        let Links { inbox, stop, status, folder, metrics, audit, hub } = links;
         if config.kafka.is_some() {
             #[cfg(not(feature = "kafka"))]
             anyhow::bail!("this program was built without Kafka");
             #[cfg(feature = "kafka")]
             {
-                let links = KafkaLinks { stop, status, folder, commands, metrics, hub };
+                let links = KafkaLinks { stop, status, folder, commands, metrics, audit, hub };
                 return Ok(Engines::Kafka(Box::new((config, rules, links))));
             }
         }
-        let links = HostLinks { inbox, stop, status, folder, commands, metrics, hub };
+        let links = HostLinks { inbox, stop, status, folder, commands, metrics, audit, hub };
         Ok(Engines::Host(Box::new(Host::open(&config, &rules, links)?)))
     }
 
@@ -247,7 +249,6 @@ fn shown(watermark: Timestamp) -> Option<String> {
 /// The service as the HTTP interface sees it.
 struct Service {
     links: Links,
-    audit: AuditLog,
     commands: Sender<Command>,
 }
 
@@ -261,7 +262,8 @@ impl Service {
             Err(error) => json!({ "refused": error.to_string() }),
         };
         let line = format!("{what} {name}");
-        self.audit
+        self.links
+            .audit
             .add(who, &line, &said)
             .map_err(|error| ChangeError::Failed(error.to_string()))?;
         result

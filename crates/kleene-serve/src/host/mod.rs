@@ -27,7 +27,7 @@ use crate::config::{Config, Source, SourceKind};
 use crate::hub::Hub;
 use crate::journal::{Journal, JournalSettings, Resume};
 use crate::metrics::Metrics;
-use crate::rules::{RuleFolder, log_changes, verdicts};
+use crate::rules::{AuditLog, RuleFolder, log_changes, verdicts};
 use crate::sink::Sinks;
 use crate::sink::outbox::OutboxQueue;
 use crate::source::follow::{self, FileSource};
@@ -58,6 +58,7 @@ pub(crate) struct HostLinks {
     pub(crate) folder: Arc<RuleFolder>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) audit: Arc<AuditLog>,
     /// The streams over HTTP.
     pub(crate) hub: Option<Arc<Hub>>,
 }
@@ -313,10 +314,11 @@ impl Host {
             Some(Err(mistakes)) => {
                 self.links.status.lock().failed_reloads += 1;
                 tracing::error!("the rules were not reloaded, the old ones go on:\n{mistakes}");
+                self.links.audit.add_files(&Err(mistakes));
             }
             Some(Ok(rules)) => {
-                // The log has the verdicts, or why not.
-                let _ = self.replace(&rules);
+                let replaced = self.replace(&rules);
+                self.links.audit.add_files(&replaced);
             }
         }
         while let Ok(Command::Replace { rules, reply }) = self.links.commands.try_recv() {

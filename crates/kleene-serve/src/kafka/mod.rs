@@ -24,7 +24,7 @@ use crate::config::{self, Config, Kafka, SinkKind, SourceKind, TopicSource};
 use crate::host::Command;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
-use crate::rules::RuleFolder;
+use crate::rules::{AuditLog, RuleFolder};
 use crate::sink::Sinks;
 use crate::status::{Phase, SharedStatus};
 
@@ -42,6 +42,7 @@ pub(crate) struct KafkaLinks {
     pub(crate) folder: Arc<RuleFolder>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) audit: Arc<AuditLog>,
     /// The streams over HTTP.
     pub(crate) hub: Option<Arc<Hub>>,
 }
@@ -124,10 +125,14 @@ fn follow_rules(links: &KafkaLinks, shared: &SharedParts, kafka: &Kafka) {
     };
     match links.folder.changed() {
         None => {}
-        Some(Ok(rules)) => put(rules, None),
+        Some(Ok(rules)) => {
+            links.audit.add_files(&Ok(serde_json::json!("each partition follows")));
+            put(rules, None);
+        }
         Some(Err(mistakes)) => {
             links.status.lock().failed_reloads += 1;
             tracing::error!("the rules were not reloaded, the old ones go on:\n{mistakes}");
+            links.audit.add_files(&Err(mistakes));
         }
     }
     while let Ok(Command::Replace { rules, reply }) = links.commands.try_recv() {

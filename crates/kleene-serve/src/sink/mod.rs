@@ -131,7 +131,7 @@ impl Outlet {
     fn prepare(&mut self) -> Result<(u64, Option<Unsettled>)> {
         match self {
             Outlet::File(file) => match file.prepare() {
-                Some((length, unsettled)) => Ok((length, Some(unsettled))),
+                Some(prepared) => Ok(prepared),
                 None => bail!("{}", file.failure().unwrap_or("it cannot be written")),
             },
             Outlet::Webhook(hook) => Ok((hook.outbox.sync()?, None)),
@@ -249,7 +249,7 @@ impl Sinks {
                 bail!("the rejects cannot be written: {}", file.failure().unwrap_or_default());
             };
             lengths.insert(REJECTS.to_owned(), json!(length));
-            unsettled.push(rest);
+            unsettled.extend(rest);
         }
         Ok((lengths.into(), unsettled))
     }

@@ -460,8 +460,18 @@ impl Sink<Record> for Collector<'_> {
     }
 
     fn late(&mut self, late: Late<'_, Record>) {
-        if let Some((_, counts)) = &mut self.source {
+        if let Some((name, counts)) = &mut self.source {
             counts.late += 1;
+            // The first, and then ever more rarely.
+            if counts.late.is_power_of_two() {
+                let (count, time) = (counts.late, late.event.time());
+                tracing::warn!(
+                    source = name,
+                    count,
+                    "late events: the watermark is at {}, the event at {time}",
+                    late.watermark
+                );
+            }
         }
         self.reject(late.arrival, &late_reason(late.event.time(), late.watermark));
     }
