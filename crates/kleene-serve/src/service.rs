@@ -60,7 +60,7 @@ pub fn check(path: &Path) -> Result<String, String> {
 /// # Errors
 /// The mistakes in the files, as they are printed, or the reason why the service cannot go on.
 pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
-    let config = Config::load(path)?;
+    let config = Arc::new(Config::load(path)?);
     start_log(config.log);
     let printed = |error: anyhow::Error| format!("error: {error:#}\n");
     kleene_host::disk::make_directory(&config.state).map_err(|error| {
@@ -90,7 +90,7 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
     let settings = config.http.as_ref().map(http_settings);
     let (rules_count, sources, sinks) =
         (rules.rules().len(), config.sources.len(), config.sinks.len());
-    let engines = Engines::open(config, rules, links, received).map_err(printed)?;
+    let engines = Engines::open(&config, &rules, links, received).map_err(printed)?;
     let server = match settings.zip(hub) {
         None => None,
         Some((settings, hub)) => {
@@ -103,7 +103,9 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
             };
             status.lock().http = Some(parts);
             let parts = http::Parts { journals, hub, control: service, counters };
-            Some(http::start(settings, parts).map_err(printed)?)
+            let server = http::start(settings, parts).map_err(printed)?;
+            tracing::info!(addr = %server.addr, "HTTP interface");
+            Some(server)
         }
     };
     tracing::info!(rules = rules_count, sources, sinks, "started");
@@ -139,13 +141,13 @@ struct Links {
 enum Engines {
     Host(Box<Host>),
     #[cfg(feature = "kafka")]
-    Kafka(Box<(Config, RuleSet, KafkaLinks)>),
+    Kafka(Box<(Arc<Config>, RuleSet, KafkaLinks)>),
 }
 
 impl Engines {
     fn open(
-        config: Config,
-        rules: RuleSet,
+        config: &Arc<Config>,
+        rules: &RuleSet,
         links: Links,
         commands: Receiver<Command>,
     ) -> Result<Engines> {
@@ -156,11 +158,11 @@ impl Engines {
             #[cfg(feature = "kafka")]
             {
                 let links = KafkaLinks { stop, status, folder, commands, metrics, audit, hub };
-                return Ok(Engines::Kafka(Box::new((config, rules, links))));
+                return Ok(Engines::Kafka(Box::new((config.clone(), rules.clone(), links))));
             }
         }
         let links = HostLinks { inbox, stop, status, folder, commands, metrics, audit, hub };
-        Ok(Engines::Host(Box::new(Host::open(&config, &rules, links)?)))
+        Ok(Engines::Host(Box::new(Host::open(config, rules, links)?)))
     }
 
     fn journals(&self) -> BTreeMap<String, Arc<Journal>> {
@@ -185,7 +187,7 @@ impl Engines {
             #[cfg(feature = "kafka")]
             Engines::Kafka(parts) => {
                 let (config, rules, links) = *parts;
-                crate::kafka::run(Arc::new(config), rules, links)
+                crate::kafka::run(&config, rules, &links)
             }
         }
     }

@@ -3,6 +3,7 @@
 
 mod http;
 mod intake;
+mod pages;
 mod reload;
 mod service;
 mod sinks;

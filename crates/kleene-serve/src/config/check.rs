@@ -325,14 +325,14 @@ fn record_fields(
         let part = match part.get_ref().as_str() {
             "key" => RecordPart::Key,
             "timestamp" => RecordPart::Timestamp,
-            text => match text.strip_prefix("header:") {
-                Some(header) => RecordPart::Header(header.to_owned()),
-                None => {
+            text => {
+                let Some(header) = text.strip_prefix("header:") else {
                     let help = "write \"key\", \"timestamp\" or \"header:NAME\"";
                     mistakes.add(span, "unknown part of a record", help);
                     continue;
-                }
-            },
+                };
+                RecordPart::Header(header.to_owned())
+            }
         };
         found.push((name, part));
     }
@@ -380,7 +380,7 @@ fn sink(
                 timeout: table.timeout.map_or(Duration::from_secs(10), |span| span.into_inner().0),
                 retry_for: table
                     .retry_for
-                    .map_or(Duration::from_secs(24 * 3600), |span| span.into_inner().0),
+                    .map_or(Duration::from_hours(24), |span| span.into_inner().0),
             })
         }
     };

@@ -65,6 +65,7 @@ pub(crate) struct Source {
     pub(crate) idle_after: Option<Duration>,
 }
 
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(crate) enum SourceKind {
     File { path: PathBuf, follow: bool },
@@ -73,6 +74,7 @@ pub(crate) enum SourceKind {
 }
 
 /// A topic of Kafka.
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(crate) struct TopicSource {
     pub(crate) topic: String,
@@ -82,6 +84,7 @@ pub(crate) struct TopicSource {
 }
 
 /// The encoding of the values of a topic.
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(crate) enum Encoding {
     Json,
@@ -90,6 +93,7 @@ pub(crate) enum Encoding {
 }
 
 /// The place of a schema.
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(crate) enum SchemaPlace {
     Registry(String),
@@ -116,6 +120,7 @@ pub(crate) struct Sink {
     pub(crate) on_failure: OnFailure,
 }
 
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(crate) enum SinkKind {
     File(PathBuf),
@@ -162,6 +167,7 @@ pub(crate) enum Role {
     Edit,
 }
 
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(crate) struct Kafka {
     pub(crate) brokers: String,

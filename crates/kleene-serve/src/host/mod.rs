@@ -42,6 +42,11 @@ const TICK: Duration = Duration::from_millis(100);
 /// The interval at which the state is shown.
 const SHOW: Duration = Duration::from_millis(500);
 
+/// Says why the engine has stopped.
+fn stopped(pushed: Result<(), PushError>) -> Result<()> {
+    pushed.context("the engine has stopped")
+}
+
 /// What the HTTP interface asks of the engine.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -199,6 +204,7 @@ impl Host {
         }
         let kept = ended.and_then(|()| self.keep_last());
         self.show();
+        self.sinks.stop();
         kept
     }
 
@@ -257,12 +263,12 @@ impl Host {
             Arrived::Lines { block, end, at } => {
                 let pushed = self.task.push(number, &block, now, &mut self.page);
                 self.links.metrics.pushed(now.elapsed());
-                let has_results = self.page.len() > 0;
+                let has_results = self.page.has_results();
                 self.deliver();
                 if has_results {
                     self.links.metrics.delivered(at);
                 }
-                self.go_on(pushed)?;
+                stopped(pushed)?;
                 self.sources[number].position = end;
                 self.has_changed = true;
             }
@@ -278,15 +284,10 @@ impl Host {
                 }
                 let pushed = self.task.end_source(number, &mut self.page);
                 self.deliver();
-                self.go_on(pushed)?;
+                stopped(pushed)?;
             }
         }
         Ok(())
-    }
-
-    /// Fails if the engine has stopped.
-    fn go_on(&self, pushed: Result<(), PushError>) -> Result<()> {
-        pushed.context("the engine has stopped")
     }
 
     /// Gives what the engine has reported to the sinks.
@@ -306,7 +307,7 @@ impl Host {
     fn tick(&mut self, now: Instant) -> Result<()> {
         let pushed = self.task.tick(now, &mut self.page);
         self.deliver();
-        self.go_on(pushed)?;
+        stopped(pushed)?;
         self.clock.update(&self.task, SystemTime::now());
         self.sinks.flush();
         match self.links.folder.changed() {
@@ -379,7 +380,7 @@ impl Host {
         let positions = self.sources.iter().map(|one| (&*one.source.name, &one.position));
         let posted = positions.clone().map(|(name, at)| (name.to_owned(), at.at.offset));
         self.posted = posted.filter(|(name, _)| self.journals.contains_key(name)).collect();
-        Ok(Job { head: head(positions, lengths), snapshot, is_whole, files })
+        Ok(Job { head: head(positions, &lengths), snapshot, is_whole, files })
     }
 
     fn finish_checkpoint(&mut self, result: Result<Done>) {

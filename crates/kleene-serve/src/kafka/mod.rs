@@ -48,9 +48,9 @@ pub(crate) struct KafkaLinks {
 }
 
 /// Runs the workers until they are stopped, or one cannot go on.
-pub(crate) fn run(config: Arc<Config>, rules: RuleSet, links: KafkaLinks) -> Result<()> {
+pub(crate) fn run(config: &Arc<Config>, rules: RuleSet, links: &KafkaLinks) -> Result<()> {
     let kafka = config.kafka.as_ref().context("there is no table `[kafka]`")?;
-    let topics = topics(&config);
+    let topics = topics(config);
     if let Some(topic) = topics.iter().find(|topic| is_binary(&topic.encoding)) {
         bail!("the topic {}: Avro and Protobuf cannot be read yet", topic.topic);
     }
@@ -59,7 +59,7 @@ pub(crate) fn run(config: Arc<Config>, rules: RuleSet, links: KafkaLinks) -> Res
     let shared = Arc::new(SharedParts {
         folder: config.state.join("kafka").join(&kafka.group),
         rules: CurrentRules::new(rules),
-        sinks: Mutex::new(Sinks::open(&config, None)?),
+        sinks: Mutex::new(Sinks::open(config, None)?),
         status: links.status.clone(),
         metrics: links.metrics.clone(),
         hub: links.hub.clone(),
@@ -70,7 +70,7 @@ pub(crate) fn run(config: Arc<Config>, rules: RuleSet, links: KafkaLinks) -> Res
     let mut threads = Vec::new();
     for number in 0..kafka.workers {
         let (shared, stop, status) = (shared.clone(), stopped.clone(), links.status.clone());
-        let settings = worker_config(&config, &topics);
+        let settings = worker_config(config, &topics);
         let client = client_config(kafka, number);
         let run = move || {
             let ended = run_worker((client, settings), shared, &stop, &status);
@@ -84,7 +84,7 @@ pub(crate) fn run(config: Arc<Config>, rules: RuleSet, links: KafkaLinks) -> Res
     links.status.lock().phase = Phase::Running;
     while !links.stop.load(Ordering::Relaxed) && !stopped.load(Ordering::Acquire) {
         thread::sleep(TICK);
-        follow_rules(&links, &shared, kafka);
+        follow_rules(links, &shared, kafka);
     }
     stopped.store(true, Ordering::Release);
     links.status.lock().phase = Phase::Stopping;

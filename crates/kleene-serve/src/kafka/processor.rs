@@ -1,10 +1,10 @@
 //! One engine for each partition: what a worker gives records to.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use hashbrown::HashMap;
 use kleene::RuleSet;
 use kleene_input::{Block, Cursor, Item, Parser};
 use kleene_kafka::{OutRecord, Outbox, Processor, ProcessorError, Record};
@@ -87,11 +87,11 @@ impl Partitions {
     }
 
     /// Puts the rules in force that are current now.
-    fn follow_rules(&mut self, task: i32) -> Result<(), ProcessorError> {
-        let Some(partition) = self.open.get_mut(&task) else { return Ok(()) };
+    fn follow_rules(&mut self, task: i32) {
+        let Some(partition) = self.open.get_mut(&task) else { return };
         let edition = self.shared.rules.edition();
         if partition.edition == edition {
-            return Ok(());
+            return;
         }
         partition.edition = edition;
         let rules = self.shared.rules.get();
@@ -102,7 +102,6 @@ impl Partitions {
                 self.shared.rules.was_applied(edition, Err(refused.to_string()));
             }
         }
-        Ok(())
     }
 
     /// Pushes records of one topic.
@@ -134,7 +133,7 @@ impl Partitions {
         shared.metrics.pushed(now.elapsed());
         lines.text = block.into_bytes();
         pushed?;
-        if page.len() > 0
+        if page.has_results()
             && let Some(millis) = records.last().and_then(|record| record.timestamp)
         {
             let at = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
@@ -188,9 +187,7 @@ impl Partitions {
         status.tasks.retain(|known| known.partition != Some(task));
         status.tasks.push(shown);
         status.tasks.sort_by_key(|task| task.partition);
-        let topics = status.sinks.iter().filter(|sink| sink.is_topic).cloned().collect::<Vec<_>>();
         status.sinks = sinks.status();
-        status.sinks.extend(topics);
     }
 }
 
@@ -247,7 +244,7 @@ impl Processor for Partitions {
         records: &[Record],
         out: &mut Outbox,
     ) -> Result<(), ProcessorError> {
-        self.follow_rules(task)?;
+        self.follow_rules(task);
         for records in records.chunk_by(|one, next| one.topic == next.topic) {
             let Some(first) = records.first() else { continue };
             let number = self.topics.iter().position(|topic| *topic.topic == *first.topic);
@@ -262,7 +259,7 @@ impl Processor for Partitions {
     }
 
     fn due(&mut self, task: i32, out: &mut Outbox) -> Result<bool, ProcessorError> {
-        self.follow_rules(task)?;
+        self.follow_rules(task);
         let Some(partition) = self.open.get_mut(&task) else { return Ok(false) };
         let before = partition.task.engine().watermark();
         let ticked = partition.task.tick(Instant::now(), &mut self.page);

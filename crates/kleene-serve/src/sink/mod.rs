@@ -45,7 +45,6 @@ enum Outlet {
 struct WebhookOutlet {
     outbox: Outbox,
     webhook: Webhook,
-    results: u64,
     bytes: u64,
     /// The reason why results cannot be written to the outbox.
     failure: Option<String>,
@@ -78,11 +77,10 @@ impl WebhookOutlet {
             max_batch: hook.max_batch,
         };
         let webhook = Webhook::start(settings, outbox.queue())?;
-        Ok(WebhookOutlet { outbox, webhook, results: 0, bytes: 0, failure: None })
+        Ok(WebhookOutlet { outbox, webhook, bytes: 0, failure: None })
     }
 
     fn add(&mut self, result: &PageResult<'_>) {
-        self.results += 1;
         self.bytes += result.line.len() as u64;
         let pushed = self.outbox.push(result.line);
         self.look(pushed);
@@ -109,7 +107,7 @@ impl WebhookOutlet {
     fn status(&self) -> (SinkCounts, Option<String>) {
         let counters = self.webhook.counters();
         let counts = SinkCounts {
-            results: self.results,
+            results: counters.delivered(),
             bytes: self.bytes,
             failures: counters.retries(),
             dropped: self.webhook.dropped() + counters.dead(),
@@ -254,6 +252,15 @@ impl Sinks {
         Ok((lengths.into(), unsettled))
     }
 
+    /// Ends the deliveries. What waits is delivered after the next start.
+    pub(crate) fn stop(self) {
+        for sink in self.open {
+            if let Outlet::Webhook(hook) = sink.outlet {
+                hook.webhook.stop();
+            }
+        }
+    }
+
     /// Returns the state of each sink.
     pub(crate) fn status(&self) -> Vec<SinkStatus> {
         let of_file = |file: &FileSink| (file.counts, file.failure().map(str::to_owned));
@@ -261,7 +268,6 @@ impl Sinks {
             name: name.to_owned(),
             counts,
             failure,
-            is_topic: false,
         };
         let open = self.open.iter().map(|sink| {
             let found = match &sink.outlet {

@@ -64,7 +64,6 @@ pub(crate) struct LaneStatus {
     pub(crate) name: String,
     pub(crate) counts: LaneCounts,
     pub(crate) watermark: Timestamp,
-    pub(crate) newest: Timestamp,
     pub(crate) is_idle: bool,
 }
 
@@ -312,7 +311,6 @@ impl Task {
                 name: lane.name.clone(),
                 counts: lane.counts,
                 watermark: progress.map_or(Timestamp::MIN, |source| source.watermark),
-                newest: lane.newest,
                 is_idle: progress.is_some_and(|source| source.is_idle),
             }
         };
