@@ -6,7 +6,7 @@ use crate::text::{plain, tokens, without_tests};
 
 /// Functions of the standard library, and setters of one option, whose names say what the flag
 /// means.
-const SETTERS: [&str; 21] = [
+const SETTERS: [&str; 22] = [
     "append",
     "create",
     "create_new",
@@ -26,6 +26,7 @@ const SETTERS: [&str; 21] = [
     "then_some",
     "truncate",
     "with_ansi",
+    "with_target",
     "unwrap_or",
     "write",
 ];

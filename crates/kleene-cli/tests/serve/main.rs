@@ -1,5 +1,6 @@
 //! `kleene serve`, as an operator runs it: started, fed, killed, started again, and looked at.
 #![cfg(feature = "serve")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod http;
 mod intake;

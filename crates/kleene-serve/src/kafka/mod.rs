@@ -66,7 +66,7 @@ pub(crate) fn run(config: &Arc<Config>, rules: RuleSet, links: &KafkaLinks) -> R
         partitions,
         config: config.clone(),
     });
-    let stopped = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::<AtomicBool>::default();
     let mut threads = Vec::new();
     for number in 0..kafka.workers {
         let (shared, stop, status) = (shared.clone(), stopped.clone(), links.status.clone());
