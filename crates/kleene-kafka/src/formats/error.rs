@@ -44,9 +44,10 @@ impl Error for DecodeError {}
 
 /// A schema, or the address of a registry, that cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SchemaError(pub(super) String);
+pub struct SchemaError(String);
 
 impl SchemaError {
+    #[cfg(any(feature = "avro", feature = "protobuf"))]
     pub(super) fn new(message: impl Into<String>) -> SchemaError {
         SchemaError(message.into())
     }

@@ -3,14 +3,21 @@
 use std::fmt;
 use std::io::Write as _;
 
+use base64::Engine as _;
+
 use super::error::DecodeError;
 
 /// The number of objects and lists that may be within each other.
-pub const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// The bytes of JSON that a value may become. A few bytes may stand for very much: a list of a
 /// billion nulls in Avro, the fields without a value in Protobuf.
-pub const MAX_JSON: usize = 64 << 20;
+pub(super) const MAX_JSON: usize = 64 << 20;
+
+/// Returns bytes as text in Base64.
+pub(super) fn base64_text(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
 
 /// JSON that is written.
 #[derive(Debug)]
@@ -67,7 +74,7 @@ impl<'a> Json<'a> {
 
     pub(super) fn base64(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         self.add(b"\"")?;
-        self.out.extend_from_slice(super::base64_text(bytes).as_bytes());
+        self.out.extend_from_slice(base64_text(bytes).as_bytes());
         self.out.push(b'"');
         Ok(())
     }

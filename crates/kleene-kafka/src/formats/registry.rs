@@ -10,6 +10,7 @@ use ureq::Agent;
 use ureq::http::StatusCode;
 
 use super::error::{DecodeError, SchemaError};
+use super::json::base64_text;
 
 /// The time for a request.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -95,7 +96,7 @@ impl Registry {
         let authorization = user.map(|user| {
             let (user, password) = user.split_once(':').unwrap_or((user, ""));
             let user = [percent_decode(user), percent_decode(password)].join(&b':');
-            format!("Basic {}", super::base64_text(&user))
+            format!("Basic {}", base64_text(&user))
         });
         let agent = Agent::config_builder()
             .http_status_as_error(false)
@@ -263,7 +264,7 @@ mod tests {
     fn a_url_may_have_a_user() {
         let registry = Registry::new("http://us%40er:p:w@[::1]:8081/api/").unwrap();
         assert_eq!(registry.url, "http://[::1]:8081/api");
-        let expected = format!("Basic {}", super::super::base64_text(b"us@er:p:w"));
+        let expected = format!("Basic {}", base64_text(b"us@er:p:w"));
         assert_eq!(registry.authorization.as_deref(), Some(&*expected));
         assert!(!format!("{registry:?}").contains("p:w"));
         let registry = Registry::new("http://host").unwrap();

@@ -18,6 +18,7 @@ pub(super) struct Moment {
 impl Moment {
     /// Returns the moment after a number of parts of a second since 1970, with a precision of 3, 6 or
     /// 9 digits.
+    #[cfg(feature = "avro")]
     pub(super) fn of_parts(number: i64, digits: u32) -> Moment {
         let per_second = 10_i64.pow(digits);
         let nanos = number.rem_euclid(per_second) * 10_i64.pow(9 - digits);
@@ -93,6 +94,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    #[cfg(feature = "avro")]
     #[test]
     fn moments_have_their_precision() {
         assert_eq!(text(Moment::of_parts(0, 3)), "\"1970-01-01T00:00:00.000Z\"");

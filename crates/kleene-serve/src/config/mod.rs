@@ -92,8 +92,10 @@ pub(crate) enum Encoding {
 /// The place of a schema.
 #[derive(Clone, Debug)]
 pub(crate) enum SchemaPlace {
-    Registry(String),
-    File(PathBuf),
+    /// A URL, which may have a password. Values are framed.
+    Registry(Secret),
+    /// A file. Values are bare, or have a frame that is skipped.
+    File { path: PathBuf, is_framed: bool },
 }
 
 /// A part of a record of Kafka.

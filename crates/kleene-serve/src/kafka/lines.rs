@@ -1,5 +1,6 @@
 //! From records of a topic to lines of JSON.
 
+use kleene_kafka::formats::{DecodeError, DecodeErrorKind, ValueDecoder};
 use kleene_kafka::{Header, Record};
 use kleene_report::output::write_text;
 
@@ -9,11 +10,69 @@ use crate::config::RecordPart;
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) text: Vec<u8>,
+    /// The index of the record of each line.
+    pub(super) records: Vec<usize>,
     /// Records without a value: deletions of a key.
     pub(super) tombstones: u64,
+    /// The JSON of one value.
+    decoded: Vec<u8>,
 }
 
 impl Lines {
+    /// Removes the lines.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.records.clear();
+    }
+
+    /// Adds records whose values are JSON.
+    pub(super) fn add_all(&mut self, records: &[Record], fields: &[(String, RecordPart)]) {
+        for (index, record) in records.iter().enumerate() {
+            match &record.value {
+                Some(value) => {
+                    self.records.push(index);
+                    self.add(record, value, fields);
+                }
+                None => self.tombstones += 1,
+            }
+        }
+    }
+
+    /// Adds records whose values are in another format. Calls `reject` with each record that cannot be
+    /// decoded.
+    ///
+    /// # Errors
+    /// A schema cannot be had now. No record may be skipped.
+    pub(super) fn decode_all(
+        &mut self,
+        records: &[Record],
+        (decoder, fields): (&mut dyn ValueDecoder, &[(String, RecordPart)]),
+        reject: &mut dyn FnMut(&Record, &str),
+    ) -> Result<(), DecodeError> {
+        for (index, record) in records.iter().enumerate() {
+            let Some(value) = &record.value else {
+                self.tombstones += 1;
+                continue;
+            };
+            let mut decoded = std::mem::take(&mut self.decoded);
+            decoded.clear();
+            let result = decoder.decode(&record.topic, value, &mut decoded);
+            if result.is_ok() {
+                self.records.push(index);
+                self.add(record, &decoded, fields);
+            }
+            self.decoded = decoded;
+            match result {
+                Ok(()) => {}
+                Err(error) if error.kind == DecodeErrorKind::Poison => {
+                    reject(record, &error.reason);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Adds the JSON of a record, with `fields` of it in front.
     pub(super) fn add(&mut self, record: &Record, json: &[u8], fields: &[(String, RecordPart)]) {
         let start = self.text.len();
