@@ -36,7 +36,8 @@ mod registry;
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 mod time;
 
-#[cfg(all(test, feature = "avro", feature = "protobuf"))]
+#[cfg(test)]
+#[cfg(all(feature = "avro", feature = "protobuf"))]
 mod tests;
 
 #[cfg(feature = "avro")]

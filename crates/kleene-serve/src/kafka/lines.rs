@@ -165,4 +165,55 @@ mod tests {
         let expected = "{\"user\":\"a\\\"b\",\"h\":\"x\",\"ts\":17,\"v\":1}\n{\"user\":\"a\\\"b\"  }\n{\"v\": 2}\n17\n{\"v\":3}\n";
         assert_eq!(String::from_utf8(lines.text).unwrap(), expected);
     }
+
+    /// Takes values that begin with `{`, refuses others, and waits for a registry with `?`.
+    #[derive(Debug)]
+    struct Fake;
+
+    impl ValueDecoder for Fake {
+        fn decode(&mut self, _: &str, value: &[u8], json: &mut Vec<u8>) -> Result<(), DecodeError> {
+            match value.first() {
+                Some(b'{') => json.extend_from_slice(value),
+                Some(b'?') => return Err(DecodeError::unavailable("down")),
+                _ => return Err(DecodeError::poison("bad")),
+            }
+            Ok(())
+        }
+    }
+
+    fn records(values: &[Option<&str>]) -> Vec<Record> {
+        let record = |(offset, value): (i64, &Option<&str>)| Record {
+            topic: "t".into(),
+            partition: 0,
+            offset,
+            key: None,
+            value: value.map(|value| value.as_bytes().to_vec()),
+            headers: Vec::new(),
+            timestamp: None,
+        };
+        (0..).zip(values).map(record).collect()
+    }
+
+    #[test]
+    fn records_that_cannot_be_decoded_are_rejected_and_the_others_are_lines() {
+        let mut rejected = Vec::new();
+        let mut reject = |record: &Record, reason: &str| {
+            rejected.push((record.offset, reason.to_owned()));
+        };
+        let mut lines = Lines::default();
+        let good = records(&[Some("{\"a\":1}"), None, Some("x"), Some("{}"), Some("")]);
+        lines.decode_all(&good, (&mut Fake, &[]), &mut reject).unwrap();
+        assert_eq!(rejected, [(2, String::from("bad")), (4, String::from("bad"))]);
+        assert_eq!(lines.text, b"{\"a\":1}\n{}\n");
+        assert_eq!((lines.records, lines.tombstones), (vec![0, 3], 1));
+    }
+
+    #[test]
+    fn no_record_is_skipped_while_a_registry_is_down() {
+        let mut lines = Lines::default();
+        let down = records(&[Some("?"), Some("{}")]);
+        let mut reject = |_: &Record, _: &str| panic!("a record was skipped");
+        let error = lines.decode_all(&down, (&mut Fake, &[]), &mut reject).unwrap_err();
+        assert_eq!(error.kind, DecodeErrorKind::Unavailable);
+    }
 }

@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use apache_avro::types::Value as Avro;
 use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Days, Decimal, Duration, Millis, Months, Schema, Uuid};
@@ -56,7 +54,7 @@ fn a_record_becomes_an_object() {
         field("raw", Avro::Bytes(vec![0, 255, 16])),
         field("code", Avro::Fixed(2, vec![1, 2])),
         field("tags", Avro::Array(vec![Avro::String("x".into()), Avro::String("y".into())])),
-        field("rates", Avro::Map(HashMap::from([("a\"".into(), Avro::Int(1))]))),
+        field("rates", Avro::Map([("a\"".into(), Avro::Int(1))].into())),
         field("none", Avro::Null),
     ]);
     let expected = json!({
@@ -71,8 +69,16 @@ fn a_record_becomes_an_object() {
 fn logical_types_are_written_for_rules() {
     let time = 1_709_210_096_123_456_789_i64;
     for (schema, value, expected) in [
-        (r#"{"type": "int", "logicalType": "date"}"#, Avro::Date(19_782), json!("2024-02-29T00:00:00Z")),
-        (r#"{"type": "int", "logicalType": "date"}"#, Avro::Date(-1), json!("1969-12-31T00:00:00Z")),
+        (
+            r#"{"type": "int", "logicalType": "date"}"#,
+            Avro::Date(19_782),
+            json!("2024-02-29T00:00:00Z"),
+        ),
+        (
+            r#"{"type": "int", "logicalType": "date"}"#,
+            Avro::Date(-1),
+            json!("1969-12-31T00:00:00Z"),
+        ),
         (r#"{"type": "int", "logicalType": "date"}"#, Avro::Date(i32::MAX), Value::Null),
         (r#"{"type": "int", "logicalType": "time-millis"}"#, Avro::TimeMillis(5), json!(5)),
         (r#"{"type": "long", "logicalType": "time-micros"}"#, Avro::TimeMicros(6), json!(6)),
@@ -137,12 +143,17 @@ fn logical_types_are_written_for_rules() {
     ] {
         assert_eq!(both(schema, value), expected, "{schema}");
     }
-    // Its crate is not exported: bytes with a whole number and its scale.
-    let bytes = [8, 2, 0x7b, 4].map(|byte: u8| byte);
+}
+
+#[test]
+fn a_big_decimal_has_its_own_scale() {
+    // Bytes with a whole number and its scale. The crate of its values is not exported.
     let schema = r#"{"type": "bytes", "logicalType": "big-decimal"}"#;
     assert_eq!(read(schema, &[6, 2, 0x7b, 4]), json!("1.23"));
+    assert_eq!(read(schema, &[6, 2, 0x85, 3]), json!("-12300"));
     let mut decoder = AvroDecoder::from_schema(schema, Framing::Bare).unwrap();
-    assert_eq!(decode(&mut decoder, &bytes).unwrap_err().kind, DecodeErrorKind::Poison);
+    let error = decode(&mut decoder, &[8, 2, 0x7b, 4]).unwrap_err();
+    assert_eq!(error.kind, DecodeErrorKind::Poison);
 }
 
 #[test]
@@ -167,7 +178,8 @@ fn names_are_found_in_their_namespaces() {
     let leaf = [0, 0];
     let value = [&[2, 0][..], &leaf, &[0], &leaf, &[0]].concat();
     let leaf = json!({"kind": "X", "same": "X"});
-    let tree = json!({"left": {"left": null, "leaf": leaf, "last": "X"}, "leaf": leaf, "last": "X"});
+    let tree =
+        json!({"left": {"left": null, "leaf": leaf, "last": "X"}, "leaf": leaf, "last": "X"});
     assert_eq!(read(schema, &value), tree);
 }
 

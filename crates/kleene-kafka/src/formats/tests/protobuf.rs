@@ -133,7 +133,8 @@ fn well_known_messages_are_values() {
     let list = of("ListValue", &[("values", Field::List(vec![null, one, of("Value", &[])]))]);
     let list = of("Value", &[("list_value", list)]);
     let text = of("Value", &[("string_value", Field::String("x".into()))]);
-    let object = of("Struct", &[("fields", Field::Map([(MapKey::String("a".into()), list)].into()))]);
+    let object =
+        of("Struct", &[("fields", Field::Map([(MapKey::String("a".into()), list)].into()))]);
     let found = both(&file, "t.M", |message| {
         let mut set = |name, value| message.set_field_by_name(name, value);
         set("at", time("Timestamp", 1_709_210_096, 120_000_000));
@@ -145,16 +146,13 @@ fn well_known_messages_are_values() {
         set("any", of("Any", &[("type_url", Field::String("u".into()))]));
         set("empty", of("Empty", &[]));
         set("raw", of("BytesValue", &[("value", Field::Bytes(vec![1].into()))]));
-        set(
-            "spans",
-            Field::List(vec![time("Duration", -1, -1), time("Duration", 0, 1_500_000)]),
-        );
+        set("spans", Field::List(vec![time("Duration", -1, -1), time("Duration", 0, 1_500_000)]));
         set("never", time("Timestamp", i64::MAX, 0));
     });
     let expected = json!({
         "at": "2024-02-29T12:34:56.120Z", "span": 2500, "number": 7, "text": "",
         "object": {"a": [null, 1.5, null]}, "value": "x", "any": {"type_url": "u", "value": ""},
-        "empty": {}, "raw": "AQ==", "none": null, "spans": [-1000.000_001, 1.5], "never": null,
+        "empty": {}, "raw": "AQ==", "none": null, "spans": [-1_000.000_001, 1.5], "never": null,
     });
     assert_eq!(found, expected);
 }
@@ -188,7 +186,8 @@ fn a_frame_before_a_message_is_skipped_only_if_it_is_there() {
 
 #[test]
 fn wrong_descriptors_are_refused() {
-    let new = |file: &[u8], message| ProtobufDecoder::from_descriptors(file, message, Framing::Bare);
+    let new =
+        |file: &[u8], message| ProtobufDecoder::from_descriptors(file, message, Framing::Bare);
     let file = descriptors("syntax = \"proto3\"; package t; message M { int32 a = 1; }");
     assert_eq!(new(&file, "M").unwrap_err().to_string(), "there is no message M");
     let error = new(b"syntax", "M").unwrap_err().to_string();

@@ -65,7 +65,8 @@ fn serve(
     };
     let (status, body) = answer(&path, number);
     let length = body.len();
-    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let head =
+        format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     // The client may be gone.
     let _ = stream.write_all(&[head.as_bytes(), body.as_bytes()].concat());
 }
@@ -165,7 +166,9 @@ fn a_registry_that_is_down_is_waited_for() {
 
 #[test]
 fn garbage_is_never_taken_for_a_schema() {
-    for body in ["", "[]", "{\"schema\": 7}", "{}", "\u{0}", "{\"schema\": \"x\", \"references\": [1]}"] {
+    for body in
+        ["", "[]", "{\"schema\": 7}", "{}", "\u{0}", "{\"schema\": \"x\", \"references\": [1]}"]
+    {
         let fake = Fake::start(move |_, _| (200, String::from(body)));
         let registry = fake.registry().with_patience(Duration::ZERO);
         let mut decoder = AvroDecoder::from_registry(registry);
