@@ -96,8 +96,10 @@ pub(crate) enum Encoding {
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(crate) enum SchemaPlace {
-    Registry(String),
-    File(PathBuf),
+    /// A URL, which may have a password. Values are framed.
+    Registry(Secret),
+    /// A file. Values are bare, or have a frame that is skipped.
+    File { path: PathBuf, is_framed: bool },
 }
 
 /// A part of a record of Kafka.

@@ -1,6 +1,7 @@
 //! Topics of Kafka in and out: workers, each with a thread, a consumer, a producer and the engines of
 //! its partitions.
 
+mod decoders;
 mod key_check;
 mod lines;
 mod processor;
@@ -18,7 +19,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use kleene::RuleSet;
 use kleene_kafka::{Client as _, Delivery, RdClient, RdConfig, Worker, WorkerConfig};
 
-use self::processor::{Partitions, SharedParts, is_binary};
+use self::decoders::decoder;
+use self::processor::{Partitions, SharedParts};
 use self::rules::CurrentRules;
 use crate::config::{self, Config, Kafka, SinkKind, SourceKind, TopicSource};
 use crate::host::Command;
@@ -51,8 +53,9 @@ pub(crate) struct KafkaLinks {
 pub(crate) fn run(config: &Arc<Config>, rules: RuleSet, links: &KafkaLinks) -> Result<()> {
     let kafka = config.kafka.as_ref().context("there is no table `[kafka]`")?;
     let topics = topics(config);
-    if let Some(topic) = topics.iter().find(|topic| is_binary(&topic.encoding)) {
-        bail!("the topic {}: Avro and Protobuf cannot be read yet", topic.topic);
+    for topic in &topics {
+        // Each worker makes its own. A file that cannot be used is reported before anything starts.
+        decoder(&topic.encoding).with_context(|| format!("the topic {}", topic.topic))?;
     }
     let partitions = count_partitions(kafka, &topics)?;
     check_rules(&rules, kafka, partitions)?;
@@ -221,7 +224,7 @@ fn run_worker(
     status: &SharedStatus,
 ) -> Result<()> {
     let client = RdClient::connect(client).context("cannot reach Kafka")?;
-    let mut worker = Worker::new(client, Partitions::new(shared), settings);
+    let mut worker = Worker::new(client, Partitions::new(shared)?, settings);
     status.lock().workers.push(worker.stats());
     worker.run(stop)?;
     Ok(())

@@ -187,6 +187,20 @@ impl Task {
         }
     }
 
+    /// Rejects a record that cannot be decoded: `origin` is its partition and its offset.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn reject(
+        &mut self,
+        lane: usize,
+        origin: (i32, i64),
+        (value, reason): (&[u8], &str),
+        page: &mut Page,
+    ) {
+        let lane = &mut self.lanes[lane];
+        lane.counts.rejected += 1;
+        reject_record(&mut page.rejects, &lane.name, origin, (value, reason));
+    }
+
     fn push_batch(
         &mut self,
         lane: usize,
@@ -498,6 +512,26 @@ impl Sink<Record> for Collector<'_> {
         }
         self.shapes.limited(self.page, &overflow);
     }
+}
+
+/// Adds a line of a rejected record. Its value is not text: it is written in hexadecimal.
+#[cfg(feature = "kafka")]
+fn reject_record(
+    line: &mut Vec<u8>,
+    source: &str,
+    (partition, offset): (i32, i64),
+    (value, reason): (&[u8], &str),
+) {
+    line.extend_from_slice(b"{\"source\":");
+    write_text(line, source);
+    let place = format!(",\"partition\":{partition},\"offset\":{offset},\"reason\":");
+    line.extend_from_slice(place.as_bytes());
+    write_text(line, reason);
+    line.extend_from_slice(b",\"input\":\"");
+    for byte in value.iter().take(INPUT_KEPT / 2) {
+        line.extend_from_slice(format!("{byte:02x}").as_bytes());
+    }
+    line.extend_from_slice(b"\"}\n");
 }
 
 /// Adds a line of rejected input.
