@@ -86,6 +86,10 @@ pub(crate) struct TopicSource {
 /// The encoding of the values of a topic.
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(all(feature = "avro", feature = "protobuf")),
+    allow(dead_code, reason = "only the decoders of these formats read them")
+)]
 pub(crate) enum Encoding {
     Json,
     Avro(SchemaPlace),
@@ -95,6 +99,10 @@ pub(crate) enum Encoding {
 /// The place of a schema.
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(all(feature = "avro", feature = "protobuf")),
+    allow(dead_code, reason = "only the decoders of these formats read them")
+)]
 pub(crate) enum SchemaPlace {
     /// A URL, which may have a password. Values are framed.
     Registry(Secret),
