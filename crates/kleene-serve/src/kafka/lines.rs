@@ -182,7 +182,7 @@ mod tests {
     }
 
     fn records(values: &[Option<&str>]) -> Vec<Record> {
-        let record = |(offset, value): (i64, &Option<&str>)| Record {
+        let record = |(offset, value): (i64, Option<&str>)| Record {
             topic: "t".into(),
             partition: 0,
             offset,
@@ -191,7 +191,7 @@ mod tests {
             headers: Vec::new(),
             timestamp: None,
         };
-        (0..).zip(values).map(record).collect()
+        (0..).zip(values.iter().copied()).map(record).collect()
     }
 
     #[test]
