@@ -6,13 +6,14 @@ use crate::text::{plain, tokens, without_tests};
 
 /// Functions of the standard library, and setters of one option, whose names say what the flag
 /// means.
-const SETTERS: [&str; 22] = [
+const SETTERS: [&str; 23] = [
     "append",
     "create",
     "create_new",
     "fill",
     "flatten_event",
     "http_status_as_error",
+    "include_imports",
     "insert",
     "map_or",
     "push",

@@ -18,12 +18,11 @@
 //! Values are untrusted. A value is refused if its objects and lists are nested deeper than 64, or if
 //! its JSON is longer than 64 MiB. No memory is reserved because of a length in a value.
 
-use std::fmt;
-
 #[cfg(feature = "avro")]
 mod avro;
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 mod by_id;
+mod decoder;
 mod error;
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 mod frame;
@@ -42,6 +41,7 @@ mod tests;
 
 #[cfg(feature = "avro")]
 pub use avro::AvroDecoder;
+pub use decoder::ValueDecoder;
 pub use error::{DecodeError, DecodeErrorKind, SchemaError};
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 pub use frame::Framing;
@@ -49,12 +49,3 @@ pub use frame::Framing;
 pub use protobuf::ProtobufDecoder;
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 pub use registry::Registry;
-
-/// Writes the values of the records of a topic as JSON.
-pub trait ValueDecoder: fmt::Debug + Send {
-    /// Appends the JSON of a value to `json`, without a newline. After an error `json` is as before.
-    ///
-    /// # Errors
-    /// The value does not fit its schema, or the schema cannot be had: see [`DecodeErrorKind`].
-    fn decode(&mut self, topic: &str, value: &[u8], json: &mut Vec<u8>) -> Result<(), DecodeError>;
-}

@@ -12,8 +12,8 @@ mod read;
 use std::path::Path;
 
 use self::plan::Plan;
-use super::ValueDecoder;
 use super::by_id::ById;
+use super::decoder::ValueDecoder;
 use super::error::{DecodeError, SchemaError};
 use super::frame::{Bytes, Framing};
 use super::json::Json;

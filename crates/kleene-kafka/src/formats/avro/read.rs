@@ -34,8 +34,7 @@ impl<'a> Reader<'a> {
         match self.plan.node(id) {
             Node::Null => json.null(),
             Node::Boolean => match self.bytes.array()? {
-                [0] => json.bool(false),
-                [1] => json.bool(true),
+                [byte @ (0 | 1)] => json.bool(*byte == 1),
                 [byte] => Err(DecodeError::poison(format!("the byte {byte} is not a boolean"))),
             },
             Node::Int => json.number(self.int()?),

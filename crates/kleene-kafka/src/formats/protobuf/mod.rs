@@ -8,8 +8,8 @@ use std::path::Path;
 use prost_reflect::{DescriptorPool, DynamicMessage, FileDescriptor, MessageDescriptor};
 
 use self::schema::compile;
-use super::ValueDecoder;
 use super::by_id::ById;
+use super::decoder::ValueDecoder;
 use super::error::{DecodeError, SchemaError};
 use super::frame::{Bytes, Framing};
 use super::json::Json;

@@ -16,7 +16,7 @@ const AVRO: &str = r#"{"type": "record", "name": "Node", "fields": [
     {"name": "day", "type": {"type": "int", "logicalType": "date"}},
     {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}},
     {"name": "big", "type": {"type": "bytes", "logicalType": "big-decimal"}},
-    {"name": "kind", "type": {"type": "enum", "name": "Kind", "symbols": ["A", "B"]}},
+    {"name": "kind", "type": {"type": "enum", "name": "Colour", "symbols": ["A", "B"]}},
     {"name": "span", "type": {"type": "fixed", "name": "Span", "size": 12, "logicalType": "duration"}}]}"#;
 
 fn avro(schema: &str) -> AvroDecoder {
@@ -117,8 +117,8 @@ fn protobuf(message: &str) -> ProtobufDecoder {
          message Node {{ Node next = 1; repeated Node all = 2; map<string, Node> map = 3; \
            google.protobuf.Value value = 4; google.protobuf.Timestamp at = 5; \
            google.protobuf.Duration span = 6; repeated int64 numbers = 7; double d = 8; \
-           Kind kind = 9; bytes raw = 10; string text = 11; }} \
-         enum Kind {{ A = 0; B = 1; }} \
+           Colour kind = 9; bytes raw = 10; string text = 11; }} \
+         enum Colour {{ A = 0; B = 1; }} \
          message Wide {{ repeated Fields all = 2; }} message Fields {{ {fields} }}"
     ));
     ProtobufDecoder::from_descriptors(&file, message, Framing::Bare).unwrap()
