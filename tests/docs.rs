@@ -11,7 +11,8 @@
 //!   `web/playground/scripts/links.mjs` writes the links, and its tests find stale ones.
 //!
 //! `tests/semantics.rs` runs the blocks marked `kleene`, `crates/kleene-cli/tests/cli/docs.rs`
-//! those marked `console` and `mermaid`, and the compiler those marked `rust`.
+//! those marked `console` and `mermaid`, `crates/kleene-cli/tests/serve/pages.rs` those marked `toml`,
+//! and the compiler those marked `rust`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -25,7 +26,7 @@ use kleene_syntax::hir::functions::FUNCTIONS;
 use kleene_test::pages::{self, Block, Page};
 
 /// The languages of blocks that are tested.
-const TESTED: &[&str] = &["cep", "console", "kleene", "mermaid", "rust"];
+const TESTED: &[&str] = &["cep", "console", "kleene", "mermaid", "rust", "toml"];
 
 /// The languages of blocks that are not: commands that install or build, data, output, the pattern
 /// languages of others.

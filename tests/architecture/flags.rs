@@ -6,11 +6,14 @@ use crate::text::{plain, tokens, without_tests};
 
 /// Functions of the standard library, and setters of one option, whose names say what the flag
 /// means.
-const SETTERS: [&str; 17] = [
+const SETTERS: [&str; 23] = [
     "append",
     "create",
     "create_new",
     "fill",
+    "flatten_event",
+    "http_status_as_error",
+    "include_imports",
     "insert",
     "map_or",
     "push",
@@ -18,10 +21,13 @@ const SETTERS: [&str; 17] = [
     "recursive",
     "replace",
     "resize",
+    "set_nodelay",
     "store",
     "swap",
     "then_some",
     "truncate",
+    "with_ansi",
+    "with_target",
     "unwrap_or",
     "write",
 ];

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => commands::explain(args),
         Command::Infer(args) => commands::infer(args),
         #[cfg(feature = "serve")]
-        Command::Serve(args) => commands::serve(args),
+        Command::Serve(args) => Ok(commands::serve(args)),
         Command::Lsp(_) => lsp::lsp(),
         Command::Completions(args) => Ok(commands::completions(args)),
     };

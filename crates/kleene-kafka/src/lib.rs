@@ -20,12 +20,15 @@
 //!
 //! The crate does not know the engine. [`Client`] is what it needs of Kafka; with the feature
 //! `rdkafka`, [`RdClient`] implements it with librdkafka.
+//!
+//! With the features `avro` and `protobuf`, [`formats`] writes values of these formats as JSON.
 
 #![forbid(unsafe_code)]
 
 mod client;
 mod config;
 mod error;
+pub mod formats;
 pub mod partitioner;
 mod processor;
 #[cfg(feature = "rdkafka")]

@@ -132,6 +132,17 @@ impl AuditLog {
         Ok(AuditLog(Mutex::new(file), path))
     }
 
+    /// Adds a change of files on the disk, with the verdicts or why it was refused.
+    pub(crate) fn add_files(&self, result: &Result<Value, String>) {
+        let result = match result {
+            Ok(verdicts) => verdicts.clone(),
+            Err(reason) => json!({ "refused": reason }),
+        };
+        if let Err(error) = self.add("files", "files have changed", &result) {
+            tracing::error!("{error:#}");
+        }
+    }
+
     /// Adds a change. It is on the disk when this returns.
     pub(crate) fn add(&self, who: &str, what: &str, result: &Value) -> Result<()> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

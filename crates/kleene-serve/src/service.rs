@@ -60,13 +60,13 @@ pub fn check(path: &Path) -> Result<String, String> {
 /// # Errors
 /// The mistakes in the files, as they are printed, or the reason why the service cannot go on.
 pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
-    let config = Config::load(path)?;
+    let config = Arc::new(Config::load(path)?);
     start_log(config.log);
     let printed = |error: anyhow::Error| format!("error: {error:#}\n");
     kleene_host::disk::make_directory(&config.state).map_err(|error| {
         format!("error: cannot make the state directory {}: {error}\n", config.state.display())
     })?;
-    let audit = AuditLog::open(&config.state).map_err(printed)?;
+    let audit = Arc::new(AuditLog::open(&config.state).map_err(printed)?);
     let inbox = Arc::new(Inbox::new(config.sources.len()));
     let woken = inbox.clone();
     let (folder, rules) = RuleFolder::open(config.rules.clone(), move || woken.wake())?;
@@ -83,13 +83,14 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
         status: status.clone(),
         folder,
         metrics,
+        audit,
         hub: hub.clone(),
     };
-    let service = Arc::new(Service { links: links.clone(), audit, commands });
+    let service = Arc::new(Service { links: links.clone(), commands });
     let settings = config.http.as_ref().map(http_settings);
     let (rules_count, sources, sinks) =
         (rules.rules().len(), config.sources.len(), config.sinks.len());
-    let engines = Engines::open(config, rules, links, received).map_err(printed)?;
+    let engines = Engines::open(&config, &rules, links, received).map_err(printed)?;
     let server = match settings.zip(hub) {
         None => None,
         Some((settings, hub)) => {
@@ -102,7 +103,9 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
             };
             status.lock().http = Some(parts);
             let parts = http::Parts { journals, hub, control: service, counters };
-            Some(http::start(settings, parts).map_err(printed)?)
+            let server = http::start(settings, parts).map_err(printed)?;
+            tracing::info!(addr = %server.addr, "HTTP interface");
+            Some(server)
         }
     };
     tracing::info!(rules = rules_count, sources, sinks, "started");
@@ -130,6 +133,7 @@ struct Links {
     status: Arc<SharedStatus>,
     folder: Arc<RuleFolder>,
     metrics: Arc<Metrics>,
+    audit: Arc<AuditLog>,
     hub: Option<Arc<Hub>>,
 }
 
@@ -137,28 +141,28 @@ struct Links {
 enum Engines {
     Host(Box<Host>),
     #[cfg(feature = "kafka")]
-    Kafka(Box<(Config, RuleSet, KafkaLinks)>),
+    Kafka(Box<(Arc<Config>, RuleSet, KafkaLinks)>),
 }
 
 impl Engines {
     fn open(
-        config: Config,
-        rules: RuleSet,
+        config: &Arc<Config>,
+        rules: &RuleSet,
         links: Links,
         commands: Receiver<Command>,
     ) -> Result<Engines> {
-        let Links { inbox, stop, status, folder, metrics, hub } = links;
+        let Links { inbox, stop, status, folder, metrics, audit, hub } = links;
         if config.kafka.is_some() {
             #[cfg(not(feature = "kafka"))]
             anyhow::bail!("this program was built without Kafka");
             #[cfg(feature = "kafka")]
             {
-                let links = KafkaLinks { stop, status, folder, commands, metrics, hub };
-                return Ok(Engines::Kafka(Box::new((config, rules, links))));
+                let links = KafkaLinks { stop, status, folder, commands, metrics, audit, hub };
+                return Ok(Engines::Kafka(Box::new((config.clone(), rules.clone(), links))));
             }
         }
-        let links = HostLinks { inbox, stop, status, folder, commands, metrics, hub };
-        Ok(Engines::Host(Box::new(Host::open(&config, &rules, links)?)))
+        let links = HostLinks { inbox, stop, status, folder, commands, metrics, audit, hub };
+        Ok(Engines::Host(Box::new(Host::open(config, rules, links)?)))
     }
 
     fn journals(&self) -> BTreeMap<String, Arc<Journal>> {
@@ -183,7 +187,7 @@ impl Engines {
             #[cfg(feature = "kafka")]
             Engines::Kafka(parts) => {
                 let (config, rules, links) = *parts;
-                crate::kafka::run(Arc::new(config), rules, links)
+                crate::kafka::run(&config, rules, &links)
             }
         }
     }
@@ -247,7 +251,6 @@ fn shown(watermark: Timestamp) -> Option<String> {
 /// The service as the HTTP interface sees it.
 struct Service {
     links: Links,
-    audit: AuditLog,
     commands: Sender<Command>,
 }
 
@@ -261,7 +264,8 @@ impl Service {
             Err(error) => json!({ "refused": error.to_string() }),
         };
         let line = format!("{what} {name}");
-        self.audit
+        self.links
+            .audit
             .add(who, &line, &said)
             .map_err(|error| ChangeError::Failed(error.to_string()))?;
         result

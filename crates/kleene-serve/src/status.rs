@@ -123,8 +123,6 @@ pub(crate) struct SinkStatus {
     pub(crate) counts: SinkCounts,
     /// The reason why it cannot take results now.
     pub(crate) failure: Option<String>,
-    /// True for a topic of Kafka.
-    pub(crate) is_topic: bool,
 }
 
 /// The last checkpoint.

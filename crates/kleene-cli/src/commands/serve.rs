@@ -3,28 +3,26 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Result;
-
 use crate::args::ServeArgs;
 use crate::ending::Ending;
 use crate::interrupt::Interrupt;
 use crate::stderr::say;
 
 /// Runs a service until Ctrl-C, or checks its configuration.
-pub(crate) fn serve(args: &ServeArgs) -> Result<Ending> {
+pub(crate) fn serve(args: &ServeArgs) -> Ending {
     let ended = if args.check {
         kleene_serve::check(&args.config).map(|summary| say(&summary))
     } else {
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop = Arc::<AtomicBool>::default();
         let flag = stop.clone();
         Interrupt::default().listen(move || flag.store(true, Ordering::Relaxed));
         kleene_serve::serve(&args.config, &stop)
     };
-    Ok(match ended {
+    match ended {
         Ok(()) => Ending::Fine,
         Err(mistakes) => {
             say(mistakes.trim_end());
             Ending::WrongUsage
         }
-    })
+    }
 }

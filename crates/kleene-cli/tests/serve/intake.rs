@@ -51,7 +51,9 @@ fn what_was_accepted_is_matched_once_however_often_the_service_is_killed() {
         service.kill();
         kills += 1;
     }
-    senders.into_iter().for_each(|sender| sender.join().unwrap());
+    for sender in senders {
+        sender.join().unwrap();
+    }
     assert!(kills > 3, "{kills}");
     let mut service = folder.start();
     let to = service.address();

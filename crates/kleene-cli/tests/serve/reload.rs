@@ -44,7 +44,7 @@ fn rules_are_replaced_over_http_with_verdicts_and_an_audit_log() {
     let audit = folder.read("state/audit.jsonl");
     let what: Vec<&str> =
         audit.lines().map(|line| line.split_once("\"what\":\"").unwrap().1).collect();
-    assert_eq!(what.len(), 5, "{audit}");
+    assert_eq!(what.len(), 6, "{audit}");
     assert!(what[0].starts_with("put twice.cep"), "{audit}");
     assert!(audit.lines().nth(1).unwrap().contains("refused"), "{audit}");
 }

@@ -22,12 +22,13 @@ fn a_full_disk_holds_up_no_other_sink_and_is_said() {
     folder.write("in.jsonl", &(0..50).map(|n| click(n, 1)).collect::<String>());
     let mut service = folder.start();
     let address = service.address();
-    service
-        .wait_until("the other sink has all", || folder.read("out.jsonl").lines().count() == 1225);
+    service.wait_until("the other sink has all", || folder.read("out.jsonl").lines().count() == 49);
     service.wait_for("cannot write /dev/full");
+    folder.add("in.jsonl", &(50..100).map(|n| click(n, 1)).collect::<String>());
+    service.wait_until("the other sink has all", || folder.read("out.jsonl").lines().count() == 99);
     service.wait_for("results are lost");
     let dropped = "kleene_sink_dropped_results_total{sink=\"full\"}";
-    service.wait_until("it is counted", || metric(&address, dropped).is_some_and(|n| n > 1000.0));
+    service.wait_until("it is counted", || metric(&address, dropped).is_some_and(|n| n > 10.0));
     assert_eq!(metric(&address, "kleene_sink_up{sink=\"full\"}"), Some(0.0));
     assert_eq!(metric(&address, "kleene_sink_up{sink=\"found\"}"), Some(1.0));
     assert!(get(&address, "/status").body.contains("No space left"));
@@ -82,19 +83,29 @@ fn a_webhook_that_fails_gets_each_result_in_order_later_and_holds_up_no_other_si
     let folder = Folder::new(&format!("{hook}{SOURCE}"));
     folder.write("in.jsonl", &(0..20).map(|n| click(n, 1)).collect::<String>());
     let mut service = folder.start();
-    service.wait_until("the file has all", || folder.read("out.jsonl").lines().count() == 190);
+    service.wait_until("the file has all", || folder.read("out.jsonl").lines().count() == 19);
     let lines = || bodies.lock().unwrap().concat();
-    service.wait_until("the webhook has all", || lines().lines().count() >= 190);
-    assert_eq!(lines(), folder.read("out.jsonl"));
-    // After a crash nothing that was delivered is delivered again.
+    service.wait_until("the webhook has all", || lines().lines().count() >= 19);
+    let delivered = lines();
+    assert_eq!(delivered.lines().count(), 19, "{:?}", bodies.lock().unwrap());
+    assert_eq!(delivered, folder.read("out.jsonl"));
+    // After a crash the last request may come again; results have ids that show it.
     thread::sleep(Duration::from_millis(300));
     service.kill();
     let mut service = folder.start();
     folder.add("in.jsonl", &click(21, 2));
     folder.add("in.jsonl", &click(22, 2));
-    service.wait_until("the new one is there", || lines().lines().count() >= 191);
-    thread::sleep(Duration::from_millis(300));
-    assert_eq!(lines(), folder.read("out.jsonl"));
+    let last = "\"key\":{\"user\":2}";
+    service.wait_until("the new one is there", || lines().contains(last));
+    service.wait_until("the file has it", || folder.read("out.jsonl").contains(last));
+    let delivered = lines();
+    let mut once: Vec<&str> = Vec::new();
+    for line in delivered.lines().filter(|line| !line.is_empty()) {
+        if !once.contains(&line) {
+            once.push(line);
+        }
+    }
+    assert_eq!(once, folder.read("out.jsonl").lines().collect::<Vec<_>>());
 }
 
 #[test]
@@ -126,7 +137,7 @@ fn sinks_take_the_rules_that_they_name_in_the_form_that_they_name() {
     folder.write("in.jsonl", &(0..4).map(|n| click(n, 1)).collect::<String>());
     let mut service = folder.start();
     service.wait_for("there is no rule `missing`, which this sink names");
-    service.wait_until("all is there", || folder.read("out.jsonl").lines().count() >= 7);
+    service.wait_until("all is there", || folder.read("out.jsonl").lines().count() >= 4);
     let other = folder.read("other.jsonl");
     assert!(!other.is_empty() && other.lines().all(|line| line.contains("\"rule\":\"second\"")));
     assert!(!other.contains("\"events\""), "{other}");

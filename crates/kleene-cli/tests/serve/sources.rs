@@ -14,7 +14,7 @@ const FILE: &str = "[[source]]\nname = \"clicks\"\nkind = \"file\"\npath = \"in.
 #[test]
 fn a_file_that_is_read_to_its_end_gives_what_run_gives() {
     let folder = Folder::new(&FILE.replace("in.jsonl\"\n", "in.jsonl\"\nfollow = false\n"));
-    let events: String = (0..3000).map(|n| click(n, n * 7 % 90)).collect();
+    let events: String = (0..3000).map(|n| click(n, n * 7 % 40)).collect();
     folder.write("in.jsonl", &format!("{events}no event\n{}", click(1, 1)));
     let (status, log) = folder.start().end();
     assert!(status.success(), "{log}");
@@ -85,8 +85,7 @@ fn a_log_is_followed_through_its_rotation_and_a_half_written_line() {
     service.wait_until("the match is there", || folder.read("out.jsonl").lines().count() == 1);
     fs::rename(folder.path("in.jsonl"), folder.path("in.jsonl.1")).unwrap();
     folder.write("in.jsonl", &click(3, 5));
-    // The third click makes a match with each of the others.
-    service.wait_until("the matches are there", || folder.read("out.jsonl").lines().count() == 3);
+    service.wait_until("the matches are there", || folder.read("out.jsonl").lines().count() == 2);
     service.wait_for("was replaced");
     assert_eq!(folder.read("rejects.jsonl"), "");
 }
@@ -101,7 +100,7 @@ fn a_file_that_is_another_one_after_a_restart_is_said() {
     folder.write("in.jsonl", &(click(3, 5) + &click(4, 6) + &click(5, 7) + &click(6, 8)));
     let mut service = folder.start();
     service.wait_for("is not the file that was read up to byte");
-    service.wait_until("it is read", || folder.read("out.jsonl").lines().count() == 3);
+    service.wait_until("it is read", || folder.read("out.jsonl").lines().count() == 2);
 }
 
 const TWO: &str = "[[source]]\nname = \"clicks\"\nkind = \"file\"\npath = \"in.jsonl\"\n\
@@ -151,16 +150,16 @@ fn a_schema_that_changed_and_a_poisoned_line_are_counted_and_lose_nothing_else()
         "{}{{\"type\":\"click\",\"ts\":1700000002000,\"user\":7,\"colour\":\"red\"}}\n\
          {{\"type\":\"swipe\",\"ts\":1700000003000}}\n\
          {{\"type\":\"click\",\"ts\":1700000003000,\"user\":\"ann\"}}\n\
-         {{\"type\":\"click\",\"user\":7}}\n\u{0}\n{}",
+         {{\"type\":\"click\",\"user\":7}}\n{{\"type\":\n{}",
         click(1, 7),
         click(4, 7)
     );
     folder.write("in.jsonl", &click(100, 1));
     assert_eq!(post(&address, "a", &events).status, 202);
     assert_eq!(post(&address, "b", &click(101, 9)).status, 202);
-    service.wait_until("the matches are there", || folder.read("out.jsonl").lines().count() == 3);
+    service.wait_until("the matches are there", || folder.read("out.jsonl").lines().count() == 2);
     let name = "kleene_rejected_events_total{source=\"posted\"}";
-    assert_eq!(metric(&address, name), Some(3.0));
+    service.wait_until("they are counted", || metric(&address, name) == Some(3.0));
     assert_eq!(metric(&address, "kleene_unknown_events_total{source=\"posted\"}"), Some(1.0));
     service.wait_until("rejects are there", || folder.read("rejects.jsonl").lines().count() == 3);
     assert_eq!(folder.emitted("out.jsonl")[0]["user"], json!(7));
@@ -173,7 +172,12 @@ fn a_time_that_jumps_makes_later_events_late_which_is_said() {
     let address = service.address();
     let far = click(10_000_000, 3);
     folder.write("in.jsonl", &far);
-    assert_eq!(post(&address, "a", &(click(1, 1) + &far + &click(2, 1))).status, 202);
+    assert_eq!(post(&address, "a", &(click(1, 1) + &far)).status, 202);
+    service.wait_until("time has jumped", || {
+        let mark = metric(&address, "kleene_watermark_seconds{source=\"posted\"}");
+        metric(&address, "kleene_watermark_seconds{source=\"clicks\"}").is_some() && mark.is_some()
+    });
+    assert_eq!(post(&address, "b", &click(2, 1)).status, 202);
     let late = "kleene_late_events_total{source=\"posted\"}";
     service.wait_until("one is late", || metric(&address, late) == Some(1.0));
     service.wait_for("late events");

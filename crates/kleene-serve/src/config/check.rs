@@ -29,6 +29,10 @@ const MAX_LINE: u64 = 16 << 20;
 const SINK_BUFFER: u64 = 64 << 20;
 const MAX_BODY: u64 = 8 << 20;
 
+/// The place of a schema, as help.
+const SCHEMA_EXAMPLE: &str =
+    "write `schema = { registry = \"http://127.0.0.1:8081\" }`, or `{ file = .. }`";
+
 /// The mistakes that were found so far.
 #[derive(Default)]
 struct Mistakes(Vec<Mistake>);
@@ -291,26 +295,66 @@ fn encoding(
             None
         }
         FormatName::Avro | FormatName::Protobuf => {
-            let example =
-                "write `schema = { registry = \"http://127.0.0.1:8081\" }`, or `{ file = .. }`";
-            let schema = mistakes.require(schema, (span, "this format"), "schema", example)?;
+            let span = format.map_or(span.clone(), Spanned::span);
+            is_built(name, span.clone(), mistakes);
+            let schema =
+                mistakes.require(schema, (&span, "this format"), "schema", SCHEMA_EXAMPLE)?;
             let at = schema.span();
-            let SchemaTable { registry, file, message } = schema.into_inner();
-            let place = match (registry, file) {
-                (Some(registry), None) => SchemaPlace::Registry(registry),
-                (None, Some(file)) => SchemaPlace::File(folder.join(file)),
-                _ => {
-                    mistakes.add(at, "a schema is in a registry or in a file", example);
-                    return None;
-                }
-            };
+            let table = schema.into_inner();
+            let message = table.message.clone();
+            let place = schema_place(table, (at.clone(), folder), mistakes)?;
             if name == FormatName::Avro {
+                if message.is_some() {
+                    mistakes.add(at, "`message` is an option of Protobuf", "remove it");
+                }
                 return Some(Encoding::Avro(place));
             }
-            if message.is_none() && matches!(place, SchemaPlace::File(_)) {
+            if message.is_none() && matches!(place, SchemaPlace::File { .. }) {
                 mistakes.add(at, "the message is missing", "add `message = \"shop.Order\"`");
             }
             Some(Encoding::Protobuf { schema: place, message })
+        }
+    }
+}
+
+/// Reports a format that this program cannot read.
+fn is_built(format: FormatName, span: Range<usize>, mistakes: &mut Mistakes) {
+    let (name, feature, is_built) = match format {
+        FormatName::Avro => ("Avro", "avro", cfg!(feature = "avro")),
+        _ => ("Protobuf", "protobuf", cfg!(feature = "protobuf")),
+    };
+    if !is_built {
+        let help = format!("build it with the feature `{feature}`");
+        mistakes.add(span, format!("this program was built without {name}"), &help);
+    }
+}
+
+fn schema_place(
+    table: SchemaTable,
+    (span, folder): (Range<usize>, &Path),
+    mistakes: &mut Mistakes,
+) -> Option<SchemaPlace> {
+    match (table.registry, table.file) {
+        (Some(registry), None) => {
+            let of = "an option of files; values of a registry always have a frame";
+            mistakes.refuse(table.framed.as_ref(), "framed", of);
+            let is_secure = registry.get_ref().starts_with("https://");
+            if !is_secure && !registry.get_ref().starts_with("http://") {
+                let message = "expected a URL with `http://` or `https://`";
+                mistakes.add(registry.span(), message, SCHEMA_EXAMPLE);
+            } else if is_secure && !cfg!(feature = "tls") {
+                let message = "this program was built without TLS";
+                mistakes.add(registry.span(), message, "build it with the feature `tls`");
+            }
+            Some(SchemaPlace::Registry(Secret::from(registry.into_inner())))
+        }
+        (None, Some(file)) => {
+            let is_framed = table.framed.is_some_and(Spanned::into_inner);
+            Some(SchemaPlace::File { path: folder.join(file), is_framed })
+        }
+        _ => {
+            mistakes.add(span, "a schema is in a registry or in a file", SCHEMA_EXAMPLE);
+            None
         }
     }
 }
@@ -325,14 +369,14 @@ fn record_fields(
         let part = match part.get_ref().as_str() {
             "key" => RecordPart::Key,
             "timestamp" => RecordPart::Timestamp,
-            text => match text.strip_prefix("header:") {
-                Some(header) => RecordPart::Header(header.to_owned()),
-                None => {
+            text => {
+                let Some(header) = text.strip_prefix("header:") else {
                     let help = "write \"key\", \"timestamp\" or \"header:NAME\"";
                     mistakes.add(span, "unknown part of a record", help);
                     continue;
-                }
-            },
+                };
+                RecordPart::Header(header.to_owned())
+            }
         };
         found.push((name, part));
     }
@@ -380,7 +424,7 @@ fn sink(
                 timeout: table.timeout.map_or(Duration::from_secs(10), |span| span.into_inner().0),
                 retry_for: table
                     .retry_for
-                    .map_or(Duration::from_secs(24 * 3600), |span| span.into_inner().0),
+                    .map_or(Duration::from_hours(24), |span| span.into_inner().0),
             })
         }
     };

@@ -163,11 +163,13 @@ pub(super) struct SourceTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct SchemaTable {
     /// The address of a schema registry.
-    pub(super) registry: Option<String>,
+    pub(super) registry: Option<Spanned<String>>,
     /// A file: a schema of Avro, or a set of descriptors of Protobuf.
     pub(super) file: Option<PathBuf>,
     /// The message of Protobuf.
     pub(super) message: Option<String>,
+    /// True if values have the frame of a registry though the schema is in a file.
+    pub(super) framed: Option<Spanned<bool>>,
 }
 
 /// The kind of a sink.

@@ -65,6 +65,7 @@ pub(crate) struct Source {
     pub(crate) idle_after: Option<Duration>,
 }
 
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(crate) enum SourceKind {
     File { path: PathBuf, follow: bool },
@@ -73,6 +74,7 @@ pub(crate) enum SourceKind {
 }
 
 /// A topic of Kafka.
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(crate) struct TopicSource {
     pub(crate) topic: String,
@@ -82,7 +84,12 @@ pub(crate) struct TopicSource {
 }
 
 /// The encoding of the values of a topic.
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(all(feature = "avro", feature = "protobuf")),
+    allow(dead_code, reason = "only the decoders of these formats read them")
+)]
 pub(crate) enum Encoding {
     Json,
     Avro(SchemaPlace),
@@ -90,10 +97,17 @@ pub(crate) enum Encoding {
 }
 
 /// The place of a schema.
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(all(feature = "avro", feature = "protobuf")),
+    allow(dead_code, reason = "only the decoders of these formats read them")
+)]
 pub(crate) enum SchemaPlace {
-    Registry(String),
-    File(PathBuf),
+    /// A URL, which may have a password. Values are framed.
+    Registry(Secret),
+    /// A file. Values are bare, or have a frame that is skipped.
+    File { path: PathBuf, is_framed: bool },
 }
 
 /// A part of a record of Kafka.
@@ -116,6 +130,7 @@ pub(crate) struct Sink {
     pub(crate) on_failure: OnFailure,
 }
 
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(crate) enum SinkKind {
     File(PathBuf),
@@ -162,6 +177,7 @@ pub(crate) enum Role {
     Edit,
 }
 
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(crate) struct Kafka {
     pub(crate) brokers: String,

@@ -60,6 +60,35 @@ fn a_missing_secret_is_said_and_never_shown() {
 }
 
 #[test]
+fn a_format_needs_its_feature_and_its_schema() {
+    let source = |more: &str| {
+        with(&format!(
+            "[[source]]\nname = \"in\"\nkind = \"kafka\"\ntopic = \"t\"\n{more}\n\
+             [[sink]]\nname = \"out\"\nkind = \"file\"\npath = \"/tmp/b\"\n\
+             [kafka]\nbrokers = \"127.0.0.1:9092\"\ngroup = \"g\"\nworkers = 0\n"
+        ))
+    };
+    let said = mistakes(&source("format = \"avro\""));
+    assert!(said.contains("this format needs `schema`"), "{said}");
+    let is_missing = said.contains("this program was built without Avro");
+    assert_eq!(is_missing, !cfg!(feature = "avro"), "{said}");
+    for (more, expected) in [
+        ("format = \"protobuf\"\nschema = { file = \"x\" }", "the message is missing"),
+        ("format = \"avro\"\nschema = { file = \"x\", message = \"M\" }", "an option of Protobuf"),
+        ("format = \"avro\"\nschema = {}", "a schema is in a registry or in a file"),
+        ("format = \"avro\"\nschema = { registry = \"host:8081\" }", "expected a URL with"),
+        (
+            "format = \"avro\"\nschema = { registry = \"http://host\", framed = true }",
+            "`framed` has no effect here",
+        ),
+        ("schema = { file = \"x\" }", "`schema` has no effect here"),
+    ] {
+        let said = mistakes(&source(more));
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+}
+
+#[test]
 fn paths_are_relative_to_the_file() {
     let text = with(
         "[rules.params]\n\"big.least\" = 10\n\"big.name\" = \"x\"\n\

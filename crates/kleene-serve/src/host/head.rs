@@ -9,7 +9,7 @@ use crate::source::inbox::{FileMark, SourcePosition};
 /// Makes the head of a checkpoint.
 pub(super) fn head<'a>(
     positions: impl Iterator<Item = (&'a str, &'a SourcePosition)>,
-    sinks: Value,
+    sinks: &Value,
 ) -> Value {
     let mut sources = Map::new();
     for (name, SourcePosition { at, file }) in positions {
@@ -45,7 +45,7 @@ mod tests {
     fn a_head_returns_positions() {
         let file = Some(FileMark { length: 1024, checksum: 0xdead_beef });
         let at = SourcePosition { at: Position { offset: 17, line: 3 }, file };
-        let written = head([("orders", &at)].into_iter(), json!({}));
+        let written = head([("orders", &at)].into_iter(), &json!({}));
         assert_eq!(position(Some(&written), "orders"), at);
         assert_eq!(position(Some(&written), "other"), SourcePosition::default());
         assert_eq!(position(None, "orders"), SourcePosition::default());

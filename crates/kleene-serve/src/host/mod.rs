@@ -27,7 +27,7 @@ use crate::config::{Config, Source, SourceKind};
 use crate::hub::Hub;
 use crate::journal::{Journal, JournalSettings, Resume};
 use crate::metrics::Metrics;
-use crate::rules::{RuleFolder, log_changes, verdicts};
+use crate::rules::{AuditLog, RuleFolder, log_changes, verdicts};
 use crate::sink::Sinks;
 use crate::sink::outbox::OutboxQueue;
 use crate::source::follow::{self, FileSource};
@@ -41,6 +41,11 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// The interval at which the state is shown.
 const SHOW: Duration = Duration::from_millis(500);
+
+/// Says why the engine has stopped.
+fn stopped(pushed: Result<(), PushError>) -> Result<()> {
+    pushed.context("the engine has stopped")
+}
 
 /// What the HTTP interface asks of the engine.
 #[derive(Debug)]
@@ -58,6 +63,7 @@ pub(crate) struct HostLinks {
     pub(crate) folder: Arc<RuleFolder>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) audit: Arc<AuditLog>,
     /// The streams over HTTP.
     pub(crate) hub: Option<Arc<Hub>>,
 }
@@ -198,6 +204,7 @@ impl Host {
         }
         let kept = ended.and_then(|()| self.keep_last());
         self.show();
+        self.sinks.stop();
         kept
     }
 
@@ -256,12 +263,12 @@ impl Host {
             Arrived::Lines { block, end, at } => {
                 let pushed = self.task.push(number, &block, now, &mut self.page);
                 self.links.metrics.pushed(now.elapsed());
-                let has_results = self.page.len() > 0;
+                let has_results = self.page.has_results();
                 self.deliver();
                 if has_results {
                     self.links.metrics.delivered(at);
                 }
-                self.go_on(pushed)?;
+                stopped(pushed)?;
                 self.sources[number].position = end;
                 self.has_changed = true;
             }
@@ -277,15 +284,10 @@ impl Host {
                 }
                 let pushed = self.task.end_source(number, &mut self.page);
                 self.deliver();
-                self.go_on(pushed)?;
+                stopped(pushed)?;
             }
         }
         Ok(())
-    }
-
-    /// Fails if the engine has stopped.
-    fn go_on(&self, pushed: Result<(), PushError>) -> Result<()> {
-        pushed.context("the engine has stopped")
     }
 
     /// Gives what the engine has reported to the sinks.
@@ -304,7 +306,7 @@ impl Host {
     fn tick(&mut self, now: Instant) -> Result<()> {
         let pushed = self.task.tick(now, &mut self.page);
         self.deliver();
-        self.go_on(pushed)?;
+        stopped(pushed)?;
         self.clock.update(&self.task, SystemTime::now());
         self.sinks.flush();
         match self.links.folder.changed() {
@@ -312,10 +314,11 @@ impl Host {
             Some(Err(mistakes)) => {
                 self.links.status.lock().failed_reloads += 1;
                 tracing::error!("the rules were not reloaded, the old ones go on:\n{mistakes}");
+                self.links.audit.add_files(&Err(mistakes));
             }
             Some(Ok(rules)) => {
-                // The log has the verdicts, or why not.
-                let _ = self.replace(&rules);
+                let replaced = self.replace(&rules);
+                self.links.audit.add_files(&replaced);
             }
         }
         while let Ok(Command::Replace { rules, reply }) = self.links.commands.try_recv() {
@@ -376,7 +379,7 @@ impl Host {
         let positions = self.sources.iter().map(|one| (&*one.source.name, &one.position));
         let posted = positions.clone().map(|(name, at)| (name.to_owned(), at.at.offset));
         self.posted = posted.filter(|(name, _)| self.journals.contains_key(name)).collect();
-        Ok(Job { head: head(positions, lengths), snapshot, is_whole, files })
+        Ok(Job { head: head(positions, &lengths), snapshot, is_whole, files })
     }
 
     fn finish_checkpoint(&mut self, result: Result<Done>) {

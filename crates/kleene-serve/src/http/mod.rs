@@ -17,6 +17,6 @@ mod tests;
 
 pub(crate) use self::app::Parts;
 pub(crate) use self::auth::{Role, Token};
-pub(crate) use self::counters::{HttpCounters, Route};
-pub(crate) use self::server::{Server, start};
+pub(crate) use self::counters::HttpCounters;
+pub(crate) use self::server::start;
 pub(crate) use self::settings::Settings;

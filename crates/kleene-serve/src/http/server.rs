@@ -85,7 +85,6 @@ pub(crate) fn start(settings: Settings, parts: Parts) -> Result<Server> {
         // A call of the service that does not come back must not hold up the stop.
         runtime.shutdown_timeout(Duration::from_secs(1));
     })?;
-    tracing::info!(%addr, "HTTP interface");
     Ok(Server { addr, phase: sender, thread: Some(thread) })
 }
 

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{HttpCounters, Parts, Role, Route, Server, Settings, Token, start};
+use super::counters::Route;
+use super::server::Server;
+use super::{HttpCounters, Parts, Role, Settings, Token, start};
 use crate::control::{ChangeError, Control, RuleFile};
 use crate::hub::Hub;
 use crate::journal::{Journal, JournalReader, JournalSettings, Resume};

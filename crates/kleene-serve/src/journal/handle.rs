@@ -139,6 +139,7 @@ impl Journal {
     }
 
     /// Appends lines, and blocks until they are written. Not for asynchronous code.
+    #[cfg(test)]
     pub(crate) fn append_blocking(
         &self,
         body: Bytes,
@@ -236,6 +237,7 @@ impl Journal {
     }
 
     /// Returns the position after the newest frame.
+    #[cfg(test)]
     pub(crate) fn end(&self) -> u64 {
         lock(&self.shared.state).end
     }
@@ -247,6 +249,7 @@ impl Journal {
     }
 
     /// Waits until everything is read. Returns false if that takes longer.
+    #[cfg(test)]
     pub(crate) fn wait_until_read(&self, timeout: Duration) -> bool {
         self.wait_until(timeout, |unread| unread == 0)
     }
@@ -264,6 +267,7 @@ impl Journal {
     }
 
     /// Returns true if nothing will be appended any longer.
+    #[cfg(test)]
     pub(crate) fn is_closed(&self) -> bool {
         lock(&self.shared.state).is_closed
     }

@@ -1,6 +1,7 @@
 //! Topics of Kafka in and out: workers, each with a thread, a consumer, a producer and the engines of
 //! its partitions.
 
+mod decoders;
 mod key_check;
 mod lines;
 mod processor;
@@ -18,13 +19,14 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use kleene::RuleSet;
 use kleene_kafka::{Client as _, Delivery, RdClient, RdConfig, Worker, WorkerConfig};
 
-use self::processor::{Partitions, SharedParts, is_binary};
+use self::decoders::decoder;
+use self::processor::{Partitions, SharedParts};
 use self::rules::CurrentRules;
 use crate::config::{self, Config, Kafka, SinkKind, SourceKind, TopicSource};
 use crate::host::Command;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
-use crate::rules::RuleFolder;
+use crate::rules::{AuditLog, RuleFolder};
 use crate::sink::Sinks;
 use crate::status::{Phase, SharedStatus};
 
@@ -42,34 +44,36 @@ pub(crate) struct KafkaLinks {
     pub(crate) folder: Arc<RuleFolder>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) audit: Arc<AuditLog>,
     /// The streams over HTTP.
     pub(crate) hub: Option<Arc<Hub>>,
 }
 
 /// Runs the workers until they are stopped, or one cannot go on.
-pub(crate) fn run(config: Arc<Config>, rules: RuleSet, links: KafkaLinks) -> Result<()> {
+pub(crate) fn run(config: &Arc<Config>, rules: RuleSet, links: &KafkaLinks) -> Result<()> {
     let kafka = config.kafka.as_ref().context("there is no table `[kafka]`")?;
-    let topics = topics(&config);
-    if let Some(topic) = topics.iter().find(|topic| is_binary(&topic.encoding)) {
-        bail!("the topic {}: Avro and Protobuf cannot be read yet", topic.topic);
+    let topics = topics(config);
+    for topic in &topics {
+        // Each worker makes its own. A file that cannot be used is reported before anything starts.
+        decoder(&topic.encoding).with_context(|| format!("the topic {}", topic.topic))?;
     }
     let partitions = count_partitions(kafka, &topics)?;
     check_rules(&rules, kafka, partitions)?;
     let shared = Arc::new(SharedParts {
         folder: config.state.join("kafka").join(&kafka.group),
         rules: CurrentRules::new(rules),
-        sinks: Mutex::new(Sinks::open(&config, None)?),
+        sinks: Mutex::new(Sinks::open(config, None)?),
         status: links.status.clone(),
         metrics: links.metrics.clone(),
         hub: links.hub.clone(),
         partitions,
         config: config.clone(),
     });
-    let stopped = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::<AtomicBool>::default();
     let mut threads = Vec::new();
     for number in 0..kafka.workers {
         let (shared, stop, status) = (shared.clone(), stopped.clone(), links.status.clone());
-        let settings = worker_config(&config, &topics);
+        let settings = worker_config(config, &topics);
         let client = client_config(kafka, number);
         let run = move || {
             let ended = run_worker((client, settings), shared, &stop, &status);
@@ -83,7 +87,7 @@ pub(crate) fn run(config: Arc<Config>, rules: RuleSet, links: KafkaLinks) -> Res
     links.status.lock().phase = Phase::Running;
     while !links.stop.load(Ordering::Relaxed) && !stopped.load(Ordering::Acquire) {
         thread::sleep(TICK);
-        follow_rules(&links, &shared, kafka);
+        follow_rules(links, &shared, kafka);
     }
     stopped.store(true, Ordering::Release);
     links.status.lock().phase = Phase::Stopping;
@@ -124,10 +128,14 @@ fn follow_rules(links: &KafkaLinks, shared: &SharedParts, kafka: &Kafka) {
     };
     match links.folder.changed() {
         None => {}
-        Some(Ok(rules)) => put(rules, None),
+        Some(Ok(rules)) => {
+            links.audit.add_files(&Ok(serde_json::json!("each partition follows")));
+            put(rules, None);
+        }
         Some(Err(mistakes)) => {
             links.status.lock().failed_reloads += 1;
             tracing::error!("the rules were not reloaded, the old ones go on:\n{mistakes}");
+            links.audit.add_files(&Err(mistakes));
         }
     }
     while let Ok(Command::Replace { rules, reply }) = links.commands.try_recv() {
@@ -216,7 +224,7 @@ fn run_worker(
     status: &SharedStatus,
 ) -> Result<()> {
     let client = RdClient::connect(client).context("cannot reach Kafka")?;
-    let mut worker = Worker::new(client, Partitions::new(shared), settings);
+    let mut worker = Worker::new(client, Partitions::new(shared)?, settings);
     status.lock().workers.push(worker.stats());
     worker.run(stop)?;
     Ok(())

@@ -1,20 +1,23 @@
 //! One engine for each partition: what a worker gives records to.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use anyhow::Result;
+use hashbrown::HashMap;
 use kleene::RuleSet;
 use kleene_input::{Block, Cursor, Item, Parser};
+use kleene_kafka::formats::ValueDecoder;
 use kleene_kafka::{Outbox, Processor, ProcessorError, Record};
 use kleene_report::output::EventForm;
 
+use super::decoders::decoder;
 use super::key_check::KeyCheck;
 use super::lines::Lines;
 use super::rules::CurrentRules;
 use super::store::SnapshotStore;
-use crate::config::{Config, Encoding, Sink, SinkKind, Source, SourceKind, TopicSource};
+use crate::config::{Config, Sink, SinkKind, Source, SourceKind, TopicSource};
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::rules::log_changes;
@@ -61,6 +64,8 @@ pub(super) struct Partitions {
     shared: Arc<SharedParts>,
     sources: Vec<Source>,
     topics: Vec<TopicSource>,
+    /// The decoder of each topic, where its values are not JSON.
+    decoders: Vec<Option<Box<dyn ValueDecoder>>>,
     outputs: Vec<Sink>,
     open: HashMap<i32, Partition>,
     page: Page,
@@ -68,30 +73,33 @@ pub(super) struct Partitions {
 }
 
 impl Partitions {
-    pub(super) fn new(shared: Arc<SharedParts>) -> Partitions {
+    pub(super) fn new(shared: Arc<SharedParts>) -> Result<Partitions> {
         let sources = shared.config.sources.clone();
         let topic = |source: &Source| match &source.kind {
             SourceKind::Kafka(topic) => Some(topic.clone()),
             _ => None,
         };
         let is_topic = |sink: &&Sink| matches!(sink.kind, SinkKind::Kafka { .. });
-        Partitions {
-            topics: sources.iter().filter_map(topic).collect(),
+        let topics: Vec<TopicSource> = sources.iter().filter_map(topic).collect();
+        let decoders = topics.iter().map(|topic| decoder(&topic.encoding));
+        Ok(Partitions {
+            decoders: decoders.collect::<Result<_>>()?,
+            topics,
             outputs: shared.config.sinks.iter().filter(is_topic).cloned().collect(),
             sources,
             shared,
             open: HashMap::new(),
             page: Page::default(),
             lines: Lines::default(),
-        }
+        })
     }
 
     /// Puts the rules in force that are current now.
-    fn follow_rules(&mut self, task: i32) -> Result<(), ProcessorError> {
-        let Some(partition) = self.open.get_mut(&task) else { return Ok(()) };
+    fn follow_rules(&mut self, task: i32) {
+        let Some(partition) = self.open.get_mut(&task) else { return };
         let edition = self.shared.rules.edition();
         if partition.edition == edition {
-            return Ok(());
+            return;
         }
         partition.edition = edition;
         let rules = self.shared.rules.get();
@@ -102,7 +110,6 @@ impl Partitions {
                 self.shared.rules.was_applied(edition, Err(refused.to_string()));
             }
         }
-        Ok(())
     }
 
     /// Pushes records of one topic.
@@ -112,19 +119,23 @@ impl Partitions {
         number: usize,
         records: &[Record],
     ) -> Result<(), ProcessorError> {
-        let Partitions { shared, sources, topics, open, page, lines, .. } = self;
+        let Partitions { shared, sources, topics, decoders, open, page, lines, .. } = self;
         let partition = open.get_mut(&task).ok_or("the partition is not open")?;
-        lines.text.clear();
-        for record in records {
-            match &record.value {
-                Some(value) => lines.add(record, value, &topics[number].fields),
-                None => lines.tombstones += 1,
-            }
+        lines.clear();
+        let mut reject = |record: &Record, reason: &str| {
+            let origin = (record.partition, record.offset);
+            let value = record.value.as_deref().unwrap_or_default();
+            partition.task.reject(number, origin, (value, reason), page);
+        };
+        let fields = &topics[number].fields;
+        match &mut decoders[number] {
+            None => lines.add_all(records, fields),
+            Some(decoder) => lines.decode_all(records, (&mut **decoder, fields), &mut reject)?,
         }
         if partition.checks[number].is_open() && !shared.trusts_partitions() {
             let rules = shared.rules.get();
             let check = &mut partition.checks[number];
-            check_keys(check, &rules, &sources[number], (records, &lines.text), shared.partitions)?;
+            check_keys(check, &rules, &sources[number], (records, lines), shared.partitions)?;
         }
         let text = std::mem::take(&mut lines.text);
         let first = records.first().map_or(0, |record| record.offset.unsigned_abs());
@@ -134,7 +145,7 @@ impl Partitions {
         shared.metrics.pushed(now.elapsed());
         lines.text = block.into_bytes();
         pushed?;
-        if page.len() > 0
+        if page.has_results()
             && let Some(millis) = records.last().and_then(|record| record.timestamp)
         {
             let at = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
@@ -185,9 +196,7 @@ impl Partitions {
         status.tasks.retain(|known| known.partition != Some(task));
         status.tasks.push(shown);
         status.tasks.sort_by_key(|task| task.partition);
-        let topics = status.sinks.iter().filter(|sink| sink.is_topic).cloned().collect::<Vec<_>>();
         status.sinks = sinks.status();
-        status.sinks.extend(topics);
     }
 }
 
@@ -244,7 +253,7 @@ impl Processor for Partitions {
         records: &[Record],
         out: &mut Outbox,
     ) -> Result<(), ProcessorError> {
-        self.follow_rules(task)?;
+        self.follow_rules(task);
         for records in records.chunk_by(|one, next| one.topic == next.topic) {
             let Some(first) = records.first() else { continue };
             let number = self.topics.iter().position(|topic| *topic.topic == *first.topic);
@@ -259,7 +268,7 @@ impl Processor for Partitions {
     }
 
     fn due(&mut self, task: i32, out: &mut Outbox) -> Result<bool, ProcessorError> {
-        self.follow_rules(task)?;
+        self.follow_rules(task);
         let Some(partition) = self.open.get_mut(&task) else { return Ok(false) };
         let before = partition.task.engine().watermark();
         let ticked = partition.task.tick(Instant::now(), &mut self.page);
@@ -306,30 +315,23 @@ fn check_keys(
     check: &mut KeyCheck,
     rules: &RuleSet,
     source: &Source,
-    (records, text): (&[Record], &[u8]),
+    (records, lines): (&[Record], &Lines),
     partitions: i32,
 ) -> Result<(), ProcessorError> {
     let mut parser = Parser::new(source.form, rules.schema(), source.reading.clone());
     let mut cursor = Cursor::default();
-    let block = Block::new(text.to_vec(), 0);
-    let with_value = records.iter().filter(|record| record.value.is_some());
-    // Each record is one line.
-    let with_value: Vec<&Record> = with_value.collect();
+    let block = Block::new(lines.text.clone(), 0);
     while check.is_open() {
         let number = usize::try_from(cursor.lines()).unwrap_or(usize::MAX);
         match parser.next_item(&block, &mut cursor) {
             None => return Ok(()),
             Some(Item::Event(event, _)) => {
-                let Some(record) = with_value.get(number) else { return Ok(()) };
+                let record = lines.records.get(number).and_then(|index| records.get(*index));
+                let Some(record) = record else { return Ok(()) };
                 check.check(rules, &event, record, partitions)?;
             }
             Some(_) => {}
         }
     }
     Ok(())
-}
-
-/// Returns true if the values of a topic have to be decoded before they are JSON.
-pub(super) fn is_binary(encoding: &Encoding) -> bool {
-    !matches!(encoding, Encoding::Json)
 }

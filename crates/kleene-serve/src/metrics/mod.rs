@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
@@ -123,5 +123,53 @@ mod tests {
         assert!(page.contains("kleene_checkpoints_total 0.0\n"), "{page}");
         assert!(page.contains("kleene_up 0.0\n"), "{page}");
         assert!(page.ends_with("# EOF\n"), "{page}");
+    }
+
+    /// Returns the table of the documentation.
+    fn documented() -> String {
+        let mut table = String::from("| metric | kind | labels | meaning |\n|---|---|---|---|\n");
+        for metric in METRICS {
+            let (kind, end) = match metric.kind {
+                MetricKind::Counter => ("counter", "_total"),
+                MetricKind::Gauge => ("gauge", ""),
+            };
+            let (name, labels, help) = (metric.name, metric.labels.join(", "), metric.help);
+            table.extend(["| `", name, end, "` | ", kind, " | ", &labels, " | ", help, " |\n"]);
+        }
+        for (name, help) in HISTOGRAMS {
+            table.extend(["| `", name, "` | histogram |  | ", help, " |\n"]);
+        }
+        table
+    }
+
+    #[test]
+    fn the_documentation_has_the_table() {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/service.md");
+        // The packed crate is tested without the page.
+        let Ok(text) = std::fs::read_to_string(&page) else { return };
+        let start = text.find("| metric | kind |").unwrap();
+        let end = start + text[start..].find("\n\n").unwrap() + 1;
+        let table = documented();
+        if std::env::var_os("KLEENE_TEST_UPDATE").is_some() {
+            std::fs::write(&page, format!("{}{table}{}", &text[..start], &text[end..])).unwrap();
+            return;
+        }
+        assert_eq!(
+            text[start..end],
+            table,
+            "KLEENE_TEST_UPDATE=1 cargo test -p kleene-serve writes it"
+        );
+    }
+
+    #[test]
+    fn values_have_the_labels_that_the_table_says() {
+        let status = crate::status::Status::default();
+        let sample = Sample { status: &status, now: SystemTime::now() };
+        for metric in METRICS {
+            metric.report(&sample, &mut |labels, _| {
+                let names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
+                assert!(names.iter().all(|name| metric.labels.contains(name)), "{}", metric.name);
+            });
+        }
     }
 }

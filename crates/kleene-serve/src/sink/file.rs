@@ -36,6 +36,8 @@ pub(crate) struct FileSink {
     file: File,
     /// The directory that has its name, until that is for good.
     directory: Option<PathBuf>,
+    /// True for a file that has a length; false for a pipe or a device.
+    is_regular: bool,
     /// The length of the file.
     written: u64,
     /// What is not written yet: whole lines.
@@ -73,10 +75,12 @@ impl FileSink {
         let there = path.metadata().ok().filter(std::fs::Metadata::is_file).map(|meta| meta.len());
         let file = open_from(path, kept.or(there)).with_context(context)?;
         let written = kept.or(there).unwrap_or_default();
+        let is_regular = file.metadata().with_context(context)?.is_file();
         Ok(FileSink {
             path: path.to_path_buf(),
             file,
             directory: Some(directory_of(path)),
+            is_regular,
             written,
             held: Vec::new(),
             limit,
@@ -136,7 +140,7 @@ impl FileSink {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        if self.failure.is_some() {
+        if self.failure.is_some() && self.is_regular {
             // A part of the last try may be there.
             disk::set_len(&self.file, self.written)?;
             self.file.seek(SeekFrom::Start(self.written))?;
@@ -161,13 +165,16 @@ impl FileSink {
 
     /// Returns the length of the file, and what has to be settled before a checkpoint may name it.
     /// `None` while the file cannot be written: no checkpoint covers its results then.
-    pub(crate) fn prepare(&mut self) -> Option<(u64, Unsettled)> {
+    pub(crate) fn prepare(&mut self) -> Option<(u64, Option<Unsettled>)> {
         self.flush();
         if self.failure.is_some() {
             return None;
         }
+        if !self.is_regular {
+            return Some((self.written, None));
+        }
         let file = self.file.try_clone().ok()?;
-        Some((self.written, Unsettled { file, directory: self.directory.take() }))
+        Some((self.written, Some(Unsettled { file, directory: self.directory.take() })))
     }
 }
 
@@ -188,7 +195,7 @@ mod tests {
         let mut sink = open(&path, None);
         sink.add(b"one\n", 1);
         let (length, unsettled) = sink.prepare().unwrap();
-        unsettled.settle().unwrap();
+        unsettled.unwrap().settle().unwrap();
         sink.add(b"two\n", 1);
         sink.flush();
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");

@@ -45,7 +45,6 @@ enum Outlet {
 struct WebhookOutlet {
     outbox: Outbox,
     webhook: Webhook,
-    results: u64,
     bytes: u64,
     /// The reason why results cannot be written to the outbox.
     failure: Option<String>,
@@ -78,11 +77,10 @@ impl WebhookOutlet {
             max_batch: hook.max_batch,
         };
         let webhook = Webhook::start(settings, outbox.queue())?;
-        Ok(WebhookOutlet { outbox, webhook, results: 0, bytes: 0, failure: None })
+        Ok(WebhookOutlet { outbox, webhook, bytes: 0, failure: None })
     }
 
     fn add(&mut self, result: &PageResult<'_>) {
-        self.results += 1;
         self.bytes += result.line.len() as u64;
         let pushed = self.outbox.push(result.line);
         self.look(pushed);
@@ -109,7 +107,7 @@ impl WebhookOutlet {
     fn status(&self) -> (SinkCounts, Option<String>) {
         let counters = self.webhook.counters();
         let counts = SinkCounts {
-            results: self.results,
+            results: counters.delivered(),
             bytes: self.bytes,
             failures: counters.retries(),
             dropped: self.webhook.dropped() + counters.dead(),
@@ -131,7 +129,7 @@ impl Outlet {
     fn prepare(&mut self) -> Result<(u64, Option<Unsettled>)> {
         match self {
             Outlet::File(file) => match file.prepare() {
-                Some((length, unsettled)) => Ok((length, Some(unsettled))),
+                Some(prepared) => Ok(prepared),
                 None => bail!("{}", file.failure().unwrap_or("it cannot be written")),
             },
             Outlet::Webhook(hook) => Ok((hook.outbox.sync()?, None)),
@@ -249,9 +247,18 @@ impl Sinks {
                 bail!("the rejects cannot be written: {}", file.failure().unwrap_or_default());
             };
             lengths.insert(REJECTS.to_owned(), json!(length));
-            unsettled.push(rest);
+            unsettled.extend(rest);
         }
         Ok((lengths.into(), unsettled))
+    }
+
+    /// Ends the deliveries. What waits is delivered after the next start.
+    pub(crate) fn stop(self) {
+        for sink in self.open {
+            if let Outlet::Webhook(hook) = sink.outlet {
+                hook.webhook.stop();
+            }
+        }
     }
 
     /// Returns the state of each sink.
@@ -261,7 +268,6 @@ impl Sinks {
             name: name.to_owned(),
             counts,
             failure,
-            is_topic: false,
         };
         let open = self.open.iter().map(|sink| {
             let found = match &sink.outlet {

@@ -75,7 +75,6 @@ impl fmt::Debug for WebhookSettings {
 #[derive(Debug, Default)]
 pub(crate) struct WebhookCounters {
     delivered: AtomicU64,
-    requests: AtomicU64,
     retries: AtomicU64,
     dead: AtomicU64,
     last_error: Mutex<Option<String>>,
@@ -85,11 +84,6 @@ impl WebhookCounters {
     /// Returns the number of results that the receiver has taken.
     pub(crate) fn delivered(&self) -> u64 {
         self.delivered.load(Ordering::Relaxed)
-    }
-
-    /// Returns the number of requests.
-    pub(crate) fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
     }
 
     /// Returns the number of requests that were repetitions.
@@ -193,6 +187,7 @@ impl Webhook {
     }
 
     /// Waits until all results are delivered. Returns false if that takes longer.
+    #[cfg(test)]
     pub(crate) fn wait_until_delivered(&self, timeout: Duration) -> bool {
         self.journal.wait_until_read(timeout)
     }
@@ -417,7 +412,6 @@ impl Delivery {
         let begin = Instant::now();
         let mut attempt = 0;
         loop {
-            self.counters.requests.fetch_add(1, Ordering::Relaxed);
             let (reason, retry_after) = match self.request(batch) {
                 Outcome::Taken => {
                     self.counters.delivered.fetch_add(batch.ends.len() as u64, Ordering::Relaxed);

@@ -40,15 +40,14 @@ impl FileSource {
         stop: Arc<AtomicBool>,
     ) {
         thread::spawn(move || {
-            let end = self.run(number, from, &inbox, &stop);
+            let end = self.run((number, from), &inbox, &stop);
             inbox.put(number, Arrived::End(end));
         });
     }
 
     fn run(
         &self,
-        number: usize,
-        from: SourcePosition,
+        (number, from): (usize, SourcePosition),
         inbox: &Inbox,
         stop: &Arc<AtomicBool>,
     ) -> io::Result<()> {

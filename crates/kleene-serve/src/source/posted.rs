@@ -25,20 +25,19 @@ pub(crate) fn start(
     stop: Arc<AtomicBool>,
 ) {
     thread::spawn(move || {
-        let end = run(&journal, number, from, &inbox, &stop);
+        let end = run(&journal, (number, from.at), &inbox, &stop);
         inbox.put(number, Arrived::End(end));
     });
 }
 
 fn run(
     journal: &Arc<Journal>,
-    number: usize,
-    from: SourcePosition,
+    (number, from): (usize, Position),
     inbox: &Inbox,
     stop: &AtomicBool,
 ) -> io::Result<()> {
-    let mut reader = JournalReader::new(journal.clone(), from.at.offset)?;
-    let mut line = from.at.line.max(1);
+    let mut reader = JournalReader::new(journal.clone(), from.offset)?;
+    let mut line = from.line.max(1);
     while !stop.load(Ordering::Relaxed) {
         let Some(chunk) = reader.read(BYTES, WAIT)? else { continue };
         let lines = memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;

@@ -64,7 +64,6 @@ pub(crate) struct LaneStatus {
     pub(crate) name: String,
     pub(crate) counts: LaneCounts,
     pub(crate) watermark: Timestamp,
-    pub(crate) newest: Timestamp,
     pub(crate) is_idle: bool,
 }
 
@@ -186,6 +185,20 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// Rejects a record that cannot be decoded: `origin` is its partition and its offset.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn reject(
+        &mut self,
+        lane: usize,
+        origin: (i32, i64),
+        (value, reason): (&[u8], &str),
+        page: &mut Page,
+    ) {
+        let lane = &mut self.lanes[lane];
+        lane.counts.rejected += 1;
+        reject_record(&mut page.rejects, &lane.name, origin, (value, reason));
     }
 
     fn push_batch(
@@ -312,7 +325,6 @@ impl Task {
                 name: lane.name.clone(),
                 counts: lane.counts,
                 watermark: progress.map_or(Timestamp::MIN, |source| source.watermark),
-                newest: lane.newest,
                 is_idle: progress.is_some_and(|source| source.is_idle),
             }
         };
@@ -460,8 +472,18 @@ impl Sink<Record> for Collector<'_> {
     }
 
     fn late(&mut self, late: Late<'_, Record>) {
-        if let Some((_, counts)) = &mut self.source {
+        if let Some((name, counts)) = &mut self.source {
             counts.late += 1;
+            // The first, and then ever more rarely.
+            if counts.late.is_power_of_two() {
+                let (count, time) = (counts.late, late.event.time());
+                tracing::warn!(
+                    source = name,
+                    count,
+                    "late events: the watermark is at {}, the event at {time}",
+                    late.watermark
+                );
+            }
         }
         self.reject(late.arrival, &late_reason(late.event.time(), late.watermark));
     }
@@ -490,6 +512,26 @@ impl Sink<Record> for Collector<'_> {
         }
         self.shapes.limited(self.page, &overflow);
     }
+}
+
+/// Adds a line of a rejected record. Its value is not text: it is written in hexadecimal.
+#[cfg(feature = "kafka")]
+fn reject_record(
+    line: &mut Vec<u8>,
+    source: &str,
+    (partition, offset): (i32, i64),
+    (value, reason): (&[u8], &str),
+) {
+    line.extend_from_slice(b"{\"source\":");
+    write_text(line, source);
+    let place = format!(",\"partition\":{partition},\"offset\":{offset},\"reason\":");
+    line.extend_from_slice(place.as_bytes());
+    write_text(line, reason);
+    line.extend_from_slice(b",\"input\":\"");
+    for byte in value.iter().take(INPUT_KEPT / 2) {
+        line.extend_from_slice(format!("{byte:02x}").as_bytes());
+    }
+    line.extend_from_slice(b"\"}\n");
 }
 
 /// Adds a line of rejected input.

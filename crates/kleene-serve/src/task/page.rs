@@ -10,20 +10,10 @@ use kleene_report::output::{EventForm, LineForm, Shapes, write_value};
 /// The forms of captured events, in the order of a page.
 const FORMS: [EventForm; 3] = [EventForm::None, EventForm::Ids, EventForm::Full];
 
-/// The kind of a result.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum ResultKind {
-    Match,
-    Timeout,
-    /// A limit was reached for a key of a rule.
-    Limit,
-}
-
 /// The place of a result in a page.
 #[derive(Clone, Debug)]
 struct ResultMark {
     rule: Arc<str>,
-    kind: ResultKind,
     /// The end of the line in each form.
     ends: [usize; 3],
     /// The end of the key, where keys are kept.
@@ -45,11 +35,11 @@ pub(crate) struct Page {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PageResult<'a> {
     pub(crate) rule: &'a Arc<str>,
-    pub(crate) kind: ResultKind,
     /// The line, with its newline.
     pub(crate) line: &'a [u8],
     /// The key as text: its value if it has one part, else a list. Empty if keys are not kept, and
     /// for a rule without a key.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "records of Kafka have it"))]
     pub(crate) key: &'a [u8],
 }
 
@@ -57,6 +47,10 @@ impl Page {
     /// Returns the number of results.
     pub(crate) fn len(&self) -> usize {
         self.marks.len()
+    }
+
+    pub(crate) fn has_results(&self) -> bool {
+        !self.marks.is_empty()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -71,7 +65,7 @@ impl Page {
             let line = &self.lines[index][start..mark.ends[index]];
             let key = &self.keys[key_start..mark.key_end];
             (start, key_start) = (mark.ends[index], mark.key_end);
-            PageResult { rule: &mark.rule, kind: mark.kind, line, key }
+            PageResult { rule: &mark.rule, line, key }
         })
     }
 
@@ -121,13 +115,7 @@ impl PageShapes {
         PageShapes { shapes, keeps_keys: content.keeps_keys }
     }
 
-    fn add(
-        &self,
-        page: &mut Page,
-        rule: &Arc<str>,
-        kind: ResultKind,
-        mut write: impl FnMut(&Shapes, &mut Vec<u8>),
-    ) {
+    fn add(&self, page: &mut Page, rule: &Arc<str>, mut write: impl FnMut(&Shapes, &mut Vec<u8>)) {
         let mut ends = [0; 3];
         for ((shapes, lines), end) in self.shapes.iter().zip(&mut page.lines).zip(&mut ends) {
             if let Some(shapes) = shapes {
@@ -136,19 +124,19 @@ impl PageShapes {
             *end = lines.len();
         }
         let key_end = page.keys.len();
-        page.marks.push(ResultMark { rule: rule.clone(), kind, ends, key_end });
+        page.marks.push(ResultMark { rule: rule.clone(), ends, key_end });
     }
 
     pub(crate) fn matched(&self, page: &mut Page, found: &Match<'_, Record>) {
         self.add_key(page, found);
         let rule = &found.rule().name;
-        self.add(page, rule, ResultKind::Match, |shapes, line| shapes.matched(line, found));
+        self.add(page, rule, |shapes, line| shapes.matched(line, found));
     }
 
     pub(crate) fn timed_out(&self, page: &mut Page, timeout: &Timeout<'_, Record>) {
         self.add_key(page, timeout.as_match());
         let rule = &timeout.rule().name;
-        self.add(page, rule, ResultKind::Timeout, |shapes, line| shapes.timed_out(line, timeout));
+        self.add(page, rule, |shapes, line| shapes.timed_out(line, timeout));
     }
 
     fn add_key(&self, page: &mut Page, found: &Match<'_, Record>) {
@@ -174,6 +162,6 @@ impl PageShapes {
     pub(crate) fn limited(&self, page: &mut Page, overflow: &Overflow) {
         let Some(key) = &overflow.key else { return };
         let write = |shapes: &Shapes, line: &mut Vec<u8>| shapes.limited(line, overflow);
-        self.add(page, &key.rule, ResultKind::Limit, write);
+        self.add(page, &key.rule, write);
     }
 }
