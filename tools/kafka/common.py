@@ -257,7 +257,7 @@ def make_orders(path, events, seed):
     """Writes orders and their payments, of which a few are missing or late: data for `w1.cep`."""
     chance = random.Random(seed)
     rows = []
-    for order in range(events * 10 // 19 + 1):
+    for order in range(events * 11 // 20 + 1):
         created = chance.randrange(events * 100)
         user, amount = chance.randrange(1000), chance.randrange(100, 10000) / 100
         rows.append((created, "order_created", order, user, amount))
