@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -95,10 +96,14 @@ async fn admit(
     counters.count_request(route, response.status().as_u16());
     if let Some(Refused { reason, text }) = response.extensions().get::<Refused>() {
         counters.count_refused(*reason);
-        let (status, reason) = (response.status().as_u16(), reason.name());
-        // The text of diagnostics is for the client; the log has one line.
-        let text = text.lines().next().unwrap_or_default();
-        tracing::warn!(%method, ?path, caller = name, %address, status, reason, text, "refused");
+        if let Some(unlogged) = app.refusals.admit(*reason, Instant::now()) {
+            let (status, reason) = (response.status().as_u16(), reason.name());
+            // The text of diagnostics is for the client; the log has one line.
+            let text = text.lines().next().unwrap_or_default();
+            tracing::warn!(
+                %method, ?path, caller = name, %address, status, reason, text, unlogged, "refused"
+            );
+        }
     }
     response
 }
