@@ -158,6 +158,16 @@ const MORE: &str = r"
 
 #[test]
 fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
+    look_keys_up_ahead(4);
+}
+
+#[test]
+fn events_that_were_looked_up_ahead_are_the_next_ones_where_many_have_one_time() {
+    look_keys_up_ahead(100);
+}
+
+/// Compares batches with single events where this many events have one time.
+fn look_keys_up_ahead(of_one_time: i64) {
     // So many keys that batches look ahead.
     const OPEN: i64 = 40_000;
     const LATE: usize = 30;
@@ -178,7 +188,7 @@ fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
             random.cast_signed() >> 61
         };
         // Few in a thousand are of no rule, of no known type, late, or at no time at all.
-        let (ty, at) = ((random >> 50) as usize % 6, 200 + index / 4);
+        let (ty, at) = ((random >> 50) as usize % 6, 200 + index / of_one_time);
         events.push(match random >> 10 & 1023 {
             0..20 => event(6, at, k),
             20..30 => event(77, at, k),
