@@ -3,10 +3,12 @@
 //! ```text
 //! cargo run --release -p kleene-kafka --features rdkafka --example produce -- \
 //!     FILE TOPIC --key FIELD [--partitions 4] [--brokers 127.0.0.1:9092] [--rate PER-SECOND]
+//!     [--delete KEY,KEY]
 //! ```
 //!
 //! A line is a JSON object. The rows of a file `*.csv` become objects, by the names in its first row.
-//! The key of a record is the text of the field.
+//! The key of a record is the text of the field. `--delete` sends records without a value (tombstones)
+//! for some keys after all others.
 
 #![allow(clippy::print_stdout, reason = "an example says what it does")]
 
@@ -86,12 +88,16 @@ fn main() -> Outcome<()> {
             Some(value) => Some(value.to_string()),
             None => None,
         };
-        send(&producer, topic, key.as_deref(), &text)?;
+        send(&producer, topic, key.as_deref(), Some(&text))?;
         count += 1;
         if rate > 0.0 {
             let due = began + Duration::from_secs_f64(f64::from(count) / rate);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
+    }
+    for key in option(&arguments, "--delete", "").split(',').filter(|key| !key.is_empty()) {
+        send(&producer, topic, Some(key), None)?;
+        count += 1;
     }
     producer.flush(Duration::from_mins(1))?;
     let seconds = began.elapsed().as_secs_f64();
@@ -104,11 +110,12 @@ fn send(
     producer: &ThreadedProducer<Strict>,
     topic: &str,
     key: Option<&str>,
-    text: &str,
+    text: Option<&str>,
 ) -> Outcome<()> {
     loop {
-        let mut record = BaseRecord::to(topic).payload(text);
+        let mut record: BaseRecord<'_, str, str> = BaseRecord::to(topic);
         record.key = key;
+        record.payload = text;
         match producer.send(record) {
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                 std::thread::sleep(Duration::from_millis(1));

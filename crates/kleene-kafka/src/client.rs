@@ -91,6 +91,11 @@ pub trait Client {
         records: &mut Vec<Record>,
     ) -> Result<Option<Event>, ClientError>;
 
+    /// Takes records that were processed, so that a later poll can use their memory.
+    fn recycle(&mut self, records: &mut Vec<Record>) {
+        records.clear();
+    }
+
     /// Returns what was last committed, in the order of `partitions`.
     ///
     /// An open transaction of another producer may hold offsets of these partitions. Then the call

@@ -35,7 +35,7 @@ pub(crate) struct Hub {
 
 #[derive(Debug, Default)]
 struct Ring {
-    results: VecDeque<(Arc<str>, Box<[u8]>)>,
+    results: VecDeque<(Arc<str>, Vec<u8>)>,
     /// The number of the first result of the ring.
     first: u64,
     bytes: usize,
@@ -56,19 +56,32 @@ impl Hub {
         }
     }
 
-    /// Gives a result to the clients: a line of JSON, with or without a newline.
+    /// Gives a result to the clients.
+    #[cfg(test)]
     pub(crate) fn publish(&self, rule: &Arc<str>, line: &[u8]) {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        self.publish_all(std::iter::once((rule, line)));
+    }
+
+    /// Gives results to the clients: lines of JSON, with or without a newline. The ring is locked once,
+    /// and the memory of old results is used again.
+    pub(crate) fn publish_all<'a>(&self, results: impl Iterator<Item = (&'a Arc<str>, &'a [u8])>) {
         let mut ring = self.lock();
-        ring.bytes += line.len();
-        ring.results.push_back((Arc::clone(rule), line.into()));
-        while ring.results.len() > 1
-            && (ring.results.len() > self.max_results || ring.bytes > self.max_bytes)
-        {
-            if let Some((_, oldest)) = ring.results.pop_front() {
-                ring.bytes -= oldest.len();
-                ring.first += 1;
+        for (rule, line) in results {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            ring.bytes += line.len();
+            let mut spare = Vec::new();
+            while !ring.results.is_empty()
+                && (ring.results.len() >= self.max_results || ring.bytes > self.max_bytes)
+            {
+                if let Some((_, oldest)) = ring.results.pop_front() {
+                    ring.bytes -= oldest.len();
+                    ring.first += 1;
+                    spare = oldest;
+                }
             }
+            spare.clear();
+            spare.extend_from_slice(line);
+            ring.results.push_back((Arc::clone(rule), spare));
         }
         let next = ring.next();
         drop(ring);

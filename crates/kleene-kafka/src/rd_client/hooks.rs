@@ -1,7 +1,7 @@
 //! The callbacks of librdkafka: they store what happened, and the client's calls read it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
@@ -104,6 +104,8 @@ impl ConsumerContext for ConsumerHooks {
 #[derive(Debug, Default)]
 pub(super) struct ProducerHooks {
     pending: AtomicUsize,
+    /// True if there is a failure: the lock is not taken for each record.
+    has_failed: AtomicBool,
     failure: Mutex<Option<(String, KafkaError)>>,
 }
 
@@ -122,6 +124,9 @@ impl ProducerHooks {
 
     /// Returns the first failed delivery since the last call: the topic and the reason.
     pub(super) fn take_failure(&self) -> Option<(String, KafkaError)> {
+        if !self.has_failed.swap(false, Ordering::AcqRel) {
+            return None;
+        }
         locked(&self.failure).take()
     }
 }
@@ -146,6 +151,7 @@ impl ProducerContext for ProducerHooks {
             // The client's own abort purges the queue.
             if !purged {
                 locked(&self.failure).get_or_insert((message.topic().to_owned(), error.clone()));
+                self.has_failed.store(true, Ordering::Release);
             }
         }
     }

@@ -21,6 +21,7 @@ pub use self::config::RdConfig;
 use self::errors::{classify, classify_in_transaction};
 use self::hooks::{ConsumerHooks, ProducerHooks};
 use self::lists::{list_of, list_of_offsets, list_of_positions, partitions_of};
+use crate::record::{MAX_SPARE, refill};
 use crate::{
     Client, ClientError, Committed, ErrorKind, Event, Flow, Header, OutRecord, Partition,
     PollLimit, Position, Record,
@@ -49,6 +50,8 @@ pub struct RdClient {
     held: Option<ClientError>,
     /// The names of the topics, so that records share them.
     topics: Vec<Arc<str>>,
+    /// Records that were processed, for their memory.
+    spare: Vec<Record>,
 }
 
 impl fmt::Debug for RdClient {
@@ -80,6 +83,7 @@ impl RdClient {
             is_manual: false,
             held: None,
             topics: Vec::new(),
+            spare: Vec::new(),
         };
         // Wrong settings of the consumer are reported here, and not after the subscription.
         let checked = client.config.consumer(1)?.create_native_config();
@@ -143,22 +147,31 @@ impl RdClient {
     }
 
     fn record(&mut self, message: &BorrowedMessage<'_>) -> Record {
-        let headers = message.headers().map_or_else(Vec::new, |headers| {
+        let topic = self.topic(message.topic());
+        let mut record = self.spare.pop().unwrap_or_else(|| Record {
+            topic: Arc::clone(&topic),
+            partition: 0,
+            offset: 0,
+            key: None,
+            value: None,
+            headers: Vec::new(),
+            timestamp: None,
+        });
+        record.topic = topic;
+        record.partition = message.partition();
+        record.offset = message.offset();
+        refill(&mut record.key, message.key());
+        refill(&mut record.value, message.payload());
+        record.headers.clear();
+        if let Some(headers) = message.headers() {
             let header = |one: rdkafka::message::Header<'_, &[u8]>| Header {
                 name: one.key.to_owned(),
                 value: one.value.map(<[u8]>::to_vec),
             };
-            headers.iter().map(header).collect()
-        });
-        Record {
-            topic: self.topic(message.topic()),
-            partition: message.partition(),
-            offset: message.offset(),
-            key: message.key().map(<[u8]>::to_vec),
-            value: message.payload().map(<[u8]>::to_vec),
-            headers,
-            timestamp: message.timestamp().to_millis(),
+            record.headers.extend(headers.iter().map(header));
         }
+        record.timestamp = message.timestamp().to_millis();
+        record
     }
 
     fn failed(&self, doing: &str, error: &KafkaError) -> ClientError {
@@ -342,6 +355,15 @@ impl Client for RdClient {
             }
         }
         Ok(consumer.context().next_event())
+    }
+
+    fn recycle(&mut self, records: &mut Vec<Record>) {
+        if self.spare.is_empty() {
+            std::mem::swap(&mut self.spare, records);
+        } else {
+            records.truncate(MAX_SPARE.saturating_sub(self.spare.len()));
+            self.spare.append(records);
+        }
     }
 
     fn committed(

@@ -186,7 +186,7 @@ impl<C: Client, P: Processor> Worker<C, P> {
         let mut batch = std::mem::take(&mut self.batch);
         let polled = self.client.poll(limit, &mut batch);
         let pushed = self.push_batch(&batch);
-        batch.clear();
+        self.client.recycle(&mut batch);
         self.batch = batch;
         pushed?;
         match polled {
@@ -295,12 +295,14 @@ impl<C: Client, P: Processor> Worker<C, P> {
 
     /// Queues one output. A full queue is waited for.
     fn send(&mut self, record: &crate::OutRecord) -> Result<(), ClientError> {
-        let began = Instant::now();
+        // The clock is read only if the queue is full.
+        let mut began = None;
         loop {
             match self.client.send(record) {
                 Err(error)
                     if error.kind == ErrorKind::Retriable
-                        && began.elapsed() < self.config.call_timeout =>
+                        && began.get_or_insert_with(Instant::now).elapsed()
+                            < self.config.call_timeout =>
                 {
                     std::thread::sleep(Duration::from_millis(1));
                 }

@@ -295,9 +295,8 @@ impl Host {
         if !self.page.is_empty() {
             self.sinks.deliver(&self.page);
             if let Some(hub) = &self.links.hub {
-                for result in self.page.results(EventForm::Full) {
-                    hub.publish(result.rule, result.line);
-                }
+                let results = self.page.results(EventForm::Full);
+                hub.publish_all(results.map(|one| (one.rule, one.line)));
             }
             self.page.clear();
         }

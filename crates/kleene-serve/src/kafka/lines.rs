@@ -103,10 +103,10 @@ impl Lines {
             _ => self.text.extend_from_slice(rest),
         }
         // JSON has no newline inside of texts: it may be laid out over several lines.
-        for byte in &mut self.text[start..] {
-            if matches!(byte, b'\n' | b'\r') {
-                *byte = b' ';
-            }
+        let mut from = start;
+        while let Some(found) = memchr::memchr2(b'\n', b'\r', &self.text[from..]) {
+            self.text[from + found] = b' ';
+            from += found + 1;
         }
         self.text.push(b'\n');
     }

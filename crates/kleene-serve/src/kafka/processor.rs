@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use kleene::RuleSet;
 use kleene_input::{Block, Cursor, Item, Parser};
 use kleene_kafka::formats::ValueDecoder;
-use kleene_kafka::{OutRecord, Outbox, Processor, ProcessorError, Record};
+use kleene_kafka::{Outbox, Processor, ProcessorError, Record};
 use kleene_report::output::EventForm;
 
 use super::decoders::decoder;
@@ -169,17 +169,14 @@ impl Partitions {
                     continue;
                 }
                 let line = result.line.strip_suffix(b"\n").unwrap_or(result.line);
-                let record = OutRecord::new(topic.clone(), line.to_vec());
-                let has_key = !result.key.is_empty();
-                out.push(if has_key { record.with_key(result.key.to_vec()) } else { record });
+                let key = (!result.key.is_empty()).then_some(result.key);
+                out.push_copy(&topic, key, line);
             }
         }
         let mut sinks = shared.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         sinks.deliver(page);
         if let Some(hub) = &shared.hub {
-            for result in page.results(EventForm::Full) {
-                hub.publish(result.rule, result.line);
-            }
+            hub.publish_all(page.results(EventForm::Full).map(|one| (one.rule, one.line)));
         }
         page.clear();
     }
