@@ -119,9 +119,10 @@ pub struct Outbox {
 impl Outbox {
     /// Adds an output.
     pub fn push(&mut self, record: OutRecord) {
-        match self.records.get_mut(self.len) {
-            Some(spare) => *spare = record,
-            None => self.records.push(record),
+        if let Some(spare) = self.records.get_mut(self.len) {
+            *spare = record;
+        } else {
+            self.records.push(record);
         }
         self.len += 1;
     }
