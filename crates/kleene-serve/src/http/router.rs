@@ -123,7 +123,7 @@ async fn status(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     app.ask(|control| control.status()).await.map(|status| json_response(&status))
 }
 
-/// Returns the metrics: in OpenMetrics to a client that asks for it, as Prometheus does, else in the
+/// Returns the metrics: in `OpenMetrics` to a client that asks for it, as Prometheus does, else in the
 /// older text format, which every tool reads.
 async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
     let page = app.ask(|control| control.metrics()).await?;

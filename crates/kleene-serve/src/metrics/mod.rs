@@ -63,7 +63,7 @@ impl Metrics {
         self.latency.observe(latency.as_secs_f64());
     }
 
-    /// Returns the page as OpenMetrics.
+    /// Returns the page as `OpenMetrics`.
     pub(crate) fn page(&self) -> String {
         let mut page = String::new();
         // Writing to a string does not fail.
@@ -108,7 +108,7 @@ impl Collector for StatusCollector {
     }
 }
 
-/// Returns a page of OpenMetrics in the older text format of Prometheus, version 0.0.4. It differs
+/// Returns a page of `OpenMetrics` in the older text format of Prometheus, version 0.0.4. It differs
 /// in two things: a counter is described with the `_total` of its samples, and nothing marks the end.
 pub(crate) fn plain_page(page: &str) -> String {
     let mut plain = String::with_capacity(page.len());
