@@ -274,10 +274,10 @@ def make_orders(path, events, seed):
 class Feeder(threading.Thread):
     """Produces data in pieces. The next piece waits until `allow` lets it go on."""
 
-    def __init__(self, data, pieces, seconds, broker, key, partitions, cleanup, limit):
+    def __init__(self, data, pieces, seconds, broker, key, cleanup, limit):
         super().__init__(daemon=True)
         self.data, self.pieces, self.seconds = data, pieces, seconds
-        self.broker, self.key, self.partitions = broker, key, partitions
+        self.broker, self.key = broker, key
         self.cleanup, self.limit = cleanup, limit
         self.allowed = threading.Semaphore(2)
         self.failure = None
@@ -298,7 +298,8 @@ class Feeder(threading.Thread):
             try:
                 call(
                     "produce", path, "in", "--key", self.key, "--rate", f"{rate:.0f}",
-                    "--partitions", self.partitions, "--brokers", self.broker.address,
+                    # The topic exists: a request for it would fail while the broker is down.
+                    "--partitions", 0, "--brokers", self.broker.address,
                     limit=self.limit.left(),
                 )
             except Failure as failure:

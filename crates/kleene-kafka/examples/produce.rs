@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A line is a JSON object. The rows of a file `*.csv` become objects, by the names in its first row.
-//! The key of a record is the text of the field. `--delete` sends records without a value (tombstones)
-//! for some keys after all others.
+//! The key of a record is the text of the field. With `--partitions 0` the topic has to exist.
+//! `--delete` sends records without a value (tombstones) for some keys after all others.
 
 #![allow(clippy::print_stdout, reason = "an example says what it does")]
 
@@ -54,7 +54,10 @@ fn main() -> Outcome<()> {
     let brokers = option(&arguments, "--brokers", "127.0.0.1:9092");
     let key = option(&arguments, "--key", "");
     let rate: f64 = option(&arguments, "--rate", "0").parse()?;
-    create_topic(brokers, topic, option(&arguments, "--partitions", "4").parse()?)?;
+    let partitions = option(&arguments, "--partitions", "4").parse()?;
+    if partitions > 0 {
+        create_topic(brokers, topic, partitions)?;
+    }
     let producer: ThreadedProducer<Strict> = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("partitioner", "murmur2_random")
