@@ -37,7 +37,7 @@ load --kleene PATH [OPTIONS]
 const WITHIN: &str = "2s";
 
 /// The time to wait for the last results.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Options {
     kleene: PathBuf,
@@ -130,7 +130,8 @@ impl Service {
         for line in lines.by_ref() {
             let line = line?;
             if let Some((_, rest)) = line.split_once("addr=") {
-                service.address = rest.split_whitespace().next().unwrap_or_default().to_owned();
+                let address = rest.split_whitespace().next();
+                address.unwrap_or_default().clone_into(&mut service.address);
                 break;
             }
         }
@@ -317,7 +318,8 @@ fn batch(shared: &Shared, options: &Options, random: &mut u64, body: &mut Vec<u8
 
 /// Posts batches at the rate of a phase until it is over.
 fn post(shared: &Shared, options: &Options, worker: u64, (rate, seconds): (u64, u64)) {
-    let mut random = (worker + 1) * 0x9E37_79B9_7F4A_7C15 ^ micros(shared.start.elapsed());
+    let seed = (worker + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mut random = seed ^ micros(shared.start.elapsed());
     let (mut body, mut connection) = (Vec::new(), None);
     let start = Instant::now();
     let end = start + Duration::from_secs(seconds);
