@@ -202,20 +202,24 @@ fn look_keys_up_ahead(of_one_time: i64) {
     let builder = |of: usize| Engine::builder().rules(&rules[of].clone());
     for of in 0..2 {
         for form in [Form::Records, Form::Columns] {
-            same_in_batches(|| builder(of).in_order().build().unwrap(), &events, form);
+            same_in_batches(|| builder(of).in_order().build().expect("it builds"), &events, form);
         }
     }
     let (mut late, mut dice) = (Vec::new(), Dice(1));
     for event in events {
-        let delay = i64::try_from(dice.below(LATE)).unwrap();
+        let delay = i64::try_from(dice.below(LATE)).expect("it fits");
         late.push((event.time().as_millis().saturating_add(delay), event));
     }
     late.sort_by_key(|(arrival, _)| *arrival);
     let late: Vec<Record> = late.into_iter().map(|(_, event)| event).collect();
-    let bound = Duration::from_millis(LATE.try_into().unwrap());
+    let bound = Duration::from_millis(LATE.try_into().expect("it fits"));
     for of in 0..2 {
         for form in [Form::Records, Form::Columns] {
-            same_in_batches(|| builder(of).out_of_order(bound).build().unwrap(), &late, form);
+            same_in_batches(
+                || builder(of).out_of_order(bound).build().expect("it builds"),
+                &late,
+                form,
+            );
         }
     }
 }
