@@ -158,6 +158,16 @@ const MORE: &str = r"
 
 #[test]
 fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
+    look_keys_up_ahead(4);
+}
+
+#[test]
+fn events_that_were_looked_up_ahead_are_the_next_ones_where_many_have_one_time() {
+    look_keys_up_ahead(100);
+}
+
+/// Compares batches with single events where this many events have one time.
+fn look_keys_up_ahead(of_one_time: i64) {
     // So many keys that batches look ahead.
     const OPEN: i64 = 40_000;
     const LATE: usize = 30;
@@ -178,7 +188,7 @@ fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
             random.cast_signed() >> 61
         };
         // Few in a thousand are of no rule, of no known type, late, or at no time at all.
-        let (ty, at) = ((random >> 50) as usize % 6, 200 + index / 4);
+        let (ty, at) = ((random >> 50) as usize % 6, 200 + index / of_one_time);
         events.push(match random >> 10 & 1023 {
             0..20 => event(6, at, k),
             20..30 => event(77, at, k),
@@ -192,20 +202,24 @@ fn keys_that_were_looked_up_ahead_can_go_and_come_back_before_their_turn() {
     let builder = |of: usize| Engine::builder().rules(&rules[of].clone());
     for of in 0..2 {
         for form in [Form::Records, Form::Columns] {
-            same_in_batches(|| builder(of).in_order().build().unwrap(), &events, form);
+            same_in_batches(|| builder(of).in_order().build().expect("it builds"), &events, form);
         }
     }
     let (mut late, mut dice) = (Vec::new(), Dice(1));
     for event in events {
-        let delay = i64::try_from(dice.below(LATE)).unwrap();
+        let delay = i64::try_from(dice.below(LATE)).expect("it fits");
         late.push((event.time().as_millis().saturating_add(delay), event));
     }
     late.sort_by_key(|(arrival, _)| *arrival);
     let late: Vec<Record> = late.into_iter().map(|(_, event)| event).collect();
-    let bound = Duration::from_millis(LATE.try_into().unwrap());
+    let bound = Duration::from_millis(LATE.try_into().expect("it fits"));
     for of in 0..2 {
         for form in [Form::Records, Form::Columns] {
-            same_in_batches(|| builder(of).out_of_order(bound).build().unwrap(), &late, form);
+            same_in_batches(
+                || builder(of).out_of_order(bound).build().expect("it builds"),
+                &late,
+                form,
+            );
         }
     }
 }

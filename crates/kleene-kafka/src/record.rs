@@ -119,29 +119,27 @@ pub struct Outbox {
 impl Outbox {
     /// Adds an output.
     pub fn push(&mut self, record: OutRecord) {
-        match self.records.get_mut(self.len) {
-            Some(spare) => *spare = record,
-            None => self.records.push(record),
+        if let Some(spare) = self.records.get_mut(self.len) {
+            *spare = record;
+        } else {
+            self.records.push(record);
         }
         self.len += 1;
     }
 
     /// Adds an output without headers. The bytes are copied into the memory of an earlier output.
     pub fn push_copy(&mut self, topic: &Arc<str>, key: Option<&[u8]>, value: &[u8]) {
-        match self.records.get_mut(self.len) {
-            Some(spare) => {
-                spare.topic.clone_from(topic);
-                spare.partition = None;
-                refill(&mut spare.key, key);
-                refill(&mut spare.value, Some(value));
-                spare.headers.clear();
-                spare.timestamp = None;
-            }
-            None => {
-                let mut record = OutRecord::new(Arc::clone(topic), value.to_vec());
-                record.key = key.map(<[u8]>::to_vec);
-                self.records.push(record);
-            }
+        if let Some(spare) = self.records.get_mut(self.len) {
+            spare.topic.clone_from(topic);
+            spare.partition = None;
+            refill(&mut spare.key, key);
+            refill(&mut spare.value, Some(value));
+            spare.headers.clear();
+            spare.timestamp = None;
+        } else {
+            let mut record = OutRecord::new(Arc::clone(topic), value.to_vec());
+            record.key = key.map(<[u8]>::to_vec);
+            self.records.push(record);
         }
         self.len += 1;
     }

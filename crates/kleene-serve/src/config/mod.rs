@@ -84,7 +84,6 @@ pub(crate) struct TopicSource {
 }
 
 /// The encoding of the values of a topic.
-#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 #[cfg_attr(
     not(all(feature = "avro", feature = "protobuf")),
@@ -97,7 +96,6 @@ pub(crate) enum Encoding {
 }
 
 /// The place of a schema.
-#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 #[cfg_attr(
     not(all(feature = "avro", feature = "protobuf")),

@@ -14,6 +14,7 @@ use tokio::time;
 use super::auth::Limiter;
 use super::counters::{HttpCounters, Reason};
 use super::error::Refusal;
+use super::refusals::RefusalLog;
 use super::settings::Settings;
 use crate::control::Control;
 use crate::hub::Hub;
@@ -53,6 +54,7 @@ pub(super) struct App {
     pub(super) settings: Settings,
     pub(super) parts: Parts,
     pub(super) limiter: Limiter,
+    pub(super) refusals: RefusalLog,
     /// The kilobytes of bodies that may still be read.
     pub(super) memory: Arc<Semaphore>,
     pub(super) phase: watch::Receiver<Phase>,
@@ -67,7 +69,8 @@ impl App {
         let limiter = Limiter::new(settings.max_requests_per_second);
         let kilobytes = BODY_MEMORY.max(settings.max_body * 2).div_ceil(1024);
         let memory = Arc::new(Semaphore::new(kilobytes.min(Semaphore::MAX_PERMITS)));
-        App { settings, parts, limiter, memory, phase }
+        let refusals = RefusalLog::default();
+        App { settings, parts, limiter, refusals, memory, phase }
     }
 
     /// Asks the service something, on a thread that may wait.

@@ -8,6 +8,7 @@ mod auth;
 mod counters;
 mod error;
 mod events;
+mod refusals;
 mod router;
 mod rules;
 mod server;

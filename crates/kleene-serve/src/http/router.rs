@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{MatchedPath, Query, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +22,7 @@ use super::auth::{self, Caller, Role};
 use super::counters::{Reason, Route};
 use super::error::{Refusal, Refused};
 use super::{events, rules};
+use crate::metrics::plain_page;
 
 /// Makes the routes of the HTTP interface.
 pub(super) fn router(app: Arc<App>) -> Router {
@@ -94,10 +96,14 @@ async fn admit(
     counters.count_request(route, response.status().as_u16());
     if let Some(Refused { reason, text }) = response.extensions().get::<Refused>() {
         counters.count_refused(*reason);
-        let (status, reason) = (response.status().as_u16(), reason.name());
-        // The text of diagnostics is for the client; the log has one line.
-        let text = text.lines().next().unwrap_or_default();
-        tracing::warn!(%method, ?path, caller = name, %address, status, reason, text, "refused");
+        if let Some(unlogged) = app.refusals.admit(*reason, Instant::now()) {
+            let (status, reason) = (response.status().as_u16(), reason.name());
+            // The text of diagnostics is for the client; the log has one line.
+            let text = text.lines().next().unwrap_or_default();
+            tracing::warn!(
+                %method, ?path, caller = name, %address, status, reason, text, unlogged, "refused"
+            );
+        }
     }
     response
 }
@@ -117,14 +123,17 @@ async fn status(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     app.ask(|control| control.status()).await.map(|status| json_response(&status))
 }
 
-async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
-    let text = app.ask(|control| control.metrics()).await?;
-    let kind = if text.ends_with("# EOF\n") {
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    } else {
-        "text/plain; version=0.0.4; charset=utf-8"
-    };
-    Ok(([(CONTENT_TYPE, kind)], text).into_response())
+/// Returns the metrics: in `OpenMetrics` to a client that asks for it, as Prometheus does, else in the
+/// older text format, which every tool reads.
+async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let page = app.ask(|control| control.metrics()).await?;
+    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    if accepted.any(|kinds| kinds.contains("application/openmetrics-text")) {
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        return Ok(([(CONTENT_TYPE, kind)], page).into_response());
+    }
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    Ok(([(CONTENT_TYPE, kind)], plain_page(&page)).into_response())
 }
 
 async fn health(State(app): State<Arc<App>>) -> Result<Response, Refusal> {

@@ -463,6 +463,21 @@ fn health_and_readiness_say_what_is_wrong() {
 }
 
 #[test]
+fn metrics_are_in_the_format_that_a_client_asks_for() {
+    let fixture = Fixture::open();
+    let prometheus =
+        "Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+    let (_, head, body) = fixture.request("GET /metrics", &[prometheus], b"");
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert!(head.contains(kind) && body == "# EOF\n", "{head}{body}");
+    for accepted in [&[][..], &["Accept: */*"], &["Accept: text/plain"]] {
+        let (_, head, body) = fixture.request("GET /metrics", accepted, b"");
+        assert!(head.contains("text/plain; version=0.0.4; charset=utf-8"), "{head}");
+        assert_eq!(body, "");
+    }
+}
+
+#[test]
 fn unknown_routes_and_methods_name_what_there_is() {
     let fixture = Fixture::open();
     let (status, body) = fixture.get("/event");
@@ -470,8 +485,6 @@ fn unknown_routes_and_methods_name_what_there_is() {
     assert!(body.contains("POST /events/{source}") && body.contains("GET /rules"), "{body}");
     assert_eq!(fixture.get("/events").0, 405);
     assert_eq!(fixture.request("DELETE /status", &[], b"").0, 405);
-    let (_, head, _) = fixture.request("GET /metrics", &[], b"");
-    assert!(head.contains("application/openmetrics-text"), "{head}");
     let other = |class| {
         let mut counts = fixture.counters.requests();
         counts.find(|(route, it, _)| *route == Route::Other && *it == class).unwrap().2

@@ -178,7 +178,7 @@ pub(crate) const METRICS: &[Metric] = &[
     counter(
         "kleene_events",
         SOURCE,
-        "Events that have come, late, rejected and unknown ones included",
+        "Events that have come, late and unknown ones included",
         |sample, report| {
             of_sources(sample, report, |_, source| Some(float(source.counts.events)));
         },

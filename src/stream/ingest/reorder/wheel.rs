@@ -168,8 +168,11 @@ impl Wheel {
                     return next;
                 }
                 let before = next.len();
+                // The values of a slot of the lowest level are in order, so its first ones are the
+                // next ones. No value of a later slot may follow before all of them are there.
+                let most = if index == 0 { count - before } else { MOST_LOOKED_INTO + 1 };
                 let queue = self.queue(index, slot);
-                next.extend(queue.map(|node| (node.time, node.value)).take(MOST_LOOKED_INTO + 1));
+                next.extend(queue.map(|node| (node.time, node.value)).take(most));
                 if index > 0 {
                     if next.len() > before + MOST_LOOKED_INTO {
                         next.truncate(before);
@@ -407,6 +410,22 @@ mod tests {
         buffer.add(at(10), 2);
         assert_eq!(take(&mut buffer, at(1500)), [2]);
         assert_eq!(take(&mut buffer, at(2000)), [3]);
+    }
+
+    #[test]
+    fn events_seen_ahead_are_the_next_ones_however_many_have_one_time() {
+        for per_time in [1, 32, 33, 34, 40, 64, 100] {
+            let mut buffer = Wheel::new();
+            // The first one brings the others to the lowest level, where they are not sorted.
+            buffer.add(at(999), u32::MAX);
+            for value in 0..300 {
+                buffer.add(at(1000 + i64::from(value / per_time)), value);
+            }
+            assert_eq!(buffer.take_until(at(999)), Some(u32::MAX));
+            let next = buffer.look_into(at(2000), 64);
+            let next: Vec<u32> = next.into_iter().map(|(_, value)| value).collect();
+            assert_eq!(next, (0..64).collect::<Vec<_>>(), "{per_time} events of one time");
+        }
     }
 
     /// A model of the buffer that looks at all events each time.

@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
         match self.plan.node(id) {
             Node::Null => json.null(),
             Node::Boolean => match self.bytes.array()? {
-                [byte @ (0 | 1)] => json.bool(*byte == 1),
+                [byte @ (0 | 1)] => json.bool(byte == 1),
                 [byte] => Err(DecodeError::poison(format!("the byte {byte} is not a boolean"))),
             },
             Node::Int => json.number(self.int()?),
