@@ -416,12 +416,12 @@ mod tests {
     fn events_seen_ahead_are_the_next_ones_however_many_have_one_time() {
         for per_time in [1, 32, 33, 34, 40, 64, 100] {
             let mut buffer = Wheel::new();
-            // The first one brings the others to the lowest level, where they are not sorted.
-            buffer.add(at(999), u32::MAX);
-            for value in 0..300 {
-                buffer.add(at(1000 + i64::from(value / per_time)), value);
+            // The first one starts a block of the lowest level, which all next ones are in.
+            buffer.add(at(1024), u32::MAX);
+            for value in 0..200 {
+                buffer.add(at(1025 + i64::from(value / per_time)), value);
             }
-            assert_eq!(buffer.take_until(at(999)), Some(u32::MAX));
+            assert_eq!(buffer.take_until(at(1024)), Some(u32::MAX));
             let next = buffer.look_into(at(2000), 64);
             let next: Vec<u32> = next.into_iter().map(|(_, value)| value).collect();
             assert_eq!(next, (0..64).collect::<Vec<_>>(), "{per_time} events of one time");
