@@ -23,6 +23,8 @@ use kleene_input::{
 };
 use kleene_report::output::EventForm;
 
+use crate::source::is_topic;
+
 /// Returns the parser of `--time-unit`.
 fn time_units() -> impl TypedValueParser<Value = TimeUnit> {
     let units = TimeUnit::ALL.into_iter().rev();
@@ -305,7 +307,9 @@ pub(crate) enum InputFormat {
 /// The input, and how it is read.
 #[derive(Args, Debug)]
 pub(crate) struct InputArgs {
-    /// Read events from this file; `-` is standard input. Gzip is recognised automatically
+    /// Read events from this file; `-` is standard input. Gzip is recognised automatically.
+    /// `kafka://BROKERS/TOPIC` is a topic up to its current end, if the program was built with the
+    /// feature `kafka`
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) input: PathBuf,
 
@@ -378,6 +382,8 @@ impl InputArgs {
         match self.format {
             Some(InputFormat::Jsonl) => Format::Jsonl,
             Some(InputFormat::Csv) => Format::Csv,
+            // The name of a topic says nothing of its records.
+            _ if is_topic(&self.input) => Format::Jsonl,
             _ => Format::of(&self.input),
         }
     }

@@ -29,12 +29,16 @@ mod client;
 mod config;
 mod error;
 pub mod formats;
+#[cfg(any(feature = "rdkafka", test))]
+mod merge;
 pub mod partitioner;
 mod processor;
 #[cfg(feature = "rdkafka")]
 mod rd_client;
 mod record;
 mod stats;
+#[cfg(feature = "rdkafka")]
+mod topic_lines;
 mod worker;
 
 pub use client::{Client, Committed, Event, Flow, PollLimit, Position};
@@ -45,4 +49,6 @@ pub use processor::Processor;
 pub use rd_client::{RdClient, RdConfig};
 pub use record::{Header, OutRecord, Outbox, Partition, Record};
 pub use stats::{StatsReading, WorkerStats};
+#[cfg(feature = "rdkafka")]
+pub use topic_lines::TopicLines;
 pub use worker::Worker;

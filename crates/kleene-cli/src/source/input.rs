@@ -1,5 +1,7 @@
 //! An input that is open: lines of text, or rows of columns.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 use kleene_input::{Opened, Position, open_at};
 
@@ -25,6 +27,44 @@ impl RowName {
     }
 }
 
+/// A topic of Kafka as an input: `kafka://BROKERS/TOPIC`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Topic<'a> {
+    brokers: &'a str,
+    name: &'a str,
+}
+
+/// Returns the topic that an input names.
+fn topic_of(input: &Path) -> Option<Topic<'_>> {
+    let (brokers, name) = input.to_str()?.strip_prefix(TOPIC)?.rsplit_once('/')?;
+    Some(Topic { brokers, name })
+}
+
+/// The start of an input that is a topic of Kafka.
+const TOPIC: &str = "kafka://";
+
+/// True if the input is a topic of Kafka.
+pub(crate) fn is_topic(input: &Path) -> bool {
+    input.to_str().is_some_and(|input| input.starts_with(TOPIC))
+}
+
+/// Opens a topic, to be read up to the end that it has now.
+#[cfg(feature = "kafka")]
+fn open_topic(topic: Topic<'_>) -> Result<Opened> {
+    let lines = kleene_kafka::TopicLines::open(topic.brokers, topic.name)?;
+    Ok(Opened::from_reader(lines, Position::default()))
+}
+
+#[cfg(not(feature = "kafka"))]
+fn open_topic(topic: Topic<'_>) -> Result<Opened> {
+    bail!(
+        "cannot read the topic {} at {}: this program was built without Kafka; build it with the \
+         feature `kafka`",
+        topic.name,
+        topic.brokers
+    )
+}
+
 /// An input that is open, and what it holds.
 pub(crate) struct OpenInput {
     pub(crate) opened: Opened,
@@ -41,6 +81,11 @@ impl OpenInput {
     /// # Errors
     /// The input cannot be read, or is of another format than the arguments say.
     pub(crate) fn open(args: &InputArgs, from: Position) -> Result<OpenInput> {
+        if let Some(topic) = topic_of(&args.input) {
+            args.refuse_other_format(None)?;
+            let opened = open_topic(topic)?;
+            return Ok(OpenInput { opened, row_name: RowName::Line, from });
+        }
         let mut columns = columns_of_file(&args.input);
         let place = if columns.is_some() { Position::default() } else { from };
         let mut opened = open_at(&args.input, place)?;

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use crate::args::RunArgs;
 use crate::guard::{self, Guard};
 use crate::rules::Loaded;
+use crate::source::is_topic;
 use crate::state::Resumed;
 use kleene_host::watch::Files;
 
@@ -16,6 +17,12 @@ pub(super) fn suits(args: &RunArgs, loaded: &Loaded) -> Result<()> {
         bail!("no rule to run");
     }
     loaded.refuse_unknown_type(args.events.event_type.as_deref())?;
+    if is_topic(&args.events.input) && args.state.directory.is_some() {
+        bail!(
+            "--state knows no position in a topic of Kafka: `kleene serve` continues where it was, \
+             and commits results and positions together"
+        );
+    }
     args.events.refuse_needless_delimiter()
 }
 
