@@ -23,7 +23,7 @@ use kleene_input::{
 };
 use kleene_report::output::EventForm;
 
-use crate::source::is_topic;
+use crate::source::topic::is_topic;
 
 /// Returns the parser of `--time-unit`.
 fn time_units() -> impl TypedValueParser<Value = TimeUnit> {

@@ -1,11 +1,10 @@
 //! An input that is open: lines of text, or rows of columns.
 
-use std::path::Path;
-
 use anyhow::{Result, bail};
 use kleene_input::{Opened, Position, open_at};
 
 use super::detect::{NOT_BUILT_IN, columns_of_file, columns_of_pipe, is_regular};
+use super::topic::{open_topic, topic_of};
 use crate::args::InputArgs;
 
 /// What holds an event.
@@ -25,44 +24,6 @@ impl RowName {
             RowName::Row => "row",
         }
     }
-}
-
-/// A topic of Kafka as an input: `kafka://BROKERS/TOPIC`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Topic<'a> {
-    brokers: &'a str,
-    name: &'a str,
-}
-
-/// Returns the topic that an input names.
-fn topic_of(input: &Path) -> Option<Topic<'_>> {
-    let (brokers, name) = input.to_str()?.strip_prefix(TOPIC)?.rsplit_once('/')?;
-    Some(Topic { brokers, name })
-}
-
-/// The start of an input that is a topic of Kafka.
-const TOPIC: &str = "kafka://";
-
-/// True if the input is a topic of Kafka.
-pub(crate) fn is_topic(input: &Path) -> bool {
-    input.to_str().is_some_and(|input| input.starts_with(TOPIC))
-}
-
-/// Opens a topic, to be read up to the end that it has now.
-#[cfg(feature = "kafka")]
-fn open_topic(topic: Topic<'_>) -> Result<Opened> {
-    let lines = kleene_kafka::TopicLines::open(topic.brokers, topic.name)?;
-    Ok(Opened::from_reader(lines, Position::default()))
-}
-
-#[cfg(not(feature = "kafka"))]
-fn open_topic(topic: Topic<'_>) -> Result<Opened> {
-    bail!(
-        "cannot read the topic {} at {}: this program was built without Kafka; build it with the \
-         feature `kafka`",
-        topic.name,
-        topic.brokers
-    )
 }
 
 /// An input that is open, and what it holds.

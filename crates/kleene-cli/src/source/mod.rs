@@ -5,6 +5,7 @@ mod columns;
 mod detect;
 mod input;
 mod plan;
+pub(crate) mod topic;
 
 use std::io;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use self::columns::ColumnFeed;
 #[cfg(feature = "arrow")]
 pub(crate) use self::columns::first_rows;
 pub(crate) use self::detect::columns_of_file;
-pub(crate) use self::input::{OpenInput, RowName, is_topic};
+pub(crate) use self::input::{OpenInput, RowName};
 pub(crate) use self::plan::ReadPlan;
 use crate::args::InputArgs;
 

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::args::RunArgs;
 use crate::guard::{self, Guard};
 use crate::rules::Loaded;
-use crate::source::is_topic;
+use crate::source::topic::is_topic;
 use crate::state::Resumed;
 use kleene_host::watch::Files;
 
