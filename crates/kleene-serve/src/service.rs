@@ -23,8 +23,8 @@ use crate::journal::Journal;
 use crate::kafka::KafkaLinks;
 use crate::metrics::Metrics;
 use crate::rules::{AuditLog, RuleFolder, write_file};
-use crate::sink::Sinks;
 use crate::sink::outbox::OutboxQueue;
+use crate::sink::{Sinks, end_waits};
 use crate::source::inbox::Inbox;
 use crate::status::{HttpParts, Phase, SharedStatus, time_of};
 
@@ -33,9 +33,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The newest results that a stream can go on from: their number and bytes.
 const STREAMED: (usize, usize) = (10_000, 16 << 20);
-
-/// The time for a last checkpoint while a webhook has no room.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Reads and checks a configuration file, and the rules that it names. Returns what would run.
 ///
@@ -193,20 +190,6 @@ impl Engines {
     }
 }
 
-/// Ends the wait of an engine for a webhook that has no room, some time after the service is to stop.
-fn end_waits(queues: Vec<OutboxQueue>, stop: Arc<AtomicBool>) {
-    if queues.is_empty() {
-        return;
-    }
-    thread::spawn(move || {
-        while !stop.load(Ordering::Relaxed) {
-            thread::sleep(Duration::from_millis(100));
-        }
-        thread::sleep(GRACE);
-        queues.iter().for_each(OutboxQueue::close);
-    });
-}
-
 fn http_settings(config: &config::Http) -> http::Settings {
     let token = |token: &config::Token| {
         let role = match token.role {
@@ -277,6 +260,7 @@ impl Service {
             return Err(ChangeError::Unknown);
         }
         let rules = self.links.folder.edited(Edit { path: &path, text })?;
+        let before = std::fs::read_to_string(&path).ok();
         let (reply, answer) = mpsc::sync_channel(1);
         let failed = |reason: &str| ChangeError::Failed(reason.to_owned());
         // The file first: a crash between the two starts with the rules that were sent.
@@ -287,7 +271,15 @@ impl Service {
         self.links.inbox.wake();
         let answer = answer.recv_timeout(PATIENCE);
         let answer = answer.map_err(|_| failed("the engine has not answered in time"))?;
-        answer.map_err(ChangeError::Failed)
+        answer.map_err(|refused| {
+            // The service would not start again with rules that its engine refuses.
+            let restored = write_file(&path, before.as_deref());
+            self.links.folder.was_edited();
+            match restored {
+                Ok(()) => ChangeError::Failed(refused),
+                Err(error) => ChangeError::Failed(format!("{refused}; {error:#}")),
+            }
+        })
     }
 }
 

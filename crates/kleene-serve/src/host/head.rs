@@ -22,6 +22,11 @@ pub(super) fn head<'a>(
     json!({ "sources": sources, "sinks": sinks })
 }
 
+/// True if a checkpoint has the length of a sink.
+pub(super) fn knows_sink(head: Option<&Value>, name: &str) -> bool {
+    head.is_some_and(|head| head["sinks"][name].is_u64())
+}
+
 /// Returns the position of a source at a checkpoint; its start if the checkpoint does not know it.
 pub(super) fn position(head: Option<&Value>, name: &str) -> SourcePosition {
     let Some(source) = head.map(|head| &head["sources"][name]) else {

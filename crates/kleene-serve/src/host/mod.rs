@@ -22,7 +22,7 @@ use kleene_report::output::EventForm;
 use serde_json::Value;
 
 use self::checkpointer::{Checkpointer, Done, Job};
-use self::head::{head, position};
+use self::head::{head, knows_sink, position};
 use crate::config::{Config, Source, SourceKind};
 use crate::hub::Hub;
 use crate::journal::{Journal, JournalSettings, Resume};
@@ -88,6 +88,8 @@ pub(crate) struct Host {
     can_follow: bool,
     /// The positions in journals that the checkpoint being written names.
     posted: Vec<(String, u64)>,
+    /// True if no checkpoint knows a sink.
+    is_new: bool,
     /// True if something has come since the last checkpoint.
     has_changed: bool,
     next_checkpoint: Instant,
@@ -152,6 +154,7 @@ impl Host {
             checkpointer: Checkpointer::start(directory),
             can_follow: false,
             posted: Vec::new(),
+            is_new: config.sinks.iter().any(|sink| !knows_sink(head.as_ref(), &sink.name)),
             has_changed: true,
             next_checkpoint: Instant::now(),
             every: config.checkpoint_every,
@@ -195,6 +198,10 @@ impl Host {
 
     /// Runs until it is stopped, or cannot go on. Ends with a checkpoint.
     pub(crate) fn run(mut self) -> Result<()> {
+        if self.is_new {
+            // Results before the first checkpoint would be there twice after a crash.
+            self.keep_now().context("the service cannot start")?;
+        }
         self.start_sources();
         self.links.status.lock().phase = Phase::Running;
         let ended = self.run_until_stopped();
@@ -202,7 +209,8 @@ impl Host {
         if !matches!(self.links.status.lock().phase, Phase::Failed(_)) {
             self.links.status.lock().phase = Phase::Stopping;
         }
-        let kept = ended.and_then(|()| self.keep_last());
+        let last = "the service ends without a last checkpoint";
+        let kept = ended.and_then(|()| self.keep_now().context(last));
         self.show();
         self.sinks.stop();
         kept
@@ -421,19 +429,19 @@ impl Host {
         }
     }
 
-    /// Writes a checkpoint of the end, and waits for it.
-    fn keep_last(&mut self) -> Result<()> {
+    /// Writes a checkpoint, and waits for it.
+    fn keep_now(&mut self) -> Result<()> {
         if let Some(result) = self.checkpointer.wait() {
             self.finish_checkpoint(result);
         }
-        let job = self.job().context("the service ends without a last checkpoint")?;
+        let job = self.job()?;
         self.checkpointer.start_writing(job);
         match self.checkpointer.wait() {
             Some(Ok(done)) => {
                 self.finish_checkpoint(Ok(done));
                 Ok(())
             }
-            Some(Err(error)) => Err(error).context("the service ends without a last checkpoint"),
+            Some(Err(error)) => Err(error),
             None => bail!("the thread that writes checkpoints has ended"),
         }
     }

@@ -27,7 +27,7 @@ use crate::host::Command;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::rules::{AuditLog, RuleFolder};
-use crate::sink::Sinks;
+use crate::sink::{Sinks, end_waits};
 use crate::status::{Phase, SharedStatus};
 
 /// The interval at which rules are looked at.
@@ -59,10 +59,12 @@ pub(crate) fn run(config: &Arc<Config>, rules: RuleSet, links: &KafkaLinks) -> R
     }
     let partitions = count_partitions(kafka, &topics)?;
     check_rules(&rules, kafka, partitions)?;
+    let sinks = Sinks::open(config, None)?;
+    end_waits(sinks.queues(), links.stop.clone());
     let shared = Arc::new(SharedParts {
         folder: config.state.join("kafka").join(&kafka.group),
         rules: CurrentRules::new(rules),
-        sinks: Mutex::new(Sinks::open(config, None)?),
+        sinks: Mutex::new(sinks),
         status: links.status.clone(),
         metrics: links.metrics.clone(),
         hub: links.hub.clone(),

@@ -6,6 +6,10 @@ pub(crate) mod webhook;
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use kleene::RuleSet;
@@ -22,6 +26,23 @@ use crate::task::{Page, PageResult};
 /// The name of the file of rejected events among the sinks of a checkpoint. A sink of the
 /// configuration cannot have this name.
 const REJECTS: &str = "*rejects*";
+
+/// The time for a last checkpoint while a webhook has no room.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Ends the wait of an engine for a webhook that has no room, some time after the service is to stop.
+pub(crate) fn end_waits(queues: Vec<OutboxQueue>, stop: Arc<AtomicBool>) {
+    if queues.is_empty() {
+        return;
+    }
+    thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(100));
+        }
+        thread::sleep(GRACE);
+        queues.iter().for_each(OutboxQueue::close);
+    });
+}
 
 /// A sink that is open.
 #[derive(Debug)]
@@ -48,6 +69,12 @@ struct WebhookOutlet {
     bytes: u64,
     /// The reason why results cannot be written to the outbox.
     failure: Option<String>,
+    /// Bytes that wait in memory for that.
+    unwritten: u64,
+    /// Results that were lost because too much waited there.
+    lost: u64,
+    limit: u64,
+    on_failure: OnFailure,
 }
 
 impl WebhookOutlet {
@@ -77,13 +104,25 @@ impl WebhookOutlet {
             max_batch: hook.max_batch,
         };
         let webhook = Webhook::start(settings, outbox.queue())?;
-        Ok(WebhookOutlet { outbox, webhook, bytes: 0, failure: None })
+        let (limit, on_failure) = (sink.buffer, sink.on_failure);
+        let (unwritten, lost, failure) = (0, 0, None);
+        Ok(WebhookOutlet { outbox, webhook, bytes: 0, failure, unwritten, lost, limit, on_failure })
     }
 
     fn add(&mut self, result: &PageResult<'_>) {
-        self.bytes += result.line.len() as u64;
-        let pushed = self.outbox.push(result.line);
-        self.look(pushed);
+        let bytes = result.line.len() as u64;
+        if self.failure.is_some() {
+            if self.unwritten + bytes > self.limit && self.on_failure == OnFailure::Drop {
+                self.lost += 1;
+                return;
+            }
+            self.unwritten += bytes;
+        }
+        self.bytes += bytes;
+        // Most results are only held until the next flush, which says whether they can be written.
+        if let Err(error) = self.outbox.push(result.line) {
+            self.look(Err(error));
+        }
     }
 
     fn flush(&mut self) {
@@ -94,7 +133,7 @@ impl WebhookOutlet {
     /// What cannot be written stays in memory, and is tried again.
     fn look(&mut self, result: Result<()>) {
         match result {
-            Ok(()) => self.failure = None,
+            Ok(()) => (self.failure, self.unwritten) = (None, 0),
             Err(error) => {
                 if self.failure.is_none() {
                     tracing::error!("{error:#}; trying again");
@@ -104,13 +143,18 @@ impl WebhookOutlet {
         }
     }
 
+    /// True if the service has to wait until results can be written.
+    fn holds_up(&self) -> bool {
+        self.failure.is_some() && self.on_failure == OnFailure::Wait && self.unwritten > self.limit
+    }
+
     fn status(&self) -> (SinkCounts, Option<String>) {
         let counters = self.webhook.counters();
         let counts = SinkCounts {
             results: counters.delivered(),
             bytes: self.bytes,
             failures: counters.retries(),
-            dropped: self.webhook.dropped() + counters.dead(),
+            dropped: self.webhook.dropped() + counters.dead() + self.lost,
             waiting: self.webhook.waiting_bytes(),
         };
         (counts, self.failure.clone().or_else(|| counters.last_error()))
@@ -226,7 +270,7 @@ impl Sinks {
         self.open.iter().any(|sink| match &sink.outlet {
             Outlet::File(file) => file.holds_up(),
             // An outbox waits by itself where it has no room; its file may be unwritable.
-            Outlet::Webhook(hook) => hook.failure.is_some(),
+            Outlet::Webhook(hook) => hook.holds_up(),
         })
     }
 
