@@ -137,9 +137,14 @@ impl Partitions {
             let check = &mut partition.checks[number];
             check_keys(check, &rules, &sources[number], (records, lines), shared.partitions)?;
         }
+        partition.task.count_deletions(number, std::mem::take(&mut lines.tombstones));
+        let places = page.places.get_or_insert_default();
+        places.partition = task;
+        places.offsets.clear();
+        places.offsets.extend(lines.records.iter().map(|index| records[*index].offset));
         let text = std::mem::take(&mut lines.text);
-        let first = records.first().map_or(0, |record| record.offset.unsigned_abs());
-        let block = Block::new(text, first);
+        // The number of a line is that of its record among these.
+        let block = Block::new(text, 0);
         let now = Instant::now();
         let pushed = partition.task.push(number, &block, now, page);
         shared.metrics.pushed(now.elapsed());

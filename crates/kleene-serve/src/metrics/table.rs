@@ -211,6 +211,14 @@ pub(crate) const METRICS: &[Metric] = &[
         },
     ),
     counter(
+        "kleene_deletion_records",
+        SOURCE,
+        "Records of Kafka without a value, which delete a key; no rule reads them",
+        |sample, report| {
+            of_sources(sample, report, |_, source| Some(float(source.counts.deletions)));
+        },
+    ),
+    counter(
         "kleene_keyless_events",
         &[],
         "Events that a rule skipped because a part of its key is null or missing",

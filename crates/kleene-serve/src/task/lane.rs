@@ -18,6 +18,8 @@ pub(crate) struct LaneCounts {
     pub(crate) late: u64,
     pub(crate) rejected: u64,
     pub(crate) unknown: u64,
+    /// Records of Kafka without a value, which delete a key.
+    pub(crate) deletions: u64,
 }
 
 /// A source of a task.

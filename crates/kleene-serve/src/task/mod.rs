@@ -17,21 +17,19 @@ use kleene::stream::{
 use kleene::{Engine, Event as _, Record, RuleSet, Sink, Timestamp};
 use kleene_host::spill::Spill;
 use kleene_input::{Block, Cursor, Item, Origin};
-use kleene_report::output::{EventForm, write_text};
+use kleene_report::output::EventForm;
 use kleene_report::reasons::late_reason;
 
 use self::lane::Lane;
 use crate::config::{Config, SinkKind, Source};
 
 pub(crate) use self::lane::LaneCounts;
+use self::page::INPUT_KEPT;
 pub(crate) use self::page::{Page, PageResult};
 use self::page::{PageContent, PageShapes};
 
 /// The maximum number of events that are pushed at once.
 const MAX_EVENTS: usize = 8192;
-
-/// The number of characters of the input that are written with each rejected event.
-const INPUT_KEPT: usize = 1000;
 
 /// The counts of a rule since the service started.
 #[derive(Clone, Copy, Debug, Default)]
@@ -173,18 +171,24 @@ impl Task {
                     let lane = &mut self.lanes[lane];
                     lane.counts.rejected += 1;
                     let origin = Origin { line, text: &text };
-                    reject(&mut page.rejects, &lane.name, origin, &reason);
+                    page.reject(&lane.name, origin, &reason);
                 }
                 Some(Line::Unreadable(reason)) => {
                     let lane = &mut self.lanes[lane];
                     lane.counts.rejected += 1;
                     let origin = Origin { line: block.line(), text: b"" };
-                    reject(&mut page.rejects, &lane.name, origin, &reason);
+                    page.reject(&lane.name, origin, &reason);
                     tracing::error!(source = lane.name, "{reason}");
                     return Ok(());
                 }
             }
         }
+    }
+
+    /// Counts records without a value, which delete a key.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn count_deletions(&mut self, lane: usize, records: u64) {
+        self.lanes[lane].counts.deletions += records;
     }
 
     /// Rejects a record that cannot be decoded: `origin` is its partition and its offset.
@@ -198,7 +202,7 @@ impl Task {
     ) {
         let lane = &mut self.lanes[lane];
         lane.counts.rejected += 1;
-        reject_record(&mut page.rejects, &lane.name, origin, (value, reason));
+        page.reject_record(&lane.name, origin, (value, reason));
     }
 
     fn push_batch(
@@ -456,7 +460,7 @@ impl Collector<'_> {
     fn reject(&mut self, arrival: u64, reason: &str) {
         let Some((name, _)) = &self.source else { return };
         let Some(origin) = self.lines.of_arrival(arrival) else { return };
-        reject(&mut self.page.rejects, name, origin, reason);
+        self.page.reject(name, origin, reason);
     }
 }
 
@@ -512,38 +516,4 @@ impl Sink<Record> for Collector<'_> {
         }
         self.shapes.limited(self.page, &overflow);
     }
-}
-
-/// Adds a line of a rejected record. Its value is not text: it is written in hexadecimal.
-#[cfg(feature = "kafka")]
-fn reject_record(
-    line: &mut Vec<u8>,
-    source: &str,
-    (partition, offset): (i32, i64),
-    (value, reason): (&[u8], &str),
-) {
-    line.extend_from_slice(b"{\"source\":");
-    write_text(line, source);
-    let place = format!(",\"partition\":{partition},\"offset\":{offset},\"reason\":");
-    line.extend_from_slice(place.as_bytes());
-    write_text(line, reason);
-    line.extend_from_slice(b",\"input\":\"");
-    for byte in value.iter().take(INPUT_KEPT / 2) {
-        line.extend_from_slice(format!("{byte:02x}").as_bytes());
-    }
-    line.extend_from_slice(b"\"}\n");
-}
-
-/// Adds a line of rejected input.
-fn reject(line: &mut Vec<u8>, source: &str, origin: Origin<'_>, reason: &str) {
-    line.extend_from_slice(b"{\"source\":");
-    write_text(line, source);
-    line.extend_from_slice(format!(",\"line\":{},\"reason\":", origin.line).as_bytes());
-    write_text(line, reason);
-    line.extend_from_slice(b",\"input\":");
-    // Cut roughly first: the text may be long, and characters have at most 4 bytes.
-    let text = &origin.text[..origin.text.len().min(4 * INPUT_KEPT)];
-    let text = String::from_utf8_lossy(text);
-    write_text(line, &text.chars().take(INPUT_KEPT).collect::<String>());
-    line.extend_from_slice(b"}\n");
 }

@@ -5,10 +5,22 @@ use std::sync::Arc;
 use kleene::stream::{Match, Overflow, Timeout};
 use kleene::value::Value;
 use kleene::{Engine, Record};
-use kleene_report::output::{EventForm, LineForm, Shapes, write_value};
+use kleene_input::Origin;
+use kleene_report::output::{EventForm, LineForm, Shapes, write_text, write_value};
 
 /// The forms of captured events, in the order of a page.
 const FORMS: [EventForm; 3] = [EventForm::None, EventForm::Ids, EventForm::Full];
+
+/// The number of characters of the input that are written with each rejected event.
+pub(super) const INPUT_KEPT: usize = 1000;
+
+/// The records that lines were made of, the first one at index 0.
+#[cfg(feature = "kafka")]
+#[derive(Debug, Default)]
+pub(crate) struct RecordPlaces {
+    pub(crate) partition: i32,
+    pub(crate) offsets: Vec<i64>,
+}
 
 /// The place of a result in a page.
 #[derive(Clone, Debug)]
@@ -29,6 +41,9 @@ pub(crate) struct Page {
     keys: Vec<u8>,
     /// Lines of rejected and late events.
     pub(crate) rejects: Vec<u8>,
+    /// The records that the input is made of, if it comes from Kafka.
+    #[cfg(feature = "kafka")]
+    pub(crate) places: Option<RecordPlaces>,
 }
 
 /// A result of a page.
@@ -72,6 +87,53 @@ impl Page {
     /// Returns the lines of all results in a form.
     pub(crate) fn all(&self, form: EventForm) -> &[u8] {
         &self.lines[index_of(form)]
+    }
+
+    /// Adds a line of rejected input, with its line, or the record that the line was made of.
+    pub(crate) fn reject(&mut self, source: &str, origin: Origin<'_>, reason: &str) {
+        let place = self.place(origin.line);
+        let line = &mut self.rejects;
+        line.extend_from_slice(b"{\"source\":");
+        write_text(line, source);
+        line.extend_from_slice(format!(",{place},\"reason\":").as_bytes());
+        write_text(line, reason);
+        line.extend_from_slice(b",\"input\":");
+        // Cut roughly first: the text may be long, and characters have at most 4 bytes.
+        let text = &origin.text[..origin.text.len().min(4 * INPUT_KEPT)];
+        let text = String::from_utf8_lossy(text);
+        write_text(line, &text.chars().take(INPUT_KEPT).collect::<String>());
+        line.extend_from_slice(b"}\n");
+    }
+
+    fn place(&self, line: u64) -> String {
+        #[cfg(feature = "kafka")]
+        if let Some(RecordPlaces { partition, offsets }) = &self.places {
+            let index = usize::try_from(line).unwrap_or(usize::MAX);
+            let offset = offsets.get(index).copied().unwrap_or_default();
+            return format!("\"partition\":{partition},\"offset\":{offset}");
+        }
+        format!("\"line\":{line}")
+    }
+
+    /// Adds a line of a rejected record. Its value is not text: it is written in hexadecimal.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn reject_record(
+        &mut self,
+        source: &str,
+        (partition, offset): (i32, i64),
+        (value, reason): (&[u8], &str),
+    ) {
+        let line = &mut self.rejects;
+        line.extend_from_slice(b"{\"source\":");
+        write_text(line, source);
+        let place = format!(",\"partition\":{partition},\"offset\":{offset},\"reason\":");
+        line.extend_from_slice(place.as_bytes());
+        write_text(line, reason);
+        line.extend_from_slice(b",\"input\":\"");
+        for byte in value.iter().take(INPUT_KEPT / 2) {
+            line.extend_from_slice(format!("{byte:02x}").as_bytes());
+        }
+        line.extend_from_slice(b"\"}\n");
     }
 
     pub(crate) fn clear(&mut self) {
