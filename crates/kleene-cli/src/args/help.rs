@@ -45,7 +45,7 @@ reported as timeouts.";
 #[cfg(feature = "serve")]
 pub(super) const SERVE_HELP: &str = "\
 Examples:
-  kleene serve kleene.toml                               run until Ctrl-C, which ends with a checkpoint
+  kleene serve kleene.toml                               run until Ctrl-C, and end with a checkpoint
   kleene serve kleene.toml --check                       print the mistakes of the configuration
 
 `docs/service.md` describes the configuration. Logs go to standard error; KLEENE_LOG=debug, warn or
