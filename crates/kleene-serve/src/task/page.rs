@@ -15,7 +15,7 @@ const FORMS: [EventForm; 3] = [EventForm::None, EventForm::Ids, EventForm::Full]
 pub(super) const INPUT_KEPT: usize = 1000;
 
 /// The records that lines were made of, the first one at index 0.
-#[cfg(feature = "kafka")]
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only Kafka has records"))]
 #[derive(Debug, Default)]
 pub(crate) struct RecordPlaces {
     pub(crate) partition: i32,
@@ -42,7 +42,6 @@ pub(crate) struct Page {
     /// Lines of rejected and late events.
     pub(crate) rejects: Vec<u8>,
     /// The records that the input is made of, if it comes from Kafka.
-    #[cfg(feature = "kafka")]
     pub(crate) places: Option<RecordPlaces>,
 }
 
@@ -106,7 +105,6 @@ impl Page {
     }
 
     fn place(&self, line: u64) -> String {
-        #[cfg(feature = "kafka")]
         if let Some(RecordPlaces { partition, offsets }) = &self.places {
             let index = usize::try_from(line).unwrap_or(usize::MAX);
             let offset = offsets.get(index).copied().unwrap_or_default();
