@@ -15,7 +15,6 @@ const FORMS: [EventForm; 3] = [EventForm::None, EventForm::Ids, EventForm::Full]
 pub(super) const INPUT_KEPT: usize = 1000;
 
 /// The records that lines were made of, the first one at index 0.
-#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only Kafka has records"))]
 #[derive(Debug, Default)]
 pub(crate) struct RecordPlaces {
     pub(crate) partition: i32,
