@@ -113,6 +113,8 @@ pub(super) fn check(file: ConfigFile, folder: &Path) -> Result<Config, Vec<Mista
     let kafka_span = file.kafka.as_ref().map(Spanned::span);
     let kafka = file.kafka.map(|table| kafka(table, folder, &mut mistakes));
     fits_together(&sources, &sinks, (http.as_ref(), kafka_span), &mut mistakes);
+    let rejects = file.rejects.map(|path| folder.join(path));
+    separate_files(&sources, &sinks, (rejects.as_deref(), &state), &mut mistakes);
     if !mistakes.0.is_empty() {
         return Err(mistakes.0);
     }
@@ -130,7 +132,7 @@ pub(super) fn check(file: ConfigFile, folder: &Path) -> Result<Config, Vec<Mista
         checkpoint_every: every.into_inner().0,
         sources,
         sinks,
-        rejects: file.rejects.map(|path| folder.join(path)),
+        rejects,
         http,
         kafka,
     })
@@ -539,6 +541,39 @@ fn kafka(table: Spanned<KafkaTable>, folder: &Path, mistakes: &mut Mistakes) -> 
         workers,
         trusts_partitions: table.trust_partitions,
         properties,
+    }
+}
+
+/// Reports files that would be read and written, or written by two.
+fn separate_files(
+    sources: &[Source],
+    sinks: &[Sink],
+    (rejects, state): (Option<&Path>, &Path),
+    mistakes: &mut Mistakes,
+) {
+    let read = sources.iter().filter_map(|source| match &source.kind {
+        SourceKind::File { path, .. } => Some((format!("the source `{}`", source.name), &**path)),
+        _ => None,
+    });
+    let written = sinks.iter().filter_map(|sink| match &sink.kind {
+        SinkKind::File(path) => Some((format!("the sink `{}`", sink.name), &**path)),
+        _ => None,
+    });
+    let mut known: Vec<(String, PathBuf)> = Vec::new();
+    let rejects = rejects.map(|path| (String::from("`rejects`"), path));
+    // Links count as what they lead to, where they are there already.
+    let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    for (name, path) in read.chain(written).chain(rejects) {
+        let (path, shown) = (place(path), path.display());
+        if let Some((other, _)) = known.iter().find(|(_, known)| *known == path) {
+            mistakes
+                .missing(format!("{other} and {name} are the same file {shown}"), "name two files");
+        }
+        if path.starts_with(place(state)) {
+            let message = format!("{name} is inside the state directory: {shown}");
+            mistakes.missing(message, "the state directory holds only the state");
+        }
+        known.push((name, path));
     }
 }
 

@@ -104,3 +104,17 @@ fn paths_are_relative_to_the_file() {
     let SinkKind::File(path) = &config.sinks[0].kind else { panic!() };
     assert_eq!(path, Path::new("/tmp/b"));
 }
+
+#[test]
+fn a_file_is_read_or_written_by_one() {
+    let said = mistakes(&with(
+        "[[source]]\nname = \"in\"\nkind = \"file\"\npath = \"a.jsonl\"\n\
+         [[sink]]\nname = \"one\"\nkind = \"file\"\npath = \"a.jsonl\"\n\
+         [[sink]]\nname = \"two\"\nkind = \"file\"\npath = \"state/b.jsonl\"\n",
+    ));
+    assert!(
+        said.contains("the source `in` and the sink `one` are the same file a.jsonl"),
+        "{said}"
+    );
+    assert!(said.contains("the sink `two` is inside the state directory"), "{said}");
+}
