@@ -1,5 +1,5 @@
 //! `kleene serve`, as an operator runs it: started, fed, killed, started again, and looked at.
-#![cfg(feature = "serve")]
+#![cfg(all(feature = "serve", unix))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod http;
