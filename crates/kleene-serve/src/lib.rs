@@ -14,6 +14,7 @@ mod hub;
 mod journal;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod links;
 mod metrics;
 mod rules;
 mod service;

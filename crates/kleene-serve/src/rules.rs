@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
+use kleene::RuleSet;
 use kleene::stream::Replacement;
-use kleene::{RuleSet, Timestamp};
 use kleene_host::rules::{Edit, RulePaths, load_edited};
 use kleene_host::watch::{Files, Watch};
 use kleene_host::{disk, paths};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::config::Rules;
 use crate::control::{ChangeError, RuleFile};
+use crate::status::time_of;
 
 /// The rule files of a service.
 #[derive(Debug)]
@@ -145,9 +147,7 @@ impl AuditLog {
 
     /// Adds a change. It is on the disk when this returns.
     pub(crate) fn add(&self, who: &str, what: &str, result: &Value) -> Result<()> {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let now = i64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
-        let at = Timestamp::from_millis(now).to_string();
+        let at = time_of(SystemTime::now()).to_string();
         let line = json!({ "at": at, "who": who, "what": what, "result": result });
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let written = file.write_all(format!("{line}\n").as_bytes());

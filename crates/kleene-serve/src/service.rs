@@ -13,14 +13,13 @@ use kleene::{RuleSet, Timestamp};
 use kleene_host::rules::Edit;
 use serde_json::{Value, json};
 
-use crate::config::{self, Config, LogForm};
+use crate::config::{Config, LogForm};
 use crate::control::{ChangeError, Control, RuleFile};
-use crate::host::{Command, Host, HostLinks};
+use crate::host::Host;
 use crate::http::{self, HttpCounters};
 use crate::hub::Hub;
 use crate::journal::Journal;
-#[cfg(feature = "kafka")]
-use crate::kafka::KafkaLinks;
+use crate::links::{Command, Links};
 use crate::metrics::Metrics;
 use crate::rules::{AuditLog, RuleFolder, write_file};
 use crate::sink::outbox::OutboxQueue;
@@ -74,20 +73,13 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
     let (commands, received) = mpsc::channel();
     let stop = stop.clone();
     let hub = config.http.as_ref().map(|_| Arc::new(Hub::new(STREAMED.0, STREAMED.1)));
-    let links = Links {
-        inbox,
-        stop: stop.clone(),
-        status: status.clone(),
-        folder,
-        metrics,
-        audit,
-        hub: hub.clone(),
-    };
-    let service = Arc::new(Service { links: links.clone(), commands });
-    let settings = config.http.as_ref().map(http_settings);
+    let links = Links { stop: stop.clone(), status: status.clone(), folder, metrics, audit };
+    let service = Arc::new(Service { links: links.clone(), commands, inbox: inbox.clone() });
+    let settings = config.http.clone();
     let (rules_count, sources, sinks) =
         (rules.rules().len(), config.sources.len(), config.sinks.len());
-    let engines = Engines::open(&config, &rules, links, received).map_err(printed)?;
+    let engines =
+        Engines::open(&config, &rules, links, (inbox, received, hub.clone())).map_err(printed)?;
     let server = match settings.zip(hub) {
         None => None,
         Some((settings, hub)) => {
@@ -122,23 +114,21 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
     Ok(())
 }
 
-/// What the threads of the service share.
-#[derive(Clone)]
-struct Links {
-    inbox: Arc<Inbox>,
-    stop: Arc<AtomicBool>,
-    status: Arc<SharedStatus>,
-    folder: Arc<RuleFolder>,
-    metrics: Arc<Metrics>,
-    audit: Arc<AuditLog>,
-    hub: Option<Arc<Hub>>,
-}
-
 /// What matches: one engine over files and HTTP, or the workers of Kafka.
 enum Engines {
     Host(Box<Host>),
     #[cfg(feature = "kafka")]
-    Kafka(Box<(Arc<Config>, RuleSet, KafkaLinks)>),
+    Kafka(Box<KafkaParts>),
+}
+
+/// What the workers of Kafka start with.
+#[cfg(feature = "kafka")]
+struct KafkaParts {
+    config: Arc<Config>,
+    rules: RuleSet,
+    links: Links,
+    commands: Receiver<Command>,
+    hub: Option<Arc<Hub>>,
 }
 
 impl Engines {
@@ -146,20 +136,19 @@ impl Engines {
         config: &Arc<Config>,
         rules: &RuleSet,
         links: Links,
-        commands: Receiver<Command>,
+        (inbox, commands, hub): (Arc<Inbox>, Receiver<Command>, Option<Arc<Hub>>),
     ) -> Result<Engines> {
-        let Links { inbox, stop, status, folder, metrics, audit, hub } = links;
         if config.kafka.is_some() {
             #[cfg(not(feature = "kafka"))]
             anyhow::bail!("this program was built without Kafka");
             #[cfg(feature = "kafka")]
             {
-                let links = KafkaLinks { stop, status, folder, commands, metrics, audit, hub };
-                return Ok(Engines::Kafka(Box::new((config.clone(), rules.clone(), links))));
+                let (config, rules) = (config.clone(), rules.clone());
+                let parts = KafkaParts { config, rules, links, commands, hub };
+                return Ok(Engines::Kafka(Box::new(parts)));
             }
         }
-        let links = HostLinks { inbox, stop, status, folder, commands, metrics, audit, hub };
-        Ok(Engines::Host(Box::new(Host::open(config, rules, links)?)))
+        Ok(Engines::Host(Box::new(Host::open(config, rules, links, (inbox, commands, hub))?)))
     }
 
     fn journals(&self) -> BTreeMap<String, Arc<Journal>> {
@@ -183,30 +172,10 @@ impl Engines {
             Engines::Host(host) => host.run(),
             #[cfg(feature = "kafka")]
             Engines::Kafka(parts) => {
-                let (config, rules, links) = *parts;
-                crate::kafka::run(&config, rules, &links)
+                let KafkaParts { config, rules, links, commands, hub } = *parts;
+                crate::kafka::run(&config, rules, &links, (commands, hub))
             }
         }
-    }
-}
-
-fn http_settings(config: &config::Http) -> http::Settings {
-    let token = |token: &config::Token| {
-        let role = match token.role {
-            config::Role::Read => http::Role::Read,
-            config::Role::Intake => http::Role::Intake,
-            config::Role::Edit => http::Role::Edit,
-        };
-        http::Token::new(token.name.clone(), role, token.secret.reveal())
-    };
-    http::Settings {
-        tokens: config.tokens.iter().map(token).collect(),
-        max_body: usize::try_from(config.max_body).unwrap_or(usize::MAX),
-        max_connections: config.max_connections,
-        max_requests_per_second: config.max_requests_per_second,
-        request_timeout: config.request_timeout,
-        max_listeners: config.max_streams,
-        ..http::Settings::new(config.listen)
     }
 }
 
@@ -235,6 +204,7 @@ fn shown(watermark: Timestamp) -> Option<String> {
 struct Service {
     links: Links,
     commands: Sender<Command>,
+    inbox: Arc<Inbox>,
 }
 
 impl Service {
@@ -268,7 +238,7 @@ impl Service {
         self.links.folder.was_edited();
         let sent = self.commands.send(Command::Replace { rules, reply });
         sent.map_err(|_| failed("the engine has stopped"))?;
-        self.links.inbox.wake();
+        self.inbox.wake();
         let answer = answer.recv_timeout(PATIENCE);
         let answer = answer.map_err(|_| failed("the engine has not answered in time"))?;
         answer.map_err(|refused| {

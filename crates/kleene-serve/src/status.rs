@@ -14,6 +14,9 @@ use crate::journal::Journal;
 use crate::sink::file::SinkCounts;
 use crate::task::{LaneStatus, RuleCounts, Task};
 
+/// The interval at which engines show their state.
+pub(crate) const SHOW: Duration = Duration::from_millis(500);
+
 /// The phase of the service.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Phase {
@@ -133,6 +136,14 @@ pub(crate) struct CheckpointStatus {
     pub(crate) bytes: usize,
     pub(crate) count: u64,
     pub(crate) failures: u64,
+}
+
+impl CheckpointStatus {
+    /// A checkpoint was written.
+    pub(crate) fn add(&mut self, took: Duration, bytes: usize) {
+        (self.at, self.took, self.bytes) = (Some(SystemTime::now()), took, bytes);
+        self.count += 1;
+    }
 }
 
 /// The parts of the HTTP interface that count.

@@ -12,14 +12,15 @@ use toml::Spanned;
 
 use super::file::{
     ConfigFile, EventsName, FormatName, HttpTable, KafkaTable, LimitsTable, PropertyValue,
-    RoleName, SchemaTable, SinkKindName, SinkTable, SourceKindName, SourceTable,
+    SchemaTable, SinkKindName, SinkTable, SourceKindName, SourceTable,
 };
 use super::report::Mistake;
 use super::units::Secret;
 use super::{
-    Config, Encoding, Http, Kafka, Limits, RecordPart, Role, Rules, SchemaPlace, Sink, SinkKind,
-    Source, SourceKind, Token, TopicSource, WebhookSink,
+    Config, Encoding, Kafka, Limits, RecordPart, Rules, SchemaPlace, Sink, SinkKind, Source,
+    SourceKind, TopicSource, WebhookSink,
 };
+use crate::http::{Settings, Token};
 
 /// Events that wait for the clock, where the file does not say.
 const BUFFERED: usize = 1_000_000;
@@ -27,7 +28,6 @@ const KEYS_IN_MEMORY: u64 = 1_000_000;
 const BACKLOG: u64 = 256 << 20;
 const MAX_LINE: u64 = 16 << 20;
 const SINK_BUFFER: u64 = 64 << 20;
-const MAX_BODY: u64 = 8 << 20;
 
 /// The place of a schema, as help.
 const SCHEMA_EXAMPLE: &str =
@@ -477,17 +477,12 @@ fn secret(
     }
 }
 
-fn http(table: HttpTable, folder: &Path, mistakes: &mut Mistakes) -> Option<Http> {
+fn http(table: HttpTable, folder: &Path, mistakes: &mut Mistakes) -> Option<Settings> {
     let mut tokens = Vec::new();
     for token in table.tokens {
         let token = token.into_inner();
-        let role = match token.role {
-            RoleName::Read => Role::Read,
-            RoleName::Intake => Role::Intake,
-            RoleName::Edit => Role::Edit,
-        };
         let secret = secret(&token.secret, folder, mistakes);
-        tokens.extend(secret.map(|secret| Token { name: token.name, role, secret }));
+        tokens.extend(secret.map(|secret| Token::new(token.name, token.role, secret.reveal())));
     }
     let address = table.listen.get_ref().to_socket_addrs().ok().and_then(|mut all| all.next());
     let Some(listen) = address else {
@@ -501,14 +496,16 @@ fn http(table: HttpTable, folder: &Path, mistakes: &mut Mistakes) -> Option<Http
         let help = "listen on 127.0.0.1, or add a table `[[http.token]]`";
         mistakes.add(table.listen.span(), message, help);
     }
-    Some(Http {
-        listen,
+    let base = Settings::new(listen);
+    let max_body = table.max_body.map(|size| usize::try_from(size.0).unwrap_or(usize::MAX));
+    Some(Settings {
         tokens,
-        max_body: table.max_body.map_or(MAX_BODY, |size| size.0),
-        max_connections: table.max_connections.unwrap_or(1000),
+        max_body: max_body.unwrap_or(base.max_body),
+        max_connections: table.max_connections.unwrap_or(base.max_connections),
         max_requests_per_second: table.max_requests_per_second,
-        max_streams: table.max_streams.unwrap_or(100),
-        request_timeout: table.request_timeout.map_or(Duration::from_secs(30), |span| span.0),
+        max_listeners: table.max_streams.unwrap_or(base.max_listeners),
+        request_timeout: table.request_timeout.map_or(base.request_timeout, |span| span.0),
+        ..base
     })
 }
 
@@ -581,11 +578,10 @@ fn separate_files(
 fn fits_together(
     sources: &[Source],
     sinks: &[Sink],
-    (http, kafka): (Option<&Http>, Option<Range<usize>>),
+    (http, kafka): (Option<&Settings>, Option<Range<usize>>),
     mistakes: &mut Mistakes,
 ) {
-    let is_topic = |source: &&Source| matches!(source.kind, SourceKind::Kafka(_));
-    let topics = sources.iter().filter(is_topic).count();
+    let topics = sources.iter().filter(|source| source.topic().is_some()).count();
     if topics > 0 && topics < sources.len() {
         let message = "sources of Kafka cannot be together with others: no checkpoint covers both";
         mistakes.missing(message, "run two services, or send all events through topics");
@@ -595,7 +591,7 @@ fn fits_together(
         let message = "a source waits for HTTP, but there is no `[http]`";
         mistakes.missing(message, "add `[http]` with `listen = \"127.0.0.1:8080\"`");
     }
-    let writes_topic = |sink: &Sink| matches!(sink.kind, SinkKind::Kafka { .. });
+    let writes_topic = |sink: &Sink| sink.topic().is_some();
     let uses_kafka = topics > 0 || sinks.iter().any(writes_topic);
     match kafka {
         Some(span) if !uses_kafka => {

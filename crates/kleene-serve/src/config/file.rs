@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::units::{SecretPlace, Size, Span};
+use crate::http::Role;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -246,20 +247,11 @@ pub(super) struct HttpTable {
     pub(super) request_timeout: Option<Span>,
 }
 
-/// What the bearer of a token may do.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum RoleName {
-    Read,
-    Intake,
-    Edit,
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenTable {
     pub(super) name: String,
-    pub(super) role: RoleName,
+    pub(super) role: Role,
     pub(super) secret: Spanned<SecretPlace>,
 }
 

@@ -15,6 +15,8 @@ use kleene_report::output::EventForm;
 
 use self::report::{Mistake, render};
 
+use crate::http::Settings as HttpSettings;
+
 pub(crate) use self::file::{DeliveryName as Delivery, LogForm, OnFailure};
 pub(crate) use self::units::Secret;
 
@@ -32,7 +34,7 @@ pub(crate) struct Config {
     pub(crate) sinks: Vec<Sink>,
     /// The file of rejected and late events.
     pub(crate) rejects: Option<PathBuf>,
-    pub(crate) http: Option<Http>,
+    pub(crate) http: Option<HttpSettings>,
     pub(crate) kafka: Option<Kafka>,
 }
 
@@ -65,7 +67,16 @@ pub(crate) struct Source {
     pub(crate) idle_after: Option<Duration>,
 }
 
-#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "without Kafka nothing reads it"))]
+impl Source {
+    /// Returns the topic of a source of Kafka.
+    pub(crate) fn topic(&self) -> Option<&TopicSource> {
+        match &self.kind {
+            SourceKind::Kafka(topic) => Some(topic),
+            SourceKind::File { .. } | SourceKind::Http { .. } => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum SourceKind {
     File { path: PathBuf, follow: bool },
@@ -128,12 +139,21 @@ pub(crate) struct Sink {
     pub(crate) on_failure: OnFailure,
 }
 
-#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "without Kafka nothing reads it"))]
 #[derive(Clone, Debug)]
 pub(crate) enum SinkKind {
     File(PathBuf),
     Webhook(WebhookSink),
     Kafka { topic: String },
+}
+
+impl Sink {
+    /// Returns the topic of a sink in Kafka.
+    pub(crate) fn topic(&self) -> Option<&str> {
+        match &self.kind {
+            SinkKind::Kafka { topic } => Some(topic),
+            SinkKind::File(_) | SinkKind::Webhook(_) => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -144,35 +164,6 @@ pub(crate) struct WebhookSink {
     pub(crate) max_batch: usize,
     pub(crate) timeout: Duration,
     pub(crate) retry_for: Duration,
-}
-
-#[derive(Debug)]
-pub(crate) struct Http {
-    pub(crate) listen: std::net::SocketAddr,
-    pub(crate) tokens: Vec<Token>,
-    pub(crate) max_body: u64,
-    pub(crate) max_connections: usize,
-    pub(crate) max_requests_per_second: Option<u32>,
-    pub(crate) max_streams: usize,
-    pub(crate) request_timeout: Duration,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Token {
-    pub(crate) name: String,
-    pub(crate) role: Role,
-    pub(crate) secret: Secret,
-}
-
-/// What the bearer of a token may do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Role {
-    /// See results, rules, state and metrics.
-    Read,
-    /// Send events.
-    Intake,
-    /// Change rules, and all that `Read` may.
-    Edit,
 }
 
 #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "without Kafka nothing reads it"))]

@@ -10,15 +10,14 @@ mod head;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use kleene::RuleSet;
 use kleene::stream::PushError;
 use kleene_host::checkpoint::Directory;
-use kleene_report::output::EventForm;
 use serde_json::Value;
 
 use self::checkpointer::{Checkpointer, Done, Job};
@@ -26,46 +25,22 @@ use self::head::{head, knows_sink, position};
 use crate::config::{Config, Source, SourceKind};
 use crate::hub::Hub;
 use crate::journal::{Journal, JournalSettings, Resume};
-use crate::metrics::Metrics;
-use crate::rules::{AuditLog, RuleFolder, log_changes, verdicts};
+use crate::links::{Command, Links};
+use crate::rules::{log_changes, verdicts};
 use crate::sink::Sinks;
 use crate::sink::outbox::OutboxQueue;
 use crate::source::follow::{self, FileSource};
 use crate::source::inbox::{Arrived, Inbox, SourcePosition};
 use crate::source::posted;
-use crate::status::{Clock, Phase, SharedStatus, TaskStatus};
+use crate::status::{Clock, Phase, SHOW, TaskStatus};
 use crate::task::{Page, Task};
 
 /// The interval at which silent sources, files of rules and sinks are looked at.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The interval at which the state is shown.
-const SHOW: Duration = Duration::from_millis(500);
-
 /// Says why the engine has stopped.
 fn stopped(pushed: Result<(), PushError>) -> Result<()> {
     pushed.context("the engine has stopped")
-}
-
-/// What the HTTP interface asks of the engine.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Put these rules in force. The reply has the verdicts, or why not.
-    Replace { rules: RuleSet, reply: SyncSender<Result<Value, String>> },
-}
-
-/// What the thread shares with others.
-#[derive(Debug)]
-pub(crate) struct HostLinks {
-    pub(crate) inbox: Arc<Inbox>,
-    pub(crate) stop: Arc<AtomicBool>,
-    pub(crate) status: Arc<SharedStatus>,
-    pub(crate) folder: Arc<RuleFolder>,
-    pub(crate) commands: Receiver<Command>,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) audit: Arc<AuditLog>,
-    /// The streams over HTTP.
-    pub(crate) hub: Option<Arc<Hub>>,
 }
 
 /// A source of the engine.
@@ -99,12 +74,19 @@ pub(crate) struct Host {
     clock: Clock,
     /// The journals of sources over HTTP, by their names.
     journals: BTreeMap<String, Arc<Journal>>,
-    links: HostLinks,
+    inbox: Arc<Inbox>,
+    commands: Receiver<Command>,
+    links: Links,
 }
 
 impl Host {
     /// Opens the state and the sinks, and makes the engine as the last checkpoint has it.
-    pub(crate) fn open(config: &Config, rules: &RuleSet, links: HostLinks) -> Result<Host> {
+    pub(crate) fn open(
+        config: &Config,
+        rules: &RuleSet,
+        links: Links,
+        (inbox, commands, hub): (Arc<Inbox>, Receiver<Command>, Option<Arc<Hub>>),
+    ) -> Result<Host> {
         let mut directory = Directory::open(&config.state.join("engine"))?;
         let found = directory.newest(|text| tracing::warn!("{text}"))?;
         let (head, snapshots) = match found {
@@ -137,15 +119,14 @@ impl Host {
                 journals.insert(source.name.clone(), Arc::new(journal));
             }
         }
-        let named: Vec<_> = config.sources.iter().map(|one| (one.name.clone(), one)).collect();
-        let (task, replacement) = Task::new(config, rules, &named, &snapshots)?;
+        let (task, replacement) = Task::new(config, rules, &snapshots)?;
         if let Some(replacement) = replacement {
             let stats = task.engine().stats();
             let (events, partials) = (stats.events, stats.partials);
             tracing::info!(events, partials, "going on from the checkpoint");
             log_changes(&replacement);
         }
-        let sinks = Sinks::open(config, head.as_ref().map(|head| &head["sinks"]))?;
+        let sinks = Sinks::open(config, head.as_ref().map(|head| &head["sinks"]), hub)?;
         Ok(Host {
             task,
             sources,
@@ -161,6 +142,8 @@ impl Host {
             most_buffered: config.limits.buffered as u64 / 2,
             clock: Clock::default(),
             journals,
+            inbox,
+            commands,
             links,
         })
     }
@@ -178,7 +161,7 @@ impl Host {
     /// Starts the threads of the sources.
     fn start_sources(&mut self) {
         for (number, HostSource { source, position, .. }) in self.sources.iter_mut().enumerate() {
-            let (inbox, stop) = (self.links.inbox.clone(), self.links.stop.clone());
+            let (inbox, stop) = (self.inbox.clone(), self.links.stop.clone());
             let SourceKind::File { path, follow } = &source.kind else {
                 if let Some(journal) = self.journals.get(&source.name) {
                     posted::start(journal.clone(), (number, position.clone()), inbox, stop);
@@ -205,7 +188,7 @@ impl Host {
         self.start_sources();
         self.links.status.lock().phase = Phase::Running;
         let ended = self.run_until_stopped();
-        self.links.inbox.close();
+        self.inbox.close();
         if !matches!(self.links.status.lock().phase, Phase::Failed(_)) {
             self.links.status.lock().phase = Phase::Stopping;
         }
@@ -235,7 +218,7 @@ impl Host {
                 continue;
             }
             let deadline = next_tick.min(self.next_checkpoint.max(now + Duration::from_millis(1)));
-            let inbox = self.links.inbox.clone();
+            let inbox = self.inbox.clone();
             let Some((number, arrived)) = inbox.take(deadline, |ready| self.choose(ready)) else {
                 // Nothing has come: what is there is shown now.
                 self.sinks.flush();
@@ -302,10 +285,6 @@ impl Host {
     fn deliver(&mut self) {
         if !self.page.is_empty() {
             self.sinks.deliver(&self.page);
-            if let Some(hub) = &self.links.hub {
-                let results = self.page.results(EventForm::Full);
-                hub.publish_all(results.map(|one| (one.rule, one.line)));
-            }
             self.page.clear();
         }
     }
@@ -317,19 +296,9 @@ impl Host {
         stopped(pushed)?;
         self.clock.update(&self.task, SystemTime::now());
         self.sinks.flush();
-        match self.links.folder.changed() {
-            None => {}
-            Some(Err(mistakes)) => {
-                self.links.status.lock().failed_reloads += 1;
-                tracing::error!("the rules were not reloaded, the old ones go on:\n{mistakes}");
-                self.links.audit.add_files(&Err(mistakes));
-            }
-            Some(Ok(rules)) => {
-                let replaced = self.replace(&rules);
-                self.links.audit.add_files(&replaced);
-            }
-        }
-        while let Ok(Command::Replace { rules, reply }) = self.links.commands.try_recv() {
+        let links = self.links.clone();
+        links.follow_files(|rules| self.replace(&rules));
+        while let Ok(Command::Replace { rules, reply }) = self.commands.try_recv() {
             // Nobody listens if the request has timed out.
             let _ = reply.send(self.replace(&rules));
         }
@@ -345,8 +314,7 @@ impl Host {
                 Ok(verdicts(&replacement))
             }
             Err(refused) => {
-                self.links.status.lock().failed_reloads += 1;
-                tracing::error!("the rules were not reloaded, the old ones go on: {refused}");
+                self.links.refuse_rules(&refused.to_string());
                 Err(refused.to_string())
             }
         }
@@ -395,12 +363,7 @@ impl Host {
             Ok(done) => {
                 self.can_follow = done.can_follow;
                 self.release_journals();
-                let mut status = self.links.status.lock();
-                let checkpoint = &mut status.checkpoint;
-                checkpoint.at = Some(SystemTime::now());
-                checkpoint.took = done.took;
-                checkpoint.bytes = done.bytes;
-                checkpoint.count += 1;
+                self.links.status.lock().checkpoint.add(done.took, done.bytes);
             }
             Err(error) => {
                 // The changes since the checkpoint before are lost for the next one.
@@ -449,7 +412,7 @@ impl Host {
     fn show(&self) {
         let task = TaskStatus::of(&self.task, None, &self.clock);
         let names = self.sources.iter().map(|one| one.source.name.clone());
-        let waiting = names.zip(self.links.inbox.waiting()).collect();
+        let waiting = names.zip(self.inbox.waiting()).collect();
         let mut status = self.links.status.lock();
         status.tasks = vec![task];
         status.sinks = self.sinks.status();

@@ -34,13 +34,13 @@ impl Settings {
         Settings {
             listen,
             tokens: Vec::new(),
-            max_body: 16 << 20,
-            max_connections: 1024,
+            max_body: 8 << 20,
+            max_connections: 1000,
             max_requests_per_second: None,
             request_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_mins(1),
-            max_listeners: 256,
+            max_listeners: 100,
         }
     }
 }

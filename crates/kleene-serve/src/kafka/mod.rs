@@ -22,13 +22,11 @@ use kleene_kafka::{Client as _, Delivery, RdClient, RdConfig, Worker, WorkerConf
 use self::decoders::decoder;
 use self::processor::{Partitions, SharedParts};
 use self::rules::CurrentRules;
-use crate::config::{self, Config, Kafka, SinkKind, SourceKind, TopicSource};
-use crate::host::Command;
+use crate::config::{self, Config, Kafka, TopicSource};
 use crate::hub::Hub;
-use crate::metrics::Metrics;
-use crate::rules::{AuditLog, RuleFolder};
+use crate::links::{Command, Links, Reply};
 use crate::sink::{Sinks, end_waits};
-use crate::status::{Phase, SharedStatus};
+use crate::status::Phase;
 
 /// The interval at which rules are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -36,21 +34,13 @@ const TICK: Duration = Duration::from_millis(100);
 /// The time that a call to Kafka may take before the service says what is wrong.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the workers share with the service.
-#[derive(Debug)]
-pub(crate) struct KafkaLinks {
-    pub(crate) stop: Arc<AtomicBool>,
-    pub(crate) status: Arc<SharedStatus>,
-    pub(crate) folder: Arc<RuleFolder>,
-    pub(crate) commands: Receiver<Command>,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) audit: Arc<AuditLog>,
-    /// The streams over HTTP.
-    pub(crate) hub: Option<Arc<Hub>>,
-}
-
 /// Runs the workers until they are stopped, or one cannot go on.
-pub(crate) fn run(config: &Arc<Config>, rules: RuleSet, links: &KafkaLinks) -> Result<()> {
+pub(crate) fn run(
+    config: &Arc<Config>,
+    rules: RuleSet,
+    links: &Links,
+    (commands, hub): (Receiver<Command>, Option<Arc<Hub>>),
+) -> Result<()> {
     let kafka = config.kafka.as_ref().context("there is no table `[kafka]`")?;
     let topics = topics(config);
     for topic in &topics {
@@ -59,26 +49,24 @@ pub(crate) fn run(config: &Arc<Config>, rules: RuleSet, links: &KafkaLinks) -> R
     }
     let partitions = count_partitions(kafka, &topics)?;
     check_rules(&rules, kafka, partitions)?;
-    let sinks = Sinks::open(config, None)?;
+    let sinks = Sinks::open(config, None, hub)?;
     end_waits(sinks.queues(), links.stop.clone());
     let shared = Arc::new(SharedParts {
         folder: config.state.join("kafka").join(&kafka.group),
         rules: CurrentRules::new(rules),
         sinks: Mutex::new(sinks),
-        status: links.status.clone(),
-        metrics: links.metrics.clone(),
-        hub: links.hub.clone(),
+        links: links.clone(),
         partitions,
         config: config.clone(),
     });
     let stopped = Arc::<AtomicBool>::default();
     let mut threads = Vec::new();
     for number in 0..kafka.workers {
-        let (shared, stop, status) = (shared.clone(), stopped.clone(), links.status.clone());
+        let (shared, stop) = (shared.clone(), stopped.clone());
         let settings = worker_config(config, &topics);
         let client = client_config(kafka, number);
         let run = move || {
-            let ended = run_worker((client, settings), shared, &stop, &status);
+            let ended = run_worker((client, settings), shared, &stop);
             // One that cannot go on ends all: its partitions would go to workers that fail as well.
             stop.store(true, Ordering::Release);
             ended
@@ -89,7 +77,7 @@ pub(crate) fn run(config: &Arc<Config>, rules: RuleSet, links: &KafkaLinks) -> R
     links.status.lock().phase = Phase::Running;
     while !links.stop.load(Ordering::Relaxed) && !stopped.load(Ordering::Acquire) {
         thread::sleep(TICK);
-        follow_rules(links, &shared, kafka);
+        follow_rules(&shared, kafka, &commands);
     }
     stopped.store(true, Ordering::Release);
     links.status.lock().phase = Phase::Stopping;
@@ -102,46 +90,33 @@ pub(crate) fn run(config: &Arc<Config>, rules: RuleSet, links: &KafkaLinks) -> R
     result
 }
 
-fn topics(config: &Config) -> Vec<TopicSource> {
-    let topic = |source: &config::Source| match &source.kind {
-        SourceKind::Kafka(topic) => Some(topic.clone()),
-        _ => None,
-    };
-    config.sources.iter().filter_map(topic).collect()
+fn topics(config: &Config) -> Vec<&TopicSource> {
+    config.sources.iter().filter_map(config::Source::topic).collect()
 }
 
-/// Follows files of rules and requests.
-fn follow_rules(links: &KafkaLinks, shared: &SharedParts, kafka: &Kafka) {
-    let put = |rules: RuleSet, reply| {
-        match check_rules(&rules, kafka, shared.partitions) {
-            Ok(()) => {
-                links.status.lock().reloads += 1;
-                shared.rules.replace(rules, reply);
-            }
-            Err(error) => {
-                links.status.lock().failed_reloads += 1;
-                tracing::error!("the rules were not reloaded, the old ones go on: {error:#}");
-                if let Some(reply) = reply {
-                    // Nobody listens if the request has timed out.
-                    let _ = reply.send(Err(format!("{error:#}")));
-                }
-            }
-        }
+/// Follows files of rules and requests. Each engine puts the rules in force at its next event.
+fn follow_rules(shared: &SharedParts, kafka: &Kafka, commands: &Receiver<Command>) {
+    let links = &shared.links;
+    let check = |rules: &RuleSet| {
+        let checked = check_rules(rules, kafka, shared.partitions);
+        let reason = checked.map_err(|error| format!("{error:#}"));
+        reason.inspect_err(|reason| links.refuse_rules(reason))
     };
-    match links.folder.changed() {
-        None => {}
-        Some(Ok(rules)) => {
-            links.audit.add_files(&Ok(serde_json::json!("each partition follows")));
-            put(rules, None);
+    let put = |rules: RuleSet, reply: Option<Reply>| {
+        links.status.lock().reloads += 1;
+        shared.rules.replace(rules, reply);
+    };
+    links.follow_files(|rules| {
+        check(&rules)?;
+        put(rules, None);
+        Ok(serde_json::json!("each partition follows"))
+    });
+    while let Ok(Command::Replace { rules, reply }) = commands.try_recv() {
+        match check(&rules) {
+            Ok(()) => put(rules, Some(reply)),
+            // Nobody listens if the request has timed out.
+            Err(reason) => drop(reply.send(Err(reason))),
         }
-        Some(Err(mistakes)) => {
-            links.status.lock().failed_reloads += 1;
-            tracing::error!("the rules were not reloaded, the old ones go on:\n{mistakes}");
-            links.audit.add_files(&Err(mistakes));
-        }
-    }
-    while let Ok(Command::Replace { rules, reply }) = links.commands.try_recv() {
-        put(rules, Some(reply));
     }
 }
 
@@ -181,14 +156,11 @@ fn client_config(kafka: &Kafka, worker: usize) -> RdConfig {
     client
 }
 
-fn worker_config(config: &Config, topics: &[TopicSource]) -> WorkerConfig {
+fn worker_config(config: &Config, topics: &[&TopicSource]) -> WorkerConfig {
     let names = topics.iter().map(|topic| topic.topic.clone()).collect();
     let mut worker = WorkerConfig::new(names);
-    let output = |sink: &config::Sink| match &sink.kind {
-        SinkKind::Kafka { topic } => Some(topic.clone()),
-        _ => None,
-    };
-    worker.outputs = config.sinks.iter().filter_map(output).collect();
+    let outputs = config.sinks.iter().filter_map(config::Sink::topic);
+    worker.outputs = outputs.map(str::to_owned).collect();
     let kafka = config.kafka.as_ref();
     worker.delivery = match kafka.map(|kafka| kafka.delivery) {
         Some(config::Delivery::AtLeastOnce) => Delivery::AtLeastOnce,
@@ -199,7 +171,7 @@ fn worker_config(config: &Config, topics: &[TopicSource]) -> WorkerConfig {
 }
 
 /// Returns the number of partitions, which all topics of the sources share.
-fn count_partitions(kafka: &Kafka, topics: &[TopicSource]) -> Result<i32> {
+fn count_partitions(kafka: &Kafka, topics: &[&TopicSource]) -> Result<i32> {
     let mut settings = client_config(kafka, 0);
     // Nothing is sent: no older producer is cut off.
     settings.transactional_id = None;
@@ -223,8 +195,8 @@ fn run_worker(
     (client, settings): (RdConfig, WorkerConfig),
     shared: Arc<SharedParts>,
     stop: &AtomicBool,
-    status: &SharedStatus,
 ) -> Result<()> {
+    let status = shared.links.status.clone();
     let client = RdClient::connect(client).context("cannot reach Kafka")?;
     let mut worker = Worker::new(client, Partitions::new(shared)?, settings);
     status.lock().workers.push(worker.stats());

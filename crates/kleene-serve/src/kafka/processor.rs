@@ -10,23 +10,18 @@ use kleene::RuleSet;
 use kleene_input::{Block, Cursor, Item, Parser};
 use kleene_kafka::formats::ValueDecoder;
 use kleene_kafka::{Outbox, Processor, ProcessorError, Record};
-use kleene_report::output::EventForm;
 
 use super::decoders::decoder;
 use super::key_check::KeyCheck;
 use super::lines::Lines;
 use super::rules::CurrentRules;
 use super::store::SnapshotStore;
-use crate::config::{Config, Sink, SinkKind, Source, SourceKind, TopicSource};
-use crate::hub::Hub;
-use crate::metrics::Metrics;
+use crate::config::{Config, Sink, Source};
+use crate::links::Links;
 use crate::rules::log_changes;
 use crate::sink::Sinks;
-use crate::status::{Clock, SharedStatus, TaskStatus};
+use crate::status::{Clock, SHOW, TaskStatus};
 use crate::task::{Page, Task};
-
-/// The interval at which the state of a partition is shown.
-const SHOW: Duration = Duration::from_millis(500);
 
 /// What the processors of all workers share.
 #[derive(Debug)]
@@ -37,9 +32,7 @@ pub(super) struct SharedParts {
     pub(super) rules: CurrentRules,
     /// The sinks that are not topics.
     pub(super) sinks: Mutex<Sinks>,
-    pub(super) status: Arc<SharedStatus>,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) hub: Option<Arc<Hub>>,
+    pub(super) links: Links,
     /// The number of partitions of the topics.
     pub(super) partitions: i32,
 }
@@ -62,11 +55,10 @@ struct Partition {
 #[derive(Debug)]
 pub(super) struct Partitions {
     shared: Arc<SharedParts>,
-    sources: Vec<Source>,
-    topics: Vec<TopicSource>,
     /// The decoder of each topic, where its values are not JSON.
     decoders: Vec<Option<Box<dyn ValueDecoder>>>,
-    outputs: Vec<Sink>,
+    /// The topics of the sinks, by the number of the sink.
+    outputs: Vec<(usize, Arc<str>)>,
     open: HashMap<i32, Partition>,
     page: Page,
     lines: Lines,
@@ -74,19 +66,12 @@ pub(super) struct Partitions {
 
 impl Partitions {
     pub(super) fn new(shared: Arc<SharedParts>) -> Result<Partitions> {
-        let sources = shared.config.sources.clone();
-        let topic = |source: &Source| match &source.kind {
-            SourceKind::Kafka(topic) => Some(topic.clone()),
-            _ => None,
-        };
-        let is_topic = |sink: &&Sink| matches!(sink.kind, SinkKind::Kafka { .. });
-        let topics: Vec<TopicSource> = sources.iter().filter_map(topic).collect();
-        let decoders = topics.iter().map(|topic| decoder(&topic.encoding));
+        let topics = shared.config.sources.iter().filter_map(Source::topic);
+        let sinks = shared.config.sinks.iter().enumerate();
+        let output = |(number, sink): (usize, &Sink)| Some((number, sink.topic()?.into()));
         Ok(Partitions {
-            decoders: decoders.collect::<Result<_>>()?,
-            topics,
-            outputs: shared.config.sinks.iter().filter(is_topic).cloned().collect(),
-            sources,
+            decoders: topics.map(|topic| decoder(&topic.encoding)).collect::<Result<_>>()?,
+            outputs: sinks.filter_map(output).collect(),
             shared,
             open: HashMap::new(),
             page: Page::default(),
@@ -119,7 +104,9 @@ impl Partitions {
         number: usize,
         records: &[Record],
     ) -> Result<(), ProcessorError> {
-        let Partitions { shared, sources, topics, decoders, open, page, lines, .. } = self;
+        let Partitions { shared, decoders, open, page, lines, .. } = self;
+        let source = &shared.config.sources[number];
+        let topic = source.topic().ok_or("the source is not a topic")?;
         let partition = open.get_mut(&task).ok_or("the partition is not open")?;
         lines.clear();
         let mut reject = |record: &Record, reason: &str| {
@@ -127,7 +114,7 @@ impl Partitions {
             let value = record.value.as_deref().unwrap_or_default();
             partition.task.reject(number, origin, (value, reason), page);
         };
-        let fields = &topics[number].fields;
+        let fields = &topic.fields;
         match &mut decoders[number] {
             None => lines.add_all(records, fields),
             Some(decoder) => lines.decode_all(records, (&mut **decoder, fields), &mut reject)?,
@@ -135,7 +122,7 @@ impl Partitions {
         if partition.checks[number].is_open() && !shared.trusts_partitions() {
             let rules = shared.rules.get();
             let check = &mut partition.checks[number];
-            check_keys(check, &rules, &sources[number], (records, lines), shared.partitions)?;
+            check_keys(check, &rules, source, (records, lines), shared.partitions)?;
         }
         partition.task.count_deletions(number, std::mem::take(&mut lines.tombstones));
         let places = page.places.get_or_insert_default();
@@ -147,14 +134,14 @@ impl Partitions {
         let block = Block::new(text, 0);
         let now = Instant::now();
         let pushed = partition.task.push(number, &block, now, page);
-        shared.metrics.pushed(now.elapsed());
+        shared.links.metrics.pushed(now.elapsed());
         lines.text = block.into_bytes();
         pushed?;
         if page.has_results()
             && let Some(millis) = records.last().and_then(|record| record.timestamp)
         {
             let at = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
-            shared.metrics.delivered(SystemTime::UNIX_EPOCH + at);
+            shared.links.metrics.delivered(SystemTime::UNIX_EPOCH + at);
         }
         Ok(())
     }
@@ -165,9 +152,8 @@ impl Partitions {
         if page.is_empty() {
             return;
         }
-        for sink in outputs {
-            let SinkKind::Kafka { topic } = &sink.kind else { continue };
-            let topic: Arc<str> = Arc::from(&**topic);
+        for (number, topic) in outputs {
+            let sink = &shared.config.sinks[*number];
             for result in page.results(sink.events) {
                 let named = |rules: &Vec<String>| rules.iter().any(|rule| **rule == **result.rule);
                 if !sink.rules.as_ref().is_none_or(named) {
@@ -175,14 +161,11 @@ impl Partitions {
                 }
                 let line = result.line.strip_suffix(b"\n").unwrap_or(result.line);
                 let key = (!result.key.is_empty()).then_some(result.key);
-                out.push_copy(&topic, key, line);
+                out.push_copy(topic, key, line);
             }
         }
         let mut sinks = shared.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         sinks.deliver(page);
-        if let Some(hub) = &shared.hub {
-            hub.publish_all(page.results(EventForm::Full).map(|one| (one.rule, one.line)));
-        }
         page.clear();
     }
 
@@ -197,7 +180,7 @@ impl Partitions {
         let shown = TaskStatus::of(&partition.task, Some(task), &partition.clock);
         let mut sinks = self.shared.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         sinks.flush();
-        let mut status = self.shared.status.lock();
+        let mut status = self.shared.links.status.lock();
         status.tasks.retain(|known| known.partition != Some(task));
         status.tasks.push(shown);
         status.tasks.sort_by_key(|task| task.partition);
@@ -216,10 +199,9 @@ impl Processor for Partitions {
     fn open(&mut self, task: i32, snapshot: Option<&str>) -> Result<(), ProcessorError> {
         let root = self.shared.folder.join(task.to_string());
         let (store, parts) = SnapshotStore::open(&root, snapshot)?;
-        let sources: Vec<_> = self.sources.iter().map(|one| (one.name.clone(), one)).collect();
         let edition = self.shared.rules.edition();
         let rules = self.shared.rules.get();
-        let (engine, replacement) = Task::new(&self.shared.config, &rules, &sources, &parts)?;
+        let (engine, replacement) = Task::new(&self.shared.config, &rules, &parts)?;
         if let Some(replacement) = replacement {
             let partials = engine.engine().stats().partials;
             tracing::info!(
@@ -242,7 +224,7 @@ impl Processor for Partitions {
             task: engine,
             store,
             edition,
-            checks: self.sources.iter().map(|_| KeyCheck::default()).collect(),
+            checks: self.decoders.iter().map(|_| KeyCheck::default()).collect(),
             clock: Clock::default(),
             shown: Instant::now(),
             snapshot_bytes: 0,
@@ -261,7 +243,8 @@ impl Processor for Partitions {
         self.follow_rules(task);
         for records in records.chunk_by(|one, next| one.topic == next.topic) {
             let Some(first) = records.first() else { continue };
-            let number = self.topics.iter().position(|topic| *topic.topic == *first.topic);
+            let topics = self.shared.config.sources.iter().filter_map(Source::topic);
+            let number = topics.map(|topic| &*topic.topic).position(|topic| topic == &*first.topic);
             let number =
                 number.ok_or_else(|| format!("no source reads the topic {}", first.topic))?;
             let pushed = self.push_topic(task, number, records);
@@ -300,18 +283,15 @@ impl Processor for Partitions {
     fn committed(&mut self, task: i32, snapshot: &str) {
         let Some(partition) = self.open.get_mut(&task) else { return };
         partition.store.committed(snapshot);
-        let mut status = self.shared.status.lock();
-        status.checkpoint.at = Some(SystemTime::now());
-        status.checkpoint.took = partition.snapshot_took;
-        status.checkpoint.bytes = partition.snapshot_bytes;
-        status.checkpoint.count += 1;
+        let (took, bytes) = (partition.snapshot_took, partition.snapshot_bytes);
+        self.shared.links.status.lock().checkpoint.add(took, bytes);
     }
 
     fn close(&mut self, task: i32) {
         if self.open.remove(&task).is_some() {
             tracing::info!(partition = task, "the partition is closed");
         }
-        self.shared.status.lock().tasks.retain(|known| known.partition != Some(task));
+        self.shared.links.status.lock().tasks.retain(|known| known.partition != Some(task));
     }
 }
 

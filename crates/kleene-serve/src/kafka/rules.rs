@@ -1,17 +1,16 @@
 //! The rules that run in the engines of all workers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use kleene::RuleSet;
 use kleene::stream::Replacement;
-use serde_json::Value;
 
+use crate::links::Reply;
 use crate::rules::{log_changes, verdicts};
 
 /// Waits for the verdicts of an edition: its number, and the channel for the answer.
-type Waiting = (u64, SyncSender<Result<Value, String>>);
+type Waiting = (u64, Reply);
 
 /// The current rules. Each engine follows them between two events.
 #[derive(Debug)]
@@ -43,7 +42,7 @@ impl CurrentRules {
 
     /// Replaces the rules. `reply` gets the verdicts of the first engine that has followed; the others
     /// have the same rules, and their own partial matches.
-    pub(super) fn replace(&self, rules: RuleSet, reply: Option<SyncSender<Result<Value, String>>>) {
+    pub(super) fn replace(&self, rules: RuleSet, reply: Option<Reply>) {
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
         let edition = self.edition.fetch_add(1, Ordering::AcqRel) + 1;
         let waiting = reply.map(|reply| (edition, reply));

@@ -17,9 +17,10 @@ use kleene_report::output::EventForm;
 use serde_json::{Map, Value, json};
 
 use self::file::{FileSink, SinkCounts, Unsettled};
-use self::outbox::{OnFull, Outbox, OutboxQueue, OutboxSettings};
+use self::outbox::{Outbox, OutboxQueue, OutboxSettings};
 use self::webhook::{Webhook, WebhookSettings};
 use crate::config::{self, Config, OnFailure, Secret, SinkKind, WebhookSink};
+use crate::hub::Hub;
 use crate::status::SinkStatus;
 use crate::task::{Page, PageResult};
 
@@ -88,10 +89,7 @@ impl WebhookOutlet {
             name: sink.name.clone(),
             directory: state.join("outbox").join(&sink.name),
             max_bytes: sink.buffer,
-            on_full: match sink.on_failure {
-                OnFailure::Wait => OnFull::Wait,
-                OnFailure::Drop => OnFull::Drop,
-            },
+            on_failure: sink.on_failure,
         };
         let outbox = Outbox::open(settings, kept)?;
         let settings = WebhookSettings {
@@ -186,11 +184,17 @@ impl Outlet {
 pub(crate) struct Sinks {
     open: Vec<OpenSink>,
     rejects: Option<FileSink>,
+    /// The streams over HTTP.
+    hub: Option<Arc<Hub>>,
 }
 
 impl Sinks {
     /// Opens the sinks. `kept` are the lengths of their files at the checkpoint.
-    pub(crate) fn open(config: &Config, kept: Option<&Value>) -> Result<Sinks> {
+    pub(crate) fn open(
+        config: &Config,
+        kept: Option<&Value>,
+        hub: Option<Arc<Hub>>,
+    ) -> Result<Sinks> {
         let length = |name: &str| kept.and_then(|kept| kept[name].as_u64());
         let mut open = Vec::new();
         for sink in &config.sinks {
@@ -213,7 +217,7 @@ impl Sinks {
             .rejects
             .as_ref()
             .map(|path| FileSink::open(path, length(REJECTS), (64 << 20, OnFailure::Drop)));
-        Ok(Sinks { open, rejects: rejects.transpose()? })
+        Ok(Sinks { open, rejects: rejects.transpose()?, hub })
     }
 
     /// Says which rules sinks name that are not there.
@@ -252,6 +256,10 @@ impl Sinks {
                     page.results(*form).filter(named).for_each(|result| hook.add(&result));
                 }
             }
+        }
+        if let Some(hub) = &self.hub {
+            let results = page.results(EventForm::Full);
+            hub.publish_all(results.map(|one| (one.rule, one.line)));
         }
         if let Some(file) = self.rejects.as_mut().filter(|_| !page.rejects.is_empty()) {
             let lines = memchr::memchr_iter(b'\n', &page.rejects).count();

@@ -16,6 +16,7 @@ use axum::body::Bytes;
 use kleene_host::disk;
 use serde::{Deserialize, Serialize};
 
+use crate::config::OnFailure;
 use crate::journal::{AppendError, Journal, JournalSettings, Resume, write_file};
 
 /// Results are written when they have this many bytes, at the latest.
@@ -27,15 +28,6 @@ const CURSOR: &str = "cursor";
 /// Dropped results are logged at most this often.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What happens to results that an outbox has no room for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum OnFull {
-    /// The engine waits.
-    Wait,
-    /// They are dropped and counted.
-    Drop,
-}
-
 /// How an outbox is kept.
 #[derive(Clone, Debug)]
 pub(crate) struct OutboxSettings {
@@ -46,7 +38,7 @@ pub(crate) struct OutboxSettings {
     /// The bytes that may wait to be delivered.
     pub(crate) max_bytes: u64,
     /// What happens to results when there are more.
-    pub(crate) on_full: OnFull,
+    pub(crate) on_failure: OnFailure,
 }
 
 /// The results that wait, from the side of the engine.
@@ -141,7 +133,7 @@ impl Outbox {
         loop {
             match self.journal.append_lines(lines.clone()) {
                 Ok(ticket) => return ticket.wait().map(drop),
-                Err(AppendError::Full { .. }) if self.settings.on_full == OnFull::Wait => {
+                Err(AppendError::Full { .. }) if self.settings.on_failure == OnFailure::Wait => {
                     self.journal.wait_for_room(lines.len() as u64, Duration::from_secs(1));
                 }
                 Err(AppendError::Full { unread }) => {

@@ -1,6 +1,6 @@
 //! A source as a task sees it: bytes to events, counts, and silence.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use kleene::event::BatchBuilder;
 use kleene::stream::SourceId;
@@ -25,7 +25,6 @@ pub(crate) struct LaneCounts {
 /// A source of a task.
 #[derive(Debug)]
 pub(super) struct Lane {
-    pub(super) name: String,
     pub(super) id: SourceId,
     pub(super) parser: Parser,
     pub(super) batch: BatchBuilder,
@@ -36,18 +35,16 @@ pub(super) struct Lane {
     pub(super) newest: Timestamp,
     /// The moment at which the last event came.
     pub(super) since: Instant,
-    idle_after: Option<Duration>,
     /// True if the source has sent nothing for as long as the file says, or has ended.
     pub(super) is_silent: bool,
-    source: Source,
+    pub(super) source: Source,
 }
 
 impl Lane {
-    pub(super) fn new(source: &Source, name: String, engine: &mut Engine<Record>) -> Lane {
-        let id = engine.source(&name);
+    pub(super) fn new(source: &Source, engine: &mut Engine<Record>) -> Lane {
+        let id = engine.source(&source.name);
         let parser = Parser::new(source.form, engine.schema(), source.reading.clone());
         Lane {
-            name,
             id,
             parser,
             batch: BatchBuilder::new(),
@@ -55,7 +52,6 @@ impl Lane {
             counts: LaneCounts::default(),
             newest: Timestamp::MIN,
             since: Instant::now(),
-            idle_after: source.idle_after,
             is_silent: false,
             source: source.clone(),
         }
@@ -77,11 +73,11 @@ impl Lane {
     /// True if the source has become silent by now.
     pub(super) fn becomes_silent(&self, now: Instant) -> bool {
         let is_over = |after| now.saturating_duration_since(self.since) >= after;
-        !self.is_silent && self.idle_after.is_some_and(is_over)
+        !self.is_silent && self.source.idle_after.is_some_and(is_over)
     }
 
     /// True if time may follow the clock while the source is silent.
     pub(super) fn may_be_idle(&self) -> bool {
-        self.idle_after.is_some()
+        self.source.idle_after.is_some()
     }
 }

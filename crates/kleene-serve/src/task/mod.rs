@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use hashbrown::HashMap;
-use kleene::event::EventBatch;
+use kleene::event::{BatchBuilder, EventBatch};
 use kleene::stream::{
     EngineBuilder, Late, LimitKind, Match, Overflow, PushError, Refused, RejectReason, Rejected,
-    Replacement, SourceId, Timeout,
+    Replacement, SourceId, SourceProgress, Timeout,
 };
 use kleene::{Engine, Event as _, Record, RuleSet, Sink, Timestamp};
 use kleene_host::spill::Spill;
@@ -21,7 +21,7 @@ use kleene_report::output::EventForm;
 use kleene_report::reasons::late_reason;
 
 use self::lane::Lane;
-use crate::config::{Config, SinkKind, Source};
+use crate::config::Config;
 
 pub(crate) use self::lane::LaneCounts;
 use self::page::INPUT_KEPT;
@@ -46,14 +46,27 @@ pub(crate) struct Task {
     lanes: Vec<Lane>,
     /// Sources of the last checkpoint that are not configured any more, until nobody waits for them.
     gone: Vec<SourceId>,
-    shapes: PageShapes,
+    reports: Reports,
     content: PageContent,
-    rules: HashMap<Arc<str>, RuleCounts>,
     /// Events that have come to the engine.
     arrived: u64,
     /// The bound on the delay of events.
     bound: Duration,
-    reached_limits: HashMap<LimitKind, u64>,
+}
+
+/// What becomes of the engine's reports.
+#[derive(Debug)]
+struct Reports {
+    shapes: PageShapes,
+    rules: HashMap<Arc<str>, RuleCounts>,
+    limits: HashMap<LimitKind, u64>,
+}
+
+impl Reports {
+    /// Makes a sink of reports that concern no event of a source: time has moved.
+    fn of_time<'a>(&'a mut self, page: &'a mut Page) -> Collector<'a> {
+        Collector { reports: self, page, source: None, lines: Lines::None }
+    }
 }
 
 /// The state of a source for people.
@@ -71,7 +84,6 @@ impl Task {
     pub(crate) fn new(
         config: &Config,
         rules: &RuleSet,
-        sources: &[(String, &Source)],
         snapshots: &[Vec<u8>],
     ) -> Result<(Task, Option<Replacement>)> {
         let builder = builder(config, rules)?;
@@ -82,9 +94,8 @@ impl Task {
             let restored = builder.restore(&parts).context("cannot go on from this state");
             restored.map(|(engine, replacement)| (engine, Some(replacement)))?
         };
-        let lane =
-            |(name, source): &(String, &Source)| Lane::new(source, name.clone(), &mut engine);
-        let lanes: Vec<Lane> = sources.iter().map(lane).collect();
+        let sources = config.sources.iter();
+        let lanes: Vec<Lane> = sources.map(|source| Lane::new(source, &mut engine)).collect();
         let gone = sources_gone(&mut engine, &lanes);
         let content = content(config);
         let shapes = PageShapes::new(&content, &engine);
@@ -93,11 +104,9 @@ impl Task {
             engine,
             lanes,
             gone,
-            shapes,
+            reports: Reports { shapes, rules: HashMap::new(), limits: HashMap::new() },
             content,
-            rules: HashMap::new(),
             bound: config.out_of_order.unwrap_or_default(),
-            reached_limits: HashMap::new(),
         };
         Ok((task, replacement))
     }
@@ -123,9 +132,9 @@ impl Task {
         for lane in &mut self.lanes {
             lane.parser.renew(self.engine.schema(), rules.schema());
             // The types may have other fields now.
-            lane.batch = kleene::event::BatchBuilder::new();
+            lane.batch = BatchBuilder::new();
         }
-        self.shapes = PageShapes::new(&self.content, &self.engine);
+        self.reports.shapes = PageShapes::new(&self.content, &self.engine);
         Ok(replacement)
     }
 
@@ -171,14 +180,14 @@ impl Task {
                     let lane = &mut self.lanes[lane];
                     lane.counts.rejected += 1;
                     let origin = Origin { line, text: &text };
-                    page.reject(&lane.name, origin, &reason);
+                    page.reject(&lane.source.name, origin, &reason);
                 }
                 Some(Line::Unreadable(reason)) => {
                     let lane = &mut self.lanes[lane];
                     lane.counts.rejected += 1;
                     let origin = Origin { line: block.line(), text: b"" };
-                    page.reject(&lane.name, origin, &reason);
-                    tracing::error!(source = lane.name, "{reason}");
+                    page.reject(&lane.source.name, origin, &reason);
+                    tracing::error!(source = lane.source.name, "{reason}");
                     return Ok(());
                 }
             }
@@ -202,7 +211,7 @@ impl Task {
     ) {
         let lane = &mut self.lanes[lane];
         lane.counts.rejected += 1;
-        page.reject_record(&lane.name, origin, (value, reason));
+        page.reject_record(&lane.source.name, origin, (value, reason));
     }
 
     fn push_batch(
@@ -219,14 +228,8 @@ impl Task {
         let lane = &mut self.lanes[lane];
         lane.saw(newest, now);
         let lines = Lines::Batch { parser: &lane.parser, block, starts: &lane.starts, first };
-        let mut sink = Collector {
-            page,
-            shapes: &self.shapes,
-            rules: &mut self.rules,
-            limits: &mut self.reached_limits,
-            source: Some((&lane.name, &mut lane.counts)),
-            lines,
-        };
+        let source = Some((&*lane.source.name, &mut lane.counts));
+        let mut sink = Collector { reports: &mut self.reports, page, source, lines };
         self.engine.push_columns_from(id, events, &mut sink)
     }
 
@@ -239,16 +242,10 @@ impl Task {
     ) -> Result<(), PushError> {
         self.arrived += 1;
         let lane = &mut self.lanes[lane];
-        let origin = lane.parser.origin(block, start);
+        let lines = lane.parser.origin(block, start).map_or(Lines::None, Lines::One);
         lane.saw(Some(event.time()).filter(|time| *time < Timestamp::MAX), now);
-        let mut sink = Collector {
-            page,
-            shapes: &self.shapes,
-            rules: &mut self.rules,
-            limits: &mut self.reached_limits,
-            source: Some((&lane.name, &mut lane.counts)),
-            lines: origin.map_or(Lines::None, Lines::One),
-        };
+        let source = Some((&*lane.source.name, &mut lane.counts));
+        let mut sink = Collector { reports: &mut self.reports, page, source, lines };
         self.engine.push_from(lane.id, event, &mut sink)
     }
 
@@ -257,16 +254,16 @@ impl Task {
     /// # Errors
     /// As for [`push`](Task::push).
     pub(crate) fn tick(&mut self, now: Instant, page: &mut Page) -> Result<(), PushError> {
-        let Task { engine, lanes, shapes, rules, reached_limits: limits, bound, .. } = self;
-        let mut sink = Collector { page, shapes, rules, limits, source: None, lines: Lines::None };
+        let Task { engine, lanes, reports, bound, .. } = self;
+        let mut sink = reports.of_time(page);
         for source in self.gone.drain(..) {
             engine.set_idle(source, &mut sink)?;
         }
         for lane in lanes.iter_mut().filter(|lane| lane.becomes_silent(now)) {
             lane.is_silent = true;
             engine.set_idle(lane.id, &mut sink)?;
-            tracing::info!(
-                source = lane.name,
+            tracing::debug!(
+                source = lane.source.name,
                 "the source is silent: the others do not wait for it"
             );
         }
@@ -290,10 +287,9 @@ impl Task {
     /// # Errors
     /// As for [`push`](Task::push).
     pub(crate) fn end_source(&mut self, lane: usize, page: &mut Page) -> Result<(), PushError> {
-        let Task { engine, lanes, shapes, rules, reached_limits: limits, .. } = self;
-        let mut sink = Collector { page, shapes, rules, limits, source: None, lines: Lines::None };
-        lanes[lane].is_silent = true;
-        engine.set_idle(lanes[lane].id, &mut sink)
+        let lane = &mut self.lanes[lane];
+        lane.is_silent = true;
+        self.engine.set_idle(lane.id, &mut self.reports.of_time(page))
     }
 
     /// The input of a source starts again with another file.
@@ -307,26 +303,31 @@ impl Task {
         let _ = self.lanes[lane].parser.read_header(beginning, &mut Cursor::default());
     }
 
+    /// Returns the progress of a source.
+    fn progress_of(&self, lane: &Lane) -> Option<SourceProgress<'_>> {
+        self.engine.sources().find(|source| source.name == lane.source.name)
+    }
+
     /// Returns the source for which the others wait, with the least watermark.
     pub(crate) fn clock_holder(&self) -> Option<usize> {
-        let sources = self.status_of_sources();
-        let live = sources.iter().enumerate().filter(|(_, lane)| !lane.is_idle);
-        live.min_by_key(|(_, lane)| lane.watermark).map(|(index, _)| index)
+        let all = self.lanes.iter().map(|lane| self.progress_of(lane)).enumerate();
+        let live =
+            all.filter_map(|(lane, progress)| Some((lane, progress.filter(|it| !it.is_idle)?)));
+        live.min_by_key(|(_, progress)| progress.watermark).map(|(lane, _)| lane)
     }
 
     /// Returns the watermark of a source.
     pub(crate) fn watermark_of(&self, lane: usize) -> Timestamp {
-        let name = &self.lanes[lane].name;
-        let found = self.engine.sources().find(|source| source.name == name);
-        found.map_or(Timestamp::MIN, |source| source.watermark)
+        let progress = self.progress_of(&self.lanes[lane]);
+        progress.map_or(Timestamp::MIN, |source| source.watermark)
     }
 
     /// Returns the state of each source.
     pub(crate) fn status_of_sources(&self) -> Vec<LaneStatus> {
         let status = |lane: &Lane| {
-            let progress = self.engine.sources().find(|source| source.name == lane.name);
+            let progress = self.progress_of(lane);
             LaneStatus {
-                name: lane.name.clone(),
+                name: lane.source.name.clone(),
                 counts: lane.counts,
                 watermark: progress.map_or(Timestamp::MIN, |source| source.watermark),
                 is_idle: progress.is_some_and(|source| source.is_idle),
@@ -337,19 +338,19 @@ impl Task {
 
     /// Returns the counts of each rule since the service started.
     pub(crate) fn counts_of_rules(&self) -> impl Iterator<Item = (&Arc<str>, RuleCounts)> {
-        let counts = |name| self.rules.get(name).copied().unwrap_or_default();
+        let counts = |name| self.reports.rules.get(name).copied().unwrap_or_default();
         self.engine.rules().map(move |rule| (&rule.name, counts(&rule.name)))
     }
 
     /// Returns how often each limit was reached.
     pub(crate) fn reached_limits(&self) -> impl Iterator<Item = (LimitKind, u64)> {
-        self.reached_limits.iter().map(|(kind, count)| (*kind, *count))
+        self.reports.limits.iter().map(|(kind, count)| (*kind, *count))
     }
 }
 
 /// Returns the sources of a checkpoint that are not configured any more.
 fn sources_gone(engine: &mut Engine<Record>, lanes: &[Lane]) -> Vec<SourceId> {
-    let is_gone = |name: &str| lanes.iter().all(|lane| lane.name != name);
+    let is_gone = |name: &str| lanes.iter().all(|lane| lane.source.name != name);
     let live = engine.sources().filter(|source| !source.is_idle);
     let names = live.map(|source| source.name.to_owned());
     let gone: Vec<String> = names.filter(|name| is_gone(name)).collect();
@@ -365,8 +366,7 @@ fn content(config: &Config) -> PageContent {
     if config.http.is_some() {
         forms.push(EventForm::Full);
     }
-    let is_topic = |sink: &crate::config::Sink| matches!(sink.kind, SinkKind::Kafka { .. });
-    PageContent { forms, keeps_keys: config.sinks.iter().any(is_topic) }
+    PageContent { forms, keeps_keys: config.sinks.iter().any(|sink| sink.topic().is_some()) }
 }
 
 fn builder(config: &Config, rules: &RuleSet) -> Result<EngineBuilder<Record>> {
@@ -443,10 +443,8 @@ impl Lines<'_> {
 
 /// Takes what the engine reports.
 struct Collector<'a> {
+    reports: &'a mut Reports,
     page: &'a mut Page,
-    shapes: &'a PageShapes,
-    rules: &'a mut HashMap<Arc<str>, RuleCounts>,
-    limits: &'a mut HashMap<LimitKind, u64>,
     /// The source whose events are pushed.
     source: Option<(&'a str, &'a mut LaneCounts)>,
     lines: Lines<'a>,
@@ -454,7 +452,7 @@ struct Collector<'a> {
 
 impl Collector<'_> {
     fn count(&mut self, rule: &Arc<str>) -> &mut RuleCounts {
-        self.rules.entry_ref(rule).or_default()
+        self.reports.rules.entry_ref(rule).or_default()
     }
 
     fn reject(&mut self, arrival: u64, reason: &str) {
@@ -467,12 +465,12 @@ impl Collector<'_> {
 impl Sink<Record> for Collector<'_> {
     fn matched(&mut self, found: Match<'_, Record>) {
         self.count(&found.rule().name).matches += 1;
-        self.shapes.matched(self.page, &found);
+        self.reports.shapes.matched(self.page, &found);
     }
 
     fn timed_out(&mut self, timeout: Timeout<'_, Record>) {
         self.count(&timeout.rule().name).timeouts += 1;
-        self.shapes.timed_out(self.page, &timeout);
+        self.reports.shapes.timed_out(self.page, &timeout);
     }
 
     fn late(&mut self, late: Late<'_, Record>) {
@@ -505,7 +503,7 @@ impl Sink<Record> for Collector<'_> {
     }
 
     fn overflowed(&mut self, overflow: Overflow) {
-        let times = self.limits.entry(overflow.limit).or_default();
+        let times = self.reports.limits.entry(overflow.limit).or_default();
         *times += 1;
         // The first, and then ever more rarely.
         if times.is_power_of_two() {
@@ -514,6 +512,6 @@ impl Sink<Record> for Collector<'_> {
         if let Some(key) = &overflow.key {
             self.count(&key.rule).limits += 1;
         }
-        self.shapes.limited(self.page, &overflow);
+        self.reports.shapes.limited(self.page, &overflow);
     }
 }

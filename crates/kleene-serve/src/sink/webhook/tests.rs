@@ -7,8 +7,9 @@ use std::sync::atomic::AtomicBool;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::super::outbox::{OnFull, Outbox, OutboxSettings};
+use super::super::outbox::{Outbox, OutboxSettings};
 use super::*;
+use crate::config::OnFailure;
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -109,12 +110,17 @@ fn read_request(stream: &mut TcpStream) -> Option<Received> {
 }
 
 fn outbox(directory: &TempDir) -> Outbox {
-    open(directory, 1 << 20, OnFull::Wait, None)
+    open(directory, 1 << 20, OnFailure::Wait, None)
 }
 
-fn open(directory: &TempDir, max_bytes: u64, on_full: OnFull, checkpoint: Option<u64>) -> Outbox {
+fn open(
+    directory: &TempDir,
+    max_bytes: u64,
+    on_failure: OnFailure,
+    checkpoint: Option<u64>,
+) -> Outbox {
     let directory = directory.path().join("hook");
-    let settings = OutboxSettings { name: "hook".to_owned(), directory, max_bytes, on_full };
+    let settings = OutboxSettings { name: "hook".to_owned(), directory, max_bytes, on_failure };
     Outbox::open(settings, checkpoint).unwrap()
 }
 
@@ -285,7 +291,7 @@ fn a_restart_goes_on_where_the_delivery_was() {
     webhook.stop();
     let position = outbox.sync().unwrap();
     drop(outbox);
-    let mut outbox = open(&directory, 1 << 20, OnFull::Wait, Some(position));
+    let mut outbox = open(&directory, 1 << 20, OnFailure::Wait, Some(position));
     push(&mut outbox, &["{\"n\":3}"]);
     // The batch that was on its way is the same, even with other settings.
     let settings = WebhookSettings { max_batch: 100, ..settings };
@@ -313,7 +319,7 @@ fn results_after_the_checkpoint_are_reported_again_at_the_same_positions() {
     let webhook = Webhook::start(receiver.settings(), first.queue()).unwrap();
     assert!(webhook.wait_until_delivered(LONG));
     drop((webhook, first));
-    let mut second = open(&directory, 1 << 20, OnFull::Wait, Some(position));
+    let mut second = open(&directory, 1 << 20, OnFailure::Wait, Some(position));
     push(&mut second, &["{\"n\":1}"]);
     let webhook = Webhook::start(receiver.settings(), second.queue()).unwrap();
     assert!(webhook.wait_until_delivered(LONG));
@@ -327,7 +333,7 @@ fn a_slow_receiver_does_not_block_until_the_outbox_is_full() {
     let directory = TempDir::new().unwrap();
     let receiver = Receiver::new(&[]);
     receiver.hangs.store(true, Ordering::Relaxed);
-    let mut outbox = open(&directory, 50_000, OnFull::Drop, None);
+    let mut outbox = open(&directory, 50_000, OnFailure::Drop, None);
     let settings = WebhookSettings { max_batch: 1000, ..receiver.settings() };
     let webhook = Webhook::start(settings, outbox.queue()).unwrap();
     let begin = Instant::now();
@@ -347,7 +353,7 @@ fn a_push_waits_for_room_and_is_let_go_by_a_stop() {
     let directory = TempDir::new().unwrap();
     let receiver = Receiver::new(&[]);
     receiver.hangs.store(true, Ordering::Relaxed);
-    let mut outbox = open(&directory, 1000, OnFull::Wait, None);
+    let mut outbox = open(&directory, 1000, OnFailure::Wait, None);
     let webhook = Webhook::start(receiver.settings(), outbox.queue()).unwrap();
     let line = "x".repeat(400);
     push(&mut outbox, &[&line, &line]);
