@@ -9,12 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 
-use crate::disk::{self, Written};
+use crate::disk::{self, Durability, UNFINISHED, Written};
 
 const MAGIC: &[u8] = b"kleene checkpoint 1\n";
-
-/// The start of the names of checkpoints that are not complete yet.
-const UNFINISHED: &str = "unfinished";
 
 /// The number of full checkpoints that are kept, each with the checkpoints of changes that follow
 /// it.
@@ -152,16 +149,8 @@ impl Directory {
         let before = self.last.filter(|_| !is_whole);
         head["follows"] = before.map_or(Value::Null, |last| last.number.into());
         let path = self.file(self.next);
-        // Under a name that nobody foresees, for the owner alone. It is removed where this fails:
-        // it would take up the space that is missing.
-        let temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.path);
-        let written = temporary
-            .and_then(|mut temporary| {
-                write(temporary.as_file_mut(), &head, snapshot)?;
-                disk::persist(temporary, &path)
-            })
-            .and_then(|()| disk::sync_directory(&self.path));
-        if let Err(error) = written {
+        let whole = |file: &mut Written<&mut File>| write(file, &head, snapshot);
+        if let Err(error) = disk::replace(&path, Durability::Synced, whole) {
             let context = "the earlier checkpoints are unchanged";
             return Err(error)
                 .with_context(|| format!("cannot write {}; {context}", path.display()));
@@ -230,8 +219,7 @@ fn remove_unfinished(directory: &Path) {
     }
 }
 
-fn write(file: &mut File, head: &Value, snapshot: &[u8]) -> io::Result<()> {
-    let mut file = Written(file);
+fn write(file: &mut Written<&mut File>, head: &Value, snapshot: &[u8]) -> io::Result<()> {
     let mut start = MAGIC.to_vec();
     start.extend_from_slice(head.to_string().as_bytes());
     start.push(b'\n');
@@ -240,8 +228,7 @@ fn write(file: &mut File, head: &Value, snapshot: &[u8]) -> io::Result<()> {
         crc.update(bytes);
         file.write_all(bytes)?;
     }
-    file.write_all(&crc.finalize().to_le_bytes())?;
-    disk::sync_all(file.0)
+    file.write_all(&crc.finalize().to_le_bytes())
 }
 
 /// Reads the head of a checkpoint, unchecked.

@@ -140,13 +140,43 @@ pub fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Gives a temporary file its name.
-///
-/// # Errors
-/// What the operating system says.
-pub fn persist(temporary: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
+fn persist(temporary: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
     before("rename")?;
     temporary.persist(path)?;
     Ok(())
+}
+
+/// What a file has to outlive.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Durability {
+    /// The process.
+    Written,
+    /// The machine's going down.
+    Synced,
+}
+
+/// The start of the names of files that are not whole yet.
+pub const UNFINISHED: &str = "unfinished";
+
+/// Makes or replaces a file, so that it is there as a whole or not at all. Until it is whole it has a
+/// name that nobody foresees, and is for the owner alone. It is removed where this fails: it would take
+/// up the space that is missing.
+///
+/// # Errors
+/// What the operating system says.
+pub fn replace(
+    path: &Path,
+    durability: Durability,
+    write: impl FnOnce(&mut Written<&mut File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let directory = directory_of(path);
+    let mut temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&directory)?;
+    write(&mut Written(temporary.as_file_mut()))?;
+    if durability == Durability::Synced {
+        sync_all(temporary.as_file())?;
+    }
+    persist(temporary, path)?;
+    if durability == Durability::Synced { sync_directory(&directory) } else { Ok(()) }
 }
 
 /// Makes a directory, and those above it that are missing, for its owner alone, for good.

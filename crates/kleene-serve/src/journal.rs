@@ -20,7 +20,6 @@ mod tests;
 mod writer;
 
 pub(crate) use self::handle::{Journal, JournalStats};
-pub(crate) use self::keys::write_file;
 pub(crate) use self::reader::{JournalReader, Waker};
 pub(crate) use self::settings::{JournalSettings, Resume};
 pub(crate) use self::shared::AppendError;

@@ -9,9 +9,10 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, bail};
 use kleene::RuleSet;
 use kleene::stream::Replacement;
+use kleene_host::disk::{self, Durability};
+use kleene_host::paths;
 use kleene_host::rules::{Edit, RulePaths, load_edited};
 use kleene_host::watch::{Files, Watch};
-use kleene_host::{disk, paths};
 use serde_json::{Value, json};
 
 use crate::config::Rules;
@@ -109,15 +110,8 @@ pub(crate) fn write_file(path: &Path, text: Option<&str>) -> Result<()> {
     let Some(text) = text else {
         return disk::remove(path).with_context(|| format!("cannot remove {name}"));
     };
-    let folder = disk::directory_of(path);
-    let write = || -> std::io::Result<()> {
-        let mut temporary = tempfile::Builder::new().prefix(".unfinished").tempfile_in(&folder)?;
-        temporary.write_all(text.as_bytes())?;
-        disk::sync_all(temporary.as_file())?;
-        disk::persist(temporary, path)?;
-        disk::sync_directory(&folder)
-    };
-    write().with_context(|| format!("cannot write {name}"))
+    let written = disk::replace(path, Durability::Synced, |file| file.write_all(text.as_bytes()));
+    written.with_context(|| format!("cannot write {name}"))
 }
 
 /// The log of all changes of rules, in the state directory: who, when, what, and the verdicts.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io::Write as _;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -11,11 +12,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use axum::body::Bytes;
-use kleene_host::disk;
+use kleene_host::disk::{self, Durability};
 use tokio::sync::oneshot;
 
 use super::frame;
-use super::keys::{self, Keys, write_file};
+use super::keys::{self, Keys};
 use super::segment::{self, Segment};
 use super::settings::{JournalSettings, Resume};
 use super::shared::{Accepted, AppendError, Body, Counts, Request, Shared, State, lock, now};
@@ -218,7 +219,8 @@ impl Journal {
         let saved = (!keys.is_empty()).then(|| keys.to_bytes());
         drop(keys);
         if let Some(saved) = saved {
-            write_file(directory, keys::FILE, &saved)?;
+            let path = directory.join(keys::FILE);
+            disk::replace(&path, Durability::Synced, |file| file.write_all(&saved))?;
         }
         loop {
             let mut state = lock(&self.shared.state);

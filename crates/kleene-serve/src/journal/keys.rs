@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use kleene_host::disk::{self, Written};
 
 use super::frame::{self, Decoded};
 
@@ -120,13 +119,4 @@ fn parse(frame: &frame::Frame<'_>) -> Option<(Arc<str>, KeyEntry)> {
     let (offset, sum) = str::from_utf8(frame.body).ok()?.trim_end().split_once(' ')?;
     let entry = KeyEntry { offset: offset.parse().ok()?, time: frame.time, sum: sum.parse().ok()? };
     Some((Arc::from(key), entry))
-}
-
-/// Replaces a file of a directory as a whole, durably.
-pub(crate) fn write_file(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::Builder::new().prefix("unfinished").tempfile_in(directory)?;
-    Written(file.as_file_mut()).write_all(bytes)?;
-    disk::sync_all(file.as_file())?;
-    disk::persist(file, &directory.join(name))?;
-    disk::sync_directory(directory)
 }

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use axum::body::Bytes;
-use kleene_host::disk;
+use kleene_host::disk::{self, Durability};
 use serde::{Deserialize, Serialize};
 
 use crate::config::OnFailure;
-use crate::journal::{AppendError, Journal, JournalSettings, Resume, write_file};
+use crate::journal::{AppendError, Journal, JournalSettings, Resume};
 
 /// Results are written when they have this many bytes, at the latest.
 const PENDING: usize = 256 << 10;
@@ -192,26 +192,12 @@ impl OutboxQueue {
     /// Writes the position of the delivery.
     pub(crate) fn save_cursor(&self, cursor: Cursor, durability: Durability) -> Result<()> {
         let bytes = serde_json::to_vec(&cursor)?;
-        if durability == Durability::Synced {
-            return Ok(write_file(&self.directory, CURSOR, &bytes)?);
-        }
-        let mut file =
-            tempfile::Builder::new().prefix("unfinished").tempfile_in(&self.directory)?;
-        disk::Written(file.as_file_mut()).write_all(&bytes)?;
-        Ok(disk::persist(file, &self.directory.join(CURSOR))?)
+        let path = self.directory.join(CURSOR);
+        Ok(disk::replace(&path, durability, |file| file.write_all(&bytes))?)
     }
 
     /// Returns a file of the outbox.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         Path::new(&self.directory).join(name)
     }
-}
-
-/// What a file has to outlive.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Durability {
-    /// The process.
-    Written,
-    /// The machine's going down.
-    Synced,
 }

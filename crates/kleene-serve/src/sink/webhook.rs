@@ -16,13 +16,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use kleene_host::disk::Durability;
 use sha2::Sha256;
 use ureq::Agent;
 use ureq::http::header::RETRY_AFTER;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 
 use self::dead::DeadLetters;
-use super::outbox::{Cursor, Durability, OutboxQueue};
+use super::outbox::{Cursor, OutboxQueue};
 use crate::journal::{Journal, JournalReader, Waker};
 
 /// The bytes of a request, unless a single result has more.
