@@ -94,26 +94,7 @@ pub fn murmur2(bytes: &[u8]) -> u32 {
 
 /// Returns the CRC-32 of zlib (polynomial `EDB88320`, reflected).
 pub fn crc32(bytes: &[u8]) -> u32 {
-    const TABLE: [u32; 256] = crc_table();
-    !bytes
-        .iter()
-        .fold(!0_u32, |crc, byte| (crc >> 8) ^ TABLE[usize::from((crc.to_le_bytes())[0] ^ *byte)])
-}
-
-const fn crc_table() -> [u32; 256] {
-    let mut table = [0_u32; 256];
-    let mut index = 0_u32;
-    while index < 256 {
-        let mut crc = index;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
-            bit += 1;
-        }
-        table[index as usize] = crc;
-        index += 1;
-    }
-    table
+    crc32fast::hash(bytes)
 }
 
 #[cfg(test)]
