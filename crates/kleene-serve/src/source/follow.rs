@@ -53,17 +53,16 @@ impl FileSource {
     ) -> io::Result<()> {
         let mut position = from.at;
         loop {
-            let Some(file) = self.open(stop)? else { return Ok(()) };
-            let mark = Arc::new(self.path.clone());
+            let Some(mut file) = self.open(stop)? else { return Ok(()) };
+            file.seek(SeekFrom::Start(position.offset))?;
             let reader = Tail {
                 file: file.try_clone()?,
-                path: mark,
+                path: self.path.clone(),
                 follows: self.follows,
                 stop: stop.clone(),
                 at: position.offset,
             };
-            let mut file = file;
-            file.seek(SeekFrom::Start(position.offset))?;
+            let mut mark = None;
             let blocks = Blocks::start(Opened::from_reader(reader, position), self.form);
             while let Arrival::Block(block) = blocks.wait()? {
                 // The end of the service is not the end of a line that is half written.
@@ -72,7 +71,10 @@ impl FileSource {
                 }
                 let lines = count_lines(&block);
                 let at = Position { offset: block.end(), line: block.line() + lines };
-                let end = SourcePosition { at, file: mark_of(&file, at.offset).ok() };
+                if mark.is_none_or(|mark: FileMark| mark.length < MARK) {
+                    mark = mark_of(&file, at.offset).ok();
+                }
+                let end = SourcePosition { at, file: mark };
                 if !inbox.put(number, Arrived::Lines { block, end, at: SystemTime::now() }) {
                     return Ok(());
                 }
@@ -168,7 +170,7 @@ pub(crate) fn beginning(path: &Path, form: Form) -> Option<Block> {
 /// Reads a file, and waits at its end until it grows or is replaced.
 struct Tail {
     file: File,
-    path: Arc<PathBuf>,
+    path: PathBuf,
     follows: bool,
     stop: Arc<AtomicBool>,
     /// The number of bytes that were read.
@@ -177,18 +179,18 @@ struct Tail {
 
 impl Read for Tail {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let mut is_last = !self.follows;
         loop {
-            let replaced = self.follows && self.is_replaced();
             let read = self.file.read(space).map_err(|error| named(&self.path, &error))?;
-            if read > 0 {
-                self.at += read as u64;
+            self.at += read as u64;
+            if read > 0 || is_last || self.stop.load(Ordering::Relaxed) {
                 return Ok(read);
             }
-            // What was written before the file was replaced has been read.
-            if replaced || !self.follows || self.stop.load(Ordering::Relaxed) {
-                return Ok(0);
+            // What was written before the file was replaced is still read.
+            is_last = self.is_replaced();
+            if !is_last {
+                thread::sleep(PERIOD);
             }
-            thread::sleep(PERIOD);
         }
     }
 }
@@ -201,7 +203,7 @@ impl Tail {
             return true;
         }
         // Between two files there is none: the next one is waited for.
-        fs::metadata(&*self.path).is_ok_and(|now| !is_same_file(&own, &now))
+        fs::metadata(&self.path).is_ok_and(|now| !is_same_file(&own, &now))
     }
 }
 
