@@ -11,12 +11,10 @@ use crate::progress::ReadProgress;
 use crate::source::RowName;
 use kleene_host::disk::{self, Written, directory_of, open_from};
 use kleene_input::Origin;
-use kleene_report::output::write_text;
+use kleene_report::reasons::write_reject;
 
 /// The number of rejected lines that are reported on standard error.
 const SHOWN: u64 = 5;
-/// The number of characters of the input that are written with each.
-const INPUT_KEPT: usize = 1000;
 
 /// Late and malformed events.
 pub(crate) struct Rejects {
@@ -60,11 +58,7 @@ impl Rejects {
                 let line = &mut self.line;
                 // Writing to memory does not fail.
                 let _ = write!(line, "{{\"{}\":{}", self.row_name.word(), origin.line);
-                line.extend_from_slice(b",\"reason\":");
-                write_text(line, reason);
-                line.extend_from_slice(b",\"input\":");
-                write_text(line, &shortened(origin.text));
-                line.extend_from_slice(b"}\n");
+                write_reject(line, reason, origin.text);
                 self.failure = file.write_all(line).err();
             }
         } else if !self.is_quiet {
@@ -110,11 +104,4 @@ impl Rejects {
     pub(crate) fn has_failed(&self) -> bool {
         self.failure.is_some()
     }
-}
-
-/// The text, cut, with what is not UTF-8 replaced.
-fn shortened(text: &[u8]) -> String {
-    // Cut roughly first: the text may be long, and characters have at most 4 bytes.
-    let text = String::from_utf8_lossy(&text[..text.len().min(4 * INPUT_KEPT)]);
-    text.chars().take(INPUT_KEPT).collect()
 }

@@ -18,13 +18,12 @@ use kleene::{Engine, Event as _, Record, RuleSet, Sink, Timestamp};
 use kleene_host::spill::Spill;
 use kleene_input::{Block, Cursor, Item, Origin};
 use kleene_report::output::EventForm;
-use kleene_report::reasons::late_reason;
+use kleene_report::reasons::{INPUT_KEPT, late_reason};
 
 use self::lane::Lane;
 use crate::config::Config;
 
 pub(crate) use self::lane::LaneCounts;
-use self::page::INPUT_KEPT;
 pub(crate) use self::page::{Page, PageResult};
 use self::page::{PageContent, PageShapes};
 

@@ -1,5 +1,7 @@
 //! What an engine reports, as lines, until sinks take it.
 
+#[cfg(feature = "kafka")]
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use kleene::stream::{Match, Overflow, Timeout};
@@ -7,12 +9,12 @@ use kleene::value::Value;
 use kleene::{Engine, Record};
 use kleene_input::Origin;
 use kleene_report::output::{EventForm, LineForm, Shapes, write_text, write_value};
+#[cfg(feature = "kafka")]
+use kleene_report::reasons::INPUT_KEPT;
+use kleene_report::reasons::write_reject;
 
 /// The forms of captured events, in the order of a page.
 const FORMS: [EventForm; 3] = [EventForm::None, EventForm::Ids, EventForm::Full];
-
-/// The number of characters of the input that are written with each rejected event.
-pub(super) const INPUT_KEPT: usize = 1000;
 
 /// The records that lines were made of, the first one at index 0.
 #[derive(Debug, Default)]
@@ -93,21 +95,15 @@ impl Page {
         let line = &mut self.rejects;
         line.extend_from_slice(b"{\"source\":");
         write_text(line, source);
-        line.extend_from_slice(format!(",{place},\"reason\":").as_bytes());
-        write_text(line, reason);
-        line.extend_from_slice(b",\"input\":");
-        // Cut roughly first: the text may be long, and characters have at most 4 bytes.
-        let text = &origin.text[..origin.text.len().min(4 * INPUT_KEPT)];
-        let text = String::from_utf8_lossy(text);
-        write_text(line, &text.chars().take(INPUT_KEPT).collect::<String>());
-        line.extend_from_slice(b"}\n");
+        line.extend_from_slice(format!(",{place}").as_bytes());
+        write_reject(line, reason, origin.text);
     }
 
     fn place(&self, line: u64) -> String {
         if let Some(RecordPlaces { partition, offsets }) = &self.places {
             let index = usize::try_from(line).unwrap_or(usize::MAX);
             let offset = offsets.get(index).copied().unwrap_or_default();
-            return format!("\"partition\":{partition},\"offset\":{offset}");
+            return place_of(*partition, offset);
         }
         format!("\"line\":{line}")
     }
@@ -123,14 +119,13 @@ impl Page {
         let line = &mut self.rejects;
         line.extend_from_slice(b"{\"source\":");
         write_text(line, source);
-        let place = format!(",\"partition\":{partition},\"offset\":{offset},\"reason\":");
-        line.extend_from_slice(place.as_bytes());
-        write_text(line, reason);
-        line.extend_from_slice(b",\"input\":\"");
+        line.extend_from_slice(format!(",{}", place_of(partition, offset)).as_bytes());
+        let mut digits = String::new();
         for byte in value.iter().take(INPUT_KEPT / 2) {
-            line.extend_from_slice(format!("{byte:02x}").as_bytes());
+            // Writing to memory does not fail.
+            let _ = write!(digits, "{byte:02x}");
         }
-        line.extend_from_slice(b"\"}\n");
+        write_reject(line, reason, digits.as_bytes());
     }
 
     pub(crate) fn clear(&mut self) {
@@ -139,6 +134,11 @@ impl Page {
         self.keys.clear();
         self.rejects.clear();
     }
+}
+
+/// Returns the place of a record in a topic.
+fn place_of(partition: i32, offset: i64) -> String {
+    format!("\"partition\":{partition},\"offset\":{offset}")
 }
 
 fn index_of(form: EventForm) -> usize {
