@@ -39,7 +39,7 @@ def tool(name):
 
 
 class Cleanup:
-    """Ends the processes that were started, and removes the folder, whatever happens."""
+    """Ends the processes that were started, and removes the folder, after an error, too."""
 
     def __init__(self, keep=False):
         self.folder = Path(tempfile.mkdtemp(prefix="kleene-kafka-"))

@@ -33,9 +33,9 @@ pub struct PollLimit {
 pub struct Committed {
     /// The partition.
     pub partition: Partition,
-    /// The offset of the next record. There is none before the first commit.
+    /// The offset of the next record; `None` before the first commit.
     pub offset: Option<i64>,
-    /// The metadata: the name of the snapshot. It is empty if there is none.
+    /// The metadata: the name of the snapshot. Empty before the first commit.
     pub metadata: String,
 }
 

@@ -1,7 +1,7 @@
 //! The hub: the newest results, for clients that listen to them.
 //!
 //! Results are in a ring that all clients read at their own speed. A client that is slow skips the
-//! results that the ring no longer has, and is told how many. The engine never waits for a client.
+//! results that the ring no longer has, and gets their number. The engine never waits for a client.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ pub(crate) struct Hub {
     next: watch::Sender<u64>,
     max_results: usize,
     max_bytes: usize,
-    /// What tells the numbers of this process from those of an earlier one.
+    /// Identifies this process: an earlier one has given the same numbers to other results.
     epoch: u64,
     clients: AtomicUsize,
     skipped: AtomicU64,
@@ -42,7 +42,7 @@ struct Ring {
 }
 
 impl Hub {
-    /// Makes a hub that keeps so many results, and so many bytes of them.
+    /// Makes a hub that keeps at most this number of results and of bytes.
     pub(crate) fn new(max_results: usize, max_bytes: usize) -> Hub {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Hub {

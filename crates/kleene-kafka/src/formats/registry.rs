@@ -76,7 +76,7 @@ impl Registry {
     /// `http://user:password@127.0.0.1:8081`. Nothing is sent yet.
     ///
     /// # Errors
-    /// The URL is none of `http` or `https`, or is `https` and this program was built without TLS.
+    /// The URL is neither `http` nor `https`, or is `https` and this program was built without TLS.
     pub fn new(url: &str) -> Result<Registry, SchemaError> {
         let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
         match scheme {

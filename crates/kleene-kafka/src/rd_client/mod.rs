@@ -36,9 +36,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A client of librdkafka: one consumer and one producer.
 pub struct RdClient {
     config: RdConfig,
-    /// There is none before the subscription.
+    /// `None` before the subscription.
     consumer: Option<Arc<RdConsumer>>,
-    /// There is none after a failed rebuild.
+    /// `None` after a failed rebuild.
     producer: Option<RdProducer>,
     /// When the open transaction began.
     begun: Option<Instant>,

@@ -1,4 +1,4 @@
-//! The protocol on a model: whatever happens at whatever call, no output is lost or doubled.
+//! The protocol on a model: any fault at any call loses no output and doubles none.
 
 mod model;
 

@@ -96,7 +96,7 @@ impl Caller {
         };
         let digest: [u8; 32] = Sha256::digest(secret.trim_ascii()).into();
         let mut found = None;
-        // All are compared, so that the time does not tell which one is nearly right.
+        // All are compared, so that the time does not depend on which one is nearly right.
         for (index, token) in tokens.iter().enumerate() {
             if bool::from(digest.ct_eq(&token.digest)) {
                 found = Some((index, token));
@@ -183,7 +183,7 @@ struct Bucket {
     filled: Instant,
 }
 
-/// Limits of rate: each token, and each address without one, may make so many requests a second.
+/// Limits the requests that each token, and each address without one, may make in a second.
 #[derive(Debug)]
 pub(super) struct Limiter {
     per_second: Option<f64>,

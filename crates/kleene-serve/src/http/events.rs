@@ -200,7 +200,7 @@ fn full(text: &str) -> Refusal {
 fn refusal_of(error: &AppendError) -> Refusal {
     match error {
         AppendError::Full { unread } => {
-            full(&format!("the engine is behind: {unread} bytes of events are unread"))
+            full(&format!("too much waits for the engine: {unread} bytes of events are unread"))
         }
         AppendError::KeyReused => Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -536,7 +536,7 @@ fn results_are_sent_as_they_come_and_resumed() {
 }
 
 #[test]
-fn slow_clients_skip_results_and_are_told_how_many() {
+fn slow_clients_skip_results_and_get_their_number() {
     let fixture = Fixture::open();
     let rule = Arc::<str>::from("rule");
     let mut listener = fixture.listen("/results", "");

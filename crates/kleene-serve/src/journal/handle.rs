@@ -154,7 +154,7 @@ impl Journal {
         self.submit(Body::Lines(lines), Self::NO_KEY)
     }
 
-    /// Blocks until everything appended before is on the disk, whatever the settings say.
+    /// Blocks until everything appended before is on the disk, also if the journal is not durable.
     /// Returns the end of the journal.
     pub(crate) fn sync(&self) -> Result<u64, AppendError> {
         Ok(self.submit(Body::Sync, Self::NO_KEY)?.wait()?.end)
@@ -244,7 +244,7 @@ impl Journal {
         lock(&self.shared.state).end
     }
 
-    /// Waits until there is room for so many bytes, or for some time.
+    /// Waits until there is room for this number of bytes, or until the time is over.
     pub(crate) fn wait_for_room(&self, bytes: u64, timeout: Duration) {
         let max_unread = self.shared.settings.max_unread;
         self.wait_until(timeout, |unread| unread == 0 || unread + bytes <= max_unread);

@@ -102,7 +102,7 @@ impl JournalReader {
         self.position
     }
 
-    /// Returns the lines of some frames, of at most so many bytes unless a single frame has more.
+    /// Returns the lines of some frames, of at most `max_bytes` bytes unless a single frame has more.
     /// Waits for them. There are none after the timeout, a wake, or the end of a closed journal.
     pub(crate) fn read(
         &mut self,

@@ -37,7 +37,7 @@ impl JournalSettings {
 /// The position that a checkpoint names, and what it means for a journal that is opened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Resume {
-    /// There is none: the journal is kept as it is.
+    /// No checkpoint names one: the journal is kept as it is.
     Keep,
     /// Everything before was read. A journal that lost more, because it was not durable, continues
     /// there, so that no position has two meanings.

@@ -18,9 +18,9 @@ use super::registry::{Registry, SchemaText};
 /// Writes messages of Protobuf as JSON.
 ///
 /// Fields have the names of the `.proto` file, and whole numbers of 64 bits are numbers, unlike in the
-/// JSON mapping of Protobuf. A field without a value has its default, unless the message can tell that
-/// it has none: a message, a member of a `oneof` and an `optional` field are left out. Fields that the
-/// schema does not have, and extensions, are left out.
+/// JSON mapping of Protobuf. A field without a value has its default. A message, a member of a `oneof`
+/// and an `optional` field without a value are left out, and so are extensions and fields that the
+/// schema does not have.
 #[derive(Debug)]
 pub struct ProtobufDecoder {
     schemas: Schemas,

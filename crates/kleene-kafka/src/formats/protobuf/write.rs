@@ -131,7 +131,7 @@ fn key_text(key: &MapKey) -> Cow<'_, str> {
     }
 }
 
-/// Writes a field in the place of its message.
+/// Writes a field instead of its message.
 fn member(message: &DynamicMessage, name: &str, json: &mut Json<'_>) -> Result<(), DecodeError> {
     match message.descriptor().get_field_by_name(name) {
         Some(field) => field_value(message, &field, json),

@@ -18,7 +18,7 @@ impl DeadLetters {
         DeadLetters { path }
     }
 
-    /// Adds each of the lines, with the key and the reason. After an error there is none of them.
+    /// Adds each of the lines, with the key and the reason. After an error none of them is there.
     pub(super) fn write(&self, lines: &[u8], time: u64, key: &str, reason: &str) -> io::Result<()> {
         let head = serde_json::json!({ "time": time, "reason": reason, "key": key }).to_string();
         let head = head.strip_suffix('}').unwrap_or(&head);

@@ -26,7 +26,7 @@ impl Received {
     }
 }
 
-/// A receiver that answers as it was told, and then with 200.
+/// A receiver that gives these answers first, and then 200.
 struct Receiver {
     addr: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
