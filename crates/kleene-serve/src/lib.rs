@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod client;
 mod config;
 mod control;
 mod host;

@@ -10,7 +10,7 @@ mod tests;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,10 +20,11 @@ use kleene_host::disk::Durability;
 use sha2::Sha256;
 use ureq::Agent;
 use ureq::http::header::RETRY_AFTER;
-use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
+use ureq::http::{HeaderMap, Request, StatusCode};
 
 use self::dead::DeadLetters;
 use super::outbox::{Cursor, OutboxQueue};
+use crate::client::{self, MAX_ANSWER, Stop};
 use crate::journal::{Journal, JournalReader, Waker};
 
 /// The bytes of a request, unless a single result has more.
@@ -37,9 +38,6 @@ const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// The position is synced this often. Between, it is written.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The bytes of an answer that are read.
-const MAX_ANSWER: u64 = 64 << 10;
 
 /// How results are sent.
 #[derive(Clone)]
@@ -114,24 +112,6 @@ pub(crate) struct Webhook {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Debug, Default)]
-struct Stop {
-    stops: Mutex<bool>,
-    wake: Condvar,
-}
-
-impl Stop {
-    /// Waits for some time. Returns true if the service stops.
-    fn wait(&self, time: Duration) -> bool {
-        let stops = lock(&self.stops);
-        let (stops, _) = self
-            .wake
-            .wait_timeout_while(stops, time, |stops| !*stops)
-            .unwrap_or_else(PoisonError::into_inner);
-        *stops
-    }
-}
-
 impl Webhook {
     /// Starts the thread that delivers.
     pub(crate) fn start(settings: WebhookSettings, queue: OutboxQueue) -> Result<Webhook> {
@@ -144,13 +124,7 @@ impl Webhook {
             JournalReader::new(Arc::clone(&journal), cursor.delivered).with_context(sink)?;
         let waker = reader.waker();
         let (counters, stop) = (Arc::<WebhookCounters>::default(), Arc::<Stop>::default());
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(settings.timeout))
-            .user_agent(concat!("kleene/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
+        let agent = client::agent(settings.timeout);
         let delivery = Delivery {
             dead: DeadLetters::new(queue.path("dead-letters.ndjson")),
             dropped: Arc::clone(&queue.dropped),
@@ -199,8 +173,7 @@ impl Webhook {
     }
 
     fn finish(&mut self) {
-        *lock(&self.stop.stops) = true;
-        self.stop.wake.notify_all();
+        self.stop.set();
         self.waker.wake();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -216,29 +189,12 @@ impl Drop for Webhook {
 
 /// Checks the settings. Returns the headers of all requests.
 fn check(settings: &WebhookSettings) -> Result<HeaderMap> {
-    // The URL is not shown: it may have a password.
-    let uri: Uri = settings.url.parse().context("the URL cannot be read")?;
-    match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") if cfg!(feature = "tls") => {}
-        Some("https") => bail!(
-            "this build has no `https`; build it with `--features tls`, or send to a local proxy"
-        ),
-        _ => bail!("the URL does not begin with `http://` or `https://`"),
-    }
+    client::check_url(&settings.url)?;
     if settings.max_batch == 0 {
         bail!("a request has one result at least");
     }
-    let mut headers = HeaderMap::new();
-    headers.insert("content-type", HeaderValue::from_static("application/x-ndjson"));
-    for (name, value) in &settings.headers {
-        let parsed = HeaderName::from_bytes(name.as_bytes()).ok();
-        let Some((name, value)) = parsed.zip(HeaderValue::from_str(value).ok()) else {
-            bail!("the header {name:?} cannot be sent");
-        };
-        headers.insert(name, value);
-    }
-    Ok(headers)
+    let more = settings.headers.iter().map(|(name, value)| (&**name, &**value));
+    client::headers("application/x-ndjson", more)
 }
 
 /// Results of the outbox that are sent together.
@@ -472,9 +428,7 @@ impl Delivery {
         if status.is_success() {
             return Outcome::Taken;
         }
-        let answer = answer.unwrap_or_default();
-        let answer: String = String::from_utf8_lossy(&answer).chars().take(200).collect();
-        let reason = format!("{status}: {}", answer.trim().escape_debug());
+        let reason = client::refusal(status, &answer.unwrap_or_default());
         let is_temporary = status.is_server_error()
             || matches!(
                 status,

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use ureq::http::HeaderValue;
 
 use super::super::outbox::{Outbox, OutboxSettings};
 use super::*;
