@@ -21,6 +21,8 @@ use crate::hub::Hub;
 use crate::journal::Journal;
 use crate::links::{Command, Links};
 use crate::metrics::Metrics;
+#[cfg(feature = "otlp")]
+use crate::metrics::otlp::OtlpExporter;
 use crate::rules::{AuditLog, RuleFolder, write_file};
 use crate::sink::outbox::OutboxQueue;
 use crate::sink::{Sinks, end_waits};
@@ -73,6 +75,12 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
     let (commands, received) = mpsc::channel();
     let stop = stop.clone();
     let hub = config.http.as_ref().map(|_| Arc::new(Hub::new(STREAMED.0, STREAMED.1)));
+    #[cfg(feature = "otlp")]
+    let exporter = config.otlp.as_ref().map(|settings| {
+        OtlpExporter::start(settings, status.clone(), metrics.clone()).map_err(printed)
+    });
+    #[cfg(feature = "otlp")]
+    let exporter = exporter.transpose()?;
     let links = Links { stop: stop.clone(), status: status.clone(), folder, metrics, audit };
     let service = Arc::new(Service { links: links.clone(), commands, inbox: inbox.clone() });
     let settings = config.http.clone();
@@ -108,6 +116,10 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
     }
     if let Some(server) = server {
         server.stop();
+    }
+    #[cfg(feature = "otlp")]
+    if let Some(exporter) = exporter {
+        exporter.stop();
     }
     ended.map_err(printed)?;
     tracing::info!("stopped");

@@ -146,6 +146,14 @@ impl CheckpointStatus {
     }
 }
 
+/// The requests to a collector of OTLP.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OtlpStatus {
+    /// Requests that the collector has taken.
+    pub(crate) requests: u64,
+    pub(crate) failures: u64,
+}
+
 /// The parts of the HTTP interface that count.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpParts {
@@ -166,6 +174,7 @@ pub(crate) struct Status {
     pub(crate) failed_reloads: u64,
     /// Parts of each source that wait for the engine.
     pub(crate) waiting: Vec<(String, usize)>,
+    pub(crate) otlp: OtlpStatus,
     /// The counts of the HTTP interface.
     pub(crate) http: Option<HttpParts>,
     /// The counts of each worker of Kafka.

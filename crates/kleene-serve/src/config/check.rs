@@ -11,13 +11,13 @@ use kleene_report::output::EventForm;
 use toml::Spanned;
 
 use super::file::{
-    ConfigFile, EventsName, FormatName, HttpTable, KafkaTable, LimitsTable, PropertyValue,
-    SchemaTable, SinkKindName, SinkTable, SourceKindName, SourceTable,
+    ConfigFile, EventsName, FormatName, HttpTable, KafkaTable, LimitsTable, OtlpTable, SchemaTable,
+    SinkKindName, SinkTable, SourceKindName, SourceTable, TextOrSecret,
 };
 use super::report::Mistake;
 use super::units::Secret;
 use super::{
-    Config, Encoding, Kafka, Limits, RecordPart, Rules, SchemaPlace, Sink, SinkKind, Source,
+    Config, Encoding, Kafka, Limits, Otlp, RecordPart, Rules, SchemaPlace, Sink, SinkKind, Source,
     SourceKind, TopicSource, WebhookSink,
 };
 use crate::http::{Settings, Token};
@@ -113,6 +113,7 @@ pub(super) fn check(file: ConfigFile, folder: &Path) -> Result<Config, Vec<Mista
     let kafka_span = file.kafka.as_ref().map(Spanned::span);
     let kafka = file.kafka.map(|table| kafka(table, folder, &mut mistakes));
     fits_together(&sources, &sinks, (http.as_ref(), kafka_span), &mut mistakes);
+    let otlp = file.otlp.map(|table| otlp(table, folder, &mut mistakes));
     let rejects = file.rejects.map(|path| folder.join(path));
     separate_files(&sources, &sinks, (rejects.as_deref(), &state), &mut mistakes);
     if !mistakes.0.is_empty() {
@@ -135,6 +136,7 @@ pub(super) fn check(file: ConfigFile, folder: &Path) -> Result<Config, Vec<Mista
         rejects,
         http,
         kafka,
+        otlp,
     })
 }
 
@@ -340,14 +342,7 @@ fn schema_place(
         (Some(registry), None) => {
             let of = "an option of files; values of a registry always have a frame";
             mistakes.refuse(table.framed.as_ref(), "framed", of);
-            let is_secure = registry.get_ref().starts_with("https://");
-            if !is_secure && !registry.get_ref().starts_with("http://") {
-                let message = "expected a URL with `http://` or `https://`";
-                mistakes.add(registry.span(), message, SCHEMA_EXAMPLE);
-            } else if is_secure && !cfg!(feature = "tls") {
-                let message = "this program was built without TLS";
-                mistakes.add(registry.span(), message, "build it with the feature `tls`");
-            }
+            check_url(&registry, SCHEMA_EXAMPLE, mistakes);
             Some(SchemaPlace::Registry(Secret::from(registry.into_inner())))
         }
         (None, Some(file)) => {
@@ -409,13 +404,7 @@ fn sink(
         SinkKindName::Webhook => {
             let example = "write `url = \"http://127.0.0.1:9000/alerts\"`";
             let url = mistakes.require(table.url, (span, "a webhook"), "url", example)?;
-            let is_secure = url.get_ref().starts_with("https://");
-            if !is_secure && !url.get_ref().starts_with("http://") {
-                mistakes.add(url.span(), "expected a URL with `http://` or `https://`", example);
-            } else if is_secure && !cfg!(feature = "tls") {
-                let message = "this program was built without TLS";
-                mistakes.add(url.span(), message, "build it with the feature `tls`");
-            }
+            check_url(&url, example, mistakes);
             let secret = table.secret.and_then(|place| secret(&place, folder, mistakes));
             let headers = table.headers.map(Spanned::into_inner).unwrap_or_default();
             SinkKind::Webhook(WebhookSink {
@@ -518,18 +507,7 @@ fn kafka(table: Spanned<KafkaTable>, folder: &Path, mistakes: &mut Mistakes) -> 
         }
         workers.into_inner()
     });
-    let mut properties = BTreeMap::new();
-    for (name, value) in table.properties {
-        match value {
-            PropertyValue::Text(text) => {
-                properties.insert(name, Secret::from(text));
-            }
-            PropertyValue::Secret(place) => {
-                let place = Spanned::new(span.clone(), place);
-                properties.extend(secret(&place, folder, mistakes).map(|secret| (name, secret)));
-            }
-        }
-    }
+    let properties = texts_or_secrets(table.properties, (&span, folder), mistakes).collect();
     Kafka {
         brokers: table.brokers,
         group: table.group,
@@ -538,6 +516,60 @@ fn kafka(table: Spanned<KafkaTable>, folder: &Path, mistakes: &mut Mistakes) -> 
         workers,
         trusts_partitions: table.trust_partitions,
         properties,
+    }
+}
+
+/// Reads the secrets among texts.
+fn texts_or_secrets(
+    written: BTreeMap<String, TextOrSecret>,
+    (span, folder): (&Range<usize>, &Path),
+    mistakes: &mut Mistakes,
+) -> impl Iterator<Item = (String, Secret)> {
+    written.into_iter().filter_map(move |(name, value)| {
+        let text = match value {
+            TextOrSecret::Text(text) => Some(Secret::from(text)),
+            TextOrSecret::Secret(place) => {
+                secret(&Spanned::new(span.clone(), place), folder, mistakes)
+            }
+        };
+        Some((name, text?))
+    })
+}
+
+fn otlp(table: Spanned<OtlpTable>, folder: &Path, mistakes: &mut Mistakes) -> Otlp {
+    let span = table.span();
+    let table = table.into_inner();
+    if !cfg!(feature = "otlp") {
+        let message = "this program was built without OTLP";
+        mistakes.add(span.clone(), message, "build it with the feature `otlp`");
+    }
+    let example = "write `url = \"http://127.0.0.1:4318/v1/metrics\"`";
+    check_url(&table.url, example, mistakes);
+    let every = table.every.map_or(Duration::from_secs(10), |every| {
+        if every.get_ref().0 < Duration::from_millis(100) {
+            let message = "metrics cannot be sent more often than each 100 ms";
+            mistakes.add(every.span(), message, "write `every = \"10s\"`");
+        }
+        every.into_inner().0
+    });
+    let headers = texts_or_secrets(table.headers, (&span, folder), mistakes).collect();
+    Otlp {
+        url: Secret::from(table.url.into_inner()),
+        headers,
+        every,
+        timeout: table.timeout.map_or(Duration::from_secs(10), |span| span.0),
+        attributes: table.attributes,
+    }
+}
+
+/// Reports a URL to which this program cannot send requests.
+fn check_url(url: &Spanned<String>, help: &str, mistakes: &mut Mistakes) {
+    let is_secure = url.get_ref().starts_with("https://");
+    if !is_secure && !url.get_ref().starts_with("http://") {
+        mistakes.add(url.span(), "expected a URL with `http://` or `https://`", help);
+    } else if is_secure && !cfg!(feature = "tls") {
+        let message = "this program was built without TLS";
+        mistakes.add(url.span(), message, "build it with the feature `tls`");
     }
 }
 

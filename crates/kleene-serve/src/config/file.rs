@@ -32,6 +32,7 @@ pub(super) struct ConfigFile {
     pub(super) sinks: Vec<Spanned<SinkTable>>,
     pub(super) http: Option<HttpTable>,
     pub(super) kafka: Option<Spanned<KafkaTable>>,
+    pub(super) otlp: Option<Spanned<OtlpTable>>,
 }
 
 /// The form of log lines.
@@ -271,13 +272,29 @@ pub(super) struct KafkaTable {
     pub(super) trust_partitions: bool,
     /// More properties of the client.
     #[serde(default)]
-    pub(super) properties: BTreeMap<String, PropertyValue>,
+    pub(super) properties: BTreeMap<String, TextOrSecret>,
 }
 
-/// The value of a property of the client: a text, or the place of a secret.
+/// Where metrics are sent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OtlpTable {
+    pub(super) url: Spanned<String>,
+    /// The time between two requests.
+    pub(super) every: Option<Spanned<Span>>,
+    /// The time for a request.
+    pub(super) timeout: Option<Span>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, TextOrSecret>,
+    /// Attributes that name the service.
+    #[serde(default)]
+    pub(super) attributes: BTreeMap<String, String>,
+}
+
+/// A text, or the place of a secret.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-pub(super) enum PropertyValue {
+pub(super) enum TextOrSecret {
     Text(String),
     Secret(SecretPlace),
 }

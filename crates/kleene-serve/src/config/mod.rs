@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) rejects: Option<PathBuf>,
     pub(crate) http: Option<HttpSettings>,
     pub(crate) kafka: Option<Kafka>,
+    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "without OTLP nothing reads it"))]
+    pub(crate) otlp: Option<Otlp>,
 }
 
 #[derive(Clone, Debug)]
@@ -176,6 +178,21 @@ pub(crate) struct Kafka {
     pub(crate) workers: usize,
     pub(crate) trusts_partitions: bool,
     pub(crate) properties: BTreeMap<String, Secret>,
+}
+
+/// A collector that takes metrics by OTLP.
+#[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "without OTLP nothing reads it"))]
+#[derive(Clone, Debug)]
+pub(crate) struct Otlp {
+    /// The URL of its metrics, which may have a password.
+    pub(crate) url: Secret,
+    pub(crate) headers: Vec<(String, Secret)>,
+    /// The time between two requests.
+    pub(crate) every: Duration,
+    /// The time for a request.
+    pub(crate) timeout: Duration,
+    /// Attributes that name the service.
+    pub(crate) attributes: BTreeMap<String, String>,
 }
 
 impl Config {

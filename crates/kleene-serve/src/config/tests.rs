@@ -118,3 +118,21 @@ fn a_file_is_read_or_written_by_one() {
     );
     assert!(said.contains("the sink `two` is inside the state directory"), "{said}");
 }
+
+#[test]
+fn a_collector_needs_a_url_and_the_feature() {
+    let said = mistakes(&with(
+        "[[source]]\nname = \"in\"\nkind = \"http\"\n[http]\nlisten = \"127.0.0.1:80\"\n\
+         [otlp]\nurl = \"127.0.0.1:4318\"\nevery = \"1ms\"\n\
+         headers = { authorization = { env = \"KLEENE_TEST_NOT_SET\" } }\n",
+    ));
+    for expected in [
+        "expected a URL with `http://` or `https://`",
+        "metrics cannot be sent more often than each 100 ms",
+        "the environment variable KLEENE_TEST_NOT_SET is not set",
+    ] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    let is_missing = said.contains("this program was built without OTLP");
+    assert_eq!(is_missing, !cfg!(feature = "otlp"), "{said}");
+}

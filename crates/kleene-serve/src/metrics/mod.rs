@@ -1,5 +1,8 @@
-//! Metrics for Prometheus.
+//! Metrics, as a page for Prometheus and as requests to a collector of OTLP.
 
+mod histogram;
+#[cfg(feature = "otlp")]
+pub(crate) mod otlp;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -12,15 +15,11 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use self::histogram::{BOUNDS, Histogram, HistogramReading};
 use self::table::{METRICS, MetricKind, Sample};
 use crate::status::SharedStatus;
-
-/// The bounds of the histograms, in seconds.
-const BOUNDS: [f64; 13] =
-    [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
 
 /// The histograms: the name, the meaning.
 const HISTOGRAMS: [(&str, &str); 2] = [
@@ -36,31 +35,41 @@ const HISTOGRAMS: [(&str, &str); 2] = [
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
+    histograms: Arc<Histograms>,
+}
+
+/// The histograms of the service.
+#[derive(Debug, Default)]
+struct Histograms {
     push: Histogram,
     latency: Histogram,
+}
+
+impl Histograms {
+    /// Returns the values of each histogram, in the order of [`HISTOGRAMS`].
+    fn read(&self) -> [HistogramReading; HISTOGRAMS.len()] {
+        [self.push.read(), self.latency.read()]
+    }
 }
 
 impl Metrics {
     pub(crate) fn new(status: Arc<SharedStatus>) -> Metrics {
         let mut registry = Registry::default();
-        let [push, latency] = HISTOGRAMS.map(|(name, help)| {
-            let histogram = Histogram::new(BOUNDS);
-            registry.register(name, help, histogram.clone());
-            histogram
-        });
+        let histograms = Arc::<Histograms>::default();
+        registry.register_collector(Box::new(HistogramCollector(histograms.clone())));
         registry.register_collector(Box::new(StatusCollector(status)));
-        Metrics { registry, push, latency }
+        Metrics { registry, histograms }
     }
 
     /// The engine took a part of the input.
     pub(crate) fn pushed(&self, took: Duration) {
-        self.push.observe(took.as_secs_f64());
+        self.histograms.push.observe(took);
     }
 
     /// The results of a part of the input are with the sinks.
     pub(crate) fn delivered(&self, accepted: SystemTime) {
         let latency = SystemTime::now().duration_since(accepted).unwrap_or_default();
-        self.latency.observe(latency.as_secs_f64());
+        self.histograms.latency.observe(latency);
     }
 
     /// Returns the page as `OpenMetrics`.
@@ -69,6 +78,22 @@ impl Metrics {
         // Writing to a string does not fail.
         let _ = encode(&mut page, &self.registry);
         page
+    }
+}
+
+/// Reads the histograms.
+#[derive(Debug)]
+struct HistogramCollector(Arc<Histograms>);
+
+impl Collector for HistogramCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for ((name, help), reading) in HISTOGRAMS.into_iter().zip(self.0.read()) {
+            let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
+            let buckets: Vec<(f64, u64)> = bounds.zip(reading.buckets).collect();
+            let mut encoder = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+            encoder.encode_histogram::<NoLabelSet>(reading.sum, reading.count, &buckets, None)?;
+        }
+        Ok(())
     }
 }
 

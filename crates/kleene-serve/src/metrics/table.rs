@@ -647,4 +647,16 @@ pub(crate) const METRICS: &[Metric] = &[
             }
         },
     ),
+    counter(
+        "kleene_otlp_requests",
+        &[],
+        "Requests with metrics that a collector of OTLP has taken",
+        |sample, report| report(&[], float(sample.status.otlp.requests)),
+    ),
+    counter(
+        "kleene_otlp_failures",
+        &[],
+        "Requests with metrics that a collector of OTLP has not taken, or only in part",
+        |sample, report| report(&[], float(sample.status.otlp.failures)),
+    ),
 ];
