@@ -1,8 +1,9 @@
 //! Batches that the reading thread parses, so that parsing and matching take place at the same time.
 //!
-//! The thread that matches has a parser of its own. It reads what was not parsed ahead, or was parsed
-//! ahead in another way than it asks for: lines that are no events, a batch with fewer lines, or
-//! everything after the rules were replaced. So both ways read the same.
+//! The thread that matches has a parser of its own, in a [`BatchReader`](crate::BatchReader). It reads
+//! what was not parsed ahead, or was parsed ahead in another way than it asks for: lines that are no
+//! events, a batch with fewer lines, or everything after the rules were replaced. So both ways read the
+//! same.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -17,9 +18,9 @@ use crate::block::Block;
 use crate::parser::Parser;
 use crate::records::Cursor;
 
-/// A block, and the batches that were parsed of it.
+/// A block, and the batches that were parsed of it by an [`AheadParser`].
 #[derive(Debug)]
-pub(crate) struct AheadBlock {
+pub struct AheadBlock {
     pub(crate) block: Block,
     pub(crate) batches: VecDeque<AheadBatch>,
     /// The version of the schema that they were parsed for.
@@ -29,8 +30,15 @@ pub(crate) struct AheadBlock {
 }
 
 impl AheadBlock {
+    /// Returns the block.
+    pub fn block(&self) -> &Block {
+        &self.block
+    }
+}
+
+impl From<Block> for AheadBlock {
     /// A block of which nothing was parsed.
-    pub(crate) fn unparsed(block: Block) -> AheadBlock {
+    fn from(block: Block) -> AheadBlock {
         AheadBlock { block, batches: VecDeque::new(), version: 0, took: Duration::ZERO }
     }
 }
@@ -109,8 +117,10 @@ impl Orders {
     }
 }
 
-/// Parses blocks in the reading thread.
-pub(crate) struct AheadParser {
+/// Parses blocks in the thread that reads them, for a [`BatchReader`](crate::BatchReader) in the thread
+/// that matches: see [`BatchReader::parse_ahead`](crate::BatchReader::parse_ahead).
+#[derive(Debug)]
+pub struct AheadParser {
     parser: Parser,
     /// The maximum number of lines of a batch.
     limit: usize,
@@ -133,7 +143,7 @@ impl AheadParser {
 
     /// Parses all batches of a block. If no other block waits, it is left to the thread that matches,
     /// which has nothing else to do, and this one reads on.
-    pub(crate) fn parse(&mut self, block: Block) -> AheadBlock {
+    pub fn parse(&mut self, block: Block) -> AheadBlock {
         self.used.try_iter().for_each(drop);
         if self.wanted.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
             return self.leave(block);
@@ -155,13 +165,18 @@ impl AheadParser {
         AheadBlock { block, batches, version: self.version, took: start.elapsed() }
     }
 
+    /// Reads another input of the same form, from its start.
+    pub fn restart(&mut self) {
+        self.parser.restart();
+    }
+
     /// Leaves a block to the thread that matches, but for the header, on which later blocks depend.
     fn leave(&mut self, block: Block) -> AheadBlock {
         if !self.parser.is_ready() {
             // The other parser reports what is wrong with a header.
             let _ = self.parser.read_header(&block, &mut Cursor::default());
         }
-        AheadBlock::unparsed(block)
+        AheadBlock::from(block)
     }
 
     /// Parses the next batch; of no lines if the next line is no event.

@@ -1,39 +1,23 @@
 //! Events out of an input, one after the other.
 
-use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use kleene::event::{BatchBuilder, EventBatch};
+use kleene::event::EventBatch;
 use kleene::schema::Schema;
 
-use crate::ahead::{AheadBatch, AheadBlock, AheadParser, Orders};
-use crate::block::Block;
+use crate::ahead::AheadBlock;
+use crate::batch_reader::BatchReader;
 use crate::parser::{Item, Parser};
 use crate::position::Position;
-use crate::records::{Cursor, Origin};
+use crate::records::Origin;
 use crate::source::{Arrival, Blocks, Opened};
 
 /// Events out of an input: what [`Blocks`] and a [`Parser`] give together.
 #[derive(Debug)]
 pub struct Feed {
     blocks: Blocks<AheadBlock>,
-    parser: Parser,
-    block: Block,
-    cursor: Cursor,
-    /// The batches of the rest of the block, if they were parsed ahead.
-    ahead: VecDeque<AheadBatch>,
-    /// Controls what the reading thread parses; `None` if it does not parse.
-    orders: Option<Orders>,
-    batch: BatchBuilder,
-    /// The start of the line of each event of the batch that was read last.
-    starts: Vec<Cursor>,
-    /// True if that batch was parsed ahead.
-    is_ahead: bool,
-    /// The reason why nothing can be read, until it was returned.
-    unreadable: Option<String>,
-    /// The time that the reading thread took to parse.
-    parsed_ahead: Duration,
+    reader: BatchReader,
     is_ended: bool,
     is_empty: bool,
 }
@@ -65,29 +49,15 @@ impl Feed {
     /// Starts to read what `parser` reads.
     pub fn start(opened: Opened, parser: Parser, parsing: Parsing) -> Feed {
         let form = parser.form();
-        let (blocks, orders) = match parsing {
-            Parsing::Here => (Blocks::start_with(opened, form, AheadBlock::unparsed), None),
+        let mut reader = BatchReader::new(parser);
+        let blocks = match parsing {
+            Parsing::Here => Blocks::start_with(opened, form, AheadBlock::from),
             Parsing::Ahead(lines) => {
-                let (mut ahead, orders) = AheadParser::new(parser.clone(), lines);
-                let parse = move |block| ahead.parse(block);
-                (Blocks::start_with(opened, form, parse), Some(orders))
+                let mut ahead = reader.parse_ahead(lines);
+                Blocks::start_with(opened, form, move |block| ahead.parse(block))
             }
         };
-        Feed {
-            blocks,
-            parser,
-            block: Block::default(),
-            cursor: Cursor::default(),
-            ahead: VecDeque::new(),
-            orders,
-            batch: BatchBuilder::new(),
-            starts: Vec::new(),
-            is_ahead: false,
-            unreadable: None,
-            parsed_ahead: Duration::ZERO,
-            is_ended: false,
-            is_empty: true,
-        }
+        Feed { blocks, reader, is_ended: false, is_empty: true }
     }
 
     /// Reads on in an input that was read before: `opened` is at the position up to which it was
@@ -102,42 +72,32 @@ impl Feed {
         parsing: Parsing,
     ) -> io::Result<Feed> {
         let mut first = Feed::start(beginning, parser, Parsing::Here);
-        while !first.parser.is_ready() && first.fill()? != Fill::End {
+        while !first.reader.is_ready() && first.fill()? != Fill::End {
             // The header is no item.
             if let Some(Item::Unreadable(reason)) = first.next_item() {
                 return Err(io::Error::other(reason));
             }
         }
         let start = opened.start();
-        let feed = Feed::start(opened, first.parser, parsing);
-        Ok(Feed { block: Block::empty_at(start), is_empty: false, ..feed })
+        let mut feed = Feed::start(opened, first.reader.into_parser(), parsing);
+        feed.reader.continue_at(start);
+        feed.is_empty = false;
+        Ok(feed)
     }
 
     /// Returns the position in the input of what [`next_item`](Feed::next_item) gives next.
     pub fn position(&self) -> Position {
-        let line = self.block.line() + self.cursor.lines();
-        let offset = match self.block.end_if_bad() {
-            Some(end) if self.cursor.lines() > 0 => end,
-            Some(_) => self.block.offset(),
-            None => self.block.offset() + self.cursor.bytes() as u64,
-        };
-        Position { offset, line }
+        self.reader.position()
     }
 
     /// Continues with the types of `schema` that are also declared.
     pub fn renew(&mut self, schema: &Schema, declared: &Schema) {
-        self.parser.renew(schema, declared);
-        // The types may have other fields now.
-        self.batch = BatchBuilder::new();
-        self.ahead.clear();
-        if let Some(orders) = &self.orders {
-            orders.renew(schema, declared);
-        }
+        self.reader.renew(schema, declared);
     }
 
     /// The names of the columns; empty where there are none, or not yet.
     pub fn header(&self) -> Vec<String> {
-        self.parser.header()
+        self.reader.header()
     }
 
     /// A function that makes a waiting [`fill`](Feed::fill) return.
@@ -154,10 +114,7 @@ impl Feed {
     /// [`fill`](Feed::fill) waits for more.
     #[inline]
     pub fn next_item(&mut self) -> Option<Item<'_>> {
-        if let Some(reason) = self.unreadable.take() {
-            return Some(Item::Unreadable(reason));
-        }
-        self.parser.next_item(&self.block, &mut self.cursor)
+        self.reader.next_item()
     }
 
     /// Reads up to `limit` lines of the input that has arrived, as far as they are events, into a
@@ -167,55 +124,24 @@ impl Feed {
     pub fn read_batch(
         &mut self,
         limit: usize,
-        mut unknown: impl FnMut(&str),
+        unknown: impl FnMut(&str),
     ) -> Option<(EventBatch, usize)> {
-        if !self.parser.is_ready()
-            && let Err(reason) = self.parser.read_header(&self.block, &mut self.cursor)
-        {
-            self.unreadable = Some(reason);
-            return None;
-        }
-        if let Some(next) = self.ahead.pop_front() {
-            if next.is_next(&self.cursor, limit) {
-                self.cursor = next.end;
-                self.starts = next.starts;
-                self.is_ahead = true;
-                for (name, lines) in &next.unknown {
-                    (0..*lines).for_each(|_| unknown(name));
-                }
-                return Some((next.batch, next.lines));
-            }
-            if next.comes_after(&self.cursor) {
-                self.ahead.push_front(next);
-            } else {
-                // It has lines that were read, or too many.
-                self.ahead.clear();
-            }
-        }
-        self.is_ahead = false;
-        let Feed { parser, block, cursor, batch, starts, .. } = self;
-        starts.clear();
-        let lines = parser.read_batch(block, cursor, limit, (batch, starts), unknown);
-        (lines > 0).then(|| (batch.finish(), lines))
+        self.reader.read_batch(limit, unknown)
     }
 
     /// Takes back the batch that was read last, once nothing more of it is needed.
     pub fn give_back(&mut self, batch: EventBatch) {
-        if let Some(orders) = &self.orders
-            && std::mem::take(&mut self.is_ahead)
-        {
-            orders.give_back((batch, std::mem::take(&mut self.starts)));
-        }
+        self.reader.give_back(batch);
     }
 
     /// Returns the time that the reading thread took to parse.
     pub fn parsed_ahead(&self) -> Duration {
-        self.parsed_ahead
+        self.reader.parsed_ahead()
     }
 
     /// Returns the line of an event of the batch that was read last, by the number of the event.
     pub fn origin(&self, number: usize) -> Option<Origin<'_>> {
-        self.parser.origin(&self.block, *self.starts.get(number)?)
+        self.reader.origin(number)
     }
 
     /// Waits for more input. What has arrived before has to be used up.
@@ -235,16 +161,9 @@ impl Feed {
             return Ok(Fill::End);
         }
         match self.blocks.wait_for(timeout)? {
-            Arrival::Block(AheadBlock { block, batches, version, took }) => {
+            Arrival::Block(block) => {
                 self.is_empty = false;
-                self.cursor = Cursor::default();
-                self.parsed_ahead += took;
-                if let Some(orders) = &self.orders {
-                    orders.received();
-                }
-                let is_right = self.orders.as_ref().is_some_and(|orders| orders.are(version));
-                self.ahead = if is_right { batches } else { VecDeque::new() };
-                self.blocks.give_back(std::mem::replace(&mut self.block, block));
+                self.blocks.give_back(self.reader.begin(block));
                 Ok(Fill::More)
             }
             Arrival::End => {
@@ -353,7 +272,7 @@ mod tests {
                     let event = Some(row.to_record());
                     read.push(Read { line, event, text: String::new() });
                 }
-                ahead += if feed.is_ahead { lines } else { 0 };
+                ahead += if feed.reader.is_ahead() { lines } else { 0 };
                 feed.give_back(batch);
             } else if let Some(next) = feed.next_item() {
                 read.extend(item(next));

@@ -28,7 +28,7 @@
 //! read. Memory does not grow beyond a few blocks and the longest allowed line.
 //!
 //! Two layers lie below. [`Feed`] takes all options and waits for input. [`Blocks`] cuts an input
-//! into pieces of whole lines, and a [`Parser`] for each thread parses them.
+//! into pieces of whole lines, and a [`BatchReader`], or a [`Parser`] for each thread, parses them.
 //!
 //! The version of this crate is a promise: a program that compiles against 0.1 compiles against
 //! each 0.1.x, and reads the same events.
@@ -38,6 +38,7 @@
 #![forbid(unsafe_code)]
 
 mod ahead;
+mod batch_reader;
 mod block;
 mod csv;
 mod feed;
@@ -58,6 +59,8 @@ mod source;
 mod time;
 mod typed;
 
+pub use ahead::{AheadBlock, AheadParser};
+pub use batch_reader::BatchReader;
 pub use block::Block;
 pub use csv::{delimiter_argument, other_delimiter};
 pub use feed::{Feed, Fill, Parsing};

@@ -88,6 +88,18 @@ impl Parser {
         }
     }
 
+    /// Reads another input of the same form, from its start: the header of CSV comes again.
+    pub fn restart(&mut self) {
+        let Some(delimiter) = self.form.separator() else { return };
+        let known = std::mem::replace(&mut self.kind, ParserKind::Header(None, delimiter));
+        let layouts = match known {
+            ParserKind::Csv(parser, ..) => Some(parser.into_layouts()),
+            ParserKind::Header(layouts, _) => layouts,
+            ParserKind::Json(_) => None,
+        };
+        self.kind = ParserKind::Header(layouts, delimiter);
+    }
+
     /// Moves the cursor past the header, if it was not read yet. The position of the first record
     /// is then known. [`next_item`](Parser::next_item) reads a header, too.
     ///

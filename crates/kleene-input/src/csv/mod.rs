@@ -43,6 +43,11 @@ impl CsvParser {
         self.columns.resize_with(self.layouts.len(), || None);
     }
 
+    /// Returns how events are read, without what the header says.
+    pub(crate) fn into_layouts(self) -> Layouts {
+        self.layouts
+    }
+
     /// A parser for the columns that `header` names, or why that does not work.
     pub(crate) fn new(
         layouts: Layouts,
