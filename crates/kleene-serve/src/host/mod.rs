@@ -164,7 +164,8 @@ impl Host {
             let (inbox, stop) = (self.inbox.clone(), self.links.stop.clone());
             let SourceKind::File { path, follow } = &source.kind else {
                 if let Some(journal) = self.journals.get(&source.name) {
-                    posted::start(journal.clone(), (number, position.clone()), inbox, stop);
+                    let ahead = self.task.parse_ahead(number);
+                    posted::start(journal.clone(), (number, position.clone()), ahead, inbox, stop);
                 }
                 continue;
             };
@@ -175,7 +176,9 @@ impl Host {
                 self.task.read_header(number, &block);
             }
             let file = FileSource { path: path.clone(), form: source.form, follows: *follow };
-            file.start(number, position.clone(), inbox, stop);
+            // The parser knows the header by now.
+            let ahead = self.task.parse_ahead(number);
+            file.start((number, position.clone()), ahead, inbox, stop);
         }
     }
 
@@ -252,7 +255,7 @@ impl Host {
         let now = Instant::now();
         match arrived {
             Arrived::Lines { block, end, at } => {
-                let pushed = self.task.push(number, &block, now, &mut self.page);
+                let pushed = self.task.push(number, block, now, &mut self.page);
                 self.links.metrics.pushed(now.elapsed());
                 let has_results = self.page.has_results();
                 self.deliver();

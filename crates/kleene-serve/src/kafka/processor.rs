@@ -133,9 +133,9 @@ impl Partitions {
         // The number of a line is that of its record among these.
         let block = Block::new(text, 0);
         let now = Instant::now();
-        let pushed = partition.task.push(number, &block, now, page);
+        let pushed = partition.task.push(number, block, now, page);
         shared.links.metrics.pushed(now.elapsed());
-        lines.text = block.into_bytes();
+        lines.text = partition.task.take_block(number).into_bytes();
         pushed?;
         if page.has_results()
             && let Some(millis) = records.last().and_then(|record| record.timestamp)

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use kleene_input::{Arrival, Block, Blocks, Form, Opened, Position};
+use kleene_input::{AheadParser, Arrival, Block, Blocks, Form, Opened, Position};
 
 use super::inbox::{Arrived, FileMark, Inbox, SourcePosition};
 
@@ -34,13 +34,13 @@ impl FileSource {
     /// Starts to read in a thread, from a position on.
     pub(crate) fn start(
         self,
-        number: usize,
-        from: SourcePosition,
+        (number, from): (usize, SourcePosition),
+        ahead: AheadParser,
         inbox: Arc<Inbox>,
         stop: Arc<AtomicBool>,
     ) {
         thread::spawn(move || {
-            let end = self.run((number, from), &inbox, &stop);
+            let end = self.run((number, from), ahead, &inbox, &stop);
             inbox.put(number, Arrived::End(end));
         });
     }
@@ -48,6 +48,7 @@ impl FileSource {
     fn run(
         &self,
         (number, from): (usize, SourcePosition),
+        mut ahead: AheadParser,
         inbox: &Inbox,
         stop: &Arc<AtomicBool>,
     ) -> io::Result<()> {
@@ -75,6 +76,7 @@ impl FileSource {
                     mark = mark_of(&file, at.offset).ok();
                 }
                 let end = SourcePosition { at, file: mark };
+                let block = ahead.parse(block);
                 if !inbox.put(number, Arrived::Lines { block, end, at: SystemTime::now() }) {
                     return Ok(());
                 }
@@ -87,6 +89,7 @@ impl FileSource {
             if !inbox.put(number, Arrived::Restart) {
                 return Ok(());
             }
+            ahead.restart();
             position = Position::default();
         }
     }
@@ -223,11 +226,17 @@ mod tests {
     use std::io::Write as _;
     use std::time::Instant;
 
-    use kleene_input::Format;
+    use kleene::schema::Schema;
+    use kleene_input::{BatchReader, Format, Parser, Reading};
 
     use super::*;
 
     const FORM: Form = Form { format: Format::Jsonl, delimiter: b',', max_line: 1 << 20 };
+
+    fn ahead() -> AheadParser {
+        let parser = Parser::new(FORM, &Schema::new(), Reading::default());
+        BatchReader::new(parser).parse_ahead(1)
+    }
 
     /// Returns the text that has arrived, up to `expected` bytes.
     fn arrived(inbox: &Inbox, expected: usize) -> (String, SourcePosition) {
@@ -236,7 +245,7 @@ mod tests {
         while text.len() < expected {
             match inbox.take(deadline, |ready| ready.first().copied()) {
                 Some((_, Arrived::Lines { block, end, .. })) => {
-                    text += std::str::from_utf8(block.bytes()).unwrap();
+                    text += std::str::from_utf8(block.block().bytes()).unwrap();
                     position = end;
                 }
                 Some((_, Arrived::Restart)) => text += "|",
@@ -252,7 +261,7 @@ mod tests {
         let path = dir.path().join("log");
         let (inbox, stop) = (Arc::new(Inbox::new(1)), Arc::new(AtomicBool::new(false)));
         let source = FileSource { path: path.clone(), form: FORM, follows: true };
-        source.start(0, SourcePosition::default(), inbox.clone(), stop.clone());
+        source.start((0, SourcePosition::default()), ahead(), inbox.clone(), stop.clone());
         // It is waited for.
         thread::sleep(PERIOD);
         let mut file = File::create(&path).unwrap();
@@ -279,7 +288,7 @@ mod tests {
         let (inbox, stop) = (Arc::new(Inbox::new(1)), Arc::new(AtomicBool::new(false)));
         let path = dir.path().join("nowhere");
         let source = FileSource { path, form: FORM, follows: false };
-        source.start(0, SourcePosition::default(), inbox.clone(), stop);
+        source.start((0, SourcePosition::default()), ahead(), inbox.clone(), stop);
         let end =
             inbox.take(Instant::now() + Duration::from_secs(10), |ready| ready.first().copied());
         let Some((_, Arrived::End(Err(error)))) = end else { panic!("{end:?}") };

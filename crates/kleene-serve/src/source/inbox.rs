@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use kleene_input::{Block, Position};
+use kleene_input::{AheadBlock, Position};
 
 /// The number of parts of a source that may wait.
 const WAITING: usize = 4;
@@ -18,7 +18,7 @@ const WAITING: usize = 4;
 pub(crate) enum Arrived {
     /// Whole lines.
     Lines {
-        block: Block,
+        block: AheadBlock,
         /// The position after them, from which the source can be read on.
         end: SourcePosition,
         /// The moment at which they were accepted or read.

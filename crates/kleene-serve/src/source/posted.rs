@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use kleene_input::{Block, Position};
+use kleene_input::{AheadParser, Block, Position};
 
 use super::inbox::{Arrived, Inbox, SourcePosition};
 use crate::journal::{Journal, JournalReader};
@@ -21,11 +21,12 @@ const WAIT: Duration = Duration::from_millis(200);
 pub(crate) fn start(
     journal: Arc<Journal>,
     (number, from): (usize, SourcePosition),
+    ahead: AheadParser,
     inbox: Arc<Inbox>,
     stop: Arc<AtomicBool>,
 ) {
     thread::spawn(move || {
-        let end = run(&journal, (number, from.at), &inbox, &stop);
+        let end = run(&journal, (number, from.at), ahead, &inbox, &stop);
         inbox.put(number, Arrived::End(end));
     });
 }
@@ -33,6 +34,7 @@ pub(crate) fn start(
 fn run(
     journal: &Arc<Journal>,
     (number, from): (usize, Position),
+    mut ahead: AheadParser,
     inbox: &Inbox,
     stop: &AtomicBool,
 ) -> io::Result<()> {
@@ -41,7 +43,7 @@ fn run(
     while !stop.load(Ordering::Relaxed) {
         let Some(chunk) = reader.read(BYTES, WAIT)? else { continue };
         let lines = memchr::memchr_iter(b'\n', &chunk.bytes).count() as u64;
-        let block = Block::new(chunk.bytes, line);
+        let block = ahead.parse(Block::new(chunk.bytes, line));
         line += lines;
         let at = Position { offset: chunk.end_offset, line };
         let end = SourcePosition { at, file: None };

@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use kleene::event::BatchBuilder;
 use kleene::stream::SourceId;
 use kleene::{Engine, Record, Timestamp};
-use kleene_input::{Cursor, Parser};
+use kleene_input::{BatchReader, Parser};
 
 use crate::config::Source;
 
@@ -26,54 +25,51 @@ pub(crate) struct LaneCounts {
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) id: SourceId,
-    pub(super) parser: Parser,
-    pub(super) batch: BatchBuilder,
-    /// The start of the line of each event of the batch.
-    pub(super) starts: Vec<Cursor>,
+    pub(super) reader: BatchReader,
     pub(super) counts: LaneCounts,
+    pub(super) progress: LaneProgress,
+    pub(super) source: Source,
+}
+
+/// How far a source has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LaneProgress {
     /// The time of the newest event.
     pub(super) newest: Timestamp,
     /// The moment at which the last event came.
     pub(super) since: Instant,
     /// True if the source has sent nothing for as long as the file says, or has ended.
     pub(super) is_silent: bool,
-    pub(super) source: Source,
+}
+
+impl LaneProgress {
+    /// An event has come.
+    pub(super) fn saw(&mut self, newest: Option<Timestamp>, now: Instant) {
+        let newest = newest.filter(|time| *time < Timestamp::MAX).unwrap_or(Timestamp::MIN);
+        self.newest = self.newest.max(newest);
+        self.since = now;
+        self.is_silent = false;
+    }
 }
 
 impl Lane {
     pub(super) fn new(source: &Source, engine: &mut Engine<Record>) -> Lane {
         let id = engine.source(&source.name);
         let parser = Parser::new(source.form, engine.schema(), source.reading.clone());
+        let (newest, since, is_silent) = (Timestamp::MIN, Instant::now(), false);
         Lane {
             id,
-            parser,
-            batch: BatchBuilder::new(),
-            starts: Vec::new(),
+            reader: BatchReader::new(parser),
             counts: LaneCounts::default(),
-            newest: Timestamp::MIN,
-            since: Instant::now(),
-            is_silent: false,
+            progress: LaneProgress { newest, since, is_silent },
             source: source.clone(),
         }
     }
 
-    /// Reads another input from its start.
-    pub(super) fn restart(&mut self, engine: &Engine<Record>) {
-        let Source { form, reading, .. } = &self.source;
-        self.parser = Parser::new(*form, engine.schema(), reading.clone());
-    }
-
-    /// An event has come.
-    pub(super) fn saw(&mut self, newest: Option<Timestamp>, now: Instant) {
-        self.newest = self.newest.max(newest.unwrap_or(Timestamp::MIN));
-        self.since = now;
-        self.is_silent = false;
-    }
-
     /// True if the source has become silent by now.
     pub(super) fn becomes_silent(&self, now: Instant) -> bool {
-        let is_over = |after| now.saturating_duration_since(self.since) >= after;
-        !self.is_silent && self.source.idle_after.is_some_and(is_over)
+        let is_over = |after| now.saturating_duration_since(self.progress.since) >= after;
+        !self.progress.is_silent && self.source.idle_after.is_some_and(is_over)
     }
 
     /// True if time may follow the clock while the source is silent.

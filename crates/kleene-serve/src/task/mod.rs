@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use hashbrown::HashMap;
-use kleene::event::{BatchBuilder, EventBatch};
+use kleene::event::EventBatch;
 use kleene::stream::{
     EngineBuilder, Late, LimitKind, Match, Overflow, PushError, Refused, RejectReason, Rejected,
     Replacement, SourceId, SourceProgress, Timeout,
 };
 use kleene::{Engine, Event as _, Record, RuleSet, Sink, Timestamp};
 use kleene_host::spill::Spill;
-use kleene_input::{Block, Cursor, Item, Origin};
+use kleene_input::{AheadBlock, AheadParser, BatchReader, Block, Item, Origin};
 use kleene_report::output::EventForm;
-use kleene_report::reasons::{INPUT_KEPT, late_reason};
+use kleene_report::reasons::late_reason;
 
 use self::lane::Lane;
 use crate::config::Config;
@@ -129,12 +129,15 @@ impl Task {
         self.engine.sweep();
         let replacement = self.engine.replace_rules(rules)?;
         for lane in &mut self.lanes {
-            lane.parser.renew(self.engine.schema(), rules.schema());
-            // The types may have other fields now.
-            lane.batch = BatchBuilder::new();
+            lane.reader.renew(self.engine.schema(), rules.schema());
         }
         self.reports.shapes = PageShapes::new(&self.content, &self.engine);
         Ok(replacement)
+    }
+
+    /// Returns a parser for the thread that reads a source.
+    pub(crate) fn parse_ahead(&mut self, lane: usize) -> AheadParser {
+        self.lanes[lane].reader.parse_ahead(MAX_EVENTS)
     }
 
     /// Pushes the events of a block of a source.
@@ -144,53 +147,32 @@ impl Task {
     pub(crate) fn push(
         &mut self,
         lane: usize,
-        block: &Block,
+        block: impl Into<AheadBlock>,
         now: Instant,
         page: &mut Page,
     ) -> Result<(), PushError> {
-        let mut cursor = Cursor::default();
-        self.lanes[lane].counts.bytes += block.bytes().len() as u64;
+        let block = block.into();
+        let Lane { reader, counts, .. } = &mut self.lanes[lane];
+        counts.bytes += block.block().bytes().len() as u64;
+        reader.begin(block);
         loop {
-            let Lane { parser, batch, starts, counts, id, .. } = &mut self.lanes[lane];
-            starts.clear();
+            let Lane { reader, counts, .. } = &mut self.lanes[lane];
             let mut unknown = 0;
-            let into = (&mut *batch, &mut *starts);
-            let lines = parser.read_batch(block, &mut cursor, MAX_EVENTS, into, |_| unknown += 1);
+            let read = reader.read_batch(MAX_EVENTS, |_| unknown += 1);
             counts.unknown += unknown;
-            counts.events += lines as u64;
-            if lines > 0 {
-                let (events, id) = (batch.finish(), *id);
-                self.push_batch(lane, (&events, id), (block, now), page)?;
-                continue;
-            }
-            let start = cursor;
-            let item = self.lanes[lane].parser.next_item(block, &mut cursor);
-            match item.map(Line::of) {
-                None => return Ok(()),
-                Some(Line::Event(event)) => {
-                    self.lanes[lane].counts.events += 1;
-                    self.push_one(lane, &event, (block, start, now), page)?;
-                }
-                Some(Line::Unknown) => {
-                    self.lanes[lane].counts.events += 1;
-                    self.lanes[lane].counts.unknown += 1;
-                }
-                Some(Line::Rejected { line, text, reason }) => {
-                    let lane = &mut self.lanes[lane];
-                    lane.counts.rejected += 1;
-                    let origin = Origin { line, text: &text };
-                    page.reject(&lane.source.name, origin, &reason);
-                }
-                Some(Line::Unreadable(reason)) => {
-                    let lane = &mut self.lanes[lane];
-                    lane.counts.rejected += 1;
-                    let origin = Origin { line: block.line(), text: b"" };
-                    page.reject(&lane.source.name, origin, &reason);
-                    tracing::error!(source = lane.source.name, "{reason}");
-                    return Ok(());
-                }
+            if let Some((events, lines)) = read {
+                counts.events += lines as u64;
+                self.push_batch(lane, events, now, page)?;
+            } else if !self.push_line(lane, now, page)? {
+                return Ok(());
             }
         }
+    }
+
+    /// Returns the block that was pushed, whose memory can be used again.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn take_block(&mut self, lane: usize) -> Block {
+        self.lanes[lane].reader.take_block()
     }
 
     /// Counts records without a value, which delete a key.
@@ -216,36 +198,54 @@ impl Task {
     fn push_batch(
         &mut self,
         lane: usize,
-        (events, id): (&EventBatch, SourceId),
-        (block, now): (&Block, Instant),
+        events: EventBatch,
+        now: Instant,
         page: &mut Page,
     ) -> Result<(), PushError> {
-        let first = self.arrived;
-        self.arrived += events.len() as u64;
+        let Task { engine, lanes, reports, arrived, .. } = self;
+        let Lane { id, reader, counts, progress, source } = &mut lanes[lane];
+        let first = *arrived;
+        *arrived += events.len() as u64;
         let times = events.rows().map(|row| row.time());
-        let newest = times.filter(|time| *time < Timestamp::MAX).max();
-        let lane = &mut self.lanes[lane];
-        lane.saw(newest, now);
-        let lines = Lines::Batch { parser: &lane.parser, block, starts: &lane.starts, first };
-        let source = Some((&*lane.source.name, &mut lane.counts));
-        let mut sink = Collector { reports: &mut self.reports, page, source, lines };
-        self.engine.push_columns_from(id, events, &mut sink)
+        progress.saw(times.filter(|time| *time < Timestamp::MAX).max(), now);
+        let lines = Lines::Batch { reader, first };
+        let mut sink = Collector { reports, page, source: Some((&source.name, counts)), lines };
+        let pushed = engine.push_columns_from(*id, &events, &mut sink);
+        reader.give_back(events);
+        pushed
     }
 
-    fn push_one(
-        &mut self,
-        lane: usize,
-        event: &Record,
-        (block, start, now): (&Block, Cursor, Instant),
-        page: &mut Page,
-    ) -> Result<(), PushError> {
-        self.arrived += 1;
-        let lane = &mut self.lanes[lane];
-        let lines = lane.parser.origin(block, start).map_or(Lines::None, Lines::One);
-        lane.saw(Some(event.time()).filter(|time| *time < Timestamp::MAX), now);
-        let source = Some((&*lane.source.name, &mut lane.counts));
-        let mut sink = Collector { reports: &mut self.reports, page, source, lines };
-        self.engine.push_from(lane.id, event, &mut sink)
+    /// Pushes the next line of a block, which is in no batch. Returns false at the end of the block.
+    fn push_line(&mut self, lane: usize, now: Instant, page: &mut Page) -> Result<bool, PushError> {
+        let Task { engine, lanes, reports, arrived, .. } = self;
+        let Lane { id, reader, counts, progress, source } = &mut lanes[lane];
+        let line = reader.position().line;
+        match reader.next_item() {
+            None => return Ok(false),
+            Some(Item::Event(event, origin)) => {
+                counts.events += 1;
+                *arrived += 1;
+                progress.saw(Some(event.time()), now);
+                let (source, lines) = (Some((&*source.name, counts)), Lines::One(origin));
+                let mut sink = Collector { reports, page, source, lines };
+                engine.push_from(*id, &event, &mut sink)?;
+            }
+            Some(Item::Unknown(_)) => {
+                counts.events += 1;
+                counts.unknown += 1;
+            }
+            Some(Item::Rejected(origin, reason)) => {
+                counts.rejected += 1;
+                page.reject(&source.name, origin, &reason);
+            }
+            Some(Item::Unreadable(reason)) => {
+                counts.rejected += 1;
+                page.reject(&source.name, Origin { line, text: b"" }, &reason);
+                tracing::error!(source = source.name, "{reason}");
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Marks sources that have been silent for long, and moves time with the clock where all are.
@@ -259,20 +259,21 @@ impl Task {
             engine.set_idle(source, &mut sink)?;
         }
         for lane in lanes.iter_mut().filter(|lane| lane.becomes_silent(now)) {
-            lane.is_silent = true;
+            lane.progress.is_silent = true;
             engine.set_idle(lane.id, &mut sink)?;
             tracing::debug!(
                 source = lane.source.name,
                 "the source is silent: the others do not wait for it"
             );
         }
-        if !lanes.iter().all(|lane| lane.is_silent) {
+        if !lanes.iter().all(|lane| lane.progress.is_silent) {
             return Ok(());
         }
-        let newest = lanes.iter().filter(|lane| lane.may_be_idle()).max_by_key(|lane| lane.newest);
-        if let Some(lane) = newest.filter(|lane| lane.newest > Timestamp::MIN) {
-            let elapsed = millis(now.saturating_duration_since(lane.since));
-            let watermark = lane.newest.plus_millis(elapsed).plus_millis(-millis(*bound));
+        let newest = lanes.iter().filter(|lane| lane.may_be_idle());
+        let newest = newest.max_by_key(|lane| lane.progress.newest);
+        if let Some(lane) = newest.filter(|lane| lane.progress.newest > Timestamp::MIN) {
+            let elapsed = millis(now.saturating_duration_since(lane.progress.since));
+            let watermark = lane.progress.newest.plus_millis(elapsed).plus_millis(-millis(*bound));
             if watermark > engine.watermark() {
                 engine.advance_source(lane.id, watermark, &mut sink)?;
                 engine.set_idle(lane.id, &mut sink)?;
@@ -287,19 +288,19 @@ impl Task {
     /// As for [`push`](Task::push).
     pub(crate) fn end_source(&mut self, lane: usize, page: &mut Page) -> Result<(), PushError> {
         let lane = &mut self.lanes[lane];
-        lane.is_silent = true;
+        lane.progress.is_silent = true;
         self.engine.set_idle(lane.id, &mut self.reports.of_time(page))
     }
 
     /// The input of a source starts again with another file.
     pub(crate) fn restart_source(&mut self, lane: usize) {
-        self.lanes[lane].restart(&self.engine);
+        self.lanes[lane].reader.restart();
     }
 
     /// Reads the header of an input that is read on from a later position.
     pub(crate) fn read_header(&mut self, lane: usize, beginning: &Block) {
         // The header was readable when the input was begun.
-        let _ = self.lanes[lane].parser.read_header(beginning, &mut Cursor::default());
+        let _ = self.lanes[lane].reader.read_header(beginning);
     }
 
     /// Returns the progress of a source.
@@ -390,37 +391,12 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A line that does not come in a batch: the first event after a header, and what is no event of a
-/// declared type.
-enum Line {
-    Event(Record),
-    Unknown,
-    Rejected { line: u64, text: Vec<u8>, reason: String },
-    Unreadable(String),
-}
-
-impl Line {
-    fn of(item: Item<'_>) -> Line {
-        match item {
-            Item::Event(event, _) => Line::Event(event),
-            Item::Unknown(_) => Line::Unknown,
-            Item::Rejected(Origin { line, text }, reason) => {
-                let text = text[..text.len().min(4 * INPUT_KEPT)].to_vec();
-                Line::Rejected { line, text, reason }
-            }
-            Item::Unreadable(reason) => Line::Unreadable(reason),
-        }
-    }
-}
-
 /// The lines of the events that the engine reports of.
 enum Lines<'a> {
     None,
     One(Origin<'a>),
     Batch {
-        parser: &'a kleene_input::Parser,
-        block: &'a Block,
-        starts: &'a [Cursor],
+        reader: &'a BatchReader,
         /// The number of events that had come to the engine before.
         first: u64,
     },
@@ -432,9 +408,8 @@ impl Lines<'_> {
         match self {
             Lines::None => None,
             Lines::One(origin) => Some(*origin),
-            Lines::Batch { parser, block, starts, first } => {
-                let index = usize::try_from(arrival.checked_sub(*first)?).ok()?;
-                parser.origin(block, *starts.get(index)?)
+            Lines::Batch { reader, first } => {
+                reader.origin(usize::try_from(arrival.checked_sub(*first)?).ok()?)
             }
         }
     }
