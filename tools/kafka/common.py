@@ -189,7 +189,7 @@ class Instance:
 
 def config_text(
     folder, name, port, *, broker, rules, every="1s", group="e2e", delivery="exactly-once",
-    topics=("in", "out"), session=6000, workers=1, state="state",
+    topics=("in", "out"), session=6000, workers=1, state="state", content="full", streams=100,
 ):
     return f"""
 state = "{folder}/{state}"
@@ -212,10 +212,11 @@ topic = "{topics[0]}"
 name = "out"
 kind = "kafka"
 topic = "{topics[1]}"
-events = "full"
+events = "{content}"
 
 [http]
 listen = "127.0.0.1:{port}"
+max_streams = {streams}
 
 [kafka]
 brokers = "{broker.address}"

@@ -86,8 +86,10 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
     let settings = config.http.clone();
     let (rules_count, sources, sinks) =
         (rules.rules().len(), config.sources.len(), config.sinks.len());
+    // Without streams nothing is kept for them.
+    let streams = hub.clone().filter(|_| config.has_streams());
     let engines =
-        Engines::open(&config, &rules, links, (inbox, received, hub.clone())).map_err(printed)?;
+        Engines::open(&config, &rules, links, (inbox, received, streams)).map_err(printed)?;
     let server = match settings.zip(hub) {
         None => None,
         Some((settings, hub)) => {

@@ -645,8 +645,9 @@ fn fits_together(
         let message = "this program was built without Kafka";
         mistakes.missing(message, "build it with the feature `kafka`");
     }
-    if sinks.is_empty() && http.is_none() {
-        let message = "results would go nowhere: there is no sink, and no `[http]`";
+    let has_streams = http.is_some_and(|http| http.max_listeners > 0);
+    if sinks.is_empty() && !has_streams {
+        let message = "results would go nowhere: there is no sink, and no stream over `[http]`";
         mistakes.missing(message, "add a table `[[sink]]`");
     }
 }

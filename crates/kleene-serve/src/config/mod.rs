@@ -205,6 +205,11 @@ impl Config {
         Config::parse(path, &text).map_err(|mistakes| render(path, &text, &mistakes))
     }
 
+    /// True if clients may ask for streams of results.
+    pub(crate) fn has_streams(&self) -> bool {
+        self.http.as_ref().is_some_and(|http| http.max_listeners > 0)
+    }
+
     fn parse(path: &Path, text: &str) -> Result<Config, Vec<Mistake>> {
         let folder = path.parent().unwrap_or(Path::new(""));
         let written = toml::from_str(text).map_err(|error| {

@@ -120,6 +120,15 @@ fn a_file_is_read_or_written_by_one() {
 }
 
 #[test]
+fn results_go_somewhere() {
+    let source = "[[source]]\nname = \"in\"\nkind = \"http\"\n[http]\nlisten = \"127.0.0.1:80\"\n";
+    let said = mistakes(&with(&format!("{source}max_streams = 0\n")));
+    assert!(said.contains("there is no sink, and no stream over `[http]`"), "{said}");
+    let config = Config::parse(Path::new("kleene.toml"), &with(source)).unwrap();
+    assert!(config.has_streams());
+}
+
+#[test]
 fn a_collector_needs_a_url_and_the_feature() {
     let said = mistakes(&with(
         "[[source]]\nname = \"in\"\nkind = \"http\"\n[http]\nlisten = \"127.0.0.1:80\"\n\

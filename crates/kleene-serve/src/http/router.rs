@@ -163,6 +163,9 @@ async fn results(
     let Ok(Query(ResultsQuery { rule })) = query else {
         return Err(Refusal::invalid("the query can be `?rule=NAME`"));
     };
+    if app.settings.max_listeners == 0 {
+        return Err(Refusal::not_found("there are no streams: `max_streams` of `[http]` is 0"));
+    }
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let subscription = app.parts.hub.subscribe(rule, last_id);
     // The own one is counted as well.

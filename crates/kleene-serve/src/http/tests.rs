@@ -569,6 +569,14 @@ fn listeners_are_limited_and_counted() {
 }
 
 #[test]
+fn streams_can_be_left_out() {
+    let fixture = Fixture::with(|settings, _| settings.max_listeners = 0);
+    let (status, body) = fixture.get("/results");
+    assert_eq!(status, 404);
+    assert!(body.contains("`max_streams` of `[http]` is 0"), "{body}");
+}
+
+#[test]
 fn slow_heads_bodies_and_readers_are_given_up() {
     let fixture = Fixture::with(|settings, _| {
         settings.header_timeout = Duration::from_millis(200);

@@ -363,7 +363,7 @@ fn sources_gone(engine: &mut Engine<Record>, lanes: &[Lane]) -> Vec<SourceId> {
 /// Returns what the sinks want of results; streams over HTTP want all fields of events.
 fn content(config: &Config) -> PageContent {
     let mut forms: Vec<EventForm> = config.sinks.iter().map(|sink| sink.events).collect();
-    if config.http.is_some() {
+    if config.has_streams() {
         forms.push(EventForm::Full);
     }
     PageContent { forms, keeps_keys: config.sinks.iter().any(|sink| sink.topic().is_some()) }
