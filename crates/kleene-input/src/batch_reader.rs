@@ -81,6 +81,11 @@ impl BatchReader {
         std::mem::take(&mut self.block)
     }
 
+    /// Returns the block that is read.
+    pub fn block(&self) -> &Block {
+        &self.block
+    }
+
     /// Continues an input that was read up to a position.
     pub(crate) fn continue_at(&mut self, position: Position) {
         self.block = Block::empty_at(position);
@@ -287,6 +292,27 @@ mod tests {
         parsed_ahead += more_ahead;
         assert_eq!(fields(&events), [[1, 2], [3, 4], [6, 5], [8, 7]].map(|one| one.map(Some)));
         assert_eq!(parsed_ahead, 3, "the first block is never parsed ahead");
+    }
+
+    #[test]
+    fn an_input_with_a_bad_header_is_refused_block_by_block() {
+        let schema = schema(&["at", "x", "y"]);
+        let parser = Parser::new(FORM, &schema, Reading::default());
+        let mut reader = BatchReader::new(parser);
+        let mut ahead = reader.parse_ahead(100);
+        let mut refused = Vec::new();
+        for block in blocks(&mut ahead, &["at,x\n1000,1\n", "2000,3\n3000,4", "at,x"]) {
+            reader.begin(block);
+            assert!(reader.read_batch(100, |_| {}).is_none());
+            assert!(matches!(reader.next_item(), Some(Item::Unreadable(_))));
+            assert!(reader.read_batch(100, |_| {}).is_none() && reader.next_item().is_none());
+            refused.push(reader.position().line - reader.block().line());
+        }
+        assert_eq!(refused, [2, 2, 1]);
+        reader.restart();
+        ahead.restart();
+        let more = blocks(&mut ahead, &["type,at,x,y\na,1000,1,2\n"]);
+        assert_eq!(fields(&read(&mut reader, more).0), [[1, 2].map(Some)]);
     }
 
     #[test]

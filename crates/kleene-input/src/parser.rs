@@ -29,8 +29,8 @@ pub struct Parser {
 enum ParserKind {
     Json(JsonParser),
     Csv(CsvParser, Cells, u8),
-    /// CSV whose header has not come yet.
-    Header(Option<Layouts>, u8),
+    /// CSV whose header has not come yet, or cannot be read, and why.
+    Header(Layouts, Option<String>, u8),
 }
 
 /// The next item of an input.
@@ -53,7 +53,7 @@ impl Parser {
         let layouts = Layouts::new(schema, reading);
         let kind = match form.separator() {
             None => ParserKind::Json(JsonParser::new(layouts)),
-            Some(delimiter) => ParserKind::Header(Some(layouts), delimiter),
+            Some(delimiter) => ParserKind::Header(layouts, None, delimiter),
         };
         Parser { kind, form, options }
     }
@@ -83,46 +83,56 @@ impl Parser {
         match &mut self.kind {
             ParserKind::Json(parser) => parser.layouts_mut().renew(schema, declared),
             ParserKind::Csv(parser, ..) => parser.renew(schema, declared),
-            ParserKind::Header(Some(layouts), _) => layouts.renew(schema, declared),
-            ParserKind::Header(None, _) => {}
+            ParserKind::Header(layouts, ..) => layouts.renew(schema, declared),
         }
     }
 
     /// Reads another input of the same form, from its start: the header of CSV comes again.
     pub fn restart(&mut self) {
-        let Some(delimiter) = self.form.separator() else { return };
-        let known = std::mem::replace(&mut self.kind, ParserKind::Header(None, delimiter));
-        let layouts = match known {
-            ParserKind::Csv(parser, ..) => Some(parser.into_layouts()),
-            ParserKind::Header(layouts, _) => layouts,
-            ParserKind::Json(_) => None,
-        };
-        self.kind = ParserKind::Header(layouts, delimiter);
+        match &mut self.kind {
+            ParserKind::Json(_) => {}
+            ParserKind::Csv(parser, _, delimiter) => {
+                self.kind = ParserKind::Header(parser.layouts().clone(), None, *delimiter);
+            }
+            ParserKind::Header(_, failure, _) => *failure = None,
+        }
     }
 
     /// Moves the cursor past the header, if it was not read yet. The position of the first record
     /// is then known. [`next_item`](Parser::next_item) reads a header, too.
     ///
     /// # Errors
-    /// No event can be read from this input, and why.
+    /// No event can be read from this input, and why. It is the same for each later block.
     pub fn read_header(&mut self, block: &Block, cursor: &mut Cursor) -> Result<(), String> {
         let options = self.options;
         self.header_of(block, cursor).map_err(|reason| options.spell(reason))
     }
 
     fn header_of(&mut self, block: &Block, cursor: &mut Cursor) -> Result<(), String> {
-        while let ParserKind::Header(layouts, delimiter) = &mut self.kind {
+        while let ParserKind::Header(layouts, failure, delimiter) = &mut self.kind {
+            if let Some(reason) = failure {
+                // Each later block is refused once.
+                return if cursor.skip_rest(block) { Err(reason.clone()) } else { Ok(()) };
+            }
             let row = match next_record(block, cursor, *delimiter, self.form.max_line) {
                 None => return Ok(()),
                 Some(Ok(row)) if row.text.is_empty() => continue,
-                Some(Ok(row)) => row,
-                Some(Err((_, reason))) => return Err(unreadable_header(&reason)),
+                Some(Ok(row)) => Ok(row),
+                Some(Err((_, reason))) => Err(unreadable_header(&reason)),
             };
-            let mut cells = Cells::default();
-            let header = cells.split(row.text, row.has_quotes, *delimiter);
-            let Some(layouts) = layouts.take() else { return Ok(()) };
-            let parser = CsvParser::new(layouts, &header, *delimiter)?;
-            self.kind = ParserKind::Csv(parser, Cells::default(), *delimiter);
+            let parser = row.and_then(|row| {
+                let mut cells = Cells::default();
+                let header = cells.split(row.text, row.has_quotes, *delimiter);
+                CsvParser::new(layouts.clone(), &header, *delimiter)
+            });
+            match parser {
+                Ok(parser) => self.kind = ParserKind::Csv(parser, Cells::default(), *delimiter),
+                Err(reason) => {
+                    cursor.skip_rest(block);
+                    *failure = Some(reason.clone());
+                    return Err(reason);
+                }
+            }
         }
         Ok(())
     }
@@ -215,7 +225,7 @@ impl Parser {
     ) -> Option<Result<Line<'a>, Bad<'a>>> {
         match &self.kind {
             ParserKind::Json(_) => next_line(block, cursor, self.form.max_line),
-            ParserKind::Csv(.., delimiter) | ParserKind::Header(_, delimiter) => {
+            ParserKind::Csv(.., delimiter) | ParserKind::Header(.., delimiter) => {
                 next_record(block, cursor, *delimiter, self.form.max_line)
             }
         }

@@ -1,6 +1,6 @@
 //! The lines of a block, or the records where it is CSV.
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use crate::block::{Block, Content};
 use crate::csv::{Following, Reach, reach};
@@ -38,6 +38,15 @@ impl Cursor {
     /// Returns the number of lines of the block that were parsed.
     pub fn lines(&self) -> u64 {
         self.lines
+    }
+
+    /// Moves to the end of the block. Returns false if it is there already.
+    pub(crate) fn skip_rest(&mut self, block: &Block) -> bool {
+        let rest = &block.bytes()[self.at..];
+        self.lines += memchr_iter(b'\n', rest).count() as u64;
+        self.lines += u64::from(rest.last().is_some_and(|last| *last != b'\n'));
+        self.at += rest.len();
+        !rest.is_empty()
     }
 
     /// Advances by a number of bytes and lines. Returns the number of the first of the lines.
@@ -103,7 +112,7 @@ pub(crate) fn next_record<'a>(
     }
     Some(match reach(bytes, delimiter, limit, Following::Nothing) {
         Reach::Whole(length) => {
-            let lines = memchr::memchr_iter(b'\n', &bytes[..length]).count() as u64;
+            let lines = memchr_iter(b'\n', &bytes[..length]).count() as u64;
             whole(block, cursor, length, lines).map(with_quotes)
         }
         // As `reach` was reported that nothing follows, it waits for nothing.

@@ -44,8 +44,8 @@ impl CsvParser {
     }
 
     /// Returns how events are read, without what the header says.
-    pub(crate) fn into_layouts(self) -> Layouts {
-        self.layouts
+    pub(crate) fn layouts(&self) -> &Layouts {
+        &self.layouts
     }
 
     /// A parser for the columns that `header` names, or why that does not work.
