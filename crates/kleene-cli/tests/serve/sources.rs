@@ -91,6 +91,23 @@ fn a_log_is_followed_through_its_rotation_and_a_half_written_line() {
 }
 
 #[test]
+fn a_file_with_a_bad_header_is_said_and_the_next_one_is_read() {
+    let folder = Folder::new(&FILE.replace("in.jsonl\"\n", "in.csv\"\n"));
+    folder.write("in.csv", "ts,who\n1000,5\n2000,5\n");
+    let mut service = folder.start();
+    service.wait_for("no event can be read: the CSV header has no column `type`");
+    service.wait_until("it is said", || folder.read("rejects.jsonl").lines().count() == 1);
+    fs::rename(folder.path("in.csv"), folder.path("in.csv.1")).unwrap();
+    let header = "user,ts,type\n";
+    folder.write("in.csv", &format!("{header}5,3000,click\n5,4000,click\n"));
+    service.wait_until("the match is there", || folder.read("out.jsonl").lines().count() == 1);
+    let (status, log) = service.stop();
+    assert!(status.success(), "{log}");
+    assert_eq!(log.matches("no event can be read").count(), 1, "{log}");
+    assert_eq!(folder.read("rejects.jsonl").lines().count(), 1);
+}
+
+#[test]
 fn a_file_that_is_another_one_after_a_restart_is_said() {
     let folder = Folder::new(FILE);
     folder.write("in.jsonl", &(click(1, 5) + &click(2, 5)));

@@ -28,6 +28,8 @@ pub(super) struct Lane {
     pub(super) reader: BatchReader,
     pub(super) counts: LaneCounts,
     pub(super) progress: LaneProgress,
+    /// True if no event can be read from the input: it has a header that cannot be read.
+    pub(super) is_unreadable: bool,
     pub(super) source: Source,
 }
 
@@ -62,6 +64,7 @@ impl Lane {
             reader: BatchReader::new(parser),
             counts: LaneCounts::default(),
             progress: LaneProgress { newest, since, is_silent },
+            is_unreadable: false,
             source: source.clone(),
         }
     }

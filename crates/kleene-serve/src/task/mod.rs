@@ -203,7 +203,7 @@ impl Task {
         page: &mut Page,
     ) -> Result<(), PushError> {
         let Task { engine, lanes, reports, arrived, .. } = self;
-        let Lane { id, reader, counts, progress, source } = &mut lanes[lane];
+        let Lane { id, reader, counts, progress, source, .. } = &mut lanes[lane];
         let first = *arrived;
         *arrived += events.len() as u64;
         let times = events.rows().map(|row| row.time());
@@ -218,8 +218,8 @@ impl Task {
     /// Pushes the next line of a block, which is in no batch. Returns false at the end of the block.
     fn push_line(&mut self, lane: usize, now: Instant, page: &mut Page) -> Result<bool, PushError> {
         let Task { engine, lanes, reports, arrived, .. } = self;
-        let Lane { id, reader, counts, progress, source } = &mut lanes[lane];
-        let line = reader.position().line;
+        let Lane { id, reader, counts, progress, is_unreadable, source } = &mut lanes[lane];
+        let line = reader.block().line();
         match reader.next_item() {
             None => return Ok(false),
             Some(Item::Event(event, origin)) => {
@@ -239,10 +239,12 @@ impl Task {
                 page.reject(&source.name, origin, &reason);
             }
             Some(Item::Unreadable(reason)) => {
-                counts.rejected += 1;
-                page.reject(&source.name, Origin { line, text: b"" }, &reason);
-                tracing::error!(source = source.name, "{reason}");
-                return Ok(false);
+                // All lines of the block are lost.
+                counts.rejected += reader.position().line - line;
+                if !std::mem::replace(is_unreadable, true) {
+                    page.reject(&source.name, Origin { line, text: b"" }, &reason);
+                    tracing::error!(source = source.name, "no event can be read: {reason}");
+                }
             }
         }
         Ok(true)
@@ -294,7 +296,9 @@ impl Task {
 
     /// The input of a source starts again with another file.
     pub(crate) fn restart_source(&mut self, lane: usize) {
-        self.lanes[lane].reader.restart();
+        let lane = &mut self.lanes[lane];
+        lane.reader.restart();
+        lane.is_unreadable = false;
     }
 
     /// Reads the header of an input that is read on from a later position.
