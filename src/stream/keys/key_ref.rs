@@ -1,6 +1,6 @@
 //! The key of an event: read in place, and hashed.
 //!
-//! One fast path is here: a key of one number or text is compared in the event.
+//! Two fast paths are here. A key of one number or text is compared in the event.
 //!
 //! When it applies: the key has one part, and its value in the event is an integer or a text.
 //!
@@ -11,6 +11,9 @@
 //! instructions, W2 1.27 (docs/performance.md).
 //!
 //! Which test holds it: `tests/equal_keys.rs`.
+//!
+//! The key of a rule without a key is not read at all: it has no parts, and its hash is known. W10
+//! takes 1.2 times as long without that.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
@@ -53,13 +56,16 @@ pub(crate) struct KeyHasher {
     any: DefaultHashBuilder,
     /// For keys that are one number, which are the most common.
     seeds: [u64; 2],
+    /// The hash of the key without parts.
+    pub(super) nothing: u32,
 }
 
 impl Default for KeyHasher {
     fn default() -> KeyHasher {
         let any = DefaultHashBuilder::default();
         let seeds = [any.hash_one(0), any.hash_one(1) | 1];
-        KeyHasher { any, seeds }
+        let hasher = KeyHasher { any, seeds, nothing: 0 };
+        KeyHasher { nothing: hasher.many(&[]), ..hasher }
     }
 }
 
@@ -74,6 +80,9 @@ impl KeyHasher {
             if let ValueRef::String(text) = event.field(*field) {
                 return Some(self.text(text));
             }
+        }
+        if reader.fields.is_empty() {
+            return Some(self.nothing);
         }
         self.of_any(event, reader)
     }

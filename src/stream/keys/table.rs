@@ -238,6 +238,10 @@ impl KeyTable {
                 return Some(self.look_up_usual(found, is_key, || hasher.text(text)));
             }
         }
+        // A table of such keys has only this one.
+        if reader.fields.is_empty() {
+            return Some(self.look_up_usual(found, |_| true, || hasher.nothing));
+        }
         self.look_up_any(event, reader, found, hasher)
     }
 
