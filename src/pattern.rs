@@ -74,8 +74,6 @@
 //! | `limit 100 partials drop oldest` | `.limit_partials(100, LimitPolicy::DropOldest)` | - |
 
 #[doc(inline)]
-pub use kleene_engine::pattern::refused_shape;
-#[doc(inline)]
 pub use kleene_engine::pattern::{
     AnyEvent, Captured, LimitPolicy, Only, Pattern, PatternBuilder, PatternError, Repetitions,
     Report, StepId, View,

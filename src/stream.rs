@@ -85,5 +85,3 @@ pub use kleene_engine::stream::{
     RuleChange, RuleInfo, Sink, SourceId, SourceProgress, Stats, Timeout, Undivided,
     UndividedReason, Verdict, on_match,
 };
-#[doc(inline)]
-pub use kleene_engine::{Position, Shard, ShardSink};

@@ -15,8 +15,9 @@ use kleene_syntax::hir::{Rule, TestBlock};
 /// A rule set is immutable; cloning copies a pointer. Parsing also compiles the rules: a rule that
 /// cannot run is a mistake of the text, with its place. All engines of a rule set share the
 /// automata, if their events are numbered by the set's own [schema](RuleSet::schema), as
-/// [`Record`](kleene_event::event::Record)s are. For events of a Rust type with other numbers, the first engine
-/// compiles the rules for that type, and later engines over the type share these automata.
+/// [`Record`](kleene_event::event::Record)s are. For events of a Rust type with other numbers, the
+/// first engine compiles the rules for that type, and later engines over the type share these
+/// automata.
 ///
 /// ```
 /// let rules = kleene::RuleSet::parse(
@@ -86,8 +87,8 @@ impl RuleSet {
     /// Returns the approximate heap size in bytes: the rules, their automata and their texts. Parts
     /// that rules share count once. A regular expression counts with the length of its text only.
     ///
-    /// Engines share this memory. [`Engine::memory_usage`](crate::stream::Engine::memory_usage) does not
-    /// include it.
+    /// Engines share this memory. [`Engine::memory_usage`](crate::stream::Engine::memory_usage)
+    /// does not include it.
     pub fn memory_usage(&self) -> usize {
         let SharedRules { rules, linked, relinked, origin, .. } = &*self.0;
         let texts = origin.sources.iter().map(|source| source.text.len());

@@ -343,7 +343,7 @@ impl<E: Event> EngineBuilder<E> {
     /// earlier, and the results of the key are undefined. Once the engine's watermark has reached
     /// the latest watermark of the parts, there is nothing to heed any more.
     ///
-    /// A part that holds nothing has [no bytes](Engine::snapshot_shards) and no watermark. If its
+    /// A part that holds nothing has no bytes and no watermark. If its
     /// watermark is earlier than those of the other parts, events of its keys would be late. The
     /// snapshot of a new engine as one more part prevents this: it is at the earliest time of all.
     ///
@@ -400,10 +400,29 @@ impl<E: Event> EngineBuilder<E> {
         Ok(Engine::new(Ingest::new(dispatcher, strategy)))
     }
 
-    /// Builds up to `of` engines that divide the work by keys; see [`Shard`].
+    /// Returns the rules, ready to run, and the schema that numbers their events.
+    fn start(self) -> Result<(Arc<Schema>, Vec<RuleRuntime<E>>), BuildError> {
+        let own = E::schema().map(Arc::new);
+        let first = self.rules.iter().find_map(|given| given.schema.clone());
+        let schema = own.clone().or(first).unwrap_or_default();
+        let mut rules = Vec::with_capacity(self.rules.len());
+        let mut prepared = Preparation::default();
+        let relink = if own.is_some() { Relink::Allowed } else { Relink::Refused };
+        for given in self.rules {
+            rules.push(given.start(&schema, relink, self.matching, &mut prepared)?);
+        }
+        link(&mut rules)?;
+        Ok((schema, rules))
+    }
+}
+
+impl<E: Event> Shard<E> {
+    /// Builds up to `of` engines that divide the work by keys, with the rules and settings of
+    /// `builder`.
     ///
     /// The number is lower if more shards would be of no use. It is one if a rule's `limit ...
     /// fail` may stop the engine, or if there is a [cold store](EngineBuilder::cold_store).
+    /// [`Shard::undivided`] returns the reason.
     ///
     /// The limits over all keys ([`limit_partials`](EngineBuilder::limit_partials),
     /// [`limit_captured_bytes`](EngineBuilder::limit_captured_bytes) and
@@ -412,13 +431,13 @@ impl<E: Event> EngineBuilder<E> {
     /// one engine.
     ///
     /// # Errors
-    /// [`BuildError`] as for [`build`](EngineBuilder::build).
-    pub fn shards(mut self, of: usize) -> Result<Vec<Shard<E>>, BuildError> {
-        let mut cold = self.cold.take();
+    /// [`BuildError`] as for [`EngineBuilder::build`].
+    pub fn build(mut builder: EngineBuilder<E>, of: usize) -> Result<Vec<Shard<E>>, BuildError> {
+        let mut cold = builder.cold.take();
         let of = if cold.is_some() { 1 } else { of };
-        let (strategy, whole, matching) = (self.strategy, self.limits, self.matching);
-        let indexed = self.indexed;
-        let (schema, first) = self.start()?;
+        let (strategy, whole, matching) = (builder.strategy, builder.limits, builder.matching);
+        let indexed = builder.indexed;
+        let (schema, first) = builder.start()?;
         let rules: Vec<Arc<Rule>> = first.iter().map(|rule| rule.rule().clone()).collect();
         let (of, placements) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
         let limits = whole.divided(of);
@@ -436,24 +455,9 @@ impl<E: Event> EngineBuilder<E> {
                 let share = ShardContext::new(index, of, placements.clone(), whole);
                 dispatcher.set_share(share);
             }
-            Shard::from(Engine::new(Ingest::new(dispatcher, strategy)))
+            Shard(Engine::new(Ingest::new(dispatcher, strategy)))
         };
         Ok((0..).zip(copies).map(make).collect())
-    }
-
-    /// Returns the rules, ready to run, and the schema that numbers their events.
-    fn start(self) -> Result<(Arc<Schema>, Vec<RuleRuntime<E>>), BuildError> {
-        let own = E::schema().map(Arc::new);
-        let first = self.rules.iter().find_map(|given| given.schema.clone());
-        let schema = own.clone().or(first).unwrap_or_default();
-        let mut rules = Vec::with_capacity(self.rules.len());
-        let mut prepared = Preparation::default();
-        let relink = if own.is_some() { Relink::Allowed } else { Relink::Refused };
-        for given in self.rules {
-            rules.push(given.start(&schema, relink, self.matching, &mut prepared)?);
-        }
-        link(&mut rules)?;
-        Ok((schema, rules))
     }
 }
 
@@ -466,14 +470,11 @@ impl<E: Portable> EngineBuilder<E> {
     /// memory; the other limits cover all keys.
     ///
     /// Each key in the store takes 13 to 25 bytes of memory, and 38 bytes while the index doubles
-    /// its size. Operations over all keys
-    /// ([`Engine::collect_partials`](crate::stream::Engine::collect_partials), a
-    /// [replacement](crate::stream::Engine::replace_rules) of rules) load all keys into memory. A snapshot
-    /// holds the bytes of all keys in memory. [`shards`](EngineBuilder::shards) builds one engine
-    /// only.
+    /// its size. Operations over all keys ([`Engine::collect_partials`], a
+    /// [replacement](Engine::replace_rules) of rules) load all keys into memory. A snapshot holds
+    /// the bytes of all keys in memory. An engine with a cold store is not divided among threads.
     ///
-    /// If the store fails, the engine stops: see [`Engine::failure`](crate::stream::Engine::failure). No
-    /// state is lost silently.
+    /// If the store fails, the engine stops: see [`Engine::failure`]. No state is lost silently.
     ///
     /// ```
     /// use std::collections::BTreeMap;
@@ -581,7 +582,8 @@ mod tests {
         assert_eq!(compiled.len(), 2);
         let (one, other) = (build(), build());
         assert_eq!((programs(&one), programs(&other)), (compiled.clone(), compiled.clone()));
-        let shards = EngineBuilder::<Record>::new().rules(&rules).shards(2).expect("they fit");
+        let shards =
+            Shard::build(EngineBuilder::<Record>::new().rules(&rules), 2).expect("they fit");
         assert_eq!(shards.len(), 2);
         let some = EngineBuilder::<Record>::new().rules_where(&rules, |rule| &*rule.name == "two");
         assert_eq!(programs(&some.build().expect("it fits")), compiled[1..]);

@@ -368,8 +368,9 @@ impl<E: Event> Engine<E> {
     /// Returns the schema that numbers the event types and fields of this engine.
     ///
     /// The schema is the schema of the Rust event type. If the event type has no schema
-    /// ([`Record`](kleene_event::event::Record)), the schema holds the types that the rules declare. After a
-    /// [replacement](Engine::replace_rules), new types and fields follow the old ones.
+    /// ([`Record`](kleene_event::event::Record)), the schema holds the types that the rules
+    /// declare. After a [replacement](Engine::replace_rules), new types and fields follow the old
+    /// ones.
     pub fn schema(&self) -> &Arc<Schema> {
         self.ingest.dispatcher().schema()
     }

@@ -51,7 +51,8 @@ pub struct Stats {
     pub peak_partials: u64,
     /// Events that wait now: in the reorder buffer, or made by a rule (`emit as`) and not yet due.
     pub buffered: u64,
-    /// Size of the events that wait now, in bytes by [`Event::heap_size`](kleene_event::event::Event::heap_size).
+    /// Size of the events that wait now, in bytes by
+    /// [`Event::heap_size`](kleene_event::event::Event::heap_size).
     pub buffered_bytes: u64,
     /// Approximate size of the events that partial matches have captured and of the values that
     /// rules collected from them, in bytes. An event that several partial matches of a rule share

@@ -86,7 +86,7 @@ pub(in crate::stream) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Sh
     let rules: Vec<_> = engine.rules().cloned().collect();
     let (of, placements) = divide(&rules, u32::try_from(of).unwrap_or(u32::MAX));
     if of == 1 {
-        return vec![Shard::from(engine)];
+        return vec![Shard(engine)];
     }
     let limits = *dispatcher.limits();
     let mut shards: Vec<Ingest<E>> = (0..of)
@@ -123,5 +123,5 @@ pub(in crate::stream) fn split<E: Event>(engine: Engine<E>, of: usize) -> Vec<Sh
     for shard in &mut shards {
         shard.dispatcher_mut().account();
     }
-    shards.into_iter().map(|shard| Shard::from(Engine::new(shard))).collect()
+    shards.into_iter().map(|shard| Shard(Engine::new(shard))).collect()
 }

@@ -60,7 +60,8 @@ impl<E: Event> Ingest<E> {
         self.ingest(source, Owned(event), KeyHint::NOTHING, &mut Lent::nothing(), sink)
     }
 
-    /// Ingests events with the result of one [`push_from`](crate::stream::Engine::push_from) for each.
+    /// Ingests events with the result of one [`push_from`](crate::stream::Engine::push_from) for
+    /// each.
     ///
     /// # Errors
     /// [`PushError`] as for [`ingest_one`](Ingest::ingest_one).

@@ -38,7 +38,8 @@ impl<E: Event> Drop for Borrower<'_, '_, E> {
 }
 
 impl<E: Event> Ingest<E> {
-    /// Ingests events with the result of one [`push_from`](crate::stream::Engine::push_from) for each.
+    /// Ingests events with the result of one [`push_from`](crate::stream::Engine::push_from) for
+    /// each.
     ///
     /// # Errors
     /// [`PushError`] if a limit or a cold store has stopped the engine, or the stream is finished.

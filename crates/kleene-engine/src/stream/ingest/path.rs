@@ -54,6 +54,7 @@ mod tests {
     use crate::ruleset::RuleSet;
     use crate::stream::keys::MIN_OPEN_RUNS;
     use crate::stream::{Engine, EngineBuilder};
+    use crate::{Plain, Shard};
     use kleene_event::event::Record;
     use kleene_event::time::Timestamp;
     use kleene_event::value::Value;
@@ -109,9 +110,9 @@ mod tests {
 
     #[test]
     fn shards_are_observed() {
-        let mut shards = builder("").shards(2).unwrap();
+        let mut shards = Shard::build(builder(""), 2).unwrap();
         assert_eq!(shards.len(), 2);
-        shards[0].push(&event(1, 1), &mut Vec::new()).unwrap();
+        shards[0].push(&event(1, 1), &mut Plain(&mut Vec::new())).unwrap();
         assert_eq!(paths(&shards[0].0), [(IngestPath::Observed, 1)]);
     }
 

@@ -8,5 +8,5 @@ pub(in crate::stream) mod overflow;
 pub(in crate::stream) mod owned;
 pub(in crate::stream) mod partial;
 pub(in crate::stream) mod reason;
-pub(in crate::stream) mod receiver;
-pub(crate) mod sink;
+pub(crate) mod receiver;
+pub(in crate::stream) mod sink;

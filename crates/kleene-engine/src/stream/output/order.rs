@@ -3,7 +3,7 @@
 use kleene_event::time::Timestamp;
 
 /// The position of an output in the order of all outputs; see
-/// [`ShardSink::at`](crate::stream::ShardSink::at).
+/// [`Receiver::at`](crate::Receiver::at).
 ///
 /// Positions are comparable across the shards of one stream within one call (`push`, `advance`,
 /// `finish`, ...). The output with the lesser position is reported first. Outputs with equal

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::stream::output::matched::{Match, Timeout};
-use crate::stream::output::order::Position;
 use crate::stream::output::overflow::Overflow;
 use crate::stream::output::owned::Output;
 use crate::stream::output::reason::RejectReason;
@@ -80,25 +79,6 @@ pub trait Sink<E: Event> {
         let _ = overflow;
     }
 }
-
-/// Receives the outputs of a [`Shard`](crate::stream::Shard), each with its position among the
-/// outputs of all shards.
-///
-/// Only a host that merges the outputs of several shards reads positions, as the crate
-/// `kleene-runner` does. For any other sink an empty implementation is right.
-pub trait ShardSink<E: Event>: Sink<E> {
-    /// Receives the position of the next outputs among the outputs of all shards in the current
-    /// call. Only called if there are several shards.
-    fn at(&mut self, position: Position) {
-        let _ = position;
-    }
-}
-
-impl<E: Event> ShardSink<E> for Vec<Output<E>> {}
-
-impl<E: Event> ShardSink<E> for Ignore {}
-
-impl<E: Event, F: FnMut(Match<'_, E>)> ShardSink<E> for OnMatch<F> {}
 
 /// An event that came too late.
 #[derive(Clone, Copy, Debug)]

@@ -7,20 +7,21 @@
 //! outputs: merged, all shards report the outputs of one engine in the order of one engine.
 //!
 //! ```
-//! use kleene::stream::{Ignore, Shard, Stats};
+//! use kleene::stream::{Ignore, Stats};
 //! use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+//! use kleene_engine::{Plain, Shard};
 //!
 //! let rules = RuleSet::parse(
 //!     "event hit { user: string, at: time }
 //!      rule twice { key user  match hit{2}  within 1m  emit { user } }",
 //! )?;
 //! let schema = rules.schema().clone();
-//! let mut shards: Vec<Shard<Record>> = Engine::builder().rules(&rules).shards(2)?;
+//! let mut shards: Vec<Shard<Record>> = Shard::build(Engine::builder().rules(&rules), 2)?;
 //! for (second, user) in (0..).zip(["ann", "bob", "cid", "bob", "ann"]) {
 //!     let at = Value::Time(Timestamp::from_millis(1000 * second));
 //!     let hit = Record::from_fields(&schema, "hit", [("user", user.into()), ("at", at)])?;
 //!     for shard in &mut shards {
-//!         shard.push(&hit, &mut Ignore)?;
+//!         shard.push(&hit, &mut Plain(&mut Ignore))?;
 //!     }
 //! }
 //! let stats: Stats = shards.iter().map(Shard::stats).sum();
@@ -37,8 +38,7 @@ use std::sync::Arc;
 use crate::stream::engine::Engine;
 use crate::stream::error::PushError;
 use crate::stream::ingest::watermark::SourceId;
-use crate::stream::output::receiver::Positioned;
-use crate::stream::output::sink::ShardSink;
+use crate::stream::output::receiver::Receiver;
 use crate::stream::shard::context::ShardContext;
 use crate::stream::shard::undivided::fails;
 use crate::stream::stats::Stats;
@@ -47,8 +47,7 @@ use kleene_event::schema::Schema;
 use kleene_event::time::Timestamp;
 use kleene_syntax::hir::Rule;
 
-/// One of several engines that divide the keys of the same rules, built by
-/// [`EngineBuilder::shards`](crate::stream::EngineBuilder::shards).
+/// One of several engines that divide the keys of the same rules, built by [`Shard::build`].
 ///
 /// Push the same events, watermarks and sources to all shards in the same order. Counts and reports
 /// that do not depend on keys (late events, the reorder buffer, events of unknown types) come from
@@ -60,13 +59,6 @@ impl<E: Event> fmt::Debug for Shard<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = self.share().map(|share| (share.index, share.of));
         f.debug_struct("Shard").field("part", &part).field("engine", &self.0).finish()
-    }
-}
-
-/// Makes an engine the only shard. The shard owns all keys.
-impl<E: Event> From<Engine<E>> for Shard<E> {
-    fn from(engine: Engine<E>) -> Shard<E> {
-        Shard(engine)
     }
 }
 
@@ -94,13 +86,13 @@ impl<E: Event> Shard<E> {
     /// # Errors
     /// [`PushError`] as for [`Engine::push`].
     #[inline]
-    pub fn push<S: ShardSink<E> + ?Sized>(
+    pub fn push<R: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
-        sink: &mut S,
+        receiver: &mut R,
     ) -> Result<(), PushError> {
         let source = self.0.ingest_mut().main_source();
-        self.push_from(source, event, sink)
+        self.push_from(source, event, receiver)
     }
 
     /// Pushes an event of one of several sources, as [`Engine::push_from`] does.
@@ -108,13 +100,13 @@ impl<E: Event> Shard<E> {
     /// # Errors
     /// [`PushError`] as for [`Engine::push`].
     #[inline]
-    pub fn push_from<S: ShardSink<E> + ?Sized>(
+    pub fn push_from<R: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
-        sink: &mut S,
+        receiver: &mut R,
     ) -> Result<(), PushError> {
-        self.0.ingest_mut().ingest_one(source, event, &mut Positioned(sink))
+        self.0.ingest_mut().ingest_one(source, event, receiver)
     }
 
     /// Returns the source with this name. A new name makes a new source. All shards give the same
@@ -127,54 +119,57 @@ impl<E: Event> Shard<E> {
     ///
     /// # Errors
     /// [`PushError`] as for [`Engine::advance`].
-    pub fn advance<S: ShardSink<E> + ?Sized>(
+    pub fn advance<R: Receiver<E> + ?Sized>(
         &mut self,
         to: Timestamp,
-        sink: &mut S,
+        receiver: &mut R,
     ) -> Result<(), PushError> {
         let source = self.0.ingest_mut().main_source();
-        self.advance_source(source, to, sink)
+        self.advance_source(source, to, receiver)
     }
 
     /// Advances the watermark of one of several sources, as [`Engine::advance_source`] does.
     ///
     /// # Errors
     /// [`PushError`] as for [`Engine::advance`].
-    pub fn advance_source<S: ShardSink<E> + ?Sized>(
+    pub fn advance_source<R: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         to: Timestamp,
-        sink: &mut S,
+        receiver: &mut R,
     ) -> Result<(), PushError> {
-        self.0.ingest_mut().advance_source(source, to, &mut Positioned(sink))
+        self.0.ingest_mut().advance_source(source, to, receiver)
     }
 
     /// Marks `source` as idle, as [`Engine::set_idle`] does.
     ///
     /// # Errors
     /// [`PushError`] as for [`Engine::set_idle`].
-    pub fn set_idle<S: ShardSink<E> + ?Sized>(
+    pub fn set_idle<R: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
-        sink: &mut S,
+        receiver: &mut R,
     ) -> Result<(), PushError> {
-        self.0.ingest_mut().set_idle(source, &mut Positioned(sink))
+        self.0.ingest_mut().set_idle(source, receiver)
     }
 
     /// Ends the input for now, as [`Engine::end_input`] does.
     ///
     /// # Errors
     /// [`PushError`] as for [`Engine::end_input`].
-    pub fn end_input<S: ShardSink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
-        self.0.ingest_mut().end_input(&mut Positioned(sink))
+    pub fn end_input<R: Receiver<E> + ?Sized>(
+        &mut self,
+        receiver: &mut R,
+    ) -> Result<(), PushError> {
+        self.0.ingest_mut().end_input(receiver)
     }
 
     /// Ends time, as [`Engine::end_time`] does.
     ///
     /// # Errors
     /// [`PushError`] as for [`Engine::end_time`].
-    pub fn end_time<S: ShardSink<E> + ?Sized>(&mut self, sink: &mut S) -> Result<(), PushError> {
-        self.0.end_time_to(&mut Positioned(sink))
+    pub fn end_time<R: Receiver<E> + ?Sized>(&mut self, receiver: &mut R) -> Result<(), PushError> {
+        self.0.end_time_to(receiver)
     }
 
     /// Returns the error that stopped the shard, as [`Engine::failure`] does.

@@ -68,10 +68,9 @@ impl RuleSet {
     /// reasons, in the order of the rules.
     ///
     /// Such a host gives each event to the engine of its key, and keeps the engines in different
-    /// processes; see [`Engine::snapshot_shards`](crate::stream::Engine::snapshot_shards). Rules that are
-    /// not divided need one engine that gets all of their events. For threads of one process,
-    /// [`EngineBuilder::shards`](crate::stream::EngineBuilder::shards) takes care of all rules by
-    /// itself. It divides rules whose events have several keys, too, since each shard reads every
+    /// processes. Rules that are not divided need one engine that gets all of their events. For
+    /// threads of one process, the crate `kleene-runner` takes care of all rules by itself. It
+    /// divides rules whose events have several keys, too, since each of its threads reads every
     /// event.
     ///
     /// ```

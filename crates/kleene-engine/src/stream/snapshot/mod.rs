@@ -115,70 +115,15 @@ impl<E: Portable> Engine<E> {
         self.ingest_mut().dispatcher_mut().saved_changes();
         Some(bytes)
     }
-
-    /// Returns `count` snapshots that each hold a part of the keys and together hold the state of
-    /// the engine. `shard` maps a rule and a key to a snapshot; the result is taken modulo `count`.
-    /// [`EngineBuilder::restore`] makes an engine of each snapshot alone or of all of them.
-    ///
-    /// Counts go to the first snapshot. A buffered event goes to each snapshot that has a rule and
-    /// a key for it. Push to each restored engine only the later events of its own keys.
-    ///
-    /// The call makes one pass over the keys, so that `count` can be large. It calls `shard` once
-    /// for the state of a rule for a key, and once for each other mention of a key: by a buffered
-    /// event or by an entry of `suppress` or `once`. `shard` has to give the same answer each time.
-    ///
-    /// A snapshot without bytes stands for nothing: no key, no buffered event, no event for other
-    /// rules, no key that `suppress` or `once` remembers. Do not store it, and do not restore it:
-    /// [`EngineBuilder::restore`] refuses it, since bytes may have been lost. The first snapshot
-    /// always has bytes, unless a [cold store](crate::stream::ColdStore) has failed or cannot be
-    /// read. Then no snapshot has bytes, and [`failure`](Engine::failure) returns the reason.
-    ///
-    /// ```
-    /// use kleene::stream::Ignore;
-    /// use kleene::{Engine, Record, RuleSet, Timestamp, Value};
-    ///
-    /// let rules = RuleSet::parse(
-    ///     "event paid { order: int, at: time }
-    ///      rule twice { key order  match paid{2} within 2d }",
-    /// )?;
-    /// let paid = |order: i64, second: i64| {
-    ///     let at = Timestamp::from_millis(1000 * second);
-    ///     let fields = [("order", order.into()), ("at", at.into())];
-    ///     Record::from_fields(rules.schema(), "paid", fields)
-    /// };
-    /// let mut engine = Engine::builder().rules(&rules).build()?;
-    /// for order in [3, 7, 8] {
-    ///     engine.push(&paid(order, order)?, &mut Ignore)?;
-    /// }
-    /// let parts = engine.snapshot_shards(5, |_, key| match key {
-    ///     [Value::Int(order)] => order.unsigned_abs() as usize,
-    ///     _ => 0,
-    /// });
-    /// let has_bytes: Vec<bool> = parts.iter().map(|part| !part.is_empty()).collect();
-    /// assert_eq!(has_bytes, [true, false, true, true, false]); // counts, 7, and 3 with 8
-    ///
-    /// let stored: Vec<&[u8]> =
-    ///     parts.iter().map(Vec::as_slice).filter(|part| !part.is_empty()).collect();
-    /// let (restored, _) = Engine::<Record>::builder().rules(&rules).restore(&stored)?;
-    /// assert_eq!(restored.stats(), engine.stats());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn snapshot_shards(
-        &self,
-        count: usize,
-        mut shard: impl FnMut(&Rule, &[Value]) -> usize,
-    ) -> Vec<Vec<u8>> {
-        write::divided(self.ingest(), KeyDivision::of(count, &mut shard))
-    }
 }
 
 impl<E: Portable> EngineBuilder<E> {
     /// Builds the engine of a snapshot, with the rules and limits of this builder.
     ///
-    /// `parts` is one snapshot, or [several with parts of the keys](Engine::snapshot_shards), each
-    /// followed by its [changes](Engine::snapshot_changes). Engines whose snapshots are joined have
-    /// to be at one watermark ([`Engine::advance`]), or the engine continues at the earliest one
-    /// ([`join_at_earliest`](EngineBuilder::join_at_earliest)).
+    /// `parts` is one snapshot, or several with parts of the keys, as a runner with threads gives
+    /// them, each followed by its [changes](Engine::snapshot_changes). Engines whose snapshots are
+    /// joined have to be at one watermark ([`Engine::advance`]), or the engine continues at the
+    /// earliest one ([`join_at_earliest`](EngineBuilder::join_at_earliest)).
     ///
     /// If the rules changed since the snapshot, the same state continues as after a
     /// [replacement](Engine::replace_rules), and the result lists the verdict on each rule. The
@@ -223,7 +168,7 @@ impl<E: Portable> EngineBuilder<E> {
 
 impl<E: Portable> Shard<E> {
     /// Returns the state of the shard as bytes. [`EngineBuilder::restore`] makes one engine of the
-    /// bytes of all shards, and [`EngineBuilder::restore_shards`] any number of shards.
+    /// bytes of all shards, and [`Shard::restore`] any number of shards.
     ///
     /// Take the snapshots of all shards after the same calls. `all` are the counts of one engine at
     /// this moment: the sum of [`Shard::stats`] with the peak that the host follows
@@ -233,20 +178,19 @@ impl<E: Portable> Shard<E> {
         let Some(share) = ingest.dispatcher().share() else { return self.0.snapshot() };
         write::shard(ingest, share, *all).map(|(bytes, _)| bytes).unwrap_or_default()
     }
-}
 
-impl<E: Portable> EngineBuilder<E> {
-    /// Builds up to `of` shards of a snapshot, as [`restore`](EngineBuilder::restore) builds one
-    /// engine. The snapshot may be of one engine, or of any number of [shards](Shard::snapshot).
+    /// Builds up to `of` shards of a snapshot, as [`EngineBuilder::restore`] builds one engine. The
+    /// snapshot may be of one engine, or of any number of [shards](Shard::snapshot).
     ///
     /// The call takes for a moment twice the memory of the open partial matches.
     ///
     /// # Errors
-    /// [`RestoreError`] as for [`restore`](EngineBuilder::restore).
+    /// [`RestoreError`] as for [`EngineBuilder::restore`].
     ///
     /// ```
-    /// use kleene::stream::{Ignore, Shard, Stats};
+    /// use kleene::stream::{Ignore, Stats};
     /// use kleene::{Engine, Record, RuleSet, Timestamp};
+    /// use kleene_engine::{Plain, Shard};
     ///
     /// let rules = RuleSet::parse(
     ///     "event paid { order: int, at: time }
@@ -263,24 +207,80 @@ impl<E: Portable> EngineBuilder<E> {
     /// }
     /// let bytes = engine.snapshot();
     ///
-    /// let (mut shards, _) = Engine::builder().rules(&rules).restore_shards(3, &[&bytes])?;
+    /// let (mut shards, _) = Shard::restore(Engine::builder().rules(&rules), 3, &[&bytes])?;
     /// for order in 0..10 {
     ///     let sent = event("sent", order, 10 + order)?;
     ///     for shard in &mut shards {
-    ///         shard.push(&sent, &mut Ignore)?;
+    ///         shard.push(&sent, &mut Plain(&mut Ignore))?;
     ///     }
     /// }
     /// let stats: Stats = shards.iter().map(Shard::stats).sum();
     /// assert_eq!((shards.len(), stats.events, stats.matches), (3, 20, 10));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn restore_shards(
-        self,
+    pub fn restore(
+        builder: EngineBuilder<E>,
         of: usize,
         parts: &[&[u8]],
     ) -> Result<(Vec<Shard<E>>, Replacement), RestoreError> {
-        let (engine, replacement) = restore::restore(self, parts)?;
+        let (engine, replacement) = restore::restore(builder, parts)?;
         Ok((reshard::split(engine, of), replacement))
+    }
+
+    /// Returns `count` snapshots that each hold a part of the keys and together hold the state of
+    /// `engine`. `shard` maps a rule and a key to a snapshot; the result is taken modulo `count`.
+    /// [`EngineBuilder::restore`] makes an engine of each snapshot alone or of all of them.
+    ///
+    /// Counts go to the first snapshot. A buffered event goes to each snapshot that has a rule and
+    /// a key for it. Push to each restored engine only the later events of its own keys.
+    ///
+    /// The call makes one pass over the keys, so that `count` can be large. It calls `shard` once
+    /// for the state of a rule for a key, and once for each other mention of a key: by a buffered
+    /// event or by an entry of `suppress` or `once`. `shard` has to give the same answer each time.
+    ///
+    /// A snapshot without bytes stands for nothing: no key, no buffered event, no event for other
+    /// rules, no key that `suppress` or `once` remembers. Do not store it, and do not restore it:
+    /// [`EngineBuilder::restore`] refuses it, since bytes may have been lost. The first snapshot
+    /// always has bytes, unless a [cold store](crate::stream::ColdStore) has failed or cannot be
+    /// read. Then no snapshot has bytes, and [`Engine::failure`] returns the reason.
+    ///
+    /// ```
+    /// use kleene::stream::Ignore;
+    /// use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+    /// use kleene_engine::Shard;
+    ///
+    /// let rules = RuleSet::parse(
+    ///     "event paid { order: int, at: time }
+    ///      rule twice { key order  match paid{2} within 2d }",
+    /// )?;
+    /// let paid = |order: i64, second: i64| {
+    ///     let at = Timestamp::from_millis(1000 * second);
+    ///     let fields = [("order", order.into()), ("at", at.into())];
+    ///     Record::from_fields(rules.schema(), "paid", fields)
+    /// };
+    /// let mut engine = Engine::builder().rules(&rules).build()?;
+    /// for order in [3, 7, 8] {
+    ///     engine.push(&paid(order, order)?, &mut Ignore)?;
+    /// }
+    /// let parts = Shard::split_snapshot(&engine, 5, |_, key| match key {
+    ///     [Value::Int(order)] => order.unsigned_abs() as usize,
+    ///     _ => 0,
+    /// });
+    /// let has_bytes: Vec<bool> = parts.iter().map(|part| !part.is_empty()).collect();
+    /// assert_eq!(has_bytes, [true, false, true, true, false]); // counts, 7, and 3 with 8
+    ///
+    /// let stored: Vec<&[u8]> =
+    ///     parts.iter().map(Vec::as_slice).filter(|part| !part.is_empty()).collect();
+    /// let (restored, _) = Engine::<Record>::builder().rules(&rules).restore(&stored)?;
+    /// assert_eq!(restored.stats(), engine.stats());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn split_snapshot(
+        engine: &Engine<E>,
+        count: usize,
+        mut shard: impl FnMut(&Rule, &[Value]) -> usize,
+    ) -> Vec<Vec<u8>> {
+        write::divided(engine.ingest(), KeyDivision::of(count, &mut shard))
     }
 }
 

@@ -29,8 +29,8 @@ use index::ColdIndex;
 use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
 
-/// A store of numbered entries for an [`Engine`](crate::stream::Engine) whose state does not fit into
-/// memory; see [`EngineBuilder::cold_store`](crate::stream::EngineBuilder::cold_store).
+/// A store of numbered entries for an [`Engine`](crate::stream::Engine) whose state does not fit
+/// into memory; see [`EngineBuilder::cold_store`](crate::stream::EngineBuilder::cold_store).
 ///
 /// The store is scratch space. It is empty when an engine gets it, no one reads it after the engine
 /// is gone, and snapshots contain its entries. It need not survive a crash.
