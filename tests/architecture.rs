@@ -57,8 +57,8 @@ type Areas = &'static [(&'static str, &'static [&'static str])];
 const FLAGS: &[(&str, &[&str])] =
     &[("crates/kleene-event/src/event/derived.rs", &["append_fields"])];
 
-/// The folders and files in `stream/` of `kleene-engine`, from the bottom up: each may use those above
-/// it in this list only. The longest name that fits counts.
+/// The folders and files in `stream/` of `kleene-engine`, from the bottom up: each may use those
+/// above it in this list only. The longest name that fits counts.
 const STREAM: &[&str] = &[
     "stats",
     "limits",
@@ -292,8 +292,8 @@ fn the_folders_of_the_stream_import_one_way() {
     }
 }
 
-/// The types that hold an engine's state, with the file of each in `stream/`. Their neighbours call methods that
-/// say why: only the files of the type's own folder may see a field.
+/// The types that hold an engine's state, with the file of each in `stream/`. Their neighbours call
+/// methods that say why: only the files of the type's own folder may see a field.
 const STATE: &[(&str, &str)] = &[
     ("Engine", "engine.rs"),
     ("EventBuffer", "ingest/buffer.rs"),
@@ -371,6 +371,25 @@ fn the_library_has_no_clock_no_threads_and_no_output() {
         let code = code(&text);
         for (word, exempt) in ABSENT {
             assert!(path == *exempt || !code.contains(word), "{path} uses `{word}`");
+        }
+    }
+}
+
+/// A type that is re-exported brings all of its methods along.
+#[test]
+fn what_users_see_names_no_shard() {
+    for path in ["src/stream.rs", "tests/api/kleene.txt", "tests/api/kleene-runner.txt"] {
+        let text = fs::read_to_string(root().join(path)).expect("it is there");
+        assert!(!code(&text).contains("Shard"), "{path} names `Shard`");
+    }
+    for (path, text) in files("crates/kleene-engine/src/stream", &[".rs"]) {
+        for block in code(&text).split("\nimpl").skip(1) {
+            let (head, body) = block.split_once('{').unwrap_or((block, ""));
+            let methods = body.split("\n    pub fn ").skip(1);
+            let mut heads = methods.map(|method| method.split('{').next().unwrap_or_default());
+            let shown = heads.find(|method| method.contains("Shard<"));
+            let shown = shown.filter(|_| !head.contains("Shard<"));
+            assert_eq!(shown, None, "{path}: write it as a function of `Shard`");
         }
     }
 }
