@@ -108,8 +108,9 @@ where
     E: Event + Send + Sync + 'static,
     B: Batch<E>,
 {
-    /// Divides the engine of `engine` by keys, and starts a thread for each shard and one for the
-    /// collector. `page` makes the sinks that shards write to, one for each batch and shard.
+    /// Builds shards with the rules and settings of `engine`, and starts a thread for each shard and
+    /// one for the collector. `page` makes the sinks that shards write to, one for each batch and
+    /// shard.
     ///
     /// # Errors
     /// [`StartError`] if a rule does not fit the events, or the operating system starts no more
@@ -168,7 +169,7 @@ where
     /// Returns the reason why there are fewer shards than were asked for, in words; `None` if there
     /// are not.
     ///
-    /// A rule with `limit .. fail` stops one engine, which knows when; a [cold
+    /// A rule with `limit .. fail` stops one engine, which knows when. A [cold
     /// store](kleene::stream::ColdStore) belongs to one engine. Without keys there is nothing to
     /// divide: a rule without a key, a rule that feeds other rules or reads what they make, and a
     /// rule whose `suppress` or `once` concerns several keys stay in one shard.
