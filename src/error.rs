@@ -4,9 +4,9 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::pattern::PatternError;
-use crate::ruleset::RulesError;
-use crate::stream::{BuildError, PushError, Refused, RestoreError};
+use kleene_engine::pattern::PatternError;
+use kleene_engine::ruleset::RulesError;
+use kleene_engine::stream::{BuildError, PushError, Refused, RestoreError};
 use kleene_event::event::{BatchError, RecordError};
 use kleene_event::time::ParseTimestampError;
 #[cfg(feature = "serde")]

@@ -152,7 +152,6 @@ mod error;
 pub mod pattern;
 pub mod ruleset;
 pub mod stream;
-mod util;
 
 /// Mistakes in rule text as data: codes, places, and plain text with a caret.
 pub mod diagnostic {

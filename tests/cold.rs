@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use kleene::stream::{ColdError, ColdStore, EngineBuilder, Ignore, Output, RestoreError};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+use kleene_engine::Shard;
 use kleene_test::files::rule_files;
 use kleene_test::random;
 use kleene_test::restore::{Step, they_go_on_alike};
@@ -330,8 +331,7 @@ fn what_keeps_keys_may_fail() {
     };
     let created = |id| order(&rules, "created", id, id);
     // There is no room: nothing is lost, and nothing goes on.
-    let (mut engine, _) = make(Some(40));
-    let mut taken = 0;
+    let ((mut engine, _), mut taken) = (make(Some(40)), 0);
     let error = loop {
         match engine.push(&created(taken), &mut Ignore) {
             Ok(()) => taken += 1,
@@ -343,7 +343,8 @@ fn what_keeps_keys_may_fail() {
     assert_eq!(engine.failure(), Some(&error));
     assert_eq!(engine.collect_partials("either").len(), usize::try_from(taken).unwrap());
     assert_eq!(engine.push(&created(0), &mut Ignore), Err(error));
-    assert_eq!([engine.snapshot(), engine.snapshot_shards(2, |_, _| 1).concat()], [[0_u8; 0]; 2]);
+    let parts = [engine.snapshot(), Shard::split_snapshot(&engine, 2, |_, _| 1).concat()];
+    assert_eq!(parts, [[0_u8; 0]; 2]);
 
     let damage = |shelf: &Shelf| {
         shelf.with(|content| {

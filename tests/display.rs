@@ -186,7 +186,7 @@ const PRIVATE: [&str; 7] = [
 fn every_public_display_is_looked_at() {
     let shown = shown();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let crates = ["event", "syntax", "automata", "explain"];
+    let crates = ["event", "syntax", "automata", "engine", "explain"];
     let mut folders = vec![root.join("src")];
     folders.extend(crates.map(|name| root.join(format!("crates/kleene-{name}/src"))));
     let mut found = 0;

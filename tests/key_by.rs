@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kleene::stream::{ColdError, ColdStore, EngineBuilder, Output};
 use kleene::{Engine, Event, Pattern, Portable, Record, RuleSet, Timestamp, Value, ValueRef};
+use kleene_engine::{Plain, Shard};
 use kleene_test::steps::Dice;
 
 /// A move of an account, whose numbers the text `account` holds, too.
@@ -144,16 +145,16 @@ fn shards_divide_computed_keys() {
         for kind in [Computed, Mixed] {
             let mut patterns = patterns(kind);
             patterns.retain(|(name, _)| names.contains(name));
-            let mut shards = builder(&patterns).shards(3).expect("the patterns fit");
+            let mut shards = Shard::build(builder(&patterns), 3).expect("the patterns fit");
             assert_eq!(shards.len(), 3);
             let mut all = Vec::new();
             let mut busy = 0;
             for shard in &mut shards {
                 let mut outputs = Vec::new();
                 for event in &events {
-                    shard.push(event, &mut outputs).expect("no limit is reached");
+                    shard.push(event, &mut Plain(&mut outputs)).expect("no limit is reached");
                 }
-                shard.end_time(&mut outputs).expect("no limit is reached");
+                shard.end_time(&mut Plain(&mut outputs)).expect("no limit is reached");
                 busy += usize::from(!outputs.is_empty());
                 all.extend(said(&outputs));
             }
@@ -202,7 +203,7 @@ fn computed_keys_survive_snapshots_shards_and_cold_stores() {
                     store.restore(&[&bytes]).expect("it is whole").0
                 }
                 _ => {
-                    let shards = builder().restore_shards(2, &[&bytes]).expect("it is whole").0;
+                    let shards = Shard::restore(builder(), 2, &[&bytes]).expect("it is whole").0;
                     assert_eq!(shards.len(), 2);
                     let all = engine.stats();
                     let parts: Vec<Vec<u8>> =

@@ -79,7 +79,7 @@ fn every_limit_that_can_be_set_stands_in_the_table() {
     let shown: BTreeSet<&str> = rows.iter().flat_map(|row| quoted(&row[1])).collect();
     let mut limits = numbers_of_the_command_line();
     assert!(limits.len() >= 6, "{limits:?}");
-    let setters = names_after("src/stream/builder.rs", "pub fn limit_");
+    let setters = names_after("crates/kleene-engine/src/stream/builder.rs", "pub fn limit_");
     assert!(setters.len() >= 7, "{setters:?}");
     limits.extend(setters.iter().map(|name| format!("EngineBuilder::limit_{name}")));
     let of_a_key = ["partial_matches_per_key", "steps_per_event", "matches_per_set"];

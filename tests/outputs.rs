@@ -7,6 +7,7 @@ use kleene::value::ValueCow;
 use kleene::{
     Engine, EngineBuilder, Event, Match, Output, Record, RuleSet, Sink, Timeout, Timestamp, Value,
 };
+use kleene_engine::{Plain, Shard};
 
 #[derive(Clone, Debug, Event, PartialEq)]
 struct Login {
@@ -233,17 +234,17 @@ fn no_other_declaration_is_taken_for_the_engines_own() {
 #[test]
 fn shards_end_their_input_where_one_engine_does() {
     let rules = RuleSet::parse(UNSENT).expect("they are right");
-    let mut shards = Engine::<Record>::builder().rules(&rules).shards(2).expect("they fit");
+    let mut shards = Shard::build(Engine::<Record>::builder().rules(&rules), 2).expect("they fit");
     for second in [1, 2, 12] {
         let fields = [("order", second.into()), ("at", at(second).into())];
         let paid = Record::from_fields(rules.schema(), "paid", fields).expect("it fits");
         for shard in &mut shards {
-            shard.push(&paid, &mut Ignore).expect("it goes on");
+            shard.push(&paid, &mut Plain(&mut Ignore)).expect("it goes on");
         }
     }
     for shard in &mut shards {
-        shard.end_input(&mut Ignore).expect("it goes on");
+        shard.end_input(&mut Plain(&mut Ignore)).expect("it goes on");
     }
-    let stats: kleene::stream::Stats = shards.iter().map(kleene::stream::Shard::stats).sum();
+    let stats: kleene::stream::Stats = shards.iter().map(Shard::stats).sum();
     assert_eq!(stats.matches, 5);
 }

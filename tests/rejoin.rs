@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kleene::stream::{EngineBuilder, Ignore, Output, RestoreError};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+use kleene_engine::Shard;
 use kleene_test::steps::Dice;
 
 const RULES: &str = "event paid { order: int, at: time }
@@ -134,7 +135,7 @@ fn parts_at_different_watermarks_go_on_as_if_never_stopped() {
             for event in own.take_while(|event| event.second <= stop) {
                 push(&mut engine, time, event, &mut reported);
             }
-            let of_engine = engine.snapshot_shards(4, |_, key| match key {
+            let of_engine = Shard::split_snapshot(&engine, 4, |_, key| match key {
                 [Value::Int(order)] => usize::try_from(*order).expect("it is not negative") % 4,
                 _ => unreachable!("the key is an order"),
             });

@@ -3,9 +3,9 @@
 //! The matcher reports what the reference reports, the text of a rule says what its pattern says,
 //! and each `report` is what its definition says of `report all`.
 
-use kleene::pattern::refused_shape;
 use kleene::{Engine as Stream, Event as _, Record, RuleSet, Timestamp, on_match};
 use kleene_automata::exec::reference::{Reference, ReferenceOutput};
+use kleene_engine::pattern::refused_shape;
 use kleene_syntax::hir::Report;
 use kleene_test::engine::{Engine, GeneralEngine, MatcherEngine, Session, TextEngine};
 use kleene_test::random::report::report;

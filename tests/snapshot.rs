@@ -7,6 +7,7 @@ use std::time::Duration;
 use kleene::ruleset::Rule;
 use kleene::stream::{EngineBuilder, Ignore, Output, RestoreError, Verdict};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+use kleene_engine::Shard;
 use kleene_test::files::rule_files;
 use kleene_test::random;
 use kleene_test::restore::{
@@ -271,7 +272,7 @@ fn with_payments(orders: impl Iterator<Item = i64>) -> (RuleSet, Engine<Record>)
 #[test]
 fn shards_are_engines_of_their_own_and_one_together() {
     let (rules, mut whole) = with_payments(0..100);
-    let shards = whole.snapshot_shards(3, |_, key| match key {
+    let shards = Shard::split_snapshot(&whole, 3, |_, key| match key {
         [Value::Int(order)] => usize::try_from(*order).unwrap(),
         _ => 0,
     });
@@ -352,12 +353,12 @@ fn parts_of_every_construct_hold_the_whole_together() {
             if index % 9 != 4 {
                 continue;
             }
-            let parts = engine.snapshot_shards(5, number_of);
+            let parts = Shard::split_snapshot(&engine, 5, number_of);
             let whole = restored(&stored(&parts));
-            assert!(whole.snapshot_shards(5, number_of) == parts, "{}", file.display());
+            assert!(Shard::split_snapshot(&whole, 5, number_of) == parts, "{}", file.display());
             for (number, part) in parts.iter().enumerate() {
                 let is_first = number == 0;
-                let alone = engine.snapshot_shards(2, |rule, key| {
+                let alone = Shard::split_snapshot(&engine, 2, |rule, key| {
                     usize::from((number_of(rule, key) % 5 == number) != is_first)
                 });
                 let alone = &alone[usize::from(!is_first)];
@@ -380,7 +381,7 @@ fn many_parts_take_one_pass() {
     let (rules, engine) = with_payments(0..1000);
     let divide = |count: usize| {
         let mut calls = 0;
-        let parts = engine.snapshot_shards(count, |_, key| {
+        let parts = Shard::split_snapshot(&engine, count, |_, key| {
             calls += 1;
             match key {
                 [Value::Int(order)] => usize::try_from(*order).unwrap(),
@@ -401,11 +402,11 @@ fn many_parts_take_one_pass() {
     }
     // An engine that holds nothing has its counts.
     let engine = builder(&rules, 5000).build().unwrap();
-    let parts = engine.snapshot_shards(3, |_, _| 0);
+    let parts = Shard::split_snapshot(&engine, 3, |_, _| 0);
     assert_eq!(stored(&parts), [parts[0].as_slice()]);
     let (restored, _) = builder(&rules, 5000).restore(&stored(&parts)).unwrap();
     assert!(restored.snapshot() == engine.snapshot());
-    assert_eq!(engine.snapshot_shards(0, |_, _| 0).len(), 1);
+    assert_eq!(Shard::split_snapshot(&engine, 0, |_, _| 0).len(), 1);
 }
 
 /// What `suppress` remembers for one key goes to the part of the key, in whatever order `by` has the
@@ -425,7 +426,7 @@ fn suppressed_keys_are_in_the_part_of_their_key() {
     for user in 0..100 {
         engine.push(&hit(user, user), &mut Ignore).unwrap();
     }
-    let parts = engine.snapshot_shards(1000, |_, key| match key {
+    let parts = Shard::split_snapshot(&engine, 1000, |_, key| match key {
         [Value::Int(user), ..] => usize::try_from(*user).unwrap(),
         _ => unreachable!("the key begins with a user"),
     });
@@ -471,7 +472,9 @@ fn parts_of_engines_that_are_alike_are_told_apart() {
     for order in [1, 2] {
         let mut engine = run(order);
         // One part for each rule: each event is in both.
-        parts.extend(engine.snapshot_shards(2, |rule, _| usize::from(&*rule.name == "cards")));
+        parts.extend(Shard::split_snapshot(&engine, 2, |rule, _| {
+            usize::from(&*rule.name == "cards")
+        }));
         engine.end_time(&mut expected).unwrap();
     }
     assert_eq!(stored(&parts).len(), 4);

@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use kleene::stream::{EngineBuilder, Output, Position, Shard, ShardSink};
+use kleene::stream::{EngineBuilder, Output};
 use kleene::{
     Engine, Event as _, Match, Pattern, Record, RuleSet, Sink, Timeout, Timestamp, Value,
 };
+use kleene_engine::{Position, Receiver, Shard};
 use kleene_test::restore::{Step, they_go_on_alike};
 use kleene_test::steps::Dice;
 
@@ -215,7 +216,13 @@ impl Sink<Record> for PlacedOutputs {
     }
 }
 
-impl ShardSink<Record> for PlacedOutputs {
+impl Receiver<Record> for PlacedOutputs {
+    type Sink = Self;
+
+    fn outputs(&mut self) -> &mut Self {
+        self
+    }
+
     fn at(&mut self, position: Position) {
         self.position = position;
     }
@@ -273,7 +280,7 @@ fn shards_batches_and_keys_that_are_not_in_memory_change_nothing() {
             let events: Vec<Record> = raws.iter().map(|raw| by_step(&rules, raw)).collect();
             let mut one = builder(&rules).build().expect("it can be run");
             let mut expected = Vec::new();
-            let mut shards = builder(&rules).shards(3).expect("they can be run");
+            let mut shards = Shard::build(builder(&rules), 3).expect("they can be run");
             let mut found = Vec::new();
             for event in &events {
                 one.push(event, &mut expected).expect("it goes on");
@@ -378,7 +385,7 @@ fn an_event_without_any_key_is_counted_once() {
     let mut engine = builder(&rules).build().expect("it can be run");
     engine.push_batch(&events, &mut found).expect("it goes on");
     assert_eq!((engine.stats().keyless, engine.stats().matches), (2, 1));
-    let mut shards = builder(&rules).shards(3).expect("they can be run");
+    let mut shards = Shard::build(builder(&rules), 3).expect("they can be run");
     let count = events.iter().map(|event| {
         merged(&mut shards, |shard, placed| shard.push(event, placed).expect("it goes on")).len()
     });

@@ -1,7 +1,8 @@
 //! The rules whose keys are not divided among engines, and the reasons.
 
-use kleene::stream::{EngineBuilder, Shard, UndividedReason};
+use kleene::stream::{EngineBuilder, UndividedReason};
 use kleene::{Engine, Record, RuleSet};
+use kleene_engine::Shard;
 
 const EVENTS: &str = "event hit { user: string, ip: string, child: string, at: time }
     event miss { user: string, at: time }
@@ -71,7 +72,7 @@ fn shards_divide_what_has_no_reason_and_several_keys() {
     let of_use = |text: &str| {
         let rules = rules(text);
         let builder: EngineBuilder<Record> = Engine::builder().rules(&rules);
-        let shards = builder.shards(2).expect("they fit");
+        let shards = Shard::build(builder, 2).expect("they fit");
         (shards.len(), Shard::undivided(&shards, 2).is_some(), rules.undivided().len())
     };
     assert_eq!(of_use("rule twice { key user  match hit{2} within 1m }"), (2, false, 0));

@@ -37,7 +37,7 @@ pub(crate) fn check(data: &[u8]) {
     // A refused pattern tests little: most patterns are repaired so that they are accepted.
     let mut pattern = if repaired == 0 { pattern.repaired() } else { pattern }.build();
     // Neither rule text nor the builder accepts this shape, so it has no defined meaning.
-    if kleene::pattern::refused_shape(&pattern.0).is_some() {
+    if kleene_engine::pattern::refused_shape(&pattern.0).is_some() {
         return;
     }
     // The length chooses what is reported of a set, so that seeds from before keep their patterns.

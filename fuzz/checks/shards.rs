@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use kleene::stream::{
-    Late, Match, Output, Overflow, Position, PushError, Rejected, Shard, ShardSink, Sink, Stats,
-    Timeout,
-};
+use kleene::stream::{Late, Match, Output, Overflow, PushError, Rejected, Sink, Stats, Timeout};
 use kleene::{Event as _, Record, Timestamp};
+use kleene_engine::{Position, Receiver, Shard};
 use kleene_test::random::Choices;
 
 use super::made;
@@ -34,7 +32,8 @@ pub(crate) fn check(data: &[u8]) {
         let builder = builder.limit_partials_per_key(MOST_PARTIALS);
         builder.out_of_order(Duration::from_millis(lateness as u64))
     };
-    let (Ok(mut engine), Ok(mut shards)) = (builder().build(), builder().shards(2 + of)) else {
+    let (Ok(mut engine), Ok(mut shards)) = (builder().build(), Shard::build(builder(), 2 + of))
+    else {
         return;
     };
     let arriving = arriving(&stream.0, &arrivals);
@@ -153,7 +152,13 @@ impl Sink<Record> for Positioned {
     }
 }
 
-impl ShardSink<Record> for Positioned {
+impl Receiver<Record> for Positioned {
+    type Sink = Self;
+
+    fn outputs(&mut self) -> &mut Self {
+        self
+    }
+
     fn at(&mut self, position: Position) {
         self.now = position;
     }

@@ -7,6 +7,7 @@ use kleene::ruleset::Rule;
 use kleene::schema::Schema;
 use kleene::stream::{EngineBuilder, Replacement, RuleChange, Verdict};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
+use kleene_engine::Shard;
 use kleene_event::util::wire::{put_bytes, put_len, put_u64};
 
 use crate::error::HostError;
@@ -204,7 +205,7 @@ impl Host {
             return Ok(KeyGroups { heads: Vec::new(), parts: vec![Vec::new(); count] });
         }
         self.push_pending()?;
-        let parts = self.engine.snapshot_shards(count, |_: &Rule, key: &[Value]| {
+        let parts = Shard::split_snapshot(&self.engine, count, |_: &Rule, key: &[Value]| {
             let hash = hasher.hash(if is_whole { &[] } else { key });
             key_group(hash, groups).saturating_sub(first) as usize
         });

@@ -1,7 +1,8 @@
 //! Batches of steps that are sent to the shards.
 
-use kleene::stream::{PushError, Shard, ShardSink, SourceId};
+use kleene::stream::{PushError, SourceId};
 use kleene::{Event, Timestamp};
+use kleene_engine::{Receiver, Shard};
 
 /// Steps that all shards take one after the other.
 pub trait Batch<E>: Send + Sync + 'static {
@@ -40,15 +41,15 @@ impl<E: Event> Step<'_, E> {
     pub(crate) fn take(
         self,
         shard: &mut Shard<E>,
-        sink: &mut impl ShardSink<E>,
+        receiver: &mut impl Receiver<E>,
     ) -> Result<(), PushError> {
         match self {
-            Step::Event(event) => shard.push(event, sink),
-            Step::EventFrom(source, event) => shard.push_from(source, event, sink),
-            Step::Advance(to) => shard.advance(to, sink),
-            Step::AdvanceSource(source, to) => shard.advance_source(source, to, sink),
-            Step::Idle(source) => shard.set_idle(source, sink),
-            Step::EndInput => shard.end_input(sink),
+            Step::Event(event) => shard.push(event, receiver),
+            Step::EventFrom(source, event) => shard.push_from(source, event, receiver),
+            Step::Advance(to) => shard.advance(to, receiver),
+            Step::AdvanceSource(source, to) => shard.advance_source(source, to, receiver),
+            Step::Idle(source) => shard.set_idle(source, receiver),
+            Step::EndInput => shard.end_input(receiver),
         }
     }
 }

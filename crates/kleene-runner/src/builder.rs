@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kleene::event::Portable;
-use kleene::stream::{EngineBuilder, Output, Replacement, Shard};
+use kleene::stream::{EngineBuilder, Output, Replacement};
 use kleene::{Engine, Event, RuleSet};
 
 use crate::error::StartError;
@@ -32,7 +32,6 @@ use crate::runner::Runner;
 #[must_use = "a builder does nothing until `start`"]
 pub struct RunnerBuilder<E: Event> {
     engine: EngineBuilder<E>,
-    threads: usize,
     config: Config,
 }
 
@@ -48,8 +47,7 @@ where
 
 impl<E: Event + Send + Sync + 'static> RunnerBuilder<E> {
     fn new() -> RunnerBuilder<E> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        RunnerBuilder { engine: Engine::builder(), threads, config: Config::default() }
+        RunnerBuilder { engine: Engine::builder(), config: Config::default() }
     }
 
     /// Adds the rules of a rule set, as [`EngineBuilder::rules`] does.
@@ -84,7 +82,7 @@ impl<E: Event + Send + Sync + 'static> RunnerBuilder<E> {
     /// Sets the number of threads that match; by default as many as the machine runs at once. The
     /// number is lower if more threads have nothing to divide: see [`Runner::undivided`].
     pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = threads;
+        self.config.threads = threads;
         self
     }
 
@@ -110,8 +108,7 @@ impl<E: Event + Send + Sync + 'static> RunnerBuilder<E> {
     where
         F: FnMut(Output<E>) + Send + 'static,
     {
-        let RunnerBuilder { engine, threads, config } = self;
-        run(engine.shards(threads)?, threads, config, sink)
+        Runner::start(self.engine, self.config, sink)
     }
 }
 
@@ -129,25 +126,6 @@ impl<E: Event + Portable + Send + Sync + 'static> RunnerBuilder<E> {
     where
         F: FnMut(Output<E>) + Send + 'static,
     {
-        let RunnerBuilder { engine, threads, config } = self;
-        let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
-        let (shards, replacement) = engine.restore_shards(threads, &parts)?;
-        Ok((run(shards, threads, config, sink)?, replacement))
+        Runner::restore(self.engine, parts, self.config, sink)
     }
-}
-
-fn run<E, F>(
-    shards: Vec<Shard<E>>,
-    asked: usize,
-    config: Config,
-    sink: F,
-) -> Result<Runner<E, F>, StartError>
-where
-    E: Event + Send + Sync + 'static,
-    F: FnMut(Output<E>) + Send + 'static,
-{
-    let undivided = Shard::undivided(&shards, asked);
-    let mut runner = Runner::from_shards(shards, config, sink)?;
-    runner.set_undivided(undivided);
-    Ok(runner)
 }

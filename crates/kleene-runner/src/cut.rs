@@ -5,8 +5,9 @@ use std::sync::mpsc;
 
 use kleene::event::Portable;
 use kleene::schema::Schema;
-use kleene::stream::{Replacement, Shard, SourceId, Stats};
+use kleene::stream::{Replacement, SourceId, Stats};
 use kleene::{Event, RuleSet};
+use kleene_engine::Shard;
 
 use crate::batch::Batch;
 use crate::error::{ReplaceError, Stopped};

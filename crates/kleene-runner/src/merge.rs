@@ -6,9 +6,8 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
 use kleene::Event;
-use kleene::stream::{
-    Late, Match, Overflow, Position, PushError, Rejected, ShardSink, Sink, Stats, Timeout,
-};
+use kleene::stream::{Late, Match, Overflow, PushError, Rejected, Sink, Stats, Timeout};
+use kleene_engine::Position;
 
 /// Receives the outputs of all shards, in order. One separate thread calls it.
 ///
@@ -127,7 +126,15 @@ impl<E: Event, P: Sink<E>> Sink<E> for Tagging<'_, P> {
     }
 }
 
-impl<E: Event, P: Sink<E>> ShardSink<E> for Tagging<'_, P> {
+impl<E: Event, P: Sink<E>> kleene_engine::Receiver<E> for Tagging<'_, P> {
+    type Sink = Self;
+
+    #[inline]
+    fn outputs(&mut self) -> &mut Self {
+        self
+    }
+
+    #[inline]
     fn at(&mut self, position: Position) {
         self.now.position = position;
     }

@@ -8,17 +8,22 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use kleene::Event;
+use kleene::event::Portable;
 use kleene::schema::Schema;
-use kleene::stream::{PushError, Shard, Sink, Stats};
+use kleene::stream::{EngineBuilder, PushError, Replacement, Sink, Stats};
+use kleene_engine::Shard;
 
 use crate::batch::Batch;
-use crate::error::{Panicked, Stopped};
+use crate::error::{Panicked, StartError, Stopped};
 use crate::merge::{Collector, Cut, Merged, Part, Tagging, merge};
 
-/// Limits on the items that wait between threads.
+/// The number of threads, and limits on the items that wait between them.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Config {
+    /// The number of threads that match; by default as many as the machine runs at once. Fewer
+    /// start if more have nothing to divide: see [`Pipeline::undivided`].
+    pub threads: usize,
     /// The number of batches that may wait for each shard, and for the merge of each shard's
     /// reports; at least 1, and 4 by default.
     pub waiting: usize,
@@ -29,11 +34,19 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Config {
-        Config { waiting: 4, batch: 1024 }
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Config { threads, waiting: 4, batch: 1024 }
     }
 }
 
 impl Config {
+    /// Returns the configuration with another [`threads`](Config::threads).
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Config {
+        self.threads = threads;
+        self
+    }
+
     /// Returns the configuration with another [`waiting`](Config::waiting).
     #[must_use]
     pub fn waiting(mut self, batches: usize) -> Config {
@@ -49,13 +62,16 @@ impl Config {
     }
 }
 
-/// Shards that run on threads of their own. Dropping it ends them without reporting what is open.
+/// Engines that divide the keys of the same rules, each on a thread of its own: shards. Dropping it
+/// ends them without reporting what is open.
 pub struct Pipeline<E: Event, B, C> {
     pub(crate) lanes: Vec<SyncSender<Message<E, B>>>,
     /// The schema that gives the numbers of types and fields their meaning in the shards.
     pub(crate) schema: Arc<Schema>,
     shards: Vec<JoinHandle<()>>,
     merger: JoinHandle<Merged<C>>,
+    /// The reason why there are fewer shards than were asked for.
+    undivided: Option<String>,
 }
 
 /// A message to a shard.
@@ -92,12 +108,27 @@ where
     E: Event + Send + Sync + 'static,
     B: Batch<E>,
 {
-    /// Starts a thread for each shard and one for the collector. `page` makes the sinks that shards
-    /// write to, one for each batch and shard.
+    /// Builds shards with the rules and settings of `engine`, and starts a thread for each shard and
+    /// one for the collector. `page` makes the sinks that shards write to, one for each batch and
+    /// shard.
     ///
     /// # Errors
-    /// If no more threads can be started.
+    /// [`StartError`] if a rule does not fit the events, or the operating system starts no more
+    /// threads.
     pub fn start<P: Sink<E> + Send + 'static>(
+        engine: EngineBuilder<E>,
+        config: Config,
+        page: impl Fn() -> P + Send + Sync + 'static,
+        collector: C,
+    ) -> Result<Pipeline<E, B, C>, StartError>
+    where
+        C: Collector<B, P>,
+    {
+        let shards = Shard::build(engine, config.threads)?;
+        Ok(Pipeline::run(shards, config, page, collector)?)
+    }
+
+    fn run<P: Sink<E> + Send + 'static>(
         shards: Vec<Shard<E>>,
         config: Config,
         page: impl Fn() -> P + Send + Sync + 'static,
@@ -106,6 +137,7 @@ where
     where
         C: Collector<B, P>,
     {
+        let undivided = Shard::undivided(&shards, config.threads);
         let page = Arc::new(page);
         let waiting = config.waiting.max(1);
         let schema = shards.first().map(|shard| shard.schema().clone()).unwrap_or_default();
@@ -125,12 +157,24 @@ where
         }
         let thread = thread::Builder::new().name(String::from("merge"));
         let merger = thread.spawn(move || merge(&results, collector, peak))?;
-        Ok(Pipeline { lanes, schema, shards: threads, merger })
+        Ok(Pipeline { lanes, schema, shards: threads, merger, undivided })
     }
 
-    /// Returns the number of shards.
+    /// Returns the number of shards. It can be lower than [`Config::threads`]:
+    /// [`undivided`](Pipeline::undivided) returns the reason.
     pub fn threads(&self) -> usize {
         self.lanes.len()
+    }
+
+    /// Returns the reason why there are fewer shards than were asked for, in words; `None` if there
+    /// are not.
+    ///
+    /// A rule with `limit .. fail` stops one engine, which knows when. A [cold
+    /// store](kleene::stream::ColdStore) belongs to one engine. Without keys there is nothing to
+    /// divide: a rule without a key, a rule that feeds other rules or reads what they make, and a
+    /// rule whose `suppress` or `once` concerns several keys stay in one shard.
+    pub fn undivided(&self) -> Option<&str> {
+        self.undivided.as_deref()
     }
 
     /// Sends a batch to all shards. Waits while too many batches wait already.
@@ -177,6 +221,33 @@ where
                 Ok(Ended { collector, stats, failure })
             }
         }
+    }
+}
+
+impl<E, B, C> Pipeline<E, B, C>
+where
+    E: Event + Portable + Send + Sync + 'static,
+    B: Batch<E>,
+{
+    /// Starts threads as [`start`](Pipeline::start) does, with the state of a
+    /// [snapshot](Pipeline::snapshot) of any number of shards, or of
+    /// [one engine](kleene::Engine::snapshot). The report says how the rules have changed since.
+    ///
+    /// # Errors
+    /// [`StartError`] as for [`start`](Pipeline::start), and if the snapshot cannot be restored.
+    pub fn restore<P: Sink<E> + Send + 'static>(
+        engine: EngineBuilder<E>,
+        parts: &[impl AsRef<[u8]>],
+        config: Config,
+        page: impl Fn() -> P + Send + Sync + 'static,
+        collector: C,
+    ) -> Result<(Pipeline<E, B, C>, Replacement), StartError>
+    where
+        C: Collector<B, P>,
+    {
+        let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
+        let (shards, replacement) = Shard::restore(engine, config.threads, &parts)?;
+        Ok((Pipeline::run(shards, config, page, collector)?, replacement))
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use kleene::event::Portable;
 use kleene::schema::Schema;
 use kleene::stream::{
-    Late, Match, Output, Overflow, Rejected, Replacement, Shard, Sink, SourceId, Stats, Timeout,
+    EngineBuilder, Late, Match, Output, Overflow, Rejected, Replacement, Sink, SourceId, Stats,
+    Timeout,
 };
 use kleene::{Event, RuleSet, Timestamp};
 
@@ -24,8 +25,6 @@ pub struct Runner<E: Event, F> {
     /// The steps that are not sent yet.
     steps: Vec<Own<E>>,
     batch: usize,
-    /// The reason why there are fewer threads than were asked for.
-    undivided: Option<String>,
 }
 
 /// A step that owns its event.
@@ -84,22 +83,13 @@ where
     E: Event + Send + Sync + 'static,
     F: FnMut(Output<E>) + Send + 'static,
 {
-    /// Starts a thread for each shard, and a thread that calls `sink` with each output.
-    /// [`Runner::builder`] makes the shards, too.
-    ///
-    /// # Errors
-    /// [`StartError::Thread`] if the operating system starts no more threads.
-    pub fn from_shards(
-        shards: Vec<Shard<E>>,
+    pub(crate) fn start(
+        engine: EngineBuilder<E>,
         config: Config,
         sink: F,
     ) -> Result<Runner<E, F>, StartError> {
-        let pipeline = Pipeline::start(shards, config, Page::default, Callback(sink))?;
-        Ok(Runner { pipeline, steps: Vec::new(), batch: config.batch.max(1), undivided: None })
-    }
-
-    pub(crate) fn set_undivided(&mut self, reason: Option<String>) {
-        self.undivided = reason;
+        let pipeline = Pipeline::start(engine, config, Page::default, Callback(sink))?;
+        Ok(Runner { pipeline, steps: Vec::new(), batch: config.batch.max(1) })
     }
 
     /// Returns the number of threads that match. It can be lower than the number that was asked for:
@@ -110,7 +100,7 @@ where
 
     /// Returns the reason why fewer threads match than were asked for; `None` if all do.
     pub fn undivided(&self) -> Option<&str> {
-        self.undivided.as_deref()
+        self.pipeline.undivided()
     }
 
     /// Returns the source with this name, as [`Engine::source`](kleene::Engine::source) does. A new
@@ -289,6 +279,18 @@ where
     E: Event + Portable + Send + Sync + 'static,
     F: FnMut(Output<E>) + Send + 'static,
 {
+    pub(crate) fn restore(
+        engine: EngineBuilder<E>,
+        parts: &[impl AsRef<[u8]>],
+        config: Config,
+        sink: F,
+    ) -> Result<(Runner<E, F>, Replacement), StartError> {
+        let (pipeline, replacement) =
+            Pipeline::restore(engine, parts, config, Page::default, Callback(sink))?;
+        let runner = Runner { pipeline, steps: Vec::new(), batch: config.batch.max(1) };
+        Ok((runner, replacement))
+    }
+
     /// Returns the whole state after the event that was pushed last as bytes, one part for each
     /// thread. The outputs of the events before are reported before the call returns, so the sink
     /// must not wait for the thread that calls.

@@ -8,9 +8,9 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use kleene::schema::TypeId;
-use kleene::stream::{EngineBuilder, Output, Replacement, Shard, Stats, Verdict};
+use kleene::stream::{EngineBuilder, Output, Replacement, Stats, Verdict};
 use kleene::{Engine, Record, RuleSet, Timestamp, Value};
-use kleene_runner::{Config, ReplaceError, Runner, Stopped};
+use kleene_runner::{ReplaceError, Runner, RunnerBuilder, Stopped};
 
 /// A small generator of numbers: the same ones in each run.
 struct Random(u64);
@@ -143,11 +143,33 @@ enum Cut {
 type Outputs = Receiver<Output<Record>>;
 type Listener = Box<dyn FnMut(Output<Record>) + Send>;
 
-fn start(shards: Vec<Shard<Record>>, batch: usize) -> (Runner<Record, Listener>, Outputs) {
+fn listener() -> (Listener, Outputs) {
     let (sender, reported) = mpsc::channel();
-    let listener: Listener = Box::new(move |output| sender.send(output).unwrap());
-    let config = Config::default().batch(batch).waiting(2);
-    (Runner::from_shards(shards, config, listener).unwrap(), reported)
+    (Box::new(move |output| sender.send(output).unwrap()), reported)
+}
+
+fn configured(engine: EngineBuilder<Record>, of: usize, batch: usize) -> RunnerBuilder<Record> {
+    Runner::builder().engine(|_| engine).threads(of).batch(batch).waiting(2)
+}
+
+fn start(
+    engine: EngineBuilder<Record>,
+    of: usize,
+    batch: usize,
+) -> (Runner<Record, Listener>, Outputs) {
+    let (listener, reported) = listener();
+    (configured(engine, of, batch).start(listener).unwrap(), reported)
+}
+
+fn restore(
+    engine: EngineBuilder<Record>,
+    of: usize,
+    batch: usize,
+    parts: &[Vec<u8>],
+) -> (Runner<Record, Listener>, Replacement, Outputs) {
+    let (listener, reported) = listener();
+    let (runner, replacement) = configured(engine, of, batch).restore(parts, listener).unwrap();
+    (runner, replacement, reported)
 }
 
 /// One engine and a runner over the same random stream with random cuts.
@@ -162,7 +184,7 @@ struct Pair {
 
 impl Pair {
     fn new(variant: usize, of: usize, batch: usize) -> Pair {
-        let (runner, reported) = start(builder(variant).shards(of).unwrap(), batch);
+        let (runner, reported) = start(builder(variant), of, batch);
         let engine = builder(variant).build().unwrap();
         Pair { engine, expected: Vec::new(), runner, reported, variant, batch }
     }
@@ -215,18 +237,17 @@ impl Pair {
                 let parts = self.runner.snapshot().unwrap();
                 let stats = self.runner.stats().unwrap();
                 let count = self.compare(stats, name);
-                let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-                let shards = if let Cut::Restart(of) = cut {
-                    builder(self.variant).restore_shards(of, &parts).unwrap()
+                let make = || builder(self.variant);
+                let (runner, replacement, reported) = if let Cut::Restart(of) = cut {
+                    restore(make(), of, self.batch, &parts)
                 } else {
-                    let (engine, replacement) = builder(self.variant).restore(&parts).unwrap();
+                    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+                    let (engine, replacement) = make().restore(&parts).unwrap();
+                    assert!(all_unchanged(&replacement), "{name}: {replacement}");
                     // The snapshot of that one engine is as good.
-                    let bytes = engine.snapshot();
-                    let (engine, _) = builder(self.variant).restore(&[&bytes]).unwrap();
-                    (vec![Shard::from(engine)], replacement)
+                    restore(make(), 1, self.batch, &[engine.snapshot()])
                 };
-                assert!(all_unchanged(&shards.1), "{name}: {}", shards.1);
-                let (runner, reported) = start(shards.0, self.batch);
+                assert!(all_unchanged(&replacement), "{name}: {replacement}");
                 let old = std::mem::replace(&mut self.runner, runner);
                 // The old runner does not report its open partial matches.
                 drop(old.stop().unwrap().collector);
@@ -240,7 +261,7 @@ impl Pair {
 
     fn finish(mut self, name: &str) -> usize {
         self.engine.end_time(&mut self.expected).unwrap();
-        let (runner, _) = start(builder(5).shards(1).unwrap(), 1);
+        let (runner, _) = start(builder(5), 1, 1);
         let ended = std::mem::replace(&mut self.runner, runner).end_time().unwrap();
         self.compare(ended.stats, name)
     }
@@ -302,7 +323,7 @@ fn events_of_fed_rules_are_not_mixed_up_with_those_of_divided_rules() {
     for (of, then) in [(2, 1), (3, 2), (1, 3)] {
         let mut engine = make().build().unwrap();
         let mut expected: Vec<Output<Record>> = Vec::new();
-        let (mut runner, reported) = start(make().shards(of).unwrap(), 10);
+        let (mut runner, reported) = start(make(), of, 10);
         for n in 0..33 {
             engine.push(&hit(n), &mut expected).unwrap();
             runner.push(hit(n)).unwrap();
@@ -313,8 +334,7 @@ fn events_of_fed_rules_are_not_mixed_up_with_those_of_divided_rules() {
         // Through one engine and its own snapshot.
         let (one, _) = make().restore(&parts).unwrap();
         let bytes = one.snapshot();
-        let (shards, _) = make().restore_shards(then, &[&bytes]).unwrap();
-        let (mut runner, later) = start(shards, 10);
+        let (mut runner, _, later) = restore(make(), then, 10, &[bytes]);
         for n in 33..80 {
             engine.push(&hit(n), &mut expected).unwrap();
             runner.push(hit(n)).unwrap();
@@ -340,10 +360,10 @@ fn refused_rules_change_nothing_in_any_shard() {
             .unwrap()
     };
     let twice = "rule twice { key user  match hit{2}  within 1m }";
-    let shards = Engine::builder().rules(&rules(twice)).shards(3).unwrap();
     let (sender, reported) = mpsc::channel();
     let listener = move |output: Output<Hit>| sender.send(output).unwrap();
-    let mut runner = Runner::from_shards(shards, Config::default(), listener).unwrap();
+    let builder = Runner::builder().rules(&rules(twice)).threads(3);
+    let mut runner = builder.start(listener).unwrap();
     let hit = |second: i64, user| Hit { user, at: Timestamp::from_millis(1000 * second) };
     (0..10).try_for_each(|user| runner.push(hit(1, user))).unwrap();
     let other = "rule other { key user  match hit[name == \"x\"] -> hit  within 1m }";
@@ -364,12 +384,9 @@ fn sources_and_events_that_wait_go_on_in_other_shards() {
     let make = || Engine::builder().rules(&variant(0)).in_order();
     let names = ["a", "b", "c"];
     let mut engine = make().build().unwrap();
-    let mut shards = make().shards(2).unwrap();
     let ids = names.map(|name| engine.source(name));
-    for shard in &mut shards {
-        assert_eq!(names.map(|name| shard.source(name)), ids);
-    }
-    let (mut runner, mut receiver) = start(shards, 50);
+    let (mut runner, mut receiver) = start(make(), 2, 50);
+    assert_eq!(names.map(|name| runner.source(name).unwrap()), ids);
     let mut expected: Vec<Output<Record>> = Vec::new();
     let mut random = Random(17);
     let mut reported = Vec::new();
@@ -378,13 +395,9 @@ fn sources_and_events_that_wait_go_on_in_other_shards() {
             let parts = runner.snapshot().unwrap();
             runner.stop().unwrap();
             reported.extend(receiver.iter());
-            let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-            let (mut shards, _) = make().restore_shards(1 + index / 200, &parts).unwrap();
-            for shard in &mut shards {
-                assert_eq!(names.map(|name| shard.source(name)), ids);
-            }
-            assert!(shards.iter().map(Shard::stats).sum::<Stats>().buffered > 0);
-            (runner, receiver) = start(shards, 50);
+            (runner, _, receiver) = restore(make(), 1 + index / 200, 50, &parts);
+            assert_eq!(names.map(|name| runner.source(name).unwrap()), ids);
+            assert!(runner.stats().unwrap().buffered > 0);
         }
         let source = ids[random.below(3)];
         let event = order_event(index, &mut random);
@@ -409,8 +422,7 @@ fn a_runner_that_has_stopped_takes_no_snapshot_and_no_rules() {
         "{EVENTS} rule few {{ key user  match created -> paid  skip none  limit 2 partials fail }}"
     ))
     .unwrap();
-    let shards = Engine::builder().rules(&rules).shards(2).unwrap();
-    let (mut runner, _reported) = start(shards, 1);
+    let (mut runner, _reported) = start(Engine::builder().rules(&rules), 2, 1);
     let created = rules.schema().type_id("created").unwrap();
     for n in 0..10 {
         let at = Timestamp::from_millis(n);

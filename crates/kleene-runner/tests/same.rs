@@ -10,7 +10,7 @@ use kleene::schema::{FieldId, TypeId};
 use kleene::stream::{EngineBuilder, Output, Stats};
 use kleene::{Engine, Event as _, Record, RuleSet, Timestamp, Value};
 use kleene_explain::testing::{TEST_START, TestStep};
-use kleene_runner::{Config, Runner};
+use kleene_runner::{Runner, RunnerBuilder};
 use kleene_syntax::hir::expr::FieldRef;
 use kleene_test::files::rule_files;
 
@@ -60,17 +60,14 @@ fn one(
 
 /// Returns the outputs of several shards, and the number of shards that really ran.
 fn several(
-    builder: EngineBuilder<Record>,
-    of: usize,
-    config: Config,
+    builder: RunnerBuilder<Record>,
     steps: &[Step],
 ) -> (Vec<Output<Record>>, Stats, Option<String>, usize) {
-    let shards = builder.shards(of).expect("the rules can be run");
-    let count = shards.len();
     let (sender, reported) = mpsc::channel();
-    let mut runner =
-        Runner::from_shards(shards, config, move |output| sender.send(output).unwrap())
-            .expect("threads can be started");
+    let mut runner = builder
+        .start(move |output| sender.send(output).unwrap())
+        .expect("the rules can be run, and threads be started");
+    let count = runner.threads();
     for step in steps {
         let result = match step.clone() {
             Step::Event(event) => runner.push(event),
@@ -91,8 +88,8 @@ fn compare(make: &dyn Fn() -> EngineBuilder<Record>, steps: &[Step], name: &str)
     let (reported, stats, failure) = one(make(), steps);
     let mut most = 0;
     for (of, batch) in [(1, 1000), (2, 7), (2, 1000), (3, 64), (5, 1)] {
-        let config = Config::default().batch(batch).waiting(2);
-        let (others, sum, stopped, count) = several(make(), of, config, steps);
+        let builder = Runner::builder().engine(|_| make()).threads(of).batch(batch).waiting(2);
+        let (others, sum, stopped, count) = several(builder, steps);
         if let Some(index) = reported.iter().zip(&others).position(|(a, b)| a != b) {
             let (a, b) = (&reported[index], &others[index]);
             panic!("{name}: {of} shards, output {index} of {}:\n{a:?}\n{b:?}", reported.len());
@@ -327,13 +324,9 @@ fn several_sources_have_their_own_watermarks() {
     let ids = names.map(|name| engine.source(name));
     let mut expected: Vec<Output<Record>> = Vec::new();
     let (sender, reported) = mpsc::channel();
-    let mut shards = make().shards(2).unwrap();
-    for shard in &mut shards {
-        assert_eq!(names.map(|name| shard.source(name)), ids);
-    }
-    let mut runner =
-        Runner::from_shards(shards, Config::default(), move |output| sender.send(output).unwrap())
-            .unwrap();
+    let builder = Runner::builder().engine(|_| make()).threads(2);
+    let mut runner = builder.start(move |output| sender.send(output).unwrap()).unwrap();
+    assert_eq!(names.map(|name| runner.source(name).unwrap()), ids);
     for (index, step) in steps.iter().enumerate() {
         let Step::Event(event) = step else { continue };
         let source = ids[index % 3];

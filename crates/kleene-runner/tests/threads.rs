@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use kleene::stream::{Match, Output, Sink, Stats};
+use kleene::stream::{EngineBuilder, Match, Output, Sink, Stats};
 use kleene::{Engine, Event, Pattern, Timestamp};
 use kleene_runner::{
-    Batch, Collector, Config, Pipeline, ReportedStep, Runner, Step, Stopped, in_order,
+    Batch, Collector, Config, Pipeline, ReportedStep, Runner, RunnerBuilder, Step, Stopped,
+    in_order,
 };
 
 #[derive(Clone, Debug, Event, PartialEq)]
@@ -25,7 +26,7 @@ fn hit(number: i64) -> Hit {
 }
 
 /// Every hit is a match; a hit of `bad` panics.
-fn hits(bad: i64) -> kleene::stream::EngineBuilder<Hit> {
+fn hits(bad: i64) -> EngineBuilder<Hit> {
     let pattern = Pattern::<Hit>::begin("hit")
         .when(move |hit| {
             assert!(hit.at.as_millis() != bad, "a condition that panics");
@@ -35,6 +36,10 @@ fn hits(bad: i64) -> kleene::stream::EngineBuilder<Hit> {
         .build()
         .unwrap();
     Engine::builder().pattern("hits", &pattern)
+}
+
+fn runner(bad: i64, threads: usize) -> RunnerBuilder<Hit> {
+    Runner::builder().engine(|_| hits(bad)).threads(threads)
 }
 
 /// Waits for something that must not hang.
@@ -52,8 +57,8 @@ fn a_slow_listener_holds_up_who_pushes() {
         // Fails once all are allowed.
         let _ = allowed.recv();
     };
-    let config = Config::default().batch(10).waiting(2);
-    let mut runner = Runner::from_shards(hits(-1).shards(2).unwrap(), config, reported).unwrap();
+    let builder = runner(-1, 2).batch(10).waiting(2);
+    let mut runner = builder.start(reported).unwrap();
     let count = Arc::clone(&pushed);
     let pushing = std::thread::spawn(move || {
         for number in 0..1000 {
@@ -78,9 +83,7 @@ fn a_slow_listener_holds_up_who_pushes() {
 fn a_shard_that_panics_ends_the_run() {
     for of in [1, 2, 3] {
         let panicked = in_time(move || {
-            let shards = hits(500).shards(of).unwrap();
-            let config = Config::default().batch(10);
-            let mut runner = Runner::from_shards(shards, config, |_: Output<Hit>| {}).unwrap();
+            let mut runner = runner(500, of).batch(10).start(|_| {}).unwrap();
             let pushed = (0..1_000_000).try_for_each(|number| runner.push(hit(number)));
             assert_eq!(pushed, Err(Stopped));
             runner.end_time().unwrap_err()
@@ -98,9 +101,7 @@ fn a_listener_that_panics_ends_the_run() {
             }
             other => panic!("{other:?}"),
         };
-        let shards = hits(-1).shards(2).unwrap();
-        let mut runner =
-            Runner::from_shards(shards, Config::default().batch(10), reported).unwrap();
+        let mut runner = runner(-1, 2).batch(10).start(reported).unwrap();
         let pushed = (0..1_000_000).try_for_each(|number| runner.push(hit(number)));
         assert_eq!(pushed, Err(Stopped));
         runner.end_time().unwrap_err()
@@ -158,9 +159,9 @@ impl Collector<Range, Times> for Until {
 
 #[test]
 fn batches_and_pages_can_be_of_any_kind() {
-    let shards = hits(-1).shards(3).unwrap();
-    let until = Until(usize::MAX, Vec::new());
-    let pipeline = Pipeline::start(shards, Config::default(), Times::default, until).unwrap();
+    let (config, until) = (Config::default().threads(3), Until(usize::MAX, Vec::new()));
+    let pipeline = Pipeline::start(hits(-1), config, Times::default, until).unwrap();
+    assert_eq!((pipeline.threads(), pipeline.undivided()), (3, None));
     for start in (0..300).step_by(30) {
         pipeline.send(range(start..start + 30)).unwrap();
     }
@@ -173,10 +174,8 @@ fn batches_and_pages_can_be_of_any_kind() {
 #[test]
 fn a_collector_can_end_the_run() {
     let ended = in_time(|| {
-        let shards = hits(-1).shards(2).unwrap();
-        let pipeline =
-            Pipeline::start(shards, Config::default(), Times::default, Until(5, Vec::new()))
-                .unwrap();
+        let (config, until) = (Config::default().threads(2), Until(5, Vec::new()));
+        let pipeline = Pipeline::start(hits(-1), config, Times::default, until).unwrap();
         let mut starts = (0..).step_by(30);
         while pipeline.send(range(starts.next().unwrap()..starts.next().unwrap())).is_ok() {}
         pipeline.end_time().unwrap()
@@ -189,8 +188,7 @@ fn a_collector_can_end_the_run() {
 fn a_runner_that_is_dropped_ends_its_threads() {
     let (sender, reported) = mpsc::channel();
     let reported_by = move |output: Output<Hit>| sender.send(output).unwrap();
-    let shards = hits(-1).shards(2).unwrap();
-    let mut runner = Runner::from_shards(shards, Config::default(), reported_by).unwrap();
+    let mut runner = runner(-1, 2).start(reported_by).unwrap();
     for number in 0..100 {
         runner.push(hit(number)).unwrap();
     }

@@ -101,10 +101,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<Ending> {
     let progress =
         ReadProgress::new(input.opened.size, input.opened.position.clone(), shows_progress);
     let division = Division::of(args, row_name);
-    if let Division::Keys(threads) = division {
+    if let Division::Keys(_) = division {
         let review = Review::new(&loaded.schema, &args.events, row_name);
         let outlets = Outlets::new(args, output, rejects, progress, review);
-        return run_parallel(args, threads, &loaded, input.opened, outlets);
+        return run_parallel(args, &loaded, input.opened, outlets);
     }
     let review = Review::new(engine.schema(), &args.events, row_name);
     let mut outlets = Outlets::new(args, output, rejects, progress, review);
@@ -203,21 +203,19 @@ fn batch_rows(args: &RunArgs, loaded: &Loaded) -> usize {
     }
 }
 
-/// Runs rules in several shards.
+/// Runs rules on several threads, each with some of the keys.
 fn run_parallel(
     args: &RunArgs,
-    threads: u8,
     loaded: &Loaded,
     opened: Opened,
     outlets: Outlets,
 ) -> Result<Ending> {
     let started = Instant::now();
     let interrupt = Interrupt::default();
-    let shards = builder(args, loaded).shards(threads.into())?;
     let blocks = Blocks::start(opened, args.events.form());
     let parser = args.events.parser(&loaded.schema);
     interrupt.listen(blocks.waker());
-    let ran = parallel::run(args, shards, &blocks, parser, outlets, &interrupt)?;
+    let ran = parallel::run(args, builder(args, loaded), &blocks, parser, outlets, &interrupt)?;
     conclude(args, loaded, ran, started)
 }
 

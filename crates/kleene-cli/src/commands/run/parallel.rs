@@ -19,7 +19,9 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use hashbrown::HashMap;
 use kleene::schema::TypeId;
-use kleene::stream::{Late, Match, Overflow, RejectReason, Rejected, Shard, Sink, Stats, Timeout};
+use kleene::stream::{
+    EngineBuilder, Late, Match, Overflow, RejectReason, Rejected, Sink, Stats, Timeout,
+};
 use kleene::{Event as _, Record, Timestamp};
 use kleene_runner::{
     Batch, Collector, Config, Ended, Outlet, Panicked, Pipeline, ReportedStep, Step, in_order,
@@ -60,10 +62,11 @@ pub(super) struct Finished {
     pub(super) profile: Option<Parts>,
 }
 
-/// Moves events from the input through the shards until something ends it. As many threads parse.
+/// Moves events from the input through the engine, divided by keys among threads, until something
+/// ends it. As many threads parse.
 pub(super) fn run(
     args: &RunArgs,
-    shards: Vec<Shard<Record>>,
+    engine: EngineBuilder<Record>,
     blocks: &Blocks,
     mut parser: Parser,
     mut outlets: Outlets,
@@ -98,8 +101,8 @@ pub(super) fn run(
     let report = PageCollector::new(outlets, parser.clone());
     let page_times = times.clone();
     let page = move || Page::new(&shapes, page_times.as_deref());
-    let config = Config::default().waiting(WAITING);
-    let mut crew: Crew = Pipeline::start(shards, config, page, report)?;
+    let config = Config::default().threads(threads).waiting(WAITING);
+    let mut crew: Crew = Pipeline::start(engine, config, page, report)?;
     if first.into_iter().all(|parsed| crew.send(parsed).is_ok()) && stop.is_none() {
         let budget = ByteBudget::new(IN_FLIGHT + threads * IN_FLIGHT_PER_THREAD);
         let (mut inlet, outlet) = in_order(threads, 1, || {
