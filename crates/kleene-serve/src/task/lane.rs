@@ -47,8 +47,7 @@ pub(super) struct LaneProgress {
 impl LaneProgress {
     /// An event has come.
     pub(super) fn saw(&mut self, newest: Option<Timestamp>, now: Instant) {
-        let newest = newest.filter(|time| *time < Timestamp::MAX).unwrap_or(Timestamp::MIN);
-        self.newest = self.newest.max(newest);
+        self.newest = self.newest.max(newest.unwrap_or(Timestamp::MIN));
         self.since = now;
         self.is_silent = false;
     }

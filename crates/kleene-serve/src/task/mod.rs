@@ -18,7 +18,7 @@ use kleene::{Engine, Event as _, Record, RuleSet, Sink, Timestamp};
 use kleene_host::spill::Spill;
 use kleene_input::{AheadBlock, AheadParser, BatchReader, Block, Item, Origin};
 use kleene_report::output::EventForm;
-use kleene_report::reasons::late_reason;
+use kleene_report::reasons::{event_time, late_reason};
 
 use self::lane::Lane;
 use crate::config::Config;
@@ -225,7 +225,7 @@ impl Task {
             Some(Item::Event(event, origin)) => {
                 counts.events += 1;
                 *arrived += 1;
-                progress.saw(Some(event.time()), now);
+                progress.saw(event_time(&event), now);
                 let (source, lines) = (Some((&*source.name, counts)), Lines::One(origin));
                 let mut sink = Collector { reports, page, source, lines };
                 engine.push_from(*id, &event, &mut sink)?;
