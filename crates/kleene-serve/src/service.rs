@@ -75,13 +75,13 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
     let (commands, received) = mpsc::channel();
     let stop = stop.clone();
     let hub = config.http.as_ref().map(|_| Arc::new(Hub::new(STREAMED.0, STREAMED.1)));
-    #[cfg(feature = "otlp")]
-    let exporter = config.otlp.as_ref().map(|settings| {
-        OtlpExporter::start(settings, status.clone(), metrics.clone()).map_err(printed)
-    });
-    #[cfg(feature = "otlp")]
-    let exporter = exporter.transpose()?;
-    let links = Links { stop: stop.clone(), status: status.clone(), folder, metrics, audit };
+    let links = Links {
+        stop: stop.clone(),
+        status: status.clone(),
+        folder,
+        metrics: metrics.clone(),
+        audit,
+    };
     let service = Arc::new(Service { links: links.clone(), commands, inbox: inbox.clone() });
     let settings = config.http.clone();
     let (rules_count, sources, sinks) =
@@ -106,6 +106,13 @@ pub fn serve(path: &Path, stop: &Arc<AtomicBool>) -> Result<(), String> {
             tracing::info!(addr = %server.addr, "HTTP interface");
             Some(server)
         }
+    };
+    // Not before: a service that cannot start would wait for the collector to take its last values.
+    #[cfg(feature = "otlp")]
+    let exporter = {
+        let exporter = config.otlp.as_ref();
+        let start = |settings| OtlpExporter::start(settings, status.clone(), metrics);
+        exporter.map(start).transpose().map_err(printed)?
     };
     tracing::info!(rules = rules_count, sources, sinks, "started");
     end_waits(engines.queues(), stop.clone());
