@@ -64,7 +64,7 @@ pub(crate) fn refusal(status: StatusCode, answer: &[u8]) -> String {
     format!("{status}: {}", answer.trim().escape_debug())
 }
 
-/// Tells a thread that sends to end.
+/// The signal that ends a thread that sends.
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
     stops: Mutex<bool>,

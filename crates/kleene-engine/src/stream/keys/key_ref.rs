@@ -13,7 +13,7 @@
 //! Which test holds it: `tests/equal_keys.rs`.
 //!
 //! The key of a rule without a key is not read at all: it has no parts, and its hash is known. W10
-//! takes 1.2 times as long without that.
+//! takes 1.4 times as long without that. `tests/joined.rs` holds it, with all rules without a key.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
