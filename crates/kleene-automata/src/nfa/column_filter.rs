@@ -49,7 +49,7 @@ impl Comparison {
                 compare_all(self.relation, values, float, selected);
             }
             (ColumnValues::Dictionary(codes, texts), ..) => {
-                let holds = |text| self.holds_of(|_| ValueRef::String(text), literal);
+                let holds = |text| self.holds_of_value(ValueRef::String(text), literal);
                 let of_texts: Vec<bool> = texts.iter().map(|text| holds(text)).collect();
                 keep(codes, selected, |code| {
                     of_texts.get(*code as usize).is_some_and(|holds| *holds)
@@ -57,11 +57,11 @@ impl Comparison {
             }
             (ColumnValues::String(texts), ..) => {
                 keep_rows(selected, |row| {
-                    self.holds_of(|_| ValueRef::String(texts.get(row)), literal)
+                    self.holds_of_value(ValueRef::String(texts.get(row)), literal)
                 });
             }
             _ => {
-                keep_rows(selected, |row| self.holds_of(|_| column.get(row), literal));
+                keep_rows(selected, |row| self.holds_of_value(column.get(row), literal));
             }
         }
         if let Some(validity) = column.validity() {
@@ -115,7 +115,7 @@ fn keep_rows(selected: &mut Bitmap, holds: impl Fn(usize) -> bool) {
 
 #[cfg(test)]
 mod tests {
-    use kleene_event::event::{BatchBuilder, Event as _};
+    use kleene_event::event::BatchBuilder;
     use kleene_event::time::Timestamp;
     use kleene_event::value::Value;
 
@@ -179,7 +179,7 @@ mod tests {
             let selected = prefilter.select(&batch.types()[0]).expect("it compares fields");
             for (number, row) in batch.rows().enumerate() {
                 let record = row.to_record();
-                let passes = prefilter.passes(|field| record.field(field));
+                let passes = prefilter.passes(&record);
                 assert_eq!(Some(selected.get(number)), passes, "{condition}: {record:?}");
             }
         }

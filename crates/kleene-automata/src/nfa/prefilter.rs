@@ -16,9 +16,8 @@
 use crate::nfa::comparison::FieldComparison;
 use crate::nfa::decide::{Decision, waiting};
 use crate::nfa::program::Program;
-use kleene_event::event::{Bitmap, TypeColumns};
-use kleene_event::schema::{FieldId, TypeId};
-use kleene_event::value::ValueRef;
+use kleene_event::event::{Bitmap, Event, TypeColumns};
+use kleene_event::schema::TypeId;
 use kleene_syntax::hir::ConditionId;
 
 /// The comparisons that an event of a type must fulfil to do anything.
@@ -26,10 +25,10 @@ use kleene_syntax::hir::ConditionId;
 pub struct Prefilter(FieldComparison);
 
 impl Prefilter {
-    /// True if an event with these fields can do anything.
+    /// True if an event can do anything.
     #[inline(always)]
-    pub fn passes<'e>(&self, field: impl Fn(FieldId) -> ValueRef<'e>) -> Option<bool> {
-        self.0.holds_of(field)
+    pub fn passes<E: Event>(&self, event: &E) -> Option<bool> {
+        self.0.holds_of(event)
     }
 
     /// Returns a bit for each row of a batch: 1 if it can do anything.

@@ -392,11 +392,10 @@ impl<E: Event> Matcher<E> {
             tree = decisions.node(*yes);
         }
         while let Decision::Condition { condition, yes, no } = tree {
-            let holds =
-                match program.comparisons[condition.index()].holds_of(|field| event.field(field)) {
-                    Some(holds) => holds,
-                    None => other(*condition)?,
-                };
+            let holds = match program.comparisons[condition.index()].holds_of(event) {
+                Some(holds) => holds,
+                None => other(*condition)?,
+            };
             tree = decisions.node(if holds { *yes } else { *no });
         }
         debug_assert!(!matches!(tree, Decision::Time { .. }), "a window asks of the event alone");

@@ -82,9 +82,7 @@ impl<E: Event> Walk<'_, E> {
     #[inline(always)]
     fn compares(&self, comparison: &Comparison, run: &Run) -> bool {
         match &comparison.with {
-            Operand::Literal(literal) => {
-                comparison.holds_of(|field| self.event.field(field), literal)
-            }
+            Operand::Literal(literal) => comparison.holds_of(self.event, literal),
             Operand::Register(index) => {
                 let field = self.event.field(comparison.field);
                 if let (ValueRef::Float(field), Some(float)) = (field, run.registers.float()) {

@@ -88,7 +88,7 @@ impl<E: Event> DirectRoute<E> {
     pub(in crate::stream) fn passes(&self, event: &E) -> Option<bool> {
         match &self.prefilter {
             None => None,
-            Some(prefilter) => prefilter.passes(|field| event.field(field)),
+            Some(prefilter) => prefilter.passes(event),
         }
     }
 }

@@ -146,7 +146,7 @@ impl<E: Event> Walk<'_, E> {
         let mut range: Option<(usize, PlaceRange)> = None;
         for one in self.program.comparisons[condition.index()].all() {
             if let Operand::Literal(literal) = &one.with
-                && !one.holds_of(|field| self.event.field(field), literal)
+                && !one.holds_of(self.event, literal)
             {
                 return Narrowed::Never;
             }
