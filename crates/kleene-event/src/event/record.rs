@@ -35,28 +35,34 @@ use crate::value::{Value, ValueRef, named};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Record {
-    /// The declared fields, followed by one record with the undeclared fields, if there are any.
-    /// Empty if the values are in a row of columns. The pointer is thin because the engine keeps
-    /// very many records.
-    values: ThinArc<Notes, Value>,
-    time: Timestamp,
+    values: RecordValues,
     type_id: TypeId,
-}
-
-/// What a record notes beside its values.
-struct Notes {
-    /// The heap size in bytes; 4 GiB for a larger one.
-    heap: u32,
+    /// The heap size in units of 16 bytes, rounded up; [`u8::MAX`] if it must be computed: for 4 KiB
+    /// and more, and for a row.
+    heap: u8,
     /// True if the last value holds the undeclared fields.
     has_extra: bool,
-    /// The row of columns that holds the values. Such a record has one owner, as its clone is a
-    /// record with values of its own.
-    row: Option<Box<ColumnRow>>,
 }
+
+/// Where the values of a record are. In two words: a pointer that is null tells a row, whose pointer
+/// is where the time of the others is.
+enum RecordValues {
+    /// In the record: the declared fields, followed by one record with the undeclared fields, if
+    /// there are any. The pointer is thin because the engine keeps very many records. What it points
+    /// to begins with the counts of owners and values, and nothing else: to drop an owner waits for
+    /// one cache line.
+    Own(ThinArc<(), Value>, Timestamp),
+    /// In a row of columns. Such a record has one owner, as its clone is a record with values of its
+    /// own.
+    Row(Box<ColumnRow>),
+}
+
+const _: () = assert!(size_of::<Record>() == 24 && size_of::<Option<Record>>() == 24);
 
 /// A row of columns, read in place.
 #[derive(Debug)]
 struct ColumnRow {
+    time: Timestamp,
     columns: Arc<TypeColumns>,
     row: usize,
     /// True if the record was cloned.
@@ -66,19 +72,19 @@ struct ColumnRow {
 }
 
 impl ColumnRow {
-    /// Returns the value of a field. In the browser, where size counts, there is one copy of it.
-    #[cfg_attr(target_family = "wasm", inline(never))]
-    #[cfg_attr(not(target_family = "wasm"), inline)]
+    /// Returns the value of a field. There is one copy of the function, as what reads the fields of
+    /// all other records stays small enough to be inlined by that.
+    #[inline(never)]
     fn field(&self, field: FieldId) -> ValueRef<'_> {
         self.columns.field(self.row, field)
     }
 
-    /// Returns the heap size of the record of the row.
-    fn heap_size(&self) -> usize {
+    /// Returns the heap size of the values of the row in a record of its own.
+    fn heap_size_of_values(&self) -> usize {
         let ColumnRow { columns, row, .. } = self;
         let values = columns.columns().iter().map(|column| column.get(*row));
         let extra = Some(columns.extra(*row)).filter(|extra| !extra.is_empty());
-        noted(values.chain(extra.map(ValueRef::Record)).map(heap_size_of).sum()) as usize
+        values.chain(extra.map(ValueRef::Record)).map(heap_size_of).sum()
     }
 
     /// Returns a record of the row. The first one is a copy of its own, as it is the only one of most
@@ -210,56 +216,39 @@ impl Record {
         (count, last): (usize, LastValue),
         fill: impl FnOnce(&mut [Value]) -> usize,
     ) -> Record {
-        let notes = Notes { heap: 0, has_extra: last == LastValue::Extra, row: None };
-        let mut values =
-            ThinArc::from_header_and_iter(notes, std::iter::repeat_n(Value::Null, count));
-        values.with_arc_mut(|values| {
-            let Some(values) = CountedArc::get_mut(values) else { return };
-            values.header_mut().heap = noted(fill(values.slice_mut()));
+        let mut values = ThinArc::from_header_and_iter((), std::iter::repeat_n(Value::Null, count));
+        let heap = values.with_arc_mut(|values| {
+            CountedArc::get_mut(values).map_or(0, |values| fill(values.slice_mut()))
         });
-        Record { values, time, type_id }
+        let heap = heap_of_record(heap).div_ceil(HEAP_UNIT);
+        let heap = u8::try_from(heap).unwrap_or(u8::MAX);
+        let has_extra = last == LastValue::Extra;
+        Record { values: RecordValues::Own(values, time), type_id, heap, has_extra }
     }
 
     /// Makes a record that reads its values in a row of columns.
     pub(crate) fn of_row(columns: Arc<TypeColumns>, row: usize) -> Record {
         let (time, type_id) = (columns.time(row), columns.type_id());
-        let row = Some(Box::new(ColumnRow {
-            columns,
-            row,
-            copied: OnceLock::new(),
-            is_cloned: AtomicBool::default(),
-        }));
-        let notes = Notes { heap: 0, has_extra: false, row };
-        let values = ThinArc::from_header_and_iter(notes, std::iter::empty());
-        Record { values, time, type_id }
+        let (copied, is_cloned) = (OnceLock::new(), AtomicBool::default());
+        let row = Box::new(ColumnRow { time, columns, row, is_cloned, copied });
+        Record { values: RecordValues::Row(row), type_id, heap: u8::MAX, has_extra: false }
     }
 
     /// Makes the record read its values in another row of columns.
     #[inline]
-    pub(crate) fn move_to_row(&mut self, columns: &Arc<TypeColumns>, row: usize) {
-        let is_moved = self.values.with_arc_mut(|values| {
-            let row_of =
-                CountedArc::get_mut(values).and_then(|values| values.header_mut().row.as_mut());
-            let Some(row_of) = row_of else { return false };
-            if !Arc::ptr_eq(&row_of.columns, columns) {
-                row_of.columns = columns.clone();
-            }
-            row_of.row = row;
-            row_of.copied.take();
-            *row_of.is_cloned.get_mut() = false;
-            true
-        });
-        if is_moved {
-            (self.time, self.type_id) = (columns.time(row), columns.type_id());
-        } else {
-            *self = Record::of_row(columns.clone(), row);
+    pub(crate) fn move_to_row(&mut self, columns: &Arc<TypeColumns>, number: usize) {
+        let RecordValues::Row(row) = &mut self.values else {
+            *self = Record::of_row(columns.clone(), number);
+            return;
+        };
+        if !Arc::ptr_eq(&row.columns, columns) {
+            row.columns = columns.clone();
+            self.type_id = columns.type_id();
         }
-    }
-
-    /// Returns the row that holds the values, if one does.
-    #[inline(always)]
-    fn row(&self) -> Option<&ColumnRow> {
-        self.values.header.header.row.as_deref()
+        row.time = columns.time(number);
+        row.row = number;
+        row.copied.take();
+        *row.is_cloned.get_mut() = false;
     }
 
     /// Makes an event of the type called `ty` from its fields by name. The event time is the value
@@ -326,24 +315,34 @@ impl Record {
 
     /// Returns the undeclared fields in their order of arrival.
     pub fn extra(&self) -> &[(Arc<str>, Value)] {
-        match self.values.slice.last() {
-            Some(Value::Record(extra)) if self.has_extra() => extra,
-            Some(_) => &[],
-            None => self.row().map_or(&[], |row| row.columns.extra(row.row)),
+        match &self.values {
+            RecordValues::Own(values, _) => match values.slice.last() {
+                Some(Value::Record(extra)) if self.has_extra => extra,
+                _ => &[],
+            },
+            RecordValues::Row(row) => row.columns.extra(row.row),
         }
     }
 
-    #[inline]
-    fn has_extra(&self) -> bool {
-        self.values.header.header.has_extra
+    /// Returns the heap size from the values.
+    #[cold]
+    #[inline(never)]
+    fn computed_heap_size(&self) -> usize {
+        let of_values = match &self.values {
+            RecordValues::Own(values, _) => heap_size_of_all(&values.slice),
+            RecordValues::Row(row) => row.heap_size_of_values(),
+        };
+        heap_of_record(of_values).next_multiple_of(HEAP_UNIT)
     }
 
     /// Returns the values of the declared fields by [`FieldId`].
     #[inline(always)]
     pub fn values(&self) -> &[Value] {
-        match self.row() {
-            None => &self.values.slice[..self.values.slice.len() - usize::from(self.has_extra())],
-            Some(row) => row.copy().values(),
+        match &self.values {
+            RecordValues::Own(values, _) => {
+                &values.slice[..values.slice.len() - usize::from(self.has_extra)]
+            }
+            RecordValues::Row(row) => row.copy().values(),
         }
     }
 }
@@ -353,16 +352,20 @@ impl Clone for Record {
     /// copied out of it: the first clone has a copy of its own, and all others share one.
     #[inline]
     fn clone(&self) -> Record {
-        match self.row() {
-            None => Record { values: self.values.clone(), time: self.time, type_id: self.type_id },
-            Some(row) => row.to_record(),
+        match &self.values {
+            RecordValues::Own(values, time) => {
+                let Record { type_id, heap, has_extra, .. } = *self;
+                let values = RecordValues::Own(values.clone(), *time);
+                Record { values, type_id, heap, has_extra }
+            }
+            RecordValues::Row(row) => row.to_record(),
         }
     }
 }
 
 impl PartialEq for Record {
     fn eq(&self, other: &Record) -> bool {
-        (self.time, self.type_id) == (other.time, other.type_id)
+        (self.time(), self.type_id) == (other.time(), other.type_id)
             && self.values() == other.values()
             && self.extra() == other.extra()
     }
@@ -370,21 +373,24 @@ impl PartialEq for Record {
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Record { time, type_id, .. } = self;
+        let Record { values: _, type_id, heap: _, has_extra: _ } = self;
         let mut shown = f.debug_struct("Record");
-        shown.field("type_id", type_id).field("time", time).field("values", &self.values());
-        if self.has_extra() {
+        shown.field("type_id", type_id).field("time", &self.time());
+        shown.field("values", &self.values());
+        if !self.extra().is_empty() {
             shown.field("extra", &self.extra());
         }
         shown.finish()
     }
 }
 
-/// Returns the heap size of a [`Record`] in bytes, as it is noted, from that of its values: 4 GiB for
-/// a larger one. The number of owners, the notes and the number of values are on the heap, too.
-fn noted(of_values: usize) -> u32 {
-    let heap = 2 * size_of::<usize>() + size_of::<Notes>() + of_values;
-    u32::try_from(heap).unwrap_or(u32::MAX)
+/// The unit in bytes of the heap size of a [`Record`].
+const HEAP_UNIT: usize = 16;
+
+/// Returns the heap size of a [`Record`] in bytes from that of its values. The number of owners and
+/// the number of values are on the heap, too.
+fn heap_of_record(of_values: usize) -> usize {
+    2 * size_of::<usize>() + of_values
 }
 
 /// Returns the heap size in bytes of a value of a [`Record`].
@@ -418,49 +424,59 @@ impl Event for Record {
         Some(Record::with_extra(ty, time, values, extra))
     }
 
-    #[inline]
+    #[inline(always)]
     fn type_id(&self) -> TypeId {
         self.type_id
     }
 
-    #[inline]
+    #[inline(always)]
     fn time(&self) -> Timestamp {
-        self.time
+        match &self.values {
+            RecordValues::Own(_, time) => *time,
+            RecordValues::Row(row) => row.time,
+        }
     }
 
     #[inline]
     fn heap_size(&self) -> usize {
-        match self.row() {
-            None => self.values.header.header.heap as usize,
-            Some(row) => row.heap_size(),
+        match self.heap {
+            u8::MAX => self.computed_heap_size(),
+            heap => usize::from(heap) * HEAP_UNIT,
         }
     }
 
     #[inline(always)]
     fn prefetch(&self) {
-        prefetch_address(self.values.heap_ptr());
+        if let RecordValues::Own(values, _) = &self.values {
+            prefetch_address(values.heap_ptr());
+        }
     }
 
     #[inline(always)]
     fn prefetch_fields(&self) {
-        let values = self.values.heap_ptr();
-        prefetch_address(values);
-        // The number of values is stored there, too, so it is not known yet. Two lines hold most
-        // records.
-        prefetch_address(values.wrapping_byte_add(CACHE_LINE));
+        if let RecordValues::Own(values, _) = &self.values {
+            let values = values.heap_ptr();
+            prefetch_address(values);
+            // The number of values is stored there, too, so it is not known yet. Two lines hold most
+            // records.
+            prefetch_address(values.wrapping_byte_add(CACHE_LINE));
+        }
     }
 
     #[inline(always)]
     fn field(&self, field: FieldId) -> ValueRef<'_> {
-        let values = &self.values.slice;
+        let values = match &self.values {
+            RecordValues::Own(values, _) => &values.slice,
+            RecordValues::Row(row) => return row.field(field),
+        };
         match values.get(field.index()) {
             // The undeclared fields are one record behind the others, and no declared field. Only a
             // record can be that one, so other values need no test.
-            Some(Value::Record(_)) if self.has_extra() && field.index() + 1 == values.len() => {
+            Some(Value::Record(_)) if self.has_extra && field.index() + 1 == values.len() => {
                 ValueRef::Null
             }
             Some(value) => value.as_ref(),
-            None => self.row().map_or(ValueRef::Null, |row| row.field(field)),
+            None => ValueRef::Null,
         }
     }
 
@@ -537,7 +553,10 @@ mod tests {
         ];
         let columns = Arc::new(TypeColumns::new(&schema, "seen", columns).unwrap());
         let mut row = Record::of_row(columns.clone(), 0);
-        let place = |record: &Record| record.values.slice.as_ptr();
+        let place = |record: &Record| match &record.values {
+            RecordValues::Own(values, _) => values.slice.as_ptr(),
+            RecordValues::Row(_) => unreachable!("a clone has values of its own"),
+        };
         for (number, note) in ["x", "yy"].into_iter().enumerate() {
             row.move_to_row(&columns, number);
             let [first, second, third] = [row.clone(), row.clone(), row.clone()];

@@ -45,8 +45,8 @@ pub(crate) struct Routes<E> {
 pub(in crate::stream) struct Route<E> {
     /// True if the rules declare the type.
     pub(in crate::stream) declared: bool,
-    /// The mark of the type's id.
-    mark: u64,
+    /// The id of the type, with its mark.
+    id: TypeId,
     /// The groups with a rule that reads the type, each with the reader of its key.
     pub(in crate::stream) groups: Vec<(u32, KeyReader<E>)>,
     /// The rules that read each event, in order, each with the position of its group in `groups`;
@@ -97,7 +97,7 @@ impl<E: Event> Route<E> {
     fn new(ty: TypeId) -> Route<E> {
         Route {
             declared: false,
-            mark: ty.mark(),
+            id: ty,
             groups: Vec::new(),
             always: Vec::new(),
             several: Vec::new(),
@@ -131,7 +131,7 @@ impl<E: Event> Route<E> {
     /// True if the id of an event is of another schema than the engine's.
     #[inline(always)]
     pub(super) fn is_foreign(&self, ty: TypeId) -> bool {
-        ty.mark() != self.mark && ty.mark() != 0
+        ty.is_foreign_to(self.id)
     }
 
     /// Returns the group of all rules that read the type, if there is one group only, with the
