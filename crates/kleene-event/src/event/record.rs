@@ -36,6 +36,14 @@ use crate::value::{Value, ValueRef, named};
 /// ```
 pub struct Record {
     values: RecordValues,
+    notes: Notes,
+}
+
+/// What a record notes beside its values. It is one word, and copied as one: a word that is read right
+/// after its parts were written makes the processor wait.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Notes {
     type_id: TypeId,
     /// The heap size in units of 16 bytes, rounded up; [`u8::MAX`] if it must be computed: for 4 KiB
     /// and more, and for a row.
@@ -223,7 +231,10 @@ impl Record {
         let heap = heap_of_record(heap).div_ceil(HEAP_UNIT);
         let heap = u8::try_from(heap).unwrap_or(u8::MAX);
         let has_extra = last == LastValue::Extra;
-        Record { values: RecordValues::Own(values, time), type_id, heap, has_extra }
+        Record {
+            values: RecordValues::Own(values, time),
+            notes: Notes { type_id, heap, has_extra },
+        }
     }
 
     /// Makes a record that reads its values in a row of columns.
@@ -231,7 +242,8 @@ impl Record {
         let (time, type_id) = (columns.time(row), columns.type_id());
         let (copied, is_cloned) = (OnceLock::new(), AtomicBool::default());
         let row = Box::new(ColumnRow { time, columns, row, is_cloned, copied });
-        Record { values: RecordValues::Row(row), type_id, heap: u8::MAX, has_extra: false }
+        let notes = Notes { type_id, heap: u8::MAX, has_extra: false };
+        Record { values: RecordValues::Row(row), notes }
     }
 
     /// Makes the record read its values in another row of columns.
@@ -243,7 +255,7 @@ impl Record {
         };
         if !Arc::ptr_eq(&row.columns, columns) {
             row.columns = columns.clone();
-            self.type_id = columns.type_id();
+            self.notes.type_id = columns.type_id();
         }
         row.time = columns.time(number);
         row.row = number;
@@ -300,7 +312,7 @@ impl Record {
     /// # Ok::<(), kleene::Error>(())
     /// ```
     pub fn get(&self, schema: &Schema, path: &str) -> Option<&Value> {
-        match schema.field_id(self.type_id, path) {
+        match schema.field_id(self.notes.type_id, path) {
             Some(field) => Some(self.values().get(field.index()).unwrap_or(&Value::Null)),
             None => self.undeclared(path),
         }
@@ -317,7 +329,7 @@ impl Record {
     pub fn extra(&self) -> &[(Arc<str>, Value)] {
         match &self.values {
             RecordValues::Own(values, _) => match values.slice.last() {
-                Some(Value::Record(extra)) if self.has_extra => extra,
+                Some(Value::Record(extra)) if self.notes.has_extra => extra,
                 _ => &[],
             },
             RecordValues::Row(row) => row.columns.extra(row.row),
@@ -340,7 +352,7 @@ impl Record {
     pub fn values(&self) -> &[Value] {
         match &self.values {
             RecordValues::Own(values, _) => {
-                &values.slice[..values.slice.len() - usize::from(self.has_extra)]
+                &values.slice[..values.slice.len() - usize::from(self.notes.has_extra)]
             }
             RecordValues::Row(row) => row.copy().values(),
         }
@@ -354,9 +366,8 @@ impl Clone for Record {
     fn clone(&self) -> Record {
         match &self.values {
             RecordValues::Own(values, time) => {
-                let Record { type_id, heap, has_extra, .. } = *self;
                 let values = RecordValues::Own(values.clone(), *time);
-                Record { values, type_id, heap, has_extra }
+                Record { values, notes: self.notes }
             }
             RecordValues::Row(row) => row.to_record(),
         }
@@ -365,7 +376,7 @@ impl Clone for Record {
 
 impl PartialEq for Record {
     fn eq(&self, other: &Record) -> bool {
-        (self.time(), self.type_id) == (other.time(), other.type_id)
+        (self.time(), self.notes.type_id) == (other.time(), other.notes.type_id)
             && self.values() == other.values()
             && self.extra() == other.extra()
     }
@@ -373,9 +384,9 @@ impl PartialEq for Record {
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Record { values: _, type_id, heap: _, has_extra: _ } = self;
+        let Record { values: _, notes } = self;
         let mut shown = f.debug_struct("Record");
-        shown.field("type_id", type_id).field("time", &self.time());
+        shown.field("type_id", &notes.type_id).field("time", &self.time());
         shown.field("values", &self.values());
         if !self.extra().is_empty() {
             shown.field("extra", &self.extra());
@@ -426,7 +437,7 @@ impl Event for Record {
 
     #[inline(always)]
     fn type_id(&self) -> TypeId {
-        self.type_id
+        self.notes.type_id
     }
 
     #[inline(always)]
@@ -439,7 +450,7 @@ impl Event for Record {
 
     #[inline]
     fn heap_size(&self) -> usize {
-        match self.heap {
+        match self.notes.heap {
             u8::MAX => self.computed_heap_size(),
             heap => usize::from(heap) * HEAP_UNIT,
         }
@@ -472,7 +483,7 @@ impl Event for Record {
         match values.get(field.index()) {
             // The undeclared fields are one record behind the others, and no declared field. Only a
             // record can be that one, so other values need no test.
-            Some(Value::Record(_)) if self.has_extra && field.index() + 1 == values.len() => {
+            Some(Value::Record(_)) if self.notes.has_extra && field.index() + 1 == values.len() => {
                 ValueRef::Null
             }
             Some(value) => value.as_ref(),
