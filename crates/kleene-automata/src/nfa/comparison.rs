@@ -130,8 +130,9 @@ impl Comparison {
     /// Integers, floats and equal strings, the most common cases, are tested by their type first:
     /// that is one comparison, while a match on the value's type is a jump. The event is passed on
     /// instead of a closure that reads it, which is not always inlined: W3 takes 1.1 times the
-    /// instructions then.
-    #[inline(always)]
+    /// instructions then. In the browser, where size counts, it is inlined nowhere.
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(crate) fn holds_of<E: Event>(&self, event: &E, literal: &ComparedValue) -> bool {
         if let Some(int) = literal.int
             && let ValueRef::Int(field) = event.field(self.field)
