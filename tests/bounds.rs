@@ -27,15 +27,21 @@ fn overflows(reported: &[Output<Record>]) -> usize {
 
 #[test]
 fn an_event_says_what_it_takes() {
-    // What is shared has two counts, a record how many own it and how many values there are, and a
-    // record notes its size and where its values are.
-    let (counts, notes) = (2 * size_of::<usize>(), 16);
+    // What is shared has two counts, a record how many own it and how many values there are. A
+    // record says its size in units of 16 bytes.
+    let of = |counts: usize, values: usize, text: usize| {
+        let counted = counts * 2 * size_of::<usize>();
+        (counted + values * size_of::<Value>() + text).next_multiple_of(16)
+    };
     let (short, long) = (event(0, 1, 1, ""), event(0, 1, 1, &"x".repeat(1000)));
-    assert_eq!(short.heap_size(), 2 * counts + notes + 3 * size_of::<Value>());
-    assert_eq!(long.heap_size() - short.heap_size(), 1000);
+    assert_eq!((short.heap_size(), long.heap_size()), (of(2, 3, 0), of(2, 3, 1000)));
+    // Beyond 4 KiB it is computed.
+    for text in [3_900, 4_000, 100_000] {
+        assert_eq!(event(0, 1, 1, &"x".repeat(text)).heap_size(), of(2, 3, text));
+    }
     let list = Value::List([Value::from("ab"), Value::Null].into());
     let nested = Record::new(TypeId::new(0), long.time(), [list]);
-    assert_eq!(nested.heap_size(), 3 * counts + notes + 3 * size_of::<Value>() + 2);
+    assert_eq!(nested.heap_size(), of(3, 3, 2));
     let extra = [("some".into(), "text".repeat(99).into())];
     let open = Record::with_extra(TypeId::new(0), long.time(), [Value::Int(1)], extra);
     assert!((396..600).contains(&open.heap_size()));
