@@ -52,8 +52,8 @@ struct Notes {
     has_extra: bool,
 }
 
-/// Where the values of a record are. In two words: a pointer that is null tells a row, whose pointer
-/// is where the time of the others is.
+/// The values of a record, or the row that holds them. The enum has two words: the first pointer is
+/// null for a row, and the pointer to the row takes the place of the time.
 enum RecordValues {
     /// In the record: the declared fields, followed by one record with the undeclared fields, if
     /// there are any. The pointer is thin because the engine keeps very many records. What it points
