@@ -283,16 +283,17 @@ impl<'a, E: Event> Walk<'a, E> {
         }
     }
 
-    /// Moves one run, with the result of [`Walk::advance_run`]. Returns true if the run stays as it
-    /// is. Otherwise its successor, if there is one, is in `next`.
-    pub(super) fn advance_in_place(
+    /// Moves one run by the end of its tree, with the result of [`Walk::move_run`]: its successor, if
+    /// there is one, is in `next`.
+    #[inline]
+    pub(super) fn move_in_place(
         &mut self,
         run: &Run,
+        decision: &Decision,
         event_epoch: u64,
         next: &mut Vec<Run>,
     ) -> bool {
-        let root = self.column.roots[run.state.index()];
-        match self.decision_of(run, root, event_epoch) {
+        match decision {
             Decision::Stay => return true,
             Decision::One(edge) => {
                 let mut run = *run;

@@ -139,9 +139,22 @@ impl<E: Event> Walk<'_, E> {
     /// `next`, and its hold on the store is released.
     #[inline]
     pub(super) fn advance_run(&mut self, run: &Run, event_epoch: u64, next: &mut Vec<Run>) -> bool {
+        let tree = self.program.decisions.of(run.state, self.column);
+        let decision = self.decide(tree, run, event_epoch);
+        self.move_run(run, decision, event_epoch, next)
+    }
+
+    /// Moves one run by the end of its tree, as [`advance_run`](Walk::advance_run) does.
+    #[inline]
+    pub(super) fn move_run(
+        &mut self,
+        run: &Run,
+        decision: &Decision,
+        event_epoch: u64,
+        next: &mut Vec<Run>,
+    ) -> bool {
         let program = self.program;
-        let tree = program.decisions.of(run.state, self.column);
-        match self.decide(tree, run, event_epoch) {
+        match decision {
             Decision::Stay => return true,
             Decision::Gone => self.give_up(run),
             Decision::One(edge) => {

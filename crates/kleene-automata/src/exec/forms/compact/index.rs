@@ -104,8 +104,7 @@ impl GroupIndex {
         }
         for (configuration, one) in group.configurations.iter().enumerate() {
             let member = GroupMember { group: group.number, configuration };
-            let places = self.waiting.places(file, (one.state, one.registers));
-            self.waiting.remove(one.state, &places, member);
+            self.waiting.remove(file, (one.state, one.registers), member);
         }
         self.forget(group, dag);
     }

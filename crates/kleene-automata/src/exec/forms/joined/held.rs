@@ -19,15 +19,17 @@
 //! old runs when most slots are empty.
 //!
 //! Invariants:
-//! * A run is in the ring or apart, and in each of the other views. `add` and `remove_from` are the
-//!   only ways in and out.
-//! * A run is removed while its registers have the values with which it was added: its places in
-//!   `waiting` are computed from them. So `places` is read before a run moves.
+//! * A run is in the ring or apart, and in each of the other views. `add` and `remove` are the only
+//!   ways in and out.
+//! * A run is removed before it moves, while its registers have the values with which it was added:
+//!   its places in `waiting` are computed from them.
 //! * Numbers differ for all runs, so runs with the same start are distinct. A run that has always
 //!   been apart has a number from `APART` on, which is no number of a slot.
 //! * Between two events, the slots at both ends of the ring have runs, and at most half of the
 //!   slots are empty, apart from a few: memory is bounded by the runs that there are. To make it so
 //!   costs as much as the runs that have gone.
+//! * Between two events, the first deadline is known: `add` can only bring it forward, and `trim`
+//!   finds it anew after the run that had it has gone.
 //!
 //! Which test holds it: `a_busy_key_finds_what_a_list_does` in `tests/joined.rs`.
 
@@ -36,7 +38,7 @@ use std::ops::Range;
 
 use super::ring::RunRing;
 use crate::exec::captures::CaptureArena;
-use crate::exec::forms::waiting::{FEW, Savings, ValuePlaces, WaitingIndex};
+use crate::exec::forms::waiting::{FEW, Savings, WaitingIndex};
 use crate::exec::registers::RegisterFile;
 use crate::exec::run::Run;
 use kleene_event::event::Event;
@@ -44,13 +46,19 @@ use kleene_event::event::Event;
 /// The first number of the runs that have never been in the ring.
 const APART: u64 = 1 << 63;
 
+/// Stands for a first deadline that has to be found anew.
+const UNKNOWN: i64 = i64::MIN;
+
 /// The runs of a key, by their beginning and by what they wait for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(in crate::exec::forms) struct JoinedRuns {
     pub(super) runs: RunsByStart,
     pub(super) waiting: WaitingIndex<RunId>,
     /// The deadlines of the runs, where they are not in the order of the beginnings.
     deadlines: Option<BTreeSet<(i64, RunId)>>,
+    /// The first deadline of all runs, which each event asks for twice; `i64::MAX` if there is none.
+    /// [`UNKNOWN`] if the run that had it has gone.
+    first_deadline: i64,
     savings: Savings,
     /// A buffer for the runs that an event finds. It is empty between two events.
     pub(super) found: Vec<RunId>,
@@ -162,9 +170,16 @@ impl RunsByStart {
 }
 
 impl JoinedRuns {
-    /// Returns no runs. Their deadlines come in any order.
-    pub(super) fn unordered() -> JoinedRuns {
-        JoinedRuns { deadlines: Some(BTreeSet::new()), ..JoinedRuns::default() }
+    /// Returns no runs. If the deadlines are `in_order`, they follow the order of the starts.
+    pub(super) fn new(in_order: bool) -> JoinedRuns {
+        JoinedRuns {
+            runs: RunsByStart::default(),
+            waiting: WaitingIndex::default(),
+            deadlines: (!in_order).then(BTreeSet::new),
+            first_deadline: i64::MAX,
+            savings: Savings::default(),
+            found: Vec::new(),
+        }
     }
 
     /// Counts an event for which the index has found this number of runs.
@@ -195,40 +210,43 @@ impl JoinedRuns {
     /// Adds a run, which may be the successor of one that has gone `before`.
     pub(super) fn add(&mut self, file: &RegisterFile, run: Run, before: Option<RunId>) {
         let id = self.runs.add(run, before);
+        self.first_deadline = self.first_deadline.min(run.deadline);
         if let Some(deadlines) = &mut self.deadlines {
             deadlines.insert((run.deadline, id));
         }
         self.waiting.add(file, (run.state, run.registers), id);
     }
 
-    /// Removes a run. The caller takes over its hold on the store.
-    fn remove(&mut self, file: &RegisterFile, id: RunId) -> Option<Run> {
-        let places = self.places(file, self.runs.get(id));
-        self.remove_from(id, &places)
-    }
-
-    /// Returns the places of a run in the indexes of its state.
-    pub(super) fn places(&self, file: &RegisterFile, run: &Run) -> ValuePlaces {
-        self.waiting.places(file, (run.state, run.registers))
-    }
-
-    /// Removes a run from its [places](JoinedRuns::places).
-    pub(super) fn remove_from(&mut self, id: RunId, places: &ValuePlaces) -> Option<Run> {
+    /// Removes a run. The caller takes over its hold on the store, and
+    /// [trims](JoinedRuns::trim) what is left.
+    pub(super) fn remove(&mut self, file: &RegisterFile, id: RunId) -> Option<Run> {
         let run = self.runs.remove(id)?;
+        if run.deadline <= self.first_deadline {
+            self.first_deadline = UNKNOWN;
+        }
         if let Some(deadlines) = &mut self.deadlines {
             deadlines.remove(&(run.deadline, id));
         }
-        self.waiting.remove(run.state, places, id);
+        self.waiting.remove(file, (run.state, run.registers), id);
         Some(run)
     }
 
     /// Drops what runs have left that are gone. An event and a deadline end with it.
     pub(super) fn trim(&mut self) {
         self.runs.trim();
+        if self.first_deadline == UNKNOWN {
+            self.first_deadline = self.first_over().map_or(i64::MAX, |(deadline, _)| deadline);
+        }
+    }
+
+    /// Returns the first deadline of all runs; `i64::MAX` if there is none.
+    #[inline]
+    pub(super) fn first_deadline(&self) -> i64 {
+        self.first_deadline
     }
 
     /// Returns the run that runs out of time first, with its deadline.
-    pub(super) fn first_over(&self) -> Option<(i64, RunId)> {
+    fn first_over(&self) -> Option<(i64, RunId)> {
         match &self.deadlines {
             Some(deadlines) => deadlines.first().copied(),
             // The oldest run is the first to run out, so no set of deadlines is needed.

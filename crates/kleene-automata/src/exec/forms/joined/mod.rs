@@ -60,7 +60,7 @@ use crate::exec::open::Open;
 use crate::exec::outcome::Outcome;
 use crate::exec::run::Run;
 use crate::exec::store::Store;
-use crate::nfa::Program;
+use crate::nfa::{Decision, Program};
 use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
 
@@ -86,8 +86,7 @@ impl<E: Event> Matcher<E> {
     /// Turns the runs of a key into the joined form.
     #[cold]
     pub(super) fn join_runs(&self, store: &mut Store<E>, key: &mut KeyState) {
-        let mut joined =
-            if self.in_order() { JoinedRuns::default() } else { JoinedRuns::unordered() };
+        let mut joined = JoinedRuns::new(self.in_order());
         store.counts.steps += key.runs().len() as u64;
         for run in key.runs() {
             joined.add(&store.file, *run, None);
@@ -103,46 +102,17 @@ impl<E: Event> Walk<'_, E> {
     fn run_joined(&mut self, key: &mut KeyState, mut joined: Box<JoinedRuns>) {
         self.store.scratch.answers.epoch += 1;
         let event_epoch = self.store.scratch.answers.epoch;
-        // All ids are found before a run moves: a successor can wait for the value of this very
-        // event, and would be found, too.
-        let JoinedRuns { runs, waiting, found, .. } = &mut *joined;
-        let registers_of = |id: &RunId| runs.get(*id).registers;
-        let mut ids = std::mem::take(found);
+        let mut found = 0;
         // Most types of events leave all runs as they are.
         if !self.column.is_still {
-            self.find_movable(waiting, registers_of, event_epoch, &mut ids);
+            found = self.move_found(&mut joined, event_epoch);
         }
-        self.store.counts.steps += 1 + ids.len() as u64;
-        joined.record_found(ids.len());
-        let mut next = std::mem::take(&mut self.store.scratch.next);
-        next.clear();
-        let (in_place, has_found) = (self.matcher.runs_in_place(), !ids.is_empty());
-        for id in ids.drain(..) {
-            // The run is still in the index. Its places there follow from its registers.
-            let run = *joined.runs.get(id);
-            // They are read before the run moves, as it takes its registers with it.
-            let places = joined.places(&self.store.file, &run);
-            let stays = if in_place {
-                self.advance_in_place(&run, event_epoch, &mut next)
-            } else {
-                self.advance_run(&run, event_epoch, &mut next)
-            };
-            if !stays {
-                joined.remove_from(id, &places);
-                self.add_to(&mut joined, &mut next, Some(id));
-            }
-        }
-        joined.found = ids;
-        if in_place {
-            next.extend(self.first(event_epoch));
-        } else {
-            self.start(event_epoch, &mut next);
-        }
-        self.add_to(&mut joined, &mut next, None);
-        if has_found {
+        self.store.counts.steps += 1 + found as u64;
+        joined.record_found(found);
+        self.start_joined(&mut joined, event_epoch);
+        if found > 0 {
             joined.trim();
         }
-        self.store.scratch.next = next;
         // The bound to leave is a quarter of the bound to enter, so that a key does not change its
         // form with each event.
         let is_busy = joined.len() >= FEW;
@@ -157,6 +127,58 @@ impl<E: Event> Walk<'_, E> {
             key.set_lists_runs();
         }
         self.end(key);
+    }
+
+    /// Moves the runs that the event finds in the index. Returns their number.
+    #[inline(always)]
+    fn move_found(&mut self, joined: &mut JoinedRuns, event_epoch: u64) -> usize {
+        // All ids are found before a run moves: a successor can wait for the value of this very
+        // event, and would be found, too.
+        let JoinedRuns { runs, waiting, found, .. } = &mut *joined;
+        let mut ids = std::mem::take(found);
+        self.find_movable(waiting, |id| runs.get(*id).registers, event_epoch, &mut ids);
+        let count = ids.len();
+        let mut next = std::mem::take(&mut self.store.scratch.next);
+        next.clear();
+        for id in ids.drain(..) {
+            let run = *joined.runs.get(id);
+            let root = self.column.roots[run.state.index()];
+            let decision = self.decision_of(&run, root, event_epoch);
+            if matches!(decision, Decision::Stay) {
+                continue;
+            }
+            // It is removed before it moves, as it takes its registers with it.
+            joined.remove(&self.store.file, id);
+            let stays = if self.matcher.runs_in_place() {
+                self.move_in_place(&run, decision, event_epoch, &mut next)
+            } else {
+                self.move_run(&run, decision, event_epoch, &mut next)
+            };
+            if stays {
+                next.push(run);
+            }
+            self.add_to(joined, &mut next, Some(id));
+        }
+        joined.found = ids;
+        self.store.scratch.next = next;
+        count
+    }
+
+    /// Adds the runs that start with the event.
+    #[inline(always)]
+    fn start_joined(&mut self, joined: &mut JoinedRuns, event_epoch: u64) {
+        if self.matcher.runs_in_place() {
+            if let Some(run) = self.first(event_epoch) {
+                self.store.counts.steps += 1;
+                joined.add(&self.store.file, run, None);
+            }
+            return;
+        }
+        let mut next = std::mem::take(&mut self.store.scratch.next);
+        next.clear();
+        self.start(event_epoch, &mut next);
+        self.add_to(joined, &mut next, None);
+        self.store.scratch.next = next;
     }
 
     /// Adds new runs, which may be the successors of a run that has gone `before`.
@@ -230,7 +252,7 @@ impl<E: Event> FormContract<E> for JoinedForm {
     }
 
     fn deadline(_matcher: &Matcher<E>, key: &KeyState) -> i64 {
-        key.joined().and_then(JoinedRuns::first_over).map_or(i64::MAX, |(deadline, _)| deadline)
+        key.joined().map_or(i64::MAX, JoinedRuns::first_deadline)
     }
 
     fn last_deadline(_matcher: &Matcher<E>, key: &KeyState) -> i64 {

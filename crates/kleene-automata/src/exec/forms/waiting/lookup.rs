@@ -9,8 +9,9 @@ use super::{InState, WaitingIndex};
 use crate::exec::fields::field_of;
 use crate::exec::matcher::Walk;
 use crate::exec::registers::{RegisterFile, Registers};
-use crate::nfa::{Decision, Join, Operand, Shift, StateId};
+use crate::nfa::{Comparison, Decision, Decisions, FieldComparison, Join, Operand, Shift, StateId};
 use kleene_event::event::Event;
+use kleene_event::schema::FieldId;
 use kleene_syntax::hir::ConditionId;
 use kleene_syntax::hir::eval::Relation;
 
@@ -67,6 +68,19 @@ impl<E: Event> Walk<'_, E> {
     ) {
         for in_state in waiting.states.iter_mut().filter(|one| one.count > 0) {
             let tree = self.program.decisions.of(in_state.state, self.column);
+            if let Some((field, register)) = self.only_equality(tree) {
+                match Coarse::of(self.event.field(field), Order::Equal) {
+                    // A value such as null equals none.
+                    None => continue,
+                    Some(place) if place.is_known() => {
+                        let by = By::Equal(1 << register);
+                        let index = in_state.index(by, &self.store.file, &registers_of);
+                        index.find(&PlaceRange::only(place), ids);
+                        continue;
+                    }
+                    Some(_) => {}
+                }
+            }
             let mut lookups = Lookups::new();
             match self.movable(tree, event_epoch, &mut lookups) {
                 Movable::Nothing => {}
@@ -82,6 +96,26 @@ impl<E: Event> Walk<'_, E> {
         if ids.len() > 1 {
             ids.sort_unstable();
             ids.dedup();
+        }
+    }
+
+    /// Returns the field of the event and the register that have to be equal, if a tree asks nothing
+    /// else: the wait for one value, as `b[id == x.id]`.
+    ///
+    /// What it saves: a list of lookups, and the joins of the condition. W10 takes 1.2 times the
+    /// instructions without it.
+    #[inline(always)]
+    fn only_equality(&self, tree: &Decision) -> Option<(FieldId, usize)> {
+        let Decision::Condition { condition, yes, no: Decisions::STAY } = tree else { return None };
+        let is_end =
+            matches!(self.program.decisions.node(*yes), Decision::One(_) | Decision::Several(_));
+        match &self.program.comparisons[condition.index()] {
+            FieldComparison::One(Comparison {
+                field,
+                relation: Relation::Eq,
+                with: Operand::Register(register),
+            }) if is_end && *register < MOST_EQUAL => Some((*field, *register)),
+            _ => None,
         }
     }
 

@@ -60,19 +60,21 @@ struct InState<Id> {
     indexes: SmallVec<[ValueIndex<Id>; 1]>,
 }
 
-/// The places of a value in the indexes of a state.
-pub(super) type ValuePlaces = SmallVec<[Option<Coarse>; 2]>;
-
 impl<Id: Copy + Ord + Hash> WaitingIndex<Id> {
     /// Returns what waits in a state.
+    #[inline(always)]
     fn of(&mut self, state: StateId) -> &mut InState<Id> {
         let known = self.states.iter().position(|one| one.state == state);
-        let known = known.unwrap_or_else(|| {
-            let indexes = smallvec![ValueIndex::new(By::Nothing)];
-            self.states.push(InState { state, count: 0, indexes });
-            self.states.len() - 1
-        });
-        &mut self.states[known]
+        let place = known.unwrap_or_else(|| self.add_state(state));
+        &mut self.states[place]
+    }
+
+    /// Adds a state in which nothing waits. Returns its place.
+    #[cold]
+    fn add_state(&mut self, state: StateId) -> usize {
+        let indexes = smallvec![ValueIndex::new(By::Nothing)];
+        self.states.push(InState { state, count: 0, indexes });
+        self.states.len() - 1
     }
 
     pub(super) fn add(
@@ -88,26 +90,17 @@ impl<Id: Copy + Ord + Hash> WaitingIndex<Id> {
         }
     }
 
-    /// Returns the places of something in the indexes of its state.
-    pub(super) fn places(
-        &self,
+    /// Removes something that has the registers with which it was added.
+    pub(super) fn remove(
+        &mut self,
         file: &RegisterFile,
         (state, registers): (StateId, Registers),
-    ) -> ValuePlaces {
-        let in_state = self.states.iter().find(|one| one.state == state);
-        let mut places = ValuePlaces::new();
-        for index in in_state.map_or(&[][..], |one| &one.indexes) {
-            places.push(index.place(file, registers));
-        }
-        places
-    }
-
-    /// Removes something from its state, and from its [places](WaitingIndex::places).
-    pub(super) fn remove(&mut self, state: StateId, places: &ValuePlaces, id: Id) {
+        id: Id,
+    ) {
         let in_state = self.of(state);
         in_state.count -= 1;
-        for (index, place) in in_state.indexes.iter_mut().zip(places) {
-            index.remove(*place, id);
+        for index in &mut in_state.indexes {
+            index.remove(index.place(file, registers), id);
         }
     }
 

@@ -95,6 +95,7 @@ enum InPlace<Id> {
 
 impl Coarse {
     /// Returns the place of a value; `None` for what compares with nothing, as null.
+    #[inline]
     pub(super) fn of(value: ValueRef<'_>, order: Order) -> Option<Coarse> {
         let (class, number) = match value {
             ValueRef::Null => return None,
@@ -230,6 +231,7 @@ impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
     }
 
     /// Returns the place of what has these registers; `None` where its value compares with nothing.
+    #[inline]
     pub(super) fn place(&self, file: &RegisterFile, registers: Registers) -> Option<Coarse> {
         let place = |register, order| Coarse::of(file.value(registers, register), order);
         match self.by {
@@ -306,7 +308,9 @@ impl<Id: Copy + Ord + Hash> ValueIndex<Id> {
                 entries.range(places.from..=places.to).for_each(|(_, there)| there.add_to(out));
             }
         }
-        out.extend(&self.unordered);
+        if !self.unordered.is_empty() {
+            out.extend(&self.unordered);
+        }
     }
 
     /// Adds all that there is to `out`.
