@@ -41,15 +41,30 @@ pub struct Record {
 
 /// What a record notes beside its values. It is one word, and copied as one: a word that is read right
 /// after its parts were written makes the processor wait.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
 struct Notes {
-    type_id: TypeId,
+    /// The parts of the id of the type.
+    type_low: u32,
+    type_high: u16,
     /// The heap size in units of 16 bytes, rounded up; [`u8::MAX`] if it must be computed: for 4 KiB
     /// and more, and for a row.
     heap: u8,
     /// True if the last value holds the undeclared fields.
     has_extra: bool,
+}
+
+impl Notes {
+    #[inline(always)]
+    fn new(type_id: TypeId, heap: u8, has_extra: bool) -> Notes {
+        let (type_low, type_high) = type_id.to_parts();
+        Notes { type_low, type_high, heap, has_extra }
+    }
+
+    #[inline(always)]
+    fn type_id(&self) -> TypeId {
+        TypeId::of_parts((self.type_low, self.type_high))
+    }
 }
 
 /// The values of a record, or the row that holds them. The enum has two words: the first pointer is
@@ -60,9 +75,10 @@ enum RecordValues {
     /// to begins with the counts of owners and values, and nothing else: to drop an owner waits for
     /// one cache line.
     Own(ThinArc<(), Value>, Timestamp),
-    /// In a row of columns. Such a record has one owner, as its clone is a record with values of its
-    /// own.
-    Row(Box<ColumnRow>),
+    /// In a row of columns. The row has one owner, as a clone of the record has values of its own. It
+    /// is counted all the same: the drop of what is counted is a call, which keeps that of all other
+    /// records small.
+    Row(CountedArc<ColumnRow>),
 }
 
 const _: () = assert!(size_of::<Record>() == 24 && size_of::<Option<Record>>() == 24);
@@ -75,8 +91,80 @@ struct ColumnRow {
     row: usize,
     /// True if the record was cloned.
     is_cloned: AtomicBool,
-    /// The record of the row that all but the first clone share, once anything has asked for it.
-    copied: OnceLock<Record>,
+    /// The values of the row that all but the first clone share, once anything has asked for them. A
+    /// record here would make the drop of a record a recursion, which is not inlined.
+    copied: OnceLock<OwnValues>,
+}
+
+/// The values of a record in memory of its own, with what the record notes of them.
+#[derive(Clone, Debug)]
+struct OwnValues {
+    values: ThinArc<(), Value>,
+    notes: Notes,
+}
+
+impl OwnValues {
+    /// Makes these values.
+    #[inline]
+    fn of(type_id: TypeId, values: impl Iterator<Item = Value>, last: LastValue) -> OwnValues {
+        match values.size_hint() {
+            (count, Some(most)) if count == most => {
+                OwnValues::filled(type_id, (count, last), |places| {
+                    places.iter_mut().zip(values).for_each(|(place, value)| *place = value);
+                    heap_size_of_all(places)
+                })
+            }
+            _ => {
+                let values: Vec<Value> = values.collect();
+                OwnValues::of(type_id, values.into_iter(), last)
+            }
+        }
+    }
+
+    /// Makes `count` values, which are null before `fill` writes them to where they stay. `fill`
+    /// returns their heap size.
+    #[inline(always)]
+    fn filled(
+        type_id: TypeId,
+        (count, last): (usize, LastValue),
+        fill: impl FnOnce(&mut [Value]) -> usize,
+    ) -> OwnValues {
+        let mut values = ThinArc::from_header_and_iter((), std::iter::repeat_n(Value::Null, count));
+        let heap = values.with_arc_mut(|values| {
+            CountedArc::get_mut(values).map_or(0, |values| fill(values.slice_mut()))
+        });
+        let heap = heap_of_record(heap).div_ceil(HEAP_UNIT);
+        let heap = u8::try_from(heap).unwrap_or(u8::MAX);
+        OwnValues { values, notes: Notes::new(type_id, heap, last == LastValue::Extra) }
+    }
+
+    /// Makes the values of a row of columns.
+    fn of_row(columns: &TypeColumns, row: usize) -> OwnValues {
+        let (type_id, extra) = (columns.type_id(), columns.extra(row));
+        let count = columns.columns().len();
+        if !extra.is_empty() {
+            let values = columns.columns().iter().map(|column| column.to_value(row));
+            let extra = std::iter::once(Value::Record(extra.into()));
+            return OwnValues::of(type_id, values.chain(extra), LastValue::Extra);
+        }
+        OwnValues::filled(type_id, (count, LastValue::Field), |places| {
+            columns.copy_to(row, places);
+            if columns.is_flat() { size_of_val(places) } else { heap_size_of_all(places) }
+        })
+    }
+
+    /// Returns the record of these values at a time.
+    #[inline(always)]
+    fn at(self, time: Timestamp) -> Record {
+        let OwnValues { values, notes } = self;
+        Record { values: RecordValues::Own(values, time), notes }
+    }
+
+    /// Returns the values of the declared fields.
+    fn declared(&self) -> &[Value] {
+        let OwnValues { values, notes } = self;
+        &values.slice[..values.slice.len() - usize::from(notes.has_extra)]
+    }
 }
 
 impl ColumnRow {
@@ -95,24 +183,24 @@ impl ColumnRow {
         values.chain(extra.map(ValueRef::Record)).map(heap_size_of).sum()
     }
 
-    /// Returns a record of the row. The first one is a copy of its own, as it is the only one of most
+    /// Returns the values of the row for a record of its own. The first one is a copy of its own, as it is the only one of most
     /// rows: to share it takes a fourteenth of the time of W4 and W5. All others share one copy.
     #[cold]
     #[inline(never)]
-    fn to_record(&self) -> Record {
+    fn to_own(&self) -> OwnValues {
         // Two threads that both are the first have two copies, which is as good.
         if !self.is_cloned.load(Ordering::Relaxed) && self.copied.get().is_none() {
             self.is_cloned.store(true, Ordering::Relaxed);
-            return Record::copy_of_row(&self.columns, self.row);
+            return OwnValues::of_row(&self.columns, self.row);
         }
         self.copy().clone()
     }
 
-    /// Returns the record of the row, which is made once.
+    /// Returns the values of the row, which are copied once.
     #[cold]
     #[inline(never)]
-    fn copy(&self) -> &Record {
-        self.copied.get_or_init(|| Record::copy_of_row(&self.columns, self.row))
+    fn copy(&self) -> &OwnValues {
+        self.copied.get_or_init(|| OwnValues::of_row(&self.columns, self.row))
     }
 }
 
@@ -144,18 +232,7 @@ impl Record {
         values: impl Iterator<Item = Value>,
         last: LastValue,
     ) -> Record {
-        match values.size_hint() {
-            (count, Some(most)) if count == most => {
-                Record::of_filled(type_id, time, (count, last), |places| {
-                    places.iter_mut().zip(values).for_each(|(place, value)| *place = value);
-                    heap_size_of_all(places)
-                })
-            }
-            _ => {
-                let values: Vec<Value> = values.collect();
-                Record::of(type_id, time, values.into_iter(), last)
-            }
-        }
+        OwnValues::of(type_id, values, last).at(time)
     }
 
     /// Makes an event of type `type_id` with `values` and with undeclared fields of an open type.
@@ -175,16 +252,7 @@ impl Record {
 
     /// Makes a record of the values of a row of columns.
     pub(crate) fn copy_of_row(columns: &TypeColumns, row: usize) -> Record {
-        let (type_id, time) = (columns.type_id(), columns.time(row));
-        let (count, extra) = (columns.columns().len(), columns.extra(row));
-        if !extra.is_empty() {
-            let values = columns.columns().iter().map(|column| column.to_value(row));
-            return Record::with_extra(type_id, time, values, extra);
-        }
-        Record::of_filled(type_id, time, (count, LastValue::Field), |places| {
-            columns.copy_to(row, places);
-            if columns.is_flat() { size_of_val(places) } else { heap_size_of_all(places) }
-        })
+        OwnValues::of_row(columns, row).at(columns.time(row))
     }
 
     /// Makes an event of type `type_id` with `count` values, which are null before `fill` writes
@@ -209,53 +277,36 @@ impl Record {
         count: usize,
         fill: impl FnOnce(&mut [Value]),
     ) -> Record {
-        Record::of_filled(type_id, time, (count, LastValue::Field), |values| {
+        let values = OwnValues::filled(type_id, (count, LastValue::Field), |values| {
             fill(values);
             heap_size_of_all(values)
-        })
-    }
-
-    /// Makes a record of `count` values, which are null before `fill` writes them to where they
-    /// stay. `fill` returns their heap size.
-    #[inline(always)]
-    fn of_filled(
-        type_id: TypeId,
-        time: Timestamp,
-        (count, last): (usize, LastValue),
-        fill: impl FnOnce(&mut [Value]) -> usize,
-    ) -> Record {
-        let mut values = ThinArc::from_header_and_iter((), std::iter::repeat_n(Value::Null, count));
-        let heap = values.with_arc_mut(|values| {
-            CountedArc::get_mut(values).map_or(0, |values| fill(values.slice_mut()))
         });
-        let heap = heap_of_record(heap).div_ceil(HEAP_UNIT);
-        let heap = u8::try_from(heap).unwrap_or(u8::MAX);
-        let has_extra = last == LastValue::Extra;
-        Record {
-            values: RecordValues::Own(values, time),
-            notes: Notes { type_id, heap, has_extra },
-        }
+        values.at(time)
     }
 
     /// Makes a record that reads its values in a row of columns.
     pub(crate) fn of_row(columns: Arc<TypeColumns>, row: usize) -> Record {
         let (time, type_id) = (columns.time(row), columns.type_id());
         let (copied, is_cloned) = (OnceLock::new(), AtomicBool::default());
-        let row = Box::new(ColumnRow { time, columns, row, is_cloned, copied });
-        let notes = Notes { type_id, heap: u8::MAX, has_extra: false };
+        let row = CountedArc::new(ColumnRow { time, columns, row, is_cloned, copied });
+        let notes = Notes::new(type_id, u8::MAX, false);
         Record { values: RecordValues::Row(row), notes }
     }
 
     /// Makes the record read its values in another row of columns.
     #[inline]
     pub(crate) fn move_to_row(&mut self, columns: &Arc<TypeColumns>, number: usize) {
-        let RecordValues::Row(row) = &mut self.values else {
+        let row = match &mut self.values {
+            RecordValues::Own(..) => None,
+            RecordValues::Row(row) => CountedArc::get_mut(row),
+        };
+        let Some(row) = row else {
             *self = Record::of_row(columns.clone(), number);
             return;
         };
         if !Arc::ptr_eq(&row.columns, columns) {
             row.columns = columns.clone();
-            self.notes.type_id = columns.type_id();
+            self.notes = Notes::new(columns.type_id(), u8::MAX, false);
         }
         row.time = columns.time(number);
         row.row = number;
@@ -312,7 +363,7 @@ impl Record {
     /// # Ok::<(), kleene::Error>(())
     /// ```
     pub fn get(&self, schema: &Schema, path: &str) -> Option<&Value> {
-        match schema.field_id(self.notes.type_id, path) {
+        match schema.field_id(self.notes.type_id(), path) {
             Some(field) => Some(self.values().get(field.index()).unwrap_or(&Value::Null)),
             None => self.undeclared(path),
         }
@@ -354,7 +405,7 @@ impl Record {
             RecordValues::Own(values, _) => {
                 &values.slice[..values.slice.len() - usize::from(self.notes.has_extra)]
             }
-            RecordValues::Row(row) => row.copy().values(),
+            RecordValues::Row(row) => row.copy().declared(),
         }
     }
 }
@@ -364,19 +415,19 @@ impl Clone for Record {
     /// copied out of it: the first clone has a copy of its own, and all others share one.
     #[inline]
     fn clone(&self) -> Record {
-        match &self.values {
+        let (own, time) = match &self.values {
             RecordValues::Own(values, time) => {
-                let values = RecordValues::Own(values.clone(), *time);
-                Record { values, notes: self.notes }
+                (OwnValues { values: values.clone(), notes: self.notes }, *time)
             }
-            RecordValues::Row(row) => row.to_record(),
-        }
+            RecordValues::Row(row) => (row.to_own(), row.time),
+        };
+        own.at(time)
     }
 }
 
 impl PartialEq for Record {
     fn eq(&self, other: &Record) -> bool {
-        (self.time(), self.notes.type_id) == (other.time(), other.notes.type_id)
+        (self.time(), self.type_id()) == (other.time(), other.type_id())
             && self.values() == other.values()
             && self.extra() == other.extra()
     }
@@ -386,7 +437,7 @@ impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Record { values: _, notes } = self;
         let mut shown = f.debug_struct("Record");
-        shown.field("type_id", &notes.type_id).field("time", &self.time());
+        shown.field("type_id", &notes.type_id()).field("time", &self.time());
         shown.field("values", &self.values());
         if !self.extra().is_empty() {
             shown.field("extra", &self.extra());
@@ -437,7 +488,7 @@ impl Event for Record {
 
     #[inline(always)]
     fn type_id(&self) -> TypeId {
-        self.notes.type_id
+        self.notes.type_id()
     }
 
     #[inline(always)]
