@@ -15,6 +15,7 @@ use crate::exec::run::Run;
 use crate::exec::store::{Scratch, Store, StoreCounts};
 use crate::nfa::{AutomatonError, Decision, Program, Strategy};
 use kleene_event::event::Event;
+use kleene_event::schema::TypeId;
 use kleene_syntax::hir::{LimitPolicy, Pattern};
 
 /// A condition that the host computes from the candidate event and the events captured before it.
@@ -381,8 +382,13 @@ impl<E: Event> Matcher<E> {
     /// True if an event of this type can start a partial match.
     #[inline]
     pub fn can_start(&self, event: &E) -> bool {
+        self.can_start_with(event.type_id())
+    }
+
+    /// True if an event of a type can start a partial match.
+    pub fn can_start_with(&self, ty: TypeId) -> bool {
         let decisions = &self.program.decisions;
-        let tree = decisions.of_start(decisions.column(event.type_id()));
+        let tree = decisions.of_start(decisions.column(ty));
         *tree != Decision::Gone || self.program.leading_not.is_some()
     }
 

@@ -13,23 +13,24 @@ use crate::stream::keys::key_ref::{has_key, shard_hash};
 use crate::stream::keys::reader::KeyReader;
 use crate::stream::keys::several::OneKey;
 use crate::stream::output::receiver::Receiver;
-use crate::stream::rule::context::{KeyPlace, PushContext};
+use crate::stream::rule::context::{KeyPlace, OnlyReader, PushContext};
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::shard::context::ShardContext;
 use kleene_automata::exec::PrefilterOutcome;
 use kleene_event::event::Event;
+use kleene_event::time::Timestamp;
 
 impl<E: Event> Dispatcher<E> {
-    /// Dispatches an event to the rules, after the deadlines and derived events that are due before
-    /// it. `DIRECT` says that [delivery is direct](Dispatcher::delivers_directly).
+    /// Dispatches an event of this time to the rules, after the deadlines and derived events that are
+    /// due before it. `DIRECT` says that [delivery is direct](Dispatcher::delivers_directly).
     #[inline(always)]
     pub(in crate::stream) fn dispatch<const DIRECT: bool, S: Receiver<E> + ?Sized>(
         &mut self,
         event: &E,
+        time: Timestamp,
         hint: KeyHint,
         sink: &mut S,
     ) {
-        let time = event.time();
         if self.is_due(time) {
             self.dispatch_due(time, DueUntil::Open, sink);
         }
@@ -57,7 +58,7 @@ impl<E: Event> Dispatcher<E> {
         hint: KeyHint,
         sink: &mut S,
     ) {
-        self.dispatch::<false, S>(event, hint, sink);
+        self.dispatch::<false, S>(event, event.time(), hint, sink);
     }
 
     /// Assigns the event its sequence number, loads its keys into memory, and dispatches the event
@@ -107,7 +108,7 @@ impl<E: Event> Dispatcher<E> {
             return;
         };
         // A cold store counts keys with state only.
-        let retains = direct.retains && cold.is_none();
+        let only = OnlyReader { retains: direct.only.retains && cold.is_none(), ..direct.only };
         let passes = match hint.passes {
             None => direct.passes(event),
             known => known,
@@ -117,7 +118,7 @@ impl<E: Event> Dispatcher<E> {
             return;
         }
         let (keys, hasher) = groups.keys_and_hasher(direct.group);
-        let found = keys.look_up(event, &direct.reader, hint.slot(), hasher);
+        let found = keys.look_up(event, &direct.reader, (hint.slot(), hint.hash()), hasher);
         let Some((hash, slot)) = found else {
             accounting.stats.keyless += 1;
             return;
@@ -125,7 +126,7 @@ impl<E: Event> Dispatcher<E> {
         let key = KeyPlace { reader: &direct.reader, hash, slot };
         let (rule, prefilter) = (direct.rule, direct.outcome);
         let cx = &mut PushContext { rule, event, prefilter, seq, timers, accounting, sink };
-        rules[rule as usize].push_direct(keys, key, retains, cx);
+        rules[rule as usize].push_direct(keys, key, only, cx);
     }
 
     /// Pushes an event to the rules that read it, one after the other. `slot` is a hint for the

@@ -127,6 +127,8 @@ pub(in crate::stream) struct KeyHint {
     /// The group of the event's key and the hash of that key, if the key is looked up.
     group: u32,
     hash: u32,
+    /// True if `hash` is that of the key of this very event.
+    is_hashed: bool,
     /// The only rule that reads the event, or [`NONE`].
     rule: u32,
     /// The slot of a key with that hash, or [`NONE`].
@@ -137,12 +139,19 @@ pub(in crate::stream) struct KeyHint {
 
 impl KeyHint {
     pub(in crate::stream) const NOTHING: KeyHint =
-        KeyHint { group: 0, hash: 0, rule: NONE, slot: NONE, passes: None };
+        KeyHint { group: 0, hash: 0, is_hashed: false, rule: NONE, slot: NONE, passes: None };
 
     /// Returns the slot of a key with the hash of the event's key.
     #[inline(always)]
     pub(in crate::stream) fn slot(&self) -> Option<u32> {
         Some(self.slot).filter(|slot| *slot != NONE)
+    }
+
+    /// Returns the hash of the event's key if it is known: the event has a type of these rules, and
+    /// no part of its key is null.
+    #[inline(always)]
+    pub(in crate::stream) fn hash(&self) -> Option<u32> {
+        self.is_hashed.then_some(self.hash)
     }
 }
 
@@ -175,13 +184,14 @@ impl Default for NextHints {
 }
 
 impl NextHints {
-    /// Returns the hint for the event whose turn it is.
+    /// Returns the hint for the event whose turn it is. The event may be another than the one that
+    /// was foreseen, so the hash is not certain.
     #[inline]
     pub(in crate::stream) fn next(&mut self) -> KeyHint {
         let seen =
             if self.is_over() { KeyHint::NOTHING } else { self.seen.of[self.next % GROUP_SIZE] };
         self.next += 1;
-        seen
+        KeyHint { is_hashed: false, ..seen }
     }
 
     /// True if there is no hint for the next event.
@@ -312,7 +322,7 @@ impl<E: Event> Dispatcher<E> {
             return (true, false);
         };
         let hash = groups.hasher.of(event, reader);
-        (seen.group, seen.hash) = (group, hash.unwrap_or_default());
+        (seen.group, seen.hash, seen.is_hashed) = (group, hash.unwrap_or_default(), hash.is_some());
         let may_act = seen.passes != Some(false);
         // An event without a key is counted.
         (may_act | hash.is_none(), may_act & hash.is_some())

@@ -18,6 +18,7 @@ use crate::stream::dispatch::index::{Index, Subscription, When};
 use crate::stream::keys::groups::Groups;
 use crate::stream::keys::reader::KeyReader;
 use crate::stream::keys::several::SeveralKeys;
+use crate::stream::rule::context::OnlyReader;
 use crate::stream::rule::runtime::RuleRuntime;
 use kleene_automata::exec::PrefilterOutcome;
 use kleene_automata::nfa::Prefilter;
@@ -45,6 +46,8 @@ pub(crate) struct Routes<E> {
 pub(in crate::stream) struct Route<E> {
     /// True if the rules declare the type.
     pub(in crate::stream) declared: bool,
+    /// True if a rule reads the type.
+    pub(in crate::stream) is_read: bool,
     /// The id of the type, with its mark.
     id: TypeId,
     /// The groups with a rule that reads the type, each with the reader of its key.
@@ -73,9 +76,7 @@ pub(in crate::stream) struct DirectRoute<E> {
     pub(in crate::stream) rule: u32,
     pub(in crate::stream) group: u32,
     pub(in crate::stream) reader: KeyReader<E>,
-    /// True if slots can be retained for keys without state: there are sweeps, and no event of the
-    /// group's keys takes another path.
-    pub(in crate::stream) retains: bool,
+    pub(in crate::stream) only: OnlyReader,
     /// The comparisons that an event must fulfil to do anything.
     pub(in crate::stream) prefilter: Option<Prefilter>,
     /// What is known of an event that passes `prefilter`.
@@ -97,6 +98,7 @@ impl<E: Event> Route<E> {
     fn new(ty: TypeId) -> Route<E> {
         Route {
             declared: false,
+            is_read: false,
             id: ty,
             groups: Vec::new(),
             always: Vec::new(),
@@ -114,15 +116,10 @@ impl<E: Event> Route<E> {
         match (&self.always[..], &self.groups[..], &self.index) {
             ([(rule, _)], [(group, reader)], None) => {
                 let reader = reader.clone();
-                let (retains, prefilter, outcome) = (false, None, PrefilterOutcome::UNKNOWN);
-                Some(DirectRoute {
-                    rule: *rule,
-                    group: *group,
-                    reader,
-                    retains,
-                    prefilter,
-                    outcome,
-                })
+                let only = OnlyReader { retains: false, can_start: true };
+                let (prefilter, outcome) = (None, PrefilterOutcome::UNKNOWN);
+                let (rule, group) = (*rule, *group);
+                Some(DirectRoute { rule, group, reader, only, prefilter, outcome })
             }
             _ => None,
         }
@@ -256,6 +253,7 @@ impl<E: Event> Routes<E> {
             // A rule with `once` first asks whether the key is over.
             let is_once = |direct: &DirectRoute<E>| rules[direct.rule as usize].once().is_some();
             route.direct = route.direct().filter(|direct| !is_once(direct));
+            route.is_read = !route.groups.is_empty() || !route.several.is_empty();
         }
         let mut members = vec![0; groups.len()];
         for rule in rules {
@@ -273,9 +271,10 @@ impl<E: Event> Routes<E> {
         let retains: Vec<bool> = rules.iter().map(retains).collect();
         for (route, ty) in routes.iter_mut().zip(0..) {
             if let Some(direct) = &mut route.direct {
-                direct.retains = retains[direct.rule as usize];
+                let retains = retains[direct.rule as usize];
                 let matcher = rules[direct.rule as usize].matcher();
                 let ty = TypeId::new(ty);
+                direct.only = OnlyReader { retains, can_start: matcher.can_start_with(ty) };
                 direct.prefilter = matcher.program().prefilter(ty);
                 direct.outcome = matcher.known_of_passing(ty, direct.prefilter.is_some());
             }

@@ -267,7 +267,7 @@ impl<E: Event> Ingest<E> {
             self.clock.accept_in_order(time);
             self.paths.count(IngestPath::Observed, 1);
             if named {
-                self.dispatcher.dispatch::<false, S>(event, hint, sink);
+                self.dispatcher.dispatch::<false, S>(event, time, hint, sink);
             } else if self.dispatcher.is_due(time) {
                 self.dispatcher.dispatch_due(time, DueUntil::Open, sink);
             }
@@ -325,7 +325,7 @@ impl<E: Event> Ingest<E> {
             let Some(event) = self.buffer.take_until(to, lent) else { break };
             let hint = ahead.as_mut().map_or(KeyHint::NOTHING, NextHints::next);
             if is_direct {
-                self.dispatcher.dispatch::<true, S>(&event, hint, sink);
+                self.dispatcher.dispatch::<true, S>(&event, event.time(), hint, sink);
             } else {
                 self.dispatcher.dispatch_observed(&event, hint, sink);
             }

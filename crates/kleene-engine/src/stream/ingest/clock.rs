@@ -75,12 +75,10 @@ impl InputClock {
         (reached > self.watermark).then_some(reached)
     }
 
-    /// True if an event is after the watermark and has a valid time and values.
+    /// True if an event of this time is after the watermark, and its time and values are valid.
     #[inline(always)]
-    pub(super) fn is_ahead<E: Event>(&self, event: &E) -> bool {
-        self.watermark < event.time()
-            && event.time() < Timestamp::MAX
-            && event.out_of_range().is_none()
+    pub(super) fn is_ahead<E: Event>(&self, event: &E, time: Timestamp) -> bool {
+        self.watermark < time && time < Timestamp::MAX && event.out_of_range().is_none()
     }
 
     /// True if events are in order, after the watermark, and have valid times and values.

@@ -136,8 +136,9 @@ impl<E: Event> Ingest<E> {
         hint: KeyHint,
         sink: &mut S,
     ) -> Result<(), PushError> {
-        if DIRECT && self.clock.is_ahead(event) {
-            self.ingest_direct(source, event, hint, sink);
+        let time = event.time();
+        if DIRECT && self.clock.is_ahead(event, time) {
+            self.ingest_direct(source, event, time, hint, sink);
             return Ok(());
         }
         self.ingest_apart(source, event, hint, sink)
@@ -173,10 +174,16 @@ impl<E: Event> Ingest<E> {
             run.fetch_beside(place);
             let event = run.event(place);
             self.dispatcher.number_idle(place - taken);
-            self.arrive(source, event.time(), place + 1 - taken);
+            let time = event.time();
+            self.dispatcher.count_events(place + 1 - taken);
+            self.clock.accept_in_order(time);
             taken = place + 1;
-            if self.dispatcher.is_named(event, self.clock.watermark(), sink) {
-                self.dispatcher.dispatch::<true, S>(event, seen.of[place], sink);
+            let hint = seen.of[place];
+            // An event with the hash of a key was found to be of a type that a rule reads.
+            if hint.hash().is_some()
+                || self.dispatcher.is_named(event, self.clock.watermark(), sink)
+            {
+                self.dispatcher.dispatch::<true, S>(event, time, hint, sink);
             }
         }
         run.fetch_from(taken);
@@ -205,20 +212,20 @@ impl<E: Event> Ingest<E> {
             && !self.clock.has_ended()
     }
 
-    /// Ingests an event that is after the watermark.
+    /// Ingests an event of this time, which is after the watermark.
     #[inline(always)]
     fn ingest_direct<S: Receiver<E> + ?Sized>(
         &mut self,
         source: SourceId,
         event: &E,
+        time: Timestamp,
         hint: KeyHint,
         sink: &mut S,
     ) {
-        let time = event.time();
         self.paths.count(IngestPath::Direct, 1);
         self.arrive(source, time, 1);
         if self.dispatcher.is_named(event, self.clock.watermark(), sink) {
-            self.dispatcher.dispatch::<true, S>(event, hint, sink);
+            self.dispatcher.dispatch::<true, S>(event, time, hint, sink);
         } else if self.dispatcher.is_due(time) {
             self.dispatcher.dispatch_due(time, DueUntil::Open, sink);
         }

@@ -79,7 +79,7 @@ impl<E: Event> Ingest<E> {
         for event in events {
             let time = event.time();
             let bytes = bytes_of(event);
-            let is_usual = ingest.clock.is_ahead(event)
+            let is_usual = ingest.clock.is_ahead(event, time)
                 && ingest.clock.reached().is_none_or(|reached| reached < time)
                 && ingest.buffer.has_room_for(bytes, ingest.dispatcher.limits())
                 && !ingest.clock.has_ended();

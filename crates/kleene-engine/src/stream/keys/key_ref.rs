@@ -74,10 +74,11 @@ impl KeyHasher {
     #[inline(always)]
     pub(crate) fn of<E: Event>(&self, event: &E, reader: &KeyReader<E>) -> Option<u32> {
         if let [FieldRef::Declared(field)] = &*reader.fields {
-            if let ValueRef::Int(number) = event.field(*field) {
+            let value = event.field(*field);
+            if let ValueRef::Int(number) = value {
                 return Some(self.int(number));
             }
-            if let ValueRef::String(text) = event.field(*field) {
+            if let ValueRef::String(text) = value {
                 return Some(self.text(text));
             }
         }
@@ -110,7 +111,7 @@ impl KeyHasher {
         fold(halves.0 ^ halves.1)
     }
 
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn text(&self, text: &str) -> u32 {
         let mut state = self.any.build_hasher();
         state.write(text.as_bytes());

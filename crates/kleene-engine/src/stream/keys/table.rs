@@ -215,7 +215,7 @@ impl KeyTable {
     }
 
     /// Returns the hash of an event's key, and the key's slot if there is one. `found` is a hint
-    /// for the slot. `None` if a part of the key is null.
+    /// for the slot, and `known` the hash if it is known. `None` if a part of the key is null.
     ///
     /// The values of most keys, one number or one text, are compared in place. A copy would be read
     /// in other portions than it was written, and the processor would wait for the write.
@@ -224,18 +224,21 @@ impl KeyTable {
         &self,
         event: &E,
         reader: &KeyReader<E>,
-        found: Option<u32>,
+        (found, known): (Option<u32>, Option<u32>),
         hasher: &KeyHasher,
     ) -> Option<(u32, Option<u32>)> {
         if let [FieldRef::Declared(field)] = &*reader.fields {
-            if let ValueRef::Int(number) = event.field(*field) {
+            let value = event.field(*field);
+            if let ValueRef::Int(number) = value {
                 let is_key = |key: &Key| matches!(key, Key::One(Value::Int(key)) if *key == number);
-                return Some(self.look_up_usual(found, is_key, || hasher.int(number)));
+                let hash = || known.unwrap_or_else(|| hasher.int(number));
+                return Some(self.look_up_usual(found, is_key, hash));
             }
-            if let ValueRef::String(text) = event.field(*field) {
+            if let ValueRef::String(text) = value {
                 let is_key =
                     |key: &Key| matches!(key, Key::One(Value::String(key)) if **key == *text);
-                return Some(self.look_up_usual(found, is_key, || hasher.text(text)));
+                let hash = || known.unwrap_or_else(|| hasher.text(text));
+                return Some(self.look_up_usual(found, is_key, hash));
             }
         }
         // A table of such keys has only this one.

@@ -38,6 +38,16 @@ impl<'c, E: Event, S: ?Sized> PushContext<'c, E, S> {
     }
 }
 
+/// What is known of all events of a type that only one rule reads.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::stream) struct OnlyReader {
+    /// True if slots can be retained for keys without state: there are sweeps, and no event of the
+    /// group's keys takes another path.
+    pub(in crate::stream) retains: bool,
+    /// True if an event can start a partial match.
+    pub(in crate::stream) can_start: bool,
+}
+
 /// The key of an event: its reader, its hash, and its slot if there is one.
 pub(in crate::stream) struct KeyPlace<'c, E> {
     pub(in crate::stream) reader: &'c KeyReader<E>,

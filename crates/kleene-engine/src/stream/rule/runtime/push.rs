@@ -11,7 +11,7 @@ use crate::stream::output::overflow::{LimitKind, LimitedKey, Overflow};
 use crate::stream::output::receiver::Receiver;
 use crate::stream::output::sink::Sink;
 use crate::stream::rule::accounting::Accounting;
-use crate::stream::rule::context::{KeyPlace, PushContext};
+use crate::stream::rule::context::{KeyPlace, OnlyReader, PushContext};
 use crate::stream::rule::runtime::RuleRuntime;
 use kleene_automata::exec::{KeyState, OpenCount, Outcome};
 use kleene_event::event::Event;
@@ -68,16 +68,17 @@ impl<E: Event> RuleRuntime<E> {
         }
     }
 
-    /// Pushes an event to its key if no other rule reads the type. If `retains`, slots of keys
-    /// without state are [retained](KeyTable::retain).
+    /// Pushes an event to its key if no other rule reads the type. Slots of keys without state can be
+    /// [retained](KeyTable::retain).
     #[inline(always)]
     pub(in crate::stream) fn push_direct<S: Receiver<E> + ?Sized>(
         &mut self,
         keys: &mut KeyTable,
         key: KeyPlace<'_, E>,
-        retains: bool,
+        only: OnlyReader,
         cx: &mut PushContext<'_, E, S>,
     ) {
+        let OnlyReader { retains, can_start } = only;
         if let Some(slot) = key.slot
             && let Some((place, at)) = keys.of_rule(slot, cx.rule)
         {
@@ -89,7 +90,7 @@ impl<E: Event> RuleRuntime<E> {
                 let now = at.held.state.open_count();
                 let reactivates = now.is_none() && retains && at.held.state.is_idle();
                 if reactivates {
-                    if !self.matcher.can_start(cx.event) {
+                    if !can_start {
                         return;
                     }
                     cx.accounting.stats.keys += 1;
@@ -102,7 +103,7 @@ impl<E: Event> RuleRuntime<E> {
             if is_idle && !(retains && keys.retain(slot)) {
                 keys.drop_at(slot, place);
             }
-        } else if self.matcher.can_start(cx.event) {
+        } else if can_start {
             self.push_first(keys, key, &mut cx.reborrow());
         }
     }
