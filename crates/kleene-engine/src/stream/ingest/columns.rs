@@ -94,6 +94,17 @@ impl Ingest<Record> {
     fn ingest_rows<S: Receiver<Record> + ?Sized>(
         &mut self,
         source: SourceId,
+        run: RowRun<'_>,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        let result = self.ingest_groups(source, run, sink);
+        self.clock.settle(source);
+        result
+    }
+
+    fn ingest_groups<S: Receiver<Record> + ?Sized>(
+        &mut self,
+        source: SourceId,
         mut run: RowRun<'_>,
         sink: &mut S,
     ) -> Result<(), PushError> {
@@ -103,7 +114,7 @@ impl Ingest<Record> {
                 let mut seen = GroupHints::NOTHING;
                 self.dispatcher.look_at_rows(&mut run, &selection, &mut seen);
                 self.paths.count(IngestPath::Classified, run.len());
-                self.ingest_classified(source, &mut run, &seen, sink);
+                self.ingest_classified(&mut run, &seen, sink);
                 continue;
             }
             for place in 0..run.len() {

@@ -38,7 +38,9 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         if self.is_direct() {
-            self.ingest_next::<true, S>(source, event, KeyHint::NOTHING, sink)
+            let result = self.ingest_next::<true, S>(source, event, KeyHint::NOTHING, sink);
+            self.clock.settle(source);
+            result
         } else {
             self.ingest(source, event, KeyHint::NOTHING, &mut Lent::nothing(), sink)
         }
@@ -55,7 +57,9 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         if self.is_direct() {
-            return self.ingest_next::<true, S>(source, &event, KeyHint::NOTHING, sink);
+            let result = self.ingest_next::<true, S>(source, &event, KeyHint::NOTHING, sink);
+            self.clock.settle(source);
+            return result;
         }
         self.ingest(source, Owned(event), KeyHint::NOTHING, &mut Lent::nothing(), sink)
     }
@@ -75,7 +79,9 @@ impl<E: Event> Ingest<E> {
         E: 'a,
     {
         if self.is_direct() {
-            self.ingest_all::<true, S>(source, events, sink)
+            let result = self.ingest_all::<true, S>(source, events, sink);
+            self.clock.settle(source);
+            result
         } else {
             self.ingest_all::<false, S>(source, events, sink)
         }
@@ -119,7 +125,7 @@ impl<E: Event> Ingest<E> {
         self.dispatcher.look_ahead(few, &mut seen);
         if DIRECT && self.clock.are_ahead(few.events()) {
             self.paths.count(IngestPath::Classified, few.events().len());
-            self.ingest_classified(source, &mut GroupRun { few, next }, &seen, sink);
+            self.ingest_classified(&mut GroupRun { few, next }, &seen, sink);
             return Ok(());
         }
         for (&event, seen) in few.events().iter().zip(seen.of) {
@@ -138,7 +144,7 @@ impl<E: Event> Ingest<E> {
     ) -> Result<(), PushError> {
         let time = event.time();
         if DIRECT && self.clock.is_ahead(event, time) {
-            self.ingest_direct(source, event, time, hint, sink);
+            self.ingest_direct(event, time, hint, sink);
             return Ok(());
         }
         self.ingest_apart(source, event, hint, sink)
@@ -163,7 +169,6 @@ impl<E: Event> Ingest<E> {
     #[inline(always)]
     pub(super) fn ingest_classified<S: Receiver<E> + ?Sized>(
         &mut self,
-        source: SourceId,
         run: &mut impl EventRun<E>,
         seen: &GroupHints,
         sink: &mut S,
@@ -175,8 +180,7 @@ impl<E: Event> Ingest<E> {
             let event = run.event(place);
             self.dispatcher.number_idle(place - taken);
             let time = event.time();
-            self.dispatcher.count_events(place + 1 - taken);
-            self.clock.accept_in_order(time);
+            self.arrive(time, place + 1 - taken);
             taken = place + 1;
             let hint = seen.of[place];
             // An event with the hash of a key was found to be of a type that a rule reads.
@@ -189,7 +193,7 @@ impl<E: Event> Ingest<E> {
         run.fetch_from(taken);
         let rest = run.len() - taken;
         self.dispatcher.number_idle(rest);
-        self.arrive(source, last, rest);
+        self.arrive(last, rest);
         if self.dispatcher.is_due(last) {
             self.dispatcher.dispatch_due(last, DueUntil::Open, sink);
         }
@@ -199,9 +203,9 @@ impl<E: Event> Ingest<E> {
     /// Counts `events` arrivals and advances the watermark to just before `time`, the time of the
     /// last one.
     #[inline(always)]
-    fn arrive(&mut self, source: SourceId, time: Timestamp, events: usize) {
+    fn arrive(&mut self, time: Timestamp, events: usize) {
         self.dispatcher.count_events(events);
-        self.clock.arrive(source, time);
+        self.clock.arrive(time);
     }
 
     /// True if every event of a batch that is after the watermark can go to the rules at once.
@@ -216,14 +220,13 @@ impl<E: Event> Ingest<E> {
     #[inline(always)]
     fn ingest_direct<S: Receiver<E> + ?Sized>(
         &mut self,
-        source: SourceId,
         event: &E,
         time: Timestamp,
         hint: KeyHint,
         sink: &mut S,
     ) {
         self.paths.count(IngestPath::Direct, 1);
-        self.arrive(source, time, 1);
+        self.arrive(time, 1);
         if self.dispatcher.is_named(event, self.clock.watermark(), sink) {
             self.dispatcher.dispatch::<true, S>(event, time, hint, sink);
         } else if self.dispatcher.is_due(time) {
