@@ -62,7 +62,7 @@ impl Notes {
     }
 
     #[inline(always)]
-    fn type_id(&self) -> TypeId {
+    fn type_id(self) -> TypeId {
         TypeId::of_parts((self.type_low, self.type_high))
     }
 }
