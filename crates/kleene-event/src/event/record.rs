@@ -56,9 +56,15 @@ struct Notes {
 
 impl Notes {
     #[inline(always)]
-    fn new(type_id: TypeId, heap: u8, has_extra: bool) -> Notes {
+    fn new(type_id: TypeId, heap: u8, last: LastValue) -> Notes {
         let (type_low, type_high) = type_id.to_parts();
-        Notes { type_low, type_high, heap, has_extra }
+        Notes { type_low, type_high, heap, has_extra: last == LastValue::Extra }
+    }
+
+    /// Returns the notes of a record that reads a row of columns of this type.
+    #[inline(always)]
+    fn of_row(type_id: TypeId) -> Notes {
+        Notes::new(type_id, u8::MAX, LastValue::Field)
     }
 
     #[inline(always)]
@@ -135,7 +141,7 @@ impl OwnValues {
         });
         let heap = heap_of_record(heap).div_ceil(HEAP_UNIT);
         let heap = u8::try_from(heap).unwrap_or(u8::MAX);
-        OwnValues { values, notes: Notes::new(type_id, heap, last == LastValue::Extra) }
+        OwnValues { values, notes: Notes::new(type_id, heap, last) }
     }
 
     /// Makes the values of a row of columns.
@@ -289,8 +295,7 @@ impl Record {
         let (time, type_id) = (columns.time(row), columns.type_id());
         let (copied, is_cloned) = (OnceLock::new(), AtomicBool::default());
         let row = CountedArc::new(ColumnRow { time, columns, row, is_cloned, copied });
-        let notes = Notes::new(type_id, u8::MAX, false);
-        Record { values: RecordValues::Row(row), notes }
+        Record { values: RecordValues::Row(row), notes: Notes::of_row(type_id) }
     }
 
     /// Makes the record read its values in another row of columns.
@@ -306,7 +311,7 @@ impl Record {
         };
         if !Arc::ptr_eq(&row.columns, columns) {
             row.columns = columns.clone();
-            self.notes = Notes::new(columns.type_id(), u8::MAX, false);
+            self.notes = Notes::of_row(columns.type_id());
         }
         row.time = columns.time(number);
         row.row = number;
