@@ -28,8 +28,8 @@
 //! * Between two events, the slots at both ends of the ring have runs, and at most half of the
 //!   slots are empty, apart from a few: memory is bounded by the runs that there are. To make it so
 //!   costs as much as the runs that have gone.
-//! * Between two events, the first deadline is known: `add` can only bring it forward, and `trim`
-//!   finds it anew after the run that had it has gone.
+//! * Between two events, the first deadline is that of the run which is over first
+//!   ([`first_over`](JoinedRuns::first_over)): `trim` finds it anew after that run has gone.
 //!
 //! Which test holds it: `a_busy_key_finds_what_a_list_does` in `tests/joined.rs`.
 
@@ -56,7 +56,7 @@ pub(in crate::exec::forms) struct JoinedRuns {
     pub(super) waiting: WaitingIndex<RunId>,
     /// The deadlines of the runs, where they are not in the order of the beginnings.
     deadlines: Option<BTreeSet<(i64, RunId)>>,
-    /// The first deadline of all runs, which each event asks for twice; `i64::MAX` if there is none.
+    /// The first deadline, which each event asks for twice; `i64::MAX` if there are no runs.
     /// [`UNKNOWN`] if the run that had it has gone.
     first_deadline: i64,
     savings: Savings,
@@ -210,9 +210,15 @@ impl JoinedRuns {
     /// Adds a run, which may be the successor of one that has gone `before`.
     pub(super) fn add(&mut self, file: &RegisterFile, run: Run, before: Option<RunId>) {
         let id = self.runs.add(run, before);
-        self.first_deadline = self.first_deadline.min(run.deadline);
-        if let Some(deadlines) = &mut self.deadlines {
-            deadlines.insert((run.deadline, id));
+        match &mut self.deadlines {
+            Some(deadlines) => {
+                deadlines.insert((run.deadline, id));
+                self.first_deadline = self.first_deadline.min(run.deadline);
+            }
+            // A damaged snapshot can have deadlines in another order. That of the first run counts,
+            // as it is the one that can be over.
+            None if self.runs.len() == 1 => self.first_deadline = run.deadline,
+            None => {}
         }
         self.waiting.add(file, (run.state, run.registers), id);
     }
