@@ -144,14 +144,23 @@ impl OwnValues {
         OwnValues { values, notes: Notes::new(type_id, heap, last) }
     }
 
+    /// Makes these values, and undeclared fields, of which there is at least one.
+    fn with_extra(
+        type_id: TypeId,
+        values: impl Iterator<Item = Value>,
+        extra: Box<[(Arc<str>, Value)]>,
+    ) -> OwnValues {
+        let extra = std::iter::once(Value::Record(extra.into()));
+        OwnValues::of(type_id, values.chain(extra), LastValue::Extra)
+    }
+
     /// Makes the values of a row of columns.
     fn of_row(columns: &TypeColumns, row: usize) -> OwnValues {
         let (type_id, extra) = (columns.type_id(), columns.extra(row));
         let count = columns.columns().len();
         if !extra.is_empty() {
             let values = columns.columns().iter().map(|column| column.to_value(row));
-            let extra = std::iter::once(Value::Record(extra.into()));
-            return OwnValues::of(type_id, values.chain(extra), LastValue::Extra);
+            return OwnValues::with_extra(type_id, values, extra.into());
         }
         OwnValues::filled(type_id, (count, LastValue::Field), |places| {
             columns.copy_to(row, places);
@@ -164,12 +173,6 @@ impl OwnValues {
     fn at(self, time: Timestamp) -> Record {
         let OwnValues { values, notes } = self;
         Record { values: RecordValues::Own(values, time), notes }
-    }
-
-    /// Returns the values of the declared fields.
-    fn declared(&self) -> &[Value] {
-        let OwnValues { values, notes } = self;
-        &values.slice[..values.slice.len() - usize::from(notes.has_extra)]
     }
 }
 
@@ -227,18 +230,7 @@ impl Record {
         time: Timestamp,
         values: impl IntoIterator<Item = Value>,
     ) -> Record {
-        Record::of(type_id, time, values.into_iter(), LastValue::Field)
-    }
-
-    /// Makes a record of these values.
-    #[inline]
-    fn of(
-        type_id: TypeId,
-        time: Timestamp,
-        values: impl Iterator<Item = Value>,
-        last: LastValue,
-    ) -> Record {
-        OwnValues::of(type_id, values, last).at(time)
+        OwnValues::of(type_id, values.into_iter(), LastValue::Field).at(time)
     }
 
     /// Makes an event of type `type_id` with `values` and with undeclared fields of an open type.
@@ -252,8 +244,7 @@ impl Record {
         if extra.is_empty() {
             return Record::new(type_id, time, values);
         }
-        let extra = std::iter::once(Value::Record(extra.into()));
-        Record::of(type_id, time, values.into_iter().chain(extra), LastValue::Extra)
+        OwnValues::with_extra(type_id, values.into_iter(), extra).at(time)
     }
 
     /// Makes a record of the values of a row of columns.
@@ -406,12 +397,14 @@ impl Record {
     /// Returns the values of the declared fields by [`FieldId`].
     #[inline(always)]
     pub fn values(&self) -> &[Value] {
-        match &self.values {
-            RecordValues::Own(values, _) => {
-                &values.slice[..values.slice.len() - usize::from(self.notes.has_extra)]
+        let (values, notes) = match &self.values {
+            RecordValues::Own(values, _) => (values, self.notes),
+            RecordValues::Row(row) => {
+                let OwnValues { values, notes } = row.copy();
+                (values, *notes)
             }
-            RecordValues::Row(row) => row.copy().declared(),
-        }
+        };
+        &values.slice[..values.slice.len() - usize::from(notes.has_extra)]
     }
 }
 
