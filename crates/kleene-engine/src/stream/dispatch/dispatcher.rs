@@ -415,7 +415,7 @@ impl<E: Event> Dispatcher<E> {
                 self.reject(event, watermark, sink, |_| RejectReason::ForeignType);
                 false
             }
-            Some(route) if route.declared => route.is_read,
+            Some(route) if route.declared => route.is_read(),
             _ => {
                 self.accounting.stats.unknown += 1;
                 false

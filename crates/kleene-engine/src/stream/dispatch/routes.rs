@@ -46,8 +46,6 @@ pub(crate) struct Routes<E> {
 pub(in crate::stream) struct Route<E> {
     /// True if the rules declare the type.
     pub(in crate::stream) declared: bool,
-    /// True if a rule reads the type.
-    pub(in crate::stream) is_read: bool,
     /// The id of the type, with its mark.
     id: TypeId,
     /// The groups with a rule that reads the type, each with the reader of its key.
@@ -98,7 +96,6 @@ impl<E: Event> Route<E> {
     fn new(ty: TypeId) -> Route<E> {
         Route {
             declared: false,
-            is_read: false,
             id: ty,
             groups: Vec::new(),
             always: Vec::new(),
@@ -123,6 +120,12 @@ impl<E: Event> Route<E> {
             }
             _ => None,
         }
+    }
+
+    /// True if a rule reads the type.
+    #[inline(always)]
+    pub(super) fn is_read(&self) -> bool {
+        !self.groups.is_empty() || !self.several.is_empty()
     }
 
     /// True if the id of an event is of another schema than the engine's.
@@ -253,7 +256,6 @@ impl<E: Event> Routes<E> {
             // A rule with `once` first asks whether the key is over.
             let is_once = |direct: &DirectRoute<E>| rules[direct.rule as usize].once().is_some();
             route.direct = route.direct().filter(|direct| !is_once(direct));
-            route.is_read = !route.groups.is_empty() || !route.several.is_empty();
         }
         let mut members = vec![0; groups.len()];
         for rule in rules {

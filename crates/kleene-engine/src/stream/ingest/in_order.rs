@@ -38,9 +38,7 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         if self.is_direct() {
-            let result = self.ingest_next::<true, S>(source, event, KeyHint::NOTHING, sink);
-            self.clock.settle(source);
-            result
+            self.ingest_only(source, event, sink)
         } else {
             self.ingest(source, event, KeyHint::NOTHING, &mut Lent::nothing(), sink)
         }
@@ -57,11 +55,22 @@ impl<E: Event> Ingest<E> {
         sink: &mut S,
     ) -> Result<(), PushError> {
         if self.is_direct() {
-            let result = self.ingest_next::<true, S>(source, &event, KeyHint::NOTHING, sink);
-            self.clock.settle(source);
-            return result;
+            return self.ingest_only(source, &event, sink);
         }
         self.ingest(source, Owned(event), KeyHint::NOTHING, &mut Lent::nothing(), sink)
+    }
+
+    /// Ingests an event that is alone in its call, where it [can be direct](Ingest::is_direct).
+    #[inline(always)]
+    fn ingest_only<S: Receiver<E> + ?Sized>(
+        &mut self,
+        source: SourceId,
+        event: &E,
+        sink: &mut S,
+    ) -> Result<(), PushError> {
+        let result = self.ingest_next::<true, S>(source, event, KeyHint::NOTHING, sink);
+        self.clock.settle(source);
+        result
     }
 
     /// Ingests events with the result of one [`push_from`](crate::stream::Engine::push_from) for
