@@ -111,6 +111,8 @@ impl KeyHasher {
         fold(halves.0 ^ halves.1)
     }
 
+    /// Returns the hash of a text. Out of line: what it needs is then in registers, where an inlined
+    /// copy stores it for the closure that may not be called.
     #[inline(never)]
     pub(super) fn text(&self, text: &str) -> u32 {
         let mut state = self.any.build_hasher();
