@@ -283,8 +283,8 @@ impl<'a, E: Event> Walk<'a, E> {
         }
     }
 
-    /// Moves one run by the end of its tree, with the result of [`Walk::move_run`]: its successor, if
-    /// there is one, is in `next`.
+    /// Moves one run that does not stay as it is by the end of its tree, as [`Walk::move_run`] does: its
+    /// successor, if there is one, is in `next`.
     #[inline]
     pub(super) fn move_in_place(
         &mut self,
@@ -292,18 +292,12 @@ impl<'a, E: Event> Walk<'a, E> {
         decision: &Decision,
         event_epoch: u64,
         next: &mut Vec<Run>,
-    ) -> bool {
-        match decision {
-            Decision::Stay => return true,
-            Decision::One(edge) => {
-                let mut run = *run;
-                if self.follow_edge(*edge, &mut run, event_epoch) {
-                    next.push(run);
-                }
-            }
-            _ => self.give_up(run),
+    ) {
+        let Decision::One(edge) = decision else { return self.give_up(run) };
+        let mut run = *run;
+        if self.follow_edge(*edge, &mut run, event_epoch) {
+            next.push(run);
         }
-        false
     }
 
     /// Follows the tree of this root as far as it leads. A test of the order of numbers, the most

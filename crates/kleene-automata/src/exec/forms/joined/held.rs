@@ -56,8 +56,8 @@ pub(in crate::exec::forms) struct JoinedRuns {
     pub(super) waiting: WaitingIndex<RunId>,
     /// The deadlines of the runs, where they are not in the order of the beginnings.
     deadlines: Option<BTreeSet<(i64, RunId)>>,
-    /// The first deadline, which each event asks for twice; `i64::MAX` if there are no runs.
-    /// [`UNKNOWN`] if the run that had it has gone.
+    /// The first deadline; `i64::MAX` if there are no runs. [`UNKNOWN`] if the run that had it has
+    /// gone. Each event asks for it twice: W10 takes 1.05 times the instructions without this field.
     first_deadline: i64,
     savings: Savings,
     /// A buffer for the runs that an event finds. It is empty between two events.
@@ -245,7 +245,7 @@ impl JoinedRuns {
         }
     }
 
-    /// Returns the first deadline of all runs; `i64::MAX` if there is none.
+    /// Returns the first deadline of all runs; `i64::MAX` if there are no runs.
     #[inline]
     pub(super) fn first_deadline(&self) -> i64 {
         self.first_deadline

@@ -149,12 +149,9 @@ impl<E: Event> Walk<'_, E> {
             }
             // It is removed before it moves, as it takes its registers with it.
             joined.remove(&self.store.file, id);
-            let stays = if self.matcher.runs_in_place() {
-                self.move_in_place(&run, decision, event_epoch, &mut next)
-            } else {
-                self.move_run(&run, decision, event_epoch, &mut next)
-            };
-            if stays {
+            if self.matcher.runs_in_place() {
+                self.move_in_place(&run, decision, event_epoch, &mut next);
+            } else if self.move_run(&run, decision, event_epoch, &mut next) {
                 next.push(run);
             }
             self.add_to(joined, &mut next, Some(id));
