@@ -292,6 +292,16 @@ fn the_folders_of_the_stream_import_one_way() {
     }
 }
 
+#[test]
+fn the_lints_read_the_checked_form_alone() {
+    for (file, targets) in circles::imports(&sources("crates/kleene-syntax/src")) {
+        if file.starts_with("hir/lint/") {
+            let lowering = targets.iter().find(|target| target.starts_with("hir/lower/"));
+            assert_eq!(lowering, None, "{file} looks at how a rule is lowered");
+        }
+    }
+}
+
 /// The types that hold an engine's state, with the file of each in `stream/`. Their neighbours call
 /// methods that say why: only the files of the type's own folder may see a field.
 const STATE: &[(&str, &str)] = &[

@@ -3,6 +3,9 @@
 //! Both front ends end here: rule text (through [`syntax`](crate::syntax)) and the builder. A
 //! [`Pattern`] is the smallest form that the automaton and the reference matcher are built from.
 //!
+//! Rule text takes two passes: `lower` makes the checked form and reports mistakes, and the lints look at
+//! that form and warn of what is probably not meant.
+//!
 //! The parts of a pattern are for Kleene's own crates and are not in the documentation: they change
 //! with the matcher. A [`Rule`] says what a host needs to know of a rule.
 
@@ -10,10 +13,12 @@ pub mod eval;
 pub mod expr;
 pub mod functions;
 mod ids;
+mod lint;
 pub mod lower;
 mod pattern;
 mod rule;
 pub mod silence;
+mod site;
 pub mod size;
 pub mod test_block;
 mod text;

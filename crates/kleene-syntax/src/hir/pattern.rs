@@ -119,6 +119,29 @@ impl Item {
     pub fn is_not(&self) -> bool {
         matches!(self.kind, ItemKind::Not { .. })
     }
+
+    /// Returns the quantifier of a step or a group.
+    pub(crate) fn quantifier(&self) -> Option<&Quantifier> {
+        match &self.kind {
+            ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
+                Some(quantifier)
+            }
+            ItemKind::Not { .. } | ItemKind::Alternatives { .. } => None,
+        }
+    }
+
+    /// True if the item can take no event at all.
+    pub(crate) fn can_be_empty(&self) -> bool {
+        match &self.kind {
+            ItemKind::Step { quantifier, .. } => quantifier.optional,
+            // `(a? -> b?)` is empty without being left out.
+            ItemKind::Group { body, quantifier, .. } => {
+                quantifier.optional || body.items.iter().all(Item::can_be_empty)
+            }
+            // A `not` takes no event, but it cannot be left out. A branch is never empty.
+            ItemKind::Not { .. } | ItemKind::Alternatives { .. } => false,
+        }
+    }
 }
 
 /// The kind of an item of a sequence.
@@ -216,6 +239,11 @@ impl Quantifier {
     /// True if it allows more than one length, none at all included.
     pub fn varies(&self) -> bool {
         self.optional || self.max != Some(self.min)
+    }
+
+    /// True if it can take more than one event, or more than one round.
+    pub(crate) fn can_repeat(&self) -> bool {
+        self.max != Some(1)
     }
 
     /// True if it can repeat without bound.

@@ -15,6 +15,7 @@ use super::step_table::StepTable;
 use super::terms::{Doubt, StepGap, StepInfo, Takes};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::Aggregate;
+use crate::hir::lint::WrittenRule;
 use crate::hir::{Condition, ConditionId, Expr, KeyPart};
 use crate::syntax::ast::{self, Name};
 use kleene_event::schema::TypeId;
@@ -43,6 +44,8 @@ pub(super) struct RuleLowerer<'e, 'a> {
     pub(super) reporting: Reporting<'a>,
     /// Negations of values that may be null, reported once the key is known.
     pub(super) doubts: Vec<Doubt>,
+    /// How the rule is written, for the lints.
+    pub(super) written: WrittenRule,
 }
 
 /// Facts about a pattern as a whole.
@@ -50,10 +53,6 @@ pub(super) struct RuleLowerer<'e, 'a> {
 pub(super) struct PatternTraits {
     /// True if the silence at the end of the pattern is reported again and again.
     pub(super) repeats: bool,
-    /// True if the rule has `skip none`.
-    pub(super) keeps_all: bool,
-    /// What becomes of a partial match when it is reported as a match.
-    pub(super) after_match: AfterMatch,
     /// The rule's `within` in milliseconds, where it is known.
     pub(super) within: Option<i64>,
     /// The times between events that arrows and silences ask for, by the step that comes after.
@@ -68,18 +67,6 @@ pub(super) struct PatternTraits {
     pub(super) steps_written_out: u64,
     /// The number of repeated groups.
     pub(super) loop_count: usize,
-}
-
-/// The fate of a partial match that was reported as a match and could take more.
-#[derive(Clone, Copy, Default)]
-pub(super) enum AfterMatch {
-    /// It goes on.
-    #[default]
-    Continues,
-    /// `skip` drops it.
-    Drops,
-    /// Its key is over.
-    Ends,
 }
 
 /// The event types that a rule reads.
@@ -169,6 +156,7 @@ impl<'e, 'a> RuleLowerer<'e, 'a> {
             step_keys: KeyVariants::default(),
             reporting: Reporting::default(),
             doubts: Vec::new(),
+            written: WrittenRule::default(),
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::env::Env;
-use super::site::Site;
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
+use crate::hir::site::Site;
 use crate::syntax;
 use crate::syntax::ast::{self, FieldDecl, Name, Spanned};
 use kleene_event::schema::{EventType, Field, FieldId, FieldType};

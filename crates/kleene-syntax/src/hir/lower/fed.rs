@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::site::Site;
+use crate::hir::site::Site;
 use kleene_event::value::Kind;
 
 /// The type of what some rules feed, where no `event` declares it.

@@ -15,7 +15,7 @@
 //! * `never_holds` finds what these facts rule out, and `step_keys` which key a step gives its event.
 //!   `expr` checks expressions, `pattern` lays out the steps and builds the pattern.
 //! * `clauses` gathers a rule's clauses. `key`, `wildcard`, `skip`, `report` and `feeds` check them,
-//!   and `rule` makes a rule of them.
+//!   and `rule` makes a rule of them, over which the lints (`hir/lint`) run.
 //! * `test_block` checks tests against what the rules report.
 
 pub mod canon;
@@ -38,7 +38,6 @@ mod pattern;
 mod report;
 mod reported;
 mod rule;
-mod site;
 mod skip;
 mod step_keys;
 mod step_table;

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::canon;
 use super::clauses::{Clauses, Gathered};
-use super::context::{AfterMatch, RuleLowerer};
+use super::context::RuleLowerer;
 use super::env::{Env, Param};
 use super::layout::Layout;
 use super::names::{self, Defines};
 use super::pattern::{Planned, Written};
 use super::terms::{ExprContext, What};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::hir::lint::{WrittenStep, lint};
+use crate::hir::site::Site;
 use crate::hir::{Emit, Expr, Meta, Pattern, Rule, Step};
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use kleene_event::schema::TypeId;
@@ -52,8 +53,11 @@ impl<'a> Env<'a> {
         }
         let mut lowerer = RuleLowerer::new(self, source, params, defines);
         let rule = lowerer.lower(name, clauses);
+        lowerer.lint(&rule);
+        // A rule without a pattern was refused. The parser may have reported why.
+        let is_fine = lowerer.env.errors == errors && !rule.pattern.body.items.is_empty();
+        let rule = is_fine.then_some(rule);
         // If something was refused, the names that it would have used are not known.
-        let rule = rule.filter(|_| lowerer.env.errors == errors);
         if rule.is_some() {
             lowerer.warn_unused(clauses);
         }
@@ -80,7 +84,8 @@ impl<'a> Env<'a> {
 }
 
 impl<'a> RuleLowerer<'_, 'a> {
-    fn lower(&mut self, name: &'a Name, clauses: &Clauses<'a>) -> Option<Rule> {
+    /// Lowers a rule. Its sequence is empty if its pattern was refused.
+    fn lower(&mut self, name: &'a Name, clauses: &Clauses<'a>) -> Rule {
         let get = |word: &str| clauses.get(word);
         let errors = self.env.errors;
         let planned = self.lay_out(name, clauses);
@@ -121,9 +126,11 @@ impl<'a> RuleLowerer<'_, 'a> {
             _ => None,
         });
         let meta = self.meta(clauses);
-        let (body, within) = body?;
-        self.warn_of_one_match(clauses, &body, &skip);
-        self.warn_of_one_event(clauses, &body);
+        if let Some((body, _)) = &body {
+            self.warn_of_one_match(clauses, body, &skip);
+            self.warn_of_one_event(clauses, body);
+        }
+        let (body, within) = body.unwrap_or_default();
         let steps = self.steps.iter().map(|step| Step {
             name: step.name.clone(),
             ty: step.one_type(),
@@ -142,7 +149,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             repeats: self.traits.repeats,
         };
         let name: Arc<str> = name.node.as_str().into();
-        let mut rule = Rule {
+        Rule {
             name,
             meta,
             types,
@@ -155,10 +162,18 @@ impl<'a> RuleLowerer<'_, 'a> {
             suppress,
             once,
             limit,
+            // Computed when it is known which types the rule feeds.
             version: 0,
-        };
-        rule.version = canon::version(&rule, &self.env.schema);
-        Some(rule)
+        }
+    }
+
+    /// Runs the lints over a rule that was lowered.
+    fn lint(&mut self, rule: &Rule) {
+        let steps = self.steps.iter().map(|step| WrittenStep { is_named: step.explicit });
+        self.written.steps = steps.collect();
+        for (source, diagnostic) in lint(rule, &self.written, &self.env.schema) {
+            self.env.report(source, diagnostic);
+        }
     }
 
     /// Lays out the steps of `match`. Returns the plan with its file.
@@ -172,15 +187,11 @@ impl<'a> RuleLowerer<'_, 'a> {
             let bound = self.at(source, |lowerer| lowerer.bound(dur));
             within = Some((source, bound.unwrap_or(Written::Millis(i64::MAX))));
         }
-        self.traits.keeps_all = matches!(
-            clauses.get("skip").map(|(_, clause)| &clause.node),
-            Some(Clause::Skip(ast::Skip { strategy: ast::SkipStrategy::None, .. }))
-        );
-        self.traits.after_match = after_match(clauses);
         let mut planned = None;
         if let Some((source, clause)) = clauses.get("match")
             && let Clause::Match(found) = &clause.node
         {
+            self.written.pattern = Some(Site { source, span: found.span });
             planned = self
                 .at(source, |lowerer| lowerer.plan(found, within))
                 .map(|planned| (source, planned));
@@ -307,21 +318,6 @@ impl<'a> RuleLowerer<'_, 'a> {
                 self.env.report(source, diagnostic);
             }
         }
-    }
-}
-
-/// Returns what becomes of a partial match when it is reported as a match. `ordered` lets matches
-/// wait, and of matches that `having` does not let pass nothing is over.
-fn after_match(clauses: &Clauses<'_>) -> AfterMatch {
-    let skip = match clauses.get("skip").map(|(_, clause)| &clause.node) {
-        Some(Clause::Skip(skip)) if skip.ordered => return AfterMatch::Continues,
-        Some(Clause::Skip(skip)) => Some(&skip.strategy),
-        _ => None,
-    };
-    match skip {
-        None | Some(ast::SkipStrategy::PastLast | ast::SkipStrategy::ToNext) => AfterMatch::Drops,
-        _ if clauses.get("once").is_some() && clauses.get("having").is_none() => AfterMatch::Ends,
-        _ => AfterMatch::Continues,
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::site::Site;
 use super::terms::{StepInfo, Takes};
+use crate::hir::site::Site;
 
 /// The steps of a pattern. Conditions name steps, and both can be many: a name is found without a
 /// look at all steps.

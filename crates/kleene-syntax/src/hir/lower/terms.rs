@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::site::Site;
 use crate::diagnostic::Span;
 use crate::hir::Expr;
 use crate::hir::expr::{FieldRef, Pick};
+use crate::hir::site::Site;
 use kleene_event::schema::TypeId;
 use kleene_event::value::Kind;
 

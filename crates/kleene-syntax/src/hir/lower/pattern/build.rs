@@ -135,7 +135,10 @@ impl<'a> RuleLowerer<'_, 'a> {
                     self.error(Code::BadBound, item.span, message, help);
                 }
                 let body = self.sequence(plan, known.or(within));
-                let own = own.and_then(|own| self.length_of_group(own, plan, from));
+                let own = own.map(|own| {
+                    let length = self.length_of_group(own, plan, from);
+                    length.unwrap_or(Length::Millis(i64::MAX))
+                });
                 let ty = common_type(plan);
                 let last = self.last_step(plan);
                 // The condition of `until [v > 5]` is about an event of the loop's own type.
@@ -378,7 +381,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                             .label("the steps of this group have several types")
                             .help("name the type: `until logout[...]`"),
                     );
-                    return None;
+                    return Some(self.add_condition(Condition { ty: None, test: Test::True }));
                 };
                 let conditions = vec![(self.source, *condition)];
                 let resolved = Resolved { ty: Some(ty), conditions, names };

@@ -1,4 +1,4 @@
-//! Checks of a pattern as a whole: errors, and warnings about a likely mistake.
+//! Checks of a pattern as a whole.
 //!
 //! Absences (`check_absences`), by the position of the `not`:
 //!
@@ -22,7 +22,6 @@
 //! `impossible_times.cep` has the cases, and `tests/impossible.rs` compares the answer with the
 //! matcher for every small choice of times.
 
-use super::loops::PlanExtent;
 use super::plan::{PlanItem, PlanKind, QuantPlan, SequencePlan, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
@@ -484,6 +483,13 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.traits.waits_forever = Some((self.source, span));
         }
     }
+}
+
+/// The extent of a plan: the whole pattern or a part of it.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum PlanExtent {
+    Whole,
+    Part,
 }
 
 /// The part of the pattern that a sequence is.

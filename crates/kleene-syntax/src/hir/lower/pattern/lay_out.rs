@@ -29,8 +29,8 @@ use super::quantifiers::left_out_together;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::names::Resolved;
-use crate::hir::lower::site::Site;
 use crate::hir::lower::terms::{StepInfo, Takes};
+use crate::hir::site::Site;
 use crate::hir::{LoopMode, Quantifier};
 use crate::syntax::ast::{self, Dur, Name, Part, Spanned, Take, Unit};
 

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! ast::Body --lay_out--> SequencePlan --build--> Sequence, with its conditions
-//!                             +--check, silences, loops, optional, full--> diagnostics
+//!                             +--check, silences, operands--> errors
+//!                             +--facts--> for conditions and emits
 //! ```
 //!
 //! The checks look at the plan and not at the result: the plan has the arrows and quantifiers as
@@ -15,11 +16,9 @@
 mod build;
 mod check;
 mod combinations;
-mod full;
+mod facts;
 mod lay_out;
-mod loops;
 mod operands;
-mod optional;
 mod plan;
 mod quantifiers;
 mod repeats;
@@ -27,9 +26,7 @@ mod silences;
 
 pub(super) use plan::{Planned, Written};
 
-use self::check::SequenceScope;
-use self::full::Surroundings;
-use self::loops::PlanExtent;
+use self::check::{PlanExtent, SequenceScope};
 use self::plan::PlanItem;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::hir::lower::context::RuleLowerer;
@@ -61,21 +58,12 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         self.check_absences(&plan, SequenceScope::Pattern, within);
         self.check_longest(&plan, PlanExtent::Whole, within);
-        // A loop that is never captured does not end early, either.
-        if !(self.env.errors == errors && self.warn_never_captured(&plan))
-            && let Some(last) = plan.items.last()
-        {
-            self.warn_last_loop(last);
-        }
-        if self.env.errors == errors {
-            self.warn_optional_end(&plan, None);
-            // The start of a pattern is no partial match yet, and nothing comes after its end.
-            let around = Surroundings { has_begun: false, waits_after: false };
-            self.warn_full_loops(&plan, around, &[]);
+        self.written.items = plan.written();
+        self.written.is_sound = self.env.errors == errors;
+        if self.written.is_sound {
             self.note_last_steps(&plan);
             self.note_gaps(&plan);
             self.traits.within = bound.and_then(|(_, bound)| bound.known());
-            self.warn_loops(&plan, PlanExtent::Whole, within.is_some());
             self.note_waits(&plan, body.span, within);
             self.check_times(&plan, body.span, within);
         }
@@ -93,8 +81,10 @@ impl<'a> RuleLowerer<'_, 'a> {
         let Planned { plan, bound } = planned;
         let within = bound.map(|(_, bound)| bound.known().unwrap_or(i64::MAX));
         let sequence = self.sequence(plan, within);
-        let within = bound.and_then(|(source, bound)| {
-            self.at(source, |lowerer| lowerer.length(bound, lowerer.steps.len()))
+        let within = bound.map(|(source, bound)| {
+            // A refused bound was reported; it is not reported again as missing.
+            let length = self.at(source, |lowerer| lowerer.length(bound, lowerer.steps.len()));
+            length.unwrap_or(Length::Millis(i64::MAX))
         });
         (sequence, within)
     }

@@ -12,6 +12,7 @@
 //! types of all steps. Parentheses that change nothing are gone: see `plan_group` of `lay_out`.
 
 use crate::diagnostic::Span;
+use crate::hir::lint::WrittenItem;
 use crate::hir::lower::names::Resolved;
 use crate::hir::{Contiguity, Quantifier};
 use crate::syntax::ast::{self, Arrow, Name, Path, Spanned};
@@ -47,6 +48,27 @@ impl<'a> SequencePlan<'a> {
             return None;
         };
         Some(Silence { item, step: *step, steps, time: *time, span: *span })
+    }
+
+    /// Returns how the items are written.
+    pub(super) fn written(&self) -> Vec<WrittenItem> {
+        let written = |item: &PlanItem<'a>| {
+            let (quant, inside) = match &item.kind {
+                PlanKind::Step { quant, .. } => (Some(quant), Vec::new()),
+                PlanKind::Group { plan, quant, .. } => (Some(quant), vec![plan.written()]),
+                PlanKind::Alternatives { branches, .. } => {
+                    (None, branches.iter().map(SequencePlan::written).collect())
+                }
+                PlanKind::Not { .. } => (None, Vec::new()),
+            };
+            WrittenItem {
+                span: item.span,
+                quantifier: quant.and_then(|quant| quant.span),
+                is_mode_written: quant.is_some_and(|quant| quant.is_mode_written),
+                inside,
+            }
+        };
+        self.items.iter().map(written).collect()
     }
 
     /// Gives the only step the name that it has with `as`.
@@ -127,7 +149,7 @@ pub(super) enum PlanUntil<'a> {
 impl QuantPlan<'_> {
     /// True if it can take more than one event, or more than one round.
     pub(super) fn can_repeat(&self) -> bool {
-        self.quantifier.max != Some(1)
+        self.quantifier.can_repeat()
     }
 }
 

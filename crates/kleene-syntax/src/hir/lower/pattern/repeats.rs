@@ -2,15 +2,13 @@
 //!
 //! Fine: `a -> not b for 5m repeat`. Refused: `a -> not b for 5m repeat -> c`, `not b for 5m repeat
 //! -> a`, one in a group or a branch, `for 0s repeat`. For a step after each report, there are two
-//! rules: the first makes events (`emit as`), and the second begins with them. Warned of: `.. for
-//! 5m repeat within 10m`, whose second report would come when time is over.
+//! rules: the first makes events (`emit as`), and the second begins with them.
 //!
 //! See `testdata/diagnostics/hir/repeat.cep`, and `testdata/suite/repeat.cep` for the reports.
 
 use crate::diagnostic::{Code, Span};
 use crate::hir::lower::context::RuleLowerer;
 use crate::syntax::ast::{Body, Part, Sequence};
-use kleene_event::time::format_millis;
 
 use super::plan::{PlanKind, Planned};
 
@@ -40,6 +38,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.error(Code::BadRepeat, word, message, help);
         }
         self.traits.repeats = own.is_some();
+        self.written.repeat = own.filter(|_| planned.is_some());
         let last = planned.and_then(|planned| planned.plan.items.last());
         if let (Some(word), Some(planned)) = (own, planned)
             && let Some(PlanKind::Not { duration: Some((time, _)), .. }) =
@@ -53,30 +52,11 @@ impl<'a> RuleLowerer<'_, 'a> {
                 let help = "put a step between them, or remove `repeat`";
                 self.error(Code::BadRepeat, word, message, help);
             }
-            let within = planned.bound.and_then(|(_, within)| within.known());
-            self.check_repeated(word, millis, within);
-        }
-    }
-
-    /// Reports a silence that takes no time, and warns of one that never comes a second time.
-    fn check_repeated(&mut self, word: Span, millis: i64, within: Option<i64>) {
-        let twice = millis.saturating_mul(2);
-        if millis == 0 {
-            let message = "a silence of zero length can't repeat";
-            let help = "give the silence a length: `for 5m repeat`";
-            self.error(Code::BadRepeat, word, message, help);
-        } else if let Some(within) = within
-            && within > millis
-            && within <= twice
-        {
-            let message = "the silence is never reported a second time";
-            let help = format!(
-                "the second report would come {} after the last event, but `within {}` ends before \
-                 that",
-                format_millis(twice),
-                format_millis(within)
-            );
-            self.warn(Code::NeverRepeated, word, message, help);
+            if millis == 0 {
+                let message = "a silence of zero length can't repeat";
+                let help = "give the silence a length: `for 5m repeat`";
+                self.error(Code::BadRepeat, word, message, help);
+            }
         }
     }
 }

@@ -1,0 +1,37 @@
+//! How a rule is written: what its checked form does not say. The lowering fills it, and the lints
+//! read it.
+
+use crate::diagnostic::Span;
+use crate::hir::site::Site;
+
+/// How a rule is written.
+#[derive(Default)]
+pub(in crate::hir) struct WrittenRule {
+    /// The place of the pattern; `None` if the rule has no `match`.
+    pub(in crate::hir) pattern: Option<Site>,
+    /// True if the pattern has no mistake, its conditions and lengths aside.
+    pub(in crate::hir) is_sound: bool,
+    /// The items of the pattern's sequence.
+    pub(in crate::hir) items: Vec<WrittenItem>,
+    /// The steps by [`StepId`](crate::hir::StepId).
+    pub(in crate::hir) steps: Vec<WrittenStep>,
+    /// The place of `repeat`, if it is allowed there.
+    pub(in crate::hir) repeat: Option<Span>,
+}
+
+/// How an item of a sequence is written.
+pub(in crate::hir) struct WrittenItem {
+    pub(in crate::hir) span: Span,
+    /// The place of the quantifier, if it is written.
+    pub(in crate::hir) quantifier: Option<Span>,
+    /// True if the mode of the loop is written: `{2..3 greedy}`.
+    pub(in crate::hir) is_mode_written: bool,
+    /// The items of a group, or those of each branch.
+    pub(in crate::hir) inside: Vec<Vec<WrittenItem>>,
+}
+
+/// How a step is written.
+pub(in crate::hir) struct WrittenStep {
+    /// True if the step has a name with `as`.
+    pub(in crate::hir) is_named: bool,
+}
