@@ -93,6 +93,22 @@ pub struct Sequence {
     pub without: Option<Without>,
 }
 
+impl Sequence {
+    /// True if something but the pattern's `within` lets a partial match run out of time.
+    pub(crate) fn has_bounded_wait(&self) -> bool {
+        self.items.iter().any(|item| match &item.kind {
+            // The time of a `not` is no wait for an event.
+            ItemKind::Not { .. } => false,
+            _ if item.gap.is_some_and(|gap| gap.max.is_some()) => true,
+            ItemKind::Step { .. } => false,
+            ItemKind::Group { body, within, .. } => within.is_some() || body.has_bounded_wait(),
+            ItemKind::Alternatives { branches, .. } => {
+                branches.iter().any(Sequence::has_bounded_wait)
+            }
+        })
+    }
+}
+
 /// An event that must not come while a sequence is matched.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Without {

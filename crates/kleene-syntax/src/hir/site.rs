@@ -3,7 +3,7 @@
 use crate::diagnostic::Span;
 
 /// A place in a file, with the number of the file.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Site {
     pub(super) source: usize,
     pub(super) span: Span,

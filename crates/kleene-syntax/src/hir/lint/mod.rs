@@ -4,14 +4,17 @@
 //! A pass of its own: it runs over a rule that is lowered, reads its checked form and how it is
 //! written ([`WrittenRule`]), and changes nothing. `LINTS` lists all lints; each family has a file.
 
+mod clauses;
 mod ends;
 mod full_loops;
 mod loops;
 mod repeats;
 mod subject;
+mod unused;
+mod waits;
 mod written;
 
-pub(super) use written::{WrittenItem, WrittenRule, WrittenStep};
+pub(super) use written::{UnusedName, WrittenItem, WrittenRule, WrittenStep};
 
 use self::subject::{Findings, Subject};
 use crate::diagnostic::Diagnostic;
@@ -29,6 +32,12 @@ const LINTS: &[Lint] = &[
     full_loops::full,
     loops::growing,
     repeats::never_repeated,
+    waits::for_ever,
+    clauses::no_key,
+    clauses::one_match,
+    clauses::once,
+    clauses::one_event,
+    unused::declarations,
 ];
 
 /// Runs all lints over a rule. Returns the diagnostics, each with the number of its file.

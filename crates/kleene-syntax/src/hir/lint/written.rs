@@ -1,12 +1,22 @@
 //! How a rule is written: what its checked form does not say. The lowering fills it, and the lints
 //! read it.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::Span;
 use crate::hir::site::Site;
 
 /// How a rule is written.
 #[derive(Default)]
 pub(in crate::hir) struct WrittenRule {
+    /// The place of the rule's name.
+    pub(in crate::hir) name: Site,
+    /// The places of the clauses, by the words that they begin with.
+    pub(in crate::hir) clauses: BTreeMap<&'static str, Site>,
+    /// The parameters and defines that are never used; empty if a part of the rule was refused.
+    pub(in crate::hir) unused: Vec<UnusedName>,
+    /// The first place at which the rule reads the whole set of matches.
+    pub(in crate::hir) reads_matches: Option<Site>,
     /// The place of the pattern; `None` if the rule has no `match`.
     pub(in crate::hir) pattern: Option<Site>,
     /// True if the pattern has no mistake, its conditions and lengths aside.
@@ -32,6 +42,17 @@ pub(in crate::hir) struct WrittenItem {
 
 /// How a step is written.
 pub(in crate::hir) struct WrittenStep {
+    pub(in crate::hir) site: Site,
     /// True if the step has a name with `as`.
     pub(in crate::hir) is_named: bool,
+    /// True if a match can hold several events of the step.
+    pub(in crate::hir) is_many: bool,
+}
+
+/// A name that a rule declares and does not use.
+pub(in crate::hir) struct UnusedName {
+    /// The kind of the name: `parameter` or `define`.
+    pub(in crate::hir) what: &'static str,
+    pub(in crate::hir) name: String,
+    pub(in crate::hir) site: Site,
 }

@@ -59,10 +59,6 @@ pub(super) struct PatternTraits {
     pub(super) gaps: BTreeMap<usize, StepGap>,
     /// The steps that complete a match.
     pub(super) last_steps: Vec<usize>,
-    /// The place of a pattern whose partial matches can wait for ever.
-    pub(super) waits_forever: Option<(usize, Span)>,
-    /// True if a gap bounds some wait.
-    pub(super) bounded_waits: bool,
     /// The number of steps of the pattern, with its repetitions written out.
     pub(super) steps_written_out: u64,
     /// The number of repeated groups.
@@ -93,8 +89,6 @@ pub(super) struct Reporting<'a> {
     pub(super) fed: Vec<FedRecord<'a>>,
     /// The totals over sets of matches that the rule emits.
     pub(super) totals: Interner<Aggregate>,
-    /// The first place at which the rule reads the whole set of matches, with its file.
-    pub(super) reads_matches: Option<(usize, Span)>,
 }
 
 /// The conditions of a pattern by number.

@@ -17,25 +17,11 @@ impl<'a> RuleLowerer<'_, 'a> {
     /// The key's parts; of `from *`, types that lack the key are left out.
     pub(super) fn key(
         &mut self,
-        rule: &'a Name,
         key: Option<(usize, &'a Spanned<Clause>)>,
-        has_match: bool,
         mut types: Vec<TypeId>,
         from: Option<(usize, &'a Spanned<Clause>)>,
     ) -> (Vec<TypeId>, Vec<KeyPart>) {
-        let Some((source, clause)) = key else {
-            // Of a single event it does not matter what it belongs to.
-            let is_one_event = matches!(&*self.steps, [one] if !one.many && !one.negated);
-            if has_match && !is_one_event {
-                let message = format!("the rule `{}` has no `key`", rule.node);
-                self.report(
-                    Diagnostic::warning(Code::NoKey, rule.span, message)
-                        .label("all events form one stream")
-                        .help("group the events that belong together with a key: `key user`"),
-                );
-            }
-            return (types, Vec::new());
-        };
+        let Some((source, clause)) = key else { return (types, Vec::new()) };
         let Clause::Key(parts) = &clause.node else { return (types, Vec::new()) };
         self.find_variants(source, parts);
         let all = matches!(from, Some((_, clause)) if clause.node == Clause::From(None));

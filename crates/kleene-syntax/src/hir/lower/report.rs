@@ -9,10 +9,7 @@ use super::context::RuleLowerer;
 use super::contradiction::contradiction;
 use super::terms::{ExprContext, Typed, What};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::hir::{
-    Contiguity, Emit, Expr, Item, ItemKind, Limit, LimitPolicy, LoopMode, Once, Quantifier, Report,
-    Sequence, Skip, SkipStrategy, Suppress,
-};
+use crate::hir::{Emit, Expr, Limit, LimitPolicy, Report, Suppress};
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use kleene_event::util::spelling::nearest;
 use kleene_event::value::{Kind, Value};
@@ -155,11 +152,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
     }
 
-    /// Reports clauses that contradict `once`, or that say nothing beside it.
+    /// Reports a clause that contradicts `once`.
     pub(super) fn check_once(&mut self, clauses: &Clauses<'a>) {
         let Some((source, clause)) = clauses.get("once") else { return };
-        let Clause::Once(once) = &clause.node else { return };
-        let once = *once;
         if let Some((_, suppress)) = clauses.get("suppress") {
             let message = "`suppress` and `once` contradict each other";
             let mut diagnostic = Diagnostic::error(Code::BadOnce, clause.span, message).help(
@@ -170,21 +165,6 @@ impl<'a> RuleLowerer<'_, 'a> {
                 diagnostic = diagnostic.context(suppress.span, "this reports later matches");
             }
             self.env.report(source, diagnostic);
-        }
-        if once == Once::Rule && self.key.is_empty() {
-            let message = "`per rule` has no effect: the rule has no key";
-            self.env.warn(source, Code::NothingToSay, clause.span, message, "write `once`");
-        }
-        if let Some((source, skip)) = clauses.get("skip")
-            && let Clause::Skip(ast::Skip { ordered: false, .. }) = &skip.node
-            && clauses.get("having").is_none()
-            && !clauses
-                .get("report")
-                .is_some_and(|(_, clause)| clause.node != Clause::Report(ast::Report::All))
-            && self.reporting.reads_matches.is_none()
-        {
-            let message = "`skip` has no effect with `once`: nothing follows the first match";
-            self.env.warn(source, Code::NothingToSay, skip.span, message, "remove `skip`");
         }
     }
 
@@ -207,64 +187,11 @@ impl<'a> RuleLowerer<'_, 'a> {
             };
             let help = "use a number from 1 to 4294967295: `report first 1`";
             self.env.error(source, Code::BadBound, number.span, message, help);
-            return Report::All;
+            return Report::First(NonZeroU32::MIN);
         };
         match report {
             ast::Report::Last(_) => Report::Last(most),
             _ => Report::First(most),
-        }
-    }
-
-    /// Reports a `report` that chooses among one match: `skip past last` drops all others.
-    pub(super) fn warn_of_one_match(
-        &mut self,
-        clauses: &Clauses<'a>,
-        body: &Sequence,
-        skip: &Skip,
-    ) {
-        let is_one = skip.strategy == SkipStrategy::PastLast && !skip.ordered;
-        if !is_one || ends_at_deadline(body) {
-            return;
-        }
-        let clause = clauses.get("report");
-        let clause = clause.filter(|(_, clause)| clause.node != Clause::Report(ast::Report::All));
-        let place =
-            clause.map(|(source, clause)| (source, clause.span)).or(self.reporting.reads_matches);
-        let Some((source, span)) = place else { return };
-        let message = "with `skip past last`, an event completes at most one match";
-        let help = "to count or choose among all matches, write `skip none`";
-        self.env
-            .report(source, Diagnostic::warning(Code::OneMatchAtMost, span, message).help(help));
-    }
-
-    /// Warns of an `on timeout` where no partial match ever runs out of time, and of a `without`
-    /// where there is no time between two events: both can only be a misunderstanding.
-    pub(super) fn warn_of_one_event(&mut self, clauses: &Clauses<'a>, body: &Sequence) {
-        let mut events = body.items.iter().filter(|item| !item.is_not());
-        let (Some(only), None) = (events.next(), events.next()) else { return };
-        let waits = body.items.iter().any(|item| {
-            item.is_not() && item.contiguity == Contiguity::Next
-                || !(item.is_not() || one_event(item))
-        });
-        if waits || !one_event(only) {
-            return;
-        }
-        let is_silence = body.items.last().is_some_and(Item::is_not);
-        if let Some((source, clause)) = clauses.by_word.get("on timeout").copied() {
-            let message = "nothing can time out here, so `on timeout` has no effect";
-            let help = if is_silence {
-                "a `not` at the end completes the match when its time is over: write the output in \
-                 `emit`"
-            } else {
-                "each event is a match at once: write the output in `emit`"
-            };
-            self.env.warn(source, Code::NothingToSay, clause.span, message, help);
-        }
-        if let (Some(without), false) = (&body.without, is_silence) {
-            let site = self.steps[without.step.index()].site;
-            let message = "a match of this pattern is one event, so `without` has no effect";
-            let help = "to forbid events before or after it, use `not x for 10m`";
-            self.env.warn(site.source, Code::NothingToSay, site.span, message, help);
         }
     }
 
@@ -295,33 +222,5 @@ impl<'a> RuleLowerer<'_, 'a> {
             return None;
         }
         Some(Limit { partials: usize::try_from(number.node).unwrap_or(usize::MAX), policy })
-    }
-}
-
-/// True if the item is one event, whichever it is.
-fn one_event(item: &Item) -> bool {
-    match &item.kind {
-        ItemKind::Step { quantifier, .. } => *quantifier == Quantifier::ONCE,
-        ItemKind::Alternatives { branches, count: 1 } => {
-            let one = |branch: &Sequence| matches!(&branch.items[..], [item] if one_event(item));
-            branches.iter().all(one)
-        }
-        ItemKind::Not { .. } | ItemKind::Group { .. } | ItemKind::Alternatives { .. } => false,
-    }
-}
-
-/// True if a match can be complete at a deadline: two that begin and end at the same time then
-/// belong to one set, whatever is skipped.
-fn ends_at_deadline(body: &Sequence) -> bool {
-    let Some(last) = body.items.last() else { return false };
-    match &last.kind {
-        ItemKind::Step { quantifier, .. } => quantifier.mode == LoopMode::Longest,
-        ItemKind::Not { .. } => true,
-        ItemKind::Group { body, quantifier, .. } => {
-            quantifier.mode == LoopMode::Longest || ends_at_deadline(body)
-        }
-        ItemKind::Alternatives { branches, .. } => branches
-            .iter()
-            .any(|branch| branch.items.iter().any(Item::is_not) || ends_at_deadline(branch)),
     }
 }

@@ -11,9 +11,9 @@ use super::names::{self, Defines};
 use super::pattern::{Planned, Written};
 use super::terms::{ExprContext, What};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::hir::lint::{WrittenStep, lint};
+use crate::hir::lint::{UnusedName, WrittenStep, lint};
 use crate::hir::site::Site;
-use crate::hir::{Emit, Expr, Meta, Pattern, Rule, Step};
+use crate::hir::{Emit, Expr, Meta, Pattern, Rule, Sequence, Step};
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use kleene_event::schema::TypeId;
 use kleene_event::util::spelling::nearest;
@@ -53,14 +53,14 @@ impl<'a> Env<'a> {
         }
         let mut lowerer = RuleLowerer::new(self, source, params, defines);
         let rule = lowerer.lower(name, clauses);
-        lowerer.lint(&rule);
         // A rule without a pattern was refused. The parser may have reported why.
         let is_fine = lowerer.env.errors == errors && !rule.pattern.body.items.is_empty();
-        let rule = is_fine.then_some(rule);
-        // If something was refused, the names that it would have used are not known.
-        if rule.is_some() {
-            lowerer.warn_unused(clauses);
+        if is_fine {
+            // If something was refused, the names that it would have used are not known.
+            lowerer.note_unused(clauses);
         }
+        lowerer.lint(name, clauses, &rule);
+        let rule = is_fine.then_some(rule);
         let steps_at =
             lowerer.steps.iter().map(|step| (step.site.source, step.site.span)).collect();
         let written = clauses.get("match").map(|(source, clause)| (source, clause.span));
@@ -90,7 +90,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         let errors = self.env.errors;
         let planned = self.lay_out(name, clauses);
         let types = self.types(get("from"));
-        let (types, key) = self.key(name, get("key"), get("match").is_some(), types, get("from"));
+        let (types, key) = self.key(get("key"), types, get("from"));
         self.stream.types.clone_from(&types);
         self.stream.key.clone_from(&key);
         self.check_wildcard(get("from"), errors);
@@ -103,7 +103,7 @@ impl<'a> RuleLowerer<'_, 'a> {
             Clause::Emit(emit) => Some(self.at(source, |lowerer| lowerer.emit(emit, What::Emit))),
             _ => None,
         });
-        let on_timeout = self.on_timeout(clauses, body.is_some());
+        let on_timeout = self.on_timeout(clauses, body.as_ref().map(|(body, _)| body));
         let having = get("having").and_then(|(source, clause)| match &clause.node {
             Clause::Having(condition) => {
                 Some(self.at(source, |lowerer| lowerer.having(condition, emit.as_ref())))
@@ -126,10 +126,6 @@ impl<'a> RuleLowerer<'_, 'a> {
             _ => None,
         });
         let meta = self.meta(clauses);
-        if let Some((body, _)) = &body {
-            self.warn_of_one_match(clauses, body, &skip);
-            self.warn_of_one_event(clauses, body);
-        }
         let (body, within) = body.unwrap_or_default();
         let steps = self.steps.iter().map(|step| Step {
             name: step.name.clone(),
@@ -168,8 +164,16 @@ impl<'a> RuleLowerer<'_, 'a> {
     }
 
     /// Runs the lints over a rule that was lowered.
-    fn lint(&mut self, rule: &Rule) {
-        let steps = self.steps.iter().map(|step| WrittenStep { is_named: step.explicit });
+    fn lint(&mut self, name: &Name, clauses: &Clauses<'a>, rule: &Rule) {
+        self.written.name = Site { source: self.source, span: name.span };
+        let site = |(source, clause): (usize, &Spanned<_>)| Site { source, span: clause.span };
+        let clauses = clauses.by_word.iter().map(|(word, clause)| (*word, site(*clause)));
+        self.written.clauses = clauses.collect();
+        let steps = self.steps.iter().map(|step| WrittenStep {
+            site: step.site,
+            is_named: step.explicit,
+            is_many: step.many,
+        });
         self.written.steps = steps.collect();
         for (source, diagnostic) in lint(rule, &self.written, &self.env.schema) {
             self.env.report(source, diagnostic);
@@ -206,25 +210,18 @@ impl<'a> RuleLowerer<'_, 'a> {
         planned
     }
 
-    /// Lowers `on timeout`, and warns of partial matches that wait for ever.
-    fn on_timeout(&mut self, clauses: &Clauses<'a>, has_body: bool) -> Option<Emit> {
-        let on_timeout = clauses.get("on timeout").and_then(|(source, clause)| {
+    /// Lowers `on timeout`.
+    fn on_timeout(&mut self, clauses: &Clauses<'a>, body: Option<&Sequence>) -> Option<Emit> {
+        clauses.get("on timeout").and_then(|(source, clause)| {
             let Clause::OnTimeout(emit) = &clause.node else { return None };
-            if clauses.get("within").is_none() && has_body && !self.traits.bounded_waits {
-                // This report includes that the pattern waits for ever.
-                self.traits.waits_forever = None;
+            let is_bounded = |body: &Sequence| self.written.is_sound && body.has_bounded_wait();
+            if clauses.get("within").is_none() && body.is_some_and(|body| !is_bounded(body)) {
                 let message = "without `within`, nothing times out";
                 let help = "add a time bound to the rule: `within 1h`";
                 self.env.error(source, Code::MissingClause, clause.span, message, help);
             }
             Some(self.at(source, |lowerer| lowerer.emit(emit, What::Timeout)))
-        });
-        if let Some((source, span)) = self.traits.waits_forever {
-            let message = "without `within`, a partial match waits forever";
-            let help = "add the longest time that a match may take: `within 1h`";
-            self.env.warn(source, Code::NoWithin, span, message, help);
-        }
-        on_timeout
+        })
     }
 
     /// The types of the rule's stream.
@@ -306,16 +303,15 @@ impl<'a> RuleLowerer<'_, 'a> {
         values
     }
 
-    /// Warns of the declarations that the rule does not use.
-    fn warn_unused(&mut self, clauses: &Clauses<'a>) {
+    /// Notes the declarations that the rule does not use.
+    fn note_unused(&mut self, clauses: &Clauses<'a>) {
         let params = clauses.params.iter().map(|&(at, param)| (at, "parameter", &param.name));
         let defines = clauses.defines.iter().map(|&(at, define)| (at, "define", &define.name));
         for (source, what, name) in params.chain(defines) {
             let used = if what == "define" { &self.used_defines } else { &self.used_params };
             if !used.contains(name.node.as_str()) {
-                let message = format!("the {what} `{}` is never used", name.node);
-                let diagnostic = Diagnostic::warning(Code::Unused, name.span, message);
-                self.env.report(source, diagnostic);
+                let site = Site { source, span: name.span };
+                self.written.unused.push(UnusedName { what, name: name.node.clone(), site });
             }
         }
     }

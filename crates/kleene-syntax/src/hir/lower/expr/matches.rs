@@ -7,6 +7,7 @@ use crate::diagnostic::{Code, Span};
 use crate::hir::expr::{Aggregate, AggregateOp, MatchesFact};
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::terms::{ExprContext, Typed, What};
+use crate::hir::site::Site;
 use crate::hir::{Expr, TotalId};
 use crate::syntax::MATCHES;
 use crate::syntax::ast::{self, Name, Path, PathPart, Spanned};
@@ -94,7 +95,7 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn expect_set(&mut self, span: Span, context: ExprContext) -> bool {
         let (message, help) = match context.what {
             What::Emit if context.bound.is_none() => {
-                self.reporting.reads_matches.get_or_insert((self.source, span));
+                self.written.reads_matches.get_or_insert(Site { source: self.source, span });
                 return true;
             }
             What::Emit | What::Constant => (

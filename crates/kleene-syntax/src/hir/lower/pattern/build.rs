@@ -103,7 +103,11 @@ impl<'a> RuleLowerer<'_, 'a> {
 
     pub(super) fn item(&mut self, item: &PlanItem<'a>, first: bool, within: Option<i64>) -> Item {
         let from = self.first_step(&item.kind);
-        let mut gap = item.arrow.gap.as_ref().and_then(|gap| self.gap(gap, from, within));
+        let mut gap = item.arrow.gap.as_ref().map(|gap| {
+            // What was refused and reported still bounds the wait.
+            let max = gap.max.as_ref().map(|_| Length::Millis(i64::MAX));
+            self.gap(gap, from, within).unwrap_or(Gap { min: Length::ZERO, max })
+        });
         let kind = match &item.kind {
             PlanKind::Step { step, resolved, quant } => {
                 let condition = self.step_condition(resolved, What::Step(*step));
@@ -115,8 +119,9 @@ impl<'a> RuleLowerer<'_, 'a> {
             PlanKind::Not { step, steps, duration } => {
                 // A leading `not` whose length an event should give was reported already.
                 let duration = duration.filter(|(time, _)| !first || time.known().is_some());
-                gap = duration.and_then(|(time, _)| {
-                    Some(Gap { min: Length::ZERO, max: Some(self.length(time, *step)?) })
+                gap = duration.map(|(time, _)| {
+                    let max = self.length(time, *step).unwrap_or(Length::ZERO);
+                    Gap { min: Length::ZERO, max: Some(max) }
                 });
                 let condition = self.one_of(steps, What::Step(*step));
                 ItemKind::Not { step: StepId::new(*step), condition }
@@ -168,8 +173,8 @@ impl<'a> RuleLowerer<'_, 'a> {
     fn silence(&mut self, silence: &Silence<'_, 'a>, from: usize) -> Sequence {
         let step = silence.step;
         let condition = self.one_of(silence.steps, What::Step(step));
-        let time = self.length(silence.time, from);
-        let gap = time.map(|time| Gap { min: Length::ZERO, max: Some(time) });
+        let time = self.length(silence.time, from).unwrap_or(Length::ZERO);
+        let gap = Some(Gap { min: Length::ZERO, max: Some(time) });
         let kind = ItemKind::Not { step: StepId::new(step), condition };
         let item = Item { contiguity: Contiguity::Relaxed, gap, kind };
         Sequence { items: vec![item], without: None }

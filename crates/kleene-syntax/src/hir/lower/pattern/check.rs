@@ -22,11 +22,10 @@
 //! `impossible_times.cep` has the cases, and `tests/impossible.rs` compares the answer with the
 //! matcher for every small choice of times.
 
-use super::plan::{PlanItem, PlanKind, QuantPlan, SequencePlan, Written};
+use super::plan::{PlanItem, PlanKind, SequencePlan, Written};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::terms::Takes;
-use crate::hir::{Contiguity, LoopMode, Quantifier};
+use crate::hir::{Contiguity, LoopMode};
 use crate::syntax::ast;
 use kleene_event::time::format_millis;
 
@@ -458,31 +457,6 @@ impl<'a> RuleLowerer<'_, 'a> {
             }
         }
     }
-
-    /// Notes that a partial match can wait for ever, if it can.
-    pub(super) fn note_waits(&mut self, plan: &SequencePlan<'a>, span: Span, within: Option<i64>) {
-        // `a ->[..5m] b` and `(a -> b within 5m)` end by themselves. `a ->[5m..] b` does not.
-        self.traits.bounded_waits = has_bounded_wait(plan);
-        if within.is_none() && may_wait(plan) {
-            // A last `not` with `for` gives up by itself.
-            if let [PlanItem { kind: PlanKind::Step { quant, .. }, .. }, last] =
-                plan.items.as_slice()
-                && let PlanKind::Not { duration: Some(_), .. } = last.kind
-                && !quant.can_repeat()
-            {
-                return;
-            }
-            // Nor does a session wait: its loop takes the events that would break its silence.
-            if let [before, last] = plan.items.as_slice()
-                && let PlanKind::Not { steps, duration: Some(_), .. } = &last.kind
-                && last.arrow.contiguity != ast::Contiguity::Next
-                && steps.iter().all(|step| step.ty.is_some_and(|ty| is_taken_by_loop(before, ty)))
-            {
-                return;
-            }
-            self.traits.waits_forever = Some((self.source, span));
-        }
-    }
 }
 
 /// The extent of a plan: the whole pattern or a part of it.
@@ -512,53 +486,6 @@ fn joined_not(name: &str, timed: &str) -> String {
         "`and` and `or` join whole sequences: add parentheses, as in `x -> (y and not {timed})`; \
          without a time, put `not` between two steps, `x -> not {name} -> y`"
     )
-}
-
-/// True if each event of the type is one more repetition of a greedy loop of single events.
-///
-/// In `click+ -> not click for 30m`, no click can violate the `not`: the loop takes it.
-fn is_taken_by_loop(item: &PlanItem<'_>, ty: Takes) -> bool {
-    let is_loop = |quant: &QuantPlan<'_>| {
-        let Quantifier { min, max, mode, .. } = &quant.quantifier;
-        *min == 1 && max.is_none() && *mode == LoopMode::Greedy && quant.until.is_none()
-    };
-    match &item.kind {
-        PlanKind::Step { quant, .. } => is_loop(quant) && takes_all(item, ty),
-        PlanKind::Group { plan, quant, within: None, .. } if plan.without.is_none() => {
-            let [only] = plan.items.as_slice() else { return false };
-            let PlanKind::Alternatives { branches, count: 1 } = &only.kind else { return false };
-            is_loop(quant)
-                && branches.iter().all(|branch| {
-                    matches!(branch.items.as_slice(), [PlanItem { kind: PlanKind::Step { quant, .. }, .. }] if !quant.can_repeat())
-                })
-                && branches.iter().any(|branch| takes_all(&branch.items[0], ty))
-        }
-        _ => false,
-    }
-}
-
-/// True if one of the branches is a silence, and what would break it is one of the others.
-///
-/// In `a -> (b or not b for 5m)`, a `b` completes the group, and so does the time: no partial match
-/// is left. In `a -> (b or not c for 5m)`, a `c` leaves one that waits for the `b`.
-fn is_over_by_itself(branches: &[SequencePlan<'_>]) -> bool {
-    let is_taken = |ty: Takes| {
-        branches.iter().any(|branch| match branch.items.as_slice() {
-            [item @ PlanItem { kind: PlanKind::Step { quant, .. }, .. }] => {
-                !quant.can_repeat() && takes_all(item, ty)
-            }
-            _ => false,
-        })
-    };
-    let mut silences = branches.iter().filter_map(SequencePlan::silence);
-    silences.any(|silence| silence.steps.iter().all(|step| step.ty.is_some_and(is_taken)))
-}
-
-/// True if the item is a step that each event of the type fits.
-fn takes_all(item: &PlanItem<'_>, ty: Takes) -> bool {
-    let PlanKind::Step { resolved, .. } = &item.kind else { return false };
-    let fits = matches!(resolved.ty, Some(takes) if takes == Takes::Stream || takes == ty);
-    fits && resolved.conditions.is_empty()
 }
 
 /// The time that passes at least from a plan's first event to its end: gaps and silences before
@@ -614,51 +541,4 @@ fn gap_of(item: &PlanItem<'_>) -> i64 {
         Some(ast::Dur::Literal(gap)) => gap.node,
         _ => 0,
     }
-}
-
-fn has_bounded_gap(item: &PlanItem<'_>) -> bool {
-    item.arrow.gap.as_ref().is_some_and(|gap| gap.max.is_some())
-}
-
-/// True if something but the rule's `within` lets a partial match run out of time.
-fn has_bounded_wait(plan: &SequencePlan<'_>) -> bool {
-    plan.items.iter().any(|item| {
-        has_bounded_gap(item)
-            || match &item.kind {
-                PlanKind::Group { plan, within, .. } => within.is_some() || has_bounded_wait(plan),
-                PlanKind::Alternatives { branches, .. } => branches.iter().any(has_bounded_wait),
-                PlanKind::Step { .. } | PlanKind::Not { .. } => false,
-            }
-    })
-}
-
-/// True if a partial match can wait for an event that need not be the next.
-///
-/// `a -> next b` cannot: the next event decides. `a -> b` can, and so can `a{2}` between the two.
-fn may_wait(plan: &SequencePlan<'_>) -> bool {
-    let waits = |(index, item): (usize, &PlanItem<'_>)| match &item.kind {
-        PlanKind::Step { quant, .. } => {
-            index > 0 && item.arrow.contiguity != ast::Contiguity::Next && !has_bounded_gap(item)
-                || quant.can_repeat() && quant.quantifier.inner != Contiguity::Next
-        }
-        PlanKind::Not { duration, .. } => {
-            duration.is_none() && item.arrow.contiguity != ast::Contiguity::Next
-        }
-        PlanKind::Group { plan, quant, within, .. } => {
-            index > 0 && item.arrow.contiguity != ast::Contiguity::Next && !has_bounded_gap(item)
-                || quant.can_repeat() && quant.quantifier.inner != Contiguity::Next
-                || within.is_none() && may_wait(plan)
-        }
-        PlanKind::Alternatives { branches, count } => {
-            if *count == 1 && is_over_by_itself(branches) {
-                return false;
-            }
-            *count > 1
-                || index > 0 && item.arrow.contiguity != ast::Contiguity::Next
-                || branches.iter().any(may_wait)
-        }
-    };
-    // A leading `not` waits for nothing.
-    let silent = matches!(plan.items.first(), Some(PlanItem { kind: PlanKind::Not { .. }, .. }));
-    plan.items[usize::from(silent)..].iter().enumerate().any(waits)
 }

@@ -64,7 +64,6 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.note_last_steps(&plan);
             self.note_gaps(&plan);
             self.traits.within = bound.and_then(|(_, bound)| bound.known());
-            self.note_waits(&plan, body.span, within);
             self.check_times(&plan, body.span, within);
         }
         self.check_names();
