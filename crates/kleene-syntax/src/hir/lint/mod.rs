@@ -8,13 +8,15 @@ mod clauses;
 mod ends;
 mod full_loops;
 mod loops;
+mod negation;
 mod repeats;
 mod subject;
 mod unused;
 mod waits;
+mod wildcard;
 mod written;
 
-pub(super) use written::{UnusedName, WrittenItem, WrittenRule, WrittenStep};
+pub(super) use written::{NegatedField, UnusedName, WrittenItem, WrittenRule, WrittenStep};
 
 use self::subject::{Findings, Subject};
 use crate::diagnostic::Diagnostic;
@@ -32,8 +34,10 @@ const LINTS: &[Lint] = &[
     full_loops::full,
     loops::growing,
     repeats::never_repeated,
-    waits::for_ever,
     clauses::no_key,
+    wildcard::of_one_type,
+    negation::of_null,
+    waits::for_ever,
     clauses::one_match,
     clauses::once,
     clauses::one_event,

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Span;
+use crate::hir::expr::FieldRef;
 use crate::hir::site::Site;
+use kleene_event::schema::TypeId;
 
 /// How a rule is written.
 #[derive(Default)]
@@ -17,6 +19,10 @@ pub(in crate::hir) struct WrittenRule {
     pub(in crate::hir) unused: Vec<UnusedName>,
     /// The first place at which the rule reads the whole set of matches.
     pub(in crate::hir) reads_matches: Option<Site>,
+    /// The first place of `any event`; `None` if a name was refused that may be another type.
+    pub(in crate::hir) wildcard: Option<Site>,
+    /// The fields that may be null and are in a negation.
+    pub(in crate::hir) negated: Vec<NegatedField>,
     /// The place of the pattern; `None` if the rule has no `match`.
     pub(in crate::hir) pattern: Option<Site>,
     /// True if the pattern has no mistake, its conditions and lengths aside.
@@ -47,6 +53,16 @@ pub(in crate::hir) struct WrittenStep {
     pub(in crate::hir) is_named: bool,
     /// True if a match can hold several events of the step.
     pub(in crate::hir) is_many: bool,
+}
+
+/// A field that may be null, in a negation of a step's condition that does not ask `is null`.
+pub(in crate::hir) struct NegatedField {
+    pub(in crate::hir) site: Site,
+    pub(in crate::hir) name: String,
+    pub(in crate::hir) ty: TypeId,
+    pub(in crate::hir) field: FieldRef,
+    /// The spelling that accepts events without the field.
+    pub(in crate::hir) instead: String,
 }
 
 /// A name that a rule declares and does not use.

@@ -12,7 +12,7 @@ use super::fed::FedRecord;
 use super::key_variants::KeyVariants;
 use super::names::{Defines, Resolved, resolve_step, unknown};
 use super::step_table::StepTable;
-use super::terms::{Doubt, StepGap, StepInfo, Takes};
+use super::terms::{StepGap, StepInfo, Takes};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::Aggregate;
 use crate::hir::lint::WrittenRule;
@@ -42,8 +42,6 @@ pub(super) struct RuleLowerer<'e, 'a> {
     pub(super) key: Vec<(Arc<str>, Kind)>,
     pub(super) step_keys: KeyVariants<'a>,
     pub(super) reporting: Reporting<'a>,
-    /// Negations of values that may be null, reported once the key is known.
-    pub(super) doubts: Vec<Doubt>,
     /// How the rule is written, for the lints.
     pub(super) written: WrittenRule,
 }
@@ -149,7 +147,6 @@ impl<'e, 'a> RuleLowerer<'e, 'a> {
             key: Vec::new(),
             step_keys: KeyVariants::default(),
             reporting: Reporting::default(),
-            doubts: Vec::new(),
             written: WrittenRule::default(),
         }
     }

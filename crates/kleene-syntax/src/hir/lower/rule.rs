@@ -96,7 +96,6 @@ impl<'a> RuleLowerer<'_, 'a> {
         self.check_wildcard(get("from"), errors);
         let body =
             planned.map(|(source, planned)| self.at(source, |lowerer| lowerer.build(&planned)));
-        self.warn_of_doubts(&key);
         let skip = self.skip(get("skip"));
         let report = self.report_clause(get("report"));
         let emit = get("emit").and_then(|(source, clause)| match &clause.node {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Span;
 use crate::hir::Expr;
-use crate::hir::expr::{FieldRef, Pick};
+use crate::hir::expr::Pick;
 use crate::hir::site::Site;
 use kleene_event::schema::TypeId;
 use kleene_event::value::Kind;
@@ -65,17 +65,6 @@ pub(super) enum TimeBound {
     Each(usize),
     /// The step's first or last event.
     Pick(usize, Pick),
-}
-
-/// A field that may be null and stands in a negation.
-pub(super) struct Doubt {
-    pub(super) source: usize,
-    pub(super) span: Span,
-    pub(super) name: String,
-    pub(super) ty: TypeId,
-    pub(super) field: FieldRef,
-    /// The spelling that accepts events without the field.
-    pub(super) instead: String,
 }
 
 /// The facts about a step while its rule is checked; both have the same index.

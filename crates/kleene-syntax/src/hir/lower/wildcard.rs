@@ -9,6 +9,7 @@ use super::names::{self, listed};
 use super::terms::Takes;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::FieldRef;
+use crate::hir::site::Site;
 use crate::syntax::ast::{ANY_EVENT, Clause, Spanned};
 use kleene_event::schema::TypeId;
 use kleene_event::util::spelling::nearest;
@@ -118,6 +119,7 @@ impl RuleLowerer<'_, '_> {
         if self.env.errors > errors {
             return;
         }
+        self.written.wildcard = Some(Site { source, span });
         let diagnostic = match (self.stream.types.as_slice(), from) {
             ([], None) => {
                 Diagnostic::error(Code::NoStream, span, "any event of which types?".to_owned())
@@ -128,13 +130,6 @@ impl RuleLowerer<'_, '_> {
                 let message = "no event type is declared".to_owned();
                 Diagnostic::error(Code::NoStream, span, message)
                     .help("declare one: `event order { ... }`")
-            }
-            ([one], None) => {
-                let name = &self.env.schema.ty(*one).name;
-                let message = format!("`{ANY_EVENT}` can only be `{name}` here");
-                Diagnostic::warning(Code::NarrowWildcard, span, message)
-                    .label("the rule's stream contains only the types that the rule names")
-                    .help(format!("name the other types: `from {name}, ...`, or use `from *`"))
             }
             _ => return,
         };

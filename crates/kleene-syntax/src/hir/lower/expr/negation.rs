@@ -1,15 +1,14 @@
-//! Negations of what may be null: an event that lacks the field does not fit, which is easily
-//! missed.
+//! The fields of a step's conditions that are negated and may be null, for the lint that warns of them.
 
 use hashbrown::HashSet;
 
 use super::path::dotted_field;
-use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::hir::KeyPart;
+use crate::diagnostic::Span;
+use crate::hir::lint::NegatedField;
 use crate::hir::lower::context::RuleLowerer;
 use crate::hir::lower::literal::plain;
 use crate::hir::lower::names;
-use crate::hir::lower::terms::Doubt;
+use crate::hir::site::Site;
 use crate::syntax::ast::{BinaryOp, Expr, Path, Spanned};
 use kleene_event::schema::TypeId;
 use kleene_event::value::Kind;
@@ -20,11 +19,11 @@ struct Said {
     /// The fields that are asked `is null`, or that have to be there for another reason.
     asked: HashSet<String>,
     /// The fields that stand in a negation.
-    negated: Vec<NegatedField>,
+    negated: Vec<Negated>,
 }
 
 /// A field that stands in a negation.
-struct NegatedField {
+struct Negated {
     source: usize,
     name: String,
     span: Span,
@@ -35,7 +34,7 @@ struct NegatedField {
 impl<'a> RuleLowerer<'_, 'a> {
     /// Notes each field of the event that may be null, stands in a negation, and is not asked
     /// `is null` in the conditions of the step.
-    pub(in crate::hir::lower) fn note_doubts(
+    pub(in crate::hir::lower) fn note_negated(
         &mut self,
         conditions: &[(usize, &'a Spanned<Expr>)],
         ty: TypeId,
@@ -46,31 +45,12 @@ impl<'a> RuleLowerer<'_, 'a> {
             said.condition(*source, condition, Sense::Plain);
         }
         let Said { mut asked, negated } = said;
-        for NegatedField { source, name, span, instead } in negated {
+        for Negated { source, name, span, instead } in negated {
             let Some((field, kind)) = names::field(&self.env.schema, ty, &name) else { continue };
             if kind.intersects(Kind::NULL) && asked.insert(name.clone()) {
-                self.doubts.push(Doubt { source, span, name, ty, field, instead });
+                let site = Site { source, span };
+                self.written.negated.push(NegatedField { site, name, ty, field, instead });
             }
-        }
-    }
-
-    /// Warns of what was noted, but not of parts of the key: an event that lacks one is in no
-    /// stream.
-    pub(in crate::hir::lower) fn warn_of_doubts(&mut self, key: &[KeyPart]) {
-        for Doubt { source, span, name, ty, field, instead } in std::mem::take(&mut self.doubts) {
-            let has_several = self.step_keys.several.iter().any(|keys| keys.ty == ty);
-            let is_key = |part: &KeyPart| part.fields.iter().any(|of| of.0 == ty && of.1 == field);
-            if !has_several && key.iter().any(is_key) {
-                continue;
-            }
-            let message = format!("an event without `{name}` does not match this");
-            let diagnostic = Diagnostic::warning(Code::NullInNegation, span, message)
-                .label("if it is null, the negation is null too")
-                .help(format!(
-                    "write {instead} to accept these events too, or `{name} is not null and ..` to \
-                     exclude them on purpose"
-                ));
-            self.env.report(source, diagnostic);
         }
     }
 }
@@ -169,7 +149,7 @@ impl Said {
             Expr::Path(path) => {
                 self.negated.extend(name_of(path).map(|name| {
                     let instead = instead(&name);
-                    NegatedField { source, name, span: path.span, instead }
+                    Negated { source, name, span: path.span, instead }
                 }));
             }
             Expr::Neg(x) | Expr::Quantified(_, x) => self.value(source, x, instead),

@@ -476,7 +476,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         }
         self.source = home;
         if let Some(ty) = of.one() {
-            self.note_doubts(&step.conditions, ty);
+            self.note_negated(&step.conditions, ty);
         }
         let test = self.with_step_key(all.map_or(Test::True, Test::Expr), step);
         let id = self.add_condition(Condition { ty: of.one(), test });
