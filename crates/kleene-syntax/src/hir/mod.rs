@@ -9,6 +9,7 @@
 //! The parts of a pattern are for Kleene's own crates and are not in the documentation: they change
 //! with the matcher. A [`Rule`] says what a host needs to know of a rule.
 
+mod contradiction;
 pub mod eval;
 pub mod expr;
 pub mod functions;

@@ -1,14 +1,21 @@
-//! The lints: warnings about a rule that has a meaning, but probably not the one that its author
-//! wanted.
+//! The lints: what a rule as a whole says, but its author has probably not meant.
 //!
-//! A pass of its own: it runs over a rule that is lowered, reads its checked form and how it is
-//! written ([`WrittenRule`]), and changes nothing. `LINTS` lists all lints; each family has a file.
+//! They are a pass of their own. It runs over each lowered rule, reads its checked form and how it
+//! is written ([`WrittenRule`]), and changes nothing. `LINTS` lists all of them; each family has a
+//! file. A rule with mistakes is looked at, too: its warnings are reported beside the errors.
+//!
+//! Warnings about one expression stay in `hir/lower/expr`, which knows the types of its parts: the
+//! checked form has none (`W0007`, `W0015`, `W0019`, `W0020`, `W0022`, and `W0003` of one
+//! comparison). So do those about words that the checked form has no trace of: a needless `of`
+//! (`W0021`), an entry of `key` without effect (`W0006`) and a list as key (`W0027`).
 
 mod clauses;
+mod contradictions;
 mod ends;
 mod full_loops;
 mod loops;
 mod negation;
+mod never_holds;
 mod repeats;
 mod subject;
 mod unused;
@@ -16,7 +23,9 @@ mod waits;
 mod wildcard;
 mod written;
 
-pub(super) use written::{NegatedField, UnusedName, WrittenItem, WrittenRule, WrittenStep};
+pub(super) use written::{
+    NegatedField, StepGap, UnusedName, WrittenCondition, WrittenItem, WrittenRule, WrittenStep,
+};
 
 use self::subject::{Findings, Subject};
 use crate::diagnostic::Diagnostic;
@@ -36,8 +45,10 @@ const LINTS: &[Lint] = &[
     repeats::never_repeated,
     clauses::no_key,
     wildcard::of_one_type,
+    contradictions::of_steps,
     negation::of_null,
     waits::for_ever,
+    contradictions::of_having,
     clauses::one_match,
     clauses::once,
     clauses::one_event,

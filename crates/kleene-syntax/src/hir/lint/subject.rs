@@ -1,7 +1,7 @@
 //! The rule that the lints look at, and what they find.
 
 use super::written::{WrittenItem, WrittenRule};
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::hir::site::Site;
 use crate::hir::{Condition, ConditionId, Expr, Item, ItemKind, Pattern, Rule, Sequence, Test};
 use kleene_event::schema::Schema;
@@ -94,6 +94,11 @@ impl Findings {
 
     pub(super) fn add(&mut self, source: usize, diagnostic: Diagnostic) {
         self.found.push((source, diagnostic));
+    }
+
+    /// True if a lint refuses the rule.
+    pub(super) fn has_errors(&self) -> bool {
+        self.found.iter().any(|(_, diagnostic)| diagnostic.severity == Severity::Error)
     }
 
     /// Adds a diagnostic about the pattern.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::Span;
 use crate::hir::expr::FieldRef;
 use crate::hir::site::Site;
+use crate::hir::{ConditionId, StepId};
 use kleene_event::schema::TypeId;
 
 /// How a rule is written.
@@ -31,6 +32,12 @@ pub(in crate::hir) struct WrittenRule {
     pub(in crate::hir) items: Vec<WrittenItem>,
     /// The steps by [`StepId`](crate::hir::StepId).
     pub(in crate::hir) steps: Vec<WrittenStep>,
+    /// The conditions that were not refused, in the order of the text; one for each use.
+    pub(in crate::hir) conditions: Vec<WrittenCondition>,
+    /// The place of the condition of `having`, if it was not refused.
+    pub(in crate::hir) having: Option<Site>,
+    /// The times between events that arrows and silences ask for, by the step that comes after.
+    pub(in crate::hir) gaps: BTreeMap<usize, StepGap>,
     /// The place of `repeat`, if it is allowed there.
     pub(in crate::hir) repeat: Option<Span>,
 }
@@ -53,6 +60,32 @@ pub(in crate::hir) struct WrittenStep {
     pub(in crate::hir) is_named: bool,
     /// True if a match can hold several events of the step.
     pub(in crate::hir) is_many: bool,
+}
+
+/// A condition of a step, with those of its defines, or one of `not`, `until` or `without`.
+pub(in crate::hir) struct WrittenCondition {
+    pub(in crate::hir) id: ConditionId,
+    /// The step whose event it tests; `None` for `until`.
+    pub(in crate::hir) step: Option<StepId>,
+    /// The place of the last part that can be false.
+    pub(in crate::hir) deciding: Site,
+    /// The place of the last part.
+    pub(in crate::hir) last: Site,
+    /// True if it is the same whatever parameters and lists say.
+    pub(in crate::hir) is_fixed: bool,
+    /// True if a `define` has a part in it.
+    pub(in crate::hir) are_several: bool,
+}
+
+/// The time from the event before to a step that comes once.
+#[derive(Clone, Copy)]
+pub(in crate::hir) struct StepGap {
+    /// The least time, in milliseconds.
+    pub(in crate::hir) min: i64,
+    /// The greatest time, if there is one.
+    pub(in crate::hir) max: Option<i64>,
+    /// The step before, if it comes once.
+    pub(in crate::hir) after: Option<usize>,
 }
 
 /// A field that may be null, in a negation of a step's condition that does not ask `is null`.

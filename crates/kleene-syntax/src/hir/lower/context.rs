@@ -12,7 +12,7 @@ use super::fed::FedRecord;
 use super::key_variants::KeyVariants;
 use super::names::{Defines, Resolved, resolve_step, unknown};
 use super::step_table::StepTable;
-use super::terms::{StepGap, StepInfo, Takes};
+use super::terms::{StepInfo, Takes};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::Aggregate;
 use crate::hir::lint::WrittenRule;
@@ -51,10 +51,6 @@ pub(super) struct RuleLowerer<'e, 'a> {
 pub(super) struct PatternTraits {
     /// True if the silence at the end of the pattern is reported again and again.
     pub(super) repeats: bool,
-    /// The rule's `within` in milliseconds, where it is known.
-    pub(super) within: Option<i64>,
-    /// The times between events that arrows and silences ask for, by the step that comes after.
-    pub(super) gaps: BTreeMap<usize, StepGap>,
     /// The steps that complete a match.
     pub(super) last_steps: Vec<usize>,
     /// The number of steps of the pattern, with its repetitions written out.

@@ -1,7 +1,7 @@
 //! Where the parts of a pattern are in the text, and which of its conditions exclude each other.
 
-use super::contradiction::exclude;
 use crate::diagnostic::Span;
+use crate::hir::contradiction::exclude;
 use crate::hir::{Condition, ConditionId, Expr, Pattern, Test};
 use kleene_event::schema::{Schema, TypeId};
 

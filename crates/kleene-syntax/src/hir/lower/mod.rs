@@ -5,15 +5,13 @@
 //!
 //! Files import one way, each from those above it in this list:
 //!
-//! * `canon` says what a rule means, for its version, and `contradiction` which conditions never
-//!   hold together. Both look at the checked form alone.
+//! * `canon` says what a rule means, for its version. It looks at the checked form alone.
 //! * `env` holds what all rules are checked with, and what was reported (`reported`): declarations,
 //!   what the `host` gives, the types that rules feed (`fed`), the `layout` of each pattern.
 //!   `events` and `literal` declare event types, lists and parameters in it, and `names` finds them.
 //! * `context` holds what is known of one rule while it is checked: facts about its steps
 //!   (`terms`, `step_table`), the variants of its key (`key_variants`).
-//! * `never_holds` finds what these facts rule out, and `step_keys` which key a step gives its event.
-//!   `expr` checks expressions, `pattern` lays out the steps and builds the pattern.
+//! * `step_keys` finds which key a step gives its event, `expr` checks expressions, `pattern` lays out the steps and builds the pattern.
 //! * `clauses` gathers a rule's clauses. `key`, `wildcard`, `skip`, `report` and `feeds` check them,
 //!   and `rule` makes a rule of them, over which the lints (`hir/lint`) run.
 //! * `test_block` checks tests against what the rules report.
@@ -21,7 +19,6 @@
 pub mod canon;
 mod clauses;
 mod context;
-mod contradiction;
 mod env;
 mod events;
 mod expr;
@@ -33,7 +30,6 @@ mod key_variants;
 mod layout;
 mod literal;
 mod names;
-mod never_holds;
 mod pattern;
 mod report;
 mod reported;

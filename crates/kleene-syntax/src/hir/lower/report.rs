@@ -6,9 +6,9 @@ use hashbrown::HashMap;
 
 use super::clauses::Clauses;
 use super::context::RuleLowerer;
-use super::contradiction::contradiction;
 use super::terms::{ExprContext, Typed, What};
 use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::site::Site;
 use crate::hir::{Emit, Expr, Limit, LimitPolicy, Report, Suppress};
 use crate::syntax::ast::{self, Clause, Name, Spanned};
 use kleene_event::util::spelling::nearest;
@@ -68,26 +68,9 @@ impl<'a> RuleLowerer<'_, 'a> {
         let errors = self.env.errors;
         let typed = self.condition(condition, context);
         self.reporting.emitted.clear();
-        let never = match &typed.expr {
-            Expr::Literal(value) => *value != Value::Bool(true),
-            // No bare field of an event is in it, so the type says nothing.
-            expr => self
-                .stream
-                .types
-                .first()
-                .is_some_and(|ty| contradiction(expr, *ty, &self.env.schema)),
-        };
-        let known = if never { None } else { self.never_holds(&typed.expr, context) };
-        if let Some(reason) = known.filter(|_| self.env.errors == errors) {
-            let (why, help) = reason.say();
-            let message = "this condition is always false";
-            let diagnostic = Diagnostic::warning(Code::AlwaysFalse, condition.span, message);
-            self.report(diagnostic.label(why).help(help));
-        }
-        if never && !typed.kind.is_never() && self.env.errors == errors {
-            let message = "this condition is always false";
-            let help = "no match meets it, so none is reported";
-            self.warn(Code::AlwaysFalse, condition.span, message, help);
+        if self.env.errors == errors && !typed.kind.is_never() {
+            let site = Site { source: self.source, span: condition.span };
+            self.written.having = Some(site);
         }
         typed.expr
     }

@@ -54,13 +54,13 @@ impl<'a> Env<'a> {
         let mut lowerer = RuleLowerer::new(self, source, params, defines);
         let rule = lowerer.lower(name, clauses);
         // A rule without a pattern was refused. The parser may have reported why.
-        let is_fine = lowerer.env.errors == errors && !rule.pattern.body.items.is_empty();
-        if is_fine {
+        let has_pattern = !rule.pattern.body.items.is_empty();
+        if lowerer.env.errors == errors && has_pattern {
             // If something was refused, the names that it would have used are not known.
             lowerer.note_unused(clauses);
         }
         lowerer.lint(name, clauses, &rule);
-        let rule = is_fine.then_some(rule);
+        let rule = Some(rule).filter(|_| lowerer.env.errors == errors && has_pattern);
         let steps_at =
             lowerer.steps.iter().map(|step| (step.site.source, step.site.span)).collect();
         let written = clauses.get("match").map(|(source, clause)| (source, clause.span));

@@ -96,14 +96,3 @@ impl StepInfo {
         self.ty.and_then(Takes::one)
     }
 }
-
-/// The time from the event before to a step that comes once.
-#[derive(Clone, Copy)]
-pub(super) struct StepGap {
-    /// The least time, in milliseconds.
-    pub(super) min: i64,
-    /// The greatest time, if there is one.
-    pub(super) max: Option<i64>,
-    /// The step before, if it comes once.
-    pub(super) after: Option<usize>,
-}

@@ -19,12 +19,12 @@
 use super::plan::{PlanItem, PlanKind, PlanUntil, SequencePlan, Silence, Written, contiguity};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::hir::expr::BinaryOp;
+use crate::hir::lint::WrittenCondition;
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::contradiction::contradiction;
 use crate::hir::lower::names::Resolved;
-use crate::hir::lower::never_holds::NeverHolds;
 use crate::hir::lower::terms::{ExprContext, Takes, What};
 use crate::hir::silence::{SilenceRow, UnknownSum};
+use crate::hir::site::Site;
 use crate::hir::{
     Condition, ConditionId, Contiguity, Expr, Gap, Item, ItemKind, Length, LengthId, Quantifier,
     Sequence, StepId, Test, Without,
@@ -413,11 +413,10 @@ impl<'a> RuleLowerer<'_, 'a> {
         let Some(of) = step.ty else {
             return self.add_condition(Condition { ty: None, test: Test::True });
         };
-        let mut all: Option<Expr> = None;
         // `define small = a[v < 5]` and the step `small[v == 7]` have two conditions, from two
-        // files perhaps. All have to hold, so they are looked at together: none of the two is
-        // impossible by itself.
-        let mut never: Option<(usize, &'a Spanned<ast::Expr>)> = None;
+        // files perhaps. All have to hold.
+        let mut all: Option<Expr> = None;
+        let mut deciding = None;
         let home = self.source;
         let errors = self.env.errors;
         for (source, condition) in &step.conditions {
@@ -425,123 +424,42 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.source = *source;
             let context = ExprContext { candidate: Some(of), what, bound: None };
             let typed = self.condition(condition, context);
-            if typed.kind.is_never() {
+            // A condition that is always true needs no test.
+            if typed.kind.is_never() || matches!(typed.expr, Expr::Literal(Value::Bool(true))) {
                 continue;
             }
-            let expr = match typed.expr {
-                // A condition that is always true needs no test.
-                Expr::Literal(Value::Bool(true)) => continue,
-                Expr::Literal(value) => {
-                    never = Some((*source, condition));
-                    Expr::Literal(value)
-                }
-                expr => expr,
-            };
+            deciding = Some(Site { source: *source, span: condition.span });
             all = Some(match all {
-                None => expr,
-                Some(before) => Expr::Binary(BinaryOp::And, Box::new(before), Box::new(expr)),
-            });
-            let ty = self.types_of(&of).first().copied();
-            if let (Some(all), Some(ty)) = (&all, ty)
-                && contradiction(all, ty, &self.env.schema)
-            {
-                never = Some((*source, condition));
-            }
-        }
-        if let (None, Some(all)) = (never, &all)
-            && self.env.errors == errors
-            && let Some((source, last)) = step.conditions.last()
-        {
-            let context = ExprContext { candidate: Some(of), what, bound: None };
-            self.report_never(all, context, (*source, last.span), &step.conditions);
-        }
-        // If a part was refused, the rest may look impossible for that reason alone.
-        if let Some((source, condition)) = never.filter(|_| self.env.errors == errors) {
-            self.source = source;
-            let is_captured = of.one().is_some()
-                && matches!(what, What::Step(index) if !self.steps[index].negated);
-            let is_fixed = step.conditions.iter().all(|(_, condition)| is_fixed(condition));
-            // An error only if the rule as it is can never match. A `not` that is never violated
-            // may be meant, and a parameter or a list is there to be changed:
-            // `impossible_steps.cep`.
-            self.report(if is_captured && is_fixed {
-                let message = "no event meets this condition, so the step can never come";
-                Diagnostic::error(Code::ImpossibleStep, condition.span, message)
-                    .help(why_impossible(all.as_ref(), step.conditions.len() > 1))
-            } else {
-                let message = "this condition is always false";
-                Diagnostic::warning(Code::AlwaysFalse, condition.span, message)
-                    .help("no event meets it")
+                None => typed.expr,
+                Some(before) => Expr::Binary(BinaryOp::And, Box::new(before), Box::new(typed.expr)),
             });
         }
         self.source = home;
+        // If a part was refused, the rest may look impossible for that reason alone.
+        let deciding = deciding.filter(|_| self.env.errors == errors);
         if let Some(ty) = of.one() {
             self.note_negated(&step.conditions, ty);
         }
         let test = self.with_step_key(all.map_or(Test::True, Test::Expr), step);
         let id = self.add_condition(Condition { ty: of.one(), test });
-        if !step.conditions.iter().all(|(_, condition)| is_fixed(condition)) {
+        let is_fixed = step.conditions.iter().all(|(_, condition)| is_fixed(condition));
+        if !is_fixed {
             self.note_not_fixed(id);
         }
+        if let (Some(deciding), Some((source, last))) = (deciding, step.conditions.last()) {
+            self.written.conditions.push(WrittenCondition {
+                id,
+                step: match what {
+                    What::Step(step) => Some(StepId::new(step)),
+                    _ => None,
+                },
+                deciding,
+                last: Site { source: *source, span: last.span },
+                is_fixed,
+                are_several: step.conditions.len() > 1,
+            });
+        }
         id
-    }
-}
-
-/// The help for a condition that no event fulfils, which is `all` conditions of a step together.
-fn why_impossible(all: Option<&Expr>, are_several: bool) -> &'static str {
-    match all {
-        Some(Expr::Literal(Value::Null)) => {
-            "it compares with a value that is always null, and null is not true"
-        }
-        Some(Expr::Literal(_)) => "it does not depend on the event: remove it, or compare a field",
-        Some(expr) if compares_null(expr) => {
-            "a part of it compares with a value that is always null, and null is not true"
-        }
-        Some(Expr::Binary(BinaryOp::And, ..)) => {
-            "its parts contradict each other or a `define`; did you want `or`?"
-        }
-        _ if are_several => "its parts contradict each other or a `define`",
-        _ => "it contradicts itself",
-    }
-}
-
-/// True if a part that has to hold is a comparison with null.
-///
-/// Only through `and`: one side of an `or` need not hold.
-fn compares_null(expr: &Expr) -> bool {
-    match expr {
-        Expr::Binary(BinaryOp::And, a, b) => compares_null(a) || compares_null(b),
-        Expr::Literal(value) => value.is_null(),
-        Expr::Binary(op, a, b) if *op != BinaryOp::Or => {
-            [a, b].iter().any(|side| matches!(***side, Expr::Literal(Value::Null)))
-        }
-        _ => false,
-    }
-}
-
-impl<'a> RuleLowerer<'_, 'a> {
-    /// Reports a condition that the key, or the order of time, rules out. The times of fields can
-    /// be others than event times (`--time-field`), so that these are warnings.
-    fn report_never(
-        &mut self,
-        expr: &Expr,
-        context: ExprContext,
-        (source, span): (usize, Span),
-        conditions: &[(usize, &'a Spanned<ast::Expr>)],
-    ) {
-        let Some(reason) = self.never_holds(expr, context) else { return };
-        let is_captured = matches!(context.what, What::Step(index) if !self.steps[index].negated);
-        let is_fixed = conditions.iter().all(|(_, condition)| is_fixed(condition));
-        let is_of_key = matches!(reason, NeverHolds::Key(_));
-        let (why, help) = reason.say();
-        let diagnostic = if is_of_key && is_captured && is_fixed {
-            let message = "no event meets this condition, so the step can never come";
-            Diagnostic::error(Code::ImpossibleStep, span, message)
-        } else {
-            let message = "this condition is always false";
-            Diagnostic::warning(Code::AlwaysFalse, span, message)
-        };
-        self.env.report(source, diagnostic.label(why).help(help));
     }
 }
 

@@ -4,8 +4,8 @@
 //! See `timeout_fields.cep` and `impossible_steps.cep` of `testdata/diagnostics/hir`.
 
 use super::plan::{PlanKind, SequencePlan};
+use crate::hir::lint::StepGap;
 use crate::hir::lower::context::RuleLowerer;
-use crate::hir::lower::terms::StepGap;
 use crate::syntax::ast;
 
 impl<'a> RuleLowerer<'_, 'a> {
@@ -50,7 +50,7 @@ impl<'a> RuleLowerer<'_, 'a> {
                     };
                     let min = known(gap.and_then(|gap| gap.min.as_ref())).unwrap_or(0).max(silence);
                     let max = known(gap.and_then(|gap| gap.max.as_ref()));
-                    self.traits.gaps.insert(*step, StepGap { min, max, after });
+                    self.written.gaps.insert(*step, StepGap { min, max, after });
                 }
                 _ => {}
             }

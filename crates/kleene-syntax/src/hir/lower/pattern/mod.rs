@@ -63,7 +63,6 @@ impl<'a> RuleLowerer<'_, 'a> {
         if self.written.is_sound {
             self.note_last_steps(&plan);
             self.note_gaps(&plan);
-            self.traits.within = bound.and_then(|(_, bound)| bound.known());
             self.check_times(&plan, body.span, within);
         }
         self.check_names();

@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::canon;
 use crate::hir::Expr;
 use crate::hir::expr::{AggregateOp, BinaryOp, FieldRef, Set, ValueSet};
 use crate::hir::functions::Callee;
+use crate::hir::lower::canon;
 use kleene_event::schema::{Schema, TypeId};
 use kleene_event::value::{Kind, Value, ValueRef};
 

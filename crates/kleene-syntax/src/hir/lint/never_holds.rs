@@ -1,12 +1,11 @@
 //! Comparisons that what is known of all matches rules out: captured events have the same key, come
 //! in the order of time, and within the rule's bound.
 
-use super::context::RuleLowerer;
-use super::contradiction::opposite;
-use super::terms::{ExprContext, Takes, What};
+use super::subject::Subject;
+use crate::hir::contradiction::opposite;
 use crate::hir::expr::{AggregateOp, BinaryOp, FieldRef, MatchFact, Set};
-use crate::hir::{Expr, StepId};
-use kleene_event::schema::TypeId;
+use crate::hir::{Expr, Length, StepId};
+use kleene_event::schema::{Field, TypeId};
 use kleene_event::time::format_millis;
 use kleene_event::value::{Kind, Value};
 
@@ -32,6 +31,15 @@ impl NeverHolds {
             NeverHolds::Time(why) => (why, "remove the condition, or change its time"),
         }
     }
+}
+
+/// The event that a condition tests.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tested {
+    /// The type of the event; `None` if it can have several, or if no event is tested.
+    pub(super) ty: Option<TypeId>,
+    /// The step that takes the event.
+    pub(super) step: Option<StepId>,
 }
 
 /// A time that an expression adds or subtracts.
@@ -102,9 +110,9 @@ impl TimeRange {
     }
 }
 
-impl RuleLowerer<'_, '_> {
+impl Subject<'_> {
     /// Returns why a condition on an event, or on a match, never holds; `None` if it can.
-    pub(super) fn never_holds(&self, expr: &Expr, context: ExprContext) -> Option<NeverHolds> {
+    pub(super) fn never_holds(&self, expr: &Expr, tested: Tested) -> Option<NeverHolds> {
         let mut open = vec![(expr, false)];
         let mut looked_at = 0;
         while let Some((next, negated)) = open.pop() {
@@ -122,7 +130,7 @@ impl RuleLowerer<'_, '_> {
                 }
                 Expr::Binary(op, a, b) => {
                     let op = if negated { opposite(*op) } else { Some(*op) };
-                    let reason = op.and_then(|op| self.never_compares(op, (a, b), context));
+                    let reason = op.and_then(|op| self.never_compares(op, (a, b), tested));
                     if reason.is_some() {
                         return reason;
                     }
@@ -130,8 +138,8 @@ impl RuleLowerer<'_, '_> {
                 Expr::In(value, set) if !negated => {
                     let Set::Range(low, high) = &**set else { continue };
                     let reason = self
-                        .never_compares(BinaryOp::Ge, (value, low), context)
-                        .or_else(|| self.never_compares(BinaryOp::Le, (value, high), context));
+                        .never_compares(BinaryOp::Ge, (value, low), tested)
+                        .or_else(|| self.never_compares(BinaryOp::Le, (value, high), tested));
                     if reason.is_some() {
                         return reason;
                     }
@@ -146,29 +154,34 @@ impl RuleLowerer<'_, '_> {
         &self,
         op: BinaryOp,
         (a, b): (&Expr, &Expr),
-        context: ExprContext,
+        tested: Tested,
     ) -> Option<NeverHolds> {
         if let (Some(part), Some(other)) =
-            (self.key_part_of(a, context), self.key_part_of(b, context))
+            (self.key_part_of(a, tested), self.key_part_of(b, tested))
             && part == other
             && matches!(op, BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Gt)
         {
-            return Some(NeverHolds::Key(self.key[part].0.to_string()));
+            return Some(NeverHolds::Key(self.rule.key[part].name.to_string()));
         }
-        let apart = self.time_sum(a, context)?.minus(self.time_sum(b, context)?)?.cancelled();
+        let apart = self.time_sum(a, tested)?.minus(self.time_sum(b, tested)?)?.cancelled();
         let ([later], [earlier]) = (apart.plus.as_slice(), apart.minus.as_slice()) else {
             return None;
         };
         let millis = apart.millis.checked_neg()?;
-        let range = self.time_range(later, earlier, context)?;
+        let range = self.time_range(later, earlier, tested)?;
         range.excludes(op, millis).then(|| NeverHolds::Time(self.why(op, millis)))
+    }
+
+    /// The rule's `within` in milliseconds, if it is known.
+    fn within(&self) -> Option<i64> {
+        self.pattern().within.filter(|_| self.written.is_sound).and_then(Length::as_millis)
     }
 
     /// Says what is known of two times that compare so with `millis`.
     fn why(&self, op: BinaryOp, millis: i64) -> String {
         let is_long = matches!(op, BinaryOp::Gt | BinaryOp::Ge | BinaryOp::Eq) && millis > 0
             || matches!(op, BinaryOp::Lt | BinaryOp::Le) && millis < 0;
-        match self.traits.within {
+        match self.within() {
             Some(within) if is_long && millis.saturating_abs() >= within => format!(
                 "`within {}` ends the partial match before this much time has passed",
                 format_millis(within)
@@ -181,25 +194,39 @@ impl RuleLowerer<'_, '_> {
 
     /// The part of the key that an expression is, of the event that is tested, of a captured one, or
     /// of the match. Floats are left out: NaN is a key, and differs from itself.
-    fn key_part_of(&self, expr: &Expr, context: ExprContext) -> Option<usize> {
+    fn key_part_of(&self, expr: &Expr, tested: Tested) -> Option<usize> {
         let part = match expr {
             Expr::Key(part) => *part,
-            Expr::Field(field) => self.key_with(field, context.candidate.and_then(Takes::one))?,
+            Expr::Field(field) => self.key_with(field, tested.ty)?,
             Expr::Captured(of) => {
-                let ty = of.step.and_then(|step| self.steps[step.index()].one_type());
+                let ty = of.step.and_then(|step| self.pattern().steps[step.index()].ty);
                 self.key_with(&of.field, ty)?
             }
             _ => return None,
         };
-        let (_, kind) = self.key.get(part)?;
-        (!kind.intersects(Kind::FLOAT)).then_some(part)
+        let is_float = |ty: TypeId, field: &FieldRef| {
+            let kind = match field {
+                FieldRef::Declared(id) => self.schema.ty(ty).field(*id).kind(),
+                FieldRef::Dynamic(path) => {
+                    self.schema.ty(ty).map_of(path).map_or(Kind::ANY, Field::kind)
+                }
+                FieldRef::Time | FieldRef::ByType(_) => Kind::TIME,
+            };
+            kind.intersects(Kind::FLOAT)
+        };
+        let fields = self.rule.key.get(part)?.fields.iter().map(|(ty, field)| (*ty, field));
+        let of_steps = self.rule.step_keys.iter().flat_map(|several| {
+            several.keys.iter().filter_map(move |key| Some((several.ty, key.fields.get(part)?)))
+        });
+        let has_float = fields.chain(of_steps).any(|(ty, field)| is_float(ty, field));
+        (!has_float).then_some(part)
     }
 
     /// The part of the key that a field is, whatever the step of its event.
     fn key_with(&self, field: &FieldRef, ty: Option<TypeId>) -> Option<usize> {
-        self.stream.key.iter().position(|part| {
+        self.rule.key.iter().position(|part| {
             let is_in = |ty: TypeId, field: &FieldRef| {
-                !self.step_keys.has_several(Takes::One(ty))
+                !self.rule.step_keys.iter().any(|several| several.ty == ty)
                     && part.fields.iter().any(|(of, own)| *of == ty && own == field)
             };
             match field {
@@ -212,7 +239,7 @@ impl RuleLowerer<'_, '_> {
     }
 
     /// The times that an expression adds and subtracts; `None` if it is something else.
-    fn time_sum(&self, expr: &Expr, context: ExprContext) -> Option<TimeSum> {
+    fn time_sum(&self, expr: &Expr, tested: Tested) -> Option<TimeSum> {
         let one = |moment| TimeSum { plus: vec![moment], ..TimeSum::default() };
         Some(match expr {
             Expr::Literal(Value::Duration(millis)) => {
@@ -220,11 +247,9 @@ impl RuleLowerer<'_, '_> {
             }
             Expr::Match(MatchFact::Start) => one(TimePoint::Start),
             Expr::Match(MatchFact::End) => one(TimePoint::End),
-            Expr::Field(field) if self.is_event_time(field, context.candidate) => {
-                one(TimePoint::Candidate)
-            }
+            Expr::Field(field) if self.is_event_time(field, tested.ty) => one(TimePoint::Candidate),
             Expr::Captured(of) => {
-                let ty = of.step.and_then(|step| self.steps[step.index()].ty);
+                let ty = of.step.and_then(|step| self.pattern().steps[step.index()].ty);
                 if !self.is_event_time(&of.field, ty) {
                     return None;
                 }
@@ -232,16 +257,16 @@ impl RuleLowerer<'_, '_> {
             }
             Expr::Aggregate(of) if matches!(of.op, AggregateOp::Min | AggregateOp::Max) => {
                 let Some(Expr::Field(field)) = &of.arg else { return None };
-                if !self.is_event_time(field, self.steps[of.step.index()].ty) {
+                if !self.is_event_time(field, self.pattern().steps[of.step.index()].ty) {
                     return None;
                 }
                 one(TimePoint::Captured(Some(of.step), format!("{:?}", of.op)))
             }
             Expr::Binary(BinaryOp::Sub, a, b) => {
-                self.time_sum(a, context)?.minus(self.time_sum(b, context)?)?
+                self.time_sum(a, tested)?.minus(self.time_sum(b, tested)?)?
             }
             Expr::Binary(BinaryOp::Add, a, b) => {
-                let (mut sum, more) = (self.time_sum(a, context)?, self.time_sum(b, context)?);
+                let (mut sum, more) = (self.time_sum(a, tested)?, self.time_sum(b, tested)?);
                 sum.plus.extend(more.plus);
                 sum.minus.extend(more.minus);
                 sum.millis = sum.millis.checked_add(more.millis)?;
@@ -252,9 +277,9 @@ impl RuleLowerer<'_, '_> {
     }
 
     /// True if a field is the event time of the events that it is read of.
-    fn is_event_time(&self, field: &FieldRef, of: Option<Takes>) -> bool {
+    fn is_event_time(&self, field: &FieldRef, of: Option<TypeId>) -> bool {
         let is_time = |ty: TypeId, field: &FieldRef| match field {
-            FieldRef::Declared(id) => self.env.schema.ty(ty).time == Some(*id),
+            FieldRef::Declared(id) => self.schema.ty(ty).time == Some(*id),
             FieldRef::Time => true,
             FieldRef::Dynamic(_) | FieldRef::ByType(_) => false,
         };
@@ -262,7 +287,7 @@ impl RuleLowerer<'_, '_> {
             FieldRef::ByType(fields) => {
                 !fields.is_empty() && fields.iter().all(|(ty, field)| is_time(*ty, field))
             }
-            field => of.and_then(Takes::one).is_some_and(|ty| is_time(ty, field)),
+            field => of.is_some_and(|ty| is_time(ty, field)),
         }
     }
 
@@ -271,15 +296,15 @@ impl RuleLowerer<'_, '_> {
         &self,
         later: &TimePoint,
         earlier: &TimePoint,
-        context: ExprContext,
+        tested: Tested,
     ) -> Option<TimeRange> {
         // An event exactly `within` after the first is too late.
-        let inside = self.traits.within.map(|within| within - 1);
+        let inside = self.within().map(|within| within - 1);
         Some(match (later, earlier) {
             (TimePoint::Candidate, TimePoint::Captured(step, _)) => {
                 let mut range = TimeRange { low: Some(0), high: inside };
-                if let What::Step(own) = context.what
-                    && let Some(gap) = self.traits.gaps.get(&own)
+                if let Some(own) = tested.step
+                    && let Some(gap) = self.written.gaps.get(&own.index())
                     && (step.is_none() || gap.after == step.map(StepId::index))
                 {
                     range.low = range.low.max(Some(gap.min));
@@ -292,7 +317,7 @@ impl RuleLowerer<'_, '_> {
             }
             (TimePoint::Captured(..), TimePoint::Candidate | TimePoint::End)
             | (TimePoint::Start, TimePoint::Captured(..) | TimePoint::End) => {
-                self.time_range(earlier, later, context)?.reversed()
+                self.time_range(earlier, later, tested)?.reversed()
             }
             (TimePoint::Captured(..), TimePoint::Captured(..)) => {
                 TimeRange { low: inside.map(|inside| -inside), high: inside }
@@ -300,7 +325,7 @@ impl RuleLowerer<'_, '_> {
             (TimePoint::Captured(..), TimePoint::Start) => TimeRange { low: Some(0), high: inside },
             // The deadline of the match can be its end.
             (TimePoint::End, TimePoint::Captured(..) | TimePoint::Start) => {
-                TimeRange { low: Some(0), high: self.traits.within }
+                TimeRange { low: Some(0), high: self.within() }
             }
             _ => return None,
         })
