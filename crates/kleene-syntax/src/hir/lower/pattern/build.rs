@@ -424,8 +424,10 @@ impl<'a> RuleLowerer<'_, 'a> {
             self.source = *source;
             let context = ExprContext { candidate: Some(of), what, bound: None };
             let typed = self.condition(condition, context);
-            // A condition that is always true needs no test.
-            if typed.kind.is_never() || matches!(typed.expr, Expr::Literal(Value::Bool(true))) {
+            // A condition that is always true needs no test. One that was refused stays, so that the
+            // step does not look as if it took every event.
+            let is_empty = typed.kind.is_never() && self.env.errors == errors;
+            if is_empty || matches!(typed.expr, Expr::Literal(Value::Bool(true))) {
                 continue;
             }
             deciding = Some(Site { source: *source, span: condition.span });
