@@ -3,8 +3,8 @@
 //! Both front ends end here: rule text (through [`syntax`](crate::syntax)) and the builder. A
 //! [`Pattern`] is the smallest form that the automaton and the reference matcher are built from.
 //!
-//! Rule text takes two passes: `lower` makes the checked form and reports mistakes, and the lints look at
-//! that form and warn of what is probably not meant.
+//! Rule text takes two passes: `lower` makes the checked form and reports mistakes, and `lint`
+//! reads that form and warns of likely mistakes.
 //!
 //! The parts of a pattern are for Kleene's own crates and are not in the documentation: they change
 //! with the matcher. A [`Rule`] says what a host needs to know of a rule.

@@ -1,9 +1,9 @@
 //! Conditions that never hold (`W0003`), of which some refuse the rule (`E0411`).
 //!
-//! Looked for are parts that contradict each other, and what is known of all matches: the key, and
-//! the order of time. It is an error only if the rule as it is can never match: a `not` that is
-//! never violated may be meant, and a parameter or a list is there to be changed. The times of
-//! fields can be others than event times (`--time-field`), so that these are warnings.
+//! A condition never holds if its parts contradict each other, or if the key or the order of time
+//! rules it out (`never_holds`). It refuses the rule only if the rule as it is can never match: a
+//! `not` that is never violated may be meant, and a parameter or a list is there to be changed. A
+//! time field need not be the event time (`--time-field`), so a contradiction of times is a warning.
 //!
 //! See `contradictions.cep`, `impossible_steps.cep` and `never_true.cep` of
 //! `testdata/diagnostics/hir`.

@@ -1,4 +1,4 @@
-//! The lints: what a rule as a whole says, but its author has probably not meant.
+//! Lints: warnings about rules whose meaning is probably not the one that their author wanted.
 //!
 //! They are a pass of their own. It runs over each lowered rule, reads its checked form and how it
 //! is written ([`WrittenRule`]), and changes nothing. `LINTS` lists all of them; each family has a
@@ -6,8 +6,9 @@
 //!
 //! Warnings about one expression stay in `hir/lower/expr`, which knows the types of its parts: the
 //! checked form has none (`W0007`, `W0015`, `W0019`, `W0020`, `W0022`, and `W0003` of one
-//! comparison). So do those about words that the checked form has no trace of: a needless `of`
-//! (`W0021`), an entry of `key` without effect (`W0006`) and a list as key (`W0027`).
+//! comparison). Warnings about words that the checked form has no trace of stay where the words are
+//! lowered: a needless `of` (`W0021`) and an entry of `key` without effect (`W0006`). So does a list
+//! as key (`W0027`), which is found while the fields of a key are compared.
 
 mod clauses;
 mod contradictions;
@@ -37,22 +38,22 @@ type Lint = fn(&Subject<'_>, &mut Findings);
 
 /// The lints, in the order in which they run.
 const LINTS: &[Lint] = &[
-    ends::never_captured,
-    ends::eager_loop,
-    ends::required_after_all,
-    full_loops::full,
-    loops::growing,
-    repeats::never_repeated,
-    clauses::no_key,
-    wildcard::of_one_type,
-    contradictions::of_steps,
-    negation::of_null,
-    waits::for_ever,
-    contradictions::of_having,
-    clauses::one_match,
-    clauses::once,
-    clauses::one_event,
-    unused::declarations,
+    ends::never_captured,      // W0018
+    ends::eager_loop,          // W0005
+    ends::required_after_all,  // W0008
+    full_loops::full,          // W0017
+    loops::growing,            // W0002
+    repeats::never_repeated,   // W0010
+    clauses::no_key,           // W0001
+    wildcard::of_one_type,     // W0013
+    contradictions::of_steps,  // W0003, E0411
+    negation::of_null,         // W0009
+    waits::for_ever,           // W0004
+    contradictions::of_having, // W0003
+    clauses::one_match,        // W0011
+    clauses::once,             // W0012
+    clauses::one_event,        // W0012
+    unused::declarations,      // W0006
 ];
 
 /// Runs all lints over a rule. Returns the diagnostics, each with the number of its file.

@@ -1,5 +1,10 @@
 //! From the tree of rule text to checked rules: names are resolved, types checked, sugar removed.
 //!
+//! A rule takes four passes: `syntax/parse` reads it, this folder resolves its names and types and
+//! builds its checked form, `hir/lint` warns of likely mistakes in that form, and the automaton is
+//! compiled from it. Here are errors, and warnings about one expression. What the lints need of the
+//! text is recorded in `WrittenRule`.
+//!
 //! Every mistake of every file is reported, not only the first. A rule with a mistake is left out
 //! of the result; the rules beside it are checked all the same.
 //!
@@ -11,9 +16,10 @@
 //!   `events` and `literal` declare event types, lists and parameters in it, and `names` finds them.
 //! * `context` holds what is known of one rule while it is checked: facts about its steps
 //!   (`terms`, `step_table`), the variants of its key (`key_variants`).
-//! * `step_keys` finds which key a step gives its event, `expr` checks expressions, `pattern` lays out the steps and builds the pattern.
+//! * `step_keys` finds which key a step gives its event, `expr` checks expressions, and `pattern`
+//!   lays out the steps and builds the pattern.
 //! * `clauses` gathers a rule's clauses. `key`, `wildcard`, `skip`, `report` and `feeds` check them,
-//!   and `rule` makes a rule of them, over which the lints (`hir/lint`) run.
+//!   and `rule` makes a rule of them.
 //! * `test_block` checks tests against what the rules report.
 
 pub mod canon;

@@ -57,7 +57,7 @@ impl<'a> Env<'a> {
         let has_pattern = !rule.pattern.body.items.is_empty();
         if lowerer.env.errors == errors && has_pattern {
             // If something was refused, the names that it would have used are not known.
-            lowerer.note_unused(clauses);
+            lowerer.record_unused(clauses);
         }
         lowerer.lint(name, clauses, &rule);
         let rule = Some(rule).filter(|_| lowerer.env.errors == errors && has_pattern);
@@ -302,8 +302,8 @@ impl<'a> RuleLowerer<'_, 'a> {
         values
     }
 
-    /// Notes the declarations that the rule does not use.
-    fn note_unused(&mut self, clauses: &Clauses<'a>) {
+    /// Records the declarations that the rule does not use.
+    fn record_unused(&mut self, clauses: &Clauses<'a>) {
         let params = clauses.params.iter().map(|&(at, param)| (at, "parameter", &param.name));
         let defines = clauses.defines.iter().map(|&(at, define)| (at, "define", &define.name));
         for (source, what, name) in params.chain(defines) {

@@ -1,4 +1,4 @@
-//! The fields of a step's conditions that are negated and may be null, for the lint that warns of them.
+//! The fields of a step's conditions that are negated and may be null: a lint warns of them.
 
 use hashbrown::HashSet;
 
@@ -32,9 +32,9 @@ struct Negated {
 }
 
 impl<'a> RuleLowerer<'_, 'a> {
-    /// Notes each field of the event that may be null, stands in a negation, and is not asked
+    /// Records each field of the event that may be null, stands in a negation, and is not asked
     /// `is null` in the conditions of the step.
-    pub(in crate::hir::lower) fn note_negated(
+    pub(in crate::hir::lower) fn record_negated(
         &mut self,
         conditions: &[(usize, &'a Spanned<Expr>)],
         ty: TypeId,

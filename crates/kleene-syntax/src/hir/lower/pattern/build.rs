@@ -440,7 +440,7 @@ impl<'a> RuleLowerer<'_, 'a> {
         // If a part was refused, the rest may look impossible for that reason alone.
         let deciding = deciding.filter(|_| self.env.errors == errors);
         if let Some(ty) = of.one() {
-            self.note_negated(&step.conditions, ty);
+            self.record_negated(&step.conditions, ty);
         }
         let test = self.with_step_key(all.map_or(Test::True, Test::Expr), step);
         let id = self.add_condition(Condition { ty: of.one(), test });
