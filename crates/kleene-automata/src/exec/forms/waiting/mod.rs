@@ -17,8 +17,6 @@ mod values;
 
 use std::hash::Hash;
 
-use smallvec::{SmallVec, smallvec};
-
 use self::values::{By, Coarse, ValueIndex};
 use crate::exec::registers::{RegisterFile, Registers};
 use crate::nfa::StateId;
@@ -40,12 +38,12 @@ const FOUND: u64 = 8;
 /// What waits, by its state.
 #[derive(Clone, Debug)]
 pub(super) struct WaitingIndex<Id> {
-    states: SmallVec<[InState<Id>; 4]>,
+    states: Vec<InState<Id>>,
 }
 
 impl<Id> Default for WaitingIndex<Id> {
     fn default() -> Self {
-        WaitingIndex { states: SmallVec::new() }
+        WaitingIndex { states: Vec::new() }
     }
 }
 
@@ -57,7 +55,7 @@ struct InState<Id> {
     count: usize,
     /// The indexes that events have asked for. Each has all that waits here. There is at least one:
     /// until an event asks for another, it has no values.
-    indexes: SmallVec<[ValueIndex<Id>; 1]>,
+    indexes: Vec<ValueIndex<Id>>,
 }
 
 impl<Id: Copy + Ord + Hash> WaitingIndex<Id> {
@@ -72,7 +70,7 @@ impl<Id: Copy + Ord + Hash> WaitingIndex<Id> {
     /// Adds a state in which nothing waits. Returns its place.
     #[cold]
     fn add_state(&mut self, state: StateId) -> usize {
-        let indexes = smallvec![ValueIndex::new(By::Nothing)];
+        let indexes = vec![ValueIndex::new(By::Nothing)];
         self.states.push(InState { state, count: 0, indexes });
         self.states.len() - 1
     }
