@@ -324,7 +324,9 @@ impl<E: Event> Dispatcher<E> {
         let hash = groups.hasher.of(event, reader);
         (seen.group, seen.hash, seen.is_hashed) = (group, hash.unwrap_or_default(), hash.is_some());
         let may_act = seen.passes != Some(false);
+        // The only key of a rule without `key` is in a cache.
+        let is_sought = may_act & hash.is_some() & !reader.fields().is_empty();
         // An event without a key is counted.
-        (may_act | hash.is_none(), may_act & hash.is_some())
+        (may_act | hash.is_none(), is_sought)
     }
 }
