@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 
 use crate::{ClientError, ErrorKind};
 
@@ -123,6 +124,8 @@ impl RdConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers);
         config.set("client.id", "kleene");
+        // Lost connections are on this level.
+        config.set_log_level(RDKafkaLogLevel::Info);
         config
     }
 

@@ -22,6 +22,31 @@ pub(super) fn classify(doing: &str, error: &KafkaError) -> ClientError {
     ClientError::new(kind, format!("cannot {doing}: {error}: {advice}"))
 }
 
+/// Makes an error of a call that a broker has to answer. If there was no answer, the error says what
+/// became of the `connection`, as a certificate that is not trusted.
+pub(super) fn classify_unanswered(
+    doing: &str,
+    error: &KafkaError,
+    connection: Option<(KafkaError, String)>,
+) -> ClientError {
+    let classified = classify(doing, error);
+    let Some((cause, reason)) = connection.filter(|_| classified.kind == ErrorKind::Retriable)
+    else {
+        return classified;
+    };
+    let code = cause.rdkafka_error_code().unwrap_or(Code::Unknown);
+    let (kind, advice) = match kind_of(&cause) {
+        ErrorKind::Fatal => (ErrorKind::Fatal, advice_for(code)),
+        // The broker need not say why it closes a connection.
+        _ if code == Code::BrokerTransportFailure => (
+            ErrorKind::Retriable,
+            "it is tried again. Check the address, and security.protocol if brokers want TLS or a user",
+        ),
+        _ => (ErrorKind::Retriable, "it is tried again"),
+    };
+    ClientError::new(kind, format!("cannot {doing}: {reason}: {advice}"))
+}
+
 /// Makes an error of a call of a transaction that began some time ago.
 ///
 /// The broker aborts a transaction that takes too long, and gives its producer a new epoch. librdkafka
@@ -129,5 +154,51 @@ fn advice_for(code: Code) -> &'static str {
             "create the topic, and check its name"
         }
         _ => "correct the settings",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timed_out() -> KafkaError {
+        KafkaError::MetadataFetch(Code::OperationTimedOut)
+    }
+
+    #[test]
+    fn a_call_without_an_answer_says_what_became_of_the_connection() {
+        let doing = "read the partitions of topic in";
+        let reason = "ssl://h:1/bootstrap: SSL handshake failed: certificate verify failed";
+        let connection = Some((KafkaError::Global(Code::SSL), reason.to_owned()));
+        let error = classify_unanswered(doing, &timed_out(), connection);
+        assert_eq!(error.kind, ErrorKind::Retriable);
+        assert_eq!(error.to_string(), format!("cannot {doing}: {reason}: it is tried again"));
+
+        let reason = "h:1/bootstrap: Disconnected: connection closed by peer";
+        let connection =
+            Some((KafkaError::Global(Code::BrokerTransportFailure), reason.to_owned()));
+        let error = classify_unanswered(doing, &timed_out(), connection);
+        assert_eq!(error.kind, ErrorKind::Retriable);
+        assert!(error.to_string().starts_with(&format!("cannot {doing}: {reason}: it is tried")));
+        assert!(error.to_string().contains("security.protocol"), "{error}");
+
+        let reason =
+            "sasl_ssl://h:1/bootstrap: Authentication failed: Invalid username or password";
+        let connection = Some((KafkaError::Global(Code::Authentication), reason.to_owned()));
+        let error = classify_unanswered(doing, &timed_out(), connection);
+        assert_eq!(error.kind, ErrorKind::Fatal);
+        assert_eq!(
+            error.to_string(),
+            format!("cannot {doing}: {reason}: check user, password and TLS")
+        );
+    }
+
+    #[test]
+    fn an_answer_is_not_replaced_by_an_older_error_of_the_connection() {
+        let older = Some((KafkaError::Global(Code::SSL), "an older error".to_owned()));
+        let refused = KafkaError::MetadataFetch(Code::TopicAuthorizationFailed);
+        let error = classify_unanswered("read the partitions of topic in", &refused, older);
+        assert_eq!(error.kind, ErrorKind::Fatal);
+        assert!(!error.to_string().contains("an older error"), "{error}");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
@@ -107,6 +108,8 @@ pub(super) struct ProducerHooks {
     /// True if there is a failure: the lock is not taken for each record.
     has_failed: AtomicBool,
     failure: Mutex<Option<(String, KafkaError)>>,
+    /// The last error of a connection, with the reason.
+    connection: Mutex<Option<(KafkaError, String)>>,
 }
 
 impl ProducerHooks {
@@ -122,6 +125,11 @@ impl ProducerHooks {
         self.pending.load(Ordering::Relaxed)
     }
 
+    /// Returns the last error of a connection since the last call, with the reason.
+    pub(super) fn take_connection_error(&self) -> Option<(KafkaError, String)> {
+        locked(&self.connection).take()
+    }
+
     /// Returns the first failed delivery since the last call: the topic and the reason.
     pub(super) fn take_failure(&self) -> Option<(String, KafkaError)> {
         if !self.has_failed.swap(false, Ordering::AcqRel) {
@@ -132,8 +140,23 @@ impl ProducerHooks {
 }
 
 impl ClientContext for ProducerHooks {
-    fn error(&self, _error: KafkaError, _reason: &str) {
-        // A call that fails reports it.
+    /// Stores the error. A call that fails for it says no more than that the time is over.
+    fn error(&self, error: KafkaError, reason: &str) {
+        // It follows the error of the last broker, which has the reason.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *locked(&self.connection) = Some((error, reason.to_owned()));
+        }
+    }
+
+    /// Stores why a connection was lost. librdkafka reports that as an error only if no broker is left,
+    /// and then without the reason.
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == "FAIL" {
+            // The name of a thread of librdkafka comes first.
+            let reason = message.split_once("]: ").map_or(message, |(_, reason)| reason);
+            let lost = || KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure);
+            locked(&self.connection).get_or_insert_with(|| (lost(), reason.to_owned()));
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
 pub use self::config::RdConfig;
-use self::errors::{classify, classify_in_transaction};
+use self::errors::{classify, classify_in_transaction, classify_unanswered};
 use self::hooks::{ConsumerHooks, ProducerHooks};
 use self::lists::{list_of, list_of_offsets, list_of_positions, partitions_of};
 use crate::record::{MAX_SPARE, refill};
@@ -101,7 +101,7 @@ impl RdClient {
         if self.config.transactional_id.is_some() {
             producer
                 .init_transactions(timeout)
-                .map_err(|error| classify("register the transactional id", &error))?;
+                .map_err(|error| unanswered(&producer, "register the transactional id", &error))?;
         }
         self.producer = Some(producer);
         Ok(())
@@ -245,6 +245,11 @@ impl RdClient {
     }
 }
 
+/// Makes an error of a call that a broker has to answer.
+fn unanswered(producer: &RdProducer, doing: &str, error: &KafkaError) -> ClientError {
+    classify_unanswered(doing, error, producer.context().take_connection_error())
+}
+
 impl Drop for RdClient {
     fn drop(&mut self) {
         self.close();
@@ -258,8 +263,9 @@ impl Client for RdClient {
         timeout: Duration,
     ) -> Result<Option<i32>, ClientError> {
         let doing = || format!("read the partitions of topic {topic}");
-        let metadata = self.producer()?.client().fetch_metadata(Some(topic), timeout);
-        let metadata = metadata.map_err(|error| classify(&doing(), &error))?;
+        let producer = self.producer()?;
+        let metadata = producer.client().fetch_metadata(Some(topic), timeout);
+        let metadata = metadata.map_err(|error| unanswered(producer, &doing(), &error))?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
             return Ok(None);
         };

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use kleene::RuleSet;
-use kleene_kafka::{Client as _, Delivery, RdClient, RdConfig, Worker, WorkerConfig};
+use kleene_kafka::{
+    Client as _, ClientError, Delivery, ErrorKind, RdClient, RdConfig, Worker, WorkerConfig,
+};
 
 use self::decoders::decoder;
 use self::processor::{Partitions, SharedParts};
@@ -34,6 +36,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// The time that a call to Kafka may take before the service says what is wrong.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The time between two attempts to reach a broker.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Runs the workers until they are stopped, or one cannot go on.
 pub(crate) fn run(
     config: &Arc<Config>,
@@ -47,7 +52,8 @@ pub(crate) fn run(
         // Each worker makes its own. A file that cannot be used is reported before anything starts.
         decoder(&topic.encoding).with_context(|| format!("the topic {}", topic.topic))?;
     }
-    let partitions = count_partitions(kafka, &topics)?;
+    let count = || count_partitions(kafka, &topics);
+    let Some(partitions) = until_reached(&links.stop, count)? else { return Ok(()) };
     check_rules(&rules, kafka, partitions)?;
     let sinks = Sinks::open(config, None, hub)?;
     end_waits(sinks.queues(), links.stop.clone());
@@ -170,6 +176,22 @@ fn worker_config(config: &Config, topics: &[&TopicSource]) -> WorkerConfig {
     worker
 }
 
+/// Calls brokers until one answers. Returns `None` if the service is to end before that.
+fn until_reached<T>(stop: &AtomicBool, mut call: impl FnMut() -> Result<T>) -> Result<Option<T>> {
+    while !stop.load(Ordering::Relaxed) {
+        match call() {
+            Err(error) if is_unanswered(&error) => tracing::warn!("{error:#}"),
+            outcome => return outcome.map(Some),
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(None)
+}
+
+fn is_unanswered(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(|error: &ClientError| error.kind == ErrorKind::Retriable)
+}
+
 /// Returns the number of partitions, which all topics of the sources share.
 fn count_partitions(kafka: &Kafka, topics: &[&TopicSource]) -> Result<i32> {
     let mut settings = client_config(kafka, 0);
@@ -197,7 +219,8 @@ fn run_worker(
     stop: &AtomicBool,
 ) -> Result<()> {
     let status = shared.links.status.clone();
-    let client = RdClient::connect(client).context("cannot reach Kafka")?;
+    let connect = || RdClient::connect(client.clone()).context("cannot reach Kafka");
+    let Some(client) = until_reached(stop, connect)? else { return Ok(()) };
     let mut worker = Worker::new(client, Partitions::new(shared)?, settings);
     status.lock().workers.push(worker.stats());
     worker.run(stop)?;
