@@ -85,15 +85,23 @@ class Limit:
 
 
 class Broker:
-    def __init__(self, cleanup, port):
+    """A broker. With a user and a password, `secured` is its address with TLS and SASL."""
+
+    def __init__(self, cleanup, port, user=None):
         self.folder = cleanup.folder / "broker"
         self.address = f"127.0.0.1:{port}"
+        self.secured = f"127.0.0.1:{port + 2}"
+        self.certificate = self.folder / "broker.pem"
+        self.variables = {}
+        if user:
+            self.variables = {"KAFKA_USER": user[0], "KAFKA_PASSWORD": user[1]}
         cleanup.brokers.append(self)
         self.call("start", str(port))
 
     def call(self, command, *arguments, check=True):
         done = subprocess.run(
-            [HERE / "broker", command, self.folder, *arguments], capture_output=True, text=True
+            [HERE / "broker", command, self.folder, *arguments], capture_output=True, text=True,
+            env={**os.environ, **self.variables},
         )
         if check and done.returncode != 0:
             raise Failure(done.stderr.strip())
@@ -190,6 +198,7 @@ class Instance:
 def config_text(
     folder, name, port, *, broker, rules, every="1s", group="e2e", delivery="exactly-once",
     topics=("in", "out"), session=6000, workers=1, state="state", content="full", streams=100,
+    address=None, properties="",
 ):
     return f"""
 state = "{folder}/{state}"
@@ -219,7 +228,7 @@ listen = "127.0.0.1:{port}"
 max_streams = {streams}
 
 [kafka]
-brokers = "{broker.address}"
+brokers = "{address or broker.address}"
 group = "{group}"
 instance = "{name}"
 delivery = "{delivery}"
@@ -229,7 +238,7 @@ workers = {workers}
 "consumer.session.timeout.ms" = "{session}"
 "consumer.heartbeat.interval.ms" = "{max(300, session // 10)}"
 "producer.transaction.timeout.ms" = "{max(10000, session)}"
-"""
+{properties}"""
 
 
 class Data:
