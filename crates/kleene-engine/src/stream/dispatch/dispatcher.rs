@@ -602,7 +602,7 @@ impl<E: Event> Dispatcher<E> {
                 return true;
             }
             let keys = groups.keys(rules[timer.rule as usize].group());
-            keys.armed((timer.slot, timer.generation), timer.rule, timer.at).is_some()
+            keys.armed(timer.id, timer.rule, timer.at).is_some()
         });
         for (index, rule) in (0..).zip(rules) {
             timers.note(rule.prune(index, groups.keys_mut(rule.group())));

@@ -142,10 +142,10 @@ impl<E: Event> Dispatcher<E> {
             let keys = self.groups.keys_mut(rule.group());
             for &slot in &slots[index as usize] {
                 if let Some(place) = keys.place(slot, index) {
-                    let At { generation, held, .. } = keys.at_mut(slot, place);
+                    let At { id, held, .. } = keys.at_mut(slot, place);
                     held.armed = Timestamp::MAX;
                     let (timers, stats) = (&mut self.timers, &mut self.accounting.stats);
-                    rule.schedule(index, (slot, generation), held, timers, stats);
+                    rule.schedule(index, id, held, timers, stats);
                 }
             }
         }

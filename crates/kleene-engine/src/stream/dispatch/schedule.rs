@@ -89,10 +89,10 @@ impl<E: Event> Dispatcher<E> {
         if let Some(share) = &mut accounting.share {
             share.enter_moment(now);
         }
-        if let [Timer { rule, slot, generation, .. }] = due[..] {
+        if let [timer @ Timer { rule, id, .. }] = due[..] {
             // Most timers come one by one, and many of them are outdated.
             let keys = groups.keys(rules[rule as usize].group());
-            if slot != Timer::SWEEP && keys.living(slot, generation).is_none() {
+            if !timer.is_of_sweep() && keys.living(id).is_none() {
                 return;
             }
         }
@@ -107,17 +107,17 @@ impl<E: Event> Dispatcher<E> {
             }
             places.clear();
             places.extend(of_rule.iter().filter_map(|timer| {
-                let place = keys.armed((timer.slot, timer.generation), index, now)?;
-                Some((timer.slot, place))
+                let place = keys.armed(timer.id, index, now)?;
+                Some((timer.id.slot, place))
             }));
             if let Some(share) = &mut accounting.share {
                 share.enter_rule(index);
             }
             rule.expire(keys, &places, now, accounting, sink);
             for &(slot, place) in &places {
-                let At { generation, held, .. } = keys.at_mut(slot, place);
+                let At { id, held, .. } = keys.at_mut(slot, place);
                 held.armed = Timestamp::MAX;
-                if rule.schedule(index, (slot, generation), held, timers, &mut accounting.stats) {
+                if rule.schedule(index, id, held, timers, &mut accounting.stats) {
                     idle.push((rule.group(), slot, u32::try_from(place).unwrap_or(u32::MAX)));
                 }
             }

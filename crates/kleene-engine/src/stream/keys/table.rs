@@ -89,12 +89,18 @@ pub(crate) struct RuleState {
     pub(crate) state: KeyState,
 }
 
+/// A slot as long as one key has it: the next key of the slot has another generation.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct SlotId {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
 /// The state of a rule for a key, and its position.
 #[derive(Debug)]
 pub(crate) struct At<'k> {
     pub(crate) key: &'k Key,
-    pub(crate) slot: u32,
-    pub(crate) generation: u32,
+    pub(crate) id: SlotId,
     pub(crate) held: &'k mut RuleState,
 }
 
@@ -437,8 +443,8 @@ impl KeyTable {
 
     /// Returns the slot if it still has this generation.
     #[inline]
-    pub(crate) fn living(&self, slot: u32, generation: u32) -> Option<&Slot> {
-        self.slots.try_get(slot).filter(|slot| slot.generation == generation)
+    pub(crate) fn living(&self, id: SlotId) -> Option<&Slot> {
+        self.slots.try_get(id.slot).filter(|slot| slot.generation == id.generation)
     }
 
     /// Returns the state at a position of a slot.
@@ -448,7 +454,8 @@ impl KeyTable {
             changes.touch(slot);
         }
         let Slot { key, held, generation, .. } = self.slots.get_mut(slot);
-        At { key, slot, generation: *generation, held: &mut held.as_mut_slice()[place] }
+        let id = SlotId { slot, generation: *generation };
+        At { key, id, held: &mut held.as_mut_slice()[place] }
     }
 
     /// Returns a rule's state in a tidy slot and its position.
@@ -465,7 +472,8 @@ impl KeyTable {
         if let Some(changes) = &mut self.changes {
             changes.touch(slot);
         }
-        Some((place, At { key, slot, generation: *generation, held }))
+        let id = SlotId { slot, generation: *generation };
+        Some((place, At { key, id, held }))
     }
 
     /// Drops the empty state at a position of a tidy slot, and the slot if nothing is left.
@@ -532,14 +540,9 @@ impl KeyTable {
     /// Returns the position of a rule's state in a tidy slot, if the slot still has this generation
     /// and its timer is scheduled for `at`.
     #[inline]
-    pub(crate) fn armed(
-        &self,
-        (slot, generation): (u32, u32),
-        rule: u32,
-        at: Timestamp,
-    ) -> Option<usize> {
-        let held = self.living(slot, generation)?.held();
-        self.place(slot, rule).filter(|place| held[*place].armed == at)
+    pub(crate) fn armed(&self, id: SlotId, rule: u32, at: Timestamp) -> Option<usize> {
+        let held = self.living(id)?.held();
+        self.place(id.slot, rule).filter(|place| held[*place].armed == at)
     }
 
     /// Returns a rule's state in a tidy slot.

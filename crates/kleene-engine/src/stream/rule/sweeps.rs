@@ -13,10 +13,8 @@
 
 use std::collections::VecDeque;
 
+use crate::stream::keys::table::SlotId;
 use kleene_event::time::Timestamp;
-
-/// A key's slot, and its generation when the sweep was scheduled.
-pub(in crate::stream) type Noted = (u32, u32);
 
 /// The keys of a rule by the moment of their sweep.
 #[derive(Debug)]
@@ -24,9 +22,9 @@ pub(in crate::stream) struct Sweeps {
     /// The moments of sweeps are multiples of this number of milliseconds.
     grain: i64,
     /// The lists by moment. There are few at a time, in no order.
-    moments: VecDeque<(Timestamp, Vec<Noted>)>,
+    moments: VecDeque<(Timestamp, Vec<SlotId>)>,
     /// Lists for reuse.
-    spare: Vec<Vec<Noted>>,
+    spare: Vec<Vec<SlotId>>,
     len: usize,
 }
 
@@ -43,20 +41,20 @@ impl Sweeps {
     }
 
     /// Schedules a key for a moment. Returns true if the key is the first for the moment.
-    pub(in crate::stream) fn add(&mut self, at: Timestamp, noted: Noted) -> bool {
+    pub(in crate::stream) fn add(&mut self, at: Timestamp, id: SlotId) -> bool {
         self.len += 1;
         if let Some((_, list)) = self.moments.iter_mut().rev().find(|(moment, _)| *moment == at) {
-            list.push(noted);
+            list.push(id);
             return false;
         }
         let mut list = self.spare.pop().unwrap_or_default();
-        list.push(noted);
+        list.push(id);
         self.moments.push_back((at, list));
         true
     }
 
     /// Returns the keys that are scheduled for a moment.
-    pub(in crate::stream) fn take(&mut self, at: Timestamp) -> Vec<Noted> {
+    pub(in crate::stream) fn take(&mut self, at: Timestamp) -> Vec<SlotId> {
         let place = self.moments.iter().position(|(moment, _)| *moment == at);
         let list = place.and_then(|place| self.moments.remove(place));
         let list = list.map(|(_, list)| list).unwrap_or_default();
@@ -65,7 +63,7 @@ impl Sweeps {
     }
 
     /// Keeps a list for reuse.
-    pub(in crate::stream) fn give_back(&mut self, mut list: Vec<Noted>) {
+    pub(in crate::stream) fn give_back(&mut self, mut list: Vec<SlotId>) {
         list.clear();
         // A list that grew in a burst is dropped, or its memory would never be freed.
         if list.capacity() <= 1024 || list.capacity() / 2 <= self.len {
@@ -79,9 +77,9 @@ impl Sweeps {
     }
 
     /// Removes the entries for which `wanted` is false. Their moments stay.
-    pub(in crate::stream) fn retain(&mut self, mut wanted: impl FnMut(Timestamp, Noted) -> bool) {
+    pub(in crate::stream) fn retain(&mut self, mut wanted: impl FnMut(Timestamp, SlotId) -> bool) {
         for (at, list) in &mut self.moments {
-            list.retain(|noted| wanted(*at, *noted));
+            list.retain(|id| wanted(*at, *id));
         }
         self.len = self.moments.iter().map(|(_, list)| list.len()).sum();
     }
@@ -95,8 +93,8 @@ impl Sweeps {
     /// Returns the heap size in bytes.
     pub(in crate::stream) fn memory_usage(&self) -> usize {
         let lists = self.moments.iter().map(|(_, list)| list).chain(&self.spare);
-        lists.map(|list| list.capacity() * size_of::<Noted>()).sum::<usize>()
-            + self.moments.capacity() * size_of::<(Timestamp, Vec<Noted>)>()
+        lists.map(|list| list.capacity() * size_of::<SlotId>()).sum::<usize>()
+            + self.moments.capacity() * size_of::<(Timestamp, Vec<SlotId>)>()
     }
 }
 
@@ -116,12 +114,13 @@ mod tests {
     fn a_key_comes_at_its_moment() {
         let mut sweeps = Sweeps::new(10);
         let at = Timestamp::from_millis;
-        assert!(sweeps.add(at(10), (1, 1)));
-        assert!(sweeps.add(at(20), (2, 1)));
-        assert!(!sweeps.add(at(10), (3, 1)));
-        assert_eq!(sweeps.take(at(10)), [(1, 1), (3, 1)]);
+        let [one, two, three] = [1, 2, 3].map(|slot| SlotId { slot, generation: 1 });
+        assert!(sweeps.add(at(10), one));
+        assert!(sweeps.add(at(20), two));
+        assert!(!sweeps.add(at(10), three));
+        assert_eq!(sweeps.take(at(10)), [one, three]);
         assert_eq!((sweeps.take(at(10)), sweeps.len()), (vec![], 1));
-        sweeps.retain(|moment, (slot, _)| moment != at(20) || slot != 2);
+        sweeps.retain(|moment, id| moment != at(20) || id != two);
         assert_eq!((sweeps.take(at(20)), sweeps.len()), (vec![], 0));
     }
 }

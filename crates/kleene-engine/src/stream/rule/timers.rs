@@ -8,6 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use crate::stream::keys::table::SlotId;
 use kleene_event::time::Timestamp;
 
 /// The number of lanes: enough for rules with a handful of different bounds.
@@ -18,23 +19,21 @@ const LANES: usize = 8;
 pub(crate) struct Timer {
     pub(crate) at: Timestamp,
     pub(crate) rule: u32,
-    pub(crate) slot: u32,
-    /// The generation of the slot when the timer was scheduled. A reused slot has another
-    /// generation.
-    pub(crate) generation: u32,
+    /// The slot of the key, as it was when the timer was scheduled.
+    pub(crate) id: SlotId,
 }
 
 impl Timer {
     /// Stands for a slot in the timer of a sweep.
-    pub(in crate::stream) const SWEEP: u32 = u32::MAX;
+    const SWEEP: u32 = u32::MAX;
 
     /// Returns a timer for the [sweep](super::sweeps) of a rule.
     pub(in crate::stream) fn of_sweep(at: Timestamp, rule: u32) -> Timer {
-        Timer { at, rule, slot: Timer::SWEEP, generation: 0 }
+        Timer { at, rule, id: SlotId { slot: Timer::SWEEP, generation: 0 } }
     }
 
     pub(in crate::stream) fn is_of_sweep(&self) -> bool {
-        self.slot == Timer::SWEEP
+        self.id.slot == Timer::SWEEP
     }
 }
 
@@ -220,7 +219,8 @@ mod tests {
     use super::*;
 
     fn timer(at: i64, rule: u32) -> Timer {
-        Timer { at: Timestamp::from_millis(at), rule, slot: 0, generation: 0 }
+        let id = SlotId { slot: 0, generation: 0 };
+        Timer { at: Timestamp::from_millis(at), rule, id }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use crate::stream::keys::table::{At, KeyTable, RuleState};
+use crate::stream::keys::table::{At, KeyTable, RuleState, SlotId};
 use crate::stream::keys::{GROUP_SIZE, MIN_OPEN_RUNS};
 use crate::stream::output::matched::Match;
 use crate::stream::output::overflow::{LimitKind, LimitedKey, Overflow};
@@ -14,7 +14,7 @@ use crate::stream::rule::accounting::Accounting;
 use crate::stream::rule::context::SweepContext;
 use crate::stream::rule::runtime::RuleRuntime;
 use crate::stream::rule::runtime::ending::give_up;
-use crate::stream::rule::sweeps::{Noted, Sweeps};
+use crate::stream::rule::sweeps::Sweeps;
 use crate::stream::rule::timers::{Timer, Timers};
 use crate::stream::stats::Stats;
 use kleene_automata::exec::{
@@ -29,7 +29,7 @@ impl<E: Event> RuleRuntime<E> {
     pub(in crate::stream) fn schedule(
         &mut self,
         index: u32,
-        (slot, generation): (u32, u32),
+        id: SlotId,
         held: &mut RuleState,
         timers: &mut Timers,
         stats: &mut Stats,
@@ -38,7 +38,7 @@ impl<E: Event> RuleRuntime<E> {
             stats.keys -= 1;
             return true;
         }
-        self.schedule_open(index, (slot, generation), held, timers);
+        self.schedule_open(index, id, held, timers);
         false
     }
 
@@ -48,15 +48,15 @@ impl<E: Event> RuleRuntime<E> {
     pub(super) fn schedule_reactivated(
         &mut self,
         index: u32,
-        (slot, generation): (u32, u32),
+        id: SlotId,
         held: &mut RuleState,
         timers: &mut Timers,
     ) {
         if self.sweeps.is_some() {
             let last = self.matcher.last_deadline(&held.state);
-            self.schedule_sweep(index, (slot, generation), held, last, timers);
+            self.schedule_sweep(index, id, held, last, timers);
         } else {
-            self.schedule_open(index, (slot, generation), held, timers);
+            self.schedule_open(index, id, held, timers);
         }
     }
 
@@ -66,14 +66,14 @@ impl<E: Event> RuleRuntime<E> {
     pub(super) fn schedule_open(
         &mut self,
         index: u32,
-        (slot, generation): (u32, u32),
+        id: SlotId,
         held: &mut RuleState,
         timers: &mut Timers,
     ) {
         if self.sweeps.is_some() {
             if held.armed == Timestamp::MAX {
                 let last = self.matcher.last_deadline(&held.state);
-                self.schedule_sweep(index, (slot, generation), held, last, timers);
+                self.schedule_sweep(index, id, held, last, timers);
             }
             return;
         }
@@ -81,7 +81,7 @@ impl<E: Event> RuleRuntime<E> {
             && deadline < held.armed
         {
             held.armed = deadline;
-            timers.add(Timer { at: deadline, rule: index, slot, generation });
+            timers.add(Timer { at: deadline, rule: index, id });
         }
     }
 
@@ -94,7 +94,7 @@ impl<E: Event> RuleRuntime<E> {
         armed: Timestamp,
         cx: &mut SweepContext<'_>,
     ) {
-        let At { generation, held, .. } = keys.at_mut(slot, place);
+        let At { id, held, .. } = keys.at_mut(slot, place);
         held.armed = armed;
         let is_open = !held.state.is_idle();
         match &mut self.sweeps {
@@ -104,17 +104,17 @@ impl<E: Event> RuleRuntime<E> {
                 return;
             }
             _ if armed == Timestamp::MAX => {}
-            None => cx.timers.add(Timer { at: armed, rule: cx.rule, slot, generation }),
-            Some(sweeps) => note(sweeps, cx.rule, armed, (slot, generation), cx.timers),
+            None => cx.timers.add(Timer { at: armed, rule: cx.rule, id }),
+            Some(sweeps) => note(sweeps, cx.rule, armed, id, cx.timers),
         }
-        self.schedule(cx.rule, (slot, generation), held, cx.timers, cx.stats);
+        self.schedule(cx.rule, id, held, cx.timers, cx.stats);
     }
 
     /// Schedules a sweep of a key after its last deadline, if it has one.
     fn schedule_sweep(
         &mut self,
         index: u32,
-        noted: (u32, u32),
+        id: SlotId,
         held: &mut RuleState,
         last: Option<Timestamp>,
         timers: &mut Timers,
@@ -125,7 +125,7 @@ impl<E: Event> RuleRuntime<E> {
             held.armed = at;
             // The end of the stream needs no sweep.
             if at < Timestamp::MAX {
-                note(sweeps, index, at, noted, timers);
+                note(sweeps, index, at, id, timers);
             }
         }
     }
@@ -139,9 +139,9 @@ impl<E: Event> RuleRuntime<E> {
             if cx.stats.partials >= MIN_OPEN_RUNS {
                 self.fetch(cx.rule, keys, noted, cx.now);
             }
-            for &(slot, generation) in noted {
-                let Some(place) = keys.armed((slot, generation), cx.rule, cx.now) else { continue };
-                self.sweep_key(keys, (slot, place), cx);
+            for &id in noted {
+                let Some(place) = keys.armed(id, cx.rule, cx.now) else { continue };
+                self.sweep_key(keys, (id.slot, place), cx);
             }
         }
         if let Some(sweeps) = &mut self.sweeps {
@@ -161,7 +161,7 @@ impl<E: Event> RuleRuntime<E> {
         (slot, place): (u32, usize),
         cx: &mut SweepContext<'_>,
     ) {
-        let At { generation, held, .. } = keys.at_mut(slot, place);
+        let At { id, held, .. } = keys.at_mut(slot, place);
         if held.state.is_idle() {
             keys.evict(slot);
             return;
@@ -169,7 +169,7 @@ impl<E: Event> RuleRuntime<E> {
         held.armed = Timestamp::MAX;
         match self.matcher.last_deadline(&held.state) {
             Some(last) if last > cx.now => {
-                self.schedule_sweep(cx.rule, (slot, generation), held, Some(last), cx.timers);
+                self.schedule_sweep(cx.rule, id, held, Some(last), cx.timers);
             }
             Some(_) => {
                 let before = held.state.open_count();
@@ -187,14 +187,14 @@ impl<E: Event> RuleRuntime<E> {
 
     /// Prefetches the state that a sweep will read and drop.
     #[inline(never)]
-    fn fetch(&self, index: u32, keys: &KeyTable, noted: &[Noted], now: Timestamp) {
-        for (slot, _) in noted {
+    fn fetch(&self, index: u32, keys: &KeyTable, noted: &[SlotId], now: Timestamp) {
+        for SlotId { slot, .. } in noted {
             keys.prefetch(*slot);
         }
         let mut over: SmallVec<[&KeyState; GROUP_SIZE]> = SmallVec::new();
-        for &noted in noted {
-            if keys.armed(noted, index, now).is_some()
-                && let Some(RuleState { state, .. }) = keys.held(noted.0, index)
+        for &id in noted {
+            if keys.armed(id, index, now).is_some()
+                && let Some(RuleState { state, .. }) = keys.held(id.slot, index)
                 && self.matcher.last_deadline(state).is_some_and(|last| last <= now)
             {
                 over.push(state);
@@ -210,7 +210,7 @@ impl<E: Event> RuleRuntime<E> {
     pub(in crate::stream) fn prune(&mut self, index: u32, keys: &mut KeyTable) -> usize {
         let Some(sweeps) = &mut self.sweeps else { return 0 };
         keys.evict_idle();
-        sweeps.retain(|at, noted| keys.armed(noted, index, at).is_some());
+        sweeps.retain(|at, id| keys.armed(id, index, at).is_some());
         sweeps.len()
     }
 
@@ -359,9 +359,9 @@ impl ReachedLimits {
 }
 
 /// Schedules a key for a sweep of a rule. The rule has one timer for each moment.
-fn note(sweeps: &mut Sweeps, rule: u32, at: Timestamp, noted: (u32, u32), timers: &mut Timers) {
+fn note(sweeps: &mut Sweeps, rule: u32, at: Timestamp, id: SlotId, timers: &mut Timers) {
     timers.note(1);
-    if sweeps.add(at, noted) {
+    if sweeps.add(at, id) {
         timers.add(Timer::of_sweep(at, rule));
     }
 }

@@ -232,14 +232,14 @@ impl<E: Event> RuleRuntime<E> {
         if dropped > 0 {
             self.dropped(at.key, dropped, cx);
         }
-        let At { slot, generation, held, key, .. } = at;
+        let At { id, held, key } = at;
         let is_idle = now.is_none() && held.state.is_idle();
         if is_idle {
             cx.accounting.stats.keys -= 1;
         } else if reactivates {
-            self.schedule_reactivated(cx.rule, (slot, generation), held, cx.timers);
+            self.schedule_reactivated(cx.rule, id, held, cx.timers);
         } else {
-            self.schedule_open(cx.rule, (slot, generation), held, cx.timers);
+            self.schedule_open(cx.rule, id, held, cx.timers);
         }
         self.account(&mut cx.accounting.stats);
         is_idle || self.gives_way(key, held, cx)
@@ -263,14 +263,14 @@ impl<E: Event> RuleRuntime<E> {
     #[inline(always)]
     fn enforce_limits_of_counted<S: Receiver<E> + ?Sized>(
         &mut self,
-        At { slot, generation, held, key, .. }: At<'_>,
+        At { id, held, key }: At<'_>,
         begins: bool,
         cx: &mut PushContext<'_, E, S>,
     ) -> bool {
         cx.accounting.stats.partials += 1;
         if begins {
             cx.accounting.stats.keys += 1;
-            self.schedule_reactivated(cx.rule, (slot, generation), held, cx.timers);
+            self.schedule_reactivated(cx.rule, id, held, cx.timers);
         }
         self.account(&mut cx.accounting.stats);
         self.gives_way(key, held, cx)
