@@ -526,7 +526,6 @@ const TWICE: &[&str] = &[
     "Emit",
     "Expr",
     "Gap",
-    "Item",
     "KeyPart",
     "LoopMode",
     "Report",

@@ -711,7 +711,7 @@ fn test_step() -> impl Strategy<Value = TestStep> {
     prop_oneof![event, expect, millis().prop_map(TestStep::Advance)]
 }
 
-fn item() -> BoxedStrategy<Item> {
+fn item() -> BoxedStrategy<FileItem> {
     let event = (name(), vec(field(ty()), 0..4), any::<bool>())
         .prop_map(|(name, fields, open)| EventDecl { name, fields, open });
     let source = prop_oneof![
@@ -725,14 +725,14 @@ fn item() -> BoxedStrategy<Item> {
     let test =
         (name(), vec(spanned(test_step()), 0..4)).prop_map(|(rule, steps)| Test { rule, steps });
     prop_oneof![
-        1 => event.prop_map(Item::Event),
-        1 => list.prop_map(Item::List),
-        1 => param().prop_map(Item::Param),
-        1 => define().prop_map(Item::Define),
-        3 => rule.prop_map(Item::Rule),
-        1 => instance.prop_map(Item::Instance),
-        1 => test.prop_map(Item::Test),
-        1 => text().prop_map(Item::Use),
+        1 => event.prop_map(FileItem::Event),
+        1 => list.prop_map(FileItem::List),
+        1 => param().prop_map(FileItem::Param),
+        1 => define().prop_map(FileItem::Define),
+        3 => rule.prop_map(FileItem::Rule),
+        1 => instance.prop_map(FileItem::Instance),
+        1 => test.prop_map(FileItem::Test),
+        1 => text().prop_map(FileItem::Use),
     ]
     .boxed()
 }

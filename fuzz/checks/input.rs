@@ -1,7 +1,7 @@
 //! Any bytes are events, or reported with a reason that is one line, in the order of the lines.
 
 use kleene::schema::{EventType, Field, FieldId, FieldType, Schema};
-use kleene_input::{Block, Cursor, Form, Format, Item, Parser, Reading};
+use kleene_input::{Block, Cursor, Form, Format, InputItem, Parser, Reading};
 
 /// Lines that are longer are reported as that.
 const MAX_LINE: usize = 512;
@@ -38,13 +38,13 @@ fn read(parser: &mut Parser, block: &Block) -> Vec<(Option<u64>, String)> {
     let mut items = Vec::new();
     while let Some(item) = parser.next_item(block, &mut cursor) {
         items.push(match item {
-            Item::Event(event, place) => (Some(place.line), format!("{event:?}")),
-            Item::Unknown(name) => (None, format!("unknown {name}")),
-            Item::Rejected(place, reason) => {
+            InputItem::Event(event, place) => (Some(place.line), format!("{event:?}")),
+            InputItem::Unknown(name) => (None, format!("unknown {name}")),
+            InputItem::Rejected(place, reason) => {
                 assert!(!reason.is_empty() && !reason.contains('\n'), "{reason:?}");
                 (Some(place.line), reason)
             }
-            Item::Unreadable(reason) => {
+            InputItem::Unreadable(reason) => {
                 assert!(!reason.is_empty(), "it says why");
                 items.push((None, reason));
                 break;

@@ -2,7 +2,7 @@
 
 use kleene::stream::{Engine, Late, Overflow, PushError, RejectReason, Rejected};
 use kleene::{Event as _, Match, RuleSet, Sink, Timeout};
-use kleene_input::{Cursor, Item, Origin, Parser};
+use kleene_input::{Cursor, InputItem, Origin, Parser};
 use kleene_report::counts::Counts;
 use kleene_report::output::{LineForm, Shapes};
 use kleene_report::reasons::late_reason;
@@ -83,17 +83,17 @@ pub fn push_all(
     let mut cursor = Cursor::default();
     while let Some(item) = parser.next_item(&input.block, &mut cursor) {
         match item {
-            Item::Event(event, origin) => {
+            InputItem::Event(event, origin) => {
                 printer.at(origin);
                 kleene_wasm_engine::push(engine, &event.into(), printer.sink())
                     .map_err(|error| stopped(&error))?;
             }
-            Item::Unknown(name) => printer.counts.saw_unknown(name),
-            Item::Rejected(origin, reason) => {
+            InputItem::Unknown(name) => printer.counts.saw_unknown(name),
+            InputItem::Rejected(origin, reason) => {
                 printer.counts.rejected += 1;
                 printer.rejects.add(Reject::of(origin, "rejected", &reason));
             }
-            Item::Unreadable(reason) => return Err(Fault::events(&reason)),
+            InputItem::Unreadable(reason) => return Err(Fault::events(&reason)),
         }
     }
     printer.at(Origin { line: 0, text: b"" });

@@ -1,7 +1,7 @@
 //! Why a rule did or did not match for a key.
 
 use kleene_explain::why::{Entry, TraceError, Tracer};
-use kleene_input::{Cursor, Item};
+use kleene_input::{Cursor, InputItem};
 use kleene_report::why::{entry_json, summary_json};
 use serde_json::{Value as Json, json};
 
@@ -47,17 +47,17 @@ pub fn why(text: &str, events: Vec<u8>, options: &Options) -> Result<Json, Fault
     let mut cursor = Cursor::default();
     while let Some(item) = parser.next_item(&input.block, &mut cursor) {
         match item {
-            Item::Event(event, origin) => {
+            InputItem::Event(event, origin) => {
                 kleene_wasm_engine::trace(&mut tracer, &event.into(), Some(origin.line));
             }
-            Item::Rejected(origin, reason) => {
+            InputItem::Rejected(origin, reason) => {
                 let text = String::from_utf8_lossy(origin.text);
                 if texts.iter().all(|part| text.contains(part)) {
                     tracer.unreadable(origin.line, &reason);
                 }
             }
-            Item::Unknown(_) => {}
-            Item::Unreadable(reason) => return Err(Fault::events(&reason)),
+            InputItem::Unknown(_) => {}
+            InputItem::Unreadable(reason) => return Err(Fault::events(&reason)),
         }
     }
     end(&mut tracer, options);

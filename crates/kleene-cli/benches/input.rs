@@ -12,7 +12,9 @@ use std::process::Command;
 use std::time::Instant;
 
 use kleene::RuleSet;
-use kleene_input::{Feed, Fill, Form, Format, Item, Parser, Parsing, Reading, delimiter_of, open};
+use kleene_input::{
+    Feed, Fill, Form, Format, InputItem, Parser, Parsing, Reading, delimiter_of, open,
+};
 
 const ROUNDS: usize = 5;
 
@@ -79,13 +81,13 @@ fn parse(input: &Path, set: &RuleSet) -> u64 {
     let mut events = 0;
     loop {
         match feed.next_item() {
-            Some(Item::Event(event, _)) => {
+            Some(InputItem::Event(event, _)) => {
                 black_box(&event);
                 events += 1;
             }
-            Some(Item::Unknown(_)) => events += 1,
-            Some(Item::Rejected(place, reason)) => panic!("line {}: {reason}", place.line),
-            Some(Item::Unreadable(reason)) => panic!("{reason}"),
+            Some(InputItem::Unknown(_)) => events += 1,
+            Some(InputItem::Rejected(place, reason)) => panic!("line {}: {reason}", place.line),
+            Some(InputItem::Unreadable(reason)) => panic!("{reason}"),
             None => match feed.fill().expect("the input can be read") {
                 Fill::End => return events,
                 Fill::More | Fill::Woken | Fill::TimedOut => {}

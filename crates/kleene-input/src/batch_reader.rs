@@ -8,7 +8,7 @@ use kleene::schema::Schema;
 
 use crate::ahead::{AheadBatch, AheadBlock, AheadParser, Orders};
 use crate::block::Block;
-use crate::parser::{Item, Parser};
+use crate::parser::{InputItem, Parser};
 use crate::position::Position;
 use crate::records::{Cursor, Origin};
 
@@ -144,9 +144,9 @@ impl BatchReader {
 
     /// Returns the next item of the block; `None` if all of it was returned.
     #[inline]
-    pub fn next_item(&mut self) -> Option<Item<'_>> {
+    pub fn next_item(&mut self) -> Option<InputItem<'_>> {
         if let Some(reason) = self.unreadable.take() {
-            return Some(Item::Unreadable(reason));
+            return Some(InputItem::Unreadable(reason));
         }
         self.parser.next_item(&self.block, &mut self.cursor)
     }
@@ -304,7 +304,7 @@ mod tests {
         for block in blocks(&mut ahead, &["at,x\n1000,1\n", "2000,3\n3000,4", "at,x"]) {
             reader.begin(block);
             assert!(reader.read_batch(100, |_| {}).is_none());
-            assert!(matches!(reader.next_item(), Some(Item::Unreadable(_))));
+            assert!(matches!(reader.next_item(), Some(InputItem::Unreadable(_))));
             assert!(reader.read_batch(100, |_| {}).is_none() && reader.next_item().is_none());
             refused.push(reader.position().line - reader.block().line());
         }

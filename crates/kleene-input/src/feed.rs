@@ -8,7 +8,7 @@ use kleene::schema::Schema;
 
 use crate::ahead::AheadBlock;
 use crate::batch_reader::BatchReader;
-use crate::parser::{Item, Parser};
+use crate::parser::{InputItem, Parser};
 use crate::position::Position;
 use crate::records::Origin;
 use crate::source::{Arrival, Blocks, Opened};
@@ -74,7 +74,7 @@ impl Feed {
         let mut first = Feed::start(beginning, parser, Parsing::Here);
         while !first.reader.is_ready() && first.fill()? != Fill::End {
             // The header is no item.
-            if let Some(Item::Unreadable(reason)) = first.next_item() {
+            if let Some(InputItem::Unreadable(reason)) = first.next_item() {
                 return Err(io::Error::other(reason));
             }
         }
@@ -113,7 +113,7 @@ impl Feed {
     /// Returns the next item of the input that has arrived; `None` if all of it was returned. Then
     /// [`fill`](Feed::fill) waits for more.
     #[inline]
-    pub fn next_item(&mut self) -> Option<Item<'_>> {
+    pub fn next_item(&mut self) -> Option<InputItem<'_>> {
         self.reader.next_item()
     }
 
@@ -232,17 +232,17 @@ mod tests {
         text: String,
     }
 
-    fn item(item: Item<'_>) -> Option<Read> {
+    fn item(item: InputItem<'_>) -> Option<Read> {
         match item {
-            Item::Event(event, origin) => {
+            InputItem::Event(event, origin) => {
                 Some(Read { line: Some(origin.line), event: Some(event), text: String::new() })
             }
-            Item::Rejected(origin, text) => {
+            InputItem::Rejected(origin, text) => {
                 assert!(!text.is_empty() && !text.contains('\n'), "{text}");
                 Some(Read { line: Some(origin.line), event: None, text })
             }
-            Item::Unreadable(reason) => panic!("{reason}"),
-            Item::Unknown(_) => None,
+            InputItem::Unreadable(reason) => panic!("{reason}"),
+            InputItem::Unknown(_) => None,
         }
     }
 

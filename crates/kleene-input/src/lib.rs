@@ -69,7 +69,7 @@ pub use gzip::{is_gzip, unpack};
 pub use kleene::event::TimeUnit;
 pub use layout::Reading;
 pub use option_names::OptionNames;
-pub use parser::{Item, Parser};
+pub use parser::{InputItem, Parser};
 pub use position::Position;
 pub use raw::{MAX_DEPTH, Raw, RawFeed, RawItem, fields_of_line, list as list_from_cell};
 pub use reader::{InputError, RecordReader};

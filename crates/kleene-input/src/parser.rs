@@ -35,7 +35,7 @@ enum ParserKind {
 
 /// The next item of an input.
 #[derive(Debug)]
-pub enum Item<'a> {
+pub enum InputItem<'a> {
     /// An event of a declared type.
     Event(Record, Origin<'a>),
     /// An event of a type with this name, which no rule file declares.
@@ -233,9 +233,13 @@ impl Parser {
 
     /// Returns the next item of `block` after `cursor`, and moves the cursor; `None` at the end of
     /// the block. Each block needs a new cursor.
-    pub fn next_item<'a>(&'a mut self, block: &'a Block, cursor: &mut Cursor) -> Option<Item<'a>> {
+    pub fn next_item<'a>(
+        &'a mut self,
+        block: &'a Block,
+        cursor: &mut Cursor,
+    ) -> Option<InputItem<'a>> {
         if let Err(reason) = self.read_header(block, cursor) {
-            return Some(Item::Unreadable(reason));
+            return Some(InputItem::Unreadable(reason));
         }
         let options = self.options;
         let read = self.next(
@@ -247,9 +251,9 @@ impl Parser {
         );
         let (_, origin, event) = read?;
         Some(match event {
-            Ok(Some(event)) => Item::Event(event, origin),
-            Ok(None) => Item::Unknown(self.unknown()),
-            Err(reason) => Item::Rejected(origin, options.spell(reason)),
+            Ok(Some(event)) => InputItem::Event(event, origin),
+            Ok(None) => InputItem::Unknown(self.unknown()),
+            Err(reason) => InputItem::Rejected(origin, options.spell(reason)),
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::feed::{Feed, Fill, Parsing};
 use crate::form::{Form, Format, delimiter_of};
 use crate::layout::Reading;
 use crate::option_names::OptionNames;
-use crate::parser::{Item, Parser};
+use crate::parser::{InputItem, Parser};
 use crate::records::Cursor;
 use crate::source::open;
 
@@ -126,13 +126,13 @@ impl Iterator for RecordReader {
                 Input::Bytes { parser, block, cursor } => parser.next_item(block, cursor),
             };
             match item {
-                Some(Item::Event(record, _)) => return Some(Ok(record)),
-                Some(Item::Unknown(_)) => self.unknown += 1,
-                Some(Item::Rejected(origin, reason)) => {
+                Some(InputItem::Event(record, _)) => return Some(Ok(record)),
+                Some(InputItem::Unknown(_)) => self.unknown += 1,
+                Some(InputItem::Rejected(origin, reason)) => {
                     let text = String::from_utf8_lossy(origin.text).into_owned();
                     return Some(Err(InputError::Line { line: origin.line, text, reason }));
                 }
-                Some(Item::Unreadable(reason)) => {
+                Some(InputItem::Unreadable(reason)) => {
                     self.is_over = true;
                     return Some(Err(InputError::Unreadable(reason)));
                 }

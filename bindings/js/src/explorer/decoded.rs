@@ -2,7 +2,7 @@
 
 use kleene::schema::{EventType, Schema};
 use kleene::{Record, RuleSet, Timestamp};
-use kleene_input::{Block, Cursor, Format, Item, Parser};
+use kleene_input::{Block, Cursor, Format, InputItem, Parser};
 
 use crate::fault::Fault;
 use crate::input::Input;
@@ -128,11 +128,11 @@ impl Decoded {
                 self.is_at_end = true;
                 return Ok(false);
             }
-            Some(Item::Event(record, origin)) => (Some(record), origin.line),
-            Some(Item::Rejected(origin, _)) => (None, origin.line),
+            Some(InputItem::Event(record, origin)) => (Some(record), origin.line),
+            Some(InputItem::Rejected(origin, _)) => (None, origin.line),
             // Records of CSV can have several lines: this is its last one. `line` asks again.
-            Some(Item::Unknown(_)) => (None, 0),
-            Some(Item::Unreadable(reason)) => {
+            Some(InputItem::Unknown(_)) => (None, 0),
+            Some(InputItem::Unreadable(reason)) => {
                 self.unreadable = Some(reason.clone());
                 return Err(Fault::events(&reason));
             }
@@ -192,9 +192,11 @@ impl Decoded {
         let block = Block::new(text, u64::from(self.line_number(index)));
         let mut parser = self.parser.clone()?;
         Some(match parser.next_item(&block, &mut Cursor::default())? {
-            Item::Event(..) => Line::Event,
-            Item::Unknown(name) => Line::Unknown(name.to_owned()),
-            Item::Rejected(_, reason) | Item::Unreadable(reason) => Line::Rejected(reason),
+            InputItem::Event(..) => Line::Event,
+            InputItem::Unknown(name) => Line::Unknown(name.to_owned()),
+            InputItem::Rejected(_, reason) | InputItem::Unreadable(reason) => {
+                Line::Rejected(reason)
+            }
         })
     }
 

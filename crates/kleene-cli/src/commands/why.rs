@@ -14,7 +14,7 @@ use crate::review::{Facts, Review};
 use crate::rules;
 use crate::source::{EventSource, OpenInput, ReadPlan};
 use crate::stderr::say;
-use kleene_input::{Fill, Item, Parsing, Position};
+use kleene_input::{Fill, InputItem, Parsing, Position};
 use kleene_report::counts::Counts;
 
 /// The maximum number of lines that are read at a time.
@@ -127,14 +127,14 @@ fn pump(
             continue;
         }
         match feed.next_item() {
-            Some(Item::Event(event, place)) => {
+            Some(InputItem::Event(event, place)) => {
                 review.event(&event, &place);
                 tracer.push(&event, Some(place.line));
                 if interrupt.is_set() {
                     return Ok(Ending::Interrupted);
                 }
             }
-            Some(Item::Rejected(place, reason)) => {
+            Some(InputItem::Rejected(place, reason)) => {
                 counts.rejected += 1;
                 review.rejected(&place, &reason);
                 let text = String::from_utf8_lossy(place.text);
@@ -142,8 +142,8 @@ fn pump(
                     tracer.unreadable(place.line, &reason);
                 }
             }
-            Some(Item::Unknown(name)) => counts.saw_unknown(name),
-            Some(Item::Unreadable(reason)) => return Err(anyhow!(reason)),
+            Some(InputItem::Unknown(name)) => counts.saw_unknown(name),
+            Some(InputItem::Unreadable(reason)) => return Err(anyhow!(reason)),
             None => {
                 let fill = feed.fill();
                 if interrupt.is_set() {

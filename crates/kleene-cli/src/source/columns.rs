@@ -13,7 +13,7 @@ use kleene::event::EventBatch;
 use kleene::schema::Schema;
 use kleene::value::Value;
 use kleene_arrow::{ColumnReader, ColumnarError, RejectedRow, RowBatch, TimeOrder};
-use kleene_input::{Counted, Fill, Item, Origin, Position};
+use kleene_input::{Counted, Fill, InputItem, Origin, Position};
 
 use super::detect::is_regular;
 use super::input::OpenInput;
@@ -141,11 +141,11 @@ impl ColumnFeed {
         self.decoded
     }
 
-    pub(super) fn next_item(&mut self) -> Option<Item<'_>> {
+    pub(super) fn next_item(&mut self) -> Option<InputItem<'_>> {
         self.shown = self.rejected.pop_front();
         let RejectedRow { row, reason, text, .. } = self.shown.as_mut()?;
         let origin = Origin { line: *row, text: text.as_bytes() };
-        Some(Item::Rejected(origin, std::mem::take(reason)))
+        Some(InputItem::Rejected(origin, std::mem::take(reason)))
     }
 
     /// Returns the events of the batch that came last, once its other rows were read.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Result;
 use kleene::event::EventBatch;
 use kleene::schema::Schema;
-use kleene_input::{Feed, Fill, Item, Origin, Position};
+use kleene_input::{Feed, Fill, InputItem, Origin, Position};
 
 #[cfg(feature = "arrow")]
 use self::columns::ColumnFeed;
@@ -103,7 +103,7 @@ impl EventSource {
 
     /// Returns the next item that is not in a batch, of the input that has arrived.
     #[inline]
-    pub(crate) fn next_item(&mut self) -> Option<Item<'_>> {
+    pub(crate) fn next_item(&mut self) -> Option<InputItem<'_>> {
         match self {
             EventSource::Text(feed) => feed.next_item(),
             #[cfg(feature = "arrow")]

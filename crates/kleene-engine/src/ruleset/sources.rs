@@ -43,7 +43,7 @@ pub(super) fn take_in(
                 .map(|diagnostic| RuleDiagnostic { source: source.clone(), diagnostic }),
         );
         for item in &file.items {
-            let ast::Item::Use(path) = item else { continue };
+            let ast::FileItem::Use(path) = item else { continue };
             let name = beside_name(&source, &path.node);
             if files.iter().any(|(other, _)| *other.name == *name)
                 || waiting.iter().any(|other| *other.name == *name)

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use hashbrown::HashMap;
 use kleene::diagnostic::Source;
-use kleene_syntax::syntax::ast::{File, Item};
+use kleene_syntax::syntax::ast::{File, FileItem};
 use kleene_syntax::syntax::{format, print};
 
 use super::decide::{Wishes, decide, index, is_nameable, name_rank, shown};
@@ -151,7 +151,7 @@ impl Sample {
             for note in &decided.notes {
                 let _ = writeln!(text, "# {note}");
             }
-            text.push_str(&print(&File { items: vec![Item::Event(decided.decl)] }));
+            text.push_str(&print(&File { items: vec![FileItem::Event(decided.decl)] }));
         }
         // It is well-formed, so this only lays it out.
         format(&Source::new("declarations", text.as_str())).unwrap_or(text)

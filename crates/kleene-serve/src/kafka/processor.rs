@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Result;
 use hashbrown::HashMap;
 use kleene::RuleSet;
-use kleene_input::{Block, Cursor, Item, Parser};
+use kleene_input::{Block, Cursor, InputItem, Parser};
 use kleene_kafka::formats::ValueDecoder;
 use kleene_kafka::{Outbox, Processor, ProcessorError, Record};
 
@@ -310,7 +310,7 @@ fn check_keys(
         let number = usize::try_from(cursor.lines()).unwrap_or(usize::MAX);
         match parser.next_item(&block, &mut cursor) {
             None => return Ok(()),
-            Some(Item::Event(event, _)) => {
+            Some(InputItem::Event(event, _)) => {
                 let record = lines.records.get(number).and_then(|index| records.get(*index));
                 let Some(record) = record else { return Ok(()) };
                 check.check(rules, &event, record, partitions)?;

@@ -16,7 +16,7 @@ use kleene::stream::{
 };
 use kleene::{Engine, Event as _, Record, RuleSet, Sink, Timestamp};
 use kleene_host::spill::Spill;
-use kleene_input::{AheadBlock, AheadParser, BatchReader, Block, Item, Origin};
+use kleene_input::{AheadBlock, AheadParser, BatchReader, Block, InputItem, Origin};
 use kleene_report::output::EventForm;
 use kleene_report::reasons::{event_time, late_reason};
 
@@ -222,7 +222,7 @@ impl Task {
         let line = reader.block().line();
         match reader.next_item() {
             None => return Ok(false),
-            Some(Item::Event(event, origin)) => {
+            Some(InputItem::Event(event, origin)) => {
                 counts.events += 1;
                 *arrived += 1;
                 progress.saw(event_time(&event), now);
@@ -230,15 +230,15 @@ impl Task {
                 let mut sink = Collector { reports, page, source, lines };
                 engine.push_from(*id, &event, &mut sink)?;
             }
-            Some(Item::Unknown(_)) => {
+            Some(InputItem::Unknown(_)) => {
                 counts.events += 1;
                 counts.unknown += 1;
             }
-            Some(Item::Rejected(origin, reason)) => {
+            Some(InputItem::Rejected(origin, reason)) => {
                 counts.rejected += 1;
                 page.reject(&source.name, origin, &reason);
             }
-            Some(Item::Unreadable(reason)) => {
+            Some(InputItem::Unreadable(reason)) => {
                 // All lines of the block are lost.
                 counts.rejected += reader.position().line - line;
                 if !std::mem::replace(is_unreadable, true) {

@@ -35,7 +35,7 @@ use crate::division::Division;
 use crate::interrupt::Interrupt;
 use crate::profile::{Parts, ResultTimes, ThreadTimes};
 use crate::review::EventCounts;
-use kleene_input::{Arrival, Block, Blocks, Cursor, Item, Origin, Parser, TimeUnit};
+use kleene_input::{Arrival, Block, Blocks, Cursor, InputItem, Origin, Parser, TimeUnit};
 use kleene_report::counts::Counts;
 use kleene_report::output::Shapes;
 use kleene_report::tally::Tally;
@@ -267,11 +267,11 @@ impl Parsed {
         loop {
             let start = cursor;
             entries.push(match parser.next_item(&block, &mut cursor) {
-                Some(Item::Event(event, origin)) => {
+                Some(InputItem::Event(event, origin)) => {
                     seen.event(&event, &origin, unit);
                     Entry::Event(event, start)
                 }
-                Some(Item::Unknown(name)) => {
+                Some(InputItem::Unknown(name)) => {
                     Entry::Unknown(names.get(name).copied().unwrap_or_else(|| {
                         names.insert(name.to_owned(), unknown.len());
                         unknown.push(name.to_owned());
@@ -279,8 +279,8 @@ impl Parsed {
                     }))
                 }
                 // Its reason is worked out again when it is reported.
-                Some(Item::Rejected(..)) => Entry::Rejected(start),
-                Some(Item::Unreadable(reason)) => {
+                Some(InputItem::Rejected(..)) => Entry::Rejected(start),
+                Some(InputItem::Unreadable(reason)) => {
                     unreadable = Some(reason);
                     break;
                 }
@@ -429,7 +429,7 @@ impl PageCollector {
                 Entry::Rejected(start) => {
                     let mut cursor = *start;
                     let item = self.parser.next_item(&parsed.block, &mut cursor);
-                    if let Some(Item::Rejected(origin, reason)) = item {
+                    if let Some(InputItem::Rejected(origin, reason)) = item {
                         self.counts.rejected += 1;
                         self.outlets.reject(origin, &reason);
                     }
@@ -449,7 +449,8 @@ impl PageCollector {
         let entry = batch.and_then(|parsed| Some((parsed, parsed.entries.get(step)?)));
         if let Some((parsed, Entry::Event(_, start))) = entry {
             let mut cursor = *start;
-            if let Some(Item::Event(_, origin)) = self.parser.next_item(&parsed.block, &mut cursor)
+            if let Some(InputItem::Event(_, origin)) =
+                self.parser.next_item(&parsed.block, &mut cursor)
             {
                 report(&mut self.outlets, Some(origin));
                 return;

@@ -12,7 +12,7 @@ use super::stop::{Stop, stopped};
 use crate::interrupt::Interrupt;
 use crate::source::EventSource;
 use crate::state::State;
-use kleene_input::{Fill, Item};
+use kleene_input::{Fill, InputItem};
 use kleene_report::counts::Counts;
 
 /// The maximum number of lines of a batch.
@@ -111,14 +111,14 @@ fn push(
 /// Does what a line asks for that does not come in a batch: the first event after a header, and
 /// what is no event of a declared type.
 fn take(
-    item: Item<'_>,
+    item: InputItem<'_>,
     engine: &mut Engine<Record>,
     outlets: &mut Outlets,
     counts: &mut Counts,
     current: &mut Current<'_>,
 ) -> Result<(), Stop> {
     match item {
-        Item::Event(event, origin) => {
+        InputItem::Event(event, origin) => {
             outlets.review.event(&event, &origin);
             current.newest = current.newest.max(event_time(&event));
             current.has_come = true;
@@ -126,12 +126,12 @@ fn take(
             let mut sink = OutputPrinter { outlets, lines: Lines::One(origin) };
             engine.push(&event, &mut sink).map_err(|error| Stop::Failed(stopped(error)))?;
         }
-        Item::Unknown(name) => counts.saw_unknown(name),
-        Item::Rejected(origin, reason) => {
+        InputItem::Unknown(name) => counts.saw_unknown(name),
+        InputItem::Rejected(origin, reason) => {
             counts.rejected += 1;
             outlets.reject(origin, &reason);
         }
-        Item::Unreadable(reason) => return Err(Stop::CannotRead(anyhow!(reason))),
+        InputItem::Unreadable(reason) => return Err(Stop::CannotRead(anyhow!(reason))),
     }
     Ok(())
 }

@@ -80,7 +80,7 @@ impl<'a> Env<'a> {
     pub(super) fn declare_events(&mut self, files: &'a [(Source, ast::File)]) {
         for (source, (_, file)) in files.iter().enumerate() {
             for item in &file.items {
-                if let ast::Item::Event(event) = item {
+                if let ast::FileItem::Event(event) = item {
                     self.declare_event(source, event);
                 }
             }

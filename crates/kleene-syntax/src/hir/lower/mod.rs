@@ -104,34 +104,34 @@ impl<'a> Env<'a> {
         for (source, (_, file)) in files.iter().enumerate() {
             for item in &file.items {
                 match item {
-                    ast::Item::List(list) => self.declare_list(source, list, loader),
-                    ast::Item::Param(param) => {
+                    ast::FileItem::List(list) => self.declare_list(source, list, loader),
+                    ast::FileItem::Param(param) => {
                         if self.declare_once("parameter", source, &param.name)
                             && let Some(param_value) = self.param_value(source, param, None, None)
                         {
                             self.declarations.params.insert(&param.name.node, param_value);
                         }
                     }
-                    ast::Item::Define(define) => {
+                    ast::FileItem::Define(define) => {
                         if self.declare_once("define", source, &define.name)
                             && self.is_no_event(source, &define.name)
                         {
                             self.declarations.defines.insert(&define.name.node, (source, define));
                         }
                     }
-                    ast::Item::Rule(rule) => {
+                    ast::FileItem::Rule(rule) => {
                         if self.declare_once("rule", source, &rule.name) {
                             self.declarations.rules.insert(&rule.name.node, (source, rule));
                         }
                     }
-                    ast::Item::Instance(instance) => {
+                    ast::FileItem::Instance(instance) => {
                         if self.declare_once("rule", source, &instance.name) {
                             self.declarations
                                 .instances
                                 .insert(&instance.name.node, (source, instance));
                         }
                     }
-                    ast::Item::Event(_) | ast::Item::Test(_) | ast::Item::Use(_) => {}
+                    ast::FileItem::Event(_) | ast::FileItem::Test(_) | ast::FileItem::Use(_) => {}
                 }
             }
         }
@@ -145,8 +145,8 @@ impl<'a> Env<'a> {
         for (source, (_, file)) in files.iter().enumerate() {
             for item in &file.items {
                 gathered.extend(match item {
-                    ast::Item::Rule(rule) => Some(self.gather(source, rule)),
-                    ast::Item::Instance(instance) => self.gather_instance(source, instance),
+                    ast::FileItem::Rule(rule) => Some(self.gather(source, rule)),
+                    ast::FileItem::Instance(instance) => self.gather_instance(source, instance),
                     _ => None,
                 });
             }
@@ -174,8 +174,8 @@ impl<'a> Env<'a> {
             .enumerate()
             .flat_map(|(source, (_, file))| file.items.iter().map(move |item| (source, item)));
         let mut rules = items.filter_map(|(source, item)| match item {
-            ast::Item::Rule(rule) => Some((source, &rule.name)),
-            ast::Item::Instance(instance) => Some((source, &instance.name)),
+            ast::FileItem::Rule(rule) => Some((source, &rule.name)),
+            ast::FileItem::Instance(instance) => Some((source, &instance.name)),
             _ => None,
         });
         let Some((source, first)) = rules.nth(MAX_RULES) else { return false };

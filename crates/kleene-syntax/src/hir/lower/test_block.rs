@@ -39,7 +39,7 @@ impl<'a> Env<'a> {
         let mut tests = Vec::new();
         for (source, (text, file)) in files.iter().enumerate() {
             for item in &file.items {
-                let ast::Item::Test(test) = item else { continue };
+                let ast::FileItem::Test(test) = item else { continue };
                 if !self.declarations.declared.contains_key(&("rule", test.rule.node.as_str())) {
                     let names =
                         self.declarations.declared.keys().filter(|(what, _)| *what == "rule");

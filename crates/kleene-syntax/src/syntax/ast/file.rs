@@ -10,12 +10,12 @@ use crate::diagnostic::Span;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct File {
     /// Its items in the order of the text.
-    pub items: Vec<Item>,
+    pub items: Vec<FileItem>,
 }
 
 /// One item of a file.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Item {
+pub enum FileItem {
     /// `event NAME { ... }`
     Event(EventDecl),
     /// `list NAME: type = [...]` or `from "file"`
@@ -34,18 +34,18 @@ pub enum Item {
     Use(Spanned<String>),
 }
 
-impl Item {
+impl FileItem {
     /// Returns the place of its name, or of the file's path after `use`.
     pub fn name_span(&self) -> Span {
         match self {
-            Item::Event(event) => event.name.span,
-            Item::List(list) => list.name.span,
-            Item::Param(param) => param.name.span,
-            Item::Define(define) => define.name.span,
-            Item::Rule(rule) => rule.name.span,
-            Item::Instance(instance) => instance.name.span,
-            Item::Test(test) => test.rule.span,
-            Item::Use(path) => path.span,
+            FileItem::Event(event) => event.name.span,
+            FileItem::List(list) => list.name.span,
+            FileItem::Param(param) => param.name.span,
+            FileItem::Define(define) => define.name.span,
+            FileItem::Rule(rule) => rule.name.span,
+            FileItem::Instance(instance) => instance.name.span,
+            FileItem::Test(test) => test.rule.span,
+            FileItem::Use(path) => path.span,
         }
     }
 }

@@ -13,7 +13,7 @@ mod test;
 pub use declaration::{Define, EventDecl, FieldDecl, ListDecl, ListSource, ParamDecl, Type};
 pub use expr::level;
 pub use expr::{BinaryOp, Dur, Expr, ItemQuantifier, Literal, Path, PathPart};
-pub use file::{File, Item};
+pub use file::{File, FileItem};
 pub use pattern::{
     ANY_EVENT, Arrow, Body, Choice, Contiguity, Gap, Junction, LoopMode, Part, Quant, Sequence,
     Step, Take, Unit, Until,

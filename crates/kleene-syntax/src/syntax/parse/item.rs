@@ -4,8 +4,8 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use kleene_event::util::spelling::nearest;
 
 use super::super::ast::{
-    Define, EventDecl, FieldDecl, File, Instance, Item, ListDecl, ListSource, Literal, ParamDecl,
-    Rule, Spanned, Test, TestStep, Type,
+    Define, EventDecl, FieldDecl, File, FileItem, Instance, ListDecl, ListSource, Literal,
+    ParamDecl, Rule, Spanned, Test, TestStep, Type,
 };
 use super::super::lex::{self, LexemeKind};
 use super::super::{MAX_ITEMS, words};
@@ -98,18 +98,18 @@ impl Parser<'_> {
         true
     }
 
-    fn item(&mut self) -> Parsed<Item> {
+    fn item(&mut self) -> Parsed<FileItem> {
         let word = self.word();
         let word = if words::ITEMS.contains(&word) { word } else { self.misspelled_item()? };
         self.bump();
         match word {
-            "event" => Ok(Item::Event(self.event()?)),
-            "list" => Ok(Item::List(self.list()?)),
-            "param" => Ok(Item::Param(self.param()?)),
-            "define" => Ok(Item::Define(self.define()?)),
+            "event" => Ok(FileItem::Event(self.event()?)),
+            "list" => Ok(FileItem::List(self.list()?)),
+            "param" => Ok(FileItem::Param(self.param()?)),
+            "define" => Ok(FileItem::Define(self.define()?)),
             "rule" => self.rule(),
-            "test" => Ok(Item::Test(self.test()?)),
-            _ => Ok(Item::Use(self.string("the file to use as a string")?)),
+            "test" => Ok(FileItem::Test(self.test()?)),
+            _ => Ok(FileItem::Use(self.string("the file to use as a string")?)),
         }
     }
 
@@ -303,13 +303,13 @@ impl Parser<'_> {
         Ok(Define { name, step })
     }
 
-    fn rule(&mut self) -> Parsed<Item> {
+    fn rule(&mut self) -> Parsed<FileItem> {
         if self.is(LexemeKind::Colon) {
             return self.fail_unexpected("the name of the rule", RULE);
         }
         let name = self.name("the name of the rule")?;
         if self.eat(LexemeKind::Assign) {
-            return Ok(Item::Instance(self.instance(name)?));
+            return Ok(FileItem::Instance(self.instance(name)?));
         }
         if matches!(self.word(), "extends" | "from" | "is" | "like") && !self.peek().first_on_line {
             let help = format!(
@@ -320,7 +320,7 @@ impl Parser<'_> {
         }
         let open = self.open_brace("`{` and the clauses of the rule")?;
         let clauses = self.clauses(open);
-        Ok(Item::Rule(Rule { name, clauses }))
+        Ok(FileItem::Rule(Rule { name, clauses }))
     }
 
     fn instance(&mut self, name: super::Name) -> Parsed<Instance> {

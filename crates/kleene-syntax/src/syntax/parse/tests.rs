@@ -1,5 +1,5 @@
 use crate::diagnostic::{Code, Source};
-use crate::syntax::ast::{Clause, Item, Literal};
+use crate::syntax::ast::{Clause, FileItem, Literal};
 use crate::syntax::{MAX_ITEMS, MAX_TEXT, parse, parse_literal, print};
 
 const LANGUAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/language.cep"));
@@ -140,7 +140,7 @@ fn words_of_the_language_are_names_where_nothing_else_can_stand() {
         }";
     let file = parse(&Source::new("test.cep", text)).0;
     assert_eq!(rendered(text), "");
-    let Some(Item::Test(test)) = file.items.last() else { panic!("a test comes last") };
+    let Some(FileItem::Test(test)) = file.items.last() else { panic!("a test comes last") };
     assert_eq!(test.steps.len(), 5);
 }
 
@@ -160,7 +160,7 @@ fn a_mistake_leaves_the_rest_of_the_rule() {
     let text = "rule r {\n  key user\n  match a[x ==] -> b\n  wthin 5m\n  foo\n  emit { user }\n}\nrule s { match a }\n";
     let (file, diagnostics) = parse(&Source::new("test.cep", text));
     assert_eq!(diagnostics.len(), 3, "{}", rendered(text));
-    let [Item::Rule(first), Item::Rule(_)] = file.items.as_slice() else {
+    let [FileItem::Rule(first), FileItem::Rule(_)] = file.items.as_slice() else {
         panic!("two rules: {file:?}")
     };
     let clauses: Vec<_> = first.clauses.iter().map(|clause| &clause.node).collect();
@@ -177,7 +177,7 @@ fn a_mistake_leaves_the_rest_of_the_rule() {
 fn spans_are_where_things_stand() {
     let text = "rule r {\n  match a[x > 1]{2} as b -> c\n}\n";
     let (file, _) = parse(&Source::new("test.cep", text));
-    let [Item::Rule(rule)] = file.items.as_slice() else { panic!("one rule") };
+    let [FileItem::Rule(rule)] = file.items.as_slice() else { panic!("one rule") };
     let Clause::Match(body) = &rule.clauses[0].node else { panic!("a match") };
     let slice = |span: crate::diagnostic::Span| &text[span.start as usize..span.end as usize];
     assert_eq!(slice(rule.clauses[0].span), "match a[x > 1]{2} as b -> c");

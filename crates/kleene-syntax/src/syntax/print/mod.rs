@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::ast::{
-    Define, EventDecl, FieldDecl, File, Item, ListDecl, ListSource, Literal, ParamDecl, Type,
+    Define, EventDecl, FieldDecl, File, FileItem, ListDecl, ListSource, Literal, ParamDecl, Type,
 };
 use super::layout::{BreakEdge, Flat, Mark, MarkKind, lay_out};
 use super::words;
@@ -85,14 +85,16 @@ impl Printer {
 
     fn file(&mut self, file: &File, spacing: Spacing) {
         self.mark(MarkKind::Break { hard: true, blanks: 0, edge: BreakEdge::Open, apart: false });
-        let mut last: Option<&Item> = None;
+        let mut last: Option<&FileItem> = None;
         for item in &file.items {
             if let Some(last) = last {
-                let is_block = |item: &Item| matches!(item, Item::Rule(_) | Item::Test(_));
+                let is_block =
+                    |item: &FileItem| matches!(item, FileItem::Rule(_) | FileItem::Test(_));
                 // Declarations of one line stand together, everything else apart.
-                let is_short =
-                    matches!(item, Item::List(_) | Item::Param(_) | Item::Define(_) | Item::Use(_))
-                        && std::mem::discriminant(item) == std::mem::discriminant(last);
+                let is_short = matches!(
+                    item,
+                    FileItem::List(_) | FileItem::Param(_) | FileItem::Define(_) | FileItem::Use(_)
+                ) && std::mem::discriminant(item) == std::mem::discriminant(last);
                 let is_loose = spacing == Spacing::Loose && !is_short;
                 let apart = is_block(item) || is_block(last) || is_loose;
                 self.mark(MarkKind::Break {
@@ -211,19 +213,19 @@ impl Printer {
         self.out.push('"');
     }
 
-    fn item(&mut self, item: &Item) {
+    fn item(&mut self, item: &FileItem) {
         match item {
-            Item::Event(event) => self.event(event),
-            Item::List(list) => self.list_decl(list),
-            Item::Param(param) => self.param(param),
-            Item::Define(define) => self.define(define),
-            Item::Rule(rule) => {
+            FileItem::Event(event) => self.event(event),
+            FileItem::List(list) => self.list_decl(list),
+            FileItem::Param(param) => self.param(param),
+            FileItem::Define(define) => self.define(define),
+            FileItem::Rule(rule) => {
                 self.push("rule ");
                 self.name(&rule.name.node);
                 self.push(" ");
                 self.clauses(&rule.clauses);
             }
-            Item::Instance(instance) => {
+            FileItem::Instance(instance) => {
                 self.push("rule ");
                 self.name(&instance.name.node);
                 self.push(" = ");
@@ -245,8 +247,8 @@ impl Printer {
                     }
                 }
             }
-            Item::Test(test) => self.test(test),
-            Item::Use(file) => {
+            FileItem::Test(test) => self.test(test),
+            FileItem::Use(file) => {
                 self.push("use ");
                 self.string(&file.node);
             }
