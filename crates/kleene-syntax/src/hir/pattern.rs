@@ -137,7 +137,7 @@ impl Item {
     }
 
     /// Returns the quantifier of a step or a group.
-    pub(crate) fn quantifier(&self) -> Option<&Quantifier> {
+    pub fn quantifier(&self) -> Option<&Quantifier> {
         match &self.kind {
             ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
                 Some(quantifier)
@@ -146,13 +146,13 @@ impl Item {
         }
     }
 
-    /// True if the item can take no event at all.
-    pub(crate) fn can_be_empty(&self) -> bool {
+    /// True if the item can be left out or be empty.
+    pub fn is_nullable(&self) -> bool {
         match &self.kind {
             ItemKind::Step { quantifier, .. } => quantifier.optional,
             // `(a? -> b?)` is empty without being left out.
             ItemKind::Group { body, quantifier, .. } => {
-                quantifier.optional || body.items.iter().all(Item::can_be_empty)
+                quantifier.optional || body.items.iter().all(Item::is_nullable)
             }
             // A `not` takes no event, but it cannot be left out. A branch is never empty.
             ItemKind::Not { .. } | ItemKind::Alternatives { .. } => false,

@@ -31,7 +31,6 @@ use hashbrown::HashMap;
 
 use crate::nfa::error::AutomatonError;
 use crate::nfa::graph::builder::{Builder, EarlierNot, ItemCursor, has_time};
-use crate::nfa::graph::check::is_nullable;
 use crate::nfa::graph::raw::{Role, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
@@ -140,7 +139,7 @@ impl<'p> Builder {
                         nots.push(EarlierNot { step, violated, timed });
                     }
                 }
-                _ if is_nullable(previous.item()) => {}
+                _ if previous.item().is_nullable() => {}
                 _ => return nots,
             }
             here = previous;

@@ -93,12 +93,7 @@ impl<'p> ItemCursor<'p> {
     }
 
     pub(super) fn quantifier(&self) -> Option<&'p Quantifier> {
-        match &self.item().kind {
-            ItemKind::Step { quantifier, .. } | ItemKind::Group { quantifier, .. } => {
-                Some(quantifier)
-            }
-            ItemKind::Not { .. } | ItemKind::Alternatives { .. } => None,
-        }
+        self.item().quantifier()
     }
 
     pub(super) fn is_optional(&self) -> bool {

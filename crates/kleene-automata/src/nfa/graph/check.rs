@@ -95,7 +95,7 @@ fn check_sequence(
                 check_sequence(pattern, body, depth + 1)?;
                 // The joint of `(b?)+` would lead back to itself without an event. `(b?){2}` is
                 // finite.
-                if quantifier.is_unbounded() && body.items.iter().all(is_nullable) {
+                if quantifier.is_unbounded() && body.items.iter().all(Item::is_nullable) {
                     return error(Refusal::EmptyLoop);
                 }
                 if quantifier.mode == LoopMode::Longest {
@@ -114,7 +114,7 @@ fn check_sequence(
                     // The end of a branch is not the end of the pattern: no time decides about a
                     // `not` there. A branch without an event would be done before the group has
                     // begun.
-                    if ends_with_not(branch) || branch.items.iter().all(is_nullable) {
+                    if ends_with_not(branch) || branch.items.iter().all(Item::is_nullable) {
                         return error(Refusal::EmptyAlternative);
                     }
                 }
@@ -162,7 +162,7 @@ fn check_not(
         return error(Refusal::MisplacedNot);
     }
     // Without an event before it, the `not` would stand after nothing.
-    if is_nullable(&items[index - 1]) {
+    if items[index - 1].is_nullable() {
         return error(Refusal::NotAfterOptional);
     }
     let bounded = pattern.within.is_some() || timed;
@@ -180,7 +180,7 @@ fn ends_with_not(sequence: &Sequence) -> bool {
             ItemKind::Group { body, .. } => ends_with_not(body),
             ItemKind::Step { .. } | ItemKind::Alternatives { .. } => false,
         };
-        if ends || !is_nullable(item) {
+        if ends || !item.is_nullable() {
             return ends;
         }
     }
@@ -212,7 +212,7 @@ fn check_silences(
     let begins = before.last().is_some_and(|before| !can_go_on(before));
     // In `a -> (b or not c for 5s) -> d?`, the end of the silence would complete the match, and the
     // `d` would still be waited for.
-    let can_be_last = after.is_empty() || !after.iter().all(is_nullable);
+    let can_be_last = after.is_empty() || !after.iter().all(Item::is_nullable);
     if nesting == Nesting::Group
         || !begins
         || !can_be_last
@@ -282,16 +282,4 @@ fn check_quantifier(quantifier: &Quantifier, name: &Arc<str>) -> Result<(), Auto
         return Err(AutomatonError::new(Refusal::UntilWithoutLoop(name.clone())));
     }
     Ok(())
-}
-
-/// True if an item can be left out or be empty.
-pub(super) fn is_nullable(item: &Item) -> bool {
-    match &item.kind {
-        ItemKind::Step { quantifier, .. } => quantifier.optional,
-        ItemKind::Group { quantifier, body, .. } => {
-            quantifier.optional || body.items.iter().all(is_nullable)
-        }
-        // No branch can be left out.
-        ItemKind::Not { .. } | ItemKind::Alternatives { .. } => false,
-    }
 }

@@ -33,12 +33,11 @@ use crate::nfa::error::{AutomatonError, Refusal};
 use crate::nfa::graph::builder::{
     Builder, Clock, Context, EnclosingGroup, Ignoring, ItemCursor, Repetition, WaitGuards, keeps,
 };
-use crate::nfa::graph::check::is_nullable;
 use crate::nfa::graph::open_loops::{BoundedGroup, OpenLoop};
 use crate::nfa::graph::raw::{Role, Verb};
 use crate::nfa::guard::{Guard, GuardId};
 use crate::nfa::states::StateId;
-use kleene_syntax::hir::{Contiguity, Gap, ItemKind, LoopMode, Quantifier, Sequence, StepId};
+use kleene_syntax::hir::{Contiguity, Gap, Item, ItemKind, LoopMode, Quantifier, Sequence, StepId};
 
 /// The largest number of groups with an alias: each takes one bit of a node.
 const MAX_NAMED_GROUPS: usize = 32;
@@ -211,7 +210,7 @@ impl<'p> Builder {
             let always = self.graph.guards.always();
             // If the whole content can be left out, an event that it takes is the sign that the
             // repetition happened.
-            let can_be_empty = body.items.iter().all(is_nullable);
+            let can_be_empty = body.items.iter().all(Item::is_nullable);
             // Else the first event of the group ends the `not`s before it, and its end leads to
             // states without them.
             let target = if can_be_empty { sink } else { self.without_earlier_nots(cursor, sink)? };
@@ -395,7 +394,7 @@ impl<'p> Builder {
         // `after_the_time_of_the_group` of `testdata/suite/greedy.cep`.
         let kept_within = within.filter(|_| comes_once && ends_in_greedy_loop(body));
         // If a repetition can be empty, the first event can belong to the next one.
-        let can_start = first || body.items.iter().all(is_nullable);
+        let can_start = first || body.items.iter().all(Item::is_nullable);
         let mut gap = if can_start { Self::inherited_gap(cursor) } else { None };
         if clocked {
             let node = self.nodes.item(cursor);
@@ -531,7 +530,7 @@ fn ends_in_greedy_loop(sequence: &Sequence) -> bool {
             }
             ItemKind::Not { .. } => false,
         };
-        if ends || !is_nullable(item) {
+        if ends || !item.is_nullable() {
             return ends;
         }
     }

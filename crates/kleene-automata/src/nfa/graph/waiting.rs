@@ -20,9 +20,8 @@
 //! `tests/semantics.rs` runs.
 
 use crate::nfa::graph::builder::{Builder, Ignoring, ItemCursor};
-use crate::nfa::graph::check::is_nullable;
 use crate::nfa::guard::{Guard, GuardId};
-use kleene_syntax::hir::{ConditionId, Contiguity, Gap, ItemKind, Sequence};
+use kleene_syntax::hir::{ConditionId, Contiguity, Gap, Item, ItemKind, Sequence};
 
 impl<'p> Builder {
     /// The contiguity with which an item's first event follows the event before. The first item of
@@ -54,7 +53,7 @@ impl<'p> Builder {
     /// group is set.
     pub(super) fn inherited_gap(cursor: ItemCursor<'p>) -> Option<GuardId> {
         let gap = cursor.context.group?.gap?;
-        cursor.items[..cursor.index].iter().all(is_nullable).then_some(gap)
+        cursor.items[..cursor.index].iter().all(Item::is_nullable).then_some(gap)
     }
 
     /// Returns the guards for skipping before an item's first event, as [`Builder::ignoring`] does.

@@ -48,7 +48,7 @@ fn end_of_partial_match(rule: &Rule) -> Option<(&'static str, &'static str)> {
 /// Returns what can be left out at the end of a sequence that is complete without it.
 fn missed(row: Row<'_>) -> Vec<RowPart<'_>> {
     let parts = row.parts();
-    let Some(required) = parts.iter().rposition(|part| !part.item.can_be_empty()) else {
+    let Some(required) = parts.iter().rposition(|part| !part.item.is_nullable()) else {
         return Vec::new();
     };
     let (last, rest) = (parts[required], &parts[required + 1..]);
@@ -69,7 +69,7 @@ fn missed(row: Row<'_>) -> Vec<RowPart<'_>> {
 fn is_complete_at_once(item: &Item) -> bool {
     let ends_so = |sequence: &Sequence| {
         let last = sequence.items.last();
-        last.is_some_and(|last| !last.can_be_empty() && is_complete_at_once(last))
+        last.is_some_and(|last| !last.is_nullable() && is_complete_at_once(last))
     };
     let grows = |quantifier: &Quantifier| {
         quantifier.mode != LoopMode::Each && quantifier.max != Some(quantifier.min)
@@ -164,7 +164,7 @@ fn warn_of_optional_end(row: Row<'_>, rest: Option<Span>, findings: &mut Finding
                 .help(help);
             findings.add_here(diagnostic);
         }
-        if !part.item.can_be_empty() {
+        if !part.item.is_nullable() {
             return;
         }
         after = Some(part.written.span);

@@ -139,11 +139,11 @@ fn waits(rest: &[Item], waits_after: bool) -> bool {
         return last.contiguity != Contiguity::Next;
     }
     let mut events = rest.iter().filter(|item| !item.is_not());
-    if events.clone().all(Item::can_be_empty) {
+    if events.clone().all(Item::is_nullable) {
         return waits_after;
     }
     let first = events.next();
-    first.is_some_and(|first| first.can_be_empty() || first.contiguity != Contiguity::Next)
+    first.is_some_and(|first| first.is_nullable() || first.contiguity != Contiguity::Next)
 }
 
 /// True if each event of the type fulfils the condition.
