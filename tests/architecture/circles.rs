@@ -63,7 +63,7 @@ pub(crate) fn imports(sources: &[(String, String)]) -> BTreeMap<String, BTreeSet
 }
 
 /// Returns the files that can be reached from `start` by one import or more.
-fn reachable<'a>(
+pub(crate) fn reachable<'a>(
     imports: &'a BTreeMap<String, BTreeSet<String>>,
     start: &str,
 ) -> BTreeSet<&'a str> {

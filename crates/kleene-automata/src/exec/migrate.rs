@@ -13,7 +13,7 @@ use crate::nfa::correspondence::{self, Described};
 use crate::nfa::{Live, Program, RegisterKind, StateId};
 use kleene_event::event::Event;
 use kleene_event::time::Timestamp;
-use kleene_syntax::hir::lower::Content;
+use kleene_syntax::hir::canon::Content;
 use kleene_syntax::hir::{Length, Pattern, StepId};
 
 /// The mapping of states of one program to those of another.

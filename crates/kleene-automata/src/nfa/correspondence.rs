@@ -24,7 +24,7 @@ use crate::nfa::guard::Guard;
 use crate::nfa::program::Program;
 use crate::nfa::states::{Action, ClockOp, StateId};
 use kleene_syntax::hir::Length;
-use kleene_syntax::hir::lower::Content;
+use kleene_syntax::hir::canon::Content;
 
 /// The maximum number of states of a component that is compared. Partial matches that wait in a
 /// larger one, a loop over more steps, are not carried over.

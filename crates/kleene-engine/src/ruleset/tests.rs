@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use kleene_automata::nfa::Program;
+use kleene_syntax::hir::canon;
 use kleene_syntax::hir::eval::constant;
-use kleene_syntax::hir::lower::canon;
 use kleene_syntax::hir::{
     Contiguity, Expr, Item, ItemKind, Length, LoopMode, Pattern, Quantifier, Rule, Sequence,
     SkipStrategy, Test,

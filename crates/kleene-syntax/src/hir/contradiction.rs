@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 use hashbrown::{HashMap, HashSet};
 
 use crate::hir::Expr;
+use crate::hir::canon;
 use crate::hir::expr::{AggregateOp, BinaryOp, FieldRef, Set, ValueSet};
 use crate::hir::functions::Callee;
-use crate::hir::lower::canon;
 use kleene_event::schema::{Schema, TypeId};
 use kleene_event::value::{Kind, Value, ValueRef};
 

@@ -4,11 +4,13 @@
 //! [`Pattern`] is the smallest form that the automaton and the reference matcher are built from.
 //!
 //! Rule text takes two passes: `lower` makes the checked form and reports mistakes, and `lint`
-//! reads that form and warns of likely mistakes.
+//! reads that form and warns of likely mistakes. `canon` says what the checked form means, for the
+//! versions of rules, and `contradiction` which of its conditions never hold together.
 //!
 //! The parts of a pattern are for Kleene's own crates and are not in the documentation: they change
 //! with the matcher. A [`Rule`] says what a host needs to know of a rule.
 
+pub mod canon;
 mod contradiction;
 pub mod eval;
 pub mod expr;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::canon;
 use super::env::{Env, OutputTypes, Param};
 use super::fed::FedRecord;
 use super::key_variants::KeyVariants;
@@ -14,6 +13,7 @@ use super::names::{Defines, Resolved, resolve_step, unknown};
 use super::step_table::StepTable;
 use super::terms::{StepInfo, Takes};
 use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::hir::canon;
 use crate::hir::expr::Aggregate;
 use crate::hir::lint::WrittenRule;
 use crate::hir::{Condition, ConditionId, Expr, KeyPart};

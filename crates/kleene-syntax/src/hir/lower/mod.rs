@@ -10,7 +10,6 @@
 //!
 //! Files import one way, each from those above it in this list:
 //!
-//! * `canon` says what a rule means, for its version. It looks at the checked form alone.
 //! * `env` holds what all rules are checked with, and what was reported (`reported`): declarations,
 //!   what the `host` gives, the types that rules feed (`fed`), the `layout` of each pattern.
 //!   `events` and `literal` declare event types, lists and parameters in it, and `names` finds them.
@@ -22,7 +21,6 @@
 //!   and `rule` makes a rule of them.
 //! * `test_block` checks tests against what the rules report.
 
-pub mod canon;
 mod clauses;
 mod context;
 mod env;
@@ -47,7 +45,6 @@ mod terms;
 mod test_block;
 mod wildcard;
 
-pub use canon::Content;
 pub use host::HostParam;
 pub use layout::Layout;
 pub use literal::Loader;
@@ -57,6 +54,7 @@ use std::sync::Arc;
 
 use self::env::Env;
 use crate::diagnostic::{Code, Diagnostic, Source};
+use crate::hir::canon;
 use crate::hir::functions::HostFunction;
 use crate::hir::{Rule, TestBlock};
 use crate::syntax::ast;

@@ -39,14 +39,14 @@ pub fn condition(condition: &Condition, schema: &Schema, types: &[Option<TypeId>
 
 /// Returns the canonical text of a part of a condition on an event of type `ty`. It is comparable
 /// with other parts of the same condition.
-pub(in crate::hir) fn part(expr: &Expr, ty: TypeId, schema: &Schema) -> String {
+pub(super) fn part(expr: &Expr, ty: TypeId, schema: &Schema) -> String {
     let mut canon = Canon { candidate: Some(ty), ..Canon::new(Some(schema), &[]) };
     canon.expr(expr);
     canon.out
 }
 
 /// Returns the canonical text of a field of the candidate.
-pub(in crate::hir) fn field(field: &FieldRef, ty: TypeId, schema: &Schema) -> String {
+pub(super) fn field(field: &FieldRef, ty: TypeId, schema: &Schema) -> String {
     let mut canon = Canon::new(Some(schema), &[]);
     canon.field(Some(ty), field);
     canon.out
