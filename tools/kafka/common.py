@@ -121,6 +121,12 @@ def call(name, *arguments, limit, out=subprocess.PIPE):
     return done.stdout
 
 
+def make_topic(cleanup, broker, name, partitions):
+    empty = cleanup.folder / "empty.jsonl"
+    empty.write_text("")
+    call("produce", empty, name, "--partitions", partitions, "--brokers", broker.address, limit=60)
+
+
 def lag(broker, topic, group):
     """Returns the number of records without a committed position, or None without an answer."""
     try:
