@@ -9,6 +9,7 @@ import java.lang.management.MemoryPoolMXBean;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.jar.JarEntry;
@@ -101,7 +102,20 @@ class RedeployTest {
     Held last = held.get(held.size() - 1);
     assertTrue(last.copies() <= first.copies() && last.copies() <= 3, held.toString());
     assertTrue(last.metaspace() - first.metaspace() < 2 << 20, held.toString());
-    assertTrue(last.resident() - first.resident() < 64 << 20, held.toString());
+    assertTrue(4 * typicalGrowth(held) < 64 << 20, held.toString());
+  }
+
+  /**
+   * The median growth of the resident memory from one measurement to the next. Java's heap may
+   * grow once, at any time; what is lost with each deployment grows in all steps.
+   */
+  private static long typicalGrowth(List<Held> held) {
+    long[] growth = new long[held.size() - 1];
+    for (int step = 0; step < growth.length; step++) {
+      growth[step] = held.get(step + 1).resident() - held.get(step).resident();
+    }
+    Arrays.sort(growth);
+    return growth[growth.length / 2];
   }
 
   /** Runs the program of the jar as {@code flink run} does, with class loaders of its own. */
