@@ -144,7 +144,7 @@ impl AheadParser {
     /// Parses all batches of a block. If no other block waits, it is left to the thread that matches,
     /// which has nothing else to do, and this one reads on.
     pub fn parse(&mut self, block: Block) -> AheadBlock {
-        self.used.try_iter().for_each(drop);
+        self.used.try_iter().for_each(|(batch, _)| self.batch.reuse(batch));
         if self.wanted.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
             return self.leave(block);
         }

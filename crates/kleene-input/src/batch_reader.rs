@@ -196,6 +196,8 @@ impl BatchReader {
             && std::mem::take(&mut self.is_ahead)
         {
             orders.give_back((batch, std::mem::take(&mut self.starts)));
+        } else {
+            self.batch.reuse(batch);
         }
     }
 

@@ -159,6 +159,22 @@ impl BatchBuilder {
         rows.end_row_with(record.time(), record.extra());
     }
 
+    /// Uses the memory of a batch that is not needed any more for the next one.
+    ///
+    /// To free and to allocate large blocks makes an allocator join the small free ones around them,
+    /// which the records of the next batch would have taken.
+    pub fn reuse(&mut self, batch: EventBatch) {
+        let (mut records, mut order) = batch.into_vectors();
+        if self.records.capacity() < records.capacity() && self.records.is_empty() {
+            records.clear();
+            self.records = records;
+        }
+        if self.order.capacity() < order.capacity() && self.order.is_empty() {
+            order.clear();
+            self.order = order;
+        }
+    }
+
     /// Returns the batch. The builder is empty afterwards.
     pub fn finish(&mut self) -> EventBatch {
         let types = self.parts.drain(..).filter_map(|index| {
@@ -172,8 +188,15 @@ impl BatchBuilder {
             open.copies.copied = columns.copied();
             Some(columns)
         });
-        let types = types.collect();
-        let (records, order) = (std::mem::take(&mut self.records), std::mem::take(&mut self.order));
+        let types: Vec<TypeColumns> = types.collect();
+        let records = std::mem::take(&mut self.records);
+        let order = if types.len() == 1 && records.is_empty() {
+            // The rows of the only type are in order; the memory stays here.
+            self.order.clear();
+            Vec::new()
+        } else {
+            std::mem::take(&mut self.order)
+        };
         EventBatch::of(types, records, order)
     }
 }
@@ -339,7 +362,10 @@ impl ColumnBuilder {
 
     /// Returns the column. The builder is empty afterwards, with room for as many rows.
     fn finish(&mut self) -> Column {
-        let empty = no_values(&self.ty, self.len());
+        let empty = match &self.values {
+            ColumnValues::String(texts) => ColumnValues::String(texts.room_for_as_many()),
+            values => no_values(&self.ty, values.len()),
+        };
         let column = Column::new(std::mem::replace(&mut self.values, empty));
         match self.validity.take() {
             Some(validity) => column.with_validity(validity),
@@ -406,6 +432,32 @@ mod tests {
         let row = |n: i64, text: &str| vec![n.into(), text.into(), Value::Null];
         assert_eq!(values, [row(1, "x"), row(4, "y")]);
         assert!(builder.finish().is_empty());
+    }
+
+    #[test]
+    fn memory_is_used_again_and_what_was_in_it_is_not() {
+        let (_, ty) = schema();
+        let mut builder = BatchBuilder::new();
+        let mut read = |numbers: &[i64]| {
+            for number in numbers {
+                let time = Timestamp::from_millis(*number);
+                builder.push_record(Record::new(ty, time, [Value::Int(*number)]));
+            }
+            let batch = builder.finish();
+            let values: Vec<Value> =
+                batch.rows().map(|row| row.to_record().values()[0].clone()).collect();
+            builder.reuse(batch);
+            (values, builder.records.capacity())
+        };
+        let first = read(&[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(first.0.len(), 9);
+        assert_eq!(read(&[10]), (vec![10.into()], first.1));
+        assert_eq!(read(&[]), (Vec::new(), first.1));
+        // Events that are added before memory comes back stay.
+        let batch = builder.finish();
+        builder.push_record(Record::new(ty, Timestamp::from_millis(1), [Value::Int(11)]));
+        builder.reuse(batch);
+        assert_eq!(builder.len(), 1);
     }
 
     #[test]

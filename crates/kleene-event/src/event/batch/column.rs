@@ -117,6 +117,14 @@ impl Texts {
         self.all.get(start as usize..end as usize).unwrap_or("")
     }
 
+    /// Returns no texts, with room for as many of the same length.
+    pub(super) fn room_for_as_many(&self) -> Texts {
+        Texts {
+            all: String::with_capacity(self.all.len()),
+            ends: Vec::with_capacity(self.ends.len()),
+        }
+    }
+
     /// Adds a text. Returns false, and adds nothing, if the texts together exceed 4 GiB.
     #[inline]
     pub(super) fn push(&mut self, text: &str) -> bool {

@@ -156,6 +156,11 @@ impl EventBatch {
         EventBatch { types, records, order }
     }
 
+    /// Returns the vectors of records and of places.
+    pub(super) fn into_vectors(self) -> (Vec<Record>, Vec<RowPlace>) {
+        (self.records, self.order.unwrap_or_default())
+    }
+
     /// The number of events.
     pub fn len(&self) -> usize {
         match (&self.order, &self.types[..]) {
