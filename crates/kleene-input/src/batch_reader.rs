@@ -220,8 +220,10 @@ impl BatchReader {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use kleene::schema::{EventType, Field, FieldId, FieldType};
-    use kleene::{Event as _, Record};
+    use kleene::{Event as _, Record, Value};
 
     use super::*;
     use crate::form::{Form, Format};
@@ -277,6 +279,60 @@ mod tests {
     fn blocks(ahead: &mut AheadParser, texts: &[&str]) -> Vec<AheadBlock> {
         let block = |text: &&str| ahead.parse(Block::new(text.as_bytes().to_vec(), 1));
         texts.iter().map(block).collect()
+    }
+
+    /// Reads four events of two types in two batches; the second has records, as all rows of the
+    /// first were copied.
+    fn read_twice(format: Format, text: &str) -> Vec<Record> {
+        let field = |name: &str, ty| Field { name: name.into(), ty, optional: true };
+        let mut schema = Schema::new();
+        for name in ["a", "b"] {
+            let status = field("status", FieldType::String);
+            let fields = vec![field("at", FieldType::Time), status];
+            let time = Some(FieldId::new(0));
+            schema.add(EventType { name: name.into(), fields, time, open: false }).unwrap();
+        }
+        let form = Form { format, ..FORM };
+        let mut reader = BatchReader::new(Parser::new(form, &schema, Reading::default()));
+        let mut records = Vec::new();
+        for _ in 0..2 {
+            reader.restart();
+            reader.begin(Block::new(text.as_bytes().to_vec(), 1));
+            let (batch, lines) = reader.read_batch(100, |_| {}).unwrap();
+            assert_eq!(lines, 4);
+            records = batch.rows().map(|row| row.to_record()).collect();
+            assert_eq!(records.len(), 4);
+            reader.give_back(batch);
+        }
+        records
+    }
+
+    #[test]
+    fn records_of_a_batch_share_texts_that_repeat() {
+        let csv = "type,at,status\na,1,ok\nb,2,ok\na,3,ok\na,4,no\n";
+        let json = r#"
+            {"type":"a","at":1,"status":"ok"}
+            {"type":"b","at":2,"status":"ok"}
+            {"type":"a","at":3,"status":"ok"}
+            {"type":"a","at":4,"status":"no"}
+        "#;
+        for (format, text) in [(Format::Csv, csv), (Format::Jsonl, json)] {
+            let records = read_twice(format, text);
+            let texts: Vec<&Arc<str>> = records
+                .iter()
+                .map(|record| match record.values() {
+                    [_, Value::String(text)] => text,
+                    values => panic!("{values:?}"),
+                })
+                .collect();
+            assert_eq!(
+                texts.iter().map(|text| &***text).collect::<Vec<_>>(),
+                ["ok", "ok", "ok", "no"]
+            );
+            let is_shared = |one: usize, other: usize| Arc::ptr_eq(texts[one], texts[other]);
+            assert!(is_shared(0, 2), "{format:?}");
+            assert!(!is_shared(0, 1), "another type has texts of its own");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use kleene::value::Value;
 use kleene::{Record, Timestamp};
 
 use crate::option_names::OptionNames;
+use crate::repeated_texts::{LastText, RepeatedTexts};
 use crate::scalar::Spelling;
 use crate::time::{time_from_float, time_from_int, time_from_text};
 
@@ -308,6 +309,8 @@ pub(crate) struct Assembly {
     pub(crate) extra: Vec<(Arc<str>, Value)>,
     /// The first thing that was wrong.
     problem: Option<String>,
+    /// What the records of batches share.
+    repeated: RepeatedTexts,
 }
 
 /// The value of a field of an event in the making.
@@ -325,10 +328,10 @@ impl Assembled {
         matches!(self, Assembled::Value(Value::Null))
     }
 
-    fn into_value(self, texts: &str) -> Value {
+    fn into_value(self, make: impl FnOnce(Range<usize>) -> Value) -> Value {
         match self {
             Assembled::Value(value) => value,
-            Assembled::Text(place) => Value::String(texts[place].into()),
+            Assembled::Text(place) => make(place),
         }
     }
 }
@@ -419,12 +422,14 @@ impl Assembly {
     pub(crate) fn finish(&mut self, layout: &Layout, reading: &Reading) -> Result<Record, String> {
         let time = self.check(layout, reading)?;
         let Assembly { values, texts, extra, .. } = self;
-        let values = values.drain(..).map(|value| value.into_value(texts));
-        Ok(if extra.is_empty() {
-            Record::new(layout.id, time, values)
-        } else {
-            Record::with_extra(layout.id, time, values, std::mem::take(extra))
-        })
+        let value = |value: Assembled| value.into_value(|place| Value::from(&texts[place]));
+        Ok(record(layout, time, values.drain(..).map(value), extra))
+    }
+
+    /// Returns the last texts of the fields of a type, for the records of batches.
+    #[inline]
+    pub(crate) fn repeated(&mut self, layout: &Layout) -> &mut [LastText] {
+        self.repeated.of_type(layout.id, layout.fields.len())
     }
 
     /// Adds the event to a batch.
@@ -437,11 +442,15 @@ impl Assembly {
         layout: &Layout,
         reading: &Reading,
     ) -> Result<(), String> {
+        let time = self.check(layout, reading)?;
         if batch.prefers_records(layout.id) {
-            batch.push_record(self.finish(layout, reading)?);
+            let Assembly { values, texts, extra, repeated, .. } = self;
+            let last = repeated.of_type(layout.id, values.len()).iter_mut();
+            let values = values.drain(..).zip(last);
+            let values = values.map(|(value, last)| value.into_value(|at| last.value(&texts[at])));
+            batch.push_record(record(layout, time, values, extra));
             return Ok(());
         }
-        let time = self.check(layout, reading)?;
         let mut rows = batch.rows_of_fields(layout.id, &layout.fields);
         for (column, value) in rows.columns().iter_mut().zip(self.values.drain(..)) {
             match value {
@@ -495,6 +504,20 @@ impl Assembly {
         } else {
             format!("missing field `{name}`")
         }
+    }
+}
+
+/// Returns a record, and leaves no undeclared fields.
+fn record(
+    layout: &Layout,
+    time: Timestamp,
+    values: impl IntoIterator<Item = Value>,
+    extra: &mut Vec<(Arc<str>, Value)>,
+) -> Record {
+    if extra.is_empty() {
+        Record::new(layout.id, time, values)
+    } else {
+        Record::with_extra(layout.id, time, values, std::mem::take(extra))
     }
 }
 

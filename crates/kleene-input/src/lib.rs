@@ -54,6 +54,7 @@ mod raw;
 mod reader;
 mod reasons;
 mod records;
+mod repeated_texts;
 mod scalar;
 mod source;
 mod time;

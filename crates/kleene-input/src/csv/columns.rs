@@ -12,6 +12,7 @@ use super::record::Row;
 use crate::json::list_from_text;
 use crate::layout::{Layout, Reading};
 use crate::number::{decimal, whole};
+use crate::repeated_texts::LastText;
 use crate::scalar::{Spelling, from_text};
 use crate::time::time_from_text;
 
@@ -100,18 +101,24 @@ impl Plan {
         Some(Plan { time, fields: fields.collect::<Option<_>>()? })
     }
 
-    /// The event of a record that has as many cells as the header; `None` if anything is amiss.
+    /// The event of a record that has as many cells as the header; `None` if anything is amiss. It
+    /// shares `repeated` texts, if there are some.
     #[inline]
     pub(super) fn event(
         &self,
         row: &Row<'_>,
         layout: &Layout,
         reading: &Reading,
+        repeated: Option<&mut [LastText]>,
     ) -> Option<Record> {
         let time = self.time(row, reading)?;
         let mut is_fine = false;
         let event = Record::filled(layout.id(), time, self.fields.len(), |values| {
-            is_fine = self.read(row, layout, reading, time, values);
+            let values = values.iter_mut();
+            is_fine = match repeated {
+                Some(last) => self.read(row, layout, reading, time, values.zip(last)),
+                None => self.read(row, layout, reading, time, values),
+            };
         });
         is_fine.then_some(event)
     }
@@ -127,7 +134,7 @@ impl Plan {
         mut rows: RowsBuilder<'_>,
     ) -> bool {
         let Some(time) = self.time(row, reading) else { return false };
-        let is_fine = self.read(row, layout, reading, time, rows.columns());
+        let is_fine = self.read(row, layout, reading, time, rows.columns().iter_mut());
         if is_fine {
             rows.end_row(time);
         } else {
@@ -150,10 +157,10 @@ impl Plan {
         layout: &Layout,
         reading: &Reading,
         time: Timestamp,
-        places: &mut [impl Place],
+        places: impl Iterator<Item = impl Place>,
     ) -> bool {
         let mut fields = self.fields.iter().zip(&layout.fields).zip(places);
-        fields.all(|((planned, field), place)| match *planned {
+        fields.all(|((planned, field), mut place)| match *planned {
             Planned::Time => {
                 place.put(Value::Time(time));
                 true
@@ -162,7 +169,7 @@ impl Plan {
                 place.put(Value::Null);
                 true
             }
-            Planned::Cell(column) => read_cell(place, field, row.cell(column), reading),
+            Planned::Cell(column) => read_cell(&mut place, field, row.cell(column), reading),
         })
     }
 }
@@ -175,19 +182,32 @@ trait Place {
     fn put_text(&mut self, text: &str);
 }
 
-impl Place for Value {
+impl Place for &mut Value {
     #[inline(always)]
     fn put(&mut self, value: Value) {
-        *self = value;
+        **self = value;
     }
 
     #[inline(always)]
     fn put_text(&mut self, text: &str) {
-        *self = Value::String(text.into());
+        **self = Value::String(text.into());
     }
 }
 
-impl Place for ColumnBuilder {
+/// A value that shares its text with the event before.
+impl Place for (&mut Value, &mut LastText) {
+    #[inline(always)]
+    fn put(&mut self, value: Value) {
+        *self.0 = value;
+    }
+
+    #[inline(always)]
+    fn put_text(&mut self, text: &str) {
+        *self.0 = self.1.value(text);
+    }
+}
+
+impl Place for &mut ColumnBuilder {
     #[inline(always)]
     fn put(&mut self, value: Value) {
         self.push(value);

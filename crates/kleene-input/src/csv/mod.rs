@@ -96,7 +96,7 @@ impl CsvParser {
         self.learn(number);
         let (layout, reading) = self.layouts.get(Some(number));
         let plan = self.columns[number].as_ref().and_then(|columns| columns.plan.as_ref());
-        if let Some(event) = plan.and_then(|plan| plan.event(row, layout, reading)) {
+        if let Some(event) = plan.and_then(|plan| plan.event(row, layout, reading, None)) {
             return Ok(Some(event));
         }
         self.assemble(row, number)?;
@@ -115,7 +115,8 @@ impl CsvParser {
         if let Some(plan) = self.columns[number].as_ref().and_then(|columns| columns.plan.as_ref())
         {
             if batch.prefers_records(layout.id())
-                && let Some(event) = plan.event(row, layout, reading)
+                && let repeated = self.assembly.repeated(layout)
+                && let Some(event) = plan.event(row, layout, reading, Some(repeated))
             {
                 batch.push_record(event);
                 return Ok(true);
