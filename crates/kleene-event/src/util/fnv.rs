@@ -54,14 +54,18 @@ impl Fnv {
         self.write_u64(number.cast_unsigned());
     }
 
-    /// Adds a number, its lowest byte first. A byte 0 only multiplies, so all high bytes that are 0
-    /// are added in one step: most numbers are small, and each multiplication waits for the last.
+    /// Adds a number, its lowest byte first. A byte 0 only multiplies, so the highest byte that is not
+    /// 0 and all bytes 0 above it are added in one step: most numbers are small, and each
+    /// multiplication waits for the last.
     #[inline]
     pub fn write_u64(&mut self, number: u64) {
-        let bytes = number.to_le_bytes();
-        let used = 8 - number.leading_zeros() as usize / 8;
-        self.write(&bytes[..used]);
-        self.0 = self.0.wrapping_mul(POWERS[8 - used]);
+        let (mut rest, mut bytes_left) = (number, 8);
+        while rest > 0xff {
+            self.0 = (self.0 ^ rest & 0xff).wrapping_mul(PRIME);
+            rest >>= 8;
+            bytes_left -= 1;
+        }
+        self.0 = (self.0 ^ rest).wrapping_mul(POWERS[bytes_left]);
     }
 
     /// Returns the hash of what was added.
