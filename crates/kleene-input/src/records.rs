@@ -139,6 +139,7 @@ fn rest<'a>(block: &'a Block, cursor: &mut Cursor) -> Option<Result<&'a [u8], Ba
 }
 
 /// The line at the start of `bytes`, which ends at `end`.
+#[inline(always)]
 fn line<'a>(
     block: &'a Block,
     cursor: &mut Cursor,
@@ -162,6 +163,7 @@ fn with_quotes(line: Line<'_>) -> Line<'_> {
 }
 
 /// The next `length` bytes without quotes, line end included, as text.
+#[inline(always)]
 fn whole<'a>(
     block: &'a Block,
     cursor: &mut Cursor,

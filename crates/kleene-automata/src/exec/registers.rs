@@ -377,6 +377,9 @@ impl RegisterFile {
             match (&mut cell.value, value) {
                 (Value::Int(last), ValueRef::Int(new)) => *last = new,
                 (Value::Float(last), ValueRef::Float(new)) => *last = new,
+                // What is written where it stays is not read as a whole right after its parts.
+                (last, ValueRef::Int(new)) => *last = Value::Int(new),
+                (last, ValueRef::Float(new)) => *last = Value::Float(new),
                 (last, new) => *last = new.to_value(),
             }
         });

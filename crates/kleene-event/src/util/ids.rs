@@ -13,6 +13,7 @@ macro_rules! define_id {
             ///
             /// # Panics
             /// If `index` does not fit in 32 bits; every table that is indexed has a smaller limit.
+            #[inline]
             $vis fn new(index: usize) -> Self {
                 Self(u32::try_from(index).expect("tables are limited to 2^32 entries"))
             }

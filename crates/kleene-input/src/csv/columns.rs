@@ -103,7 +103,7 @@ impl Plan {
 
     /// The event of a record that has as many cells as the header; `None` if anything is amiss. It
     /// shares `repeated` texts, if there are some.
-    #[inline]
+    #[inline(always)]
     pub(super) fn event(
         &self,
         row: &Row<'_>,
