@@ -4,18 +4,21 @@
 //! the captured events of each match to a page, and the writing thread makes the lines.
 //!
 //! The matching thread makes lines, too: while the writing thread is behind, so that both have as much
-//! to do, and of a match that is one of several of a set, which would be copied with its whole set.
+//! to do; where that is [faster](super::balance); and of a match that is one of several of a set,
+//! which would be copied with its whole set.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use kleene::stream::{HeldMatches, Overflow};
 use kleene::{Match, Record, Timeout};
 use kleene_report::output::Shapes;
 
+use super::balance::Balance;
 use super::lines::LineWriter;
 use crate::profile::ResultTimes;
 
@@ -34,6 +37,9 @@ pub(super) struct Aside {
     page: Page,
     /// True if the matching thread makes the lines of the page.
     writes_here: bool,
+    balance: Balance,
+    /// The number of results of the page.
+    results: usize,
     messages: Option<SyncSender<Message>>,
     /// Pages that were written.
     spare: Receiver<Page>,
@@ -126,6 +132,8 @@ impl Aside {
         Ok(Aside {
             page: Page::default(),
             writes_here: false,
+            balance: Balance::new(),
+            results: 0,
             messages: Some(messages),
             spare,
             thread: Some(thread),
@@ -228,6 +236,7 @@ impl Aside {
 
     #[inline]
     fn give_if_full(&mut self) {
+        self.results += 1;
         if self.page.is_full() {
             self.give();
         }
@@ -243,7 +252,8 @@ impl Aside {
             let page = std::mem::replace(&mut self.page, next);
             self.has_given = true;
             let waiting = self.writer.waiting.fetch_add(1, Ordering::Relaxed);
-            self.writes_here = waiting >= BEHIND;
+            self.balance.page(std::mem::take(&mut self.results), Instant::now());
+            self.writes_here = waiting >= BEHIND || self.balance.is_here();
             self.send(Message::Page(page));
         }
     }

@@ -1,6 +1,7 @@
 //! Results, one a line: JSON objects, or short lines for people (`--brief`).
 
 mod aside;
+mod balance;
 #[cfg(feature = "arrow")]
 mod column_target;
 mod lines;
