@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The crates of the library, from the bottom up, and the folders and files directly in `src/` of each,
-/// with what each may import of the others in its crate. Each row may name only rows above it:
-/// imports run one way. Imports of other crates do, as Cargo has no circles.
+/// The crates of the library, from the bottom up, and the folders and files directly in `src/` of
+/// each, with what each may import of the others in its crate. Each row may name only rows above
+/// it: imports run one way. Imports of other crates do, as Cargo has no circles.
 const IMPORTS: &[(&str, Areas)] = &[
     (
         "crates/kleene-event/src",

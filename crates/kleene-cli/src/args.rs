@@ -388,8 +388,8 @@ impl InputArgs {
         }
     }
 
-    /// Fails if the input is not in the format that is given. `columns` is the name of its format, if it
-    /// holds columns.
+    /// Fails if the input is not in the format that is given. `columns` is the name of its format,
+    /// if it holds columns.
     pub(crate) fn refuse_other_format(&self, columns: Option<&str>) -> Result<()> {
         let Some(given) = self.format else { return Ok(()) };
         let is_text = matches!(given, InputFormat::Jsonl | InputFormat::Csv);

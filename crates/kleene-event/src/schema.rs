@@ -20,9 +20,10 @@ use crate::value::Kind;
 /// An event type of a [`Schema`].
 ///
 /// An id means something only to the engines of its schema. The ids that a schema gives therefore
-/// carry a mark of the type's declaration, and an engine rejects a [`Record`](crate::event::Record) whose
-/// mark is not that of the type with this position in its own schema. The mark is a hash of 24 bits: two
-/// declarations share it in one of 16 million cases. Ids are equal if their positions are.
+/// carry a mark of the type's declaration, and an engine rejects a [`Record`](crate::event::Record)
+/// whose mark is not that of the type with this position in its own schema. The mark is a hash of
+/// 24 bits: two declarations share it in one of 16 million cases. Ids are equal if their positions
+/// are.
 #[derive(Clone, Copy)]
 pub struct TypeId {
     /// The position, and the low bits of the mark.

@@ -2,8 +2,8 @@
 //! rejects, checkpoints, idle keys.
 //!
 //! A test makes one of them fail, cuts it short, or ends the process there, and counts them: see
-//! `crates/kleene-cli/tests/crash/faults.rs`. It can do so in builds with debug assertions only, which releases are
-//! not.
+//! `crates/kleene-cli/tests/crash/faults.rs`. It can do so in builds with debug assertions only,
+//! which releases are not.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
@@ -158,9 +158,9 @@ pub enum Durability {
 /// The start of the names of files that are not whole yet.
 pub const UNFINISHED: &str = "unfinished";
 
-/// Makes or replaces a file, so that it is there as a whole or not at all. Until it is whole it has a
-/// name that nobody foresees, and is for the owner alone. It is removed where this fails: it would take
-/// up the space that is missing.
+/// Makes or replaces a file, so that it is there as a whole or not at all. Until it is whole it has
+/// a name that nobody foresees, and is for the owner alone. It is removed where this fails: it
+/// would take up the space that is missing.
 ///
 /// # Errors
 /// What the operating system says.

@@ -1,9 +1,9 @@
 //! Batches that the reading thread parses, so that parsing and matching take place at the same time.
 //!
-//! The thread that matches has a parser of its own, in a [`BatchReader`](crate::BatchReader). It reads
-//! what was not parsed ahead, or was parsed ahead in another way than it asks for: lines that are no
-//! events, a batch with fewer lines, or everything after the rules were replaced. So both ways read the
-//! same.
+//! The thread that matches has a parser of its own, in a [`BatchReader`](crate::BatchReader). It
+//! reads what was not parsed ahead, or was parsed ahead in another way than it asks for: lines that
+//! are no events, a batch with fewer lines, or everything after the rules were replaced. So both
+//! ways read the same.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -117,8 +117,8 @@ impl Orders {
     }
 }
 
-/// Parses blocks in the thread that reads them, for a [`BatchReader`](crate::BatchReader) in the thread
-/// that matches: see [`BatchReader::parse_ahead`](crate::BatchReader::parse_ahead).
+/// Parses blocks in the thread that reads them, for a [`BatchReader`](crate::BatchReader) in the
+/// thread that matches: see [`BatchReader::parse_ahead`](crate::BatchReader::parse_ahead).
 #[derive(Debug)]
 pub struct AheadParser {
     parser: Parser,

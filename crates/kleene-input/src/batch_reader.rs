@@ -15,7 +15,8 @@ use crate::records::{Cursor, Origin};
 /// Reads the events of one block after the other.
 ///
 /// [`read_batch`](BatchReader::read_batch) reads lines as far as they are events, and
-/// [`next_item`](BatchReader::next_item) the line after them. If both return `None`, the block is read.
+/// [`next_item`](BatchReader::next_item) the line after them. If both return `None`, the block is
+/// read.
 #[derive(Debug)]
 pub struct BatchReader {
     parser: Parser,

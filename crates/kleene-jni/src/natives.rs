@@ -267,7 +267,8 @@ extern "system" fn Java_io_kleene_flink_NativeEngine_push<'l>(
     words: jint,
 ) -> JByteBuffer<'l> {
     guarded(env, |env| {
-        // SAFETY: `NativeEngine.java` uses an engine in the thread of its task only, until it is freed.
+        // SAFETY: `NativeEngine.java` uses an engine in the thread of its task only, until it is
+        // freed.
         let host = unsafe { host(engine)? };
         host.drop_read();
         push_batch(env, host, &header, words)?;

@@ -7,7 +7,8 @@
 //!     [--delivery at-least-once] [--seconds N] [--tasks NUMBER,NUMBER]
 //! ```
 //!
-//! `FROM` is one topic, or several with commas between. `FOLDER` has the snapshots of all workers. `NAME` is the name of this worker, which is unique.
+//! `FROM` is one topic, or several with commas between. `FOLDER` has the snapshots of all workers.
+//! `NAME` is the name of this worker, which is unique.
 
 #![allow(clippy::print_stdout, reason = "an example says what it does")]
 

@@ -6,9 +6,9 @@
 //!     IN OUT --rate PER-SECOND [--seconds 20] [--warm-up 5] [--brokers 127.0.0.1:9092]
 //! ```
 //!
-//! A time is counted from the moment at which the record was due to be sent, even if it was sent later:
-//! a service that stops for a while makes all records late that were due meanwhile. Results of the first
-//! seconds (`--warm-up`) are not counted. The topics have to exist, and be empty.
+//! A time is counted from the moment at which the record was due to be sent, even if it was sent
+//! later: a service that stops for a while makes all records late that were due meanwhile. Results
+//! of the first seconds (`--warm-up`) are not counted. The topics have to exist, and be empty.
 
 #![allow(clippy::print_stdout, reason = "an example says what it does")]
 

@@ -78,7 +78,8 @@ impl WorkerConfig {
             commit_interval: Duration::from_secs(1),
             due_interval: Duration::from_millis(100),
             poll_wait: Duration::from_millis(100),
-            // With 10,000 a batch and its results do not stay in the cache, and W1 takes 1.2 times as long.
+            // With 10,000 a batch and its results do not stay in the cache, and W1 takes 1.2 times
+            // as long.
             poll_records: 2_000,
             poll_bytes: 8 << 20,
             pause_above: 32 << 20,

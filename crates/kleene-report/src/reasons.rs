@@ -13,8 +13,8 @@ pub fn event_time<E: Event>(event: &E) -> Option<Timestamp> {
 /// The number of characters of the input that are kept with a rejected event.
 pub const INPUT_KEPT: usize = 1000;
 
-/// Writes the end of the line of a rejected event, which has begun with where the event was: the reason
-/// and the first characters of the input. What is not UTF-8 is replaced.
+/// Writes the end of the line of a rejected event, which has begun with where the event was: the
+/// reason and the first characters of the input. What is not UTF-8 is replaced.
 pub fn write_reject(line: &mut Vec<u8>, reason: &str, input: &[u8]) {
     line.extend_from_slice(b",\"reason\":");
     write_text(line, reason);

@@ -62,8 +62,8 @@ impl Hub {
         self.publish_all(std::iter::once((rule, line)));
     }
 
-    /// Gives results to the clients: lines of JSON, with or without a newline. The ring is locked once,
-    /// and the memory of old results is used again.
+    /// Gives results to the clients: lines of JSON, with or without a newline. The ring is locked
+    /// once, and the memory of old results is used again.
     pub(crate) fn publish_all<'a>(&self, results: impl Iterator<Item = (&'a Arc<str>, &'a [u8])>) {
         let mut ring = self.lock();
         for (rule, line) in results {

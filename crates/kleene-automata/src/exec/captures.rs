@@ -28,7 +28,8 @@ pub(super) struct CaptureNode<E> {
     /// representative, [`BEGINS`] if a suffix starts here.
     pub(super) starts: Starts,
     /// The number of events in the chain, this one included. It is never 0, so the slab can mark
-    /// free entries with 0, and a node with a [`Record`](kleene_event::event::Record) takes seven words.
+    /// free entries with 0, and a node with a [`Record`](kleene_event::event::Record) takes seven
+    /// words.
     depth: NonZeroU32,
     refs: u32,
 }

@@ -25,8 +25,8 @@ impl<E> Store<E> {
         self.scratch.silences.ends = true;
     }
 
-    /// Returns the number of silences that have ended at [`Limits::repetitions`](crate::exec::Limits::repetitions) since the last
-    /// call.
+    /// Returns the number of silences that have ended at
+    /// [`Limits::repetitions`](crate::exec::Limits::repetitions) since the last call.
     pub fn take_cut_off(&mut self) -> u64 {
         std::mem::take(&mut self.counts.cut_off)
     }

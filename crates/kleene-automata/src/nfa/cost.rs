@@ -331,10 +331,11 @@ impl Program {
     /// partial matches that it moves.
     ///
     /// The matcher counts the partial matches of a key by state and visits only those in states
-    /// that the event may move (`crates/kleene-automata/src/exec/forms/crowded.rs`). If the decision asks a captured value
-    /// or the time, it visits each of them, unless an index finds exactly those that move
-    /// (`crates/kleene-automata/src/exec/forms/joined/`): that costs `by_index`. In a loop that takes each value once they
-    /// are found by bisection. This function alone decides that.
+    /// that the event may move (`crates/kleene-automata/src/exec/forms/crowded.rs`). If the
+    /// decision asks a captured value or the time, it visits each of them, unless an index finds
+    /// exactly those that move (`crates/kleene-automata/src/exec/forms/joined/`): that costs
+    /// `by_index`. In a loop that takes each value once they are found by bisection. This function
+    /// alone decides that.
     fn wait(&self, by_index: WaitCost, reasons: &mut Vec<Reason>) -> WaitCost {
         let (mut cost, mut read, mut measures) = (WaitCost::Together, BTreeSet::new(), false);
         let mut seen = vec![false; self.decisions.node_count() as usize];
@@ -512,7 +513,8 @@ impl Program {
                 if drops_all || keeps_all && self.timing.span.is_none() {
                     Growth::Constant
                 } else if keeps_all && apart == Live::default() && self.holds_starts_only() {
-                    // Starts that are out of time are left out on one path (`crates/kleene-automata/src/exec/dag/starts.rs`).
+                    // Starts that are out of time are left out on one path
+                    // (`crates/kleene-automata/src/exec/dag/starts.rs`).
                     Growth::Logarithmic
                 } else {
                     // A pass over the graph: starts that are dropped or out of time, totals, and

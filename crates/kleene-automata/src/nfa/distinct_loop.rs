@@ -2,7 +2,8 @@
 //!
 //! If all partial matches are in such a loop from their start until they leave it for good, the
 //! values of an older one contain those of a newer one. So an event that the older one takes is
-//! taken by the newer one, too. `crates/kleene-automata/src/exec/forms/crowded.rs` says what follows from that.
+//! taken by the newer one, too. `crates/kleene-automata/src/exec/forms/crowded.rs` says what
+//! follows from that.
 
 use crate::nfa::decide::{Decision, Decisions, waiting};
 use crate::nfa::parts::{Parts, SharedParts};

@@ -1,9 +1,9 @@
 //! Each write, fsync, rename, truncate and unlink of a run fails, is cut short, or is where the
 //! process ends: what goes on from there reports what a run reports that nothing happens to.
 //!
-//! The program counts these operations (`disk.rs` of `kleene-host`) and looks at a variable that only builds
-//! with debug assertions know. `KLEENE_CRASH_FAULTS=600` tries so many of them, spread over the
-//! run, `all` each in four ways; `KLEENE_CRASH_THREADS=4` that many at a time.
+//! The program counts these operations (`disk.rs` of `kleene-host`) and looks at a variable that
+//! only builds with debug assertions know. `KLEENE_CRASH_FAULTS=600` tries so many of them, spread
+//! over the run, `all` each in four ways; `KLEENE_CRASH_THREADS=4` that many at a time.
 
 use std::fs;
 use std::path::Path;

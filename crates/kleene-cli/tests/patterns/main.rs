@@ -36,8 +36,8 @@ fn command_of(text: &str) -> Vec<&str> {
     args
 }
 
-/// Returns the reports of a file's rules: `rule kind key` for each match and timeout, sorted. The parts of a key
-/// come in the order of their names.
+/// Returns the reports of a file's rules: `rule kind key` for each match and timeout, sorted. The
+/// parts of a key come in the order of their names.
 fn reported(output: &Output) -> Vec<String> {
     let text = str::from_utf8(&output.stdout).expect("it is UTF-8");
     let mut reported: Vec<String> = text

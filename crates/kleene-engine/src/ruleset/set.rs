@@ -78,8 +78,8 @@ impl RuleSet {
         &self.0.tests
     }
 
-    /// Returns warnings: rule text that is valid but may not be meant as written. [`RuleDiagnostics`](crate::ruleset::RuleDiagnostics)
-    /// prints them.
+    /// Returns warnings: rule text that is valid but may not be meant as written.
+    /// [`RuleDiagnostics`](crate::ruleset::RuleDiagnostics) prints them.
     pub fn warnings(&self) -> &[RuleDiagnostic] {
         &self.0.warnings
     }

@@ -213,8 +213,9 @@ impl<E: Event> EngineBuilder<E> {
         self
     }
 
-    /// Limits the size of all captured events, the graphs of the compact form, and the values that rules collect from them, in bytes
-    /// by [`Event::heap_size`](kleene_event::event::Event::heap_size); 16 GiB by default.
+    /// Limits the size of all captured events, the graphs of the compact form, and the values that
+    /// rules collect from them, in bytes by
+    /// [`Event::heap_size`](kleene_event::event::Event::heap_size); 16 GiB by default.
     ///
     /// An event that several partial matches of a rule share counts once. If an event exceeds the
     /// limit, the partial matches of its key are dropped and the sink is notified.
@@ -257,8 +258,8 @@ impl<E: Event> EngineBuilder<E> {
     ///
     /// If the next event would exceed the limit, the oldest partial matches of the key are dropped,
     /// also in a rule with another `limit` policy. The sink receives
-    /// [`LimitKind::StepsPerEvent`](crate::stream::LimitKind::StepsPerEvent). The limit bounds the cost of an event
-    /// for every input.
+    /// [`LimitKind::StepsPerEvent`](crate::stream::LimitKind::StepsPerEvent). The limit bounds the
+    /// cost of an event for every input.
     #[must_use]
     pub fn limit_steps_per_event(mut self, steps: usize) -> Self {
         self.matching.per_key.steps_per_event = steps;
@@ -267,8 +268,8 @@ impl<E: Event> EngineBuilder<E> {
 
     /// Limits the number of matches that are listed of those that one event completes; 1,048,576 by
     /// default. The first ones in their order are reported, with every strategy. The sink receives
-    /// [`LimitKind::MatchesPerSet`](crate::stream::LimitKind::MatchesPerSet) with the number of the others. In
-    /// the compact form, the limit holds for the timeouts of one key and deadline, too.
+    /// [`LimitKind::MatchesPerSet`](crate::stream::LimitKind::MatchesPerSet) with the number of the
+    /// others. In the compact form, the limit holds for the timeouts of one key and deadline, too.
     ///
     /// A pattern under `skip none` can have 2^60 matches of 60 events. `report count` counts them
     /// without a limit.
@@ -304,8 +305,8 @@ impl<E: Event> EngineBuilder<E> {
         self
     }
 
-    /// Matches every rule with the [compact form](kleene_automata::nfa::Strategy::Compact) whose pattern can
-    /// be held in it. Results are identical. Useful for tests and benchmarks.
+    /// Matches every rule with the [compact form](kleene_automata::nfa::Strategy::Compact) whose
+    /// pattern can be held in it. Results are identical. Useful for tests and benchmarks.
     #[must_use]
     pub fn compact_strategy(mut self) -> Self {
         self.matching.choice = StrategyChoice::Compact;

@@ -11,9 +11,10 @@ use crate::value::{Value, ValueRef};
 /// An event: an event type, an event time and fields.
 ///
 /// Implement the trait with `#[derive(Event)]` for a struct or an enum, or use
-/// [`Record`](crate::event::Record) for events whose types are known at run time only. The engine clones an event when a partial match
-/// or the reorder buffer keeps it, so cloning should be cheap. `Box`, `Rc` and `Arc` of events are
-/// events. References are events as well, for events that outlive the engine:
+/// [`Record`](crate::event::Record) for events whose types are known at run time only. The engine
+/// clones an event when a partial match or the reorder buffer keeps it, so cloning should be cheap.
+/// `Box`, `Rc` and `Arc` of events are events. References are events as well, for events that
+/// outlive the engine:
 ///
 /// ```
 /// use kleene::stream::{Engine, Output};

@@ -195,8 +195,9 @@ impl ColumnRow {
         values.chain(extra.map(ValueRef::Record)).map(heap_size_of).sum()
     }
 
-    /// Returns the values of the row for a record of its own. The first one is a copy of its own, as it is the only one of most
-    /// rows: to share it takes a fourteenth of the time of W4 and W5. All others share one copy.
+    /// Returns the values of the row for a record of its own. The first one is a copy of its own,
+    /// as it is the only one of most rows: to share it takes a fourteenth of the time of W4 and W5.
+    /// All others share one copy.
     #[cold]
     #[inline(never)]
     fn to_own(&self) -> OwnValues {

@@ -9,6 +9,7 @@ pub trait ValueDecoder: fmt::Debug + Send {
     /// Appends the JSON of a value to `json`, without a newline. After an error `json` is as before.
     ///
     /// # Errors
-    /// The value does not fit its schema, or the schema cannot be had: see [`DecodeErrorKind`](super::DecodeErrorKind).
+    /// The value does not fit its schema, or the schema cannot be had: see
+    /// [`DecodeErrorKind`](super::DecodeErrorKind).
     fn decode(&mut self, topic: &str, value: &[u8], json: &mut Vec<u8>) -> Result<(), DecodeError>;
 }

@@ -148,8 +148,8 @@ impl ClientContext for ProducerHooks {
         }
     }
 
-    /// Stores why a connection was lost. librdkafka reports that as an error only if no broker is left,
-    /// and then without the reason.
+    /// Stores why a connection was lost. librdkafka reports that as an error only if no broker is
+    /// left, and then without the reason.
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
         if facility == "FAIL" {
             // The name of a thread of librdkafka comes first.

@@ -283,8 +283,8 @@ impl<'a, E: Event> Walk<'a, E> {
         }
     }
 
-    /// Moves one run that does not stay as it is by the end of its tree, as [`Walk::move_run`] does: its
-    /// successor, if there is one, is in `next`.
+    /// Moves one run that does not stay as it is by the end of its tree, as [`Walk::move_run`]
+    /// does: its successor, if there is one, is in `next`.
     #[inline]
     pub(super) fn move_in_place(
         &mut self,

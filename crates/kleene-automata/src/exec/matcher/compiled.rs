@@ -129,8 +129,8 @@ impl<E: Event> Matcher<E> {
     /// Compiles `pattern`. `host` are the closures that its conditions refer to by number.
     ///
     /// # Errors
-    /// [`AutomatonError`] if the pattern has no automaton. Patterns of rule text and of the builder are
-    /// checked before and always have one.
+    /// [`AutomatonError`] if the pattern has no automaton. Patterns of rule text and of the builder
+    /// are checked before and always have one.
     pub fn new(
         pattern: &Pattern,
         host: impl Into<Arc<[HostCondition<E>]>>,

@@ -131,8 +131,8 @@ impl<'a, E: Event> Walk<'a, E> {
         self.decide_with(tree, run, event_epoch, None)
     }
 
-    /// Goes down a tree as far as it leads, with the answer of one condition if it is known. A copy for
-    /// all callers: only the compact form asks so.
+    /// Goes down a tree as far as it leads, with the answer of one condition if it is known. A copy
+    /// for all callers: only the compact form asks so.
     #[inline(never)]
     pub(in crate::exec) fn decide_knowing(
         &mut self,

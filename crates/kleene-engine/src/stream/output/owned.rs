@@ -63,7 +63,8 @@ pub struct OwnedMatch<E> {
     pub captures: Vec<(Arc<str>, E)>,
     /// The record that the rule emits; null if the rule has no `emit`.
     pub emit: Value,
-    /// The number of matches of the [set](crate::stream::MatchSet) that it belongs to; 0 for a timeout.
+    /// The number of matches of the [set](crate::stream::MatchSet) that it belongs to; 0 for a
+    /// timeout.
     pub count: u64,
     /// True if the set has more matches than [`count`](OwnedMatch::count) can say.
     pub is_saturated: bool,

@@ -377,8 +377,8 @@ impl<E: Event> Tracer<E> {
         }
     }
 
-    /// Collects the open partial matches; after [`end_time`](Tracer::end_time), those that were open. The
-    /// call is meant for inspection: it works out what each of them waits for.
+    /// Collects the open partial matches; after [`end_time`](Tracer::end_time), those that were
+    /// open. The call is meant for inspection: it works out what each of them waits for.
     pub fn collect_open(&self) -> Vec<OpenPartial> {
         self.open_at_end.clone().unwrap_or_else(|| self.open_partials())
     }

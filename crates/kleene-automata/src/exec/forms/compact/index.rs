@@ -6,7 +6,8 @@
 //!
 //! Why it is right: [`waiting`](crate::exec::forms::waiting) says which groups an event leaves as
 //! they are. What the index knows of a group is what a pass over all groups finds: in builds with
-//! debug assertions, [`MatchGroups::settle`](super::groups::MatchGroups::settle) compares the two after each event.
+//! debug assertions, [`MatchGroups::settle`](super::groups::MatchGroups::settle) compares the two
+//! after each event.
 //!
 //! What it saves: a look at each group by each event and by each deadline. 20,000 groups and as many
 //! events took 60 s.
