@@ -138,7 +138,8 @@ fn rest<'a>(block: &'a Block, cursor: &mut Cursor) -> Option<Result<&'a [u8], Ba
     (cursor.at < bytes.len()).then(|| Ok(&bytes[cursor.at..]))
 }
 
-/// The line at the start of `bytes`, which ends at `end`.
+/// The line at the start of `bytes`, which ends at `end`. A call would return it in parts that are
+/// read as a whole at once, for which a processor waits longer than for all the rest.
 #[inline(always)]
 fn line<'a>(
     block: &'a Block,

@@ -377,7 +377,8 @@ impl RegisterFile {
             match (&mut cell.value, value) {
                 (Value::Int(last), ValueRef::Int(new)) => *last = new,
                 (Value::Float(last), ValueRef::Float(new)) => *last = new,
-                // What is written where it stays is not read as a whole right after its parts.
+                // A number is written where it stays: a value that is returned would be written in
+                // parts and read as a whole at once.
                 (last, ValueRef::Int(new)) => *last = Value::Int(new),
                 (last, ValueRef::Float(new)) => *last = Value::Float(new),
                 (last, new) => *last = new.to_value(),
