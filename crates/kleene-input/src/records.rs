@@ -87,7 +87,7 @@ pub(crate) fn next_line<'a>(
         Err(bad) => return Some(Err(bad)),
     };
     let end = memchr(b'\n', bytes);
-    Some(line(block, cursor, bytes, end, limit))
+    line(block, cursor, bytes, end, limit)
 }
 
 /// The next record of CSV.
@@ -108,20 +108,20 @@ pub(crate) fn next_record<'a>(
         cursor.quote = cursor.at + memchr(b'"', &bytes[from..]).map_or(bytes.len(), |at| from + at);
     }
     if cursor.quote >= cursor.at + length {
-        return Some(line(block, cursor, bytes, end, limit));
+        return line(block, cursor, bytes, end, limit);
     }
-    Some(match reach(bytes, delimiter, limit, Following::Nothing) {
+    match reach(bytes, delimiter, limit, Following::Nothing) {
         Reach::Whole(length) => {
             let lines = memchr_iter(b'\n', &bytes[..length]).count() as u64;
-            whole(block, cursor, length, lines).map(with_quotes)
+            whole(block, cursor, (length, lines), true)
         }
         // As `reach` was reported that nothing follows, it waits for nothing.
-        Reach::Waiting => whole(block, cursor, bytes.len(), 1).map(with_quotes),
+        Reach::Waiting => whole(block, cursor, (bytes.len(), 1), true),
         Reach::Bad(length, reason) => {
             let text = &bytes[..length.min(limit)];
-            Err((Origin { line: cursor.advance(block, length, 1), text }, reason))
+            Some(Err((Origin { line: cursor.advance(block, length, 1), text }, reason)))
         }
-    })
+    }
 }
 
 /// Returns the rest of a block, or the reason why it cannot be read.
@@ -138,39 +138,35 @@ fn rest<'a>(block: &'a Block, cursor: &mut Cursor) -> Option<Result<&'a [u8], Ba
     (cursor.at < bytes.len()).then(|| Ok(&bytes[cursor.at..]))
 }
 
-/// The line at the start of `bytes`, which ends at `end`. A call would return it in parts that are
-/// read as a whole at once, for which a processor waits longer than for all the rest.
-#[inline(always)]
+/// The line at the start of `bytes`, which ends at `end`.
+///
+/// It and [`whole`] return what their callers return: something else would be copied, and a processor
+/// waits long for what is read as a whole right after it was written in parts.
 fn line<'a>(
     block: &'a Block,
     cursor: &mut Cursor,
     bytes: &'a [u8],
     end: Option<usize>,
     limit: usize,
-) -> Result<Line<'a>, Bad<'a>> {
+) -> Option<Result<Line<'a>, Bad<'a>>> {
     let length = end.unwrap_or(bytes.len());
     let next = length + usize::from(end.is_some());
     if length > limit {
         let text = &bytes[..length.min(KEPT)];
         let line = cursor.advance(block, next, 1);
-        return Err((Origin { line, text }, too_long(length as u64)));
+        return Some(Err((Origin { line, text }, too_long(length as u64))));
     }
-    whole(block, cursor, next, 1)
+    whole(block, cursor, (next, 1), false)
 }
 
-/// Marks a line that may have quotes.
-fn with_quotes(line: Line<'_>) -> Line<'_> {
-    Line { has_quotes: true, ..line }
-}
-
-/// The next `length` bytes without quotes, line end included, as text.
-#[inline(always)]
+/// The next `length` bytes, line end included, as text.
+#[expect(clippy::unnecessary_wraps, reason = "see `line`")]
 fn whole<'a>(
     block: &'a Block,
     cursor: &mut Cursor,
-    length: usize,
-    lines: u64,
-) -> Result<Line<'a>, Bad<'a>> {
+    (length, lines): (usize, u64),
+    has_quotes: bool,
+) -> Option<Result<Line<'a>, Bad<'a>>> {
     let start = cursor.at;
     let line = cursor.advance(block, length, lines);
     let text = match block.content() {
@@ -185,9 +181,9 @@ fn whole<'a>(
             let text = text.strip_suffix(b"\r").unwrap_or(text);
             match str::from_utf8(text) {
                 Ok(text) => text,
-                Err(error) => return Err((Origin { line, text }, not_utf8(&error))),
+                Err(error) => return Some(Err((Origin { line, text }, not_utf8(&error)))),
             }
         }
     };
-    Ok(Line { number: line, text, has_quotes: false })
+    Some(Ok(Line { number: line, text, has_quotes }))
 }

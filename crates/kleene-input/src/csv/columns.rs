@@ -102,9 +102,8 @@ impl Plan {
     }
 
     /// The event of a record that has as many cells as the header; `None` if anything is amiss. It
-    /// shares `repeated` texts, if there are some. It is inlined, as a record that is returned would be
-    /// written in parts and read as a whole at once.
-    #[inline(always)]
+    /// shares `repeated` texts, if there are some.
+    #[inline]
     pub(super) fn event(
         &self,
         row: &Row<'_>,

@@ -144,7 +144,6 @@ impl BatchBuilder {
     }
 
     /// Adds an event as a record, for events that fit into no column.
-    #[inline]
     pub fn push_record(&mut self, record: Record) {
         let row = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
         self.order.push(RowPlace { part: RowPlace::RECORD, row });
