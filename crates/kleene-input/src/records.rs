@@ -113,10 +113,10 @@ pub(crate) fn next_record<'a>(
     match reach(bytes, delimiter, limit, Following::Nothing) {
         Reach::Whole(length) => {
             let lines = memchr_iter(b'\n', &bytes[..length]).count() as u64;
-            whole(block, cursor, (length, lines), true)
+            whole(block, cursor, (length, lines), Quotes::Possible)
         }
         // As `reach` was reported that nothing follows, it waits for nothing.
-        Reach::Waiting => whole(block, cursor, (bytes.len(), 1), true),
+        Reach::Waiting => whole(block, cursor, (bytes.len(), 1), Quotes::Possible),
         Reach::Bad(length, reason) => {
             let text = &bytes[..length.min(limit)];
             Some(Err((Origin { line: cursor.advance(block, length, 1), text }, reason)))
@@ -138,6 +138,13 @@ fn rest<'a>(block: &'a Block, cursor: &mut Cursor) -> Option<Result<&'a [u8], Ba
     (cursor.at < bytes.len()).then(|| Ok(&bytes[cursor.at..]))
 }
 
+/// Whether a line may have quotes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Quotes {
+    Absent,
+    Possible,
+}
+
 /// The line at the start of `bytes`, which ends at `end`.
 ///
 /// It and [`whole`] return what their callers return: something else would be copied, and a processor
@@ -156,7 +163,7 @@ fn line<'a>(
         let line = cursor.advance(block, next, 1);
         return Some(Err((Origin { line, text }, too_long(length as u64))));
     }
-    whole(block, cursor, (next, 1), false)
+    whole(block, cursor, (next, 1), Quotes::Absent)
 }
 
 /// The next `length` bytes, line end included, as text.
@@ -165,7 +172,7 @@ fn whole<'a>(
     block: &'a Block,
     cursor: &mut Cursor,
     (length, lines): (usize, u64),
-    has_quotes: bool,
+    quotes: Quotes,
 ) -> Option<Result<Line<'a>, Bad<'a>>> {
     let start = cursor.at;
     let line = cursor.advance(block, length, lines);
@@ -185,5 +192,5 @@ fn whole<'a>(
             }
         }
     };
-    Some(Ok(Line { number: line, text, has_quotes }))
+    Some(Ok(Line { number: line, text, has_quotes: quotes == Quotes::Possible }))
 }
