@@ -423,7 +423,8 @@ impl Assembly {
         let time = self.check(layout, reading)?;
         let Assembly { values, texts, extra, .. } = self;
         let value = |value: Assembled| value.into_value(|place| Value::from(&texts[place]));
-        Ok(record(layout, time, values.drain(..).map(value), extra))
+        let values = values.drain(..).map(value);
+        Ok(Record::with_extra(layout.id, time, values, std::mem::take(extra)))
     }
 
     /// Returns the last texts of the fields of a type, for the records of batches.
@@ -448,7 +449,8 @@ impl Assembly {
             let last = repeated.of_type(layout.id, values.len()).iter_mut();
             let values = values.drain(..).zip(last);
             let values = values.map(|(value, last)| value.into_value(|at| last.value(&texts[at])));
-            batch.push_record(record(layout, time, values, extra));
+            let extra = std::mem::take(extra);
+            batch.push_record(Record::with_extra(layout.id, time, values, extra));
             return Ok(());
         }
         let mut rows = batch.rows_of_fields(layout.id, &layout.fields);
@@ -458,11 +460,7 @@ impl Assembly {
                 Assembled::Text(place) => column.push_text(Some(&self.texts[place])),
             }
         }
-        if self.extra.is_empty() {
-            rows.end_row(time);
-        } else {
-            rows.end_row_with(time, std::mem::take(&mut self.extra));
-        }
+        rows.end_row_with(time, std::mem::take(&mut self.extra));
         Ok(())
     }
 
@@ -504,20 +502,6 @@ impl Assembly {
         } else {
             format!("missing field `{name}`")
         }
-    }
-}
-
-/// Returns a record, and leaves no undeclared fields.
-fn record(
-    layout: &Layout,
-    time: Timestamp,
-    values: impl IntoIterator<Item = Value>,
-    extra: &mut Vec<(Arc<str>, Value)>,
-) -> Record {
-    if extra.is_empty() {
-        Record::new(layout.id, time, values)
-    } else {
-        Record::with_extra(layout.id, time, values, std::mem::take(extra))
     }
 }
 
