@@ -4,8 +4,8 @@
 //! the captured events of each match to a page, and the writing thread makes the lines.
 //!
 //! The matching thread makes lines, too: while the writing thread is behind, so that both have as much
-//! to do; where that is [faster](super::balance); and of a match that is one of several of a set,
-//! which would be copied with its whole set.
+//! to do; if the matching thread makes lines [faster](super::balance); and of a match that is one of
+//! several of a set, which would be copied with its whole set.
 
 use std::io;
 use std::sync::Arc;
@@ -38,8 +38,6 @@ pub(super) struct Aside {
     /// True if the matching thread makes the lines of the page.
     writes_here: bool,
     balance: Balance,
-    /// The number of results of the page.
-    results: usize,
     messages: Option<SyncSender<Message>>,
     /// Pages that were written.
     spare: Receiver<Page>,
@@ -70,6 +68,8 @@ struct Page {
     /// For lines that come between held matches: the number of matches before them, and where they
     /// end.
     ends: Vec<(usize, usize)>,
+    /// The number of results, held and in lines.
+    results: usize,
 }
 
 enum Message {
@@ -115,6 +115,7 @@ impl Page {
         self.held.clear();
         self.lines.clear();
         self.ends.clear();
+        self.results = 0;
     }
 }
 
@@ -133,7 +134,6 @@ impl Aside {
             page: Page::default(),
             writes_here: false,
             balance: Balance::new(),
-            results: 0,
             messages: Some(messages),
             spare,
             thread: Some(thread),
@@ -236,7 +236,7 @@ impl Aside {
 
     #[inline]
     fn give_if_full(&mut self) {
-        self.results += 1;
+        self.page.results += 1;
         if self.page.is_full() {
             self.give();
         }
@@ -252,7 +252,7 @@ impl Aside {
             let page = std::mem::replace(&mut self.page, next);
             self.has_given = true;
             let waiting = self.writer.waiting.fetch_add(1, Ordering::Relaxed);
-            self.balance.page(std::mem::take(&mut self.results), Instant::now());
+            self.balance.page(page.results, Instant::now());
             self.writes_here = waiting >= BEHIND || self.balance.is_here();
             self.send(Message::Page(page));
         }

@@ -1,44 +1,52 @@
-//! Which thread makes the lines of results, found by trying.
+//! Chooses which thread makes the lines of results, by trying both.
 //!
-//! The writing thread makes them while the matching thread goes on. But it reads memory of the
-//! matching thread for that, which then waits for that memory: if the events of a key fit into its
-//! caches, this can take longer than to make the lines. It depends on the rules, the data and the
-//! machine. So both are tried for some pages, and then the faster one is taken for many. Which
-//! thread makes a line changes nothing of the line.
+//! When it applies: results are written [aside](super::aside), and fill at least 128 pages.
 //!
-//! What it saves: a price that falls and rises (W6, three ticks, `--events none`) took 1.2 times the
-//! time of one thread where the writing thread made the lines, and takes 0.85 where the matching
-//! thread does. With whole events in the lines the writing thread pays in W1, W3 and W4.
+//! Why it is right: both threads make the same line of a result, and lines keep their order.
+//!
+//! What it saves: while the writing thread makes lines, it reads memory of the matching thread, and
+//! the matching thread waits for this memory afterwards. If the events of a key fit into the caches
+//! of the matching thread, the waits can take longer than to make the lines. A price that falls and
+//! rises (W6, three ticks, `--events none`) took 1.2 times the time of one thread, and takes 0.85
+//! now. With whole events in the lines, the writing thread is faster in W1, W3 and W4.
+//!
+//! Rejected: one trial of each thread. The number of results for each event rises at the start of W3,
+//! so the second trial always won.
+//!
+//! Which test holds it: those below for the choice, and for the lines
+//! `lines_of_either_thread_are_the_same_and_in_order` in `tests/cli/threads.rs`.
 
 use std::time::{Duration, Instant};
 
-/// The number of pages of a trial: the first ones, while the writing thread still has pages of
-/// before, and those that are measured.
+/// The number of pages of a trial: first those that are not measured, as the writing thread still has
+/// pages of the trial before, and then those that are measured.
 const FIRST: usize = 16;
 const MEASURED: usize = 16;
 
-/// The ways of the trials: true where the matching thread makes the lines. The order cancels a
-/// number of results for each event that rises or falls, as it does at the start of a stream.
+/// The trials: true if the matching thread makes the lines. Their order cancels a steady rise or fall
+/// of the number of results for each event.
 const TRIALS: [bool; 4] = [false, true, true, false];
 
-/// The number of pages for which the faster way is taken.
+/// The number of pages after which both threads are tried again, as streams change.
 const TAKEN: usize = 4096;
 
-/// Whether the matching thread makes the lines of a page.
+/// The choice between the matching and the writing thread.
 #[derive(Debug)]
 pub(super) struct Balance {
+    /// True if the matching thread makes the lines.
     is_here: bool,
-    /// The number of trials that have ended. After all of them, the faster way is taken.
+    /// The number of trials that have ended.
     trials: usize,
-    /// The number of pages of this trial, or since the faster way is taken.
+    /// The number of pages of this trial, or since the last one has ended.
     pages: usize,
-    /// The times per result in nanoseconds, of lines of the writing and of the matching thread.
-    times: [Vec<u64>; 2],
+    /// The time per result of each measured page: of the writing thread, and of the matching thread.
+    times: [Vec<Duration>; 2],
+    /// The moment at which the last page was full.
     last: Option<Instant>,
 }
 
 impl Balance {
-    /// Begins with lines of the writing thread.
+    /// Makes a choice that begins with trials.
     pub(super) fn new() -> Balance {
         Balance { is_here: TRIALS[0], trials: 0, pages: 0, times: Default::default(), last: None }
     }
@@ -48,13 +56,12 @@ impl Balance {
         self.is_here
     }
 
-    /// Notes that a page with so many results is full at this moment.
+    /// Counts a page with this number of results, which is full `now`.
     pub(super) fn page(&mut self, results: usize, now: Instant) {
         let took = self.last.replace(now).map(|last| now.saturating_duration_since(last));
         self.pages += 1;
         if self.trials == TRIALS.len() {
             if self.pages == TAKEN {
-                // Streams change.
                 *self = Balance { last: self.last, ..Balance::new() };
             }
             return;
@@ -62,7 +69,8 @@ impl Balance {
         if let Some(took) = took
             && self.pages > FIRST
         {
-            self.times[usize::from(self.is_here)].push(per_result(took, results));
+            let results = u32::try_from(results).unwrap_or(u32::MAX).max(1);
+            self.times[usize::from(self.is_here)].push(took / results);
         }
         if self.pages == FIRST + MEASURED {
             self.pages = 0;
@@ -76,22 +84,17 @@ impl Balance {
 
     fn is_faster_here(&mut self) -> bool {
         let [there, here] = &mut self.times;
-        typical(here) < typical(there)
+        sum_of_middle(here) < sum_of_middle(there)
     }
 }
 
-/// Returns the mean of some times without the quarter of the least and that of the most: a pause for
-/// another reason takes no part, and a time that falls from one trial to the other does.
-fn typical(times: &mut [u64]) -> u64 {
+/// Returns the sum of some times without the least and the greatest quarter of them. A pause for
+/// another reason is among the greatest. A median would take one of two trials only, if all times
+/// fall from the first trial to the last.
+fn sum_of_middle(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     let quarter = times.len() / 4;
-    let middle = &times[quarter..times.len() - quarter];
-    middle.iter().fold(0, |sum: u64, time| sum.saturating_add(*time)) / middle.len().max(1) as u64
-}
-
-/// Returns the time for each of some results, in nanoseconds.
-fn per_result(took: Duration, results: usize) -> u64 {
-    u64::try_from(took.as_nanos() / results.max(1) as u128).unwrap_or(u64::MAX)
+    times[quarter..times.len() - quarter].iter().sum()
 }
 
 #[cfg(test)]
@@ -100,9 +103,9 @@ mod tests {
 
     const TRIED: usize = TRIALS.len() * (FIRST + MEASURED);
 
-    /// Fills pages, where a line of this thread takes `here` nanoseconds and one of the other thread
-    /// `there`, and the matching from `first` on down to half of it. Returns how many pages of the
-    /// last hundred had lines of this thread.
+    /// Fills pages. A line of the matching thread takes `here` nanoseconds, a line of the writing
+    /// thread `there`. To match takes `first` nanoseconds at first, and half of them at last. Returns
+    /// how many of the last hundred pages had lines of the matching thread.
     fn pages(balance: &mut Balance, count: usize, (first, here, there): (u64, u64, u64)) -> usize {
         let mut now = Instant::now();
         let mut is_here = Vec::new();

@@ -116,6 +116,22 @@ fn many_blocks_of_anything_give_what_one_thread_gives() {
     }
 }
 
+/// Both the matching and the writing thread make lines, and one of the two is chosen after 128 pages
+/// of at most 512 results.
+#[test]
+fn lines_of_either_thread_are_the_same_and_in_order() {
+    let rules = "event paid { id: int, ts: time }
+                 rule each { key id  match paid as one  emit { id, at: one.ts } }";
+    let line = |id: u32| format!("{id},{}\n", 10 * id);
+    let input: String = std::iter::once("id,ts\n".into()).chain((0..90_000).map(line)).collect();
+    let dir = Dir::new(&[("r.cep", rules.as_bytes()), ("in.csv", input.as_bytes())]);
+    let ran = compare(&dir, "run r.cep -i in.csv --type paid --events none");
+    assert_eq!((ran.code, ran.count("matches")), (Some(0), 90_000), "{}", ran.stderr);
+    let is_in_order =
+        |(id, line): (usize, &str)| line.contains(&format!("\"emit\":{{\"id\":{id},"));
+    assert!(ran.stdout.lines().enumerate().all(is_in_order));
+}
+
 #[test]
 fn lines_of_megabytes_pass_one_by_one() {
     let lines = (0..12).map(|order: usize| {
