@@ -21,7 +21,7 @@ pub(crate) struct RepeatedTexts {
 pub(crate) struct LastText(Option<Arc<str>>);
 
 impl RepeatedTexts {
-    /// Returns the last texts of a type with so many fields.
+    /// Returns the last text of each field of a type with this number of fields.
     #[inline]
     pub(crate) fn of_type(&mut self, ty: TypeId, fields: usize) -> &mut [LastText] {
         let index = ty.index();

@@ -2,7 +2,7 @@
 //! process ends: what goes on from there reports what a run reports that nothing happens to.
 //!
 //! The program counts these operations (`disk.rs` of `kleene-host`) and looks at a variable that
-//! only builds with debug assertions know. `KLEENE_CRASH_FAULTS=600` tries so many of them, spread
+//! only builds with debug assertions know. `KLEENE_CRASH_FAULTS=600` tries 600 of them, spread
 //! over the run, `all` each in four ways; `KLEENE_CRASH_THREADS=4` that many at a time.
 
 use std::fs;

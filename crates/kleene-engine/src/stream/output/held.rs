@@ -123,7 +123,7 @@ impl<E: Event> HeldMatches<E> {
     /// Reports what is held at these positions, in the order in which it came.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If a position is not held.
     pub fn report(&self, positions: Range<usize>, sink: &mut impl Sink<E>) {
         for (rule, number) in &self.order[positions] {
             let OfRule { info, outcomes, keys } = &self.rules[*rule];
